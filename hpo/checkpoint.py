@@ -1,0 +1,70 @@
+"""Checkpoints of a training script: written atomically, read back on resume. torch is imported when first needed.
+
+A trial that was paused, interrupted or killed starts again in the same checkpoint directory (`HPO_CHECKPOINT_DIR`).
+Without a tuner there is no such directory: `save` does nothing and `load` finds nothing.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+CHECKPOINT_DIR = "HPO_CHECKPOINT_DIR"
+
+
+def directory() -> Path | None:
+    """The trial's checkpoint directory, or None when the script runs by hand."""
+    path = os.environ.get(CHECKPOINT_DIR)
+    return Path(path) if path else None
+
+
+def save(state: Mapping[str, Any], name: str = "checkpoint.pt") -> None:
+    """Write `state` (tensors, state dicts, plain values) so that a reader sees the old file or the new one, whole.
+
+    Args:
+        state: what `load` shall return.
+        name: file name inside the checkpoint directory.
+
+    Raises:
+        OSError: the file cannot be written; the previous checkpoint is untouched.
+    """
+    folder = directory()
+    if folder is None:
+        return
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f"{name}.{os.getpid()}.tmp"
+    try:
+        with temporary.open("wb") as file:
+            torch.save(dict(state), file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(folder / name)
+    finally:
+        temporary.unlink(missing_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)  # the rename itself reaches the disk before the report that follows
+    finally:
+        os.close(descriptor)
+
+
+def load(name: str = "checkpoint.pt", map_location: Any = "cpu") -> dict[str, Any] | None:
+    """The last state saved, or None where there is none. Only tensors and plain values are read, never code.
+
+    Args:
+        name: file name inside the checkpoint directory.
+        map_location: device for the tensors, as in `torch.load`.
+
+    Raises:
+        OSError, RuntimeError, ValueError: the file is there but damaged. It is never silently ignored: training from
+            scratch under a resumed trial would falsify the experiment.
+    """
+    folder = directory()
+    if folder is None or not (folder / name).exists():
+        return None
+    import torch
+
+    state: dict[str, Any] = torch.load(folder / name, map_location=map_location, weights_only=True)
+    return state

@@ -1,0 +1,28 @@
+"""Errors a user can cause. Each message is one sentence that names the key, the value and the remedy.
+
+    HPOError
+    ├── ConfigError      a key of the configuration, a search space or a command line
+    ├── StoreError       an experiment directory: in use, damaged, of another configuration
+    ├── BackendError     the machine: devices, the trial host, a script that cannot be started
+    └── ExperimentError  an experiment that cannot go on: wrong metric name, nothing but failing trials
+"""
+
+
+class HPOError(Exception):
+    """Base of all errors of this package; the command line prints its message without a traceback."""
+
+
+class ConfigError(HPOError):
+    """A value of the configuration is wrong."""
+
+
+class StoreError(HPOError):
+    """An experiment directory cannot be used."""
+
+
+class BackendError(HPOError):
+    """Trials cannot be run on this machine."""
+
+
+class ExperimentError(HPOError):
+    """The experiment cannot go on."""
