@@ -1,0 +1,34 @@
+"""`python -m hpo <overrides>` runs experiments, `python -m hpo <verb> …` looks at them."""
+
+import signal
+import sys
+
+from hpo.errors import HPOError
+
+
+def main() -> None:
+    """Dispatch: a first word without `=` that is no option is a verb."""
+    arguments = sys.argv[1:]
+    try:
+        if arguments and not arguments[0].startswith(("-", "@")) and "=" not in arguments[0]:
+            from hpo import verbs
+
+            code = verbs.main(arguments)
+        else:
+            from hpo import cli
+            from hpo.overrides import expand
+
+            code = cli.main(expand(arguments))
+    except HPOError as error:
+        sys.stderr.write(f"hpo: error: {error}\n")
+        code = 1
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 128 + signal.SIGPIPE
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The report channel: a file a trial appends to, read from where reading stopped, one JSON object per line."""
+
+import json
+import os
+from pathlib import Path
+
+from hpo.trial import BackendEvent, Garbage, Report
+
+_PREFIX = b"[tune-metric]: "
+LONGEST_LINE = 1 << 20
+
+
+class Channel:
+    """Reads what is new in an attempt's report file. Bytes that are not UTF-8 are replaced, never an error.
+
+    Args:
+        path: the file; it must exist.
+        trial_id: for the events.
+        attempt: for the events.
+        position: where to start.
+        prefixed: only lines that begin with Syne Tune's `[tune-metric]: ` are reports, the others are plain output.
+    """
+
+    def __init__(self, path: Path, trial_id: int, attempt: int, position: int = 0, *, prefixed: bool = False) -> None:
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._trial_id = trial_id
+        self._attempt = attempt
+        self._prefixed = prefixed
+        self._rest = b""
+        self._skipping = False  # inside a line longer than any report
+        self.position = position
+
+    def read(self) -> list[BackendEvent]:
+        """The complete lines written since the last call. A line without its end stays for the next."""
+        events: list[BackendEvent] = []
+        while data := os.pread(self._file, 1 << 20, self.position + len(self._rest)):
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            for line in lines:
+                self.position += len(line) + 1
+                if self._skipping:
+                    self._skipping = False
+                else:
+                    events += self._parse(line)
+            if len(self._rest) > LONGEST_LINE:
+                if not self._skipping and not self._prefixed:
+                    events.append(Garbage(self._trial_id, self._attempt, _excerpt(self._rest)))
+                self.position += len(self._rest)
+                self._rest, self._skipping = b"", True
+        return events
+
+    def finish(self) -> list[BackendEvent]:
+        """Read to the end; half a line that nobody will complete is garbage. Closes the file."""
+        events = self.read()
+        if self._rest and not self._prefixed:
+            events.append(Garbage(self._trial_id, self._attempt, _excerpt(self._rest)))
+        os.close(self._file)
+        return events
+
+    def _parse(self, line: bytes) -> list[BackendEvent]:
+        if self._prefixed:
+            start = line.find(_PREFIX)
+            if start < 0:
+                return []
+            line = line[start + len(_PREFIX) :]
+        if not line.strip():
+            return []
+        try:
+            metrics = json.loads(line.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            metrics = None
+        if not isinstance(metrics, dict):
+            return [Garbage(self._trial_id, self._attempt, _excerpt(line))]
+        return [Report(self._trial_id, self._attempt, metrics, self.position)]
+
+
+def _excerpt(line: bytes) -> str:
+    text = line[:200].decode("utf-8", "replace")
+    return text + " …" if len(line) > 200 else text

@@ -1,0 +1,106 @@
+"""GPUs: which there are, and who has which. A trial gets whole devices; nobody shares one."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hpo.errors import BackendError, ConfigError
+
+
+def visible_gpus(gpus_to_use: Sequence[int] | None = None) -> list[str]:
+    """The devices an experiment may use, as CUDA_VISIBLE_DEVICES names them.
+
+    An inherited CUDA_VISIBLE_DEVICES restricts them, `gpus_to_use` further.
+
+    Raises:
+        ConfigError: `gpus_to_use` names a device twice or one that is not there.
+    """
+    inherited = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if inherited is not None:
+        devices = [name.strip() for name in inherited.split(",") if name.strip() and name.strip() != "-1"]
+    else:
+        devices = [str(index) for index in range(_count())]
+    if gpus_to_use is None:
+        return devices
+    wanted = [str(index) for index in gpus_to_use]
+    if len(set(wanted)) < len(wanted):
+        raise ConfigError(f"gpus_to_use={list(gpus_to_use)}: a device stands there twice; remove one")
+    missing = [name for name in wanted if name not in devices]
+    if missing or not wanted:
+        raise ConfigError(
+            f"gpus_to_use={list(gpus_to_use)}: this machine offers {', '.join(devices) or 'no GPU'}"
+            + (f" (CUDA_VISIBLE_DEVICES={inherited})" if inherited is not None else "")
+            + "; name some of these"
+        )
+    return wanted
+
+
+def _count() -> int:
+    """Number of NVIDIA GPUs: by nvidia-ml-py where installed, else by nvidia-smi. No CUDA context is made."""
+    try:
+        import pynvml
+    except ImportError:
+        return _count_with_smi()
+    try:
+        pynvml.nvmlInit()
+        return int(pynvml.nvmlDeviceGetCount())
+    except pynvml.NVMLError:  # no driver, no device
+        return _count_with_smi()
+
+
+def _count_with_smi() -> int:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return 0
+    try:
+        listing = subprocess.run([program, "--list-gpus"], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return sum(line.startswith("GPU ") for line in listing.stdout.splitlines()) if listing.returncode == 0 else 0
+
+
+@dataclass
+class GpuPool:
+    """Free devices, and who holds the others.
+
+    Args:
+        devices: names as for CUDA_VISIBLE_DEVICES.
+        per_trial: devices a trial gets, 0 for none.
+
+    Raises:
+        BackendError: a single trial would not fit.
+    """
+
+    devices: Sequence[str]
+    per_trial: int
+    _free: list[str] = field(init=False)
+    _held: dict[int, list[str]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._free = list(self.devices)
+        if self.per_trial > len(self.devices):
+            found = f"{len(self.devices)} GPU(s)" if self.devices else "no GPU"
+            raise BackendError(
+                f"num_gpus_per_trial={self.per_trial}: this machine offers {found}; pass num_gpus_per_trial="
+                f"{len(self.devices)}" + (" to train on the CPU" if not self.devices else "")
+            )
+
+    @property
+    def capacity(self) -> int | None:
+        """How many trials fit at once; None where trials need no device."""
+        return len(self.devices) // self.per_trial if self.per_trial else None
+
+    def acquire(self, owner: int) -> list[str]:
+        """Devices for `owner`, those that have been free longest."""
+        taken, self._free = self._free[: self.per_trial], self._free[self.per_trial :]
+        if len(taken) < self.per_trial:
+            raise BackendError(f"no {self.per_trial} free GPU(s) for trial {owner}: the tuner started too many trials")
+        self._held[owner] = taken
+        return taken
+
+    def release(self, owner: int) -> None:
+        """Everything `owner` held is free again."""
+        self._free += self._held.pop(owner, [])
+

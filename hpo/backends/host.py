@@ -1,0 +1,216 @@
+"""The trial host: one process per experiment that starts, ends and reaps all trials. Standard library only.
+
+It imports what the benchmark preloads once and forks a child per trial. It is the subreaper of all descendants, so
+that none escapes by a double fork. When its connection to the tuner closes, for whatever reason, it ends them all.
+
+Orders come as JSON lines on the connection and outcomes leave on it:
+
+    -> {"do": "start", "key": 7, "script": ..., "argv": [...], "env": {...}, "stdout": ..., "stderr": ...}
+    -> {"do": "stop", "key": 7, "patience": 0.0, "grace": 30.0}
+    <- {"key": 7, "code": 0, "signal": null, "usage": {...}}     when all processes of the attempt are gone
+    <- {"fatal": "..."}                                          what is preloaded cannot be imported
+"""
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import hpo.reporting  # noqa: F401  trials will want it
+from hpo.backends import child
+from hpo.backends.marks import get_mark, marked, send, set_mark
+
+_PR_SET_CHILD_SUBREAPER = 36
+_LEFTOVER_GRACE = 2.0
+"""Seconds for processes that outlive their trial's main process."""
+
+COMMON = ("argparse", "dataclasses", "pathlib", "random", "logging")
+"""Imported ahead of time: what nearly every script imports."""
+
+
+@dataclass
+class Attempt:
+    """One started attempt."""
+
+    key: int
+    pid: int
+    mark: int
+    outcome: dict[str, Any] | None = None
+    """Set once the main process has been reaped."""
+    term_at: float | None = None
+    kill_at: float | None = None
+    grace: float = 0.0
+
+
+@dataclass
+class Host:
+    """State of the host: the connection, the attempts and the orphans it has to care for."""
+
+    connection: int
+    mark: int
+    grace: float
+    attempts: dict[int, Attempt] = field(default_factory=dict)
+    by_pid: dict[int, Attempt] = field(default_factory=dict)
+    received: bytes = b""
+    connected: bool = True
+
+    def serve(self) -> None:
+        """Work until the connection is closed and no process is left."""
+        wakeup, alarm = os.pipe()
+        os.set_blocking(alarm, False)
+        os.set_blocking(wakeup, False)
+        signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        poll = select.poll()
+        poll.register(self.connection, select.POLLIN)
+        poll.register(wakeup, select.POLLIN)
+        while self.connected or self.attempts:
+            for descriptor, _ in poll.poll(self._timeout()):
+                if descriptor == wakeup:
+                    os.read(wakeup, 4096)
+                elif not self._receive():
+                    poll.unregister(self.connection)
+            self._reap()
+            self._enforce()
+
+    def _timeout(self) -> int | None:
+        """Milliseconds to the next deadline."""
+        times = [t for a in self.attempts.values() for t in (a.term_at, a.kill_at) if t is not None]
+        return max(int((min(times) - time.monotonic()) * 1000) + 1, 0) if times else None
+
+    def _receive(self) -> bool:
+        """Carry out the orders that have come; False when the tuner is gone."""
+        try:
+            data = os.read(self.connection, 1 << 20)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._disconnect()
+            return False
+        *lines, self.received = (self.received + data).split(b"\n")
+        for line in lines:
+            order = json.loads(line)
+            if order["do"] == "start":
+                self._start(order)
+            elif order["key"] in self.attempts:
+                self._stop(self.attempts[order["key"]], order["patience"], order["grace"])
+        return True
+
+    def _disconnect(self) -> None:
+        self.connected = False
+        for attempt in self.attempts.values():
+            self._stop(attempt, 0.0, self.grace)
+
+    def _start(self, order: dict[str, Any]) -> None:
+        key = order["key"]
+        mark = self.mark + key
+        if order["script"] is not None:
+            child.compile_once(order["script"])
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._send({"key": key, "code": 127, "signal": None, "usage": {}, "error": f"fork failed: {error}"})
+            return
+        if pid == 0:
+            child.become(order, mark, parent)
+        attempt = Attempt(key, pid, mark)
+        self.attempts[key] = self.by_pid[pid] = attempt
+
+    @staticmethod
+    def _stop(attempt: Attempt, patience: float, grace: float) -> None:
+        term_at = time.monotonic() + patience
+        if attempt.term_at is None or term_at < attempt.term_at:
+            attempt.term_at = term_at
+        attempt.grace = grace
+        if attempt.kill_at is not None:
+            attempt.kill_at = min(attempt.kill_at, term_at + grace)
+
+    def _reap(self) -> None:
+        """Collect whoever has ended, orphans included."""
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            attempt = self.by_pid.pop(pid, None)
+            if attempt is None:
+                continue
+            code = os.waitstatus_to_exitcode(status)
+            attempt.outcome = {
+                "key": attempt.key,
+                "code": code if code >= 0 else None,
+                "signal": -code if code < 0 else None,
+                "usage": {
+                    "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
+                    "peak_memory_mb": round(usage.ru_maxrss / 1024, 1),
+                },
+            }
+
+    def _enforce(self) -> None:
+        """Send what is due, and report attempts of which nothing is left."""
+        now = time.monotonic()
+        for attempt in list(self.attempts.values()):
+            if attempt.outcome is not None and not self._left_behind(attempt):
+                del self.attempts[attempt.key]
+                self._send(attempt.outcome)
+                continue
+            if attempt.outcome is not None and attempt.term_at is None and attempt.kill_at is None:
+                attempt.term_at, attempt.grace = now, min(_LEFTOVER_GRACE, self.grace)
+            if attempt.term_at is not None and now >= attempt.term_at:
+                send(marked(attempt.mark), signal.SIGTERM)
+                attempt.term_at, attempt.kill_at = None, now + attempt.grace
+            if attempt.kill_at is not None and now >= attempt.kill_at:
+                send(marked(attempt.mark), signal.SIGKILL)
+                attempt.kill_at = now + 0.1  # again until nothing is left: one may have forked meanwhile
+
+    @staticmethod
+    def _left_behind(attempt: Attempt) -> bool:
+        """Does a process of this attempt still exist? Its topmost ones are children of this subreaper."""
+        me = os.getpid()
+        try:
+            with open(f"/proc/self/task/{me}/children", "rb") as file:  # noqa: PTH123
+                children = file.read().split()
+        except OSError:  # a kernel without this file
+            return bool(marked(attempt.mark))
+        return any(get_mark(int(pid)) == attempt.mark for pid in children)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        data = json.dumps(message).encode() + b"\n"
+        try:
+            while data:
+                data = data[os.write(self.connection, data) :]
+        except (BrokenPipeError, ConnectionError):
+            pass  # the tuner is gone; the next read tells
+
+
+def main() -> None:
+    """Entry: `python -m hpo.backends.host CONNECTION MARK GRACE PRELOAD…`."""
+    connection, mark, grace = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the tuner decides; it is gone when the connection is closed
+    set_mark(mark)
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    host = Host(connection, mark, grace)
+    try:
+        for name in (*COMMON, *sys.argv[4:]):
+            importlib.import_module(name)
+    except Exception as error:
+        host._send({"fatal": f"benchmark.preload: {name} cannot be imported ({type(error).__name__}: {error})"})
+        return
+    gc.collect()
+    gc.freeze()  # the collector of a fork then leaves the shared pages alone
+    host.serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+"""The local backend: trials are processes on this machine, started by a trial host. Nothing here polls.
+
+`wait` sleeps until the kernel says that a report file has grown (inotify), that the host has news, or that somebody
+called `wake`. Where the kernel has no inotify instance left, report files are looked at every quarter of a second.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpo.backends import marks
+from hpo.backends.base import Backend
+from hpo.backends.channel import Channel
+from hpo.backends.gpus import GpuPool
+from hpo.backends.program import Program, environment_of_host
+from hpo.config import ReportChannel
+from hpo.errors import BackendError
+from hpo.trial import BackendEvent, Exit, Trial
+
+_FALLBACK_INTERVAL = 0.25
+_HOST_DEATHS = 3
+"""A host that dies so often, each time before a trial ended, is not started again."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Running:
+    trial_id: int
+    attempt: int
+    channel: Channel
+    watch: int | None
+    stderr: Path
+
+
+class LocalBackend(Backend):
+    """Runs attempts as children of a trial host and reads their report files.
+
+    Args:
+        program: how to call the training program.
+        gpus: the devices to hand out.
+        grace: seconds between SIGTERM and SIGKILL.
+
+    Raises:
+        BackendError: the host cannot be started.
+    """
+
+    def __init__(self, program: Program, gpus: GpuPool, grace: float) -> None:
+        self._program = program
+        self._gpus = gpus
+        self._grace = grace
+        self._mark = marks.experiment_mark(program.directory.path)
+        self._key = 0
+        self._running: dict[int, _Running] = {}
+        self._keys: dict[int, int] = {}  # trial id -> key
+        self._by_watch: dict[int, int] = {}  # inotify watch -> key
+        self._received = b""
+        self._deaths = 0
+        self._prefixed = program.config.benchmark.report_channel == ReportChannel.syne_tune
+        self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._bell, select.POLLIN)
+        self._inotify = _open_inotify()
+        if self._inotify is not None:
+            self._poll.register(self._inotify.fileno(), select.POLLIN)
+        swept = marks.sweep(self._mark, grace)
+        if swept:
+            log.info("ended %d process(es) that an earlier session of this experiment left behind", swept)
+        self._start_host()
+
+    @property
+    def capacity(self) -> int | None:
+        """As many trials as there are devices for."""
+        return self._gpus.capacity
+
+    def _start_host(self) -> None:
+        self._socket, theirs = socket.socketpair()
+        preload = self._program.config.benchmark.preload or []
+        arguments = [str(theirs.fileno()), str(self._mark), str(self._grace), *preload]
+        n_workers = self._program.config.n_workers or 1
+        with self._program.directory.host_log.open("ab") as errors, theirs:
+            self._host = subprocess.Popen(
+                [sys.executable, "-m", "hpo.backends.host", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                pass_fds=[theirs.fileno()],
+                env=environment_of_host(n_workers),
+                start_new_session=True,
+            )
+        self._poll.register(self._socket.fileno(), select.POLLIN)
+
+    def start(self, trial: Trial, attempt: int, until: int | None) -> None:
+        """Hand the attempt to the host; see `Backend.start`."""
+        if self._socket.fileno() < 0:
+            self._start_host()
+        self._key += 1
+        order = self._program.order(trial, attempt, until, self._gpus.acquire(trial.id))
+        reports = self._program.reports(trial.id, attempt)
+        channel = Channel(reports, trial.id, attempt, prefixed=self._prefixed)
+        watch = None
+        if self._inotify is not None:
+            watch = self._inotify.add_watch(reports, _IN_MODIFY)
+            self._by_watch[watch] = self._key
+        self._running[self._key] = _Running(trial.id, attempt, channel, watch, Path(order["stderr"]))
+        self._keys[trial.id] = self._key
+        self._order({"do": "start", "key": self._key, **order})
+
+    def stop(self, trial_id: int, patience: float = 0.0) -> None:
+        """Have the host end the attempt; see `Backend.stop`."""
+        if trial_id in self._keys:
+            self._order({"do": "stop", "key": self._keys[trial_id], "patience": patience, "grace": self._grace})
+
+    def kill(self) -> None:
+        """SIGKILL to everything that belongs to a trial."""
+        for key in self._running:
+            self._order({"do": "stop", "key": key, "patience": 0.0, "grace": 0.0})
+
+    def _order(self, order: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # the host died: the next `wait` reads that and reports the trials lost
+            self._socket.sendall(json.dumps(order).encode() + b"\n")
+
+    def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
+        """Sleep until something happens; see `Backend.wait`."""
+        if self._inotify is None and self._running:
+            timeout = min(_FALLBACK_INTERVAL, _FALLBACK_INTERVAL if timeout is None else timeout)
+        ready = self._poll.poll(None if timeout is None else max(int(timeout * 1000) + 1, 0))
+        events: list[BackendEvent] = []
+        for descriptor, _ in ready:
+            if descriptor == self._bell:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._bell, 4096)
+            elif descriptor == self._socket.fileno():
+                events += self._hear_host()
+            else:
+                events += self._read_grown()
+        if self._inotify is None:
+            for running in self._running.values():
+                events += running.channel.read()
+        return events
+
+    def wake(self) -> None:
+        """Ring the bell that `wait` listens to."""
+        with contextlib.suppress(BlockingIOError):  # full: it rings already
+            os.write(self._rope, b"!")
+
+    def _read_grown(self) -> list[BackendEvent]:
+        assert self._inotify is not None
+        grown = dict.fromkeys(event.wd for event in self._inotify.read(timeout=0))
+        events: list[BackendEvent] = []
+        for watch in grown:
+            key = self._by_watch.get(watch)
+            if key is not None:
+                events += self._running[key].channel.read()
+        return events
+
+    def _hear_host(self) -> list[BackendEvent]:
+        try:
+            data = self._socket.recv(1 << 16)
+        except ConnectionError:
+            data = b""
+        if not data:
+            return self._host_died()
+        *lines, self._received = (self._received + data).split(b"\n")
+        events: list[BackendEvent] = []
+        for line in lines:
+            message = json.loads(line)
+            if "fatal" in message:
+                raise BackendError(f"{message['fatal']}; correct the name, or install it in {sys.executable}")
+            self._deaths = 0
+            code, number = message["code"], message["signal"]
+            events += self._over(message["key"], code, number, message["usage"], message.get("error"))
+        return events
+
+    def _over(
+        self,
+        key: int,
+        code: int | None,
+        number: int | None,
+        usage: dict[str, float],
+        error: str | None = None,
+        lost: bool = False,
+    ) -> list[BackendEvent]:
+        running = self._running.pop(key)
+        del self._keys[running.trial_id]
+        events = running.channel.finish()
+        if running.watch is not None and self._inotify is not None:
+            self._by_watch.pop(running.watch, None)
+            with contextlib.suppress(OSError):  # the file, and the watch with it, may have been deleted
+                self._inotify.rm_watch(running.watch)
+        self._gpus.release(running.trial_id)
+        if code != 0 and error is None:
+            error = _tail(running.stderr)
+        return [*events, Exit(running.trial_id, running.attempt, code, number, lost, error or None, usage)]
+
+    def _host_died(self) -> list[BackendEvent]:
+        """Nobody looks after the trials any more: end what is left of them and report them lost."""
+        self._poll.unregister(self._socket.fileno())
+        self._socket.close()
+        self._host.wait()
+        self._deaths += 1
+        log.warning("the trial host died (exit code %s); see %s", self._host.returncode, self._program.directory.host_log)
+        marks.sweep(self._mark, grace=0.0)
+        if self._deaths >= _HOST_DEATHS:
+            tail = _tail(self._program.directory.host_log)
+            raise BackendError(f"the trial host died {self._deaths} times in a row; its last words: {tail or 'none'}")
+        return [event for key in list(self._running) for event in self._over(key, None, None, {}, lost=True)]
+
+    def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:
+        """Reports of an earlier session that its tuner never took in."""
+        path = self._program.reports(trial_id, attempt)
+        if not path.exists():
+            return ()
+        return Channel(path, trial_id, attempt, position, prefixed=self._prefixed).finish()
+
+    def forget_checkpoint(self, trial_id: int) -> None:
+        """Delete the trial's checkpoint folder."""
+        shutil.rmtree(self._program.directory.checkpoint(trial_id), ignore_errors=True)
+
+    def close(self) -> None:
+        """Let the host end what still runs, and wait for it."""
+        self._socket.close()
+        limit = self._grace + 10
+        try:
+            self._host.wait(limit)
+        except subprocess.TimeoutExpired:
+            log.warning("the trial host did not end within %.0f s; killing it", limit)
+            marks.sweep(self._mark, grace=0.0)
+            self._host.wait()
+        for running in self._running.values():
+            running.channel.finish()
+        if self._inotify is not None:
+            self._inotify.close()
+        os.close(self._bell)
+        os.close(self._rope)
+        with contextlib.suppress(OSError):
+            if self._program.directory.host_log.stat().st_size == 0:
+                self._program.directory.host_log.unlink()
+
+
+_IN_MODIFY = 0x2
+
+
+def _open_inotify() -> Any:
+    try:
+        from inotify_simple import INotify
+
+        return INotify()
+    except (ImportError, OSError) as error:
+        log.warning("no inotify (%s): reports are looked for every %.2f s", error, _FALLBACK_INTERVAL)
+        return None
+
+
+def _tail(path: Path, lines: int = 20, most: int = 8000) -> str:
+    """The last lines of a text file, whatever is in it."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(os.fstat(file.fileno()).st_size - most, 0))
+            return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
+    except OSError:
+        return ""

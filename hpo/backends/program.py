@@ -1,0 +1,170 @@
+"""How a trial's program is called: argument list, environment, and the file its reports come from.
+
+Arguments are a list and never pass through a shell. `script` runs as `python script --name=value …`, `command` as
+`program … --name=value …`; with `arguments_as_json` the only argument is the name of a JSON file.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hpo.config import CONF_DIR, BenchmarkConfig, ExperimentConfig, ReportChannel
+from hpo.directory import ExperimentDirectory
+from hpo.errors import ConfigError
+from hpo.randomness import Randomness
+from hpo.trial import Trial
+
+
+@dataclass(frozen=True)
+class Program:
+    """A benchmark's program, ready to be called for any trial.
+
+    Args:
+        config: the resolved experiment.
+        directory: where the experiment lives.
+        randomness: gives each configuration its training seed.
+
+    Raises:
+        ConfigError: the script or program is not there, or cannot be executed.
+    """
+
+    config: ExperimentConfig
+    directory: ExperimentDirectory
+    randomness: Randomness
+
+    def __post_init__(self) -> None:
+        _ = self._prefix  # a missing program is an error now, not at the first trial
+
+    @cached_property
+    def _prefix(self) -> list[str]:
+        return find_program(self.config.benchmark)
+
+    @cached_property
+    def _constants(self) -> dict[str, Any]:
+        return {**self.config.space.constants, **self.config.benchmark.arguments}
+
+    def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
+        """What the trial host needs to start this attempt. Creates the attempt's folder."""
+        folder = self.directory.attempt(trial.id, attempt).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = self.directory.checkpoint(trial.id).absolute()
+        checkpoint.mkdir(exist_ok=True)
+        (folder / "reports.jsonl").touch()
+        (folder / "stdout.log").touch()
+        arguments = self._arguments(trial, until, checkpoint)
+        if self.config.benchmark.arguments_as_json:
+            path = folder / "arguments.json"
+            path.write_text(json.dumps(arguments, indent=1))
+            options = [str(path)]
+        else:
+            options = [f"--{name}={as_text(value)}" for name, value in arguments.items()]
+        benchmark = self.config.benchmark
+        prefix = self._prefix
+        forked = benchmark.command is None and benchmark.preload is not None and prefix[-1].endswith(".py")
+        return {
+            "script": prefix[-1] if forked else None,
+            "argv": [*(prefix[-1:] if forked else prefix), *options],
+            "env": self._environment(trial, folder, checkpoint, devices),
+            "stdout": str(folder / "stdout.log"),
+            "stderr": str(folder / "stderr.log"),
+        }
+
+    def reports(self, trial_id: int, attempt: int) -> Path:
+        """The file that carries an attempt's reports."""
+        channel = self.config.benchmark.report_channel
+        name = "stdout.log" if channel == ReportChannel.syne_tune else "reports.jsonl"
+        return self.directory.attempt(trial_id, attempt) / name
+
+    def _arguments(self, trial: Trial, until: int | None, checkpoint: Path) -> dict[str, Any]:
+        benchmark = self.config.benchmark
+        arguments = {**trial.configuration, **self._constants}
+        if benchmark.max_resource_attr is not None and until is not None:
+            arguments[benchmark.max_resource_attr] = until
+        if benchmark.data is not None:
+            arguments["data"] = str(Path(benchmark.data).expanduser().absolute())
+        if benchmark.checkpoint_argument is not None:
+            arguments[benchmark.checkpoint_argument] = str(checkpoint)
+        return arguments
+
+    def _environment(self, trial: Trial, folder: Path, checkpoint: Path, devices: list[str]) -> dict[str, str]:
+        """HPO_* and what concerns devices and threads. A trial without GPUs sees none: it shall not share one."""
+        return {
+            "HPO_REPORT_FILE": str(folder / "reports.jsonl"),
+            "HPO_CHECKPOINT_DIR": str(checkpoint),
+            "HPO_TRIAL_ID": str(trial.id),
+            "HPO_TRIAL_SEED": str(self.randomness.training_seed(trial.configuration)),
+            "HPO_EXPERIMENT_DIR": str(self.directory.path.absolute()),
+            "CUDA_VISIBLE_DEVICES": ",".join(devices),
+            "OMP_NUM_THREADS": threads_per_trial(self.config.n_workers or 1),
+        }
+
+
+def as_text(value: Any) -> str:
+    """A value as it stands on a command line: strings as they are, floats so that they read back equal."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | dict):
+        return json.dumps(value)
+    return str(value)
+
+
+def threads_per_trial(n_workers: int) -> str:
+    """OMP_NUM_THREADS of a trial: as the user set it, else this process's cores shared among the workers."""
+    inherited = os.environ.get("OMP_NUM_THREADS")
+    return inherited or str(max(len(os.sched_getaffinity(0)) // n_workers, 1))
+
+
+def find_program(benchmark: BenchmarkConfig) -> list[str]:
+    """The start of the argument list, with absolute paths.
+
+    Raises:
+        ConfigError: it is not there or not executable.
+    """
+    if benchmark.command is not None:
+        return _find_command(benchmark.command)
+    assert benchmark.script is not None
+    path = find_file(benchmark.script)
+    if path is None:
+        raise ConfigError(
+            f"benchmark.script={benchmark.script}: there is no such file here ({Path.cwd()}) nor beside {CONF_DIR}; give "
+            f"an absolute path or one relative to the working directory"
+        )
+    if path.suffix == ".py":
+        return [sys.executable, str(path)]
+    if not os.access(path, os.X_OK):
+        raise ConfigError(
+            f"benchmark.script={benchmark.script}: it is neither a .py file nor executable; chmod +x it, or name its "
+            f"interpreter with benchmark.command=[bash,{benchmark.script}]"
+        )
+    return [str(path)]
+
+
+def _find_command(command: list[str]) -> list[str]:
+    if not command:
+        raise ConfigError("benchmark.command=[]: name the program and its first arguments, such as [bash, train.sh]")
+    program = shutil.which(command[0])
+    if program is None:
+        raise ConfigError(f"benchmark.command={command}: the program {command[0]!r} is not on PATH or not executable")
+    # A later word that is a file here or beside conf/ becomes absolute; anything else stays as it is.
+    rest = [str(find_file(word) or word) if i == 0 else word for i, word in enumerate(command[1:])]
+    return [program, *rest]
+
+
+def find_file(name: str) -> Path | None:
+    """`name` if absolute, else in the working directory, else beside the configuration groups."""
+    for base in (Path.cwd(), CONF_DIR.parent):
+        path = base / Path(name).expanduser()
+        if path.is_file():
+            return path.absolute()
+    return None
+
+
+def environment_of_host(n_workers: int) -> Mapping[str, str]:
+    """The trial host's environment: thread counts must be there before NumPy or torch is imported."""
+    return {**os.environ, "OMP_NUM_THREADS": threads_per_trial(n_workers)}

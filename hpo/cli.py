@@ -1,0 +1,165 @@
+"""`python -m hpo <overrides>`: Hydra composes experiments, a launcher runs each. Hydra ends here."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from hpo.config import CONF_DIR, ExperimentConfig, resolve, to_config
+from hpo.errors import ConfigError, HPOError
+from hpo.launchers.base import Launcher
+from hpo.tags import default_tag, master_seed, normalised, update_tag
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Call:
+    """One command line: what becomes of its experiments."""
+
+    command: Sequence[str]
+    automatic: bool = False
+    codes: list[int] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    tag_dir: Path | None = None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the experiments that `arguments` compose. Returns the exit code: 0, 1, or 128 + n after signal n."""
+    call = _Call(normalised(arguments))
+    _register(call)
+    _show_warnings()
+    sys.argv = ["hpo", *arguments]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would print, and we say it in one sentence
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(_job_of(call))()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(sentence(error)) from error
+    return _conclude(call)
+
+
+def _register(call: _Call) -> None:
+    ConfigStore.instance().store(name="schema", node=ExperimentConfig)
+
+    def tag() -> str:
+        name, again = default_tag(call.command)
+        call.automatic = True
+        if again:
+            _say(f"going on with the unfinished outputs/{name} of this command (experiment_tag=NAME starts another)")
+        return name
+
+    OmegaConf.register_new_resolver("default_tag", tag, use_cache=True, replace=True)
+
+
+def _job_of(call: _Call) -> Any:
+    def job(cfg: DictConfig) -> None:
+        os.environ.pop("HYDRA_FULL_ERROR", None)
+        runtime = HydraConfig.get()
+        output_dir = Path(runtime.runtime.output_dir)
+        try:
+            call.codes.append(_launch(call, cfg, output_dir, Path(runtime.sweep.dir)))
+        except HPOError as error:
+            call.codes.append(1)
+            call.failures.append(f"{_shown(output_dir)}: {error}")
+            _complain(str(error))
+        except Exception:
+            call.codes.append(1)
+            call.failures.append(f"{_shown(output_dir)}: an error in hpo itself")
+            _complain(f"an error in hpo itself; please report it with this:\n{traceback.format_exc()}")
+        if call.codes[-1] > 128:
+            raise SystemExit(call.codes[-1])  # a signal ends the sweep, not only this experiment
+
+    return job
+
+
+def _launch(call: _Call, cfg: DictConfig, output_dir: Path, sweep_dir: Path) -> int:
+    config = to_config(cfg)
+    resolve(config)  # a mistake in the configuration leaves no trace on the disk
+    launcher = _launcher(config)
+    tag_dir = sweep_dir if output_dir.is_relative_to(sweep_dir.absolute()) else output_dir
+    if call.tag_dir is None:
+        call.tag_dir = tag_dir
+        update_tag(tag_dir, command=list(call.command), automatic=call.automatic, complete=False)
+    seed, drawn = master_seed(tag_dir, config.random_seed)
+    if drawn:
+        _say(f"random_seed={seed} (drawn for {tag_dir}; later calls with this tag use it too)")
+    return launcher.launch(replace(config, random_seed=seed), _shown(output_dir))
+
+
+def _launcher(config: ExperimentConfig) -> Launcher:
+    target = str(config.launcher.get("_target_"))
+    if not target.startswith(("hpo.", *(f"{module}." for module in config.trusted_modules))):
+        raise ConfigError(f"launcher._target_={target}: it is not in hpo; name its package in trusted_modules to allow it")
+    try:
+        launcher = hydra.utils.instantiate(config.launcher)
+    except HydraException as error:
+        raise ConfigError(f"launcher: {str(error).splitlines()[0]}") from error
+    if not isinstance(launcher, Launcher):
+        raise ConfigError(f"launcher._target_={target}: it is not a subclass of hpo's Launcher")
+    return launcher
+
+
+def _conclude(call: _Call) -> int:
+    if not call.codes:
+        return 0  # --help, --cfg, completion
+    if len(call.codes) > 1:
+        done = sum(code == 0 for code in call.codes)
+        _say(f"{done} of {len(call.codes)} experiments complete")
+        for failure in call.failures:
+            _say(f"  failed: {failure}")
+    if all(code == 0 for code in call.codes):
+        if call.tag_dir is not None:
+            update_tag(call.tag_dir, complete=True)
+        return 0
+    return 1
+
+
+def sentence(error: Exception) -> str:
+    """Hydra's message of several lines as one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    keep = [line for line in lines if not line.startswith(("reference_type", "object_type", "Config search path", "set in"))]
+    cause = error.__cause__
+    if cause is not None and isinstance(cause, OmegaConfBaseException | HydraException):
+        keep += [line for line in sentence(cause).split(" | ") if line not in keep]
+    return " | ".join(keep) or type(error).__name__
+
+
+def _show_warnings() -> None:
+    """Warnings of the library reach the terminal, without tracebacks; the rest goes to each experiment's log."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(_WithoutTraceback("hpo: %(message)s"))
+    handler.addFilter(lambda record: record.levelno == logging.WARNING)  # errors are said where they are caught
+    logging.getLogger("hpo").addHandler(handler)
+    logging.getLogger("hpo").propagate = False
+
+
+class _WithoutTraceback(logging.Formatter):
+    def formatException(self, ei: Any) -> str:  # noqa: ARG002, N802
+        return ""
+
+
+def _shown(path: Path) -> Path:
+    """The path as a person would write it from here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"hpo: error: {text}\n")
+    sys.stderr.flush()

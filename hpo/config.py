@@ -1,0 +1,305 @@
+"""The typed configuration: one schema for Hydra's composition, for stored experiments and for the Python API.
+
+Hydra merges the YAML groups into `ExperimentConfig`, so that a misspelt key is an error that names it. `resolve` then
+fills in what the benchmark provides and checks what concerns several keys at once.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from hpo.errors import ConfigError
+from hpo.space import SearchSpace, parse_space
+
+_HERE = Path(__file__).parent
+CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if p.is_dir())
+"""The YAML groups: inside the package when installed from a wheel, beside it in a source tree."""
+
+TAG = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+
+BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations")
+"""What may differ when an experiment is resumed: more budget goes on where it ended."""
+
+RUN_KEYS = ("overwrite", "resume", "launcher", "callbacks", "trusted_modules", "start_seed", "num_seeds")
+"""What concerns a call, not the experiment."""
+
+
+class Mode(Enum):
+    """Direction of the metric."""
+
+    min = "min"
+    max = "max"
+
+
+class ReportChannel(Enum):
+    """How a script reports."""
+
+    file = "file"
+    """JSON lines appended to HPO_REPORT_FILE, by `hpo.report` or by any program."""
+    syne_tune = "syne_tune"
+    """`[tune-metric]: {json}` lines on standard output."""
+
+
+@dataclass
+class BenchmarkConfig:
+    """A training program, what it reports and what is tuned: conf/benchmark/<name>.yaml."""
+
+    name: str = MISSING
+    metric: str = MISSING
+    mode: Mode = MISSING
+    script: str | None = None
+    command: list[str] | None = None
+    resource_attr: str | None = None
+    max_resource_attr: str | None = None
+    config_space: dict[str, Any] = MISSING
+    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments_as_json: bool = False
+    points_to_evaluate: list[dict[str, Any]] | None = None
+    n_workers: int = 1
+    max_wallclock_time: float | None = None
+    max_num_trials: int | None = None
+    max_num_evaluations: int | None = None
+    num_gpus_per_trial: int = 1
+    preload: list[str] | None = field(default_factory=list)
+    report_channel: ReportChannel = ReportChannel.file
+    checkpoint_argument: str | None = None
+    data: str | None = None
+    instance_type: str | None = None
+    framework: str | None = None
+
+
+@dataclass
+class MethodConfig:
+    """A searcher and a scheduler: conf/method/<name>.yaml."""
+
+    name: str = MISSING
+    searcher: dict[str, Any] = MISSING
+    scheduler: dict[str, Any] = MISSING
+
+
+@dataclass
+class ExperimentConfig:
+    """One experiment: benchmark, method, seed, and how it is run. The defaults are those of conf/config.yaml."""
+
+    benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
+    method: MethodConfig = field(default_factory=MethodConfig)
+    backend: dict[str, Any] = field(default_factory=lambda: {"name": "auto"})
+    launcher: dict[str, Any] = field(default_factory=lambda: {"name": "local"})
+    experiment_tag: str = MISSING
+    seed: int = 0
+    start_seed: int = 0
+    num_seeds: int = 1
+    random_seed: int | None = None
+    n_workers: int | None = None
+    max_wallclock_time: float | None = None
+    max_num_trials: int | None = None
+    max_num_evaluations: int | None = None
+    scale_max_wallclock_time: bool = False
+    num_gpus_per_trial: int | None = None
+    gpus_to_use: list[int] | None = None
+    max_size_data_for_model: int = 500
+    delete_checkpoints: bool = False
+    remote_tuning_metrics: bool = True
+    use_long_tuner_name_prefix: bool = True
+    max_failures: int = 3
+    trial_timeout: float | None = None
+    trial_silence_timeout: float | None = None
+    grace_period_seconds: float = 30.0
+    overwrite: bool = False
+    resume: bool = True
+    callbacks: dict[str, Any] = field(default_factory=dict)
+    trusted_modules: list[str] = field(default_factory=list)
+
+    @property
+    def space(self) -> SearchSpace:
+        """The parsed search space."""
+        return parse_space(self.benchmark.config_space)
+
+    @property
+    def max_resource(self) -> int | None:
+        """The value that the benchmark gives to the script's `max_resource_attr`; None where it has none."""
+        name = self.benchmark.max_resource_attr
+        if name is None:
+            return None
+        constants = {k: v for k, v in self.benchmark.config_space.items() if not isinstance(v, Mapping)}
+        value = {**constants, **self.benchmark.arguments}.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(
+                f"benchmark.max_resource_attr={name}: benchmark.arguments.{name} is {value!r}; give it a positive whole "
+                f"number, the resource of a full training"
+            )
+        return value
+
+
+def resolve(config: ExperimentConfig) -> ExperimentConfig:
+    """A copy with every value decided: benchmark defaults filled in, cross-checks done. Resolving twice changes nothing.
+
+    Raises:
+        ConfigError: naming key, value and remedy.
+    """
+    benchmark = config.benchmark
+    wallclock = config.max_wallclock_time
+    if wallclock is None and benchmark.max_wallclock_time is not None:
+        wallclock = benchmark.max_wallclock_time
+        if config.scale_max_wallclock_time and config.n_workers is not None:
+            # Fewer workers than the benchmark is meant for get proportionally more time; more get no less.
+            wallclock *= benchmark.n_workers / min(max(config.n_workers, 1), benchmark.n_workers)
+
+    def given(value: Any, default: Any) -> Any:
+        return default if value is None else value
+
+    resolved = replace(
+        config,
+        max_wallclock_time=wallclock,
+        n_workers=given(config.n_workers, benchmark.n_workers),
+        max_num_trials=given(config.max_num_trials, benchmark.max_num_trials),
+        max_num_evaluations=given(config.max_num_evaluations, benchmark.max_num_evaluations),
+        num_gpus_per_trial=given(config.num_gpus_per_trial, benchmark.num_gpus_per_trial),
+    )
+    _check(resolved)
+    return resolved
+
+
+def _check(config: ExperimentConfig) -> None:
+    if not TAG.fullmatch(config.experiment_tag):
+        raise ConfigError(
+            f"experiment_tag={config.experiment_tag!r}: use letters, digits and single words joined by '-' (it becomes "
+            f"part of remote job names), for example {_suggest_tag(config.experiment_tag)!r}"
+        )
+    for key in ("n_workers", "max_num_trials", "max_num_evaluations", "max_failures"):
+        _check_number(key, getattr(config, key), least=1)
+    for key in ("max_wallclock_time", "trial_timeout", "trial_silence_timeout", "max_size_data_for_model"):
+        _check_number(key, getattr(config, key), least=1e-3)
+    for key in ("seed", "num_gpus_per_trial", "grace_period_seconds"):
+        _check_number(key, getattr(config, key), least=0)
+    if config.random_seed is not None:
+        _check_number("random_seed", config.random_seed, least=0)
+    benchmark = config.benchmark
+    if (benchmark.script is None) == (benchmark.command is None):
+        raise ConfigError("benchmark.script and benchmark.command: give one of them, the training program")
+    space = config.space
+    clashes = sorted(set(benchmark.arguments) & set(space.domains))
+    if clashes:
+        raise ConfigError(f"benchmark.arguments.{clashes[0]}: it is also tuned in config_space; remove one of the two")
+    _ = config.max_resource
+
+
+def _check_number(key: str, value: float | None, least: float) -> None:
+    if value is not None and not value >= least:
+        raise ConfigError(f"{key}={value}: use {'a positive number' if least > 0 else 'zero or a positive number'}")
+
+
+def _suggest_tag(tag: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9]+", "-", tag).strip("-") or "my-experiment"
+
+
+def to_config(node: Any) -> ExperimentConfig:
+    """The typed configuration from a composed or stored one.
+
+    Raises:
+        ConfigError: a key is unknown, missing or of the wrong type.
+    """
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(ExperimentConfig), node)
+        config = OmegaConf.to_object(merged)
+    except (OmegaConfBaseException, ValueError, TypeError) as error:
+        raise ConfigError(_first_lines(error)) from error
+    assert isinstance(config, ExperimentConfig)
+    return config
+
+
+def _first_lines(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines()]
+    details = [line for line in lines[1:] if line.startswith("full_key:")]
+    return " ".join([lines[0] if lines else type(error).__name__, *details])
+
+
+def to_yaml(config: ExperimentConfig) -> str:
+    """The text of experiment.yaml: reading it back gives an equal configuration."""
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def read_config(path: Path) -> ExperimentConfig:
+    """The configuration stored at `path`.
+
+    Raises:
+        ConfigError: it cannot be read as one.
+    """
+    try:
+        return to_config(OmegaConf.load(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    except Exception as error:
+        if type(error).__module__.startswith("yaml"):
+            raise ConfigError(f"{path}: is not valid YAML ({_first_lines(error)})") from error
+        raise
+
+
+def load_group(group: str, name: str) -> Any:
+    """The YAML file `name` of conf/`group`, without Hydra.
+
+    Raises:
+        ConfigError: there is none; the message lists those there are.
+    """
+    path = CONF_DIR / group / f"{name}.yaml"
+    if not path.is_file():
+        names = sorted(p.stem for p in (CONF_DIR / group).glob("*.yaml"))
+        raise ConfigError(f"{group}={name!r}: there is no such {group}; choose from {', '.join(names)}")
+    return OmegaConf.load(path)
+
+
+def load_config(
+    benchmark: str | Mapping[str, Any],
+    method: str | Mapping[str, Any],
+    *,
+    seed: int = 0,
+    experiment_tag: str = "python",
+    **overrides: Any,
+) -> ExperimentConfig:
+    """An experiment's configuration from Python, without Hydra.
+
+    Args:
+        benchmark: a name in conf/benchmark, or what such a file contains.
+        method: likewise for conf/method.
+        seed: the seed number.
+        experiment_tag: the tag.
+        **overrides: top-level keys, and dotted ones in a dictionary: `**{"method.scheduler.reduction_factor": 4}`.
+
+    Raises:
+        ConfigError: a name, key or value is wrong.
+    """
+    parts: dict[str, Any] = {}
+    for group, choice in (("benchmark", benchmark), ("method", method)):
+        parts[group] = load_group(group, choice) if isinstance(choice, str) else OmegaConf.create(dict(choice))
+    node = OmegaConf.create({**parts, "seed": seed, "experiment_tag": experiment_tag})
+    for key, value in overrides.items():
+        OmegaConf.update(node, key, value, force_add=True)
+    return to_config(node)
+
+
+def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
+    """`key: old -> new` for every key in which two resolved experiments differ and may not when one resumes the other."""
+    return list(_diff("", _comparable(old), _comparable(new)))
+
+
+def _comparable(config: ExperimentConfig) -> dict[str, Any]:
+    content = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    assert isinstance(content, dict)
+    for key in (*BUDGET_KEYS, *RUN_KEYS):
+        content.pop(key, None)
+        content["benchmark"].pop(key, None)
+    return {str(key): value for key, value in content.items()}
+
+
+def _diff(prefix: str, old: Any, new: Any) -> Any:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(k for k in new if k not in old)]:
+            yield from _diff(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
+    elif old != new:
+        yield f"{prefix}: {old} -> {new}"

@@ -1,0 +1,67 @@
+"""What a report means: which resource was spent, how good the result is. Signs are turned here and nowhere else."""
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class ReportError(Exception):
+    """A report that cannot be used; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The metric, its direction, and the name of the resource (None: reports are counted)."""
+
+    metric: str
+    mode: str
+    resource_attr: str | None
+
+    def loss(self, metrics: Mapping[str, Any]) -> float:
+        """The metric, turned so that lower is better; +inf for NaN and both infinities.
+
+        Raises:
+            ReportError: it is missing or not a number.
+        """
+        value = self._get(metrics, self.metric, "benchmark.metric")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ReportError(f"benchmark.metric={self.metric}: the script reported {value!r}, which is not a number")
+        try:
+            value = float(value)
+        except OverflowError:
+            return math.inf
+        if not math.isfinite(value):
+            return math.inf
+        return -value if self.mode == "max" else value
+
+    def resource(self, metrics: Mapping[str, Any]) -> int | None:
+        """The resource spent so far; None where reports are counted.
+
+        Raises:
+            ReportError: it is missing or not a positive whole number.
+        """
+        if self.resource_attr is None:
+            return None
+        value = self._get(metrics, self.resource_attr, "benchmark.resource_attr")
+        whole = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not whole or value < 1 or int(value) != value:
+            raise ReportError(
+                f"benchmark.resource_attr={self.resource_attr}: the script reported {value!r}; it must be a positive "
+                f"whole number that grows, such as the epoch counted from 1"
+            )
+        return int(value)
+
+    def value(self, loss: float) -> float:
+        """The metric that belongs to a loss."""
+        return -loss if self.mode == "max" else loss
+
+    @staticmethod
+    def _get(metrics: Mapping[str, Any], name: str, key: str) -> Any:
+        if name in metrics:
+            return metrics[name]
+        reported = [str(k) for k in metrics]
+        near = difflib.get_close_matches(name, reported, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ReportError(f"{key}={name}: the script reported only {', '.join(reported) or 'an empty object'}{hint}")

@@ -1,0 +1,233 @@
+"""What is left of an experiment: files for people and other tools, and `load_experiment` for notebooks.
+
+`metadata.json` and `results.csv.zip` have Syne Tune's keys and column names, so that its readers load them. All are
+made from the event store and can be made again.
+"""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+from hpo.config import ExperimentConfig, read_config
+from hpo.directory import ExperimentDirectory, write_atomically
+from hpo.errors import StoreError
+from hpo.objective import Objective
+from hpo.state import ExperimentState
+from hpo.store import Store
+from hpo.trial import Event, Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def objective_of(config: ExperimentConfig) -> Objective:
+    """What the benchmark's reports mean."""
+    benchmark = config.benchmark
+    return Objective(benchmark.metric, benchmark.mode.value, benchmark.resource_attr)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A finished, running or interrupted experiment, read from its directory."""
+
+    directory: Path
+    config: ExperimentConfig
+    metadata: Mapping[str, Any]
+    events: list[Event]
+
+    @cached_property
+    def state(self) -> ExperimentState:
+        """All trials and the incumbent."""
+        return ExperimentState(objective_of(self.config)).apply_all(self.events)
+
+    @cached_property
+    def reports(self) -> "pd.DataFrame":
+        """One row per report, with the columns of results.csv.zip."""
+        import pandas as pd
+
+        return pd.DataFrame(list(report_rows(self.config, self.events)))
+
+    @cached_property
+    def trials(self) -> "pd.DataFrame":
+        """One row per trial: id, status, attempts, resource, the metric of its last report, configuration."""
+        import pandas as pd
+
+        objective = self.state.objective
+        rows = [
+            {
+                "trial_id": trial_id,
+                "status": state.status.value,
+                "attempts": state.attempt + 1,
+                "resource": state.resource,
+                objective.metric: None if state.loss is None else objective.value(state.loss),
+                "seconds": state.busy,
+                **{f"config_{name}": value for name, value in state.trial.configuration.items()},
+            }
+            for trial_id, state in self.state.trials.items()
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """trial_id, value of the metric, resource and configuration of the best report; None before the first."""
+        return best_of(self.state)
+
+
+def load_experiment(directory: str | Path) -> Experiment:
+    """Read an experiment, also while it runs.
+
+    Raises:
+        StoreError: there is none in this directory, or it is damaged.
+    """
+    files = ExperimentDirectory(Path(directory))
+    if not files.config.is_file() or not files.events.is_file():
+        raise StoreError(f"{directory}: holds no experiment; name a directory such as outputs/TAG/BENCHMARK/METHOD/seed_0")
+    store = Store(files.events, read_only=True)
+    try:
+        events = list(store.read())
+    finally:
+        store.close()
+    metadata = json.loads(files.metadata.read_text()) if files.metadata.is_file() else {}
+    return Experiment(files.path, read_config(files.config), metadata, events)
+
+
+def find_experiments(place: str | Path) -> list[Path]:
+    """The experiments in a directory, or of a tag under outputs/.
+
+    Raises:
+        StoreError: there are none.
+    """
+    for base in (Path(place), Path("outputs") / place):
+        if (base / "experiment.yaml").is_file():
+            return [base]
+        found = sorted(path.parent for path in base.glob("**/experiment.yaml")) if base.is_dir() else []
+        if found:
+            return found
+    raise StoreError(f"{place}: there is no experiment in that directory, and no tag of that name under outputs/")
+
+
+def best_of(state: ExperimentState) -> dict[str, Any] | None:
+    """The incumbent in words a person uses."""
+    best = state.incumbent
+    if best is None:
+        return None
+    return {
+        "trial_id": best.trial_id,
+        state.objective.metric: state.objective.value(best.loss),
+        state.objective.resource_attr or "report": best.resource,
+        "configuration": dict(state.trials[best.trial_id].trial.configuration),
+    }
+
+
+def report_rows(config: ExperimentConfig, events: list[Event]) -> Iterator[dict[str, Any]]:
+    """One row per stored report, in order."""
+    constants = {**config.space.constants, **config.benchmark.arguments}
+    columns: dict[int, dict[str, Any]] = {}
+    began: dict[int, float] = {}
+    count: dict[int, int] = {}
+    limit = config.benchmark.max_resource_attr
+    for event in events:
+        trial = event.trial
+        if trial is None:
+            continue
+        if event.kind == Kind.STARTED:
+            configuration = {**event.body["configuration"], **constants}
+            columns[trial] = {f"config_{name}": value for name, value in configuration.items()}
+        if event.kind in (Kind.STARTED, Kind.RESUMED, Kind.RESTARTED):
+            began[trial], count[trial] = event.elapsed, 0
+            if limit is not None and event.body["until"] is not None:
+                columns[trial][f"config_{limit}"] = event.body["until"]
+        elif event.kind == Kind.REPORTED:
+            yield {
+                **event.body["metrics"],
+                "st_worker_timestamp": event.time,
+                "st_worker_time": event.elapsed - began[trial],
+                "st_worker_iter": count[trial],
+                "st_decision": event.body["decision"],
+                "st_status": "InProgress",
+                "trial_id": trial,
+                **columns[trial],
+                "st_tuner_time": event.elapsed,
+                **event.body.get("extra", {}),
+            }
+            count[trial] += 1
+
+
+def write_results(directory: ExperimentDirectory, config: ExperimentConfig, events: list[Event]) -> None:
+    """Write results.csv.zip: a zip holding one CSV."""
+    rows = list(report_rows(config, events))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("results.csv", text.getvalue().encode("utf-8", "replace"))
+    write_atomically(directory.results, packed.getvalue())
+
+
+def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
+    """Write best.yaml: the best result, and overrides that start a new search from it."""
+    best = best_of(state)
+    if best is None:
+        return
+    point = ", ".join(f"{name}: {override_text(value)}" for name, value in best["configuration"].items())
+    content = {**best, "overrides": [f"benchmark.points_to_evaluate=[{{{point}}}]"]}
+    head = "# The best result. Start a search from it: python -m hpo @best.yaml benchmark=...\n"
+    write_atomically(directory.best, (head + OmegaConf.to_yaml(OmegaConf.create(content))).encode())
+
+
+def override_text(value: Any) -> str:
+    """A value as Hydra's override grammar reads it back."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    # The grammar knows one escape: backslashes directly before a quote, or at the end, are doubled.
+    out, pending = "", 0
+    for character in value:
+        if character == "\\":
+            pending += 1
+            continue
+        out += "\\" * (2 * pending + 1 if character == "'" else pending) + character
+        pending = 0
+    return "'" + out + "\\" * (2 * pending) + "'"
+
+
+def write_metadata(directory: ExperimentDirectory, config: ExperimentConfig, **facts: Any) -> None:
+    """Write metadata.json, keeping what an earlier session wrote and `facts` does not change."""
+    earlier = json.loads(directory.metadata.read_text()) if directory.metadata.is_file() else {}
+    benchmark = config.benchmark
+    content = {
+        **earlier,
+        "seed": config.seed,
+        "algorithm": config.method.name,
+        "tag": config.experiment_tag,
+        "benchmark": benchmark.name,
+        "random_seed": config.random_seed,
+        "max_size_data_for_model": config.max_size_data_for_model,
+        "n_workers": config.n_workers,
+        "max_wallclock_time": config.max_wallclock_time,
+        "max_num_trials": config.max_num_trials,
+        "max_num_evaluations": config.max_num_evaluations,
+        "instance_type": benchmark.instance_type,
+        "num_gpus_per_trial": config.num_gpus_per_trial,
+        "entrypoint": Path(benchmark.script or (benchmark.command or ["command"])[-1]).stem,
+        "backend": "LocalBackend",
+        "metric_names": [benchmark.metric],
+        "metric_mode": benchmark.mode.value,
+        "resource_attr": benchmark.resource_attr,
+        "max_resource_attr": benchmark.max_resource_attr,
+        "scheduler_name": str(config.method.scheduler.get("_target_", "")).rpartition(".")[2],
+        "searcher_name": str(config.method.searcher.get("_target_", "")).rpartition(".")[2],
+        "config_space": json.dumps(benchmark.config_space),
+        **facts,
+    }
+    write_atomically(directory.metadata, json.dumps(content, indent=1).encode())

@@ -1,0 +1,7 @@
+"""Schedulers: which trial runs next, and whether a running one goes on."""
+
+from hpo.schedulers.asha import ASHA, StoppingASHA
+from hpo.schedulers.base import Scheduler
+from hpo.schedulers.fifo import FIFO
+
+__all__ = ["ASHA", "FIFO", "Scheduler", "StoppingASHA"]

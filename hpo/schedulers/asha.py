@@ -1,0 +1,173 @@
+"""Asynchronous successive halving, promotion and stopping type, with one bracket (ASHA) or several (Hyperband).
+
+Li et al., "A System for Massively Parallel Hyperparameter Tuning" (MLSys 2020); brackets as in asynchronous Hyperband
+(Klein et al., "Model-based Asynchronous Hyperparameter and Neural Architecture Search", 2020, section 3.1).
+"""
+
+from hpo.errors import ConfigError
+from hpo.randomness import Randomness
+from hpo.schedulers.base import Scheduler
+from hpo.schedulers.rungs import Rung, bracket_probabilities, make_rungs, next_level, rung_levels
+from hpo.searchers.base import Searcher
+from hpo.trial import Decision, Resume, Start, Suggestion, Trial
+
+
+class _Halving(Scheduler):
+    """Rungs and brackets that both types share.
+
+    Args:
+        searcher: where new configurations come from.
+        max_resource: the resource R at which a trial is complete.
+        randomness: decides the bracket of each new trial.
+        min_resource: the lowest rung.
+        reduction_factor: η, the ratio of one rung to the one below.
+        brackets: bracket s skips the s lowest rungs; None takes as many as there are levels.
+        rung_system_per_bracket: False lets the trials of all brackets meet in the same rungs.
+
+    Raises:
+        ConfigError: an argument leaves no rungs or brackets.
+    """
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        *,
+        max_resource: int | None,
+        randomness: Randomness,
+        min_resource: int = 1,
+        reduction_factor: float = 3,
+        brackets: int | None = 1,
+        rung_system_per_bracket: bool = False,
+    ) -> None:
+        if max_resource is None:
+            raise ConfigError(
+                "benchmark.max_resource_attr=null: this method stops trials early and needs to know their maximum; name "
+                "the script's argument for it (such as epochs) there and give its value in benchmark.arguments"
+            )
+        super().__init__(searcher, max_resource=max_resource)
+        self.maximum = max_resource
+        self.levels = rung_levels(min_resource, max_resource, reduction_factor)
+        most = len(self.levels) + 1
+        count = most if brackets is None else brackets
+        if not 1 <= count <= most:
+            raise ConfigError(f"method.scheduler.brackets={brackets}: use 1 to {most} with the rungs {self.levels}")
+        self.probabilities = bracket_probabilities(self.levels, max_resource, count)
+        systems = count if rung_system_per_bracket else 1
+        self._systems = [make_rungs(self.levels[s:], max_resource) for s in range(systems)]
+        self._randomness = randomness
+        self._starts = 0
+        self._bracket: dict[int, int] = {}
+        self._unnumbered: list[int] = []  # brackets of accepted starts that have no trial id yet
+        self._reached: dict[int, int] = {}  # the last level of each trial
+
+    def _draw_bracket(self) -> int:
+        if len(self.probabilities) == 1:
+            return 0
+        rng = self._randomness.stream("bracket", self._starts)
+        return int(rng.choice(len(self.probabilities), p=self.probabilities))
+
+    def _first_level(self, bracket: int) -> int:
+        return self.levels[bracket] if bracket < len(self.levels) else self.maximum
+
+    def accept(self, suggestion: Suggestion) -> None:
+        """Count a start and remember its bracket."""
+        super().accept(suggestion)
+        if isinstance(suggestion, Start):
+            self._unnumbered.append(self._draw_bracket())
+            self._starts += 1
+
+    def on_start(self, trial: Trial) -> None:
+        """The bracket drawn for it now belongs to this trial."""
+        bracket = self._unnumbered.pop(0) if self._unnumbered else 0
+        self._bracket[trial.id] = bracket
+        self._reached[trial.id] = 0
+        self.searcher.on_pending(trial.configuration, self._first_level(bracket))
+
+    def _rungs(self, bracket: int) -> list[Rung]:
+        return self._systems[bracket if len(self._systems) > 1 else 0]
+
+    def _target(self, trial_id: int) -> int:
+        """The level the trial is on its way to."""
+        reached, bracket = self._reached[trial_id], self._bracket[trial_id]
+        return next_level(self.levels, reached, self.maximum) if reached else self._first_level(bracket)
+
+    def _rung_at(self, trial_id: int, level: int) -> Rung:
+        return next(rung for rung in self._rungs(self._bracket[trial_id]) if rung.level == level)
+
+
+class ASHA(_Halving):
+    """Promotion type: every trial pauses at its next rung; a free worker resumes the best one that may go on.
+
+    From the top rung down, the best trial waiting in a rung is promoted when it is within the rung's cut-off.
+    Where there is none, a new trial starts. Scripts should write checkpoints.
+    """
+
+    def propose(self, *, new_trials: bool = True) -> Suggestion | None:
+        """A promotion if there is one, else a new trial."""
+        for system in self._systems:
+            for rung in reversed(system):
+                trial_id = rung.promotable()
+                if trial_id is not None:
+                    return Resume(trial_id, next_level(self.levels, rung.level, self.maximum))
+        configuration = self.searcher.propose() if new_trials else None
+        if configuration is None:
+            return None
+        return Start(configuration, self._first_level(self._draw_bracket()))
+
+    def _on_resume(self, resume: Resume) -> None:
+        level = self._reached[resume.trial_id]
+        self._rung_at(resume.trial_id, level).remove(resume.trial_id)
+
+    def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
+        """PAUSE at the level the trial was sent to, STOP at the maximum, else CONTINUE."""
+        target = self._target(trial.id)
+        if resource < target:
+            return Decision.CONTINUE
+        self.searcher.update(trial.configuration, target, loss)
+        self._reached[trial.id] = target
+        if target >= self.maximum:
+            return Decision.STOP
+        self._rung_at(trial.id, target).park(trial.id, loss)
+        return Decision.PAUSE
+
+    def on_complete(self, trial: Trial) -> None:
+        """A trial whose script ended by itself has nothing to be promoted for."""
+        self._forget(trial)
+
+    def on_error(self, trial: Trial) -> None:
+        """A failed trial is never promoted; its results stay in the rungs."""
+        self._forget(trial)
+        super().on_error(trial)
+
+    def _forget(self, trial: Trial) -> None:
+        level = self._reached[trial.id]
+        if 0 < level < self.maximum:
+            self._rung_at(trial.id, level).remove(trial.id)
+
+
+class StoppingASHA(_Halving):
+    """Stopping type: a trial that is not within the cut-off of a rung when it gets there is stopped.
+
+    Nothing is ever resumed, so that scripts need no checkpoints; the first trial at a rung always goes on.
+    """
+
+    def propose(self, *, new_trials: bool = True) -> Suggestion | None:
+        """A new trial, on its way to the maximum."""
+        configuration = self.searcher.propose() if new_trials else None
+        return None if configuration is None else Start(configuration, self.maximum)
+
+    def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
+        """STOP below the cut-off of a rung and at the maximum, else CONTINUE."""
+        decision = Decision.CONTINUE
+        while decision == Decision.CONTINUE and resource >= (target := self._target(trial.id)):
+            self._reached[trial.id] = target
+            self.searcher.update(trial.configuration, target, loss)
+            if target >= self.maximum:
+                return Decision.STOP
+            rung = self._rung_at(trial.id, target)
+            rung.record(loss)
+            if not rung.passes(loss):
+                decision = Decision.STOP
+            else:
+                self.searcher.on_pending(trial.configuration, self._target(trial.id))
+        return decision

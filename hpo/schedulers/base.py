@@ -1,0 +1,68 @@
+"""What every scheduler is.
+
+    suggestion = scheduler.suggest()          # Start, Resume, or None: nothing to do now
+    scheduler.on_start(trial)                 # a Start was given an id
+    decision = scheduler.on_report(trial, resource, loss)
+    scheduler.on_complete(trial)              # or on_error(trial)
+
+A scheduler is a pure function of its arguments and of the calls made to it: no clock, no global random numbers, no
+files. `propose` changes nothing, `accept` records; replaying a log calls `accept` with what was logged.
+"""
+
+from abc import ABC, abstractmethod
+
+from hpo.searchers.base import Searcher
+from hpo.trial import Decision, Resume, Start, Suggestion, Trial
+
+
+class Scheduler(ABC):
+    """Decides what starts, continues, pauses and stops.
+
+    Args:
+        searcher: where new configurations come from.
+        max_resource: the resource at which a trial is complete; None where trials report only once.
+    """
+
+    def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
+        self.searcher = searcher
+        self.max_resource = max_resource
+
+    def suggest(self, *, new_trials: bool = True) -> Suggestion | None:
+        """What a free worker should do now, taken as done; None when there is nothing.
+
+        Args:
+            new_trials: False when no further trial may be started, only paused ones resumed.
+        """
+        suggestion = self.propose(new_trials=new_trials)
+        if suggestion is not None:
+            self.accept(suggestion)
+        return suggestion
+
+    @abstractmethod
+    def propose(self, *, new_trials: bool = True) -> Suggestion | None:
+        """What `suggest` would return, without taking it as done."""
+
+    def accept(self, suggestion: Suggestion) -> None:
+        """`suggestion` is being carried out."""
+        if isinstance(suggestion, Start):
+            self.searcher.accept(suggestion.configuration)
+        else:
+            self._on_resume(suggestion)
+
+    def _on_resume(self, resume: Resume) -> None:  # noqa: B027
+        """A paused trial goes on."""
+
+    @abstractmethod
+    def on_start(self, trial: Trial) -> None:
+        """The last Start with this configuration is now `trial`."""
+
+    @abstractmethod
+    def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
+        """A result: lower `loss` is better, infinite where training diverged. `resource` grows from call to call."""
+
+    def on_complete(self, trial: Trial) -> None:  # noqa: B027
+        """The trial reached its end."""
+
+    def on_error(self, trial: Trial) -> None:
+        """The trial failed or timed out."""
+        self.searcher.on_failed(trial.configuration)

@@ -1,0 +1,37 @@
+"""First in, first out: every trial runs to its end."""
+
+from hpo.schedulers.base import Scheduler
+from hpo.searchers.base import Searcher
+from hpo.trial import Decision, Start, Suggestion, Trial
+
+
+class FIFO(Scheduler):
+    """Starts what the searcher proposes; the searcher learns a trial's last result when the trial completes."""
+
+    def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
+        super().__init__(searcher, max_resource=max_resource)
+        self._last: dict[int, tuple[int, float]] = {}
+
+    def propose(self, *, new_trials: bool = True) -> Suggestion | None:
+        """A new trial to the maximum resource."""
+        configuration = self.searcher.propose() if new_trials else None
+        return None if configuration is None else Start(configuration, self.max_resource)
+
+    def on_start(self, trial: Trial) -> None:
+        """The searcher hears that a result at the maximum will follow."""
+        self.searcher.on_pending(trial.configuration, self.max_resource or 1)
+
+    def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
+        """Always CONTINUE."""
+        self._last[trial.id] = resource, loss
+        return Decision.CONTINUE
+
+    def on_complete(self, trial: Trial) -> None:
+        """The last result reaches the searcher."""
+        if trial.id in self._last:
+            self.searcher.update(trial.configuration, *self._last.pop(trial.id))
+
+    def on_error(self, trial: Trial) -> None:
+        """A failed trial's reports do not count."""
+        self._last.pop(trial.id, None)
+        super().on_error(trial)

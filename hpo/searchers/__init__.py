@@ -1,0 +1,8 @@
+"""Searchers: where the next configuration comes from."""
+
+from hpo.searchers.base import Searcher
+from hpo.searchers.grid import GridSearcher
+from hpo.searchers.random import RandomSearcher
+from hpo.searchers.sobol import SobolSearcher
+
+__all__ = ["GridSearcher", "RandomSearcher", "Searcher", "SobolSearcher"]

@@ -1,0 +1,111 @@
+"""What every searcher is: a proposal that reads the state, and an acceptance that changes it.
+
+`propose` computes and changes nothing; `accept` records. `suggest` is both. Replaying a log calls `accept` with the
+logged configurations and reaches the same state without computing a proposal again.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpo.randomness import Randomness, canonical
+from hpo.space import SearchSpace
+from hpo.trial import Configuration
+
+SHARED_RANDOM = 6
+"""How many configurations, points to evaluate included, all methods with the same seeds have in common."""
+
+
+class Searcher(ABC):
+    """Proposes configurations, never one twice.
+
+    It starts with `points_to_evaluate` (the centre of the space when that is None), goes on with the shared random
+    configurations that every method with the same seeds has, and then does what its class is for.
+
+    Args:
+        space: what is searched.
+        randomness: the experiment's streams.
+        points_to_evaluate: the first configurations; left-out hyperparameters get their default. `[]` means none.
+
+    Raises:
+        ConfigError: a point to evaluate does not lie in the space.
+    """
+
+    shared_random = SHARED_RANDOM
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        randomness: Randomness,
+        *,
+        points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.space = space
+        self.randomness = randomness
+        self.suggested = 0
+        self._seen: set[str] = set()
+        self._exhausted = False
+        points = [{}] if points_to_evaluate is None else points_to_evaluate
+        complete = [space.complete(point, f"points_to_evaluate[{i}]") for i, point in enumerate(points)]
+        self._first = list({canonical(point): point for point in complete}.values())
+
+    def suggest(self) -> Configuration | None:
+        """The next configuration, recorded as suggested; None when the space is exhausted."""
+        configuration = self.propose()
+        if configuration is not None:
+            self.accept(configuration)
+        return configuration
+
+    def propose(self) -> Configuration | None:
+        """The next configuration; None when the space is exhausted. Changes nothing that a decision depends on."""
+        if self._exhausted:
+            return None
+        configuration = self._propose_first() or self._next()
+        self._exhausted = configuration is None
+        return configuration
+
+    def accept(self, configuration: Configuration) -> None:
+        """`configuration` has been suggested."""
+        self._seen.add(canonical(configuration))
+        self.suggested += 1
+
+    def update(self, configuration: Configuration, resource: int, loss: float) -> None:  # noqa: B027
+        """A result: lower `loss` is better, infinite where training diverged."""
+
+    def on_pending(self, configuration: Configuration, resource: int) -> None:  # noqa: B027
+        """A trial is on its way to `resource`; its result will follow."""
+
+    def on_failed(self, configuration: Configuration) -> None:  # noqa: B027
+        """A trial failed: no further result will follow."""
+
+    @abstractmethod
+    def _next(self) -> Configuration | None:
+        """The proposal after the initial configurations; None when the space is exhausted."""
+
+    def _propose_first(self) -> Configuration | None:
+        for point in self._first:
+            if not self.is_known(point):
+                return point
+        if self.suggested < self.shared_random:
+            return self.draw_new("initial")
+        return None
+
+    def is_known(self, configuration: Configuration) -> bool:
+        """Has it been suggested already?"""
+        return canonical(configuration) in self._seen
+
+    def draw_new(self, stream: str, tries: int = 100) -> Configuration | None:
+        """A random configuration that has not been suggested; None when there is none left."""
+        rng = self.randomness.stream(stream, self.suggested)
+        for _ in range(tries):
+            configuration = self.space.sample(rng)
+            if not self.is_known(configuration):
+                return configuration
+        return self._draw_remaining(rng.random())
+
+    def _draw_remaining(self, unit: float) -> Configuration | None:
+        """One of the last configurations of a small space, where random draws hit only known ones."""
+        if self.space.size > 1_000_000:
+            return None
+        left = [configuration for configuration in self.space.enumerate() if not self.is_known(configuration)]
+        return left[int(unit * len(left))] if left else None

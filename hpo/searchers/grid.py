@@ -1,0 +1,61 @@
+"""Grid search: every combination once, in an order shuffled by the seed."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpo.errors import ConfigError
+from hpo.randomness import Randomness
+from hpo.searchers.base import Searcher
+from hpo.space import SearchSpace, mixed_radix
+from hpo.trial import Configuration
+
+
+class GridSearcher(Searcher):
+    """The Cartesian product of every domain's values, at most `num_samples` of a numeric one.
+
+    The order is an affine walk through the product, so that a grid of any size takes no memory.
+
+    Args:
+        space: what is searched.
+        randomness: decides the order.
+        points_to_evaluate: evaluated before the grid.
+        num_samples: values per numeric hyperparameter: one number for all.
+
+    Raises:
+        ConfigError: `num_samples` is not positive.
+    """
+
+    shared_random = 0  # random points would not lie on the grid
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        randomness: Randomness,
+        *,
+        points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+        num_samples: int = 5,
+    ) -> None:
+        super().__init__(space, randomness, points_to_evaluate=points_to_evaluate)
+        if num_samples < 1:
+            raise ConfigError(f"method.searcher.num_samples={num_samples}: use a positive number")
+        self._axes = space.grid(num_samples)
+        self.grid_size = math.prod(len(axis) for axis in self._axes)
+        rng = randomness.stream("grid")
+        self._offset = int(rng.integers(self.grid_size))
+        self._stride = self._coprime(int(rng.integers(1, self.grid_size + 1)))
+        self._cursor = 0
+
+    def _coprime(self, stride: int) -> int:
+        while math.gcd(stride, self.grid_size) != 1:
+            stride += 1
+        return stride
+
+    def _next(self) -> Configuration | None:
+        while self._cursor < self.grid_size:
+            index = (self._offset + self._cursor * self._stride) % self.grid_size
+            configuration = dict(zip(self.space.domains, mixed_radix(index, self._axes), strict=True))
+            if not self.is_known(configuration):
+                return configuration
+            self._cursor += 1
+        return None

@@ -1,0 +1,361 @@
+"""Search spaces: typed domains parsed from YAML, sampled and encoded in the unit cube.
+
+    lr:     {type: float, lower: 1.0e-4, upper: 1.0, log: true}
+    layers: {type: int, lower: 1, upper: 4}
+    width:  {type: ordinal, values: [32, 64, 128]}
+    act:    {type: choice, values: [relu, tanh]}
+    momentum: {type: float, lower: 0.5, upper: 0.999, reverse_log: true}
+    dropout:  {type: float, lower: 0.0, upper: 0.9, step: 0.1}
+    optimizer: adam                                    # a constant
+
+A domain maps [0, 1] onto its values (`decode`) so that a uniform number gives a draw on the domain's own scale.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hpo.errors import ConfigError
+from hpo.trial import Configuration
+
+
+class Domain(ABC):
+    """The values one hyperparameter can take."""
+
+    @property
+    @abstractmethod
+    def size(self) -> float:
+        """Number of different values; infinite for a continuous domain."""
+
+    @abstractmethod
+    def decode(self, unit: float) -> Any:
+        """The value at `unit` in [0, 1]."""
+
+    @abstractmethod
+    def encode(self, value: Any) -> float:
+        """A number in [0, 1] that `decode` maps back onto `value`."""
+
+    @property
+    @abstractmethod
+    def default(self) -> Any:
+        """The centre of the domain, where a search starts."""
+
+    @abstractmethod
+    def __contains__(self, value: object) -> bool: ...
+
+    @abstractmethod
+    def values(self, most: int) -> Sequence[Any]:
+        """Up to `most` values spread over a numeric domain, or all values of a finite list."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A monotone map under which a domain is uniform."""
+
+    forward: Callable[[float], float]
+    backward: Callable[[float], float]
+
+
+LINEAR = Scale(float, float)
+LOG = Scale(math.log, math.exp)
+REVERSE_LOG = Scale(lambda x: -math.log1p(-x), lambda y: -math.expm1(-y))
+"""Logarithmic in the distance from 1: for momenta and decay rates."""
+
+
+@dataclass(frozen=True)
+class Float(Domain):
+    """A real interval, both bounds included; quantised when `step` is given."""
+
+    lower: float
+    upper: float
+    scale: Scale = LINEAR
+    step: float | None = None
+
+    @property
+    def size(self) -> float:
+        if self.lower == self.upper:
+            return 1
+        return math.inf if self.step is None else self._steps + 1
+
+    @property
+    def _steps(self) -> int:
+        assert self.step is not None
+        return math.floor((self.upper - self.lower) / self.step * (1 + 1e-12))
+
+    def decode(self, unit: float) -> float:
+        low, high = self.scale.forward(self.lower), self.scale.forward(self.upper)
+        return self._quantise(self.scale.backward(low + unit * (high - low)))
+
+    def _quantise(self, value: float) -> float:
+        value = min(max(value, self.lower), self.upper)
+        if self.step is None:
+            return value
+        index = min(round((value - self.lower) / self.step), self._steps)
+        return round(self.lower + index * self.step, 12)
+
+    def encode(self, value: Any) -> float:
+        if self.lower == self.upper:
+            return 0.5
+        low, high = self.scale.forward(self.lower), self.scale.forward(self.upper)
+        return min(max((self.scale.forward(value) - low) / (high - low), 0.0), 1.0)
+
+    @property
+    def default(self) -> float:
+        return self.decode(0.5)
+
+    def __contains__(self, value: object) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return self.lower <= value <= self.upper and math.isclose(self._quantise(value), value, abs_tol=1e-12)
+
+    def values(self, most: int) -> Sequence[float]:
+        count = int(min(most, self.size))
+        return list(dict.fromkeys(self.decode(i / max(count - 1, 1)) for i in range(count)))
+
+
+@dataclass(frozen=True)
+class Integer(Domain):
+    """Whole numbers `lower..upper`, both included; every `step`-th of them when `step` is not 1."""
+
+    lower: int
+    upper: int
+    scale: Scale = LINEAR
+    step: int = 1
+
+    @property
+    def size(self) -> float:
+        return (self.upper - self.lower) // self.step + 1
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        # Half a step beyond both ends: every value then owns an interval of the scale, the outer ones included.
+        half = self.step / 2
+        return self.scale.forward(self.lower - half), self.scale.forward(self._last + half)
+
+    @property
+    def _last(self) -> int:
+        return self.lower + (int(self.size) - 1) * self.step
+
+    def decode(self, unit: float) -> int:
+        low, high = self._bounds
+        value = self.scale.backward(low + unit * (high - low))
+        index = round((value - self.lower) / self.step)
+        return self.lower + min(max(index, 0), int(self.size) - 1) * self.step
+
+    def encode(self, value: Any) -> float:
+        low, high = self._bounds
+        return (self.scale.forward(value) - low) / (high - low)
+
+    @property
+    def default(self) -> int:
+        middle = self.scale.backward((self.scale.forward(self.lower) + self.scale.forward(self._last)) / 2)
+        return self.lower + round((middle - self.lower) / self.step) * self.step
+
+    def __contains__(self, value: object) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int):
+            return False
+        return self.lower <= value <= self._last and (value - self.lower) % self.step == 0
+
+    def values(self, most: int) -> Sequence[int]:
+        if self.size <= most:
+            return list(range(self.lower, self._last + 1, self.step))
+        low, high = self.scale.forward(self.lower), self.scale.forward(self._last)
+        points = (self.scale.backward(low + i * (high - low) / max(most - 1, 1)) for i in range(most))
+        return list(dict.fromkeys(self.lower + round((p - self.lower) / self.step) * self.step for p in points))
+
+
+@dataclass(frozen=True)
+class Choice(Domain):
+    """One of several values without an order; with `ordered`, values whose neighbours are alike."""
+
+    choices: tuple[Any, ...]
+    ordered: bool = False
+
+    @property
+    def size(self) -> float:
+        return len(self.choices)
+
+    def decode(self, unit: float) -> Any:
+        return self.choices[min(int(unit * len(self.choices)), len(self.choices) - 1)]
+
+    def encode(self, value: Any) -> float:
+        return (self._index(value) + 0.5) / len(self.choices)
+
+    def _index(self, value: object) -> int:
+        for index, choice in enumerate(self.choices):
+            if choice == value and type(choice) is type(value):  # 1, 1.0 and True are three values
+                return index
+        raise ValueError(value)
+
+    @property
+    def default(self) -> Any:
+        return self.choices[len(self.choices) // 2] if self.ordered else self.choices[0]
+
+    def __contains__(self, value: object) -> bool:
+        try:
+            self._index(value)
+        except ValueError:
+            return False
+        return True
+
+    def values(self, most: int) -> Sequence[Any]:  # noqa: ARG002  a list is never thinned out
+        return self.choices
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """Named domains, in the order of the YAML, and the constants that stand among them."""
+
+    domains: Mapping[str, Domain]
+    constants: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.domains)
+
+    @property
+    def size(self) -> float:
+        """Number of different configurations; infinite when a domain is continuous."""
+        return math.prod(domain.size for domain in self.domains.values())
+
+    @property
+    def default(self) -> Configuration:
+        """The centre of every domain."""
+        return {name: domain.default for name, domain in self.domains.items()}
+
+    def decode(self, units: Sequence[float]) -> Configuration:
+        """The configuration at a point of the unit cube, one coordinate per domain."""
+        pairs = zip(self.domains.items(), units, strict=True)
+        return {name: domain.decode(float(unit)) for (name, domain), unit in pairs}
+
+    def sample(self, rng: np.random.Generator) -> Configuration:
+        """A random configuration, uniform on each domain's scale."""
+        return self.decode(rng.random(len(self.domains)).tolist())
+
+    def grid(self, most: int) -> list[Sequence[Any]]:
+        """The values of every domain, at most `most` of a numeric one."""
+        return [domain.values(most) for domain in self.domains.values()]
+
+    def enumerate(self) -> Iterator[Configuration]:
+        """All configurations of a finite space, in lexicographic order."""
+        names = list(self.domains)
+        axes = [domain.values(int(domain.size)) for domain in self.domains.values()]
+        total = math.prod(len(axis) for axis in axes)
+        for index in range(total):
+            yield dict(zip(names, mixed_radix(index, axes), strict=True))
+
+    def complete(self, point: Mapping[str, Any], key: str) -> Configuration:
+        """`point` with the default of every hyperparameter it leaves out.
+
+        Raises:
+            ConfigError: it names an unknown hyperparameter or a value outside its domain.
+        """
+        for name, value in point.items():
+            if name not in self.domains:
+                raise ConfigError(f"{key}: {name!r} is not in config_space ({', '.join(self.domains)})")
+            if value not in self.domains[name]:
+                raise ConfigError(f"{key}: {name}={value!r} is outside its domain {self.domains[name]}")
+        return {name: point.get(name, domain.default) for name, domain in self.domains.items()}
+
+
+def mixed_radix(index: int, axes: Sequence[Sequence[Any]]) -> list[Any]:
+    """The `index`-th element of the Cartesian product of `axes`, the last axis running fastest."""
+    values: list[Any] = []
+    for axis in reversed(axes):
+        index, digit = divmod(index, len(axis))
+        values.append(axis[digit])
+    return values[::-1]
+
+
+def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
+    """The search space that the YAML under `config_space` describes.
+
+    Raises:
+        ConfigError: naming the key, the value and what would be right.
+    """
+    domains: dict[str, Domain] = {}
+    constants: dict[str, Any] = {}
+    for name, spec in config_space.items():
+        if isinstance(spec, Mapping):
+            domains[name] = _parse_domain(f"config_space.{name}", dict(spec))
+        else:
+            constants[name] = spec
+    if not domains:
+        raise ConfigError(
+            "config_space has no hyperparameter to tune; add one, such as lr: {type: float, lower: 1.0e-4, upper: 1.0}"
+        )
+    return SearchSpace(domains, constants)
+
+
+_KEYS = {
+    "float": {"lower", "upper", "log", "reverse_log", "step"},
+    "int": {"lower", "upper", "log", "step"},
+    "choice": {"values"},
+    "ordinal": {"values"},
+}
+
+
+def _parse_domain(key: str, spec: dict[str, Any]) -> Domain:
+    kind = spec.pop("type", None)
+    if kind not in _KEYS:
+        raise ConfigError(f"{key}.type={kind!r}: use one of {', '.join(_KEYS)}")
+    for name in spec:
+        if name not in _KEYS[kind]:
+            raise ConfigError(f"{key}.{name}: a {kind} takes {', '.join(sorted(_KEYS[kind]))}")
+    if kind in ("choice", "ordinal"):
+        return _parse_choice(key, kind, spec)
+    lower, upper = (_number(f"{key}.{end}", spec.get(end), kind) for end in ("lower", "upper"))
+    if lower > upper:
+        raise ConfigError(f"{key}: lower={lower} is above upper={upper}; exchange them")
+    step = spec.get("step")
+    if step is not None:
+        step = _number(f"{key}.step", step, kind)
+        if step <= 0:
+            raise ConfigError(f"{key}.step={step}: use a positive number")
+    scale = _parse_scale(key, kind, spec, lower, upper)
+    if kind == "int":
+        return Integer(int(lower), int(upper), scale, int(step or 1))
+    return Float(float(lower), float(upper), scale, step)
+
+
+def _parse_scale(key: str, kind: str, spec: dict[str, Any], lower: float, upper: float) -> Scale:
+    for flag in ("log", "reverse_log"):
+        if not isinstance(spec.get(flag, False), bool):
+            raise ConfigError(f"{key}.{flag}={spec[flag]!r}: use true or false")
+    if spec.get("log"):
+        if spec.get("reverse_log"):
+            raise ConfigError(f"{key}: log and reverse_log exclude each other; keep one")
+        if lower <= 0 or (kind == "int" and lower - spec.get("step", 1) / 2 <= 0):
+            raise ConfigError(f"{key}.lower={lower}: a log scale needs a lower bound above 0 (and above half a step)")
+        return LOG
+    if spec.get("reverse_log"):
+        if not 0 <= lower <= upper < 1:
+            raise ConfigError(f"{key}: reverse_log needs 0 <= lower <= upper < 1, not {lower} and {upper}")
+        return REVERSE_LOG
+    return LINEAR
+
+
+def _number(key: str, value: Any, kind: str) -> float:
+    wanted = int if kind == "int" else int | float
+    if isinstance(value, bool) or not isinstance(value, wanted) or not math.isfinite(value):
+        hint = ""
+        if isinstance(value, str):
+            hint = " (YAML reads 1e-4 as text: write 1.0e-4)"
+        raise ConfigError(f"{key}={value!r}: a{'n' if kind == 'int' else ''} {kind} is needed{hint}")
+    return value
+
+
+def _parse_choice(key: str, kind: str, spec: dict[str, Any]) -> Choice:
+    values = spec.get("values")
+    if not isinstance(values, Sequence) or isinstance(values, str) or not values:
+        raise ConfigError(f"{key}.values={values!r}: a list with at least one value is needed")
+    choice = Choice(tuple(values), ordered=kind == "ordinal")
+    for index, value in enumerate(values):
+        if isinstance(value, Mapping | list):
+            raise ConfigError(f"{key}.values: {value!r} is not a plain value; use numbers, strings or booleans")
+        if choice._index(value) != index:
+            raise ConfigError(f"{key}.values: {value!r} stands there twice; remove one")
+    return choice

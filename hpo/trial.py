@@ -1,0 +1,138 @@
+"""The values that travel between the parts: configurations, suggestions, decisions, events. All immutable.
+
+A *report* and an *exit* come from a backend. An *event* is what the tuner made of them, numbered and stored: the
+sequence of events is the experiment, everything else can be recomputed from it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+Configuration = Mapping[str, Any]
+"""One assignment of the tuned hyperparameters."""
+
+
+class Decision(StrEnum):
+    """What a scheduler says to a report."""
+
+    CONTINUE = "CONTINUE"
+    PAUSE = "PAUSE"
+    """The trial ends now and may be resumed later from its checkpoint."""
+    STOP = "STOP"
+    """The trial ends now, for good."""
+
+
+class Status(StrEnum):
+    """Where a trial is."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One configuration being trained. Ids count from 0 in the order of starting and are never reused."""
+
+    id: int
+    configuration: Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Train a new configuration; the script ends by itself at resource `until` (None: at its maximum)."""
+
+    configuration: Configuration
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on with a paused trial up to resource `until` (None: to its maximum)."""
+
+    trial_id: int
+    until: int | None = None
+
+
+Suggestion = Start | Resume
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One line a trial has written, as it came."""
+
+    trial_id: int
+    attempt: int
+    metrics: Mapping[str, Any]
+    position: int
+    """Bytes of the attempt's report channel up to and including this line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """A line on a trial's report channel that is not one JSON object."""
+
+    trial_id: int
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """All processes of an attempt are gone and its slot is free."""
+
+    trial_id: int
+    attempt: int
+    exit_code: int | None
+    """None where a signal ended the process, or where nobody saw its end."""
+    signal: int | None = None
+    lost: bool = False
+    """The process was not ended by itself or by us: its host died."""
+    error: str | None = None
+    """The last lines of its standard error, for an exit that is not clean."""
+    usage: Mapping[str, float] = field(default_factory=dict)
+    """`cpu_seconds` (user and system, children included) and `peak_memory_mb`."""
+
+
+BackendEvent = Report | Garbage | Exit
+
+
+class Kind(StrEnum):
+    """Kinds of stored events."""
+
+    OPENED = "opened"
+    """A process took over the experiment: host, pid, versions."""
+    STARTED = "started"
+    """Decision: a new trial; `configuration`, `until`."""
+    RESUMED = "resumed"
+    """Decision: a paused trial goes on; `until`."""
+    RESTARTED = "restarted"
+    """An interrupted trial goes on towards the `until` it had: no decision of a scheduler."""
+    REPORTED = "reported"
+    """A report and the decision on it; `metrics`, `decision`, `position`, `extra`."""
+    DROPPED = "dropped"
+    """A report that came after the decision to end its trial; `metrics`, `position`."""
+    ENDED = "ended"
+    """An attempt is over; `status`, `exit_code`, `signal`, `error`, `usage`."""
+    NOTED = "noted"
+    """Something a reader of the log should know; `text`."""
+    FINISHED = "finished"
+    """The experiment is complete; `reason`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of the log. `elapsed` is seconds of the experiment, sessions added up; `time` is unix time."""
+
+    kind: Kind
+    elapsed: float
+    time: float
+    trial: int | None = None
+    attempt: int | None = None
+    resource: int | None = None
+    body: Mapping[str, Any] = field(default_factory=dict)
