@@ -104,7 +104,7 @@ def _launcher(config: ExperimentConfig) -> Launcher:
     try:
         launcher = hydra.utils.instantiate(config.launcher)
     except HydraException as error:
-        raise ConfigError(f"launcher: {str(error).splitlines()[0]}") from error
+        raise ConfigError(f"launcher: {sentence(error)} {error.__cause__ or ''}") from error
     if not isinstance(launcher, Launcher):
         raise ConfigError(f"launcher._target_={target}: it is not a subclass of hpo's Launcher")
     return launcher

@@ -90,7 +90,7 @@ class ExperimentConfig:
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
     method: MethodConfig = field(default_factory=MethodConfig)
     backend: dict[str, Any] = field(default_factory=lambda: {"name": "auto"})
-    launcher: dict[str, Any] = field(default_factory=lambda: {"name": "local"})
+    launcher: dict[str, Any] = field(default_factory=dict)
     experiment_tag: str = MISSING
     seed: int = 0
     start_seed: int = 0
