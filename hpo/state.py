@@ -22,6 +22,8 @@ class TrialState:
     """Of the last report."""
     position: int = 0
     """Bytes of the current attempt's reports that have been taken in."""
+    then: int | None = None
+    """Where to go once the current attempt is over: it was resumed while its processes were still ending."""
     ending: Decision | None = None
     """PAUSE or STOP once decided, until the attempt is over."""
     began: float = 0.0
@@ -112,10 +114,15 @@ class ExperimentState:
 
     def _again(self, event: Event) -> None:
         state = self._of(event)
-        assert event.attempt is not None
-        state.status, state.attempt, state.position = Status.RUNNING, event.attempt, 0
-        state.until, state.ending = event.body["until"], None
-        state.began = state.heard = event.elapsed
+        if state.status == Status.RUNNING:
+            state.then = event.body["until"]
+        else:
+            self._next_attempt(state, event.body["until"], event.elapsed)
+
+    def _next_attempt(self, state: TrialState, until: int | None, elapsed: float) -> None:
+        state.status, state.until, state.then, state.ending = Status.RUNNING, until, None, None
+        state.attempt, state.position = state.attempt + 1, 0
+        state.began = state.heard = elapsed
         self.running[state.trial.id] = state
 
     def _reported(self, event: Event) -> None:
@@ -142,6 +149,8 @@ class ExperimentState:
         self.running.pop(state.trial.id, None)
         if state.status in (Status.FAILED, Status.TIMEOUT):
             self._failed(state, event)
+        if state.then is not None:
+            self._next_attempt(state, state.then, event.elapsed)
 
     def _failed(self, state: TrialState, event: Event) -> None:
         if state.resource > 0:

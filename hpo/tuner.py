@@ -214,10 +214,14 @@ class Tuner:
         self.journal.act(self.backend.start, trial, 0, until)
 
     def _launch(self, kind: Kind, state: TrialState, body: Mapping[str, Any]) -> None:
-        attempt = state.attempt + 1
+        ending = state.status == Status.RUNNING  # promoted while its last attempt is still on its way out
+        self.journal.emit(kind, state.trial.id, state.attempt + 1, body=body)
+        if not ending:
+            self._begin(state)
+
+    def _begin(self, state: TrialState) -> None:
         self._lines.pop(state.trial.id, None)
-        self.journal.emit(kind, state.trial.id, attempt, body=body)
-        self.journal.act(self.backend.start, state.trial, attempt, body["until"])
+        self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
 
     def _finish(self) -> None:
         if self._failure is not None:
@@ -336,6 +340,11 @@ class Tuner:
             self._check_failures()
         if self.limits.delete_checkpoints and status not in (Status.PAUSED, Status.INTERRUPTED):
             self.journal.act(self.backend.forget_checkpoint, state.trial.id)
+        if state.status == Status.RUNNING:  # resumed meanwhile
+            if self._draining is None and self._failure is None:
+                self._begin(state)
+            else:
+                self._end(state, Status.INTERRUPTED, Exit(state.trial.id, state.attempt, None), None)
 
     def _check_failures(self) -> None:
         if self.state.silent_failures >= self.limits.max_failures:

@@ -9,6 +9,7 @@ import builtins
 import ctypes
 import gc
 import importlib.machinery
+import json
 import os
 import signal
 import sys
@@ -39,10 +40,23 @@ def compile_once(script: str) -> None:
         _code.pop(script, None)  # the trial will meet the same error and show it
 
 
-def become(order: Mapping[str, Any], mark: int, parent: int) -> NoReturn:
-    """Turn this fork into the program of `order`: keys `script` or none, `argv`, `env`, `stdout`, `stderr`."""
+def wait_for_order(pipe: int, parent: int) -> NoReturn:
+    """In a fork of the host: leave it behind, then wait for the order that says which trial this is.
+
+    Order: `script` or None, `argv`, `env`, `stdout`, `stderr`, `mark`. All that does not depend on it is done before.
+    """
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it died before the line above
+        os._exit(1)
+    _leave_host(pipe)
+    data = b""
+    while part := os.read(_PIPE, 1 << 16):
+        data += part
+    if not data:
+        os._exit(0)  # no trial came
+    order = json.loads(data)
     try:
-        _leave_host(order, mark, parent)
+        _settle(order)
     except OSError as error:
         os._exit(_complain(f"hpo: the trial cannot be set up: {error}\n"))
     if order["script"] is None:
@@ -50,29 +64,35 @@ def become(order: Mapping[str, Any], mark: int, parent: int) -> NoReturn:
     _run_script(order["script"], order["argv"])
 
 
-def _leave_host(order: Mapping[str, Any], mark: int, parent: int) -> None:
+_PIPE = 3
+"""Where the order comes from, once the host's descriptors are closed."""
+
+
+def _leave_host(pipe: int) -> None:
     os.setsid()
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the line above
-        os._exit(1)
-    set_mark(mark)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    for number, (path, flags) in enumerate(
-        [("/dev/null", os.O_RDONLY), (order["stdout"], append), (order["stderr"], append)]
-    ):
-        descriptor = os.open(path, flags, 0o644)
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(nothing, 0)
+    if pipe != _PIPE:
+        os.dup2(pipe, _PIPE)
+    os.closerange(_PIPE + 1, 1 << 20)
+    if random := sys.modules.get("numpy.random"):
+        random.seed()  # Python's own generator is reseeded by the fork itself
+
+
+def _settle(order: Mapping[str, Any]) -> None:
+    set_mark(order["mark"])
+    for number, path in ((1, order["stdout"]), (2, order["stderr"])):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(descriptor, number)
-    os.closerange(3, 1 << 20)
+        os.close(descriptor)
+    os.close(_PIPE)
     for name, value in order["env"].items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+        os.environ[name] = value
 
 
 def _execute(argv: Sequence[str]) -> NoReturn:
@@ -92,8 +112,6 @@ def _complain(text: str) -> int:
 
 
 def _run_script(script: str, argv: Sequence[str]) -> NoReturn:
-    if random := sys.modules.get("numpy.random"):
-        random.seed()  # Python's own generator is reseeded by the fork itself
     sys.argv = list(argv)
     if not sys.flags.safe_path:
         sys.path[0] = os.path.dirname(os.path.realpath(script))  # noqa: PTH120
@@ -111,6 +129,7 @@ def _run_script(script: str, argv: Sequence[str]) -> NoReturn:
 def _outcome(script: str, main: types.ModuleType) -> int:
     """Run the script; the exit code an interpreter would give."""
     try:
+        compile_once(script)
         if script in _code:
             code = _code[script][1]
         else:

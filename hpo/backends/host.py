@@ -1,7 +1,8 @@
 """The trial host: one process per experiment that starts, ends and reaps all trials. Standard library only.
 
-It imports what the benchmark preloads once and forks a child per trial. It is the subreaper of all descendants, so
-that none escapes by a double fork. When its connection to the tuner closes, for whatever reason, it ends them all.
+It imports what the benchmark preloads once and forks a child per trial, one ahead of time, so that a trial does not wait
+for the fork. It is the subreaper of all descendants, so that none escapes by a double fork. When its connection to the
+tuner closes, for whatever reason, it ends them all.
 
 Orders come as JSON lines on the connection and outcomes leave on it:
 
@@ -11,6 +12,7 @@ Orders come as JSON lines on the connection and outcomes leave on it:
     <- {"fatal": "..."}                                          what is preloaded cannot be imported
 """
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -20,6 +22,7 @@ import select
 import signal
 import sys
 import time
+import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +34,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 _LEFTOVER_GRACE = 2.0
 """Seconds for processes that outlive their trial's main process."""
 
-COMMON = ("argparse", "dataclasses", "pathlib", "random", "logging")
-"""Imported ahead of time: what nearly every script imports."""
+COMMON = ("argparse", "dataclasses", "locale", "logging", "pathlib", "random", "shutil", "tempfile", "typing")
+"""Imported ahead of time: what nearly every script, or the parsing of its arguments, imports."""
 
 
 @dataclass
@@ -60,6 +63,8 @@ class Host:
     by_pid: dict[int, Attempt] = field(default_factory=dict)
     received: bytes = b""
     connected: bool = True
+    spare: tuple[int, int] | None = None
+    """(pid, pipe) of the child that was forked ahead of time and waits for its order."""
 
     def serve(self) -> None:
         """Work until the connection is closed and no process is left."""
@@ -72,6 +77,8 @@ class Host:
         poll.register(self.connection, select.POLLIN)
         poll.register(wakeup, select.POLLIN)
         while self.connected or self.attempts:
+            if self.connected and self.spare is None:
+                self._fork_spare()
             for descriptor, _ in poll.poll(self._timeout()):
                 if descriptor == wakeup:
                     os.read(wakeup, 4096)
@@ -105,24 +112,43 @@ class Host:
 
     def _disconnect(self) -> None:
         self.connected = False
+        if self.spare is not None:
+            os.close(self.spare[1])  # it reads the end and leaves
+            self.spare = None
         for attempt in self.attempts.values():
             self._stop(attempt, 0.0, self.grace)
 
     def _start(self, order: dict[str, Any]) -> None:
         key = order["key"]
-        mark = self.mark + key
+        if self.spare is None:
+            self._fork_spare()
+        if self.spare is None:
+            self._send({"key": key, "code": 127, "signal": None, "usage": {}, "error": "no process could be forked"})
+            return
+        (pid, pipe), self.spare = self.spare, None
+        attempt = Attempt(key, pid, self.mark + key)
+        self.attempts[key] = self.by_pid[pid] = attempt
+        with contextlib.suppress(BrokenPipeError):  # it was killed while it waited: it will be reaped as this attempt
+            _write(pipe, json.dumps({**order, "mark": attempt.mark}).encode())
+        os.close(pipe)
         if order["script"] is not None:
-            child.compile_once(order["script"])
+            child.compile_once(order["script"])  # for the trials that follow
+
+    def _fork_spare(self) -> None:
         parent = os.getpid()
+        reading, writing = os.pipe()
         try:
             pid = os.fork()
         except OSError as error:
-            self._send({"key": key, "code": 127, "signal": None, "usage": {}, "error": f"fork failed: {error}"})
+            os.close(reading)
+            os.close(writing)
+            sys.stderr.write(f"fork failed: {error}\n")
             return
         if pid == 0:
-            child.become(order, mark, parent)
-        attempt = Attempt(key, pid, mark)
-        self.attempts[key] = self.by_pid[pid] = attempt
+            os.close(writing)
+            child.wait_for_order(reading, parent)
+        os.close(reading)
+        self.spare = pid, writing
 
     @staticmethod
     def _stop(attempt: Attempt, patience: float, grace: float) -> None:
@@ -144,6 +170,9 @@ class Host:
                 return
             attempt = self.by_pid.pop(pid, None)
             if attempt is None:
+                if self.spare is not None and self.spare[0] == pid:
+                    os.close(self.spare[1])
+                    self.spare = None
                 continue
             code = os.waitstatus_to_exitcode(status)
             attempt.outcome = {
@@ -185,12 +214,13 @@ class Host:
         return any(get_mark(int(pid)) == attempt.mark for pid in children)
 
     def _send(self, message: dict[str, Any]) -> None:
-        data = json.dumps(message).encode() + b"\n"
-        try:
-            while data:
-                data = data[os.write(self.connection, data) :]
-        except (BrokenPipeError, ConnectionError):
-            pass  # the tuner is gone; the next read tells
+        with contextlib.suppress(ConnectionError):  # the tuner is gone; the next read tells
+            _write(self.connection, json.dumps(message).encode() + b"\n")
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def main() -> None:
@@ -207,9 +237,15 @@ def main() -> None:
     except Exception as error:
         host._send({"fatal": f"benchmark.preload: {name} cannot be imported ({type(error).__name__}: {error})"})
         return
+    # What the preloaded modules want cleaned up at the end is this process's to clean up, not a fork's.
+    own = [finalizer for finalizer in list(weakref.finalize._registry) if finalizer.atexit]  # type: ignore[attr-defined]
+    for finalizer in own:
+        finalizer.atexit = False
     gc.collect()
     gc.freeze()  # the collector of a fork then leaves the shared pages alone
     host.serve()
+    for finalizer in own:
+        finalizer.atexit = True
 
 
 if __name__ == "__main__":
