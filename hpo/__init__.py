@@ -7,10 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hpo.assembly import build_scheduler
     from hpo.callbacks import Callback
     from hpo.config import ExperimentConfig, load_config
     from hpo.errors import HPOError
-    from hpo.experiment import build_scheduler, run_experiment
+    from hpo.experiment import run_experiment
     from hpo.reporting import report
     from hpo.results import Experiment, load_experiment
     from hpo.trial import Decision, Resume, Start, Trial
@@ -26,7 +27,7 @@ _HOME = {
     "Resume": "hpo.trial",
     "Start": "hpo.trial",
     "Trial": "hpo.trial",
-    "build_scheduler": "hpo.experiment",
+    "build_scheduler": "hpo.assembly",
     "load_config": "hpo.config",
     "load_experiment": "hpo.results",
     "report": "hpo.reporting",

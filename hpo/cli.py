@@ -100,7 +100,9 @@ def _launch(call: _Call, cfg: DictConfig, output_dir: Path, sweep_dir: Path) -> 
 def _launcher(config: ExperimentConfig) -> Launcher:
     target = str(config.launcher.get("_target_"))
     if not target.startswith(("hpo.", *(f"{module}." for module in config.trusted_modules))):
-        raise ConfigError(f"launcher._target_={target}: it is not in hpo; name its package in trusted_modules to allow it")
+        raise ConfigError(
+            f"launcher._target_={target}: it is not in hpo; name its package in trusted_modules to allow it"
+        )
     try:
         launcher = hydra.utils.instantiate(config.launcher)
     except HydraException as error:
@@ -128,7 +130,9 @@ def _conclude(call: _Call) -> int:
 def sentence(error: Exception) -> str:
     """Hydra's message of several lines as one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    keep = [line for line in lines if not line.startswith(("reference_type", "object_type", "Config search path", "set in"))]
+    keep = [
+        line for line in lines if not line.startswith(("reference_type", "object_type", "Config search path", "set in"))
+    ]
     cause = error.__cause__
     if cause is not None and isinstance(cause, OmegaConfBaseException | HydraException):
         keep += [line for line in sentence(cause).split(" | ") if line not in keep]
@@ -146,7 +150,7 @@ def _show_warnings() -> None:
 
 
 class _WithoutTraceback(logging.Formatter):
-    def formatException(self, ei: Any) -> str:  # noqa: ARG002, N802
+    def formatException(self, ei: Any) -> str:
         return ""
 
 

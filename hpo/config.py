@@ -23,12 +23,6 @@ CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if p.is_dir()
 
 TAG = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 
-BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations")
-"""What may differ when an experiment is resumed: more budget goes on where it ended."""
-
-RUN_KEYS = ("overwrite", "resume", "launcher", "callbacks", "trusted_modules", "start_seed", "num_seeds")
-"""What concerns a call, not the experiment."""
-
 
 class Mode(Enum):
     """Direction of the metric."""
@@ -281,25 +275,3 @@ def load_config(
     for key, value in overrides.items():
         OmegaConf.update(node, key, value, force_add=True)
     return to_config(node)
-
-
-def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
-    """`key: old -> new` for every key in which two resolved experiments differ and may not when one resumes the other."""
-    return list(_diff("", _comparable(old), _comparable(new)))
-
-
-def _comparable(config: ExperimentConfig) -> dict[str, Any]:
-    content = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    assert isinstance(content, dict)
-    for key in (*BUDGET_KEYS, *RUN_KEYS):
-        content.pop(key, None)
-        content["benchmark"].pop(key, None)
-    return {str(key): value for key, value in content.items()}
-
-
-def _diff(prefix: str, old: Any, new: Any) -> Any:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*old, *(k for k in new if k not in old)]:
-            yield from _diff(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
-    elif old != new:
-        yield f"{prefix}: {old} -> {new}"

@@ -1,10 +1,10 @@
 """Errors a user can cause. Each message is one sentence that names the key, the value and the remedy.
 
-    HPOError
-    ├── ConfigError      a key of the configuration, a search space or a command line
-    ├── StoreError       an experiment directory: in use, damaged, of another configuration
-    ├── BackendError     the machine: devices, the trial host, a script that cannot be started
-    └── ExperimentError  an experiment that cannot go on: wrong metric name, nothing but failing trials
+HPOError
+├── ConfigError      a key of the configuration, a search space or a command line
+├── StoreError       an experiment directory: in use, damaged, of another configuration
+├── BackendError     the machine: devices, the trial host, a script that cannot be started
+└── ExperimentError  an experiment that cannot go on: wrong metric name, nothing but failing trials
 """
 
 

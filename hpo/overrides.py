@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from hpo.errors import ConfigError
 
@@ -20,9 +20,10 @@ def expand(arguments: Sequence[str]) -> list[str]:
 def _read(argument: str) -> list[str]:
     path = Path(argument[1:])
     try:
-        overrides = OmegaConf.load(path).get("overrides")
+        content = OmegaConf.load(path)
     except OSError as error:
         raise ConfigError(f"{argument}: cannot be read ({error.strerror}); name a file such as best.yaml") from error
+    overrides = content.get("overrides") if isinstance(content, DictConfig) else None
     if not overrides:
         raise ConfigError(f"{argument}: has no list `overrides`")
     return [str(override) for override in overrides]

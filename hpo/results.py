@@ -89,7 +89,9 @@ def load_experiment(directory: str | Path) -> Experiment:
     """
     files = ExperimentDirectory(Path(directory))
     if not files.config.is_file() or not files.events.is_file():
-        raise StoreError(f"{directory}: holds no experiment; name a directory such as outputs/TAG/BENCHMARK/METHOD/seed_0")
+        raise StoreError(
+            f"{directory}: holds no experiment; name a directory such as outputs/TAG/BENCHMARK/METHOD/seed_0"
+        )
     store = Store(files.events, read_only=True)
     try:
         events = list(store.read())

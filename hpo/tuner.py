@@ -16,6 +16,7 @@ from hpo.backends.base import Backend
 from hpo.callbacks import Callback
 from hpo.errors import ExperimentError
 from hpo.journal import EventLog, Journal
+from hpo.limits import Limits
 from hpo.objective import ReportError
 from hpo.replay import tell_end
 from hpo.schedulers.base import Scheduler
@@ -35,21 +36,6 @@ from hpo.trial import (
 )
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a trial may do."""
-
-    n_workers: int = 1
-    max_resource: int | None = None
-    ends_by_itself: bool = False
-    """The script is told `until` (there is a `max_resource_attr`), so that no kill is needed there."""
-    max_failures: int = 3
-    trial_timeout: float | None = None
-    trial_silence_timeout: float | None = None
-    grace: float = 30.0
-    delete_checkpoints: bool = False
 
 
 @dataclass
@@ -160,7 +146,9 @@ class Tuner:
             case Exit():
                 self._on_exit(event)
             case Garbage():
-                self.journal.note(f"trial {event.trial_id} wrote a line that is not a report: {event.text!r}", event.trial_id)
+                self.journal.note(
+                    f"trial {event.trial_id} wrote a line that is not a report: {event.text!r}", event.trial_id
+                )
 
     def _check_limits(self) -> None:
         """Budgets, time limits of trials, and a request to end."""
@@ -172,20 +160,10 @@ class Tuner:
             self._drain(reason)
         now = self.elapsed
         for state in self.state.running.values():
-            for key, since, limit in self._time_limits(state):
-                if now >= since + limit and state.ending is None and state.trial.id not in self._timed_out:
-                    self._timed_out[state.trial.id] = f"{key}={limit:g} s is over"
-                    self.journal.act(self.backend.stop, state.trial.id)
-
-    def _time_limits(self, state: TrialState) -> list[tuple[str, float, float]]:
-        """(key, since when, seconds) of the limits in force."""
-        limits = self.limits
-        found = []
-        if limits.trial_timeout is not None:
-            found.append(("trial_timeout", state.began, limits.trial_timeout))
-        if limits.trial_silence_timeout is not None:
-            found.append(("trial_silence_timeout", state.heard, limits.trial_silence_timeout))
-        return found
+            reason = self.limits.overdue(state, now)
+            if reason and state.ending is None and state.trial.id not in self._timed_out:
+                self._timed_out[state.trial.id] = reason
+                self.journal.act(self.backend.stop, state.trial.id)
 
     def _drain(self, reason: str) -> None:
         """End all running trials, once."""
@@ -246,7 +224,9 @@ class Tuner:
             return
         metrics, position = dict(report.metrics), report.position
         if state.ending is not None or state.trial.id in self._timed_out:
-            self.journal.emit(Kind.DROPPED, state.trial.id, state.attempt, body={"metrics": metrics, "position": position})
+            self.journal.emit(
+                Kind.DROPPED, state.trial.id, state.attempt, body={"metrics": metrics, "position": position}
+            )
             return
         try:
             loss = self.state.objective.loss(metrics)
@@ -267,8 +247,8 @@ class Tuner:
         self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body)
         if decision != Decision.CONTINUE:
             # A script that was told where to end is given time to end by itself and to write what it wants to write.
-            reached = state.until is not None and resource >= state.until and self.limits.ends_by_itself
-            self.journal.act(self.backend.stop, state.trial.id, self.limits.grace if reached else 0.0)
+            patience = self.limits.grace if self.limits.ends_there(state, resource) else 0.0
+            self.journal.act(self.backend.stop, state.trial.id, patience)
 
     def _reject(self, state: TrialState, reason: str) -> None:
         """An unusable report: the first of an experiment means a wrong configuration, a later one a failing trial."""
@@ -302,36 +282,23 @@ class Tuner:
             self._again(state)
 
     def _status_of(self, state: TrialState, event: Exit) -> tuple[Status, str | None]:
-        """What an attempt's end means for its trial, and the reason where it is not a good one."""
         trial_id = state.trial.id
         if state.ending is not None:
-            return self._decided(state), None
+            return self.limits.decided_status(state), None
         if trial_id in self._timed_out:
             return Status.TIMEOUT, self._timed_out.pop(trial_id)
         if trial_id in self._rejected:
             return Status.FAILED, self._rejected.pop(trial_id)
-        if self._is_complete(state):
-            return Status.COMPLETED, None
-        if event.lost or self._draining is not None or self._failure is not None:
-            return Status.INTERRUPTED, event.error
-        if event.exit_code != 0:
-            how = f"exit code {event.exit_code}" if event.signal is None else f"signal {event.signal}"
-            return Status.FAILED, f"{how}\n{event.error or ''}".rstrip()
-        if state.resource == 0:
-            return Status.FAILED, "it ended without a report; call hpo.report(...) or append to $HPO_REPORT_FILE"
-        return Status.COMPLETED, None
-
-    def _decided(self, state: TrialState) -> Status:
-        if state.ending == Decision.PAUSE:
-            return Status.PAUSED
-        return Status.COMPLETED if self._is_complete(state) else Status.STOPPED
-
-    def _is_complete(self, state: TrialState) -> bool:
-        return self.limits.max_resource is not None and state.resource >= self.limits.max_resource
+        return self.limits.status_after(state, event, self._draining is not None)
 
     def _end(self, state: TrialState, status: Status, event: Exit, error: str | None) -> None:
         tell_end(self.scheduler, state.trial, status)
-        body = {"status": status.value, "exit_code": event.exit_code, "signal": event.signal, "usage": dict(event.usage)}
+        body = {
+            "status": status.value,
+            "exit_code": event.exit_code,
+            "signal": event.signal,
+            "usage": dict(event.usage),
+        }
         if error:
             body["error"] = error
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
@@ -373,20 +340,11 @@ class Tuner:
         for state in list(self.state.running.values()):
             for event in self.backend.left_over(state.trial.id, state.attempt, state.position):
                 self._handle(event)
-            self._on_exit_of_earlier(state)
+            status, error = self._status_of(state, Exit(state.trial.id, state.attempt, None, lost=True))
+            self._end(state, status, Exit(state.trial.id, state.attempt, None), error)
         for state in [s for s in self.state.trials.values() if s.status == Status.INTERRUPTED]:
             if len(self.state.running) < self._slots and self.budget.spent(self.state, self.elapsed) is None:
                 self._launch(Kind.RESTARTED, state, {"until": state.until})
-
-    def _on_exit_of_earlier(self, state: TrialState) -> None:
-        if state.ending is not None:
-            status = self._decided(state)
-        elif state.trial.id in self._rejected:
-            status = Status.FAILED
-        else:
-            status = Status.COMPLETED if self._is_complete(state) else Status.INTERRUPTED
-        error = self._rejected.pop(state.trial.id, None)
-        self._end(state, status, Exit(state.trial.id, state.attempt, None), error)
 
     def _timeout(self) -> float | None:
         """Seconds until something has to be looked at."""
@@ -397,5 +355,5 @@ class Tuner:
             times.append(left)
         for state in self.state.running.values():
             if state.trial.id not in self._timed_out:
-                times += [max(since + limit - now, 0.0) for _, since, limit in self._time_limits(state)]
+                times += self.limits.time_left(state, now)
         return min(times) if times else None

@@ -1,14 +1,12 @@
 """The commands beside running: `hpo status`, `hpo replay`."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
-from hpo.errors import HPOError
+from hpo.errors import ConfigError
 from hpo.progress import best_text, clock, counts_text
 from hpo.results import find_experiments, load_experiment
 
@@ -47,7 +45,7 @@ def _condition(directory: Path) -> str:
 @app.command()
 def replay(place: Place) -> None:
     """Compute every logged decision again with a fresh scheduler, and compare."""
-    from hpo.experiment import scheduler_of
+    from hpo.assembly import scheduler_of
     from hpo.replay import verify
     from hpo.results import objective_of
     from hpo.state import ExperimentState
@@ -74,14 +72,16 @@ def main(arguments: Sequence[str]) -> int:
     """Run a verb. Returns the exit code.
 
     Raises:
+        ConfigError: there is no such verb.
         HPOError: from the verb.
     """
+    verbs = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    if arguments[0] not in verbs:
+        raise ConfigError(
+            f"{arguments[0]!r} is neither a verb ({', '.join(verbs)}) nor an override of the form key=value"
+        )
     try:
-        result = app(args=list(arguments), prog_name="hpo", standalone_mode=False)
-    except click.ClickException as error:
-        known = ", ".join(command.name or command.callback.__name__ for command in app.registered_commands)
-        sys.stderr.write(f"hpo: error: {error.format_message()} The verbs are {known}; an override has the form key=value.\n")
-        return error.exit_code
-    except HPOError:
-        raise
-    return int(result or 0)
+        app(args=list(arguments), prog_name="hpo")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0

@@ -103,4 +103,3 @@ class GpuPool:
     def release(self, owner: int) -> None:
         """Everything `owner` held is free again."""
         self._free += self._held.pop(owner, [])
-

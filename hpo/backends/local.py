@@ -209,7 +209,9 @@ class LocalBackend(Backend):
         self._socket.close()
         self._host.wait()
         self._deaths += 1
-        log.warning("the trial host died (exit code %s); see %s", self._host.returncode, self._program.directory.host_log)
+        log.warning(
+            "the trial host died (exit code %s); see %s", self._host.returncode, self._program.directory.host_log
+        )
         marks.sweep(self._mark, grace=0.0)
         if self._deaths >= _HOST_DEATHS:
             tail = _tail(self._program.directory.host_log)

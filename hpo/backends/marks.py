@@ -21,7 +21,7 @@ _ATTEMPT_BITS = 24
 
 
 def experiment_mark(directory: Path) -> int:
-    """The mark of an experiment's trial host; its attempts are this plus 1, 2, …"""
+    """The mark of an experiment's trial host; its attempts are this plus 1, 2 and so on."""
     digest = hashlib.blake2b(str(directory.resolve()).encode("utf-8", "surrogateescape"), digest_size=8).digest()
     return _FLAG | (int.from_bytes(digest, "little") >> 28 << _ATTEMPT_BITS)
 
@@ -54,7 +54,9 @@ def marked(mark: int, *, whole_experiment: bool = False) -> list[int]:
             other = get_mark(pid)
             if other is None:
                 continue
-            if (experiment_of(other) == experiment_of(mark) if whole_experiment else other == mark) and not _is_zombie(pid):
+            if (experiment_of(other) == experiment_of(mark) if whole_experiment else other == mark) and not _is_zombie(
+                pid
+            ):
                 found.append(pid)
     return found
 

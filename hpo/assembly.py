@@ -1,0 +1,134 @@
+"""Searcher and scheduler made from a method's YAML. Nothing outside hpo is imported unless the user trusts it."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from hpo.config import ExperimentConfig, load_group
+from hpo.errors import ConfigError
+from hpo.randomness import Randomness
+from hpo.schedulers.base import Scheduler
+from hpo.searchers.base import Searcher
+from hpo.space import SearchSpace, parse_space
+
+
+def scheduler_of(config: ExperimentConfig) -> Scheduler:
+    """The method of a resolved experiment, fresh."""
+    assert config.random_seed is not None
+    return _assemble(
+        {"searcher": config.method.searcher, "scheduler": config.method.scheduler},
+        {},
+        config.space,
+        Randomness(config.random_seed, config.seed),
+        max_resource=config.max_resource,
+        points_to_evaluate=config.benchmark.points_to_evaluate,
+        max_size_data_for_model=config.max_size_data_for_model,
+        trusted=config.trusted_modules,
+    )
+
+
+def build_scheduler(
+    method: str | Mapping[str, Any],
+    config_space: Mapping[str, Any],
+    *,
+    max_resource: int | None,
+    seed: int,
+    random_seed: int = 0,
+    points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+    **overrides: Any,
+) -> Scheduler:
+    """A method alone, to be asked `suggest()` and told `on_start(trial)` and `on_report(trial, resource, loss)`.
+
+    Args:
+        method: a name in conf/method, or what such a file contains.
+        config_space: as in a benchmark's YAML.
+        max_resource: the resource of a complete trial; None for methods that do not stop trials early.
+        seed: seed number.
+        random_seed: master seed.
+        points_to_evaluate: the first configurations; None is the centre of the space.
+        **overrides: arguments of the scheduler or the searcher, such as `reduction_factor=4`.
+
+    Raises:
+        ConfigError: a name or a value is wrong.
+    """
+    content = load_group("method", method) if isinstance(method, str) else OmegaConf.create(dict(method))
+    parts = OmegaConf.to_container(content)
+    assert isinstance(parts, dict)
+    return _assemble(
+        {"searcher": dict(parts["searcher"]), "scheduler": dict(parts["scheduler"])},
+        overrides,
+        parse_space(config_space),
+        Randomness(random_seed, seed),
+        max_resource=max_resource,
+        points_to_evaluate=points_to_evaluate,
+        trusted=("",),
+    )
+
+
+def _assemble(
+    parts: Mapping[str, Mapping[str, Any]],
+    overrides: Mapping[str, Any],
+    space: SearchSpace,
+    randomness: Randomness,
+    *,
+    trusted: Sequence[str],
+    **context: Any,
+) -> Scheduler:
+    """Searcher and scheduler from their YAML. Each gets from the context what its signature asks for."""
+    factories = {part: factory_of(f"method.{part}", spec, trusted) for part, spec in parts.items()}
+    known = {part: _parameters(factory) for part, factory in factories.items()}
+    for name in overrides:
+        if not any(name in names for names in known.values()):
+            options = sorted({n for names in known.values() for n in names} - {"searcher", "space", "randomness"})
+            raise ConfigError(f"{name}: neither searcher nor scheduler takes it; they take {', '.join(options)}")
+    given = {
+        part: {k: v for k, v in {**context, "randomness": randomness, **overrides}.items() if k in known[part]}
+        for part in parts
+    }
+    try:
+        searcher = factories["searcher"](space, **given["searcher"])
+        scheduler = factories["scheduler"](searcher, **given["scheduler"])
+    except TypeError as error:
+        raise ConfigError(f"method: {error}; check the names under method.searcher and method.scheduler") from error
+    if not isinstance(searcher, Searcher) or not isinstance(scheduler, Scheduler):
+        raise ConfigError("method: searcher and scheduler must be subclasses of hpo's Searcher and Scheduler")
+    return scheduler
+
+
+def _parameters(factory: Callable[..., Any]) -> set[str]:
+    return set(inspect.signature(factory).parameters)
+
+
+def factory_of(key: str, spec: Mapping[str, Any], trusted: Sequence[str]) -> Callable[..., Any]:
+    """What a `_target_` names, with the arguments beside it. Only hpo and trusted modules are ever imported."""
+    _check_targets(key, spec, trusted)
+    from hydra.errors import HydraException
+    from hydra.utils import instantiate
+
+    try:
+        factory: Callable[..., Any] = instantiate({**spec, "_partial_": True})
+    except HydraException as error:
+        raise ConfigError(f"{key}._target_={spec['_target_']}: {str(error).splitlines()[0]}") from error
+    return factory
+
+
+def _check_targets(key: str, spec: Any, trusted: Sequence[str]) -> None:
+    """Raise ConfigError unless every `_target_` in `spec` lies in hpo or in a trusted module."""
+    if isinstance(spec, Mapping):
+        target = spec.get("_target_")
+        if target is not None and not any(_inside(str(target), module) for module in ("hpo", *trusted)):
+            module = str(target).partition(".")[0]
+            raise ConfigError(
+                f"{key}._target_={target}: it is not in hpo; to allow it, pass trusted_modules=[{module}]"
+            )
+        for name, value in spec.items():
+            _check_targets(f"{key}.{name}", value, trusted)
+    elif isinstance(spec, list | tuple):
+        for value in spec:
+            _check_targets(key, value, trusted)
+
+
+def _inside(target: str, module: str) -> bool:
+    return module == "" or target.startswith(module + ".")

@@ -1,0 +1,66 @@
+"""May this configuration go on with the experiment that is in the directory? What may differ, and what may not."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from hpo.config import ExperimentConfig, read_config
+from hpo.directory import ExperimentDirectory
+from hpo.errors import StoreError
+
+BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations")
+"""What may differ when an experiment is resumed: more budget goes on where it ended."""
+
+RUN_KEYS = ("overwrite", "resume", "launcher", "callbacks", "trusted_modules", "start_seed", "num_seeds")
+"""What concerns a call, not the experiment."""
+
+
+def stored_config(files: ExperimentDirectory, config: ExperimentConfig) -> ExperimentConfig | None:
+    """The configuration of the experiment that is in the directory; deletes that one when `overwrite` says so."""
+    if not files.config.exists():
+        return None
+    if config.overwrite:
+        for path in files.path.iterdir():
+            if path in (files.lock, files.owner):
+                continue
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        return None
+    return read_config(files.config)
+
+
+def check_resumable(files: ExperimentDirectory, stored: ExperimentConfig | None, config: ExperimentConfig) -> None:
+    """Raise StoreError unless `config` may go on with the experiment stored in the directory, if there is one."""
+    if stored is None:
+        return
+    remedy = "pass overwrite=true to delete it, or another experiment_tag"
+    if changes := differences(stored, config):
+        shown = "; ".join(changes[:10]) + (f"; and {len(changes) - 10} more" if len(changes) > 10 else "")
+        raise StoreError(f"{files.path} holds an experiment of another configuration ({shown}); {remedy}")
+    if not config.resume:
+        raise StoreError(
+            f"resume=false, but {files.path} holds an experiment; {remedy}, or resume=true to go on with it"
+        )
+
+
+def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
+    """`key: old -> new` for every key in which two resolved experiments differ and may not when one resumes the other."""
+    return list(_diff("", _comparable(old), _comparable(new)))
+
+
+def _comparable(config: ExperimentConfig) -> dict[str, Any]:
+    content = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    assert isinstance(content, dict)
+    for key in (*BUDGET_KEYS, *RUN_KEYS):
+        content.pop(key, None)
+        content["benchmark"].pop(key, None)
+    return {str(key): value for key, value in content.items()}
+
+
+def _diff(prefix: str, old: Any, new: Any) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(k for k in new if k not in old)]:
+            yield from _diff(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
+    elif old != new:
+        yield f"{prefix}: {old} -> {new}"
