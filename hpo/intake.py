@@ -1,0 +1,48 @@
+"""Taking in reports: which resource, which loss, and whether it is news."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hpo.objective import Objective
+from hpo.state import TrialState
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Intake:
+    """Reads the reports of running attempts."""
+
+    objective: Objective
+    _lines: dict[int, int] = field(default_factory=dict)
+    """Reports of each current attempt, where the script does not name its resource."""
+    _warned: set[tuple[int, int]] = field(default_factory=set)
+
+    def begin(self, trial_id: int) -> None:
+        """A new attempt starts to report."""
+        self._lines.pop(trial_id, None)
+
+    def read(self, state: TrialState, metrics: Mapping[str, Any]) -> tuple[int, float] | None:
+        """(resource, loss) of a report; None when the resource is known already.
+
+        An attempt that starts over reports again what an earlier one did.
+
+        Raises:
+            ReportError: it cannot be used.
+        """
+        loss = self.objective.loss(metrics)
+        resource = self.objective.resource(metrics)
+        if resource is None:
+            resource = self._lines[state.trial.id] = self._lines.get(state.trial.id, 0) + 1
+        if resource > state.resource:
+            return resource, loss
+        key = (state.trial.id, state.attempt)
+        if key not in self._warned:
+            self._warned.add(key)
+            log.info(
+                "trial %d reports resource %d again (it had reached %d); known ones are dropped: %s",
+                *(state.trial.id, resource, state.resource, dict(metrics)),
+            )
+        return None

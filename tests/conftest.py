@@ -1,0 +1,143 @@
+"""Shared fixtures: a clean environment, a user's own working directory, and `hpo` as a command."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, settings
+
+SCRIPTS = Path(__file__).parent / "scripts"
+FOREIGN = ("HPO_", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "SYNETUNE_FOLDER", "HYDRA_FULL_ERROR")
+
+settings.register_profile("hpo", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.load_profile("hpo")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    """No variable of the shell that runs the tests reaches the code under test."""
+    for name in list(os.environ):
+        if name.startswith(FOREIGN):
+            monkeypatch.delenv(name)
+
+
+@dataclass
+class Workplace:
+    """A user's working directory with configuration groups of its own in conf/."""
+
+    path: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def benchmark(self, name: str = "mine", **keys: Any) -> dict[str, Any]:
+        """Write conf/benchmark/<name>.yaml: a script that takes milliseconds, changed by `keys`."""
+        content: dict[str, Any] = {
+            "name": name,
+            "script": str(SCRIPTS / "steps.py"),
+            "metric": "loss",
+            "mode": "min",
+            "resource_attr": "epoch",
+            "max_resource_attr": "epochs",
+            "config_space": {"x": {"type": "float", "lower": 0.0, "upper": 1.0}},
+            "arguments": {"epochs": 3},
+            "n_workers": 2,
+            "max_num_trials": 3,
+            "max_wallclock_time": 60,
+            "num_gpus_per_trial": 0,
+        }
+        content = {key: value for key, value in {**content, **keys}.items() if value is not ...}
+        self.write(f"conf/benchmark/{name}.yaml", yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+        return content
+
+    def write(self, name: str, text: str, mode: int = 0o644) -> Path:
+        """Write a text file, folders included."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def command(self, *arguments: str) -> list[str]:
+        """`hpo` as an argument list, with the user's groups."""
+        return [sys.executable, "-m", "hpo", "--config-dir", str(self.path / "conf"), *arguments]
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start `hpo` with overrides and do not wait for it."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.path,
+            env={**os.environ, **self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def hpo(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run `hpo` with overrides to its end."""
+        with self.start(*arguments, **environment) as process:
+            try:
+                out, err = process.communicate(timeout=120)
+            finally:
+                process.kill()
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def verb(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run `hpo VERB …` to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "hpo", *arguments],
+            cwd=self.path,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def directory(self, tag: str, method: str = "RS", seed: int = 0, benchmark: str = "mine") -> Path:
+        """Where design section 7 puts an experiment."""
+        return self.path / "outputs" / tag / benchmark / method / f"seed_{seed}"
+
+
+@pytest.fixture
+def workplace(tmp_path):
+    """A user's working directory that has the benchmark `mine`."""
+    place = Workplace(tmp_path)
+    place.benchmark()
+    return place
+
+
+def error_of(result: "subprocess.CompletedProcess[str]") -> str:
+    """The one sentence that a failed command says; anything else on standard error is a warning of one line."""
+    lines = result.stderr.splitlines()
+    errors = [line for line in lines if line.startswith("hpo: error: ")]
+    assert len(errors) == 1, f"one line must begin 'hpo: error:'\n{result.stderr}"
+    assert all(line.startswith("hpo: ") for line in lines), f"text beside the sentence:\n{result.stderr}"
+    assert "Traceback" not in result.stderr
+    assert "Traceback" not in result.stdout
+    assert result.returncode == 1
+    return errors[0].removeprefix("hpo: error: ")
+
+
+def succeeded(result: "subprocess.CompletedProcess[str]") -> str:
+    """Standard output of a command that must have worked."""
+    assert result.returncode == 0, f"exit code {result.returncode}\n{result.stdout}\n{result.stderr}"
+    return result.stdout
+
+
+@pytest.fixture
+def pretended_gpus(tmp_path, monkeypatch):
+    """An nvidia-smi on PATH that lists four GPUs; returns the environment that has it."""
+    folder = tmp_path / "pretended"
+    folder.mkdir()
+    program = folder / "nvidia-smi"
+    lines = "\n".join(f"GPU {i}: NVIDIA Pretended (UUID: GPU-{i})" for i in range(4))
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{lines}\nEND\n")
+    program.chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    monkeypatch.setenv("PATH", path)
+    return {"PATH": path}
