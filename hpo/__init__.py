@@ -3,9 +3,7 @@
 Public names load on first use, so that `import hpo` in a training script costs next to nothing.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # type checkers read it as true; importing typing would cost more than all the rest here
 if TYPE_CHECKING:
     from hpo.assembly import build_scheduler
     from hpo.callbacks import Callback
@@ -52,11 +50,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import the module that holds a public name when the name is first used (PEP 562)."""
     if name not in _HOME:
         raise AttributeError(f"module 'hpo' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
+    value = getattr(__import__(_HOME[name], fromlist=[name]), name)
     globals()[name] = value
     return value
 

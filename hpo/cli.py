@@ -16,7 +16,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hpo.config import CONF_DIR, ExperimentConfig, resolve, to_config
+from hpo.composition import Job, is_plain, jobs, typed
+from hpo.config import CONF_DIR, ExperimentConfig, resolve
 from hpo.errors import ConfigError, HPOError
 from hpo.launchers.base import Launcher
 from hpo.tags import default_tag, master_seed, normalised, update_tag
@@ -40,13 +41,28 @@ def main(arguments: Sequence[str]) -> int:
     call = _Call(normalised(arguments))
     _register(call)
     _show_warnings()
-    sys.argv = ["hpo", *arguments]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would print, and we say it in one sentence
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(_job_of(call))()
+        if is_plain(arguments):
+            for job in jobs(arguments):
+                _run(call, job)
+        else:
+            _leave_to_hydra(call, arguments)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(sentence(error)) from error
     return _conclude(call)
+
+
+def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
+    """--help, --cfg, completion, other sweepers and launchers."""
+    sys.argv = ["hpo", *arguments]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would print, and we say it in one sentence
+
+    def run(config: DictConfig) -> None:
+        os.environ.pop("HYDRA_FULL_ERROR", None)
+        runtime = HydraConfig.get()
+        _run(call, Job(typed(config), Path(runtime.runtime.output_dir), Path(runtime.sweep.dir)))
+
+    hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(run)()
 
 
 def _register(call: _Call) -> None:
@@ -62,29 +78,24 @@ def _register(call: _Call) -> None:
     OmegaConf.register_new_resolver("default_tag", tag, use_cache=True, replace=True)
 
 
-def _job_of(call: _Call) -> Any:
-    def job(cfg: DictConfig) -> None:
-        os.environ.pop("HYDRA_FULL_ERROR", None)
-        runtime = HydraConfig.get()
-        output_dir = Path(runtime.runtime.output_dir)
-        try:
-            call.codes.append(_launch(call, cfg, output_dir, Path(runtime.sweep.dir)))
-        except HPOError as error:
-            call.codes.append(1)
-            call.failures.append(f"{_shown(output_dir)}: {error}")
-            _complain(str(error))
-        except Exception:
-            call.codes.append(1)
-            call.failures.append(f"{_shown(output_dir)}: an error in hpo itself")
-            _complain(f"an error in hpo itself; please report it with this:\n{traceback.format_exc()}")
-        if call.codes[-1] > 128:
-            raise SystemExit(call.codes[-1])  # a signal ends the sweep, not only this experiment
-
-    return job
+def _run(call: _Call, job: Job) -> None:
+    """Launch one experiment. What goes wrong with it does not keep the others from running."""
+    try:
+        call.codes.append(_launch(call, job))
+    except HPOError as error:
+        call.codes.append(1)
+        call.failures.append(f"{_shown(job.output_dir)}: {error}")
+        _complain(str(error))
+    except Exception:
+        call.codes.append(1)
+        call.failures.append(f"{_shown(job.output_dir)}: an error in hpo itself")
+        _complain(f"an error in hpo itself; please report it with this:\n{traceback.format_exc()}")
+    if call.codes[-1] > 128:
+        raise SystemExit(call.codes[-1])  # a signal ends the sweep, not only this experiment
 
 
-def _launch(call: _Call, cfg: DictConfig, output_dir: Path, sweep_dir: Path) -> int:
-    config = to_config(cfg)
+def _launch(call: _Call, job: Job) -> int:
+    config, output_dir, sweep_dir = job.config, job.output_dir, job.sweep_dir
     resolve(config)  # a mistake in the configuration leaves no trace on the disk
     launcher = _launcher(config)
     tag_dir = sweep_dir if output_dir.is_relative_to(sweep_dir.absolute()) else output_dir

@@ -100,10 +100,10 @@ def _run(
     if last is not None and last.kind == Kind.FINISHED and not changed_budget:
         state.apply_all(store.read())
         return Outcome(files.path, config, state, state.finished, skipped=True)
-    scheduler = scheduler_of(config)
-    callbacks = [*callbacks, *_callbacks_of(config)]
-    backend = _backend_of(config, files)
+    backend = _backend_of(config, files)  # first, for its host starts while the rest is made
     try:
+        scheduler = scheduler_of(config)
+        callbacks = [*callbacks, *_callbacks_of(config)]
         restore(scheduler, state, store.read())
         if state.trials:
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
@@ -120,7 +120,7 @@ def _run(
 def _export(files: ExperimentDirectory, config: ExperimentConfig, store: Store, state: ExperimentState) -> None:
     """Write the files made from the log. What cannot be written now is made again by the next run of the command."""
     try:
-        write_results(files, config, list(store.read()))
+        write_results(files, config, store.read)
         write_best(files, state)
         status = "complete" if state.finished else "interrupted"
         write_metadata(files, config, status=status, reason=state.finished, st_tuner_end_timestamp=time.time())
@@ -190,7 +190,7 @@ def _provenance() -> dict[str, Any]:
         "st_tuner_start_timestamp": now,
         "hpo_version": hpo.__version__,
         "python_version": platform.python_version(),
-        "platform": platform.platform(),
+        "platform": " ".join((os.uname().sysname, os.uname().release, os.uname().machine)),
         "host": socket.gethostname(),
         "executable": sys.executable,
     }

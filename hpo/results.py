@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -129,7 +129,7 @@ def best_of(state: ExperimentState) -> dict[str, Any] | None:
     }
 
 
-def report_rows(config: ExperimentConfig, events: list[Event]) -> Iterator[dict[str, Any]]:
+def report_rows(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
     """One row per stored report, in order."""
     constants = {**config.space.constants, **config.benchmark.arguments}
     columns: dict[int, dict[str, Any]] = {}
@@ -163,17 +163,26 @@ def report_rows(config: ExperimentConfig, events: list[Event]) -> Iterator[dict[
             count[trial] += 1
 
 
-def write_results(directory: ExperimentDirectory, config: ExperimentConfig, events: list[Event]) -> None:
-    """Write results.csv.zip: a zip holding one CSV."""
-    rows = list(report_rows(config, events))
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+def write_results(
+    directory: ExperimentDirectory, config: ExperimentConfig, read: Callable[[], Iterable[Event]]
+) -> None:
+    """Write results.csv.zip: a zip holding one CSV.
+
+    Args:
+        directory: where.
+        config: of the experiment.
+        read: gives its events; called twice, so that not all rows are in memory at once.
+    """
+    names = list(dict.fromkeys(name for row in report_rows(config, read()) for name in row))
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        archive.writestr("results.csv", text.getvalue().encode("utf-8", "replace"))
+    with (
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("results.csv", "w", force_zip64=True) as member,
+        io.TextIOWrapper(member, encoding="utf-8", errors="replace", newline="") as text,
+    ):
+        writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(report_rows(config, read()))
     write_atomically(directory.results, packed.getvalue())
 
 

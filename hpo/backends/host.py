@@ -23,7 +23,6 @@ import signal
 import sys
 import time
 import weakref
-from dataclasses import dataclass, field
 from typing import Any
 
 import hpo.reporting  # noqa: F401  trials will want it
@@ -35,36 +34,42 @@ _LEFTOVER_GRACE = 2.0
 """Seconds for processes that outlive their trial's main process."""
 
 COMMON = ("argparse", "dataclasses", "locale", "logging", "pathlib", "random", "shutil", "tempfile", "typing")
-"""Imported ahead of time: what nearly every script, or the parsing of its arguments, imports."""
+"""Imported ahead of time, but not ahead of the first trial: what nearly every script, or parsing its arguments, imports."""
 
 
-@dataclass
 class Attempt:
     """One started attempt."""
 
-    key: int
-    pid: int
-    mark: int
-    outcome: dict[str, Any] | None = None
-    """Set once the main process has been reaped."""
-    term_at: float | None = None
-    kill_at: float | None = None
-    grace: float = 0.0
+    def __init__(self, key: int, pid: int, mark: int) -> None:
+        self.key = key
+        self.pid = pid
+        self.mark = mark
+        self.outcome: dict[str, Any] | None = None  # set once the main process has been reaped
+        self.term_at: float | None = None
+        self.kill_at: float | None = None
+        self.grace = 0.0
 
 
-@dataclass
 class Host:
-    """State of the host: the connection, the attempts and the orphans it has to care for."""
+    """State of the host: the connection, the attempts and the orphans it has to care for.
 
-    connection: int
-    mark: int
-    grace: float
-    attempts: dict[int, Attempt] = field(default_factory=dict)
-    by_pid: dict[int, Attempt] = field(default_factory=dict)
-    received: bytes = b""
-    connected: bool = True
-    spare: tuple[int, int] | None = None
-    """(pid, pipe) of the child that was forked ahead of time and waits for its order."""
+    Args:
+        connection: descriptor of the socket to the tuner.
+        mark: of the experiment.
+        grace: seconds between SIGTERM and SIGKILL when the tuner is gone.
+        ahead: modules to import as soon as there is time for it.
+    """
+
+    def __init__(self, connection: int, mark: int, grace: float, ahead: list[str]) -> None:
+        self.connection = connection
+        self.mark = mark
+        self.grace = grace
+        self.ahead = ahead
+        self.attempts: dict[int, Attempt] = {}
+        self.by_pid: dict[int, Attempt] = {}
+        self.received = b""
+        self.connected = True
+        self.spare: tuple[int, int] | None = None  # (pid, pipe) of the child forked ahead of time, waiting for an order
 
     def serve(self) -> None:
         """Work until the connection is closed and no process is left."""
@@ -79,13 +84,21 @@ class Host:
         while self.connected or self.attempts:
             if self.connected and self.spare is None:
                 self._fork_spare()
-            for descriptor, _ in poll.poll(self._timeout()):
+            ready = poll.poll(0 if self.ahead else self._timeout())
+            if not ready and self.ahead:
+                self._import_ahead()
+            for descriptor, _ in ready:
                 if descriptor == wakeup:
                     os.read(wakeup, 4096)
                 elif not self._receive():
                     poll.unregister(self.connection)
             self._reap()
             self._enforce()
+
+    def _import_ahead(self) -> None:
+        importlib.import_module(self.ahead.pop(0))
+        if not self.ahead:
+            freeze()
 
     def _timeout(self) -> int | None:
         """Milliseconds to the next deadline."""
@@ -123,7 +136,7 @@ class Host:
         if self.spare is None:
             self._fork_spare()
         if self.spare is None:
-            self._send({"key": key, "code": 127, "signal": None, "usage": {}, "error": "no process could be forked"})
+            self.send({"key": key, "code": 127, "signal": None, "usage": {}, "error": "no process could be forked"})
             return
         (pid, pipe), self.spare = self.spare, None
         attempt = Attempt(key, pid, self.mark + key)
@@ -191,7 +204,7 @@ class Host:
         for attempt in list(self.attempts.values()):
             if attempt.outcome is not None and not self._left_behind(attempt):
                 del self.attempts[attempt.key]
-                self._send(attempt.outcome)
+                self.send(attempt.outcome)
                 continue
             if attempt.outcome is not None and attempt.term_at is None and attempt.kill_at is None:
                 attempt.term_at, attempt.grace = now, min(_LEFTOVER_GRACE, self.grace)
@@ -213,7 +226,8 @@ class Host:
             return bool(marked(attempt.mark))
         return any(get_mark(int(pid)) == attempt.mark for pid in children)
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any]) -> None:
+        """Tell the tuner."""
         with contextlib.suppress(ConnectionError):  # the tuner is gone; the next read tells
             _write(self.connection, json.dumps(message).encode() + b"\n")
 
@@ -230,22 +244,28 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # the tuner decides; it is gone when the connection is closed
     set_mark(mark)
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    host = Host(connection, mark, grace)
+    preload = sys.argv[4:]
+    host = Host(connection, mark, grace, [] if preload else list(COMMON))
     try:
-        for name in (*COMMON, *sys.argv[4:]):
+        for name in (*COMMON, *preload) if preload else ():
             importlib.import_module(name)
     except Exception as error:
-        host._send({"fatal": f"benchmark.preload: {name} cannot be imported ({type(error).__name__}: {error})"})
+        host.send({"fatal": f"benchmark.preload: {name} cannot be imported ({type(error).__name__}: {error})"})
         return
     # What the preloaded modules want cleaned up at the end is this process's to clean up, not a fork's.
     own = [finalizer for finalizer in list(weakref.finalize._registry) if finalizer.atexit]  # type: ignore[attr-defined]
     for finalizer in own:
         finalizer.atexit = False
-    gc.collect()
-    gc.freeze()  # the collector of a fork then leaves the shared pages alone
+    freeze()
     host.serve()
     for finalizer in own:
         finalizer.atexit = True
+
+
+def freeze() -> None:
+    """Take all objects there are from the collector, which in a fork then leaves the shared pages alone."""
+    gc.collect()
+    gc.freeze()
 
 
 if __name__ == "__main__":

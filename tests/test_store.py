@@ -1,0 +1,330 @@
+"""The event store: what was acknowledged is there, in order, after anything that can happen to a machine."""
+
+import json
+import math
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import SCRIPTS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpo.errors import StoreError
+from hpo.store import SCHEMA_VERSION, Store, on_network
+from hpo.trial import Event, Kind
+
+text = st.text(st.characters(), max_size=20)  # lone surrogates included
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**80), 2**80) | st.floats() | text,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4),
+    max_leaves=12,
+)
+small = st.none() | st.integers(0, 2**40)
+moments = st.floats(allow_nan=False, allow_infinity=False)
+events = st.builds(
+    Event, st.sampled_from(Kind), moments, moments, small, small, small, st.dictionaries(text, values, max_size=4)
+)
+
+
+def same(a, b):
+    """Equal, where NaN equals NaN and 1, 1.0 and True are three values."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return a == b or (math.isnan(a) and math.isnan(b))
+    return type(a) is type(b) and a == b
+
+
+def same_event(a, b):
+    fields = ("kind", "elapsed", "time", "trial", "attempt", "resource")
+    return all(same(getattr(a, name), getattr(b, name)) for name in fields) and same(dict(a.body), dict(b.body))
+
+
+def note(number, **body):
+    return Event(Kind.NOTED, float(number), 1e9 + number, body={"number": number, **body})
+
+
+def numbers(store):
+    return [event.body["number"] for event in store.read()]
+
+
+@settings(max_examples=60)
+@given(batches=st.lists(st.lists(events, max_size=4), max_size=4))
+def test_what_is_appended_is_read_back_equal_and_in_order(batches):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "events.db"
+        store = Store(path)
+        for batch in batches:
+            store.append(batch)
+        store.close()
+        wanted = [event for batch in batches for event in batch]
+        again = Store(path)
+        found = list(again.read_numbered())
+        last = again.last()
+        again.close()
+    assert [number for number, _ in found] == list(range(1, len(wanted) + 1))
+    assert all(same_event(got, event) for (_, got), event in zip(found, wanted, strict=True))
+    assert (last is None) if not wanted else same_event(last, wanted[-1])
+
+
+def test_reading_after_a_number_gives_the_events_above_it(tmp_path):
+    store = Store(tmp_path / "events.db")
+    store.append([note(i) for i in range(10)])
+    assert [(seq, event.body["number"]) for seq, event in store.read_numbered(after=7)] == [(8, 7), (9, 8), (10, 9)]
+    assert list(store.read(after=10)) == []
+
+
+def test_an_event_that_cannot_be_stored_takes_its_whole_batch_with_it(tmp_path):
+    store = Store(tmp_path / "events.db")
+    store.append([note(0)])
+    with pytest.raises(Exception):  # noqa: B017, PT011  a value that is no JSON is a mistake of the caller
+        store.append([note(1), note(2, what=object())])
+    assert numbers(store) == [0]
+    store.append([note(1)])
+    assert [seq for seq, _ in store.read_numbered()] == [1, 2]
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing_acknowledged(tmp_path):
+    path = tmp_path / "events.db"
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "fill_disk.py"), str(path), "1000000"],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    outcome = json.loads(done.stdout)
+    assert outcome["acknowledged"] > 0
+    assert outcome["error"] is not None
+    assert str(path) in outcome["error"]
+    assert "space" in outcome["error"]
+    assert "\n" not in outcome["error"]
+    assert outcome["readable"] == list(range(outcome["acknowledged"]))
+    store = Store(path)
+    assert numbers(store) == [*range(outcome["acknowledged"]), -1]
+
+
+def test_twenty_kills_at_random_moments_lose_no_acknowledged_event(tmp_path):
+    path = tmp_path / "events.db"
+    rng = random.Random(7)
+    highest = -1
+    for _ in range(20):
+        writer = subprocess.Popen(
+            [sys.executable, str(SCRIPTS / "write_events.py"), str(path)], stdout=subprocess.PIPE, text=True
+        )
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "open\n"
+        time.sleep(rng.uniform(0, 0.06))
+        writer.kill()
+        lines = writer.stdout.read().splitlines(keepends=True)
+        writer.wait()
+        writer.stdout.close()
+        highest = max([highest, *(int(line) for line in lines if line.endswith("\n"))])
+        store = Store(path)
+        stored = numbers(store)
+        assert stored == list(range(len(stored)))
+        assert len(stored) % 2 == 0, "a pair was stored in halves"
+        assert len(stored) > highest, "an acknowledged event is lost"
+        store.close()
+    assert highest > 20, "the writer was never heard: nothing was tested"
+
+
+def test_a_reader_beside_a_writer_sees_a_growing_prefix_and_never_waits(tmp_path):
+    path = tmp_path / "events.db"
+    writer = Store(path)
+    writer.append([note(0)])
+    lengths, failures = [], []
+    over = threading.Event()
+
+    def look():
+        try:
+            while not over.is_set():
+                reader = Store(path, read_only=True)
+                seen = numbers(reader)
+                reader.close()
+                assert seen == list(range(len(seen)))
+                lengths.append(len(seen))
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for number in range(1, 200):
+        writer.append([note(number)])
+    over.set()
+    thread.join()
+    assert failures == []
+    assert lengths == sorted(lengths)
+    reader = Store(path, read_only=True)
+    first = next(iter(reader.read()))  # an open cursor of a reader does not stop the writer
+    writer.append([note(200)])
+    assert first.body["number"] == 0
+    reader.close()
+    assert numbers(writer) == list(range(201))
+
+
+def test_a_reader_cannot_write(tmp_path):
+    Store(tmp_path / "events.db").close()
+    reader = Store(tmp_path / "events.db", read_only=True)
+    with pytest.raises(StoreError):
+        reader.append([note(0)])
+
+
+def test_a_zero_length_file_is_an_empty_store(tmp_path):
+    path = tmp_path / "events.db"
+    path.touch()
+    assert list(Store(path, read_only=True).read()) == []
+    store = Store(path)
+    assert store.last() is None
+    store.append([note(0)])
+    assert numbers(store) == [0]
+
+
+def all_of(path):
+    store = Store(path)
+    try:
+        return numbers(store)
+    finally:
+        store.close()
+
+
+def one_sentence(error, path):
+    sentence = str(error)
+    assert str(path) in sentence
+    assert "\n" not in sentence
+    return sentence
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("content", [os.urandom(64), os.urandom(100_000), b"trial,loss\n0,1.5\n" * 100])
+def test_a_file_that_is_no_database_is_one_sentence_with_the_remedy(tmp_path, content, read_only):
+    path = tmp_path / "events.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreError) as caught:
+        list(Store(path, read_only=read_only).read())
+    sentence = one_sentence(caught.value, path)
+    assert "overwrite=true" in sentence
+    assert "move" in sentence
+    assert path.read_bytes() == content, "what the user has is left as it is"
+
+
+def test_another_program_s_database_is_one_sentence(tmp_path):
+    path = tmp_path / "events.db"
+    other = sqlite3.connect(path)
+    other.executescript("CREATE TABLE events (a); INSERT INTO events VALUES (1);")
+    other.close()
+    with pytest.raises(StoreError) as caught:
+        list(Store(path).read())
+    one_sentence(caught.value, path)
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.6, 0.9])
+def test_a_torn_file_is_one_sentence_with_the_remedy(tmp_path, keep):
+    path = tmp_path / "events.db"
+    store = Store(path)
+    store.append([note(i, text="x" * 500) for i in range(200)])
+    store.close()
+    os.truncate(path, int(path.stat().st_size * keep))
+    with pytest.raises(StoreError) as caught:
+        all_of(path)
+    assert "overwrite=true" in one_sentence(caught.value, path)
+
+
+def test_damage_in_the_middle_of_a_body_is_one_sentence(tmp_path):
+    path = tmp_path / "events.db"
+    store = Store(path)
+    store.append([note(i, text="abcdefgh" * 50) for i in range(50)])
+    store.close()
+    damaged = bytearray(path.read_bytes())
+    middle = damaged.index(b'{"number":25')
+    damaged[middle : middle + 8] = bytes(8)
+    path.write_bytes(damaged)
+    with pytest.raises(StoreError) as caught:
+        all_of(path)
+    one_sentence(caught.value, path)
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_random_damage_is_a_store_error_or_harmless_and_nothing_else(seed):
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "events.db"
+        store = Store(path)
+        store.append([note(i, text="x" * 100) for i in range(50)])
+        store.close()
+        damaged = bytearray(path.read_bytes())
+        for _ in range(rng.choice([1, 10, 1000])):
+            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            all_of(path)
+        except StoreError as error:
+            one_sentence(error, path)
+        except KeyError:
+            pass  # the key "number" itself was hit: the text of a body carries no check sum
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_later_schema_is_refused_and_names_the_update(tmp_path, read_only):
+    path = tmp_path / "events.db"
+    store = Store(path)
+    store.append([note(0)])
+    store.close()
+    later = sqlite3.connect(path)
+    later.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    later.close()
+    with pytest.raises(StoreError) as caught:
+        Store(path, read_only=read_only)
+    assert "update hpo" in one_sentence(caught.value, path)
+
+
+def test_a_store_in_a_missing_folder_is_one_sentence(tmp_path):
+    path = tmp_path / "nowhere" / "events.db"
+    for read_only in (False, True):
+        with pytest.raises(StoreError) as caught:
+            Store(path, read_only=read_only)
+        one_sentence(caught.value, path)
+
+
+def test_events_are_on_the_disk_before_append_returns(tmp_path):
+    """WAL and synchronous=FULL: SQLite then syncs the log at each commit."""
+    store = Store(tmp_path / "events.db")
+    store.append([note(0)])
+    assert store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    log = tmp_path / "events.db-wal"
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in (tmp_path / "events.db", log):
+        (copy / file.name).write_bytes(file.read_bytes())
+    assert all_of(copy / "events.db") == [0]
+
+
+def test_the_views_show_reports_and_trials(tmp_path):
+    store = Store(tmp_path / "events.db")
+    store.append([
+        Event(Kind.STARTED, 1.0, 2.0, trial=0, attempt=0, body={"configuration": {"x": 1}, "until": None}),
+        Event(Kind.REPORTED, 3.0, 4.0, 0, 0, 5, {"metrics": {"loss": 0.5}, "decision": "STOP", "position": 9}),
+    ])  # fmt: skip
+    store.close()
+    database = sqlite3.connect(tmp_path / "events.db")
+    assert database.execute("SELECT trial, resource, decision, metrics FROM reports").fetchall() == [
+        (0, 5, "STOP", '{"loss":0.5}')
+    ]
+    assert database.execute("SELECT trial, configuration FROM trials").fetchall() == [(0, '{"x":1}')]
+    database.close()
+
+
+def test_a_local_folder_is_not_on_a_network(tmp_path):
+    kinds = {line.partition(" - ")[2].split()[0] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+    if not kinds & {"nfs", "nfs4", "cifs", "9p", "ceph", "lustre"}:
+        assert not on_network(tmp_path)
+    assert not on_network(Path("/proc"))
