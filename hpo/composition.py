@@ -46,7 +46,7 @@ class Job:
 
 def typed(config: DictConfig) -> ExperimentConfig:
     """What Hydra composed under our schema, as the objects it describes; its own `hydra` key is left out."""
-    values = {}
+    values: dict[str, Any] = {}
     for name in (str(name) for name in config if name != "hydra"):
         value = config[name]
         values[name] = OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
@@ -110,7 +110,7 @@ class _Composer:
         head = self._compose([_text(override) for override in fixed])
         params = OmegaConf.to_container(head.hydra.sweeper.params, resolve=True)
         assert isinstance(params, dict)
-        defaults = self._parse([f"{key}={value}" for key, value in params.items()])
+        defaults = self._parse([f"{key!s}={value}" for key, value in params.items()])
         chosen = {override.get_key_element(): override for override in [*defaults, *given]}
         axes = [self._axis(override) for override in chosen.values()]
         all_values = list(itertools.product(*axes))
