@@ -80,8 +80,11 @@ def _leave_host(pipe: int) -> None:
     if pipe != _PIPE:
         os.dup2(pipe, _PIPE)
     os.closerange(_PIPE + 1, 1 << 20)
-    if random := sys.modules.get("numpy.random"):
-        random.seed()  # Python's own generator is reseeded by the fork itself
+    # Fresh random numbers, as a fresh interpreter has. Python's own generator is reseeded by the fork itself.
+    if numpy_random := sys.modules.get("numpy.random"):
+        numpy_random.seed()
+    if torch_random := sys.modules.get("torch.random"):
+        torch_random.default_generator.seed()
 
 
 def _settle(order: Mapping[str, Any]) -> None:
@@ -121,6 +124,7 @@ def _run_script(script: str, argv: Sequence[str]) -> NoReturn:
         __builtins__=builtins,
         __loader__=importlib.machinery.SourceFileLoader("__main__", script),
         __cached__=None,
+        __annotations__={},
     )
     sys.modules["__main__"] = main
     _end(_outcome(script, main), main)
