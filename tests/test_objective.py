@@ -20,7 +20,7 @@ def test_a_loss_is_the_metric_turned_so_that_lower_is_better(value):
     assert HIGH.value(HIGH.loss({"accuracy": value})) == value
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 10**400, -(10**400)])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 10**400, -(10**400)], ids=lambda v: str(v)[:9])
 def test_what_is_not_finite_is_the_worst_in_both_directions(value):
     assert LOW.loss({"error": value}) == math.inf
     assert HIGH.loss({"accuracy": value}) == math.inf
@@ -60,7 +60,7 @@ def test_a_resource_is_a_positive_whole_number(value):
     assert isinstance(LOW.resource({"epoch": value}), int)
 
 
-@pytest.mark.parametrize("value", [0, -1, 0.5, 1.5, True, "3", None, math.nan, math.inf, -math.inf, [1], 10**400])
+@pytest.mark.parametrize("value", [0, -1, 0.5, 1.5, True, "3", None, math.nan, math.inf, -math.inf, [1], 10**400], ids=lambda v: str(v)[:9])
 def test_a_resource_that_is_none_is_an_error_that_names_it(value):
     with pytest.raises(ReportError, match=r"benchmark\.resource_attr=epoch"):
         LOW.resource({"epoch": value})
