@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from fakes import OBJECTIVE
+from tests.fakes import OBJECTIVE
 
 from hpo.randomness import canonical
 from hpo.replay import feed, restore, tell_end, verify

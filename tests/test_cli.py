@@ -10,7 +10,7 @@ import time
 
 import pytest
 import yaml
-from conftest import SCRIPTS, error_of, succeeded
+from tests.conftest import SCRIPTS, error_of, succeeded
 
 from hpo.results import load_experiment
 from hpo.trial import Kind, Status

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from conftest import SCRIPTS
+from tests.conftest import SCRIPTS
 from hypothesis import given
 from hypothesis import strategies as st
 

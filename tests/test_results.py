@@ -11,7 +11,7 @@ import zipfile
 
 import pandas as pd
 import pytest
-from conftest import SCRIPTS
+from tests.conftest import SCRIPTS
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
@@ -181,7 +181,7 @@ print(json.dumps({
     "name": e.name, "metrics": e.metric_names(), "mode": str(e.metric_mode()), "rows": len(e.results),
     "columns": sorted(e.results.columns), "seed": e.metadata["seed"], "best": e.best_config(),
     "time": float(e.results["st_tuner_time"].max()),
-}))
+}, default=lambda value: value.item()))
 """
 
 

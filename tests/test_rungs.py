@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from fakes import SPACE
+from tests.fakes import SPACE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

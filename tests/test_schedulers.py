@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from contracts import MAXIMUM, SchedulerContract
-from fakes import HALVING, METHODS, SPACE
+from tests.contracts import MAXIMUM, SchedulerContract
+from tests.fakes import HALVING, METHODS, SPACE
 
 from hpo import Decision, Resume, Start, Trial, build_scheduler
 from hpo.errors import ConfigError

@@ -4,7 +4,7 @@ import itertools
 from collections import Counter
 
 import pytest
-from contracts import MIXED, SMALL, SearcherContract, take
+from tests.contracts import MIXED, SMALL, SearcherContract, take
 
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness, canonical

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SCRIPTS
+from tests.conftest import SCRIPTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from conftest import SCRIPTS, succeeded
+from tests.conftest import SCRIPTS, succeeded
 
 from hpo.config import TAG
 from hpo.errors import StoreError

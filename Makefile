@@ -1,0 +1,37 @@
+# Two commands do it all on a fresh machine: `make run` (the main job on embedded data) and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: run test lint reliability perf clean
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[torch,dev]'
+	touch $@
+
+run: $(VENV)/.installed ## ASHA on an MLP for scikit-learn's digits, two workers on the CPU
+	$(BIN)/python -m hpo benchmark=mlp_digits method=ASHA experiment_tag=quickstart max_num_trials=40
+
+test: $(VENV)/.installed ## the suite, a bounded share of the reliability tests included
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow"
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+reliability: $(VENV)/.installed ## every scenario as often as the figures in README say
+	HPO_RELIABILITY_RUNS=20 $(BIN)/python -m pytest tests/reliability
+
+perf: $(VENV)/.installed ## the measured figures of README
+	$(BIN)/python perf/overhead.py
+	$(BIN)/python perf/overhead.py --torch --methods ASHA
+	$(BIN)/python perf/latency.py
+	$(BIN)/python perf/idle.py
+	$(BIN)/python perf/scale.py
+	$(BIN)/python perf/startup.py
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
