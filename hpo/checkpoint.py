@@ -2,6 +2,9 @@
 
 A trial that was paused, interrupted or killed starts again in the same checkpoint directory (`HPO_CHECKPOINT_DIR`).
 Without a tuner there is no such directory: `save` does nothing and `load` finds nothing.
+
+In every epoch save first, then report. A kill between the two loses the report: keep the metrics in the state and report
+them again after `load`; what the tuner knows already it drops.
 """
 
 import os

@@ -2,7 +2,7 @@
 
 The channel is a file: one JSON object per line, appended to the file that `HPO_REPORT_FILE` names. Any language can
 write it; this module also syncs each line to the disk, so that a report which has returned survives a crash of the
-machine. Save the checkpoint first, then report.
+machine. Save the checkpoint first, then report; after loading a checkpoint report its metrics again (see hpo.checkpoint).
 """
 
 import json

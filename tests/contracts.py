@@ -10,19 +10,18 @@ For searchers it is `factory(space, *, seed=0, random_seed=0, points_to_evaluate
 
 import math
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from tests.fakes import OBJECTIVE
 
 from hpo.randomness import canonical
 from hpo.replay import feed, restore, tell_end, verify
 from hpo.schedulers.base import Scheduler
 from hpo.searchers import Searcher
-from hpo.space import SearchSpace, parse_space
+from hpo.space import parse_space
 from hpo.state import ExperimentState
 from hpo.trial import Configuration, Decision, Event, Kind, Resume, Start, Status, Suggestion, Trial
+from tests.fakes import OBJECTIVE
 
 MIXED = parse_space(
     {
@@ -229,17 +228,21 @@ class Driver:
         self._emit(Kind.ENDED, trial_id, None, {"status": status.value})
 
     def _emit(self, kind: Kind, trial: int, resource: int | None, body: dict) -> None:
-        event = Event(kind, float(len(self.events)), 0.0, trial, self.state.trials[trial].attempt if trial in self.state.trials else 0, resource, body)
+        event = Event(
+            kind,
+            float(len(self.events)),
+            0.0,
+            trial,
+            self.state.trials[trial].attempt if trial in self.state.trials else 0,
+            resource,
+            body,
+        )
         self.state.apply(event)
         self.events.append(event)
 
 
 class SchedulerContract:
     """Decisions follow from what was told, and from nothing else."""
-
-    halving = True
-    stopping = False
-    new: Callable[..., Driver] = staticmethod(Driver)
 
     def drive(self, factory, seed: int, steps: int = 160, **options) -> Driver:
         halving = getattr(factory, "halving", True)

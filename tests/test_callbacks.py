@@ -1,10 +1,9 @@
 """A callback that overrides nothing does nothing."""
 
-from tests.fakes import OBJECTIVE, run_fake
-
 from hpo import Callback
 from hpo.state import ExperimentState
 from hpo.trial import Event, Kind, Trial
+from tests.fakes import OBJECTIVE, run_fake
 
 
 def test_a_callback_that_overrides_nothing_adds_and_asks_for_nothing():

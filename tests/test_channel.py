@@ -1,5 +1,6 @@
 """The report channel: whatever a trial writes, in whatever pieces, is read once, whole and in order."""
 
+import itertools
 import json
 import math
 import os
@@ -66,7 +67,7 @@ def test_any_split_of_the_bytes_into_writes_gives_the_same_reports(lines, cuts, 
         path.touch()
         channel = Channel(path, 3, 1)
         events = []
-        for begin, end in zip(places, places[1:], strict=False):
+        for begin, end in itertools.pairwise(places):
             append(path, data[begin:end])
             events += channel.read()
         events += channel.finish()

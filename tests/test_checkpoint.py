@@ -9,9 +9,9 @@ import time
 
 import pytest
 import torch
-from tests.conftest import SCRIPTS
 
 from hpo import checkpoint
+from tests.conftest import SCRIPTS
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import time
 
 import pytest
 import yaml
-from tests.conftest import SCRIPTS, error_of, succeeded
 
 from hpo.results import load_experiment
 from hpo.trial import Kind, Status
+from tests.conftest import SCRIPTS, error_of, succeeded
 
 FILES = {"experiment.yaml", "metadata.json", "events.db", "results.csv.zip", "best.yaml", "trials"}
 
@@ -41,7 +41,7 @@ def started(directory):
 def test_one_experiment_writes_its_files_and_says_how_it_went(workplace):
     out = succeeded(workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t"))
     directory = workplace.directory("t")
-    assert FILES <= {path.name for path in directory.iterdir()}
+    assert {path.name for path in directory.iterdir()} >= FILES
     for trial in range(3):
         attempt = directory / "trials" / str(trial) / "attempt_0"
         assert {path.name for path in attempt.iterdir()} >= {"reports.jsonl", "stdout.log", "stderr.log"}
@@ -127,7 +127,9 @@ def test_seeds_are_start_seed_to_num_seeds_minus_one(workplace, overrides, seeds
 
 def test_a_given_random_seed_makes_two_runs_equal(workplace):
     for tag in ("a", "b"):
-        succeeded(workplace.hpo("benchmark=mine", "method=RS", f"experiment_tag={tag}", "random_seed=11", "n_workers=1"))
+        succeeded(
+            workplace.hpo("benchmark=mine", "method=RS", f"experiment_tag={tag}", "random_seed=11", "n_workers=1")
+        )
     a, b = (load_experiment(workplace.directory(tag)) for tag in ("a", "b"))
     assert list(a.reports["config_x"]) == list(b.reports["config_x"])
     assert list(a.reports["loss"]) == list(b.reports["loss"])
@@ -146,7 +148,9 @@ def test_best_yaml_starts_a_new_search(workplace):
     succeeded(workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=a"))
     best = load_experiment(workplace.directory("a")).best
     assert best is not None
-    succeeded(workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=b", f"@{workplace.directory('a')}/best.yaml"))
+    succeeded(
+        workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=b", f"@{workplace.directory('a')}/best.yaml")
+    )
     again = load_experiment(workplace.directory("b"))
     assert dict(again.state.trials[0].trial.configuration) == best["configuration"]
     assert again.best is not None
@@ -504,7 +508,7 @@ def test_a_word_that_is_neither_verb_nor_override_is_named(workplace):
 # ---------------------------------------------------------------------- keys and their effect
 
 
-CALLBACK = '''
+CALLBACK = """
 import hpo
 
 class Extra(hpo.Callback):
@@ -524,7 +528,7 @@ class Extra(hpo.Callback):
 class Broken(hpo.Callback):
     def on_event(self, event):
         raise RuntimeError("broken callback")
-'''
+"""
 
 
 def test_a_user_s_callback_adds_columns_to_the_results(workplace):
@@ -564,6 +568,24 @@ def test_a_user_s_own_method_yaml_is_a_method(workplace):
     experiment = load_experiment(workplace.directory("t", "MINE"))
     assert {len(rows) for _, rows in experiment.reports.groupby("trial_id")} <= {2, 4, 8}
     assert experiment.metadata["searcher_name"] == "SobolSearcher"
+
+
+@pytest.mark.parametrize("method", ["ASHA-STOP", "HYPERBAND", "SOBOL", "GRID"])
+def test_every_method_runs_to_its_end(workplace, method):
+    workplace.benchmark(arguments={"epochs": 9}, max_num_trials=12)
+    succeeded(
+        workplace.hpo(
+            "benchmark=mine", f"method={method}", "experiment_tag=t", "benchmark.points_to_evaluate=[{x: 0.75}]"
+        )
+    )
+    experiment = load_experiment(workplace.directory("t", method))
+    points = [state.trial.configuration["x"] for state in experiment.state.trials.values()]
+    assert len(points) == len(set(points)) == (5 if method == "GRID" else 12)  # a grid of 5 values has 0.75
+    assert points[0] == 0.75
+    ended = {Status.COMPLETED, Status.STOPPED, Status.PAUSED}
+    assert set(statuses(workplace.directory("t", method))) <= ended
+    for _, rows in experiment.reports.groupby("trial_id"):
+        assert list(rows["epoch"]) == list(range(1, len(rows) + 1))
 
 
 def test_an_extra_argument_of_the_method_reaches_the_scheduler(workplace):

@@ -55,7 +55,9 @@ def test_the_defaults_of_the_design_hold():
 @given(given_workers=st.integers(1, 100), own_workers=st.integers(1, 100), seconds=st.floats(1, 1e6))
 def test_scaled_time_is_b_over_min_a_b(given_workers, own_workers, seconds):
     made = config(
-        {"n_workers": own_workers, "max_wallclock_time": seconds}, n_workers=given_workers, scale_max_wallclock_time=True
+        {"n_workers": own_workers, "max_wallclock_time": seconds},
+        n_workers=given_workers,
+        scale_max_wallclock_time=True,
     )
     assert math.isclose(made.max_wallclock_time, seconds * own_workers / min(given_workers, own_workers))
     assert resolve(made) == made, "resolving twice changes nothing"

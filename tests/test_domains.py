@@ -48,7 +48,12 @@ def integers(draw):
     return Integer(lower, upper, scale, step)
 
 
-CHOICES = st.lists(st.one_of(st.text(max_size=3), st.booleans(), st.integers(0, 3)), min_size=1, max_size=8, unique_by=lambda v: (type(v), v))
+CHOICES = st.lists(
+    st.one_of(st.text(max_size=3), st.booleans(), st.integers(0, 3)),
+    min_size=1,
+    max_size=8,
+    unique_by=lambda v: (type(v), v),
+)
 
 
 @given(floats(), UNITS)

@@ -3,13 +3,13 @@
 import logging
 
 import pytest
-from tests.fakes import OBJECTIVE, FailingLog, MemoryLog
 
 from hpo import Callback, Trial
 from hpo.errors import StoreError
 from hpo.journal import Journal
 from hpo.state import ExperimentState
 from hpo.trial import Kind
+from tests.fakes import OBJECTIVE, FailingLog, MemoryLog
 
 
 def journal_with(log=None, callbacks=()):

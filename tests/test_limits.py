@@ -45,7 +45,9 @@ def test_a_trial_at_the_maximum_is_complete_however_it_ended(event, session_ends
     assert Limits(max_resource=9).status_after(trial(9), event, session_ends) == (Status.COMPLETED, None)
 
 
-@pytest.mark.parametrize(("event", "session_ends"), [(exited(None, lost=True), False), (exited(0), True), (exited(1), True)])
+@pytest.mark.parametrize(
+    ("event", "session_ends"), [(exited(None, lost=True), False), (exited(0), True), (exited(1), True)]
+)
 def test_a_trial_that_is_not_to_blame_is_interrupted(event, session_ends):
     assert Limits(max_resource=9).status_after(trial(3), event, session_ends)[0] == Status.INTERRUPTED
 

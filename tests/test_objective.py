@@ -60,7 +60,9 @@ def test_a_resource_is_a_positive_whole_number(value):
     assert isinstance(LOW.resource({"epoch": value}), int)
 
 
-@pytest.mark.parametrize("value", [0, -1, 0.5, 1.5, True, "3", None, math.nan, math.inf, -math.inf, [1], 10**400], ids=lambda v: str(v)[:9])
+@pytest.mark.parametrize(
+    "value", [0, -1, 0.5, 1.5, True, "3", None, math.nan, math.inf, -math.inf, [1], 10**400], ids=lambda v: str(v)[:9]
+)
 def test_a_resource_that_is_none_is_an_error_that_names_it(value):
     with pytest.raises(ReportError, match=r"benchmark\.resource_attr=epoch"):
         LOW.resource({"epoch": value})

@@ -8,7 +8,7 @@ from hpo.overrides import expand
 
 def test_a_file_stands_where_it_is_named(tmp_path):
     path = tmp_path / "best.yaml"
-    path.write_text('loss: 0.5\noverrides:\n- a=1\n- "b=[{x: \'y z\'}]"\n')
+    path.write_text("loss: 0.5\noverrides:\n- a=1\n- \"b=[{x: 'y z'}]\"\n")
     assert expand(["n=2", f"@{path}", "m=3"]) == ["n=2", "a=1", "b=[{x: 'y z'}]", "m=3"]
 
 

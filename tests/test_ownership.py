@@ -7,11 +7,11 @@ import sys
 from datetime import datetime
 
 import pytest
-from tests.conftest import SCRIPTS
 
 from hpo.directory import ExperimentDirectory
 from hpo.errors import StoreError
 from hpo.ownership import owned
+from tests.conftest import SCRIPTS
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import sys
 from dataclasses import replace
 
 import pytest
-from tests.conftest import SCRIPTS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness
 from hpo.trial import Trial
+from tests.conftest import SCRIPTS
 
 FIFO = {
     "name": "RS",
@@ -61,7 +61,9 @@ def test_values_are_options_of_an_argument_list(make):
     assert order["script"] == str(SCRIPTS / "steps.py")
 
 
-awkward = st.sampled_from(["", " ", "-", "--help", "'", '"', "a\nb", "$(reboot)", "`ls`", ";", "\\", "%s", "=", "*", "ü€"])
+awkward = st.sampled_from(
+    ["", " ", "-", "--help", "'", '"', "a\nb", "$(reboot)", "`ls`", ";", "\\", "%s", "=", "*", "ü€"]
+)
 
 
 @given(value=awkward | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))

@@ -8,7 +8,16 @@ from rich.console import Console
 
 from hpo.config import load_config, resolve
 from hpo.objective import Objective
-from hpo.progress import LiveTable, PlainLines, best_text, clock, configuration_text, counts_text, progress_display, summary
+from hpo.progress import (
+    LiveTable,
+    PlainLines,
+    best_text,
+    clock,
+    configuration_text,
+    counts_text,
+    progress_display,
+    summary,
+)
 from hpo.state import ExperimentState
 from hpo.trial import Decision, Event, Kind, Status
 
@@ -25,7 +34,9 @@ CONFIG = resolve(load_config(BENCHMARK, "ASHA", seed=4, random_seed=77))
 
 
 def start(trial, elapsed=0.0):
-    return Event(Kind.STARTED, elapsed, 0.0, trial, 0, body={"configuration": {"lr": 0.123456, "act": "relu"}, "until": 9})
+    return Event(
+        Kind.STARTED, elapsed, 0.0, trial, 0, body={"configuration": {"lr": 0.123456, "act": "relu"}, "until": 9}
+    )
 
 
 def report(trial, epoch, accuracy, elapsed):

@@ -52,14 +52,6 @@ def test_streams_do_not_touch_the_global_generator():
     assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
 
 
-def test_a_stream_can_be_spawned_from():
-    """scipy.stats.qmc spawns a child of the generator that it is given."""
-    randomness = Randomness(1, 2)
-    (child,) = randomness.stream("a").spawn(1)
-    (again,) = randomness.stream("a").spawn(1)
-    assert child.random(4).tolist() == again.random(4).tolist()
-
-
 def test_streams_look_uniform_and_uncorrelated():
     numbers = np.array([Randomness(0, 0).stream("x", i).random(2) for i in range(2000)])
     assert np.abs(numbers.mean(axis=0) - 0.5).max() < 5 * np.sqrt(1 / 12 / 2000)

@@ -5,13 +5,13 @@ import random
 from dataclasses import asdict, replace
 
 import pytest
-from tests.fakes import METHODS, SPACE, Crash, FailingLog, FakeExperiment, Lose, MemoryLog, Say
 
 from hpo.errors import StoreError
 from hpo.replay import Difference, feed, restore, suggestion_of, tell_end, verify
 from hpo.state import ExperimentState
 from hpo.stopping import Budget
 from hpo.trial import Decision, Event, Kind, Resume, Start, Status, Trial
+from tests.fakes import METHODS, SPACE, Crash, FailingLog, FakeExperiment, Lose, MemoryLog, Say
 
 SEEDS = [0, 1, 2]
 FAULTS = {1: [Crash(2)], 2: [Lose(1)], 5: [Crash(1)], 6: [Say({"error": "high", "epoch": 1})]}
@@ -113,7 +113,9 @@ def test_one_worker_that_crashes_at_any_commit_decides_what_it_would_have_decide
     whole.run()
     expected = decision_log(whole.log.events)
     for at in range(0, whole.log.commits, 3):
-        experiment = replace(whole, log=FailingLog(at, stored=stored), disk=type(whole.disk)(), clock=type(whole.clock)())
+        experiment = replace(
+            whole, log=FailingLog(at, stored=stored), disk=type(whole.disk)(), clock=type(whole.clock)()
+        )
         with pytest.raises(StoreError):
             experiment.run()
         experiment.run()
@@ -192,7 +194,7 @@ def test_a_changed_promotion_is_found(method):
     index = next(i for i, e in enumerate(events) if e.kind == Kind.RESUMED)
     until = events[index].body["until"]
     events[index] = changed(events[index], until=until + 1)
-    assert [d.sequence for d in differences(experiment, events)][0] == index
+    assert differences(experiment, events)[0].sequence == index
 
 
 def test_a_changed_metric_changes_what_follows():
@@ -280,3 +282,21 @@ def test_the_space_of_the_fakes_is_what_configurations_are_made_of():
     experiment, events = whole_log("RS")
     assert all(set(e.body["configuration"]) == set(SPACE) for e in events if e.kind == Kind.STARTED)
     assert experiment.space is SPACE
+
+
+@pytest.mark.parametrize("at", range(4, 40, 3))
+@pytest.mark.parametrize("stored", [False, True], ids=["before_the_commit", "after_the_commit"])
+def test_a_crash_while_a_promoted_trial_is_on_its_way_out_is_recovered_from(at, stored):
+    experiment = FakeExperiment(
+        "ASHA",
+        n_workers=2,
+        log=FailingLog(at, stored=stored),
+        backend={"exit_delay": 50.0},
+        limits={"grace": 1000.0},
+    )
+    with pytest.raises(StoreError):
+        experiment.run()
+    reason, state, events = experiment.run()
+    assert reason == "max_num_trials=12 trials are done"
+    assert {trial.status for trial in state.trials.values()} <= {Status.PAUSED, Status.COMPLETED}
+    assert differences(experiment, events) == []

@@ -11,11 +11,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.conftest import SCRIPTS
 
 import hpo
 from hpo.backends.channel import Channel
 from hpo.trial import Report
+from tests.conftest import SCRIPTS
 
 
 @pytest.fixture
@@ -135,5 +135,7 @@ def test_importing_and_reporting_needs_the_standard_library_only():
         "new = {m.partition('.')[0] for m in set(sys.modules) - before};"
         "print(sorted(new - set(sys.stdlib_module_names)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ.copy())
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ.copy()
+    )
     assert done.stdout.splitlines()[-1] == "['hpo']"

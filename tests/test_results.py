@@ -11,7 +11,6 @@ import zipfile
 
 import pandas as pd
 import pytest
-from tests.conftest import SCRIPTS
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +23,7 @@ from hpo.overrides import expand
 from hpo.results import best_of, find_experiments, override_text, write_best
 from hpo.state import ExperimentState
 from hpo.trial import Decision, Event, Kind, Status
+from tests.conftest import SCRIPTS
 
 BENCHMARK = {
     "name": "mine",

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from tests.fakes import SPACE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo import Decision, Resume, Start, Trial, build_scheduler
 from hpo.errors import ConfigError
 from hpo.schedulers.rungs import Rung, bracket_probabilities, make_rungs, next_level, quantile, rung_levels
+from tests.fakes import SPACE
 
 FAR = 1e9
 """Stands for an infinite loss in the brute force; the finite losses of the tests are below 100."""

@@ -3,12 +3,12 @@
 import math
 
 import pytest
-from tests.contracts import MAXIMUM, SchedulerContract
-from tests.fakes import HALVING, METHODS, SPACE
 
 from hpo import Decision, Resume, Start, Trial, build_scheduler
 from hpo.errors import ConfigError
 from hpo.randomness import canonical
+from tests.contracts import MAXIMUM, SchedulerContract
+from tests.fakes import HALVING, METHODS, SPACE
 
 VARIANTS = {
     **{name: (name, {}) for name in METHODS},

@@ -4,12 +4,12 @@ import itertools
 from collections import Counter
 
 import pytest
-from tests.contracts import MIXED, SMALL, SearcherContract, take
 
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness, canonical
 from hpo.searchers import GridSearcher, RandomSearcher, SobolSearcher
 from hpo.space import parse_space
+from tests.contracts import MIXED, SMALL, SearcherContract, take
 
 SEARCHERS = [RandomSearcher, SobolSearcher, GridSearcher]
 
@@ -83,7 +83,9 @@ def test_the_grid_is_the_product_of_the_values_of_every_domain():
 
 
 def test_the_grid_comes_in_an_order_that_depends_on_the_seed():
-    orders = {tuple(map(canonical, take(maker(GridSearcher)(SMALL, seed=s, points_to_evaluate=[]), 24))) for s in range(5)}
+    orders = {
+        tuple(map(canonical, take(maker(GridSearcher)(SMALL, seed=s, points_to_evaluate=[]), 24))) for s in range(5)
+    }
     assert len(orders) == 5
 
 

@@ -13,13 +13,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import SCRIPTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo.errors import StoreError
 from hpo.store import SCHEMA_VERSION, Store, on_network
 from hpo.trial import Event, Kind
+from tests.conftest import SCRIPTS
 
 text = st.text(st.characters(), max_size=20)  # lone surrogates included
 values = st.recursive(
@@ -320,6 +320,16 @@ def test_the_views_show_reports_and_trials(tmp_path):
         (0, 5, "STOP", '{"loss":0.5}')
     ]
     assert database.execute("SELECT trial, configuration FROM trials").fetchall() == [(0, '{"x":1}')]
+    database.close()
+
+
+def test_the_views_show_reports_that_are_no_finite_numbers(tmp_path):
+    store = Store(tmp_path / "events.db")
+    metrics = {"loss": math.nan, "other": math.inf}
+    store.append([Event(Kind.REPORTED, 3.0, 4.0, 0, 0, 1, {"metrics": metrics, "decision": "CONTINUE", "position": 9})])
+    store.close()
+    database = sqlite3.connect(tmp_path / "events.db")
+    assert database.execute("SELECT trial, resource, decision FROM reports").fetchall() == [(0, 1, "CONTINUE")]
     database.close()
 
 

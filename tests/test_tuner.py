@@ -1,10 +1,17 @@
 """The tuner on a virtual clock: budgets, failures, late reports, interruptions, checkpoints, and what is stored first."""
 
+import itertools
 import logging
 import math
 from collections import Counter
 
 import pytest
+
+from hpo import Callback
+from hpo.errors import ExperimentError, StoreError
+from hpo.objective import Objective
+from hpo.stopping import Budget
+from hpo.trial import Decision, Kind, Status
 from tests.fakes import (
     HALVING,
     METHODS,
@@ -18,12 +25,6 @@ from tests.fakes import (
     Say,
     run_fake,
 )
-
-from hpo import Callback
-from hpo.errors import ExperimentError, StoreError
-from hpo.objective import Objective
-from hpo.stopping import Budget
-from hpo.trial import Decision, Kind, Status
 
 
 def of_kind(events, kind):
@@ -40,7 +41,7 @@ def two_configurations(**options):
         "n_workers": 2,
         "max_resource": 3,
         "budget": Budget(max_num_trials=2),
-        "backend": {"seconds": lambda trial_id, configuration: 1.0 + trial_id, **options.pop("backend", {})},
+        "backend": {"seconds": lambda trial_id, _: 1.0 + trial_id, **options.pop("backend", {})},
     }
     return FakeExperiment("RS", **{**defaults, **options})
 
@@ -179,7 +180,9 @@ def decisions(events):
     found = []
     for event in events:
         if event.kind == Kind.STARTED:
-            found.append((event.kind, event.trial, None, tuple(event.body["configuration"].items()), event.body["until"]))
+            found.append(
+                (event.kind, event.trial, None, tuple(event.body["configuration"].items()), event.body["until"])
+            )
         elif event.kind == Kind.RESUMED:
             found.append((event.kind, event.trial, None, None, event.body["until"]))
         elif event.kind == Kind.REPORTED:
@@ -208,7 +211,12 @@ def test_a_promoted_trial_goes_on_from_its_checkpoint():
     tuner = FakeExperiment("ASHA", n_workers=2).session()
     tuner.run()
     for trial in tuner.state.trials.values():
-        told = [line.metrics["epoch"] for key, lines in sorted(tuner.backend.disk.lines.items()) for line in lines if key[0] == trial.trial.id]
+        told = [
+            line.metrics["epoch"]
+            for key, lines in sorted(tuner.backend.disk.lines.items())
+            for line in lines
+            if key[0] == trial.trial.id
+        ]
         assert told == list(range(1, trial.resource + 1))
 
 
@@ -228,7 +236,9 @@ def test_late_reports_are_stored_as_dropped_and_decide_nothing():
     for trial_id in stopped:
         own = [e.kind for e in events if e.trial == trial_id]
         assert own[-4:] == [Kind.REPORTED, Kind.DROPPED, Kind.DROPPED, Kind.ENDED]
-        assert state.trials[trial_id].resource == max(e.resource for e in of_kind(events, Kind.REPORTED) if e.trial == trial_id)
+        assert state.trials[trial_id].resource == max(
+            e.resource for e in of_kind(events, Kind.REPORTED) if e.trial == trial_id
+        )
     assert state.reports == len(of_kind(events, Kind.REPORTED))
 
 
@@ -239,8 +249,7 @@ def test_a_promotion_works_while_the_earlier_attempt_is_still_on_its_way_out():
     early = [
         i
         for i, event in enumerate(events)
-        if event.kind == Kind.RESUMED
-        and [e.kind for e in events[:i] if e.trial == event.trial][-1] == Kind.REPORTED
+        if event.kind == Kind.RESUMED and [e.kind for e in events[:i] if e.trial == event.trial][-1] == Kind.REPORTED
     ]
     assert early, "no trial was promoted before its attempt was over"
     for i in early:
@@ -274,7 +283,9 @@ def test_a_budget_that_ends_while_a_promoted_trial_is_on_its_way_out_starts_noth
 
 
 def test_a_repeated_resource_is_dropped():
-    faults = {0: [Say({"error": 0.7, "epoch": 1}), Say({"error": 0.1, "epoch": 1}), Say({"error": 0.2, "epoch": 1}, at=2)]}
+    faults = {
+        0: [Say({"error": 0.7, "epoch": 1}), Say({"error": 0.1, "epoch": 1}), Say({"error": 0.2, "epoch": 1}, at=2)]
+    }
     _, state, events = two_configurations(backend={"faults": faults}).run()
     own = [(e.resource, e.body["metrics"]["error"]) for e in of_kind(events, Kind.REPORTED) if e.trial == 0]
     assert own[0] == (1, 0.7)
@@ -304,7 +315,7 @@ def test_a_counted_report_that_an_earlier_session_did_not_take_in_gets_the_next_
 def test_a_metric_is_turned_in_max_mode():
     values = {1: 0.5, 2: 0.9, 3: 0.7}
     experiment = two_configurations(
-        objective=Objective("error", "max", "epoch"), backend={"evaluate": lambda c, r: values[r]}
+        objective=Objective("error", "max", "epoch"), backend={"evaluate": lambda _, resource: values[resource]}
     )
     _, state, _ = experiment.run()
     assert state.incumbent.loss == -0.9
@@ -312,17 +323,19 @@ def test_a_metric_is_turned_in_max_mode():
 
 
 def test_nan_is_stored_and_never_the_best():
-    _, state, events = two_configurations(backend={"evaluate": lambda c, r: math.nan if r != 2 else 5.0}).run()
+    _, state, events = two_configurations(
+        backend={"evaluate": lambda _, resource: math.nan if resource != 2 else 5.0}
+    ).run()
     assert all(math.isnan(e.body["metrics"]["error"]) for e in of_kind(events, Kind.REPORTED) if e.resource != 2)
     assert state.incumbent.loss == 5.0
-    _, state, _ = two_configurations(backend={"evaluate": lambda c, r: math.nan}).run()
+    _, state, _ = two_configurations(backend={"evaluate": lambda *_: math.nan}).run()
     assert state.incumbent is None
     assert statuses(state) == {Status.COMPLETED: 2}
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_experiment_of_nothing_but_divergence_ends(method):
-    reason, state, _ = run_fake(method, backend={"evaluate": lambda c, r: math.inf})
+    reason, state, _ = run_fake(method, backend={"evaluate": lambda *_: math.inf})
     assert reason == "max_num_trials=12 trials are done"
     assert state.incumbent is None
 
@@ -437,7 +450,9 @@ def test_an_experiment_that_failed_can_be_gone_on_with():
 def test_the_other_trials_get_their_end_when_the_experiment_fails():
     faults = {i: [Crash(1)] for i in range(1, 20)}
     experiment = FakeExperiment(
-        "RS", n_workers=2, backend={"faults": faults, "seconds": lambda trial_id, configuration: 100.0 / (1 + 99 * (trial_id > 0))}
+        "RS",
+        n_workers=2,
+        backend={"faults": faults, "seconds": lambda trial_id, _: 100.0 / (1 + 99 * (trial_id > 0))},
     )
     with pytest.raises(ExperimentError, match="max_failures=3"):
         experiment.run()
@@ -742,7 +757,7 @@ def test_a_callback_is_called_again_when_it_wishes():
 
     experiment = two_configurations(callbacks=[Ticker()])
     experiment.run()
-    assert max(b - a for a, b in zip(calls, calls[1:], strict=False)) <= 0.5
+    assert max(b - a for a, b in itertools.pairwise(calls)) <= 0.5
 
 
 def test_decisions_are_never_a_matter_of_the_wall_clock():

@@ -5,9 +5,9 @@ import sqlite3
 import time
 
 import pytest
-from tests.conftest import error_of, succeeded
 
 from hpo.results import load_experiment
+from tests.conftest import error_of, succeeded
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_status_shows_state_trials_and_the_best_of_every_experiment_of_a_tag(fin
         assert f"{experiment.best['loss']:.6g}" in out
         assert f"{experiment.state.reports} reports" in out
     assert out.count("complete (") == 2
-    assert out.count("5 trials") == 2
+    assert out.count(" 5 trials (") == 2
 
 
 def test_status_of_one_directory_shows_that_one(finished):

@@ -23,6 +23,8 @@ a = parser.parse_args()
 checkpoint = os.path.join(os.environ["HPO_CHECKPOINT_DIR"], "epoch")
 first = int(open(checkpoint).read()) + 1 if os.path.exists(checkpoint) else 1
 truth = os.open(a.truth, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+if first > 1:
+    hpo.report(epoch=first - 1, loss=(a.x - 0.3) ** 2 + 1 / (first - 1))  # again: a kill may have come before the report
 for epoch in range(first, a.epochs + 1):
     time.sleep(a.seconds)
     loss = (a.x - 0.3) ** 2 + 1 / epoch

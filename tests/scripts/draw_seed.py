@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """Prints the master seed of the tag directory argv[1], at once with others that do the same."""
 
 import sys

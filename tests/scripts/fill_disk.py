@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """Appends to the store argv[1], whose files may not grow beyond argv[2] bytes, until that fails; prints how it went."""
 
 import json

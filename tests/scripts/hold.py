@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """Holds the lock of the experiment directory argv[1] until it is ended."""
 
 import sys

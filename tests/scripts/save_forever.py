@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """Saves checkpoints 1, 2, 3, …, each a megabyte of its own number, until it is killed."""
 
 import itertools

@@ -1,3 +1,4 @@
+# ruff: noqa: PTH118, PTH123
 """Writes its arguments into its checkpoint folder, without any library, and reports."""
 
 import json

@@ -1,3 +1,4 @@
+# ruff: noqa: PTH103, PTH118, PTH123, T201
 """A training script as Syne Tune's documentation has it: nothing in it knows of hpo."""
 
 import argparse
@@ -7,7 +8,11 @@ import os
 import time
 
 from syne_tune import Reporter
-from syne_tune.utils import add_checkpointing_to_argparse, resume_from_checkpointed_model, checkpoint_model_at_rung_level
+from syne_tune.utils import (
+    add_checkpointing_to_argparse,
+    checkpoint_model_at_rung_level,
+    resume_from_checkpointed_model,
+)
 
 if __name__ == "__main__":
     root = logging.getLogger()

@@ -124,8 +124,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     state = checkpoint.load()
     if state is not None:
         metrics = state["metrics"]
-        if metrics["epoch"] >= args.epochs or not math.isfinite(metrics["train_loss"]):
-            report(**metrics)  # nothing left to do; a kill after the last checkpoint may have lost it
+        report(**metrics)  # again: a kill between the checkpoint and its report may have lost it; a known one is dropped
+        if not math.isfinite(metrics["train_loss"]):
             return
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
