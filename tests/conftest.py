@@ -1,6 +1,7 @@
 """Shared fixtures: a clean environment, a user's own working directory, and `hpo` as a command."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -109,6 +110,24 @@ def workplace(tmp_path):
     place = Workplace(tmp_path)
     place.benchmark()
     return place
+
+
+@pytest.fixture(scope="session")
+def complete_once(tmp_path_factory):
+    """The outputs of `benchmark=mine method=RS,ASHA experiment_tag=t`, made once."""
+    place = Workplace(tmp_path_factory.mktemp("complete"))
+    place.benchmark()
+    place.benchmark("longer", arguments={"epochs": 9}, max_num_trials=5)
+    succeeded(place.hpo("benchmark=mine", "method=RS", "experiment_tag=t"))
+    succeeded(place.hpo("benchmark=longer", "method=RS,ASHA", "experiment_tag=l"))
+    return place
+
+
+@pytest.fixture
+def complete(complete_once, tmp_path):
+    """A working directory of its own: tag t has a complete experiment of `mine`, tag l RS and ASHA of `longer`."""
+    shutil.copytree(complete_once.path, tmp_path / "work", symlinks=True)
+    return Workplace(tmp_path / "work")
 
 
 def error_of(result: "subprocess.CompletedProcess[str]") -> str:

@@ -4,7 +4,7 @@ import math
 from dataclasses import fields
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
@@ -52,6 +52,7 @@ def test_the_defaults_of_the_design_hold():
     assert made.gpus_to_use is None
 
 
+@settings(max_examples=40)
 @given(given_workers=st.integers(1, 100), own_workers=st.integers(1, 100), seconds=st.floats(1, 1e6))
 def test_scaled_time_is_b_over_min_a_b(given_workers, own_workers, seconds):
     made = config(
@@ -249,6 +250,7 @@ def test_a_mistake_in_the_search_space_is_an_error_that_names_the_hyperparameter
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
+@settings(max_examples=40)
 @given(values=st.lists(texts | st.integers() | st.floats(allow_nan=False) | st.booleans(), min_size=1, max_size=5))
 def test_experiment_yaml_reads_back_equal(tmp_path, values):
     benchmark = {"arguments": {f"a{i}": value for i, value in enumerate(values)}}

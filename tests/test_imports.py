@@ -1,7 +1,6 @@
 """Imports point one way, third-party packages stay where they belong, and modules stay small."""
 
 import ast
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -146,17 +145,16 @@ def test_the_promised_names_are_public(name):
 
 def loaded_by(statement: str) -> set[str]:
     """Modules that a fresh interpreter loads for a statement."""
-    code = f"import sys, json as _; before = set(sys.modules)\n{statement}\nprint(_.dumps(sorted(set(sys.modules) - before)))"
+    code = f"import sys; before = set(sys.modules)\n{statement}\nsys.stdout.write(' '.join(set(sys.modules) - before))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    return set(json.loads(found.stdout))
+    return set(found.stdout.split())
 
 
 def test_importing_the_package_loads_nothing_else():
-    code = "import sys; before = set(sys.modules); import hpo; sys.stdout.write(' '.join(set(sys.modules) - before))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    tops = {name.partition(".")[0] for name in found.stdout.split()}
+    modules = loaded_by("import hpo")
+    tops = {name.partition(".")[0] for name in modules}
     assert "hpo" in tops
-    assert not [name for name in found.stdout.split() if name.startswith("hpo.")]
+    assert not [name for name in modules if name.startswith("hpo.")]
     assert tops - {"hpo"} <= sys.stdlib_module_names
     assert not tops & {"json", "sqlite3", "subprocess", "logging", "asyncio", "dataclasses", "inspect", "pathlib"}
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hpo.errors import StoreError
@@ -252,6 +252,7 @@ def test_damage_in_the_middle_of_a_body_is_one_sentence(tmp_path):
 
 
 @settings(max_examples=40)
+@example(seed=606)  # SQLite's own message then is not UTF-8
 @given(seed=st.integers(0, 2**32 - 1))
 def test_random_damage_is_a_store_error_or_harmless_and_nothing_else(seed):
     rng = random.Random(seed)

@@ -243,7 +243,7 @@ def test_the_best_accuracy_so_far_survives_a_resume(run, tmp_path):
     resumed = []
     for epochs in range(1, 7):
         lines = run("mlp_fashionmnist", epochs=epochs, checkpoints=tmp_path / "checkpoints", **rates)
-        resumed += [line["accuracy"] for line in lines]
+        resumed.append(lines[-1]["accuracy"])
 
     assert current != sorted(current), "the setting does not exercise the option"
     assert resumed == best == list(np.maximum.accumulate(current))

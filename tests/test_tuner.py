@@ -1,4 +1,4 @@
-"""The tuner on a virtual clock: budgets, failures, late reports, interruptions, checkpoints, and what is stored first."""
+"""The tuner on a virtual clock: budgets, failures, late reports, interruptions, checkpoints, what is stored first."""
 
 import itertools
 import logging

@@ -11,18 +11,16 @@ from tests.conftest import error_of, succeeded
 
 
 @pytest.fixture
-def finished(workplace):
-    """A directory with two finished experiments."""
-    workplace.benchmark(arguments={"epochs": 9}, max_num_trials=5)
-    succeeded(workplace.hpo("benchmark=mine", "method=RS,ASHA", "experiment_tag=t"))
-    return workplace
+def finished(complete):
+    """A working directory where tag l has two finished experiments."""
+    return complete
 
 
 def test_status_shows_state_trials_and_the_best_of_every_experiment_of_a_tag(finished):
-    out = succeeded(finished.verb("status", "t"))
+    out = succeeded(finished.verb("status", "l"))
     for method in ("RS", "ASHA"):
-        experiment = load_experiment(finished.directory("t", method))
-        assert f"outputs/t/mine/{method}/seed_0" in out
+        experiment = load_experiment(finished.directory("l", method, benchmark="longer"))
+        assert f"outputs/l/longer/{method}/seed_0" in out
         assert f"{experiment.best['loss']:.6g}" in out
         assert f"{experiment.state.reports} reports" in out
     assert out.count("complete (") == 2
@@ -30,7 +28,7 @@ def test_status_shows_state_trials_and_the_best_of_every_experiment_of_a_tag(fin
 
 
 def test_status_of_one_directory_shows_that_one(finished):
-    out = succeeded(finished.verb("status", str(finished.directory("t"))))
+    out = succeeded(finished.verb("status", str(finished.directory("l", benchmark="longer"))))
     assert "RS" in out
     assert "ASHA" not in out
 
@@ -55,21 +53,21 @@ def test_looking_changes_nothing(finished):
 
     before = files()
     for verb in ("status", "replay"):
-        succeeded(finished.verb(verb, "t"))
+        succeeded(finished.verb(verb, "l"))
     after = {path: content for path, content in files().items() if path.stat().st_size or path in before}
     assert after == before
 
 
 def test_replay_finds_every_decision_again(finished):
-    out = succeeded(finished.verb("replay", "t"))
+    out = succeeded(finished.verb("replay", "l"))
     assert out.count(" 0 different") == 2
-    reports = load_experiment(finished.directory("t", "RS")).state.reports
+    reports = load_experiment(finished.directory("l", "RS", benchmark="longer")).state.reports
     (line,) = [line for line in out.splitlines() if "/RS/" in line]
     assert f"{5 + reports} decisions" in line, "five suggestions and one decision per report"
 
 
 def test_replay_finds_a_decision_that_was_tampered_with(finished):
-    path = finished.directory("t", "ASHA") / "events.db"
+    path = finished.directory("l", "ASHA", benchmark="longer") / "events.db"
     database = sqlite3.connect(path)
     query = "SELECT min(seq) FROM events WHERE kind = 'reported'"
     (seq,) = database.execute(query).fetchone()
@@ -80,7 +78,7 @@ def test_replay_finds_a_decision_that_was_tampered_with(finished):
     database.execute("UPDATE events SET body = ? WHERE seq = ?", (changed, seq))
     database.commit()
     database.close()
-    result = finished.verb("replay", "t")
+    result = finished.verb("replay", "l")
     assert result.returncode == 1
     assert f"event {seq}: logged STOP, replayed {logged}" in result.stdout
     assert "Traceback" not in result.stderr
@@ -94,8 +92,8 @@ def test_a_place_without_an_experiment_is_one_sentence(workplace, verb):
 
 
 def test_a_damaged_store_is_one_sentence(finished):
-    (finished.directory("t") / "events.db").write_bytes(b"no database" * 1000)
-    assert "events.db" in error_of(finished.verb("status", str(finished.directory("t"))))
+    (finished.directory("l", benchmark="longer") / "events.db").write_bytes(b"no database" * 1000)
+    assert "events.db" in error_of(finished.verb("status", str(finished.directory("l", benchmark="longer"))))
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["status", "t", "u"], ["status", "--nothing", "t"]])

@@ -1,0 +1,46 @@
+"""Makes live.svg: the live table as it stands in the middle of a real run of mlp_digits.
+
+python docs/images/make_live.py
+"""
+
+import io
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+import hpo
+from hpo.progress import LiveTable
+from hpo.state import ExperimentState
+from hpo.trial import Event
+
+SHOWN_AT = 150
+"""The report at which the picture is taken."""
+
+
+class Picture(LiveTable):
+    """Draws once, into a file."""
+
+    def on_open(self, state: ExperimentState) -> None:
+        """Nothing to put up."""
+        self._state = state
+
+    def on_event(self, event: Event) -> None:
+        """Take the picture at its moment."""
+        assert self._state is not None
+        if event.kind == "reported" and self._state.reports == SHOWN_AT:
+            console = Console(record=True, width=132, file=io.StringIO(), force_terminal=True)
+            console.print(self._table(self._state))
+            path = Path(__file__).with_name("live.svg")
+            path.write_text(console.export_svg(title="python -m hpo benchmark=mlp_digits method=ASHA"))
+
+
+def main() -> None:
+    """Run and draw."""
+    config = hpo.load_config("mlp_digits", "ASHA", seed=0, random_seed=1, max_num_trials=40, experiment_tag="quickstart")
+    with tempfile.TemporaryDirectory() as directory:
+        hpo.run_experiment(config, directory, callbacks=[Picture(config)])
+
+
+if __name__ == "__main__":
+    main()
