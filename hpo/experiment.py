@@ -111,9 +111,13 @@ def _run(
         write_metadata(files, config, **_provenance(), status="running")
         with _signals(tuner.interrupt) as received:
             reason = tuner.run(opened=_session())
-    finally:
+    except BaseException:
         backend.close()
-        _export(files, config, store, state)
+        with contextlib.suppress(HPOError):  # what went wrong before is what the user should hear of
+            _export(files, config, store, state)
+        raise
+    backend.close()
+    _export(files, config, store, state)
     return Outcome(files.path, config, state, reason, received[0] if received and reason is None else None)
 
 

@@ -108,14 +108,18 @@ class LiveTable(Callback):
             self._live.update(self._table(self._state), refresh=True)
 
     def _table(self, state: ExperimentState) -> "Table":
+        from rich.box import SIMPLE
         from rich.table import Table
 
         config = self._config
         objective = state.objective
         title = f"{config.benchmark.name} · {config.method.name} · seed {config.seed} · {clock(state.elapsed)}"
-        table = Table(title=title, caption=f"{counts_text(state)}\nbest {best_text(state)}", expand=False)
-        for name in ("trial", "state", objective.resource_attr or "reports", objective.metric, "configuration"):
-            table.add_column(name, overflow="ellipsis", no_wrap=True)
+        caption = f"{counts_text(state)}\nbest {best_text(state)}"
+        table = Table(title=title, caption=caption, box=SIMPLE, title_justify="left", caption_justify="left")
+        resource = objective.resource_attr or "reports"
+        for name, width in (("trial", 5), ("state", 11), (resource, len(resource)), (objective.metric, 8)):
+            table.add_column(name, no_wrap=True, min_width=max(width, len(name)))
+        table.add_column("configuration", no_wrap=True, overflow="ellipsis")
         for row in _latest(state):
             value = "" if row.loss is None else f"{objective.value(row.loss):.5g}"
             status = row.status.value if row.ending is None else "ending"

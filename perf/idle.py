@@ -1,6 +1,6 @@
 """CPU time of tuner and host while two trials train without a word.
 
-    python perf/idle.py [--seconds 30]
+python perf/idle.py [--seconds 30]
 """
 
 import argparse

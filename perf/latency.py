@@ -9,6 +9,7 @@
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import tempfile
@@ -96,7 +97,9 @@ class Stamps(hpo.Callback):
 def show(name: str, seconds: list[float]) -> None:
     """Median and 99th percentile in milliseconds."""
     ordered = sorted(seconds)
-    print(f"{name:8s} median {1e3 * statistics.median(ordered):6.2f} ms   p99 {1e3 * ordered[int(0.99 * len(ordered))]:6.2f} ms")
+    print(
+        f"{name:8s} median {1e3 * statistics.median(ordered):6.2f} ms   p99 {1e3 * ordered[int(0.99 * len(ordered))]:6.2f} ms"
+    )
 
 
 def main() -> None:
@@ -107,7 +110,7 @@ def main() -> None:
     notes, committed = run(1, trials, "RS")
     show("report", [n["after"] - n["before"] for n in notes])
     show("stored", [c - n["before"] for c, n in zip(committed, notes, strict=True)])
-    show("next", [b["first"] - a["last"] for a, b in zip(notes, notes[1:], strict=False)])
+    show("next", [b["first"] - a["last"] for a, b in itertools.pairwise(notes)])
     method = {
         "name": "STOP",
         "searcher": {"_target_": "hpo.searchers.RandomSearcher", "_partial_": True},

@@ -37,7 +37,9 @@ class Picture(LiveTable):
 
 def main() -> None:
     """Run and draw."""
-    config = hpo.load_config("mlp_digits", "ASHA", seed=0, random_seed=1, max_num_trials=40, experiment_tag="quickstart")
+    config = hpo.load_config(
+        "mlp_digits", "ASHA", seed=0, random_seed=1, max_num_trials=40, experiment_tag="quickstart"
+    )
     with tempfile.TemporaryDirectory() as directory:
         hpo.run_experiment(config, directory, callbacks=[Picture(config)])
 
