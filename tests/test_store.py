@@ -203,7 +203,9 @@ def one_sentence(error, path):
 
 
 @pytest.mark.parametrize("read_only", [False, True])
-@pytest.mark.parametrize("content", [os.urandom(64), os.urandom(100_000), b"trial,loss\n0,1.5\n" * 100])
+@pytest.mark.parametrize(
+    "content", [random.Random(1).randbytes(64), random.Random(2).randbytes(100_000), b"trial,loss\n0,1.5\n" * 100]
+)
 def test_a_file_that_is_no_database_is_one_sentence_with_the_remedy(tmp_path, content, read_only):
     path = tmp_path / "events.db"
     path.write_bytes(content)

@@ -19,8 +19,6 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from hpo.backends.marks import set_mark
-
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -43,7 +41,7 @@ def compile_once(script: str) -> None:
 def wait_for_order(pipe: int, parent: int) -> NoReturn:
     """In a fork of the host: leave it behind, then wait for the order that says which trial this is.
 
-    Order: `script` or None, `argv`, `env`, `stdout`, `stderr`, `mark`. All that does not depend on it is done before.
+    Order: `script` or None, `argv`, `env`, `stdout`, `stderr`. All that does not depend on it is done before.
     """
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before the line above
@@ -88,7 +86,6 @@ def _leave_host(pipe: int) -> None:
 
 
 def _settle(order: Mapping[str, Any]) -> None:
-    set_mark(order["mark"])
     for number, path in ((1, order["stdout"]), (2, order["stderr"])):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(descriptor, number)

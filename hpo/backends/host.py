@@ -141,8 +141,9 @@ class Host:
         (pid, pipe), self.spare = self.spare, None
         attempt = Attempt(key, pid, self.mark + key)
         self.attempts[key] = self.by_pid[pid] = attempt
-        with contextlib.suppress(BrokenPipeError):  # it was killed while it waited: it will be reaped as this attempt
-            _write(pipe, json.dumps({**order, "mark": attempt.mark}).encode())
+        with contextlib.suppress(ProcessLookupError, BrokenPipeError):  # killed while it waited: reaped as this attempt
+            set_mark(attempt.mark, pid)  # here and not there, so that it can be found and stopped from now on
+            _write(pipe, json.dumps(order).encode())
         os.close(pipe)
         if order["script"] is not None:
             child.compile_once(order["script"])  # for the trials that follow

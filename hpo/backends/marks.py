@@ -31,10 +31,14 @@ def experiment_of(mark: int) -> int:
     return mark >> _ATTEMPT_BITS << _ATTEMPT_BITS
 
 
-def set_mark(mark: int) -> None:
-    """Mark this process and all it will start."""
-    _, hard = resource.getrlimit(resource.RLIMIT_RTTIME)
-    resource.setrlimit(resource.RLIMIT_RTTIME, (mark, hard))
+def set_mark(mark: int, pid: int = 0) -> None:
+    """Mark a process, by default this one, and all it will start.
+
+    Raises:
+        ProcessLookupError: it is gone.
+    """
+    _, hard = resource.prlimit(pid, resource.RLIMIT_RTTIME)
+    resource.prlimit(pid, resource.RLIMIT_RTTIME, (mark, hard))
 
 
 def get_mark(pid: int) -> int | None:
