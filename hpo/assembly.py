@@ -57,7 +57,7 @@ def build_scheduler(
     parts = OmegaConf.to_container(content)
     assert isinstance(parts, dict)
     return _assemble(
-        {"searcher": dict(parts["searcher"]), "scheduler": dict(parts["scheduler"])},
+        {part: parts.get(part) for part in ("searcher", "scheduler")},
         overrides,
         parse_space(config_space),
         Randomness(random_seed, seed),
@@ -68,7 +68,7 @@ def build_scheduler(
 
 
 def _assemble(
-    parts: Mapping[str, Mapping[str, Any]],
+    parts: Mapping[str, Any],
     overrides: Mapping[str, Any],
     space: SearchSpace,
     randomness: Randomness,
@@ -78,7 +78,7 @@ def _assemble(
 ) -> Scheduler:
     """Searcher and scheduler from their YAML. Each gets from the context what its signature asks for."""
     factories = {part: factory_of(f"method.{part}", spec, trusted) for part, spec in parts.items()}
-    known = {part: _parameters(factory) for part, factory in factories.items()}
+    known = {part: _parameters(f"method.{part}", factory) for part, factory in factories.items()}
     for name in overrides:
         if not any(name in names for names in known.values()):
             options = sorted({n for names in known.values() for n in names} - {"searcher", "space", "randomness"})
@@ -97,12 +97,17 @@ def _assemble(
     return scheduler
 
 
-def _parameters(factory: Callable[..., Any]) -> set[str]:
-    return set(inspect.signature(factory).parameters)
+def _parameters(key: str, factory: Callable[..., Any]) -> set[str]:
+    try:
+        return set(inspect.signature(factory).parameters)
+    except (TypeError, ValueError) as error:  # an argument beside _target_ that it does not have
+        raise ConfigError(f"{key}: {error}; check the names beside its _target_") from error
 
 
-def factory_of(key: str, spec: Mapping[str, Any], trusted: Sequence[str]) -> Callable[..., Any]:
+def factory_of(key: str, spec: Any, trusted: Sequence[str]) -> Callable[..., Any]:
     """What a `_target_` names, with the arguments beside it. Only hpo and trusted modules are ever imported."""
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("_target_"), str):
+        raise ConfigError(f"{key}: it needs a _target_, the class to make it from, such as hpo.schedulers.ASHA")
     _check_targets(key, spec, trusted)
     from hydra.errors import HydraException
     from hydra.utils import instantiate

@@ -6,7 +6,7 @@ A domain maps [0, 1] onto its values (`decode`), so that a uniform number gives 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -43,13 +43,14 @@ class Domain(ABC):
 class Scale:
     """A monotone map under which a domain is uniform."""
 
-    forward: Callable[[float], float]
-    backward: Callable[[float], float]
+    name: str
+    forward: Callable[[float], float] = field(repr=False)
+    backward: Callable[[float], float] = field(repr=False)
 
 
-LINEAR = Scale(float, float)
-LOG = Scale(math.log, math.exp)
-REVERSE_LOG = Scale(lambda x: -math.log1p(-x), lambda y: -math.expm1(-y))
+LINEAR = Scale("linear", float, float)
+LOG = Scale("log", math.log, math.exp)
+REVERSE_LOG = Scale("reverse_log", lambda x: -math.log1p(-x), lambda y: -math.expm1(-y))
 """Logarithmic in the distance from 1: for momenta and decay rates."""
 
 
@@ -68,6 +69,9 @@ class Float(Domain):
             return 1
         return math.inf if self.step is None else self._steps + 1
 
+    def __str__(self) -> str:
+        return f"{self.lower:g} to {self.upper:g}" + (f" in steps of {self.step:g}" if self.step else "")
+
     @property
     def _steps(self) -> int:
         assert self.step is not None
@@ -81,8 +85,13 @@ class Float(Domain):
         value = min(max(value, self.lower), self.upper)
         if self.step is None:
             return value
-        index = min(round((value - self.lower) / self.step), self._steps)
-        return round(self.lower + index * self.step, 12)
+        return self._at(min(round((value - self.lower) / self.step), self._steps))
+
+    def _at(self, index: int) -> float:
+        """The `index`-th value of a quantised domain, without the noise of the multiplication."""
+        assert self.step is not None
+        value = round(self.lower + index * self.step, 10 - math.floor(math.log10(self.step)))
+        return min(max(value, self.lower), self.upper)
 
     def encode(self, value: Any) -> float:
         if self.lower == self.upper:
@@ -97,9 +106,11 @@ class Float(Domain):
     def __contains__(self, value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
-        return self.lower <= value <= self.upper and math.isclose(self._quantise(value), value, abs_tol=1e-12)
+        return self.lower <= value <= self.upper and math.isclose(self._quantise(value), value, rel_tol=1e-9)
 
     def values(self, most: int) -> Sequence[float]:
+        if self.step is not None and self.size <= most:
+            return [self._at(index) for index in range(int(self.size))]
         count = int(min(most, self.size))
         return list(dict.fromkeys(self.decode(i / max(count - 1, 1)) for i in range(count)))
 
@@ -116,6 +127,9 @@ class Integer(Domain):
     @property
     def size(self) -> float:
         return (self.upper - self.lower) // self.step + 1
+
+    def __str__(self) -> str:
+        return f"{self.lower} to {self.upper}" + (f" in steps of {self.step}" if self.step > 1 else "")
 
     @property
     def _bounds(self) -> tuple[float, float]:
@@ -171,6 +185,9 @@ class Choice(Domain):
 
     def encode(self, value: Any) -> float:
         return (self.index(value) + 0.5) / len(self.choices)
+
+    def __str__(self) -> str:
+        return ", ".join(repr(choice) for choice in self.choices)
 
     def index(self, value: object) -> int:
         """Where `value` stands among the choices.

@@ -142,8 +142,6 @@ def _with_random_seed(config: ExperimentConfig, stored: ExperimentConfig | None)
 def _callbacks_of(config: ExperimentConfig) -> list[Callback]:
     made = []
     for name, spec in config.callbacks.items():
-        if not isinstance(spec, Mapping) or "_target_" not in spec:
-            raise ConfigError(f"callbacks.{name}: it needs a _target_, the class to make it from")
         callback = factory_of(f"callbacks.{name}", spec, config.trusted_modules)()
         if not isinstance(callback, Callback):
             raise ConfigError(f"callbacks.{name}: {spec['_target_']} is not a subclass of hpo.Callback")

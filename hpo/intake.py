@@ -24,6 +24,10 @@ class Intake:
         """A new attempt starts to report."""
         self._lines.pop(trial_id, None)
 
+    def line(self, trial_id: int) -> int:
+        """How many reports the current attempt has made, where they are counted."""
+        return self._lines[trial_id]
+
     def read(self, state: TrialState, metrics: Mapping[str, Any]) -> tuple[int, float] | None:
         """(resource, loss) of a report; None when the resource is known already.
 
@@ -35,7 +39,7 @@ class Intake:
         loss = self.objective.loss(metrics)
         resource = self.objective.resource(metrics)
         if resource is None:
-            resource = self._lines[state.trial.id] = self._lines.get(state.trial.id, 0) + 1
+            resource = self._lines[state.trial.id] = self._lines.get(state.trial.id, state.lines) + 1
         if resource > state.resource:
             return resource, loss
         key = (state.trial.id, state.attempt)

@@ -1,5 +1,6 @@
 """Between deciding and acting: events are gathered, committed together, and only then acted upon and shown."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,12 +82,12 @@ class Journal:
         """The columns that callbacks add to a report."""
         extra: dict[str, Any] = {}
         for callback in self.callbacks:
-            extra.update(self._guard(callback, "extra_results", trial, metrics) or {})
+            extra.update(self._guard(callback, "extra_results", trial, metrics, check=_columns) or {})
         return extra
 
     def next_call(self) -> list[float]:
         """Seconds after which callbacks want to be called again."""
-        wishes = [self._guard(callback, "on_idle") for callback in self.callbacks]
+        wishes = [self._guard(callback, "on_idle", check=_seconds) for callback in self.callbacks]
         return [wish for wish in wishes if wish is not None]
 
     def call(self, name: str, *arguments: Any) -> None:
@@ -94,12 +95,24 @@ class Journal:
         for callback in self.callbacks:
             self._guard(callback, name, *arguments)
 
-    def _guard(self, callback: Callback, name: str, *arguments: Any) -> Any:
+    def _guard(self, callback: Callback, name: str, *arguments: Any, check: Callable[[Any], Any] | None = None) -> Any:
         """Call a user's code. Its error is logged once and is not the experiment's."""
         try:
-            return getattr(callback, name)(*arguments)
+            value = getattr(callback, name)(*arguments)
+            return value if check is None else check(value)
         except Exception:
             if id(callback) not in self._broken:
                 self._broken.add(id(callback))
                 log.exception("callback %s failed in %s; the experiment goes on", type(callback).__name__, name)
             return None
+
+
+def _columns(value: Any) -> dict[str, Any]:
+    """What a callback may add to a row: names and values that can be stored."""
+    columns = {str(name): column for name, column in dict(value or {}).items()}
+    json.dumps(columns)
+    return columns
+
+
+def _seconds(value: Any) -> float | None:
+    return None if value is None else max(float(value), 0.0)

@@ -45,8 +45,8 @@ class Objective:
         if self.resource_attr is None:
             return None
         value = self._get(metrics, self.resource_attr, "benchmark.resource_attr")
-        whole = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not whole or value < 1 or int(value) != value:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 1 <= value < 2**53 or int(value) != value:
             raise ReportError(
                 f"benchmark.resource_attr={self.resource_attr}: the script reported {value!r}; it must be a positive "
                 f"whole number that grows, such as the epoch counted from 1"

@@ -10,6 +10,7 @@ optimizer: adam                                    # a constant
 """
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,7 +116,7 @@ _KEYS = {
 
 def _parse_domain(key: str, spec: dict[str, Any]) -> Domain:
     kind = spec.pop("type", None)
-    if kind not in _KEYS:
+    if not isinstance(kind, str) or kind not in _KEYS:
         raise ConfigError(f"{key}.type={kind!r}: use one of {', '.join(_KEYS)}")
     for name in spec:
         if name not in _KEYS[kind]:
@@ -143,7 +144,7 @@ def _parse_scale(key: str, kind: str, spec: dict[str, Any], lower: float, upper:
     if spec.get("log"):
         if spec.get("reverse_log"):
             raise ConfigError(f"{key}: log and reverse_log exclude each other; keep one")
-        if lower <= 0 or (kind == "int" and lower - spec.get("step", 1) / 2 <= 0):
+        if lower <= 0 or (kind == "int" and lower - (spec.get("step") or 1) / 2 <= 0):
             raise ConfigError(f"{key}.lower={lower}: a log scale needs a lower bound above 0 (and above half a step)")
         return LOG
     if spec.get("reverse_log"):
@@ -153,9 +154,13 @@ def _parse_scale(key: str, kind: str, spec: dict[str, Any], lower: float, upper:
     return LINEAR
 
 
+_LARGEST = {"int": 2**53, "float": sys.float_info.max}
+"""Whole numbers pass through floats, which skip some beyond this."""
+
+
 def _number(key: str, value: Any, kind: str) -> float:
     wanted = int if kind == "int" else int | float
-    if isinstance(value, bool) or not isinstance(value, wanted) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, wanted) or not abs(value) <= _LARGEST[kind]:
         hint = ""
         if isinstance(value, str):
             hint = " (YAML reads 1e-4 as text: write 1.0e-4)"
@@ -171,6 +176,8 @@ def _parse_choice(key: str, kind: str, spec: dict[str, Any]) -> Choice:
     for index, value in enumerate(values):
         if isinstance(value, Mapping | list):
             raise ConfigError(f"{key}.values: {value!r} is not a plain value; use numbers, strings or booleans")
+        if isinstance(value, float) and math.isnan(value):
+            raise ConfigError(f"{key}.values: nan equals nothing, not even itself; use another value")
         if choice.index(value) != index:
             raise ConfigError(f"{key}.values: {value!r} stands there twice; remove one")
     return choice

@@ -24,6 +24,8 @@ class TrialState:
     """Bytes of the current attempt's reports that have been taken in."""
     then: int | None = None
     """Where to go once the current attempt is over: it was resumed while its processes were still ending."""
+    lines: int = 0
+    """Reports of the current attempt, where the script does not name its resource."""
     ending: Decision | None = None
     """PAUSE or STOP once decided, until the attempt is over."""
     began: float = 0.0
@@ -121,7 +123,7 @@ class ExperimentState:
 
     def _next_attempt(self, state: TrialState, until: int | None, elapsed: float) -> None:
         state.status, state.until, state.then, state.ending = Status.RUNNING, until, None, None
-        state.attempt, state.position = state.attempt + 1, 0
+        state.attempt, state.position, state.lines = state.attempt + 1, 0, 0
         state.began = state.heard = elapsed
         self.running[state.trial.id] = state
 
@@ -131,6 +133,7 @@ class ExperimentState:
         loss = self.objective.loss(event.body["metrics"])
         state.resource, state.loss = event.resource, loss
         state.position, state.heard = event.body["position"], event.elapsed
+        state.lines = event.body.get("line", 0)
         decision = event.body["decision"]
         if decision != Decision.CONTINUE:
             state.ending = Decision(decision)

@@ -130,6 +130,8 @@ class Supervision:
         self._losses = 0
         decision = self.scheduler.on_report(state.trial, resource, loss)
         body["decision"] = decision.value
+        if self.state.objective.resource_attr is None:
+            body["line"] = self._intake.line(state.trial.id)
         if extra := self.journal.extra_results(state.trial, report.metrics):
             body["extra"] = extra
         self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body)

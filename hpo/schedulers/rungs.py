@@ -95,7 +95,7 @@ class Rung:
 
 def make_rungs(levels: Sequence[int], max_resource: int) -> list[Rung]:
     """Empty rungs, ascending, each with the quantile level / next level."""
-    following = [*levels[1:], max_resource]
+    following = [*levels, max_resource][1:]
     return [Rung(level, level / after) for level, after in zip(levels, following, strict=True)]
 
 

@@ -43,7 +43,7 @@ class SobolSearcher(Searcher):
             if self._engine is None:
                 from scipy.stats.qmc import Sobol  # 0.5 s, paid by those who use it
 
-                rng = self.randomness.stream("sobol-scramble")
-                self._engine = Sobol(len(self.space), scramble=True, rng=rng)
+                seed = int(self.randomness.stream("sobol-scramble").integers(2**63))
+                self._engine = Sobol(len(self.space), scramble=True, rng=seed)
             self._points += [self.space.decode(units) for units in self._engine.random(BLOCK).tolist()]
         return self._points[index]
