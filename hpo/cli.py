@@ -16,6 +16,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hpo.assembly import factory_of
 from hpo.composition import Job, is_plain, jobs, typed
 from hpo.config import CONF_DIR, ExperimentConfig, resolve
 from hpo.errors import ConfigError, HPOError
@@ -109,18 +110,14 @@ def _launch(call: _Call, job: Job) -> int:
 
 
 def _launcher(config: ExperimentConfig) -> Launcher:
-    target = str(config.launcher.get("_target_"))
-    if not target.startswith(("hpo.", *(f"{module}." for module in config.trusted_modules))):
-        raise ConfigError(
-            f"launcher._target_={target}: it is not in hpo; name its package in trusted_modules to allow it"
-        )
+    launcher = factory_of("launcher", config.launcher, config.trusted_modules)
     try:
-        launcher = hydra.utils.instantiate(config.launcher)
-    except HydraException as error:
-        raise ConfigError(f"launcher: {sentence(error)} {error.__cause__ or ''}") from error
-    if not isinstance(launcher, Launcher):
-        raise ConfigError(f"launcher._target_={target}: it is not a subclass of hpo's Launcher")
-    return launcher
+        made = launcher()
+    except TypeError as error:
+        raise ConfigError(f"launcher: {error}; check the keys under launcher") from error
+    if not isinstance(made, Launcher):
+        raise ConfigError(f"launcher._target_={config.launcher['_target_']}: it is not a subclass of hpo's Launcher")
+    return made
 
 
 def _conclude(call: _Call) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hpo.errors import ConfigError
+from hpo.launchers.remote import find_launched, launcher_of, read_record
 from hpo.progress import best_text, clock, counts_text
 from hpo.results import find_experiments, load_experiment
 
@@ -22,8 +23,15 @@ def about() -> None:
 
 @app.command()
 def status(place: Place) -> None:
-    """Show each experiment's state, its trials and its best result so far."""
-    for directory in find_experiments(place):
+    """Show each experiment's state, its trials and its best result so far; of remote ones the job's state."""
+    launched = find_launched(place)
+    for directory in launched:
+        content = read_record(directory)
+        state_of_job = launcher_of(content).state(content["record"])
+        typer.echo(
+            f"{directory}: job {content['record'].get('job')} {state_of_job.phase} {state_of_job.detail}".rstrip()
+        )
+    for directory in find_experiments(place) if not launched else _local_parts(launched):
         experiment = load_experiment(directory)
         state = experiment.state
         condition = f"complete ({state.finished})" if state.finished else _condition(directory)
@@ -40,6 +48,36 @@ def _condition(directory: Path) -> str:
             return "interrupted; the command that started it goes on with it"
     except Timeout:
         return "running"
+
+
+def _local_parts(launched: Sequence[Path]) -> list[Path]:
+    """Those launched experiments whose events are here: fetched, or in a shared directory."""
+    return [directory for directory in launched if (directory / "events.db").is_file()]
+
+
+@app.command()
+def sync(place: Place) -> None:
+    """Bring the results of remote experiments here, also while they run."""
+    for directory in _launched(place):
+        content = read_record(directory)
+        brought = launcher_of(content).fetch(content["record"], directory)
+        typer.echo(f"{directory}: {brought} file(s) brought")
+
+
+@app.command()
+def stop(place: Place) -> None:
+    """End remote experiments; their trials get their grace, and the launching command resumes them."""
+    for directory in _launched(place):
+        content = read_record(directory)
+        launcher_of(content).cancel(content["record"])
+        typer.echo(f"{directory}: asked job {content['record'].get('job')} to stop")
+
+
+def _launched(place: str) -> list[Path]:
+    found = find_launched(place)
+    if not found:
+        raise ConfigError(f"{place}: nothing was launched remotely in that directory or under that tag")
+    return found
 
 
 @app.command()

@@ -1,0 +1,158 @@
+"""What all launchers share that have experiments run elsewhere: make a request, send it, remember it, ask about it.
+
+    request(experiment, output_dir) -> dict     pure: no network, no clock, no files but the experiment's own
+    submit(…)                       -> record   what is needed to find the job again, kept in launch.json
+
+The other side runs `python -m hpo.remote`. `hpo status`, `hpo sync` and `hpo stop` read launch.json.
+"""
+
+import json
+import sys
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from hpo.assembly import factory_of
+from hpo.config import ExperimentConfig, resolve
+from hpo.directory import write_atomically
+from hpo.errors import StoreError
+from hpo.launchers.base import Launcher
+
+RECORD = "launch.json"
+REQUEST = "request.json"
+
+
+class Phase(StrEnum):
+    """Where a remote job is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """Where a job is, and in a few words why."""
+
+    phase: Phase
+    detail: str = ""
+
+
+class RemoteLauncher(Launcher):
+    """Has each experiment run as one job elsewhere.
+
+    Args:
+        dry_run: make and store the request, send nothing; needs no credentials.
+        wait: return when the job has ended.
+    """
+
+    def __init__(self, *, dry_run: bool = False, wait: bool = False) -> None:
+        self.dry_run = dry_run
+        self.wait = wait
+
+    @abstractmethod
+    def request(self, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
+        """What would be sent for a resolved experiment. Pure."""
+
+    @abstractmethod
+    def submit(self, experiment: ExperimentConfig, output_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Send the request, unless the same job exists already. Returns what is needed to find the job again.
+
+        Raises:
+            HPOError: it was refused; the sentence says what to do.
+        """
+
+    @abstractmethod
+    def state(self, record: Mapping[str, Any]) -> JobState:
+        """Ask where the job is."""
+
+    @abstractmethod
+    def fetch(self, record: Mapping[str, Any], output_dir: Path) -> int:
+        """Bring the job's results to where a local run would have written them. Returns the number of files brought."""
+
+    @abstractmethod
+    def cancel(self, record: Mapping[str, Any]) -> None:
+        """End the job; its trials get their grace."""
+
+    @abstractmethod
+    def join(self, record: Mapping[str, Any]) -> JobState:
+        """Block until the job has ended, without asking too often."""
+
+    def launch(self, experiment: ExperimentConfig, output_dir: Path) -> int:
+        """Send the experiment; see `Launcher.launch`. Exit code 1 when `wait` is given and the job did not complete."""
+        experiment = resolve(experiment)
+        request = self.request(experiment, output_dir)
+        output_dir.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(request, indent=1, default=str)
+        write_atomically(output_dir / REQUEST, text.encode())
+        if self.dry_run:
+            sys.stdout.write(text + "\n")
+            return 0
+        record = self.submit(experiment, output_dir, request)
+        write_record(output_dir, experiment, record)
+        sys.stdout.write(f"{output_dir}: {record.get('job', 'submitted')}\n")
+        if not self.wait:
+            return 0
+        state = self.join(record)
+        self.fetch(record, output_dir)
+        sys.stdout.write(f"{output_dir}: {state.phase} {state.detail}".rstrip() + "\n")
+        return 0 if state.phase == Phase.COMPLETE else 1
+
+
+def write_record(output_dir: Path, experiment: ExperimentConfig, record: Mapping[str, Any]) -> None:
+    """Keep what is needed to find the job again."""
+    content = {
+        "launcher": experiment.launcher,
+        "trusted_modules": experiment.trusted_modules,
+        "benchmark": experiment.benchmark.name,
+        "method": experiment.method.name,
+        "seed": experiment.seed,
+        "experiment_tag": experiment.experiment_tag,
+        "record": record,
+    }
+    write_atomically(output_dir / RECORD, json.dumps(content, indent=1, default=str).encode())
+
+
+def read_record(output_dir: Path) -> dict[str, Any]:
+    """What `write_record` kept.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    path = output_dir / RECORD
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: cannot be read ({error}); run the command that launched it again") from error
+    if not isinstance(content, dict) or not {"launcher", "record"} <= content.keys():
+        raise StoreError(f"{path}: is no launch record; run the command that launched it again")
+    return content
+
+
+def launcher_of(content: Mapping[str, Any]) -> RemoteLauncher:
+    """The launcher that a record was written by; only from hpo or a module the user trusted when launching.
+
+    Raises:
+        ConfigError: it names something else.
+    """
+    launcher = factory_of("launcher", content["launcher"], content.get("trusted_modules", ()))()
+    if not isinstance(launcher, RemoteLauncher):
+        raise StoreError(
+            f"launcher {content['launcher'].get('_target_')}: runs nothing remotely, there is nothing to ask"
+        )
+    return launcher
+
+
+def find_launched(place: str | Path) -> list[Path]:
+    """Directories with a launch record, in a directory or of a tag under outputs/."""
+    for base in (Path(place), Path("outputs") / place):
+        if base.is_dir() and (found := sorted(path.parent for path in base.glob(f"**/{RECORD}"))):
+            return found
+    return []
