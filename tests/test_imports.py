@@ -17,14 +17,14 @@ LAYERS = [
     {"", "errors", "reporting", "checkpoint", "trial", "domains", "objective", "randomness", "directory"},
     {"space", "state", "store", "ownership", "tags", "overrides"},
     {"config", "callbacks", "intake", "limits", "stopping"},
-    {"searchers", "backends", "journal", "results", "resuming", "composition", "progress"},
+    {"searchers", "backends", "journal", "results", "resuming", "composition", "progress", "tuning_metrics"},
     {"schedulers"},
     {"replay", "assembly"},
     {"supervision"},
     {"tuner"},
     {"experiment"},
-    {"launchers"},
-    {"cli", "verbs"},
+    {"launchers", "remote"},
+    {"cli", "verbs", "sagemaker_job"},
     {"__main__"},
 ]
 """From the bottom up; "" is the package itself. A module imports only what lies in a layer below its own, or in the
