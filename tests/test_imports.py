@@ -17,14 +17,14 @@ LAYERS = [
     {"", "errors", "reporting", "checkpoint", "trial", "domains", "objective", "randomness", "directory"},
     {"space", "state", "store", "ownership", "tags", "overrides"},
     {"config", "callbacks", "intake", "limits", "stopping"},
-    {"searchers", "backends", "journal", "results", "resuming", "composition", "progress", "tuning_metrics"},
+    {"searchers", "backends", "journal", "results", "resuming", "composition", "progress"},
     {"schedulers"},
     {"replay", "assembly"},
     {"supervision"},
     {"tuner"},
     {"experiment"},
     {"launchers", "remote"},
-    {"cli", "verbs", "sagemaker_job"},
+    {"cli", "verbs"},
     {"__main__"},
 ]
 """From the bottom up; "" is the package itself. A module imports only what lies in a layer below its own, or in the
