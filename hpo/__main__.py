@@ -1,5 +1,7 @@
 """`python -m hpo <overrides>` runs experiments, `python -m hpo <verb> …` looks at them."""
 
+import io
+import os
 import signal
 import sys
 
@@ -9,6 +11,9 @@ from hpo.errors import HPOError
 def main() -> None:
     """Dispatch: a first word without `=` that is no option is a verb."""
     arguments = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows another one
     try:
         if arguments and not arguments[0].startswith(("-", "@")) and "=" not in arguments[0]:
             from hpo import verbs
@@ -24,8 +29,8 @@ def main() -> None:
         code = 1
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
-    except BrokenPipeError:
-        sys.stderr.close()
+    except BrokenPipeError:  # `hpo status … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 128 + signal.SIGPIPE
     sys.exit(code)
 

@@ -61,13 +61,16 @@ def load(name: str = "checkpoint.pt", map_location: Any = "cpu") -> dict[str, An
         map_location: device for the tensors, as in `torch.load`.
 
     Raises:
-        OSError, RuntimeError, ValueError: the file is there but damaged. It is never silently ignored: training from
-            scratch under a resumed trial would falsify the experiment.
+        ValueError: the file is there but damaged. It is never silently ignored: training from scratch under a resumed
+            trial would falsify the experiment.
     """
     folder = directory()
     if folder is None or not (folder / name).exists():
         return None
     import torch
 
-    state: dict[str, Any] = torch.load(folder / name, map_location=map_location, weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(folder / name, map_location=map_location, weights_only=True)
+    except Exception as error:  # torch raises nearly anything, depending on where the damage is
+        raise ValueError(f"{folder / name}: is damaged ({type(error).__name__}: {error})") from error
     return state

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -21,7 +22,9 @@ from hpo.composition import Job, is_plain, jobs, typed
 from hpo.config import CONF_DIR, ExperimentConfig, resolve
 from hpo.errors import ConfigError, HPOError
 from hpo.launchers.base import Launcher
+from hpo.progress import say
 from hpo.tags import default_tag, master_seed, normalised, update_tag
+from hpo.yamlfile import one_line
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +51,14 @@ def main(arguments: Sequence[str]) -> int:
                 _run(call, job)
         else:
             _leave_to_hydra(call, arguments)
+    except OverrideParseException as error:
+        raise ConfigError(
+            f"{error.override}: is no override of the form key=value ({_brief(error.message)})"
+        ) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(sentence(error)) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"a configuration file is not valid YAML: {one_line(error)}") from error
     return _conclude(call)
 
 
@@ -73,7 +82,7 @@ def _register(call: _Call) -> None:
         name, again = default_tag(call.command)
         call.automatic = True
         if again:
-            _say(f"going on with the unfinished outputs/{name} of this command (experiment_tag=NAME starts another)")
+            say(f"going on with the unfinished outputs/{name} of this command (experiment_tag=NAME starts another)")
         return name
 
     OmegaConf.register_new_resolver("default_tag", tag, use_cache=True, replace=True)
@@ -105,7 +114,7 @@ def _launch(call: _Call, job: Job) -> int:
         update_tag(tag_dir, command=list(call.command), automatic=call.automatic, complete=False)
     seed, drawn = master_seed(tag_dir, config.random_seed)
     if drawn:
-        _say(f"random_seed={seed} (drawn for {tag_dir}; later calls with this tag use it too)")
+        say(f"random_seed={seed} (drawn for {tag_dir}; later calls with this tag use it too)")
     return launcher.launch(replace(config, random_seed=seed), _shown(output_dir))
 
 
@@ -125,9 +134,9 @@ def _conclude(call: _Call) -> int:
         return 0  # --help, --cfg, completion
     if len(call.codes) > 1:
         done = sum(code == 0 for code in call.codes)
-        _say(f"{done} of {len(call.codes)} experiments complete")
+        say(f"{done} of {len(call.codes)} experiments complete")
         for failure in call.failures:
-            _say(f"  failed: {failure}")
+            say(f"  failed: {failure}")
     if all(code == 0 for code in call.codes):
         if call.tag_dir is not None:
             update_tag(call.tag_dir, complete=True)
@@ -145,6 +154,10 @@ def sentence(error: Exception) -> str:
     if cause is not None and isinstance(cause, OmegaConfBaseException | HydraException):
         keep += [line for line in sentence(cause).split(" | ") if line not in keep]
     return " | ".join(keep) or type(error).__name__
+
+
+def _brief(message: str) -> str:
+    return message.splitlines()[0]
 
 
 def _show_warnings() -> None:
@@ -165,11 +178,6 @@ class _WithoutTraceback(logging.Formatter):
 def _shown(path: Path) -> Path:
     """The path as a person would write it from here."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 def _complain(text: str) -> None:

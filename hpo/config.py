@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hpo.errors import ConfigError
 from hpo.space import SearchSpace, parse_space
+from hpo.yamlfile import escape, load_yaml
 
 _HERE = Path(__file__).parent
 CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if p.is_dir())
@@ -216,7 +217,8 @@ def _first_lines(error: Exception) -> str:
 
 def to_yaml(config: ExperimentConfig) -> str:
     """The text of experiment.yaml: reading it back gives an equal configuration."""
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+    content = OmegaConf.to_container(OmegaConf.structured(config), resolve=False, enum_to_str=True)
+    return OmegaConf.to_yaml(OmegaConf.create(escape(content)))
 
 
 def read_config(path: Path) -> ExperimentConfig:
@@ -225,14 +227,7 @@ def read_config(path: Path) -> ExperimentConfig:
     Raises:
         ConfigError: it cannot be read as one.
     """
-    try:
-        return to_config(OmegaConf.load(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
-    except Exception as error:
-        if type(error).__module__.startswith("yaml"):
-            raise ConfigError(f"{path}: is not valid YAML ({_first_lines(error)})") from error
-        raise
+    return to_config(load_yaml(path))
 
 
 def load_group(group: str, name: str) -> Any:
@@ -245,7 +240,7 @@ def load_group(group: str, name: str) -> Any:
     if not path.is_file():
         names = sorted(p.stem for p in (CONF_DIR / group).glob("*.yaml"))
         raise ConfigError(f"{group}={name!r}: there is no such {group}; choose from {', '.join(names)}")
-    return OmegaConf.load(path)
+    return load_yaml(path)
 
 
 def load_config(

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from hpo.errors import ConfigError
+from hpo.yamlfile import load_yaml
 
 
 def expand(arguments: Sequence[str]) -> list[str]:
@@ -18,12 +19,9 @@ def expand(arguments: Sequence[str]) -> list[str]:
 
 
 def _read(argument: str) -> list[str]:
-    path = Path(argument[1:])
-    try:
-        content = OmegaConf.load(path)
-    except OSError as error:
-        raise ConfigError(f"{argument}: cannot be read ({error.strerror}); name a file such as best.yaml") from error
-    overrides = content.get("overrides") if isinstance(content, DictConfig) else None
-    if not overrides:
-        raise ConfigError(f"{argument}: has no list `overrides`")
+    content = load_yaml(Path(argument[1:]))
+    plain = OmegaConf.to_container(content, resolve=False)
+    overrides = plain.get("overrides") if isinstance(plain, dict) else None
+    if not isinstance(overrides, list) or not overrides:
+        raise ConfigError(f"{argument}: has no list `overrides`, as an experiment's best.yaml has")
     return [str(override) for override in overrides]

@@ -4,6 +4,7 @@ On a terminal a table that is kept up to date, elsewhere plain lines: each impro
 how things stand.
 """
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -24,6 +25,15 @@ LINE_EVERY = 5.0
 DRAW_EVERY = 0.25
 TICK = 2.0
 MOST_ROWS = 16
+
+
+def say(text: str) -> None:
+    """Write a line to standard output; when nobody reads it any more (`hpo … | head`), to nowhere from then on."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  stays open to the end
 
 
 def progress_display(config: ExperimentConfig) -> Callback:
@@ -62,8 +72,7 @@ class PlainLines(Callback):
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        say(text)
 
 
 class LiveTable(Callback):
@@ -110,12 +119,13 @@ class LiveTable(Callback):
     def _table(self, state: ExperimentState) -> "Table":
         from rich.box import SIMPLE
         from rich.table import Table
+        from rich.text import Text
 
         config = self._config
         objective = state.objective
         title = f"{config.benchmark.name} · {config.method.name} · seed {config.seed} · {clock(state.elapsed)}"
-        caption = f"{counts_text(state)}\nbest {best_text(state)}"
-        table = Table(title=title, caption=caption, box=SIMPLE, title_justify="left", caption_justify="left")
+        caption = Text(f"{counts_text(state)}\nbest {best_text(state)}")
+        table = Table(title=Text(title), caption=caption, box=SIMPLE, title_justify="left", caption_justify="left")
         resource = objective.resource_attr or "reports"
         for name, width in (("trial", 5), ("state", 11), (resource, len(resource)), (objective.metric, 8)):
             table.add_column(name, no_wrap=True, min_width=max(width, len(name)))
@@ -124,7 +134,8 @@ class LiveTable(Callback):
             value = "" if row.loss is None else f"{objective.value(row.loss):.5g}"
             status = row.status.value if row.ending is None else "ending"
             text = configuration_text(row.trial.configuration)
-            table.add_row(str(row.trial.id), status, str(row.resource or ""), value, text)
+            cells = (str(row.trial.id), status, str(row.resource or ""), value, text)
+            table.add_row(*(Text(cell) for cell in cells))  # values are data, never markup
         return table
 
 
@@ -157,7 +168,7 @@ def summary(
         f"  time     {clock(state.elapsed)}, {n_workers} worker(s) busy {used} of it, random_seed={config.random_seed}",
         f"  files    {directory}",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def best_text(state: ExperimentState) -> str:
@@ -184,7 +195,7 @@ def configuration_text(configuration: Mapping[str, Any]) -> str:
 
 def clock(seconds: float) -> str:
     """Seconds as h:mm:ss, or with a decimal below a minute."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
-    whole = int(seconds)
+    whole = int(seconds + 0.05)
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

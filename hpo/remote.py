@@ -14,7 +14,7 @@ from hpo.callbacks import Callback
 from hpo.config import ExperimentConfig, read_config
 from hpo.errors import HPOError
 from hpo.experiment import run_experiment
-from hpo.progress import PlainLines, summary
+from hpo.progress import PlainLines, say, summary
 
 FAILED = 1
 
@@ -46,8 +46,7 @@ def run(
         traceback.print_exc()
         on_failure(f"an error in hpo itself: {type(error).__name__}: {error}")
         return FAILED
-    sys.stdout.write(summary(outcome.config, outcome.state, outcome.directory, outcome.reason, outcome.skipped))
-    sys.stdout.flush()
+    say(summary(outcome.config, outcome.state, outcome.directory, outcome.reason, outcome.skipped))
     return 128 + outcome.signal if outcome.signal is not None else 0
 
 

@@ -43,11 +43,11 @@ def report(**metrics: Any) -> None:
 def _encode(metrics: dict[str, Any]) -> str:
     try:
         return json.dumps(metrics, default=_scalar) + "\n"
-    except TypeError:
+    except (TypeError, ValueError, RecursionError):
         for key, value in metrics.items():
             try:
                 json.dumps(value, default=_scalar)
-            except TypeError:
+            except (TypeError, ValueError, RecursionError):
                 kind = type(value).__name__
                 raise TypeError(f"report({key}=...): a {kind} cannot be reported; pass a number or a string") from None
         raise

@@ -23,6 +23,7 @@ from hpo.objective import Objective
 from hpo.state import ExperimentState
 from hpo.store import Store
 from hpo.trial import Event, Kind
+from hpo.yamlfile import escape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,6 +202,7 @@ def override_text(value: Any) -> str:
     """A value as Hydra's override grammar reads it back."""
     if not isinstance(value, str):
         return json.dumps(value)
+    value = escape(value)
     # The grammar knows one escape: backslashes directly before a quote, or at the end, are doubled.
     out, pending = "", 0
     for character in value:

@@ -62,7 +62,7 @@ class Store:
                 self._db.execute(f"PRAGMA journal_mode={journal}")
                 self._db.execute("PRAGMA synchronous=FULL")
             self._check_version(read_only)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:  # a damaged schema can make even the message undecodable
             raise self._broken(error) from error
 
     def _check_version(self, read_only: bool) -> None:
@@ -126,7 +126,7 @@ class Store:
         """
         try:
             newest = self._db.execute("SELECT max(seq) FROM events").fetchone()[0]
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:
             raise self._broken(error) from error
         return None if newest is None else next(self.read(after=newest - 1))
 

@@ -214,7 +214,7 @@ class Supervision:
         if self.state.silent_failures >= self.limits.max_failures:
             self.fail(
                 f"max_failures={self.limits.max_failures}: so many trials in a row failed without a report, so that "
-                f"something other than their configurations is wrong; the first said: {self.state.first_error}"
+                f"something other than their configurations is wrong; the first said: {_brief(self.state.first_error)}"
             )
 
     def fail(self, reason: str) -> None:
@@ -229,3 +229,9 @@ class Supervision:
             for state in self.state.trials.values():
                 if state.status == Status.PAUSED:
                     self.journal.act(self.backend.forget_checkpoint, state.trial.id)
+
+
+def _brief(error: str | None) -> str:
+    """The first and the last line of an error: how the process ended, and what a traceback comes to."""
+    lines = [line.strip() for line in (error or "nothing").splitlines() if line.strip()]
+    return lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1]}"

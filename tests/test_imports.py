@@ -15,8 +15,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
     {"", "errors", "reporting", "checkpoint", "trial", "domains", "objective", "randomness", "directory"},
-    {"space", "state", "store", "ownership", "tags", "overrides"},
-    {"config", "callbacks", "intake", "limits", "stopping"},
+    {"space", "state", "store", "ownership", "tags", "yamlfile"},
+    {"config", "callbacks", "intake", "limits", "overrides", "stopping"},
     {"searchers", "backends", "journal", "results", "resuming", "composition", "progress"},
     {"schedulers"},
     {"replay", "assembly"},
@@ -34,8 +34,9 @@ RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 ALLOWED = {
     "hydra": {"assembly", "cli", "composition"},
-    "omegaconf": {"assembly", "cli", "composition", "config", "overrides", "results", "resuming"},
+    "omegaconf": {"assembly", "cli", "composition", "config", "overrides", "results", "resuming", "yamlfile"},
     "torch": {"checkpoint"},
+    "yaml": {"cli", "yamlfile"},
     "boto3": {"launchers"},
     "submitit": {"launchers"},
     "numpy": {"randomness", "space", "searchers", "schedulers"},

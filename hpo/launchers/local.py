@@ -1,12 +1,11 @@
 """Run an experiment here, and show how it goes."""
 
-import sys
 from pathlib import Path
 
 from hpo.config import ExperimentConfig
 from hpo.experiment import run_experiment
 from hpo.launchers.base import Launcher
-from hpo.progress import progress_display, summary
+from hpo.progress import progress_display, say, summary
 
 
 class LocalLauncher(Launcher):
@@ -15,6 +14,5 @@ class LocalLauncher(Launcher):
     def launch(self, experiment: ExperimentConfig, output_dir: Path) -> int:
         """Run to the end, or until a signal; see `Launcher.launch`."""
         outcome = run_experiment(experiment, output_dir, callbacks=[progress_display(experiment)])
-        sys.stdout.write(summary(outcome.config, outcome.state, outcome.directory, outcome.reason, outcome.skipped))
-        sys.stdout.flush()
+        say(summary(outcome.config, outcome.state, outcome.directory, outcome.reason, outcome.skipped))
         return 128 + outcome.signal if outcome.signal is not None else 0

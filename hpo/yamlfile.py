@@ -1,0 +1,42 @@
+"""Reading YAML files, with every failure as one sentence; and text that OmegaConf shall not read as an interpolation."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+
+from hpo.errors import ConfigError
+
+
+def load_yaml(path: Path) -> Any:
+    """The file's content as OmegaConf reads it.
+
+    Raises:
+        ConfigError: it cannot be read, or is not valid YAML.
+    """
+    try:
+        return OmegaConf.load(path)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not valid YAML ({one_line(error)})") from error
+
+
+def one_line(error: Exception) -> str:
+    """A parser's message of several lines as one."""
+    return " ".join(str(error).split())
+
+
+def escape(value: Any) -> Any:
+    r"""A plain value in which OmegaConf reads `${x}` literally: it becomes `\${x}`, inside lists and mappings too."""
+    if isinstance(value, str):
+        return re.sub(r"(\\*)\$\{", lambda match: 2 * match.group(1) + "\\${", value)
+    if isinstance(value, dict):
+        return {key: escape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [escape(item) for item in value]
+    return value
