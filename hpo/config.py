@@ -65,6 +65,7 @@ class BenchmarkConfig:
     report_channel: ReportChannel = ReportChannel.file
     checkpoint_argument: str | None = None
     data: str | None = None
+    table: str | None = None
     instance_type: str | None = None
     framework: str | None = None
 
@@ -110,6 +111,13 @@ class ExperimentConfig:
     resume: bool = True
     callbacks: dict[str, Any] = field(default_factory=dict)
     trusted_modules: list[str] = field(default_factory=list)
+
+    @property
+    def simulated(self) -> bool:
+        """Does it run from a table: asked for, or because the benchmark has a table and no program?"""
+        name = self.backend.get("name")
+        has_program = self.benchmark.script is not None or self.benchmark.command is not None
+        return name == "simulated" or (name == "auto" and self.benchmark.table is not None and not has_program)
 
     @property
     def space(self) -> SearchSpace:
@@ -176,8 +184,9 @@ def _check(config: ExperimentConfig) -> None:
     if config.random_seed is not None:
         _check_number("random_seed", config.random_seed, least=0)
     benchmark = config.benchmark
-    if (benchmark.script is None) == (benchmark.command is None):
-        raise ConfigError("benchmark.script and benchmark.command: give one of them, the training program")
+    programs = [p for p in (benchmark.script, benchmark.command) if p is not None]
+    if len(programs) > 1 or not (programs or benchmark.table):
+        raise ConfigError("benchmark.script and benchmark.command: give one of them, the training program (or a table)")
     space = config.space
     clashes = sorted(set(benchmark.arguments) & set(space.domains))
     if clashes:

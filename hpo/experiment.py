@@ -2,12 +2,8 @@
 
 import contextlib
 import logging
-import os
-import platform
 import secrets
 import signal
-import socket
-import sys
 import threading
 import time
 import traceback
@@ -16,19 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import hpo
 from hpo.assembly import factory_of, scheduler_of
-from hpo.backends.base import Backend
 from hpo.callbacks import Callback
 from hpo.config import ExperimentConfig, resolve, to_config, to_yaml
 from hpo.directory import ExperimentDirectory, write_atomically
 from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.limits import Limits
 from hpo.ownership import owned
-from hpo.randomness import Randomness
 from hpo.replay import restore
 from hpo.results import objective_of, write_best, write_metadata, write_results
 from hpo.resuming import BUDGET_KEYS, check_resumable, stored_config
+from hpo.sessions import go_on, open_session, provenance
 from hpo.state import ExperimentState
 from hpo.stopping import Budget
 from hpo.store import Store
@@ -100,23 +94,31 @@ def _run(
     if last is not None and last.kind == Kind.FINISHED and not changed_budget:
         state.apply_all(store.read())
         return Outcome(files.path, config, state, state.finished, skipped=True)
-    backend = _backend_of(config, files)  # first, for its host starts while the rest is made
+    session = open_session(config, files, store)  # first, for a trial host starts while the rest is made
     try:
         scheduler = scheduler_of(config)
         callbacks = [*callbacks, *_callbacks_of(config)]
         restore(scheduler, state, store.read())
         if state.trials:
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
-        tuner = Tuner(scheduler, backend, store, state, _budget_of(config), _limits_of(config), callbacks)
-        write_metadata(files, config, **_provenance(), status="running")
+            go_on(session, state)
+        budget, limits = _budget_of(config), _limits_of(config)
+        tuner = Tuner(
+            *(scheduler, session.backend, session.events, state, budget, limits, callbacks),
+            clock=session.clock,
+            wall=session.wall,
+        )
+        facts = {**provenance(), **session.metadata}
+        write_metadata(files, config, **facts, status="running")
         with _signals(tuner.interrupt) as received:
-            reason = tuner.run(opened=_session())
+            reason = tuner.run(session.opened)
+        session.finish()
     except BaseException:
-        backend.close()
+        session.backend.close()
         with contextlib.suppress(HPOError):  # what went wrong before is what the user should hear of
             _export(files, config, store, state)
         raise
-    backend.close()
+    session.backend.close()
     _export(files, config, store, state)
     return Outcome(files.path, config, state, reason, received[0] if received and reason is None else None)
 
@@ -149,21 +151,6 @@ def _callbacks_of(config: ExperimentConfig) -> list[Callback]:
     return made
 
 
-def _backend_of(config: ExperimentConfig, files: ExperimentDirectory) -> Backend:
-    name = config.backend.get("name")
-    if name not in ("auto", "local"):
-        raise ConfigError(f"backend={name}: use auto or local")
-    from hpo.backends.gpus import GpuPool, visible_gpus
-    from hpo.backends.local import LocalBackend
-    from hpo.backends.program import Program
-
-    assert config.random_seed is not None
-    program = Program(config, files, Randomness(config.random_seed, config.seed))
-    per_trial = config.num_gpus_per_trial or 0
-    pool = GpuPool(visible_gpus(config.gpus_to_use) if per_trial else [], per_trial)
-    return LocalBackend(program, pool, config.grace_period_seconds)
-
-
 def _budget_of(config: ExperimentConfig) -> Budget:
     return Budget(config.max_wallclock_time, config.max_num_trials, config.max_num_evaluations)
 
@@ -179,23 +166,6 @@ def _limits_of(config: ExperimentConfig) -> Limits:
         grace=config.grace_period_seconds,
         delete_checkpoints=config.delete_checkpoints,
     )
-
-
-def _session() -> dict[str, Any]:
-    return {"host": socket.gethostname(), "pid": os.getpid(), "hpo": hpo.__version__}
-
-
-def _provenance() -> dict[str, Any]:
-    now = time.time()
-    return {
-        "st_tuner_creation_timestamp": now,
-        "st_tuner_start_timestamp": now,
-        "hpo_version": hpo.__version__,
-        "python_version": platform.python_version(),
-        "platform": " ".join((os.uname().sysname, os.uname().release, os.uname().machine)),
-        "host": socket.gethostname(),
-        "executable": sys.executable,
-    }
 
 
 @contextlib.contextmanager

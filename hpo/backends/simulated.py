@@ -1,0 +1,139 @@
+"""The simulated backend: trials are looked up in a table and take virtual time. The tuner, the schedulers and the log are
+those of real experiments.
+
+Everything that happens is totally ordered by (time, worker, trial), so that the same experiment gives the same log.
+"""
+
+import heapq
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hpo.backends.base import Backend
+from hpo.randomness import Randomness
+from hpo.tables.table import Table
+from hpo.trial import BackendEvent, Exit, Report, Trial
+
+_REPORT, _EXIT = 0, 1
+
+
+@dataclass(slots=True)
+class _Running:
+    trial: Trial
+    attempt: int
+    worker: int
+    until: int
+    began: float
+    """Virtual time at which the training would have started, had it run in one piece."""
+    seconds: list[float]
+    metrics: list[tuple[str, list[float]]]
+    resource: int
+    """Of the next report."""
+
+
+@dataclass
+class SimulatedBackend(Backend):
+    """Runs attempts over a virtual clock.
+
+    Args:
+        table: where results come from.
+        randomness: decides which of the recorded trainings a configuration gets, the same for all methods.
+        charge_decisions: also let virtual time pass while the tuner decides; experiments are then not reproducible.
+    """
+
+    table: Table
+    randomness: Randomness
+    charge_decisions: bool = False
+    now: float = 0.0
+    _heap: list[tuple[float, int, int, int, int]] = field(default_factory=list)
+    """(time, worker, trial, kind, attempt)."""
+    _running: dict[int, _Running] = field(default_factory=dict)
+    _reached: dict[int, int] = field(default_factory=dict)
+    """The resource each trial's checkpoint holds."""
+    _idle: list[int] = field(default_factory=list)
+    _workers: int = 0
+    _returned: float | None = None
+
+    def restore(self, reached: Mapping[int, int]) -> None:
+        """Trials of earlier sessions, and the resource their checkpoints hold."""
+        self._reached.update({trial_id: resource for trial_id, resource in reached.items() if resource})
+
+    def clock(self) -> float:
+        """Virtual seconds."""
+        return self.now
+
+    def start(self, trial: Trial, attempt: int, until: int | None) -> None:
+        """Schedule the attempt's first report; it goes on from the resource that earlier attempts reached."""
+        seed = self.randomness.training_seed(trial.configuration)
+        metrics, seconds = self.table.training(trial.configuration, seed)
+        reached = self._reached.get(trial.id, 0)
+        end = self.table.max_resource if until is None else min(until, self.table.max_resource)
+        began = self.now - (seconds[reached - 1] if reached else 0.0)
+        worker = heapq.heappop(self._idle) if self._idle else self._new_worker()
+        running = _Running(trial, attempt, worker, end, began, seconds, list(metrics.items()), reached + 1)
+        self._running[trial.id] = running
+        self._schedule(running)
+
+    def _new_worker(self) -> int:
+        self._workers += 1
+        return self._workers - 1
+
+    def _schedule(self, running: _Running) -> None:
+        """Put the attempt's next report, or its exit after the last, on the clock."""
+        if running.resource <= running.until:
+            at, kind = running.began + running.seconds[running.resource - 1], _REPORT
+        else:
+            at, kind = self.now, _EXIT
+        heapq.heappush(self._heap, (max(at, self.now), running.worker, running.trial.id, kind, running.attempt))
+
+    def stop(self, trial_id: int, patience: float = 0.0) -> None:
+        """End the attempt now, unless it is about to end by itself."""
+        running = self._running.get(trial_id)
+        if running is not None and running.resource <= running.until:
+            running.until = running.resource - 1  # what stands on the clock for it is skipped
+            heapq.heappush(self._heap, (self.now, running.worker, trial_id, _EXIT, running.attempt))
+
+    def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
+        """Let time pass to the next event, or by `timeout`."""
+        if self.charge_decisions and self._returned is not None:
+            self.now += time.perf_counter() - self._returned
+        event = self._next(self.now + timeout if timeout is not None else float("inf"))
+        self._returned = time.perf_counter() if self.charge_decisions else None
+        return [event] if event is not None else ()
+
+    def _next(self, limit: float) -> BackendEvent | None:
+        while self._heap:
+            at, _, trial_id, kind, attempt = self._heap[0]
+            running = self._running.get(trial_id)
+            if running is None or running.attempt != attempt or (kind == _REPORT and running.resource > running.until):
+                heapq.heappop(self._heap)  # of an attempt that was ended
+                continue
+            if at > limit:
+                break
+            heapq.heappop(self._heap)
+            self.now = max(self.now, at)
+            return self._report(running) if kind == _REPORT else self._exit(running)
+        if limit != float("inf"):
+            self.now = max(self.now, limit)
+        return None
+
+    def _report(self, running: _Running) -> Report:
+        resource = running.resource
+        metrics = {name: values[resource - 1] for name, values in running.metrics}
+        metrics[self.table.about["resource_attr"]] = resource
+        self._reached[running.trial.id] = resource
+        running.resource += 1
+        self._schedule(running)
+        return Report(running.trial.id, running.attempt, metrics, resource)
+
+    def _exit(self, running: _Running) -> Exit:
+        del self._running[running.trial.id]
+        heapq.heappush(self._idle, running.worker)
+        return Exit(running.trial.id, running.attempt, 0)
+
+    def wake(self) -> None:
+        """`wait` never blocks."""
+
+    def forget_checkpoint(self, trial_id: int) -> None:
+        """A resumed trial would start over."""
+        self._reached.pop(trial_id, None)

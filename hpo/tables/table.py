@@ -1,0 +1,202 @@
+"""A table: configurations x seeds x resource x metrics, and the seconds each took.
+
+Two files of one name. `NAME.yaml` says what it is:
+
+    name, config_space (finite domains), metric, mode, resource_attr, max_resource, metrics,
+    provenance, licence, data_label (recorded, or semi-synthetic)
+
+and `NAME.npz` holds plain arrays (never objects):
+
+    hp_<hyperparameter>  (N,)        the value of each configuration
+    metric_<metric>      (N, S, R)   after each unit of resource, for each of S trainings; (N, S, 1): final values only
+    seconds              (N, S, R)   elapsed in training so far; (N, S, 1): of the whole training
+
+Where only final values are known, curves towards them are synthesised as `hpo.tables.curves` states.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from hpo.directory import write_atomically
+from hpo.errors import ConfigError
+from hpo.space import SearchSpace, parse_space
+from hpo.tables.curves import Curves
+from hpo.trial import Configuration
+from hpo.yamlfile import one_line
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table in memory.
+
+    Raises:
+        ConfigError: arrays and description do not fit, or cells are missing.
+    """
+
+    about: Mapping[str, Any]
+    hyperparameters: Mapping[str, NDArray[Any]]
+    metrics: Mapping[str, Array]
+    seconds: Array
+    name: str = field(init=False)
+    _synthesised: dict[int, Array] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", str(self.about["name"]))
+        rows = len(self.seconds)
+        shapes = {f"metric_{name}": values.shape for name, values in self.metrics.items()}
+        shapes |= {
+            f"hp_{name}": (len(values), *self.seconds.shape[1:]) for name, values in self.hyperparameters.items()
+        }
+        for name, shape in shapes.items():
+            if shape != self.seconds.shape:
+                raise ConfigError(f"table {self.name}: {name} has the shape {shape}, seconds {self.seconds.shape}")
+        if set(self.hyperparameters) != set(self.space.domains):
+            raise ConfigError(f"table {self.name}: its hyperparameters and its config_space do not have the same names")
+        if self.about["metric"] not in self.metrics:
+            raise ConfigError(f"table {self.name}: it has no metric {self.about['metric']!r}")
+        missing = int(np.isnan(self.seconds).sum())
+        if missing:
+            raise ConfigError(
+                f"table {self.name}: {missing} of {self.seconds.size} cells are missing; record them first"
+            )
+        if len(self._rows) != rows:
+            raise ConfigError(f"table {self.name}: a configuration stands there twice")
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The space its configurations lie in."""
+        return parse_space(self.about["config_space"])
+
+    @property
+    def max_resource(self) -> int:
+        """The resource of a full training."""
+        return int(self.about["max_resource"])
+
+    @property
+    def data_label(self) -> str:
+        """`recorded` or `semi-synthetic`."""
+        return str(self.about.get("data_label", "recorded"))
+
+    def check_space(self, space: SearchSpace) -> None:
+        """Raise ConfigError unless every configuration of `space` is in the table."""
+        for name, domain in space.domains.items():
+            known = self._axes.get(name)
+            if known is None or domain.size > len(known):
+                raise ConfigError(
+                    f"config_space.{name}: the table {self.name} does not have it, or not all of its values"
+                )
+            for value in domain.values(int(domain.size)):
+                if value not in known:
+                    raise ConfigError(f"config_space.{name}: the table {self.name} has no results for {value!r}")
+        if missing := sorted(set(self._axes) - set(space.domains)):
+            raise ConfigError(f"config_space: the table {self.name} also has {', '.join(missing)}; add it")
+
+    @cached_property
+    def _axes(self) -> dict[str, dict[Any, int]]:
+        """Value -> index, of each hyperparameter."""
+        found = {}
+        for name, domain in self.space.domains.items():
+            found[name] = {value: index for index, value in enumerate(domain.values(int(domain.size)))}
+        return found
+
+    @cached_property
+    def _rows(self) -> dict[tuple[int, ...], int]:
+        """Indices of values -> row."""
+        columns = []
+        for name, axis in self._axes.items():
+            values = self.hyperparameters[name].tolist()
+            try:
+                columns.append([axis[value] for value in values])
+            except KeyError as error:
+                raise ConfigError(f"table {self.name}: {name}={error} does not lie in its config_space") from error
+        return {indices: row for row, indices in enumerate(zip(*columns, strict=True))}
+
+    def row(self, configuration: Configuration) -> int:
+        """Where a configuration's results stand.
+
+        Raises:
+            ConfigError: it is not in the table.
+        """
+        try:
+            return self._rows[tuple(axis[configuration[name]] for name, axis in self._axes.items())]
+        except KeyError as error:
+            raise ConfigError(f"table {self.name}: the configuration {dict(configuration)} is not in it") from error
+
+    def training(self, configuration: Configuration, seed: int) -> tuple[dict[str, list[float]], list[float]]:
+        """One training: every metric after each unit of resource, and the seconds elapsed by then.
+
+        Args:
+            configuration: what is trained.
+            seed: which of the recorded trainings, modulo their number.
+        """
+        row, replicate = self.row(configuration), seed % self.seconds.shape[1]
+        if self.seconds.shape[2] == self.max_resource:
+            recorded = {name: array[row, replicate].tolist() for name, array in self.metrics.items()}
+            return recorded, self.seconds[row, replicate].tolist()
+        if replicate not in self._synthesised:
+            self._synthesised[replicate] = self._curves.of_replicate(replicate)
+        curve: list[float] = self._synthesised[replicate][row].tolist()
+        whole = float(self.seconds[row, replicate, -1])
+        return {self.about["metric"]: curve}, [whole * share for share in self._shares]
+
+    @cached_property
+    def _shares(self) -> list[float]:
+        return [resource / self.max_resource for resource in range(1, self.max_resource + 1)]
+
+    @cached_property
+    def _curves(self) -> Curves:
+        """How values before the last are synthesised, where only final ones are known."""
+        final = self.metrics[self.about["metric"]][:, :, -1]
+        return Curves(self.name, self.space, self.hyperparameters, final, self.about["mode"], self.max_resource)
+
+    @cached_property
+    def optimum(self) -> float:
+        """The best mean final value over the recorded trainings."""
+        final = self.metrics[self.about["metric"]][:, :, -1].mean(axis=1)
+        return float(np.nanmax(final) if self.about["mode"] == "max" else np.nanmin(final))
+
+    def save(self, path: Path) -> None:
+        """Write `path`.npz and `path`.yaml."""
+        arrays = {f"hp_{name}": values for name, values in self.hyperparameters.items()}
+        arrays |= {f"metric_{name}": values for name, values in self.metrics.items()}
+        packed = io.BytesIO()
+        np.savez_compressed(packed, allow_pickle=False, seconds=self.seconds, **arrays)
+        write_atomically(path.with_name(f"{path.name}.npz"), packed.getvalue())
+        text = yaml.safe_dump(dict(self.about), sort_keys=False, allow_unicode=True)
+        write_atomically(path.with_name(f"{path.name}.yaml"), text.encode())
+
+
+def read_table(path: Path) -> Table:
+    """The table in `path`.yaml and `path`.npz.
+
+    Raises:
+        ConfigError: a file is not there or damaged, or the two do not fit.
+    """
+    description, arrays = path.with_name(f"{path.name}.yaml"), path.with_name(f"{path.name}.npz")
+    try:
+        about = yaml.safe_load(description.read_text())
+        with np.load(arrays, allow_pickle=False) as content:
+            loaded = {name: content[name] for name in content.files}
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ConfigError(f"table {path}: cannot be read ({error})") from error
+    except Exception as error:  # zipfile and yaml have errors of their own
+        raise ConfigError(f"table {path}: is damaged ({one_line(error)})") from error
+    needed = {"name", "config_space", "metric", "mode", "resource_attr", "max_resource"}
+    if not isinstance(about, dict) or not needed <= about.keys() or "seconds" not in loaded:
+        raise ConfigError(f"table {path}: lacks one of {', '.join(sorted(needed))}, or the array `seconds`")
+
+    def part(prefix: str) -> dict[str, NDArray[Any]]:
+        return {name.removeprefix(prefix): values for name, values in loaded.items() if name.startswith(prefix)}
+
+    metrics = {name: values.astype(np.float64) for name, values in part("metric_").items()}
+    return Table(about, part("hp_"), metrics, loaded["seconds"].astype(np.float64))
