@@ -6,7 +6,7 @@ fills in what the benchmark provides and checks what concerns several keys at on
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hpo.errors import ConfigError
 from hpo.space import SearchSpace, parse_space
-from hpo.yamlfile import escape, load_yaml
+from hpo.yamlfile import dump_yaml, load_yaml
 
 _HERE = Path(__file__).parent
 CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if p.is_dir())
@@ -226,8 +226,15 @@ def _first_lines(error: Exception) -> str:
 
 def to_yaml(config: ExperimentConfig) -> str:
     """The text of experiment.yaml: reading it back gives an equal configuration."""
-    content = OmegaConf.to_container(OmegaConf.structured(config), resolve=False, enum_to_str=True)
-    return OmegaConf.to_yaml(OmegaConf.create(escape(content)))
+    return dump_yaml(_plain(asdict(config)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def read_config(path: Path) -> ExperimentConfig:

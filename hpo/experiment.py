@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from hpo.sessions import go_on, open_session, provenance
 from hpo.state import ExperimentState
 from hpo.stopping import Budget
 from hpo.store import Store
-from hpo.trial import Kind
+from hpo.trial import Event, Kind
 from hpo.tuner import Tuner
 
 log = logging.getLogger(__name__)
@@ -116,17 +116,19 @@ def _run(
     except BaseException:
         session.backend.close()
         with contextlib.suppress(HPOError):  # what went wrong before is what the user should hear of
-            _export(files, config, store, state)
+            _export(files, config, store.read, state)
         raise
     session.backend.close()
-    _export(files, config, store, state)
+    _export(files, config, session.read or store.read, state)
     return Outcome(files.path, config, state, reason, received[0] if received and reason is None else None)
 
 
-def _export(files: ExperimentDirectory, config: ExperimentConfig, store: Store, state: ExperimentState) -> None:
+def _export(
+    files: ExperimentDirectory, config: ExperimentConfig, read: Callable[[], Iterable[Event]], state: ExperimentState
+) -> None:
     """Write the files made from the log. What cannot be written now is made again by the next run of the command."""
     try:
-        write_results(files, config, store.read)
+        write_results(files, config, read)
         write_best(files, state)
         status = "complete" if state.finished else "interrupted"
         write_metadata(files, config, status=status, reason=state.finished, st_tuner_end_timestamp=time.time())

@@ -28,6 +28,11 @@ class Limits:
         """Does the script end by itself at `resource`, because it was told to?"""
         return self.ends_by_itself and state.until is not None and resource >= state.until
 
+    @property
+    def timed(self) -> bool:
+        """Is there any time limit?"""
+        return self.trial_timeout is not None or self.trial_silence_timeout is not None
+
     def overdue(self, state: TrialState, elapsed: float) -> str | None:
         """Which time limit the running attempt has passed."""
         for key, since, limit in self._time_limits(state):

@@ -14,8 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import OmegaConf
-
 from hpo.config import ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory, write_atomically
 from hpo.errors import StoreError
@@ -23,7 +21,7 @@ from hpo.objective import Objective
 from hpo.state import ExperimentState
 from hpo.store import Store
 from hpo.trial import Event, Kind
-from hpo.yamlfile import escape
+from hpo.yamlfile import dump_verbatim, escape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,7 +172,7 @@ def write_results(
         config: of the experiment.
         read: gives its events; called twice, so that not all rows are in memory at once.
     """
-    names = list(dict.fromkeys(name for row in report_rows(config, read()) for name in row))
+    names = _columns(config, read())
     packed = io.BytesIO()
     with (
         zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
@@ -187,6 +185,23 @@ def write_results(
     write_atomically(directory.results, packed.getvalue())
 
 
+_FIXED = ("st_worker_timestamp", "st_worker_time", "st_worker_iter", "st_decision", "st_status", "trial_id")
+
+
+def _columns(config: ExperimentConfig, events: Iterable[Event]) -> list[str]:
+    """The names in `report_rows`, each where it comes first."""
+    space, benchmark = config.space, config.benchmark
+    known = [*space.domains, *space.constants, *benchmark.arguments, benchmark.max_resource_attr]
+    metrics: dict[str, None] = {}
+    extra: dict[str, None] = {}
+    for event in events:
+        if event.kind == Kind.REPORTED:
+            metrics.update(dict.fromkeys(event.body["metrics"]))
+            extra.update(dict.fromkeys(event.body.get("extra", ())))
+    settings = [f"config_{name}" for name in known if name is not None]
+    return list(dict.fromkeys([*metrics, *_FIXED, *settings, "st_tuner_time", *extra]))
+
+
 def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
     """Write best.yaml: the best result, and overrides that start a new search from it."""
     best = best_of(state)
@@ -195,7 +210,7 @@ def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
     point = ", ".join(f"{name}: {override_text(value)}" for name, value in best["configuration"].items())
     content = {**best, "overrides": [f"benchmark.points_to_evaluate=[{{{point}}}]"]}
     head = "# The best result. Start a search from it: python -m hpo @best.yaml benchmark=...\n"
-    write_atomically(directory.best, (head + OmegaConf.to_yaml(OmegaConf.create(content))).encode())
+    write_atomically(directory.best, (head + dump_verbatim(content)).encode())
 
 
 def override_text(value: Any) -> str:

@@ -5,7 +5,7 @@ import platform
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,8 @@ class Session:
     """Facts for metadata.json."""
     finish: Callable[[], None] = lambda: None
     """Called when the tuner is done, before anything is exported."""
+    read: Callable[[], Iterable[Event]] | None = None
+    """All events of the experiment, when they are in memory."""
 
 
 def open_session(config: ExperimentConfig, files: ExperimentDirectory, store: Store) -> Session:
@@ -89,7 +91,12 @@ def _simulated(config: ExperimentConfig, store: Store) -> Session:
     backend = SimulatedBackend(table, _randomness(config), charge)
     log = MemoryLog()
     facts = {"backend": "SimulatedBackend", "data_label": table.data_label, "table_optimum": table.optimum}
-    return Session(backend, log, backend.clock, backend.clock, {}, facts, lambda: store.append(log.events))
+    earlier = list(store.read())
+    return Session(
+        *(backend, log, backend.clock, backend.clock, {}, facts),
+        finish=lambda: store.append(log.events),
+        read=lambda: [*earlier, *log.events],
+    )
 
 
 def go_on(session: Session, state: ExperimentState) -> None:

@@ -8,7 +8,6 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from hpo.errors import StoreError
 from hpo.trial import Event, Kind
@@ -158,5 +157,4 @@ def on_network(folder: Path) -> bool:
     return kind in _NETWORK or (kind.startswith("fuse.") and kind != "fuse.overlayfs")
 
 
-def _dumps(body: Any) -> str:
-    return json.dumps(body, separators=(",", ":"))
+_dumps = json.JSONEncoder(separators=(",", ":")).encode

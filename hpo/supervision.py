@@ -185,6 +185,8 @@ class Supervision:
 
     def end_overdue(self) -> None:
         """End trials that have passed a time limit."""
+        if not self.limits.timed:
+            return
         elapsed = self.journal.elapsed()
         for state in self.state.running.values():
             reason = self.limits.overdue(state, elapsed)
@@ -193,6 +195,8 @@ class Supervision:
 
     def time_left(self) -> list[float]:
         """Seconds to the time limits of running trials."""
+        if not self.limits.timed:
+            return []
         elapsed = self.journal.elapsed()
         going = (s for s in self.state.running.values() if s.trial.id not in self._condemned and s.ending is None)
         return [left for state in going for left in self.limits.time_left(state, elapsed)]

@@ -40,3 +40,25 @@ def escape(value: Any) -> Any:
     if isinstance(value, list):
         return [escape(item) for item in value]
     return value
+
+
+class _Dumper(yaml.CSafeDumper if hasattr(yaml, "CSafeDumper") else yaml.SafeDumper):  # type: ignore[misc]
+    """Writes strings so that OmegaConf, which reads 1e-3 as a number, gives them back as strings."""
+
+
+def _represent_text(dumper: Any, text: str) -> Any:
+    style = None if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", text) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def dump_yaml(content: Any) -> str:
+    """Plain values as YAML; `load_yaml` gives them back equal once interpolations are resolved."""
+    return dump_verbatim(escape(content))
+
+
+def dump_verbatim(content: Any) -> str:
+    """Plain values as YAML; a YAML parser gives them back equal."""
+    return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000))

@@ -1,5 +1,6 @@
-"""The simulated backend: trials are looked up in a table and take virtual time. The tuner, the schedulers and the log are
-those of real experiments.
+"""The simulated backend: trials are looked up in a table and take virtual time.
+
+The tuner, the schedulers and the log are those of real experiments.
 
 Everything that happens is totally ordered by (time, worker, trial), so that the same experiment gives the same log.
 """

@@ -14,7 +14,8 @@ that lower is better, s its spread over all configurations (interquartile range 
 - n(r)² = max(1/ρ(r)² - 1 - v(r), 0), where v(r) is the variance of h·g and ρ(r) = 1 - 0.7·(1 - log r / log R)^1.2 the rank
   correlation aimed at between values at r and at R: .30, .57, .81, 1 at 1, 3, 9, 27 of 27
 
-Where no final value is negative, none before is. Seconds are proportional to r. Everything is drawn from the table's name: the same table has the same curves everywhere.
+Where no final value is negative, none before is. Seconds are proportional to r. Everything is drawn from the table's name:
+the same table has the same curves everywhere.
 """
 
 import math
@@ -35,7 +36,7 @@ def target_correlation(resource: int, max_resource: int) -> float:
     if max_resource == 1:
         return 1.0
     left = 1 - math.log(resource) / math.log(max_resource)
-    return 1.0 - 0.7 * left**1.2
+    return 1.0 - 0.7 * math.pow(left, 1.2)
 
 
 class Curves:

