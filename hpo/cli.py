@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from hpo.yamlfile import one_line
 
 log = logging.getLogger(__name__)
 
+LOCAL = "hpo.launchers.local.LocalLauncher"
+
 
 @dataclass
 class _Call:
@@ -47,8 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     _show_warnings()
     try:
         if is_plain(arguments):
-            for job in jobs(arguments):
-                _run(call, job)
+            _run_all(call, jobs(arguments))
         else:
             _leave_to_hydra(call, arguments)
     except OverrideParseException as error:
@@ -60,6 +61,35 @@ def main(arguments: Sequence[str]) -> int:
     except yaml.YAMLError as error:
         raise ConfigError(f"a configuration file is not valid YAML: {one_line(error)}") from error
     return _conclude(call)
+
+
+def _run_all(call: _Call, composed: Iterable[Job]) -> None:
+    """Run experiments in order; simulated ones, if there are several, together at the end."""
+    simulated = []
+    for job in composed:
+        if job.config.simulated and job.config.launcher.get("_target_") == LOCAL:
+            simulated.append(job)
+        else:
+            _run(call, job)
+    if len(simulated) == 1:
+        _run(call, simulated[0])
+    elif simulated:
+        _run_batch(call, simulated)
+
+
+def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
+    from hpo.batch import run_batch, shown
+
+    ready = []
+    for job in simulated:
+        resolve(job.config)
+        ready.append((_with_seed(call, job), _shown(job.output_dir)))
+    for result in shown(run_batch(ready), len(ready)):
+        call.codes.append(result.code)
+        if result.error is not None:
+            call.failures.append(f"{result.directory}: {result.error}")
+    for failure in call.failures[:1]:
+        _complain(failure)
 
 
 def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
@@ -105,9 +135,14 @@ def _run(call: _Call, job: Job) -> None:
 
 
 def _launch(call: _Call, job: Job) -> int:
+    resolve(job.config)  # a mistake in the configuration leaves no trace on the disk
+    launcher = _launcher(job.config)
+    return launcher.launch(_with_seed(call, job), _shown(job.output_dir))
+
+
+def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
+    """The experiment with its tag's master seed; notes the command with the tag."""
     config, output_dir, sweep_dir = job.config, job.output_dir, job.sweep_dir
-    resolve(config)  # a mistake in the configuration leaves no trace on the disk
-    launcher = _launcher(config)
     tag_dir = sweep_dir if output_dir.is_relative_to(sweep_dir.absolute()) else output_dir
     if call.tag_dir is None:
         call.tag_dir = tag_dir
@@ -115,7 +150,7 @@ def _launch(call: _Call, job: Job) -> int:
     seed, drawn = master_seed(tag_dir, config.random_seed)
     if drawn:
         say(f"random_seed={seed} (drawn for {tag_dir}; later calls with this tag use it too)")
-    return launcher.launch(replace(config, random_seed=seed), _shown(output_dir))
+    return replace(config, random_seed=seed)
 
 
 def _launcher(config: ExperimentConfig) -> Launcher:

@@ -56,6 +56,17 @@ def _local_parts(launched: Sequence[Path]) -> list[Path]:
 
 
 @app.command()
+def record(
+    output: Annotated[Path, typer.Argument(help="The table to make: OUTPUT.yaml and OUTPUT.npz.")],
+    overrides: Annotated[list[str], typer.Argument(help="As for a run: benchmark=…, num_seeds=…, n_workers=…")],
+) -> None:
+    """Train a benchmark's grid for real, once per seed, into a table for simulations. Resumable."""
+    from hpo import recording
+
+    recording.record(output, overrides)
+
+
+@app.command()
 def sync(place: Place) -> None:
     """Bring the results of remote experiments here, also while they run."""
     for directory in _launched(place):

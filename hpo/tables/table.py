@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from hpo.directory import write_atomically
 from hpo.errors import ConfigError
+from hpo.randomness import Randomness
 from hpo.space import SearchSpace, parse_space
 from hpo.tables.curves import Curves
 from hpo.trial import Configuration
@@ -132,14 +133,24 @@ class Table:
         except KeyError as error:
             raise ConfigError(f"table {self.name}: the configuration {dict(configuration)} is not in it") from error
 
-    def training(self, configuration: Configuration, seed: int) -> tuple[dict[str, list[float]], list[float]]:
+    def replicate(self, randomness: Randomness, configuration: Configuration) -> int:
+        """Which of the recorded trainings an experiment sees: its own where they were recorded with its seeds.
+
+        Else one that belongs to the configuration's training seed, the same for all methods.
+        """
+        own = self.about.get("recorded_with", {})
+        if own.get("random_seed") == randomness.random_seed and randomness.seed in own.get("seeds", ()):
+            return int(own["seeds"].index(randomness.seed))
+        return randomness.training_seed(configuration) % len(self.seconds[0])
+
+    def training(self, configuration: Configuration, replicate: int) -> tuple[dict[str, list[float]], list[float]]:
         """One training: every metric after each unit of resource, and the seconds elapsed by then.
 
         Args:
             configuration: what is trained.
-            seed: which of the recorded trainings, modulo their number.
+            replicate: which of the recorded trainings, from 0.
         """
-        row, replicate = self.row(configuration), seed % self.seconds.shape[1]
+        row = self.row(configuration)
         if self.seconds.shape[2] == self.max_resource:
             recorded = {name: array[row, replicate].tolist() for name, array in self.metrics.items()}
             return recorded, self.seconds[row, replicate].tolist()
