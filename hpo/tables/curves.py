@@ -39,6 +39,16 @@ def target_correlation(resource: int, max_resource: int) -> float:
     return 1.0 - 0.7 * math.pow(left, 1.2)
 
 
+def smooth_function(points: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """(N,) values of a smooth random function at (N, d) points, standardised over them: random Fourier features."""
+    dimensions = points.shape[1]
+    waves = rng.normal(size=(dimensions, _FEATURES)) * 2.5 / math.sqrt(dimensions)
+    phases = rng.uniform(0, 2 * math.pi, _FEATURES)
+    values = np.cos(points @ waves + phases) @ rng.normal(size=_FEATURES)
+    deviation = values.std()
+    return np.asarray((values - values.mean()) / deviation if deviation > 0 else np.zeros(len(points)))
+
+
 class Curves:
     """The curves of one table.
 
@@ -83,14 +93,7 @@ class Curves:
         return np.log(values) if self._log else self._sign * values
 
     def _smooth(self, points: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
-        """(N,) a standardised smooth random function: random Fourier features of the encoded configurations."""
-        rng = self._randomness.stream(f"curves/{self._name}/{kind}")
-        dimensions = points.shape[1]
-        waves = rng.normal(size=(dimensions, _FEATURES)) * 2.5 / math.sqrt(dimensions)
-        phases = rng.uniform(0, 2 * math.pi, _FEATURES)
-        values = np.cos(points @ waves + phases) @ rng.normal(size=_FEATURES)
-        deviation = values.std()
-        return np.asarray((values - values.mean()) / deviation if deviation > 0 else np.zeros(len(points)))
+        return smooth_function(points, self._randomness.stream(f"curves/{self._name}/{kind}"))
 
     def of_replicate(self, replicate: int) -> NDArray[np.float64]:
         """(N, R) the curves of all configurations in one of the recorded trainings, each ending in its final value."""

