@@ -34,4 +34,7 @@ class Randomness:
 
 def canonical(configuration: Mapping[str, Any]) -> str:
     """A text that two configurations share exactly when they are equal, whatever the order of their keys."""
-    return json.dumps(configuration, sort_keys=True, default=str)
+    return _encode(configuration)
+
+
+_encode = json.JSONEncoder(sort_keys=True, default=str).encode

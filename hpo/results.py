@@ -179,9 +179,9 @@ def write_results(
         archive.open("results.csv", "w", force_zip64=True) as member,
         io.TextIOWrapper(member, encoding="utf-8", errors="replace", newline="") as text,
     ):
-        writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(report_rows(config, read()))
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([row.get(name, "") for name in names] for row in report_rows(config, read()))
     write_atomically(directory.results, packed.getvalue())
 
 

@@ -6,7 +6,8 @@ y the final value of a configuration, a smooth random function of it, standardis
     exp(0.5·(y + h(r) + n(r)·w)),   w = -κ·y + sqrt(1 - κ²)·(0.7·u + 0.714·e),   h(r) = 3·(r^-0.5 - R^-0.5)/(1 - R^-0.5)
 
 with u another smooth function of the configuration, standardised and uncorrelated with y, and e standard normal for each
-cell. κ is 0, and 0.7 in the misleading family, where what ends well starts badly. n(r) makes the correlation of losses at r and R (on the log scale)
+cell. κ is 0, and 0.7 in the misleading family, where what ends well starts badly. n(r) makes the correlation of losses at r
+and R (on the log scale)
 
     ρ(r) = 1 - (1 - ρ₁)·(1 - log r / log R)^1.2,    ρ₁ = 0.9 faithful, 0.5 typical, -0.5 misleading
 
