@@ -109,9 +109,13 @@ def _run(
             wall=session.wall,
         )
         facts = {**provenance(), **session.metadata}
+        if not config.simulated:
+            log.info("%s %s seed %d begins: %s", config.benchmark.name, config.method.name, config.seed, session.opened)
         write_metadata(files, config, **facts, status="running")
         with _signals(tuner.interrupt) as received:
             reason = tuner.run(session.opened)
+        if not config.simulated:
+            log.info("the session ends after %.1f s: %s", state.elapsed, reason or "interrupted")
         session.finish()
     except BaseException:
         session.backend.close()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hpo.analysis.bootstrap import aggregate, draw, interval, iqm
-from hpo.analysis.power import pairs_needed
+from hpo.analysis.power import ALLOWANCE, pairs_needed, spread_of
 from hpo.analysis.significance import sign_flip
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
@@ -60,7 +60,7 @@ def detection(shape: Draw, delta: float, repeats: int) -> tuple[int, float]:
     rng = np.random.default_rng(0)
     sample = shape(rng, (1_000_000,))
     middle = float(iqm(sample))
-    planned = pairs_needed(float(np.std(sample)), delta)
+    planned = pairs_needed(spread_of([sample]), delta) + ALLOWANCE
     found = 0
     for number in range(repeats):
         strata = [shape(rng, (planned,)) - middle + delta]
@@ -83,10 +83,11 @@ def main() -> None:
             share, width, percentile = coverage(shape, seeds, benchmarks, arguments.pairs, truth)
             design = f"{benchmarks} x {seeds} seeds"
             print(f"{name:20s} {design:>16s} {share:8.3f} {width:9.2f} {percentile:11.3f}", flush=True)
-    for name in ("normal", "regrets in [0, 1]"):
-        delta = 0.5 * float(np.std(SHAPES[name](np.random.default_rng(0), (100_000,))))
-        planned, share = detection(SHAPES[name], delta, min(arguments.pairs, 300))
-        print(f"{name:20s} planned for a power of 0.80: {planned} seeds, found in {share:.2f} of the repeats")
+    for name, shape in SHAPES.items():
+        for size in (0.8, 0.5, 0.3):
+            delta = size * float(np.std(shape(np.random.default_rng(0), (100_000,))))
+            planned, share = detection(shape, delta, min(arguments.pairs, 300))
+            print(f"{name:20s} to show {size} sd with a power of 0.80: {planned:3d} seeds, shown in {share:.2f}", flush=True)
 
 
 if __name__ == "__main__":
