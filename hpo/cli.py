@@ -22,7 +22,9 @@ from hpo.composition import Job, is_plain, jobs, typed
 from hpo.config import CONF_DIR, ExperimentConfig, resolve
 from hpo.errors import ConfigError, HPOError
 from hpo.launchers.base import Launcher
+from hpo.launchers.remote import RemoteLauncher
 from hpo.progress import say
+from hpo.results import is_complete
 from hpo.tags import default_tag, master_seed, normalised, update_tag
 from hpo.yamlfile import one_line
 
@@ -39,6 +41,9 @@ class _Call:
     automatic: bool = False
     codes: list[int] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    directories: list[Path] = field(default_factory=list)
+    awaited: list[tuple[RemoteLauncher, Path]] = field(default_factory=list)
+    remote: bool = False
     tag_dir: Path | None = None
 
 
@@ -84,6 +89,7 @@ def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
     for job in simulated:
         resolve(job.config)
         ready.append((_with_seed(call, job), _shown(job.output_dir)))
+        call.directories.append(_shown(job.output_dir))
     for result in shown(run_batch(ready), len(ready)):
         call.codes.append(result.code)
         if result.error is not None:
@@ -137,7 +143,29 @@ def _run(call: _Call, job: Job) -> None:
 def _launch(call: _Call, job: Job) -> int:
     resolve(job.config)  # a mistake in the configuration leaves no trace on the disk
     launcher = _launcher(job.config)
-    return launcher.launch(_with_seed(call, job), _shown(job.output_dir))
+    config, directory = _with_seed(call, job), _shown(job.output_dir)
+    call.directories.append(directory)
+    if not isinstance(launcher, RemoteLauncher):
+        return launcher.launch(config, directory)
+    call.remote = True
+    wait, launcher.wait = launcher.wait, False  # all are sent before the first is waited for
+    code = launcher.launch(config, directory)
+    if wait and not launcher.dry_run:
+        call.awaited.append((launcher, directory))
+    return code
+
+
+def _await(call: _Call) -> None:
+    """Wait for the remote experiments that are to be waited for."""
+    for launcher, directory in call.awaited:
+        try:
+            code = launcher.finish(directory)
+        except HPOError as error:
+            code = 1
+            _complain(f"{directory}: {error}")
+        if code != 0:
+            call.codes.append(code)
+            call.failures.append(f"{directory}: the remote job did not complete")
 
 
 def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
@@ -167,16 +195,16 @@ def _launcher(config: ExperimentConfig) -> Launcher:
 def _conclude(call: _Call) -> int:
     if not call.codes:
         return 0  # --help, --cfg, completion
+    _await(call)
     if len(call.codes) > 1:
         done = sum(code == 0 for code in call.codes)
-        say(f"{done} of {len(call.codes)} experiments complete")
+        word = "submitted" if call.remote and not call.awaited else "complete"
+        say(f"{done} of {len(call.codes)} experiments {word}")
         for failure in call.failures:
             say(f"  failed: {failure}")
-    if all(code == 0 for code in call.codes):
-        if call.tag_dir is not None:
-            update_tag(call.tag_dir, complete=True)
-        return 0
-    return 1
+    if call.tag_dir is not None and all(is_complete(directory) for directory in call.directories):
+        update_tag(call.tag_dir, complete=True)
+    return 0 if all(code == 0 for code in call.codes) else 1
 
 
 def sentence(error: Exception) -> str:

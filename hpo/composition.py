@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hpo.config import CONF_DIR, ExperimentConfig
 from hpo.errors import ConfigError
+from hpo.yamlfile import override_text
 
 _LEFT_TO_HYDRA = (
     "hydra/",
@@ -95,7 +96,7 @@ def _quoted(folder: str) -> str:
     path = Path(folder).expanduser().absolute()
     if not path.is_dir():
         raise ConfigError(f"--config-dir {folder}: there is no such directory")
-    return f"'file://{path}'"
+    return override_text(f"file://{path}")
 
 
 @dataclass

@@ -21,7 +21,7 @@ from hpo.objective import Objective
 from hpo.state import ExperimentState
 from hpo.store import Store
 from hpo.trial import Event, Kind
-from hpo.yamlfile import dump_verbatim, escape
+from hpo.yamlfile import dump_verbatim, override_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,6 +98,14 @@ def load_experiment(directory: str | Path) -> Experiment:
         store.close()
     metadata = json.loads(files.metadata.read_text()) if files.metadata.is_file() else {}
     return Experiment(files.path, read_config(files.config), metadata, events)
+
+
+def is_complete(directory: Path) -> bool:
+    """Does its metadata.json say that the experiment in a directory is complete?"""
+    try:
+        return bool(json.loads((directory / "metadata.json").read_text())["status"] == "complete")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def find_experiments(place: str | Path) -> list[Path]:
@@ -211,22 +219,6 @@ def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
     content = {**best, "overrides": [f"benchmark.points_to_evaluate=[{{{point}}}]"]}
     head = "# The best result. Start a search from it: python -m hpo @best.yaml benchmark=...\n"
     write_atomically(directory.best, (head + dump_verbatim(content)).encode())
-
-
-def override_text(value: Any) -> str:
-    """A value as Hydra's override grammar reads it back."""
-    if not isinstance(value, str):
-        return json.dumps(value)
-    value = escape(value)
-    # The grammar knows one escape: backslashes directly before a quote, or at the end, are doubled.
-    out, pending = "", 0
-    for character in value:
-        if character == "\\":
-            pending += 1
-            continue
-        out += "\\" * (2 * pending + 1 if character == "'" else pending) + character
-        pending = 0
-    return "'" + out + "\\" * (2 * pending) + "'"
 
 
 def write_metadata(directory: ExperimentDirectory, config: ExperimentConfig, **facts: Any) -> None:

@@ -1,5 +1,6 @@
 """Reading YAML files, with every failure as one sentence; and text that OmegaConf shall not read as an interpolation."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -62,3 +63,19 @@ def dump_yaml(content: Any) -> str:
 def dump_verbatim(content: Any) -> str:
     """Plain values as YAML; a YAML parser gives them back equal."""
     return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000))
+
+
+def override_text(value: Any) -> str:
+    """A value as Hydra's override grammar reads it back."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    value = escape(value)
+    # The grammar knows one escape: backslashes directly before a quote, or at the end, are doubled.
+    out, pending = "", 0
+    for character in value:
+        if character == "\\":
+            pending += 1
+            continue
+        out += "\\" * (2 * pending + 1 if character == "'" else pending) + character
+        pending = 0
+    return "'" + out + "\\" * (2 * pending) + "'"

@@ -20,9 +20,10 @@ from hpo.directory import ExperimentDirectory
 from hpo.errors import StoreError
 from hpo.objective import Objective
 from hpo.overrides import expand
-from hpo.results import best_of, find_experiments, override_text, write_best
+from hpo.results import best_of, find_experiments, write_best
 from hpo.state import ExperimentState
 from hpo.trial import Decision, Event, Kind, Status
+from hpo.yamlfile import override_text
 from tests.conftest import SCRIPTS
 
 BENCHMARK = {

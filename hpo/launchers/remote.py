@@ -99,8 +99,11 @@ class RemoteLauncher(Launcher):
         said = record.pop("said", None)  # in place of the job's name, when nothing had to be submitted
         write_record(output_dir, experiment, record)
         sys.stdout.write(f"{output_dir}: {said or record.get('job', 'submitted')}\n")
-        if not self.wait:
-            return 0
+        return self.finish(output_dir) if self.wait else 0
+
+    def finish(self, output_dir: Path) -> int:
+        """Wait for the job of an experiment that was launched, and bring its results. Returns the exit code."""
+        record = read_record(output_dir)["record"]
         state = self.join(record)
         self.fetch(record, output_dir)
         sys.stdout.write(f"{output_dir}: {state.phase} {state.detail}".rstrip() + "\n")

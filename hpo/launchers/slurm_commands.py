@@ -1,0 +1,151 @@
+"""Slurm's own commands, and its refusals in one sentence that names the key of the launcher."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hpo.errors import BackendError, ConfigError, HPOError
+
+_TIMEOUT = 60  # a controller under load answers late
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Slurm says of a job."""
+
+    state: str
+    reason: str = ""
+    nodes: str = ""
+    name: str = ""
+
+
+def call(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run one of Slurm's commands, which may fail.
+
+    Raises:
+        BackendError: it is not there, or does not return.
+    """
+    path = shutil.which(program)
+    if path is None:
+        raise BackendError(
+            f"launcher=slurm: {program} not found; run this on a machine of the cluster that has Slurm's commands, such as "
+            f"its login node, or look with launcher.dry_run=true"
+        )
+    try:
+        return subprocess.run(
+            [path, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BackendError(f"launcher=slurm: {program} does not answer ({error}); try again later") from error
+
+
+def queued_as(job: str) -> Answer | None:
+    """What squeue knows of a job; None when the controller has forgotten it.
+
+    Raises:
+        BackendError: nobody answers.
+    """
+    done = call("squeue", "--noheader", "--states=all", f"--jobs={job}", "--format=%T|%r|%N|%j")
+    if done.returncode == 0:
+        line = done.stdout.strip().partition("\n")[0]
+        return Answer(*line.split("|", 3)) if line else None
+    if "Invalid job id" in done.stderr:
+        return None
+    raise BackendError(f"launcher=slurm: squeue failed ({_first(done.stderr)}); try again later")
+
+
+def accounted_as(job: str) -> Answer | None:
+    """What the accounting knows of a job; None where there is no accounting."""
+    if shutil.which("sacct") is None:
+        return None
+    done = call("sacct", "--allocations", "--noheader", "--parsable2", f"--jobs={job}", "--format=State,JobName")
+    line = done.stdout.strip().rpartition("\n")[2]
+    if done.returncode != 0 or "|" not in line:
+        return None
+    state, _, name = line.partition("|")
+    return Answer(state.split()[0] if state else "", name=name)  # "CANCELLED by 1000"
+
+
+def refusal(message: str, options: Mapping[str, Any]) -> HPOError:
+    """Why sbatch refused a request, and what to do."""
+    text = " ".join(message.split())
+    if "artition" in text and "nvalid" in text:
+        return ConfigError(
+            f"launcher.partition={options.get('partition')}: Slurm has no such partition; choose from {_partitions()}"
+        )
+    if found := re.search(r"unrecognized option '--([\w-]+)", text):
+        return ConfigError(f"launcher.sbatch.{found[1]}: sbatch has no such option; `sbatch --help` lists them")
+    if "node configuration is not available" in text or "can not be satisfied" in text:
+        return ConfigError(
+            f"launcher.{_size(text, options)}: no node has so much; ask for less, the largest nodes have {_nodes()}"
+        )
+    if found := re.search(r"(?:for|Invalid) --([\w-]+)", text):
+        return ConfigError(f"{_key(found[1])}={options.get(found[1])}: sbatch cannot read this value ({_first(text)})")
+    for word, names in _CAUSES.items():
+        if word in text and (name := next((name for name in names if name in options), None)):
+            return ConfigError(f"{_key(name)}={options[name]}: sbatch refused it ({_first(message)}); correct it")
+    return BackendError(f"launcher=slurm: sbatch refused the job ({_first(message)}); check the keys under launcher")
+
+
+_CAUSES = {
+    "generic resource": ("gres",),
+    "feature": ("constraint",),
+    "node name": ("nodelist", "exclude"),
+    "account": ("account", "qos", "partition"),
+    "qos": ("qos",),
+    "QOS": ("qos",),
+    "time limit": ("time",),
+    "eservation": ("reservation",),
+    "ependency": ("dependency",),
+}
+"""Words of Slurm's messages, and the options they are about, the likeliest first."""
+
+_OWN_KEYS = {"partition": "partition", "cpus-per-task": "cpus_per_task", "time": "timeout_min", "mem": "mem"}
+"""Options that have a key of their own under `launcher`."""
+
+
+def _key(option: str) -> str:
+    return f"launcher.{_OWN_KEYS.get(option) or f'sbatch.{option}'}" if option != "gres" else "launcher.gpus"
+
+
+def own_key(option: str) -> str | None:
+    """The key under `launcher` that stands for an option of sbatch, where one does."""
+    return _OWN_KEYS.get(option)
+
+
+def _size(text: str, options: Mapping[str, Any]) -> str:
+    given = {"cpus_per_task": options.get("cpus-per-task"), "gpus": options.get("gres"), "mem": options.get("mem")}
+    blamed = [name for name, word in (("cpus_per_task", "CPU count"), ("mem", "Memory")) if word in text]
+    return ", launcher.".join(f"{name}={given[name]}" for name in blamed or given if given[name] is not None)
+
+
+def _partitions() -> str:
+    names = _sinfo("%R")
+    return ", ".join(sorted(names)) or "those that sinfo lists"
+
+
+def _nodes() -> str:
+    sizes = sorted(_sinfo("%c CPUs, %m MB, %G"), key=lambda text: [int(n) for n in re.findall(r"\d+", text)])
+    return sizes[-1] if sizes else "what sinfo lists"
+
+
+def _sinfo(form: str) -> set[str]:
+    try:
+        return set(filter(None, call("sinfo", "--noheader", f"--format={form}").stdout.splitlines()))
+    except HPOError:
+        return set()
+
+
+def _first(text: str) -> str:
+    """The last cause that a command names, without its own name in front."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Try ")]
+    return re.sub(r"^(\w+: )?(error: )?", "", lines[-1]) if lines else "it says nothing"
