@@ -43,6 +43,7 @@ ALLOWED = {
     "yaml": {"cli", "tables", "yamlfile"},
     "boto3": {"launchers"},
     "botocore": {"launchers"},
+    "pip": {"launchers"},
     "submitit": {"launchers"},
     "numpy": {"analysis", "randomness", "recording", "space", "searchers", "schedulers", "tables"},
     "pandas": {"analysis", "results"},
