@@ -1,0 +1,216 @@
+"""The code that a remote job needs, as one archive whose bytes depend on nothing but its content.
+
+hpo/                  this package, with conf/ and training_scripts/ inside, as in a wheel
+<script's folder>     at the place its relative path names; `program/` for an absolute one
+<dependency>          each of launcher.source_dependencies, importable by its name
+.requirements.txt     what hpo needs and the script's requirements.txt, without torch and torchvision
+"""
+
+import gzip
+import hashlib
+import io
+import os
+import re
+import stat
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import hpo
+from hpo.backends.program import find_file
+from hpo.config import CONF_DIR, BenchmarkConfig
+from hpo.errors import ConfigError
+
+REQUIREMENTS = ".requirements.txt"
+LEFT_TO_THE_IMAGE = {"torch", "torchvision"}
+_EXCLUDED = ("__pycache__", "*.pyc", ".*", "outputs", "node_modules", "*.egg-info")
+_RESERVED = {"hpo", "program"}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Files by their names in the archive."""
+
+    files: Mapping[str, Path | bytes]
+    benchmark: BenchmarkConfig = field(compare=False)
+    """The benchmark with its script where the archive has it."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Of names, modes and contents."""
+        whole = hashlib.blake2b(digest_size=16)
+        for name in sorted(self.files):
+            data, mode = _content(self.files[name])
+            whole.update(f"{name}\0{mode:o}\0{hashlib.blake2b(data).hexdigest()}\n".encode("utf-8", "surrogateescape"))
+        return whole.hexdigest()
+
+    def write(self, target: IO[bytes]) -> None:
+        """Write the archive, the same bytes each time."""
+        with (
+            gzip.GzipFile(fileobj=target, mode="wb", filename="", mtime=0, compresslevel=6) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            for name in sorted(self.files):
+                data, mode = _content(self.files[name])
+                entry = tarfile.TarInfo(name)
+                entry.size, entry.mode = len(data), mode
+                archive.addfile(entry, io.BytesIO(data))
+
+
+def make_bundle(
+    benchmark: BenchmarkConfig, dependencies: Sequence[str] = (), exclude: Sequence[str] = (), most_mb: float = 200.0
+) -> Bundle:
+    """Find everything a benchmark needs elsewhere. Reads names and sizes, not contents.
+
+    Raises:
+        ConfigError: something is not there, or it is too much.
+    """
+    files: dict[str, Path | bytes] = {}
+    budget = _Budget(most_mb)
+    package = Path(hpo.__file__).parent
+    for place, folder in (
+        ("hpo", package),
+        ("hpo/conf", CONF_DIR),
+        ("hpo/training_scripts", CONF_DIR.parent / "training_scripts"),
+    ):
+        _add(files, place, folder, (), budget)
+    changed, script_folder = _add_program(files, benchmark, exclude, budget)
+    for dependency in dependencies:
+        path = Path(dependency).expanduser()
+        if path.name in _RESERVED or not path.exists():
+            why = "that name is taken by hpo itself" if path.name in _RESERVED else f"there is none here ({Path.cwd()})"
+            raise ConfigError(f"launcher.source_dependencies={dependency}: {why}; give the path of a folder or module")
+        _add(files, path.resolve().name, path, exclude, budget)
+    lines = [*own_requirements(), *_script_requirements(script_folder)]
+    files[REQUIREMENTS] = ("\n".join(dict.fromkeys(lines)) + "\n").encode()
+    return Bundle(files, changed)
+
+
+def _add_program(
+    files: dict[str, Path | bytes], benchmark: BenchmarkConfig, exclude: Sequence[str], budget: "_Budget"
+) -> tuple[BenchmarkConfig, tuple[Path, str] | None]:
+    """Add the folder of the program. Returns the benchmark with its place there, and the folder with its place."""
+    words = [benchmark.script] if benchmark.script is not None else list(benchmark.command or [])[:2]
+    folder = None
+    for index, word in enumerate(words):
+        found = find_file(word)
+        if found is None or (benchmark.command is not None and index == 0 and "/" not in word):
+            if benchmark.script is not None:
+                raise ConfigError(
+                    f"benchmark.script={word}: there is no such file here ({Path.cwd()}) nor beside {CONF_DIR}; give an "
+                    f"absolute path or one relative to the working directory"
+                )
+            continue  # a program of the image, or an argument
+        place, new = _place_of(word, found)
+        folder = found.parent, place
+        if not found.is_relative_to(CONF_DIR.parent / "training_scripts") or place == "program":
+            _add(files, place, found.parent, exclude, budget)
+        if benchmark.script is not None:
+            return replace(benchmark, script=new), folder
+        command = list(benchmark.command or [])
+        command[index] = new
+        benchmark = replace(benchmark, command=command)
+    return benchmark, folder
+
+
+def _place_of(word: str, found: Path) -> tuple[str, str]:
+    """(folder in the archive, path of the file in the configuration): a relative path stays as it is."""
+    path = PurePosixPath(word)
+    if path.is_absolute() or word.startswith("~") or ".." in path.parts:
+        return "program", f"program/{found.name}"
+    return str(path.parent) if path.parent.parts else "", word
+
+
+@dataclass
+class _Budget:
+    most_mb: float
+    used: int = 0
+
+    def spend(self, path: Path, size: int, root: Path) -> None:
+        self.used += size
+        if self.used > self.most_mb * 1e6:
+            raise ConfigError(
+                f"the code for the job is more than launcher.max_bundle_mb={self.most_mb:g} (at {path}); {root} holds "
+                f"other things than code: give the script a folder of its own, or list patterns in launcher.exclude"
+            )
+
+
+def _add(files: dict[str, Path | bytes], place: str, folder: Path, exclude: Sequence[str], budget: _Budget) -> None:
+    """Add a file or folder at `place`. What is there already stays: hpo comes first."""
+    if folder.is_file():
+        budget.spend(folder, folder.stat().st_size, folder.parent)
+        files.setdefault(place, folder)
+        return
+    for path in _walk(folder, (*_EXCLUDED, *exclude), set()):
+        name = str(PurePosixPath(place) / path.relative_to(folder).as_posix())
+        if name.split("/")[0] == "hpo" and place.split("/")[0] != "hpo":
+            continue
+        budget.spend(path, path.stat().st_size, folder)
+        files.setdefault(name, path)
+
+
+def _walk(folder: Path, exclude: Sequence[str], seen: set[Path]) -> Iterator[Path]:
+    """Regular files, links followed, no folder twice, no virtual environments."""
+    real = folder.resolve()
+    if real in seen or (folder / "pyvenv.cfg").exists():
+        return
+    seen.add(real)
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if any(fnmatch(entry.name, pattern) for pattern in exclude):
+            continue
+        path = folder / entry.name
+        if entry.is_dir():
+            yield from _walk(path, exclude, seen)
+        elif entry.is_file() and stat.S_ISREG(path.stat().st_mode):
+            yield path
+
+
+def _content(source: Path | bytes) -> tuple[bytes, int]:
+    """Bytes, and the mode that matters: executable or not."""
+    if isinstance(source, bytes):
+        return source, 0o644
+    try:
+        return source.read_bytes(), 0o755 if os.access(source, os.X_OK) else 0o644
+    except OSError as error:
+        raise ConfigError(
+            f"{source}: cannot be read for the job's code ({error}); list it in launcher.exclude"
+        ) from error
+
+
+def own_requirements() -> list[str]:
+    """What hpo itself needs, without its extras: as its source tree says, else as it was installed."""
+    source = CONF_DIR.parent / "pyproject.toml"
+    if source.is_file():
+        import tomllib
+
+        needed: Iterable[str] = tomllib.loads(source.read_text())["project"]["dependencies"]
+    else:
+        from importlib import metadata
+
+        needed = metadata.requires("hpo") or []
+    return [line for line in needed if "extra ==" not in line and _project(line) not in LEFT_TO_THE_IMAGE]
+
+
+def _script_requirements(folder: tuple[Path, str] | None) -> Iterator[str]:
+    """The lines of the script's requirements.txt; files that it names are found where the archive has them."""
+    if folder is None or not (folder[0] / "requirements.txt").is_file():
+        return
+    text = (folder[0] / "requirements.txt").read_text().replace("\\\n", " ")
+    for line in (" ".join(re.sub(r"(^|\s)#.*", "", line).split()) for line in text.splitlines()):
+        if not line or _project(line) in LEFT_TO_THE_IMAGE:
+            continue
+        other = re.fullmatch(r"(?:-(r|c)|--(r)equirement|--(c)onstraint)[ =]?(.+)", line)
+        if other is None:
+            yield line
+        else:
+            yield f"-{other[1] or other[2] or other[3]} {PurePosixPath(folder[1]) / other[4].strip()}"
+
+
+def _project(line: str) -> str:
+    """The normalised name of the project that a requirement names."""
+    found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line.strip())
+    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""

@@ -1,0 +1,83 @@
+"""A trial's checkpoint as one file: all its files of one moment, what it belongs to, and the database that knows of it.
+
+checkpoint/…     the files
+meta.json        when the trial was started, and the resource it had reached
+events.db.gz     the experiment's database as it was just after
+"""
+
+import contextlib
+import gzip
+import json
+import shutil
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+CHECKPOINT = "checkpoint.tar"
+_META, _DATABASE = "meta.json", "events.db.gz"
+
+Stamps = dict[str, tuple[int, int]]
+"""Sizes and times of files by name."""
+
+
+def stamps(folder: Path) -> Stamps:
+    """What is in a checkpoint's folder; files on their way to another name are not."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file() and not path.name.endswith(".tmp"):
+                status = path.stat()
+                found[str(path.relative_to(folder))] = status.st_size, status.st_mtime_ns
+    return found
+
+
+def pack(folder: Path, names: Stamps, archive: Path) -> bool:
+    """Write the files into a new archive. Returns whether they stayed as they were meanwhile.
+
+    Raises:
+        OSError: for another reason than that they did not, such as a full disk.
+    """
+    try:
+        with tarfile.open(archive, "w", dereference=True) as target:
+            for name in names:
+                target.add(folder / name, f"checkpoint/{name}")
+    except OSError:
+        if stamps(folder) == names:
+            raise
+    return stamps(folder) == names
+
+
+def seal(archive: Path, meta: Mapping[str, Any], database: Path) -> None:
+    """Add what the checkpoint belongs to. Level 1: the database is small and this is done often."""
+    for name, data in ((_META, json.dumps(meta).encode()), (_DATABASE, gzip.compress(database.read_bytes(), 1))):
+        temporary = archive.with_name(f"{archive.name}.{name}")
+        temporary.write_bytes(data)
+        with tarfile.open(archive, "a") as target:
+            target.add(temporary, name)
+        temporary.unlink()
+
+
+def unseal(archive: Path, database: Path) -> dict[str, Any]:
+    """What `seal` added; writes the database to a file.
+
+    Raises:
+        OSError, EOFError, KeyError, ValueError, tarfile.TarError: the archive is damaged.
+    """
+    with tarfile.open(archive) as source:
+        meta, packed = source.extractfile(_META), source.extractfile(_DATABASE)
+        if meta is None or packed is None:
+            raise ValueError("it was never sealed")
+        database.write_bytes(gzip.decompress(packed.read()))
+        content = json.loads(meta.read())
+    if not isinstance(content, dict):
+        raise ValueError("it has no description")
+    return content
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Put the files into the checkpoint's folder, and nothing else there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with tarfile.open(archive) as source:
+        members = [member for member in source.getmembers() if member.name.startswith("checkpoint/")]
+        source.extractall(folder.parent, members, filter="data")

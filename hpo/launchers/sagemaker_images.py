@@ -1,0 +1,144 @@
+"""Which container image a job gets, and what its machine has. Tables of 2026-11, from SageMaker's own SDK; no network.
+
+Both are only defaults: `launcher.image_uri` and `launcher.instance_type` name anything else.
+"""
+
+import re
+
+from hpo.errors import ConfigError
+
+PYTHON_OF = {
+    "2.3.0": "py311",
+    "2.4.0": "py311",
+    "2.5.1": "py311",
+    "2.6.0": "py312",
+    "2.7.1": "py312",
+    "2.8.0": "py312",
+    "2.9.0": "py312",
+    "2.10.0": "py313",
+}
+"""Versions of the PyTorch training images, and the Python in them."""
+
+_MOST = "763104351884"
+_ACCOUNTS = {
+    **dict.fromkeys(
+        [
+            "ap-northeast-1",
+            "ap-northeast-2",
+            "ap-south-1",
+            "ap-southeast-1",
+            "ap-southeast-2",
+            "ca-central-1",
+            "eu-central-1",
+            "eu-north-1",
+            "eu-west-1",
+            "eu-west-2",
+            "eu-west-3",
+            "sa-east-1",
+            "us-east-1",
+            "us-east-2",
+            "us-west-1",
+            "us-west-2",
+        ],
+        _MOST,
+    ),
+    "af-south-1": "626614931356",
+    "ap-east-1": "871362719292",
+    "ap-east-2": "975050140332",
+    "ap-northeast-3": "364406365360",
+    "ap-south-2": "772153158452",
+    "ap-southeast-3": "907027046896",
+    "ap-southeast-4": "457447274322",
+    "ap-southeast-5": "550225433462",
+    "ap-southeast-7": "590183813437",
+    "ca-west-1": "204538143572",
+    "cn-north-1": "727897471807",
+    "cn-northwest-1": "727897471807",
+    "eu-central-2": "380420809688",
+    "eu-south-1": "692866216735",
+    "eu-south-2": "503227376785",
+    "il-central-1": "780543022126",
+    "me-central-1": "914824155844",
+    "me-south-1": "217643126080",
+    "mx-central-1": "637423239942",
+    "us-gov-east-1": "446045086412",
+    "us-gov-west-1": "442386744353",
+}
+
+_INSTANCE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9]+")
+_GPUS = {
+    "g4dn": {"12xlarge": 4, "16xlarge": 1, "metal": 8},
+    "g5": {"12xlarge": 4, "24xlarge": 4, "48xlarge": 8},
+    "g6": {"12xlarge": 4, "24xlarge": 4, "48xlarge": 8},
+    "g6e": {"12xlarge": 4, "24xlarge": 4, "48xlarge": 8},
+    "p3": {"2xlarge": 1, "8xlarge": 4, "16xlarge": 8},
+    "p3dn": {"24xlarge": 8},
+    "p4d": {"24xlarge": 8},
+    "p4de": {"24xlarge": 8},
+    "p5": {"4xlarge": 1, "48xlarge": 8},
+    "p5e": {"48xlarge": 8},
+    "p5en": {"48xlarge": 8},
+}
+
+
+def image_uri(framework: str | None, version: str, region: str, instance_type: str) -> str:
+    """The URI of AWS's training image.
+
+    Raises:
+        ConfigError: there is none in the tables.
+    """
+    if framework not in (None, "PyTorch"):
+        raise ConfigError(
+            f"benchmark.framework={framework}: no image of it is known here; name one with launcher.image_uri"
+        )
+    known = next((full for full in PYTHON_OF if full == version or full.rpartition(".")[0] == version), None)
+    if known is None:
+        raise ConfigError(
+            f"launcher.framework_version={version}: choose from {', '.join(PYTHON_OF)}, or name an image with "
+            f"launcher.image_uri"
+        )
+    if region not in _ACCOUNTS:
+        raise ConfigError(
+            f"launcher.region={region}: no training image is known there; check the spelling (such as us-west-2), or "
+            f"name an image with launcher.image_uri"
+        )
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    kind = "gpu" if has_gpus(instance_type) else "cpu"
+    return f"{_ACCOUNTS[region]}.dkr.ecr.{region}.{suffix}/pytorch-training:{known}-{kind}-{PYTHON_OF[known]}"
+
+
+def has_gpus(instance_type: str) -> bool:
+    """Does the family have NVIDIA GPUs?"""
+    return instance_type.split(".")[1][:1] in ("g", "p")
+
+
+def gpus_of(instance_type: str) -> int | None:
+    """How many GPUs; None where the table does not know."""
+    family, size = instance_type.split(".")[1:]
+    if not has_gpus(instance_type):
+        return 0
+    sizes = _GPUS.get(family)
+    if sizes is None:
+        return None
+    return sizes.get(size, 1 if family.startswith("g") else None)
+
+
+def checked_instance_type(instance_type: str | None, num_gpus_per_trial: int) -> str:
+    """The instance type, if it looks like one and has what a trial needs.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if instance_type is None:
+        raise ConfigError("launcher.instance_type: the benchmark names none; give one, such as ml.g4dn.12xlarge")
+    if not _INSTANCE.fullmatch(instance_type):
+        raise ConfigError(
+            f"launcher.instance_type={instance_type!r}: use a SageMaker type, such as ml.g4dn.12xlarge or ml.c5.4xlarge"
+        )
+    gpus = gpus_of(instance_type)
+    if gpus is not None and gpus < num_gpus_per_trial:
+        raise ConfigError(
+            f"launcher.instance_type={instance_type}: it has {gpus} GPU(s) but num_gpus_per_trial={num_gpus_per_trial}; "
+            f"choose a larger type, or num_gpus_per_trial={gpus}"
+        )
+    return instance_type
