@@ -26,6 +26,7 @@ SHAPES: dict[str, Draw] = {
     "skewed (gamma 2)": lambda rng, shape: rng.gamma(2, size=shape),
     "skewed (lognormal)": lambda rng, shape: rng.lognormal(0, 0.5, size=shape),
     "regrets in [0, 1]": lambda rng, shape: rng.beta(2, 5, size=shape) - rng.beta(2, 3, size=shape),
+    "saturated (38 % tied)": lambda rng, shape: np.minimum(rng.normal(size=shape), 0.3),
 }
 """Shapes of paired differences; each gets its own true middle-half mean, found from ten million draws."""
 
@@ -76,18 +77,21 @@ def main() -> None:
     parser.add_argument("--seeds", default="6,8,10,20,30")
     arguments = parser.parse_args()
     designs = [(int(n), 1) for n in arguments.seeds.split(",")] + [(5, 2), (5, 4), (10, 3)]
-    print(f"{'differences':20s} {'design':>16s} {'covered':>8s} {'width/sd':>9s} {'percentile':>11s}")
+    print(f"{'differences':22s} {'design':>16s} {'covered':>8s} {'width/sd':>9s} {'percentile':>11s}")
     for name, shape in SHAPES.items():
         truth = true_value(shape)
         for seeds, benchmarks in designs:
             share, width, percentile = coverage(shape, seeds, benchmarks, arguments.pairs, truth)
             design = f"{benchmarks} x {seeds} seeds"
-            print(f"{name:20s} {design:>16s} {share:8.3f} {width:9.2f} {percentile:11.3f}", flush=True)
+            print(f"{name:22s} {design:>16s} {share:8.3f} {width:9.2f} {percentile:11.3f}", flush=True)
     for name, shape in SHAPES.items():
         for size in (0.8, 0.5, 0.3):
             delta = size * float(np.std(shape(np.random.default_rng(0), (100_000,))))
             planned, share = detection(shape, delta, min(arguments.pairs, 300))
-            print(f"{name:20s} to show {size} sd with a power of 0.80: {planned:3d} seeds, shown in {share:.2f}", flush=True)
+            print(
+                f"{name:22s} to show {size} sd with a power of 0.80: {planned:3d} seeds, shown in {share:.2f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

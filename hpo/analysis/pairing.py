@@ -1,0 +1,225 @@
+"""Which experiments may be compared: equal conditions, the same seeds, paired randomness. Refuses, or warns."""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hpo.analysis.loading import Run, shown
+from hpo.errors import ConfigError
+from hpo.objective import Objective
+
+CONDITIONS = (
+    *("metric", "mode", "config_space", "arguments", "points_to_evaluate", "resource_attr", "max_resource_attr"),
+    *("script", "command", "table", "instance_type"),
+)
+"""Keys of a benchmark in which experiments that are compared must agree."""
+
+BUDGETS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations")
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The experiments of one benchmark that every method has: methods x seeds, complete."""
+
+    benchmark: str
+    methods: tuple[str, ...]
+    seeds: tuple[int, ...]
+    runs: Mapping[tuple[str, int], Run]
+    """By (method, seed)."""
+    loaded: Sequence[Run]
+    """All experiments of the benchmark, those of other seeds included."""
+
+    @property
+    def objective(self) -> Objective:
+        """Metric and direction."""
+        return self.loaded[0].objective
+
+    @property
+    def data_label(self) -> str | None:
+        """What the data are when they are not measured, such as `semi-synthetic`."""
+        labels = {str(run.metadata["data_label"]) for run in self.loaded if run.metadata.get("data_label")}
+        return ", ".join(sorted(labels - {"recorded", "real"})) or None
+
+
+def arrange(runs: Sequence[Run], *, include_incomplete: bool, unpaired: bool) -> tuple[list[Block], list[str]]:
+    """Group experiments by benchmark, method and seed, and check that comparing them is fair.
+
+    Args:
+        runs: what `load_runs` gave.
+        include_incomplete: take interrupted and running ones as far as they got.
+        unpaired: accept different random_seeds: then seeds pair independent experiments.
+
+    Returns:
+        one block per benchmark, and warnings.
+
+    Raises:
+        ConfigError: there is nothing to compare, or it would not be fair.
+    """
+    labelled = _labelled(runs)
+    kept, warnings = _complete(labelled, include_incomplete)
+    methods = list(dict.fromkeys(run.label for run in kept))
+    if len(methods) < 2:
+        raise ConfigError(
+            f"only {methods[0] if methods else 'incomplete experiments'} to compare among {len(runs)} experiment(s)"
+            f"{'' if kept or include_incomplete else ' (--include-incomplete takes them as they are)'}; a comparison "
+            "needs two methods: run the same command with method=RS,ASHA, or name another tag too"
+        )
+    groups: dict[str, list[Run]] = defaultdict(list)
+    for run in kept:
+        groups[run.benchmark].append(run)
+    blocks = []
+    for benchmark, group in groups.items():
+        present = {run.label for run in group}
+        if missing := [method for method in methods if method not in present]:
+            warnings.append(f"left out {benchmark}: it has no experiment of {shown(missing)}")
+            continue
+        block = _block(benchmark, sorted(methods), group, warnings)
+        if block is not None:
+            warnings += _conditions(block)
+            warnings += _pairing(block, unpaired)
+            blocks.append(block)
+    if not blocks:
+        reason = "; ".join(w for w in warnings if w.startswith("left out")) or "nothing is left"
+        raise ConfigError(f"no benchmark has a seed that all methods share ({reason}); run the missing seeds")
+    return blocks, warnings
+
+
+def _labelled(runs: Sequence[Run]) -> list[Run]:
+    """With the tag in the label of each method that two tags have, with the same seed or with other settings."""
+    tags: dict[str, set[str]] = defaultdict(set)
+    settings: dict[str, list[object]] = defaultdict(list)
+    cells: dict[tuple[str, str, int], int] = defaultdict(int)
+    for run in runs:
+        name = run.config.method.name
+        tags[name].add(run.config.experiment_tag)
+        cells[run.benchmark, name, run.seed] += 1
+        if run.config.method not in settings[name]:
+            settings[name].append(run.config.method)
+    doubled = {name for (_, name, _), count in cells.items() if count > 1}
+    doubled |= {name for name, found in settings.items() if len(found) > 1}
+    named = [
+        dataclasses.replace(run, label=f"{run.label} [{run.config.experiment_tag}]")
+        if run.label in doubled and len(tags[run.label]) > 1
+        else run
+        for run in runs
+    ]
+    seen: dict[tuple[str, str, int], Run] = {}
+    for run in named:
+        other = seen.setdefault((run.benchmark, run.label, run.seed), run)
+        if other is not run:
+            raise ConfigError(
+                f"{other.directory} and {run.directory} are both {run.benchmark}, {run.label}, seed {run.seed}; name "
+                "directories that hold only one of them"
+            )
+        first = next(r for r in seen.values() if (r.benchmark, r.label) == (run.benchmark, run.label))
+        if first.config.method != run.config.method:
+            raise ConfigError(
+                f"{run.label}: its settings differ between {first.directory} and {run.directory}; compare them under two "
+                "method names"
+            )
+    return named
+
+
+def _complete(runs: Sequence[Run], include_incomplete: bool) -> tuple[list[Run], list[str]]:
+    incomplete = [run for run in runs if run.finished is None]
+    empty = [run for run in runs if run.end <= 0]
+    warnings = []
+    if include_incomplete:
+        if incomplete:
+            names = shown([str(run.directory) for run in incomplete])
+            warnings.append(f"{len(incomplete)} experiment(s) are not complete and taken as far as they got: {names}")
+        return [run for run in runs if run not in empty], warnings
+    if incomplete:
+        names = shown([str(run.directory) for run in incomplete])
+        warnings.append(
+            f"left out {len(incomplete)} experiment(s) that are not complete: {names}; the command that started them goes "
+            "on with them, --include-incomplete takes them as they are"
+        )
+    return [run for run in runs if run.finished is not None and run.end > 0], warnings
+
+
+def _block(benchmark: str, methods: Sequence[str], group: Sequence[Run], warnings: list[str]) -> Block | None:
+    seeds = {method: {run.seed for run in group if run.label == method} for method in methods}
+    common = set.intersection(*seeds.values())
+    if not common:
+        has = "; ".join(f"{method} has {_numbers(seeds[method])}" for method in methods)
+        warnings.append(f"left out {benchmark}: no seed is common to all methods ({has})")
+        return None
+    extra = [f"{method} {_numbers(seeds[method] - common)}" for method in methods if seeds[method] - common]
+    if extra:
+        warnings.append(
+            f"{benchmark}: seeds are unequal, only the common {_numbers(common)} are compared; left out: {'; '.join(extra)}"
+        )
+    runs = {(run.label, run.seed): run for run in group if run.seed in common}
+    return Block(benchmark, tuple(methods), tuple(sorted(common)), runs, group)
+
+
+def _numbers(seeds: set[int]) -> str:
+    """Seeds as ranges: `seeds 0-4, 7`."""
+    spans: list[list[int]] = []
+    for seed in sorted(seeds):
+        if spans and seed == spans[-1][1] + 1:
+            spans[-1][1] = seed
+        else:
+            spans.append([seed, seed])
+    text = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {text}"
+
+
+def _conditions(block: Block) -> list[str]:
+    """Raise unless all ran the same benchmark under the same conditions; warn of what makes it less than equal."""
+    runs = list(block.runs.values())
+    first = runs[0]
+    facts = {id(run.config.benchmark): dataclasses.asdict(run.config.benchmark) for run in runs}
+    for run in runs[1:]:
+        old, new = facts[id(first.config.benchmark)], facts[id(run.config.benchmark)]
+        pairs = {f"benchmark.{key}": (old.get(key), new.get(key)) for key in CONDITIONS}
+        pairs["n_workers"] = (first.config.n_workers, run.config.n_workers)
+        pairs["num_gpus_per_trial"] = (first.config.num_gpus_per_trial, run.config.num_gpus_per_trial)
+        pairs["backend"] = (first.metadata.get("backend"), run.metadata.get("backend", first.metadata.get("backend")))
+        for key, (a, b) in pairs.items():
+            if a != b:
+                key, a, b = _narrowed(key, a, b)
+                raise ConfigError(
+                    f"{block.benchmark}: {key} is {a} in {first.directory} and {b} in {run.directory}; methods are compared "
+                    "under equal conditions only: run them with one command, or name other directories"
+                )
+    warnings = []
+    for key in BUDGETS:
+        values = {getattr(run.config, key) for run in runs}
+        if len(values) > 1:
+            text = ", ".join(str(value) for value in sorted(values, key=str))
+            warnings.append(f"{block.benchmark}: {key} differs ({text}); compared within the time that all reached")
+    hosts = sorted({host for run in runs for host in run.hosts})
+    if len(hosts) > 1 and "imulat" not in str(first.metadata.get("backend")):
+        warnings.append(f"{block.benchmark}: times are compared across {len(hosts)} machines ({shown(hosts)})")
+    return warnings
+
+
+def _narrowed(key: str, a: Any, b: Any) -> tuple[str, Any, Any]:
+    """The first key in which two mappings differ."""
+    while isinstance(a, Mapping) and isinstance(b, Mapping):
+        name = next(name for name in [*a, *b] if a.get(name) != b.get(name))
+        key, a, b = f"{key}.{name}", a.get(name), b.get(name)
+    return key, getattr(a, "value", a), getattr(b, "value", b)
+
+
+def _pairing(block: Block, unpaired: bool) -> list[str]:
+    for seed in block.seeds:
+        runs = [block.runs[method, seed] for method in block.methods]
+        other = next((run for run in runs if run.config.random_seed != runs[0].config.random_seed), None)
+        if other is None:
+            continue
+        if unpaired:
+            return [
+                f"{block.benchmark}: random_seed differs between the methods, so their seeds are independent experiments; "
+                "intervals hold, but are wider than paired ones"
+            ]
+        raise ConfigError(
+            f"{block.benchmark}: not paired, random_seed is {runs[0].config.random_seed} in {runs[0].directory} and "
+            f"{other.config.random_seed} in {other.directory}; run all methods under one experiment_tag or with the same "
+            "random_seed, or add --unpaired to compare them as independent experiments"
+        )
+    return []

@@ -1,0 +1,168 @@
+"""What each experiment is worth: normalised regret, its mean over log time, ranks, and the time to a target."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpo.analysis.pairing import Block
+from hpo.analysis.trajectories import Floats, log_time_mean
+from hpo.errors import ConfigError
+
+SCORES = ("anytime", "final")
+SHARE = 0.1
+"""Where the anytime score begins unless it is given, as a share of the budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How losses and times of one benchmark become scores.
+
+    Normalised regret is (loss - best) / (reference - best), cut to [0, 1]: 0 is the best known, 1 is no better than the
+    reference, and also stands for the time before the first result.
+    """
+
+    start: float
+    """Elapsed seconds at which the anytime score begins."""
+    end: float
+    """The common budget, seconds; the anytime score ends there and final values are taken."""
+    best: float
+    """Loss."""
+    best_is: str
+    reference: float
+    """Loss."""
+    reference_is: str
+
+    @property
+    def middle(self) -> float:
+        """Half way from `start` to `end` in log time."""
+        return math.sqrt(self.start * self.end)
+
+    def regret(self, losses: Floats) -> Floats:
+        """Normalised regret of losses, of any shape; +inf counts as 1."""
+        if self.reference <= self.best:
+            return np.where(losses <= self.best, 0.0, 1.0)
+        finite = np.minimum(losses, self.reference)
+        scaled: Floats = np.clip((finite - self.best) / (self.reference - self.best), 0.0, 1.0)
+        return scaled
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Scored:
+    """Scores of one block; arrays have the shape (methods, seeds)."""
+
+    block: Block
+    scale: Scale
+    anytime: Floats
+    """Mean normalised regret over log time from `scale.start` to `scale.end`."""
+    final: Floats
+    """Normalised regret at `scale.end`."""
+    middle: Floats
+    early: Floats
+    """Normalised regret at `scale.start`."""
+    final_loss: Floats
+    """+inf where there is no result by then."""
+    target: float
+    """The loss whose time counts: the median of the baseline's final ones."""
+    time_to_target: Floats
+    """Elapsed seconds, +inf where it is not reached by `scale.end`."""
+
+    def ranks(self, score: str) -> Floats:
+        """Per seed the rank of each method by a score, 1 is best, ties share the mean of their ranks."""
+        from scipy.stats import rankdata
+
+        values: Floats = self.final_loss if score == "final" else self.anytime
+        ranks: Floats = rankdata(values, method="average", axis=0)
+        return ranks
+
+    def differences(self, score: str, first: str, second: str) -> Floats:
+        """Score of `first` minus that of `second`, per seed, shape (seeds,): negative where `first` is better."""
+        values: Floats = getattr(self, score)
+        methods = self.block.methods
+        difference: Floats = values[methods.index(first)] - values[methods.index(second)]
+        return difference
+
+
+def score_block(block: Block, baseline: str, start: float | None, end: float | None) -> Scored:
+    """All scores of one benchmark.
+
+    Args:
+        block: its experiments.
+        baseline: the method whose trials are the reference, and whose final values are the target.
+        start: where the anytime score begins, seconds; None: a tenth of `end`.
+        end: the common budget, seconds; None: what all experiments have.
+
+    Raises:
+        ConfigError: the budget is not one that all experiments have, or there is no result.
+    """
+    scale = _scale(block, baseline, *_budgets(block, start, end))
+    runs = [[block.runs[method, seed] for seed in block.seeds] for method in block.methods]
+
+    def at(elapsed: float) -> Floats:
+        return np.array([[run.trajectory.at(elapsed) for run in row] for row in runs])
+
+    def anytime(edges: Floats, losses: Floats) -> float:
+        return log_time_mean(edges, scale.regret(losses))
+
+    final = at(scale.end)
+    target = float(np.median(final[block.methods.index(baseline)]))
+    times = np.array([[run.trajectory.time_to(target) for run in row] for row in runs])
+    times[(times > scale.end) | np.isinf(target)] = np.inf
+    return Scored(
+        block,
+        scale,
+        anytime=np.array([[anytime(*run.trajectory.steps(scale.start, scale.end)) for run in row] for row in runs]),
+        final=scale.regret(final),
+        middle=scale.regret(at(scale.middle)),
+        early=scale.regret(at(scale.start)),
+        final_loss=final,
+        target=target,
+        time_to_target=times,
+    )
+
+
+def _budgets(block: Block, start: float | None, end: float | None) -> tuple[float, float]:
+    shortest = min(block.runs.values(), key=lambda run: run.end)
+    limits = [run.config.max_wallclock_time for run in block.runs.values()]
+    common = min([shortest.end, *(limit for limit in limits if limit is not None)])
+    if end is None:
+        end = common
+    elif end > shortest.end:
+        raise ConfigError(
+            f"metric_budget={end:g}: {shortest.directory} has only {shortest.end:.4g} s; use at most {common:.4g}"
+        )
+    if start is None:
+        start = SHARE * end
+    if not 0 < start < end:
+        raise ConfigError(f"metric_budget={start:g}:{end:g}: begin above 0 and below the end ({block.benchmark})")
+    return start, end
+
+
+def _scale(block: Block, baseline: str, start: float, end: float) -> Scale:
+    objective = block.objective
+    found = [float(run.trajectory.losses[-1]) for run in block.loaded if len(run.trajectory.losses)]
+    if not found:
+        raise ConfigError(
+            f"{block.benchmark}: no experiment has a single finite {objective.metric}; there is no result"
+        )
+    best, best_is = min(found), "the best of all loaded experiments"
+    optima = {run.metadata.get("table_optimum") for run in block.loaded}
+    if len(optima) == 1 and isinstance(optimum := optima.pop(), int | float):
+        loss = objective.loss({objective.metric: optimum})
+        if loss <= best:
+            best, best_is = loss, "the table's optimum"
+        else:
+            best_is = "the best of all loaded experiments, better than the table's optimum"
+    reference, reference_is = _reference([run.trial_losses for run in block.loaded if run.label == baseline], baseline)
+    if reference is None:
+        reference, reference_is = _reference([run.trial_losses for run in block.loaded], "all methods")
+    assert reference is not None
+    return Scale(start, end, best, best_is, reference, reference_is)
+
+
+def _reference(trials: Sequence[Floats], whose: str) -> tuple[float | None, str]:
+    losses = np.concatenate(trials)
+    finite = losses[np.isfinite(losses)]
+    text = f"the median over the trials of {whose} of each trial's best"
+    return (float(np.median(finite)) if len(finite) else None), text

@@ -1,0 +1,90 @@
+"""Tests for paired differences: Wilcoxon's signed ranks, sign flips, Holm's correction, probability of improvement.
+
+The tests themselves are scipy's; what it lacks (Holm) is here. Several tests over the same pairs are corrected
+together as Demsar (JMLR 2006) and Benavoli et al. (JMLR 2016) advise: pairwise tests with Holm's correction.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from hpo.analysis.trajectories import Floats
+
+FLIPS = 9999
+"""Sign patterns that are drawn; where there are no more than that, all are taken and the p-value is exact."""
+
+
+def signed_rank(differences: Floats) -> float:
+    """Two-sided p-value of Wilcoxon's signed-rank test, zeros dropped; 1 where nothing differs.
+
+    Args:
+        differences: one per (benchmark, seed), shape (n,).
+    """
+    from scipy.stats import wilcoxon
+
+    nonzero = differences[differences != 0]
+    return float(wilcoxon(nonzero).pvalue) if len(nonzero) else 1.0
+
+
+def sign_flip(strata: Sequence[Floats], stream: np.random.Generator) -> float:
+    """Two-sided p-value of the sign-flip permutation test of the mean over benchmarks of the mean difference.
+
+    Under the null hypothesis the methods are exchangeable within a seed, so each difference has either sign equally
+    often. No assumption on the shape of the distribution is made.
+
+    Args:
+        strata: per benchmark one difference per seed, shape (n,).
+        stream: of random signs, used where there are more than `FLIPS` patterns.
+    """
+    from scipy.stats import permutation_test
+
+    weights = np.concatenate([np.full(len(values), 1 / (len(strata) * len(values))) for values in strata])
+    differences = np.concatenate(list(strata))
+    if not differences.any():
+        return 1.0
+    differences = differences / np.abs(differences).max()
+    if len(differences) == 1:
+        return 1.0  # both patterns are as extreme
+
+    def statistic(values: Floats, axis: int = -1) -> Floats:
+        total: Floats = np.round(np.moveaxis(values, axis, -1) @ weights, 12)  # so that ties are ties
+        return total
+
+    found = permutation_test(
+        (differences,), statistic, permutation_type="samples", vectorized=True, n_resamples=FLIPS, rng=stream
+    )
+    return float(found.pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values corrected for testing them all (Holm, Scand. J. Statist. 1979): valid whatever their dependence."""
+    order = np.argsort(p_values, kind="stable")
+    corrected = [0.0] * len(p_values)
+    largest = 0.0
+    for position, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - position) * p_values[index]))
+        corrected[index] = largest
+    return corrected
+
+
+def probability_of_improvement(strata: Sequence[Floats]) -> float:
+    """How often the first of a pair is better on the same seed, ties counted half; the mean over benchmarks.
+
+    Args:
+        strata: per benchmark one difference (first minus second, lower is better) per seed, shape (n,).
+    """
+    return float(np.mean([np.mean((values < 0) + 0.5 * (values == 0)) for values in strata]))
+
+
+def smallest_p(pairs: int) -> float:
+    """The smallest p-value that a sign-flip or signed-rank test of so many differences can give."""
+    return min(1.0, math.ldexp(1.0, 1 - pairs))
+
+
+def fewest_pairs(level: float, comparisons: int) -> int:
+    """How many differences it takes before a corrected test of so many comparisons can fall below `level`."""
+    n = 1
+    while smallest_p(n) * comparisons >= level:
+        n += 1
+    return n

@@ -1,0 +1,167 @@
+"""A comparison as plain text of at most 100 columns: what was compared, the tables, the verdict."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from hpo.analysis.bootstrap import RESAMPLES
+from hpo.analysis.pairs import Pair
+from hpo.analysis.scores import Scored
+from hpo.analysis.significance import FLIPS
+from hpo.analysis.verdict import target
+
+if TYPE_CHECKING:
+    from hpo.analysis.comparison import Comparison
+
+WIDTH = 96
+
+
+def render(comparison: "Comparison") -> str:
+    """The whole text, its last line without a line break."""
+    parts = [
+        "\n".join(_benchmarks(comparison.scored)),
+        _methods(comparison),
+        _speed_ups(comparison),
+        _pairs(comparison),
+        "\n".join(_notes(comparison)),
+        "\n".join(_verdict(comparison)),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _benchmarks(scored: Sequence[Scored]) -> Iterator[str]:
+    for one in scored:
+        objective, scale, block = one.block.objective, one.scale, one.block
+        label = f", {block.data_label.upper()} data" if block.data_label else ""
+        workers = block.loaded[0].config.n_workers
+        yield from _wrapped(
+            f"{block.benchmark}{label}: {objective.metric} ({objective.mode}), {workers} worker(s), "
+            f"{len(block.methods)} methods x {len(block.seeds)} seeds, from {scale.start:.4g} s to {scale.end:.4g} s",
+            "",
+        )
+        yield from _wrapped(
+            f"regret 0 = {objective.value(scale.best):.6g}, {scale.best_is}; "
+            f"1 = {objective.value(scale.reference):.6g}, {scale.reference_is}, and before the first result",
+            "  ",
+        )
+
+
+def _methods(comparison: "Comparison") -> str:
+    rows = [
+        (
+            one.method,
+            _with_interval(one.anytime, one.anytime_low, one.anytime_high),
+            f"{one.early:.3f}",
+            f"{one.middle:.3f}",
+            _with_interval(one.final, one.final_low, one.final_high),
+            f"{one.rank_anytime:.2f}",
+            f"{one.rank_final:.2f}",
+        )
+        for one in comparison.summaries
+    ]
+    scales = [one.scale for one in comparison.scored]
+    shares = {f"{scale.start / scale.end:.0%}".replace("%", " %") for scale in scales}
+    middles = {f"{scale.middle / scale.end:.0%}".replace("%", " %") for scale in scales}
+    early, middle = (
+        found.pop() if len(found) == 1 else name for found, name in ((shares, "start"), (middles, "middle"))
+    )
+    head = ("method", "anytime regret [95 % CI]", f"at {early}", f"at {middle}", "final regret [95 % CI]")
+    return _table("Normalised regret, IQM over seeds", (*head, "rank", "final rank"), rows)
+
+
+def _speed_ups(comparison: "Comparison") -> str:
+    several = len(comparison.scored) > 1
+    rows = []
+    for method, benchmark, found in comparison.speed_ups:
+        rows.append(
+            (
+                method,
+                *((benchmark or "all (geometric mean)",) if several else ()),
+                f"{found.ratio:.2f}" if math.isfinite(found.ratio) else "-",
+                "-" if math.isnan(found.low) else f"{found.low:.2f} to {found.high:.2f}",
+                _seconds(found.method_time),
+                _seconds(found.baseline_time),
+                f"{found.method_reached:.0%} / {found.baseline_reached:.0%}".replace("%", " %"),
+            )
+        )
+    base = comparison.baseline
+    head = ("method", *(("benchmark",) if several else ()), "speed-up", "95 % CI", "ERT", f"ERT {base}", "reached by")
+    return _table(f"Time to {target(comparison.scored, base)} (median), method / {base}", head, rows)
+
+
+def _pairs(comparison: "Comparison") -> str:
+    tables = []
+    for score in ("anytime", "final"):
+        pairs = [pair for pair in comparison.pairings if pair.score == score]
+        generality = any(not math.isnan(pair.across_benchmarks) for pair in pairs)
+        head = ("first", "second", "difference [95 % CI]", "P(first)", "Wilcoxon", "sign flip", "more seeds")
+        rows = [_pair(pair, generality) for pair in pairs]
+        over = ("benchmarks",) if generality else ()
+        title = f"Paired differences of {score} regret; below 0 the first is better; p-values are Holm's"
+        tables.append(_table(title, (*head, *over), rows))
+    return "\n\n".join(tables)
+
+
+def _pair(pair: Pair, generality: bool) -> tuple[str, ...]:
+    low = "none" if math.isnan(pair.low) else f"{pair.low:+.3f}, {pair.high:+.3f}"
+    row = (
+        pair.first,
+        pair.second,
+        f"{pair.difference:+.3f} [{low}]",
+        f"{pair.probability:.2f}",
+        f"{pair.wilcoxon_holm:.4f}",
+        f"{pair.sign_flip_holm:.4f}",
+        "?" if pair.more_seeds is None else str(pair.more_seeds),
+    )
+    return (*row, f"{pair.across_benchmarks:.4f}") if generality else row
+
+
+def _notes(comparison: "Comparison") -> Iterator[str]:
+    yield from _wrapped(
+        f"More seeds: so many more show a difference of {comparison.delta:g} with a power of 80 %. Intervals: studentised "
+        f"paired bootstrap, {RESAMPLES} resamples; sign flips: exact, or {FLIPS} drawn; random seed "
+        f"{comparison.random_seed}.",
+        "",
+    )
+    for warning in comparison.warnings:
+        yield from _wrapped(f"Note: {warning}.", "")
+
+
+def _verdict(comparison: "Comparison") -> Iterator[str]:
+    first, *others = comparison.sentences
+    yield f"Verdict, {first}"
+    for sentence in others:
+        yield from _wrapped(sentence, "  ")
+
+
+def _wrapped(text: str, indent: str) -> Iterable[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    return f"{value:.3f} [none]" if math.isnan(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _seconds(value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    return "never" if math.isinf(value) else f"{value:.3g} s"
+
+
+def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    lines = [title]
+    for row in [head, *rows]:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append(("  " + "  ".join(cells)).rstrip())
+    return "\n".join(lines)

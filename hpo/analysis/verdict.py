@@ -1,0 +1,117 @@
+"""The verdict in words, which cannot say more than the data show.
+
+One method is said to be ahead only where the interval of the difference excludes 0 *and* the sign-flip test, corrected
+for all pairs, falls below 5 %. A speed-up is claimed only if, besides, its own interval lies above 1. All else "cannot
+be told apart", with the number of seeds that would tell.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from hpo.analysis.pairs import LEVEL, Pair
+from hpo.analysis.scores import Scored
+from hpo.analysis.significance import fewest_pairs, smallest_p
+from hpo.analysis.speedup import SpeedUp
+
+WORDS = {"anytime": "anytime regret", "final": "final regret"}
+
+
+def verdict(
+    scored: Sequence[Scored],
+    pairs: Sequence[Pair],
+    speed_ups: Mapping[str, SpeedUp],
+    baseline: str,
+    best: str,
+    delta: float,
+) -> list[str]:
+    """Sentences, the first says what they are about, the last how far they reach.
+
+    Args:
+        scored: the benchmarks.
+        pairs: of one score.
+        speed_ups: by method, over all benchmarks.
+        baseline: the method that others are measured by.
+        best: the method with the lowest score: besides those with the baseline, its pairs are put in words.
+        delta: the difference that planning is for.
+    """
+    sentences = [subject(scored)]
+    hopeless = pairs[0].hopeless
+    if hopeless:
+        fewest = fewest_pairs(LEVEL, pairs[0].comparisons)
+        over = f" over the {len(scored)} benchmarks together" if len(scored) > 1 else ""
+        sentences.append(
+            f"Too few seeds to tell any methods apart: {_count(pairs[0].pairs, 'pair')} can give no p-value below "
+            f"{smallest_p(pairs[0].pairs):.2g}; with {_count(pairs[0].comparisons, 'comparison')} it takes at least "
+            f"{fewest} seeds{over}."
+        )
+    told = [pair for pair in pairs if baseline in (pair.first, pair.second)]
+    told += [pair for pair in pairs if best in (pair.first, pair.second) and pair not in told]
+    for pair in told:
+        other = pair.first if pair.second == baseline else pair.second
+        speed = speed_ups.get(other) if baseline in (pair.first, pair.second) else None
+        sentences.append(_sentence(pair, speed, target(scored, baseline), baseline, delta))
+    names = ", ".join(block.block.benchmark for block in scored)
+    sentences.append(f"This is about more seeds on {names}; about other benchmarks it says nothing.")
+    return sentences
+
+
+def subject(scored: Sequence[Scored]) -> str:
+    """How many seeds on what, and what kind of data that is."""
+    counts = sorted({len(block.block.seeds) for block in scored})
+    seeds = _count(counts[0], "seed") if len(counts) == 1 else f"{counts[0]}-{counts[-1]} seeds"
+    where = f"on {scored[0].block.benchmark}" if len(scored) == 1 else f"on each of {len(scored)} benchmarks"
+    labels = sorted({block.block.data_label for block in scored if block.block.data_label})
+    return f"{seeds} {where}{f' ({chr(44).join(labels)} data)' if labels else ''}:"
+
+
+def target(scored: Sequence[Scored], baseline: str) -> str:
+    """The target in words."""
+    if len(scored) > 1:
+        return f"{baseline}'s final values"
+    objective = scored[0].block.objective
+    if math.isinf(scored[0].target):
+        return f"{baseline}'s final {objective.metric}, of which there is none"
+    return f"{baseline}'s final {objective.metric} of {objective.value(scored[0].target):.4g}"
+
+
+def _sentence(pair: Pair, speed: SpeedUp | None, aim: str, baseline: str, delta: float) -> str:
+    what = WORDS[pair.score]
+    if pair.identical:
+        return f"{pair.first} and {pair.second} gave the same {what} on every seed."
+    if not pair.distinct:
+        return _undecided(pair, what, delta)
+    better, worse = (pair.first, pair.second) if pair.difference < 0 else (pair.second, pair.first)
+    size = sorted((abs(pair.low), abs(pair.high)))
+    gain = f"its {what} is {abs(pair.difference):.3f} lower, 95 % CI {size[0]:.3f} to {size[1]:.3f}"
+    if speed is None or better == baseline:
+        return f"{better} is ahead of {worse}: {gain}."
+    single = not math.isnan(speed.method_time)
+    if speed.low > 1:
+        times = f"{speed.ratio:.2g} times sooner, 95 % CI {speed.low:.2g} to {speed.high:.2g}"
+        expected = f" (expected {speed.method_time:.3g} s against {speed.baseline_time:.3g} s)" if single else ""
+        return f"{better} reaches {aim} {times}{expected}; {gain}."
+    known = (
+        f" (estimate {speed.ratio:.2g}, 95 % CI {speed.low:.2g} to {speed.high:.2g})" if speed.low == speed.low else ""
+    )
+    return f"{better} is ahead of {worse}: {gain}; that it reaches {aim} sooner is not shown{known}."
+
+
+def _undecided(pair: Pair, what: str, delta: float) -> str:
+    limits = "no interval from these data" if math.isnan(pair.low) else f"95 % CI {pair.low:.3f} to {pair.high:.3f}"
+    head = (
+        f"{pair.first} and {pair.second} cannot be told apart: their {what} differs by {pair.difference:+.3f}, {limits}"
+    )
+    if pair.low > 0 or pair.high < 0:
+        head += f" (the interval excludes 0, but the sign-flip test does not confirm it, p = {pair.sign_flip_holm:.2g})"
+    if -delta < pair.low <= pair.high < delta:
+        return f"{head}; a difference of {delta:g} is ruled out."
+    if pair.more_seeds is None:
+        return f"{head}; one seed does not even say how many would be needed."
+    if pair.more_seeds == 0:
+        return f"{head}; this many seeds find a difference of {delta:g} in 4 of 5 cases."
+    about = "at least" if pair.hopeless else "about"
+    return f"{head}; {about} {_count(pair.more_seeds, 'more seed')} would show a difference of {delta:g}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
