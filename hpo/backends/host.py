@@ -210,7 +210,10 @@ class Host:
             if attempt.outcome is not None and attempt.term_at is None and attempt.kill_at is None:
                 attempt.term_at, attempt.grace = now, min(_LEFTOVER_GRACE, self.grace)
             if attempt.term_at is not None and now >= attempt.term_at:
-                send(marked(attempt.mark), signal.SIGTERM)
+                # The trial first: finding its descendants takes longer than telling it.
+                known = [attempt.pid] if attempt.outcome is None else []
+                send(known, signal.SIGTERM)
+                send([pid for pid in marked(attempt.mark) if pid not in known], signal.SIGTERM)
                 attempt.term_at, attempt.kill_at = None, now + attempt.grace
             if attempt.kill_at is not None and now >= attempt.kill_at:
                 send(marked(attempt.mark), signal.SIGKILL)
