@@ -109,12 +109,14 @@ handlers = {n: str(signal.getsignal(getattr(signal, n))) for n in ("SIGINT","SIG
 main = sys.modules["__main__"]
 print(json.dumps({
     "name": __name__, "file": os.path.basename(__file__), "spec": repr(__spec__), "package": repr(__package__),
-    "argv": sys.argv[1:], "argv0": os.path.basename(sys.argv[0]), "path0": sys.path[0] == os.path.dirname(os.path.realpath(__file__)),
+    "argv": sys.argv[1:], "argv0": os.path.basename(sys.argv[0]),
+    "path0": sys.path[0] == os.path.dirname(os.path.realpath(__file__)),
     "main": main.__dict__ is globals(), "doc": __doc__, "builtins": __builtins__.__name__, "handlers": handlers,
     "mask": [int(s) for s in signal.pthread_sigmask(signal.SIG_BLOCK, [])], "fds": fds(), "threads": threading.active_count(),
     "thread": threading.current_thread() is threading.main_thread(), "parent": str(multiprocessing.parent_process()),
     "process": multiprocessing.current_process().name, "stdin": sys.stdin.read(), "encoding": sys.stdout.encoding,
-    "buffering": sys.stdout.line_buffering, "wakeup": signal.set_wakeup_fd(-1), "cwd": os.getcwd(), "keys": sorted(globals())[:9],
+    "buffering": sys.stdout.line_buffering, "wakeup": signal.set_wakeup_fd(-1), "cwd": os.getcwd(),
+    "keys": sorted(globals())[:9],
 }))
 """
 
@@ -157,7 +159,8 @@ def test_the_environment_is_the_hosts_plus_what_the_order_says(host):
         "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
         "import ctypes; ctypes.string_at(0)",
         "import atexit; atexit.register(print, 'bye'); print('hi')",
-        "import threading, time\ndef f():\n    time.sleep(.1); print('thread')\nthreading.Thread(target=f).start(); print('main')",
+        "import threading, time\ndef f():\n    time.sleep(.1); print('thread')\n"
+        "threading.Thread(target=f).start(); print('main')",
         "import tempfile; t = tempfile.TemporaryDirectory(); print('ok')",
         "import sys; sys.excepthook = lambda *a: print('hooked', a[0].__name__); 1/0",
         "class A:\n    def __del__(self): print('deleted')\na = A()",
@@ -315,7 +318,10 @@ time.sleep(.1)
 
 
 def test_one_trials_leftovers_are_ended_and_another_trials_daemon_is_not(host, tmp_path):
-    daemon = "import os, sys, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(60)\nopen(sys.argv[1],'w').write('x'); time.sleep(60)"
+    daemon = (
+        "import os, sys, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(60)\n"
+        "open(sys.argv[1],'w').write('x'); time.sleep(60)"
+    )
     script = tmp_path / "daemon.py"
     script.write_text(daemon)
     first = host.start(script, [str(script), str(tmp_path / "ready")])
@@ -370,10 +376,10 @@ def test_hundreds_of_short_trials_leave_no_descriptors_or_zombies_behind(host):
     for _ in range(10):
         host.start(argv=["true"])
         host.outcome()
-    before = len(os.listdir(f"/proc/{host.process.pid}/fd"))
+    before = len(list(Path(f"/proc/{host.process.pid}/fd").iterdir()))
     for _ in range(200):
         host.start(argv=["true"])
         host.outcome()
-    assert len(os.listdir(f"/proc/{host.process.pid}/fd")) == before
+    assert len(list(Path(f"/proc/{host.process.pid}/fd").iterdir())) == before
     children = Path(f"/proc/{host.process.pid}/task/{host.process.pid}/children").read_text().split()
     assert len(children) <= 1  # the one forked ahead of time

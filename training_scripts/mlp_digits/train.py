@@ -124,7 +124,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     state = checkpoint.load()
     if state is not None:
         metrics = state["metrics"]
-        report(**metrics)  # again: a kill between the checkpoint and its report may have lost it; a known one is dropped
+        # Again: a kill between the checkpoint and its report may have lost it, and what is known is dropped.
+        report(**metrics)
         if not math.isfinite(metrics["train_loss"]):
             return
         model.load_state_dict(state["model"])
