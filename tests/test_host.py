@@ -383,3 +383,14 @@ def test_hundreds_of_short_trials_leave_no_descriptors_or_zombies_behind(host):
     assert len(list(Path(f"/proc/{host.process.pid}/fd").iterdir())) == before
     children = Path(f"/proc/{host.process.pid}/task/{host.process.pid}/children").read_text().split()
     assert len(children) <= 1  # the one forked ahead of time
+
+
+def test_a_trial_stopped_the_moment_it_is_ordered_needs_no_grace(tmp_path):
+    for number in range(15):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        host = HostProcess(folder, grace=60.0)
+        key = host.start(argv=["sleep", "60"])
+        host.stop(key, grace=60.0)
+        assert host.outcome()["signal"] == signal.SIGTERM
+        host.close()

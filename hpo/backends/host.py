@@ -30,6 +30,7 @@ from hpo.backends import child
 from hpo.backends.marks import get_mark, marked, send, set_mark
 
 _PR_SET_CHILD_SUBREAPER = 36
+_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LEFTOVER_GRACE = 2.0
 """Seconds for processes that outlive their trial's main process."""
 
@@ -151,6 +152,8 @@ class Host:
     def _fork_spare(self) -> None:
         parent = os.getpid()
         reading, writing = os.pipe()
+        # Held back until the child has default handlers: it may be told to stop before it got that far.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _IGNORED)
         try:
             pid = os.fork()
         except OSError as error:
@@ -158,6 +161,9 @@ class Host:
             os.close(writing)
             sys.stderr.write(f"fork failed: {error}\n")
             return
+        finally:
+            if os.getpid() == parent:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _IGNORED)
         if pid == 0:
             os.close(writing)
             child.wait_for_order(reading, parent)
@@ -244,7 +250,7 @@ def _write(descriptor: int, data: bytes) -> None:
 def main() -> None:
     """Entry: `python -m hpo.backends.host CONNECTION MARK GRACE PRELOAD…`."""
     connection, mark, grace = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)  # the tuner decides; it is gone when the connection is closed
     set_mark(mark)
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
