@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import hpo
+from hpo.batch import run_batch
 from hpo.tables.find import find_table
 
 
@@ -41,6 +42,22 @@ def main() -> None:
         print(f"200 trials      {1e3 * statistics.median(small):.0f} ms CPU with all files (median of {len(small)})")
         seconds, reports = run(15_000, folder, 0)
         print(f"15,000 trials   {reports} reports in {seconds:.1f} s CPU: {reports / seconds:,.0f} per CPU second")
+        print(f"120 experiments {sweep(folder):.1f} s wall: 4 methods x 30 seeds from the Python API")
+
+
+def sweep(folder: Path) -> float:
+    """Wall seconds of RS, SOBOL, ASHA and HYPERBAND x 30 seeds with the benchmark's own budget."""
+    begin = time.perf_counter()
+    experiments = [
+        (
+            hpo.load_config("nasbench201_cifar100", method, seed=seed, random_seed=1),
+            folder / "sweep" / method / str(seed),
+        )
+        for method in ("RS", "SOBOL", "ASHA", "HYPERBAND")
+        for seed in range(30)
+    ]
+    assert all(result.code == 0 for result in run_batch(experiments))
+    return time.perf_counter() - begin
 
 
 if __name__ == "__main__":
