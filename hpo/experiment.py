@@ -20,7 +20,7 @@ from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.limits import Limits
 from hpo.ownership import owned
 from hpo.replay import restore
-from hpo.results import objective_of, write_best, write_metadata, write_results
+from hpo.results import is_complete, objective_of, write_best, write_metadata, write_results
 from hpo.resuming import BUDGET_KEYS, check_resumable, stored_config
 from hpo.sessions import go_on, open_session, provenance
 from hpo.state import ExperimentState
@@ -93,6 +93,8 @@ def _run(
     last = store.last()
     if last is not None and last.kind == Kind.FINISHED and not changed_budget:
         state.apply_all(store.read())
+        if not is_complete(files.path):  # its tuner was killed between the last event and the files made from it
+            _export(files, config, store.read, state)
         return Outcome(files.path, config, state, state.finished, skipped=True)
     session = open_session(config, files, store)  # first, for a trial host starts while the rest is made
     try:

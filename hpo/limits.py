@@ -1,5 +1,6 @@
 """What a trial may do, and what the end of an attempt means for it."""
 
+import signal
 from dataclasses import dataclass
 
 from hpo.state import TrialState
@@ -63,7 +64,8 @@ class Limits:
         """What becomes of a trial whose attempt ended without a decision, and the reason where it is not a good one."""
         if self.is_complete(state):
             return Status.COMPLETED, None
-        if event.lost or session_ends:
+        # Nobody here sent that SIGTERM: a cluster or a machine takes its processes back, the configuration is not at fault.
+        if event.lost or session_ends or event.signal == signal.SIGTERM:
             return Status.INTERRUPTED, event.error
         if event.exit_code != 0:
             how = f"exit code {event.exit_code}" if event.signal is None else f"signal {event.signal}"

@@ -21,7 +21,7 @@ from hpo.trial import BackendEvent, Decision, Exit, Garbage, Kind, Report, Resum
 log = logging.getLogger(__name__)
 
 MOST_LOSSES = 10
-"""So many attempts lost with their host, and no report between, end the experiment."""
+"""So many attempts lost with their host or terminated from outside, and no report between, end the experiment."""
 
 
 @dataclass
@@ -153,7 +153,9 @@ class Supervision:
             self.waiting.append(state)
             self._losses += 1
             if self._losses > MOST_LOSSES:
-                self.fail(f"trials were lost {self._losses} times in a row without a report; see host.log")
+                self.fail(
+                    f"trials were lost or terminated from outside {self._losses} times in a row without a report; see hpo.log"
+                )
 
     def _end(self, state: TrialState, event: Exit) -> Status:
         """The attempt is over: what becomes of the trial."""

@@ -101,6 +101,8 @@ class Tuner:
         return self.state.finished
 
     def _step(self, happened: Sequence[BackendEvent]) -> None:
+        if self._interrupts:  # before the exits are looked at: who signals this process may have signalled the trials
+            self.trials.end_all()
         for event in happened:
             self.trials.handle(event)
         self.trials.end_overdue()

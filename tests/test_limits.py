@@ -106,3 +106,11 @@ def test_the_time_left_is_that_of_every_limit():
     limits = Limits(trial_timeout=10.0, trial_silence_timeout=3.0)
     assert sorted(limits.time_left(trial(began=10.0, heard=12.0), 13.0)) == [2.0, 7.0]
     assert sorted(limits.time_left(trial(began=10.0, heard=12.0), 99.0)) == [0.0, 0.0]
+
+
+def test_a_trial_that_somebody_else_terminated_is_interrupted_and_one_that_crashed_has_failed():
+    limits = Limits(max_resource=9)
+    state = TrialState(Trial(0, {"x": 1}), 9, resource=2)
+    assert limits.status_after(state, Exit(0, 0, None, 15), session_ends=False)[0] == Status.INTERRUPTED
+    assert limits.status_after(state, Exit(0, 0, None, 9), session_ends=False)[0] == Status.FAILED
+    assert limits.status_after(state, Exit(0, 0, None, 11), session_ends=False)[0] == Status.FAILED

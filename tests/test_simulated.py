@@ -191,3 +191,13 @@ def test_a_failing_experiment_of_a_batch_does_not_keep_the_others_from_running(t
     assert results["good"].code == 0
     assert results["bad"].code == 1
     assert "benchmark.table=nowhere" in results["bad"].error
+
+
+def test_an_experiment_whose_files_were_never_written_gets_them_when_it_is_skipped(tmp_path):
+    hpo.run_experiment(experiment(tmp_path), tmp_path / "out")
+    for name in ("results.csv.zip", "best.yaml", "metadata.json"):
+        (tmp_path / "out" / name).unlink()
+    assert hpo.run_experiment(experiment(tmp_path), tmp_path / "out").skipped
+    assert load_experiment(tmp_path / "out").metadata["status"] == "complete"
+    assert (tmp_path / "out" / "results.csv.zip").exists()
+    assert (tmp_path / "out" / "best.yaml").exists()
