@@ -22,7 +22,7 @@ from hpo.ownership import owned
 from hpo.replay import restore
 from hpo.results import is_complete, objective_of, write_best, write_metadata, write_results
 from hpo.resuming import BUDGET_KEYS, check_resumable, stored_config
-from hpo.sessions import go_on, open_session, provenance
+from hpo.sessions import open_session, provenance
 from hpo.state import ExperimentState
 from hpo.stopping import Budget
 from hpo.store import Store
@@ -103,7 +103,7 @@ def _run(
         restore(scheduler, state, store.read())
         if state.trials:
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
-            go_on(session, state)
+            session.go_on(state)
         budget, limits = _budget_of(config), _limits_of(config)
         tuner = Tuner(
             *(scheduler, session.backend, session.events, state, budget, limits, callbacks),

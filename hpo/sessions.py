@@ -33,6 +33,8 @@ class Session:
     """Stored with the event that the session begins with."""
     metadata: dict[str, Any]
     """Facts for metadata.json."""
+    go_on: Callable[[ExperimentState], None] = lambda _: None
+    """Told what earlier sessions came to: a simulated backend has no checkpoints to find."""
     finish: Callable[[], None] = lambda: None
     """Called when the tuner is done, before anything is exported."""
     read: Callable[[], Iterable[Event]] | None = None
@@ -94,17 +96,10 @@ def _simulated(config: ExperimentConfig, store: Store) -> Session:
     earlier = list(store.read())
     return Session(
         *(backend, log, backend.clock, backend.clock, {}, facts),
+        go_on=lambda state: backend.restore({trial_id: trial.resource for trial_id, trial in state.trials.items()}),
         finish=lambda: store.append(log.events),
         read=lambda: [*earlier, *log.events],
     )
-
-
-def go_on(session: Session, state: ExperimentState) -> None:
-    """Tell a simulated backend how far earlier sessions got; a real one finds the checkpoints."""
-    from hpo.backends.simulated import SimulatedBackend
-
-    if isinstance(session.backend, SimulatedBackend):
-        session.backend.restore({trial_id: trial.resource for trial_id, trial in state.trials.items()})
 
 
 @dataclass

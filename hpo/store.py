@@ -12,7 +12,6 @@ from pathlib import Path
 from hpo.errors import StoreError
 from hpo.trial import Event, Kind
 
-FILE = "events.db"
 SCHEMA_VERSION = 1
 
 _SCHEMA = f"""
