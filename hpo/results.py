@@ -103,7 +103,7 @@ def load_experiment(directory: str | Path) -> Experiment:
 def is_complete(directory: Path) -> bool:
     """Does its metadata.json say that the experiment in a directory is complete?"""
     try:
-        return bool(json.loads((directory / "metadata.json").read_text())["status"] == "complete")
+        return bool(json.loads(ExperimentDirectory(directory).metadata.read_text())["status"] == "complete")
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -115,7 +115,7 @@ def find_experiments(place: str | Path) -> list[Path]:
         StoreError: there are none.
     """
     for base in (Path(place), Path("outputs") / place):
-        if (base / "experiment.yaml").is_file():
+        if ExperimentDirectory(base).config.is_file():
             return [base]
         found = sorted(path.parent for path in base.glob("**/experiment.yaml")) if base.is_dir() else []
         if found:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError
 from hpo.launchers.remote import find_launched, launcher_of, read_record
 from hpo.progress import best_text, clock, counts_text
@@ -44,7 +45,7 @@ def _condition(directory: Path) -> str:
     from filelock import FileLock, Timeout
 
     try:
-        with FileLock(directory / ".lock", timeout=0):
+        with FileLock(ExperimentDirectory(directory).lock, timeout=0):
             return "interrupted; the command that started it goes on with it"
     except Timeout:
         return "running"
@@ -52,7 +53,7 @@ def _condition(directory: Path) -> str:
 
 def _local_parts(launched: Sequence[Path]) -> list[Path]:
     """Those launched experiments whose events are here: fetched, or in a shared directory."""
-    return [directory for directory in launched if (directory / "events.db").is_file()]
+    return [directory for directory in launched if ExperimentDirectory(directory).events.is_file()]
 
 
 @app.command()
@@ -98,17 +99,15 @@ def replay(place: Place) -> None:
     from hpo.replay import verify
     from hpo.results import objective_of
     from hpo.state import ExperimentState
-    from hpo.store import Store
 
     different = 0
     for directory in find_experiments(place):
         experiment = load_experiment(directory)
-        store = Store(directory / "events.db", read_only=True)
         count = [0]
         state = ExperimentState(objective_of(experiment.config))
         scheduler = scheduler_of(experiment.config)
-        found = list(verify(scheduler, state, store.read_numbered(), count))
-        store.close()
+        numbered = enumerate(experiment.events, 1)  # the log is append-only: its numbers have no gaps
+        found = list(verify(scheduler, state, numbered, count))
         different += len(found)
         typer.echo(f"{directory}: {count[0]} decisions, {len(found)} different")
         for difference in found[:10]:
