@@ -1,0 +1,19 @@
+"""`hpo record`: a benchmark's grid, trained into a table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpo.verbs.app import app
+
+
+@app.command()
+def record(
+    output: Annotated[Path, typer.Argument(help="The table to make: OUTPUT.yaml and OUTPUT.npz.")],
+    overrides: Annotated[list[str], typer.Argument(help="As for a run: benchmark=…, num_seeds=…, n_workers=…")],
+) -> None:
+    """Train a benchmark's grid for real, once per seed, into a table for simulations. Resumable."""
+    from hpo import recording
+
+    recording.record(output, overrides)

@@ -1,0 +1,70 @@
+"""`hpo status` and `hpo replay`: where experiments stand, and whether their decisions can be computed again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from hpo.directory import ExperimentDirectory
+from hpo.launchers.remote import find_launched, launcher_of, read_record
+from hpo.progress import best_text, clock, counts_text
+from hpo.results import find_experiments, load_experiment
+from hpo.verbs.app import Place, app
+
+
+@app.command()
+def status(place: Place) -> None:
+    """Show each experiment's state, its trials and its best result so far; of remote ones the job's state."""
+    launched = find_launched(place)
+    for directory in launched:
+        content = read_record(directory)
+        state_of_job = launcher_of(content).state(content["record"])
+        typer.echo(
+            f"{directory}: job {content['record'].get('job')} {state_of_job.phase} {state_of_job.detail}".rstrip()
+        )
+    for directory in find_experiments(place) if not launched else _local_parts(launched):
+        experiment = load_experiment(directory)
+        state = experiment.state
+        condition = f"complete ({state.finished})" if state.finished else _condition(directory)
+        typer.echo(f"{directory}: {condition}")
+        typer.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
+        typer.echo(f"  best {best_text(state)}")
+
+
+def _condition(directory: Path) -> str:
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(ExperimentDirectory(directory).lock, timeout=0):
+            return "interrupted; the command that started it goes on with it"
+    except Timeout:
+        return "running"
+
+
+def _local_parts(launched: Sequence[Path]) -> list[Path]:
+    """Those launched experiments whose events are here: fetched, or in a shared directory."""
+    return [directory for directory in launched if ExperimentDirectory(directory).events.is_file()]
+
+
+@app.command()
+def replay(place: Place) -> None:
+    """Compute every logged decision again with a fresh scheduler, and compare."""
+    from hpo.assembly import scheduler_of
+    from hpo.replay import verify
+    from hpo.results import objective_of
+    from hpo.state import ExperimentState
+
+    different = 0
+    for directory in find_experiments(place):
+        experiment = load_experiment(directory)
+        count = [0]
+        state = ExperimentState(objective_of(experiment.config))
+        scheduler = scheduler_of(experiment.config)
+        numbered = enumerate(experiment.events, 1)  # the log is append-only: its numbers have no gaps
+        found = list(verify(scheduler, state, numbered, count))
+        different += len(found)
+        typer.echo(f"{directory}: {count[0]} decisions, {len(found)} different")
+        for difference in found[:10]:
+            typer.echo(f"  event {difference.sequence}: logged {difference.logged}, replayed {difference.replayed}")
+    if different:
+        raise typer.Exit(1)
