@@ -9,7 +9,7 @@ from hpo.randomness import Randomness
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.rungs import Rung, bracket_probabilities, make_rungs, next_level, rung_levels
 from hpo.searchers.base import Searcher
-from hpo.trial import Decision, Resume, Start, Suggestion, Trial
+from hpo.trial import Configuration, Decision, Resume, Start, Suggestion, Trial
 
 
 class _Halving(Scheduler):
@@ -59,6 +59,7 @@ class _Halving(Scheduler):
         self._bracket: dict[int, int] = {}
         self._unnumbered: list[int] = []  # brackets of accepted starts that have no trial id yet
         self._reached: dict[int, int] = {}  # the last level of each trial
+        self._configurations: dict[int, Configuration] = {}
 
     def _draw_bracket(self) -> int:
         if len(self.probabilities) == 1:
@@ -81,6 +82,7 @@ class _Halving(Scheduler):
         bracket = self._unnumbered.pop(0) if self._unnumbered else 0
         self._bracket[trial.id] = bracket
         self._reached[trial.id] = 0
+        self._configurations[trial.id] = trial.configuration
         self.searcher.on_pending(trial.configuration, self._first_level(bracket))
 
     def _rungs(self, bracket: int) -> list[Rung]:
@@ -117,9 +119,11 @@ class ASHA(_Halving):
     def _on_resume(self, resume: Resume) -> None:
         level = self._reached[resume.trial_id]
         self._rung_at(resume.trial_id, level).remove(resume.trial_id)
+        self.searcher.on_pending(self._configurations[resume.trial_id], resume.until)
 
     def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
         """PAUSE at the level the trial was sent to, STOP at the maximum, else CONTINUE."""
+        self.searcher.on_report(trial.configuration, resource)
         target = self._target(trial.id)
         if resource < target:
             return Decision.CONTINUE
@@ -133,6 +137,7 @@ class ASHA(_Halving):
     def on_complete(self, trial: Trial) -> None:
         """A trial whose script ended by itself has nothing to be promoted for."""
         self._forget(trial)
+        self.searcher.on_failed(trial.configuration)
 
     def on_error(self, trial: Trial) -> None:
         """A failed trial is never promoted; its results stay in the rungs."""
@@ -158,6 +163,7 @@ class StoppingASHA(_Halving):
 
     def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
         """STOP below the cut-off of a rung and at the maximum, else CONTINUE."""
+        self.searcher.on_report(trial.configuration, resource)
         decision = Decision.CONTINUE
         while decision == Decision.CONTINUE and resource >= (target := self._target(trial.id)):
             self._reached[trial.id] = target

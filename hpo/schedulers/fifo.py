@@ -23,6 +23,7 @@ class FIFO(Scheduler):
 
     def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
         """Always CONTINUE."""
+        self.searcher.on_report(trial.configuration, resource)
         self._last[trial.id] = resource, loss
         return Decision.CONTINUE
 

@@ -1,8 +1,9 @@
 """Searchers: where the next configuration comes from."""
 
 from hpo.searchers.base import Searcher
+from hpo.searchers.gaussian_process import GaussianProcessSearcher
 from hpo.searchers.grid import GridSearcher
 from hpo.searchers.random import RandomSearcher
 from hpo.searchers.sobol import SobolSearcher
 
-__all__ = ["GridSearcher", "RandomSearcher", "Searcher", "SobolSearcher"]
+__all__ = ["GaussianProcessSearcher", "GridSearcher", "RandomSearcher", "Searcher", "SobolSearcher"]

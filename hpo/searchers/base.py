@@ -75,8 +75,11 @@ class Searcher(ABC):
     def on_pending(self, configuration: Configuration, resource: int) -> None:  # noqa: B027
         """A trial is on its way to `resource`; its result will follow."""
 
+    def on_report(self, configuration: Configuration, resource: int) -> None:  # noqa: B027
+        """A trial has reported at `resource`, whether or not a result for `update` comes of it."""
+
     def on_failed(self, configuration: Configuration) -> None:  # noqa: B027
-        """A trial failed: no further result will follow."""
+        """A trial failed or ended early: no further result will follow."""
 
     @abstractmethod
     def _next(self) -> Configuration | None:

@@ -1,0 +1,79 @@
+"""Where the next configuration is looked for: everywhere, and around those that did well."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from hpo.domains import Choice, Domain
+from hpo.randomness import canonical
+from hpo.space import SearchSpace
+from hpo.trial import Configuration
+
+DECAY = 0.6
+"""A mutation moves an ordered hyperparameter by k levels with probability in proportion to (1 - DECAY)^k."""
+
+LEVELS = 16
+"""A continuous hyperparameter is moved as if it had so many levels, by a fraction of one at random."""
+
+RATE = 0.25
+"""Each hyperparameter is mutated with this probability at least, and one of d at least."""
+
+
+def draw(
+    space: SearchSpace,
+    rng: np.random.Generator,
+    parents: Sequence[Configuration],
+    count: int,
+    is_known: Callable[[Configuration], bool],
+    *,
+    tries: int = 10,
+) -> list[Configuration]:
+    """Up to `count` different unknown configurations, half uniform and half mutations of `parents`.
+
+    Args:
+        space: what is searched.
+        rng: where chance comes from.
+        parents: without any, all are uniform.
+        count: how many.
+        is_known: those to leave out.
+        tries: draws per configuration before fewer are returned.
+    """
+    found: dict[str, Configuration] = {}
+    for attempt in range(count * tries):
+        if len(found) == count:
+            break
+        if parents and len(found) >= count // 2:
+            configuration = mutate(space, parents[attempt % len(parents)], rng)
+        else:
+            configuration = space.sample(rng)
+        if not is_known(configuration):
+            found.setdefault(canonical(configuration), configuration)
+    return list(found.values())
+
+
+def mutate(space: SearchSpace, parent: Configuration, rng: np.random.Generator) -> Configuration:
+    """A neighbour of `parent`: at least one hyperparameter with more than one value is changed."""
+    names = [name for name, domain in space.domains.items() if domain.size > 1]
+    if not names:
+        return dict(parent)
+    changed = rng.random(len(names)) < max(1 / len(names), RATE)
+    changed[rng.integers(len(names))] = True
+    moved = {name: _move(space.domains[name], parent[name], rng) for name, do in zip(names, changed, strict=True) if do}
+    return {**parent, **moved}
+
+
+def _move(domain: Domain, value: object, rng: np.random.Generator) -> object:
+    if isinstance(domain, Choice) and not domain.ordered:
+        others = [choice for index, choice in enumerate(domain.choices) if index != domain.index(value)]
+        return others[int(rng.integers(len(others)))]
+    size = min(domain.size, LEVELS)
+    levels = float(min(rng.geometric(DECAY), max(size // 2, 1)))
+    if math.isinf(domain.size):
+        levels -= rng.random()  # anywhere between two levels
+    step = levels / size * (1 if rng.random() < 0.5 else -1)
+    unit = domain.encode(value)
+    moved = unit + step
+    if not 0 <= moved <= 1:
+        moved = unit - step
+    return domain.decode(min(max(moved, 0.0), 1.0))

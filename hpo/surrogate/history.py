@@ -1,0 +1,127 @@
+"""What a model learns from: measurements in the order of their arrival, running trials, and what training costs."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from hpo.randomness import canonical
+from hpo.surrogate.encoding import Encoding
+from hpo.surrogate.kernel import Floats, Inputs, Integers
+from hpo.trial import Configuration
+
+
+class History:
+    """Grows by appending only, so that what was known after n measurements is a prefix of it.
+
+    A trial is its configuration here: none is tried twice.
+    """
+
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding = encoding
+        self.configurations: list[Configuration] = []
+        self.pending: dict[int, int] = {}
+        """Trial -> the resource it is on its way to."""
+        self._index: dict[str, int] = {}
+        self._rows: list[Floats] = []
+        self._trials: list[int] = []
+        self._resources: list[int] = []
+        self._losses: list[float] = []
+        self._reports = 0
+        self._last_report: list[int] = []
+        self._cost: list[float] = []
+        self._epochs: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._losses)
+
+    def trial(self, configuration: Configuration) -> int:
+        """The number of a configuration, given at its first use."""
+        key = canonical(configuration)
+        number = self._index.setdefault(key, len(self._index))
+        if number == len(self.configurations):
+            self.configurations.append(configuration)
+            self._rows.append(self.encoding.encode([configuration])[0])
+            self._last_report.append(self._reports)
+            self._cost.append(0.0)
+            self._epochs.append(0)
+        return number
+
+    def add(self, configuration: Configuration, resource: int, loss: float) -> None:
+        """A measurement; a pending one of this trial, at this resource or below, is no longer."""
+        trial = self.trial(configuration)
+        self._trials.append(trial)
+        self._resources.append(resource)
+        self._losses.append(loss)
+        if self.pending.get(trial, math.inf) <= resource:
+            del self.pending[trial]
+
+    def expect(self, configuration: Configuration, resource: int) -> None:
+        """The trial runs towards `resource`."""
+        trial = self.trial(configuration)
+        self.pending[trial] = resource
+        self._last_report[trial] = self._reports
+
+    def forget_pending(self, configuration: Configuration) -> None:
+        """Nothing more will come of it."""
+        self.pending.pop(self.trial(configuration), None)
+
+    def tick(self, configuration: Configuration) -> None:
+        """The trial has reported: one tick of the event clock, by which costs are told.
+
+        A unit of resource costs the number of reports of all trials since this trial's previous one. That goes with the
+        time it takes where several workers share the clock, and does not depend on any real one.
+        """
+        trial = self.trial(configuration)
+        self._reports += 1
+        self._cost[trial] += self._reports - self._last_report[trial]
+        self._epochs[trial] += 1
+        self._last_report[trial] = self._reports
+
+    def log_costs(self) -> tuple[Floats, Floats]:
+        """Encoded configurations that have reported, shape (n, columns), and ln of their cost, shape (n,)."""
+        known = [trial for trial, epochs in enumerate(self._epochs) if epochs]
+        costs = [math.log((self._cost[trial] + 0.5) / self._epochs[trial]) for trial in known]
+        return self.rows(known), np.array(costs)
+
+    def rows(self, trials: Sequence[int]) -> Floats:
+        """Encoded configurations, shape (n, columns)."""
+        return np.array([self._rows[trial] for trial in trials]).reshape(len(trials), len(self.encoding.groups))
+
+    def losses(self, count: int) -> Floats:
+        """The first `count` losses."""
+        return np.array(self._losses[:count], dtype=np.float64)
+
+    def resources(self, count: int) -> Integers:
+        """The first `count` resources."""
+        return np.array(self._resources[:count], dtype=np.intp)
+
+    def trials(self, count: int) -> Integers:
+        """The first `count` trial numbers."""
+        return np.array(self._trials[:count], dtype=np.intp)
+
+    def levels(self, count: int) -> list[int]:
+        """The different resources among the first `count` measurements, ascending."""
+        return sorted(set(self._resources[:count]))
+
+    def measured(self, index: Integers, levels: Sequence[int]) -> Inputs:
+        """Inputs of some measurements, by their numbers.
+
+        Args:
+            index: shape (n,).
+            levels: the resources that have a noise of their own, ascending.
+        """
+        trials = np.array(self._trials, dtype=np.intp)[index]
+        return self.inputs(self.rows(trials.tolist()), np.array(self._resources)[index], trials, levels)
+
+    @staticmethod
+    def inputs(x: Floats, resources: Integers, trials: Integers, levels: Sequence[int]) -> Inputs:
+        """Inputs of encoded configurations at resources; one between two levels has the noise of the one below."""
+        level = np.clip(np.searchsorted(levels, resources, side="right") - 1, 0, None)
+        return Inputs(x, np.log(resources) / math.log(3), level.astype(np.intp), trials)
+
+    def running(self, levels: Sequence[int]) -> Inputs:
+        """Inputs of the pending measurements."""
+        trials = list(self.pending)
+        resources = np.array(list(self.pending.values()), dtype=np.intp)
+        return self.inputs(self.rows(trials), resources, np.array(trials, dtype=np.intp), levels)
