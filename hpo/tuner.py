@@ -135,6 +135,8 @@ class Tuner:
                 continue
             new_trials = self.budget.allows_new_trial(self.state)
             suggestion = self.scheduler.suggest(new_trials=new_trials)
+            for text in self.scheduler.take_notes():
+                self.journal.note(text)
             if suggestion is None:
                 return
             self.trials.carry_out(suggestion, new_trials)

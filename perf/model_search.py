@@ -101,7 +101,7 @@ class ContinuousTask:
         end = 27**-0.5
         self._gap = 3.0 * (resources**-0.5 - end) / (1 - end)
         rho = np.array([stated_correlation(self.family, int(r)) for r in resources[:-1]])
-        self._strength = np.append(np.sqrt((1 - rho**2)) / rho, 0.0)
+        self._strength = np.append(np.sqrt(1 - rho**2) / rho, 0.0)
 
     @staticmethod
     def _field(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -249,16 +249,17 @@ def main() -> None:
             flat = np.array(list(pool.map(run_one, jobs, chunksize=4)))
         result = flat.reshape(len(tasks), len(variants), len(seeds), -1)
         if options.save:
-            np.savez(options.save.with_suffix(f".{workers}.npz"), result=result, tasks=tasks, methods=[v[0] for v in variants])
+            place = options.save.with_suffix(f".{workers}.npz")
+            np.savez(place, result=result, tasks=tasks, methods=[v[0] for v in variants])
         show(result, list(tasks), [v[0] for v in variants], options.against, workers, options.details)
 
 
-def show(
-    result: np.ndarray, tasks: list[str], labels: list[str], against: str, workers: int, details: bool
-) -> None:
+def show(result: np.ndarray, tasks: list[str], labels: list[str], against: str, workers: int, details: bool) -> None:
     """Print one table per number of workers."""
     base = labels.index(against) if against in labels else 0
-    print(f"\n{workers} worker(s), {result.shape[2]} seeds, {len(tasks)} tasks; regret, and difference to {labels[base]}")
+    print(
+        f"\n{workers} worker(s), {result.shape[2]} seeds, {len(tasks)} tasks; regret, and difference to {labels[base]}"
+    )
     for m, label in enumerate(labels):
         line = f"  {label:44s}"
         for r, (low, high) in enumerate(RANGES):
@@ -268,12 +269,13 @@ def show(
     if details:
         for t, task in enumerate(tasks):
             cells = []
-            for m, label in enumerate(labels):
+            for m in range(len(labels)):
                 if m != base:
                     pair = [(result[t, m, :, r] - result[t, base, :, r]) for r in range(2)]
                     errors = [1.96 * p.std(ddof=1) / math.sqrt(len(p)) if len(p) > 1 else math.nan for p in pair]
                     cells.append(" ".join(f"{p.mean():+.3f}±{e:.3f}" for p, e in zip(pair, errors, strict=True)))
-            print(f"    {task:34s} {result[t, base, :, 0].mean():.3f} {result[t, base, :, 1].mean():.3f} | " + " | ".join(cells))
+            level = " ".join(f"{result[t, base, :, r].mean():.3f}" for r in range(2))
+            print(f"    {task:34s} {level} | {' | '.join(cells)}")
 
 
 if __name__ == "__main__":

@@ -25,8 +25,9 @@ from hpo.stopping import Budget
 from hpo.trial import BackendEvent, Configuration, Event, Exit, Garbage, Report, Trial
 from hpo.tuner import Tuner
 
-METHODS = ("RS", "SOBOL", "GRID", "ASHA", "ASHA-STOP", "HYPERBAND")
-HALVING = ("ASHA", "ASHA-STOP", "HYPERBAND")
+MODELS = ("BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE")
+METHODS = ("RS", "SOBOL", "GRID", "ASHA", "ASHA-STOP", "HYPERBAND", *MODELS)
+HALVING = ("ASHA", "ASHA-STOP", "HYPERBAND", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE")
 SPACE = {
     "x": {"type": "float", "lower": 0.0, "upper": 1.0},
     "n": {"type": "int", "lower": 1, "upper": 64, "log": True},

@@ -7,11 +7,20 @@ import pytest
 
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness, canonical
-from hpo.searchers import GridSearcher, RandomSearcher, SobolSearcher
+from hpo.searchers import (
+    GaussianProcessSearcher,
+    GridSearcher,
+    HyperTuneSearcher,
+    IndependentSearcher,
+    MOBSTERSearcher,
+    RandomSearcher,
+    SobolSearcher,
+)
 from hpo.space import parse_space
 from tests.contracts import MIXED, SMALL, SearcherContract, take
 
-SEARCHERS = [RandomSearcher, SobolSearcher, GridSearcher]
+MODELS = [GaussianProcessSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher]
+SEARCHERS = [RandomSearcher, SobolSearcher, GridSearcher, *MODELS]
 
 
 def maker(cls):
@@ -27,7 +36,7 @@ def factory(request):
 
 
 class TestEverySearcher(SearcherContract):
-    """Random, Sobol' and grid search."""
+    """Random, Sobol' and grid search, and those with a model."""
 
 
 @pytest.mark.parametrize("cls", SEARCHERS)

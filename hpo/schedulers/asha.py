@@ -64,8 +64,10 @@ class _Halving(Scheduler):
     def _draw_bracket(self) -> int:
         if len(self.probabilities) == 1:
             return 0
+        starts = [*self.levels, self.maximum][: len(self.probabilities)]
+        learned = self.searcher.bracket_weights(starts)
         rng = self._randomness.stream("bracket", self._starts)
-        return int(rng.choice(len(self.probabilities), p=self.probabilities))
+        return int(rng.choice(len(starts), p=self.probabilities if learned is None else learned))
 
     def _first_level(self, bracket: int) -> int:
         return self.levels[bracket] if bracket < len(self.levels) else self.maximum
@@ -74,8 +76,12 @@ class _Halving(Scheduler):
         """Count a start and remember its bracket."""
         super().accept(suggestion)
         if isinstance(suggestion, Start):
-            self._unnumbered.append(self._draw_bracket())
+            self._unnumbered.append(self._bracket_of(suggestion))
             self._starts += 1
+
+    def _bracket_of(self, start: Start) -> int:
+        """The bracket an accepted start was drawn for."""
+        return self._draw_bracket()
 
     def on_start(self, trial: Trial) -> None:
         """The bracket drawn for it now belongs to this trial."""
@@ -116,10 +122,13 @@ class ASHA(_Halving):
             return None
         return Start(configuration, self._first_level(self._draw_bracket()))
 
+    def _bracket_of(self, start: Start) -> int:
+        return [*self.levels, self.maximum].index(start.until or self.maximum)
+
     def _on_resume(self, resume: Resume) -> None:
         level = self._reached[resume.trial_id]
         self._rung_at(resume.trial_id, level).remove(resume.trial_id)
-        self.searcher.on_pending(self._configurations[resume.trial_id], resume.until)
+        self.searcher.on_pending(self._configurations[resume.trial_id], resume.until or self.maximum)
 
     def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
         """PAUSE at the level the trial was sent to, STOP at the maximum, else CONTINUE."""

@@ -38,6 +38,10 @@ class Scheduler(ABC):
             self.accept(suggestion)
         return suggestion
 
+    def take_notes(self) -> list[str]:
+        """What a reader of the log should know of the suggestions since the last call."""
+        return self.searcher.take_notes()
+
     @abstractmethod
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """What `suggest` would return, without taking it as done."""

@@ -81,6 +81,14 @@ class Searcher(ABC):
     def on_failed(self, configuration: Configuration) -> None:  # noqa: B027
         """A trial failed or ended early: no further result will follow."""
 
+    def take_notes(self) -> list[str]:
+        """What a reader of the log should know of the proposals since the last call."""
+        return []
+
+    def bracket_weights(self, levels: Sequence[int]) -> list[float] | None:
+        """How often a new trial should start at each of several resources; None leaves that to the scheduler."""
+        return None
+
     @abstractmethod
     def _next(self) -> Configuration | None:
         """The proposal after the initial configurations; None when the space is exhausted."""

@@ -11,8 +11,11 @@ from hpo.searchers.modelled import ModelSearcher
 from hpo.space import SearchSpace
 from hpo.surrogate.candidates import draw
 from hpo.surrogate.cost import predict_log_cost
+from hpo.surrogate.fit import factorise
 from hpo.surrogate.history import History
 from hpo.surrogate.kernel import Floats, Inputs
+from hpo.surrogate.model import JointModel
+from hpo.surrogate.posterior import NumericalError
 from hpo.trial import Configuration
 
 PARENTS = 5
@@ -47,6 +50,9 @@ class GaussianProcessSearcher(ModelSearcher):
         random_fraction: float = 0.1,
         num_candidates: int = 20,
         cost_weight: float = 0.5,
+        exploration: float = 0.0,
+        mutants: float = 0.5,
+        parents: int = 5,
     ) -> None:
         super().__init__(
             space,
@@ -60,20 +66,27 @@ class GaussianProcessSearcher(ModelSearcher):
             raise ConfigError(f"method.searcher.num_candidates={num_candidates}: use 2 or more")
         self.num_candidates = num_candidates
         self.cost_weight = cost_weight
-        from hpo.surrogate.model import JointModel
-
+        self.exploration, self.mutants, self.parents = exploration, mutants, parents
         self.model = JointModel(self.history, randomness, max_size_data_for_model)
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         posterior, _, levels = self.model.posterior(self._fits_now())
         trials = np.unique(self.history.trials(len(self.history)))
         means = posterior.mean(self._at_end(self.history.rows(trials.tolist()), levels))[:, 0]
-        best = [self.history.configurations[trials[i]] for i in np.argsort(means, kind="stable")[:PARENTS]]
-        candidates = draw(self.space, rng, best, self.num_candidates, self.is_known)
+        best = [self.history.configurations[trials[i]] for i in np.argsort(means, kind="stable")[: self.parents]]
+        candidates = draw(self.space, rng, best, self.num_candidates, self.is_known, share=self.mutants)
         if not candidates:
             return None
         x = self.history.encoding.encode(candidates)
-        scores = posterior.mean(self._at_end(x, levels))[:, 0]
+        where = self._at_end(x, levels)
+        if self.exploration:
+            mean, covariance = posterior.joint(where)
+            factor = factorise(covariance)
+            if factor is None:
+                raise NumericalError(f"the joint covariance of {len(x)} candidates is not positive definite")
+            scores = mean[:, 0] + self.exploration * (factor @ rng.standard_normal(len(x)))
+        else:
+            scores = posterior.mean(where)[:, 0]
         if self.cost_weight:
             scores = scores + self.cost_weight * predict_log_cost(*self.history.log_costs(), x)
         return candidates[int(np.argmin(np.round(scores, 9)))]

@@ -12,7 +12,7 @@ _FAR = -1e3
 
 
 def log_expected_improvement(mean: Floats, deviation: Floats, best: Floats | float) -> Floats:
-    """ln E[max(best - f, 0)] for f ~ N(mean, deviation²), of any common shape.
+    """The logarithm of E[max(best - f, 0)] for f ~ N(mean, deviation²), of any common shape.
 
     With z = (best - mean) / deviation it is ln deviation + ln h(z), h(z) = φ(z) + z Φ(z); the cases are those of Ament
     et al., "Unexpected Improvements to Expected Improvement for Bayesian Optimization" (NeurIPS 2023), section 4.

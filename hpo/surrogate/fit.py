@@ -63,9 +63,7 @@ class Layout:
 
     def prior(self) -> tuple[Floats, Floats]:
         """Mean and standard deviation of each logarithm."""
-        mean = self._vector(
-            math.log(0.5 * math.sqrt(max(self.dimension, 1))), 0.0, 1.1, math.log(0.1), math.exp(-4.0)
-        )
+        mean = self._vector(math.log(0.5 * math.sqrt(max(self.dimension, 1))), 0.0, 1.1, math.log(0.1), math.exp(-4.0))
         return mean, np.ones(self.size)
 
     def bounds(self) -> list[tuple[float, float]]:
@@ -88,17 +86,6 @@ class Layout:
             noise=np.exp(theta[self.noise_at]),
             trial_variance=math.exp(theta[self._trial_at]) if self.trials else 0.0,
         )
-
-    def extended(self, theta: Floats, levels: int, blocks: int) -> tuple["Layout", Floats]:
-        """The layout and start for more levels and blocks: what is known is kept."""
-        layout = Layout(self.dimension, blocks, levels, self.resources, self.trials)
-        result = layout.start()
-        result[: self.dimension] = theta[: self.dimension]
-        result[self.dimension : self.dimension + self.blocks] = theta[self.dimension : self.dimension + self.blocks]
-        shared = self.resources + self.trials
-        result[layout._resource_at : layout._resource_at + shared] = theta[self._resource_at : self._resource_at + shared]
-        result[layout.noise_at][: self.levels] = theta[self.noise_at]
-        return layout, result
 
 
 class Objective:
@@ -194,7 +181,7 @@ def factorise(covariance: Floats) -> Floats | None:
         if jitter:
             matrix[np.diag_indices_from(matrix)] += jitter
         factor, info = lapack.dpotrf(matrix, lower=1, clean=1, overwrite_a=1)
-        if info == 0 and np.isfinite(factor[-1, -1]):
+        if info == 0 and np.isfinite(np.diag(factor)).all():
             result: Floats = factor
             return result
     return None

@@ -4,6 +4,7 @@ All of it is a function of the history and of the numbers of measurements at whi
 to call only saves computing it again.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from hpo.randomness import Randomness
 from hpo.surrogate.fit import Layout, maximise
 from hpo.surrogate.history import History
-from hpo.surrogate.kernel import Floats, Inputs, Integers
+from hpo.surrogate.kernel import Floats, Integers
 from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.targets import to_targets
 
@@ -20,22 +21,100 @@ FIT_BEST, FIT_OTHERS = 50, 100
 
 FIRST_ITERATIONS, NEXT_ITERATIONS = 25, 5
 
+Fit = tuple[Layout, Floats, list[int]]
+"""Layout and logarithms of hyperparameters, and the resources that have a noise of their own."""
 
-class JointModel:
-    """One Gaussian process over all measurements.
+
+class ModelData(ABC):
+    """Which measurements a model uses, and its chain of fits.
 
     Args:
         history: where measurements come from.
         randomness: decides on subsets.
         most: measurements in the model at a fit; those that come until the next fit are added.
+    """
+
+    def __init__(self, history: History, randomness: Randomness, most: int) -> None:
+        self.history, self._randomness, self._most = history, randomness, most
+        self._fitted: dict[tuple[int, ...], Fit] = {}
+
+    @property
+    def groups(self) -> Integers:
+        """Which length-scale each column belongs to."""
+        return self.history.encoding.groups
+
+    def targets(self, count: int) -> Floats:
+        """Of the first `count` measurements."""
+        return to_targets(self.history.losses(count), self.history.resources(count), self.history.trials(count))
+
+    def selection(self, fit: int) -> Integers:
+        """Which measurements are in the model: those chosen at the last fit, and all later ones."""
+        return np.concatenate((self.chosen(fit), np.arange(fit, len(self.history))))
+
+    def chosen(self, count: int) -> Integers:
+        """Of the first `count` measurements, at most `most`: of the trials that got furthest, then a random subset."""
+        if count <= self._most:
+            return np.arange(count)
+        trials = self.history.trials(count)
+        reached = np.bincount(trials)[trials]  # measurements of the trial: rungs it got to
+        order = np.lexsort((self._randomness.stream("model-data", count).random(count), -reached))
+        return np.sort(order[: self._most])
+
+    def stratified(self, targets: Floats, count: int) -> Integers:
+        """The best targets and a random subset of the rest."""
+        if len(targets) <= FIT_BEST + FIT_OTHERS:
+            return np.arange(len(targets))
+        order = np.argsort(targets, kind="stable")
+        others = self._randomness.stream("model-fit", count).permutation(order[FIT_BEST:])[:FIT_OTHERS]
+        return np.sort(np.concatenate((order[:FIT_BEST], others)))
+
+    def hyperparameters(self, fits: Sequence[int]) -> Fit:
+        """What a series of fits at these numbers of measurements leads to, each starting from the one before."""
+        key = tuple(fits)
+        known = next((k for k in range(len(key), 0, -1) if key[:k] in self._fitted), 0)
+        for k in range(known + 1, len(key) + 1):
+            self._fitted[key[:k]] = self._fit_once(key[k - 1], self._fitted.get(key[: k - 1]))
+        self._fitted = {past: fit for past, fit in self._fitted.items() if len(past) >= len(key) - 1}
+        return self._fitted[key]
+
+    @abstractmethod
+    def _fit_once(self, count: int, before: Fit | None) -> Fit:
+        """A fit to the first `count` measurements."""
+
+    @staticmethod
+    def carried_over(before: Fit, levels: Sequence[int], *, blocks: int) -> tuple[Layout, Floats]:
+        """The layout for these levels, and a start that has what is known of those there were before."""
+        old, theta, known = before
+        layout = Layout(old.dimension, blocks, len(levels), old.resources, old.trials)
+        start = layout.start()
+        start[: old.dimension] = theta[: old.dimension]
+        shared = old.resources + old.trials
+        start[layout.dimension + blocks :][:shared] = theta[old.dimension + old.blocks :][:shared]
+        noise, own_block = theta[old.noise_at], old.blocks > 1 or blocks > 1
+        for index, level in enumerate(levels):
+            if level in known:
+                start[layout.noise_at][index] = noise[known.index(level)]
+                if own_block:
+                    start[layout.dimension + index] = theta[old.dimension + known.index(level)]
+        if not own_block:
+            start[layout.dimension] = theta[old.dimension]
+        return layout, start
+
+
+class JointModel(ModelData):
+    """One Gaussian process over all measurements.
+
+    Args:
+        history: as of ModelData.
+        randomness: as of ModelData.
+        most: as of ModelData.
         trial_term: also model what a trial's measurements have in common beyond its configuration.
     """
 
     def __init__(self, history: History, randomness: Randomness, most: int, *, trial_term: bool = False) -> None:
-        self._history, self._randomness, self._most, self._trial_term = history, randomness, most, trial_term
-        self._fitted: dict[tuple[int, ...], tuple[Layout, Floats, list[int]]] = {}
-        self._posterior: tuple[int, Integers, Posterior] | None = None  # (fit, measurements, factor)
-        self.inputs_at: list[int] = []
+        super().__init__(history, randomness, most)
+        self._trial_term = trial_term
+        self._kept: tuple[int, Integers, Posterior] | None = None  # (fit, measurements, their factor)
 
     def posterior(self, fits: Sequence[int]) -> tuple[Posterior, Floats, list[int]]:
         """The posterior of all measurements, their targets, and the resources with a noise of their own.
@@ -46,78 +125,31 @@ class JointModel:
         Raises:
             NumericalError: a covariance could not be factorised.
         """
-        layout, theta, levels = self._fit(tuple(fits))
-        index = self._selection(fits[-1])
-        key = fits[-1]
-        if self._posterior is not None and self._posterior[0] == key and len(self._posterior[1]) <= len(index):
-            _, known, posterior = self._posterior
-            more = index[len(known) :]
+        layout, theta, levels = self.hyperparameters(fits)
+        index = self.selection(fits[-1])
+        if self._kept is not None and self._kept[0] == fits[-1]:
+            known, posterior = self._kept[1:]
         else:
-            posterior = Posterior(layout.kernel(theta), self._groups, self._history.measured(index, levels))
-            more = index[:0]
-        if len(more):
-            posterior = posterior.extended(self._history.measured(more, levels))
-        self._posterior = (key, index, posterior)
-        targets = self._targets(len(self._history))[index]
+            known = index
+            posterior = Posterior(layout.kernel(theta), self.groups, self.history.measured(index, levels))
+        more = index[len(known) :]
+        posterior = posterior.extended(self.history.measured(more, levels))
+        self._kept = (fits[-1], index, posterior)
+        targets = self.targets(len(self.history))[index]
         return posterior.condition(targets), targets, levels
 
-    @property
-    def _groups(self) -> Integers:
-        return self._history.encoding.groups
-
-    def _targets(self, count: int) -> Floats:
-        history = self._history
-        return to_targets(history.losses(count), history.resources(count), history.trials(count))
-
-    def _selection(self, fit: int) -> Integers:
-        """Which measurements are in the model: those chosen at the last fit, and all later ones."""
-        return np.concatenate((self._chosen(fit), np.arange(fit, len(self._history))))
-
-    def _chosen(self, count: int) -> Integers:
-        """Of the first `count` measurements, at most `most`: of the trials that got furthest, then a random subset."""
-        if count <= self._most:
-            return np.arange(count)
-        trials = self._history.trials(count)
-        reached = np.bincount(trials)[trials]  # measurements of the trial, rungs it got to
-        order = np.lexsort((self._randomness.stream("model-data", count).random(count), -reached))
-        return np.sort(order[: self._most])
-
-    def _fit(self, fits: tuple[int, ...]) -> tuple[Layout, Floats, list[int]]:
-        """Layout, logarithms of hyperparameters and levels after a series of fits, each starting from the one before."""
-        known = next((k for k in range(len(fits), 0, -1) if fits[:k] in self._fitted), 0)
-        for k in range(known + 1, len(fits) + 1):
-            self._fitted[fits[:k]] = self._fit_once(fits[k - 1], self._fitted.get(fits[: k - 1]))
-        result = self._fitted[fits]
-        self._fitted = {key: value for key, value in self._fitted.items() if len(key) >= len(fits) - 1}
-        return result
-
-    def _fit_once(
-        self, count: int, before: tuple[Layout, Floats, list[int]] | None
-    ) -> tuple[Layout, Floats, list[int]]:
-        levels = self._history.levels(count)
-        index = self._chosen(count)
-        targets = self._targets(count)[index]
-        subset = self._stratified(targets, count)
-        inputs, y = self._history.measured(index[subset], levels), targets[subset]
+    def _fit_once(self, count: int, before: Fit | None) -> Fit:
+        levels = self.history.levels(count)
+        index = self.chosen(count)
+        targets = self.targets(count)[index]
+        subset = self.stratified(targets, count)
+        block = self.history.measured(index[subset], levels), targets[subset]
         if before is None:
-            layout = Layout(
-                self._history.encoding.dimension,
-                levels=len(levels),
-                resources=True,
-                trials=self._trial_term,
-            )
-            start = layout.start()
+            dimension = self.history.encoding.dimension
+            layout = Layout(dimension, levels=len(levels), resources=True, trials=self._trial_term)
+            start, iterations = layout.start(), FIRST_ITERATIONS
         else:
-            layout, start = before[0].extended(before[1], len(levels), 1)
-        theta = maximise(
-            layout, [(inputs, y)], self._groups, start, FIRST_ITERATIONS if before is None else NEXT_ITERATIONS
-        )
+            layout, start = self.carried_over(before, levels, blocks=1)
+            iterations = NEXT_ITERATIONS
+        theta = maximise(layout, [block], self.groups, start, iterations)
         return layout, start if theta is None else theta, levels
-
-    def _stratified(self, targets: Floats, count: int) -> Integers:
-        """The best targets and a random subset of the rest."""
-        if len(targets) <= FIT_BEST + FIT_OTHERS:
-            return np.arange(len(targets))
-        order = np.argsort(targets, kind="stable")
-        others = self._randomness.stream("model-fit", count).permutation(order[FIT_BEST:])[:FIT_OTHERS]
-        return np.sort(np.concatenate((order[:FIT_BEST], others)))

@@ -1,5 +1,7 @@
 """Losses as targets of a Gaussian process: heavy tails, different resources and outliers taken care of."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,9 +15,14 @@ OUTLIER = 5.0
 """Losses further above the median than so many interquartile ranges are cut there."""
 
 
+LARGEST = 1e100
+"""Losses beyond count as this, so that differences and squares stay finite."""
+
+
 def make_finite(losses: Floats) -> Floats:
     """The same with the worst finite loss in place of those that are not; zeros where none is."""
     finite = np.isfinite(losses)
+    losses = np.clip(losses, -LARGEST, LARGEST)
     if finite.all():
         return losses
     worst = losses[finite].max() if finite.any() else 0.0
@@ -49,7 +56,7 @@ def align(values: Floats, resources: Integers, trials: Integers) -> Floats:
     levels = np.unique(resources)
     aligned = values.copy()
     offset = 0.0
-    for lower, upper in zip(levels, levels[1:], strict=False):
+    for lower, upper in pairwise(levels):
         at_lower, at_upper = resources == lower, resources == upper
         _, first, second = np.intersect1d(trials[at_lower], trials[at_upper], return_indices=True)
         if len(first):

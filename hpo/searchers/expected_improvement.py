@@ -1,0 +1,201 @@
+"""Searchers that maximise expected improvement: MOBSTER, its variant with independent models, and Hyper-Tune."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hpo.randomness import Randomness
+from hpo.searchers.modelled import ModelSearcher
+from hpo.space import SearchSpace
+from hpo.surrogate.acquisition import log_expected_improvement
+from hpo.surrogate.candidates import draw, mutate
+from hpo.surrogate.history import History
+from hpo.surrogate.independent import IndependentModel, Level
+from hpo.surrogate.kernel import Floats, Inputs
+from hpo.surrogate.model import JointModel
+from hpo.surrogate.ranking import ranking_weights
+from hpo.trial import Configuration
+
+FANTASIES = 20
+"""Joint draws of what the running trials will bring; the improvement is averaged over them."""
+
+PARENTS, ROUNDS, NEIGHBOURS = 5, 3, 12
+"""Candidates come from mutations of so many; the best candidates are then climbed from in rounds."""
+
+ENOUGH = 3
+"""A resource is modelled well enough to acquire at from so many measurements."""
+
+
+class ExpectedImprovementSearcher(ModelSearcher):
+    """Proposes the configuration with the largest expected improvement among many, climbed from there.
+
+    Args:
+        num_candidates: how many are compared before the climb.
+        **options: of ModelSearcher.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        randomness: Randomness,
+        *,
+        points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+        max_resource: int | None = None,
+        max_size_data_for_model: int = 500,
+        random_fraction: float = 0.0,
+        num_candidates: int = 250,
+    ) -> None:
+        super().__init__(
+            space,
+            randomness,
+            points_to_evaluate=points_to_evaluate,
+            max_resource=max_resource,
+            max_size_data_for_model=max_size_data_for_model,
+            random_fraction=random_fraction,
+        )
+        self.num_candidates = num_candidates
+        self._make_model()
+
+    @abstractmethod
+    def _make_model(self) -> None:
+        """Called once, when all arguments are known."""
+
+    @abstractmethod
+    def _prepare(self, rng: np.random.Generator) -> None:
+        """Bring the model up to date."""
+
+    @abstractmethod
+    def _predict(self, x: Floats) -> tuple[Floats, Floats]:
+        """Means, shape (n, samples), and standard deviations, shape (n,), of what is to be improved."""
+
+    def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
+        self._prepare(rng)
+        tried = np.unique(self.history.trials(len(self.history)))
+        means = self._predict(self.history.rows(tried.tolist()))[0]
+        incumbents = means.min(axis=0)
+        order = np.argsort(np.round(means.mean(axis=1), 9), kind="stable")[:PARENTS]
+        parents = [self.history.configurations[tried[i]] for i in order]
+        candidates = draw(self.space, rng, parents, self.num_candidates, self.is_known)
+        if not candidates:
+            return None
+        scores = self._score(candidates, incumbents)
+        for _ in range(ROUNDS):
+            best = np.argsort(-scores, kind="stable")[:PARENTS]
+            near = [mutate(self.space, candidates[i], rng) for i in best for _ in range(NEIGHBOURS)]
+            near = [configuration for configuration in near if not self.is_known(configuration)]
+            candidates = [*(candidates[i] for i in best), *near]
+            scores = np.concatenate((scores[best], self._score(near, incumbents)))
+        return candidates[int(np.argmax(scores))]
+
+    def _score(self, candidates: Sequence[Configuration], incumbents: Floats) -> Floats:
+        """Logarithm of the expected improvement, its mean taken over the fantasies, shape (n,)."""
+        if not candidates:
+            return np.zeros(0)
+        mean, deviation = self._predict(self.history.encoding.encode(candidates))
+        values = log_expected_improvement(mean, deviation[:, None], incumbents[None, :])
+        top = values.max(axis=1, keepdims=True)
+        scores: Floats = top[:, 0] + np.log(np.exp(np.maximum(values - top, -700.0)).mean(axis=1))
+        return np.round(scores, 9)
+
+    def _acquisition_resource(self) -> int:
+        """The largest resource with enough measurements, else the smallest."""
+        resources = self.history.resources(len(self.history))
+        levels, counts = np.unique(resources, return_counts=True)
+        enough = levels[counts >= ENOUGH]
+        return int(enough[-1] if len(enough) else levels[0])
+
+
+class MOBSTERSearcher(ExpectedImprovementSearcher):
+    """A joint Gaussian process over configuration and resource, improvement at the largest resource known well.
+
+    Klein et al., "Model-based Asynchronous Hyperparameter and Neural Architecture Search" (2020), section 4; kernel over
+    resources, priors and target transforms as in hpo.surrogate. Arguments as of ExpectedImprovementSearcher.
+    """
+
+    def _make_model(self) -> None:
+        self._model = JointModel(self.history, self.randomness, self.most)
+
+    def _prepare(self, rng: np.random.Generator) -> None:
+        posterior, targets, self._levels = self._model.posterior(self._fits_now())
+        self._resource = self._acquisition_resource()
+        running = self.history.running(self._levels)
+        self._posterior = posterior.fantasise(running, targets, rng.standard_normal((len(running), FANTASIES)))
+
+    def _predict(self, x: Floats) -> tuple[Floats, Floats]:
+        return self._posterior.predict(at(x, self._resource, self._levels))
+
+
+class IndependentSearcher(ExpectedImprovementSearcher):
+    """A Gaussian process for each resource, improvement at the largest one known well (MOBSTER-INDEP).
+
+    The "independent" surrogate of Klein et al. (2020), section 4.2. Arguments as of ExpectedImprovementSearcher.
+    """
+
+    def _make_model(self) -> None:
+        self._model = IndependentModel(self.history, self.randomness, self.most)
+
+    def _prepare(self, rng: np.random.Generator) -> None:
+        levels = self._model.levels(self._fits_now())
+        resources = [level.resource for level in levels]
+        weights = self._weights(levels)
+        running = self.history.running(resources)
+        self._parts: list[tuple[float, Any, float, int, list[int]]] = []
+        for index, (level, weight) in enumerate(zip(levels, weights, strict=True)):
+            if weight > 0:
+                here = running.take(np.flatnonzero(running.level == index))
+                normals = rng.standard_normal((len(here), FANTASIES))
+                posterior = level.posterior.fantasise(here, level.targets, normals)
+                self._parts.append((weight, posterior, level.centre, level.resource, resources))
+
+    def _predict(self, x: Floats) -> tuple[Floats, Floats]:
+        means, variance = np.zeros((len(x), FANTASIES)), np.zeros(len(x))
+        for weight, posterior, centre, resource, levels in self._parts:
+            mean, deviation = posterior.predict(at(x, resource, levels))
+            means += weight * (mean + centre)
+            variance += (weight * deviation) ** 2
+        return means, np.sqrt(variance)
+
+    def _weights(self, levels: Sequence[Level]) -> list[float]:
+        """How much each resource's model counts."""
+        resource = self._acquisition_resource()
+        return [float(level.resource == resource) for level in levels]
+
+
+class HyperTuneSearcher(IndependentSearcher):
+    """As IndependentSearcher, with the models of all resources weighted by how well they rank the highest one's results.
+
+    Li et al., "Hyper-Tune: Towards Efficient Hyper-parameter Tuning at Scale" (VLDB 2022), sections 4.1 and 4.2: learned
+    weights of the surrogates, and of the brackets of the scheduler. Arguments as of ExpectedImprovementSearcher.
+    """
+
+    def _weights(self, levels: Sequence[Level]) -> list[float]:
+        return ranking_weights(levels, self.randomness.stream("hypertune", len(self.history)))
+
+    def bracket_weights(self, levels: Sequence[int]) -> list[float] | None:
+        """How often a new trial should start at each of `levels`, in proportion to weight / resource.
+
+        None until there are weights for more than one resource: the scheduler's own distribution holds until then.
+        """
+        if not self._uses_model():
+            return None
+        try:
+            from hpo.surrogate.threads import one_thread
+
+            with one_thread():
+                models = self._model.levels(self._fits_now())
+                weights = dict(zip((m.resource for m in models), self._weights(models), strict=True))
+        except ArithmeticError:  # reported when a configuration is proposed by the same model
+            return None
+        shares = [weights.get(level, 0.0) / level for level in levels]
+        total = math.fsum(shares)
+        if total <= 0 or sum(share > 0 for share in shares) < 2:
+            return None
+        return [share / total for share in shares]
+
+
+def at(x: Floats, resource: int, levels: Sequence[int]) -> Inputs:
+    """Encoded configurations, all at one resource."""
+    return History.inputs(x, np.full(len(x), resource, dtype=np.intp), np.full(len(x), -1, dtype=np.intp), levels)

@@ -1,0 +1,82 @@
+"""A Gaussian process for each resource: length-scales are shared, means, variances and noises are not.
+
+Li et al., "Hyper-Tune: Towards Efficient Hyper-parameter Tuning at Scale" (VLDB 2022), section 4.2: base surrogates, one for
+each measurement resource.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpo.surrogate.fit import Layout, maximise
+from hpo.surrogate.kernel import Floats, Inputs, Integers
+from hpo.surrogate.model import FIRST_ITERATIONS, NEXT_ITERATIONS, ModelData
+from hpo.surrogate.posterior import Posterior
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The model of one resource.
+
+    Attributes:
+        resource: which.
+        posterior: of targets less their mean.
+        centre: that mean.
+        targets: shape (n,), less their mean.
+    """
+
+    resource: int
+    posterior: Posterior
+    centre: float
+    targets: Floats
+
+
+class IndependentModel(ModelData):
+    """Independent blocks of measurements, a block for each resource. Arguments as of ModelData."""
+
+    def levels(self, fits: Sequence[int]) -> list[Level]:
+        """The model of each resource that was measured, ascending.
+
+        Args:
+            fits: numbers of measurements at which hyperparameters are fitted, ascending.
+
+        Raises:
+            NumericalError: a covariance could not be factorised.
+        """
+        layout, theta, resources = self.hyperparameters(fits)
+        index = self.selection(fits[-1])
+        targets = self.targets(len(self.history))[index]
+        found = []
+        for block, (resource, members) in enumerate(self._blocks(index, resources)):
+            inputs = self.history.measured(index[members], resources)
+            centre = float(targets[members].mean())
+            y = targets[members] - centre
+            posterior = Posterior(layout.kernel(theta, block), self.groups, inputs).condition(y)
+            found.append(Level(resource, posterior, centre, y))
+        return found
+
+    def _blocks(self, index: Integers, resources: Sequence[int]) -> list[tuple[int, Integers]]:
+        """Resource and positions in `index` of its measurements, for each that has a block."""
+        measured = self.history.resources(len(self.history))[index]
+        return [(resource, np.flatnonzero(measured == resource)) for resource in resources]
+
+    def _fit_once(
+        self, count: int, before: tuple[Layout, Floats, list[int]] | None
+    ) -> tuple[Layout, Floats, list[int]]:
+        resources = self.history.levels(count)
+        index = self.chosen(count)
+        targets = self.targets(count)[index]
+        subset = self.stratified(targets, count)
+        blocks: list[tuple[Inputs, Floats]] = []
+        for _, members in self._blocks(index[subset], resources):
+            y = targets[subset][members]
+            blocks.append((self.history.measured(index[subset][members], resources), y - (y.mean() if len(y) else 0.0)))
+        if before is None:
+            layout = Layout(self.history.encoding.dimension, blocks=len(resources), levels=len(resources))
+            theta, iterations = layout.start(), FIRST_ITERATIONS
+        else:
+            layout, theta = self.carried_over(before, resources, blocks=len(resources))
+            iterations = NEXT_ITERATIONS
+        found = maximise(layout, blocks, self.groups, theta, iterations)
+        return layout, theta if found is None else found, resources

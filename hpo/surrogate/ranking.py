@@ -1,0 +1,91 @@
+"""How far the model of each resource can be trusted to rank results at the highest one.
+
+Li et al., "Hyper-Tune" (VLDB 2022), section 4.1: the weight of a model is the probability that it ranks the measurements at
+the highest resource best, estimated from joint posterior samples; that resource's own model is judged by
+cross-validation.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hpo.surrogate.kernel import Floats, Inputs
+from hpo.surrogate.posterior import Posterior
+
+if TYPE_CHECKING:
+    from hpo.surrogate.independent import Level
+
+SAMPLES = 50
+LEAST = 6
+"""A resource can be the highest one from so many measurements."""
+MOST = 60
+"""Of the measurements at the highest resource, so many of the latest are ranked."""
+NEGLIGIBLE = 0.01
+"""Smaller weights are dropped."""
+FOLDS = 5
+
+
+def ranking_weights(levels: "Sequence[Level]", rng: np.random.Generator) -> list[float]:
+    """A weight for each level, summing to 1.
+
+    Args:
+        levels: ascending.
+        rng: for the posterior samples.
+    """
+    supported = [index for index, level in enumerate(levels) if len(level.targets) >= LEAST]
+    if not supported or supported[-1] == 0:
+        return [1.0, *[0.0] * (len(levels) - 1)]
+    top = supported[-1]
+    highest = levels[top]
+    kept = np.arange(len(highest.targets))[-MOST:]
+    inputs, truth = highest.posterior.inputs.take(kept), highest.targets[kept]
+    losses = [discordance(_samples(level.posterior, inputs, rng), truth) for level in levels[:top]]
+    losses.append(_cross_validated(highest.posterior, inputs, truth, rng))
+    stacked = np.array(losses)
+    best = stacked == stacked.min(axis=0)
+    weights = best.sum(axis=1) / best.sum()
+    weights[weights <= NEGLIGIBLE] = 0.0
+    weights /= weights.sum()
+    return [*weights.tolist(), *[0.0] * (len(levels) - top - 1)]
+
+
+def discordance(samples: Floats, truth: Floats) -> Floats:
+    """The share of pairs that each sample orders otherwise than `truth`; shape (samples,).
+
+    Args:
+        samples: shape (n, samples).
+        truth: shape (n,).
+    """
+    first, second = np.triu_indices(len(truth), 1)
+    if not len(first):
+        return np.zeros(samples.shape[1])
+    predicted = samples[first] < samples[second]
+    shares: Floats = (predicted != (truth[first] < truth[second])[:, None]).mean(axis=0)
+    return shares
+
+
+def _samples(posterior: Posterior, where: Inputs, rng: np.random.Generator) -> Floats:
+    """Joint draws, shape (n, SAMPLES)."""
+    from hpo.surrogate.fit import factorise
+    from hpo.surrogate.posterior import NumericalError
+
+    mean, covariance = posterior.joint(where)
+    factor = factorise(covariance)
+    if factor is None:
+        raise NumericalError(f"the joint covariance of {len(where)} predictions is not positive definite")
+    draws: Floats = mean[:, :1] + factor @ rng.standard_normal((len(where), SAMPLES))
+    return draws
+
+
+def _cross_validated(posterior: Posterior, inputs: Inputs, truth: Floats, rng: np.random.Generator) -> Floats:
+    """Discordance of the highest resource's own model, the mean over folds that it has not seen; shape (SAMPLES,)."""
+    n = len(truth)
+    folds = max(min(n // 2, FOLDS), 2)
+    total = np.zeros(SAMPLES)
+    for fold in range(folds):
+        held = np.arange(n) % folds == fold
+        rest = np.flatnonzero(~held)
+        model = Posterior(posterior.kernel, posterior.groups, inputs.take(rest)).condition(truth[rest])
+        total += discordance(_samples(model, inputs.take(np.flatnonzero(held)), rng), truth[held])
+    return total / folds
