@@ -33,8 +33,10 @@ perf: $(VENV)/.installed ## the measured figures of README
 	$(BIN)/python perf/scale.py
 	$(BIN)/python perf/startup.py
 	$(BIN)/python perf/simulation.py
+	$(BIN)/python perf/watch.py
 	OMP_NUM_THREADS=1 $(BIN)/python perf/simulated_against_real.py
 	$(BIN)/python perf/known_order.py
+	$(BIN)/python -m perf.report
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

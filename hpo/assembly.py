@@ -78,7 +78,7 @@ def _assemble(
 ) -> Scheduler:
     """Searcher and scheduler from their YAML. Each gets from the context what its signature asks for."""
     factories = {part: factory_of(f"method.{part}", spec, trusted) for part, spec in parts.items()}
-    known = {part: _parameters(f"method.{part}", factory) for part, factory in factories.items()}
+    known = {part: parameters_of(f"method.{part}", factory) for part, factory in factories.items()}
     for name in overrides:
         if not any(name in names for names in known.values()):
             options = sorted({n for names in known.values() for n in names} - {"searcher", "space", "randomness"})
@@ -97,7 +97,12 @@ def _assemble(
     return scheduler
 
 
-def _parameters(key: str, factory: Callable[..., Any]) -> set[str]:
+def parameters_of(key: str, factory: Callable[..., Any]) -> set[str]:
+    """The names that a factory takes.
+
+    Raises:
+        ConfigError: an argument stands beside its `_target_` that it does not have.
+    """
     try:
         return set(inspect.signature(factory).parameters)
     except (TypeError, ValueError) as error:  # an argument beside _target_ that it does not have

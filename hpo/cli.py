@@ -1,10 +1,11 @@
 """`python -m hpo <overrides>`: Hydra composes experiments, a launcher runs each. Hydra ends here."""
 
+import contextlib
 import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,34 @@ def main(arguments: Sequence[str]) -> int:
     call = _Call(normalised(arguments))
     _register(call)
     _show_warnings()
-    try:
+    with _spoken():
         if is_plain(arguments):
             _run_all(call, jobs(arguments))
         else:
             _leave_to_hydra(call, arguments)
+    return _conclude(call)
+
+
+def compose_jobs(arguments: Sequence[str]) -> list[Job]:
+    """The experiments that `arguments` compose. Nothing is run and nothing is written.
+
+    Raises:
+        ConfigError: an override is wrong, or asks Hydra for more than composing.
+    """
+    call = _Call(normalised(arguments))
+    _register(call, quiet=True)
+    _show_warnings()
+    with _spoken():
+        if not is_plain(arguments):
+            raise ConfigError(f"{' '.join(arguments)}: options and sweepers of Hydra cannot be planned; leave them out")
+        return list(jobs(arguments))
+
+
+@contextlib.contextmanager
+def _spoken() -> Iterator[None]:
+    """What Hydra and OmegaConf raise, as one sentence."""
+    try:
+        yield
     except OverrideParseException as error:
         raise ConfigError(
             f"{error.override}: is no override of the form key=value ({_brief(error.message)})"
@@ -65,7 +89,6 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(sentence(error)) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"a configuration file is not valid YAML: {one_line(error)}") from error
-    return _conclude(call)
 
 
 def _run_all(call: _Call, composed: Iterable[Job]) -> None:
@@ -111,13 +134,13 @@ def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
     hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(run)()
 
 
-def _register(call: _Call) -> None:
+def _register(call: _Call, *, quiet: bool = False) -> None:
     ConfigStore.instance().store(name="schema", node=ExperimentConfig)
 
     def tag() -> str:
         name, again = default_tag(call.command)
         call.automatic = True
-        if again:
+        if again and not quiet:
             say(f"going on with the unfinished outputs/{name} of this command (experiment_tag=NAME starts another)")
         return name
 

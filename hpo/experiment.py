@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hpo.assembly import factory_of, scheduler_of
+from hpo.assembly import factory_of, parameters_of, scheduler_of
 from hpo.callbacks import Callback
 from hpo.config import ExperimentConfig, resolve, to_config, to_yaml
 from hpo.directory import ExperimentDirectory, write_atomically
@@ -99,7 +99,7 @@ def _run(
     session = open_session(config, files, store)  # first, for a trial host starts while the rest is made
     try:
         scheduler = scheduler_of(config)
-        callbacks = [*callbacks, *_callbacks_of(config)]
+        callbacks = [*callbacks, *_callbacks_of(config, files.path)]
         restore(scheduler, state, store.read())
         if state.trials:
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
@@ -149,10 +149,14 @@ def _with_random_seed(config: ExperimentConfig, stored: ExperimentConfig | None)
     return replace(config, random_seed=drawn)
 
 
-def _callbacks_of(config: ExperimentConfig) -> list[Callback]:
+def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
+    """The configured callbacks; those whose signature asks for `config` or `directory` get the experiment's."""
     made = []
     for name, spec in config.callbacks.items():
-        callback = factory_of(f"callbacks.{name}", spec, config.trusted_modules)()
+        factory = factory_of(f"callbacks.{name}", spec, config.trusted_modules)
+        wanted = parameters_of(f"callbacks.{name}", factory) - set(spec)
+        context: dict[str, Any] = {"config": config, "directory": directory}
+        callback = factory(**{key: value for key, value in context.items() if key in wanted})
         if not isinstance(callback, Callback):
             raise ConfigError(f"callbacks.{name}: {spec['_target_']} is not a subclass of hpo.Callback")
         made.append(callback)

@@ -71,7 +71,9 @@ def _real(config: ExperimentConfig, files: ExperimentDirectory, store: Store) ->
     per_trial = config.num_gpus_per_trial or 0
     pool = GpuPool(visible_gpus(config.gpus_to_use) if per_trial else [], per_trial)
     backend = LocalBackend(program, pool, config.grace_period_seconds)
-    opened = {"host": socket.gethostname(), "pid": os.getpid(), "hpo": hpo.__version__}
+    opened: dict[str, Any] = {"host": socket.gethostname(), "pid": os.getpid(), "hpo": hpo.__version__}
+    if pool.devices:
+        opened["gpus"] = list(pool.devices)
     return Session(backend, store, time.monotonic, time.time, opened, {"backend": "LocalBackend"})
 
 

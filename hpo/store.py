@@ -4,10 +4,12 @@ WAL with `synchronous=FULL`: an event is on the disk before the tuner acts on it
 File systems of a network lack the shared memory that WAL needs; there the classic rollback journal is used.
 """
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from hpo.errors import StoreError
 from hpo.trial import Event, Kind
@@ -35,6 +37,8 @@ CREATE VIEW trials AS
 PRAGMA user_version = {SCHEMA_VERSION};
 """
 
+_SELECT = "SELECT seq, kind, elapsed, time, trial, attempt, resource, body FROM events WHERE seq > ? ORDER BY seq"
+
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p", "glusterfs"}
 
 
@@ -51,6 +55,7 @@ class Store:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self._writes = not read_only
         try:
             if read_only:
                 self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
@@ -109,10 +114,25 @@ class Store:
         """Events with their sequence numbers; see `read`."""
         if self._empty:
             return
-        query = "SELECT seq, kind, elapsed, time, trial, attempt, resource, body FROM events WHERE seq > ? ORDER BY seq"
         try:
-            for seq, kind, elapsed, time, trial, attempt, resource, body in self._db.execute(query, (after,)):
-                yield seq, Event(Kind(kind), elapsed, time, trial, attempt, resource, json.loads(body))
+            for row in self._db.execute(_SELECT, (after,)):
+                yield _numbered(row)
+        except (sqlite3.Error, ValueError) as error:
+            raise self._broken(error) from error
+
+    def read_batch(self, after: int, most: int) -> list[tuple[int, Event]]:
+        """The first `most` events above `after`, with their sequence numbers.
+
+        All rows are fetched before any is parsed: for readers beside a writer, who shall hold the file as shortly as can be.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
+        if self._empty:
+            return []
+        try:
+            rows = self._db.execute(f"{_SELECT} LIMIT ?", (after, most)).fetchall()
+            return [_numbered(row) for row in rows]
         except (sqlite3.Error, ValueError) as error:
             raise self._broken(error) from error
 
@@ -129,14 +149,23 @@ class Store:
         return None if newest is None else next(self.read(after=newest - 1))
 
     def close(self) -> None:
-        """Close the file; the write-ahead log is merged into it."""
+        """Close the file; the write-ahead log is merged into it, also where a reader still has the file open."""
+        if self._writes:
+            with contextlib.suppress(sqlite3.Error):  # a full disk: the log stays beside the file, nothing is lost
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._db.close()
 
     def _broken(self, error: Exception) -> StoreError:
+        reason = " ".join(str(error).split())  # a damaged schema is quoted with its line breaks
         return StoreError(
-            f"{self.path}: cannot be read as an event store ({error}); move the directory {self.path.parent} away to keep "
+            f"{self.path}: cannot be read as an event store ({reason}); move the directory {self.path.parent} away to keep "
             f"what is in it, or pass overwrite=true to start again"
         )
+
+
+def _numbered(row: Sequence[Any]) -> tuple[int, Event]:
+    seq, kind, elapsed, time, trial, attempt, resource, body = row
+    return seq, Event(Kind(kind), elapsed, time, trial, attempt, resource, json.loads(body))
 
 
 def on_network(folder: Path) -> bool:

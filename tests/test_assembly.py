@@ -9,7 +9,15 @@ from hpo.assembly import factory_of, scheduler_of
 from hpo.config import resolve
 from hpo.errors import ConfigError
 from hpo.schedulers import ASHA, FIFO, StoppingASHA
-from hpo.searchers import GridSearcher, RandomSearcher, SobolSearcher
+from hpo.searchers import (
+    GaussianProcessSearcher,
+    GridSearcher,
+    HyperTuneSearcher,
+    IndependentSearcher,
+    MOBSTERSearcher,
+    RandomSearcher,
+    SobolSearcher,
+)
 from tests.fakes import METHODS, SPACE
 
 KINDS = {
@@ -19,6 +27,11 @@ KINDS = {
     "ASHA": (ASHA, RandomSearcher),
     "ASHA-STOP": (StoppingASHA, RandomSearcher),
     "HYPERBAND": (ASHA, RandomSearcher),
+    "BO": (FIFO, GaussianProcessSearcher),
+    "ASHA-GP": (ASHA, GaussianProcessSearcher),
+    "MOBSTER": (ASHA, MOBSTERSearcher),
+    "MOBSTER-INDEP": (ASHA, IndependentSearcher),
+    "HYPERTUNE": (ASHA, HyperTuneSearcher),
 }
 PAIR = {
     "name": "mine",
@@ -76,7 +89,7 @@ def test_an_override_that_nobody_takes_is_an_error_that_lists_those_there_are():
 
 
 def test_an_unknown_method_is_an_error_that_lists_those_there_are():
-    with pytest.raises(ConfigError, match=r"method='ASHHA'.*ASHA, ASHA-STOP, GRID, HYPERBAND, RS, SOBOL"):
+    with pytest.raises(ConfigError, match=r"method='ASHHA'.*ASHA, ASHA-GP, ASHA-STOP, BO, .*GRID, HYPERBAND, .*MOBSTER, .*RS, SOBOL"):
         build("ASHHA")
 
 

@@ -10,7 +10,7 @@ from hpo.config import CONF_DIR, ExperimentConfig, load_config, load_group, read
 
 GROUPS = ("benchmark", "method", "backend", "launcher")
 NAMES = {group: sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml")) for group in GROUPS}
-FIRST_METHODS = {"RS", "ASHA", "ASHA-STOP", "HYPERBAND"}
+FIRST_METHODS = {"RS", "BO", "ASHA", "MOBSTER"}
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """GPUs: which there are, and that nobody shares one."""
 
+import sys
+import types
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.backends.gpus import GpuPool, visible_gpus
+from hpo.backends.gpus import GpuPool, gpu_use, visible_gpus
 from hpo.errors import BackendError, ConfigError
 
 
@@ -115,3 +118,35 @@ def test_no_device_is_ever_shared_and_every_one_comes_back(devices, per_trial, s
         pool.release(owner)
     again = [name for trial in range(pool.capacity) for name in pool.acquire(100 + trial)]
     assert len(set(again)) == pool.capacity * per_trial
+
+
+def pretended_library(broken=()):
+    """A stand-in for nvidia-ml-py: device i is 10 i percent busy, the one named by its UUID 55."""
+    library = types.ModuleType("pynvml")
+
+    class NVMLError(Exception):
+        pass
+
+    def rates(handle):
+        if handle in broken:
+            raise NVMLError
+        return types.SimpleNamespace(gpu=handle)
+
+    library.NVMLError = NVMLError
+    library.nvmlInit = lambda: None
+    library.nvmlDeviceGetHandleByIndex = lambda index: 10 * index
+    library.nvmlDeviceGetHandleByUUID = {"GPU-8932f937": 55}.__getitem__
+    library.nvmlDeviceGetUtilizationRates = rates
+    return library
+
+
+def test_how_busy_gpus_are_is_told_by_name(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", pretended_library())
+    assert gpu_use(["3", "0", "GPU-8932f937"]) == {"3": 30, "0": 0, "GPU-8932f937": 55}
+
+
+def test_how_busy_gpus_are_is_left_open_where_nothing_tells(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert gpu_use(["0"]) == {}
+    monkeypatch.setitem(sys.modules, "pynvml", pretended_library(broken=[20]))
+    assert gpu_use(["1", "2", "3"]) == {"1": 10}

@@ -15,11 +15,14 @@ from hpo.progress import (
     clock,
     configuration_text,
     counts_text,
+    live_frame,
     progress_display,
     summary,
 )
 from hpo.state import ExperimentState
+from hpo.store import Store
 from hpo.trial import Decision, Event, Kind, Status
+from hpo.watching.boards import Board
 
 BENCHMARK = {
     "name": "mine",
@@ -122,33 +125,47 @@ def test_without_a_terminal_plain_lines_are_shown(capsys):
     assert isinstance(progress_display(CONFIG), PlainLines)
 
 
-def test_the_live_table_shows_running_trials_and_the_best():
-    display = LiveTable(CONFIG)
+def frame(events, width=200, height=60):
+    """The view that a run shows after these events, as text."""
     out = io.StringIO()
-    Console(file=out, width=200).print(display._table(state_after(EVENTS[:5])))
-    text = out.getvalue()
-    for part in ("mine", "ASHA", "seed 4", "running", "accuracy", "epoch", "0.75", "0.4", "lr=0.1235"):
+    board = Board(CONFIG, state_after([])).apply_all(events)
+    Console(file=out, width=width).print(live_frame(board, width, height))
+    return out.getvalue()
+
+
+def test_the_live_view_shows_running_trials_and_the_best():
+    text = frame(EVENTS[:5])
+    for part in ("mine", "ASHA", "seed 4", "running", "accuracy", "epoch", "2/9", "0.75", "0.4", "lr=0.1235"):
         assert part in text, part
 
 
-def test_the_live_table_comes_and_goes_without_an_error(capsys):
+def test_the_live_view_comes_and_goes_without_an_error(capsys):
     show(LiveTable(CONFIG), EVENTS)
+
+
+def test_the_live_view_knows_of_a_resumed_experiment_what_was_before(tmp_path, capsys):
+    store = Store(tmp_path / "events.db")
+    store.append(EVENTS)
+    store.close()
+    display = LiveTable(CONFIG, tmp_path)
+    state = state_after(EVENTS)
+    display.on_open(state)
+    display.on_close()
+    assert display._board.state is state
+    assert display._board.counts == state.counts()
+    assert [failure.trial_id for failure in display._board.failures] == [1]
 
 
 def test_a_configuration_with_brackets_is_shown_as_it_is():
     event = start(0)
     event.body["configuration"]["act"] = "[red]x[/red]"
-    out = io.StringIO()
-    Console(file=out, width=200).print(LiveTable(CONFIG)._table(state_after([event])))
-    assert "[red]x[/red]" in out.getvalue()
+    assert "[red]x[/red]" in frame([event])
 
 
-def test_a_live_table_of_a_thousand_trials_has_few_rows():
-    out = io.StringIO()
-    events = [start(i) for i in range(1000)] + [end(i, Status.COMPLETED, 1.0) for i in range(999)]
-    Console(file=out, width=120).print(LiveTable(CONFIG)._table(state_after(events)))
-    assert len(out.getvalue().splitlines()) < 40
-    assert "999" in out.getvalue()
+def test_a_live_view_of_a_thousand_trials_has_few_rows():
+    text = frame([start(i) for i in range(1000)] + [end(i, Status.COMPLETED, 1.0) for i in range(999)], width=120)
+    assert len(text.splitlines()) < 40
+    assert "999" in text
 
 
 def test_the_summary_says_why_what_how_many_and_where():

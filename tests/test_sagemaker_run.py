@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:botocore"),
 ]
 
-METHODS = ("RS", "ASHA", "ASHA-STOP", "HYPERBAND")
+METHODS = ("RS", "BO", "ASHA", "MOBSTER")
 
 
 @pytest.fixture(scope="module")

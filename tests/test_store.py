@@ -136,6 +136,18 @@ def test_twenty_kills_at_random_moments_lose_no_acknowledged_event(tmp_path):
     assert highest > 20, "the writer was never heard: nothing was tested"
 
 
+def test_a_batch_is_the_first_events_above_a_number_and_lets_go_of_the_file(tmp_path):
+    store = Store(tmp_path / "events.db")
+    store.append([Event(Kind.NOTED, float(i), 0.0, body={"i": i}) for i in range(1, 8)])
+    reader = Store(tmp_path / "events.db", read_only=True)
+    assert [(seq, event.body["i"]) for seq, event in reader.read_batch(0, 3)] == [(1, 1), (2, 2), (3, 3)]
+    assert [seq for seq, _ in reader.read_batch(5, 100)] == [6, 7]
+    assert reader.read_batch(7, 100) == []
+    assert store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0), "nobody reads any more"
+    reader.close()
+    store.close()
+
+
 def test_a_reader_beside_a_writer_sees_a_growing_prefix_and_never_waits(tmp_path):
     path = tmp_path / "events.db"
     writer = Store(path)

@@ -10,9 +10,10 @@ from pathlib import Path
 from rich.console import Console
 
 import hpo
-from hpo.progress import LiveTable
+from hpo.progress import LiveTable, live_frame
 from hpo.state import ExperimentState
 from hpo.trial import Event
+from hpo.watching.boards import Board
 
 SHOWN_AT = 150
 """The report at which the picture is taken."""
@@ -23,14 +24,15 @@ class Picture(LiveTable):
 
     def on_open(self, state: ExperimentState) -> None:
         """Nothing to put up."""
-        self._state = state
+        self._board = Board(self._config, state)
 
     def on_event(self, event: Event) -> None:
         """Take the picture at its moment."""
-        assert self._state is not None
-        if event.kind == "reported" and self._state.reports == SHOWN_AT:
+        assert self._board is not None
+        self._board.apply(event)
+        if event.kind == "reported" and self._board.state.reports == SHOWN_AT:
             console = Console(record=True, width=132, file=io.StringIO(), force_terminal=True)
-            console.print(self._table(self._state))
+            console.print(live_frame(self._board, 132, 30))
             path = Path(__file__).with_name("live.svg")
             path.write_text(console.export_svg(title="python -m hpo benchmark=mlp_digits method=ASHA"))
 

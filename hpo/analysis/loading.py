@@ -85,6 +85,14 @@ def load_runs(places: Iterable[str | Path]) -> tuple[list[Run], list[str]]:
     return runs, warnings
 
 
+def folder_of(place: str | Path) -> Path:
+    """The directory that a place means, with the rules of `find_experiments`."""
+    for base in (Path(place), Path("outputs") / place):
+        if base.is_dir() and (ExperimentDirectory(base).config.is_file() or any(base.glob("**/experiment.yaml"))):
+            return base
+    return Path(place)
+
+
 def shown(names: Sequence[str], most: int = 3) -> str:
     """A list for a sentence, shortened."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -61,6 +61,24 @@ def _count_with_smi() -> int:
     return sum(line.startswith("GPU ") for line in listing.stdout.splitlines()) if listing.returncode == 0 else 0
 
 
+def gpu_use(devices: Sequence[str]) -> dict[str, int]:
+    """Percent of the last moment that each device of this machine was busy, as far as nvidia-ml-py can tell."""
+    try:
+        import pynvml
+    except ImportError:
+        return {}
+    used = {}
+    try:
+        pynvml.nvmlInit()
+        for name in devices:
+            by_index = pynvml.nvmlDeviceGetHandleByIndex
+            handle = by_index(int(name)) if name.isdigit() else pynvml.nvmlDeviceGetHandleByUUID(name)
+            used[name] = int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
+    except pynvml.NVMLError:  # no driver, or a device that does not tell
+        return used
+    return used
+
+
 @dataclass
 class GpuPool:
     """Free devices, and who holds the others.

@@ -53,16 +53,21 @@ class Program:
         """What the trial host needs to start this attempt. Creates the attempt's folder."""
         folder = self.directory.attempt(trial.id, attempt).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        checkpoint = self.directory.checkpoint(trial.id).absolute()
-        checkpoint.mkdir(exist_ok=True)
+        self.directory.checkpoint(trial.id).absolute().mkdir(exist_ok=True)
         (folder / "reports.jsonl").touch()
         (folder / "stdout.log").touch()
-        arguments = self._arguments(trial, until, checkpoint)
         if self.config.benchmark.arguments_as_json:
-            path = folder / "arguments.json"
-            path.write_text(json.dumps(arguments, indent=1))
-            options = [str(path)]
+            (folder / "arguments.json").write_text(self.arguments_text(trial, until))
+        return self.describe(trial, attempt, until, devices)
+
+    def describe(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
+        """The same without touching anything: `script`, `argv`, `env`, `stdout` and `stderr` of an attempt."""
+        folder = self.directory.attempt(trial.id, attempt).absolute()
+        checkpoint = self.directory.checkpoint(trial.id).absolute()
+        if self.config.benchmark.arguments_as_json:
+            options = [str(folder / "arguments.json")]
         else:
+            arguments = self._arguments(trial, until, checkpoint)
             options = [f"--{name}={as_text(value)}" for name, value in arguments.items()]
         benchmark = self.config.benchmark
         prefix = self._prefix
@@ -74,6 +79,10 @@ class Program:
             "stdout": str(folder / "stdout.log"),
             "stderr": str(folder / "stderr.log"),
         }
+
+    def arguments_text(self, trial: Trial, until: int | None) -> str:
+        """The content of an attempt's arguments.json, for programs that read one."""
+        return json.dumps(self._arguments(trial, until, self.directory.checkpoint(trial.id).absolute()), indent=1)
 
     def reports(self, trial_id: int, attempt: int) -> Path:
         """The file that carries an attempt's reports."""

@@ -13,6 +13,6 @@ class LocalLauncher(Launcher):
 
     def launch(self, experiment: ExperimentConfig, output_dir: Path) -> int:
         """Run to the end, or until a signal; see `Launcher.launch`."""
-        outcome = run_experiment(experiment, output_dir, callbacks=[progress_display(experiment)])
+        outcome = run_experiment(experiment, output_dir, callbacks=[progress_display(experiment, output_dir)])
         say(summary(outcome.config, outcome.state, outcome.directory, outcome.reason, outcome.skipped))
         return 128 + outcome.signal if outcome.signal is not None else 0

@@ -22,7 +22,7 @@ from hpo.trial import Configuration
 FANTASIES = 20
 """Joint draws of what the running trials will bring; the improvement is averaged over them."""
 
-PARENTS, ROUNDS, NEIGHBOURS = 5, 3, 12
+PARENTS, ROUNDS, NEIGHBOURS = 5, 3, 8
 """Candidates come from mutations of so many; the best candidates are then climbed from in rounds."""
 
 ENOUGH = 3
@@ -46,7 +46,7 @@ class ExpectedImprovementSearcher(ModelSearcher):
         max_resource: int | None = None,
         max_size_data_for_model: int = 500,
         random_fraction: float = 0.0,
-        num_candidates: int = 250,
+        num_candidates: int = 200,
     ) -> None:
         super().__init__(
             space,

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.domains import Choice
+from hpo.domains import Choice, Domain
 from hpo.space import SearchSpace
 from hpo.trial import Configuration
 
@@ -25,15 +26,22 @@ class Encoding:
     """
 
     def __init__(self, space: SearchSpace) -> None:
-        self._space = space
         groups: list[int] = []
         self.dimension = 0
-        for domain in space.domains.values():
+        self._numeric: dict[str, Domain] = {}
+        self._columns: dict[str, dict[tuple[type, Any], list[float]]] = {}  # of each choice, by type and value
+        for name, domain in space.domains.items():
             if domain.size == 1:
                 continue
-            one_hot = isinstance(domain, Choice) and not domain.ordered and domain.size > 2
-            groups += [self.dimension] * (int(domain.size) if one_hot else 1)
+            if isinstance(domain, Choice):
+                columns = _columns_of(domain)
+                self._columns[name] = {(type(v), v): row for v, row in zip(domain.choices, columns, strict=True)}
+                groups += [self.dimension] * len(columns[0])
+            else:
+                self._numeric[name] = domain
+                groups.append(self.dimension)
             self.dimension += 1
+        self._names = [name for name, domain in space.domains.items() if domain.size > 1]
         self.groups = np.array(groups, dtype=np.intp)
 
     def encode(self, configurations: Sequence[Configuration]) -> Floats:
@@ -43,15 +51,18 @@ class Encoding:
 
     def _row(self, configuration: Configuration) -> list[float]:
         row: list[float] = []
-        for name, domain in self._space.domains.items():
-            if domain.size == 1:
-                continue
+        for name in self._names:
             value = configuration[name]
-            if not isinstance(domain, Choice):
-                row.append(domain.encode(value))
-            elif domain.ordered or domain.size == 2:
-                row.append(domain.index(value) / (len(domain.choices) - 1))
+            if name in self._numeric:
+                row.append(self._numeric[name].encode(value))
             else:
-                chosen = domain.index(value)
-                row += [math.sqrt(0.5) * (index == chosen) for index in range(len(domain.choices))]
+                row += self._columns[name][type(value), value]
         return row
+
+
+def _columns_of(choice: Choice) -> list[list[float]]:
+    """The columns of each value."""
+    count = len(choice.choices)
+    if choice.ordered or count == 2:
+        return [[index / (count - 1)] for index in range(count)]
+    return [[math.sqrt(0.5) * (index == chosen) for index in range(count)] for chosen in range(count)]

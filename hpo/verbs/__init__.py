@@ -3,10 +3,33 @@
 from collections.abc import Sequence
 
 from hpo.errors import ConfigError
-from hpo.verbs import comparing, recording, remote, state
+from hpo.verbs import (
+    checking,
+    comparing,
+    exporting,
+    planning,
+    recording,
+    remote,
+    reporting,
+    reproducing,
+    state,
+    watching,
+)
 from hpo.verbs.app import app
 
-__all__ = ["comparing", "main", "recording", "remote", "state"]
+__all__ = [
+    "checking",
+    "comparing",
+    "exporting",
+    "main",
+    "planning",
+    "recording",
+    "remote",
+    "reporting",
+    "reproducing",
+    "state",
+    "watching",
+]
 
 
 def main(arguments: Sequence[str]) -> int:

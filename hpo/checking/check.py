@@ -1,0 +1,105 @@
+"""`hpo check-script`: the script of one benchmark, run for real in a temporary folder, and what is wrong with it."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hpo.assembly import scheduler_of
+from hpo.checking.findings import Findings, Verdict
+from hpo.checking.hyperparameters import check_hyperparameters
+from hpo.checking.interruptions import check_interrupted, check_promoted
+from hpo.checking.training import Training
+from hpo.checking.uninterrupted import check_uninterrupted
+from hpo.cli import compose_jobs
+from hpo.config import ExperimentConfig, resolve
+from hpo.errors import ConfigError
+from hpo.rehearsal import Rehearsal
+from hpo.schedulers import ASHA
+
+
+def check_script(
+    arguments: Sequence[str],
+    *,
+    units: int | None = None,
+    tolerance: float = 0.0,
+    silence: float = 600.0,
+    hyperparameters: bool = False,
+) -> Findings:
+    """Check the script of the benchmark that `arguments` compose.
+
+    Args:
+        arguments: overrides, as for a run.
+        units: of resource, for each training; None chooses.
+        tolerance: relative difference of metrics that is none.
+        silence: seconds without a report after which an attempt is given up.
+        hyperparameters: also look for hyperparameters that do nothing.
+
+    Raises:
+        ConfigError: the overrides are wrong, or compose no script or several.
+        BackendError: nothing can be run here.
+    """
+    if units is not None and units < 1:
+        raise ConfigError(f"--units={units}: use a positive number")
+    if not tolerance >= 0:
+        raise ConfigError(f"--tolerance={tolerance}: use zero or a positive number, such as 1e-6")
+    config, promoting = _the_one(arguments)
+    return examine(
+        config, promoting, units=units, tolerance=tolerance, silence=silence, hyperparameters=hyperparameters
+    )
+
+
+def examine(
+    config: ExperimentConfig,
+    promoting: Sequence[str],
+    *,
+    units: int | None = None,
+    tolerance: float = 0.0,
+    silence: float = 600.0,
+    hyperparameters: bool = False,
+) -> Findings:
+    """Check the script of a resolved experiment; see `check_script`.
+
+    Args:
+        config: which script, and how it is called.
+        promoting: names of the methods in question that pause trials and resume them.
+        units: see `check_script`.
+        tolerance: see `check_script`.
+        silence: see `check_script`.
+        hyperparameters: see `check_script`.
+    """
+    findings = Findings()
+    with (
+        tempfile.TemporaryDirectory(prefix="hpo-check-") as folder,
+        Rehearsal(config, Path(folder), silence=silence) as rehearsal,
+    ):
+        training = Training(rehearsal, units, tolerance)
+        if (obstacle := check_uninterrupted(training, findings)) is None:
+            check_interrupted(training, findings, promoting)
+            check_promoted(training, findings, promoting)
+        else:
+            for check in ("SIGTERM", "resume", "promotion"):
+                findings.skip(check, obstacle)
+        if hyperparameters and findings.of("reports") == Verdict.OK:
+            check_hyperparameters(rehearsal, findings)
+    return findings
+
+
+def _the_one(arguments: Sequence[str]) -> tuple[ExperimentConfig, list[str]]:
+    """The experiment whose script is meant, and which of the methods pause and resume trials."""
+    configs = [resolve(job.config) for job in compose_jobs(arguments)]
+    first = configs[0]
+    names = list(dict.fromkeys(config.benchmark.name for config in configs))
+    if len(names) > 1:
+        raise ConfigError(f"benchmark={','.join(names)}: one script is checked at a time; name one benchmark")
+    if first.simulated or (first.benchmark.script is None and first.benchmark.command is None):
+        raise ConfigError(f"benchmark={names[0]}: it is simulated from a table; there is no script to check")
+    methods = {config.method.name: config for config in configs}
+    promoting = [name for name, config in methods.items() if _promotes(config)]
+    return first, promoting
+
+
+def _promotes(config: ExperimentConfig) -> bool:
+    if config.max_resource is None:
+        return False
+    return isinstance(scheduler_of(replace(config, random_seed=config.random_seed or 0)), ASHA)

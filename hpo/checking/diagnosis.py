@@ -1,0 +1,120 @@
+"""How a script went on after an interruption, told from what it reported before and after. Pure."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from hpo.checking.findings import different
+
+Metrics = Mapping[str, Any]
+
+
+class Course(Enum):
+    """What a resumed script did."""
+
+    CONTINUED = auto()
+    """It went on where it had been, or reported its last resource again first."""
+    RESTARTED = auto()
+    """It began from the start."""
+    BEHIND = auto()
+    """It went on from an earlier resource than it had reported."""
+    MISCOUNTED = auto()
+    """The resources it names are not those of the training it continues."""
+    DIFFERENT = auto()
+    """The resources are right and the metric is not."""
+    UNREPORTED = auto()
+    """It went on rightly, but what it had saved and not reported before the interruption is never reported."""
+    SILENT = auto()
+    """It reported nothing."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What it did, and how to say it."""
+
+    course: Course
+    text: str
+    other_keys: tuple[str, ...] = ()
+    """Reported numbers beside the metric that are not what they are without an interruption."""
+
+
+def diagnose(
+    reference: Mapping[int, Metrics],
+    reached: int,
+    after: Sequence[tuple[int, Metrics]],
+    *,
+    metric: str,
+    resource: str,
+    tolerance: float,
+) -> Diagnosis:
+    """Compare a resumed attempt with an uninterrupted training.
+
+    Args:
+        reference: the uninterrupted training's metrics by resource.
+        reached: the resource last reported before the interruption.
+        after: (resource, metrics) of the resumed attempt, in order.
+        metric: its values are compared.
+        resource: how a unit of resource is called.
+        tolerance: relative; infinite where the training cannot be reproduced.
+    """
+    if not after:
+        return Diagnosis(Course.SILENT, f"resumed after {resource} {reached} it reported nothing")
+    first = after[0][0]
+    names = [r for r, _ in after]
+    for previous, following in itertools.pairwise(names):
+        if following != previous + 1:
+            return Diagnosis(
+                Course.MISCOUNTED,
+                f"resumed after {resource} {reached} it reported {resource} {following} after {resource} {previous}; "
+                f"count on by one from what the checkpoint holds",
+            )
+
+    def wrong(shift: int) -> list[int]:
+        pairs = [(r, reference[r + shift], metrics) for r, metrics in after if r + shift in reference]
+        return [r for r, one, other in pairs if metric in different(one, other, tolerance)]
+
+    def fits(shift: int) -> bool:
+        return any(r + shift in reference for r in names) and not wrong(shift)
+
+    if first == reached + 2 and first in reference and not wrong(0):
+        return Diagnosis(
+            Course.UNREPORTED,
+            f"resumed after {resource} {reached} its first report is of {resource} {first}: it had saved {resource} "
+            f"{reached + 1}, ended before it could report it, and never does; after loading report again what was saved last",
+        )
+    if first > reached + 1:
+        return Diagnosis(
+            Course.MISCOUNTED,
+            f"resumed after {resource} {reached} its first report is of {resource} {first}: {resource} {reached + 1} is "
+            f"missing; go on with the checkpoint's {resource} + 1, and report again what was saved last",
+        )
+    shift = next((s for s in range(1 - first, reached + 2 - first) if s != 0 and fits(s)), None) if wrong(0) else None
+    if shift is not None:
+        return Diagnosis(
+            Course.MISCOUNTED,
+            f"resumed after {resource} {reached} it names its {resource} {first + shift} {first}; store the {resource} in "
+            f"the checkpoint and count on from there",
+        )
+    if first >= reached:
+        if not (bad := wrong(0)):
+            again = ", which it reports again" if first == reached else ""
+            pairs = [(reference[r], metrics) for r, metrics in after if r in reference]
+            others = dict.fromkeys(key for pair in pairs for key in different(*pair, tolerance))
+            return Diagnosis(Course.CONTINUED, f"goes on after {resource} {reached}{again}", tuple(others))
+        one, other = reference[bad[0]][metric], dict(after)[bad[0]][metric]
+        return Diagnosis(
+            Course.DIFFERENT,
+            f"resumed after {resource} {reached} it reports {metric}={other:.6g} at {resource} {bad[0]}, uninterrupted "
+            f"{one:.6g}; save and load all state (optimizer, schedule, random numbers), or allow for it with --tolerance",
+        )
+    if wrong(0):
+        return Diagnosis(
+            Course.MISCOUNTED,
+            f"resumed after {resource} {reached} it counts from {first} again but does not train that again "
+            f"({metric} differs); store the {resource} in the checkpoint and count on from there",
+        )
+    if first == 1:
+        return Diagnosis(Course.RESTARTED, f"resumed after {resource} {reached} it starts over at {resource} 1")
+    return Diagnosis(Course.BEHIND, f"resumed after {resource} {reached} it goes on with {resource} {first}")

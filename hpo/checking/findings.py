@@ -1,0 +1,100 @@
+"""What was found out about a script: one finding per check, each a sentence."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from hpo.rehearsal import Heard
+
+_CLOCK_LIKE = re.compile(
+    r"^st_worker_|time|second|elapsed|duration|clock|date|throughput|speed|per_s|memory|(^|_)(sec|secs|ms|s|pid|mem|rss|host|device|run_id)($|_)",
+    re.IGNORECASE,
+)
+"""Keys whose values differ from run to run by their nature; those of Syne Tune's reporter count anew in each process."""
+
+
+class Verdict(StrEnum):
+    """What a check comes to."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "FAILED"
+    SKIPPED = "not checked"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's result."""
+
+    check: str
+    verdict: Verdict
+    text: str
+
+
+@dataclass
+class Findings:
+    """All results, in the order in which they were found."""
+
+    found: list[Finding] = field(default_factory=list)
+
+    def add(self, check: str, verdict: Verdict, text: str) -> None:
+        """One more."""
+        self.found.append(Finding(check, verdict, text))
+
+    def ok(self, check: str, text: str) -> None:
+        """The script does this right."""
+        self.add(check, Verdict.OK, text)
+
+    def warn(self, check: str, text: str) -> None:
+        """It may be meant, or it costs something."""
+        self.add(check, Verdict.WARNING, text)
+
+    def fail(self, check: str, text: str) -> None:
+        """Tuning would go wrong."""
+        self.add(check, Verdict.FAILED, text)
+
+    def skip(self, check: str, text: str) -> None:
+        """It could not be looked at, and why."""
+        self.add(check, Verdict.SKIPPED, text)
+
+    def of(self, check: str) -> Verdict | None:
+        """The verdict of a check; None where it was not made."""
+        return next((finding.verdict for finding in self.found if finding.check == check), None)
+
+    @property
+    def failed(self) -> bool:
+        """Is anything wrong?"""
+        return any(finding.verdict == Verdict.FAILED for finding in self.found)
+
+
+def clock_like(key: str) -> bool:
+    """Is this a key whose values nobody expects to be reproduced?"""
+    return _CLOCK_LIKE.search(key) is not None
+
+
+def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The values that two runs of the same training should have in common."""
+    return {
+        key: value
+        for key, value in metrics.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and not clock_like(key)
+    }
+
+
+def different(first: Mapping[str, Any], second: Mapping[str, Any], tolerance: float) -> list[str]:
+    """Keys of numbers that both have and that are further apart than `tolerance`, relative to the larger."""
+    a, b = numbers(first), numbers(second)
+    return [key for key in a if key in b and not _close(a[key], b[key], tolerance)]
+
+
+def _close(a: float, b: float, tolerance: float) -> bool:
+    if a == b or (a != a and b != b):
+        return True
+    return abs(a - b) <= tolerance * max(abs(a), abs(b))
+
+
+def by_resource(reports: Sequence[Heard], resource_attr: str) -> dict[int, Mapping[str, Any]]:
+    """The reports of an attempt by the resource they name; the last where one is named twice."""
+    return {int(heard.metrics[resource_attr]): heard.metrics for heard in reports if resource_attr in heard.metrics}

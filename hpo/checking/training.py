@@ -1,0 +1,150 @@
+"""The training that a script is checked with: how far it goes, how it went in one piece, and comparisons with that."""
+
+import itertools
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hpo.checking.diagnosis import Course, Diagnosis, diagnose
+from hpo.checking.findings import by_resource, different
+from hpo.checking.reading import problem_of
+from hpo.checking.saves import SAVE, Saves
+from hpo.rehearsal import Attempt, Heard, Rehearsal
+from hpo.results import objective_of
+from hpo.trial import Trial
+
+UNITS = 4
+LONG_ENOUGH = 0.25
+"""Seconds that must lie between an interruption and the end of a training for it to be one."""
+
+Stop = Callable[[Sequence[Heard]], float | None]
+
+
+@dataclass
+class Training:
+    """One configuration, trained again and again.
+
+    Args:
+        rehearsal: where it runs.
+        units: of resource; None chooses.
+        tolerance: relative difference at which two trainings are still the same.
+    """
+
+    rehearsal: Rehearsal
+    units: int | None = None
+    tolerance: float = 0.0
+    until: int = 0
+    """The resource at which it ends."""
+    epoch: float = 0.0
+    """Seconds that a unit of resource takes."""
+    reference: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    """What it reports in one piece, by resource."""
+    saves: bool = False
+    """Has it ever written into its checkpoint folder?"""
+
+    def __post_init__(self) -> None:
+        self.config = self.rehearsal.config
+        benchmark = self.config.benchmark
+        self.metric = benchmark.metric
+        self.resource = benchmark.resource_attr or "report"
+        self.limit = benchmark.max_resource_attr
+        wanted = self.units or UNITS
+        most = self.config.max_resource
+        self.until = wanted if most is None else min(wanted, most)
+
+    @property
+    def target(self) -> int | None:
+        """What a script that goes all the way is told."""
+        return None if self.limit is None else self.until
+
+    @property
+    def comparable(self) -> bool:
+        """Are metrics compared?"""
+        return self.tolerance != math.inf
+
+    def in_one_piece(self) -> tuple[Attempt, str]:
+        """Train without interruption, long enough to be interrupted another time where that can be had cheaply."""
+        attempt, order = self.observe(self.rehearsal.trial(), self.at_end)
+        times = [heard.at for heard in attempt.reports]
+        self.epoch = statistics.median([b - a for a, b in itertools.pairwise(times)] or times or [0.0])
+        most = self.config.max_resource
+        if self.units is None and most is not None and len(times) >= self.until:
+            wanted = min(most, UNITS + math.ceil(LONG_ENOUGH / max(self.epoch, 1e-3)))
+            if wanted > self.until:
+                self.until = wanted
+                attempt, order = self.observe(self.rehearsal.trial(), self.at_end)
+        return attempt, order
+
+    def observe(self, trial: Trial, stop: Stop, until: int | None = None) -> tuple[Attempt, str]:
+        """A trial's first attempt, and the order of its reports and saves."""
+        program = self.rehearsal.program
+        with Saves(program.directory.checkpoint(trial.id), program.reports(trial.id, 0)) as saves:
+            attempt = self.rehearsal.run(trial, until or self.target, stop=stop, look=saves.look)
+            saves.look()
+        self.saves = self.saves or SAVE in saves.order
+        return attempt, saves.order
+
+    def go_on(self, trial: Trial, stop: Stop | None = None) -> Attempt:
+        """The next attempt of a trial, to the end unless `stop` says otherwise."""
+        return self.rehearsal.run(trial, self.target, stop=stop or self.at_end)
+
+    def at_end(self, reports: Sequence[Heard]) -> float | None:
+        """Patience with what does not end by itself; none with what was never told where to, or passed that."""
+        at = reports[-1].metrics.get(self.resource, len(reports))
+        if not isinstance(at, int | float) or at < self.until:
+            return None
+        return self.config.grace_period_seconds if self.limit is not None and at == self.until else 0.0
+
+    def beyond(self, resource: int) -> Stop:
+        """SIGTERM at the first report above `resource`."""
+        return lambda reports: 0.0 if self.of(reports[-1]) > resource else None
+
+    def of(self, heard: Heard) -> int:
+        """The resource a report names; 0 where it names none."""
+        value = heard.metrics.get(self.resource)
+        return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
+
+    def last(self, attempt: Attempt) -> int:
+        """The highest resource that was reported."""
+        return max((self.of(heard) for heard in attempt.reports), default=0)
+
+    def diagnose(self, reached: int, resumed: Attempt) -> Diagnosis:
+        """How an attempt went on after `reached` had been reported."""
+        if failure := resumed.failure:
+            return Diagnosis(Course.SILENT, f"resumed after {self.resource} {reached} {failure}")
+        if not resumed.reports and reached == self.until - 1 and not resumed.told:
+            return Diagnosis(
+                Course.UNREPORTED,
+                f"resumed after {self.resource} {reached} it ended at once: it had saved {self.resource} {self.until}, ended "
+                f"before it could report it, and never does; after loading report again what was saved last",
+            )
+        if problem := problem_of(resumed, objective_of(self.config)):
+            return Diagnosis(Course.SILENT, f"resumed after {self.resource} {reached}: {problem}")
+        found = self._compared(reached, resumed)
+        if found.course in (Course.DIFFERENT, Course.MISCOUNTED) and self.comparable and not self.reproducible():
+            found = self._compared(reached, resumed)
+        return found
+
+    def _compared(self, reached: int, resumed: Attempt) -> Diagnosis:
+        after = [(self.of(heard), heard.metrics) for heard in resumed.reports]
+        return diagnose(
+            self.reference, reached, after, metric=self.metric, resource=self.resource, tolerance=self.tolerance
+        )
+
+    def depends_on_limit(self, attempt: Attempt) -> bool:
+        """Has a training that was told to end early another metric before that than one that goes on?"""
+        named = by_resource(attempt.reports, self.resource)
+        pairs = [(self.reference[resource], metrics) for resource, metrics in named.items()]
+        return any(self.metric in different(*pair, self.tolerance) for pair in pairs) and self.reproducible()
+
+    def reproducible(self) -> bool:
+        """Do two uninterrupted trainings agree? If not, nothing is compared from now on."""
+        attempt, _ = self.observe(self.rehearsal.trial(), self.at_end)
+        again = by_resource(attempt.reports, self.resource)
+        if any(
+            r in self.reference and self.metric in different(self.reference[r], again[r], self.tolerance) for r in again
+        ):
+            self.tolerance = math.inf
+        return self.comparable

@@ -1,0 +1,91 @@
+"""What an uninterrupted training shows: reports, resources, the end, and whether it saves before it reports."""
+
+import math
+
+from hpo.checking.findings import Findings, by_resource
+from hpo.checking.reading import problem_of
+from hpo.checking.saves import unsaved
+from hpo.checking.training import Training
+from hpo.config import ReportChannel
+from hpo.rehearsal import Attempt
+from hpo.results import objective_of
+
+
+def check_uninterrupted(training: Training, findings: Findings) -> str | None:
+    """Train once. Returns why nothing more can be found out, or None."""
+    attempt, order = training.in_one_piece()
+    if problem := problem_of(attempt, objective_of(training.config)):
+        findings.fail("reports", problem)
+        return "there are no usable reports"
+    count = len(attempt.reports)
+    if failure := attempt.failure:
+        findings.fail("reports", f"after {count} report(s) {failure}; see what it prints when it is run by hand")
+        return "it does not come to its end"
+    findings.ok("reports", f"{', '.join(sorted(attempt.reports[0].metrics))}, {count} times")
+    if training.config.benchmark.resource_attr is None:
+        return "benchmark.resource_attr is not given: reports are only counted"
+    training.reference = by_resource(attempt.reports, training.resource)
+    if not _check_resources(attempt, training, findings) or not _check_end(attempt, training, findings):
+        return "the training does not go as it should without an interruption"
+    _check_order(order, count, training, findings)
+    return None if training.until >= 2 else f"a training of one {training.resource} cannot be interrupted"
+
+
+def _check_resources(attempt: Attempt, training: Training, findings: Findings) -> bool:
+    unit = training.resource
+    named = [heard.metrics[unit] for heard in attempt.reports]
+    for number, resource in enumerate(named, 1):
+        if resource != number:
+            findings.fail(
+                "resources",
+                f"report {number} names {unit}={resource}, not {number}; count from 1 and report every {unit} once",
+            )
+            return False
+    findings.ok("resources", f"{unit} 1 to {named[-1]}, one by one")
+    return True
+
+
+def _check_end(attempt: Attempt, training: Training, findings: Findings) -> bool:
+    unit, limit, until, last = training.resource, training.limit, training.until, max(training.reference)
+    told = f"--{limit}={until}"
+    if limit is None:
+        findings.warn(
+            "end",
+            f"benchmark.max_resource_attr is not given: the script cannot be told where to end and is killed there; name "
+            f"its argument for the number of {unit}s",
+        )
+        return True
+    if last > until:
+        findings.fail("end", f"{told}, but it went on to {unit} {last}; end there")
+        return False
+    if attempt.told:
+        grace = training.config.grace_period_seconds
+        findings.fail("end", f"{told}, but it did not end within {grace:g} s after {unit} {last}; end there")
+        return False
+    if last < until:
+        value = training.reference[last][training.metric]
+        text = f"{told}, but it ended after {unit} {last}"
+        if math.isfinite(value):
+            findings.fail("end", f"{text}; train to {limit}, it is the method that ends trials early")
+        else:
+            findings.warn("end", f"{text} with {training.metric}={value}; put a better first point to evaluate")
+        return False
+    findings.ok("end", f"by itself at {told}")
+    return True
+
+
+def _check_order(order: str, reports: int, training: Training, findings: Findings) -> None:
+    if not training.saves:
+        return
+    if training.config.benchmark.report_channel == ReportChannel.syne_tune:
+        findings.skip("order", "what it prints and what it reports go to the same file")
+    elif reports >= 2 and order == "RS" * reports:
+        findings.fail(
+            "order",
+            f"it reports each {training.resource} before it has saved it, so that a trial ended there has lost it; save "
+            f"first, then report",
+        )
+    elif unsaved(order, reports):
+        findings.warn("order", "it saves less often than it reports; what is not saved is trained again")
+    else:
+        findings.ok("order", "saves first, then reports")

@@ -1,0 +1,219 @@
+"""One file that holds experiments without their checkpoints: `hpo export` packs it, `hpo import` unpacks it.
+
+A zip with a manifest and, for each experiment under tag/benchmark/method/seed_n, its configuration, a copy of its event
+store, what is made from that, and small logs. Nothing in it is executed, and nothing is unpacked outside its place.
+"""
+
+import contextlib
+import json
+import shutil
+import sqlite3
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import hpo
+from hpo.config import ExperimentConfig, read_config
+from hpo.directory import ExperimentDirectory, write_atomically
+from hpo.errors import ConfigError, HPOError, StoreError
+from hpo.results import load_experiment, objective_of, write_best, write_results
+from hpo.state import ExperimentState
+from hpo.store import Store
+from hpo.tags import read_tag, update_tag
+
+FORMAT = 1
+MANIFEST = "hpo-export.json"
+LARGEST_LOG = 1 << 16
+"""Bytes; a trial's longer output stays where it is."""
+LARGEST_MAIN_LOG = 10 << 20
+
+
+def pack(directories: Sequence[Path], output: Path) -> Path:
+    """Write the file, whole or not at all.
+
+    Raises:
+        ConfigError: the output exists, or two experiments would have the same place in it.
+        StoreError: an experiment cannot be read.
+    """
+    if output.exists():
+        raise ConfigError(f"--output {output}: exists; delete it or name another file")
+    places: dict[str, Path] = {}
+    for directory in directories:
+        place = place_of(read_config(ExperimentDirectory(directory).config))
+        if place in places:
+            raise ConfigError(f"{directory}: is the same experiment as {places[place]} ({place}); export one of them")
+        places[place] = directory
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(f".{output.name}.tmp")
+    try:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+            manifest = {"format": FORMAT, "hpo": hpo.__version__, "experiments": list(places), "tags": _tags(places)}
+            archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
+            for place, directory in places.items():
+                with _prepared(directory) as files:
+                    for file, name in files:
+                        archive.write(file, f"{place}/{name}")
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+    return output
+
+
+def place_of(config: ExperimentConfig) -> str:
+    """Where an experiment lies under outputs/."""
+    return f"{config.experiment_tag}/{config.benchmark.name}/{config.method.name}/seed_{config.seed}"
+
+
+def _tags(places: dict[str, Path]) -> dict[str, Any]:
+    """The master seed of each tag, where its file says it."""
+    found = {}
+    for place, directory in places.items():
+        seed = read_tag(directory.absolute().parents[2]).get("random_seed")
+        if seed is not None:
+            found[place.partition("/")[0]] = {"random_seed": seed}
+    return found
+
+
+@contextlib.contextmanager
+def _prepared(directory: Path) -> Iterator[list[tuple[Path, str]]]:
+    """(file, name in the archive) of one experiment; what is made from the event store is made from the copy."""
+    files = ExperimentDirectory(directory)
+    if not files.events.is_file():
+        raise StoreError(f"{directory}: has no events yet; export it when it has begun")
+    with tempfile.TemporaryDirectory(prefix="hpo-export-") as folder:
+        made = ExperimentDirectory(Path(folder))
+        copy_store(files.events, made.events)
+        shutil.copyfile(files.config, made.config)
+        config = read_config(made.config)
+        store = Store(made.events, read_only=True)
+        with contextlib.closing(store):
+            state = ExperimentState(objective_of(config)).apply_all(store.read())
+            write_results(made, config, store.read)
+        write_best(made, state)
+        if files.metadata.is_file():
+            metadata = json.loads(files.metadata.read_text())
+            metadata["status"] = "complete" if state.finished else "interrupted"  # the copy does not run
+            write_atomically(made.metadata, json.dumps(metadata, indent=1).encode())
+        yield [*((path, path.name) for path in sorted(made.path.iterdir())), *_logs(files)]
+
+
+def _logs(files: ExperimentDirectory) -> Iterator[tuple[Path, str]]:
+    for path in (files.log, files.host_log):
+        if path.is_file() and 0 < path.stat().st_size <= LARGEST_MAIN_LOG:
+            yield path, path.name
+    for path in sorted(files.trials.glob("*/attempt_*/std*.log")):
+        if path.name in ("stdout.log", "stderr.log") and 0 < path.stat().st_size <= LARGEST_LOG:
+            yield path, path.relative_to(files.path).as_posix()
+
+
+def copy_store(source: Path, target: Path) -> None:
+    """A copy of an event store as it is at one moment, also while it is written to.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old,
+            contextlib.closing(sqlite3.connect(target)) as new,
+        ):
+            old.backup(new)
+            new.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, whole by itself
+    except sqlite3.Error as error:
+        reason = " ".join(str(error).split())
+        raise StoreError(f"{source}: cannot be copied ({reason}); hpo status says what is wrong with it") from error
+
+
+# ---------------------------------------------------------------------- unpacking
+
+
+def unpack(file: Path, outputs: Path) -> list[Path]:
+    """Put the experiments of a file under `outputs`. Returns their directories.
+
+    Raises:
+        ConfigError: it is no such file, it is damaged, it would write where it must not, or an experiment exists.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            manifest = _manifest(file, archive)
+            _check_names(file, archive, manifest["experiments"])
+            for place in manifest["experiments"]:
+                if (outputs / place).exists():
+                    raise ConfigError(f"{outputs / place}: exists; move it away, or name another folder with --outputs")
+            outputs.mkdir(parents=True, exist_ok=True)
+            _check_room(file, archive, outputs)
+            with tempfile.TemporaryDirectory(prefix=".hpo-import-", dir=outputs) as folder:
+                archive.extractall(folder)
+                for place in manifest["experiments"]:
+                    _check_experiment(file, Path(folder) / place, place)
+                return _put(Path(folder), manifest, outputs)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise ConfigError(f"{file}: cannot be unpacked ({error}); export it again with hpo export") from error
+
+
+def _put(folder: Path, manifest: dict[str, Any], outputs: Path) -> list[Path]:
+    for place in manifest["experiments"]:
+        target = outputs / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).rename(target)
+    for tag, facts in manifest["tags"].items():
+        if "random_seed" not in read_tag(outputs / tag):
+            update_tag(outputs / tag, random_seed=int(facts["random_seed"]))
+    return [outputs / place for place in manifest["experiments"]]
+
+
+def _manifest(file: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
+    try:
+        content = json.loads(archive.read(MANIFEST))
+        places, tags = list(content["experiments"]), dict(content["tags"])
+        if not all(isinstance(place, str) and _is_plain(place) for place in places):
+            raise ValueError("experiments")
+        known = {place.partition("/")[0] for place in places}
+        if not all(tag in known and isinstance(facts["random_seed"], int) for tag, facts in tags.items()):
+            raise ValueError("tags")
+        version = int(content["format"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise ConfigError(f"{file}: was not made by hpo export (no sound {MANIFEST} in it: {error})") from error
+    if version > FORMAT:
+        raise ConfigError(f"{file}: was made by a later version of hpo ({content.get('hpo')}); update hpo to read it")
+    return {"experiments": places, "tags": tags}
+
+
+def _is_plain(place: str) -> bool:
+    """Four names, none of which leads elsewhere."""
+    parts = place.split("/")
+    return len(parts) == 4 and not any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts)
+
+
+def _check_names(file: Path, archive: zipfile.ZipFile, places: Sequence[str]) -> None:
+    """Every entry is a plain file inside one of the experiments, and stands there once."""
+    seen = set()
+    for info in archive.infolist():
+        name = info.filename
+        path = PurePosixPath(name)
+        plain = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG) and not info.is_dir()
+        inside = name == MANIFEST or any(name.startswith(f"{place}/") for place in places)
+        odd = path.is_absolute() or "\\" in name or "\0" in name or str(path) != name
+        if not plain or not inside or odd or any(part in ("..", ".") for part in path.parts) or name in seen:
+            raise ConfigError(f"{file}: holds {name!r}, which hpo export does not write; nothing was unpacked")
+        seen.add(name)
+
+
+def _check_room(file: Path, archive: zipfile.ZipFile, outputs: Path) -> None:
+    needed = sum(info.file_size for info in archive.infolist())
+    free = shutil.disk_usage(outputs).free
+    if needed > free:
+        raise ConfigError(f"{file}: needs {needed >> 20} MB under {outputs}, where {free >> 20} MB are free")
+
+
+def _check_experiment(file: Path, directory: Path, place: str) -> None:
+    try:
+        experiment = load_experiment(directory)
+    except HPOError as error:
+        raise ConfigError(f"{file}: the experiment {place} in it is damaged ({error}); nothing was unpacked") from error
+    if place_of(experiment.config) != place:
+        raise ConfigError(f"{file}: says {place} and holds {place_of(experiment.config)}; nothing was unpacked")

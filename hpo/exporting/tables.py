@@ -1,0 +1,101 @@
+"""Tables: one row per report as CSV or parquet, one line per event as JSON."""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from hpo.directory import write_atomically
+from hpo.errors import ConfigError
+from hpo.results import Experiment, report_rows
+
+KEYS = ("experiment_tag", "benchmark", "method", "seed")
+"""Columns that tell experiments apart; they come first."""
+
+
+def write_csv(experiments: Sequence[Experiment], output: Path) -> None:
+    """One row per report, with the columns of results.csv.zip."""
+    names: dict[str, None] = dict.fromkeys(KEYS)
+    for row in _rows(experiments):
+        names.update(dict.fromkeys(row))
+
+    def write(file: IO[str]) -> None:
+        writer = csv.DictWriter(file, list(names), restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_rows(experiments))
+
+    _write_text(output, write)
+
+
+def write_parquet(experiments: Sequence[Experiment], output: Path) -> None:
+    """The same table for pandas, polars and duckdb; a column whose values are of several kinds becomes text.
+
+    Raises:
+        ConfigError: pyarrow is not installed.
+    """
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f"--to parquet: it needs the package pyarrow ({error}); install it with: pip install 'hpo[parquet]'"
+        ) from error
+    import io
+
+    import pandas as pd
+
+    table = pd.DataFrame(list(_rows(experiments)))
+    for name in table.columns:
+        if table[name].dtype == object and {type(value) for value in table[name]} != {bool}:
+            table[name] = [None if _is_missing(value) else _as_text(value) for value in table[name]]
+    packed = io.BytesIO()
+    table.to_parquet(packed, engine="pyarrow", index=False)
+    write_atomically(output, packed.getvalue())
+
+
+def write_jsonl(experiments: Sequence[Experiment], output: Path) -> None:
+    """One line per event of the log, in order, with its number and its experiment."""
+
+    def write(file: IO[str]) -> None:
+        for experiment in experiments:
+            keys = _keys(experiment)
+            for seq, event in enumerate(experiment.events, 1):
+                fields = {
+                    **keys, "seq": seq, "kind": event.kind.value, "elapsed": event.elapsed, "time": event.time,
+                    "trial": event.trial, "attempt": event.attempt, "resource": event.resource, "body": event.body,
+                }  # fmt: skip
+                file.write(json.dumps(fields) + "\n")
+
+    _write_text(output, write)
+
+
+def _keys(experiment: Experiment) -> dict[str, Any]:
+    config = experiment.config
+    return dict(zip(KEYS, (config.experiment_tag, config.benchmark.name, config.method.name, config.seed), strict=True))
+
+
+def _rows(experiments: Sequence[Experiment]) -> Iterator[dict[str, Any]]:
+    for experiment in experiments:
+        keys = _keys(experiment)
+        for row in report_rows(experiment.config, experiment.events):
+            yield {**keys, **{(f"reported_{name}" if name in KEYS else name): value for name, value in row.items()}}
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value != value
+
+
+def _as_text(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.encode("utf-8", "replace").decode()  # a script can report half of a surrogate pair
+
+
+def _write_text(output: Path, write: Any) -> None:
+    """Write a text file, whole or not at all."""
+    partial = output.with_name(f".{output.name}.tmp")
+    try:
+        with partial.open("w", encoding="utf-8", errors="replace", newline="") as file:
+            write(file)
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)

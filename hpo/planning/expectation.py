@@ -1,0 +1,182 @@
+"""How many trials of a method get how far: its own scheduler, run over a virtual clock.
+
+Losses are those of the table where there is one, else random: a configuration is then as good at every resource as at any
+other, which is right where early results tell the truth. The searcher is random, for no other can do better on random
+losses. The figures are means over a few repetitions with fixed seeds, the same in every call.
+"""
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from hpo.assembly import scheduler_of
+from hpo.config import ExperimentConfig
+from hpo.randomness import Randomness
+from hpo.replay import tell_end
+from hpo.schedulers.base import Scheduler
+from hpo.trial import Configuration, Decision, Start, Status, Trial
+
+REPETITIONS = 10
+MOST_REPORTS = 20_000
+"""Per repetition; what goes beyond is reported as `at least`."""
+ASSUMED_TRIALS = 100
+"""Where neither the number of trials nor their cost is known."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a training goes: seconds and loss after each unit of resource."""
+
+    seconds: Sequence[float]
+    losses: Sequence[float] | None = None
+    """None: random."""
+
+
+Trainings = Callable[[Randomness, Configuration], Course]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Means over the repetitions."""
+
+    trials: float
+    """Started."""
+    reached: dict[int, float]
+    """Trials that get to each rung, and to the maximum."""
+    elapsed: float | None
+    """Seconds to the end of the experiment; None where costs are unknown."""
+    assumed_trials: int | None = None
+    """The figures are for so many trials, for lack of anything better."""
+    cut: bool = False
+    """There would be more."""
+
+
+@dataclass
+class _Run:
+    """One repetition."""
+
+    reached: dict[int, int]
+    trials: int = 0
+    elapsed: float = 0.0
+    reports: int = 0
+    cut: bool = False
+
+
+def expect(config: ExperimentConfig, trainings: Trainings | None, workers: int, *, restart: float = 0.0) -> Expectation:
+    """Simulate the method of a resolved experiment.
+
+    Args:
+        config: its budgets and its method.
+        trainings: None where their costs are unknown: then max_wallclock_time cannot be taken into account.
+        workers: trials at a time.
+        restart: seconds that a resumed trial takes to start again.
+
+    Raises:
+        ConfigError: the method does not fit the benchmark.
+    """
+    most = config.max_num_trials
+    assumed = ASSUMED_TRIALS if trainings is None and most is None and config.max_num_evaluations is None else None
+    runs: list[_Run] = []
+    while len(runs) < REPETITIONS and sum(run.reports for run in runs) < MOST_REPORTS:
+        limit = most if assumed is None else assumed
+        runs.append(_simulate(config, trainings, workers, limit, restart, len(runs)))
+    return Expectation(
+        trials=fmean(run.trials for run in runs),
+        reached={level: fmean(run.reached[level] for run in runs) for level in runs[0].reached},
+        elapsed=None if trainings is None else fmean(run.elapsed for run in runs),
+        assumed_trials=assumed,
+        cut=any(run.cut for run in runs),
+    )
+
+
+def _simulate(
+    config: ExperimentConfig,
+    trainings: Trainings | None,
+    workers: int,
+    most: int | None,
+    restart: float,
+    repetition: int,
+) -> _Run:
+    randomness = Randomness(repetition, config.seed)
+    scheduler = scheduler_of(replace(_random(config), random_seed=repetition))
+    maximum = config.max_resource or 1
+    rungs = [level for level in levels_of(scheduler) if level < maximum]
+    # Nothing is decided between rungs, so that trials go from one to the next at once.
+    stops = list(range(1, maximum + 1)) if config.max_num_evaluations is not None else [*rungs, maximum]
+    run = _Run(dict.fromkeys([*rungs, maximum], 0))
+    trials: list[tuple[Trial, Course]] = []
+    at: list[int] = []  # the resource each trial has reached
+    agenda: list[tuple[float, int, int, int]] = []  # (time, trial, resource, until)
+
+    def course_of(configuration: Configuration) -> Course:
+        return Course(range(1, maximum + 1)) if trainings is None else trainings(randomness, configuration)
+
+    def loss_of(trial_id: int, resource: int) -> float:
+        losses = trials[trial_id][1].losses
+        return losses[resource - 1] if losses is not None else float(randomness.stream("plan", trial_id).random())
+
+    def go_on(now: float, trial_id: int, until: int) -> None:
+        resource = next(stop for stop in stops if stop > at[trial_id])
+        seconds = trials[trial_id][1].seconds
+        spent = seconds[resource - 1] - (seconds[at[trial_id] - 1] if at[trial_id] else 0.0)
+        heapq.heappush(agenda, (now + spent, trial_id, resource, until))
+
+    def fill(now: float) -> None:
+        while len(agenda) < workers:
+            suggestion = scheduler.suggest(new_trials=most is None or len(trials) < most)
+            if suggestion is None:
+                return
+            if isinstance(suggestion, Start):
+                trial = Trial(len(trials), suggestion.configuration)
+                scheduler.on_start(trial)
+                trials.append((trial, course_of(trial.configuration)))
+                at.append(0)
+                go_on(now, trial.id, suggestion.until or maximum)
+            else:
+                go_on(now + restart, suggestion.trial_id, suggestion.until or maximum)
+
+    fill(0.0)
+    limit = config.max_wallclock_time if trainings is not None else None
+    while agenda:
+        if run.reports >= MOST_REPORTS:
+            run.cut = True
+            break
+        now, trial_id, resource, until = heapq.heappop(agenda)
+        if limit is not None and now >= limit:
+            run.elapsed = limit
+            break
+        run.elapsed, at[trial_id] = now, resource
+        run.reports += 1
+        if resource in run.reached:
+            run.reached[resource] += 1
+        trial = trials[trial_id][0]
+        decision = scheduler.on_report(trial, resource, loss_of(trial_id, resource))
+        if config.max_num_evaluations is not None and run.reports >= config.max_num_evaluations:
+            break
+        if decision == Decision.CONTINUE and resource < until:
+            go_on(now, trial_id, until)
+        elif decision != Decision.PAUSE:
+            tell_end(scheduler, trial, Status.COMPLETED if resource >= maximum else Status.STOPPED)
+        fill(now)
+    run.trials = len(trials)
+    return run
+
+
+def levels_of(scheduler: Scheduler) -> Sequence[int]:
+    """The rungs of a scheduler; none where it has none."""
+    levels: Sequence[int] = getattr(scheduler, "levels", ())
+    return levels
+
+
+_CHEAP = ("hpo.searchers.RandomSearcher", "hpo.searchers.SobolSearcher", "hpo.searchers.GridSearcher")
+
+
+def _random(config: ExperimentConfig) -> ExperimentConfig:
+    """The experiment with a random searcher where its own would take its time."""
+    method = config.method
+    known = str(method.scheduler.get("_target_")).startswith("hpo.")
+    if method.searcher.get("_target_") in _CHEAP or not known:
+        return config
+    searcher = {"_target_": _CHEAP[0], "_partial_": True}
+    return replace(config, method=replace(method, searcher=searcher))

@@ -1,0 +1,232 @@
+"""The plan of a command: its experiments in groups that differ by seed alone, what each needs, and what is doubtful."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hpo.assembly import scheduler_of
+from hpo.backends.gpus import visible_gpus
+from hpo.cli import compose_jobs
+from hpo.config import BenchmarkConfig, ExperimentConfig
+from hpo.errors import ConfigError
+from hpo.planning.expectation import Course, Expectation, Trainings, expect, levels_of
+from hpo.planning.jobs import RemoteJob, job_of, remote_launcher
+from hpo.planning.prices import Prices
+from hpo.planning.smoke import Smoke, smoke_trial
+from hpo.planning.standing import Place, Standing, place_of
+from hpo.randomness import Randomness
+from hpo.results import objective_of
+from hpo.schedulers import ASHA
+from hpo.schedulers.base import Scheduler
+from hpo.tables.find import find_table
+from hpo.tables.table import Table
+from hpo.trial import Configuration
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is here."""
+
+    cores: int
+    gpus: int
+    free_disk_bytes: int
+
+
+@dataclass
+class Group:
+    """Experiments that differ by seed alone."""
+
+    places: list[Place]
+    slots: int
+    """Trials that run at a time: the workers, as far as there are devices for them."""
+    gpus: int | None
+    """Devices where the trials run; None where that is not known."""
+    scheduler: Scheduler | None = None
+    problem: str | None = None
+    """Why it cannot run at all."""
+    expectation: Expectation | None = None
+    table: Table | None = None
+    smoke: Smoke | None = None
+    launcher: Any = None
+    jobs: list[RemoteJob] = field(default_factory=list)
+
+    @property
+    def config(self) -> ExperimentConfig:
+        """Of the first; the others have other seeds."""
+        return self.places[0].config
+
+    @property
+    def name(self) -> str:
+        """Benchmark and method."""
+        return f"{self.config.benchmark.name} · {self.config.method.name}"
+
+    @property
+    def remote(self) -> bool:
+        """Does it run elsewhere?"""
+        return self.launcher is not None
+
+    @property
+    def rungs(self) -> list[int]:
+        """Levels below the maximum."""
+        return list(levels_of(self.scheduler)) if self.scheduler is not None else []
+
+    @property
+    def promotes(self) -> bool:
+        """Does the method pause trials and resume them?"""
+        return isinstance(self.scheduler, ASHA)
+
+    @property
+    def to_do(self) -> list[Place]:
+        """Experiments that are not complete."""
+        return [place for place in self.places if place.standing != Standing.COMPLETE]
+
+    @property
+    def standings(self) -> dict[Standing, int]:
+        """How many directories are in which state."""
+        return dict(Counter(place.standing for place in self.places))
+
+    @property
+    def seconds_each(self) -> float | None:
+        """What an experiment takes: as expected, else its budget; None where neither is known."""
+        if self.expectation is not None and self.expectation.elapsed is not None and not self.expectation.cut:
+            return self.expectation.elapsed
+        return self.config.max_wallclock_time
+
+    @property
+    def disk_each(self) -> float | None:
+        """Bytes of checkpoints of an experiment at its end."""
+        if self.config.simulated:
+            return 0.0
+        if self.smoke is None or self.expectation is None:
+            return None
+        return self.smoke.checkpoint_bytes * self.expectation.trials
+
+
+@dataclass
+class Plan:
+    """What a command would do."""
+
+    groups: list[Group]
+    machine: Machine
+    prices: Prices | None = None
+
+    @property
+    def places(self) -> list[Place]:
+        """All experiments."""
+        return [place for group in self.groups for place in group.places]
+
+    @property
+    def jobs(self) -> list[RemoteJob]:
+        """All remote jobs."""
+        return [job for group in self.groups for job in group.jobs]
+
+    @property
+    def cost(self) -> float | None:
+        """Of all jobs, on demand; None where a price is missing."""
+        if self.prices is None or not self.jobs:
+            return None
+        prices = [self.prices.prices.get(job.instance_type or "") for job in self.jobs]
+        known = [price * job.hours for price, job in zip(prices, self.jobs, strict=True) if price is not None]
+        return sum(known) if len(known) == len(prices) else None
+
+
+def make_plan(arguments: Sequence[str], *, smoke: bool = False, prices: Prices | None = None) -> Plan:
+    """Plan the command that `arguments` are.
+
+    Args:
+        arguments: overrides, as for a run.
+        smoke: run one trial of each benchmark for a moment, and measure it.
+        prices: of the instances that remote jobs run on.
+
+    Raises:
+        ConfigError: the overrides are wrong.
+        HPOError: the smoke trial failed.
+    """
+    places = [place_of(job) for job in compose_jobs(arguments)]
+    free = shutil.disk_usage(Path.cwd()).free
+    machine = Machine(len(os.sched_getaffinity(0)), len(visible_gpus()), free)
+    plan = Plan([_group(members) for members in _alike(places)], machine, prices)
+    measured: list[tuple[BenchmarkConfig, int | None, Smoke]] = []
+    for group in plan.groups:
+        if smoke and not group.config.simulated and group.problem is None:
+            group.smoke = _measure(group.config, measured)
+        if group.problem is None:
+            group.expectation = expect(
+                group.config,
+                _trainings(group),
+                group.slots,
+                restart=group.smoke.start_up if group.smoke is not None else 0.0,
+            )
+    return plan
+
+
+def _alike(places: Sequence[Place]) -> list[list[Place]]:
+    groups: list[tuple[ExperimentConfig, list[Place]]] = []
+    for place in places:
+        key = replace(place.config, seed=0)
+        members = next((members for known, members in groups if known == key), None)
+        if members is None:
+            groups.append((key, [place]))
+        else:
+            members.append(place)
+    return [members for _, members in groups]
+
+
+def _group(places: list[Place]) -> Group:
+    config = places[0].config
+    launcher = remote_launcher(places[0])
+    group = Group(places, config.n_workers or 1, None, launcher=launcher)
+    try:
+        group.scheduler = scheduler_of(replace(config, random_seed=config.random_seed or 0))
+        if config.simulated:
+            group.table = find_table(str(config.benchmark.table))
+            group.table.check_space(config.space)
+            if (config.max_resource or 0) > group.table.max_resource:
+                raise ConfigError(
+                    f"benchmark.arguments.{config.benchmark.max_resource_attr}={config.max_resource}: the table ends at "
+                    f"{group.table.max_resource}; use at most that"
+                )
+    except ConfigError as error:
+        group.problem = str(error)
+        return group
+    if launcher is not None:
+        group.jobs = [job_of(launcher, place) for place in group.to_do]
+        group.gpus = group.jobs[0].gpus if group.jobs else None
+    elif not config.simulated:
+        group.gpus = len(visible_gpus(config.gpus_to_use))
+    per_trial = config.num_gpus_per_trial or 0
+    if per_trial and group.gpus is not None and group.gpus >= per_trial:
+        group.slots = min(group.slots, group.gpus // per_trial)
+    return group
+
+
+def _measure(config: ExperimentConfig, measured: list[tuple[BenchmarkConfig, int | None, Smoke]]) -> Smoke:
+    """The smoke trial of a benchmark, run once for all methods."""
+    for benchmark, gpus, known in measured:
+        if benchmark == config.benchmark and gpus == config.num_gpus_per_trial:
+            return known
+    smoke = smoke_trial(config)
+    measured.append((config.benchmark, config.num_gpus_per_trial, smoke))
+    return smoke
+
+
+def _trainings(group: Group) -> Trainings | None:
+    """What trainings take: as the table has it, or as measured; None where nothing is known."""
+    if (table := group.table) is not None:
+        objective = objective_of(group.config)
+
+        def recorded(randomness: Randomness, configuration: Configuration) -> Course:
+            metrics, seconds = table.training(configuration, table.replicate(randomness, configuration))
+            values = metrics[objective.metric]
+            return Course(seconds, [objective.loss({objective.metric: value}) for value in values])
+
+        return recorded
+    if (smoke := group.smoke) is None:
+        return None
+    units = range(1, (group.config.max_resource or 1) + 1)
+    measured = Course([smoke.start_up + smoke.per_unit * unit for unit in units])
+    return lambda _randomness, _configuration: measured

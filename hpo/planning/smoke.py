@@ -1,0 +1,93 @@
+"""A smoke trial: the first configuration of an experiment, trained for a moment and measured.
+
+The first trial of an experiment also pays for what is imported once. Where that matters, for it begins to report within
+seconds, a second trial shows how long all further ones take to begin.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpo.config import ExperimentConfig
+from hpo.errors import ExperimentError
+from hpo.objective import ReportError
+from hpo.rehearsal import Rehearsal
+from hpo.results import objective_of
+
+UNITS = 3
+"""Units of resource at most."""
+ENOUGH = 10.0
+"""Seconds after which it ends with the next report."""
+
+
+@dataclass(frozen=True)
+class Smoke:
+    """What was measured."""
+
+    units: int
+    """Reports made."""
+    seconds: float
+    """From start to end."""
+    first_report: float
+    """Seconds of a further trial to its first report."""
+    per_unit: float
+    """Seconds for a further unit of resource; where there was only one report, for the first with the start."""
+    checkpoint_bytes: int
+    keys: tuple[str, ...]
+    """Reported."""
+    peak_memory_mb: float | None
+
+    @property
+    def start_up(self) -> float:
+        """Seconds before the training begins."""
+        return max(self.first_report - self.per_unit, 0.0)
+
+
+def smoke_trial(config: ExperimentConfig, silence: float = 3600.0) -> Smoke:
+    """Train the first configuration of a resolved experiment for its first units of resource, in a temporary folder.
+
+    Raises:
+        ExperimentError: it fails, or does not report what the benchmark says.
+        ConfigError, BackendError: it cannot be started.
+    """
+    most = config.max_resource
+    until = None if most is None else min(UNITS, most)
+    with (
+        tempfile.TemporaryDirectory(prefix="hpo-plan-") as folder,
+        Rehearsal(config, Path(folder), silence=silence) as rehearsal,
+    ):
+        trial = rehearsal.trial()
+        attempt = rehearsal.run(
+            trial,
+            until,
+            stop=lambda reports: 0.0 if reports[-1].at > ENOUGH or (until is None and len(reports) >= UNITS) else None,
+        )
+        saved = rehearsal.saved_bytes(trial)
+        first_report = attempt.reports[0].at if attempt.reports else 0.0
+        if attempt.reports and not attempt.failure and first_report < ENOUGH:
+            again = rehearsal.run(rehearsal.trial(), until, stop=lambda _: 0.0)
+            first_report = again.reports[0].at if again.reports else first_report
+    if attempt.failure or not attempt.reports:
+        raise ExperimentError(
+            f"benchmark={config.benchmark.name}: the smoke trial failed: {attempt.failure or 'it ended without a report'}; "
+            f"`hpo check-script` with the same overrides says more"
+        )
+    objective = objective_of(config)
+    first = attempt.reports[0]
+    try:
+        objective.loss(first.metrics)
+        objective.resource(first.metrics)
+    except ReportError as error:
+        raise ExperimentError(f"the smoke trial: {error}") from error
+    count = len(attempt.reports)
+    spent = attempt.reports[-1].at - first.at
+    usage = attempt.exit.usage if attempt.exit is not None else {}
+    return Smoke(
+        units=count,
+        seconds=attempt.seconds,
+        first_report=first_report,
+        per_unit=spent / (count - 1) if count > 1 else first_report,
+        checkpoint_bytes=saved,
+        keys=tuple(sorted(first.metrics)),
+        peak_memory_mb=usage.get("peak_memory_mb"),
+    )

@@ -1,0 +1,65 @@
+"""How an experiment's directory stands to the command that would run it."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from hpo.composition import Job
+from hpo.config import ExperimentConfig, read_config, resolve
+from hpo.directory import ExperimentDirectory
+from hpo.launchers.remote import RECORD, read_record
+from hpo.results import is_complete
+from hpo.resuming import BUDGET_KEYS, differences
+from hpo.tags import read_tag
+
+
+class Standing(StrEnum):
+    """What the command would find."""
+
+    NEW = "new"
+    COMPLETE = "complete"
+    UNFINISHED = "unfinished"
+    EXTENDED = "complete, goes on with the changed budget"
+    DIFFERENT = "another configuration"
+    OVERWRITTEN = "deleted and begun anew"
+    SUBMITTED = "submitted"
+
+
+@dataclass(frozen=True)
+class Place:
+    """An experiment and its directory."""
+
+    config: ExperimentConfig
+    """Resolved, with its master seed where that is known."""
+    directory: Path
+    standing: Standing
+    detail: str = ""
+
+
+def place_of(job: Job) -> Place:
+    """An experiment of the command line and what there is of it. Nothing is written.
+
+    Raises:
+        ConfigError: its configuration, or the one that is stored, is wrong.
+    """
+    files = ExperimentDirectory(job.output_dir)
+    shown = job.output_dir.relative_to(Path.cwd()) if job.output_dir.is_relative_to(Path.cwd()) else job.output_dir
+    stored = read_config(files.config) if files.config.is_file() else None
+    seed = job.config.random_seed
+    if seed is None:
+        seed = read_tag(job.sweep_dir).get("random_seed")
+    if seed is None and stored is not None:
+        seed = stored.random_seed
+    config = resolve(replace(job.config, random_seed=seed))
+    if stored is None:
+        if (files.path / RECORD).is_file():
+            return Place(config, shown, Standing.SUBMITTED, str(read_record(files.path)["record"].get("job", "")))
+        return Place(config, shown, Standing.NEW)
+    if config.overwrite:
+        return Place(config, shown, Standing.OVERWRITTEN)
+    if changes := differences(stored, config):
+        return Place(config, shown, Standing.DIFFERENT, "; ".join(changes[:3]) + ("; …" if len(changes) > 3 else ""))
+    if not is_complete(files.path):
+        return Place(config, shown, Standing.UNFINISHED)
+    changed = any(getattr(stored, key) != getattr(config, key) for key in BUDGET_KEYS)
+    return Place(config, shown, Standing.EXTENDED if changed else Standing.COMPLETE)

@@ -1,0 +1,220 @@
+"""A plan in words, and as plain values for programs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hpo.planning.advice import advice
+from hpo.planning.plan import Group, Plan
+from hpo.planning.standing import Place
+from hpo.progress import clock
+
+_MOST_NAMES = 3
+
+
+def text(plan: Plan) -> str:
+    """What a person reads."""
+    lines = [line for group in plan.groups for line in _group(group)]
+    lines += [*_total(plan)]
+    errors = [f"{group.name}: {group.problem}" for group in plan.groups if group.problem]
+    lines += ["", "errors", *(f"  {sentence}" for sentence in errors)] if errors else []
+    warnings = advice(plan)
+    lines += ["", "warnings", *(f"  {sentence}" for sentence in warnings)] if warnings else []
+    return "\n".join(lines)
+
+
+def _group(group: Group) -> Iterator[str]:
+    config = group.config
+    seeds = [place.config.seed for place in group.places]
+    standings = ", ".join(f"{count} {standing}" for standing, count in group.standings.items())
+    launcher = str(config.launcher.get("_target_")).rpartition(".")[2].removesuffix("Launcher").lower()
+    where = "simulated" if config.simulated else launcher
+    yield f"{group.name}: {_plural(len(seeds), 'experiment')} (seed {_numbers(seeds)}), {where}, {standings}"
+    if group.problem:
+        return
+    yield f"  workers   {_workers(group)}"
+    yield f"  budget    {_budget(group)}"
+    if group.smoke is not None:
+        smoke = group.smoke
+        memory = f", {smoke.peak_memory_mb:.0f} MB of memory" if smoke.peak_memory_mb is not None else ""
+        yield (
+            f"  smoke     {_plural(smoke.units, 'report')} in {smoke.seconds:.2f} s ({smoke.per_unit:.3g} s per "
+            f"{_unit(group)}, {smoke.start_up:.2g} s to start){memory}, checkpoint {_bytes(smoke.checkpoint_bytes)}, "
+            f"reports {', '.join(smoke.keys)}"
+        )
+    yield from _expectation(group)
+    each = group.seconds_each
+    kind = "virtual, " if config.simulated else ""
+    if each is None:
+        yield "  time      unknown: there is no max_wallclock_time, and what a trial costs shows --smoke"
+    else:
+        known = group.expectation is not None and group.expectation.elapsed is not None and not group.expectation.cut
+        yield f"  time      {kind}{'about' if known else 'at most'} {clock(each)} each"
+    if group.remote:
+        yield from _jobs(group)
+    if not config.simulated:
+        yield f"  disk      {_disk(group)}"
+
+
+def _unit(group: Group) -> str:
+    return group.config.benchmark.resource_attr or "report"
+
+
+def _workers(group: Group) -> str:
+    config = group.config
+    workers, per_trial = config.n_workers or 1, config.num_gpus_per_trial or 0
+    if config.simulated:
+        return f"{workers}, simulated"
+    if not per_trial:
+        return f"{workers}, without GPUs"
+    there = "an unknown number" if group.gpus is None else str(group.gpus)
+    return f"{workers} x {_plural(per_trial, 'GPU')} = {workers * per_trial}, of {there} there"
+
+
+def _budget(group: Group) -> str:
+    config = group.config
+    parts = [
+        f"{key}={value:g}"
+        for key in ("max_wallclock_time", "max_num_trials", "max_num_evaluations")
+        if (value := getattr(config, key)) is not None
+    ]
+    return ", ".join(parts) or "none"
+
+
+def _expectation(group: Group) -> Iterator[str]:
+    expected = group.expectation
+    assert expected is not None
+    if expected.assumed_trials is not None:
+        head = f"unknown (--smoke measures what one takes); of {expected.assumed_trials} started"
+    else:
+        more = "more than " if expected.cut else "about "
+        head = f"{more}{expected.trials:.0f} trials"
+    simulated = f"the method itself, on {'random losses' if group.table is None else 'trainings of the table'}"
+    yield f"  trials    {head}; {simulated}" if group.rungs else f"  trials    {head}"
+    if group.rungs:
+        width = max(len(f"{level:,}") for level in expected.reached) + 2
+        width = max(width, *(len(_mean(count)) + 2 for count in expected.reached.values()))
+        yield f"  {_unit(group)[:9]:<9} " + "".join(f"{level:>{width},}" for level in expected.reached)
+        yield f"  {'get there':<9} " + "".join(f"{_mean(count):>{width}}" for count in expected.reached.values())
+
+
+def _mean(count: float) -> str:
+    return f"{count:,.0f}" if count >= 9.95 or count == round(count) else f"{count:.1f}"
+
+
+def _jobs(group: Group) -> Iterator[str]:
+    if not group.jobs:
+        yield "  jobs      none: all are complete"
+        return
+    first, names = group.jobs[0], [job.name for job in group.jobs]
+    shown = ", ".join(names[:_MOST_NAMES]) + (f", … {names[-1]}" if len(names) > _MOST_NAMES else "")
+    yield f"  jobs      {len(names)} on {first.machine}, {first.hours:.2f} h each, ended after {first.limit_hours:.2f} h"
+    yield f"            {shown}"
+
+
+def _disk(group: Group) -> str:
+    if group.smoke is None:
+        return "unknown (--smoke measures a checkpoint)"
+    each = group.disk_each
+    assert each is not None
+    if group.expectation is not None and group.expectation.assumed_trials is not None:
+        return f"{_bytes(group.smoke.checkpoint_bytes)} per trial"
+    least = "at most " if group.config.delete_checkpoints else "about "
+    return f"{least}{_bytes(each)} each, {_bytes(each * len(group.to_do))} for all"
+
+
+def _total(plan: Plan) -> Iterator[str]:
+    to_do = [group for group in plan.groups if group.to_do and not group.problem]
+    machine = plan.machine
+    here = f"{_plural(machine.cores, 'core')}, {_plural(machine.gpus, 'GPU')}, {_bytes(machine.free_disk_bytes)} free"
+    yield f"in all      {_plural(sum(len(group.to_do) for group in to_do), 'experiment')} to do; here: {here}"
+    local = [group for group in to_do if not group.remote and not group.config.simulated]
+    times = [group.seconds_each for group in local]
+    known = [seconds * len(group.to_do) for seconds, group in zip(times, local, strict=True) if seconds is not None]
+    if local:
+        at_least = "at least " if len(known) < len(times) else ""
+        yield f"  time      {at_least}{clock(sum(known))} here, one experiment after the other"
+    if plan.jobs:
+        hours = sum(job.hours for job in plan.jobs)
+        yield f"  jobs      {len(plan.jobs)}, {hours:.1f} machine hours"
+        if any(job.instance_type for job in plan.jobs):
+            yield f"  money     {_money(plan)}"
+
+
+def _money(plan: Plan) -> str:
+    prices = plan.prices
+    if prices is None:
+        return "no prices are known; give a file with --prices FILE (docs/planning.md says what stands in it)"
+    if plan.cost is None:
+        return "unknown: not all prices are in the file"
+    return (
+        f"about {plan.cost:,.2f} {prices.currency} on demand, by the prices of {prices.date} in {prices.region} "
+        f"({prices.source}); storage and start-up not counted"
+    )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _numbers(values: list[int]) -> str:
+    """0-4, or 1, 3, 7."""
+    if len(values) > 2 and values == list(range(values[0], values[-1] + 1)):
+        return f"{values[0]}-{values[-1]}"
+    return ", ".join(map(str, values))
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"
+
+
+def to_dict(plan: Plan) -> dict[str, Any]:
+    """Plain values."""
+    from dataclasses import asdict
+
+    return {
+        "machine": asdict(plan.machine),
+        "groups": [_plain(group) for group in plan.groups],
+        "prices": None if plan.prices is None else asdict(plan.prices),
+        "cost": plan.cost,
+        "warnings": advice(plan),
+    }
+
+
+def _plain(group: Group) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    config = group.config
+    return {
+        "benchmark": config.benchmark.name,
+        "method": config.method.name,
+        "simulated": config.simulated,
+        "launcher": config.launcher.get("_target_"),
+        "experiments": [_place(place) for place in group.places],
+        "n_workers": config.n_workers,
+        "num_gpus_per_trial": config.num_gpus_per_trial,
+        "gpus": group.gpus,
+        "slots": group.slots,
+        "max_wallclock_time": config.max_wallclock_time,
+        "max_num_trials": config.max_num_trials,
+        "max_num_evaluations": config.max_num_evaluations,
+        "error": group.problem,
+        "rungs": group.rungs,
+        "expectation": None if group.expectation is None else asdict(group.expectation),
+        "smoke": None if group.smoke is None else {**asdict(group.smoke), "start_up": group.smoke.start_up},
+        "seconds_each": group.seconds_each,
+        "disk_bytes_each": group.disk_each,
+        "jobs": [asdict(job) for job in group.jobs],
+    }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {
+        "seed": place.config.seed,
+        "directory": str(place.directory),
+        "state": place.standing.value,
+        "detail": place.detail,
+    }

@@ -1,0 +1,83 @@
+"""What a figure of the report consists of, as data for its script: panels, axes, series. Numbers are left unrounded."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Series = dict[str, Any]
+Axis = dict[str, Any]
+Numbers = Sequence[float | None]
+"""None is a gap: between two curves, or where a value is not finite."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes."""
+
+    x: Axis
+    y: Axis
+    series: Sequence[Series]
+    notes: Sequence[tuple[float, float, str]] = ()
+    """Texts at points."""
+    verticals: Sequence[float] = ()
+    quiet: bool = False
+    """Labels alone say what a point is, its coordinates mean nothing."""
+    right: int = 0
+    """Pixels to leave free at the right; 0: as usual."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One figure: a heading, a caption that says how to read it, and the panels."""
+
+    name: str
+    title: str
+    caption: str = ""
+    panels: Sequence[Panel] = ()
+    height: int = 320
+    label: str | None = None
+    """What the data are when they are not measured; drawn inside the figure."""
+    wide: bool = True
+    columns: int = 1
+    shared: str | None = None
+    """`y` where all panels have the same range of y."""
+    instead: str | None = None
+    """A sentence that takes the figure's place when there is nothing to draw."""
+
+    def content(self) -> Mapping[str, Any]:
+        """For the page's script."""
+        panels = [{key: value for key, value in vars(panel).items() if value} for panel in self.panels]
+        label = None if self.label is None else f"{self.label} data"
+        base = {"name": self.name, "title": self.title, "panels": panels, "height": self.height}
+        return {**base, "label": label, "columns": self.columns, "shared": self.shared}
+
+
+@dataclass
+class Pieces:
+    """Curves that become one series, with a gap after each."""
+
+    x: list[float | None] = field(default_factory=list)
+    y: list[float | None] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+
+    def add(self, xs: Iterable[float], ys: Iterable[float], label: str) -> None:
+        """One more curve."""
+        places = list(xs)
+        self.x += [*places, None]
+        self.y += [*(finite(y) for y in ys), None]
+        self.labels += [label] * len(places) + [""]
+
+    def series(self, kind: str, name: str, colour: str, **keys: Any) -> Series:
+        """The series."""
+        return {"kind": kind, "name": name, "colour": colour, "x": self.x, "y": self.y, "labels": self.labels, **keys}
+
+
+def finite(value: float) -> float | None:
+    """The number, or None where JSON has none."""
+    return value if math.isfinite(value) else None
+
+
+def axis(title: str = "", **keys: Any) -> Axis:
+    """An axis. Keys: log, range, ticks ((place, text), ...), reversed, percent, zero, whole, tight, bare, plain, above."""
+    return {"title": title, **keys}

@@ -1,0 +1,184 @@
+"""The report of one experiment, finished or not, from its event log."""
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from hpo.analysis import history
+from hpo.analysis.figures.style import OUTCOME_COLOURS, data_label
+from hpo.analysis.importance import importance
+from hpo.directory import ExperimentDirectory
+from hpo.reports import charts, space_charts
+from hpo.reports.page import Column, Part, Section, Table, escaped, facts, folded, paragraph, render, tiles
+from hpo.results import Experiment
+from hpo.trial import Kind, Status
+from hpo.wording import clock, configuration_text
+
+MOST_FAILURES = 50
+LOGS = ("stdout.log", "stderr.log")
+STATUS_COLOURS = {status.value: OUTCOME_COLOURS[history.outcome(status.value)] for status in Status}
+
+
+def experiment_page(experiment: Experiment, output: Path) -> str:
+    """The page.
+
+    Args:
+        experiment: a loaded one.
+        output: the file it will be, for links relative to it.
+    """
+    config = experiment.config
+    title = f"{config.benchmark.name} · {config.method.name} · seed {config.seed}"
+    label = data_label(experiment)
+    where = f"{config.experiment_tag} · {_condition(experiment)}" + (f" · {label} data" if label else "")
+    found = importance(experiment)
+    failures = list(_failures(experiment))
+    sections = [
+        Section("progress", "Progress", [charts.anytime(experiment), charts.learning_curves(experiment)]),
+        Section(
+            "decisions",
+            "Decisions and workers",
+            [charts.rung_board(experiment), charts.importance_bars(experiment, found), charts.workers(experiment)],
+        ),
+        Section("space", "Search space", [space_charts.parallel(experiment), space_charts.slices(experiment)]),
+        Section("trials", "Trials", [_trials(experiment, output)]),
+        Section("failures", f"Failures ({len(failures)})", _failure_parts(failures)),
+        Section("configuration", "Configuration and provenance", _provenance(experiment)),
+    ]
+    return render(title, where, [_headline(experiment)], sections)
+
+
+def _condition(experiment: Experiment) -> str:
+    finished = experiment.state.finished
+    return f"complete: {finished}" if finished else "not complete when this report was written"
+
+
+def _headline(experiment: Experiment) -> str:
+    state, best = experiment.state, experiment.best
+    objective = state.objective
+    line = history.timeline(experiment)
+    counts = ", ".join(f"{count} {status.value}" for status, count in state.counts().items())
+    value, remark = "none yet", ""
+    if best is not None:
+        value = f"{best[objective.metric]:.6g}"
+        resource = objective.resource_attr or "report"
+        remark = f"trial {best['trial_id']}, {resource} {best[resource]}"
+    shown = [
+        (f"best {objective.metric} ({objective.mode})", value, remark),
+        ("trials", f"{len(state.trials):,}", counts),
+        ("reports", f"{state.reports:,}", ""),
+        ("elapsed time", clock(state.elapsed), f"{state.elapsed:.6g} s"),
+        ("workers", str(line.workers), f"busy {line.utilisation:.1%}" if line.attempts else ""),
+    ]
+    if best is None:
+        return tiles(shown)
+    pairs = configuration_text(best["configuration"])
+    return tiles(shown) + f'<p class="full"><span class="soft">Best configuration:</span> {escaped(pairs)}</p>'
+
+
+def _trials(experiment: Experiment, output: Path) -> Table:
+    state, config = experiment.state, experiment.config
+    objective = state.objective
+    bests: dict[int, tuple[float, int]] = {}
+    for curve in history.curves(experiment):
+        finite = [(v, r) for v, r in zip(curve.values, curve.resources, strict=True) if v == v]
+        if finite:
+            pick = max if objective.mode == "max" else min
+            value = pick(v for v, _ in finite)
+            bests[curve.trial] = value, next(r for v, r in finite if v == value)
+    domains = config.space.domains
+    spent = _seconds(experiment)
+    rows: list[list[Any]] = []
+    linked = False
+    for trial_id, trial in state.trials.items():
+        links = list(_logs(experiment, trial_id, trial.attempt, output))
+        linked = linked or bool(links)
+        last = None if trial.loss is None or math.isinf(trial.loss) else objective.value(trial.loss)
+        settings = [trial.trial.configuration.get(name) for name in domains]
+        attempts = trial.attempt + 1
+        row = [
+            trial_id,
+            trial.status.value,
+            attempts,
+            trial.resource or None,
+            last,
+            *bests.get(trial_id, (None, None)),
+            spent[trial_id],
+        ]
+        rows.append([*row, *settings, links])
+    resource = objective.resource_attr or "reports"
+    numeric = [all(isinstance(row[8 + i], int | float) for row in rows) for i in range(len(domains))]
+    columns = [
+        *(Column("trial", number=True), Column("status", dots=STATUS_COLOURS), Column("attempts", number=True)),
+        *(Column(resource, number=True), Column(objective.metric, number=True)),
+        *(Column(f"best {objective.metric}", number=True), Column(f"at {resource}", number=True)),
+        Column("seconds", number=True),
+        *(Column(name, number=number) for name, number in zip(domains, numeric, strict=True)),
+        Column("logs", links=True),
+    ]
+    if not linked:  # nothing was run here, so there are none
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    return Table("trials", "All trials", columns, rows, sort=5, down=objective.mode == "max")
+
+
+def _seconds(experiment: Experiment) -> Mapping[int, float]:
+    """Worker seconds of each trial so far, the running attempt included."""
+    spent = dict.fromkeys(experiment.state.trials, 0.0)
+    for attempt in history.timeline(experiment).attempts:
+        spent[attempt.trial] += attempt.end - attempt.start
+    return spent
+
+
+def _logs(experiment: Experiment, trial: int, last_attempt: int, output: Path) -> Iterator[list[str]]:
+    files = ExperimentDirectory(experiment.directory)
+    for attempt in range(last_attempt + 1):
+        for name in LOGS:
+            path = files.attempt(trial, attempt) / name
+            if path.is_file():
+                target = quote(os.path.relpath(path.resolve(), output.resolve().parent))
+                yield [f"{name.partition('.')[0]} {attempt}", target]
+
+
+def _failures(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """What failed, and the end of its standard error."""
+    for event in experiment.events:
+        if event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
+            code, signal = event.body.get("exit_code"), event.body.get("signal")
+            how = f"signal {signal}" if signal else f"exit code {code}"
+            error = (event.body.get("error") or "").rstrip()
+            last = error.splitlines()[-1] if error else "nothing on standard error"
+            head = f"trial {event.trial}, attempt {event.attempt}, {event.body['status']} after {event.elapsed:.4g} s ({how})"
+            yield f"{head}: {last}", error or "(nothing on standard error)"
+
+
+def _failure_parts(failures: list[tuple[str, str]]) -> list[Part]:
+    if not failures:
+        return []
+    parts: list[Part] = [paragraph("The end of standard error of each attempt that failed or took too long.", "soft")]
+    parts += [folded(head, text, opened=index == 0) for index, (head, text) in enumerate(failures[:MOST_FAILURES])]
+    if len(failures) > MOST_FAILURES:
+        parts.append(paragraph(f"{len(failures) - MOST_FAILURES} more are in the table of trials and in hpo.log."))
+    return parts
+
+
+def _provenance(experiment: Experiment) -> list[Part]:
+    files = ExperimentDirectory(experiment.directory)
+    metadata = {key: value for key, value in experiment.metadata.items() if key != "config_space" and value is not None}
+    sessions = [
+        f"session {number} from {event.elapsed:.4g} s: " + ", ".join(f"{k}={v}" for k, v in event.body.items())
+        for number, event in enumerate((e for e in experiment.events if e.kind == Kind.OPENED), 1)
+    ]
+    notes = [
+        f"{event.elapsed:.4g} s: {event.body.get('text', '')}"
+        for event in experiment.events
+        if event.kind == Kind.NOTED
+    ]
+    parts: list[Part] = [
+        folded("experiment.yaml: the resolved configuration", files.config.read_text(errors="replace")),
+        folded("Sessions: who worked on it", "\n".join(sessions) or "none"),
+    ]
+    if notes:
+        parts.append(folded(f"Notes in the log ({len(notes)})", "\n".join(notes)))
+    return [*parts, facts(metadata.items())]

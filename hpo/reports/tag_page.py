@@ -1,0 +1,149 @@
+"""The report of a tag: what its experiments say about their methods, and where each of them stands."""
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from hpo.analysis.comparison import Comparison
+from hpo.analysis.loading import Run
+from hpo.analysis.overtime import over_time
+from hpo.reports import method_charts
+from hpo.reports.chart import Chart
+from hpo.reports.page import Column, Part, Section, Table, escaped, paragraph, render, tiles
+
+NAME = "report.html"
+
+
+def tag_page(
+    title: str, runs: Sequence[Run], warnings: Sequence[str], comparison: Comparison | str, output: Path
+) -> str:
+    """The page.
+
+    Args:
+        title: the tag or the directory.
+        runs: all experiments that have events here.
+        warnings: about those that have none.
+        comparison: what `compare` says, or the sentence why it says nothing.
+        output: the file it will be, for links relative to it.
+    """
+    label = ", ".join(sorted({text for run in runs if (text := _label(run))}))
+    subtitle = f"{len(runs)} experiments" + (f" · {label} data" if label else "")
+    if isinstance(comparison, str):
+        head = [paragraph(f"Methods are not compared: {comparison}.", "warn")]
+        sections = []
+    else:
+        head = [_verdict(comparison)]
+        warnings = comparison.warnings
+        sections = [Section("methods", "Methods", _methods(comparison))]
+        sections.append(Section("pairs", "Pairs", _pairs(comparison)))
+    notes = [paragraph(f"Note: {warning}.", "warn") for warning in warnings]
+    sections.append(Section("experiments", "Experiments", [*_every_run(runs), _experiments(runs, output)]))
+    return render(title, subtitle, [_headline(runs), *head, *notes], sections)
+
+
+def _label(run: Run) -> str | None:
+    label = run.metadata.get("data_label")
+    return None if label in (None, "", "recorded", "real") else str(label)
+
+
+def _headline(runs: Sequence[Run]) -> str:
+    complete = sum(run.finished is not None for run in runs)
+    return tiles(
+        [
+            ("experiments", str(len(runs)), f"{complete} complete"),
+            ("benchmarks", str(len({run.benchmark for run in runs})), ""),
+            ("methods", str(len({run.label for run in runs})), ""),
+            ("seeds", str(len({run.seed for run in runs})), ""),
+            ("trials", f"{sum(len(run.trial_losses) for run in runs):,}", ""),
+        ]
+    )
+
+
+def _verdict(comparison: Comparison) -> str:
+    first, *others = comparison.sentences
+    lines = "".join(paragraph(sentence) for sentence in others)
+    return f'<div class="verdict"><p><strong>Verdict, {escaped(first)}</strong></p>{lines}</div>'
+
+
+def _methods(comparison: Comparison) -> list[Part]:
+    charts: list[Chart] = []
+    for number, scored in enumerate(comparison.scored):
+        found = over_time(scored, comparison.random_seed)
+        charts.append(method_charts.regret(number, scored, found))
+        charts.append(method_charts.ranks(number, scored, found))
+        charts.append(method_charts.seeds(number, scored, comparison))
+    names = ("anytime", "anytime_low", "anytime_high", "early", "middle", "final", "final_low", "final_high")
+    heads = ("anytime regret", "low", "high", "at start", "half way", "final regret", "low", "high")
+    columns = [Column("method"), *(Column(head, number=True) for head in heads)]
+    columns += [Column("mean rank", number=True), Column("final rank", number=True)]
+    rows = [
+        [summary.method, *(getattr(summary, name) for name in names), summary.rank_anytime, summary.rank_final]
+        for summary in comparison.summaries
+    ]
+    title = "Normalised regret: IQM over seeds with 95 % intervals, best first"
+    return [*charts, Table("methods", title, columns, rows)]
+
+
+def _pairs(comparison: Comparison) -> list[Part]:
+    keys = ("difference", "low", "high", "probability", "wilcoxon_holm", "sign_flip_holm", "more_seeds")
+    heads = ("difference", "low", "high", "P(first)", "Wilcoxon", "sign flip", "more seeds")
+    columns = [Column("score"), Column("first"), Column("second"), *(Column(head, number=True) for head in heads)]
+    columns.append(Column("told apart"))
+    rows: list[list[Any]] = [
+        [pair.score, pair.first, pair.second, *(getattr(pair, key) for key in keys), "yes" if pair.distinct else "no"]
+        for pair in comparison.pairings
+    ]
+    speed = [
+        [method, benchmark or "all", f.ratio, f.low, f.high, f.method_time, f.baseline_time, f.method_reached]
+        for method, benchmark, f in comparison.speed_ups
+    ]
+    speed_heads = (
+        "speed-up",
+        "low",
+        "high",
+        "ERT, s",
+        f"ERT of {comparison.baseline}, s",
+        "share of seeds that reach it",
+    )
+    speeds = [Column("method"), Column("benchmark"), *(Column(head, number=True) for head in speed_heads)]
+    title = f"Time to the median final value of {comparison.baseline}: how many times sooner"
+    return [
+        method_charts.differences(comparison),
+        Table("pairs", "Paired differences of regret; p-values are Holm's", columns, rows),
+        Table("speedups", title, speeds, speed),
+    ]
+
+
+def _every_run(runs: Sequence[Run]) -> list[Chart]:
+    by_benchmark: dict[str, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: (run.benchmark, run.label, run.seed)):
+        by_benchmark.setdefault(run.benchmark, []).append(run)
+    return [
+        method_charts.runs(number, benchmark, found, _label(found[0]))
+        for number, (benchmark, found) in enumerate(by_benchmark.items())
+    ]
+
+
+def _experiments(runs: Sequence[Run], output: Path) -> Table:
+    heads = ("seed", "best", "trials", "reports", "seconds")
+    columns = [Column("benchmark"), Column("method"), *(Column(head, number=True) for head in heads)]
+    columns += [Column("state"), Column("open", links=True)]
+    rows: list[list[Any]] = []
+    for run in runs:
+        losses = run.trajectory.losses
+        best = run.objective.value(float(losses[-1])) if len(losses) else math.nan
+        state = "complete" if run.finished else "not complete"
+        row = [run.benchmark, run.label, run.seed, best, len(run.trial_losses), run.reports, run.end, state]
+        rows.append([*row, [_link(run.directory, output)]])
+    return Table("experiments", "Experiments", columns, rows)
+
+
+def _link(directory: Path, output: Path) -> list[str]:
+    """Its own report where there is one, else its folder."""
+    target = directory / NAME
+    label = "report" if target.is_file() else "folder"
+    place = target if target.is_file() else directory
+    return [label, quote(os.path.relpath(place.resolve(), output.resolve().parent)) + ("" if target.is_file() else "/")]

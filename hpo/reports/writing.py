@@ -1,0 +1,60 @@
+"""`write_report`: from a directory or tag to report.html."""
+
+from pathlib import Path
+
+from hpo.analysis.comparison import compare
+from hpo.analysis.loading import folder_of, load_runs
+from hpo.directory import write_atomically
+from hpo.errors import ConfigError
+from hpo.reports.experiment_page import experiment_page
+from hpo.reports.tag_page import NAME, tag_page
+from hpo.results import find_experiments, load_experiment
+
+
+def write_report(
+    place: str | Path,
+    output: str | Path | None = None,
+    *,
+    baseline: str | None = None,
+    include_incomplete: bool = False,
+    unpaired: bool = False,
+) -> Path:
+    """Write the report of an experiment, or of all experiments of a tag.
+
+    Args:
+        place: a directory, or a tag under outputs/.
+        output: the file; None: report.html in that directory.
+        baseline: of a comparison; see `hpo.analysis.compare`, as for the next two.
+        include_incomplete: compare experiments as far as they got.
+        unpaired: compare methods with different random_seeds.
+
+    Returns:
+        the file.
+
+    Raises:
+        StoreError: there is no experiment, or one is damaged.
+        ConfigError: there is no such baseline, or the output cannot be written.
+    """
+    found = find_experiments(place)
+    base = folder_of(place)
+    target = base / NAME if output is None else Path(output)
+    if target.is_dir():
+        raise ConfigError(f"--output {target}: this is a directory; name a file in it, such as {target / NAME}")
+    if len(found) == 1:
+        text = experiment_page(load_experiment(found[0]), target)
+    else:
+        runs, warnings = load_runs([base])
+        comparison = None
+        try:
+            comparison = compare([base], baseline=baseline, include_incomplete=include_incomplete, unpaired=unpaired)
+        except ConfigError as error:
+            if baseline is not None and str(error).startswith("baseline="):
+                raise
+            reason = str(error)
+        text = tag_page(base.name or str(place), runs, warnings, reason if comparison is None else comparison, target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, text.encode(errors="replace"))
+    except OSError as error:
+        raise ConfigError(f"--output {target}: cannot be written ({error.strerror}); name another file") from error
+    return target

@@ -1,0 +1,113 @@
+"""Bayesian optimisation by BoTorch, for those who want its models and acquisition functions (the extra `botorch`).
+
+It takes a tenth of a second and more per proposal, where hpo.searchers.GaussianProcessSearcher takes milliseconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hpo.errors import ConfigError
+from hpo.randomness import Randomness
+from hpo.searchers.modelled import ModelSearcher
+from hpo.space import SearchSpace
+from hpo.surrogate.candidates import draw
+from hpo.surrogate.kernel import Floats
+from hpo.surrogate.targets import to_targets
+from hpo.trial import Configuration
+
+PARENTS = 5
+SAMPLES = 64
+
+
+class BoTorchSearcher(ModelSearcher):
+    """The candidate with the largest qLogExpectedImprovement, running trials taken into account.
+
+    The model is a SingleTaskGP with BoTorch's own priors over the encoded configuration and the logarithm of the resource,
+    fitted anew at each proposal.
+
+    Args:
+        space: what is searched.
+        randomness: the experiment's streams.
+        num_candidates: how many are compared.
+        **options: of ModelSearcher.
+
+    Raises:
+        ConfigError: botorch is not installed, or an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        randomness: Randomness,
+        *,
+        points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+        max_resource: int | None = None,
+        max_size_data_for_model: int = 500,
+        random_fraction: float = 0.0,
+        num_candidates: int = 250,
+    ) -> None:
+        super().__init__(
+            space,
+            randomness,
+            points_to_evaluate=points_to_evaluate,
+            max_resource=max_resource,
+            max_size_data_for_model=max_size_data_for_model,
+            random_fraction=random_fraction,
+        )
+        from importlib.util import find_spec
+
+        if find_spec("botorch") is None:
+            raise ConfigError(
+                "method.searcher._target_=hpo.searchers.botorch.BoTorchSearcher: it needs botorch; "
+                "pip install 'hpo[botorch]', or use method=BO"
+            )
+        self.num_candidates = num_candidates
+
+    def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
+        import torch
+        from botorch.acquisition import qLogExpectedImprovement
+        from botorch.fit import fit_gpytorch_mll
+        from botorch.models import SingleTaskGP
+        from botorch.sampling.normal import SobolQMCNormalSampler
+        from gpytorch.mlls import ExactMarginalLogLikelihood
+
+        history = self.history
+        recent = slice(max(len(history) - self.most, 0), None)
+        trials, resources = history.trials(len(history))[recent], history.resources(len(history))[recent]
+        targets = to_targets(history.losses(len(history))[recent], resources, trials)
+        x = torch.from_numpy(self._columns(history.rows(trials.tolist()), resources))
+        y = torch.from_numpy(-targets[:, None])
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**31)))
+            model = SingleTaskGP(x, y)
+            fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+            best = [history.configurations[trials[i]] for i in np.argsort(targets, kind="stable")[:PARENTS]]
+            candidates = draw(self.space, rng, best, self.num_candidates, self.is_known)
+            if not candidates:
+                return None
+            encoded = history.encoding.encode(candidates)
+            where = torch.from_numpy(self._columns(encoded, np.full(len(candidates), self.target_resource)))
+            acquisition = qLogExpectedImprovement(
+                model,
+                best_f=float(-targets.min()),
+                sampler=SobolQMCNormalSampler(torch.Size([SAMPLES]), seed=int(rng.integers(2**31))),
+                X_pending=self._pending(),
+            )
+            with torch.no_grad():
+                values = acquisition(where[:, None, :]).numpy()
+        return candidates[int(np.argmax(values))]
+
+    def _pending(self) -> Any:
+        import torch
+
+        pending = self.history.pending
+        if not pending:
+            return None
+        return torch.from_numpy(self._columns(self.history.rows(list(pending)), np.array(list(pending.values()))))
+
+    def _columns(self, x: Floats, resources: Any) -> Floats:
+        """Encoded configurations and log resource in [0, 1], shape (n, columns + 1)."""
+        most = max(self.target_resource, 2)
+        return np.column_stack((x, np.log(resources) / np.log(most)))

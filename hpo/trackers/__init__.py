@@ -1,0 +1,13 @@
+"""Experiment trackers, each fed with the events of an experiment: live as a callback, or afterwards by `hpo export`.
+
+Configured as `+callbacks.tensorboard._target_=hpo.trackers.TensorBoard`. Each needs its package, and loads it when the
+experiment begins.
+"""
+
+from hpo.trackers.mlflow_runs import MLflow
+from hpo.trackers.tensorboard_files import TensorBoard
+from hpo.trackers.trackio_runs import Trackio
+from hpo.trackers.trial_runs import TrialTracker
+from hpo.trackers.wandb_runs import WandB
+
+__all__ = ["MLflow", "TensorBoard", "Trackio", "TrialTracker", "WandB"]

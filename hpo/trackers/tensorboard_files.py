@@ -1,0 +1,110 @@
+"""TensorBoard: the curves of every trial, and a session of its HParams plugin for each."""
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hpo.config import ExperimentConfig
+from hpo.trackers.trial_runs import Ending, TrialTracker
+from hpo.trial import Configuration, Status
+
+_RUNNING = (Status.RUNNING, Status.INTERRUPTED)
+"""A paused trial has done what it was sent to do; when it is resumed, its session ends anew."""
+
+
+class TensorBoard(TrialTracker):
+    """Writes event files: a folder per trial with its curves, its hyperparameters and how it ended.
+
+    Args:
+        config: of the experiment.
+        directory: of the experiment.
+        logdir: where the folders are made; `tensorboard` in the experiment's directory when not given.
+    """
+
+    package = "tensorboard"
+    extra = "tensorboard"
+
+    def __init__(self, config: ExperimentConfig, directory: Path | str, logdir: Path | str | None = None) -> None:
+        super().__init__(config, directory)
+        self.logdir = Path(logdir) if logdir is not None else self.directory / "tensorboard"
+        load = importlib.import_module
+        self._events = load("tensorboard.compat.proto.event_pb2")
+        self._summaries = load("tensorboard.compat.proto.summary_pb2")
+        self._make_tensor = load("tensorboard.util.tensor_util").make_tensor_proto
+        self._types = load("tensorboard.compat.proto.types_pb2")
+        self._new_file = load("tensorboard.summary.writer.event_file_writer").EventFileWriter
+        self._metadata = load("tensorboard.plugins.hparams.metadata")
+        self._sessions = load("tensorboard.plugins.hparams.plugin_data_pb2")
+        self._api = load("tensorboard.plugins.hparams.api_pb2")
+        self._files: dict[int, Any] = {}
+        self._described = False
+
+    def begin(self, trial_id: int, configuration: Configuration, time: float, again: bool) -> None:
+        """Open an event file; a first one says what the trial's hyperparameters are."""
+        if not self._described:
+            self._describe(time)
+        self._files[trial_id] = self._new_file(str(self.logdir / f"trial_{trial_id}"))
+        if again:
+            return
+        start = self._sessions.SessionStartInfo(group_name=f"trial_{trial_id}", start_time_secs=time)
+        for name, value in configuration.items():
+            field = start.hparams[name]
+            if isinstance(value, bool):
+                field.bool_value = value
+            elif isinstance(value, int | float):
+                field.number_value = value
+            else:
+                field.string_value = str(value)
+        data = self._sessions.HParamsPluginData(session_start_info=start)
+        self._write(trial_id, self._hparams_value(self._metadata.SESSION_START_INFO_TAG, data), 0, time)
+
+    def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
+        """A point on each curve, in double precision."""
+        plugin = self._summaries.SummaryMetadata.PluginData(plugin_name="scalars")
+        about = self._summaries.SummaryMetadata(plugin_data=plugin, data_class=self._summaries.DATA_CLASS_SCALAR)
+        values = [
+            self._summaries.Summary.Value(
+                tag=name, metadata=about, tensor=self._make_tensor(value, dtype=self._types.DT_DOUBLE)
+            )
+            for name, value in metrics.items()
+        ]
+        self._add(self._files[trial_id], values, resource, time)
+
+    def end(self, trial_id: int, ending: Ending) -> None:
+        """Say how the trial ended and close its file."""
+        failed = ending.status in (Status.FAILED, Status.TIMEOUT)
+        status = "STATUS_RUNNING" if ending.status in _RUNNING else "STATUS_FAILURE" if failed else "STATUS_SUCCESS"
+        info = self._sessions.SessionEndInfo(status=self._api.Status.Value(status), end_time_secs=ending.time)
+        data = self._sessions.HParamsPluginData(session_end_info=info)
+        self._write(trial_id, self._hparams_value(self._metadata.SESSION_END_INFO_TAG, data), 0, ending.time)
+        self._files.pop(trial_id).close()
+
+    def _describe(self, time: float) -> None:
+        """The hyperparameters with their types, and the metric."""
+        self._described = True
+        infos = [
+            self._api.HParamInfo(name=name, type=self._type_of(domain.default))
+            for name, domain in self.config.space.domains.items()
+        ]
+        metric = self._api.MetricInfo(name=self._api.MetricName(tag=self.config.benchmark.metric))
+        about = self._api.Experiment(name=self.group, hparam_infos=infos, metric_infos=[metric], time_created_secs=time)
+        data = self._sessions.HParamsPluginData(experiment=about)
+        file = self._new_file(str(self.logdir))
+        self._add(file, [self._hparams_value(self._metadata.EXPERIMENT_TAG, data)], 0, time)
+        file.close()
+
+    def _type_of(self, value: Any) -> Any:
+        if isinstance(value, bool):
+            return self._api.DATA_TYPE_BOOL
+        return self._api.DATA_TYPE_FLOAT64 if isinstance(value, int | float) else self._api.DATA_TYPE_STRING
+
+    def _hparams_value(self, tag: str, data: Any) -> Any:
+        about = self._metadata.create_summary_metadata(data)
+        return self._summaries.Summary.Value(tag=tag, metadata=about, tensor=self._metadata.NULL_TENSOR)
+
+    def _write(self, trial_id: int, value: Any, resource: int, time: float) -> None:
+        self._add(self._files[trial_id], [value], resource, time)
+
+    def _add(self, file: Any, values: list[Any], step: int, time: float) -> None:
+        file.add_event(self._events.Event(wall_time=time, step=step, summary=self._summaries.Summary(value=values)))

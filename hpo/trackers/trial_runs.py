@@ -1,0 +1,137 @@
+"""What all trackers share: one run per trial, begun, given metrics, and ended as the events say."""
+
+import importlib
+import math
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpo.callbacks import Callback
+from hpo.config import ExperimentConfig
+from hpo.errors import ConfigError
+from hpo.results import objective_of
+from hpo.state import ExperimentState
+from hpo.trial import Configuration, Event, Kind, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt of a trial ended."""
+
+    status: Status
+    loss: float | None
+    """The lowest finite loss of the trial since its run was opened."""
+    time: float
+
+
+class TrialTracker(Callback):
+    """Turns events into runs. A trial that is resumed goes on with its run.
+
+    Args:
+        config: of the experiment.
+        directory: of the experiment.
+    """
+
+    package = ""
+    """What is imported."""
+    extra = ""
+    """The extra of hpo that installs it."""
+
+    def __init__(self, config: ExperimentConfig, directory: Path | str) -> None:
+        self.module = self._import()
+        self.config = config
+        self.directory = Path(directory)
+        self.group = f"{config.experiment_tag}/{config.benchmark.name}/{config.method.name}/seed_{config.seed}"
+        self.state: ExperimentState | None = None
+        self._open: dict[int, float] = {}  # trial id: its lowest loss since its run was opened
+        self._told = 0.0  # unix time of the last event
+
+    def _import(self) -> Any:
+        try:
+            return importlib.import_module(self.package)
+        except ImportError as error:
+            raise ConfigError(
+                f"hpo.trackers.{type(self).__name__}: it needs the package {self.package.partition('.')[0]} ({error}); "
+                f"install it with: pip install 'hpo[{self.extra}]'"
+            ) from error
+
+    # ------------------------------------------------------------------ what a tracker does
+
+    @abstractmethod
+    def begin(self, trial_id: int, configuration: Configuration, time: float, again: bool) -> None:
+        """Open the trial's run; `again` when it has had one before."""
+
+    @abstractmethod
+    def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
+        """Add a report."""
+
+    @abstractmethod
+    def end(self, trial_id: int, ending: Ending) -> None:
+        """Close the trial's run."""
+
+    # ------------------------------------------------------------------ what happens
+
+    def on_open(self, state: ExperimentState) -> None:
+        """Take note of what is known."""
+        self.state = state
+
+    def on_event(self, event: Event) -> None:
+        """Pass on what concerns a trial."""
+        self._told = event.time
+        if event.trial is None:
+            return
+        if event.kind in (Kind.STARTED, Kind.RESUMED, Kind.RESTARTED):
+            self._ensure_open(event, again=event.kind != Kind.STARTED)
+        elif event.kind == Kind.REPORTED:
+            assert event.resource is not None
+            assert self.state is not None
+            self._ensure_open(event, again=True)
+            self._open[event.trial] = min(self._open[event.trial], self.state.objective.loss(event.body["metrics"]))
+            self.log(event.trial, numbers_of(event.body["metrics"]), event.resource, event.time)
+        elif event.kind == Kind.ENDED and event.trial in self._open:
+            self._end(event.trial, Status(event.body["status"]), event.time)
+
+    def on_close(self) -> None:
+        """Close what is still open: the session was interrupted."""
+        for trial_id in list(self._open):
+            self._end(trial_id, Status.INTERRUPTED, self._told)
+
+    def _ensure_open(self, event: Event, again: bool) -> None:
+        assert event.trial is not None
+        if event.trial not in self._open:
+            assert self.state is not None
+            self._open[event.trial] = math.inf
+            self.begin(event.trial, self.state.trials[event.trial].trial.configuration, event.time, again)
+
+    def _end(self, trial_id: int, status: Status, time: float) -> None:
+        loss = self._open.pop(trial_id)
+        self.end(trial_id, Ending(status, loss if math.isfinite(loss) else None, time))
+
+    def best_value(self, ending: Ending) -> float | None:
+        """The metric of the trial's best report since its run was opened."""
+        assert self.state is not None
+        return None if ending.loss is None else self.state.objective.value(ending.loss)
+
+
+def numbers_of(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics that are numbers, NaN and infinities included."""
+    found = {}
+    for name, value in metrics.items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            try:
+                found[name] = float(value)
+            except OverflowError:
+                continue
+    return found
+
+
+def replay(tracker: TrialTracker, events: Iterable[Event]) -> None:
+    """Feed a tracker with a log."""
+    state = ExperimentState(objective_of(tracker.config))
+    tracker.on_open(state)
+    for event in events:
+        state.apply(event)
+        tracker.on_event(event)
+    tracker.on_close()

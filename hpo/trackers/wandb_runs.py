@@ -1,0 +1,68 @@
+"""Weights & Biases: a run per trial in a group per experiment; offline unless told otherwise."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hpo.config import ExperimentConfig
+from hpo.trackers.trial_runs import Ending, TrialTracker
+from hpo.trial import Configuration, Status
+
+
+class WandB(TrialTracker):
+    """Makes W&B runs.
+
+    Args:
+        config: of the experiment.
+        directory: of the experiment; offline runs are written into its folder `wandb`, for `wandb sync`.
+        project: of the runs.
+        mode: `offline` or `online`.
+    """
+
+    package = "wandb"
+    extra = "wandb"
+
+    def __init__(
+        self, config: ExperimentConfig, directory: Path | str, project: str = "hpo", mode: str = "offline"
+    ) -> None:
+        super().__init__(config, directory)
+        self._project, self._mode = project, mode
+        self._runs: dict[int, Any] = {}
+
+    def begin(self, trial_id: int, configuration: Configuration, time: float, again: bool) -> None:
+        """Open the trial's run; its id is the same each time, so that a resumed trial goes on with it."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        run = self.module.init(
+            project=self._project,
+            dir=str(self.directory),
+            id=hashlib.blake2b(
+                f"{self.group}/{trial_id}/{self.config.random_seed}".encode(), digest_size=8
+            ).hexdigest(),
+            name=f"trial {trial_id}",
+            group=self.group,
+            job_type="trial",
+            config={**configuration, "trial_id": trial_id, "method": self.config.method.name, "seed": self.config.seed},
+            mode=self._mode,
+            resume="allow" if again and self._mode == "online" else None,
+            reinit="create_new",
+            settings=self.module.Settings(console="off", silent=True, x_disable_stats=True, x_disable_meta=True),
+        )
+        resource = self.config.benchmark.resource_attr or "report"
+        run.define_metric(resource)
+        run.define_metric("*", step_metric=resource)
+        self._runs[trial_id] = run
+
+    def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
+        """One row of the run's history, over the resource."""
+        name = self.config.benchmark.resource_attr or "report"
+        self._runs[trial_id].log({**metrics, name: resource, "_timestamp": time})
+
+    def end(self, trial_id: int, ending: Ending) -> None:
+        """Finish the run."""
+        run = self._runs.pop(trial_id)
+        run.summary["hpo_status"] = ending.status.value
+        best = self.best_value(ending)
+        if best is not None:
+            run.summary[f"best_{self.config.benchmark.metric}"] = best
+        run.finish(exit_code=1 if ending.status in (Status.FAILED, Status.TIMEOUT) else 0)

@@ -1,0 +1,42 @@
+"""`hpo check-script`: is a training script fit for tuning?"""
+
+from typing import Annotated
+
+import typer
+
+from hpo.verbs.app import app
+from hpo.verbs.overrides import ConfigDirs, Overrides, as_arguments
+
+
+@app.command("check-script")
+def check_script(
+    overrides: Overrides = None,
+    config_dir: ConfigDirs = None,
+    units: Annotated[int | None, typer.Option(help="Of resource, for each training; chosen unless given.")] = None,
+    tolerance: Annotated[float, typer.Option(help="Relative difference of metrics that is none.")] = 0.0,
+    timeout: Annotated[float, typer.Option(help="Seconds without a report.")] = 600.0,
+    hyperparameters: Annotated[
+        bool, typer.Option("--hyperparameters", help="Also find those that do nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results for programs.")] = False,
+) -> None:
+    """Run a benchmark's script for a few units of resource and check that it reports, ends, saves and resumes."""
+    import json
+    from dataclasses import asdict
+
+    from hpo.checking.check import check_script as check
+
+    findings = check(
+        as_arguments(overrides, config_dir),
+        units=units,
+        tolerance=tolerance,
+        silence=timeout,
+        hyperparameters=hyperparameters,
+    )
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings.found], indent=1))
+    else:
+        for finding in findings.found:
+            typer.echo(f"{finding.check:<15}  {finding.verdict:<11}  {finding.text}")
+    if findings.failed:
+        raise typer.Exit(1)

@@ -1,0 +1,56 @@
+"""`hpo report` and `hpo plot`: experiments and comparisons as one HTML file, and as figures for print."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpo.verbs.app import Place, app
+
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; see above for the default.")]
+Baseline = Annotated[str | None, typer.Option(help="Of a tag: the method others are measured by; RS where there is.")]
+Incomplete = Annotated[bool, typer.Option("--include-incomplete", help="Of a tag: compare as far as they got.")]
+Unpaired = Annotated[bool, typer.Option("--unpaired", help="Of a tag: accept different random_seeds.")]
+
+
+@app.command()
+def report(
+    place: Place,
+    output: Output = None,
+    baseline: Baseline = None,
+    include_incomplete: Incomplete = False,
+    unpaired: Unpaired = False,
+) -> None:
+    """Write report.html there: one self-contained file about an experiment, also while it runs, or about a tag."""
+    from hpo.reports import write_report
+
+    path = write_report(place, output, baseline=baseline, include_incomplete=include_incomplete, unpaired=unpaired)
+    typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, opens in any browser without a network")
+
+
+@app.command()
+def plot(
+    place: Place,
+    figure: Annotated[str | None, typer.Option(help="One figure, by its name; all of them unless given.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="With --figure a file, else a folder; figures/ there by default."),
+    ] = None,
+    file_format: Annotated[str, typer.Option("--format", help="pdf, svg or png, where --output is no file.")] = "pdf",
+    baseline: Baseline = None,
+    include_incomplete: Incomplete = False,
+    unpaired: Unpaired = False,
+) -> None:
+    """Draw figures for print, as vector graphics or PNG: of an experiment, or of a tag's methods."""
+    from hpo.analysis.figures import saving
+    from hpo.analysis.loading import folder_of
+
+    keys = {"baseline": baseline, "include_incomplete": include_incomplete, "unpaired": unpaired}
+    subject = saving.subject_of(place, **keys)
+    folder = folder_of(place) / "figures"
+    if figure is None:
+        paths = saving.save_all(subject, output or folder, file_format)
+    else:
+        paths = [saving.save(subject, figure, output or folder / f"{figure}.{file_format}")]
+    for path in paths:
+        typer.echo(path)

@@ -1,0 +1,273 @@
+"""Frames: an experiment, or the experiments of a sweep, drawn for a terminal of any size, readable without colour.
+
+`rich` is imported when the first frame is drawn, so that a run that nobody looks at never loads it.
+"""
+
+import math
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hpo.state import TrialState
+from hpo.watching.boards import Board
+from hpo.wording import best_text, clock, configuration_text, counts_text, printable
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.text import Text
+
+BAR = 24
+MOST_LATEST = 12
+MOST_WORKERS = 16
+STYLES = {"running": "cyan", "complete": "green", "completed": "green", "failed": "red", "timeout": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An experiment at one moment."""
+
+    board: Board
+    condition: str
+    """Such as `running`."""
+    detail: str
+    """More about that, or nothing."""
+    elapsed: float
+    gpu_use: Mapping[str, int] = field(default_factory=dict)
+    """Percent that each GPU is busy, where that is known."""
+
+
+def experiment_frame(seen: Seen, width: int, height: int) -> "Group":
+    """One experiment: progress, best, workers, rungs, failures, and the latest trials where there is room."""
+    from rich.console import Group
+
+    return Group(*_experiment(seen, width, height))
+
+
+def sweep_frame(experiments: Sequence[Seen], width: int, height: int) -> "Group":
+    """Several experiments: a row each, those at work first, and the first of these in full where there is room."""
+    from rich.console import Group
+
+    if len(experiments) == 1:
+        return experiment_frame(experiments[0], width, height)
+    ordered = sorted(experiments, key=lambda seen: _ORDER.get(seen.condition, len(_ORDER)))
+    running = [seen for seen in ordered if seen.condition == "running"]
+    detail = 16 if running and height >= 26 else 0
+    most = max(height - 4 - detail, 1)
+    lines = [_text(_summary(experiments), "bold"), _text(""), *_overview(ordered[:most], width)]
+    if len(ordered) > most:
+        lines.append(_text(f"… and {len(ordered) - most} more: {_conditions(ordered[most:])}"))
+    if detail:
+        lines += [_text(""), *_experiment(running[0], width, height - len(lines) - 1)]
+    return Group(*lines)
+
+
+_ORDER = {"running": 0, "waiting": 1, "interrupted": 2, "complete": 3}
+
+
+def _conditions(experiments: Sequence[Seen]) -> str:
+    counts = {name: sum(seen.condition == name for seen in experiments) for name in _ORDER}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+
+
+def _summary(experiments: Sequence[Seen]) -> str:
+    trials = sum(len(seen.board.state.trials) for seen in experiments)
+    return f"{len(experiments)} experiments ({_conditions(experiments)}), {trials} trials"
+
+
+def _overview(experiments: Sequence[Seen], width: int) -> list["Text"]:
+    one = len({seen.board.config.benchmark.name for seen in experiments}) == 1
+    names = ("experiment", "state", "time", "done", "trials", "best", "trial")
+    rows = []
+    for seen in experiments:
+        board, state, config = seen.board, seen.board.state, seen.board.config
+        name = f"{config.method.name} seed {config.seed}"
+        progress = board.progress(seen.elapsed)
+        best = state.incumbent
+        rows.append(
+            [
+                name if one else f"{config.benchmark.name} {name}",
+                seen.condition,
+                clock(seen.elapsed),
+                "" if progress is None else f"{progress.share:.0%}",
+                str(len(state.trials)),
+                _value(board, best.loss if best else None),
+                str(best.trial_id) if best else "",
+            ]
+        )
+    return _grid(names, rows, width, right=(2, 3, 4, 5, 6), states=1)
+
+
+# ---------------------------------------------------------------------- parts of one experiment
+
+
+def _experiment(seen: Seen, width: int, height: int) -> list["Text"]:
+    lines = [*_head(seen), *_best(seen)]
+    used = len(lines) + sum(len(line.plain) // max(width, 1) for line in lines[-2:])  # these two may wrap
+    for block in (_workers(seen, width), _rungs(seen.board, width), _failures(seen.board)):
+        if block and used + len(block) <= height:
+            lines += block
+            used += len(block)
+    latest = seen.board.latest(min(height - used - 2, MOST_LATEST))
+    if latest:
+        lines += [_text(""), *_trials(seen.board, latest, width)]
+    return lines
+
+
+def _head(seen: Seen) -> list["Text"]:
+    board = seen.board
+    title = _text(board.name, "bold")
+    title.append("  ")
+    title.append(seen.condition, STYLES.get(seen.condition, ""))
+    title.append(f" {clock(seen.elapsed)}" + (f"  {seen.detail}" if seen.detail else ""), "not bold")
+    progress = board.progress(seen.elapsed)
+    if progress is None:
+        return [title]
+    if seen.condition == "complete":
+        return [title, _text(f"{_bar(1.0)} {progress.budget}")]
+    left = ""
+    if progress.seconds_left is not None and seen.condition == "running":
+        left = f", about {clock(progress.seconds_left)} left"
+    return [title, _text(f"{_bar(progress.share)} {progress.share:.0%}, {progress.budget}{left}")]
+
+
+def _best(seen: Seen) -> list["Text"]:
+    from rich.text import Text
+
+    board = seen.board
+    overall, recent = board.utilisation(seen.elapsed)
+    busy = f"workers busy {overall:.0%}"
+    if seen.condition == "running":
+        busy += f", {recent:.0%} in the last minute"
+    return [
+        Text.assemble(("best ", "bold"), printable(best_text(board.state))),
+        Text(f"{counts_text(board.state, board.counts)}; {busy}"),
+    ]
+
+
+def _workers(seen: Seen, width: int) -> list["Text"]:
+    board = seen.board
+    if seen.condition != "running" and not board.state.running:
+        return []
+    workers = board.workers(seen.elapsed)
+    resource = board.state.objective.resource_attr or "reports"
+    gpus = any(row.devices for row in workers)
+    names = ["worker", *(["gpu"] if gpus else []), "busy", "trial", resource, board.state.objective.metric, "for"]
+    rows = []
+    for row in workers[:MOST_WORKERS]:
+        cells = [str(row.worker), *([_devices(row.devices, seen.gpu_use)] if gpus else []), f"{row.used:.0%}"]
+        state = row.state
+        if state is None:
+            rows.append([*cells, "idle"])
+            continue
+        goal = f"/{state.until}" if state.until is not None else ""
+        where = f"{state.resource}{goal}" if state.ending is None else "ending"
+        value, text = _value(board, state.loss), configuration_text(state.trial.configuration)
+        rows.append([*cells, str(state.trial.id), where, value, clock(row.seconds), text])
+    lines = [_text(""), *_grid([*names, "configuration"], rows, width, right=range(1 + gpus, len(names)))]
+    if len(workers) > MOST_WORKERS:
+        lines.append(_text(f"… and {len(workers) - MOST_WORKERS} more"))
+    return lines
+
+
+def _devices(names: str, use: Mapping[str, int]) -> str:
+    """`0,1`, or where it is known how busy they are `0:97%,1:95%`."""
+    return ",".join(f"{name}:{use[name]}%" if name in use else name for name in names.split(","))
+
+
+def _rungs(board: Board, width: int) -> list["Text"]:
+    rungs = board.rungs.rows(board.state)
+    if not rungs:
+        return []
+    resource = board.state.objective.resource_attr or "reports"
+    promotes = board.rungs.promotes
+    middle = ("waiting", "promoted") if promotes else ("stopped",)
+    names = (f"rung ({resource})", "on the way", "reached", *middle, f"best {board.state.objective.metric}")
+    rows = []
+    for row in rungs:
+        last = row.level == board.rungs.maximum
+        counts = (row.waiting, row.promoted) if promotes else (row.stopped,)
+        shown = ["" if last else str(count) for count in counts]
+        rows.append([str(row.level), str(row.running or ""), str(row.reached), *shown, _value(board, row.best)])
+    line = f"next: {board.next_text()}"
+    if board.rungs.promotions:
+        _, trial_id, level, until = board.rungs.promotions[-1]
+        line += f"; promoted last: trial {trial_id} from {level}" + ("" if until is None else f" to {until}")
+    return [_text(""), *_grid(names, rows, width, right=range(len(names))), _text(line)]
+
+
+def _failures(board: Board) -> list["Text"]:
+    lines = [
+        _text(f"{clock(failure.elapsed)} trial {failure.trial_id} {failure.status}: {failure.reason}", "red")
+        for failure in board.failures
+    ]
+    return [_text(""), *lines] if lines else []
+
+
+def _trials(board: Board, trials: Sequence[TrialState], width: int) -> list["Text"]:
+    objective = board.state.objective
+    names = ("trial", "state", objective.resource_attr or "reports", objective.metric, "configuration")
+    rows = [
+        [
+            str(row.trial.id),
+            row.status.value,
+            str(row.resource or ""),
+            _value(board, row.loss),
+            configuration_text(row.trial.configuration),
+        ]
+        for row in trials
+    ]
+    return _grid(names, rows, width, right=(0, 2, 3), states=1)
+
+
+# ---------------------------------------------------------------------- pieces
+
+
+def _grid(
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width: int,
+    *,
+    right: Container[int] = (),
+    states: int | None = None,
+) -> list["Text"]:
+    """Aligned columns; the last is cut off where the line is full. Column `states` is coloured by what it says.
+
+    A tenth of the time of rich's tables, for a run draws these in the thread that decides.
+    """
+    from rich.cells import cell_len, set_cell_size
+
+    shown = [[printable(cell) for cell in row] for row in (names, *rows)]
+    widths = [max(cell_len(row[i]) for row in shown if i < len(row)) for i in range(len(names))]
+    lines = []
+    for number, row in enumerate(shown):
+        line = _text("", "" if number else "bold")
+        for index, cell in enumerate(row):
+            room = width - cell_len(line.plain)
+            if index == len(names) - 1 and index not in right:
+                cell = cell if cell_len(cell) <= room else set_cell_size(cell, max(room - 1, 0)) + "…"
+            else:
+                gap = " " * (widths[index] - cell_len(cell))
+                cell = gap + cell if index in right else cell + gap
+            line.append(cell, STYLES.get(cell.strip()) if index == states else None)
+            if index < len(row) - 1:
+                line.append("  ")
+        lines.append(line)
+    return lines
+
+
+def _text(text: str, style: str = "") -> "Text":
+    """Data, never markup; one line, cut off where the terminal ends."""
+    from rich.text import Text
+
+    return Text(printable(text), style=style, no_wrap=True, overflow="ellipsis")
+
+
+def _bar(share: float) -> str:
+    full = round(share * BAR)
+    return "█" * full + "░" * (BAR - full)
+
+
+def _value(board: Board, loss: float | None) -> str:
+    if loss is None:
+        return ""
+    return f"{board.state.objective.value(loss):.5g}" if math.isfinite(loss) else "not finite"

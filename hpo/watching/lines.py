@@ -1,0 +1,67 @@
+"""Plain lines for logs and pipes: each improvement, each failure, and now and then how things stand."""
+
+import os
+import sys
+import time
+
+from hpo.callbacks import Callback
+from hpo.config import ExperimentConfig
+from hpo.state import ExperimentState
+from hpo.trial import Event, Kind, Status
+from hpo.wording import best_text, clock, counts_text, printable
+
+LINE_EVERY = 5.0
+"""Seconds between plain lines that say how things stand."""
+
+
+def say(text: str) -> None:
+    """Write a line to standard output; when nobody reads it any more (`hpo … | head`), to nowhere from then on."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  stays open to the end
+
+
+class PlainLines(Callback):
+    """For logs and pipes.
+
+    Args:
+        config: of the experiment.
+        prefix: stands before each line; for several experiments in one stream.
+    """
+
+    def __init__(self, config: ExperimentConfig, prefix: str = "") -> None:
+        self._name = f"{config.benchmark.name} {config.method.name} seed {config.seed}"
+        self._prefix = prefix
+        self._best: float | None = None
+        self._said = 0.0
+        self._state: ExperimentState | None = None
+
+    def on_open(self, state: ExperimentState) -> None:
+        """Say what begins."""
+        self.attach(state)
+        resumed = f" resumes after {state.elapsed:.1f} s, {len(state.trials)} trials" if state.trials else " starts"
+        self._say(self._name + resumed)
+
+    def attach(self, state: ExperimentState) -> None:
+        """Take what is known as known, without a word."""
+        self._state = state
+        self._best = state.incumbent.loss if state.incumbent else None
+
+    def on_event(self, event: Event) -> None:
+        """Say what is worth a line."""
+        state = self._state
+        assert state is not None
+        if event.kind == Kind.REPORTED and state.incumbent and state.incumbent.loss != self._best:
+            self._best = state.incumbent.loss
+            self._say(f"{clock(event.elapsed)} best {best_text(state)}")
+        elif event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
+            reason = (event.body.get("error") or "").strip().splitlines()[-1:]
+            self._say(f"{clock(event.elapsed)} trial {event.trial} {event.body['status']}: {' '.join(reason)}")
+        elif event.kind == Kind.ENDED and time.monotonic() - self._said > LINE_EVERY:
+            self._say(f"{clock(event.elapsed)} {counts_text(state)}")
+
+    def _say(self, text: str) -> None:
+        self._said = time.monotonic()
+        say(self._prefix + printable(text))

@@ -1,0 +1,192 @@
+"""`hpo watch`: look when a file has changed, draw at most so often, and end when all experiments are complete."""
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpo.errors import ConfigError, StoreError
+from hpo.watching.following import Follower, discover, is_sweep_open
+from hpo.watching.frames import Seen, sweep_frame
+from hpo.watching.lines import PlainLines, say
+from hpo.wording import best_text, clock, counts_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+
+log = logging.getLogger(__name__)
+
+TICK = 1.0
+"""Seconds after which clocks are drawn again, and files are looked at where the kernel does not tell of changes."""
+FIND_EVERY = 2.0
+"""Seconds between looks for further experiments of a sweep."""
+SHARE = 0.04
+"""A look and its drawing may take this share of the time; what takes longer is done less often."""
+
+
+class Watch:
+    """Watches the experiments of a place.
+
+    Args:
+        place: directory or tag.
+        interval: least seconds between two frames.
+
+    Raises:
+        ConfigError: `interval` makes no sense.
+        StoreError: there is no experiment.
+    """
+
+    def __init__(self, place: str, interval: float = 0.5) -> None:
+        if not 0.05 <= interval <= 3600:
+            raise ConfigError(f"--interval {interval:g}: use seconds from 0.05 to 3600")
+        self.place = place
+        self.interval = interval
+        self.followers: dict[Path, Follower] = {}
+        self._found = 0.0
+        self._find()
+
+    def _find(self) -> list[Follower]:
+        """Followers of experiments that are new."""
+        self._found = time.monotonic()
+        new = [path for path in discover(self.place) if path not in self.followers]
+        self.followers |= {path: Follower(path) for path in new}
+        return [self.followers[path] for path in new]
+
+    def once(self, console: "Console") -> None:
+        """Print one frame."""
+        self._advance()
+        console.print(sweep_frame(self._seen(), console.width, 10_000))
+
+    def live(self, console: "Console") -> None:
+        """Keep a frame up to date until all experiments are complete."""
+        from rich.live import Live
+
+        with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=True) as live:
+            self._follow(lambda: self._draw(live))
+
+    def lines(self) -> None:
+        """Print a line for whatever is worth one, until all experiments are complete."""
+        told: set[Path] = set()
+
+        def tell() -> None:
+            for path, follower in self.followers.items():
+                if follower.on_event is None:
+                    self._announce(follower)
+                if follower.complete and path not in told:
+                    told.add(path)
+                    say(f"{_name(follower)}: complete: {follower.state.finished}")
+
+        self._follow(tell)
+
+    def _announce(self, follower: Follower) -> None:
+        seen, state, name = follower.seen(), follower.state, _name(follower)
+        say(f"{name}: {seen.condition} {clock(seen.elapsed)}, {counts_text(state)}, best {best_text(state)}")
+        plain = PlainLines(follower.config, f"{name}: ")
+        plain.attach(state)
+        follower.on_event = plain.on_event
+
+    def _draw(self, live: "Live") -> None:
+        size = live.console.size
+        live.update(sweep_frame(self._seen(), size.width, size.height - 1), refresh=True)
+
+    def _seen(self) -> list[Seen]:
+        return [follower.seen() for follower in self.followers.values()]
+
+    def _advance(self) -> None:
+        for follower in self.followers.values():
+            if not follower.complete or not follower.sequence:
+                follower.advance()
+
+    def _follow(self, draw: Callable[[], None]) -> None:
+        bell = _Bell()
+        with contextlib.closing(bell):
+            while True:
+                began = time.process_time()
+                self._look()
+                bell.arm([path for path, follower in self.followers.items() if not follower.complete])
+                self._advance()
+                draw()
+                if self._over():
+                    return
+                cost = time.process_time() - began
+                time.sleep(max(self.interval, cost / SHARE))
+                bell.wait(TICK)
+
+    def _look(self) -> None:
+        if time.monotonic() - self._found >= FIND_EVERY:
+            with contextlib.suppress(StoreError):  # what is known is enough: one may just be overwritten
+                self._find()
+
+    def _over(self) -> bool:
+        return all(follower.complete for follower in self.followers.values()) and not is_sweep_open(self.place)
+
+
+def _name(follower: Follower) -> str:
+    return f"{follower.config.benchmark.name} {follower.config.method.name} seed {follower.config.seed}"
+
+
+class _Bell:
+    """Rings when a file in one of several folders changes. Each folder rings once, then it must be armed again."""
+
+    def __init__(self) -> None:
+        self._inotify = _open_inotify()
+
+    def arm(self, folders: Sequence[Path]) -> None:
+        """Listen from now on."""
+        if self._inotify is None:
+            return
+        from inotify_simple import flags
+
+        mask = flags.MODIFY | flags.CREATE | flags.MOVED_TO | flags.ONESHOT
+        for folder in folders:
+            with contextlib.suppress(OSError):  # it is gone, or there are too many: the tick will do
+                self._inotify.add_watch(folder, mask)
+
+    def wait(self, seconds: float) -> None:
+        """Return at the next ring, at once if there was one since `arm`, or after so many seconds."""
+        if self._inotify is None:
+            time.sleep(seconds)
+        else:
+            self._inotify.read(timeout=int(seconds * 1000))
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._inotify is not None:
+            self._inotify.close()
+
+
+def _open_inotify() -> Any:
+    try:
+        from inotify_simple import INotify
+
+        return INotify()
+    except (ImportError, OSError) as error:
+        log.info("no inotify (%s): the event store is looked at every %.1f s", error, TICK)
+        return None
+
+
+def watch(place: str, *, once: bool = False, interval: float = 0.5) -> None:
+    """Show experiments until all are complete.
+
+    Args:
+        place: a directory, or a tag under outputs/.
+        once: print one frame and return.
+        interval: least seconds between frames.
+
+    Raises:
+        ConfigError, StoreError: there is nothing to watch.
+    """
+    from rich.console import Console
+
+    watching = Watch(place, interval)
+    console = Console(highlight=False)
+    if once:
+        watching.once(console)
+    elif sys.stdout.isatty():
+        watching.live(console)
+    else:
+        watching.lines()

@@ -1,0 +1,109 @@
+"""CPU time of one suggestion, fits included, with seven trials running.
+
+    python perf/suggestion.py
+
+A space of ten hyperparameters; measurements come one or two at a time between suggestions, as from workers. Medians and
+95 % quantiles over the suggestions made while the number of measurements goes from n to 1.1 n, fits included.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from hpo.randomness import Randomness
+from hpo.searchers import GaussianProcessSearcher, HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
+from hpo.searchers.modelled import ModelSearcher
+from hpo.space import parse_space
+
+SPACE = parse_space(
+    {
+        **{f"f{i}": {"type": "float", "lower": 0.0, "upper": 1.0} for i in range(6)},
+        "i": {"type": "int", "lower": 1, "upper": 512, "log": True},
+        "o": {"type": "ordinal", "values": [1, 2, 4, 8, 16]},
+        "c": {"type": "choice", "values": ["a", "b", "c", "d"]},
+        "b": {"type": "choice", "values": [True, False]},
+    }
+)
+LEVELS = (1, 3, 9, 27)
+
+
+def loss_of(configuration: dict[str, object], resource: int, rng: np.random.Generator) -> float:
+    x = [SPACE.domains[name].encode(value) for name, value in configuration.items()]
+    return float(sum((v - 0.3) ** 2 for v in x[:5]) + 1 / resource + 0.1 * rng.standard_normal())
+
+
+def measure(cls: type[ModelSearcher], n: int, levels: tuple[int, ...], **options: object) -> tuple[float, float]:
+    """Milliseconds: median and 95 % quantile."""
+    searcher = cls(SPACE, Randomness(0, 0), max_resource=levels[-1], random_fraction=0.0, **options)  # type: ignore[arg-type]
+    rng = np.random.default_rng(0)
+    running: list[dict[str, object]] = []
+    draw = np.random.default_rng(1)
+
+    def result(configuration: dict[str, object]) -> None:
+        """At the first level, and a third of the time at each further one."""
+        for level in levels if len(levels) == 1 else levels[: 1 + int(np.searchsorted(-(3.0 ** -np.arange(1, 4)), -draw.random()))]:
+            searcher.on_report(configuration, level)
+            searcher.update(configuration, level, loss_of(configuration, level, rng))
+
+    while len(searcher.history) < n:
+        configuration = SPACE.sample(rng)
+        searcher.accept(configuration)
+        result(configuration)
+    searcher._fits = []  # those of a warm start: one now
+    running = []
+    for _ in range(7):
+        configuration = SPACE.sample(rng)
+        searcher.accept(configuration)
+        searcher.on_pending(configuration, levels[0])
+        running.append(configuration)
+    searcher.propose()
+    times = []
+    while len(searcher.history) < 1.1 * n + 4:
+        begin = time.process_time()
+        proposal = searcher.propose()
+        times.append(1000 * (time.process_time() - begin))
+        assert proposal is not None
+        searcher.accept(proposal)
+        searcher.on_pending(proposal, levels[0])
+        running.append(proposal)
+        result(running.pop(0))
+    assert not searcher.take_notes()
+    return float(np.median(times)), float(np.quantile(times, 0.95))
+
+
+def start_up(method: str) -> float:
+    """CPU milliseconds from an empty interpreter to the first suggestion."""
+    code = (
+        "import time, sys\nfrom hpo import build_scheduler\n"
+        f"build_scheduler({method!r}, {{'x': {{'type': 'float', 'lower': 0.0, 'upper': 1.0}}}}, max_resource=27, seed=0).suggest()\n"
+        "assert 'torch' not in sys.modules and 'scipy' not in sys.modules\n"
+        "sys.stdout.write(str(1000 * time.process_time()))"
+    )
+    times = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(7)]
+    return float(np.median(times))
+
+
+def main() -> None:
+    """Print the figures."""
+    print("milliseconds of CPU per suggestion, 7 pending, 10 hyperparameters   median    95 %")
+    for label, levels in (("BO", (27,)), ("ASHA-GP", LEVELS)):
+        for n in (100, 500, 1000):
+            median, high = measure(GaussianProcessSearcher, n, levels)
+            print(f"  {label:14s} {n:5d} measurements, at most 500 in the model  {median:9.1f} {high:7.1f}")
+        median, high = measure(GaussianProcessSearcher, 1000, levels, max_size_data_for_model=1200)
+        print(f"  {label:14s}  1000 measurements, all in the model          {median:9.1f} {high:7.1f}")
+    for label, cls in (("MOBSTER", MOBSTERSearcher), ("MOBSTER-INDEP", IndependentSearcher), ("HYPERTUNE", HyperTuneSearcher)):
+        median, high = measure(cls, 400, LEVELS)
+        print(f"  {label:14s}   400 measurements                           {median:9.1f} {high:7.1f}")
+    random, model = start_up("ASHA"), start_up("MOBSTER")
+    print(f"start-up to the first suggestion: ASHA {random:.0f} ms, MOBSTER {model:.0f} ms, {model - random:+.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
