@@ -67,7 +67,7 @@ class BoTorchSearcher(ModelSearcher):
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         import torch
-        from botorch.acquisition import qLogExpectedImprovement
+        from botorch.acquisition.logei import qLogExpectedImprovement
         from botorch.fit import fit_gpytorch_mll
         from botorch.models import SingleTaskGP
         from botorch.sampling.normal import SobolQMCNormalSampler
