@@ -1,4 +1,4 @@
-"""The searcher of ASHA-GP and BO: the lowest posterior mean among few candidates, corrected for cost."""
+"""The searcher of ASHA-GP and BO: a softened posterior draw over few candidates, corrected for cost."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,21 +19,28 @@ from hpo.surrogate.posterior import NumericalError
 from hpo.trial import Configuration
 
 PARENTS = 5
+"""Half of the candidates are mutations of so many configurations with the lowest posterior means."""
 
 
 class GaussianProcessSearcher(ModelSearcher):
     """Few candidates, half of them near the best: enough selection to be good, too little to be all alike.
 
     Successive halving lives on the best of many cheap trials, and the best of several strongly selected proposals is
-    worse than the best of several random ones for a long time. So each proposal is the best of `num_candidates` only,
-    by posterior mean at the maximum resource plus `cost_weight` times the predicted ln(cost per unit of resource).
+    worse than the best of several random ones for a long time. So each proposal is the lowest of `num_candidates` only,
+    in a joint draw from the posterior at the maximum resource (Thompson, 1933) whose deviations from the mean are
+    multiplied by `exploration`, plus `cost_weight` times the predicted ln(cost per unit of resource). The draw keeps the
+    proposals of parallel workers apart, and searches on where low resources mislead the mean.
 
     Args:
         space: what is searched.
         randomness: the experiment's streams.
+        points_to_evaluate: the first configurations.
+        max_resource: the resource at which configurations are to be good.
+        max_size_data_for_model: at most about so many measurements are used.
+        random_fraction: how many proposals are random all the same.
         num_candidates: how many are compared.
         cost_weight: 0 leaves cost out of account.
-        **options: of ModelSearcher.
+        exploration: 0 is the posterior mean, 1 Thompson sampling.
 
     Raises:
         ConfigError: an argument is out of range.
@@ -48,11 +55,9 @@ class GaussianProcessSearcher(ModelSearcher):
         max_resource: int | None = None,
         max_size_data_for_model: int = 500,
         random_fraction: float = 0.1,
-        num_candidates: int = 20,
+        num_candidates: int = 50,
         cost_weight: float = 0.5,
-        exploration: float = 0.0,
-        mutants: float = 0.5,
-        parents: int = 5,
+        exploration: float = 0.7,
     ) -> None:
         super().__init__(
             space,
@@ -64,29 +69,30 @@ class GaussianProcessSearcher(ModelSearcher):
         )
         if num_candidates < 2:
             raise ConfigError(f"method.searcher.num_candidates={num_candidates}: use 2 or more")
+        if exploration < 0:
+            raise ConfigError(f"method.searcher.exploration={exploration}: use 0 or more")
         self.num_candidates = num_candidates
         self.cost_weight = cost_weight
-        self.exploration, self.mutants, self.parents = exploration, mutants, parents
+        self.exploration = exploration
         self.model = JointModel(self.history, randomness, max_size_data_for_model)
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         posterior, _, levels = self.model.posterior(self._fits_now())
-        trials = np.unique(self.history.trials(len(self.history)))
-        means = posterior.mean(self._at_end(self.history.rows(trials.tolist()), levels))[:, 0]
-        best = [self.history.configurations[trials[i]] for i in np.argsort(means, kind="stable")[: self.parents]]
-        candidates = draw(self.space, rng, best, self.num_candidates, self.is_known, share=self.mutants)
+        tried = np.unique(self.history.trials(len(self.history)))
+        means = posterior.mean(self._at_end(self.history.rows(tried.tolist()), levels))[:, 0]
+        order = np.argsort(np.round(means, 9), kind="stable")[:PARENTS]
+        best = [self.history.configurations[tried[i]] for i in order]
+        candidates = draw(self.space, rng, best, self.num_candidates, self.is_known)
         if not candidates:
             return None
         x = self.history.encoding.encode(candidates)
-        where = self._at_end(x, levels)
+        mean, covariance = posterior.joint(self._at_end(x, levels))
+        scores = mean[:, 0]
         if self.exploration:
-            mean, covariance = posterior.joint(where)
             factor = factorise(covariance)
             if factor is None:
                 raise NumericalError(f"the joint covariance of {len(x)} candidates is not positive definite")
-            scores = mean[:, 0] + self.exploration * (factor @ rng.standard_normal(len(x)))
-        else:
-            scores = posterior.mean(where)[:, 0]
+            scores = scores + self.exploration * (factor @ rng.standard_normal(len(x)))
         if self.cost_weight:
             scores = scores + self.cost_weight * predict_log_cost(*self.history.log_costs(), x)
         return candidates[int(np.argmin(np.round(scores, 9)))]

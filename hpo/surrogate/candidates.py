@@ -28,9 +28,8 @@ def draw(
     is_known: Callable[[Configuration], bool],
     *,
     tries: int = 10,
-    share: float = 0.5,
 ) -> list[Configuration]:
-    """Up to `count` different unknown configurations, uniform ones and mutations of `parents`.
+    """Up to `count` different unknown configurations, half uniform and half mutations of `parents`.
 
     Args:
         space: what is searched.
@@ -39,13 +38,12 @@ def draw(
         count: how many.
         is_known: those to leave out.
         tries: draws per configuration before fewer are returned.
-        share: how many of them are mutations.
     """
     found: dict[str, Configuration] = {}
     for attempt in range(count * tries):
         if len(found) == count:
             break
-        if parents and len(found) >= count * (1 - share):
+        if parents and len(found) >= count // 2:
             configuration = mutate(space, parents[attempt % len(parents)], rng)
         else:
             configuration = space.sample(rng)
