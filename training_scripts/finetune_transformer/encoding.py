@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -169,12 +168,12 @@ def _read(file: Path) -> Arrays | None:
 
 def _write(file: Path, arrays: Arrays) -> None:
     """Replace the file whole: other trials may read it."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as temporary:
-        try:
-            np.savez(temporary, **arrays)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-            Path(temporary.name).replace(file)
-        except BaseException:
-            Path(temporary.name).unlink()
-            raise
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as whole:
+            np.savez(whole, **arrays)
+            whole.flush()
+            os.fsync(whole.fileno())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -115,7 +115,7 @@ def find_files(task: Task, data: Path, parts: Sequence[str] = ("train",)) -> lis
 
 
 def read_tsv(file: Path) -> Columns:
-    """Tab-separated values in which quotation marks mean nothing."""
+    """Tab-separated values in which quotation marks mean nothing; a line with columns too few or too many is left out."""
     lines = file.read_text(encoding="utf-8-sig").rstrip("\n").split("\n")
     rows = [line.rstrip("\r").split("\t") for line in lines]
     if "label" not in rows[0] and len(rows[0]) == len(COLA_COLUMNS) and rows[0][1] in ("0", "1"):
