@@ -61,6 +61,11 @@ class ExperimentDirectory:
         """One folder per trial."""
         return self.path / "trials"
 
+    @property
+    def left_behind(self) -> Path:
+        """Folders of trials that the event log, damaged and mended, no longer knows."""
+        return self.path / "left_behind"
+
     def checkpoint(self, trial_id: int) -> Path:
         """The checkpoint folder that all attempts of a trial share."""
         return self.trials / str(trial_id) / "checkpoint"

@@ -3,6 +3,7 @@
 HPOError
 ├── ConfigError      a key of the configuration, a search space or a command line
 ├── StoreError       an experiment directory: in use, damaged, of another configuration
+│   └── DamageError  its event store is not as it was written
 ├── BackendError     the machine: devices, the trial host, a script that cannot be started
 └── ExperimentError  an experiment that cannot go on: wrong metric name, nothing but failing trials
 """
@@ -18,6 +19,10 @@ class ConfigError(HPOError):
 
 class StoreError(HPOError):
     """An experiment directory cannot be used."""
+
+
+class DamageError(StoreError):
+    """An event store is not as it was written."""
 
 
 class BackendError(HPOError):

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import secrets
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -16,12 +17,14 @@ from hpo.assembly import factory_of, parameters_of, scheduler_of
 from hpo.callbacks import Callback
 from hpo.config import ExperimentConfig, resolve, to_config, to_yaml
 from hpo.directory import ExperimentDirectory, write_atomically
+from hpo.diskspace import check_room, explain
 from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.limits import Limits
 from hpo.ownership import owned
 from hpo.replay import restore
 from hpo.results import is_complete, objective_of, write_best, write_metadata, write_results
 from hpo.resuming import BUDGET_KEYS, check_resumable, stored_config
+from hpo.salvage import open_store
 from hpo.sessions import open_session, provenance
 from hpo.state import ExperimentState
 from hpo.stopping import Budget
@@ -63,18 +66,22 @@ def run_experiment(
     if not isinstance(config, ExperimentConfig):
         config = to_config(config)
     files = ExperimentDirectory(Path(output_dir))
-    files.path.mkdir(parents=True, exist_ok=True)
+    try:
+        files.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(files.path.parent, error) from error
     with owned(files):
+        check_room(files.path)
         stored = stored_config(files, config)
         config = resolve(_with_random_seed(config, stored))
         changed_budget = stored is not None and any(getattr(stored, k) != getattr(config, k) for k in BUDGET_KEYS)
         check_resumable(files, stored, config)
         write_atomically(files.config, to_yaml(config).encode())
-        store = Store(files.events)
-        with contextlib.closing(store), _log_file(files.log):
+        with _log_file(files.log):
             try:
-                return _run(files, config, store, changed_budget, callbacks)
-            except HPOError as error:
+                with contextlib.closing(open_store(files.events)) as store:
+                    return _run(files, config, store, changed_budget, callbacks)
+            except (HPOError, OSError) as error:
                 log.error("%s", error)
                 raise
             except Exception:
@@ -201,11 +208,24 @@ def _signals(interrupt: Callable[[], None]) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """On a full disk the log is what can be done without: no traceback for each line, the experiment says it once."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError as error:  # the last line did not fit; see `handleError`
+            log.debug("the log could not be written to its end: %s", error)
+
+
 @contextlib.contextmanager
 def _log_file(path: Path) -> Iterator[None]:
     """Everything hpo logs, from INFO, also goes to the experiment's log."""
     package = logging.getLogger("hpo")
-    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace", delay=True)
+    handler = _LogFile(path, encoding="utf-8", errors="backslashreplace", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     level = package.level
     package.addHandler(handler)

@@ -10,6 +10,7 @@ from datetime import datetime
 from filelock import FileLock, Timeout
 
 from hpo.directory import ExperimentDirectory, write_atomically
+from hpo.diskspace import explain
 from hpo.errors import StoreError
 
 
@@ -35,7 +36,7 @@ def owned(files: ExperimentDirectory) -> Iterator[None]:
         write_atomically(files.owner, json.dumps(record).encode())
         yield
     except OSError as error:
-        raise StoreError(f"{files.path}: {error}; check permissions and free disk space") from error
+        raise explain(files.path, error) from error
     finally:
         lock.release()
 

@@ -7,6 +7,7 @@ made from the event store and can be made again.
 import csv
 import io
 import json
+import logging
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from hpo.yamlfile import dump_verbatim, override_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+log = logging.getLogger(__name__)
 
 
 def objective_of(config: ExperimentConfig) -> Objective:
@@ -96,16 +100,25 @@ def load_experiment(directory: str | Path) -> Experiment:
         events = list(store.read())
     finally:
         store.close()
-    metadata = json.loads(files.metadata.read_text()) if files.metadata.is_file() else {}
+    metadata = read_metadata(files)
     return Experiment(files.path, read_config(files.config), metadata, events)
+
+
+def read_metadata(files: ExperimentDirectory) -> dict[str, Any]:
+    """What metadata.json says; nothing where it is absent or damaged, for the next session writes it again."""
+    try:
+        content = json.loads(files.metadata.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        log.warning("%s: cannot be read (%s); the next run of the command writes it again", files.metadata, error)
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def is_complete(directory: Path) -> bool:
     """Does its metadata.json say that the experiment in a directory is complete?"""
-    try:
-        return bool(json.loads(ExperimentDirectory(directory).metadata.read_text())["status"] == "complete")
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return read_metadata(ExperimentDirectory(directory)).get("status") == "complete"
 
 
 def find_experiments(place: str | Path) -> list[Path]:
@@ -223,7 +236,7 @@ def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
 
 def write_metadata(directory: ExperimentDirectory, config: ExperimentConfig, **facts: Any) -> None:
     """Write metadata.json, keeping what an earlier session wrote and `facts` does not change."""
-    earlier = json.loads(directory.metadata.read_text()) if directory.metadata.is_file() else {}
+    earlier = read_metadata(directory)
     benchmark = config.benchmark
     content = {
         **earlier,

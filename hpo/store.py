@@ -7,14 +7,16 @@ File systems of a network lack the shared memory that WAL needs; there the class
 import contextlib
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hpo.errors import StoreError
+from hpo.diskspace import free_bytes
+from hpo.errors import DamageError, StoreError
 from hpo.trial import Event, Kind
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = f"""
 CREATE TABLE events (
@@ -25,7 +27,8 @@ CREATE TABLE events (
     trial INTEGER,
     attempt INTEGER,
     resource INTEGER,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    crc INTEGER
 );
 CREATE VIEW reports AS
     SELECT seq, elapsed, time, trial, attempt, resource,
@@ -37,7 +40,15 @@ CREATE VIEW trials AS
 PRAGMA user_version = {SCHEMA_VERSION};
 """
 
-_SELECT = "SELECT seq, kind, elapsed, time, trial, attempt, resource, body FROM events WHERE seq > ? ORDER BY seq"
+_MIGRATE = "BEGIN IMMEDIATE; ALTER TABLE events ADD COLUMN crc INTEGER; PRAGMA user_version = 2; COMMIT;"
+
+_COLUMNS = "seq, kind, elapsed, time, trial, attempt, resource, body"
+
+_NOT_DAMAGE = {
+    sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH,
+}  # fmt: skip
+"""What SQLite says of the machine, not of the file."""
 
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p", "glusterfs"}
 
@@ -64,17 +75,25 @@ class Store:
                 journal = "DELETE" if on_network(path.parent) else "WAL"
                 self._db.execute(f"PRAGMA journal_mode={journal}")
                 self._db.execute("PRAGMA synchronous=FULL")
-            self._check_version(read_only)
+            self._crc = self._check_version(read_only)
         except (sqlite3.Error, ValueError) as error:  # a damaged schema can make even the message undecodable
+            if hasattr(self, "_db"):
+                self._db.close()
             raise self._broken(error) from error
 
-    def _check_version(self, read_only: bool) -> None:
+    def _check_version(self, read_only: bool) -> str:
+        """Make or bring up to date what is there; the expression that gives an event's check sum."""
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         self._empty = version == 0 and read_only  # created a moment ago by a writer that has not committed yet
         if version == 0 and not read_only:
             self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
         elif version > SCHEMA_VERSION:
             raise StoreError(f"{self.path}: written by a later version of hpo; update hpo to read it")
+        elif version == 1 and read_only:
+            return "NULL"
+        elif version == 1:
+            self._db.executescript(_MIGRATE)
+        return "crc"
 
     def append(self, events: Sequence[Event]) -> None:
         """Commit events, all or none. When this returns they survive a crash of the machine.
@@ -82,12 +101,13 @@ class Store:
         Raises:
             StoreError: they could not be written, for instance because the disk is full; none of them is stored.
         """
-        rows = [(e.kind.value, e.elapsed, e.time, e.trial, e.attempt, e.resource, _dumps(e.body)) for e in events]
+        rows = [_row(event) for event in events]
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._db.executemany(
-                    "INSERT INTO events (kind, elapsed, time, trial, attempt, resource, body) VALUES (?,?,?,?,?,?,?)",
+                    "INSERT INTO events (kind, elapsed, time, trial, attempt, resource, body, crc) "
+                    "VALUES (?,?,?,?,?,?,?,?)",
                     rows,
                 )
                 self._db.execute("COMMIT")
@@ -97,8 +117,9 @@ class Store:
                 raise
         except sqlite3.Error as error:
             raise StoreError(
-                f"{self.path}: {len(rows)} event(s) could not be written ({error}); everything before is safe: free disk "
-                f"space or mend the permissions, then run the same command again"
+                f"{self.path}: {len(rows)} event(s) could not be written ({error}); everything before is safe: "
+                f"free disk space ({free_bytes(self.path.parent):,} bytes are free there) or mend the permissions, then run "
+                f"the same command again"
             ) from error
 
     def read(self, after: int = 0) -> Iterator[Event]:
@@ -115,9 +136,9 @@ class Store:
         if self._empty:
             return
         try:
-            for row in self._db.execute(_SELECT, (after,)):
-                yield _numbered(row)
-        except (sqlite3.Error, ValueError) as error:
+            for number, row in enumerate(self._db.execute(self._select, (after,)), after + 1):
+                yield _numbered(row, number)
+        except (sqlite3.Error, ValueError, TypeError) as error:
             raise self._broken(error) from error
 
     def read_batch(self, after: int, most: int) -> list[tuple[int, Event]]:
@@ -131,9 +152,9 @@ class Store:
         if self._empty:
             return []
         try:
-            rows = self._db.execute(f"{_SELECT} LIMIT ?", (after, most)).fetchall()
-            return [_numbered(row) for row in rows]
-        except (sqlite3.Error, ValueError) as error:
+            rows = self._db.execute(f"{self._select} LIMIT ?", (after, most)).fetchall()
+            return [_numbered(row, number) for number, row in enumerate(rows, after + 1)]
+        except (sqlite3.Error, ValueError, TypeError) as error:
             raise self._broken(error) from error
 
     def last(self) -> Event | None:
@@ -144,9 +165,9 @@ class Store:
         """
         try:
             newest = self._db.execute("SELECT max(seq) FROM events").fetchone()[0]
-        except (sqlite3.Error, ValueError) as error:
+        except (sqlite3.Error, ValueError, TypeError) as error:
             raise self._broken(error) from error
-        return None if newest is None else next(self.read(after=newest - 1))
+        return None if newest is None else next(self.read(after=newest - 1), None)
 
     def close(self) -> None:
         """Close the file; the write-ahead log is merged into it, also where a reader still has the file open."""
@@ -155,16 +176,39 @@ class Store:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._db.close()
 
+    @property
+    def _select(self) -> str:
+        return f"SELECT {_COLUMNS}, {self._crc} FROM events WHERE seq > ? ORDER BY seq"
+
     def _broken(self, error: Exception) -> StoreError:
         reason = " ".join(str(error).split())  # a damaged schema is quoted with its line breaks
-        return StoreError(
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        kind = StoreError if code in _NOT_DAMAGE else DamageError
+        return kind(
             f"{self.path}: cannot be read as an event store ({reason}); move the directory {self.path.parent} away to keep "
             f"what is in it, or pass overwrite=true to start again"
         )
 
 
-def _numbered(row: Sequence[Any]) -> tuple[int, Event]:
-    seq, kind, elapsed, time, trial, attempt, resource, body = row
+def _row(event: Event) -> tuple[Any, ...]:
+    """An event as it is stored, its check sum last."""
+    times = float(event.elapsed) + 0.0, float(event.time) + 0.0  # SQLite keeps no negative zero
+    fields = (event.kind.value, *times, event.trial, event.attempt, event.resource, _dumps(event.body))
+    return (*fields, _check_sum(fields))
+
+
+def _check_sum(fields: Sequence[Any]) -> int:
+    return zlib.crc32(repr(fields).encode())
+
+
+def _numbered(row: Sequence[Any], number: int) -> tuple[int, Event]:
+    """A stored event, which must be the one of that number and as it was written."""
+    seq, *fields, crc = row
+    if seq != number:
+        raise ValueError(f"event {number} is missing")
+    if crc is not None and crc != _check_sum(tuple(fields)):
+        raise ValueError(f"event {number} is not what was written")
+    kind, elapsed, time, trial, attempt, resource, body = fields
     return seq, Event(Kind(kind), elapsed, time, trial, attempt, resource, json.loads(body))
 
 

@@ -14,9 +14,9 @@ PACKAGE = Path(hpo.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"", "errors", "reporting", "checkpoint", "trial", "domains", "objective", "randomness", "directory"},
+    {"", "errors", "reporting", "checkpoint", "trial", "domains", "objective", "randomness", "directory", "diskspace"},
     {"space", "state", "store", "ownership", "tags", "yamlfile"},
-    {"config", "callbacks", "wording", "intake", "limits", "overrides", "stopping"},
+    {"config", "callbacks", "wording", "intake", "limits", "overrides", "salvage", "stopping"},
     {"surrogate", "tables"},
     {"searchers", "backends", "journal", "results", "resuming", "composition", "tuning_metrics"},
     {"schedulers", "rehearsal"},

@@ -102,7 +102,7 @@ def _load(files: ExperimentDirectory, configs: dict[str, ExperimentConfig]) -> R
     if not files.events.is_file():
         return None
     config = _config(files.config, configs)
-    metadata = json.loads(files.metadata.read_text()) if files.metadata.is_file() else {}
+    metadata = read_metadata(files)
     store = Store(files.events, read_only=True)
     try:
         facts = _fold(store.read(), objective_of(config))

@@ -5,9 +5,11 @@ Arguments are a list and never pass through a shell. `script` runs as `python sc
 """
 
 import json
+import logging
 import os
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +21,8 @@ from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness
 from hpo.trial import Trial
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Program:
     def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
         """What the trial host needs to start this attempt. Creates the attempt's folder."""
         folder = self.directory.attempt(trial.id, attempt).absolute()
+        self._put_aside(folder if attempt else folder.parent)
         folder.mkdir(parents=True, exist_ok=True)
         self.directory.checkpoint(trial.id).absolute().mkdir(exist_ok=True)
         (folder / "reports.jsonl").touch()
@@ -59,6 +64,14 @@ class Program:
         if self.config.benchmark.arguments_as_json:
             (folder / "arguments.json").write_text(self.arguments_text(trial, until))
         return self.describe(trial, attempt, until, devices)
+
+    def _put_aside(self, folder: Path) -> None:
+        """What no log knows of was left by a past that the log has lost: nothing in it may be taken for new."""
+        if folder.exists():
+            kept = self.directory.left_behind / f"{folder.parent.name}-{folder.name}-{time.time_ns()}"
+            kept.parent.mkdir(exist_ok=True)
+            folder.rename(kept)
+            log.warning("%s: left by a past that the event log has lost; moved to %s", folder, kept)
 
     def describe(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
         """The same without touching anything: `script`, `argv`, `env`, `stdout` and `stderr` of an attempt."""

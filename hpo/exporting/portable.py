@@ -94,8 +94,7 @@ def _prepared(directory: Path) -> Iterator[list[tuple[Path, str]]]:
             state = ExperimentState(objective_of(config)).apply_all(store.read())
             write_results(made, config, store.read)
         write_best(made, state)
-        if files.metadata.is_file():
-            metadata = json.loads(files.metadata.read_text())
+        if metadata := read_metadata(files):
             metadata["status"] = "complete" if state.finished else "interrupted"  # the copy does not run
             write_atomically(made.metadata, json.dumps(metadata, indent=1).encode())
         yield [*((path, path.name) for path in sorted(made.path.iterdir())), *_logs(files)]

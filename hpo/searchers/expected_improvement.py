@@ -11,11 +11,11 @@ from hpo.randomness import Randomness
 from hpo.searchers.modelled import ModelSearcher
 from hpo.space import SearchSpace
 from hpo.surrogate.acquisition import log_expected_improvement
-from hpo.surrogate.candidates import draw, mutate
 from hpo.surrogate.history import History
 from hpo.surrogate.independent import IndependentModel, Level
 from hpo.surrogate.kernel import Floats, Inputs
 from hpo.surrogate.model import JointModel
+from hpo.surrogate.pool import Pool
 from hpo.surrogate.ranking import ranking_weights
 from hpo.trial import Configuration
 
@@ -57,6 +57,7 @@ class ExpectedImprovementSearcher(ModelSearcher):
             random_fraction=random_fraction,
         )
         self.num_candidates = num_candidates
+        self._pool = Pool(space)
         self._make_model()
 
     @abstractmethod
@@ -71,30 +72,34 @@ class ExpectedImprovementSearcher(ModelSearcher):
     def _predict(self, x: Floats) -> tuple[Floats, Floats]:
         """Means, shape (n, samples), and standard deviations, shape (n,), of what is to be improved."""
 
+    @abstractmethod
+    def _means(self, x: Floats) -> Floats:
+        """The means alone, which cost less."""
+
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         self._prepare(rng)
         tried = np.unique(self.history.trials(len(self.history)))
-        means = self._predict(self.history.rows(tried.tolist()))[0]
+        means = self._means(self.history.rows(tried.tolist()))
         incumbents = means.min(axis=0)
         order = np.argsort(np.round(means.mean(axis=1), 9), kind="stable")[:PARENTS]
-        parents = [self.history.configurations[tried[i]] for i in order]
-        candidates = draw(self.space, rng, parents, self.num_candidates, self.is_known)
-        if not candidates:
-            return None
-        scores = self._score(candidates, incumbents)
+        parents = self._pool.points([self.history.configurations[tried[i]] for i in order])
+        near = self._pool.mutate(rng, np.resize(parents, (self.num_candidates // 2, parents.shape[1])))
+        points = np.concatenate((self._pool.sample(rng, self.num_candidates - len(near)), near))
+        scores = self._score(points, incumbents)
         for _ in range(ROUNDS):
             best = np.argsort(-scores, kind="stable")[:PARENTS]
-            near = [mutate(self.space, candidates[i], rng) for i in best for _ in range(NEIGHBOURS)]
-            near = [configuration for configuration in near if not self.is_known(configuration)]
-            candidates = [*(candidates[i] for i in best), *near]
-            scores = np.concatenate((scores[best], self._score(near, incumbents)))
-        return candidates[int(np.argmax(scores))]
+            near = self._pool.mutate(rng, np.repeat(points[best], NEIGHBOURS, axis=0))
+            points = np.concatenate((points, near))
+            scores = np.concatenate((scores, self._score(near, incumbents)))
+        for index in np.argsort(-scores, kind="stable"):
+            configuration = self._pool.decode(points[index])
+            if not self.is_known(configuration):
+                return configuration
+        return None
 
-    def _score(self, candidates: Sequence[Configuration], incumbents: Floats) -> Floats:
+    def _score(self, points: Floats, incumbents: Floats) -> Floats:
         """Logarithm of the expected improvement, its mean taken over the fantasies, shape (n,)."""
-        if not candidates:
-            return np.zeros(0)
-        mean, deviation = self._predict(self.history.encoding.encode(candidates))
+        mean, deviation = self._predict(self._pool.encode(points))
         values = log_expected_improvement(mean, deviation[:, None], incumbents[None, :])
         top = values.max(axis=1, keepdims=True)
         scores: Floats = top[:, 0] + np.log(np.exp(np.maximum(values - top, -700.0)).mean(axis=1))
@@ -127,6 +132,9 @@ class MOBSTERSearcher(ExpectedImprovementSearcher):
     def _predict(self, x: Floats) -> tuple[Floats, Floats]:
         return self._posterior.predict(at(x, self._resource, self._levels))
 
+    def _means(self, x: Floats) -> Floats:
+        return self._posterior.mean(at(x, self._resource, self._levels))
+
 
 class IndependentSearcher(ExpectedImprovementSearcher):
     """A Gaussian process for each resource, improvement at the largest one known well (MOBSTER-INDEP).
@@ -157,6 +165,12 @@ class IndependentSearcher(ExpectedImprovementSearcher):
             means += weight * (mean + centre)
             variance += (weight * deviation) ** 2
         return means, np.sqrt(variance)
+
+    def _means(self, x: Floats) -> Floats:
+        means = np.zeros((len(x), FANTASIES))
+        for weight, posterior, centre, resource, levels in self._parts:
+            means += weight * (posterior.mean(at(x, resource, levels)) + centre)
+        return means
 
     def _weights(self, levels: Sequence[Level]) -> list[float]:
         """How much each resource's model counts."""

@@ -1,0 +1,49 @@
+"""Room on the disk: how much there is, and what is said when there is too little."""
+
+import logging
+import os
+from pathlib import Path
+
+from hpo.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+LEAST = 1 << 20
+"""Bytes; with less free not even the event store can be made."""
+LITTLE = 200 << 20
+"""Bytes; with less free checkpoints and logs may soon fill the disk."""
+
+
+def free_bytes(folder: Path) -> int:
+    """What this user can still write there; 0 where that cannot be found out."""
+    try:
+        room = os.statvfs(folder)
+    except OSError:
+        return 0
+    return room.f_bavail * room.f_frsize
+
+
+def check_room(folder: Path) -> None:
+    """Refuse to begin on a full disk, and warn of one that is nearly full.
+
+    Raises:
+        StoreError: nothing can be written there.
+    """
+    free = free_bytes(folder)
+    if free < LEAST:
+        raise StoreError(
+            f"{folder}: only {free:,} bytes are free there and an experiment needs at least {LEAST:,}; free disk space, "
+            f"then run the same command again"
+        )
+    if free < LITTLE:
+        log.warning(
+            "%s: only %s bytes are free there; checkpoints and logs may fill the disk", folder, format(free, ",")
+        )
+
+
+def explain(folder: Path, error: OSError) -> StoreError:
+    """What could not be written, as one sentence with the room that is left."""
+    return StoreError(
+        f"{folder}: {error}; check permissions and free disk space ({free_bytes(folder):,} bytes are free there), then "
+        f"run the same command again"
+    )
