@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from hpo.config import ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory
-from hpo.errors import StoreError
+from hpo.errors import ConfigError, StoreError
 
 BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations")
 """What may differ when an experiment is resumed: more budget goes on where it ended."""
@@ -27,7 +27,13 @@ def stored_config(files: ExperimentDirectory, config: ExperimentConfig) -> Exper
                 continue
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         return None
-    return read_config(files.config)
+    try:
+        return read_config(files.config)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{files.config} is damaged ({error}): delete that file and the same command writes it again and goes on, or "
+            f"pass overwrite=true to start again"
+        ) from error
 
 
 def check_resumable(files: ExperimentDirectory, stored: ExperimentConfig | None, config: ExperimentConfig) -> None:

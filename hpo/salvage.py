@@ -52,7 +52,9 @@ def _mend(path: Path, damage: DamageError) -> None:
             kept = _put_aside(path)
             made.replace(path)
     except OSError as error:
-        raise StoreError(f"{path}: is damaged and could not be mended ({error}); free disk space and try again") from error
+        raise StoreError(
+            f"{path}: is damaged and could not be mended ({error}); free disk space and try again"
+        ) from error
     log.warning(
         "%s: was damaged; the %d events before the damage are recovered and the experiment goes on from there; the "
         "damaged file is kept as %s",

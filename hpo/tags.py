@@ -5,6 +5,7 @@ not end, it goes on with that one.
 """
 
 import json
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -69,17 +70,30 @@ def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
         StoreError: the directory cannot be written.
     """
     if given is not None:
-        if "random_seed" not in read_tag(directory):
+        if not isinstance(read_tag(directory).get("random_seed"), int):
             update_tag(directory, random_seed=given)
         return given, False
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with FileLock(directory / ".seed.lock"):  # two calls at once agree on one
             known = read_tag(directory).get("random_seed")
-            if known is not None:
-                return int(known), False
+            if isinstance(known, int):
+                return known, False
+            drawn = _seed_of_experiments(directory)
+            if drawn is not None:  # tag.json was lost or damaged
+                update_tag(directory, random_seed=drawn)
+                return drawn, False
             drawn = secrets.randbelow(2**31)
             update_tag(directory, random_seed=drawn)
             return drawn, True
     except OSError as error:
         raise StoreError(f"{directory}: {error}; check permissions and free disk space") from error
+
+
+def _seed_of_experiments(directory: Path) -> int | None:
+    """The master seed that an experiment of this tag has written down for itself; None before there is one."""
+    for path in sorted(directory.glob("**/experiment.yaml")):
+        found = re.search(rb"^random_seed: (\d+)$", path.read_bytes(), re.MULTILINE)
+        if found:
+            return int(found.group(1))
+    return None

@@ -27,6 +27,8 @@ from hpo.tuner import Tuner
 
 MODELS = ("BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE")
 METHODS = ("RS", "SOBOL", "GRID", "ASHA", "ASHA-STOP", "HYPERBAND", *MODELS)
+CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-INDEP"))
+"""What the scheduler contract runs over: those left out are pairs of parts that the others have."""
 HALVING = ("ASHA", "ASHA-STOP", "HYPERBAND", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE")
 SPACE = {
     "x": {"type": "float", "lower": 0.0, "upper": 1.0},

@@ -14,7 +14,8 @@ PACKAGE = Path(hpo.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"", "errors", "reporting", "checkpoint", "trial", "domains", "objective", "randomness", "directory", "diskspace"},
+    {"", "errors", "reporting", "checkpoint", "trial", "domains", "objective", "randomness", "directory"},
+    {"diskspace"},
     {"space", "state", "store", "ownership", "tags", "yamlfile"},
     {"config", "callbacks", "wording", "intake", "limits", "overrides", "salvage", "stopping"},
     {"surrogate", "tables"},

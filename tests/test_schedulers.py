@@ -8,10 +8,10 @@ from hpo import Decision, Resume, Start, Trial, build_scheduler
 from hpo.errors import ConfigError
 from hpo.randomness import canonical
 from tests.contracts import MAXIMUM, SchedulerContract
-from tests.fakes import HALVING, METHODS, SPACE
+from tests.fakes import CONTRACTED, HALVING, SPACE
 
 VARIANTS = {
-    **{name: (name, {}) for name in METHODS},
+    **{name: (name, {}) for name in CONTRACTED},
     "HYPERBAND-systems": ("HYPERBAND", {"rung_system_per_bracket": True}),
     "ASHA-2": ("ASHA", {"reduction_factor": 2}),
     "ASHA-4": ("ASHA", {"reduction_factor": 4}),

@@ -75,7 +75,7 @@ def test_replay_finds_a_decision_that_was_tampered_with(finished):
     logged = "PAUSE" if '"decision":"PAUSE"' in body else "CONTINUE"
     changed = body.replace(f'"decision":"{logged}"', '"decision":"STOP"')
     assert changed != body
-    database.execute("UPDATE events SET body = ? WHERE seq = ?", (changed, seq))
+    database.execute("UPDATE events SET body = ?, crc = NULL WHERE seq = ?", (changed, seq))
     database.commit()
     database.close()
     result = finished.verb("replay", "l")

@@ -1,7 +1,6 @@
 """Experiments as a comparison needs them: one light pass over the events of each."""
 
 import dataclasses
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +13,7 @@ from hpo.config import ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError
 from hpo.objective import Objective, ReportError
-from hpo.results import find_experiments, objective_of
+from hpo.results import find_experiments, objective_of, read_metadata
 from hpo.store import Store
 from hpo.trial import Event, Kind
 

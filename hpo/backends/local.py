@@ -5,6 +5,7 @@ called `wake`. Where the kernel has no inotify instance left, report files are l
 """
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -24,6 +25,7 @@ from hpo.backends.channel import Channel
 from hpo.backends.gpus import GpuPool
 from hpo.backends.program import Program, environment_of_host
 from hpo.config import ReportChannel
+from hpo.diskspace import LITTLE, free_bytes
 from hpo.errors import BackendError
 from hpo.trial import BackendEvent, Exit, Trial
 
@@ -32,6 +34,8 @@ _LONGEST_WAIT = 86_400.0
 """Seconds; the kernel takes milliseconds in 31 bits, and waking once a day is no polling."""
 _HOST_DEATHS = 3
 """A host that dies so often, each time before a trial ended, is not started again."""
+
+_NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
 log = logging.getLogger(__name__)
 
@@ -203,7 +207,17 @@ class LocalBackend(Backend):
         self._gpus.release(running.trial_id)
         if code != 0 and error is None:
             error = _tail(running.stderr)
+            self._check_disk(running.trial_id, error)
         return [*events, Exit(running.trial_id, running.attempt, code, number, lost, error or None, usage)]
+
+    def _check_disk(self, trial_id: int, error: str) -> None:
+        """A trial that ended because the disk is full says nothing of its configuration: it goes on once there is room."""
+        folder = self._program.directory.path
+        if any(words in error for words in _NO_ROOM) and (free := free_bytes(folder)) < LITTLE:
+            raise BackendError(
+                f"{folder}: trial {trial_id} could not write on, only {free:,} bytes are free there; free disk space, then "
+                f"run the same command again and the trial goes on from its checkpoint"
+            )
 
     def _host_died(self) -> list[BackendEvent]:
         """Nobody looks after the trials any more: end what is left of them and report them lost."""

@@ -20,7 +20,7 @@ import hpo
 from hpo.config import ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory, write_atomically
 from hpo.errors import ConfigError, HPOError, StoreError
-from hpo.results import load_experiment, objective_of, write_best, write_results
+from hpo.results import load_experiment, objective_of, read_metadata, write_best, write_results
 from hpo.state import ExperimentState
 from hpo.store import Store
 from hpo.tags import read_tag, update_tag
