@@ -54,7 +54,9 @@ def main() -> None:
         begin = time.perf_counter()
         hpo.run_experiment(config, Path(folder) / "experiment")
         wall = time.perf_counter() - begin
-    print(f"{options.method}, {options.trials} trials: {total[0]:.2f} s of {wall:.1f} s deciding, {total[0] / wall:.2%}")
+    print(
+        f"{options.method}, {options.trials} trials: {total[0]:.2f} s of {wall:.1f} s deciding, {total[0] / wall:.2%}"
+    )
 
 
 if __name__ == "__main__":

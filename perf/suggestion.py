@@ -47,7 +47,9 @@ def measure(cls: type[ModelSearcher], n: int, levels: tuple[int, ...], **options
 
     def result(configuration: dict[str, object]) -> None:
         """At the first level, and a third of the time at each further one."""
-        for level in levels if len(levels) == 1 else levels[: 1 + int(np.searchsorted(-(3.0 ** -np.arange(1, 4)), -draw.random()))]:
+        for number, level in enumerate(levels):
+            if number and draw.random() > 1 / 3:
+                return
             searcher.on_report(configuration, level)
             searcher.update(configuration, level, loss_of(configuration, level, rng))
 
@@ -81,7 +83,8 @@ def start_up(method: str) -> float:
     """CPU milliseconds from an empty interpreter to the first suggestion."""
     code = (
         "import time, sys\nfrom hpo import build_scheduler\n"
-        f"build_scheduler({method!r}, {{'x': {{'type': 'float', 'lower': 0.0, 'upper': 1.0}}}}, max_resource=27, seed=0).suggest()\n"
+        "space = {'x': {'type': 'float', 'lower': 0.0, 'upper': 1.0}}\n"
+        f"build_scheduler({method!r}, space, max_resource=27, seed=0).suggest()\n"
         "assert 'torch' not in sys.modules and 'scipy' not in sys.modules\n"
         "sys.stdout.write(str(1000 * time.process_time()))"
     )
@@ -98,7 +101,12 @@ def main() -> None:
             print(f"  {label:14s} {n:5d} measurements, at most 500 in the model  {median:9.1f} {high:7.1f}")
         median, high = measure(GaussianProcessSearcher, 1000, levels, max_size_data_for_model=1200)
         print(f"  {label:14s}  1000 measurements, all in the model          {median:9.1f} {high:7.1f}")
-    for label, cls in (("MOBSTER", MOBSTERSearcher), ("MOBSTER-INDEP", IndependentSearcher), ("HYPERTUNE", HyperTuneSearcher)):
+    improving: dict[str, type[ModelSearcher]] = {
+        "MOBSTER": MOBSTERSearcher,
+        "MOBSTER-INDEP": IndependentSearcher,
+        "HYPERTUNE": HyperTuneSearcher,
+    }
+    for label, cls in improving.items():
         median, high = measure(cls, 400, LEVELS)
         print(f"  {label:14s}   400 measurements                           {median:9.1f} {high:7.1f}")
     random, model = start_up("ASHA"), start_up("MOBSTER")

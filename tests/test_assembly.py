@@ -89,7 +89,7 @@ def test_an_override_that_nobody_takes_is_an_error_that_lists_those_there_are():
 
 
 def test_an_unknown_method_is_an_error_that_lists_those_there_are():
-    with pytest.raises(ConfigError, match=r"method='ASHHA'.*ASHA, ASHA-GP, ASHA-STOP, BO, .*GRID, HYPERBAND, .*MOBSTER, .*RS, SOBOL"):
+    with pytest.raises(ConfigError, match=r"method='ASHHA'.*ASHA, ASHA-GP, .*BO, .*MOBSTER, .*SOBOL"):
         build("ASHHA")
 
 
