@@ -230,7 +230,7 @@ def test_cfg_job_shows_what_would_run_and_runs_nothing(workplace):
 def test_the_command_alone_is_resnet(workplace):
     shown = yaml.safe_load(succeeded(workplace.hpo("--cfg", "all", "--package", "_global_")))
     assert shown["benchmark"]["name"] == "resnet_cifar10"
-    assert set(shown["hydra"]["sweeper"]["params"]["method"].split(",")) == {"RS", "ASHA", "ASHA-STOP", "HYPERBAND"}
+    assert set(shown["hydra"]["sweeper"]["params"]["method"].split(",")) == {"RS", "BO", "ASHA", "MOBSTER"}
 
 
 def test_shell_completion_can_be_installed(workplace):

@@ -58,7 +58,7 @@ def test_every_experiment_of_a_sweep_is_what_hydra_composes(words, sweeps):
 
 def test_without_words_it_is_the_default_benchmark_with_every_default_method_and_seed_0():
     made = [(job.config.benchmark.name, job.config.method.name, job.config.seed) for job in jobs([])]
-    assert made == [("resnet_cifar10", method, 0) for method in ("RS", "ASHA", "ASHA-STOP", "HYPERBAND")]
+    assert made == [("resnet_cifar10", method, 0) for method in ("RS", "BO", "ASHA", "MOBSTER")]
 
 
 def test_directories_are_named_by_tag_benchmark_method_and_seed(tmp_path, monkeypatch):
