@@ -103,8 +103,17 @@ def parameters_of(key: str, factory: Callable[..., Any]) -> set[str]:
     Raises:
         ConfigError: an argument stands beside its `_target_` that it does not have.
     """
+    """The names it takes; those that a class passes on to its base as **options are among them."""
     try:
-        return set(inspect.signature(factory).parameters)
+        names: set[str] = set()
+        target = getattr(factory, "func", factory)
+        bases: Sequence[Callable[..., Any]] = target.__mro__[1:] if isinstance(target, type) else ()
+        for part in (factory, *bases):
+            parameters = inspect.signature(part).parameters
+            names |= {name for name, p in parameters.items() if p.kind != p.VAR_KEYWORD}
+            if not any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
+                break
+        return names
     except (TypeError, ValueError) as error:  # an argument beside _target_ that it does not have
         raise ConfigError(f"{key}: {error}; check the names beside its _target_") from error
 

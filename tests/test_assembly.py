@@ -67,6 +67,14 @@ def test_the_arguments_of_a_method_are_those_of_its_file():
     assert len(build("HYPERBAND").probabilities) == 4
 
 
+def test_what_a_searcher_passes_on_to_its_base_can_be_overridden_too():
+    searcher = build("MOBSTER", max_size_data_for_model=77, num_candidates=9, random_fraction=0.5).searcher
+    assert (searcher.most, searcher.num_candidates, searcher.random_fraction) == (77, 9, 0.5)
+    assert searcher.max_resource == 27
+    with pytest.raises(ConfigError, match="max_size_data_for_model=3: use 10 or more"):
+        build("ASHA-GP", max_size_data_for_model=3)
+
+
 def test_a_method_is_built_from_what_its_file_would_contain():
     assert build(PAIR).levels == [1, 2, 4, 8, 16]
 

@@ -3,7 +3,6 @@
 It takes a tenth of a second and more per proposal, where hpo.searchers.GaussianProcessSearcher takes milliseconds.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ class BoTorchSearcher(ModelSearcher):
     Args:
         space: what is searched.
         randomness: the experiment's streams.
+        random_fraction: how many proposals are random all the same.
         num_candidates: how many are compared.
         **options: of ModelSearcher.
 
@@ -42,20 +42,11 @@ class BoTorchSearcher(ModelSearcher):
         space: SearchSpace,
         randomness: Randomness,
         *,
-        points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
-        max_resource: int | None = None,
-        max_size_data_for_model: int = 500,
         random_fraction: float = 0.0,
         num_candidates: int = 250,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            space,
-            randomness,
-            points_to_evaluate=points_to_evaluate,
-            max_resource=max_resource,
-            max_size_data_for_model=max_size_data_for_model,
-            random_fraction=random_fraction,
-        )
+        super().__init__(space, randomness, random_fraction=random_fraction, **options)
         from importlib.util import find_spec
 
         if find_spec("botorch") is None:

@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,9 @@ class ExpectedImprovementSearcher(ModelSearcher):
     """Proposes the configuration with the largest expected improvement among many, climbed from there.
 
     Args:
+        space: what is searched.
+        randomness: the experiment's streams.
+        random_fraction: how many proposals are random all the same.
         num_candidates: how many are compared before the climb.
         **options: of ModelSearcher.
     """
@@ -42,20 +45,11 @@ class ExpectedImprovementSearcher(ModelSearcher):
         space: SearchSpace,
         randomness: Randomness,
         *,
-        points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
-        max_resource: int | None = None,
-        max_size_data_for_model: int = 500,
         random_fraction: float = 0.0,
         num_candidates: int = 200,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            space,
-            randomness,
-            points_to_evaluate=points_to_evaluate,
-            max_resource=max_resource,
-            max_size_data_for_model=max_size_data_for_model,
-            random_fraction=random_fraction,
-        )
+        super().__init__(space, randomness, random_fraction=random_fraction, **options)
         self.num_candidates = num_candidates
         self._pool = Pool(space)
         self._make_model()

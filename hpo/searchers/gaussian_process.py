@@ -1,6 +1,6 @@
 """The searcher of ASHA-GP and BO: a softened posterior draw over few candidates, corrected for cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,13 +34,10 @@ class GaussianProcessSearcher(ModelSearcher):
     Args:
         space: what is searched.
         randomness: the experiment's streams.
-        points_to_evaluate: the first configurations.
-        max_resource: the resource at which configurations are to be good.
-        max_size_data_for_model: at most about so many measurements are used.
-        random_fraction: how many proposals are random all the same.
         num_candidates: how many are compared.
         cost_weight: 0 leaves cost out of account.
         exploration: 0 is the posterior mean, 1 Thompson sampling.
+        **options: of ModelSearcher.
 
     Raises:
         ConfigError: an argument is out of range.
@@ -51,22 +48,12 @@ class GaussianProcessSearcher(ModelSearcher):
         space: SearchSpace,
         randomness: Randomness,
         *,
-        points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
-        max_resource: int | None = None,
-        max_size_data_for_model: int = 500,
-        random_fraction: float = 0.1,
         num_candidates: int = 50,
         cost_weight: float = 0.5,
         exploration: float = 0.7,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            space,
-            randomness,
-            points_to_evaluate=points_to_evaluate,
-            max_resource=max_resource,
-            max_size_data_for_model=max_size_data_for_model,
-            random_fraction=random_fraction,
-        )
+        super().__init__(space, randomness, **options)
         if num_candidates < 2:
             raise ConfigError(f"method.searcher.num_candidates={num_candidates}: use 2 or more")
         if exploration < 0:
@@ -74,7 +61,7 @@ class GaussianProcessSearcher(ModelSearcher):
         self.num_candidates = num_candidates
         self.cost_weight = cost_weight
         self.exploration = exploration
-        self.model = JointModel(self.history, randomness, max_size_data_for_model)
+        self.model = JointModel(self.history, randomness, self.most)
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         posterior, _, levels = self.model.posterior(self._fits_now())
