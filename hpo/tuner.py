@@ -92,6 +92,7 @@ class Tuner:
             self.journal.emit(Kind.OPENED, body=dict(opened or {}))
             self.trials.take_over()
             self._step(())
+            self.scheduler.prepare()
             while not self._over():
                 self._step(self.backend.wait(self._timeout()))
         finally:

@@ -40,7 +40,9 @@ def loss_of(configuration: dict[str, object], resource: int, rng: np.random.Gene
 
 def measure(cls: type[ModelSearcher], n: int, levels: tuple[int, ...], **options: object) -> tuple[float, float]:
     """Milliseconds: median and 95 % quantile."""
-    searcher = cls(SPACE, Randomness(0, 0), max_resource=levels[-1], random_fraction=0.0, **options)  # type: ignore[arg-type]
+    searcher = cls(
+        SPACE, Randomness(0, 0), max_resource=levels[-1], points_to_evaluate=[], random_fraction=0.0, **options
+    )  # type: ignore[arg-type]
     rng = np.random.default_rng(0)
     running: list[dict[str, object]] = []
     draw = np.random.default_rng(1)

@@ -38,6 +38,10 @@ class Scheduler(ABC):
             self.accept(suggestion)
         return suggestion
 
+    def prepare(self) -> None:
+        """Load what suggestions will need. Called once, while the first trials train."""
+        self.searcher.prepare()
+
     def take_notes(self) -> list[str]:
         """What a reader of the log should know of the suggestions since the last call."""
         return self.searcher.take_notes()

@@ -69,6 +69,9 @@ class Searcher(ABC):
         self._seen.add(canonical(configuration))
         self.suggested += 1
 
+    def prepare(self) -> None:  # noqa: B027
+        """Load what proposals will need. Called once, while the first trials train."""
+
     def update(self, configuration: Configuration, resource: int, loss: float) -> None:  # noqa: B027
         """A result: lower `loss` is better, infinite where training diverged."""
 

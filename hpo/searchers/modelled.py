@@ -64,6 +64,16 @@ class ModelSearcher(Searcher):
         self.notes: list[str] = []
         self._fits: list[int] = []  # numbers of measurements at which accepted proposals had the model fitted
 
+    def prepare(self) -> None:
+        """SciPy takes 0.3 s to import."""
+        import scipy.optimize
+        import scipy.special  # noqa: F401
+
+        from hpo.surrogate.threads import one_thread
+
+        with one_thread():
+            pass
+
     def update(self, configuration: Configuration, resource: int, loss: float) -> None:
         """A measurement for the model."""
         self.history.add(configuration, resource, loss)
@@ -117,7 +127,7 @@ class ModelSearcher(Searcher):
         if not self._uses_model() or rng.random() < self.random_fraction:
             return self.draw_new("initial")
         try:
-            # Imported here: SciPy takes 0.3 s, and is not needed before.
+            # Not at the top: it needs SciPy, which should not be in the way of the first trials.
             from hpo.surrogate.threads import one_thread
 
             with one_thread(), np.errstate(divide="ignore", under="ignore", over="raise", invalid="raise"):
