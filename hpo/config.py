@@ -107,6 +107,7 @@ class ExperimentConfig:
     trial_timeout: float | None = None
     trial_silence_timeout: float | None = None
     grace_period_seconds: float = 30.0
+    max_log_megabytes: float | None = 100.0
     overwrite: bool = False
     resume: bool = True
     callbacks: dict[str, Any] = field(default_factory=dict)
@@ -181,6 +182,7 @@ def _check(config: ExperimentConfig) -> None:
         _check_number(key, getattr(config, key), least=1e-3)
     for key in ("seed", "num_gpus_per_trial", "grace_period_seconds"):
         _check_number(key, getattr(config, key), least=0)
+    _check_number("max_log_megabytes", config.max_log_megabytes, least=0.01)
     if config.random_seed is not None:
         _check_number("random_seed", config.random_seed, least=0)
     benchmark = config.benchmark
@@ -196,7 +198,14 @@ def _check(config: ExperimentConfig) -> None:
 
 def _check_number(key: str, value: float | None, least: float) -> None:
     if value is not None and not value >= least:
-        raise ConfigError(f"{key}={value}: use {'a positive number' if least > 0 else 'zero or a positive number'}")
+        wanted = (
+            f"a number of at least {least:g}"
+            if 0.001 < least < 1
+            else "a positive number"
+            if least
+            else "zero or a positive number"
+        )
+        raise ConfigError(f"{key}={value}: use {wanted}")
 
 
 def _suggest_tag(tag: str) -> str:

@@ -110,7 +110,7 @@ def _run(
         restore(scheduler, state, store.read())
         if state.trials:
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
-            session.go_on(state)
+        session.go_on(state)
         budget, limits = _budget_of(config), _limits_of(config)
         tuner = Tuner(
             *(scheduler, session.backend, session.events, state, budget, limits, callbacks),

@@ -69,6 +69,7 @@ class Limits:
             return Status.INTERRUPTED, event.error
         if event.exit_code != 0:
             how = f"exit code {event.exit_code}" if event.signal is None else f"signal {event.signal}"
+            how += ", out of memory" if event.out_of_memory else ""
             return Status.FAILED, f"{how}\n{event.error or ''}".rstrip()
         if state.resource == 0:
             return Status.FAILED, "it ended without a report; call hpo.report(...) or append to $HPO_REPORT_FILE"

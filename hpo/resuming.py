@@ -1,6 +1,8 @@
 """May this configuration go on with the experiment that is in the directory? What may differ, and what may not."""
 
+import logging
 import shutil
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,11 +11,17 @@ from omegaconf import OmegaConf
 from hpo.config import ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError, StoreError
+from hpo.state import ExperimentState
+
+log = logging.getLogger(__name__)
 
 BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations")
 """What may differ when an experiment is resumed: more budget goes on where it ended."""
 
-RUN_KEYS = ("overwrite", "resume", "launcher", "callbacks", "trusted_modules", "start_seed", "num_seeds")
+RUN_KEYS = (
+    *("overwrite", "resume", "launcher", "callbacks", "trusted_modules", "start_seed", "num_seeds"),
+    "max_log_megabytes",
+)
 """What concerns a call, not the experiment."""
 
 
@@ -70,3 +78,18 @@ def _diff(prefix: str, old: Any, new: Any) -> Iterator[str]:
             yield from _diff(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
     elif old != new:
         yield f"{prefix}: {old} -> {new}"
+
+
+def put_aside_unknown(files: ExperimentDirectory, state: ExperimentState) -> None:
+    """Move away folders of trials and attempts that a damaged and mended log has lost: nothing in them may pass for new."""
+    for folder in sorted(files.trials.glob("[0-9]*")):
+        known = state.trials.get(int(folder.name)) if folder.name.isdigit() else None
+        lost = [folder]
+        if known is not None:
+            numbered = [(path.name.removeprefix("attempt_"), path) for path in folder.glob("attempt_*")]
+            lost = [path for number, path in numbered if number.isdigit() and int(number) > known.attempt]
+        for path in lost:
+            kept = files.left_behind / f"{path.relative_to(files.path)}-{time.time_ns()}".replace("/", "-")
+            kept.parent.mkdir(exist_ok=True)
+            path.rename(kept)
+            log.warning("%s: left by a past that the event log has lost; moved to %s", path, kept)

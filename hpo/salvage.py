@@ -14,6 +14,9 @@ from hpo.trial import Event
 
 log = logging.getLogger(__name__)
 
+_LONGEST = 1 << 36
+"""Bytes; a header that says more is damaged itself."""
+
 _PARTS = ("", "-wal")
 """The database and its log; the index of the log (-shm) is made anew."""
 
@@ -83,7 +86,7 @@ def _pad(path: Path) -> None:
         header = file.read(100)
     page = int.from_bytes(header[16:18], "big")
     length = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
-    if path.stat().st_size < length:
+    if header.startswith(b"SQLite format 3\0") and path.stat().st_size < length <= _LONGEST:
         os.truncate(path, length)  # sparse: no space is needed
 
 

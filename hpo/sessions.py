@@ -16,6 +16,7 @@ from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError
 from hpo.journal import EventLog
 from hpo.randomness import Randomness
+from hpo.resuming import put_aside_unknown
 from hpo.state import ExperimentState
 from hpo.store import Store
 from hpo.trial import Event
@@ -34,7 +35,7 @@ class Session:
     metadata: dict[str, Any]
     """Facts for metadata.json."""
     go_on: Callable[[ExperimentState], None] = lambda _: None
-    """Told what earlier sessions came to: a simulated backend has no checkpoints to find."""
+    """Told what earlier sessions came to: folders must fit the log; a simulated backend has no checkpoints to find."""
     finish: Callable[[], None] = lambda: None
     """Called when the tuner is done, before anything is exported."""
     read: Callable[[], Iterable[Event]] | None = None
@@ -74,7 +75,10 @@ def _real(config: ExperimentConfig, files: ExperimentDirectory, store: Store) ->
     opened: dict[str, Any] = {"host": socket.gethostname(), "pid": os.getpid(), "hpo": hpo.__version__}
     if pool.devices:
         opened["gpus"] = list(pool.devices)
-    return Session(backend, store, time.monotonic, time.time, opened, {"backend": "LocalBackend"})
+    return Session(
+        *(backend, store, time.monotonic, time.time, opened, {"backend": "LocalBackend"}),
+        go_on=lambda state: put_aside_unknown(files, state),
+    )
 
 
 def _simulated(config: ExperimentConfig, store: Store) -> Session:

@@ -61,6 +61,8 @@ class ExperimentState:
     """Trials in a row that failed without a report."""
     first_error: str | None = None
     """Of the first in that row."""
+    out_of_memory: int = 0
+    """Trials that failed because memory was used up."""
     finished: str | None = None
     """Why the experiment is complete."""
 
@@ -156,6 +158,7 @@ class ExperimentState:
             self._next_attempt(state, state.then, event.elapsed)
 
     def _failed(self, state: TrialState, event: Event) -> None:
+        self.out_of_memory += bool(event.body.get("out_of_memory"))
         if state.resource > 0:
             self.silent_failures = 0
             return

@@ -163,6 +163,8 @@ class Supervision:
         tell_end(self.scheduler, state.trial, status)
         body: dict[str, Any] = {"status": status.value, "exit_code": event.exit_code, "signal": event.signal}
         body |= {"usage": dict(event.usage)} | ({"error": error} if error else {})
+        if event.out_of_memory and status == Status.FAILED:
+            body["out_of_memory"] = True
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
             log.warning("trial %d %s: %s", state.trial.id, status, (error or "no message").splitlines()[-1])

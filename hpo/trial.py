@@ -97,6 +97,8 @@ class Exit:
     """The last lines of its standard error, for an exit that is not clean."""
     usage: Mapping[str, float] = field(default_factory=dict)
     """`cpu_seconds` (user and system, children included) and `peak_memory_mb`."""
+    out_of_memory: bool = False
+    """It ended because memory, the machine's or a GPU's, was used up."""
 
 
 BackendEvent = Report | Garbage | Exit
@@ -118,7 +120,7 @@ class Kind(StrEnum):
     DROPPED = "dropped"
     """A report that came after the decision to end its trial; `metrics`, `position`."""
     ENDED = "ended"
-    """An attempt is over; `status`, `exit_code`, `signal`, `error`, `usage`."""
+    """An attempt is over; `status`, `exit_code`, `signal`, `error`, `usage`, `out_of_memory` (true or absent)."""
     NOTED = "noted"
     """Something a reader of the log should know; `text`."""
     FINISHED = "finished"

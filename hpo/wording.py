@@ -26,7 +26,8 @@ def counts_text(state: ExperimentState, counts: Mapping[Status, int] | None = No
         counts: trials by state where they are kept already; else all trials are counted.
     """
     known = state.counts() if counts is None else counts
-    text = ", ".join(f"{count} {status}" for status, count in known.items())
+    memory = f" ({state.out_of_memory} out of memory)" if state.out_of_memory else ""
+    text = ", ".join(f"{count} {status}{memory if status == Status.FAILED else ''}" for status, count in known.items())
     return f"{len(state.trials)} trials ({text or 'none'}), {state.reports} reports"
 
 

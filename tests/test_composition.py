@@ -45,7 +45,10 @@ def by_hydra(*overrides):
             [["seed=0"], ["+benchmark.arguments.extra=a", "+benchmark.arguments.extra=b"]],
         ),
         (["benchmark=mlp_digits", "method=RS", "~benchmark.config_space.dropout"], [["seed=0"]]),
-        (["benchmark=mlp_digits", "method=glob(ASHA*)"], [["method=ASHA", "method=ASHA-GP", "method=ASHA-STOP"], ["seed=0"]]),
+        (
+            ["benchmark=mlp_digits", "method=glob(ASHA*)"],
+            [["method=ASHA", "method=ASHA-GP", "method=ASHA-STOP"], ["seed=0"]],
+        ),
     ],
 )
 def test_every_experiment_of_a_sweep_is_what_hydra_composes(words, sweeps):

@@ -298,3 +298,12 @@ def test_a_changed_number_of_workers_changes_the_threads(make):
     program = replace(program, config=replace(program.config, n_workers=1))
     threads = program.order(Trial(0, {"x": 0.5}), 0, 9, [])["env"]["OMP_NUM_THREADS"]
     assert threads == str(len(os.sched_getaffinity(0)))
+
+
+def test_logs_have_a_limit_but_one_that_carries_reports(make):
+    order = make().order(Trial(0, {"x": 0.25}), 0, None, [])
+    assert (order["capped"], order["most_log_bytes"]) == (["stdout", "stderr"], 100_000_000)
+    assert make(report_channel="syne_tune").order(Trial(1, {"x": 0.25}), 0, None, [])["capped"] == ["stderr"]
+    program = make()
+    unlimited = replace(program, config=replace(program.config, max_log_megabytes=None))
+    assert "capped" not in unlimited.order(Trial(2, {"x": 0.25}), 0, None, [])

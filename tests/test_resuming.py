@@ -7,7 +7,10 @@ import pytest
 from hpo.config import load_config, resolve, to_yaml
 from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError, StoreError
-from hpo.resuming import check_resumable, differences, stored_config
+from hpo.objective import Objective
+from hpo.resuming import check_resumable, differences, put_aside_unknown, stored_config
+from hpo.state import ExperimentState
+from hpo.trial import Event, Kind
 
 BENCHMARK = {
     "name": "mine",
@@ -135,6 +138,24 @@ def test_without_overwrite_nothing_is_deleted(files):
 
 def test_a_damaged_configuration_is_an_error_that_names_the_file(files):
     files.config.write_text("benchmark: [\n")
-    with pytest.raises(ConfigError, match=r"experiment\.yaml"):
+    with pytest.raises(ConfigError, match=r"experiment\.yaml is damaged .*: delete that file"):
         stored_config(files, config())
     assert stored_config(files, config(overwrite=True)) is None
+
+
+def test_folders_that_the_log_does_not_know_are_moved_away_and_others_stay(files, caplog):
+    state = ExperimentState(Objective("loss", "min", "epoch"))
+    state.apply(Event(Kind.STARTED, 0.0, 0.0, 0, 0, body={"configuration": {"x": 1}, "until": None}))
+    for trial, attempt in ((0, 0), (0, 1), (1, 0)):
+        files.attempt(trial, attempt).mkdir(parents=True)
+        (files.attempt(trial, attempt) / "reports.jsonl").write_text(f"{trial} {attempt}")
+        files.checkpoint(trial).mkdir(exist_ok=True)
+    put_aside_unknown(files, state)
+    left = sorted(path.relative_to(files.trials).as_posix() for path in files.trials.glob("*/*"))
+    assert left == ["0/attempt_0", "0/checkpoint"]
+    kept = {path.name.rpartition("-")[0]: path for path in files.left_behind.iterdir()}
+    assert sorted(kept) == ["trials-0-attempt_1", "trials-1"]
+    assert (kept["trials-1"] / "attempt_0" / "reports.jsonl").read_text() == "1 0"
+    assert all(str(path) in caplog.text for path in kept.values())
+    put_aside_unknown(files, state)
+    assert len(list(files.left_behind.iterdir())) == 2

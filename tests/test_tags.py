@@ -94,6 +94,16 @@ def test_the_master_seed_is_drawn_once_and_kept(tmp_path):
     assert read_tag(tmp_path / "t")["random_seed"] == seed
 
 
+@pytest.mark.parametrize("content", [None, "", "{", '{"random_seed": "x"}', "[1]"])
+def test_a_lost_or_damaged_tag_file_takes_its_master_seed_from_an_experiment(tmp_path, content):
+    (tmp_path / "b" / "RS" / "seed_0").mkdir(parents=True)
+    (tmp_path / "b" / "RS" / "seed_0" / "experiment.yaml").write_text("seed: 0\nrandom_seed: 4711\nn_workers: 1\n")
+    if content is not None:
+        (tmp_path / "tag.json").write_text(content)
+    assert master_seed(tmp_path, None) == (4711, False)
+    assert read_tag(tmp_path)["random_seed"] == 4711
+
+
 def test_two_tags_have_two_master_seeds(tmp_path):
     seeds = {master_seed(tmp_path / str(i), None)[0] for i in range(20)}
     assert len(seeds) == 20

@@ -6,7 +6,8 @@ tuner closes, for whatever reason, it ends them all.
 
 Orders come as JSON lines on the connection and outcomes leave on it:
 
-    -> {"do": "start", "key": 7, "script": ..., "argv": [...], "env": {...}, "stdout": ..., "stderr": ...}
+    -> {"do": "start", "key": 7, "script": ..., "argv": [...], "env": {...}, "stdout": ..., "stderr": ...,
+        "capped": ["stdout", "stderr"], "most_log_bytes": 100000000}
     -> {"do": "stop", "key": 7, "patience": 0.0, "grace": 30.0}
     <- {"key": 7, "code": 0, "signal": null, "usage": {...}}     when all processes of the attempt are gone
     <- {"fatal": "..."}                                          what is preloaded cannot be imported
@@ -27,6 +28,7 @@ from typing import Any
 
 import hpo.reporting  # noqa: F401  trials will want it
 from hpo.backends import child
+from hpo.backends.logcap import INTERVAL, LogCap
 from hpo.backends.marks import get_mark, marked, send, set_mark
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -41,10 +43,11 @@ COMMON = ("argparse", "dataclasses", "locale", "logging", "pathlib", "random", "
 class Attempt:
     """One started attempt."""
 
-    def __init__(self, key: int, pid: int, mark: int) -> None:
+    def __init__(self, key: int, pid: int, mark: int, logs: LogCap | None = None) -> None:
         self.key = key
         self.pid = pid
         self.mark = mark
+        self.logs = logs
         self.outcome: dict[str, Any] | None = None  # set once the main process has been reaped
         self.term_at: float | None = None
         self.kill_at: float | None = None
@@ -70,6 +73,7 @@ class Host:
         self.by_pid: dict[int, Attempt] = {}
         self.received = b""
         self.connected = True
+        self.look_at = 0.0  # when to look at the sizes of logs again
         self.spare: tuple[int, int] | None = None  # (pid, pipe) of the child forked ahead of time, waiting for an order
 
     def serve(self) -> None:
@@ -104,6 +108,8 @@ class Host:
     def _timeout(self) -> int | None:
         """Milliseconds to the next deadline."""
         times = [t for a in self.attempts.values() for t in (a.term_at, a.kill_at) if t is not None]
+        if any(attempt.logs for attempt in self.attempts.values()):
+            times.append(self.look_at)
         return max(int((min(times) - time.monotonic()) * 1000) + 1, 0) if times else None
 
     def _receive(self) -> bool:
@@ -140,7 +146,10 @@ class Host:
             self.send({"key": key, "code": 127, "signal": None, "usage": {}, "error": "no process could be forked"})
             return
         (pid, pipe), self.spare = self.spare, None
-        attempt = Attempt(key, pid, self.mark + key)
+        logs = (
+            LogCap([order[name] for name in order["capped"]], order["most_log_bytes"]) if order.get("capped") else None
+        )
+        attempt = Attempt(key, pid, self.mark + key, logs)
         self.attempts[key] = self.by_pid[pid] = attempt
         with contextlib.suppress(ProcessLookupError, BrokenPipeError):  # killed while it waited: reaped as this attempt
             set_mark(attempt.mark, pid)  # here and not there, so that it can be found and stopped from now on
@@ -208,9 +217,16 @@ class Host:
     def _enforce(self) -> None:
         """Send what is due, and report attempts of which nothing is left."""
         now = time.monotonic()
+        if now >= self.look_at:
+            self.look_at = now + INTERVAL
+            for attempt in self.attempts.values():
+                if attempt.logs:
+                    attempt.logs.look()
         for attempt in list(self.attempts.values()):
             if attempt.outcome is not None and not self._left_behind(attempt):
                 del self.attempts[attempt.key]
+                if attempt.logs:
+                    attempt.logs.close()
                 self.send(attempt.outcome)
                 continue
             if attempt.outcome is not None and attempt.term_at is None and attempt.kill_at is None:

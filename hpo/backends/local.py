@@ -5,7 +5,6 @@ called `wake`. Where the kernel has no inotify instance left, report files are l
 """
 
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -22,10 +21,10 @@ from typing import Any
 from hpo.backends import marks
 from hpo.backends.base import Backend
 from hpo.backends.channel import Channel
+from hpo.backends.endings import check_disk, last_lines, oom_kills, ran_out_of_memory
 from hpo.backends.gpus import GpuPool
 from hpo.backends.program import Program, environment_of_host
 from hpo.config import ReportChannel
-from hpo.diskspace import LITTLE, free_bytes
 from hpo.errors import BackendError
 from hpo.trial import BackendEvent, Exit, Trial
 
@@ -34,8 +33,6 @@ _LONGEST_WAIT = 86_400.0
 """Seconds; the kernel takes milliseconds in 31 bits, and waking once a day is no polling."""
 _HOST_DEATHS = 3
 """A host that dies so often, each time before a trial ended, is not started again."""
-
-_NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +44,7 @@ class _Running:
     channel: Channel
     watch: int | None
     stderr: Path
+    oom_kills: int
 
 
 class LocalBackend(Backend):
@@ -118,7 +116,9 @@ class LocalBackend(Backend):
         if self._inotify is not None:
             watch = self._inotify.add_watch(reports, _IN_MODIFY)
             self._by_watch[watch] = self._key
-        self._running[self._key] = _Running(trial.id, attempt, channel, watch, Path(order["stderr"]))
+        self._running[self._key] = _Running(
+            *(trial.id, attempt, channel, watch, Path(order["stderr"])), oom_kills=oom_kills()
+        )
         self._keys[trial.id] = self._key
         self._order({"do": "start", "key": self._key, **order})
 
@@ -206,18 +206,10 @@ class LocalBackend(Backend):
                 self._inotify.rm_watch(running.watch)
         self._gpus.release(running.trial_id)
         if code != 0 and error is None:
-            error = _tail(running.stderr)
-            self._check_disk(running.trial_id, error)
-        return [*events, Exit(running.trial_id, running.attempt, code, number, lost, error or None, usage)]
-
-    def _check_disk(self, trial_id: int, error: str) -> None:
-        """A trial that ended because the disk is full says nothing of its configuration: it goes on once there is room."""
-        folder = self._program.directory.path
-        if any(words in error for words in _NO_ROOM) and (free := free_bytes(folder)) < LITTLE:
-            raise BackendError(
-                f"{folder}: trial {trial_id} could not write on, only {free:,} bytes are free there; free disk space, then "
-                f"run the same command again and the trial goes on from its checkpoint"
-            )
+            error = last_lines(running.stderr)
+            check_disk(self._program.directory.path, running.trial_id, error)
+        no_memory = code != 0 and ran_out_of_memory(number, error or "", running.oom_kills)
+        return [*events, Exit(running.trial_id, running.attempt, code, number, lost, error or None, usage, no_memory)]
 
     def _host_died(self) -> list[BackendEvent]:
         """Nobody looks after the trials any more: end what is left of them and report them lost."""
@@ -230,7 +222,7 @@ class LocalBackend(Backend):
         )
         marks.sweep(self._mark, grace=0.0)
         if self._deaths >= _HOST_DEATHS:
-            tail = _tail(self._program.directory.host_log)
+            tail = last_lines(self._program.directory.host_log)
             raise BackendError(f"the trial host died {self._deaths} times in a row; its last words: {tail or 'none'}")
         return [event for key in list(self._running) for event in self._over(key, None, None, {}, lost=True)]
 
@@ -277,13 +269,3 @@ def _open_inotify() -> Any:
     except (ImportError, OSError) as error:
         log.warning("no inotify (%s): reports are looked for every %.2f s", error, _FALLBACK_INTERVAL)
         return None
-
-
-def _tail(path: Path, lines: int = 20, most: int = 8000) -> str:
-    """The last lines of a text file, whatever is in it."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(os.fstat(file.fileno()).st_size - most, 0))
-            return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
-    except OSError:
-        return ""

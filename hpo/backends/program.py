@@ -5,11 +5,9 @@ Arguments are a list and never pass through a shell. `script` runs as `python sc
 """
 
 import json
-import logging
 import os
 import shutil
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,8 +19,6 @@ from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness
 from hpo.trial import Trial
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,6 @@ class Program:
     def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
         """What the trial host needs to start this attempt. Creates the attempt's folder."""
         folder = self.directory.attempt(trial.id, attempt).absolute()
-        self._put_aside(folder if attempt else folder.parent)
         folder.mkdir(parents=True, exist_ok=True)
         self.directory.checkpoint(trial.id).absolute().mkdir(exist_ok=True)
         (folder / "reports.jsonl").touch()
@@ -65,16 +60,8 @@ class Program:
             (folder / "arguments.json").write_text(self.arguments_text(trial, until))
         return self.describe(trial, attempt, until, devices)
 
-    def _put_aside(self, folder: Path) -> None:
-        """What no log knows of was left by a past that the log has lost: nothing in it may be taken for new."""
-        if folder.exists():
-            kept = self.directory.left_behind / f"{folder.parent.name}-{folder.name}-{time.time_ns()}"
-            kept.parent.mkdir(exist_ok=True)
-            folder.rename(kept)
-            log.warning("%s: left by a past that the event log has lost; moved to %s", folder, kept)
-
     def describe(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
-        """The same without touching anything: `script`, `argv`, `env`, `stdout` and `stderr` of an attempt."""
+        """The same without touching anything: `script`, `argv`, `env`, `stdout`, `stderr` and their limit."""
         folder = self.directory.attempt(trial.id, attempt).absolute()
         checkpoint = self.directory.checkpoint(trial.id).absolute()
         if self.config.benchmark.arguments_as_json:
@@ -91,7 +78,16 @@ class Program:
             "env": self._environment(trial, folder, checkpoint, devices),
             "stdout": str(folder / "stdout.log"),
             "stderr": str(folder / "stderr.log"),
+            **self._caps(),
         }
+
+    def _caps(self) -> dict[str, Any]:
+        """Which logs may not grow for ever. One that carries reports is read where it is and stays whole."""
+        limit = self.config.max_log_megabytes
+        if limit is None:
+            return {}
+        carries = self.config.benchmark.report_channel == ReportChannel.syne_tune
+        return {"capped": ["stderr"] if carries else ["stdout", "stderr"], "most_log_bytes": int(limit * 1e6)}
 
     def arguments_text(self, trial: Trial, until: int | None) -> str:
         """The content of an attempt's arguments.json, for programs that read one."""

@@ -32,7 +32,7 @@ KINDS = ["sleep", "stopped", "stubborn", "fork"]
 @pytest.mark.parametrize("key", ["trial_timeout", "trial_silence_timeout"])
 def test_every_hung_trial_is_ended_in_time_and_its_worker_used_again(tmp_path, key):
     kinds = [kind for kind in KINDS for _ in range(RUNS // 2 if RUNS else 1)]
-    points = ",".join(f"{{x: 0.5, kind: {kind}}}" for kind in [*kinds, "good", "good"])
+    points = ",".join(f"{{x: 0.{500 + i}, kind: {kind}}}" for i, kind in enumerate([*kinds, "good"]))
     project = Project(
         tmp_path,
         HANGING,

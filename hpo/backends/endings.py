@@ -1,0 +1,69 @@
+"""Why an attempt ended badly, as far as its last words and the kernel tell: out of memory, out of disk, its own fault."""
+
+import errno
+import os
+import re
+import signal
+from pathlib import Path
+
+from hpo.diskspace import LITTLE, free_bytes
+from hpo.errors import BackendError
+
+_NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
+
+_NO_MEMORY = re.compile(
+    r"^(\w+\.)*_?(Array)?MemoryError\b|OutOfMemoryError\b|(CUDA|HIP|XPU|MPS)[\w ]*( error:)? out of memory|"
+    r"CUBLAS_STATUS_ALLOC_FAILED|\bRESOURCE_EXHAUSTED\b|\bstd::bad_alloc\b|can't allocate memory|"
+    r"^fatal error: .*out of memory",
+    re.MULTILINE,
+)
+"""What Python, NumPy, torch, JAX, TensorFlow, C++, Java and Go programs say."""
+
+_KILLED = re.compile(r"killed by signal: Killed|exit(ed with)? code -9|SIGKILL")
+"""What a program says whose worker was killed."""
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has killed for want of memory since it started; 0 where it does not count them."""
+    try:
+        with open("/proc/vmstat", "rb") as file:  # noqa: PTH123
+            found = re.search(rb"^oom_kill (\d+)$", file.read(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found.group(1)) if found else 0
+
+
+def ran_out_of_memory(number: int | None, error: str, kills_before: int) -> bool:
+    """Did an attempt end because memory was used up: by its own account, or by the kernel's hand?
+
+    Args:
+        number: the signal that ended it.
+        error: the end of its standard error.
+        kills_before: `oom_kills` when it began.
+    """
+    if _NO_MEMORY.search(error):
+        return True
+    return (number == signal.SIGKILL or _KILLED.search(error) is not None) and oom_kills() > kills_before
+
+
+def check_disk(folder: Path, trial_id: int, error: str) -> None:
+    """A trial that ended because the disk is full says nothing of its configuration: it goes on once there is room.
+
+    Raises:
+        BackendError: that is so.
+    """
+    if any(words in error for words in _NO_ROOM) and (free := free_bytes(folder)) < LITTLE:
+        raise BackendError(
+            f"{folder}: trial {trial_id} could not write on, only {free:,} bytes are free there; free disk space, then "
+            f"run the same command again and the trial goes on from its checkpoint"
+        )
+
+
+def last_lines(path: Path, lines: int = 20, most: int = 8000) -> str:
+    """The last lines of a text file, whatever is in it."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(os.fstat(file.fileno()).st_size - most, 0))
+            return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
+    except OSError:
+        return ""

@@ -1,0 +1,47 @@
+"""Room on the disk: what is refused, what is warned of, and what the sentence says."""
+
+import logging
+import os
+
+import pytest
+
+from hpo import diskspace
+from hpo.diskspace import LEAST, LITTLE, check_room, explain, free_bytes
+from hpo.errors import StoreError
+
+
+def test_free_bytes_are_those_the_kernel_gives_this_user(tmp_path):
+    room = os.statvfs(tmp_path)
+    assert abs(free_bytes(tmp_path) - room.f_bavail * room.f_bsize) < 1 << 30
+    assert free_bytes(tmp_path / "nowhere") == 0
+
+
+@pytest.mark.parametrize(
+    ("free", "refused", "warned"),
+    [
+        (0, True, False),
+        (LEAST - 1, True, False),
+        (LEAST, False, True),
+        (LITTLE - 1, False, True),
+        (LITTLE, False, False),
+    ],
+)
+def test_little_room_is_warned_of_and_none_is_refused(tmp_path, monkeypatch, caplog, free, refused, warned):
+    monkeypatch.setattr(diskspace, "free_bytes", lambda _: free)
+    with caplog.at_level(logging.WARNING, "hpo"):
+        if refused:
+            with pytest.raises(StoreError, match=f"only {free:,} bytes are free there") as caught:
+                check_room(tmp_path)
+            assert str(tmp_path) in str(caught.value)
+            assert "free disk space" in str(caught.value)
+        else:
+            check_room(tmp_path)
+    assert (f"only {free:,} bytes are free there" in caplog.text) is warned
+
+
+def test_an_error_of_the_machine_is_one_sentence_with_the_room_that_is_left(tmp_path):
+    sentence = str(explain(tmp_path, OSError(28, "No space left on device", "x.json")))
+    assert sentence.startswith(f"{tmp_path}: ")
+    assert "No space left on device" in sentence
+    assert "bytes are free there" in sentence
+    assert "\n" not in sentence
