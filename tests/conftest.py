@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,12 @@ from hypothesis import HealthCheck, settings
 
 SCRIPTS = Path(__file__).parent / "scripts"
 FOREIGN = ("HPO_", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "SYNETUNE_FOLDER", "HYDRA_FULL_ERROR")
+
+if threading.current_thread() is threading.main_thread():
+    # A shell has these ignored in what it starts in the background, and so would all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 settings.register_profile("hpo", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("hpo")

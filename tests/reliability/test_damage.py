@@ -230,6 +230,12 @@ def cut(share):
     return damage
 
 
+def torn(path):
+    """Cut in the middle of a list: a cut elsewhere can leave a shorter file that is whole."""
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + b"\nkey: [1, ")
+
+
 def garbage(path):
     path.write_bytes(random.Random(5).randbytes(3000))
 
@@ -260,8 +266,7 @@ GOES_ON = [
 IS_SAID = [
     ("events.db", garbage),
     ("experiment.yaml", garbage),
-    ("experiment.yaml", cut(0.5)),
-    ("experiment.yaml", cut(0.97)),
+    ("experiment.yaml", torn),
     ("experiment.yaml", empty),
 ]
 
