@@ -230,7 +230,7 @@ def cut(share):
     return damage
 
 
-def torn(path):
+def unfinished(path):
     """Cut in the middle of a list: a cut elsewhere can leave a shorter file that is whole."""
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2] + b"\nkey: [1, ")
@@ -266,7 +266,7 @@ GOES_ON = [
 IS_SAID = [
     ("events.db", garbage),
     ("experiment.yaml", garbage),
-    ("experiment.yaml", torn),
+    ("experiment.yaml", unfinished),
     ("experiment.yaml", empty),
 ]
 
