@@ -36,6 +36,9 @@ perf: $(VENV)/.installed ## the measured figures of README
 	$(BIN)/python perf/watch.py
 	OMP_NUM_THREADS=1 $(BIN)/python perf/simulated_against_real.py
 	$(BIN)/python perf/known_order.py
+	$(BIN)/python perf/suggestion.py
+	$(BIN)/python perf/deciding.py
+	$(BIN)/python perf/model_search.py
 	$(BIN)/python -m perf.report
 
 clean:
