@@ -11,9 +11,8 @@ from hpo.randomness import Randomness
 from hpo.searchers.modelled import ModelSearcher
 from hpo.space import SearchSpace
 from hpo.surrogate.acquisition import log_expected_improvement
-from hpo.surrogate.history import History
 from hpo.surrogate.independent import IndependentModel, Level
-from hpo.surrogate.kernel import Floats, Inputs
+from hpo.surrogate.kernel import Floats
 from hpo.surrogate.model import JointModel
 from hpo.surrogate.pool import Pool
 from hpo.surrogate.ranking import ranking_weights
@@ -124,10 +123,10 @@ class MOBSTERSearcher(ExpectedImprovementSearcher):
         self._posterior = posterior.fantasise(running, targets, rng.standard_normal((len(running), FANTASIES)))
 
     def _predict(self, x: Floats) -> tuple[Floats, Floats]:
-        return self._posterior.predict(at(x, self._resource, self._levels))
+        return self._posterior.predict(self.history.unmeasured(x, self._resource, self._levels))
 
     def _means(self, x: Floats) -> Floats:
-        return self._posterior.mean(at(x, self._resource, self._levels))
+        return self._posterior.mean(self.history.unmeasured(x, self._resource, self._levels))
 
 
 class IndependentSearcher(ExpectedImprovementSearcher):
@@ -155,7 +154,7 @@ class IndependentSearcher(ExpectedImprovementSearcher):
     def _predict(self, x: Floats) -> tuple[Floats, Floats]:
         means, variance = np.zeros((len(x), FANTASIES)), np.zeros(len(x))
         for weight, posterior, centre, resource, levels in self._parts:
-            mean, deviation = posterior.predict(at(x, resource, levels))
+            mean, deviation = posterior.predict(self.history.unmeasured(x, resource, levels))
             means += weight * (mean + centre)
             variance += (weight * deviation) ** 2
         return means, np.sqrt(variance)
@@ -163,7 +162,7 @@ class IndependentSearcher(ExpectedImprovementSearcher):
     def _means(self, x: Floats) -> Floats:
         means = np.zeros((len(x), FANTASIES))
         for weight, posterior, centre, resource, levels in self._parts:
-            means += weight * (posterior.mean(at(x, resource, levels)) + centre)
+            means += weight * (posterior.mean(self.history.unmeasured(x, resource, levels)) + centre)
         return means
 
     def _weights(self, levels: Sequence[Level]) -> list[float]:
@@ -202,8 +201,3 @@ class HyperTuneSearcher(IndependentSearcher):
         if total <= 0 or sum(share > 0 for share in shares) < 2:
             return None
         return [share / total for share in shares]
-
-
-def at(x: Floats, resource: int, levels: Sequence[int]) -> Inputs:
-    """Encoded configurations, all at one resource."""
-    return History.inputs(x, np.full(len(x), resource, dtype=np.intp), np.full(len(x), -1, dtype=np.intp), levels)

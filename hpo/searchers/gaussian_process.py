@@ -1,6 +1,5 @@
 """The searcher of ASHA-GP and BO: a softened posterior draw over few candidates, corrected for cost."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,6 @@ from hpo.space import SearchSpace
 from hpo.surrogate.candidates import draw
 from hpo.surrogate.cost import predict_log_cost
 from hpo.surrogate.fit import factorise
-from hpo.surrogate.history import History
-from hpo.surrogate.kernel import Floats, Inputs
 from hpo.surrogate.model import JointModel
 from hpo.surrogate.posterior import NumericalError
 from hpo.trial import Configuration
@@ -66,14 +63,16 @@ class GaussianProcessSearcher(ModelSearcher):
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         posterior, _, levels = self.model.posterior(self._fits_now())
         tried = np.unique(self.history.trials(len(self.history)))
-        means = posterior.mean(self._at_end(self.history.rows(tried.tolist()), levels))[:, 0]
+        means = posterior.mean(
+            self.history.unmeasured(self.history.rows(tried.tolist()), self.target_resource, levels)
+        )[:, 0]
         order = np.argsort(np.round(means, 9), kind="stable")[:PARENTS]
         best = [self.history.configurations[tried[i]] for i in order]
         candidates = draw(self.space, rng, best, self.num_candidates, self.is_known)
         if not candidates:
             return None
         x = self.history.encoding.encode(candidates)
-        mean, covariance = posterior.joint(self._at_end(x, levels))
+        mean, covariance = posterior.joint(self.history.unmeasured(x, self.target_resource, levels))
         scores = mean[:, 0]
         if self.exploration:
             factor = factorise(covariance)
@@ -83,7 +82,3 @@ class GaussianProcessSearcher(ModelSearcher):
         if self.cost_weight:
             scores = scores + self.cost_weight * predict_log_cost(*self.history.log_costs(), x)
         return candidates[int(np.argmin(np.round(scores, 9)))]
-
-    def _at_end(self, x: Floats, levels: Sequence[int]) -> Inputs:
-        resources = np.full(len(x), self.target_resource, dtype=np.intp)
-        return History.inputs(x, resources, np.full(len(x), -1, dtype=np.intp), levels)

@@ -148,10 +148,9 @@ class _Block:
             trial = kernel.trial_variance * self._same * (decay if layout.resources else 1.0)
         covariance = signal if trial is None else signal + trial
         noise = self._member @ kernel.noise
-        factored = factorise(covariance + np.diag(noise))
-        if factored is None:
+        factor = factorise(covariance + np.diag(noise))
+        if factor is None:
             return math.inf
-        factor, alpha, inverse = factored, None, None
         from scipy.linalg import lapack
 
         alpha = lapack.dpotrs(factor, self._y, lower=1)[0]

@@ -120,6 +120,12 @@ class History:
         level = np.clip(np.searchsorted(levels, resources, side="right") - 1, 0, None)
         return Inputs(x, np.log(resources) / math.log(3), level.astype(np.intp), trials)
 
+    @staticmethod
+    def unmeasured(x: Floats, resource: int, levels: Sequence[int]) -> Inputs:
+        """Inputs of encoded configurations, all at one resource, as nothing was measured there."""
+        count = len(x)
+        return History.inputs(x, np.full(count, resource, np.intp), np.full(count, -1, np.intp), levels)
+
     def running(self, levels: Sequence[int]) -> Inputs:
         """Inputs of the pending measurements."""
         trials = list(self.pending)

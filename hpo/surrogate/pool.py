@@ -12,7 +12,6 @@ import numpy as np
 from hpo.domains import Choice
 from hpo.space import SearchSpace
 from hpo.surrogate.candidates import DECAY, LEVELS, RATE
-from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.kernel import Floats
 from hpo.trial import Configuration
 
@@ -36,7 +35,6 @@ class Pool:
             else None
             for domain in self._domains.values()
         ]
-        self._encoding = Encoding(space)
 
     def sample(self, rng: np.random.Generator, count: int) -> Floats:
         """Uniform points, shape (count, d)."""
