@@ -1,14 +1,14 @@
 """A headless Chromium without a network, for what only a browser can tell."""
 
 import json
-import os
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests import debian
 
 PROGRAMS = ("chromium", "chromedriver")
 OPTIONS = (
@@ -19,19 +19,7 @@ OPTIONS = (
 
 def install() -> str | None:
     """Have Chromium and its driver installed. Returns why they cannot be had, None when they are there."""
-    if missing := _missing():
-        if os.geteuid() != 0 or shutil.which("apt-get") is None:
-            return f"{', '.join(missing)} not found, and this user cannot install chromium and chromium-driver with apt-get"
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium", "chromium-driver"]):
-            done = subprocess.run(["apt-get", "-q", *command], env=environment, capture_output=True, check=False)
-        if missing := _missing():
-            return f"{', '.join(missing)} not found, and apt-get ended with {done.returncode}: {done.stderr[-200:]!r}"
-    return None
-
-
-def _missing() -> list[str]:
-    return [name for name in PROGRAMS if shutil.which(name) is None]
+    return debian.install(PROGRAMS, ("chromium", "chromium-driver"))
 
 
 class Browser:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpo.surrogate.fit import Layout, maximise
+from hpo.surrogate.fit import Layout
 from hpo.surrogate.kernel import Floats, Inputs, Integers
-from hpo.surrogate.model import FIRST_ITERATIONS, NEXT_ITERATIONS, ModelData
+from hpo.surrogate.model import ModelData
 from hpo.surrogate.posterior import Posterior
 
 
@@ -61,22 +61,12 @@ class IndependentModel(ModelData):
         measured = self.history.resources(len(self.history))[index]
         return [(resource, np.flatnonzero(measured == resource)) for resource in resources]
 
-    def _fit_once(
-        self, count: int, before: tuple[Layout, Floats, list[int]] | None
-    ) -> tuple[Layout, Floats, list[int]]:
-        resources = self.history.levels(count)
-        index = self.chosen(count)
-        targets = self.targets(count)[index]
-        subset = self.stratified(targets, count)
+    def _layout(self, levels: Sequence[int]) -> Layout:
+        return Layout(self.history.encoding.dimension, blocks=len(levels), levels=len(levels))
+
+    def _training_blocks(self, index: Integers, targets: Floats, levels: Sequence[int]) -> list[tuple[Inputs, Floats]]:
         blocks: list[tuple[Inputs, Floats]] = []
-        for _, members in self._blocks(index[subset], resources):
-            y = targets[subset][members]
-            blocks.append((self.history.measured(index[subset][members], resources), y - (y.mean() if len(y) else 0.0)))
-        if before is None:
-            layout = Layout(self.history.encoding.dimension, blocks=len(resources), levels=len(resources))
-            theta, iterations = layout.start(), FIRST_ITERATIONS
-        else:
-            layout, theta = self.carried_over(before, resources, blocks=len(resources))
-            iterations = NEXT_ITERATIONS
-        found = maximise(layout, blocks, self.groups, theta, iterations)
-        return layout, theta if found is None else found, resources
+        for _, members in self._blocks(index, levels):
+            y = targets[members]
+            blocks.append((self.history.measured(index[members], levels), y - (y.mean() if len(y) else 0.0)))
+        return blocks

@@ -12,7 +12,7 @@ import numpy as np
 from hpo.randomness import Randomness
 from hpo.surrogate.fit import Layout, maximise
 from hpo.surrogate.history import History
-from hpo.surrogate.kernel import Floats, Integers
+from hpo.surrogate.kernel import Floats, Inputs, Integers
 from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.targets import to_targets
 
@@ -77,9 +77,29 @@ class ModelData(ABC):
         self._fitted = {past: fit for past, fit in self._fitted.items() if len(past) >= len(key) - 1}
         return self._fitted[key]
 
-    @abstractmethod
     def _fit_once(self, count: int, before: Fit | None) -> Fit:
-        """A fit to the first `count` measurements."""
+        """A fit to the first `count` measurements, starting from the one before."""
+        levels = self.history.levels(count)
+        index = self.chosen(count)
+        targets = self.targets(count)[index]
+        subset = self.stratified(targets, count)
+        blocks = self._training_blocks(index[subset], targets[subset], levels)
+        if before is None:
+            layout = self._layout(levels)
+            start, iterations = layout.start(), FIRST_ITERATIONS
+        else:
+            layout, start = self.carried_over(before, levels, blocks=len(blocks))
+            iterations = NEXT_ITERATIONS
+        theta = maximise(layout, blocks, self.groups, start, iterations)
+        return layout, start if theta is None else theta, levels
+
+    @abstractmethod
+    def _layout(self, levels: Sequence[int]) -> Layout:
+        """The hyperparameters of a first fit."""
+
+    @abstractmethod
+    def _training_blocks(self, index: Integers, targets: Floats, levels: Sequence[int]) -> list[tuple[Inputs, Floats]]:
+        """Inputs and targets of measurements, by their numbers, in independent blocks."""
 
     @staticmethod
     def carried_over(before: Fit, levels: Sequence[int], *, blocks: int) -> tuple[Layout, Floats]:
@@ -138,18 +158,9 @@ class JointModel(ModelData):
         targets = self.targets(len(self.history))[index]
         return posterior.condition(targets), targets, levels
 
-    def _fit_once(self, count: int, before: Fit | None) -> Fit:
-        levels = self.history.levels(count)
-        index = self.chosen(count)
-        targets = self.targets(count)[index]
-        subset = self.stratified(targets, count)
-        block = self.history.measured(index[subset], levels), targets[subset]
-        if before is None:
-            dimension = self.history.encoding.dimension
-            layout = Layout(dimension, levels=len(levels), resources=True, trials=self._trial_term)
-            start, iterations = layout.start(), FIRST_ITERATIONS
-        else:
-            layout, start = self.carried_over(before, levels, blocks=1)
-            iterations = NEXT_ITERATIONS
-        theta = maximise(layout, [block], self.groups, start, iterations)
-        return layout, start if theta is None else theta, levels
+    def _layout(self, levels: Sequence[int]) -> Layout:
+        dimension = self.history.encoding.dimension
+        return Layout(dimension, levels=len(levels), resources=True, trials=self._trial_term)
+
+    def _training_blocks(self, index: Integers, targets: Floats, levels: Sequence[int]) -> list[tuple[Inputs, Floats]]:
+        return [(self.history.measured(index, levels), targets)]

@@ -8,7 +8,6 @@ least that a cluster can offer.
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import stat
@@ -18,6 +17,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests import debian
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "sinfo")
 NODES = ("n1", "n2")
@@ -66,19 +67,7 @@ def install() -> str | None:
     """Have Slurm installed. Returns why it cannot be had, None when it is there."""
     if os.geteuid() != 0:
         return "a private Slurm needs root: slurmd starts jobs, and pretended GPUs are device nodes"
-    if missing := _missing():
-        if shutil.which("apt-get") is None:
-            return f"{', '.join(missing)} not found, and no apt-get to install slurm-wlm and munge with"
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update"], ["install", "-y", "--no-install-recommends", "slurm-wlm", "munge"]):
-            done = subprocess.run(["apt-get", "-q", *command], env=environment, capture_output=True, check=False)
-        if missing := _missing():
-            return f"{', '.join(missing)} not found, and apt-get ended with {done.returncode}: {done.stderr[-200:]!r}"
-    return None
-
-
-def _missing() -> list[str]:
-    return [name for name in PROGRAMS if shutil.which(name) is None]
+    return debian.install(PROGRAMS, ("slurm-wlm", "munge"))
 
 
 class Cluster:
