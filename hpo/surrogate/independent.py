@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hpo.randomness import Randomness
 from hpo.surrogate.fit import Layout
+from hpo.surrogate.history import History
 from hpo.surrogate.kernel import Floats, Inputs, Integers
 from hpo.surrogate.model import ModelData
 from hpo.surrogate.posterior import Posterior
@@ -35,8 +37,12 @@ class Level:
 class IndependentModel(ModelData):
     """Independent blocks of measurements, a block for each resource. Arguments as of ModelData."""
 
+    def __init__(self, history: History, randomness: Randomness, most: int) -> None:
+        super().__init__(history, randomness, most)
+        self._kept: tuple[tuple[int, int], list[Level]] | None = None  # (fit, measurements), their levels
+
     def levels(self, fits: Sequence[int]) -> list[Level]:
-        """The model of each resource that was measured, ascending.
+        """The model of each resource that was measured, ascending. Kept until the next measurement or fit.
 
         Args:
             fits: numbers of measurements at which hyperparameters are fitted, ascending.
@@ -44,6 +50,12 @@ class IndependentModel(ModelData):
         Raises:
             NumericalError: a covariance could not be factorised.
         """
+        moment = fits[-1], len(self.history)
+        if self._kept is None or self._kept[0] != moment:
+            self._kept = moment, self._levels(fits)
+        return self._kept[1]
+
+    def _levels(self, fits: Sequence[int]) -> list[Level]:
         layout, theta, resources = self.hyperparameters(fits)
         index = self.selection(fits[-1])
         targets = self.targets(len(self.history))[index]
