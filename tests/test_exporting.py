@@ -15,7 +15,7 @@ import optuna
 import pandas as pd
 import pytest
 
-from hpo import load_config, load_experiment, run_experiment
+from hpo import load_config, load_experiment
 from hpo.config import resolve, to_yaml
 from hpo.domains import LOG, REVERSE_LOG, Choice, Float, Integer
 from hpo.errors import ConfigError, StoreError
@@ -24,32 +24,16 @@ from hpo.exporting.portable import MANIFEST, copy_store, pack, unpack
 from hpo.exporting.tables import write_csv, write_jsonl, write_parquet
 from hpo.store import Store
 from hpo.trial import Event, Kind
-from tests.conftest import SCRIPTS, Workplace, error_of, succeeded
+from tests.conftest import Workplace, error_of, succeeded
+from tests.steps import STEPS, run_steps
 
-BENCHMARK = {
-    "name": "mine",
-    "script": str(SCRIPTS / "steps.py"),
-    "metric": "loss",
-    "mode": "min",
-    "resource_attr": "epoch",
-    "max_resource_attr": "epochs",
-    "config_space": {
-        "x": {"type": "float", "lower": 0.0, "upper": 1.0},
-        "foo": {"type": "int", "lower": 1, "upper": 9},
-    },
-    "arguments": {"epochs": 9},
-    "n_workers": 2,
-    "max_num_trials": 7,
-    "num_gpus_per_trial": 0,
-}
+BENCHMARK = {**STEPS, "max_num_trials": 7}
 
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
     """One real ASHA experiment for all tests of this module."""
-    path = tmp_path_factory.mktemp("work") / "outputs" / "t" / "mine" / "ASHA" / "seed_3"
-    run_experiment(load_config(BENCHMARK, "ASHA", seed=3, experiment_tag="t", random_seed=5), path)
-    return path
+    return run_steps(tmp_path_factory.mktemp("work"), BENCHMARK)
 
 
 def rows_of(directory):

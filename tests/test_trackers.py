@@ -10,37 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from hpo import load_config, load_experiment, run_experiment
+from hpo import load_experiment
 from hpo.errors import ConfigError
 from hpo.trackers import MLflow, TensorBoard, Trackio, TrialTracker, WandB
 from hpo.trackers.trial_runs import numbers_of, replay
 from hpo.trial import Kind, Status
-from tests.conftest import SCRIPTS, error_of, succeeded
+from tests.conftest import error_of, succeeded
+from tests.steps import STEPS, run_steps
 
-BENCHMARK = {
-    "name": "mine",
-    "script": str(SCRIPTS / "steps.py"),
-    "metric": "loss",
-    "mode": "min",
-    "resource_attr": "epoch",
-    "max_resource_attr": "epochs",
-    "config_space": {
-        "x": {"type": "float", "lower": 0.0, "upper": 1.0},
-        "foo": {"type": "int", "lower": 1, "upper": 9},
-    },
-    "arguments": {"epochs": 9},
-    "n_workers": 2,
-    "max_num_trials": 5,
-    "num_gpus_per_trial": 0,
-}
+BENCHMARK = {**STEPS, "max_num_trials": 5}
 
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
     """One real ASHA experiment with promotions, for all tests of this module."""
-    path = tmp_path_factory.mktemp("work") / "outputs" / "t" / "mine" / "ASHA" / "seed_3"
-    run_experiment(load_config(BENCHMARK, "ASHA", seed=3, experiment_tag="t", random_seed=5), path)
-    return path
+    return run_steps(tmp_path_factory.mktemp("work"), BENCHMARK)
 
 
 def curves_of(directory):
