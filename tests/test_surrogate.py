@@ -19,15 +19,15 @@ from hpo.surrogate.posterior import NumericalError, Posterior
 LEVELS = 3
 
 
-def case(seed, trials=False):
+def case(seed):
     """Random inputs, targets, groups, layout and hyperparameters."""
     rng = np.random.default_rng(seed)
     dimension = int(rng.integers(1, 6))
     groups = np.repeat(np.arange(dimension), rng.integers(1, 4, dimension))
     n = int(rng.integers(2, 40))
     level = rng.integers(0, LEVELS, n)
-    inputs = Inputs(rng.random((n, len(groups))), level.astype(float), level, rng.integers(0, max(n // 2, 1), n))
-    layout = Layout(dimension, levels=LEVELS, resources=True, trials=trials)
+    inputs = Inputs(rng.random((n, len(groups))), level.astype(float), level)
+    layout = Layout(dimension, levels=LEVELS, resources=True)
     theta = layout.start() + rng.normal(0, 0.7, layout.size)
     return rng, inputs, rng.normal(size=n), groups, layout, theta
 
@@ -52,7 +52,7 @@ def test_likelihood_and_posterior_equal_scikit_learn(seed):
     assert -value == pytest.approx(reference.log_marginal_likelihood(), rel=1e-6)
 
     m = 7
-    where = Inputs(rng.random((m, len(groups))), np.full(m, 2.0), np.full(m, 2), np.full(m, -1))
+    where = Inputs(rng.random((m, len(groups))), np.full(m, 2.0), np.full(m, 2))
     mean, covariance = Posterior(kernel, groups, inputs).condition(y).joint(where)
     expected_mean, expected_covariance = reference.predict(np.column_stack((where.x, where.u)), return_cov=True)
     np.testing.assert_allclose(mean[:, 0], expected_mean, rtol=1e-6, atol=1e-9)
@@ -73,9 +73,6 @@ def torch_density(theta, inputs, y, groups, layout):
     signal = torch.exp(theta[d]) * (1 + rho + rho**2 / 3) * torch.exp(-rho)
     decay = torch.exp(-(u[:, None] - u[None, :]).abs() / torch.exp(theta[d + 1]))
     covariance = signal * decay
-    if layout.trials:
-        trial = torch.tensor(inputs.trial)
-        covariance = covariance + torch.exp(theta[d + 2]) * (trial[:, None] == trial[None, :]) * decay
     covariance = covariance + torch.diag(torch.exp(theta[-LEVELS:])[torch.tensor(inputs.level)])
     zero = torch.zeros(len(y), dtype=torch.float64)
     return torch.distributions.MultivariateNormal(zero, covariance).log_prob(torch.tensor(y))
@@ -83,7 +80,7 @@ def torch_density(theta, inputs, y, groups, layout):
 
 @pytest.mark.parametrize("seed", range(200))
 def test_the_gradient_equals_automatic_differentiation(seed):
-    _, inputs, y, groups, layout, theta = case(seed, trials=seed % 2 == 0)
+    _, inputs, y, groups, layout, theta = case(seed)
     parameters = torch.tensor(theta, requires_grad=True)
     density = torch_density(parameters, inputs, y, groups, layout)
     density.backward()
@@ -121,7 +118,7 @@ def test_a_fit_finds_which_hyperparameter_matters():
     x = rng.random((120, 3))
     y = np.sin(6 * x[:, 1])
     zeros = np.zeros(120)
-    inputs = Inputs(x, zeros, zeros.astype(int), np.arange(120))
+    inputs = Inputs(x, zeros, zeros.astype(int))
     layout = Layout(3)
     theta = maximise(layout, [(inputs, (y - y.mean()) / y.std())], np.arange(3), layout.start(), 50)
     lengths = layout.kernel(theta).lengths
@@ -134,7 +131,7 @@ def test_appending_equals_factorising_anew(seed):
     kernel = layout.kernel(theta)
     half = len(inputs) // 2
     first, rest = np.arange(half), np.arange(half, len(inputs))
-    where = Inputs(rng.random((5, len(groups))), np.full(5, 2.0), np.full(5, 2), np.full(5, -1))
+    where = Inputs(rng.random((5, len(groups))), np.full(5, 2.0), np.full(5, 2))
     whole = Posterior(kernel, groups, inputs).condition(y).predict(where)
     grown = Posterior(kernel, groups, inputs.take(first)).extended(inputs.take(rest)).condition(y).predict(where)
     np.testing.assert_allclose(grown[0], whole[0], rtol=1e-8, atol=1e-10)
@@ -144,7 +141,7 @@ def test_appending_equals_factorising_anew(seed):
 def test_fantasies_have_the_moments_of_the_posterior_with_noise():
     rng, inputs, y, groups, layout, theta = case(11)
     posterior = Posterior(layout.kernel(theta), groups, inputs).condition(y)
-    pending = Inputs(rng.random((3, len(groups))), np.full(3, 1.0), np.full(3, 1), np.full(3, -1))
+    pending = Inputs(rng.random((3, len(groups))), np.full(3, 1.0), np.full(3, 1))
     mean, covariance = posterior.joint(pending)
     covariance = covariance + np.diag(posterior.kernel.noise[pending.level])
     samples = 200_000
@@ -159,10 +156,10 @@ def test_fantasies_have_the_moments_of_the_posterior_with_noise():
 def test_fantasies_do_not_move_the_mean_on_average():
     rng, inputs, y, groups, layout, theta = case(12)
     posterior = Posterior(layout.kernel(theta), groups, inputs).condition(y)
-    pending = Inputs(rng.random((3, len(groups))), np.full(3, 1.0), np.full(3, 1), np.full(3, -1))
+    pending = Inputs(rng.random((3, len(groups))), np.full(3, 1.0), np.full(3, 1))
     normals = rng.standard_normal((3, 500))
     antithetic = np.concatenate((normals, -normals), axis=1)
-    where = Inputs(rng.random((5, len(groups))), np.full(5, 2.0), np.full(5, 2), np.full(5, -1))
+    where = Inputs(rng.random((5, len(groups))), np.full(5, 2.0), np.full(5, 2))
     moved = posterior.fantasise(pending, y, antithetic).mean(where).mean(axis=1)
     np.testing.assert_allclose(moved, posterior.mean(where)[:, 0], atol=1e-9)
 

@@ -30,27 +30,22 @@ class Layout:
         blocks: number of independent blocks, each with a variance of its own.
         levels: number of noises.
         resources: is there a length over resources?
-        trials: is there a variance per trial?
     """
 
     dimension: int
     blocks: int = 1
     levels: int = 1
     resources: bool = False
-    trials: bool = False
 
     @property
     def size(self) -> int:
         """Length of the vector."""
-        return self.dimension + self.blocks + self.resources + self.trials + self.levels
+        return self.dimension + self.blocks + self.resources + self.levels
 
     @property
-    def _resource_at(self) -> int:
+    def resource_at(self) -> int:
+        """Where the length over resources stands, if there is one."""
         return self.dimension + self.blocks
-
-    @property
-    def _trial_at(self) -> int:
-        return self._resource_at + self.resources
 
     @property
     def noise_at(self) -> slice:
@@ -59,22 +54,25 @@ class Layout:
 
     def start(self) -> Floats:
         """Where a fit without a predecessor begins."""
-        return self._vector(math.log(0.5 * math.sqrt(max(self.dimension, 1))), 0.0, math.log(3), math.log(0.1), 0.03)
+        return self._vector(self._typical_length, 0.0, math.log(3), 0.03)
 
     def prior(self) -> tuple[Floats, Floats]:
         """Mean and standard deviation of each logarithm."""
-        mean = self._vector(math.log(0.5 * math.sqrt(max(self.dimension, 1))), 0.0, 1.1, math.log(0.1), math.exp(-4.0))
-        return mean, np.ones(self.size)
+        return self._vector(self._typical_length, 0.0, 1.1, math.exp(-4.0)), np.ones(self.size)
 
     def bounds(self) -> list[tuple[float, float]]:
         """Of each logarithm."""
-        low = self._vector(math.log(0.025), -5.0, math.log(0.2), math.log(1e-3), 1e-3)
-        high = self._vector(math.log(100), 5.0, math.log(50), math.log(2), 2.0)
+        low = self._vector(math.log(0.025), -5.0, math.log(0.2), 1e-3)
+        high = self._vector(math.log(100), 5.0, math.log(50), 2.0)
         return list(zip(low.tolist(), high.tolist(), strict=True))
 
-    def _vector(self, length: float, variance: float, resource: float, trial: float, noise: float) -> Floats:
+    @property
+    def _typical_length(self) -> float:
+        return math.log(0.5 * math.sqrt(max(self.dimension, 1)))
+
+    def _vector(self, length: float, variance: float, resource: float, noise: float) -> Floats:
         parts = [length] * self.dimension + [variance] * self.blocks
-        parts += [resource] * self.resources + [trial] * self.trials + [math.log(noise)] * self.levels
+        parts += [resource] * self.resources + [math.log(noise)] * self.levels
         return np.array(parts)
 
     def kernel(self, theta: Floats, block: int = 0) -> Kernel:
@@ -82,9 +80,8 @@ class Layout:
         return Kernel(
             lengths=np.exp(theta[: self.dimension]),
             variance=math.exp(theta[self.dimension + block]),
-            resource_length=math.exp(theta[self._resource_at]) if self.resources else 1.0,
+            resource_length=math.exp(theta[self.resource_at]) if self.resources else 1.0,
             noise=np.exp(theta[self.noise_at]),
-            trial_variance=math.exp(theta[self._trial_at]) if self.trials else 0.0,
         )
 
 
@@ -126,7 +123,6 @@ class _Block:
             columns = np.ascontiguousarray(inputs.x[:, groups == group])
             self._squares[group] = squared_distances(columns, columns).ravel()
         self._steps = np.abs(inputs.u[:, None] - inputs.u[None, :])
-        self._same = (inputs.trial[:, None] == inputs.trial[None, :]).astype(float) if layout.trials else None
         self._member = (inputs.level[:, None] == np.arange(layout.levels)[None, :]).astype(float)
 
     def add(self, theta: Floats, index: int, gradient: Floats) -> float:
@@ -139,16 +135,11 @@ class _Block:
         falling = np.exp(-rho)
         signal = kernel.variance * (1 + rho + (5 / 3) * squared) * falling
         slope = kernel.variance * (1 + rho) * falling
-        trial = None
         if layout.resources:
             decay = np.exp(-self._steps / kernel.resource_length)
             signal *= decay
             slope *= decay
-        if self._same is not None:
-            trial = kernel.trial_variance * self._same * (decay if layout.resources else 1.0)
-        covariance = signal if trial is None else signal + trial
-        noise = self._member @ kernel.noise
-        factor = factorise(covariance + np.diag(noise))
+        factor = factorise(signal + np.diag(self._member @ kernel.noise))
         if factor is None:
             return math.inf
         from scipy.linalg import lapack
@@ -160,9 +151,7 @@ class _Block:
         gradient[:d] += (5 / 6) * weights * (self._squares @ (w * slope).ravel())
         gradient[d + index] += 0.5 * float(np.vdot(w, signal))
         if layout.resources:
-            gradient[layout._resource_at] += 0.5 * float(np.vdot(w * covariance, self._steps)) / kernel.resource_length
-        if trial is not None:
-            gradient[layout._trial_at] += 0.5 * float(np.vdot(w, trial))
+            gradient[layout.resource_at] += 0.5 * float(np.vdot(w * signal, self._steps)) / kernel.resource_length
         gradient[layout.noise_at] += 0.5 * kernel.noise * (np.diag(w) @ self._member)
         determinant = float(np.log(np.diag(factor)).sum())
         return 0.5 * float(self._y @ alpha) + determinant + 0.5 * n * math.log(2 * math.pi)

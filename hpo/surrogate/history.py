@@ -112,22 +112,20 @@ class History:
             levels: the resources that have a noise of their own, ascending.
         """
         trials = np.array(self._trials, dtype=np.intp)[index]
-        return self.inputs(self.rows(trials.tolist()), np.array(self._resources)[index], trials, levels)
+        return self.inputs(self.rows(trials.tolist()), np.array(self._resources)[index], levels)
 
     @staticmethod
-    def inputs(x: Floats, resources: Integers, trials: Integers, levels: Sequence[int]) -> Inputs:
+    def inputs(x: Floats, resources: Integers, levels: Sequence[int]) -> Inputs:
         """Inputs of encoded configurations at resources; one between two levels has the noise of the one below."""
         level = np.clip(np.searchsorted(levels, resources, side="right") - 1, 0, None)
-        return Inputs(x, np.log(resources) / math.log(3), level.astype(np.intp), trials)
+        return Inputs(x, np.log(resources) / math.log(3), level.astype(np.intp))
 
     @staticmethod
     def unmeasured(x: Floats, resource: int, levels: Sequence[int]) -> Inputs:
         """Inputs of encoded configurations, all at one resource, as nothing was measured there."""
-        count = len(x)
-        return History.inputs(x, np.full(count, resource, np.intp), np.full(count, -1, np.intp), levels)
+        return History.inputs(x, np.full(len(x), resource, np.intp), levels)
 
     def running(self, levels: Sequence[int]) -> Inputs:
         """Inputs of the pending measurements."""
-        trials = list(self.pending)
         resources = np.array(list(self.pending.values()), dtype=np.intp)
-        return self.inputs(self.rows(trials), resources, np.array(trials, dtype=np.intp), levels)
+        return self.inputs(self.rows(list(self.pending)), resources, levels)

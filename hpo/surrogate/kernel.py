@@ -1,11 +1,10 @@
 """The covariance of two measurements: Matérn-5/2 over the configurations, exponential over log resource.
 
-    k((x, u), (x', u')) = c · m(‖(x - x') / l‖) · exp(-|u - u'| / l_u)  +  t · [same trial] · exp(-|u - u'| / l_u)
+    k((x, u), (x', u')) = c · m(‖(x - x') / l‖) · exp(-|u - u'| / l_u)
     m(ρ) = (1 + √5 ρ + 5 ρ²/3) · exp(-√5 ρ)
 
 with a length-scale for each hyperparameter (automatic relevance determination; Rasmussen & Williams, "Gaussian Processes
-for Machine Learning", 2006, section 5.1), and noise for each resource on the diagonal. u is log₃ of the resource. The
-second term is left out unless t is given.
+for Machine Learning", 2006, section 5.1), and noise for each resource on the diagonal. u is log₃ of the resource.
 """
 
 import math
@@ -28,20 +27,18 @@ class Inputs:
         x: encoded configurations, shape (n, columns).
         u: log₃ of the resource, shape (n,).
         level: index of the resource among those that have a noise of their own, shape (n,).
-        trial: which configuration, shape (n,); -1 for one that was never measured.
     """
 
     x: Floats
     u: Floats
     level: Integers
-    trial: Integers
 
     def __len__(self) -> int:
         return len(self.u)
 
     def take(self, index: Integers) -> "Inputs":
         """Some of the rows."""
-        return Inputs(self.x[index], self.u[index], self.level[index], self.trial[index])
+        return Inputs(self.x[index], self.u[index], self.level[index])
 
     def joined(self, other: "Inputs") -> "Inputs":
         """These rows, then the other's."""
@@ -49,7 +46,6 @@ class Inputs:
             np.concatenate((self.x, other.x)),
             np.concatenate((self.u, other.u)),
             np.concatenate((self.level, other.level)),
-            np.concatenate((self.trial, other.trial)),
         )
 
 
@@ -62,14 +58,12 @@ class Kernel:
         variance: c.
         resource_length: l_u.
         noise: variance at each level, shape (levels,).
-        trial_variance: t.
     """
 
     lengths: Floats
     variance: float
     resource_length: float
     noise: Floats
-    trial_variance: float = 0.0
 
     def covariance(self, a: Inputs, b: Inputs, groups: Integers) -> Floats:
         """Of noise-free values, shape (len(a), len(b)).
@@ -82,18 +76,8 @@ class Kernel:
         scales = 1.0 / self.lengths[groups]
         result = self.variance * matern(squared_distances(a.x * scales, b.x * scales))
         if a.u.size and b.u.size and (a.u[0] != b.u[0] or np.ptp(a.u) > 0 or np.ptp(b.u) > 0):
-            decay = np.exp(-np.abs(a.u[:, None] - b.u[None, :]) / self.resource_length)
-            result *= decay
-        else:
-            decay = None
-        if self.trial_variance:
-            same = (a.trial[:, None] == b.trial[None, :]) & (a.trial[:, None] >= 0)
-            result += self.trial_variance * (same if decay is None else same * decay)
+            result *= np.exp(-np.abs(a.u[:, None] - b.u[None, :]) / self.resource_length)
         return result
-
-    def prior_variance(self) -> float:
-        """Of a noise-free value."""
-        return self.variance + self.trial_variance
 
 
 def squared_distances(a: Floats, b: Floats) -> Floats:

@@ -105,11 +105,11 @@ class ModelData(ABC):
     def carried_over(before: Fit, levels: Sequence[int], *, blocks: int) -> tuple[Layout, Floats]:
         """The layout for these levels, and a start that has what is known of those there were before."""
         old, theta, known = before
-        layout = Layout(old.dimension, blocks, len(levels), old.resources, old.trials)
+        layout = Layout(old.dimension, blocks, len(levels), old.resources)
         start = layout.start()
         start[: old.dimension] = theta[: old.dimension]
-        shared = old.resources + old.trials
-        start[layout.dimension + blocks :][:shared] = theta[old.dimension + old.blocks :][:shared]
+        if old.resources:
+            start[layout.resource_at] = theta[old.resource_at]
         noise, own_block = theta[old.noise_at], old.blocks > 1 or blocks > 1
         for index, level in enumerate(levels):
             if level in known:
@@ -122,18 +122,10 @@ class ModelData(ABC):
 
 
 class JointModel(ModelData):
-    """One Gaussian process over all measurements.
+    """One Gaussian process over all measurements. Arguments as of ModelData."""
 
-    Args:
-        history: as of ModelData.
-        randomness: as of ModelData.
-        most: as of ModelData.
-        trial_term: also model what a trial's measurements have in common beyond its configuration.
-    """
-
-    def __init__(self, history: History, randomness: Randomness, most: int, *, trial_term: bool = False) -> None:
+    def __init__(self, history: History, randomness: Randomness, most: int) -> None:
         super().__init__(history, randomness, most)
-        self._trial_term = trial_term
         self._kept: tuple[int, Integers, Posterior] | None = None  # (fit, measurements, their factor)
 
     def posterior(self, fits: Sequence[int]) -> tuple[Posterior, Floats, list[int]]:
@@ -160,7 +152,7 @@ class JointModel(ModelData):
 
     def _layout(self, levels: Sequence[int]) -> Layout:
         dimension = self.history.encoding.dimension
-        return Layout(dimension, levels=len(levels), resources=True, trials=self._trial_term)
+        return Layout(dimension, levels=len(levels), resources=True)
 
     def _training_blocks(self, index: Integers, targets: Floats, levels: Sequence[int]) -> list[tuple[Inputs, Floats]]:
         return [(self.history.measured(index, levels), targets)]

@@ -77,7 +77,7 @@ class Posterior:
         """Means, shape (m, s), and the standard deviations of noise-free values, shape (m,)."""
         cross = self.kernel.covariance(self.inputs, where, self.groups)
         solved = self._solve(cross)
-        variance = self.kernel.prior_variance() - np.einsum("ij,ij->j", solved, solved)
+        variance = self.kernel.variance - np.einsum("ij,ij->j", solved, solved)
         return cross.T @ self._alpha, np.sqrt(np.maximum(variance, 1e-12))
 
     def joint(self, where: Inputs) -> tuple[Floats, Floats]:
