@@ -125,12 +125,13 @@ def place(tmp_path, cluster):
 
 @pytest.fixture(scope="module")
 def overtime(tmp_path_factory, cluster):
-    """An experiment of 38 s whose job may take a minute and is warned 55 s before its end. Slurm looks at limits twice a
-    minute only, so it is started first and looked at last."""
+    """An experiment of 38 s whose job may take a minute and is to be warned 25 s before its end. Slurm looks at limits twice
+    a minute only, and warns half a minute early rather than late: 5 to 35 s after the start, when the session can already
+    hear it. So it is started first and looked at last."""
     workplace = Slurm(tmp_path_factory.mktemp("overtime")).prepare(
         cluster, seconds=0.5, arguments={"epochs": 76}, max_num_trials=2, num_gpus_per_trial=0
     )
-    succeeded(workplace.launch("launcher.timeout_min=1", "launcher.signal_delay_s=55", tag="overtime"))
+    succeeded(workplace.launch("launcher.timeout_min=1", "launcher.signal_delay_s=25", tag="overtime"))
     return workplace
 
 
