@@ -22,7 +22,7 @@ from typing import ClassVar
 import psutil
 
 import hpo
-from hpo import experiment
+from hpo import salvage
 from hpo.store import Store
 from hpo.trial import Event
 
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=100)
     parser.add_argument("--folder", help="where to run: /dev/shm where the disk cannot take so many reports a second")
     arguments = parser.parse_args()
-    experiment.Store = TimedStore  # type: ignore[misc]
+    salvage.Store = TimedStore  # type: ignore[misc]
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         script = Path(folder) / "train.py"
         script.write_text(SCRIPT)
