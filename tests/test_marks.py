@@ -23,6 +23,9 @@ if sys.argv[2] == "daemon":
         os._exit(0)
     os.closerange(0, 64)
     os.environ.clear()
+    if sys.argv[3:]:
+        with open(sys.argv[3], "w") as file:
+            file.write(str(os.getpid()))
     time.sleep(60)
 os.execvpe(sys.argv[2], sys.argv[2:], {"PATH": os.environ["PATH"]})
 """
@@ -90,8 +93,12 @@ def test_a_zombie_is_no_living_process(mark):
 
 def test_sweeping_ends_everything_of_an_experiment_and_nothing_else(mark, tmp_path):
     other = start(marks.experiment_mark(tmp_path / "other") + 1, "sleep", "60")
-    processes = [start(mark, "sleep", "60"), start(mark + 1, "sleep", "60"), start(mark + 2, "daemon")]
-    wait_for(lambda: len(marks.marked(mark, whole_experiment=True)) == 3)
+    daemon = tmp_path / "daemon"
+    processes = [start(mark, "sleep", "60"), start(mark + 1, "sleep", "60"), start(mark + 2, "daemon", daemon)]
+    wait_for(lambda: daemon.exists() and daemon.read_text())
+    # Exactly these: on its way the daemon was up to three processes.
+    all_of_it = sorted([processes[0].pid, processes[1].pid, int(daemon.read_text())])
+    wait_for(lambda: sorted(marks.marked(mark, whole_experiment=True)) == all_of_it)
     assert marks.sweep(mark, grace=5.0) == 3
     assert marks.marked(mark, whole_experiment=True) == []
     assert other.poll() is None
