@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import shutil
-import tempfile
 import time
 from pathlib import Path
 
@@ -24,14 +23,19 @@ _PARTS = ("", "-wal")
 def open_store(path: Path) -> Store:
     """The store at `path`, to write to; a damaged one is mended first.
 
+    The caller holds the experiment's lock.
+
     Raises:
         StoreError: it cannot be opened, or nothing in it can be read.
     """
+    shutil.rmtree(
+        _workshop(path), ignore_errors=True
+    )  # of a mending that was killed; where it stays, the next one says so
+    _put_in_place(path)
     with contextlib.ExitStack() as undo:
         try:
             store = undo.enter_context(contextlib.closing(Store(path)))
-            for _ in store.read():
-                pass
+            store.check()
         except DamageError as error:
             undo.close()
             damage = error
@@ -43,17 +47,23 @@ def open_store(path: Path) -> Store:
 
 
 def _mend(path: Path, damage: DamageError) -> None:
+    """Killed at any moment, this leaves the damaged store as it was, or the new one complete under its passing name."""
     try:
-        with tempfile.TemporaryDirectory(prefix=".salvage-", dir=path.parent) as folder:
-            events = _readable(path, Path(folder))
+        folder = _workshop(path)
+        folder.mkdir()
+        try:
+            events = _readable(path, folder)
             if not events:
                 raise damage
-            made = Path(folder) / "new.db"
+            made = folder / "new.db"
             store = Store(made)
             store.append(events)
             store.close()
-            kept = _put_aside(path)
-            made.replace(path)
+            kept = _keep(path)
+            made.replace(_passing(path))
+        finally:
+            shutil.rmtree(folder)
+        _put_in_place(path)
     except OSError as error:
         raise StoreError(
             f"{path}: is damaged and could not be mended ({error}); free disk space and try again"
@@ -63,6 +73,26 @@ def _mend(path: Path, damage: DamageError) -> None:
         "damaged file is kept as %s",
         *(path, len(events), kept.name),
     )
+
+
+def _workshop(path: Path) -> Path:
+    return path.with_name(".salvage")
+
+
+def _passing(path: Path) -> Path:
+    return path.with_name(f"{path.name}.mended")
+
+
+def _put_in_place(path: Path) -> None:
+    """Let a mended store, where there is one, take the place of the damaged one."""
+    mended = _passing(path)
+    if mended.exists():
+        _sync_folder(path.parent)
+        for part in ("-wal", "-shm"):  # before the new database is there, for SQLite would write the old log into it
+            Path(f"{path}{part}").unlink(missing_ok=True)
+        _sync_folder(path.parent)
+        mended.replace(path)
+        _sync_folder(path.parent)
 
 
 def _readable(path: Path, folder: Path) -> list[Event]:
@@ -90,12 +120,19 @@ def _pad(path: Path) -> None:
         os.truncate(path, length)  # sparse: no space is needed
 
 
-def _put_aside(path: Path) -> Path:
-    """Keep the damaged files under names of their own; `path` itself stays until it is replaced."""
+def _keep(path: Path) -> Path:
+    """Second names for the damaged files, under which they stay."""
     kept = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
-    kept.hardlink_to(path)
-    for part in _PARTS[1:]:
+    for part in _PARTS:
         with contextlib.suppress(FileNotFoundError):
-            Path(f"{path}{part}").rename(f"{kept}{part}")
-    Path(f"{path}-shm").unlink(missing_ok=True)
+            Path(f"{kept}{part}").hardlink_to(f"{path}{part}")
     return kept
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make renames in it last through a crash of the machine."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

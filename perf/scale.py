@@ -20,6 +20,7 @@ from hpo.limits import Limits
 from hpo.objective import Objective
 from hpo.replay import restore
 from hpo.results import load_experiment  # noqa: F401  the module of a real run, so that its memory counts
+from hpo.salvage import open_store
 from hpo.schedulers.base import Scheduler
 from hpo.state import ExperimentState
 from hpo.stopping import Budget
@@ -101,9 +102,9 @@ def main() -> None:
             f"{1e3 * sum(last) / tenth:.3f} ms, ratio {sum(last) / sum(first):.2f}"
         )
         print(f"  peak memory      {peak_mb():.0f} MB, database {path.stat().st_size / 2**20:.0f} MB")
-        store = Store(path)
         scheduler, state = fresh(arguments.method)
         begin = time.perf_counter()
+        store = open_store(path)
         restore(scheduler, state, store.read())
         print(
             f"  resume           {time.perf_counter() - begin:.2f} s for {state.reports} reports, "

@@ -4,6 +4,8 @@ import random
 import shutil
 import sqlite3
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -149,6 +151,53 @@ def test_the_damaged_database_is_kept_and_the_warning_names_it(tmp_path, closed,
     assert "150 events" in caplog.text
     assert kept.name in caplog.text
     assert sorted(file.name for file in tmp_path.iterdir()) == ["events.db", kept.name], "nothing else is left"
+
+
+KILLED_AT = """
+import os, sys
+from pathlib import Path
+from hpo.salvage import open_store
+left = int(sys.argv[2])
+def count(event, _arguments):
+    global left
+    if event in ("open", "os.rename", "os.link", "os.remove", "os.truncate", "os.mkdir", "os.rmdir", "sqlite3.connect"):
+        left -= 1
+        if left == 0:
+            os._exit(9)
+sys.addaudithook(count)
+open_store(Path(sys.argv[1])).close()
+"""
+
+
+def test_mending_that_is_killed_before_any_of_its_file_operations_loses_nothing(tmp_path, closed):
+    """The damage is in the database, the newest event in the log beside it."""
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    (whole / "events.db").write_bytes(closed[""])
+    store = Store(whole / "events.db")
+    store.append([note(200)])
+    log = (whole / "events.db-wal").read_bytes()
+    store.close()
+    data = bytearray(closed[""])
+    data[data.rindex(b'{"number":150') + 12] = ord("9")
+    operation, codes = 0, [9]
+    while codes[-1] == 9:
+        operation += 1
+        folder = tmp_path / str(operation)
+        folder.mkdir()
+        (folder / "events.db").write_bytes(data)
+        (folder / "events.db-wal").write_bytes(log)
+        command = [sys.executable, "-c", KILLED_AT, folder / "events.db", str(operation)]
+        codes.append(subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode)
+        store = open_store(folder / "events.db")
+        assert list(store.read()) == [note(number) for number in range(150)], f"killed before operation {operation}"
+        store.close()
+        kept = next(folder.glob("events.db.damaged-*[0-9]"))
+        parts = [path.read_bytes() for path in folder.glob(f"{kept.name}*")]
+        assert any(b"event 200 " in part for part in parts), "what is behind the damage is kept too"
+        assert not [*folder.glob(".salvage"), *folder.glob("*.mended")]
+    assert codes[-1] == 0
+    assert operation > 10
 
 
 def test_a_log_of_the_first_schema_is_read_and_gone_on_with(tmp_path):
