@@ -7,6 +7,8 @@ Data:    the 50,000 training images (32x32 RGB, ten classes) of CIFAR-10 (Krizhe
 Model:   ResNet-18 (He et al. 2016) with a 3x3 stem and without the first pooling, as usual for 32x32 images;
          SGD with momentum; the learning rate falls to a tenth after epoch 25 and again after epoch 40.
          Training images are cropped at random from a zero border of 4 pixels and flipped at random.
+         Products are in half precision where the device has it in hardware: float16 on a GPU, bfloat16 on
+         some CPUs. Another kind of machine therefore gives slightly other metrics.
 Metric:  `accuracy` on the validation part (maximise), after each epoch.
 Resume:  a run that ended at an earlier `--epochs` goes on from its checkpoint as if it had never stopped
          (to the last bit on the CPU; cuDNN promises no such thing).
@@ -98,18 +100,30 @@ def load_data(data: Path, device: torch.device) -> tuple[Tensor, Tensor, Tensor,
 
 def augmented(bordered: Tensor, batch: Tensor) -> Tensor:
     """A random crop of each image of the batch, every other one flipped: one gather, no loop over images."""
-    device, n, size = bordered.device, len(batch), bordered.shape[1] - 2 * BORDER
+    device, n, width = bordered.device, len(batch), bordered.shape[1]
+    size = width - 2 * BORDER
     corner = torch.randint(2 * BORDER + 1, (2, n, 1), device=device)
     rows, columns = corner + torch.arange(size, device=device)
     columns = torch.where(torch.rand(n, 1, device=device) < 0.5, columns.flip(1), columns)
-    return bordered[batch[:, None, None], rows[:, :, None], columns[:, None, :]]
+    pixels = (batch[:, None, None] * width + rows[:, :, None]) * width + columns[:, None, :]
+    # Of all pixels in one line: three times as fast on a CPU as an index for each dimension.
+    return bordered.flatten(0, 2).index_select(0, pixels.flatten()).view(n, size, size, 3)
 
 
 # ---- Model ---------------------------------------------------------------------------------------
 
 
+def fast_precision(device: torch.device) -> torch.dtype:
+    """The precision of the matrix products: half where the device multiplies halves in hardware, else single."""
+    if device.type == "cuda":
+        return torch.float16
+    cpu = Path("/proc/cpuinfo")
+    flags = cpu.read_text() if cpu.exists() else ""
+    return torch.bfloat16 if "avx512_bf16" in flags or "amx_bf16" in flags else torch.float32
+
+
 class ImageClassifier(nn.Module):
-    """ResNet-18 that takes bytes (N x H x W x C) and returns ten logits; half precision inside on a GPU.
+    """ResNet-18 that takes bytes (N x H x W x C) and returns ten logits.
 
     Scaling happens here so that only bytes travel between GPUs, and N x H x W x C is already channels-last.
     """
@@ -117,8 +131,9 @@ class ImageClassifier(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, precision: torch.dtype = torch.float32) -> None:
         super().__init__()
+        self.precision = precision
         self.network = resnet18(weights=None, num_classes=10)
         self.network.conv1 = nn.Conv2d(3, 64, kernel_size=3, stride=1, padding=1, bias=False)
         self.network.maxpool = nn.Identity()
@@ -129,7 +144,7 @@ class ImageClassifier(nn.Module):
         """Logits in single precision."""
         pixels = ((images - self.mean) / self.std).permute(0, 3, 1, 2)
         # Within `forward`, because DataParallel's threads do not see the caller's precision.
-        with torch.autocast("cuda", torch.float16, enabled=images.is_cuda):
+        with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
             return self.network(pixels).float()
 
 
@@ -179,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     bordered, train_labels, validation_images, validation_labels = load_data(Path(args.data).expanduser(), device)
 
     torch.manual_seed(seed)  # the initial weights
-    model = ImageClassifier().to(device, memory_format=torch.channels_last)
+    model = ImageClassifier(fast_precision(device)).to(device, memory_format=torch.channels_last)
     replicas = nn.DataParallel(model) if torch.cuda.device_count() > 1 else model
     optimizer = torch.optim.SGD(
         model.parameters(), lr=args.lr, momentum=args.momentum, weight_decay=args.weight_decay, fused=True
