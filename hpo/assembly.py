@@ -1,5 +1,6 @@
 """Searcher and scheduler made from a method's YAML. Nothing outside hpo is imported unless the user trusts it."""
 
+import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -118,11 +119,21 @@ def parameters_of(key: str, factory: Callable[..., Any]) -> set[str]:
         raise ConfigError(f"{key}: {error}; check the names beside its _target_") from error
 
 
-def factory_of(key: str, spec: Any, trusted: Sequence[str]) -> Callable[..., Any]:
-    """What a `_target_` names, with the arguments beside it. Only hpo and trusted modules are ever imported."""
+def factory_of(key: str, spec: Any, trusted: Sequence[str], kind: type = Scheduler) -> Callable[..., Any]:
+    """What a `_target_` names, with the arguments beside it. Only hpo and trusted modules are ever imported.
+
+    Args:
+        key: of the configuration, for messages.
+        spec: the `_target_` and its arguments, in which others may be nested.
+        trusted: modules of which anything may be named.
+        kind: beside searchers and schedulers, the classes of hpo that may be named here.
+
+    Raises:
+        ConfigError: it names something else, or nothing.
+    """
     if not isinstance(spec, Mapping) or not isinstance(spec.get("_target_"), str):
         raise ConfigError(f"{key}: it needs a _target_, the class to make it from, such as hpo.schedulers.ASHA")
-    _check_targets(key, spec, trusted)
+    _check_targets(key, spec, trusted, (Searcher, Scheduler, kind))
     from hydra.errors import HydraException
     from hydra.utils import instantiate
 
@@ -133,20 +144,35 @@ def factory_of(key: str, spec: Any, trusted: Sequence[str]) -> Callable[..., Any
     return factory
 
 
-def _check_targets(key: str, spec: Any, trusted: Sequence[str]) -> None:
-    """Raise ConfigError unless every `_target_` in `spec` lies in hpo or in a trusted module."""
+def _check_targets(key: str, spec: Any, trusted: Sequence[str], kinds: tuple[type, ...]) -> None:
+    """Raise ConfigError unless every `_target_` in `spec` lies in a trusted module, or is a class of hpo of these kinds."""
     if isinstance(spec, Mapping):
         target = spec.get("_target_")
-        if target is not None and not any(_inside(str(target), module) for module in ("hpo", *trusted)):
-            module = str(target).partition(".")[0]
-            raise ConfigError(
-                f"{key}._target_={target}: it is not in hpo; to allow it, pass trusted_modules=[{module}]"
-            )
+        if target is not None and not any(_inside(str(target), module) for module in trusted):
+            _check_own(key, str(target), kinds)
         for name, value in spec.items():
-            _check_targets(f"{key}.{name}", value, trusted)
+            _check_targets(f"{key}.{name}", value, trusted, kinds)
     elif isinstance(spec, list | tuple):
         for value in spec:
-            _check_targets(key, value, trusted)
+            _check_targets(key, value, trusted, kinds)
+
+
+def _check_own(key: str, target: str, kinds: tuple[type, ...]) -> None:
+    """Raise ConfigError unless `target` is a class that hpo defines for this.
+
+    That it begins with `hpo.` says little: every module that hpo imports, and all that hpo can do, has such a name too.
+    """
+    if not _inside(target, "hpo"):
+        module = target.partition(".")[0]
+        raise ConfigError(f"{key}._target_={target}: it is not in hpo; to allow it, pass trusted_modules=[{module}]")
+    module, _, name = target.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        raise ConfigError(f"{key}._target_={target}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, kinds) and _inside(found.__module__, "hpo")):
+        wanted = " or ".join(kind.__name__.lower() for kind in dict.fromkeys(kinds))
+        raise ConfigError(f"{key}._target_={target}: hpo has no {wanted} of this name")
 
 
 def _inside(target: str, module: str) -> bool:

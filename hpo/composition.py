@@ -22,7 +22,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from hpo.config import CONF_DIR, ExperimentConfig
 from hpo.errors import ConfigError
-from hpo.yamlfile import override_text
+from hpo.references import keep
+from hpo.yamlfile import quoted
 
 _LEFT_TO_HYDRA = (
     "hydra/",
@@ -47,11 +48,20 @@ class Job:
 
 def typed(config: DictConfig) -> ExperimentConfig:
     """What Hydra composed under our schema, as the objects it describes; its own `hydra` key is left out."""
+    _keep_references(config)
     values: dict[str, Any] = {}
     for name in (str(name) for name in config if name != "hydra"):
         value = config[name]
         values[name] = OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
     return ExperimentConfig(**values)
+
+
+def _keep_references(config: DictConfig) -> None:
+    """What programs and callbacks are given from the environment is not resolved here: the configuration is stored."""
+    for parent, name in ((config.benchmark, "arguments"), (config, "callbacks")):
+        node = parent.get(name)
+        if OmegaConf.is_config(node):
+            parent[name] = keep(OmegaConf.to_container(node))
 
 
 def is_plain(arguments: Sequence[str]) -> bool:
@@ -96,7 +106,7 @@ def _quoted(folder: str) -> str:
     path = Path(folder).expanduser().absolute()
     if not path.is_dir():
         raise ConfigError(f"--config-dir {folder}: there is no such directory")
-    return override_text(f"file://{path}")
+    return quoted(f"file://{path}")  # Hydra takes search paths as they are
 
 
 @dataclass

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from hpo.errors import ConfigError
+from hpo.names import check_names
 from hpo.space import SearchSpace, parse_space
-from hpo.yamlfile import dump_yaml, load_yaml
+from hpo.yamlfile import dump_yaml
+from hpo.yamlguard import one_sentence, read_stored, read_yaml
 
 _HERE = Path(__file__).parent
 CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if p.is_dir())
@@ -108,6 +109,7 @@ class ExperimentConfig:
     trial_silence_timeout: float | None = None
     grace_period_seconds: float = 30.0
     max_log_megabytes: float | None = 100.0
+    max_checkpoint_gigabytes: float | None = None
     overwrite: bool = False
     resume: bool = True
     callbacks: dict[str, Any] = field(default_factory=dict)
@@ -171,6 +173,7 @@ def resolve(config: ExperimentConfig) -> ExperimentConfig:
 
 
 def _check(config: ExperimentConfig) -> None:
+    check_names(config.benchmark.name, config.method.name)
     if not TAG.fullmatch(config.experiment_tag):
         raise ConfigError(
             f"experiment_tag={config.experiment_tag!r}: use letters, digits and single words joined by '-' (it becomes "
@@ -183,6 +186,7 @@ def _check(config: ExperimentConfig) -> None:
     for key in ("seed", "num_gpus_per_trial", "grace_period_seconds"):
         _check_number(key, getattr(config, key), least=0)
     _check_number("max_log_megabytes", config.max_log_megabytes, least=0.01)
+    _check_number("max_checkpoint_gigabytes", config.max_checkpoint_gigabytes, least=1e-3)
     if config.random_seed is not None:
         _check_number("random_seed", config.random_seed, least=0)
     benchmark = config.benchmark
@@ -190,6 +194,8 @@ def _check(config: ExperimentConfig) -> None:
     if len(programs) > 1 or not (programs or benchmark.table):
         raise ConfigError("benchmark.script and benchmark.command: give one of them, the training program (or a table)")
     space = config.space
+    if odd := [point for point in benchmark.points_to_evaluate or () if not isinstance(point, Mapping)]:
+        raise ConfigError(f"benchmark.points_to_evaluate: {odd[0]!r} is no configuration; use {{name: value, ...}}")
     clashes = sorted(set(benchmark.arguments) & set(space.domains))
     if clashes:
         raise ConfigError(f"benchmark.arguments.{clashes[0]}: it is also tuned in config_space; remove one of the two")
@@ -198,13 +204,9 @@ def _check(config: ExperimentConfig) -> None:
 
 def _check_number(key: str, value: float | None, least: float) -> None:
     if value is not None and not value >= least:
-        wanted = (
-            f"a number of at least {least:g}"
-            if 0.001 < least < 1
-            else "a positive number"
-            if least
-            else "zero or a positive number"
-        )
+        wanted = "a positive number" if least else "zero or a positive number"
+        if 0.001 < least < 1:
+            wanted = f"a number of at least {least:g}"
         raise ConfigError(f"{key}={value}: use {wanted}")
 
 
@@ -218,24 +220,20 @@ def to_config(node: Any) -> ExperimentConfig:
     Raises:
         ConfigError: a key is unknown, missing or of the wrong type.
     """
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(ExperimentConfig), node)
-        config = OmegaConf.to_object(merged)
-    except (OmegaConfBaseException, ValueError, TypeError) as error:
-        raise ConfigError(_first_lines(error)) from error
+    with one_sentence():
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentConfig), node))
     assert isinstance(config, ExperimentConfig)
     return config
 
 
-def _first_lines(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines()]
-    details = [line for line in lines[1:] if line.startswith("full_key:")]
-    return " ".join([lines[0] if lines else type(error).__name__, *details])
-
-
 def to_yaml(config: ExperimentConfig) -> str:
     """The text of experiment.yaml: reading it back gives an equal configuration."""
-    return dump_yaml(_plain(asdict(config)))
+    try:
+        return dump_yaml(_plain(asdict(config)))
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"{error.object[:200]!r}: is not UTF-8 text, and cannot be written into experiment.yaml"
+        ) from None
 
 
 def _plain(value: Any) -> Any:
@@ -252,7 +250,9 @@ def read_config(path: Path) -> ExperimentConfig:
     Raises:
         ConfigError: it cannot be read as one.
     """
-    return to_config(load_yaml(path))
+    config = to_config(read_stored(path))
+    check_names(config.benchmark.name, config.method.name, config.experiment_tag)
+    return config
 
 
 def load_group(group: str, name: str) -> Any:
@@ -265,7 +265,7 @@ def load_group(group: str, name: str) -> Any:
     if not path.is_file():
         names = sorted(p.stem for p in (CONF_DIR / group).glob("*.yaml"))
         raise ConfigError(f"{group}={name!r}: there is no such {group}; choose from {', '.join(names)}")
-    return load_yaml(path)
+    return read_yaml(path)
 
 
 def load_config(
@@ -288,10 +288,12 @@ def load_config(
     Raises:
         ConfigError: a name, key or value is wrong.
     """
-    parts: dict[str, Any] = {}
-    for group, choice in (("benchmark", benchmark), ("method", method)):
-        parts[group] = load_group(group, choice) if isinstance(choice, str) else OmegaConf.create(dict(choice))
-    node = OmegaConf.create({**parts, "seed": seed, "experiment_tag": experiment_tag})
-    for key, value in overrides.items():
-        OmegaConf.update(node, key, value, force_add=True)
+    parts = {
+        group: load_group(group, choice) if isinstance(choice, str) else dict(choice)
+        for group, choice in (("benchmark", benchmark), ("method", method))
+    }
+    with one_sentence():
+        node = OmegaConf.create({**parts, "seed": seed, "experiment_tag": experiment_tag})
+        for key, value in overrides.items():
+            OmegaConf.update(node, key, value, force_add=True)
     return to_config(node)

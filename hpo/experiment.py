@@ -17,10 +17,11 @@ from hpo.assembly import factory_of, parameters_of, scheduler_of
 from hpo.callbacks import Callback
 from hpo.config import ExperimentConfig, resolve, to_config, to_yaml
 from hpo.directory import ExperimentDirectory, write_atomically
-from hpo.diskspace import check_room, explain
+from hpo.diskspace import check_room, explain, folder_bytes
 from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.limits import Limits
 from hpo.ownership import owned
+from hpo.references import from_environment
 from hpo.replay import restore
 from hpo.results import is_complete, objective_of, write_best, write_metadata, write_results
 from hpo.resuming import BUDGET_KEYS, check_resumable, stored_config
@@ -111,7 +112,7 @@ def _run(
         if state.trials:
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
         session.go_on(state)
-        budget, limits = _budget_of(config), _limits_of(config)
+        budget, limits = _budget_of(config), _limits_of(config, files)
         tuner = Tuner(
             *(scheduler, session.backend, session.events, state, budget, limits, callbacks),
             clock=session.clock,
@@ -160,7 +161,8 @@ def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
     """The configured callbacks; those whose signature asks for `config` or `directory` get the experiment's."""
     made = []
     for name, spec in config.callbacks.items():
-        factory = factory_of(f"callbacks.{name}", spec, config.trusted_modules)
+        key = f"callbacks.{name}"
+        factory = factory_of(key, from_environment(key, spec), config.trusted_modules, Callback)
         wanted = parameters_of(f"callbacks.{name}", factory) - set(spec)
         context: dict[str, Any] = {"config": config, "directory": directory}
         callback = factory(**{key: value for key, value in context.items() if key in wanted})
@@ -174,7 +176,8 @@ def _budget_of(config: ExperimentConfig) -> Budget:
     return Budget(config.max_wallclock_time, config.max_num_trials, config.max_num_evaluations)
 
 
-def _limits_of(config: ExperimentConfig) -> Limits:
+def _limits_of(config: ExperimentConfig, files: ExperimentDirectory) -> Limits:
+    gigabytes = config.max_checkpoint_gigabytes
     return Limits(
         n_workers=config.n_workers or 1,
         max_resource=config.max_resource,
@@ -184,6 +187,8 @@ def _limits_of(config: ExperimentConfig) -> Limits:
         trial_silence_timeout=config.trial_silence_timeout,
         grace=config.grace_period_seconds,
         delete_checkpoints=config.delete_checkpoints,
+        max_checkpoint_bytes=None if gigabytes is None else gigabytes * 1e9,
+        checkpoint_size=lambda trial_id: folder_bytes(files.checkpoint(trial_id)),
     )
 
 

@@ -1,6 +1,7 @@
 """What a trial may do, and what the end of an attempt means for it."""
 
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hpo.state import TrialState
@@ -20,6 +21,10 @@ class Limits:
     trial_silence_timeout: float | None = None
     grace: float = 30.0
     delete_checkpoints: bool = False
+    max_checkpoint_bytes: float | None = None
+    """Of the kept checkpoints together."""
+    checkpoint_size: Callable[[int], int] = lambda _: 0
+    """Bytes of a trial's checkpoint folder."""
 
     def is_complete(self, state: TrialState) -> bool:
         """Has the trial reached the maximum resource?"""

@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from hpo.errors import ConfigError
-from hpo.yamlfile import load_yaml
+from hpo.yamlguard import read_yaml
 
 
 def expand(arguments: Sequence[str]) -> list[str]:
@@ -19,7 +19,7 @@ def expand(arguments: Sequence[str]) -> list[str]:
 
 
 def _read(argument: str) -> list[str]:
-    content = load_yaml(Path(argument[1:]))
+    content = read_yaml(Path(argument[1:]))
     plain = OmegaConf.to_container(content, resolve=False)
     overrides = plain.get("overrides") if isinstance(plain, dict) else None
     if not isinstance(overrides, list) or not overrides:

@@ -9,7 +9,7 @@ import math
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError
 from hpo.objective import Objective
 from hpo.randomness import Randomness
+from hpo.references import shell_word
 from hpo.results import Experiment
 from hpo.trial import Exit, Kind, Report, Status, Trial
 
@@ -98,7 +99,7 @@ class Reproduction:
         self.stored = stored_trial(self.experiment, self._id())
         assert self.config.random_seed is not None
         randomness = Randomness(self.config.random_seed, self.config.seed)
-        self._program = Program(self.config, ExperimentDirectory(self.folder), randomness)
+        self._shown = Program(self.config, ExperimentDirectory(self.folder), randomness, shown=True)
 
     def _id(self) -> int:
         state = self.experiment.state
@@ -120,11 +121,11 @@ class Reproduction:
     def script(self) -> str:
         """What to type: a POSIX shell script that trains the trial again without hpo's help."""
         stored, folder = self.stored, self.folder.absolute()
-        seed = self._program.describe(stored.trial, 0, None, [])["env"]["HPO_TRIAL_SEED"]
+        seed = self._shown.describe(stored.trial, 0, None, [])["env"]["HPO_TRIAL_SEED"]
         what = f"# trial {stored.trial.id} of {self.experiment.directory}: {stored.status}, training seed {seed}"
         lines = [what, shlex.join(["cd", str(Path.cwd())])]
         for attempt, until in enumerate(stored.legs):
-            order = self._program.describe(stored.trial, attempt, until, self._devices())
+            order = self._shown.describe(stored.trial, attempt, until, self._devices())
             argv = [sys.executable, *order["argv"]] if order["script"] is not None else order["argv"]
             place = ExperimentDirectory(folder)
             lines.append(
@@ -133,10 +134,10 @@ class Reproduction:
                 )
             )
             if self.config.benchmark.arguments_as_json:
-                text = self._program.arguments_text(stored.trial, until)
-                lines.append(f"printf '%s' {shlex.quote(text)} > {shlex.quote(argv[-1])}")
+                text = self._shown.arguments_text(stored.trial, until)
+                lines.append(f"printf '%s' {shell_word(text)} > {shlex.quote(argv[-1])}")
             variables = [f"{name}={shlex.quote(value)}" for name, value in order["env"].items()]
-            lines.append(" \\\n    ".join([*variables, shlex.join(argv)]))
+            lines.append(" \\\n    ".join([*variables, " ".join(map(shell_word, argv))]))
         return "\n".join(lines)
 
     def run(self) -> Again:
@@ -149,7 +150,7 @@ class Reproduction:
         config = self.config
         per_trial = config.num_gpus_per_trial or 0
         pool = GpuPool(visible_gpus(config.gpus_to_use) if per_trial else [], per_trial)
-        backend = LocalBackend(self._program, pool, config.grace_period_seconds)
+        backend = LocalBackend(replace(self._shown, shown=False), pool, config.grace_period_seconds)
         objective = Objective(config.benchmark.metric, config.benchmark.mode.value, config.benchmark.resource_attr)
         reports: dict[int, Mapping[str, Any]] = {}
         with contextlib.closing(backend):

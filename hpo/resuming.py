@@ -20,7 +20,7 @@ BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations")
 
 RUN_KEYS = (
     *("overwrite", "resume", "launcher", "callbacks", "trusted_modules", "start_seed", "num_seeds"),
-    "max_log_megabytes",
+    *("max_log_megabytes", "max_checkpoint_gigabytes"),
 )
 """What concerns a call, not the experiment."""
 

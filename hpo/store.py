@@ -57,7 +57,9 @@ _DAMAGE = (sqlite3.Error, ValueError, TypeError, AttributeError, struct.error)
 _pack = struct.Struct("<ddqqq").pack
 _NONE = -(1 << 63)
 
-_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p", "glusterfs"}
+_NETWORK = {
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p", "glusterfs", "virtiofs", "fuse",
+}  # fmt: skip
 
 
 class Store:
@@ -206,7 +208,13 @@ class Store:
 
     def _broken(self, error: Exception) -> StoreError:
         reason = " ".join(str(error).split())  # a damaged schema is quoted with its line breaks
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        if code == sqlite3.SQLITE_READONLY_ROLLBACK:
+            return StoreError(
+                f"{self.path}: its tuner was killed while it wrote; run the same command again, which takes back what "
+                f"was half written"
+            )
+        code &= 0xFF
         kind = StoreError if code in _NOT_DAMAGE else DamageError
         return kind(
             f"{self.path}: cannot be read as an event store ({reason}); move the directory {self.path.parent} away to keep "
@@ -238,7 +246,10 @@ def _verify(row: Sequence[Any], number: int) -> None:
     """Raise ValueError unless this is the row of the event of that number, as it was written."""
     if row[0] != number:
         raise ValueError(f"event {number} is missing")
-    if row[-1] is not None and row[-1] != _check_sum(row[1:-1]):
+    if row[-1] is None:  # of the first version; with a sum, packing has seen to it
+        if any(value is not None and type(value) is not int for value in row[4:7]):
+            raise ValueError(f"event {number} has no number where one must be")
+    elif row[-1] != _check_sum(row[1:-1]):
         raise ValueError(f"event {number} is not what was written")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpo.backends.base import Backend
+from hpo.checkpoint_budget import CheckpointBudget
 from hpo.errors import ExperimentError
 from hpo.intake import Intake
 from hpo.journal import Journal
@@ -52,6 +53,8 @@ class Supervision:
 
     def __post_init__(self) -> None:
         self._intake = Intake(self.state.objective)
+        limit, size_of = self.limits.max_checkpoint_bytes, self.limits.checkpoint_size
+        self._checkpoints = CheckpointBudget(limit, size_of, self.state, self.journal, self.backend)
 
     # ------------------------------------------------------------------ attempts begin
 
@@ -86,6 +89,7 @@ class Supervision:
 
     def take_over(self) -> None:
         """Bring attempts of an earlier session to an end; trials that were interrupted go on before new ones start."""
+        self._checkpoints.survey()
         for state in list(self.state.running.values()):
             for event in self.backend.left_over(state.trial.id, state.attempt, state.position):
                 self.handle(event)
@@ -171,6 +175,9 @@ class Supervision:
             self._check_failures()
         if self.limits.delete_checkpoints and status not in (Status.PAUSED, Status.INTERRUPTED):
             self.journal.act(self.backend.forget_checkpoint, state.trial.id)
+            self._checkpoints.forgotten(state.trial.id)
+        else:
+            self._checkpoints.attempt_ended(state.trial.id)
         if state.status == Status.RUNNING:  # it was resumed while its processes were still ending
             if not self.closing:
                 self._begin(state)

@@ -44,9 +44,15 @@ def read_tag(directory: Path) -> dict[str, Any]:
     """What is known of a tag; empty where nothing is."""
     try:
         content = json.loads((directory / _FILE).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _seed_in(record: dict[str, Any]) -> int | None:
+    """The master seed in a tag's record; None where there is none that could have been drawn or given."""
+    seed = record.get("random_seed")
+    return seed if isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 else None
 
 
 def update_tag(directory: Path, **facts: Any) -> None:
@@ -70,14 +76,14 @@ def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
         StoreError: the directory cannot be written.
     """
     if given is not None:
-        if not isinstance(read_tag(directory).get("random_seed"), int):
+        if _seed_in(read_tag(directory)) is None:
             update_tag(directory, random_seed=given)
         return given, False
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with FileLock(directory / ".seed.lock"):  # two calls at once agree on one
-            known = read_tag(directory).get("random_seed")
-            if isinstance(known, int):
+            known = _seed_in(read_tag(directory))
+            if known is not None:
                 return known, False
             drawn = _seed_of_experiments(directory)
             if drawn is not None:  # tag.json was lost or damaged

@@ -43,6 +43,15 @@ def escape(value: Any) -> Any:
     return value
 
 
+def has_interpolation(value: Any) -> bool:
+    """Is there a `${x}` that OmegaConf would resolve, inside lists and mappings too?"""
+    if isinstance(value, str):
+        return re.search(r"(?<!\\)(\\\\)*\$\{", value) is not None
+    if isinstance(value, dict):
+        return any(has_interpolation(item) for pair in value.items() for item in pair)
+    return isinstance(value, list) and any(has_interpolation(item) for item in value)
+
+
 class _Dumper(yaml.CSafeDumper if hasattr(yaml, "CSafeDumper") else yaml.SafeDumper):  # type: ignore[misc]
     """Writes strings so that OmegaConf, which reads 1e-3 as a number, gives them back as strings."""
 
@@ -69,10 +78,14 @@ def override_text(value: Any) -> str:
     """A value as Hydra's override grammar reads it back."""
     if not isinstance(value, str):
         return json.dumps(value)
-    value = escape(value)
+    return quoted(escape(value))
+
+
+def quoted(text: str) -> str:
+    """A text as Hydra's override grammar reads it back, where OmegaConf does not resolve it afterwards."""
     # The grammar knows one escape: backslashes directly before a quote, or at the end, are doubled.
     out, pending = "", 0
-    for character in value:
+    for character in text:
         if character == "\\":
             pending += 1
             continue

@@ -50,6 +50,7 @@ def test_the_defaults_of_the_design_hold():
     assert (made.grace_period_seconds, made.overwrite, made.resume, made.callbacks) == (30, False, True, {})
     assert made.scale_max_wallclock_time is False
     assert made.gpus_to_use is None
+    assert made.max_checkpoint_gigabytes is None
 
 
 @settings(max_examples=40)

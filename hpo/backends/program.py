@@ -18,6 +18,7 @@ from hpo.config import CONF_DIR, BenchmarkConfig, ExperimentConfig, ReportChanne
 from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness
+from hpo.references import from_environment
 from hpo.trial import Trial
 
 
@@ -29,6 +30,7 @@ class Program:
         config: the resolved experiment.
         directory: where the experiment lives.
         randomness: gives each configuration its training seed.
+        shown: the calls are not carried out but printed; references to the environment stay what they are.
 
     Raises:
         ConfigError: the script or program is not there, or cannot be executed.
@@ -37,9 +39,10 @@ class Program:
     config: ExperimentConfig
     directory: ExperimentDirectory
     randomness: Randomness
+    shown: bool = False
 
     def __post_init__(self) -> None:
-        _ = self._prefix  # a missing program is an error now, not at the first trial
+        _ = self._prefix, self._constants  # a missing program or variable is an error now, not at the first trial
 
     @cached_property
     def _prefix(self) -> list[str]:
@@ -47,7 +50,10 @@ class Program:
 
     @cached_property
     def _constants(self) -> dict[str, Any]:
-        return {**self.config.space.constants, **self.config.benchmark.arguments}
+        given = self.config.benchmark.arguments
+        if not self.shown:
+            given = from_environment("benchmark.arguments", given)
+        return {**self.config.space.constants, **given}
 
     def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
         """What the trial host needs to start this attempt. Creates the attempt's folder."""

@@ -101,11 +101,15 @@ def _prepared(directory: Path) -> Iterator[list[tuple[Path, str]]]:
 
 
 def _logs(files: ExperimentDirectory) -> Iterator[tuple[Path, str]]:
+    """Small logs. A link that leads out of the directory is left out: a file to be sent holds nothing from elsewhere."""
+    inside = files.path.resolve()
     for path in (files.log, files.host_log):
-        if path.is_file() and 0 < path.stat().st_size <= LARGEST_MAIN_LOG:
+        if path.resolve().is_relative_to(inside) and path.is_file() and 0 < path.stat().st_size <= LARGEST_MAIN_LOG:
             yield path, path.name
     for path in sorted(files.trials.glob("*/attempt_*/std*.log")):
-        if path.name in ("stdout.log", "stderr.log") and 0 < path.stat().st_size <= LARGEST_LOG:
+        if path.name not in ("stdout.log", "stderr.log") or not path.resolve().is_relative_to(inside):
+            continue
+        if 0 < path.stat().st_size <= LARGEST_LOG:
             yield path, path.relative_to(files.path).as_posix()
 
 

@@ -9,7 +9,7 @@ The other side runs `python -m hpo.remote`. `hpo status`, `hpo sync` and `hpo st
 import json
 import sys
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -140,13 +140,15 @@ def read_record(output_dir: Path) -> dict[str, Any]:
     return content
 
 
-def launcher_of(content: Mapping[str, Any]) -> RemoteLauncher:
-    """The launcher that a record was written by; only from hpo or a module the user trusted when launching.
+def launcher_of(content: Mapping[str, Any], trusted: Sequence[str] = ()) -> RemoteLauncher:
+    """The launcher that a record was written by; only from hpo or a module that whoever asks trusts.
+
+    What the record itself says of trust does not count: the directory may come from somebody else.
 
     Raises:
         ConfigError: it names something else.
     """
-    launcher = factory_of("launcher", content["launcher"], content.get("trusted_modules", ()))()
+    launcher = factory_of("launcher", content["launcher"], trusted, RemoteLauncher)()
     if not isinstance(launcher, RemoteLauncher):
         raise StoreError(
             f"launcher {content['launcher'].get('_target_')}: runs nothing remotely, there is nothing to ask"

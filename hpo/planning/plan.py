@@ -103,7 +103,9 @@ class Group:
             return 0.0
         if self.smoke is None or self.expectation is None:
             return None
-        return self.smoke.checkpoint_bytes * self.expectation.trials
+        all_of_them = self.smoke.checkpoint_bytes * self.expectation.trials
+        limit = self.config.max_checkpoint_gigabytes
+        return all_of_them if limit is None else min(all_of_them, limit * 1e9)
 
 
 @dataclass

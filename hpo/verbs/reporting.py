@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from hpo.errors import ConfigError
 from hpo.verbs.app import Place, app
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; see above for the default.")]
@@ -48,6 +49,8 @@ def plot(
     keys = {"baseline": baseline, "include_incomplete": include_incomplete, "unpaired": unpaired}
     subject = saving.subject_of(place, **keys)
     folder = folder_of(place) / "figures"
+    if output is None and folder.is_symlink():
+        raise ConfigError(f"{folder}: is a link to {folder.resolve()}; name that folder with --output to write there")
     if figure is None:
         paths = saving.save_all(subject, output or folder, file_format)
     else:

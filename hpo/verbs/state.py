@@ -9,16 +9,16 @@ from hpo.directory import ExperimentDirectory
 from hpo.launchers.remote import find_launched, launcher_of, read_record
 from hpo.progress import best_text, clock, counts_text
 from hpo.results import find_experiments, load_experiment
-from hpo.verbs.app import Place, app
+from hpo.verbs.app import Place, Trusted, app
 
 
 @app.command()
-def status(place: Place) -> None:
+def status(place: Place, trust: Trusted = None) -> None:
     """Show each experiment's state, its trials and its best result so far; of remote ones the job's state."""
     launched = find_launched(place)
     for directory in launched:
         content = read_record(directory)
-        state_of_job = launcher_of(content).state(content["record"])
+        state_of_job = launcher_of(content, trust or ()).state(content["record"])
         typer.echo(
             f"{directory}: job {content['record'].get('job')} {state_of_job.phase} {state_of_job.detail}".rstrip()
         )
@@ -47,8 +47,10 @@ def _local_parts(launched: Sequence[Path]) -> list[Path]:
 
 
 @app.command()
-def replay(place: Place) -> None:
+def replay(place: Place, trust: Trusted = None) -> None:
     """Compute every logged decision again with a fresh scheduler, and compare."""
+    from dataclasses import replace
+
     from hpo.assembly import scheduler_of
     from hpo.replay import verify
     from hpo.results import objective_of
@@ -59,7 +61,7 @@ def replay(place: Place) -> None:
         experiment = load_experiment(directory)
         count = [0]
         state = ExperimentState(objective_of(experiment.config))
-        scheduler = scheduler_of(experiment.config)
+        scheduler = scheduler_of(replace(experiment.config, trusted_modules=trust or []))  # not what the file trusts
         numbered = enumerate(experiment.events, 1)  # the log is append-only: its numbers have no gaps
         found = list(verify(scheduler, state, numbered, count))
         different += len(found)
