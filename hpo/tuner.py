@@ -57,12 +57,16 @@ class Tuner:
         self._origin = self.clock() - self.state.elapsed
         self.journal = Journal(self.events, self.state, lambda: self.elapsed, self.wall, self.callbacks)
         self.trials = Supervision(self.scheduler, self.backend, self.state, self.limits, self.journal)
-        capacity = self.backend.capacity
-        self._slots = self.limits.n_workers if capacity is None else min(self.limits.n_workers, capacity)
         if self._slots < self.limits.n_workers:
             log.warning(
                 "n_workers=%d but there are devices for %d: further trials wait", self.limits.n_workers, self._slots
             )
+
+    @property
+    def _slots(self) -> int:
+        """How many trials may run now: a device can be lost to the experiment for a while."""
+        capacity = self.backend.capacity
+        return self.limits.n_workers if capacity is None else min(self.limits.n_workers, capacity)
 
     @property
     def elapsed(self) -> float:

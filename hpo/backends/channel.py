@@ -2,12 +2,17 @@
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from hpo.trial import BackendEvent, Garbage, Report
 
 _PREFIX = b"[tune-metric]: "
 LONGEST_LINE = 1 << 20
+DEEPEST = 100
+"""A report may be nested so deeply. How deep Python's parser goes depends on how deep its own stack is: what is taken in
+near that limit could not be stored a few calls further down, or not be read back by another program."""
 
 
 class Channel:
@@ -68,9 +73,24 @@ class Channel:
             metrics = json.loads(line.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
             metrics = None
-        if not isinstance(metrics, dict):
+        if not isinstance(metrics, dict) or (line.count(b"[") + line.count(b"{") > DEEPEST and _is_too_deep(metrics)):
             return [Garbage(self._trial_id, self._attempt, _excerpt(line))]
         return [Report(self._trial_id, self._attempt, metrics, self.position)]
+
+
+def _is_too_deep(metrics: dict[str, Any]) -> bool:
+    level: list[Any] = [metrics]
+    for _ in range(DEEPEST):
+        level = [item for value in level for item in _inside(value)]
+        if not level:
+            return False
+    return any(isinstance(value, dict | list) for value in level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _excerpt(line: bytes) -> str:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hpo.errors import BackendError, ConfigError
 
@@ -37,16 +38,32 @@ def visible_gpus(gpus_to_use: Sequence[int] | None = None) -> list[str]:
     return wanted
 
 
-def _count() -> int:
-    """Number of NVIDIA GPUs: by nvidia-ml-py where installed, else by nvidia-smi. No CUDA context is made."""
+def nvml() -> Any:
+    """The module nvidia-ml-py, ready to be asked; None where it is not installed or there is no driver."""
     try:
         import pynvml
     except ImportError:
-        return _count_with_smi()
+        return None
     try:
         pynvml.nvmlInit()
-        return int(pynvml.nvmlDeviceGetCount())
-    except pynvml.NVMLError:  # no driver, no device
+    except pynvml.NVMLError:
+        return None
+    return pynvml
+
+
+def handle(library: Any, name: str) -> Any:
+    """NVML's handle of a device, by its number or UUID."""
+    return library.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else library.nvmlDeviceGetHandleByUUID(name)
+
+
+def _count() -> int:
+    """Number of NVIDIA GPUs: by nvidia-ml-py where installed, else by nvidia-smi. No CUDA context is made."""
+    library = nvml()
+    if library is None:
+        return _count_with_smi()
+    try:
+        return int(library.nvmlDeviceGetCount())
+    except library.NVMLError:
         return _count_with_smi()
 
 
@@ -63,18 +80,14 @@ def _count_with_smi() -> int:
 
 def gpu_use(devices: Sequence[str]) -> dict[str, int]:
     """Percent of the last moment that each device of this machine was busy, as far as nvidia-ml-py can tell."""
-    try:
-        import pynvml
-    except ImportError:
+    library = nvml()
+    if library is None:
         return {}
     used = {}
     try:
-        pynvml.nvmlInit()
         for name in devices:
-            by_index = pynvml.nvmlDeviceGetHandleByIndex
-            handle = by_index(int(name)) if name.isdigit() else pynvml.nvmlDeviceGetHandleByUUID(name)
-            used[name] = int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
-    except pynvml.NVMLError:  # no driver, or a device that does not tell
+            used[name] = int(library.nvmlDeviceGetUtilizationRates(handle(library, name)).gpu)
+    except library.NVMLError:  # a device that does not tell
         return used
     return used
 
@@ -93,6 +106,8 @@ class GpuPool:
 
     devices: Sequence[str]
     per_trial: int
+    quarantined: set[str] = field(init=False, default_factory=set)
+    """Free devices that are not to be used; whoever puts them here does not ask for them."""
     _free: list[str] = field(init=False)
     _held: dict[int, list[str]] = field(init=False, default_factory=dict)
 
@@ -108,13 +123,19 @@ class GpuPool:
     @property
     def capacity(self) -> int | None:
         """How many trials fit at once; None where trials need no device."""
-        return len(self.devices) // self.per_trial if self.per_trial else None
+        return (len(self.devices) - len(self.quarantined)) // self.per_trial if self.per_trial else None
 
-    def acquire(self, owner: int) -> list[str]:
-        """Devices for `owner`, those that have been free longest."""
-        taken, self._free = self._free[: self.per_trial], self._free[self.per_trial :]
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Devices that nobody holds, those first that have been free longest."""
+        return tuple(self._free)
+
+    def acquire(self, owner: int, among: Sequence[str] | None = None) -> list[str]:
+        """Devices for `owner`, those that have been free longest, or the first of `among`, which are free."""
+        taken = list(self._free if among is None else among)[: self.per_trial]
         if len(taken) < self.per_trial:
             raise BackendError(f"no {self.per_trial} free GPU(s) for trial {owner}: the tuner started too many trials")
+        self._free = [name for name in self._free if name not in taken]
         self._held[owner] = taken
         return taken
 

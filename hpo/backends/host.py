@@ -86,7 +86,7 @@ class Host:
         poll = select.poll()
         poll.register(self.connection, select.POLLIN)
         poll.register(wakeup, select.POLLIN)
-        while self.connected or self.attempts:
+        while self.connected or self.attempts or self.spare is not None:
             if self.connected and self.spare is None:
                 self._fork_spare()
             ready = poll.poll(0 if self.ahead else self._timeout())
@@ -133,8 +133,7 @@ class Host:
     def _disconnect(self) -> None:
         self.connected = False
         if self.spare is not None:
-            os.close(self.spare[1])  # it reads the end and leaves
-            self.spare = None
+            os.kill(self.spare[0], signal.SIGKILL)  # it has nothing yet; `serve` ends when it is gone
         for attempt in self.attempts.values():
             self._stop(attempt, 0.0, self.grace)
 

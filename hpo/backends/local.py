@@ -22,6 +22,7 @@ from hpo.backends import marks
 from hpo.backends.base import Backend
 from hpo.backends.channel import Channel
 from hpo.backends.endings import check_disk, last_lines, oom_kills, ran_out_of_memory
+from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool
 from hpo.backends.program import Program, environment_of_host
 from hpo.config import ReportChannel
@@ -61,9 +62,11 @@ class LocalBackend(Backend):
 
     def __init__(self, program: Program, gpus: GpuPool, grace: float) -> None:
         self._program = program
-        self._gpus = gpus
         self._grace = grace
         self._mark = marks.experiment_mark(program.directory.path)
+        self._gpus = CleanGpus(gpus, self._mark)
+        self._waiting: dict[int, tuple[Trial, int, int | None]] = {}  # trial id -> what to start when devices are clean
+        self._given_up: list[BackendEvent] = []
         self._key = 0
         self._running: dict[int, _Running] = {}
         self._keys: dict[int, int] = {}  # trial id -> key
@@ -84,7 +87,7 @@ class LocalBackend(Backend):
 
     @property
     def capacity(self) -> int | None:
-        """As many trials as there are devices for."""
+        """As many trials as there are usable devices for."""
         return self._gpus.capacity
 
     def _start_host(self) -> None:
@@ -105,11 +108,23 @@ class LocalBackend(Backend):
         self._poll.register(self._socket.fileno(), select.POLLIN)
 
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:
-        """Hand the attempt to the host; see `Backend.start`."""
+        """Hand the attempt to the host, once it has devices; see `Backend.start`."""
+        self._waiting[trial.id] = trial, attempt, until
+        self._start_waiting()
+
+    def _start_waiting(self) -> None:
+        for trial, attempt, until in list(self._waiting.values()):
+            devices = self._gpus.acquire(trial.id, self._mark + self._key + 1)
+            if devices is None:
+                return
+            del self._waiting[trial.id]
+            self._launch(trial, attempt, until, devices)
+
+    def _launch(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> None:
         if self._socket.fileno() < 0:
             self._start_host()
         self._key += 1
-        order = self._program.order(trial, attempt, until, self._gpus.acquire(trial.id))
+        order = self._program.order(trial, attempt, until, devices)
         reports = self._program.reports(trial.id, attempt)
         channel = Channel(reports, trial.id, attempt, prefixed=self._prefixed)
         watch = None
@@ -124,11 +139,17 @@ class LocalBackend(Backend):
 
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
         """Have the host end the attempt; see `Backend.stop`."""
-        if trial_id in self._keys:
+        if trial_id in self._waiting:
+            self._given_up.append(Exit(trial_id, self._waiting.pop(trial_id)[1], None, lost=True))
+            self.wake()
+        elif trial_id in self._keys:
+            self._gpus.look(trial_id, at_once=True)
             self._order({"do": "stop", "key": self._keys[trial_id], "patience": patience, "grace": self._grace})
 
     def kill(self) -> None:
         """SIGKILL to everything that belongs to a trial."""
+        for trial_id in list(self._waiting):
+            self.stop(trial_id)
         for key in self._running:
             self._order({"do": "stop", "key": key, "patience": 0.0, "grace": 0.0})
 
@@ -140,8 +161,10 @@ class LocalBackend(Backend):
         """Sleep until something happens; see `Backend.wait`."""
         if self._inotify is None and self._running:
             timeout = min(_FALLBACK_INTERVAL, _FALLBACK_INTERVAL if timeout is None else timeout)
+        if self._waiting:
+            timeout = self._gpus.shorten(timeout)
         ready = self._poll.poll(None if timeout is None else int(min(timeout, _LONGEST_WAIT) * 1000) + 1)
-        events: list[BackendEvent] = []
+        events, self._given_up = self._given_up, []
         for descriptor, _ in ready:
             if descriptor == self._bell:
                 with contextlib.suppress(BlockingIOError):
@@ -152,13 +175,20 @@ class LocalBackend(Backend):
                 events += self._read_grown()
         if self._inotify is None:
             for running in self._running.values():
-                events += running.channel.read()
+                events += self._read(running)
+        if self._waiting and self._gpus.due:
+            self._start_waiting()
         return events
 
     def wake(self) -> None:
         """Ring the bell that `wait` listens to."""
         with contextlib.suppress(BlockingIOError):  # full: it rings already
             os.write(self._rope, b"!")
+
+    def _read(self, running: _Running) -> list[BackendEvent]:
+        if reports := running.channel.read():
+            self._gpus.look(running.trial_id)
+        return reports
 
     def _read_grown(self) -> list[BackendEvent]:
         assert self._inotify is not None
@@ -167,7 +197,7 @@ class LocalBackend(Backend):
         for watch in grown:
             key = self._by_watch.get(watch)
             if key is not None:
-                events += self._running[key].channel.read()
+                events += self._read(self._running[key])
         return events
 
     def _hear_host(self) -> list[BackendEvent]:
@@ -189,13 +219,7 @@ class LocalBackend(Backend):
         return events
 
     def _over(
-        self,
-        key: int,
-        code: int | None,
-        number: int | None,
-        usage: dict[str, float],
-        error: str | None = None,
-        lost: bool = False,
+        self, key: int, code: int | None, number: int | None, usage: dict[str, float], error: str | None = None
     ) -> list[BackendEvent]:
         running = self._running.pop(key)
         del self._keys[running.trial_id]
@@ -209,6 +233,7 @@ class LocalBackend(Backend):
             error = last_lines(running.stderr)
             check_disk(self._program.directory.path, running.trial_id, error)
         no_memory = code != 0 and ran_out_of_memory(number, error or "", running.oom_kills)
+        lost = code is None and number is None  # nobody saw its end
         return [*events, Exit(running.trial_id, running.attempt, code, number, lost, error or None, usage, no_memory)]
 
     def _host_died(self) -> list[BackendEvent]:
@@ -220,11 +245,13 @@ class LocalBackend(Backend):
         log.warning(
             "the trial host died (exit code %s); see %s", self._host.returncode, self._program.directory.host_log
         )
+        for running in self._running.values():
+            self._gpus.look(running.trial_id, at_once=True)
         marks.sweep(self._mark, grace=0.0)
         if self._deaths >= _HOST_DEATHS:
             tail = last_lines(self._program.directory.host_log)
             raise BackendError(f"the trial host died {self._deaths} times in a row; its last words: {tail or 'none'}")
-        return [event for key in list(self._running) for event in self._over(key, None, None, {}, lost=True)]
+        return [event for key in list(self._running) for event in self._over(key, None, None, {})]
 
     def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:
         """Reports of an earlier session that its tuner never took in."""
