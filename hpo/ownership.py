@@ -1,17 +1,18 @@
-"""One tuner per directory: a kernel lock, and a note of who holds it. A killed owner's lock is free at once."""
+"""One tuner per directory: a kernel lock, and a note of who holds it. A killed owner's lock is free at once.
+
+Where the lock may not reach other machines, `hpo.lease` looks after them.
+"""
 
 import contextlib
-import json
-import os
-import socket
 from collections.abc import Iterator
-from datetime import datetime
 
 from filelock import FileLock, Timeout
 
-from hpo.directory import ExperimentDirectory, write_atomically
+from hpo.directory import ExperimentDirectory
 from hpo.diskspace import explain
 from hpo.errors import StoreError
+from hpo.lease import Lease, read_note
+from hpo.store import on_network
 
 
 @contextlib.contextmanager
@@ -25,25 +26,27 @@ def owned(files: ExperimentDirectory) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise StoreError(
-            f"{files.path}: another tuner works here ({_owner(files)}); wait for it, stop it, or use another experiment_tag"
-        ) from None
+        raise _refusal(files) from None
     except OSError as error:
         raise StoreError(f"{files.path}: cannot be locked ({error}); check its permissions and free space") from error
     try:
-        now = datetime.now().astimezone().isoformat(timespec="seconds")
-        record = {"host": socket.gethostname(), "pid": os.getpid(), "started": now}
-        write_atomically(files.owner, json.dumps(record).encode())
-        yield
+        lease = Lease(files, on_network(files.path))
+        if not lease.acquired():
+            raise _refusal(files)
+        with lease.shown():
+            yield
     except OSError as error:
         raise explain(files.path, error) from error
     finally:
         lock.release()
 
 
-def _owner(files: ExperimentDirectory) -> str:
+def _refusal(files: ExperimentDirectory) -> StoreError:
+    note = read_note(files)
     try:
-        record = json.loads(files.owner.read_text())
-        return f"host {record['host']}, pid {record['pid']}, since {record['started']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "it has left no note of itself"
+        owner = f"host {note['host']}, pid {note['pid']}, since {note['started']}"
+    except KeyError:
+        owner = "it has left no note of itself"
+    return StoreError(
+        f"{files.path}: another tuner works here ({owner}); wait for it, stop it, or use another experiment_tag"
+    )

@@ -4,9 +4,17 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from hypothesis import settings
+import pytest
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from hpo.objective import Objective
 from hpo.salvage import open_store
@@ -21,20 +29,32 @@ OBJECTIVE = Objective("loss", "min", "epoch")
 class StoreStates(RuleBasedStateMachine):
     """Every copy of the files at a moment is what a power cut at that moment leaves."""
 
+    place = None
+    """Where files are; the system's folder for temporary ones by default."""
+
     def __init__(self):
         super().__init__()
-        self.root = Path(tempfile.mkdtemp(prefix="store-states-"))
+        self.root = Path(tempfile.mkdtemp(prefix="store-states-", dir=self.place))
         self.lives = 0
         self.acknowledged: list[Event] = []
         self.live = ExperimentState(OBJECTIVE)
         self.trials: dict[int, int] = {}
 
+    @staticmethod
+    def opened(path):
+        """The store to write to; another one is put here to show that its faults are found."""
+        return open_store(path)
+
+    def opened_reader(self):
+        """Who reads beside the writer."""
+        return Store(self.path, read_only=True)
+
     @initialize()
     def begin(self):
         self.folder = self.root / "0"
         self.folder.mkdir()
-        self.store = open_store(self.path)
-        self.reader = Store(self.path, read_only=True)
+        self.store = self.opened(self.path)
+        self.reader = self.opened_reader()
 
     @property
     def path(self):
@@ -87,8 +107,8 @@ class StoreStates(RuleBasedStateMachine):
         self.store.close()
 
     def _open(self):
-        self.store = open_store(self.path)
-        self.reader = Store(self.path, read_only=True)
+        self.store = self.opened(self.path)
+        self.reader = self.opened_reader()
 
     @rule()
     def crash_and_go_on(self):
@@ -103,7 +123,7 @@ class StoreStates(RuleBasedStateMachine):
     @rule()
     def open_another_reader(self):
         self.reader.close()
-        self.reader = Store(self.path, read_only=True)
+        self.reader = self.opened_reader()
 
     @rule(share=st.floats(0, 1))
     def crash_and_lose_the_end_of_the_log(self, share):
@@ -149,3 +169,89 @@ TestStoreStates = StoreStates.TestCase
 TestStoreStates.settings = settings(
     max_examples=40 if RUNS else 12, stateful_step_count=50 if RUNS else 25, deadline=None
 )
+
+
+# ---------------------------------------------------------------------------------------------- stores that are broken
+
+
+class AcknowledgesTooEarly(Store):
+    """Commits events when the next ones come. Nobody who asks this store sees it; a crash does."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.late = []
+
+    def append(self, events):
+        self.commit()
+        self.late = events
+
+    def commit(self):
+        late, self.late = self.late, []
+        super().append(late)
+
+    def read(self, after=0):
+        return iter([*super().read(after), *self.late])
+
+    def close(self):
+        self.commit()
+        super().close()
+
+
+def opened_without_the_last(path):
+    """Mends what is whole, and loses the last good event by it."""
+    store = open_store(path)
+    events = list(store.read())
+    if events:
+        store.close()
+        path.unlink()
+        store = open_store(path)
+        store.append(events[:-1])
+    return store
+
+
+def opened_with_the_last_again(path):
+    """Takes the newest event for one that was not written."""
+    store = open_store(path)
+    last = store.last()
+    if last is not None:
+        store.append([last])
+    return store
+
+
+def opened_without_the_log(path):
+    """Takes the log beside the database for a left-over."""
+    path.with_name("events.db-wal").unlink(missing_ok=True)
+    return open_store(path)
+
+
+class _View:
+    """A reader that sees what the writer sees."""
+
+    def __init__(self, store):
+        self.read = store.read
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        AcknowledgesTooEarly,
+        opened_without_the_last,
+        opened_with_the_last_again,
+        opened_without_the_log,
+    ],
+    ids=lambda broken: broken.__name__,
+)
+def test_the_machine_finds_a_counterexample_in_a_broken_store(broken):
+    class Broken(StoreStates):
+        opened = staticmethod(broken)
+        place = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+        def opened_reader(self):
+            return _View(self.store)
+
+    once = settings(max_examples=300, stateful_step_count=25, deadline=None, derandomize=True, database=None)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Broken, settings=settings(once, phases=[Phase.generate]))
