@@ -164,7 +164,10 @@ def _check_own(key: str, target: str, kinds: tuple[type, ...]) -> None:
     """
     if not _inside(target, "hpo"):
         module = target.partition(".")[0]
-        raise ConfigError(f"{key}._target_={target}: it is not in hpo; to allow it, pass trusted_modules=[{module}]")
+        raise ConfigError(
+            f"{key}._target_={target}: it is not in hpo; to allow it, pass trusted_modules=[{module}], or --trust {module} "
+            f"to a command that reads a stored experiment"
+        )
     module, _, name = target.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name, None)

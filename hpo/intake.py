@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpo.objective import Objective
+from hpo.objective import Objective, ReportError
 from hpo.state import TrialState
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,11 @@ class Intake:
         Raises:
             ReportError: it cannot be used.
         """
-        loss = self.objective.loss(metrics)
-        resource = self.objective.resource(metrics)
+        try:
+            loss = self.objective.loss(metrics)
+            resource = self.objective.resource(metrics)
+        except ReportError as error:
+            raise ReportError(_brief(str(error))) from None
         if resource is None:
             resource = self._lines[state.trial.id] = self._lines.get(state.trial.id, state.lines) + 1
         if resource > state.resource:
@@ -47,6 +50,11 @@ class Intake:
             self._warned.add(key)
             log.info(
                 "trial %d reports resource %d again (it had reached %d); known ones are dropped: %s",
-                *(state.trial.id, resource, state.resource, dict(metrics)),
+                *(state.trial.id, resource, state.resource, _brief(str(dict(metrics)))),
             )
         return None
+
+
+def _brief(text: str) -> str:
+    """A text that quotes what a script reported, which may be megabytes, at a length that a person reads."""
+    return text if len(text) <= 700 else f"{text[:450]} … {text[-200:]}"

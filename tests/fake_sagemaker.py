@@ -6,8 +6,10 @@ and AWS's documentation; nothing here was compared with the real one.
 moto serves S3, CloudWatch Logs, IAM and STS. Ours are Create-, Describe-, List- and StopTrainingJob:
 
 - requests are checked against botocore's model of them (lengths, numbers, patterns, enumerations): ValidationException;
-- names are taken once (ResourceInUse); a quota (ResourceLimitExceeded), throttling (ThrottlingException) and answers that
-  are lost after the deed (HTTP 500) can be set;
+- names are taken once (ResourceInUse); a quota (ResourceLimitExceeded; `limit`: every n-th time without one), throttling
+  (ThrottlingException) and answers that are lost after the deed (HTTP 500) can be set;
+- S3 can be made to refuse, to fail, and to answer late, request by request; what could not be uploaded is tried again
+  with the next round, and what cannot be uploaded in the end is not there;
 - a job is a process in a mount and pid namespace of its own that sees the container's /opt/ml: channels and checkpoints
   downloaded from S3, the JSON files under input/config, a clean environment, entry point and arguments as given;
 - what it prints goes to CloudWatch Logs and through the metrics' regexes into FinalMetricDataList;
@@ -20,8 +22,12 @@ moto serves S3, CloudWatch Logs, IAM and STS. Ours are Create-, Describe-, List-
 Not faithful: what is in an image (the job gets this Python), GPUs, permissions, start-up times, the regex engine.
 Needs the right to make namespaces (`can_run` says whether), and Linux.
 
-Control, for tests: POST JSON to /_fake/<command>: `set` {quota, throttle, lose, sync, stop_grace, image_environment},
-`interrupt` {job, hard}, `calls` -> counts of API calls, `jobs` -> all jobs, `reset`.
+Control, for tests: POST JSON to /_fake/<command>: `set` {quota, limit, throttle, lose, sync, stop_grace, idle, keep,
+image_environment, s3}, `settings`, `interrupt` {job, hard, grace, upload}, `calls` -> counts of API calls, `jobs` -> all
+jobs, `machine` {job} -> the folder of its last machine (`keep` leaves it after the end), `reset`. With `idle` jobs run
+nothing until they are stopped. `s3` is a list of {match, fault} and, where wanted, {methods, rate, after, seconds}:
+`match` is part of a path with its query, `fault` an error's code or "slow", `after` a number of such requests that are
+spared.
 """
 
 import contextlib
@@ -44,7 +50,15 @@ ACCOUNT = "123456789012"
 REGION = "us-west-2"
 REASON_LIMIT = 1024
 ENDED = ("Completed", "Failed", "Stopped")
-SETTINGS = {"quota": 100, "throttle": 0.0, "lose": 0.0, "sync": 0.5, "stop_grace": 120.0, "image_environment": {}}
+SETTINGS = {
+    "quota": 100, "limit": 0, "throttle": 0.0, "lose": 0.0, "sync": 0.5, "stop_grace": 120.0, "idle": False,
+    "keep": False, "image_environment": {}, "s3": [],
+}  # fmt: skip
+S3_ERRORS = {
+    "AccessDenied": (403, "Access Denied"),
+    "NoSuchBucket": (404, "The specified bucket does not exist"),
+    "InternalError": (500, "We encountered an internal error. Please try again."),
+}
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 ENTER = """
@@ -148,6 +162,7 @@ class Service:
         self.lock = threading.Lock()
         self.url = ""
         self.random = random.Random(0)
+        self.luck = random.Random(0)
 
     def client(self, name):
         """A client of our own S3 or Logs."""
@@ -159,11 +174,11 @@ class Service:
     def call(self, action, request):
         """One call of the API."""
         self.calls[action] += 1
-        if self.random.random() < self.settings["throttle"]:
+        if self.luck.random() < self.settings["throttle"]:
             self.calls["throttled"] += 1
             raise Refusal("ThrottlingException", "Rate exceeded")
         answer = getattr(self, action)(request)
-        if self.random.random() < self.settings["lose"]:
+        if self.luck.random() < self.settings["lose"]:
             self.calls["lost"] += 1
             raise Refusal("InternalFailure", "the answer was lost on its way", 500)
         return answer
@@ -178,7 +193,10 @@ class Service:
             if name in self.jobs:
                 raise Refusal("ResourceInUse", "Training job names must be unique within an AWS account and region")
             used = sum(job.status not in ENDED for job in self.jobs.values())
-            if used >= self.settings["quota"]:
+            self.calls["wanted"] += 1
+            busy = self.settings["limit"] > 0 and self.calls["wanted"] % self.settings["limit"] == 0
+            if used >= self.settings["quota"] or busy:
+                self.calls["limited"] += 1
                 raise Refusal(
                     "ResourceLimitExceeded",
                     f"The account-level service limit '{kind} for training job usage' is {self.settings['quota']} "
@@ -207,6 +225,17 @@ class Service:
         part = request.get("NameContains", "")
         return {"TrainingJobSummaries": [job.summary() for name, job in self.jobs.items() if part in name]}
 
+    def s3_fault(self, method, address):
+        """The rule that a request to S3 falls under: what is to happen to it."""
+        for number, rule in enumerate(self.settings["s3"]):
+            if rule["match"] in address and method in rule.get("methods", (method,)):
+                self.calls[f"matched {number}"] += 1
+                spared = self.calls[f"matched {number}"] <= rule.get("after", 0)
+                if not spared and self.luck.random() < rule.get("rate", 1.0):
+                    self.calls[rule["fault"]] += 1
+                    return rule
+        return None
+
     def job(self, request):
         """The job a request names."""
         if request["TrainingJobName"] not in self.jobs:
@@ -221,6 +250,7 @@ class Service:
             job.end("hard")
             job.thread.join()
         self.jobs, self.settings, self.calls = {}, dict(SETTINGS), Counter()
+        self.luck = random.Random(0)  # so that a test meets the same refusals whatever ran before
         urlopen(f"{self.url}/moto-api/reset", b"").close()
         self.furnish()
 
@@ -236,7 +266,11 @@ class Service:
         elif command == "reset":
             self.reset()
         elif command == "interrupt":
-            self.jobs[request["job"]].interrupt(hard=request.get("hard", False))
+            self.jobs[request.pop("job")].interrupt(**request)
+        elif command == "machine":
+            return {"path": str(self.jobs[request["job"]].machine)}
+        elif command == "settings":
+            return self.settings
         elif command == "calls":
             return dict(self.calls)
         elif command == "jobs":
@@ -257,6 +291,8 @@ class Job:
         self.restarts = False
         self.thread = None
         self.wanted = None  # why the container is being ended: stop, max-runtime, interrupt, hard
+        self.asked = threading.Event()
+        self.cut_off = False  # nothing is uploaded any more
         self.process = None
         self.uploaded = {}
         self.lock = threading.Lock()
@@ -281,22 +317,26 @@ class Job:
         self.status, self.secondary = "Stopping", "Stopping"
         self.end("stop")
 
-    def interrupt(self, hard):
+    def interrupt(self, *, hard=False, grace=None, upload=True):
+        """Take the machine away: with a warning of `grace` seconds or not, with a last upload or not."""
         self.secondary, self.restarts = "Interrupted", True
-        self.end("hard" if hard else "interrupt")
+        self.end("hard" if hard else "interrupt", grace, upload=upload and not hard)
 
-    def end(self, why):
+    def end(self, why, grace=None, *, upload=True):
         """SIGTERM, a while, SIGKILL; or SIGKILL at once."""
         with self.lock:
             self.wanted = self.wanted or why
+            self.cut_off = self.cut_off or why == "hard"
             process = self.process
+        self.asked.set()
         if process is None:
             return
         if why != "hard":
             self.signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(self.service.settings["stop_grace"])
+                process.wait(self.service.settings["stop_grace"] if grace is None else grace)
                 return
+            self.cut_off = not upload
         self.signal(signal.SIGKILL)
 
     def signal(self, number):
@@ -308,10 +348,15 @@ class Job:
     # -------------------------------------------------------------- its life
 
     def live(self):
+        if self.service.settings["idle"]:
+            self.secondary = "Training"
+            self.asked.wait()
+            self.status = self.secondary = "Stopped"
+            return
         try:
             code = self.run()
             while self.restarts:
-                self.wanted, self.restarts = None, False
+                self.wanted, self.restarts, self.cut_off = None, False, False
                 self.secondary = "Restarting"
                 code = self.run()
             self.conclude(code)
@@ -331,7 +376,8 @@ class Job:
             said = failure.read_text() if failure.is_file() else f"ExecuteUserScriptError: exit code {code}"
             self.reason = f"AlgorithmError: {said}"[:REASON_LIMIT]
             status = self.secondary = "Failed"
-        shutil.rmtree(self.machine, ignore_errors=True)
+        if not self.service.settings["keep"]:
+            shutil.rmtree(self.machine, ignore_errors=True)
         self.write_log()
         self.status = status
 
@@ -387,7 +433,7 @@ class Job:
         code = self.process.wait()
         pump.join(10)
         self.secondary = self.secondary if self.wanted else "Uploading"
-        if checkpoints and self.wanted != "hard":
+        if checkpoints and not self.cut_off:
             self.sync(s3, ml / "checkpoints", checkpoints)
         with self.lock:
             self.process = None
@@ -414,7 +460,7 @@ class Job:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(self.service.settings["sync"])
                 return
-            if checkpoints and self.wanted != "hard":
+            if checkpoints and not self.cut_off:
                 self.sync(s3, folder, checkpoints)
             if time.monotonic() > deadline and self.wanted is None:
                 threading.Thread(target=self.end, args=("max-runtime",), daemon=True).start()
@@ -468,12 +514,17 @@ class Job:
         new = [path for path, stamp in now.items() if self.uploaded.get(path) != stamp]
         self.service.random.shuffle(new)
         for path in new:
-            if self.wanted == "hard":
+            if self.cut_off:
                 return
-            with contextlib.suppress(FileNotFoundError):
-                key = prefix.rstrip("/") + "/" + path.relative_to(folder).as_posix()
+            key = prefix.rstrip("/") + "/" + path.relative_to(folder).as_posix()
+            try:
                 s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
-                self.uploaded[path] = now[path]
+            except FileNotFoundError:
+                continue
+            except s3.exceptions.ClientError:
+                self.service.calls["not uploaded"] += 1  # the next round tries again
+                continue
+            self.uploaded[path] = now[path]
 
 
 # ---------------------------------------------------------------------- the server
@@ -481,6 +532,8 @@ class Job:
 
 def application(service):
     """Ours before moto's."""
+    from urllib.parse import unquote
+
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.wrappers import Request, Response
 
@@ -502,8 +555,17 @@ def application(service):
 
     def dispatch(environ, start_response):
         own = environ.get("HTTP_X_AMZ_TARGET", "").startswith("SageMaker.")
-        handler = ours if own or environ["PATH_INFO"].startswith("/_fake/") else others
-        return handler(environ, start_response)
+        if own or environ["PATH_INFO"].startswith("/_fake/"):
+            return ours(environ, start_response)
+        address = unquote(f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}")
+        rule = service.s3_fault(environ["REQUEST_METHOD"], address)
+        if rule is None or rule["fault"] == "slow":
+            time.sleep(rule["seconds"] if rule else 0)
+            return others(environ, start_response)
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))  # or the connection breaks
+        status, text = S3_ERRORS[rule["fault"]]
+        body = f"<Error><Code>{rule['fault']}</Code><Message>{text}</Message></Error>"
+        return Response(body, status, content_type="application/xml")(environ, start_response)
 
     return dispatch
 
@@ -580,6 +642,7 @@ class Fake:
             "poll_seconds": 0.3,
             "sync_seconds": 0.5,
             "quota_wait": 1,
+            "probe_seconds": 60,  # this may be a busy machine
             **keys,
         }
         return ["launcher=sagemaker", *(f"launcher.{name}={value}" for name, value in keys.items())]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpo.backends.channel import Channel
+from hpo.backends.channel import DEEPEST, Channel
 from hpo.trial import Garbage, Report
 
 PREFIX = "[tune-metric]: "
@@ -175,6 +175,29 @@ def test_a_report_of_half_a_megabyte_is_a_report(file):
 def test_nesting_deeper_than_the_parser_goes_is_garbage(file):
     append(file, b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n")
     assert outcome(read_all(file)) == [Garbage]
+
+
+def deep(levels, brackets):
+    return b'{"a": ' + brackets[:1] * (levels - 1) + brackets[1:] * (levels - 1) + b"}\n"
+
+
+@pytest.mark.parametrize("levels", [2, DEEPEST - 1, DEEPEST])
+def test_a_report_may_be_nested_a_hundred_levels(file, levels):
+    append(file, deep(levels, b"[]"))
+    assert outcome(read_all(file)) != [Garbage]
+
+
+@pytest.mark.parametrize("levels", [DEEPEST + 1, 500, 900, 950, *range(960, 1000)])
+def test_what_is_nested_deeper_is_garbage_however_much_stack_there_is(file, levels):
+    """A parser with much stack would take in what nobody with less stack can store or read back."""
+    append(file, deep(levels, b"[]") + b'{"loss": 1}\n')
+    assert outcome(read_all(file)) == [Garbage, {"loss": 1}]
+
+
+def test_many_brackets_side_by_side_or_in_a_text_are_no_depth(file):
+    wanted = {"loss": 1, "curve": [[i] for i in range(1000)], "text": "[{" * 1000}
+    append(file, json.dumps(wanted).encode() + b"\n")
+    assert outcome(read_all(file)) == [wanted]
 
 
 def test_reports_written_by_another_process_without_a_newline_at_first_are_read(file):

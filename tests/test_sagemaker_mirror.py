@@ -18,7 +18,7 @@ from hpo.config import load_config, resolve, to_yaml
 from hpo.launchers import sagemaker_bootstrap
 from hpo.launchers.sagemaker_archive import CHECKPOINT, unpack
 from hpo.launchers.sagemaker_mirror import Mirror
-from hpo.launchers.sagemaker_results import PROGRESS
+from hpo.launchers.sagemaker_results import PROGRESS, is_whole
 from hpo.results import load_experiment
 from hpo.sagemaker_job import PULSE, lost_reports
 from hpo.store import Store
@@ -281,6 +281,27 @@ def test_copies_are_made_while_it_runs_and_at_the_end(place):
             time.sleep(0.01)
         append(work, reported(0, 2, 5.0, 20))
     assert "3 reports" in json.loads((kept / PROGRESS).read_text())["counts"]
+
+
+def test_whoever_brings_results_can_tell_whether_all_were_uploaded(place, tmp_path):
+    work, kept = place
+    (work / "metadata.json").write_text("{}")
+    mirror = Mirror(work, kept)
+    mirror.copy()
+    assert not is_whole(kept, checkpoints=False), "it still runs"
+    mirror.copy(final=True)
+    assert is_whole(kept, checkpoints=True)
+    for name in ("events.db", "metadata.json", "trials/0/attempt_0/reports.jsonl", PROGRESS):
+        partly = tmp_path / name.replace("/", "-")
+        shutil.copytree(kept, partly)
+        (partly / "trials" / "1" / CHECKPOINT).unlink()
+        assert is_whole(partly, checkpoints=False)
+        assert not is_whole(partly, checkpoints=True)
+        (partly / name).unlink()
+        assert not is_whole(partly, checkpoints=False), name
+    with (kept / "events.db").open("ab") as file:
+        file.write(b"of another moment")
+    assert not is_whole(kept, checkpoints=False)
 
 
 def test_random_mixtures_of_uploads_lose_no_more_than_what_is_missing(place, tmp_path):

@@ -273,6 +273,13 @@ def test_an_argument_that_looks_like_a_secret_is_refused(name):
         SageMakerLauncher(**GIVEN).request(config, None)
 
 
+def test_a_reference_to_the_environment_is_refused_for_a_job_has_none_of_it():
+    config = experiment()
+    config.benchmark.arguments["account"] = "${hpo.env:ACCOUNT}"
+    with pytest.raises(ConfigError, match=r"arguments\.account=\$\{hpo\.env:ACCOUNT\}: a job has nothing"):
+        SageMakerLauncher(**GIVEN).request(config, None)
+
+
 @pytest.mark.parametrize("name", ["token_length", "n_tokens", "tokenizer", "keypoints", "max_secretions"])
 def test_an_argument_that_only_sounds_like_one_is_not(name):
     config = experiment()

@@ -18,22 +18,23 @@ import pytest
 from hpo.results import load_experiment
 from tests.conftest import Workplace, error_of, succeeded
 from tests.fake_sagemaker import Fake, can_run
-from tests.reliability.harness import RUNS, TRUTHFUL, wait_until
+from tests.reliability.harness import RUNS, wait_until
 from tests.reliability.test_kill import decisions
 
-pytestmark = [
+needs_service = [
     pytest.mark.xdist_group("sagemaker"),
     pytest.mark.timeout(300),
     pytest.mark.skipif(not can_run(), reason="this user may not make mount and pid namespaces"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:botocore"),
 ]
+pytestmark = needs_service
 
 METHODS = ("RS", "BO", "ASHA", "MOBSTER")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def service():
-    """The service, for all tests here."""
+    """The service, for all tests that ask for it."""
     pytest.importorskip("moto")
     made = Fake()
     yield made
@@ -279,59 +280,6 @@ def test_ten_kills_of_twenty_jobs_leave_no_duplicate_and_no_gap(place, fake):
     fake.control("set", quota=4, throttle=0.3, lose=0.1)
     longer(place)
     killed_launches(place, fake, METHODS, 5, 10, 6.0)
-
-
-# ---------------------------------------------------------------------- interruptions
-
-
-def interrupted(place, fake, hard):
-    seconds = 0.15
-    place.write("train.py", TRUTHFUL)
-    place.benchmark(
-        script="train.py",
-        instance_type="ml.c5.4xlarge",
-        arguments={"epochs": 25, "seconds": seconds, "truth": str(place.path / "truth")},
-        n_workers=4,
-        max_num_trials=4,
-    )
-    succeeded(send(place, fake, "method=RS", "experiment_tag=t", "launcher.spot=true", "grace_period_seconds=1"))
-    name = only(fake)
-    truth = place.path / "truth"
-
-    def made():
-        return (
-            Counter(tuple(json.loads(line)[:3:2]) for line in truth.read_text().splitlines()) if truth.exists() else {}
-        )
-
-    wait_until(lambda: len(made()) >= 68, 60, "17 reports of four trials each")
-    fake.control("interrupt", job=name, hard=hard)
-    fake.wait()
-    assert fake.jobs() == {name: "Completed"}, fake.log(name)
-    succeeded(place.verb("sync", "t"))
-    experiment = load_experiment(place.directory("t"))
-    assert experiment.state.sessions == 2
-    assert [s.status for s in experiment.state.trials.values()] == ["completed"] * 4
-    rows = Counter((e.trial, e.resource) for e in experiment.events if e.kind == "reported")
-    assert rows == Counter({(trial, epoch): 1 for trial in range(4) for epoch in range(1, 26)})
-    again = sum(made().values()) - len(made())
-    said = re.search(r"(\d+) known and (\d+) lost reports were made again", fake.log(name))
-    # What is known is said exactly, but for the report that each trial repeats on purpose when it loads its checkpoint.
-    return again, int(said[1]), int(said[2]), seconds
-
-
-def test_a_spot_interruption_with_four_living_trials_redoes_next_to_nothing(place, fake):
-    again, known, lost, _ = interrupted(place, fake, hard=False)
-    assert again <= 4
-    assert known <= again + 4
-    assert lost == 0
-
-
-def test_a_machine_that_vanishes_costs_no_more_than_what_was_not_uploaded(place, fake):
-    fake.control("set", sync=0.5)
-    again, known, lost, seconds = interrupted(place, fake, hard=True)
-    interval = 0.5 + 0.5  # ours and the service's; twice that on a busy machine
-    assert again <= 4 * (2 * interval / seconds + 2) < 68
-    assert known + lost <= again + 4, "what was lost is not overstated"
 
 
 # ---------------------------------------------------------------------- what travels

@@ -120,6 +120,21 @@ def test_a_given_master_seed_does_not_change_the_tag_s(tmp_path):
     assert master_seed(tmp_path / "t", None) == (seed, False)
 
 
+@pytest.mark.parametrize("seed", ["-1", "true", "1.5", "null", '"7"', "[]"])
+def test_a_damaged_master_seed_is_drawn_anew(tmp_path, seed):
+    (tmp_path / "tag.json").write_text(f'{{"random_seed": {seed}, "automatic": true}}')
+    drawn, again = master_seed(tmp_path, None)
+    assert again
+    assert drawn >= 0
+    assert read_tag(tmp_path) == {"random_seed": drawn, "automatic": True}
+    assert master_seed(tmp_path, None) == (drawn, False)
+
+
+def test_a_tag_that_is_nested_deeper_than_a_parser_goes_says_nothing(tmp_path):
+    (tmp_path / "tag.json").write_text('{"a":' * 5000)
+    assert read_tag(tmp_path) == {}
+
+
 def test_processes_at_the_same_moment_agree_on_one_master_seed(tmp_path):
     callers = [
         subprocess.Popen(

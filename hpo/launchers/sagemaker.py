@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config import ExperimentConfig
+from hpo.errors import HPOError
 from hpo.launchers.remote import JobState, Phase, RemoteLauncher
 from hpo.launchers.sagemaker_request import SIGNAL_GRACE, Job, make_job
 from hpo.launchers.sagemaker_settings import Settings
@@ -90,9 +91,29 @@ class SageMakerLauncher(RemoteLauncher):
 
     def fetch(self, record: Mapping[str, Any], output_dir: Path) -> int:
         """Bring the results that are new; see `launcher.sync_checkpoints`."""
-        from hpo.launchers.sagemaker_results import fetch
+        from hpo.launchers.sagemaker_results import fetch, is_whole
 
-        return fetch(record, output_dir, checkpoints=self.settings.sync_checkpoints)
+        checkpoints = self.settings.sync_checkpoints
+        brought = fetch(record, output_dir, checkpoints=checkpoints)
+        if is_whole(output_dir, checkpoints=checkpoints) or not self._has_completed(record):
+            return brought
+        brought += fetch(record, output_dir, checkpoints=checkpoints)  # it may have ended meanwhile
+        if not is_whole(output_dir, checkpoints=checkpoints):
+            # It is the service that uploads what the job leaves, and the job cannot see that this was refused.
+            log.warning(
+                "job %s has completed, but s3://%s/%s lacks some of its results: the service could not upload them; see "
+                "that launcher.role may write there, then run the same command with overwrite=true",
+                *(record["job"], record["bucket"], record["results"]),
+            )
+        return brought
+
+    def _has_completed(self, record: Mapping[str, Any]) -> bool:
+        """Has the job, as far as one may ask?"""
+        try:
+            return self._phase(record).phase == Phase.COMPLETE
+        except HPOError as error:  # who brings results need not have the right to look at jobs
+            log.info("%s", error)
+            return False
 
     def cancel(self, record: Mapping[str, Any]) -> None:
         """Stop the job; the service sends SIGTERM and 120 s later SIGKILL."""

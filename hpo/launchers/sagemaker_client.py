@@ -4,7 +4,9 @@ import contextlib
 import functools
 import io
 import logging
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hpo.errors import ConfigError, HPOError
@@ -23,7 +25,7 @@ def client(service: str, region: str | None, profile: str | None, hasty: bool = 
         service: such as s3.
         region: the region.
         profile: of ~/.aws/config.
-        hasty: give up soon, for questions asked before the first job.
+        hasty: try again less often, for questions asked before the first job; see `preflight` for their deadline.
 
     Raises:
         ConfigError: boto3 is not there, or the profile.
@@ -39,7 +41,7 @@ def client(service: str, region: str | None, profile: str | None, hasty: bool = 
     except ProfileNotFound as error:
         raise ConfigError(f"launcher.profile: {error}; `aws configure list-profiles` shows those there are") from error
     if hasty:
-        config = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=2, read_timeout=4)
+        config = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=2, read_timeout=60)
     else:
         # Adaptive: a client that is told to slow down does, for all its requests.
         config = Config(retries={"mode": "adaptive", "max_attempts": 12}, connect_timeout=10, read_timeout=60)
@@ -77,6 +79,7 @@ _REMEDIES = {
     "PartialCredentialsError": "the AWS credentials are incomplete; run `aws configure`, or set AWS_PROFILE",
     "EndpointConnectionError": "no AWS service answers there; check launcher.region and the network",
     "ConnectTimeoutError": "no AWS service answers there; check launcher.region and the network",
+    "ReadTimeoutError": "AWS did not answer in time; check the network, then run the command again",
     "InvalidClientTokenId": "AWS does not know these credentials; run `aws configure`, or set AWS_PROFILE",
     "UnrecognizedClientException": "AWS does not know these credentials; run `aws configure`, or set AWS_PROFILE",
     "InvalidAccessKeyId": "AWS does not know these credentials; run `aws configure`, or set AWS_PROFILE",
@@ -113,10 +116,17 @@ def preflight(settings: Settings) -> None:
     key = (bucket, settings.prefix, role, region, settings.profile, settings.kms_key)
     if key in _checked:
         return
+    deadline = time.monotonic() + settings.probe_seconds
     s3 = client("s3", region, settings.profile, hasty=True)
+    probe = {"Bucket": bucket, "Key": f"{settings.prefix}/{PROBE}", "Body": b"", **encryption(settings)}
     with spoken(f"launcher.bucket={bucket}"):
         try:
-            s3.put_object(Bucket=bucket, Key=f"{settings.prefix}/{PROBE}", Body=b"", **encryption(settings))
+            _ask(lambda: s3.put_object(**probe), deadline)
+        except TimeoutError as error:
+            raise HPOError(
+                f"launcher.bucket={bucket}: S3 did not answer within launcher.probe_seconds={settings.probe_seconds:g}; "
+                f"check the network, or give it longer"
+            ) from error
         except Exception as error:
             code = code_of(error)
             if code in ("NoSuchBucket", "404"):
@@ -138,7 +148,7 @@ def preflight(settings: Settings) -> None:
     name = role.rpartition("/")[2]
     iam = client("iam", region, settings.profile, hasty=True)
     try:
-        iam.get_role(RoleName=name)
+        _ask(lambda: iam.get_role(RoleName=name), deadline)
     except Exception as error:
         if code_of(error) == "NoSuchEntity":
             raise HPOError(
@@ -147,6 +157,29 @@ def preflight(settings: Settings) -> None:
         # Many may pass a role to SageMaker that they may not look at.
         log.info("launcher.role: could not be looked at (%s)", message_of(error))
     _checked.add(key)
+
+
+def _ask(question: Callable[[], object], deadline: float) -> None:
+    """Ask in a thread that nobody waits for after the deadline: boto3 waits for each address and each attempt anew.
+
+    Raises:
+        TimeoutError: there was no answer by then.
+    """
+    errors: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            question()
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(max(deadline - time.monotonic(), 0.0))
+    if thread.is_alive():
+        raise TimeoutError("no answer in time")
+    if errors:
+        raise errors[0]
 
 
 def encryption(settings: Settings) -> dict[str, str]:

@@ -122,7 +122,13 @@ class Mirror:
             "counts": counts_text(self._state),
             "best": best_text(self._state),
         }
-        write_atomically(self.kept / PROGRESS, json.dumps(shown).encode())
+        files_there = {"files": self._sizes()} if final else {}  # tells whoever brings them whether all were uploaded
+        write_atomically(self.kept / PROGRESS, json.dumps({**shown, **files_there}).encode())
+
+    def _sizes(self) -> dict[str, int]:
+        """Bytes of everything that is to be uploaded, by its name there."""
+        found = (path for path in self.kept.rglob("*") if path.is_file() and not path.name.startswith("."))
+        return {str(path.relative_to(self.kept)): path.stat().st_size for path in found if path.name != PROGRESS}
 
     def _stage_checkpoint(self, folder: Path, final: bool) -> tuple[str, Path, Stamps] | None:
         """An archive of one trial's files, all of one moment; None when nothing is new or it is being written."""

@@ -30,6 +30,16 @@ def fetch(record: Mapping[str, Any], output_dir: Path, *, checkpoints: bool) -> 
     return len(missing)
 
 
+def is_whole(output_dir: Path, *, checkpoints: bool) -> bool:
+    """Is everything here that the job had when it ended, by its own list?"""
+    try:
+        files = dict(json.loads((output_dir / PROGRESS).read_text())["files"])
+    except (OSError, ValueError, KeyError, TypeError):  # an earlier list, or none: later ones could not be uploaded
+        return False
+    here = {name: output_dir / name for name in files if _concerns(name, checkpoints)}
+    return all(path.is_file() and path.stat().st_size == files[name] for name, path in here.items())
+
+
 def progress(record: Mapping[str, Any]) -> str:
     """How far the experiment is, as the job last said; empty before it has."""
     s3 = client("s3", record["region"], record["profile"])

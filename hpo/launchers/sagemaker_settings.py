@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.errors import ConfigError
+from hpo.references import REFERENCE
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@/-]+")
@@ -57,6 +58,7 @@ class Settings:
     sync_checkpoints: bool = False
     poll_seconds: float = 30.0
     quota_wait: float = 60.0
+    probe_seconds: float = 4.0
 
     @classmethod
     def checked(cls, keys: Mapping[str, Any], *, placeholders: bool) -> "Settings":
@@ -101,6 +103,7 @@ class Settings:
             ("sync_seconds", 0.1, 3600),
             ("poll_seconds", 0.1, 3600),
             ("quota_wait", 0.1, 86400),
+            ("probe_seconds", 0.1, 600),
             ("max_bundle_mb", 1, 5000),
         ):
             value = getattr(self, name)
@@ -115,6 +118,11 @@ def refuse_secrets(key: str, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if isinstance(value, Mapping):
             refuse_secrets(f"{key}.{name}", value)
+        elif REFERENCE.search(str(value)):
+            raise ConfigError(
+                f"{key}.{name}={value}: a job has nothing of your environment; have the script read it from AWS Secrets "
+                f"Manager with the job's role, or give the value in clear if it is no secret"
+            )
         elif SECRET_NAME.search(str(name)) or SECRET_VALUE.search(str(value)):
             raise ConfigError(
                 f"{key}.{name}: it looks like a secret, and would be stored on S3 and shown by the service; have the "

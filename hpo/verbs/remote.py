@@ -1,10 +1,12 @@
 """`hpo sync` and `hpo stop`: experiments that run elsewhere."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, HPOError
 from hpo.launchers.remote import find_launched, launcher_of, read_record
 from hpo.verbs.app import Place, Trusted, app
 
@@ -12,19 +14,35 @@ from hpo.verbs.app import Place, Trusted, app
 @app.command()
 def sync(place: Place, trust: Trusted = None) -> None:
     """Bring the results of remote experiments here, also while they run."""
-    for directory in _launched(place):
-        content = read_record(directory)
-        brought = launcher_of(content, trust or ()).fetch(content["record"], directory)
-        typer.echo(f"{directory}: {brought} file(s) brought")
+
+    def bring(directory: Path, content: Mapping[str, Any]) -> str:
+        return f"{launcher_of(content, trust or ()).fetch(content['record'], directory)} file(s) brought"
+
+    _each(place, bring)
 
 
 @app.command()
 def stop(place: Place, trust: Trusted = None) -> None:
     """End remote experiments; their trials get their grace, and the launching command resumes them."""
-    for directory in _launched(place):
-        content = read_record(directory)
+
+    def ask(_directory: Path, content: Mapping[str, Any]) -> str:
         launcher_of(content, trust or ()).cancel(content["record"])
-        typer.echo(f"{directory}: asked job {content['record'].get('job')} to stop")
+        return f"asked job {content['record'].get('job')} to stop"
+
+    _each(place, ask)
+
+
+def _each(place: str, work: Callable[[Path, Mapping[str, Any]], str]) -> None:
+    """Do something for every experiment that was launched; one that it fails for does not keep it from the others."""
+    failed = False
+    for directory in _launched(place):
+        try:
+            typer.echo(f"{directory}: {work(directory, read_record(directory))}")
+        except HPOError as error:
+            typer.echo(f"hpo: error: {directory}: {error}", err=True)
+            failed = True
+    if failed:
+        raise typer.Exit(1)
 
 
 def _launched(place: str) -> list[Path]:

@@ -17,7 +17,7 @@ import zipfile
 import pytest
 
 from hpo.results import load_experiment
-from tests.conftest import succeeded
+from tests.conftest import error_of, succeeded
 from tests.reliability.harness import RUNS
 
 CANARY = "canary-7f3e9a41c2"
@@ -160,8 +160,20 @@ def test_a_changed_secret_goes_on_with_the_experiment_and_a_missing_one_is_named
     assert "Traceback" not in result.stderr
 
 
-def test_no_secret_is_in_the_request_of_a_remote_job_nor_in_its_code(project, tmp_path):
+def test_a_remote_job_with_a_reference_is_refused_and_nothing_of_it_is_kept(project, tmp_path):
     dry = ("launcher=sagemaker", "launcher.dry_run=true", "experiment_tag=dry", "launcher.instance_type=ml.m5.large")
-    said = succeeded(project.hpo(*COMMAND, *dry))
+    result = project.hpo(*COMMAND, *dry)
+    assert "a job has nothing of your environment" in error_of(result)
+    assert CANARY not in result.stdout + result.stderr
+    assert leaks(project.path, but=(".git",)) == []
+
+
+def test_no_secret_is_in_the_request_of_a_remote_job_nor_in_its_code(project, tmp_path):
+    """The environment and the project's git hold secrets; the configuration refers to none."""
+    project.benchmark(
+        script="train.py", arguments={"token": "none"}, resource_attr=None, max_resource_attr=None, max_num_trials=3
+    )
+    dry = ("launcher=sagemaker", "launcher.dry_run=true", "experiment_tag=dry", "launcher.instance_type=ml.m5.large")
+    said = succeeded(project.hpo("benchmark=mine", "method=RS", "random_seed=1", *dry))
     assert CANARY not in said
     assert leaks(project.path, but=(".git",)) == []

@@ -61,6 +61,8 @@ class Soak:
         self._deck: list[str] = []
         self._nobody_looks_after_trials = False
         """The host was killed, and no tuner has come to sweeping what it left."""
+        self._settled = False
+        """Both processes are up and trials report: what they use now is what they use."""
         self._begin()
 
     # ------------------------------------------------------------------ experiments and sessions
@@ -74,6 +76,7 @@ class Soak:
         self.sums["sessions"] += 1
         self.tuner = self.project.start()
         self.host: int | None = None
+        self._settled = False
         self.tuners.append(Growth())
 
     def close(self) -> None:
@@ -131,6 +134,8 @@ class Soak:
         """Take measures; nobody may have ended the session."""
         time.sleep(0.1)
         assert self.tuner.poll() is None, f"the session ended by itself ({self.tuner.returncode}): {self._said()}"
+        if not self._settled:
+            return True
         self.tuners[-1].look(self.tuner.pid)
         if self.host is None or not Path(f"/proc/{self.host}").exists():
             self.host = self.project.host(self.tuner)
@@ -146,6 +151,7 @@ class Soak:
             self._deck = self.rng.sample(FAULTS, len(FAULTS))
         fault = self._deck.pop()
         self._nobody_looks_after_trials |= fault in ("kill -9 of tuner and host", "kill -9 of the host")
+        self._settled &= fault != "kill -9 of the host"
         if fault in EXITS:
             if fault == "full disk" and not self.project.has_own_disk:
                 self.outcomes[fault]["left out: nobody but root can mount a small disk"] += 1
@@ -239,7 +245,7 @@ def check_flat(name: str, sessions: list[Growth]) -> str:
     said = []
     for what, allowed in (("megabytes", 10.0), ("descriptors", 6.0)):
         series = [getattr(growth, what) for growth in sessions]
-        within = [first_and_last(values[10:]) for values in series if len(values) >= 50]  # ten: while it starts
+        within = [first_and_last(values) for values in series if len(values) >= 40]
         worst = max((last - first for first, last in within), default=0.0)
         assert worst <= allowed + 0.1 * max((first for first, _ in within), default=0.0), (
             f"{name}: {worst:.1f} more {what} at the end of a session than at its start"
