@@ -16,8 +16,13 @@ from hpo.space import SearchSpace, parse_space
 
 
 def scheduler_of(config: ExperimentConfig) -> Scheduler:
-    """The method of a resolved experiment, fresh."""
-    assert config.random_seed is not None
+    """The method of a resolved experiment, fresh.
+
+    Raises:
+        ConfigError: the method cannot be made as it is described, or the experiment has no random_seed.
+    """
+    if config.random_seed is None:
+        raise ConfigError("random_seed=null: a stored experiment has one; write there what tag.json or hpo.log say")
     return _assemble(
         {"searcher": config.method.searcher, "scheduler": config.method.scheduler},
         {},

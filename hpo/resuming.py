@@ -36,7 +36,10 @@ def stored_config(files: ExperimentDirectory, config: ExperimentConfig) -> Exper
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         return None
     try:
-        return read_config(files.config)
+        stored = read_config(files.config)
+        if stored.random_seed is None:
+            raise ConfigError("random_seed=null")
+        return stored
     except ConfigError as error:
         raise ConfigError(
             f"{files.config} is damaged ({error}): delete that file and the same command writes it again and goes on, or "
@@ -83,11 +86,11 @@ def _diff(prefix: str, old: Any, new: Any) -> Iterator[str]:
 def put_aside_unknown(files: ExperimentDirectory, state: ExperimentState) -> None:
     """Move away folders of trials and attempts that a damaged and mended log has lost: nothing in them may pass for new."""
     for folder in sorted(files.trials.glob("[0-9]*")):
-        known = state.trials.get(int(folder.name)) if folder.name.isdigit() else None
+        known = state.trials.get(int(folder.name)) if folder.name.isdecimal() else None
         lost = [folder]
         if known is not None:
             numbered = [(path.name.removeprefix("attempt_"), path) for path in folder.glob("attempt_*")]
-            lost = [path for number, path in numbered if number.isdigit() and int(number) > known.attempt]
+            lost = [path for number, path in numbered if number.isdecimal() and int(number) > known.attempt]
         for path in lost:
             kept = files.left_behind / f"{path.relative_to(files.path)}-{time.time_ns()}".replace("/", "-")
             kept.parent.mkdir(exist_ok=True)

@@ -94,14 +94,18 @@ class Store:
     def _check_version(self, read_only: bool) -> str:
         """Make or bring up to date what is there; the expression that gives an event's check sum."""
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        self._empty = version == 0 and read_only  # created a moment ago by a writer that has not committed yet
-        if version == 0 and not read_only:
-            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-        elif version > SCHEMA_VERSION:
+        if version > SCHEMA_VERSION:
             raise StoreError(f"{self.path}: written by a later version of hpo; update hpo to read it")
-        elif version == 1 and read_only:
-            return "NULL"
-        elif version == 1:
+        # What is there, and not the version, says how to read it: one bit of a number can be wrong.
+        columns = {column[1] for column in self._db.execute("PRAGMA table_info(events)")}
+        if version and not columns:
+            raise sqlite3.DatabaseError("it has no events")
+        self._empty = read_only and not columns  # created a moment ago by a writer that has not committed yet
+        if not columns and not read_only:
+            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        elif columns and "crc" not in columns:
+            if read_only:
+                return "NULL"
             self._db.executescript(_MIGRATE)
         return "crc"
 

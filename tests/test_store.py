@@ -283,8 +283,6 @@ def test_random_damage_is_a_store_error_or_harmless_and_nothing_else(seed):
             all_of(path)
         except StoreError as error:
             one_sentence(error, path)
-        except KeyError:
-            pass  # the key "number" itself was hit: the text of a body carries no check sum
 
 
 @pytest.mark.parametrize("read_only", [False, True])
@@ -299,6 +297,27 @@ def test_a_later_schema_is_refused_and_names_the_update(tmp_path, read_only):
     with pytest.raises(StoreError) as caught:
         Store(path, read_only=read_only)
     assert "update hpo" in one_sentence(caught.value, path)
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_version_that_lost_a_bit_loses_no_event_and_no_check_sum(tmp_path, version):
+    path = tmp_path / "events.db"
+    store = Store(path)
+    store.append([note(0), note(1)])
+    store.close()
+    other = sqlite3.connect(path)
+    other.execute(f"PRAGMA user_version = {version}")
+    other.close()
+    for read_only in (True, False):
+        store = Store(path, read_only=read_only)
+        assert list(store.read()) == [note(0), note(1)]
+        store.close()
+    other = sqlite3.connect(path)
+    other.execute("UPDATE events SET elapsed = 5.0 WHERE seq = 2")
+    other.commit()
+    other.close()
+    with pytest.raises(StoreError, match="event 2 is not what was written"):
+        all_of(path)
 
 
 def test_a_store_in_a_missing_folder_is_one_sentence(tmp_path):

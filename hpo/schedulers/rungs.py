@@ -20,8 +20,10 @@ def rung_levels(min_resource: int, max_resource: int, reduction_factor: float) -
     """
     if not min_resource >= 1:
         raise ConfigError(f"method.scheduler.min_resource={min_resource}: use a positive whole number")
-    if not reduction_factor > 1:
-        raise ConfigError(f"method.scheduler.reduction_factor={reduction_factor}: use a number above 1, such as 3")
+    if not 1.01 <= reduction_factor < math.inf:
+        raise ConfigError(
+            f"method.scheduler.reduction_factor={reduction_factor}: use a number of at least 1.01, such as 3"
+        )
     if min_resource >= max_resource:
         raise ConfigError(
             f"method.scheduler.min_resource={min_resource}: it must be below the maximum resource {max_resource}"

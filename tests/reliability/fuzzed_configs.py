@@ -1,8 +1,6 @@
 """Configurations that nobody would write: every value of a valid one may be exchanged for something hostile."""
 
-import contextlib
 import copy
-import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -159,14 +157,6 @@ def changed(rng: random.Random, tree: dict[str, Any], canary: Path) -> dict[str,
     return tree
 
 
-def without_what_is_known(tree: dict[str, Any]) -> dict[str, Any]:
-    """An infinite reduction_factor has a test of its own, which fails until it is mended."""
-    with contextlib.suppress(KeyError, TypeError):
-        if tree["method"]["scheduler"]["reduction_factor"] == math.inf:
-            tree["method"]["scheduler"]["reduction_factor"] = 3
-    return tree
-
-
 def texts(canary: Path) -> list[str]:
     """YAML that no tree of plain values is written as."""
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -259,7 +249,7 @@ def run(folder: Path, rng: random.Random, note: Callable[[bytes], None]) -> str:
     kind = rng.choice(["values", "values", "file", "text", "overrides file"])
     try:
         if kind == "values":
-            tree = without_what_is_known(changed(rng, tree, canary))
+            tree = changed(rng, tree, canary)
             note(repr(tree).encode("utf-8", "backslashreplace"))
             if not all(isinstance(tree.get(part), dict) for part in ("benchmark", "method")):
                 return "no mapping"
@@ -289,9 +279,9 @@ def _text(rng: random.Random, kind: str, tree: dict[str, Any], canary: Path) -> 
     if kind == "overrides file":
         tree = {"overrides": ["a=1", "b=[{x: 1}]"], "loss": 0.5}
     try:
-        data = yaml.safe_dump(
-            without_what_is_known(changed(rng, tree, canary)), allow_unicode=rng.random() < 0.5
-        ).encode("utf-8", "surrogatepass")
+        data = yaml.safe_dump(changed(rng, tree, canary), allow_unicode=rng.random() < 0.5).encode(
+            "utf-8", "surrogatepass"
+        )
     except (yaml.YAMLError, RecursionError):  # the dumper is not what is tried here
         data = yaml.safe_dump(tree).encode()
     return mutated(rng, data) if rng.random() < 0.5 else data

@@ -122,7 +122,7 @@ def test_every_command_reads_a_damaged_directory_or_says_in_one_sentence_why_not
     assert outcomes.total() > 0
 
 
-# ---------------------------------------------------------------------------------------------- found, and not mended yet
+# ---------------------------------------------------------------------------------------------- found by the fuzzers
 
 
 def scheduler(**keys):
@@ -148,9 +148,6 @@ def experiment_that_touches(path):
     }
 
 
-@pytest.mark.xfail(
-    strict=True, reason="every _target_ inside hpo is called, also what it has only imported", raises=AssertionError
-)
 @pytest.mark.parametrize(
     "target",
     [
@@ -167,15 +164,11 @@ def test_a_stored_method_calls_nothing_but_what_a_method_is_made_of(tmp_path, ta
     assert not written.exists()
 
 
-@pytest.mark.xfail(strict=True, reason="the rungs of a factor barely above 1 are counted one power at a time")
 def test_a_reduction_factor_barely_above_one_does_not_hang():
-    with limited(2), contextlib.suppress(ConfigError):
+    with limited(2), pytest.raises(ConfigError, match="reduction_factor"):
         scheduler(**{"method.scheduler.reduction_factor": 1 + 1e-12})
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an infinite power of an infinite factor is no whole number", raises=OverflowError
-)
 def test_an_infinite_reduction_factor_is_one_sentence():
     with pytest.raises(ConfigError, match="reduction_factor"):
         scheduler(**{"method.scheduler.reduction_factor": float("inf")})

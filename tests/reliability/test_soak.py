@@ -122,7 +122,7 @@ class Soak:
         before = self.project.acknowledged()
         wait_until(lambda: self._look() and self.project.acknowledged() > before, 120, "a report after a fault")
         if self.project.host(self.tuner) is not None:
-            self._nobody_looks_after_trials = False
+            self._nobody_looks_after_trials, self._settled = False, True
         self._look_for(self.rng.expovariate(0.8))
 
     def _look_for(self, seconds: float) -> None:
@@ -251,6 +251,7 @@ def check_flat(name: str, sessions: list[Growth]) -> str:
             f"{name}: {worst:.1f} more {what} at the end of a session than at its start"
         )
         medians = [sorted(values)[len(values) // 2] for values in series if len(values) >= 15]
+        assert MINUTES < 2 or (within and len(medians) >= 3), f"{name}: no session was long enough to be measured"
         first, last = first_and_last(medians) if len(medians) >= 3 else (0.0, 0.0)
         assert last - first <= allowed, f"{name}: from {first:.1f} to {last:.1f} {what} over {len(medians)} sessions"
         said.append(
