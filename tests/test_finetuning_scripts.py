@@ -37,6 +37,12 @@ BENCHMARKS = sorted(
     path.stem for path in (CONF_DIR / "benchmark").glob("*.yaml") if f"script: {SCRIPT}" in path.read_text()
 )
 REPRESENTATIVE = ["distilbert_imdb", "finetune_transformer_swag", "finetune_transformer_glue_modsel_cola"]
+VARIED = [*REPRESENTATIVE, "finetune_transformer_glue_stsb", "finetune_transformer_glue_mnli"]
+"""One of each kind of output, and of each space: what the suite has time for; the others are slow ones."""
+
+
+def or_slow(quick):
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in BENCHMARKS]
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +151,7 @@ def test_a_run_cannot_go_beyond_its_plan(run):
     assert "--total_epochs=2" in training.err
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize("name", or_slow(VARIED))
 def test_every_tuned_hyperparameter_changes_the_training(name, run):
     settings = configuration(name)
     assert set(settings) == set(load_config(name, "RS").space.domains)
@@ -194,10 +200,7 @@ def test_a_diverged_run_reports_what_is_no_number_and_ends_before_its_last_epoch
     assert [line["epoch"] for line in run(name, epochs=20, **settings).good] == [reports[-1]["epoch"]]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name if name in REPRESENTATIVE else pytest.param(name, marks=pytest.mark.slow) for name in BENCHMARKS],
-)
+@pytest.mark.parametrize("name", or_slow(REPRESENTATIVE[-1:]))
 def test_every_method_tunes_it_to_the_end(name, workplace, data):
     complete_small_experiments(workplace, name, METHODS, data)
 

@@ -232,7 +232,7 @@ def check_grid(place, fake, methods, seeds):
 
 
 def test_many_jobs_through_a_quota_and_throttling_run_once_each(place, fake):
-    fake.control("set", quota=2, throttle=0.3)
+    fake.control("set", quota=2, throttle=0.5)
     succeeded(place.hpo(*grid(place, fake, ("RS", "ASHA"), 2)))
     check_grid(place, fake, ("RS", "ASHA"), 2)
     assert fake.control("calls")["throttled"] > 0
