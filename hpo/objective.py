@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hpo.errors import HPOError
 
-class ReportError(Exception):
-    """A report that cannot be used; the message is one sentence for the user."""
+
+class ReportError(HPOError):
+    """A report that cannot be used: a script's, or one of a log that does not fit the configuration beside it."""
 
 
 @dataclass(frozen=True, slots=True)

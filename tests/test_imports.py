@@ -14,8 +14,8 @@ PACKAGE = Path(hpo.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"", "errors", "reporting", "checkpoint", "trial", "domains", "objective", "randomness", "directory"},
-    {"diskspace"},
+    {"", "errors", "reporting", "checkpoint", "trial", "domains", "randomness", "directory"},
+    {"diskspace", "objective"},
     {"space", "state", "store", "lease", "tags", "yamlfile"},
     {"yamlguard", "names", "references"},
     {"config", "callbacks", "wording", "intake", "limits", "overrides", "ownership", "salvage", "stopping"},

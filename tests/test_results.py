@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -18,7 +19,7 @@ from omegaconf import OmegaConf
 
 from hpo import load_config, load_experiment, run_experiment
 from hpo.directory import ExperimentDirectory
-from hpo.errors import StoreError
+from hpo.errors import HPOError, StoreError
 from hpo.objective import Objective
 from hpo.overrides import expand
 from hpo.results import best_of, find_experiments, write_best
@@ -295,6 +296,15 @@ def test_a_place_without_experiments_is_an_error_that_names_it(tmp_path, monkeyp
 def test_loading_a_directory_without_an_experiment_is_an_error_that_names_it(tmp_path):
     with pytest.raises(StoreError, match=str(tmp_path)):
         load_experiment(tmp_path)
+
+
+def test_a_log_that_does_not_fit_its_configuration_is_one_sentence(directory, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(directory, copy)
+    config = copy / "experiment.yaml"
+    config.write_text(config.read_text().replace("metric: loss", "metric: los"))
+    with pytest.raises(HPOError, match=r"benchmark\.metric=los: .* did you mean 'loss'"):
+        _ = load_experiment(copy).state
 
 
 def test_a_running_experiment_can_be_loaded(workplace):

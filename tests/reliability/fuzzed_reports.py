@@ -249,8 +249,12 @@ def _meaning(line: bytes) -> type | None:
 
 
 def _depth(value: Any) -> int:
-    """Of containers in containers; a parser that has taken it in leaves room for counting."""
-    text, deepest, depth = json.dumps(value), 0, 0
+    """Of containers in containers."""
+    try:
+        text = json.dumps(value)
+    except RecursionError:  # hundreds: the parser goes a few levels deeper than the encoder
+        return DEEPEST + 1
+    deepest = depth = 0
     for character in re.sub(r'"(?:[^"\\]|\\.)*"', "", text):
         depth += (character in "[{") - (character in "]}")
         deepest = max(deepest, depth)
