@@ -184,4 +184,4 @@ def _check_own(key: str, target: str, kinds: tuple[type, ...]) -> None:
 
 
 def _inside(target: str, module: str) -> bool:
-    return module == "" or target.startswith(module + ".")
+    return module == "" or target.startswith(f"{module}.")

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpo.errors import StoreError
+
 
 @dataclass(frozen=True, slots=True)
 class ExperimentDirectory:
@@ -86,3 +88,11 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_links(files: ExperimentDirectory) -> None:
+    """Raise StoreError for a link in the place of a file that is written to and not replaced: it leads elsewhere."""
+    parts = [files.events.with_name(files.events.name + end) for end in ("", "-wal", "-shm", "-journal")]
+    for path in (files.lock, files.log, files.host_log, *parts):
+        if path.is_symlink():
+            raise StoreError(f"{path}: is a link, and hpo writes only files of the directory itself; remove the link")

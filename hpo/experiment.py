@@ -16,7 +16,7 @@ from typing import Any
 from hpo.assembly import factory_of, parameters_of, scheduler_of
 from hpo.callbacks import Callback
 from hpo.config import ExperimentConfig, resolve, to_config, to_yaml
-from hpo.directory import ExperimentDirectory, write_atomically
+from hpo.directory import ExperimentDirectory, refuse_links, write_atomically
 from hpo.diskspace import check_room, explain, folder_bytes
 from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.limits import Limits
@@ -71,6 +71,7 @@ def run_experiment(
         files.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise explain(files.path.parent, error) from error
+    refuse_links(files)
     with owned(files):
         check_room(files.path)
         stored = stored_config(files, config)

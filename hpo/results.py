@@ -113,7 +113,16 @@ def read_metadata(files: ExperimentDirectory) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         log.warning("%s: cannot be read (%s); the next run of the command writes it again", files.metadata, error)
         return {}
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    return {key: value for key, value in content.items() if isinstance(value, _METADATA.get(key, (object,)))}
+
+
+_METADATA: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("status", "host", "backend", "data_label"), (str,)),
+    "table_optimum": (int, float, type(None)),
+}
+"""Of what type the values are that something depends on; others are left out."""
 
 
 def is_complete(directory: Path) -> bool:

@@ -5,7 +5,11 @@ RecursionError. And a few lines of aliases of aliases stand for more values than
 """
 
 import contextlib
+import dataclasses
+import functools
 import re
+import types
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,6 +66,30 @@ def read_stored(path: Path) -> Any:
         if OmegaConf.is_config(content) and has_interpolation(OmegaConf.to_container(content)):
             raise ConfigError(f"{path}: holds an interpolation, which hpo does not store; write its value in its place")
     return content
+
+
+def check_texts(config: Any, prefix: str = "") -> None:
+    """Raise ConfigError for a text in a dataclass's field that is none: OmegaConf takes an escaped `${x}` for any type."""
+    kind: Any = type(config)  # mypy takes a class for no Hashable
+    for name, takes_text in _fields(kind):
+        value = getattr(config, name)
+        if type(value) is str and not takes_text:
+            raise ConfigError(f"{prefix}{name}={value[:200]!r}: a text is not possible here")
+        if dataclasses.is_dataclass(value):
+            check_texts(value, f"{prefix}{name}.")
+
+
+@functools.cache
+def _fields(kind: Any) -> list[tuple[str, bool]]:
+    """Names of a dataclass's fields, and whether each may be a text."""
+    hints = typing.get_type_hints(kind)
+    return [(field.name, _takes_text(hints[field.name])) for field in dataclasses.fields(kind)]
+
+
+def _takes_text(hint: Any) -> bool:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return any(_takes_text(part) for part in typing.get_args(hint))
+    return hint in (str, Any)
 
 
 def _check_aliases(path: Path) -> None:

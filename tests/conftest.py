@@ -59,7 +59,7 @@ class Workplace:
             "num_gpus_per_trial": 0,
         }
         content = {key: value for key, value in {**content, **keys}.items() if value is not ...}
-        self.write(f"conf/benchmark/{name}.yaml", yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+        self.write(f"conf/benchmark/{name}.yaml", yaml.safe_dump(content, sort_keys=False))
         return content
 
     def write(self, name: str, text: str, mode: int = 0o644) -> Path:

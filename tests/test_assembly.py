@@ -177,6 +177,11 @@ def test_a_trusted_module_is_used():
     assert factory() == {"a": 1}
 
 
+def test_trust_in_what_is_no_name_is_none():
+    with pytest.raises(ConfigError, match="trusted_modules"):
+        factory_of("callbacks.mine", {"_target_": "collections.OrderedDict"}, (["collections"],))
+
+
 def test_trust_in_one_module_is_no_trust_in_another_that_begins_alike():
     with pytest.raises(ConfigError, match="trusted_modules"):
         factory_of("callbacks.mine", {"_target_": "collections_evil.OrderedDict"}, ("collections",))

@@ -14,8 +14,9 @@ PACKAGE = Path(hpo.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"", "errors", "reporting", "checkpoint", "trial", "domains", "randomness", "directory"},
-    {"diskspace", "objective"},
+    {"", "errors", "reporting", "checkpoint", "trial", "domains", "randomness"},
+    {"directory", "objective"},
+    {"diskspace"},
     {"space", "state", "store", "lease", "tags", "yamlfile"},
     {"yamlguard", "names", "references"},
     {"config", "callbacks", "wording", "intake", "limits", "overrides", "ownership", "salvage", "stopping"},

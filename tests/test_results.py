@@ -298,6 +298,18 @@ def test_loading_a_directory_without_an_experiment_is_an_error_that_names_it(tmp
         load_experiment(tmp_path)
 
 
+def test_metadata_of_another_type_than_it_had_is_left_out(directory, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(directory, copy)
+    metadata = json.loads((copy / "metadata.json").read_text())
+    (copy / "metadata.json").write_text(
+        json.dumps({**metadata, "status": ["complete"], "table_optimum": [1], "host": {}})
+    )
+    read = load_experiment(copy).metadata
+    assert {"status", "table_optimum", "host"}.isdisjoint(read)
+    assert read["backend"] == "LocalBackend"
+
+
 def test_a_log_that_does_not_fit_its_configuration_is_one_sentence(directory, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(directory, copy)

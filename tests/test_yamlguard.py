@@ -86,3 +86,11 @@ def test_a_value_that_is_not_utf_8_is_one_sentence_when_it_is_to_be_stored():
     config = load_config({**BENCHMARK, "arguments": {"data": "/data/\udcff"}}, "RS")
     with pytest.raises(ConfigError, match=r"/data/.udcff.*not UTF-8"):
         to_yaml(config)
+
+
+@pytest.mark.parametrize(
+    "key", ["n_workers", "gpus_to_use", "callbacks", "benchmark.config_space", "benchmark.mode", "method.scheduler"]
+)
+def test_a_text_where_none_is_possible_is_one_sentence_also_when_it_looks_like_an_interpolation(key):
+    with pytest.raises(ConfigError, match=key):
+        load_config("mlp_digits", "ASHA", **{key: "\\${x}"})

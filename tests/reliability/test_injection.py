@@ -174,7 +174,7 @@ def test_folders_and_files_of_any_name_are_used_as_they_are_named(tmp_path, numb
     benchmark = yaml.safe_load((work.path / "conf" / "benchmark" / "mine.yaml").read_text())
     if executed:
         benchmark["command"] = [word.replace("${", "\\${") for word in benchmark["command"]]
-        work.write("conf/benchmark/mine.yaml", yaml.safe_dump(benchmark, allow_unicode=True))
+        work.write("conf/benchmark/mine.yaml", yaml.safe_dump(benchmark))
     result = work.hpo("benchmark=mine", "method=RS", "experiment_tag=t")
     assert result.returncode == 0, result.stderr[-2000:]
     directory = work.directory("t")
