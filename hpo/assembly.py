@@ -144,7 +144,7 @@ def factory_of(key: str, spec: Any, trusted: Sequence[str], kind: type = Schedul
 
     try:
         factory: Callable[..., Any] = instantiate({**spec, "_partial_": True})
-    except HydraException as error:
+    except (HydraException, TypeError, ValueError) as error:  # the latter for Hydra's own keys, such as _recursive_
         raise ConfigError(f"{key}._target_={spec['_target_']}: {str(error).splitlines()[0]}") from error
     return factory
 

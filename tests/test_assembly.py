@@ -177,6 +177,11 @@ def test_a_trusted_module_is_used():
     assert factory() == {"a": 1}
 
 
+def test_a_key_of_hydra_with_a_value_that_it_does_not_take_is_one_sentence():
+    with pytest.raises(ConfigError, match=r"method\.searcher.*_recursive_"):
+        factory_of("method.searcher", {"_target_": "hpo.searchers.RandomSearcher", "_recursive_": []}, ())
+
+
 def test_trust_in_what_is_no_name_is_none():
     with pytest.raises(ConfigError, match="trusted_modules"):
         factory_of("callbacks.mine", {"_target_": "collections.OrderedDict"}, (["collections"],))

@@ -342,3 +342,9 @@ def test_brackets_are_drawn_as_often_as_their_probabilities_say(brackets):
     expected = {level: draws * share / sum(wanted.values()) for level, share in wanted.items()}
     chi_square = sum((counts[level] - mean) ** 2 / mean for level, mean in expected.items())
     assert chi_square < 25, "5 degrees of freedom: exceeded once in 7000 times"
+
+
+@pytest.mark.parametrize(("key", "value"), [("min_resource", "1"), ("reduction_factor", [3]), ("min_resource", None)])
+def test_what_is_no_number_is_one_sentence(key, value):
+    with pytest.raises(ConfigError, match=rf"method\.scheduler\.{key}=.*use a number"):
+        rung_levels(**{"min_resource": 1, "max_resource": 27, "reduction_factor": 3, key: value})

@@ -18,6 +18,9 @@ def rung_levels(min_resource: int, max_resource: int, reduction_factor: float) -
     Raises:
         ConfigError: the arguments leave no rung.
     """
+    for name, value in (("min_resource", min_resource), ("reduction_factor", reduction_factor)):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ConfigError(f"method.scheduler.{name}={value!r}: use a number")
     if not min_resource >= 1:
         raise ConfigError(f"method.scheduler.min_resource={min_resource}: use a positive whole number")
     if not 1.01 <= reduction_factor < math.inf:
