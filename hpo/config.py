@@ -17,7 +17,7 @@ from hpo.errors import ConfigError
 from hpo.names import check_names
 from hpo.space import SearchSpace, parse_space
 from hpo.yamlfile import dump_yaml
-from hpo.yamlguard import check_texts, one_sentence, read_stored, read_yaml
+from hpo.yamlguard import check_kinds, one_sentence, read_stored, read_yaml
 
 _HERE = Path(__file__).parent
 CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if p.is_dir())
@@ -223,7 +223,7 @@ def to_config(node: Any) -> ExperimentConfig:
     with one_sentence():
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentConfig), node))
     assert isinstance(config, ExperimentConfig)
-    check_texts(config)
+    check_kinds(config)
     return config
 
 

@@ -68,28 +68,40 @@ def read_stored(path: Path) -> Any:
     return content
 
 
-def check_texts(config: Any, prefix: str = "") -> None:
-    """Raise ConfigError for a text in a dataclass's field that is none: OmegaConf takes an escaped `${x}` for any type."""
+def check_kinds(config: Any, prefix: str = "") -> None:
+    """Raise ConfigError for a text, list or mapping in a dataclass's field that takes none.
+
+    OmegaConf lets them in where they are what an interpolation comes to, or look like an escaped one.
+    """
     kind: Any = type(config)  # mypy takes a class for no Hashable
-    for name, takes_text in _fields(kind):
+    for name, kinds in _fields(kind):
         value = getattr(config, name)
-        if type(value) is str and not takes_text:
-            raise ConfigError(f"{prefix}{name}={value[:200]!r}: a text is not possible here")
+        if value is not None and _kind(value) not in kinds:
+            raise ConfigError(f"{prefix}{name}={str(value)[:200]!r}: a {_kind(value)} is not possible here")
         if dataclasses.is_dataclass(value):
-            check_texts(value, f"{prefix}{name}.")
+            check_kinds(value, f"{prefix}{name}.")
+
+
+def _kind(value: Any) -> str:
+    if type(value) is str:  # an Enum may be one, too
+        return "text"
+    return "mapping" if isinstance(value, dict) else "list" if isinstance(value, list) else "value"
 
 
 @functools.cache
-def _fields(kind: Any) -> list[tuple[str, bool]]:
-    """Names of a dataclass's fields, and whether each may be a text."""
+def _fields(kind: Any) -> list[tuple[str, set[str]]]:
+    """Names of a dataclass's fields, and what each takes."""
     hints = typing.get_type_hints(kind)
-    return [(field.name, _takes_text(hints[field.name])) for field in dataclasses.fields(kind)]
+    return [(field.name, _kinds(hints[field.name])) for field in dataclasses.fields(kind)]
 
 
-def _takes_text(hint: Any) -> bool:
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return any(_takes_text(part) for part in typing.get_args(hint))
-    return hint in (str, Any)
+def _kinds(hint: Any) -> set[str]:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return set().union(*map(_kinds, typing.get_args(hint)))
+    if hint is Any:
+        return {"text", "mapping", "list", "value"}
+    return {{str: "text", dict: "mapping", list: "list"}.get(origin or hint, "value")}
 
 
 def _check_aliases(path: Path) -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from hpo.config import load_config, read_config, resolve, to_yaml
+from hpo.config import CONF_DIR, load_config, read_config, resolve, to_yaml
 from hpo.errors import ConfigError
 from hpo.overrides import expand
-from hpo.yamlguard import read_yaml
+from hpo.yamlguard import check_kinds, read_yaml
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join(9 * [f'*a{i - 1}'])}]\n" for i in range(1, 12)
@@ -88,9 +88,15 @@ def test_a_value_that_is_not_utf_8_is_one_sentence_when_it_is_to_be_stored():
         to_yaml(config)
 
 
+@pytest.mark.parametrize("value", ["\\${x}", "${oc.dict.keys:benchmark}"])
 @pytest.mark.parametrize(
-    "key", ["n_workers", "gpus_to_use", "callbacks", "benchmark.config_space", "benchmark.mode", "method.scheduler"]
+    "key", ["n_workers", "callbacks", "benchmark.config_space", "benchmark.mode", "method.scheduler"]
 )
-def test_a_text_where_none_is_possible_is_one_sentence_also_when_it_looks_like_an_interpolation(key):
+def test_what_only_an_interpolation_could_bring_to_a_key_is_one_sentence(key, value):
     with pytest.raises(ConfigError, match=key):
-        load_config("mlp_digits", "ASHA", **{key: "\\${x}"})
+        load_config("mlp_digits", "ASHA", **{key: value})
+
+
+def test_every_benchmark_and_method_that_comes_with_hpo_is_of_the_right_kinds():
+    for benchmark in (CONF_DIR / "benchmark").glob("*.yaml"):
+        check_kinds(load_config(benchmark.stem, "ASHA"))
