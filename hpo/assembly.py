@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -167,6 +168,8 @@ def _check_own(key: str, target: str, kinds: tuple[type, ...]) -> None:
 
     That it begins with `hpo.` says little: every module that hpo imports, and all that hpo can do, has such a name too.
     """
+    if not re.fullmatch(r"[\w.]+", target):
+        raise ConfigError(f"{key}._target_={target[:200]!r}: it is no name of a class")
     if not _inside(target, "hpo"):
         module = target.partition(".")[0]
         raise ConfigError(

@@ -182,6 +182,13 @@ def test_a_key_of_hydra_with_a_value_that_it_does_not_take_is_one_sentence():
         factory_of("method.searcher", {"_target_": "hpo.searchers.RandomSearcher", "_recursive_": []}, ())
 
 
+@pytest.mark.parametrize("target", ["\n", "os.system; true", ""])
+def test_a_target_that_is_no_name_is_one_line(target):
+    with pytest.raises(ConfigError, match="no name of a class") as caught:
+        factory_of("method.searcher", {"_target_": target}, ())
+    assert "\n" not in str(caught.value)
+
+
 def test_trust_in_what_is_no_name_is_none():
     with pytest.raises(ConfigError, match="trusted_modules"):
         factory_of("callbacks.mine", {"_target_": "collections.OrderedDict"}, (["collections"],))
