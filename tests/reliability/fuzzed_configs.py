@@ -124,10 +124,15 @@ def hostile(rng: random.Random, canary: Path) -> Any:
             )
 
 
-def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """All paths in a tree."""
-    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    return [path, *(found for key, item in items for found in places(item, (*path, key)))]
+def places(tree: Any) -> list[tuple[Any, ...]]:
+    """All paths in a tree, which may be deeper than Python's stack."""
+    found, left = [], [((), tree)]
+    while left:
+        path, node = left.pop()
+        found.append(path)
+        items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+        left += [((*path, key), item) for key, item in items]
+    return found
 
 
 def changed(rng: random.Random, tree: dict[str, Any], canary: Path) -> dict[str, Any]:
