@@ -106,6 +106,9 @@ def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
     return SearchSpace(domains, constants)
 
 
+MOST_STEPS = 1e15
+"""In an interval: more than that are not told apart by double precision."""
+
 _KEYS = {
     "float": {"lower", "upper", "log", "reverse_log", "step"},
     "int": {"lower", "upper", "log", "step"},
@@ -131,6 +134,10 @@ def _parse_domain(key: str, spec: dict[str, Any]) -> Domain:
         step = _number(f"{key}.step", step, kind)
         if step <= 0:
             raise ConfigError(f"{key}.step={step}: use a positive number")
+        if upper - lower > MOST_STEPS * step:
+            raise ConfigError(
+                f"{key}.step={step}: there are more than {MOST_STEPS:.0e} in the interval; use a larger one"
+            )
     scale = _parse_scale(key, kind, spec, lower, upper)
     if kind == "int":
         return Integer(int(lower), int(upper), scale, int(step or 1))

@@ -246,3 +246,9 @@ def test_a_space_is_made_of_domains():
     space = SearchSpace({"a": Choice(("p", "q"))})
     assert space.constants == {}
     assert space.grid(1) == [("p", "q")]
+
+
+@pytest.mark.parametrize("upper", [1e308, 1e16])
+def test_a_step_that_double_precision_cannot_tell_apart_is_one_sentence(upper):
+    with pytest.raises(ConfigError, match=r"x\.step=0\.1: there are more than 1e\+15"):
+        parse_space({"x": {"type": "float", "lower": 0.0, "upper": upper, "step": 0.1}})
