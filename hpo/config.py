@@ -173,12 +173,12 @@ def resolve(config: ExperimentConfig) -> ExperimentConfig:
 
 
 def _check(config: ExperimentConfig) -> None:
-    check_names(config.benchmark.name, config.method.name)
     if not TAG.fullmatch(config.experiment_tag):
         raise ConfigError(
             f"experiment_tag={config.experiment_tag!r}: use letters, digits and single words joined by '-' (it becomes "
             f"part of remote job names), for example {_suggest_tag(config.experiment_tag)!r}"
         )
+    check_names(config.benchmark.name, config.method.name, config.experiment_tag)
     for key in ("n_workers", "max_num_trials", "max_num_evaluations", "max_failures"):
         _check_number(key, getattr(config, key), least=1)
     for key in ("max_wallclock_time", "trial_timeout", "trial_silence_timeout", "max_size_data_for_model"):

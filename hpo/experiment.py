@@ -164,11 +164,11 @@ def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
     for name, spec in config.callbacks.items():
         key = f"callbacks.{name}"
         factory = factory_of(key, from_environment(key, spec), config.trusted_modules, Callback)
-        wanted = parameters_of(f"callbacks.{name}", factory) - set(spec)
+        wanted = parameters_of(key, factory) - set(spec)
         context: dict[str, Any] = {"config": config, "directory": directory}
-        callback = factory(**{key: value for key, value in context.items() if key in wanted})
+        callback = factory(**{argument: value for argument, value in context.items() if argument in wanted})
         if not isinstance(callback, Callback):
-            raise ConfigError(f"callbacks.{name}: {spec['_target_']} is not a subclass of hpo.Callback")
+            raise ConfigError(f"{key}: {spec['_target_']} is not a subclass of hpo.Callback")
         made.append(callback)
     return made
 

@@ -28,9 +28,8 @@ def open_store(path: Path) -> Store:
     Raises:
         StoreError: it cannot be opened, or nothing in it can be read.
     """
-    shutil.rmtree(
-        _workshop(path), ignore_errors=True
-    )  # of a mending that was killed; where it stays, the next one says so
+    # Of a mending that was killed; where it cannot be removed, the next mending says so.
+    shutil.rmtree(_workshop(path), ignore_errors=True)
     _put_in_place(path)
     with contextlib.ExitStack() as undo:
         try:

@@ -140,9 +140,7 @@ def _script(group: Group, plan: Plan) -> Iterator[str]:
             f"{group.name}: one report was measured, so that the start of the script counts as training: times are upper "
             f"bounds"
         )
-    disk, most = group.disk_each, group.config.max_checkpoint_gigabytes
-    if disk is not None and most is not None:
-        disk = min(disk, most * 1e9)
+    disk = group.disk_each
     if disk is not None and not group.remote and disk * len(group.to_do) > plan.machine.free_disk_bytes:
         yield (
             f"{group.name}: checkpoints need about {disk * len(group.to_do) / 1e9:.1f} GB, and "
