@@ -97,6 +97,7 @@ class ExperimentConfig:
     max_wallclock_time: float | None = None
     max_num_trials: int | None = None
     max_num_evaluations: int | None = None
+    target_value: float | None = None
     scale_max_wallclock_time: bool = False
     num_gpus_per_trial: int | None = None
     gpus_to_use: list[int] | None = None
@@ -185,8 +186,9 @@ def _check(config: ExperimentConfig) -> None:
         _check_number(key, getattr(config, key), least=1e-3)
     for key in ("seed", "num_gpus_per_trial", "grace_period_seconds"):
         _check_number(key, getattr(config, key), least=0)
-    _check_number("max_log_megabytes", config.max_log_megabytes, least=0.01)
-    _check_number("max_checkpoint_gigabytes", config.max_checkpoint_gigabytes, least=1e-3)
+    limits = {"max_log_megabytes": 0.01, "max_checkpoint_gigabytes": 1e-3, "target_value": float("-inf")}
+    for key, least in limits.items():
+        _check_number(key, getattr(config, key), least=least)
     if config.random_seed is not None:
         _check_number("random_seed", config.random_seed, least=0)
     benchmark = config.benchmark
@@ -204,7 +206,7 @@ def _check(config: ExperimentConfig) -> None:
 
 def _check_number(key: str, value: float | None, least: float) -> None:
     if value is not None and not value >= least:
-        wanted = "a positive number" if least else "zero or a positive number"
+        wanted = "a positive number" if least > 0 else "a number" if least else "zero or a positive number"
         if 0.001 < least < 1:
             wanted = f"a number of at least {least:g}"
         raise ConfigError(f"{key}={value}: use {wanted}")

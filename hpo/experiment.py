@@ -174,7 +174,7 @@ def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
 
 
 def _budget_of(config: ExperimentConfig) -> Budget:
-    return Budget(config.max_wallclock_time, config.max_num_trials, config.max_num_evaluations)
+    return Budget(config.max_wallclock_time, config.max_num_trials, config.max_num_evaluations, config.target_value)
 
 
 def _limits_of(config: ExperimentConfig, files: ExperimentDirectory) -> Limits:

@@ -55,6 +55,10 @@ class Objective:
             )
         return int(value)
 
+    def reaches(self, value: float, target: float) -> bool:
+        """Is a value of the metric as good as the target, or better?"""
+        return value >= target if self.mode == "max" else value <= target
+
     def value(self, loss: float) -> float:
         """The metric that belongs to a loss."""
         return -loss if self.mode == "max" else loss

@@ -259,6 +259,7 @@ def write_metadata(directory: ExperimentDirectory, config: ExperimentConfig, **f
         "max_wallclock_time": config.max_wallclock_time,
         "max_num_trials": config.max_num_trials,
         "max_num_evaluations": config.max_num_evaluations,
+        "target_value": config.target_value,
         "instance_type": benchmark.instance_type,
         "num_gpus_per_trial": config.num_gpus_per_trial,
         "entrypoint": Path(benchmark.script or benchmark.table or (benchmark.command or ["command"])[-1]).stem,

@@ -15,7 +15,7 @@ from hpo.state import ExperimentState
 
 log = logging.getLogger(__name__)
 
-BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations")
+BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
 """What may differ when an experiment is resumed: more budget goes on where it ended."""
 
 RUN_KEYS = (

@@ -1,4 +1,4 @@
-"""When an experiment ends: the budgets."""
+"""When an experiment ends: the budgets, and a target."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,20 @@ class Budget:
     """Trials started; when it is reached the running and paused ones go on."""
     max_num_evaluations: int | None = None
     """Reports; when it is reached everything stops."""
+    target_value: float | None = None
+    """Of the metric; when a report is at least so good everything stops."""
 
     def spent(self, state: ExperimentState, elapsed: float) -> str | None:
-        """Which budget is used up so that everything stops now; None while there is some left."""
+        """Why everything stops now: a budget is used up, or the target reached; None while it goes on."""
         if self.max_wallclock_time is not None and elapsed >= self.max_wallclock_time:
             return f"max_wallclock_time={self.max_wallclock_time:g} s is over"
         if self.max_num_evaluations is not None and state.reports >= self.max_num_evaluations:
             return f"max_num_evaluations={self.max_num_evaluations} reports are in"
+        best = state.incumbent
+        if self.target_value is not None and best is not None:
+            metric, value = state.objective.metric, state.objective.value(best.loss)
+            if state.objective.reaches(value, self.target_value):
+                return f"target_value={self.target_value:g} is reached: {metric} {value:g}"
         return None
 
     def allows_new_trial(self, state: ExperimentState) -> bool:

@@ -154,6 +154,12 @@ def test_a_number_out_of_range_is_an_error_that_names_key_and_value(key, value):
     assert "positive number" in str(caught.value)
 
 
+def test_a_target_is_any_number_but_nan():
+    assert config(target_value=-3.5).target_value == -3.5
+    with pytest.raises(ConfigError, match=r"target_value=nan: use a number$"):
+        config(target_value=math.nan)
+
+
 def test_a_log_may_not_be_made_so_short_that_nothing_fits_in():
     with pytest.raises(ConfigError, match=r"max_log_megabytes=0\.001: use a number of at least 0\.01"):
         config(max_log_megabytes=0.001)

@@ -97,6 +97,7 @@ def test_very_many_differences_are_cut_and_counted(files):
         {"max_wallclock_time": 20},
         {"max_num_trials": 5},
         {"max_num_evaluations": 50},
+        {"target_value": 0.5},
         {"benchmark.max_wallclock_time": 30},
         {"num_seeds": 5},
         {"start_seed": 0},

@@ -3,7 +3,7 @@
 import pytest
 
 from hpo.objective import Objective
-from hpo.state import ExperimentState, TrialState
+from hpo.state import ExperimentState, Incumbent, TrialState
 from hpo.stopping import Budget
 from hpo.trial import Trial
 
@@ -30,6 +30,28 @@ def test_time_is_spent_when_it_is_reached(elapsed, spent):
 def test_evaluations_are_spent_when_they_are_reached(reports, spent):
     reason = Budget(max_num_evaluations=5).spent(state_with(reports), 0.0)
     assert reason == ("max_num_evaluations=5 reports are in" if spent else None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "best", "reached"),
+    [
+        ("min", 0.31, False),
+        ("min", 0.3, True),
+        ("min", 0.1, True),
+        ("max", 0.29, False),
+        ("max", 0.3, True),
+        ("max", 0.9, True),
+    ],
+)
+def test_a_target_is_reached_by_a_result_as_good_or_better(mode, best, reached):
+    objective = Objective("score", mode, None)
+    state = ExperimentState(objective, incumbent=Incumbent(objective.loss({"score": best}), 0, 1, 2.0))
+    reason = Budget(target_value=0.3).spent(state, 0.0)
+    assert reason == (f"target_value=0.3 is reached: score {best:g}" if reached else None)
+
+
+def test_without_a_result_no_target_is_reached():
+    assert Budget(target_value=1e9).spent(state_with(), 0.0) is None
 
 
 @pytest.mark.parametrize(("trials", "allowed"), [(0, True), (2, True), (3, False), (4, False)])

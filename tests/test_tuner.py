@@ -81,6 +81,19 @@ def test_the_last_evaluation_ends_everything(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_the_first_report_as_good_as_the_target_is_the_last_and_a_better_target_goes_on(method):
+    _, _, undisturbed = run_fake(method, n_workers=1, budget=Budget(max_num_evaluations=60))
+    losses = [event.body["metrics"]["error"] for event in of_kind(undisturbed, Kind.REPORTED)]
+    target = sorted(losses)[10]
+    experiment = FakeExperiment(method, n_workers=1, budget=Budget(max_num_evaluations=60, target_value=target))
+    reason, state, events = experiment.run()
+    assert reason.startswith("target_value=")
+    first = next(index for index, loss in enumerate(losses) if loss <= target)
+    assert [event.body["metrics"]["error"] for event in of_kind(events, Kind.REPORTED)] == losses[: first + 1]
+    assert not state.running
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_the_wallclock_budget_is_that_of_the_experiments_clock(method):
     experiment = FakeExperiment(method, budget=Budget(max_wallclock_time=20.0))
     reason, state, events = experiment.run()

@@ -16,7 +16,7 @@ CONDITIONS = (
 )
 """Keys of a benchmark in which experiments that are compared must agree."""
 
-BUDGETS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations")
+BUDGETS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
 
 
 @dataclass(frozen=True, eq=False)

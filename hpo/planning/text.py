@@ -74,7 +74,7 @@ def _budget(group: Group) -> str:
     config = group.config
     parts = [
         f"{key}={value:g}"
-        for key in ("max_wallclock_time", "max_num_trials", "max_num_evaluations")
+        for key in ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
         if (value := getattr(config, key)) is not None
     ]
     return ", ".join(parts) or "none"
@@ -201,6 +201,7 @@ def _plain(group: Group) -> dict[str, Any]:
         "max_wallclock_time": config.max_wallclock_time,
         "max_num_trials": config.max_num_trials,
         "max_num_evaluations": config.max_num_evaluations,
+        "target_value": config.target_value,
         "error": group.problem,
         "rungs": group.rungs,
         "expectation": None if group.expectation is None else asdict(group.expectation),
