@@ -37,7 +37,7 @@ def objective_of(config: ExperimentConfig) -> Objective:
     return Objective(benchmark.metric, benchmark.mode.value, benchmark.resource_attr)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Experiment:
     """A finished, running or interrupted experiment, read from its directory."""
 

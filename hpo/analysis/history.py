@@ -1,10 +1,13 @@
 """What happened in one experiment, as figures and tables need it: curves, attempts on workers, rungs. Pure functions."""
 
+import functools
 import heapq
 import inspect
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from hpo import schedulers
 from hpo.analysis.trajectories import Trajectory
@@ -14,8 +17,23 @@ from hpo.results import Experiment
 from hpo.schedulers.rungs import rung_levels
 from hpo.trial import Decision, Kind, Status
 
+Found = TypeVar("Found")
+
 OUTCOMES = ("completed", "stopped", "paused", "failed", "running")
 """What becomes of trials, as figures colour it; see `outcome`."""
+
+
+def once(function: Callable[[Experiment], Found]) -> Callable[[Experiment], Found]:
+    """Computed once for an experiment, whose events never change: several charts of a page show the same."""
+    known: WeakKeyDictionary[Experiment, Found] = WeakKeyDictionary()
+
+    @functools.wraps(function)
+    def remember(experiment: Experiment) -> Found:
+        if experiment not in known:
+            known[experiment] = function(experiment)
+        return known[experiment]
+
+    return remember
 
 
 def outcome(status: str) -> str:
@@ -96,10 +114,10 @@ def trajectory(experiment: Experiment) -> Trajectory:
     return Trajectory.of(found)
 
 
-def curves(experiment: Experiment) -> list[Curve]:
+@once
+def curves(experiment: Experiment) -> Sequence[Curve]:
     """One per trial that has reported, by trial id."""
     objective, states = experiment.state.objective, experiment.state.trials
-    found: dict[int, Curve] = {}
     columns: dict[int, tuple[list[int], list[float], list[float]]] = {}
     for event in experiment.events:
         if event.kind != Kind.REPORTED or event.trial is None or event.resource is None:
@@ -112,11 +130,10 @@ def curves(experiment: Experiment) -> list[Curve]:
         resources.append(event.resource)
         values.append(objective.value(loss) if math.isfinite(loss) else math.nan)
         elapsed.append(event.elapsed)
-    for trial in sorted(columns):
-        found[trial] = Curve(trial, outcome(states[trial].status.value), *columns[trial])
-    return list(found.values())
+    return tuple(Curve(trial, outcome(states[trial].status.value), *columns[trial]) for trial in sorted(columns))
 
 
+@once
 def timeline(experiment: Experiment) -> Timeline:
     """When each attempt ran, and on which worker."""
     begun: dict[int, tuple[int, float]] = {}
