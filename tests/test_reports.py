@@ -1,5 +1,6 @@
 """Reports: every number in figures and tables is recomputed here from events.db with plain SQL, and must be equal."""
 
+import html
 import itertools
 import json
 import math
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import hpo
+from hpo.analysis import compare
 from hpo.config import read_config
 from hpo.errors import ConfigError, StoreError
 from hpo.reports import write_report
@@ -511,6 +513,14 @@ def test_one_method_over_seeds_is_reported_without_a_comparison(tag, tmp_path):
     assert len(data_of(page, "tables")["experiments"]["rows"]) == SEEDS
 
 
+def test_a_tag_is_compared_by_the_score_and_up_to_the_time_that_are_asked_for(tag, tmp_path):
+    keys = {"score": "final", "metric_budget": (None, 2000.0), "baseline": "ASHA"}
+    page = write_report(tag, tmp_path / "r.html", **keys).read_text()
+    asked, usual = compare(tag, **keys), compare(tag)
+    assert asked.sentences != usual.sentences
+    assert all(html.escape(sentence, quote=False) in page for sentence in asked.sentences)
+
+
 def test_a_report_needs_neither_matplotlib_nor_plotly(tag, tmp_path):
     code = (
         "import sys\nfor name in ('matplotlib', 'plotly', 'sklearn'): sys.modules[name] = None\n"
@@ -527,6 +537,9 @@ def test_a_report_needs_neither_matplotlib_nor_plotly(tag, tmp_path):
         (("nothing",), "nothing: there is no experiment in that directory, and no tag of that name under outputs/"),
         (("l", "--output", "."), "--output .: this is a directory; name a file in it, such as report.html"),
         (("l", "--baseline", "BO"), "baseline=BO: the methods here are ASHA, RS; choose one of them"),
+        (("l", "--score", "speed"), "score=speed: use anytime or final"),
+        (("l", "--metric-budget", "1:.01"), "metric_budget=1:0.01: begin above 0 and below the end (longer)"),
+        (("l", "--metric-budget", "x"), "--metric-budget x: use seconds, such as 60, or 6:60 for from and to"),
     ],
 )
 def test_what_cannot_be_reported_is_said_in_one_sentence(complete, arguments, message):

@@ -16,6 +16,8 @@ def write_report(
     output: str | Path | None = None,
     *,
     baseline: str | None = None,
+    metric_budget: tuple[float | None, float | None] = (None, None),
+    score: str = "anytime",
     include_incomplete: bool = False,
     unpaired: bool = False,
 ) -> Path:
@@ -24,7 +26,9 @@ def write_report(
     Args:
         place: a directory, or a tag under outputs/.
         output: the file; None: report.html in that directory.
-        baseline: of a comparison; see `hpo.analysis.compare`, as for the next two.
+        baseline: of a tag's comparison; see `hpo.analysis.compare`, as for the next four.
+        metric_budget: elapsed seconds from which, and up to which, experiments are compared.
+        score: what the verdict goes by.
         include_incomplete: compare experiments as far as they got.
         unpaired: compare methods with different random_seeds.
 
@@ -33,7 +37,7 @@ def write_report(
 
     Raises:
         StoreError: there is no experiment, or one is damaged.
-        ConfigError: there is no such baseline, or the output cannot be written.
+        ConfigError: an option of the comparison is wrong, or the output cannot be written.
     """
     found = find_experiments(place)
     base = folder_of(place)
@@ -46,9 +50,16 @@ def write_report(
         runs, warnings = load_runs([base])
         comparison = None
         try:
-            comparison = compare([base], baseline=baseline, include_incomplete=include_incomplete, unpaired=unpaired)
+            comparison = compare(
+                [base],
+                baseline=baseline,
+                metric_budget=metric_budget,
+                score=score,
+                include_incomplete=include_incomplete,
+                unpaired=unpaired,
+            )
         except ConfigError as error:
-            if baseline is not None and str(error).startswith("baseline="):
+            if str(error).startswith(("baseline=", "metric_budget=", "score=")):
                 raise
             reason = str(error)
         text = tag_page(base.name or str(place), runs, warnings, reason if comparison is None else comparison, target)

@@ -7,11 +7,9 @@ import typer
 
 from hpo.errors import ConfigError
 from hpo.verbs.app import Place, app
+from hpo.verbs.comparing import Baseline, Incomplete, MetricBudget, Score, Unpaired, seconds_of
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; see above for the default.")]
-Baseline = Annotated[str | None, typer.Option(help="Of a tag: the method others are measured by; RS where there is.")]
-Incomplete = Annotated[bool, typer.Option("--include-incomplete", help="Of a tag: compare as far as they got.")]
-Unpaired = Annotated[bool, typer.Option("--unpaired", help="Of a tag: accept different random_seeds.")]
 
 
 @app.command()
@@ -19,13 +17,26 @@ def report(
     place: Place,
     output: Output = None,
     baseline: Baseline = None,
+    metric_budget: MetricBudget = "",
+    score: Score = "anytime",
     include_incomplete: Incomplete = False,
     unpaired: Unpaired = False,
 ) -> None:
-    """Write report.html there: one self-contained file about an experiment, also while it runs, or about a tag."""
+    """Write report.html there: one self-contained file about an experiment, also while it runs, or about a tag.
+
+    The options but --output say how the methods of a tag are compared.
+    """
     from hpo.reports import write_report
 
-    path = write_report(place, output, baseline=baseline, include_incomplete=include_incomplete, unpaired=unpaired)
+    path = write_report(
+        place,
+        output,
+        baseline=baseline,
+        metric_budget=seconds_of(metric_budget),
+        score=score,
+        include_incomplete=include_incomplete,
+        unpaired=unpaired,
+    )
     typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, opens in any browser without a network")
 
 
@@ -39,15 +50,24 @@ def plot(
     ] = None,
     file_format: Annotated[str, typer.Option("--format", help="pdf, svg or png, where --output is no file.")] = "pdf",
     baseline: Baseline = None,
+    metric_budget: MetricBudget = "",
     include_incomplete: Incomplete = False,
     unpaired: Unpaired = False,
 ) -> None:
-    """Draw figures for print, as vector graphics or PNG: of an experiment, or of a tag's methods."""
+    """Draw figures for print, as vector graphics or PNG: of an experiment, or of a tag's methods.
+
+    The last four options say how the methods of a tag are compared.
+    """
     from hpo.analysis.figures import saving
     from hpo.analysis.loading import folder_of
 
-    keys = {"baseline": baseline, "include_incomplete": include_incomplete, "unpaired": unpaired}
-    subject = saving.subject_of(place, **keys)
+    subject = saving.subject_of(
+        place,
+        baseline=baseline,
+        metric_budget=seconds_of(metric_budget),
+        include_incomplete=include_incomplete,
+        unpaired=unpaired,
+    )
     folder = folder_of(place) / "figures"
     if output is None and folder.is_symlink():
         raise ConfigError(f"{folder}: is a link to {folder.resolve()}; name that folder with --output to write there")
