@@ -9,12 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from hpo.space import parse_space
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.fit import Layout, Objective, factorise, maximise
+from hpo.surrogate.history import History
 from hpo.surrogate.kernel import Inputs
 from hpo.surrogate.posterior import NumericalError, Posterior
+from hpo.surrogate.threads import one_thread
 
 LEVELS = 3
 
@@ -147,7 +150,7 @@ def test_fantasies_have_the_moments_of_the_posterior_with_noise():
     samples = 200_000
     fantasised = posterior.fantasise(pending, y, rng.standard_normal((3, samples)))
     # The draws are the last targets; each recovers its own target exactly where noise is added back: solve for them.
-    drawn = (fantasised._factor @ (fantasised._factor.T @ fantasised._alpha))[-3:]
+    drawn = (fantasised._factor @ fantasised._whitened @ fantasised._mixture)[-3:]
     error = 4 * np.sqrt(np.diag(covariance) / samples)
     assert (np.abs(drawn.mean(axis=1) - mean[:, 0]) < error).all()
     np.testing.assert_allclose(np.cov(drawn), covariance, atol=0.02 * covariance.max())
@@ -162,6 +165,70 @@ def test_fantasies_do_not_move_the_mean_on_average():
     where = Inputs(rng.random((5, len(groups))), np.full(5, 2.0), np.full(5, 2))
     moved = posterior.fantasise(pending, y, antithetic).mean(where).mean(axis=1)
     np.testing.assert_allclose(moved, posterior.mean(where)[:, 0], atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_fantasies_predict_as_targets_that_are_known(seed):
+    rng, inputs, y, groups, layout, theta = case(seed)
+    kernel = layout.kernel(theta)
+    pending = Inputs(rng.random((3, len(groups))), np.full(3, 1.0), np.full(3, 1))
+    posterior = Posterior(kernel, groups, inputs).condition(y)
+    mean, covariance = posterior.joint(pending)
+    normals = rng.standard_normal((3, 4))
+    draws = mean + np.linalg.cholesky(covariance + np.diag(kernel.noise[pending.level])) @ normals
+    known = Posterior(kernel, groups, inputs.joined(pending))
+    known.condition(np.concatenate((np.repeat(y[:, None], 4, axis=1), draws)))
+    where = Inputs(rng.random((5, len(groups))), np.full(5, 2.0), np.full(5, 2))
+    fantasised = posterior.fantasise(pending, y, normals)
+    expected = known.predict(where)
+    for means in (fantasised.mean(where), fantasised.predict(where)[0], known.mean(where)):
+        np.testing.assert_allclose(means, expected[0], rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(fantasised.predict(where)[1], expected[1], rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_one_resource_may_be_given_once_for_all_predictions(seed):
+    rng, inputs, y, groups, layout, theta = case(seed)
+    posterior = Posterior(layout.kernel(theta), groups, inputs).condition(y)
+    x = rng.random((6, len(groups)))
+    once = posterior.predict(Inputs(x, np.array([1.5]), np.array([1])))
+    each = posterior.predict(Inputs(x, np.full(6, 1.5), np.full(6, 1)))
+    np.testing.assert_array_equal(once[0], each[0])
+    np.testing.assert_array_equal(once[1], each[1])
+
+
+def test_a_model_of_one_resource_knows_no_distance_between_resources():
+    _, inputs, _, groups, _, _ = case(0)
+    layout = Layout(int(groups.max()) + 1, blocks=2, levels=2)
+    kernel = layout.kernel(layout.start())
+    elsewhere = Inputs(inputs.x, inputs.u + 2.0, inputs.level)
+    here = kernel.place(inputs, groups)
+    np.testing.assert_array_equal(
+        kernel.covariance(here, kernel.place(elsewhere, groups)), kernel.covariance(here, here)
+    )
+
+
+def test_a_history_keeps_more_than_it_had_room_for_at_first():
+    space = parse_space({"x": {"type": "float", "lower": 0.0, "upper": 1.0}})
+    history = History(Encoding(space))
+    for i in range(200):
+        history.add({"x": i / 200}, 1 + i % 3, float(i))
+    assert history.losses(200).tolist() == list(range(200))
+    assert history.resources(150).tolist() == [1 + i % 3 for i in range(150)]
+    assert history.rows([0, 199, 70])[:, 0].tolist() == [0.0, 199 / 200, 70 / 200]
+
+
+def test_linear_algebra_has_one_thread_within_and_as_many_as_before_after_it():
+    def threads():
+        return [library["num_threads"] for library in threadpool_info()]
+
+    with threadpool_limits(2):
+        before = threads()
+        with one_thread():
+            within = threads()
+        assert before
+        assert set(within) == {1}
+        assert threads() == before
 
 
 def test_equal_rows_without_noise_are_still_factorised():

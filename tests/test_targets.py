@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, rankdata
 
-from hpo.surrogate.targets import align, make_finite, normal_scores, standardise, to_targets, winsorise
+from hpo.surrogate.targets import (
+    align,
+    make_finite,
+    median,
+    normal_scores,
+    quantile,
+    standardise,
+    to_targets,
+    winsorise,
+)
 
 LOSSES = st.lists(st.one_of(st.floats(-1e30, 1e30), st.just(np.inf), st.just(np.nan)), min_size=1, max_size=40)
 
@@ -68,3 +77,12 @@ def test_scores_are_normal_quantiles_of_the_mean_ranks(values):
 def test_constant_targets_are_0():
     assert standardise(np.full(4, 7.3)).tolist() == [0, 0, 0, 0]
     assert to_targets(np.full(4, 7.3), np.ones(4, dtype=int), np.arange(4)).tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 17, 100])
+def test_quantiles_and_medians_equal_numpys_to_the_last_bit(n):
+    rng = np.random.default_rng(n)
+    for values in (np.sort(rng.standard_normal(n)), np.sort(rng.random(n).round(1))):
+        assert median(values) == np.median(values)
+        for share in (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0):
+            assert quantile(values, share) == np.quantile(values, share)

@@ -71,39 +71,47 @@ class ExpectedImprovementSearcher(ModelSearcher):
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         self._prepare(rng)
-        tried = np.unique(self.history.trials(len(self.history)))
-        means = self._means(self.history.rows(tried.tolist()))
+        tried = np.flatnonzero(np.bincount(self.history.trials(len(self.history))))
+        means = self._means(self.history.rows(tried))
         incumbents = means.min(axis=0)
-        order = np.argsort(np.round(means.mean(axis=1), 9), kind="stable")[:PARENTS]
+        order = means.mean(axis=1).round(9).argsort(kind="stable")[:PARENTS]
         parents = self._pool.points([self.history.configurations[tried[i]] for i in order])
-        near = self._pool.mutate(rng, np.resize(parents, (self.num_candidates // 2, parents.shape[1])))
+        near = self._pool.mutate(rng, parents[np.arange(self.num_candidates // 2) % len(parents)])
         points = np.concatenate((self._pool.sample(rng, self.num_candidates - len(near)), near))
         scores = self._score(points, incumbents)
         for _ in range(ROUNDS):
-            best = np.argsort(-scores, kind="stable")[:PARENTS]
-            near = self._pool.mutate(rng, np.repeat(points[best], NEIGHBOURS, axis=0))
+            best = (-scores).argsort(kind="stable")[:PARENTS]
+            near = self._pool.mutate(rng, points[best.repeat(NEIGHBOURS)])
             points = np.concatenate((points, near))
             scores = np.concatenate((scores, self._score(near, incumbents)))
-        for index in np.argsort(-scores, kind="stable"):
-            configuration = self._pool.decode(points[index])
-            if not self.is_known(configuration):
-                return configuration
+        return self._best_new(points[(-scores).argsort(kind="stable")])
+
+    def _best_new(self, points: Floats) -> Configuration | None:
+        """The first that has not been suggested; in a small space, most points are there many times."""
+        known: set[bytes] = set()
+        for point in points:
+            key = point.tobytes()
+            if key not in known:
+                configuration = self._pool.decode(point)
+                if not self.is_known(configuration):
+                    return configuration
+                known.add(key)
         return None
 
     def _score(self, points: Floats, incumbents: Floats) -> Floats:
         """Logarithm of the expected improvement, its mean taken over the fantasies, shape (n,)."""
         mean, deviation = self._predict(self._pool.encode(points))
-        values = log_expected_improvement(mean, deviation[:, None], incumbents[None, :])
-        top = values.max(axis=1, keepdims=True)
-        scores: Floats = top[:, 0] + np.log(np.exp(np.maximum(values - top, -700.0)).mean(axis=1))
-        return np.round(scores, 9)
+        values = log_expected_improvement(mean, deviation[:, None], incumbents)
+        top = values.max(axis=1)
+        values -= top[:, None]
+        scores: Floats = top + np.log(np.exp(values, out=values).mean(axis=1))
+        return scores.round(9)
 
     def _acquisition_resource(self) -> int:
         """The largest resource with enough measurements, else the smallest."""
         resources = self.history.resources(len(self.history))
-        levels, counts = np.unique(resources, return_counts=True)
-        enough = levels[counts >= ENOUGH]
-        return int(enough[-1] if len(enough) else levels[0])
+        levels = self.history.levels(len(self.history))
+        return next((r for r in reversed(levels) if np.count_nonzero(resources == r) >= ENOUGH), levels[0])
 
 
 class MOBSTERSearcher(ExpectedImprovementSearcher):

@@ -10,12 +10,15 @@ Floats = NDArray[np.float64]
 _FAR = -1e3
 """Below, the asymptotic expansion is exact to 1e-11."""
 
+_SURE = 8.0
+"""Above, h(z) is z to the last bit."""
+
 
 def log_expected_improvement(mean: Floats, deviation: Floats, best: Floats | float) -> Floats:
     """The logarithm of E[max(best - f, 0)] for f ~ N(mean, deviation²), of any common shape.
 
-    With z = (best - mean) / deviation it is ln deviation + ln h(z), h(z) = φ(z) + z Φ(z); the cases are those of Ament
-    et al., "Unexpected Improvements to Expected Improvement for Bayesian Optimization" (NeurIPS 2023), section 4.
+    With z = (best - mean) / deviation it is ln deviation + ln h(z), h(z) = φ(z) + z Φ(z); the forms for negative z are those
+    of Ament et al., "Unexpected Improvements to Expected Improvement for Bayesian Optimization" (NeurIPS 2023), section 4.
     """
     result: Floats = np.log(deviation) + log_h((best - mean) / deviation)
     return result
@@ -23,17 +26,19 @@ def log_expected_improvement(mean: Floats, deviation: Floats, best: Floats | flo
 
 def log_h(z: Floats) -> Floats:
     """ln(φ(z) + z Φ(z))."""
-    from scipy.special import erfcx, ndtr
+    from scipy.special import erfcx
 
     z = np.asarray(z, dtype=np.float64)
     half_log = 0.5 * math.log(2 * math.pi)
-    near = np.maximum(z, -1.0)
-    direct = np.log(np.exp(-0.5 * near**2 - half_log) + near * ndtr(near))
-    middle = np.clip(z, _FAR, -1.0)
-    # φ(z)(1 - |z| Φ(z)/φ(z)), and Φ(z)/φ(z) = √(π/2) erfcx(-z/√2) for z < 0
-    ratio = -middle * math.sqrt(math.pi / 2) * erfcx(-middle / math.sqrt(2))
-    scaled = -0.5 * middle**2 - half_log + np.log1p(-ratio)
-    far = np.minimum(z, _FAR)
-    asymptotic = -0.5 * far**2 - half_log - 2 * np.log(-far) + np.log1p(-3.0 / far**2)
-    result: Floats = np.where(z > -1.0, direct, np.where(z > _FAR, scaled, asymptotic))
+    low, high = z.min(initial=0.0), z.max(initial=0.0)  # mostly, one form holds for all
+    middle = z if low >= _FAR and high <= _SURE else np.clip(z, _FAR, _SURE)
+    # φ(z)(1 + z Φ(z)/φ(z)), and Φ(z)/φ(z) = √(π/2) erfcx(-z/√2)
+    ratio = middle * math.sqrt(math.pi / 2) * erfcx(middle / -math.sqrt(2))
+    result: Floats = -0.5 * middle**2 - half_log + np.log1p(ratio)
+    if low < _FAR:
+        far = np.minimum(z, _FAR)
+        asymptotic = -0.5 * far**2 - half_log - 2 * np.log(-far) + np.log1p(-3.0 / far**2)
+        result = np.where(z < _FAR, asymptotic, result)
+    if high > _SURE:
+        result = np.where(z > _SURE, np.log(np.maximum(z, _SURE)), result)
     return result

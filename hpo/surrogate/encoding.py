@@ -34,7 +34,7 @@ class Encoding:
             if domain.size == 1:
                 continue
             if isinstance(domain, Choice):
-                columns = _columns_of(domain)
+                columns = columns_of(domain)
                 self._columns[name] = {(type(v), v): row for v, row in zip(domain.choices, columns, strict=True)}
                 groups += [self.dimension] * len(columns[0])
             else:
@@ -60,7 +60,7 @@ class Encoding:
         return row
 
 
-def _columns_of(choice: Choice) -> list[list[float]]:
+def columns_of(choice: Choice) -> list[list[float]]:
     """The columns of each value."""
     count = len(choice.choices)
     if choice.ordered or count == 2:

@@ -1,14 +1,44 @@
 """What a model learns from: measurements in the order of their arrival, running trials, and what training costs."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpo.randomness import canonical
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.kernel import Floats, Inputs, Integers
 from hpo.trial import Configuration
+
+
+class Column:
+    """An array that grows by a row at a time.
+
+    Args:
+        dtype: of its numbers.
+        width: of a row, None for a single number.
+    """
+
+    def __init__(self, dtype: type, width: int | None = None) -> None:
+        self._rows: NDArray[Any] = np.empty(64 if width is None else (64, width), dtype)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, row: float | Floats) -> None:
+        """One more."""
+        if self._count == len(self._rows):
+            self._rows = np.concatenate((self._rows, np.empty_like(self._rows)))
+        self._rows[self._count] = row
+        self._count += 1
+
+    def first(self, count: int | None = None) -> NDArray[Any]:
+        """The first `count` rows, or all: not to be written to."""
+        return self._rows[: self._count if count is None else min(count, self._count)]
 
 
 class History:
@@ -23,10 +53,10 @@ class History:
         self.pending: dict[int, int] = {}
         """Trial -> the resource it is on its way to."""
         self._index: dict[str, int] = {}
-        self._rows: list[Floats] = []
-        self._trials: list[int] = []
-        self._resources: list[int] = []
-        self._losses: list[float] = []
+        self._rows = Column(np.float64, len(encoding.groups))
+        self._trials = Column(np.intp)
+        self._resources = Column(np.intp)
+        self._losses = Column(np.float64)
         self._reports = 0
         self._last_report: list[int] = []
         self._cost: list[float] = []
@@ -84,25 +114,25 @@ class History:
         costs = [math.log((self._cost[trial] + 0.5) / self._epochs[trial]) for trial in known]
         return self.rows(known), np.array(costs)
 
-    def rows(self, trials: Sequence[int]) -> Floats:
+    def rows(self, trials: Sequence[int] | Integers) -> Floats:
         """Encoded configurations, shape (n, columns)."""
-        return np.array([self._rows[trial] for trial in trials]).reshape(len(trials), len(self.encoding.groups))
+        return self._rows.first()[np.asarray(trials, dtype=np.intp)]
 
     def losses(self, count: int) -> Floats:
         """The first `count` losses."""
-        return np.array(self._losses[:count], dtype=np.float64)
+        return self._losses.first(count)
 
     def resources(self, count: int) -> Integers:
         """The first `count` resources."""
-        return np.array(self._resources[:count], dtype=np.intp)
+        return self._resources.first(count)
 
     def trials(self, count: int) -> Integers:
         """The first `count` trial numbers."""
-        return np.array(self._trials[:count], dtype=np.intp)
+        return self._trials.first(count)
 
     def levels(self, count: int) -> list[int]:
         """The different resources among the first `count` measurements, ascending."""
-        return sorted(set(self._resources[:count]))
+        return sorted(set(self._resources.first(count).tolist()))
 
     def measured(self, index: Integers, levels: Sequence[int]) -> Inputs:
         """Inputs of some measurements, by their numbers.
@@ -111,19 +141,19 @@ class History:
             index: shape (n,).
             levels: the resources that have a noise of their own, ascending.
         """
-        trials = np.array(self._trials, dtype=np.intp)[index]
-        return self.inputs(self.rows(trials.tolist()), np.array(self._resources)[index], levels)
+        return self.inputs(self.rows(self._trials.first()[index]), self._resources.first()[index], levels)
 
     @staticmethod
     def inputs(x: Floats, resources: Integers, levels: Sequence[int]) -> Inputs:
         """Inputs of encoded configurations at resources; one between two levels has the noise of the one below."""
-        level = np.clip(np.searchsorted(levels, resources, side="right") - 1, 0, None)
-        return Inputs(x, np.log(resources) / math.log(3), level.astype(np.intp))
+        level = np.maximum(np.searchsorted(levels, resources, side="right") - 1, 0)
+        return Inputs(x, np.log(resources) / math.log(3), level)
 
     @staticmethod
     def unmeasured(x: Floats, resource: int, levels: Sequence[int]) -> Inputs:
-        """Inputs of encoded configurations, all at one resource, as nothing was measured there."""
-        return History.inputs(x, np.full(len(x), resource, np.intp), levels)
+        """Inputs of encoded configurations, all at one resource, as nothing was measured there; u has shape (1,)."""
+        level = max(bisect_right(levels, resource) - 1, 0)
+        return Inputs(x, np.array([math.log(resource) / math.log(3)]), np.array([level]))
 
     def running(self, levels: Sequence[int]) -> Inputs:
         """Inputs of the pending measurements."""

@@ -25,8 +25,8 @@ class Inputs:
 
     Attributes:
         x: encoded configurations, shape (n, columns).
-        u: log₃ of the resource, shape (n,).
-        level: index of the resource among those that have a noise of their own, shape (n,).
+        u: log₃ of the resource, shape (n,), or (1,) where nothing but predictions at one resource are asked for.
+        level: index of the resource among those that have a noise of their own, shape as of u.
     """
 
     x: Floats
@@ -34,7 +34,7 @@ class Inputs:
     level: Integers
 
     def __len__(self) -> int:
-        return len(self.u)
+        return len(self.x)
 
     def take(self, index: Integers) -> "Inputs":
         """Some of the rows."""
@@ -47,6 +47,21 @@ class Inputs:
             np.concatenate((self.u, other.u)),
             np.concatenate((self.level, other.level)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Inputs as a kernel sees them, so that those of known measurements are scaled once.
+
+    Attributes:
+        x: in units of length-scale / √5, shape (n, columns).
+        norms: squared, of the rows of x, shape (n,).
+        u: log₃ of the resource, shape (n,), or (1,) where it is the same for all.
+    """
+
+    x: Floats
+    norms: Floats
+    u: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,35 +80,33 @@ class Kernel:
     resource_length: float
     noise: Floats
 
-    def covariance(self, a: Inputs, b: Inputs, groups: Integers) -> Floats:
-        """Of noise-free values, shape (len(a), len(b)).
+    def place(self, inputs: Inputs, groups: Integers) -> Places:
+        """What `covariance` needs to know of them.
 
         Args:
-            a: rows.
-            b: columns.
+            inputs: n of them.
             groups: which length-scale each column of x belongs to.
         """
-        scales = 1.0 / self.lengths[groups]
-        result = self.variance * matern(squared_distances(a.x * scales, b.x * scales))
-        if a.u.size and b.u.size and (a.u[0] != b.u[0] or np.ptp(a.u) > 0 or np.ptp(b.u) > 0):
-            result *= np.exp(-np.abs(a.u[:, None] - b.u[None, :]) / self.resource_length)
+        x = inputs.x * (ROOT5 / self.lengths)[groups]
+        u = inputs.u
+        return Places(x, np.einsum("ij,ij->i", x, x), u[:1] if len(u) > 1 and (u == u[0]).all() else u)
+
+    def covariance(self, a: Places, b: Places) -> Floats:
+        """Of noise-free values, shape (len(a.x), len(b.x))."""
+        result = squared_distances(a, b)
+        root = np.sqrt(result)
+        result *= 1.0 / 3.0
+        result += root
+        result += 1.0
+        # All other factors go into the exponent: where one side is at one resource, there are few of them.
+        scale = math.log(self.variance) - np.abs(a.u[:, None] - b.u) / self.resource_length
+        result *= np.exp(np.subtract(scale, root, out=root), out=root)
         return result
 
 
-def squared_distances(a: Floats, b: Floats) -> Floats:
-    """Between the rows of a and of b, shape (len(a), len(b))."""
-    result = a @ b.T
-    result *= -2.0
-    result += np.einsum("ij,ij->i", a, a)[:, None]
-    result += np.einsum("ij,ij->i", b, b)[None, :]
-    return np.maximum(result, 0.0, out=result)
-
-
-def matern(squared: Floats) -> Floats:
-    """m(ρ) from ρ²."""
-    rho = ROOT5 * np.sqrt(squared)
-    result = np.exp(-rho)
-    rho += 1.0
-    rho += (5.0 / 3.0) * squared
-    result *= rho
-    return result
+def squared_distances(a: Places, b: Places) -> Floats:
+    """5 ρ² between the rows of a and of b; what rounding leaves below 0 is put above, which is faster than to 0."""
+    result: Floats = (-2.0 * a.x) @ b.x.T
+    result += a.norms[:, None]
+    result += b.norms
+    return np.abs(result, out=result)

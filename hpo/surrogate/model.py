@@ -37,6 +37,7 @@ class ModelData(ABC):
     def __init__(self, history: History, randomness: Randomness, most: int) -> None:
         self.history, self._randomness, self._most = history, randomness, most
         self._fitted: dict[tuple[int, ...], Fit] = {}
+        self._targets: tuple[int, Floats] = 0, np.zeros(0)  # of so many measurements
 
     @property
     def groups(self) -> Integers:
@@ -44,8 +45,11 @@ class ModelData(ABC):
         return self.history.encoding.groups
 
     def targets(self, count: int) -> Floats:
-        """Of the first `count` measurements."""
-        return to_targets(self.history.losses(count), self.history.resources(count), self.history.trials(count))
+        """Of the first `count` measurements; the last are kept."""
+        if self._targets[0] != count:
+            history = self.history
+            self._targets = count, to_targets(history.losses(count), history.resources(count), history.trials(count))
+        return self._targets[1]
 
     def selection(self, fit: int) -> Integers:
         """Which measurements are in the model: those chosen at the last fit, and all later ones."""
@@ -144,8 +148,8 @@ class JointModel(ModelData):
         else:
             known = index
             posterior = Posterior(layout.kernel(theta), self.groups, self.history.measured(index, levels))
-        more = index[len(known) :]
-        posterior = posterior.extended(self.history.measured(more, levels))
+        if len(index) > len(known):
+            posterior = posterior.extended(self.history.measured(index[len(known) :], levels))
         self._kept = (fits[-1], index, posterior)
         targets = self.targets(len(self.history))[index]
         return posterior.condition(targets), targets, levels

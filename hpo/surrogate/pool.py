@@ -12,6 +12,7 @@ import numpy as np
 from hpo.domains import Choice
 from hpo.space import SearchSpace
 from hpo.surrogate.candidates import DECAY, LEVELS, RATE
+from hpo.surrogate.encoding import columns_of
 from hpo.surrogate.kernel import Floats
 from hpo.trial import Configuration
 
@@ -29,12 +30,27 @@ class Pool:
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
         self._domains = {name: domain for name, domain in space.domains.items() if domain.size > 1}
-        self._values = [
-            np.sort([domain.encode(value) for value in domain.values(int(domain.size))])
-            if domain.size <= FINE
-            else None
-            for domain in self._domains.values()
+        domains = list(self._domains.values())
+        # Of finite domains: column, points, and the borders between them.
+        self._values: list[tuple[int, Floats, Floats]] = []
+        for column, domain in enumerate(domains):
+            if domain.size <= FINE:
+                values = np.sort([domain.encode(value) for value in domain.values(int(domain.size))])
+                self._values.append((column, values, (values[1:] + values[:-1]) / 2))
+        self._unordered = [  # choices: column, and the point of each value
+            (column, (np.arange(len(domain.choices)) + 0.5) / len(domain.choices))
+            for column, domain in enumerate(domains)
+            if isinstance(domain, Choice) and not domain.ordered
         ]
+        self._codes = [  # of choices: column, and what Encoding has for each value
+            (column, np.array(columns_of(domain)))
+            for column, domain in enumerate(domains)
+            if isinstance(domain, Choice)
+        ]
+        # How a column is moved: levels in all, at most so many at once, and is it by a fraction of one.
+        self._levels = np.minimum([float(domain.size) for domain in domains], LEVELS)
+        self._farthest = np.maximum(self._levels // 2, 1.0)
+        self._continuous = np.array([math.isinf(domain.size) for domain in domains])
 
     def sample(self, rng: np.random.Generator, count: int) -> Floats:
         """Uniform points, shape (count, d)."""
@@ -53,43 +69,37 @@ class Pool:
         count, dimension = shape
         moved = rng.random(shape) < max(1 / dimension, RATE)
         moved[np.arange(count), rng.integers(dimension, size=count)] = True
-        sizes = np.minimum([domain.size for domain in self._domains.values()], LEVELS)
-        levels = np.minimum(rng.geometric(DECAY, shape), np.maximum(sizes // 2, 1)).astype(float)
-        continuous = np.array([math.isinf(domain.size) for domain in self._domains.values()])
-        levels -= rng.random(shape) * continuous
-        steps = levels / sizes * np.where(rng.random(shape) < 0.5, 1.0, -1.0)
+        steps = np.minimum(rng.geometric(DECAY, shape), self._farthest)
+        steps -= rng.random(shape) * self._continuous
+        steps /= self._levels
+        np.copysign(steps, 0.5 - rng.random(shape), out=steps)
         there = parents + steps
-        there = np.clip(np.where((there < 0) | (there > 1), parents - steps, there), 0.0, 1.0)
-        for column, domain in enumerate(self._domains.values()):
-            if isinstance(domain, Choice) and not domain.ordered:
-                size = len(domain.choices)
-                other = (np.floor(parents[:, column] * size) + 1 + rng.integers(size - 1, size=count)) % size
-                there[:, column] = (other + 0.5) / size
+        np.subtract(parents, steps, out=there, where=(there < 0) | (there > 1))
+        np.minimum(np.maximum(there, 0.0, out=there), 1.0, out=there)
+        for column, centres in self._unordered:
+            size = len(centres)
+            other = (parents[:, column] * size).astype(np.intp)
+            other += rng.integers(1, size, size=count)
+            there[:, column] = centres[other % size]
         return np.where(moved, self._snap(there), parents)
 
     def _snap(self, points: Floats) -> Floats:
         """The nearest point that a configuration has."""
-        for column, values in enumerate(self._values):
-            if values is not None:
-                middles = (values[1:] + values[:-1]) / 2
-                points[:, column] = values[np.searchsorted(middles, points[:, column])]
+        for column, values, borders in self._values:
+            points[:, column] = values[borders.searchsorted(points[:, column])]
         return points
 
     def encode(self, points: Floats) -> Floats:
         """What Encoding gives for their configurations, shape (n, columns)."""
+        if not self._codes:
+            return points
         columns: list[Floats] = []
-        for column, domain in enumerate(self._domains.values()):
-            unit = points[:, column]
-            if not isinstance(domain, Choice):
-                columns.append(unit[:, None])
-                continue
-            size = len(domain.choices)
-            index = np.floor(unit * size)
-            if domain.ordered or size == 2:
-                columns.append(index[:, None] / (size - 1))
-            else:
-                columns.append(math.sqrt(0.5) * (index[:, None] == np.arange(size)[None, :]))
-        return np.concatenate(columns, axis=1)
+        done = 0
+        for column, codes in self._codes:
+            index = (points[:, column] * len(codes)).astype(np.intp)
+            columns += points[:, done:column], codes[np.minimum(index, len(codes) - 1)]
+            done = column + 1
+        return np.concatenate((*columns, points[:, done:]), axis=1)
 
     def decode(self, point: Floats) -> Configuration:
         """The configuration at a point, shape (d,)."""

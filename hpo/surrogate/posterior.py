@@ -24,13 +24,17 @@ class Posterior:
 
     def __init__(self, kernel: Kernel, groups: Integers, inputs: Inputs) -> None:
         self.kernel, self.groups, self.inputs = kernel, groups, inputs
-        covariance = kernel.covariance(inputs, inputs, groups)
+        self._places = kernel.place(inputs, groups)
+        covariance = kernel.covariance(self._places, self._places)
         covariance[np.diag_indices_from(covariance)] += kernel.noise[inputs.level]
         factor = factorise(covariance) if len(inputs) else covariance
         if factor is None:
             raise NumericalError(f"the covariance of {len(inputs)} measurements is not positive definite")
         self._factor = factor
-        self._alpha: Floats = np.zeros((len(inputs), 1))
+        # The targets are the factor times `_whitened` times `_mixture`, where there is one: fantasies, however many,
+        # are mixtures of few columns.
+        self._whitened: Floats = np.zeros((len(inputs), 1))
+        self._mixture: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -44,47 +48,45 @@ class Posterior:
         if not len(more):
             return self
         n, m = len(self), len(more)
-        cross = self._solve(self.kernel.covariance(self.inputs, more, self.groups))
-        block = self.kernel.covariance(more, more, self.groups) - cross.T @ cross
+        places = self.kernel.place(more, self.groups)
+        cross = self._solve(self.kernel.covariance(places, self._places).T, overwrite=True)
+        block = self.kernel.covariance(places, places) - cross.T @ cross
         block[np.diag_indices_from(block)] += self.kernel.noise[more.level]
         corner = factorise(block)
         if corner is None:
             raise NumericalError(f"{m} measurements cannot be added to the {n} known ones")
         result = Posterior.__new__(Posterior)
         result.kernel, result.groups, result.inputs = self.kernel, self.groups, self.inputs.joined(more)
-        factor = np.zeros((n + m, n + m), order="F")
+        result._places = self.kernel.place(result.inputs, self.groups)
+        factor = np.empty((n + m, n + m), order="F")
         factor[:n, :n] = self._factor
+        factor[:n, n:] = 0.0
         factor[n:, :n] = cross.T
         factor[n:, n:] = corner
         result._factor = factor
-        result._alpha = np.zeros((n + m, 1))
+        result._whitened, result._mixture = np.zeros((n + m, 1)), None
         return result
 
     def condition(self, targets: Floats) -> "Posterior":
         """Set the targets, shape (n,) or (n, s) for s sets of them. Returns the same object."""
-        from scipy.linalg import lapack
-
-        columns = targets.reshape(len(self), -1)
-        self._alpha = lapack.dpotrs(self._factor, columns, lower=1)[0] if len(self) else np.zeros((0, columns.shape[1]))
+        self._whitened, self._mixture = self._solve(targets.reshape(len(self), -1)), None
         return self
 
     def mean(self, where: Inputs) -> Floats:
         """Shape (m, s): for each set of targets."""
-        result: Floats = self.kernel.covariance(where, self.inputs, self.groups) @ self._alpha
-        return result
+        return self._mixed(self._cross(where) @ self._solve(self._whitened, transposed=True))
 
     def predict(self, where: Inputs) -> tuple[Floats, Floats]:
         """Means, shape (m, s), and the standard deviations of noise-free values, shape (m,)."""
-        cross = self.kernel.covariance(self.inputs, where, self.groups)
-        solved = self._solve(cross)
-        variance = self.kernel.variance - np.einsum("ij,ij->j", solved, solved)
-        return cross.T @ self._alpha, np.sqrt(np.maximum(variance, 1e-12))
+        solved = self._solve(self._cross(where).T, overwrite=True).T
+        variance = self.kernel.variance - np.einsum("ij,ij->i", solved, solved)
+        return self._mixed(solved @ self._whitened), np.sqrt(np.maximum(variance, 1e-12))
 
     def joint(self, where: Inputs) -> tuple[Floats, Floats]:
         """Means, shape (m, s), and covariance of noise-free values, shape (m, m)."""
-        cross = self.kernel.covariance(self.inputs, where, self.groups)
-        solved = self._solve(cross)
-        return cross.T @ self._alpha, self.kernel.covariance(where, where, self.groups) - solved.T @ solved
+        places = self.kernel.place(where, self.groups)
+        solved = self._solve(self.kernel.covariance(places, self._places).T, overwrite=True).T
+        return self._mixed(solved @ self._whitened), self.kernel.covariance(places, places) - solved @ solved.T
 
     def fantasise(self, pending: Inputs, targets: Floats, normals: Floats) -> "Posterior":
         """Also given joint draws, noise included, of what pending measurements will bring.
@@ -99,19 +101,29 @@ class Posterior:
         """
         if not len(pending):
             return self
-        n = len(self)
         result = self.extended(pending)
-        # L z for the joint vector: its first part are the known targets, its second the draws.
-        known = _solve_lower(self._factor, targets.reshape(n, 1)) if n else np.zeros((0, 1))
-        draws = result._factor[n:, :n] @ known + result._factor[n:, n:] @ normals
-        return result.condition(np.concatenate((np.repeat(targets.reshape(n, 1), normals.shape[1], axis=1), draws)))
+        # Known targets and draws together are the factor times the whitened targets, with the normals below them.
+        n, p = len(self), len(pending)
+        result._whitened = np.zeros((n + p, 1 + p))
+        result._whitened[:n, :1] = self._solve(targets.reshape(n, 1))
+        result._whitened[n:, 1:] = np.eye(p)
+        result._mixture = np.concatenate((np.ones((1, normals.shape[1])), normals))
+        return result
 
-    def _solve(self, right: Floats) -> Floats:
-        return _solve_lower(self._factor, right) if len(self) else right
+    def _mixed(self, means: Floats) -> Floats:
+        """Of each set of targets, given those of the columns of `_whitened`."""
+        mixed: Floats = means if self._mixture is None else means @ self._mixture
+        return mixed
 
+    def _cross(self, where: Inputs) -> Floats:
+        """Covariance with the known ones, shape (m, n)."""
+        return self.kernel.covariance(self.kernel.place(where, self.groups), self._places)
 
-def _solve_lower(factor: Floats, right: Floats) -> Floats:
-    from scipy.linalg import lapack
+    def _solve(self, right: Floats, *, transposed: bool = False, overwrite: bool = False) -> Floats:
+        """The inverse of the factor, or of its transpose, times a matrix, perhaps in its place."""
+        from scipy.linalg import lapack
 
-    result: Floats = lapack.dtrtrs(factor, right, lower=1)[0]
-    return result
+        if not len(self):
+            return right
+        solved: Floats = lapack.dtrtrs(self._factor, right, lower=1, trans=transposed, overwrite_b=overwrite)[0]
+        return solved

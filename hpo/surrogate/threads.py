@@ -1,6 +1,7 @@
 """Linear algebra on one thread: matrices here are small, and results must not depend on how many cores there are."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from threadpoolctl import ThreadpoolController
@@ -13,7 +14,17 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def one_thread() -> AbstractContextManager[object]:
-    """Within it, BLAS and LAPACK of this process use one thread."""
-    limited: AbstractContextManager[object] = _controller().limit(limits=1)
-    return limited
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within it, BLAS and LAPACK of this process use one thread.
+
+    `ThreadpoolController.limit` does the same, and asks each library for its description every time.
+    """
+    changed = [(library, n) for library in _controller().lib_controllers if (n := library.num_threads) != 1]
+    for library, _ in changed:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, n in changed:
+            library.set_num_threads(n)
