@@ -57,9 +57,11 @@ def test_what_the_page_says_works(page, tmp_path):
             run(text, tmp_path, shell=False)
         elif language == "text":
             for command in commands(text):
-                if command.startswith("python -m hpo"):
-                    words = shlex.split(command.partition("  #")[0])
-                    run(shlex.join([*words, "--cfg", "job"]), tmp_path, shell=True)
+                if (start := command.find("python -m hpo")) >= 0 and "|" not in command:
+                    words = shlex.split(command[start:].partition("  #")[0])
+                    sweep = any("," in word and "[" not in word for word in words)
+                    composing = ["hpo", "plan", *words[3:]] if sweep else [*words, "--cfg", "job"]
+                    run(shlex.join(composing), tmp_path, shell=True)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
