@@ -24,11 +24,11 @@ from hpo.ownership import owned
 from hpo.references import from_environment
 from hpo.replay import restore
 from hpo.results import is_complete, objective_of, write_best, write_metadata, write_results
-from hpo.resuming import BUDGET_KEYS, check_resumable, stored_config
+from hpo.resuming import check_resumable, stored_config
 from hpo.salvage import open_store
 from hpo.sessions import open_session, provenance
 from hpo.state import ExperimentState
-from hpo.stopping import Budget
+from hpo.stopping import BUDGET_KEYS, Budget
 from hpo.store import Store
 from hpo.trial import Event, Kind
 from hpo.tuner import Tuner
@@ -174,7 +174,7 @@ def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
 
 
 def _budget_of(config: ExperimentConfig) -> Budget:
-    return Budget(config.max_wallclock_time, config.max_num_trials, config.max_num_evaluations, config.target_value)
+    return Budget(**{key: getattr(config, key) for key in BUDGET_KEYS})
 
 
 def _limits_of(config: ExperimentConfig, files: ExperimentDirectory) -> Limits:

@@ -20,6 +20,7 @@ from hpo.directory import ExperimentDirectory, write_atomically
 from hpo.errors import StoreError
 from hpo.objective import Objective
 from hpo.state import ExperimentState
+from hpo.stopping import BUDGET_KEYS
 from hpo.store import Store
 from hpo.trial import Event, Kind
 from hpo.yamlfile import dump_verbatim, override_text
@@ -256,10 +257,7 @@ def write_metadata(directory: ExperimentDirectory, config: ExperimentConfig, **f
         "random_seed": config.random_seed,
         "max_size_data_for_model": config.max_size_data_for_model,
         "n_workers": config.n_workers,
-        "max_wallclock_time": config.max_wallclock_time,
-        "max_num_trials": config.max_num_trials,
-        "max_num_evaluations": config.max_num_evaluations,
-        "target_value": config.target_value,
+        **{key: getattr(config, key) for key in BUDGET_KEYS},
         "instance_type": benchmark.instance_type,
         "num_gpus_per_trial": config.num_gpus_per_trial,
         "entrypoint": Path(benchmark.script or benchmark.table or (benchmark.command or ["command"])[-1]).stem,

@@ -12,11 +12,9 @@ from hpo.config import ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError, StoreError
 from hpo.state import ExperimentState
+from hpo.stopping import BUDGET_KEYS
 
 log = logging.getLogger(__name__)
-
-BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
-"""What may differ when an experiment is resumed: more budget goes on where it ended."""
 
 RUN_KEYS = (
     *("overwrite", "resume", "launcher", "callbacks", "trusted_modules", "start_seed", "num_seeds"),
@@ -69,7 +67,7 @@ def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
 def _comparable(config: ExperimentConfig) -> dict[str, Any]:
     content = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
     assert isinstance(content, dict)
-    for key in (*BUDGET_KEYS, *RUN_KEYS):
+    for key in (*BUDGET_KEYS, *RUN_KEYS):  # more budget goes on where it ended
         content.pop(key, None)
         content["benchmark"].pop(key, None)
     return {str(key): value for key, value in content.items()}

@@ -57,7 +57,7 @@ def test_what_the_page_says_works(page, tmp_path):
             run(text, tmp_path, shell=False)
         elif language == "text":
             for command in commands(text):
-                if (start := command.find("python -m hpo")) >= 0 and "|" not in command:
+                if (start := command.find("python -m hpo")) >= 0:
                     words = shlex.split(command[start:].partition("  #")[0])
                     sweep = any("," in word and "[" not in word for word in words)
                     composing = ["hpo", "plan", *words[3:]] if sweep else [*words, "--cfg", "job"]

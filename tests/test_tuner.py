@@ -91,6 +91,9 @@ def test_the_first_report_as_good_as_the_target_is_the_last_and_a_better_target_
     first = next(index for index, loss in enumerate(losses) if loss <= target)
     assert [event.body["metrics"]["error"] for event in of_kind(events, Kind.REPORTED)] == losses[: first + 1]
     assert not state.running
+    experiment.budget = Budget(max_num_evaluations=60)
+    _, _, events = experiment.run()
+    assert [event.body["metrics"]["error"] for event in of_kind(events, Kind.REPORTED)] == losses
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -18,6 +18,7 @@ from hpo.objective import Objective
 from hpo.randomness import Randomness
 from hpo.results import Experiment
 from hpo.space import SearchSpace
+from hpo.surrogate.targets import mean_ranks
 from hpo.trial import Configuration
 
 CELLS = 32
@@ -121,11 +122,7 @@ def losses_at_shared_resource(experiment: Experiment) -> tuple[list[int], Floats
 
 def ranks(losses: Floats) -> Floats:
     """From 0 (best) to 1, ties share the mean of theirs; diverged trials tie for the last."""
-    # Not scipy.stats.rankdata: importing it takes longer than all else here.
-    _, place, counts = np.unique(losses, return_inverse=True, return_counts=True)
-    before = np.cumsum(counts) - counts
-    ordered: Floats = (before + 0.5 * (counts - 1))[place] / max(len(losses) - 1, 1)
-    return ordered
+    return mean_ranks(losses, np.sort(losses)) / max(len(losses) - 1, 1)
 
 
 def encode(space: SearchSpace, names: Sequence[str], configurations: Sequence[Configuration]) -> tuple[Whole, Whole]:

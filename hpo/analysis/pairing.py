@@ -9,14 +9,13 @@ from typing import Any
 from hpo.analysis.loading import Run, shown
 from hpo.errors import ConfigError
 from hpo.objective import Objective
+from hpo.stopping import BUDGET_KEYS
 
 CONDITIONS = (
     *("metric", "mode", "config_space", "arguments", "points_to_evaluate", "resource_attr", "max_resource_attr"),
     *("script", "command", "table", "instance_type"),
 )
 """Keys of a benchmark in which experiments that are compared must agree."""
-
-BUDGETS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +186,7 @@ def _conditions(block: Block) -> list[str]:
                     "under equal conditions only: run them with one command, or name other directories"
                 )
     warnings = []
-    for key in BUDGETS:
+    for key in BUDGET_KEYS:
         values = {getattr(run.config, key) for run in runs}
         if len(values) > 1:
             text = ", ".join(str(value) for value in sorted(values, key=str))

@@ -28,7 +28,8 @@ from hpo.launchers.slurm_job import NOTE, read_note, work, write_note
 from hpo.launchers.slurm_request import CONFIG, check_numbers, further_options, make_request
 from hpo.launchers.slurm_state import look
 from hpo.ownership import owned
-from hpo.resuming import BUDGET_KEYS, check_resumable, differences, stored_config
+from hpo.resuming import check_resumable, differences, stored_config
+from hpo.stopping import BUDGET_KEYS
 from hpo.store import Store
 from hpo.trial import Kind
 

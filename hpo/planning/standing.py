@@ -9,7 +9,8 @@ from hpo.config import ExperimentConfig, read_config, resolve
 from hpo.directory import ExperimentDirectory
 from hpo.launchers.remote import RECORD, read_record
 from hpo.results import is_complete
-from hpo.resuming import BUDGET_KEYS, differences
+from hpo.resuming import differences
+from hpo.stopping import BUDGET_KEYS
 from hpo.tags import read_tag
 
 

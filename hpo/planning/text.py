@@ -7,6 +7,7 @@ from hpo.planning.advice import advice
 from hpo.planning.plan import Group, Plan
 from hpo.planning.standing import Place
 from hpo.progress import clock
+from hpo.stopping import BUDGET_KEYS
 
 _MOST_NAMES = 3
 
@@ -72,11 +73,7 @@ def _workers(group: Group) -> str:
 
 def _budget(group: Group) -> str:
     config = group.config
-    parts = [
-        f"{key}={value:g}"
-        for key in ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
-        if (value := getattr(config, key)) is not None
-    ]
+    parts = [f"{key}={value:g}" for key in BUDGET_KEYS if (value := getattr(config, key)) is not None]
     return ", ".join(parts) or "none"
 
 
@@ -198,10 +195,7 @@ def _plain(group: Group) -> dict[str, Any]:
         "num_gpus_per_trial": config.num_gpus_per_trial,
         "gpus": group.gpus,
         "slots": group.slots,
-        "max_wallclock_time": config.max_wallclock_time,
-        "max_num_trials": config.max_num_trials,
-        "max_num_evaluations": config.max_num_evaluations,
-        "target_value": config.target_value,
+        **{key: getattr(config, key) for key in BUDGET_KEYS},
         "error": group.problem,
         "rungs": group.rungs,
         "expectation": None if group.expectation is None else asdict(group.expectation),

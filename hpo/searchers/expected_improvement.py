@@ -71,7 +71,7 @@ class ExpectedImprovementSearcher(ModelSearcher):
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         self._prepare(rng)
-        tried = np.flatnonzero(np.bincount(self.history.trials(len(self.history))))
+        tried = self.history.tried()
         means = self._means(self.history.rows(tried))
         incumbents = means.min(axis=0)
         order = means.mean(axis=1).round(9).argsort(kind="stable")[:PARENTS]

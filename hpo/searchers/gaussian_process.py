@@ -62,10 +62,8 @@ class GaussianProcessSearcher(ModelSearcher):
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         posterior, _, levels = self.model.posterior(self._fits_now())
-        tried = np.unique(self.history.trials(len(self.history)))
-        means = posterior.mean(
-            self.history.unmeasured(self.history.rows(tried.tolist()), self.target_resource, levels)
-        )[:, 0]
+        tried = self.history.tried()
+        means = posterior.mean(self.history.unmeasured(self.history.rows(tried), self.target_resource, levels))[:, 0]
         order = np.argsort(np.round(means, 9), kind="stable")[:PARENTS]
         best = [self.history.configurations[tried[i]] for i in order]
         candidates = draw(self.space, rng, best, self.num_candidates, self.is_known)

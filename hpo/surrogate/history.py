@@ -130,6 +130,10 @@ class History:
         """The first `count` trial numbers."""
         return self._trials.first(count)
 
+    def tried(self) -> Integers:
+        """Numbers of the trials that were measured, ascending."""
+        return np.flatnonzero(np.bincount(self._trials.first()))
+
     def levels(self, count: int) -> list[int]:
         """The different resources among the first `count` measurements, ascending."""
         return sorted(set(self._resources.first(count).tolist()))

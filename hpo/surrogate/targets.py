@@ -97,9 +97,19 @@ def normal_scores(values: Floats) -> Floats:
     ordered = np.sort(values)
     if ordered[0] == ordered[-1]:
         return np.zeros(len(values))
-    ranks = 0.5 * (ordered.searchsorted(values) + ordered.searchsorted(values, side="right"))
-    scores: Floats = ndtri(ranks / len(values))
+    scores: Floats = ndtri((mean_ranks(values, ordered) + 0.5) / len(values))
     return scores
+
+
+def mean_ranks(values: Floats, ordered: Floats) -> Floats:
+    """From 0 for the lowest; equal values share the mean of theirs. scipy.stats.rankdata takes long to import.
+
+    Args:
+        values: shape (n,).
+        ordered: the same, ascending.
+    """
+    ranks: Floats = (ordered.searchsorted(values) + ordered.searchsorted(values, side="right") - 1) / 2
+    return ranks
 
 
 def standardise(values: Floats) -> Floats:
