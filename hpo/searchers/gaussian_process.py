@@ -9,7 +9,7 @@ from hpo.randomness import Randomness
 from hpo.searchers.modelled import ModelSearcher
 from hpo.space import SearchSpace
 from hpo.surrogate.candidates import draw
-from hpo.surrogate.cost import predict_log_cost
+from hpo.surrogate.cost import EventClock, predict_log_cost
 from hpo.surrogate.fit import factorise
 from hpo.surrogate.model import JointModel
 from hpo.surrogate.posterior import NumericalError
@@ -59,6 +59,16 @@ class GaussianProcessSearcher(ModelSearcher):
         self.cost_weight = cost_weight
         self.exploration = exploration
         self.model = JointModel(self.history, randomness, self.most)
+        self._clock = EventClock()
+
+    def on_pending(self, configuration: Configuration, resource: int) -> None:
+        """The trial runs."""
+        super().on_pending(configuration, resource)
+        self._clock.begin(self.history.trial(configuration))
+
+    def on_report(self, configuration: Configuration, resource: int) -> None:
+        """A tick of the clock that costs are told by."""
+        self._clock.tick(self.history.trial(configuration))
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         posterior, _, levels = self.model.posterior(self._fits_now())
@@ -78,5 +88,6 @@ class GaussianProcessSearcher(ModelSearcher):
                 raise NumericalError(f"the joint covariance of {len(x)} candidates is not positive definite")
             scores = scores + self.exploration * (factor @ rng.standard_normal(len(x)))
         if self.cost_weight:
-            scores = scores + self.cost_weight * predict_log_cost(*self.history.log_costs(), x)
+            trials, costs = self._clock.log_costs()
+            scores = scores + self.cost_weight * predict_log_cost(self.history.rows(trials), costs, x)
         return candidates[int(np.argmin(np.round(scores, 9)))]

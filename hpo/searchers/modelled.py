@@ -86,10 +86,6 @@ class ModelSearcher(Searcher):
         """The trial no longer runs."""
         self.history.forget_pending(configuration)
 
-    def on_report(self, configuration: Configuration, resource: int) -> None:
-        """A tick of the event clock."""
-        self.history.tick(configuration)
-
     def accept(self, configuration: Configuration) -> None:
         """Count it, and the fit that proposing it took."""
         if self._uses_model():

@@ -1,4 +1,6 @@
-"""How expensive a unit of resource is for a configuration: ridge regression of its logarithm."""
+"""How expensive a unit of resource is: for trials that have reported, and by regression for configurations."""
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +10,37 @@ Floats = NDArray[np.float64]
 RIDGE = 0.5
 LEAST = 4
 """From so many trials on a cost is predicted."""
+
+
+class EventClock:
+    """Tells costs by counting reports: each, of whichever trial, is a tick.
+
+    A unit of resource costs the number of ticks since the trial's report before, or since it began to run. That goes with
+    the time it takes where several workers share the clock, and does not depend on any real one. Trials are numbers.
+    """
+
+    def __init__(self) -> None:
+        self._ticks = 0
+        self._last: dict[int, int] = {}  # of each trial that has run: the tick it reported or began to run at
+        self._spent: dict[int, tuple[int, int]] = {}  # of each trial that has reported: ticks in all, and reports
+
+    def begin(self, trial: int) -> None:
+        """The trial runs from now on."""
+        self._last[trial] = self._ticks
+
+    def tick(self, trial: int) -> None:
+        """The trial has reported."""
+        before = self._last.get(trial, self._ticks)
+        self._ticks += 1
+        spent, reports = self._spent.get(trial, (0, 0))
+        self._spent[trial] = spent + self._ticks - before, reports + 1
+        self._last[trial] = self._ticks
+
+    def log_costs(self) -> tuple[list[int], Floats]:
+        """The trials that have reported, ascending, n of them, and ln of their costs per unit, shape (n,)."""
+        known = sorted(self._spent)
+        costs = [math.log((spent + 0.5) / reports) for spent, reports in map(self._spent.__getitem__, known)]
+        return known, np.array(costs)
 
 
 def predict_log_cost(x: Floats, log_costs: Floats, candidates: Floats) -> Floats:

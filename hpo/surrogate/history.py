@@ -1,4 +1,4 @@
-"""What a model learns from: measurements in the order of their arrival, running trials, and what training costs."""
+"""What a model learns from: measurements in the order of their arrival, and running trials."""
 
 import math
 from bisect import bisect_right
@@ -57,10 +57,6 @@ class History:
         self._trials = Column(np.intp)
         self._resources = Column(np.intp)
         self._losses = Column(np.float64)
-        self._reports = 0
-        self._last_report: list[int] = []
-        self._cost: list[float] = []
-        self._epochs: list[int] = []
 
     def __len__(self) -> int:
         return len(self._losses)
@@ -72,9 +68,6 @@ class History:
         if number == len(self.configurations):
             self.configurations.append(configuration)
             self._rows.append(self.encoding.encode([configuration])[0])
-            self._last_report.append(self._reports)
-            self._cost.append(0.0)
-            self._epochs.append(0)
         return number
 
     def add(self, configuration: Configuration, resource: int, loss: float) -> None:
@@ -88,31 +81,11 @@ class History:
 
     def expect(self, configuration: Configuration, resource: int) -> None:
         """The trial runs towards `resource`."""
-        trial = self.trial(configuration)
-        self.pending[trial] = resource
-        self._last_report[trial] = self._reports
+        self.pending[self.trial(configuration)] = resource
 
     def forget_pending(self, configuration: Configuration) -> None:
         """Nothing more will come of it."""
         self.pending.pop(self.trial(configuration), None)
-
-    def tick(self, configuration: Configuration) -> None:
-        """The trial has reported: one tick of the event clock, by which costs are told.
-
-        A unit of resource costs the number of reports of all trials since this trial's previous one. That goes with the
-        time it takes where several workers share the clock, and does not depend on any real one.
-        """
-        trial = self.trial(configuration)
-        self._reports += 1
-        self._cost[trial] += self._reports - self._last_report[trial]
-        self._epochs[trial] += 1
-        self._last_report[trial] = self._reports
-
-    def log_costs(self) -> tuple[Floats, Floats]:
-        """Encoded configurations that have reported, shape (n, columns), and ln of their cost, shape (n,)."""
-        known = [trial for trial, epochs in enumerate(self._epochs) if epochs]
-        costs = [math.log((self._cost[trial] + 0.5) / self._epochs[trial]) for trial in known]
-        return self.rows(known), np.array(costs)
 
     def rows(self, trials: Sequence[int] | Integers) -> Floats:
         """Encoded configurations, shape (n, columns)."""
