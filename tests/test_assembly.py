@@ -8,7 +8,7 @@ from hpo import Start, Trial, build_scheduler, load_config
 from hpo.assembly import factory_of, scheduler_of
 from hpo.config import resolve
 from hpo.errors import ConfigError
-from hpo.schedulers import ASHA, FIFO, StoppingASHA
+from hpo.schedulers import ASHA, FIFO, StoppingASHA, SynchronousHyperband
 from hpo.searchers import (
     GaussianProcessSearcher,
     GridSearcher,
@@ -27,6 +27,8 @@ KINDS = {
     "ASHA": (ASHA, RandomSearcher),
     "ASHA-STOP": (StoppingASHA, RandomSearcher),
     "HYPERBAND": (ASHA, RandomSearcher),
+    "SYNC-HYPERBAND": (SynchronousHyperband, RandomSearcher),
+    "SYNC-MOBSTER": (SynchronousHyperband, MOBSTERSearcher),
     "BO": (FIFO, GaussianProcessSearcher),
     "ASHA-GP": (ASHA, GaussianProcessSearcher),
     "MOBSTER": (ASHA, MOBSTERSearcher),
@@ -54,7 +56,7 @@ def build(method, **options):
     return build_scheduler(method, SPACE, **{"max_resource": 27, "seed": 0, **options})
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", KINDS)
 def test_a_method_is_built_by_its_name(name):
     scheduler = build(name)
     assert (type(scheduler), type(scheduler.searcher)) == KINDS[name]

@@ -26,6 +26,7 @@ class Factory:
     def __init__(self, name, overrides):
         self.name, self.overrides = name, overrides
         self.halving = name in HALVING
+        self.closes_rungs = name.startswith("SYNC-")
 
     def __call__(self, *, seed=0, random_seed=0, space=SPACE, max_resource=MAXIMUM, **more):
         options = {**self.overrides, **more}
@@ -57,7 +58,7 @@ def first_six(name, **seeds):
     return [canonical(s.configuration) for s in starts(Factory(name, {})(**seeds), 6)]
 
 
-@pytest.mark.parametrize("name", ["SOBOL", "ASHA", "ASHA-STOP", "HYPERBAND"])
+@pytest.mark.parametrize("name", ["SOBOL", "ASHA", "ASHA-STOP", "HYPERBAND", "SYNC-HYPERBAND", "SYNC-MOBSTER"])
 @pytest.mark.parametrize("seeds", [{"seed": 0, "random_seed": 0}, {"seed": 3, "random_seed": 12345}])
 def test_all_methods_with_the_same_seeds_start_with_the_same_six_configurations(name, seeds):
     assert first_six(name, **seeds) == first_six("RS", **seeds)

@@ -15,7 +15,6 @@ from hpo.cli import compose_jobs
 from hpo.config import ExperimentConfig, resolve
 from hpo.errors import ConfigError
 from hpo.rehearsal import Rehearsal
-from hpo.schedulers import ASHA
 
 
 def check_script(
@@ -102,4 +101,4 @@ def _the_one(arguments: Sequence[str]) -> tuple[ExperimentConfig, list[str]]:
 def _promotes(config: ExperimentConfig) -> bool:
     if config.max_resource is None:
         return False
-    return isinstance(scheduler_of(replace(config, random_seed=config.random_seed or 0)), ASHA)
+    return scheduler_of(replace(config, random_seed=config.random_seed or 0)).pauses

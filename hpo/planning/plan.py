@@ -20,7 +20,6 @@ from hpo.planning.smoke import Smoke, smoke_trial
 from hpo.planning.standing import Place, Standing, place_of
 from hpo.randomness import Randomness
 from hpo.results import objective_of
-from hpo.schedulers import ASHA
 from hpo.schedulers.base import Scheduler
 from hpo.tables.find import find_table
 from hpo.tables.table import Table
@@ -77,7 +76,7 @@ class Group:
     @property
     def promotes(self) -> bool:
         """Does the method pause trials and resume them?"""
-        return isinstance(self.scheduler, ASHA)
+        return self.scheduler is not None and self.scheduler.pauses
 
     @property
     def to_do(self) -> list[Place]:

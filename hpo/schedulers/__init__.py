@@ -3,5 +3,6 @@
 from hpo.schedulers.asha import ASHA, StoppingASHA
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.fifo import FIFO
+from hpo.schedulers.synchronous import SynchronousHyperband
 
-__all__ = ["ASHA", "FIFO", "Scheduler", "StoppingASHA"]
+__all__ = ["ASHA", "FIFO", "Scheduler", "StoppingASHA", "SynchronousHyperband"]

@@ -4,15 +4,14 @@ Li et al., "A System for Massively Parallel Hyperparameter Tuning" (MLSys 2020);
 (Klein et al., "Model-based Asynchronous Hyperparameter and Neural Architecture Search", 2020, section 3.1).
 """
 
-from hpo.errors import ConfigError
 from hpo.randomness import Randomness
-from hpo.schedulers.base import Scheduler
-from hpo.schedulers.rungs import Rung, bracket_probabilities, make_rungs, next_level, rung_levels
+from hpo.schedulers.halving import Halving
+from hpo.schedulers.rungs import Rung, bracket_probabilities, make_rungs, next_level
 from hpo.searchers.base import Searcher
-from hpo.trial import Configuration, Decision, Resume, Start, Suggestion, Trial
+from hpo.trial import Decision, Resume, Start, Suggestion, Trial
 
 
-class _Halving(Scheduler):
+class _Asynchronous(Halving):
     """Rungs and brackets that both types share.
 
     Args:
@@ -39,38 +38,32 @@ class _Halving(Scheduler):
         brackets: int | None = 1,
         rung_system_per_bracket: bool = False,
     ) -> None:
-        if max_resource is None:
-            raise ConfigError(
-                "benchmark.max_resource_attr=null: this method stops trials early and needs to know their maximum; name "
-                "the script's argument for it (such as epochs) there and give its value in benchmark.arguments"
-            )
-        super().__init__(searcher, max_resource=max_resource)
-        self.maximum = max_resource
-        self.levels = rung_levels(min_resource, max_resource, reduction_factor)
-        most = len(self.levels) + 1
-        count = most if brackets is None else brackets
-        if not 1 <= count <= most:
-            raise ConfigError(f"method.scheduler.brackets={brackets}: use 1 to {most} with the rungs {self.levels}")
-        self.probabilities = bracket_probabilities(self.levels, max_resource, count)
-        systems = count if rung_system_per_bracket else 1
-        self._systems = [make_rungs(self.levels[s:], max_resource) for s in range(systems)]
+        super().__init__(
+            searcher,
+            max_resource=max_resource,
+            min_resource=min_resource,
+            reduction_factor=reduction_factor,
+            brackets=brackets,
+        )
+        self.probabilities = bracket_probabilities(self.levels, self.maximum, self.brackets)
+        systems = self.brackets if rung_system_per_bracket else 1
+        self._systems = [make_rungs(self.levels[s:], self.maximum) for s in range(systems)]
         self._randomness = randomness
         self._starts = 0
         self._bracket: dict[int, int] = {}
         self._unnumbered: list[int] = []  # brackets of accepted starts that have no trial id yet
         self._reached: dict[int, int] = {}  # the last level of each trial
-        self._configurations: dict[int, Configuration] = {}
 
     def _draw_bracket(self) -> int:
         if len(self.probabilities) == 1:
             return 0
-        starts = [*self.levels, self.maximum][: len(self.probabilities)]
+        starts = self.steps[: self.brackets]
         learned = self.searcher.bracket_weights(starts)
         rng = self._randomness.stream("bracket", self._starts)
         return int(rng.choice(len(starts), p=self.probabilities if learned is None else learned))
 
     def _first_level(self, bracket: int) -> int:
-        return self.levels[bracket] if bracket < len(self.levels) else self.maximum
+        return self.steps[bracket]
 
     def accept(self, suggestion: Suggestion) -> None:
         """Count a start and remember its bracket."""
@@ -103,12 +96,14 @@ class _Halving(Scheduler):
         return next(rung for rung in self._rungs(self._bracket[trial_id]) if rung.level == level)
 
 
-class ASHA(_Halving):
+class ASHA(_Asynchronous):
     """Promotion type: every trial pauses at its next rung; a free worker resumes the best one that may go on.
 
     From the top rung down, the best trial waiting in a rung is promoted when it is within the rung's cut-off.
     Where there is none, a new trial starts. Scripts should write checkpoints.
     """
+
+    pauses = True
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """A promotion if there is one, else a new trial."""
@@ -123,7 +118,7 @@ class ASHA(_Halving):
         return Start(configuration, self._first_level(self._draw_bracket()))
 
     def _bracket_of(self, start: Start) -> int:
-        return [*self.levels, self.maximum].index(start.until or self.maximum)
+        return self.steps.index(start.until or self.maximum)
 
     def _on_resume(self, resume: Resume) -> None:
         level = self._reached[resume.trial_id]
@@ -159,7 +154,7 @@ class ASHA(_Halving):
             self._rung_at(trial.id, level).remove(trial.id)
 
 
-class StoppingASHA(_Halving):
+class StoppingASHA(_Asynchronous):
     """Stopping type: a trial that is not within the cut-off of a rung when it gets there is stopped.
 
     Nothing is ever resumed, so that scripts need no checkpoints; the first trial at a rung always goes on.

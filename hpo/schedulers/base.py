@@ -21,7 +21,12 @@ class Scheduler(ABC):
     Args:
         searcher: where new configurations come from.
         max_resource: the resource at which a trial is complete; None where trials report only once.
+
+    Attributes:
+        pauses: can `on_report` answer PAUSE? Scripts should then write checkpoints.
     """
+
+    pauses = False
 
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         self.searcher = searcher

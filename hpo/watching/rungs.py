@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from hpo.config import ExperimentConfig
-from hpo.schedulers.asha import ASHA, StoppingASHA
+from hpo.schedulers.asha import ASHA
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.rungs import Rung, make_rungs, next_level, rung_levels
 from hpo.state import ExperimentState
@@ -164,7 +164,7 @@ def rung_board(config: ExperimentConfig) -> RungBoard:
     if not {"min_resource", "reduction_factor"} <= set(parameters):
         return RungBoard([], maximum)
     least, factor = (spec.get(name, parameters[name].default) for name in ("min_resource", "reduction_factor"))
-    promotes = not issubclass(scheduler, StoppingASHA)
+    promotes = scheduler.pauses
     predictable = scheduler is ASHA and not spec.get("rung_system_per_bracket", False)
     return RungBoard(rung_levels(least, maximum, factor), maximum, promotes, predictable)
 

@@ -1,0 +1,47 @@
+"""What all kinds of successive halving share: levels of resource, and brackets that begin at them."""
+
+from hpo.errors import ConfigError
+from hpo.schedulers.base import Scheduler
+from hpo.schedulers.rungs import rung_levels
+from hpo.searchers.base import Searcher
+from hpo.trial import Configuration
+
+
+class Halving(Scheduler):
+    """Levels and brackets.
+
+    Args:
+        searcher: where new configurations come from.
+        max_resource: the resource R at which a trial is complete.
+        min_resource: the lowest rung.
+        reduction_factor: η, the ratio of one rung to the one below.
+        brackets: bracket s skips the s lowest rungs; None takes as many as there are levels.
+
+    Raises:
+        ConfigError: an argument leaves no rungs or brackets.
+    """
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        *,
+        max_resource: int | None,
+        min_resource: int,
+        reduction_factor: float,
+        brackets: int | None,
+    ) -> None:
+        if max_resource is None:
+            raise ConfigError(
+                "benchmark.max_resource_attr=null: this method stops trials early and needs to know their maximum; name "
+                "the script's argument for it (such as epochs) there and give its value in benchmark.arguments"
+            )
+        super().__init__(searcher, max_resource=max_resource)
+        self.maximum = max_resource
+        self.levels = rung_levels(min_resource, max_resource, reduction_factor)
+        most = len(self.levels) + 1
+        self.brackets = most if brackets is None else brackets
+        if not 1 <= self.brackets <= most:
+            raise ConfigError(f"method.scheduler.brackets={brackets}: use 1 to {most} with the rungs {self.levels}")
+        self.steps = [*self.levels, self.maximum]
+        """The rungs and the maximum, ascending: bracket s begins at the one of index s."""
+        self._configurations: dict[int, Configuration] = {}
