@@ -52,7 +52,7 @@ def per_epoch(seconds, epochs=27):
 # ---------------------------------------------------------------------- how many trials get how far
 
 
-@pytest.mark.parametrize("method", ["ASHA", "ASHA-STOP", "HYPERBAND", "RS"])
+@pytest.mark.parametrize("method", ["ASHA", "ASHA-STOP", "HYPERBAND", "SYNC-HYPERBAND", "RS"])
 @pytest.mark.parametrize(("workers", "most"), [(1, 30), (4, 60)])
 def test_the_numbers_are_those_of_the_real_tuner_on_random_losses(method, workers, most):
     """The whole tuner on a backend of a virtual clock: losses that are as random, and other seeds."""

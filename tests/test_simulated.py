@@ -121,7 +121,7 @@ def rows(directory):
     return sqlite3.connect(directory / "events.db").execute("SELECT * FROM events").fetchall()
 
 
-@pytest.mark.parametrize("method", ["RS", "SOBOL", "GRID", "ASHA", "ASHA-STOP", "HYPERBAND"])
+@pytest.mark.parametrize("method", ["RS", "SOBOL", "GRID", "ASHA", "ASHA-STOP", "HYPERBAND", "SYNC-HYPERBAND"])
 def test_the_same_experiment_gives_the_same_log_to_the_last_byte(tmp_path, method):
     for name in ("a", "b"):
         hpo.run_experiment(experiment(tmp_path, method), tmp_path / name)
