@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,16 @@ def test_time_left_of_a_time_budget_is_exact_and_of_trials_an_estimate():
     progress = board.progress(10.0)
     assert (progress.share, progress.seconds_left) == (0.1, 90.0), "one of ten took ten seconds"
     assert "1 of 10 trials" in progress.budget
+
+
+@pytest.mark.parametrize("target", [0.125, 0.0, None])
+def test_a_target_is_shown_beside_the_best_value(target):
+    config = replace(config_of("RS"), target_value=target)
+    board = Board(config, ExperimentState(OBJECTIVE)).apply_all([start_of(0)])
+    text = text_of(experiment_frame(Seen(board, "running", "", 1.0), 100, 60), 100)
+    assert [line.partition("; ")[2] for line in text.splitlines() if line.startswith("best ")] == (
+        [""] if target is None else [f"target {target:g}"]
+    )
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])

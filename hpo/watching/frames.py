@@ -138,8 +138,11 @@ def _best(seen: Seen) -> list["Text"]:
     busy = f"workers busy {overall:.0%}"
     if seen.condition == "running":
         busy += f", {recent:.0%} in the last minute"
+    best = Text.assemble(("best ", "bold"), printable(best_text(board.state)))
+    if board.config.target_value is not None:
+        best.append(f"; target {board.config.target_value:g}")
     return [
-        Text.assemble(("best ", "bold"), printable(best_text(board.state))),
+        best,
         Text(f"{counts_text(board.state, board.counts)}; {busy}"),
     ]
 
