@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: run test lint reliability perf clean
+.PHONY: run test test-slow lint reliability perf clean
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -16,6 +16,9 @@ run: $(VENV)/.installed ## ASHA on an MLP for scikit-learn's digits, two workers
 
 test: $(VENV)/.installed ## the suite, a bounded share of the reliability tests included
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow"
+
+test-slow: $(VENV)/.installed ## what the suite leaves out: every benchmark with every method, the long SageMaker runs
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m slow
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -116,7 +116,7 @@ def run(scripts, data, tmp_path, monkeypatch):
 def start(name, arguments, **environment):
     """Run a script as the tuner does: a process of its own."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("HPO_")}
-    env |= {"PYTHONPATH": str(ROOT)} | environment
+    env |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(torch.get_num_threads())} | environment
     command = [sys.executable, "-W", "error", str(ROOT / benchmark(name)["script"]), *arguments]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
 
