@@ -13,7 +13,7 @@ import pytest
 from hpo import load_experiment
 from hpo.errors import ConfigError
 from hpo.trackers import MLflow, TensorBoard, Trackio, TrialTracker, WandB
-from hpo.trackers.trial_runs import numbers_of, replay
+from hpo.trackers.trial_runs import Ending, numbers_of, replay
 from hpo.trial import Kind, Status
 from tests.conftest import error_of, succeeded
 from tests.steps import STEPS, run_steps
@@ -153,6 +153,16 @@ def test_tensorboard_reads_every_curve_in_full_precision(directory, tmp_path):
     experiment = load_experiment(directory)
     replay(TensorBoard(experiment.config, directory, tmp_path), experiment.events)
     assert curves_in(tmp_path) == curves_of(directory)[0]
+
+
+def test_a_curve_of_many_attempts_within_one_second_is_read_in_order(directory, tmp_path):
+    experiment = load_experiment(directory)
+    tracker = TensorBoard(experiment.config, directory, tmp_path)
+    for epoch in range(1, 13):
+        tracker.begin(0, experiment.state.trials[0].trial.configuration, 1.0, again=epoch > 1)
+        tracker.log(0, {"loss": 1 / epoch}, epoch, 1.0)
+        tracker.end(0, Ending(Status.PAUSED, 1 / epoch, 1.0))
+    assert curves_in(tmp_path) == {0: [(epoch, 1 / epoch) for epoch in range(1, 13)]}
 
 
 def test_the_hparams_plugin_reads_trials_hyperparameters_and_the_last_metric(directory, tmp_path):

@@ -33,7 +33,7 @@ class TensorBoard(TrialTracker):
         self._summaries = load("tensorboard.compat.proto.summary_pb2")
         self._make_tensor = load("tensorboard.util.tensor_util").make_tensor_proto
         self._types = load("tensorboard.compat.proto.types_pb2")
-        self._new_file = load("tensorboard.summary.writer.event_file_writer").EventFileWriter
+        self._writer_of = load("tensorboard.summary.writer.record_writer").RecordWriter
         self._metadata = load("tensorboard.plugins.hparams.metadata")
         self._sessions = load("tensorboard.plugins.hparams.plugin_data_pb2")
         self._api = load("tensorboard.plugins.hparams.api_pb2")
@@ -44,7 +44,7 @@ class TensorBoard(TrialTracker):
         """Open an event file; a first one says what the trial's hyperparameters are."""
         if not self._described:
             self._describe(time)
-        self._files[trial_id] = self._new_file(str(self.logdir / f"trial_{trial_id}"))
+        self._files[trial_id] = self._new_file(self.logdir / f"trial_{trial_id}", time)
         if again:
             return
         start = self._sessions.SessionStartInfo(group_name=f"trial_{trial_id}", start_time_secs=time)
@@ -90,9 +90,21 @@ class TensorBoard(TrialTracker):
         metric = self._api.MetricInfo(name=self._api.MetricName(tag=self.config.benchmark.metric))
         about = self._api.Experiment(name=self.group, hparam_infos=infos, metric_infos=[metric], time_created_secs=time)
         data = self._sessions.HParamsPluginData(experiment=about)
-        file = self._new_file(str(self.logdir))
+        file = self._new_file(self.logdir, time)
         self._add(file, [self._hparams_value(self._metadata.EXPERIMENT_TAG, data)], 0, time)
         file.close()
+
+    def _new_file(self, folder: Path, time: float) -> Any:
+        """The folder's next event file.
+
+        TensorBoard reads the files of a folder in the order of their names, and drops steps that a later file goes back
+        behind. The names of its own writer are in order from second to second only: 10 comes before 9.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        number = sum("tfevents" in path.name for path in folder.iterdir())
+        file = self._writer_of((folder / f"events.out.tfevents.{number:010d}").open("xb"))
+        file.write(self._events.Event(wall_time=time, file_version="brain.Event:2").SerializeToString())
+        return file
 
     def _type_of(self, value: Any) -> Any:
         if isinstance(value, bool):
@@ -107,4 +119,6 @@ class TensorBoard(TrialTracker):
         self._add(self._files[trial_id], [value], resource, time)
 
     def _add(self, file: Any, values: list[Any], step: int, time: float) -> None:
-        file.add_event(self._events.Event(wall_time=time, step=step, summary=self._summaries.Summary(value=values)))
+        event = self._events.Event(wall_time=time, step=step, summary=self._summaries.Summary(value=values))
+        file.write(event.SerializeToString())
+        file.flush()  # for who looks while it runs
