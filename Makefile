@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# Three on two cores: many tests wait for the processes that they start.
+WORKERS ?= 3
 
 .PHONY: run test test-slow lint reliability perf clean
 
