@@ -76,8 +76,9 @@ def synced(directory):
     return {name: data for name, data in files.items() if name not in ("request.json", "launch.json")}
 
 
-def without_checkpoints(found):
-    return {name: data for name, data in found.items() if not name.endswith("/checkpoint.tar")}
+def to_be_synced(found):
+    """Neither checkpoints nor what the service uploaded while it was being written."""
+    return {name: data for name, data in found.items() if not name.endswith(("/checkpoint.tar", ".tmp"))}
 
 
 # ---------------------------------------------------------------------- one job
@@ -89,12 +90,14 @@ def test_an_experiment_runs_as_a_job_and_its_results_come_back(place, fake):
     assert re.fullmatch(r"mine-t-RS-0-[A-Za-z0-9]{4}", name)
     assert name in out
     assert fake.wait() == {name: "Completed"}
+    half = {"Bucket": fake.bucket, "Key": "hpo/t/RS-0/mine/.metadata.json.7.tmp", "Body": b"{"}
+    fake.client("s3").put_object(**half)  # as when the service uploads while a file is being written
     there = results(fake)
     assert {"events.db", "experiment.yaml", "metadata.json", "results.csv.zip", "best.yaml"} <= set(there)
     assert "events.db-wal" not in there
     first = succeeded(place.verb("sync", "t"))
-    assert f"{len(without_checkpoints(there))} file(s) brought" in first
-    assert synced(place.directory("t")) == without_checkpoints(there)
+    assert f"{len(to_be_synced(there))} file(s) brought" in first
+    assert synced(place.directory("t")) == to_be_synced(there)
     assert " 0 file(s) brought" in succeeded(place.verb("sync", "t"))
     experiment = load_experiment(place.directory("t"))
     status = succeeded(place.verb("status", "t"))
@@ -226,7 +229,7 @@ def check_grid(place, fake, methods, seeds):
         for seed in range(seeds):
             there = results(fake, "grid", f"{method}-{seed}")
             here = place.directory("grid", method, seed)
-            assert synced(here) == without_checkpoints(there)
+            assert synced(here) == to_be_synced(there)
             assert load_experiment(here).metadata["status"] == "complete"
     return jobs
 

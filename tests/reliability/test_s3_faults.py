@@ -13,7 +13,7 @@ import pytest
 from hpo.results import load_experiment
 from tests.conftest import error_of, succeeded
 from tests.reliability.harness import RUNS
-from tests.test_sagemaker_run import needs_service, results, synced, without_checkpoints
+from tests.test_sagemaker_run import needs_service, results, synced, to_be_synced
 
 pytestmark = [pytest.mark.timeout(2000), *needs_service]  # the first of two holds
 
@@ -83,7 +83,7 @@ def test_jobs_complete_whatever_s3_does_and_what_is_missing_there_is_said(place,
         warned = [line for line in brought.stderr.splitlines() if f"job {name_of[seed]} " in line]
         here = place.directory("t", seed=seed)
         assert fake.objects(f"hpo/t/RS-{seed}/") or kind == "denied"
-        there = without_checkpoints(results(fake, run=f"RS-{seed}"))
+        there = to_be_synced(results(fake, run=f"RS-{seed}"))
         assert synced(here) == there, "what is there comes here, all of it and nothing else"
         if kind in LOSING:
             assert len(warned) == 1, (kind, seed, brought.stderr)
