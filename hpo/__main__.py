@@ -7,10 +7,12 @@ import signal
 import sys
 
 from hpo.errors import HPOError
+from hpo.interrupts import remember_interrupts
 
 
 def main() -> None:
     """Dispatch: a first word without `=` that is no option is a verb."""
+    remember_interrupts()
     arguments = sys.argv[1:]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

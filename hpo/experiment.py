@@ -19,6 +19,7 @@ from hpo.config import ExperimentConfig, resolve, to_config, to_yaml
 from hpo.directory import ExperimentDirectory, refuse_links, write_atomically
 from hpo.diskspace import check_room, explain, folder_bytes
 from hpo.errors import ConfigError, HPOError, StoreError
+from hpo.interrupts import interrupt_came
 from hpo.limits import Limits
 from hpo.ownership import owned
 from hpo.references import from_environment
@@ -207,6 +208,8 @@ def _signals(interrupt: Callable[[], None]) -> Iterator[list[int]]:
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, handle) for number in numbers}
+    if interrupt_came():
+        handle(signal.SIGINT, None)
     try:
         yield received
     finally:

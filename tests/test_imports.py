@@ -14,7 +14,7 @@ PACKAGE = Path(hpo.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"", "errors", "reporting", "checkpoint", "trial", "domains", "randomness"},
+    {"", "errors", "interrupts", "reporting", "checkpoint", "trial", "domains", "randomness"},
     {"directory", "objective"},
     {"diskspace"},
     {"space", "state", "store", "lease", "tags", "yamlfile"},
