@@ -1,12 +1,18 @@
 """Ctrl-C while a session starts: it is remembered, for there is code that swallows a KeyboardInterrupt.
 
-A handler raises wherever the interpreter is. Where C code asks whether an attribute or a key exists, and where a library
-being imported has a bare `except`, that exception is dropped, and the session would go on as if nothing had been asked.
+A handler raises wherever the interpreter is. In a callback that the import system makes after every import, in C code that
+asks whether an attribute or a key exists, and in a library's bare `except`, that exception is dropped, and the session would
+go on as if nothing had been asked.
 """
 
 import signal
+import sys
 import threading
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 _came = False
 
@@ -17,6 +23,8 @@ def remember_interrupts() -> None:
         signal.getsignal(signal.SIGINT) is signal.default_int_handler
     ):
         signal.signal(signal.SIGINT, _remember)
+        if sys.unraisablehook is sys.__unraisablehook__:
+            sys.unraisablehook = _show_unless_remembered
 
 
 def interrupt_came() -> bool:
@@ -28,3 +36,9 @@ def _remember(_number: int, _frame: FrameType | None) -> None:
     global _came
     _came = True
     raise KeyboardInterrupt
+
+
+def _show_unless_remembered(dropped: "UnraisableHookArgs") -> None:
+    """Tell of a dropped exception, unless it is a Ctrl-C, which is heeded."""
+    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)

@@ -38,6 +38,32 @@ def test_a_session_whose_start_swallowed_it_ends_in_order(workplace):
     assert load_experiment(workplace.directory("t")).state.finished is not None
 
 
+DURING_AN_IMPORT = """
+import os, signal, sys
+
+def watch(frame, event, _):
+    code = frame.f_code
+    if event == "call" and code.co_name == "cb" and "importlib" in code.co_filename and "hydra.core" in sys.modules:
+        sys.setprofile(None)
+        print("the import system calls back", flush=True)
+        os.kill(os.getpid(), signal.SIGINT)
+
+if "hpo" in sys.orig_argv:
+    sys.setprofile(watch)
+"""
+
+
+def test_one_that_the_import_system_dropped_ends_the_session_in_order(workplace):
+    workplace.write("first/sitecustomize.py", DURING_AN_IMPORT)
+    workplace.environment["PYTHONPATH"] = str(workplace.path / "first")
+    command = ("benchmark=mine", "method=RS", "experiment_tag=t")
+    result = workplace.hpo(*command)
+    assert result.stdout.count("the import system calls back") == 1, "sent at another moment than the test is about"
+    assert result.returncode == 130, result.stderr
+    assert "KeyboardInterrupt" not in result.stderr
+    assert load_experiment(workplace.directory("t")).state.finished is None
+
+
 def test_it_raises_as_before():
     code = (
         "import os, signal, time, hpo.interrupts as i\n"
