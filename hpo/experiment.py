@@ -196,7 +196,10 @@ def _limits_of(config: ExperimentConfig, files: ExperimentDirectory) -> Limits:
 
 @contextlib.contextmanager
 def _signals(interrupt: Callable[[], None]) -> Iterator[list[int]]:
-    """SIGINT, SIGTERM and SIGHUP end the session in order; yields the list of those that came."""
+    """SIGINT, SIGTERM and SIGHUP end the session in order; yields the list of those that came.
+
+    One that is ignored, as SIGHUP under `nohup` and SIGINT in a script's background, stays ignored.
+    """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received  # signals belong to the main thread; a notebook's thread leaves them alone
@@ -207,7 +210,8 @@ def _signals(interrupt: Callable[[], None]) -> Iterator[list[int]]:
         interrupt()
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, handle) for number in numbers}
+    heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heeded}
     if interrupt_came():
         handle(signal.SIGINT, None)
     try:

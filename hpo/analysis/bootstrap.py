@@ -100,8 +100,8 @@ def interval(strata: Sequence[Floats], indices: Sequence[Indices], level: float 
         level: the nominal coverage.
 
     Returns:
-        low and high; nan where there are too few seeds, or where half of the values are equal while others differ, so
-        that the data tell nothing about the error.
+        low and high; nan where there are too few seeds, or where half of a benchmark's values are equal while others
+        differ, so that the data tell nothing about its error.
     """
     degrees = freedom(len(values) for values in strata)
     resampled = degrees >= FREEDOM_TO_RESAMPLE
@@ -110,7 +110,7 @@ def interval(strata: Sequence[Floats], indices: Sequence[Indices], level: float 
     centre, error = aggregate(strata), standard_error(strata)
     if all(np.ptp(values) == 0 for values in strata):
         return centre, centre
-    if error <= EQUAL * max(float(np.abs(values).max()) for values in strata):
+    if any(_hides_its_error(values) for values in strata):
         return math.nan, math.nan
     tail = (1 - level) / 2
     from scipy.stats import t as student
@@ -121,6 +121,11 @@ def interval(strata: Sequence[Floats], indices: Sequence[Indices], level: float 
         pivots = _pivots(strata, indices, centre)
         low, high = np.clip(np.quantile(pivots, [tail, 1 - tail], method="nearest"), -MOST * most, MOST * most)
     return centre - float(high) * error, centre - float(low) * error
+
+
+def _hides_its_error(values: Floats) -> bool:
+    """Are half of the values equal, and others not? Their winsorised variance is 0 then, but the IQM is not known exactly."""
+    return bool(np.ptp(values) > 0 and math.sqrt(iqm_and_variance(values)[1]) <= EQUAL * np.abs(values).max())
 
 
 def _pivots(strata: Sequence[Floats], indices: Sequence[Indices], centre: float) -> Floats:

@@ -69,7 +69,7 @@ def speed_up(strata: Sequence[Times], level: float = 0.95) -> SpeedUp:
         low, high = math.exp(mean - reach), math.exp(mean + reach)
     single = strata[0] if len(strata) == 1 else None
     return SpeedUp(
-        ratio=math.exp(mean) if mean < math.inf else math.inf,
+        ratio=math.inf if mean == math.inf else math.exp(mean),
         low=low,
         high=high,
         method_time=expected_running_time(single.method, single.end) if single else math.nan,

@@ -149,14 +149,13 @@ class IndependentSearcher(ExpectedImprovementSearcher):
         self._model = IndependentModel(self.history, self.randomness, self.most)
 
     def _prepare(self, rng: np.random.Generator) -> None:
-        levels = self._model.levels(self._fits_now())
-        resources = [level.resource for level in levels]
-        weights = self._weights(levels)
+        fits = self._fits_now()
+        levels, resources = self._model.levels(fits), self._model.hyperparameters(fits)[2]
         running = self.history.running(resources)
         self._parts: list[tuple[float, Any, float, int, list[int]]] = []
-        for index, (level, weight) in enumerate(zip(levels, weights, strict=True)):
+        for level, weight in zip(levels, self._weights(levels), strict=True):
             if weight > 0:
-                here = running.take(np.flatnonzero(running.level == index))
+                here = running.take(np.flatnonzero(running.level == level.number))
                 normals = rng.standard_normal((len(here), FANTASIES))
                 posterior = level.posterior.fantasise(here, level.targets, normals)
                 self._parts.append((weight, posterior, level.centre, level.resource, resources))
@@ -176,9 +175,10 @@ class IndependentSearcher(ExpectedImprovementSearcher):
         return means
 
     def _weights(self, levels: Sequence[Level]) -> list[float]:
-        """How much each resource's model counts."""
-        resource = self._acquisition_resource()
-        return [float(level.resource == resource) for level in levels]
+        """How much each resource's model counts: all of it the highest one's with enough measurements, else the lowest."""
+        enough = [index for index, level in enumerate(levels) if len(level.targets) >= ENOUGH]
+        chosen = enough[-1] if enough else 0
+        return [float(index == chosen) for index in range(len(levels))]
 
 
 class HyperTuneSearcher(IndependentSearcher):

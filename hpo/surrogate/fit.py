@@ -133,6 +133,8 @@ class _Block:
         """The block's share of the value; its share of the gradient is added in place."""
         from scipy.linalg import lapack
 
+        if not self._n:
+            return 0.0  # a resource of whose measurements the fit has none
         layout, n, d = self._layout, self._n, self._layout.dimension
         kernel = layout.kernel(theta, index)
         weights = kernel.lengths**-2

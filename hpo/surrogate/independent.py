@@ -23,12 +23,15 @@ class Level:
 
     Attributes:
         resource: which.
+        number: of it among the resources that were measured before the fit; those without a measurement in the model are
+            counted, and have no Level.
         posterior: of targets less their mean.
         centre: that mean.
         targets: shape (n,), less their mean.
     """
 
     resource: int
+    number: int
     posterior: Posterior
     centre: float
     targets: Floats
@@ -42,7 +45,7 @@ class IndependentModel(ModelData):
         self._kept: tuple[tuple[int, int], list[Level]] | None = None  # (fit, measurements), their levels
 
     def levels(self, fits: Sequence[int]) -> list[Level]:
-        """The model of each resource that was measured, ascending. Kept until the next measurement or fit.
+        """The model of each resource that has measurements in it, ascending. Kept until the next measurement or fit.
 
         Args:
             fits: numbers of measurements at which hyperparameters are fitted, ascending.
@@ -61,11 +64,13 @@ class IndependentModel(ModelData):
         targets = self.targets(len(self.history))[index]
         found = []
         for block, (resource, members) in enumerate(self._blocks(index, resources)):
+            if not len(members):
+                continue  # its trials are not among those chosen
             inputs = self.history.measured(index[members], resources)
             centre = float(targets[members].mean())
             y = targets[members] - centre
             posterior = Posterior(layout.kernel(theta, block), self.groups, inputs).condition(y)
-            found.append(Level(resource, posterior, centre, y))
+            found.append(Level(resource, block, posterior, centre, y))
         return found
 
     def _blocks(self, index: Integers, resources: Sequence[int]) -> list[tuple[int, Integers]]:
