@@ -34,6 +34,10 @@ class Domain(ABC):
     @abstractmethod
     def __contains__(self, value: object) -> bool: ...
 
+    def normalise(self, value: Any) -> Any:
+        """The value of the domain that `value`, which lies in it, stands for."""
+        return value
+
     @abstractmethod
     def values(self, most: int) -> Sequence[Any]:
         """Up to `most` values spread over a numeric domain, or all values of a finite list."""
@@ -77,8 +81,16 @@ class Float(Domain):
         assert self.step is not None
         return math.floor((self.upper - self.lower) / self.step * (1 + 1e-12))
 
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        low, high = self.lower, self.upper
+        if self.step is not None and self.scale is LINEAR:
+            # Half a step beyond both ends: every value then owns an interval as long, the outer ones included.
+            low, high = low - self.step / 2, self._at(self._steps) + self.step / 2
+        return self.scale.forward(low), self.scale.forward(high)
+
     def decode(self, unit: float) -> float:
-        low, high = self.scale.forward(self.lower), self.scale.forward(self.upper)
+        low, high = self._bounds
         return self._quantise(self.scale.backward(low + unit * (high - low)))
 
     def _quantise(self, value: float) -> float:
@@ -96,7 +108,7 @@ class Float(Domain):
     def encode(self, value: Any) -> float:
         if self.lower == self.upper:
             return 0.5
-        low, high = self.scale.forward(self.lower), self.scale.forward(self.upper)
+        low, high = self._bounds
         return min(max((self.scale.forward(value) - low) / (high - low), 0.0), 1.0)
 
     @property
@@ -107,6 +119,9 @@ class Float(Domain):
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         return self.lower <= value <= self.upper and math.isclose(self._quantise(value), value, rel_tol=1e-9)
+
+    def normalise(self, value: Any) -> float:
+        return self._quantise(float(value))
 
     def values(self, most: int) -> Sequence[float]:
         if self.step is not None and self.size <= most:

@@ -114,6 +114,12 @@ class TestInterval:
         values = np.array([0.0] * 9 + [0.5, 0.6, 0.7])
         assert np.isnan(interval([values], draw([("b", 12)], 0))).all()
 
+    def test_that_holds_for_one_benchmark_among_others_too(self):
+        values = [np.array([0.0] * 9 + [0.5, 0.6, 0.7]), stream().normal(size=12)]
+        assert np.isnan(interval(values, draw([("b", 12), ("c", 12)], 0))).all()
+        values[0] = np.zeros(12)
+        assert np.isfinite(interval(values, draw([("b", 12), ("c", 12)], 0))).all()
+
     @pytest.mark.parametrize("seeds", [6, 10, 20])
     @pytest.mark.parametrize("shape", ["normal", "skewed"])
     def test_intervals_cover_a_known_difference_as_often_as_they_say(self, seeds, shape):

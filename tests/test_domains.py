@@ -283,3 +283,17 @@ def test_sizes_count_values():
     assert Float(2.0, 2.0).size == 1
     assert Integer(3, 3).size == 1
     assert Choice((1, 2, 3)).size == 3
+
+
+@given(stepped())
+@FAST
+def test_the_values_of_a_stepped_linear_float_own_equal_parts_of_the_unit_interval(pair):
+    domain, _ = pair
+    if domain.scale is not LINEAR or domain.size == 1:
+        return
+    size = int(domain.size)
+    middles = [domain.decode((index + 0.5) / size) for index in range(size)]
+    assert middles == domain.values(size)
+    for index in range(size):
+        for unit in ((index + 0.01) / size, (index + 0.99) / size):
+            assert domain.decode(unit) == middles[index]

@@ -132,6 +132,17 @@ def test_more_measurements_than_the_cap_keep_those_of_the_trials_that_got_furthe
     proposes_well(searcher)
 
 
+def test_resources_without_a_measurement_in_the_model_are_left_out(make):
+    searcher = make(max_size_data_for_model=10)
+    for number in range(60):  # as of scripts that end where they like: few measurements of each of many resources
+        configuration = searcher.suggest()
+        resource = 1 + number * 7 % 26
+        searcher.on_pending(configuration, resource)
+        searcher.on_report(configuration, resource)
+        searcher.update(configuration, resource, (number * 37 % 11) / 11)
+    proposes_well(searcher)
+
+
 def test_a_thousand_measurements_are_modelled(make):
     searcher = make(random_fraction=1.0)
     rng = np.random.default_rng(2)

@@ -53,6 +53,32 @@ def test_a_mutation_is_another_configuration_of_the_space(seed):
         assert all(value in SPACE.domains[name] for name, value in configuration.items())
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"type": "int", "lower": 0, "upper": 1000},
+        {"type": "int", "lower": 16, "upper": 512, "log": True},
+        {"type": "int", "lower": 1, "upper": 8, "log": True},
+        {"type": "float", "lower": 0.0, "upper": 1.0, "step": 0.001},
+        {"type": "float", "lower": 0.0, "upper": 1.0, "step": 1.0},
+        {"type": "ordinal", "values": list(range(40))},
+    ],
+    ids=str,
+)
+def test_from_every_value_a_mutation_can_reach_its_neighbours_and_never_stays(spec):
+    space = parse_space({"n": spec})
+    values = list(space.domains["n"].values(10_000))
+    pool, rng = Pool(space), np.random.default_rng(0)
+    for index in sorted({0, 1, len(values) // 3, len(values) // 2, len(values) - 1} & set(range(len(values)))):
+        parent = {"n": values[index]}
+        points = pool.mutate(rng, np.repeat(pool.points([parent]), 4000, axis=0))
+        together = {pool.decode(point)["n"] for point in np.unique(points, axis=0)}
+        single = {mutate(space, parent, rng)["n"] for _ in range(4000)}
+        for found in (together, single):
+            assert values[index] not in found
+            assert set(values[max(index - 1, 0) : index + 2]) - {values[index]} <= found
+
+
 def test_mutations_are_distributed_as_those_of_single_configurations():
     pool, rng, count = Pool(SPACE), np.random.default_rng(0), 4000
     parent = SPACE.default

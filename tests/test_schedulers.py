@@ -216,10 +216,10 @@ def test_random_search_tells_the_searcher_the_last_result_of_a_complete_trial(mo
         report(scheduler, 0, resource, loss, configurations)
     assert listener.told == []
     scheduler.on_complete(Trial(0, configurations[0]))
-    assert listener.told == [("update", 3, 0.4)]
+    assert listener.told == [("update", 3, 0.4), ("on_failed",)]
     report(scheduler, 1, 1, 0.5, configurations)
     scheduler.on_error(Trial(1, configurations[1]))
-    assert listener.told[1:] == [("on_failed",)]
+    assert listener.told[2:] == [("on_failed",)]
 
 
 def test_asha_tells_the_searcher_the_results_at_rungs_and_failures(monkeypatch):
@@ -229,3 +229,29 @@ def test_asha_tells_the_searcher_the_results_at_rungs_and_failures(monkeypatch):
         report(scheduler, 0, resource, 0.5, configurations)
     scheduler.on_error(Trial(0, configurations[0]))
     assert listener.told == [("update", 1, 0.5), ("update", 3, 0.5), ("on_failed",)]
+
+
+@pytest.mark.parametrize("scheduler", ["FIFO", "StoppingASHA", "ASHA"])
+def test_a_script_that_ends_by_itself_is_waited_for_no_more(scheduler):
+    method = {
+        "searcher": {"_target_": "hpo.searchers.MOBSTERSearcher"},
+        "scheduler": {"_target_": f"hpo.schedulers.{scheduler}"},
+    }
+    scheduler = build_scheduler(method, SPACE, max_resource=27, seed=0)
+    for trial_id in range(8):
+        trial = Trial(trial_id, scheduler.suggest().configuration)
+        scheduler.on_start(trial)
+        if trial_id % 2:
+            scheduler.on_report(trial, 2, 0.5)
+        scheduler.on_complete(trial)
+        assert scheduler.searcher.history.pending == {}
+
+
+def test_a_trial_that_reports_seldom_waits_at_the_highest_rung_it_has_passed():
+    scheduler, configurations = asha_with("ASHA", 3)
+    assert report(scheduler, 0, 5, 0.5, configurations) == Decision.PAUSE
+    assert report(scheduler, 1, 5, 0.4, configurations) == Decision.PAUSE
+    assert scheduler.suggest() == Resume(1, 9), "sent on to 3 it would end without a report"
+    # Its results count at the rungs it has passed: 0.45 is second of three at 1, and one third may go on.
+    assert report(scheduler, 2, 1, 0.45, configurations) == Decision.PAUSE
+    assert isinstance(scheduler.suggest(), Start)

@@ -116,3 +116,27 @@ def test_values_that_are_rarely_drawn_are_found_before_a_small_space_is_exhauste
     space = parse_space({"n": {"type": "int", "lower": 1, "upper": 600, "log": True}})
     given = list(iter(maker(RandomSearcher)(space).suggest, None))
     assert sorted(c["n"] for c in given) == list(range(1, 601))
+
+
+def test_points_that_stand_for_the_same_values_are_evaluated_once():
+    space = parse_space({"d": {"type": "float", "lower": 0.0, "upper": 1.0, "step": 0.5}})
+    given = [{"d": 0}, {"d": 0.5000000001}, {"d": 1}, {"d": 0.0}]
+    *found, end = take(maker(RandomSearcher)(space, points_to_evaluate=given), 4)
+    assert [(type(c["d"]), c["d"]) for c in found] == [(float, 0.0), (float, 0.5), (float, 1.0)]
+    assert end is None
+
+
+def test_a_grid_of_more_points_than_fit_into_64_bits_takes_no_memory():
+    space = parse_space({f"x{i}": {"type": "float", "lower": 0.0, "upper": 1.0} for i in range(40)})
+    configurations = take(maker(GridSearcher)(space, points_to_evaluate=[]), 50)
+    assert len({canonical(configuration) for configuration in configurations}) == 50
+    assert {v for c in configurations for v in c.values()} == {0.0, 0.25, 0.5, 0.75, 1.0}
+
+
+def test_points_to_evaluate_are_written_out_once_not_at_every_proposal(monkeypatch):
+    space = parse_space({"x": {"type": "float", "lower": 0.0, "upper": 1.0}})
+    searcher = maker(RandomSearcher)(space, points_to_evaluate=[{"x": i / 500} for i in range(500)])
+    written = []
+    monkeypatch.setattr("hpo.searchers.base.canonical", lambda c: written.append(1) or canonical(c))
+    take(searcher, 520)
+    assert len(written) < 2000

@@ -126,11 +126,14 @@ class ASHA(_Asynchronous):
         self.searcher.on_pending(self._configurations[resume.trial_id], resume.until or self.maximum)
 
     def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
-        """PAUSE at the level the trial was sent to, STOP at the maximum, else CONTINUE."""
+        """PAUSE at the level the trial was sent to, or the highest it has passed, STOP at the maximum, else CONTINUE."""
         self.searcher.on_report(trial.configuration, resource)
         target = self._target(trial.id)
         if resource < target:
             return Decision.CONTINUE
+        while target < self.maximum and (above := next_level(self.levels, target, self.maximum)) <= resource:
+            self._rung_at(trial.id, target).record(loss)  # passed by a script that reports seldom
+            target = above
         self.searcher.update(trial.configuration, target, loss)
         self._reached[trial.id] = target
         if target >= self.maximum:
@@ -181,3 +184,7 @@ class StoppingASHA(_Asynchronous):
             else:
                 self.searcher.on_pending(trial.configuration, self._target(trial.id))
         return decision
+
+    def on_complete(self, trial: Trial) -> None:
+        """A script may end by itself below the maximum: no further result will follow."""
+        self.searcher.on_failed(trial.configuration)

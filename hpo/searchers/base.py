@@ -47,7 +47,9 @@ class Searcher(ABC):
         self._exhausted = False
         points = [{}] if points_to_evaluate is None else points_to_evaluate
         complete = [space.complete(point, f"points_to_evaluate[{i}]") for i, point in enumerate(points)]
-        self._first = list({canonical(point): point for point in complete}.values())
+        self._first = {canonical(point): point for point in complete}
+        self._first_left = list(self._first)  # not suggested yet, the next one last
+        self._first_left.reverse()
 
     def suggest(self) -> Configuration | None:
         """The next configuration, recorded as suggested; None when the space is exhausted."""
@@ -97,9 +99,10 @@ class Searcher(ABC):
         """The proposal after the initial configurations; None when the space is exhausted."""
 
     def _propose_first(self) -> Configuration | None:
-        for point in self._first:
-            if not self.is_known(point):
-                return point
+        while self._first_left and self._first_left[-1] in self._seen:
+            self._first_left.pop()
+        if self._first_left:
+            return self._first[self._first_left[-1]]
         if self.suggested < self.shared_random:
             return self.draw_new("initial")
         return None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, installing
 from hpo.randomness import Randomness
 from hpo.searchers.modelled import ModelSearcher
 from hpo.space import SearchSpace
@@ -52,7 +52,7 @@ class BoTorchSearcher(ModelSearcher):
         if find_spec("botorch") is None:
             raise ConfigError(
                 "method.searcher._target_=hpo.searchers.botorch.BoTorchSearcher: it needs botorch; "
-                "pip install 'hpo[botorch]', or use method=BO"
+                f"use method=BO, or {installing('botorch')}"
             )
         self.num_candidates = num_candidates
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
@@ -42,8 +44,8 @@ class GridSearcher(Searcher):
         self._axes = space.grid(num_samples)
         self.grid_size = math.prod(len(axis) for axis in self._axes)
         rng = randomness.stream("grid")
-        self._offset = int(rng.integers(self.grid_size))
-        self._stride = self._coprime(int(rng.integers(1, self.grid_size + 1)))
+        self._offset = _below(self.grid_size, rng)
+        self._stride = self._coprime(1 + _below(self.grid_size, rng))
         self._cursor = 0
 
     def _coprime(self, stride: int) -> int:
@@ -59,3 +61,10 @@ class GridSearcher(Searcher):
                 return configuration
             self._cursor += 1
         return None
+
+
+def _below(size: int, rng: np.random.Generator) -> int:
+    """A random number from 0 to `size` - 1, which may be larger than NumPy's integers."""
+    if size < 2**63:
+        return int(rng.integers(size))
+    return int.from_bytes(rng.bytes(size.bit_length() // 8 + 8), "little") % size

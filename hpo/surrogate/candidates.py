@@ -1,6 +1,5 @@
 """Where the next configuration is looked for: everywhere, and around those that did well."""
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,7 +13,7 @@ DECAY = 0.6
 """A mutation moves an ordered hyperparameter by k levels with probability in proportion to (1 - DECAY)^k."""
 
 LEVELS = 16
-"""A continuous hyperparameter is moved as if it had so many levels, by a fraction of one at random."""
+"""A hyperparameter with more values is moved as if it had so many levels, by a fraction of one at random."""
 
 RATE = 0.25
 """Each hyperparameter is mutated with this probability at least, and one of d at least."""
@@ -67,11 +66,26 @@ def _move(domain: Domain, value: object, rng: np.random.Generator) -> object:
     if isinstance(domain, Choice) and not domain.ordered:
         others = [choice for index, choice in enumerate(domain.choices) if index != domain.index(value)]
         return others[int(rng.integers(len(others)))]
-    size = min(domain.size, LEVELS)
+    size = int(min(domain.size, LEVELS))
     levels = float(min(rng.geometric(DECAY), max(size // 2, 1)))
-    if math.isinf(domain.size):
+    if domain.size > LEVELS:
         levels -= rng.random()  # anywhere between two levels
-    step = levels / size * (1 if rng.random() < 0.5 else -1)
+    levels *= 1 if rng.random() < 0.5 else -1
+    if domain.size <= LEVELS:
+        values = list(domain.values(size))
+        index = domain.index(value) if isinstance(domain, Choice) else values.index(value)
+        there = index + int(levels)
+        return values[there if 0 <= there < size else index - int(levels)]
+    step = levels / size
+    moved = _moved(domain, value, step)
+    while moved == value and abs(step) < 1:  # less than half of the way to the next value
+        step *= 2
+        moved = _moved(domain, value, step)
+    return moved
+
+
+def _moved(domain: Domain, value: object, step: float) -> object:
+    """The value so far away, on the other side where the domain ends."""
     unit = domain.encode(value)
     moved = unit + step
     if not 0 <= moved <= 1:

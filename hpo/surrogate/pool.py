@@ -4,7 +4,6 @@ The moves are those of hpo.surrogate.candidates; a column is a hyperparameter wi
 space, and holds what its domain's `encode` gives.
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +12,7 @@ from hpo.domains import Choice
 from hpo.space import SearchSpace
 from hpo.surrogate.candidates import DECAY, LEVELS, RATE
 from hpo.surrogate.encoding import columns_of
-from hpo.surrogate.kernel import Floats
+from hpo.surrogate.kernel import Floats, Integers
 from hpo.trial import Configuration
 
 FINE = 4096
@@ -48,9 +47,10 @@ class Pool:
             if isinstance(domain, Choice)
         ]
         # How a column is moved: levels in all, at most so many at once, and is it by a fraction of one.
-        self._levels = np.minimum([float(domain.size) for domain in domains], LEVELS)
+        sizes = np.array([float(domain.size) for domain in domains])
+        self._levels = np.minimum(sizes, LEVELS)
         self._farthest = np.maximum(self._levels // 2, 1.0)
-        self._continuous = np.array([math.isinf(domain.size) for domain in domains])
+        self._fractions = sizes > LEVELS
 
     def sample(self, rng: np.random.Generator, count: int) -> Floats:
         """Uniform points, shape (count, d)."""
@@ -69,19 +69,34 @@ class Pool:
         count, dimension = shape
         moved = rng.random(shape) < max(1 / dimension, RATE)
         moved[np.arange(count), rng.integers(dimension, size=count)] = True
-        steps = np.minimum(rng.geometric(DECAY, shape), self._farthest)
-        steps -= rng.random(shape) * self._continuous
-        steps /= self._levels
-        np.copysign(steps, 0.5 - rng.random(shape), out=steps)
+        levels = np.minimum(rng.geometric(DECAY, shape), self._farthest)
+        levels -= rng.random(shape) * self._fractions
+        np.copysign(levels, 0.5 - rng.random(shape), out=levels)
+        steps = levels / self._levels
         there = parents + steps
         np.subtract(parents, steps, out=there, where=(there < 0) | (there > 1))
         np.minimum(np.maximum(there, 0.0, out=there), 1.0, out=there)
+        there = self._snap(there)
+        for column, values, borders in self._values:
+            self._step(there[:, column], borders.searchsorted(parents[:, column]), levels[:, column], values, borders)
         for column, centres in self._unordered:
             size = len(centres)
             other = (parents[:, column] * size).astype(np.intp)
             other += rng.integers(1, size, size=count)
             there[:, column] = centres[other % size]
-        return np.where(moved, self._snap(there), parents)
+        return np.where(moved, there, parents)
+
+    @staticmethod
+    def _step(there: Floats, index: Integers, levels: Floats, values: Floats, borders: Floats) -> None:
+        """Move among few values by whole ones; among more, to the next where a step led back. Changes `there`."""
+        if len(values) <= LEVELS:
+            to = index + levels.astype(np.intp)
+            there[:] = values[np.where((to < 0) | (to >= len(values)), index - levels.astype(np.intp), to)]
+            return
+        stayed = np.flatnonzero(borders.searchsorted(there) == index)
+        ahead = np.where(levels[stayed] > 0, 1, -1)
+        to = index[stayed] + ahead
+        there[stayed] = values[np.where((to < 0) | (to >= len(values)), index[stayed] - ahead, to)]
 
     def _snap(self, points: Floats) -> Floats:
         """The nearest point that a configuration has."""
