@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from hpo.state import TrialState
 from hpo.trial import Decision, Exit, Status
 
+HOW_TO_REPORT = (
+    "call hpo.report(...), append to $HPO_REPORT_FILE, or set benchmark.report_channel=syne_tune if it prints [tune-metric] lines"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -39,16 +43,16 @@ class Limits:
         """Is there any time limit?"""
         return self.trial_timeout is not None or self.trial_silence_timeout is not None
 
-    def overdue(self, state: TrialState, elapsed: float) -> str | None:
-        """Which time limit the running attempt has passed."""
+    def overdue(self, state: TrialState, elapsed: float, held: float = 0.0) -> str | None:
+        """Which time limit the running attempt, which the backend held back until `held`, has passed."""
         for key, since, limit in self._time_limits(state):
-            if elapsed >= since + limit:
+            if elapsed >= max(since, held) + limit:
                 return f"{key}={limit:g} s is over"
         return None
 
-    def time_left(self, state: TrialState, elapsed: float) -> list[float]:
-        """Seconds to each time limit of the running attempt."""
-        return [max(since + limit - elapsed, 0.0) for _, since, limit in self._time_limits(state)]
+    def time_left(self, state: TrialState, elapsed: float, held: float = 0.0) -> list[float]:
+        """Seconds to each time limit of the running attempt, which the backend held back until `held`."""
+        return [max(max(since, held) + limit - elapsed, 0.0) for _, since, limit in self._time_limits(state)]
 
     def _time_limits(self, state: TrialState) -> list[tuple[str, float, float]]:
         """(key, since when, seconds) of the limits in force."""
@@ -77,5 +81,14 @@ class Limits:
             how += ", out of memory" if event.out_of_memory else ""
             return Status.FAILED, f"{how}\n{event.error or ''}".rstrip()
         if state.resource == 0:
-            return Status.FAILED, "it ended without a report; call hpo.report(...) or append to $HPO_REPORT_FILE"
+            return Status.FAILED, self._unreported(state)
         return Status.COMPLETED, None
+
+    def _unreported(self, state: TrialState) -> str:
+        """Why there may be no report, and what to do. A script told to end early may be one that reports more seldom."""
+        if self.ends_by_itself and state.until is not None and state.until < (self.max_resource or 0):
+            return (
+                f"it ended without a report at {state.until}, where it was told to end; if it reports only every 5 epochs, "
+                f"say, pass method.scheduler.min_resource=5, else {HOW_TO_REPORT}"
+            )
+        return f"it ended without a report; {HOW_TO_REPORT}"

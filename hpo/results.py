@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.config import ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory, write_atomically
-from hpo.errors import StoreError
+from hpo.errors import HPOError, StoreError
 from hpo.objective import Objective
 from hpo.state import ExperimentState
 from hpo.stopping import BUDGET_KEYS
 from hpo.store import Store
 from hpo.trial import Event, Kind
+from hpo.wording import best_text, counts_text
 from hpo.yamlfile import dump_verbatim, override_text
 
 if TYPE_CHECKING:
@@ -46,6 +47,15 @@ class Experiment:
     config: ExperimentConfig
     metadata: Mapping[str, Any]
     events: list[Event]
+
+    def __repr__(self) -> str:
+        try:
+            state = self.state
+        except HPOError as error:  # of a damaged one: an object that cannot be shown helps nobody
+            return f"Experiment {self.directory}: {error}"
+        interrupted = self.metadata.get("status") == "interrupted"  # "running" may be of a tuner that was killed
+        status = "interrupted" if interrupted else "not complete when it was read"
+        return overview(self, state, f"complete: {state.finished}" if state.finished else status)
 
     @cached_property
     def state(self) -> ExperimentState:
@@ -85,24 +95,47 @@ class Experiment:
         return best_of(self.state)
 
 
-def load_experiment(directory: str | Path) -> Experiment:
+def overview(result: Any, state: ExperimentState, status: str) -> str:
+    """What a notebook shows of an object that has an experiment's `directory`."""
+    parts = {"status": status, "best": best_text(state), "trials": counts_text(state)}
+    return f"{type(result).__name__} {result.directory}" + "".join(f"\n  {k:<9}{text}" for k, text in parts.items())
+
+
+def load_experiment(place: str | Path) -> Experiment:
     """Read an experiment, also while it runs.
 
+    Args:
+        place: its directory, or a tag under outputs/ or a directory above it that holds no other.
+
     Raises:
-        StoreError: there is none in this directory, or it is damaged.
+        StoreError: there is none or more than one, or it is damaged.
     """
-    files = ExperimentDirectory(Path(directory))
-    if not files.config.is_file() or not files.events.is_file():
-        raise StoreError(
-            f"{directory}: holds no experiment; name a directory such as outputs/TAG/BENCHMARK/METHOD/seed_0"
-        )
+    found = find_experiments(place)
+    if len(found) > 1:
+        raise StoreError(f"{place}: {len(found)} experiments are there; name the directory of one, such as {found[0]}")
+    files = ExperimentDirectory(found[0])
+    if not files.events.is_file():
+        raise StoreError(f"{files.path}: no events are here; start the experiment, or bring a remote one with `hpo sync`")
     store = Store(files.events, read_only=True)
     try:
         events = list(store.read())
     finally:
         store.close()
-    metadata = read_metadata(files)
-    return Experiment(files.path, read_config(files.config), metadata, events)
+    config = read_config(files.config)
+    _check_belongs(files, config, events)
+    return Experiment(files.path, config, read_metadata(files), events)
+
+
+def _check_belongs(files: ExperimentDirectory, config: ExperimentConfig, events: Iterable[Event]) -> None:
+    """Raise StoreError unless the trials have the hyperparameters that the configuration names."""
+    names = set(config.space.domains)
+    for event in events:
+        if event.kind == Kind.STARTED and set(event.body["configuration"]) != names:
+            found = ", ".join(map(repr, event.body["configuration"]))
+            raise StoreError(
+                f"{files.config}: config_space has {', '.join(map(repr, names))}, but trial {event.trial} in events.db has "
+                f"{found}; put back the experiment.yaml that belongs to it"
+            )
 
 
 def read_metadata(files: ExperimentDirectory) -> dict[str, Any]:

@@ -10,6 +10,7 @@ optimizer: adam                                    # a constant
 """
 
 import math
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,7 +75,10 @@ class SearchSpace:
                 raise ConfigError(f"{key}: {name!r} is not in config_space ({', '.join(self.domains)})")
             if value not in self.domains[name]:
                 raise ConfigError(f"{key}: {name}={value!r} is outside its domain {self.domains[name]}")
-        return {name: point.get(name, domain.default) for name, domain in self.domains.items()}
+        return {
+            name: domain.normalise(point[name]) if name in point else domain.default
+            for name, domain in self.domains.items()
+        }
 
 
 def mixed_radix(index: int, axes: Sequence[Sequence[Any]]) -> list[Any]:
@@ -98,6 +102,7 @@ def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
         if isinstance(spec, Mapping):
             domains[name] = _parse_domain(f"config_space.{name}", dict(spec))
         else:
+            _check_constant(f"config_space.{name}", spec)
             constants[name] = spec
     if not domains:
         raise ConfigError(
@@ -108,6 +113,41 @@ def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
 
 MOST_STEPS = 1e15
 """In an interval: more than that are not told apart by double precision."""
+
+_CALL = re.compile(r"[A-Za-z_][\w.]*\(.*\S.*\)", re.DOTALL)
+"""A word with arguments in parentheses, as other tools write a distribution."""
+
+
+def _check_constant(key: str, value: Any) -> None:
+    """Raise ConfigError for what other tools take for a hyperparameter: every trial would get that list or text as it is."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        kind, instead = "list", _example(None, {"values": value})
+        if len(value) == 2 and all(type(end) in (int, float) and math.isfinite(end) for end in value):
+            number = "int" if all(type(end) is int for end in value) else "float"
+            instead = f"{{type: {number}, lower: {_short(min(value))}, upper: {_short(max(value))}}} or {instead}"
+    elif isinstance(value, str) and _CALL.fullmatch(value.strip()):
+        kind, instead = "text", f"{_example(None, {})} or {_example(None, {'values': [1, 2]})}"
+    else:
+        return
+    raise ConfigError(
+        f"{key}={_short(value)}: to tune it write {instead}; a constant {kind} like this belongs in benchmark.arguments"
+    )
+
+
+def _example(kind: Any, spec: Mapping[str, Any]) -> str:
+    """What could be meant where the type is missing or another tool's."""
+    if values := next((v for v in spec.values() if isinstance(v, Sequence) and not isinstance(v, str) and v), None):
+        return f"{{type: choice, values: {_short(values)}}}"
+    whole = isinstance(kind, str) and "int" in kind
+    return "{type: int, lower: 1, upper: 9}" if whole else "{type: float, lower: 1.0e-4, upper: 1.0, log: true}"
+
+
+def _short(value: Any) -> str:
+    """A value for a message, with numbers that YAML takes for such."""
+    text = repr(list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value)
+    text = text if isinstance(value, str) else re.sub(r"(?<![\w.])(\d+)e", r"\1.0e", text)
+    return text if len(text) <= 200 else text[:200] + " …"
+
 
 _KEYS = {
     "float": {"lower", "upper", "log", "reverse_log", "step"},
@@ -120,7 +160,9 @@ _KEYS = {
 def _parse_domain(key: str, spec: dict[str, Any]) -> Domain:
     kind = spec.pop("type", None)
     if not isinstance(kind, str) or kind not in _KEYS:
-        raise ConfigError(f"{key}.type={kind!r}: use one of {', '.join(_KEYS)}")
+        raise ConfigError(
+            f"{key}.type={kind!r}: use one of {', '.join(_KEYS)}, as in {key.rpartition('.')[2]}: {_example(kind, spec)}"
+        )
     for name in spec:
         if name not in _KEYS[kind]:
             raise ConfigError(f"{key}.{name}: a {kind} takes {', '.join(sorted(_KEYS[kind]))}")

@@ -22,7 +22,7 @@ from hpo.trial import BackendEvent, Decision, Exit, Garbage, Kind, Report, Resum
 log = logging.getLogger(__name__)
 
 MOST_LOSSES = 10
-"""So many attempts lost with their host or terminated from outside, and no report between, end the experiment."""
+"""So many attempts per worker lost with their host or terminated from outside, and no report between, end the experiment."""
 
 
 @dataclass
@@ -49,6 +49,8 @@ class Supervision:
     waiting: list[TrialState] = field(default_factory=list)
     """Interrupted trials that go on when a worker is free."""
     _condemned: dict[int, tuple[Status, str]] = field(default_factory=dict)
+    _held: dict[int, float] = field(default_factory=dict)
+    """Until when the backend held back an attempt, at the last look."""
     _losses: int = 0
 
     def __post_init__(self) -> None:
@@ -85,6 +87,7 @@ class Supervision:
 
     def _begin(self, state: TrialState) -> None:
         self._intake.begin(state.trial.id)
+        self._held.pop(state.trial.id, None)
         self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
 
     def take_over(self) -> None:
@@ -156,7 +159,7 @@ class Supervision:
         if state is not None and self._end(state, event) == Status.INTERRUPTED and not self.closing:
             self.waiting.append(state)
             self._losses += 1
-            if self._losses > MOST_LOSSES:
+            if self._losses > MOST_LOSSES * self.limits.n_workers:
                 self.fail(
                     f"trials were lost or terminated from outside {self._losses} times in a row without a report; see hpo.log"
                 )
@@ -196,21 +199,32 @@ class Supervision:
 
     def end_overdue(self) -> None:
         """End trials that have passed a time limit."""
-        if not self.limits.timed:
-            return
         elapsed = self.journal.elapsed()
-        for state in self.state.running.values():
-            reason = self.limits.overdue(state, elapsed)
-            if reason and state.ending is None:
+        for state in self._limited(elapsed):
+            reason = self.limits.overdue(state, elapsed, self._held.get(state.trial.id, 0.0))
+            if reason:
                 self._condemn(state, Status.TIMEOUT, reason)
 
     def time_left(self) -> list[float]:
         """Seconds to the time limits of running trials."""
-        if not self.limits.timed:
-            return []
         elapsed = self.journal.elapsed()
-        going = (s for s in self.state.running.values() if s.trial.id not in self._condemned and s.ending is None)
-        return [left for state in going for left in self.limits.time_left(state, elapsed)]
+        return [
+            left
+            for state in self._limited(elapsed)
+            for left in self.limits.time_left(state, elapsed, self._held.get(state.trial.id, 0.0))
+        ]
+
+    def _limited(self, elapsed: float) -> list[TrialState]:
+        """Trials whose time limits run: not those that are being ended, and have their grace, or wait for a device."""
+        if not self.limits.timed or self.closing:
+            return []
+        limited = []
+        for state in self.state.running.values():
+            if self.backend.holds(state.trial.id):
+                self._held[state.trial.id] = elapsed
+            elif state.ending is None and state.trial.id not in self._condemned:
+                limited.append(state)
+        return limited
 
     def _condemn(self, state: TrialState, status: Status, reason: str) -> None:
         """End a trial because something is wrong with it."""

@@ -1,11 +1,13 @@
 """The local backend with real processes: reports, exits, a host that dies, attempts of earlier sessions."""
 
+import errno
 import json
 import os
 import signal
 import time
 
 import pytest
+from inotify_simple import INotify
 
 import hpo
 from hpo.backends import marks
@@ -213,13 +215,20 @@ def test_without_preloading_each_trial_is_a_fresh_interpreter(backend):
     assert [type(event) for event in collect(backend, is_exit)] == [Report, Report, Report, Exit]
 
 
-@pytest.mark.parametrize("backend", [REPORTS], indirect=True)
-def test_without_inotify_reports_are_still_found(backend):
-    backend._poll.unregister(backend._inotify.fileno())
-    backend._inotify.close()
-    backend._inotify = None
-    backend.start(Trial(0, {"x": 0.1}), 0, 9)
-    assert [type(event) for event in collect(backend, is_exit)] == [Report, Report, Report, Exit]
+@pytest.mark.parametrize("missing", ["instance", "watch"])
+def test_without_inotify_reports_are_still_found(tmp_path, monkeypatch, caplog, missing):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(INotify, "__init__" if missing == "instance" else "add_watch", refuse)
+    backend = make(tmp_path, REPORTS)
+    try:
+        for trial_id in (0, 1):
+            backend.start(Trial(trial_id, {"x": 0.1}), 0, 9)
+            assert [type(event) for event in collect(backend, is_exit)] == [Report, Report, Report, Exit]
+    finally:
+        backend.close()
+    assert caplog.text.count("no inotify") == 1
 
 
 def test_what_an_earlier_session_left_running_is_ended_first(tmp_path):

@@ -1,6 +1,7 @@
 """What an experiment leaves: the columns and keys of Syne Tune, best.yaml, and what notebooks load."""
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -291,6 +292,57 @@ def test_a_place_without_experiments_is_an_error_that_names_it(tmp_path, monkeyp
     monkeypatch.chdir(folder)
     with pytest.raises(StoreError, match="no experiment"):
         find_experiments(place or folder)
+
+
+def test_loading_takes_a_tag_and_any_directory_above_the_experiment(directory, monkeypatch):
+    monkeypatch.chdir(directory.parents[4])
+    for place in ("t", "outputs/t", "outputs/t/mine/ASHA", directory):
+        assert load_experiment(place).directory.resolve() == directory
+
+
+def test_a_tag_with_several_experiments_is_an_error_that_names_one(directory, tmp_path, monkeypatch):
+    for seed in (3, 4):
+        shutil.copytree(directory, tmp_path / "outputs" / "two" / "mine" / "ASHA" / f"seed_{seed}")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match=r"two: 2 experiments are there; .*such as outputs/two/mine/ASHA/seed_3$"):
+        load_experiment("two")
+
+
+def test_an_experiment_without_its_events_is_an_error_that_says_so(directory, tmp_path):
+    shutil.copy(directory / "experiment.yaml", tmp_path)
+    with pytest.raises(StoreError, match=f"{tmp_path}: no events are here"):
+        load_experiment(tmp_path)
+
+
+def test_what_a_notebook_shows_is_a_few_lines(directory):
+    experiment = load_experiment(directory)
+    lines = repr(experiment).splitlines()
+    assert lines[0] == f"Experiment {directory}"
+    assert lines[1].split() == ["status", "complete:", "max_num_trials=6", "trials", "are", "done"]
+    assert f"loss={experiment.best['loss']:.6g} (trial {experiment.best['trial_id']}, epoch " in lines[2]
+    paused = int((experiment.trials["status"] == "paused").sum())
+    assert f"6 trials ({paused} paused, " in lines[3]
+    assert len(lines) == 4
+    outcome = run_experiment(experiment.config, directory)
+    assert repr(outcome).splitlines() == [f"Outcome {directory}", *lines[1:]]
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [("interrupted", "interrupted"), ("running", "not complete when it was read"), (None, "not complete when it was read")],
+)
+def test_what_a_notebook_shows_of_an_unfinished_experiment_says_so(directory, status, shown):
+    experiment = load_experiment(directory)
+    unfinished = dataclasses.replace(experiment, events=experiment.events[:5], metadata={"status": status})
+    assert repr(unfinished).splitlines()[1] == f"  status   {shown}"
+
+
+def test_what_cannot_be_made_sense_of_can_still_be_shown(directory, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(directory, copy)
+    config = copy / "experiment.yaml"
+    config.write_text(config.read_text().replace("metric: loss", "metric: los"))
+    assert repr(load_experiment(copy)).startswith(f"Experiment {copy}: benchmark.metric=los: ")
 
 
 def test_loading_a_directory_without_an_experiment_is_an_error_that_names_it(tmp_path):

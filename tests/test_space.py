@@ -2,11 +2,13 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from hpo.domains import LOG, REVERSE_LOG, Choice, Float, Integer
 from hpo.errors import ConfigError
@@ -22,7 +24,8 @@ YAML = {
     "dropout": {"type": "float", "lower": 0.0, "upper": 0.9, "step": 0.1},
     "optimizer": "adam",
     "nesterov": True,
-    "betas": [0.9, 0.99],
+    "shape": "(3, 3)",
+    "norm": "relu()",
     "nothing": None,
 }
 
@@ -43,7 +46,55 @@ def test_every_kind_of_domain_is_parsed():
 
 
 def test_what_is_no_mapping_is_a_constant():
-    assert parse_space(YAML).constants == {"optimizer": "adam", "nesterov": True, "betas": [0.9, 0.99], "nothing": None}
+    assert parse_space(YAML).constants == {
+        "optimizer": "adam", "nesterov": True, "shape": "(3, 3)", "norm": "relu()", "nothing": None
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "instead"),
+    [
+        ([0.1, 0.9], {"type": "float", "lower": 0.1, "upper": 0.9}),
+        ([0.1, 1e-5], {"type": "float", "lower": 1e-5, "upper": 0.1}),
+        ([64, 16], {"type": "int", "lower": 16, "upper": 64}),
+        ((16, 32, 64), {"type": "choice", "values": [16, 32, 64]}),
+        (["relu", "tanh"], {"type": "choice", "values": ["relu", "tanh"]}),
+        ([math.nan, 1.0], None),
+        ([], {"type": "float", "lower": 1e-4, "upper": 1.0, "log": True}),
+        ("loguniform(1e-4, 1)", {"type": "float", "lower": 1e-4, "upper": 1.0, "log": True}),
+        ("tune.choice(['a', 'b'])", {"type": "float", "lower": 1e-4, "upper": 1.0, "log": True}),
+    ],
+    ids=str,
+)
+def test_a_hyperparameter_in_another_tool_s_notation_is_no_constant(spec, instead):
+    with pytest.raises(ConfigError, match=r"config_space\.x=.*to tune it write \{type: .*benchmark\.arguments") as error:
+        parse_space({"x": spec, "y": GOOD})
+    assert "\n" not in str(error.value)
+    if instead is not None:  # what it says to write is what YAML reads so, and a domain
+        example = OmegaConf.create(re.search(r"write (\{.*?\})", str(error.value))[1])
+        assert example == instead
+        parse_space({"x": OmegaConf.to_container(example)})
+
+
+@pytest.mark.parametrize(
+    ("spec", "example"),
+    [
+        ({"choice": [1, 2]}, "x: {type: choice, values: [1, 2]}"),
+        ({"type": "categorical", "choices": ["a"]}, "x: {type: choice, values: ['a']}"),
+        ({"min": 0, "max": 1}, "x: {type: float, lower: 1.0e-4, upper: 1.0, log: true}"),
+        ({"type": "randint", "lower": 0, "upper": 1}, "x: {type: int, lower: 1, upper: 9}"),
+    ],
+)
+def test_a_missing_or_unknown_type_comes_with_an_example(spec, example):
+    with pytest.raises(ConfigError, match=r"config_space\.x\.type=.*: use one of float, int, choice, ordinal, as in") as error:
+        parse_space({"x": spec})
+    assert str(error.value).endswith(example)
+
+
+def test_a_long_list_is_shortened_in_the_message():
+    with pytest.raises(ConfigError) as error:
+        parse_space({"x": list(range(10_000)), "y": GOOD})
+    assert len(str(error.value)) < 700
 
 
 def test_parsing_leaves_its_argument_alone():

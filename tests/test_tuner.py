@@ -529,6 +529,22 @@ def test_a_host_that_is_lost_again_and_again_ends_the_experiment():
         experiment.run()
 
 
+def test_a_host_that_is_lost_once_with_many_trials_is_no_reason_to_end():
+    backend = {"faults": {trial_id: [Lose(1)] for trial_id in range(12)}}
+    reason, state, _ = run_fake("RS", n_workers=12, backend=backend)
+    assert reason == "max_num_trials=12 trials are done"
+    assert statuses(state) == {Status.COMPLETED: 12}
+
+
+def test_the_time_limits_of_a_trial_that_waits_for_a_device_do_not_run_yet():
+    for held, status in ((0.0, Status.TIMEOUT), (3.5, Status.COMPLETED)):
+        experiment = two_configurations(limits={"trial_timeout": 4.0})  # trial 1 takes 6 s
+        tuner = experiment.session()
+        tuner.backend.holds = lambda trial_id, held=held: trial_id == 1 and experiment.clock.now < held
+        tuner.run()
+        assert tuner.state.trials[1].status == status
+
+
 # ---------------------------------------------------------------------- interruptions
 
 
@@ -559,6 +575,16 @@ def test_the_first_interruption_stops_trials_and_the_second_kills_them():
     assert len(tuner.backend.called("stop")) == 3
     assert tuner.backend.called("kill")
     assert experiment.clock.now == 5.0
+
+
+@pytest.mark.parametrize("limit", ["trial_timeout", "trial_silence_timeout"])
+def test_a_trial_that_saves_in_its_grace_is_interrupted_also_where_a_time_limit_ends_meanwhile(limit):
+    experiment = FakeExperiment("RS", n_workers=3, limits={limit: 3.0}, backend={"stop_delay": 10.0})
+    tuner = experiment.session()
+    tuner.backend.at(1.0, tuner.interrupt)
+    assert tuner.run() is None
+    assert statuses(tuner.state) == {Status.INTERRUPTED: 3}
+    assert len(tuner.backend.called("stop")) == 3
 
 
 def test_interrupted_trials_go_on_before_new_ones_start():

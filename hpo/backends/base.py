@@ -41,6 +41,10 @@ class Backend(ABC):
     def wake(self) -> None:
         """Make `wait` return now. May be called from a signal handler."""
 
+    def holds(self, trial_id: int) -> bool:
+        """Does a started attempt still wait for a device?"""
+        return False
+
     def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:
         """What an attempt of an earlier session reported after byte `position` of its channel."""
         return ()

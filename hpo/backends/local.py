@@ -1,7 +1,7 @@
 """The local backend: trials are processes on this machine, started by a trial host. Nothing here polls.
 
 `wait` sleeps until the kernel says that a report file has grown (inotify), that the host has news, or that somebody
-called `wake`. Where the kernel has no inotify instance left, report files are looked at every quarter of a second.
+called `wake`. Where the kernel has no inotify left, report files are looked at every quarter of a second.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ from hpo.backends.channel import Channel
 from hpo.backends.endings import check_disk, last_lines, oom_kills, ran_out_of_memory
 from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool
+from hpo.backends.growth import GrowingFiles
 from hpo.backends.program import Program, environment_of_host
 from hpo.config import ReportChannel
 from hpo.errors import BackendError
 from hpo.trial import BackendEvent, Exit, Trial
 
-_FALLBACK_INTERVAL = 0.25
 _LONGEST_WAIT = 86_400.0
 """Seconds; the kernel takes milliseconds in 31 bits, and waking once a day is no polling."""
 _HOST_DEATHS = 3
@@ -43,7 +43,6 @@ class _Running:
     trial_id: int
     attempt: int
     channel: Channel
-    watch: int | None
     stderr: Path
     oom_kills: int
 
@@ -70,16 +69,15 @@ class LocalBackend(Backend):
         self._key = 0
         self._running: dict[int, _Running] = {}
         self._keys: dict[int, int] = {}  # trial id -> key
-        self._by_watch: dict[int, int] = {}  # inotify watch -> key
         self._received = b""
         self._deaths = 0
         self._prefixed = program.config.benchmark.report_channel == ReportChannel.syne_tune
         self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._bell, select.POLLIN)
-        self._inotify = _open_inotify()
-        if self._inotify is not None:
-            self._poll.register(self._inotify.fileno(), select.POLLIN)
+        self._files = GrowingFiles()
+        if self._files.descriptor is not None:
+            self._poll.register(self._files.descriptor, select.POLLIN)
         swept = marks.sweep(self._mark, grace)
         if swept:
             log.info("ended %d process(es) that an earlier session of this experiment left behind", swept)
@@ -112,6 +110,10 @@ class LocalBackend(Backend):
         self._waiting[trial.id] = trial, attempt, until
         self._start_waiting()
 
+    def holds(self, trial_id: int) -> bool:
+        """Does it wait for a clean device?"""
+        return trial_id in self._waiting
+
     def _start_waiting(self) -> None:
         for trial, attempt, until in list(self._waiting.values()):
             devices = self._gpus.acquire(trial.id, self._mark + self._key + 1)
@@ -127,13 +129,8 @@ class LocalBackend(Backend):
         order = self._program.order(trial, attempt, until, devices)
         reports = self._program.reports(trial.id, attempt)
         channel = Channel(reports, trial.id, attempt, prefixed=self._prefixed)
-        watch = None
-        if self._inotify is not None:
-            watch = self._inotify.add_watch(reports, _IN_MODIFY)
-            self._by_watch[watch] = self._key
-        self._running[self._key] = _Running(
-            *(trial.id, attempt, channel, watch, Path(order["stderr"])), oom_kills=oom_kills()
-        )
+        self._files.add(reports, self._key)
+        self._running[self._key] = _Running(trial.id, attempt, channel, Path(order["stderr"]), oom_kills=oom_kills())
         self._keys[trial.id] = self._key
         self._order({"do": "start", "key": self._key, **order})
 
@@ -159,8 +156,7 @@ class LocalBackend(Backend):
 
     def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
         """Sleep until something happens; see `Backend.wait`."""
-        if self._inotify is None and self._running:
-            timeout = min(_FALLBACK_INTERVAL, _FALLBACK_INTERVAL if timeout is None else timeout)
+        timeout = self._files.shorten(timeout)
         if self._waiting:
             timeout = self._gpus.shorten(timeout)
         ready = self._poll.poll(None if timeout is None else int(min(timeout, _LONGEST_WAIT) * 1000) + 1)
@@ -172,10 +168,8 @@ class LocalBackend(Backend):
             elif descriptor == self._socket.fileno():
                 events += self._hear_host()
             else:
-                events += self._read_grown()
-        if self._inotify is None:
-            for running in self._running.values():
-                events += self._read(running)
+                events += self._read(self._files.grown())
+        events += self._read(self._files.unwatched)
         if self._waiting and self._gpus.due:
             self._start_waiting()
         return events
@@ -185,19 +179,13 @@ class LocalBackend(Backend):
         with contextlib.suppress(BlockingIOError):  # full: it rings already
             os.write(self._rope, b"!")
 
-    def _read(self, running: _Running) -> list[BackendEvent]:
-        if reports := running.channel.read():
-            self._gpus.look(running.trial_id)
-        return reports
-
-    def _read_grown(self) -> list[BackendEvent]:
-        assert self._inotify is not None
-        grown = dict.fromkeys(event.wd for event in self._inotify.read(timeout=0))
+    def _read(self, keys: Iterable[int]) -> list[BackendEvent]:
         events: list[BackendEvent] = []
-        for watch in grown:
-            key = self._by_watch.get(watch)
-            if key is not None:
-                events += self._read(self._running[key])
+        for key in keys:
+            running = self._running[key]
+            if reports := running.channel.read():
+                self._gpus.look(running.trial_id)
+                events += reports
         return events
 
     def _hear_host(self) -> list[BackendEvent]:
@@ -224,10 +212,7 @@ class LocalBackend(Backend):
         running = self._running.pop(key)
         del self._keys[running.trial_id]
         events = running.channel.finish()
-        if running.watch is not None and self._inotify is not None:
-            self._by_watch.pop(running.watch, None)
-            with contextlib.suppress(OSError):  # the file, and the watch with it, may have been deleted
-                self._inotify.rm_watch(running.watch)
+        self._files.remove(key)
         self._gpus.release(running.trial_id)
         if code != 0 and error is None:
             error = last_lines(running.stderr)
@@ -276,23 +261,9 @@ class LocalBackend(Backend):
             self._host.wait()
         for running in self._running.values():
             running.channel.finish()
-        if self._inotify is not None:
-            self._inotify.close()
+        self._files.close()
         os.close(self._bell)
         os.close(self._rope)
         with contextlib.suppress(OSError):
             if self._program.directory.host_log.stat().st_size == 0:
                 self._program.directory.host_log.unlink()
-
-
-_IN_MODIFY = 0x2
-
-
-def _open_inotify() -> Any:
-    try:
-        from inotify_simple import INotify
-
-        return INotify()
-    except (ImportError, OSError) as error:
-        log.warning("no inotify (%s): reports are looked for every %.2f s", error, _FALLBACK_INTERVAL)
-        return None

@@ -19,6 +19,7 @@ from hpo.assembly import scheduler_of
 from hpo.config import load_config
 from hpo.errors import ConfigError, ExperimentError
 from hpo.results import load_experiment
+from tests.conftest import succeeded
 from tests.reliability import fuzzed_configs, fuzzed_reports
 from tests.reliability.fuzzed_directories import Directories, inside
 from tests.reliability.fuzzing import SECONDS, SEED, fuzz, limited
@@ -172,3 +173,13 @@ def test_a_reduction_factor_barely_above_one_does_not_hang():
 def test_an_infinite_reduction_factor_is_one_sentence():
     with pytest.raises(ConfigError, match="reduction_factor"):
         scheduler(**{"method.scheduler.reduction_factor": float("inf")})
+
+
+def test_a_configuration_of_other_hyperparameters_than_the_trials_have_is_one_sentence(workplace):
+    succeeded(workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t"))
+    path = workplace.directory("t") / "experiment.yaml"
+    path.write_text(path.read_text().replace("    x:\n", "    '':\n"))
+    for verb in ("status", "report", "plot", "export"):
+        done = workplace.verb(verb, "outputs/t")
+        assert "Traceback" not in done.stderr
+    assert "config_space has '', but trial 0 in events.db has 'x'" in workplace.verb("report", "outputs/t").stderr

@@ -1,0 +1,79 @@
+"""Which report files have grown: the kernel says so (inotify), and where it will not, they are looked at now and then."""
+
+import contextlib
+import logging
+from pathlib import Path
+from typing import Any
+
+_IN_MODIFY = 0x2
+_FALLBACK_INTERVAL = 0.25
+
+log = logging.getLogger(__name__)
+
+
+class GrowingFiles:
+    """Files by keys. Those that the kernel has no watch left for are taken to have grown every quarter of a second."""
+
+    def __init__(self) -> None:
+        self._inotify = _open_inotify()
+        self._keys: dict[int, int] = {}  # watch -> key
+        self._watches: dict[int, int] = {}  # key -> watch
+        self.unwatched: set[int] = set()
+        """Keys of files that have to be looked at."""
+        self._refused = self._inotify is None
+
+    @property
+    def descriptor(self) -> int | None:
+        """Becomes readable when a file grows; None where the kernel says nothing."""
+        return None if self._inotify is None else int(self._inotify.fileno())
+
+    def add(self, path: Path, key: int) -> None:
+        """Look after a file that exists."""
+        if self._inotify is not None:
+            try:
+                watch = self._inotify.add_watch(path, _IN_MODIFY)
+            except OSError as error:  # fs.inotify.max_user_watches: an editor may have taken them all
+                if not self._refused:
+                    self._refused = True
+                    log.warning("no inotify for %s (%s): it is looked at every %.2f s", path, error, _FALLBACK_INTERVAL)
+            else:
+                self._keys[watch], self._watches[key] = key, watch
+                return
+        self.unwatched.add(key)
+
+    def remove(self, key: int) -> None:
+        """Look after it no more."""
+        self.unwatched.discard(key)
+        watch = self._watches.pop(key, None)
+        if watch is not None and self._inotify is not None:
+            self._keys.pop(watch, None)
+            with contextlib.suppress(OSError):  # the file, and the watch with it, may have been deleted
+                self._inotify.rm_watch(watch)
+
+    def shorten(self, timeout: float | None) -> float | None:
+        """A time to sleep, cut at when files have to be looked at."""
+        if not self.unwatched:
+            return timeout
+        return _FALLBACK_INTERVAL if timeout is None else min(_FALLBACK_INTERVAL, timeout)
+
+    def grown(self) -> list[int]:
+        """Keys of the files that the kernel says have grown."""
+        if self._inotify is None:
+            return []
+        watches = dict.fromkeys(event.wd for event in self._inotify.read(timeout=0))
+        return [self._keys[watch] for watch in watches if watch in self._keys]
+
+    def close(self) -> None:
+        """Forget all."""
+        if self._inotify is not None:
+            self._inotify.close()
+
+
+def _open_inotify() -> Any:
+    try:
+        from inotify_simple import INotify
+
+        return INotify()
+    except (ImportError, OSError) as error:
+        log.warning("no inotify (%s): reports are looked for every %.2f s", error, _FALLBACK_INTERVAL)
+        return None
