@@ -88,6 +88,10 @@ class Supervision:
     def _begin(self, state: TrialState) -> None:
         self._intake.begin(state.trial.id)
         self._held.pop(state.trial.id, None)
+        if state.attempt > 0 and self.state.objective.resource_attr is None:
+            # Its reports are counted: after going on from a checkpoint nobody could tell which of them are new.
+            self.journal.act(self.backend.forget_checkpoint, state.trial.id)
+            self._checkpoints.forgotten(state.trial.id)
         self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
 
     def take_over(self) -> None:

@@ -9,7 +9,7 @@ same loop after such a feeding.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from hpo.backends.base import Backend
@@ -107,6 +107,11 @@ class Tuner:
 
     def _step(self, happened: Sequence[BackendEvent]) -> None:
         if self._interrupts:  # before the exits are looked at: who signals this process may have signalled the trials
+            if self.state.running and not self.trials.closing:
+                log.warning(
+                    "interrupted: %d trial(s) have up to %g s to save and end; a second signal ends them at once",
+                    *(len(self.state.running), self.limits.grace),
+                )
             self.trials.end_all()
         for event in happened:
             self.trials.handle(event)
@@ -153,7 +158,7 @@ class Tuner:
             reason = f"max_num_trials={self.budget.max_num_trials} trials are done"
         else:
             reason = f"the search space is exhausted: all {len(self.state.trials)} configurations are tried"
-        self.journal.emit(Kind.FINISHED, body={"reason": reason})
+        self.journal.emit(Kind.FINISHED, body={"reason": reason, "budget": asdict(self.budget)})
         self.trials.forget_paused_checkpoints()
 
     def _timeout(self) -> float | None:

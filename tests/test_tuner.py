@@ -328,6 +328,26 @@ def test_a_counted_report_that_an_earlier_session_did_not_take_in_gets_the_next_
     assert state.trials[0].status == Status.COMPLETED
 
 
+def test_a_trial_whose_reports_are_counted_starts_over_for_nobody_could_tell_which_are_new():
+    experiment = two_configurations(objective=Objective("error", "min", None), n_workers=1)
+    tuner = experiment.session()
+    tuner.backend.at(2.5, tuner.interrupt)
+    tuner.run()
+    assert [e.resource for e in of_kind(experiment.log.events, Kind.REPORTED)] == [1, 2]
+    _, state, events = experiment.run()
+    own = [(e.resource, e.attempt) for e in of_kind(events, Kind.REPORTED) if e.trial == 0]
+    assert own == [(1, 0), (2, 0), (3, 1)]
+    assert state.trials[0].status == Status.COMPLETED
+
+
+def test_an_interruption_says_what_trials_have_left(caplog):
+    experiment = FakeExperiment("RS", n_workers=3, limits={"grace": 12.0})
+    tuner = experiment.session()
+    tuner.backend.at(2.0, tuner.interrupt)
+    tuner.run()
+    assert caplog.text.count("3 trial(s) have up to 12 s to save and end; a second signal ends them at once") == 1
+
+
 def test_a_metric_is_turned_in_max_mode():
     values = {1: 0.5, 2: 0.9, 3: 0.7}
     experiment = two_configurations(
