@@ -118,6 +118,17 @@ def test_evaluations_are_counted():
     assert (expected.trials, expected.reached, expected.elapsed) == (2, {27: 1}, 30)
 
 
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_the_first_report_as_good_as_the_target_is_the_last(mode):
+    """Losses 26, 25, …: the target 22 is reached after 5 epochs of 2 s, a worse one at the first, a better one never."""
+    losses = [27.0 - epoch for epoch in range(1, 28)]
+    sign = 1 if mode == "min" else -1
+    course = Course([2.0 * epoch for epoch in range(1, 28)], losses)
+    for target, elapsed in ((22, 10), (30, 2), (-1, 108)):
+        asked = config("RS", of=benchmark(mode=mode), max_num_trials=2, target_value=sign * target)
+        assert expect(asked, lambda _randomness, _configuration: course, 1).elapsed == elapsed
+
+
 def test_a_resumed_trial_takes_its_time_to_start_again():
     """One worker: without promotions nothing changes, with them all that is resumed costs 100 s more."""
     for method, same in (("RS", True), ("ASHA", False)):

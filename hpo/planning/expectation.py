@@ -14,6 +14,7 @@ from hpo.assembly import scheduler_of
 from hpo.config import ExperimentConfig
 from hpo.randomness import Randomness
 from hpo.replay import tell_end
+from hpo.results import objective_of
 from hpo.schedulers.base import Scheduler
 from hpo.trial import Configuration, Decision, Start, Status, Trial
 
@@ -102,8 +103,10 @@ def _simulate(
     scheduler = scheduler_of(replace(_random(config), random_seed=repetition))
     maximum = config.max_resource or 1
     rungs = [level for level in levels_of(scheduler) if level < maximum]
-    # Nothing is decided between rungs, so that trials go from one to the next at once.
-    stops = list(range(1, maximum + 1)) if config.max_num_evaluations is not None else [*rungs, maximum]
+    # Nothing is decided between rungs, so that trials go from one to the next at once where no report can be the last.
+    every_report = config.max_num_evaluations is not None or config.target_value is not None
+    stops = list(range(1, maximum + 1)) if every_report else [*rungs, maximum]
+    objective = objective_of(config)
     run = _Run(dict.fromkeys([*rungs, maximum], 0))
     trials: list[tuple[Trial, Course]] = []
     at: list[int] = []  # the resource each trial has reached
@@ -151,9 +154,13 @@ def _simulate(
         if resource in run.reached:
             run.reached[resource] += 1
         trial = trials[trial_id][0]
-        decision = scheduler.on_report(trial, resource, loss_of(trial_id, resource))
+        loss = loss_of(trial_id, resource)
+        decision = scheduler.on_report(trial, resource, loss)
         if config.max_num_evaluations is not None and run.reports >= config.max_num_evaluations:
             break
+        if config.target_value is not None and trials[trial_id][1].losses is not None:
+            if objective.reaches(objective.value(loss), config.target_value):
+                break
         if decision == Decision.CONTINUE and resource < until:
             go_on(now, trial_id, until)
         elif decision != Decision.PAUSE:

@@ -86,6 +86,8 @@ def _expectation(group: Group) -> Iterator[str]:
         more = "more than " if expected.cut else "about "
         head = f"{more}{expected.trials:.0f} trials"
     simulated = f"the method itself, on {'random losses' if group.table is None else 'trainings of the table'}"
+    if group.config.target_value is not None and group.table is None:
+        head += " unless target_value is reached before"
     yield f"  trials    {head}; {simulated}" if group.rungs else f"  trials    {head}"
     if group.rungs:
         width = max(len(f"{level:,}") for level in expected.reached) + 2
