@@ -113,7 +113,7 @@ class Float(Domain):
 
     @property
     def default(self) -> float:
-        return self.decode(0.5)
+        return self._quantise(float(f"{self.decode(0.5):.12g}"))  # 0.01, not 0.010000000000000004
 
     def __contains__(self, value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):

@@ -19,6 +19,7 @@ from hpo.analysis.significance import (
     signed_rank,
     smallest_p,
 )
+from hpo.analysis.speedup import Times, speed_up
 from hpo.randomness import Randomness
 
 VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=40).map(np.array)
@@ -219,3 +220,16 @@ class TestPower:
 
     def test_one_seed_has_no_spread(self):
         assert math.isnan(spread_of([np.array([1.0])]))
+
+
+class TestSpeedUp:
+    """Ratios of expected running times where runs do not reach the target."""
+
+    def test_where_nobody_gets_there_nothing_is_known(self):
+        nobody = Times(np.full(5, math.inf), np.full(5, math.inf), 100.0)
+        only_the_method = Times(np.full(5, 10.0), np.full(5, math.inf), 100.0)
+        only_the_baseline = Times(np.full(5, math.inf), np.full(5, 10.0), 100.0)
+        assert math.isnan(speed_up([nobody]).ratio)
+        assert speed_up([only_the_method]).ratio == math.inf
+        assert speed_up([only_the_baseline]).ratio == 0
+        assert math.isnan(speed_up([only_the_method, only_the_baseline]).ratio)

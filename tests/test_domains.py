@@ -297,3 +297,9 @@ def test_the_values_of_a_stepped_linear_float_own_equal_parts_of_the_unit_interv
     for index in range(size):
         for unit in ((index + 0.01) / size, (index + 0.99) / size):
             assert domain.decode(unit) == middles[index]
+
+
+def test_the_default_is_written_as_a_person_would():
+    assert str(Float(1e-4, 1.0, LOG).default) == "0.01"
+    assert str(Float(0.0, 0.9).default) == "0.45"
+    assert Float(1 / 3, 1 / 3 + 1e-14).default == pytest.approx(1 / 3, abs=2e-14)

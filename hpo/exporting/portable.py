@@ -140,6 +140,8 @@ def unpack(file: Path, outputs: Path) -> list[Path]:
     Raises:
         ConfigError: it is no such file, it is damaged, it would write where it must not, or an experiment exists.
     """
+    if not file.is_file():
+        raise ConfigError(f"{file}: there is no such file; name one that hpo export has written")
     try:
         with zipfile.ZipFile(file) as archive:
             manifest = _manifest(file, archive)

@@ -48,5 +48,8 @@ def _each(place: str, work: Callable[[Path, Mapping[str, Any]], str]) -> None:
 def _launched(place: str) -> list[Path]:
     found = find_launched(place)
     if not found:
-        raise ConfigError(f"{place}: nothing was launched remotely in that directory or under that tag")
+        raise ConfigError(
+            f"{place}: nothing was launched remotely in that directory or under that tag; an experiment "
+            f"that runs here is ended by Ctrl-C, or by SIGTERM to the process that hpo status names"
+        )
     return found
