@@ -197,7 +197,7 @@ def test_a_manifest_that_names_another_place_is_refused(directory, tmp_path, pla
     ("content", "sentence"),
     [
         (b"no zip", "cannot be unpacked"),
-        (None, "cannot be unpacked"),
+        (None, "there is no such file"),
         ({"other": "x"}, "was not made by hpo export"),
         ({MANIFEST: json.dumps({"format": 99, "experiments": [], "tags": {}})}, "later version"),
         ({MANIFEST: "[]"}, "was not made by hpo export"),
