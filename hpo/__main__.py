@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 
+from hpo import __version__
 from hpo.errors import HPOError
 from hpo.interrupts import remember_interrupts
 
@@ -14,11 +15,15 @@ def main() -> None:
     """Dispatch: a first word without `=` that is no option is a verb."""
     remember_interrupts()
     arguments = sys.argv[1:]
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows another one
     try:
-        if arguments and not arguments[0].startswith(("-", "@")) and "=" not in arguments[0]:
+        if arguments[:1] == ["--version"]:
+            sys.stdout.write(f"hpo {__version__}\n")
+            code = 0
+        elif arguments and not arguments[0].startswith(("-", "@")) and "=" not in arguments[0]:
             from hpo import verbs
 
             code = verbs.main(arguments)
@@ -30,6 +35,7 @@ def main() -> None:
             gc.freeze()
             gc.enable()
             code = cli.main(expand(arguments))
+        sys.stdout.flush()  # here, where a reader that has ended is known to be no error
     except HPOError as error:
         sys.stderr.write(f"hpo: error: {error}\n")
         code = 1
@@ -39,6 +45,15 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 128 + signal.SIGPIPE
     sys.exit(code)
+
+
+def _open_missing_streams() -> None:
+    """Streams that whoever called has closed (`hpo … >&-`) lead nowhere: no file of ours may get their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode)  # noqa: PTH123, SIM115  stays open to the end
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
 
 
 if __name__ == "__main__":

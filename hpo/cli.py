@@ -24,14 +24,17 @@ from hpo.config import CONF_DIR, ExperimentConfig, resolve
 from hpo.errors import ConfigError, HPOError
 from hpo.launchers.base import Launcher
 from hpo.launchers.remote import RemoteLauncher
+from hpo.mistakes import in_words, unreadable
+from hpo.options import check_words, has_folder
+from hpo.preflight import LOCAL, check_sweep, clearer
+from hpo.preflight import shown as _shown
 from hpo.progress import say
 from hpo.results import is_complete
 from hpo.tags import default_tag, master_seed, normalised, update_tag
+from hpo.validity import wrong_tag
 from hpo.yamlfile import one_line
 
 log = logging.getLogger(__name__)
-
-LOCAL = "hpo.launchers.local.LocalLauncher"
 
 
 @dataclass
@@ -46,16 +49,21 @@ class _Call:
     awaited: list[tuple[RemoteLauncher, Path]] = field(default_factory=list)
     remote: bool = False
     tag_dir: Path | None = None
+    tag: str | None = None
+    seed: int | None = None
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the experiments that `arguments` compose. Returns the exit code: 0, 1, or 128 + n after signal n."""
+    check_words(arguments)
     call = _Call(normalised(arguments))
     _register(call)
     _show_warnings()
-    with _spoken():
+    with _spoken(arguments):
         if is_plain(arguments):
-            _run_all(call, jobs(arguments))
+            composed = list(jobs(arguments))  # a mistake in the last is found before the first runs
+            check_sweep(composed)
+            _run_all(call, composed)
         else:
             _leave_to_hydra(call, arguments)
     return _conclude(call)
@@ -67,26 +75,27 @@ def compose_jobs(arguments: Sequence[str]) -> list[Job]:
     Raises:
         ConfigError: an override is wrong, or asks Hydra for more than composing.
     """
+    check_words(arguments)
     call = _Call(normalised(arguments))
     _register(call, quiet=True)
     _show_warnings()
-    with _spoken():
+    with _spoken(arguments):
         if not is_plain(arguments):
             raise ConfigError(f"{' '.join(arguments)}: options and sweepers of Hydra cannot be planned; leave them out")
         return list(jobs(arguments))
 
 
 @contextlib.contextmanager
-def _spoken() -> Iterator[None]:
+def _spoken(arguments: Sequence[str]) -> Iterator[None]:
     """What Hydra and OmegaConf raise, as one sentence."""
     try:
         yield
     except OverrideParseException as error:
-        raise ConfigError(
-            f"{error.override}: is no override of the form key=value ({_brief(error.message)})"
-        ) from error
+        key, _, value = str(error.override).partition("=")
+        readable = key != "experiment_tag" or value.startswith(("[", "{"))
+        raise ConfigError(unreadable(error.override, error.message) if readable else wrong_tag(value)) from error
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(sentence(error)) from error
+        raise ConfigError(in_words(error, ExperimentConfig, own_folder=has_folder(arguments))) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"a configuration file is not valid YAML: {one_line(error)}") from error
 
@@ -113,10 +122,11 @@ def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
         resolve(job.config)
         ready.append((_with_seed(call, job), _shown(job.output_dir)))
         call.directories.append(_shown(job.output_dir))
-    for result in shown(run_batch(ready), len(ready)):
-        call.codes.append(result.code)
-        if result.error is not None:
-            call.failures.append(f"{result.directory}: {result.error}")
+    with contextlib.closing(shown(run_batch(ready), len(ready))) as results:
+        for result in results:
+            call.codes.append(result.code)
+            if result.error is not None:
+                call.failures.append(f"{result.directory}: {result.error}")
     for failure in call.failures[:1]:
         _complain(failure)
 
@@ -125,6 +135,7 @@ def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
     """--help, --cfg, completion, other sweepers and launchers."""
     sys.argv = ["hpo", *arguments]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would print, and we say it in one sentence
+    logging.raiseExceptions = False  # it logs what --info shows; a reader that ends (`… | head`) is no error
 
     def run(config: DictConfig) -> None:
         os.environ.pop("HYDRA_FULL_ERROR", None)
@@ -138,11 +149,14 @@ def _register(call: _Call, *, quiet: bool = False) -> None:
     ConfigStore.instance().store(name="schema", node=ExperimentConfig)
 
     def tag() -> str:
-        name, again = default_tag(call.command)
-        call.automatic = True
-        if again and not quiet:
-            say(f"going on with the unfinished outputs/{name} of this command (experiment_tag=NAME starts another)")
-        return name
+        if call.tag is None:  # the same for all that are composed, though each asks and time goes on
+            call.tag, again = default_tag(call.command)
+            call.automatic = True
+            if again and not quiet:
+                say(
+                    f"going on with the unfinished outputs/{call.tag} of this command (experiment_tag=NAME starts another)"
+                )
+        return call.tag
 
     OmegaConf.register_new_resolver("default_tag", tag, use_cache=True, replace=True)
 
@@ -153,8 +167,9 @@ def _run(call: _Call, job: Job) -> None:
         call.codes.append(_launch(call, job))
     except HPOError as error:
         call.codes.append(1)
-        call.failures.append(f"{_shown(job.output_dir)}: {error}")
-        _complain(str(error))
+        text = clearer(error, job.config)
+        call.failures.append(f"{_shown(job.output_dir)}: {text}")
+        _complain(text)
     except Exception:
         call.codes.append(1)
         call.failures.append(f"{_shown(job.output_dir)}: an error in hpo itself")
@@ -198,7 +213,11 @@ def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
     if call.tag_dir is None:
         call.tag_dir = tag_dir
         update_tag(tag_dir, command=list(call.command), automatic=call.automatic, complete=False)
-    seed, drawn = master_seed(tag_dir, config.random_seed)
+    given = config.random_seed
+    if given is None and not tag_dir.exists():
+        given = call.seed  # a sweep that has a tag for each value draws once, so that its experiments are paired
+    seed, drawn = master_seed(tag_dir, given)
+    call.seed = seed
     if drawn:
         say(f"random_seed={seed} (drawn for {tag_dir}; later calls with this tag use it too)")
     return replace(config, random_seed=seed)
@@ -230,22 +249,6 @@ def _conclude(call: _Call) -> int:
     return 0 if all(code == 0 for code in call.codes) else 1
 
 
-def sentence(error: Exception) -> str:
-    """Hydra's message of several lines as one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    keep = [
-        line for line in lines if not line.startswith(("reference_type", "object_type", "Config search path", "set in"))
-    ]
-    cause = error.__cause__
-    if cause is not None and isinstance(cause, OmegaConfBaseException | HydraException):
-        keep += [line for line in sentence(cause).split(" | ") if line not in keep]
-    return " | ".join(keep) or type(error).__name__
-
-
-def _brief(message: str) -> str:
-    return message.splitlines()[0]
-
-
 def _show_warnings() -> None:
     """Warnings of the library reach the terminal, without tracebacks; the rest goes to each experiment's log."""
     handler = logging.StreamHandler(sys.stderr)
@@ -259,11 +262,6 @@ def _show_warnings() -> None:
 class _WithoutTraceback(logging.Formatter):
     def formatException(self, ei: Any) -> str:
         return ""
-
-
-def _shown(path: Path) -> Path:
-    """The path as a person would write it from here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _complain(text: str) -> None:

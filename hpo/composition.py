@@ -8,7 +8,7 @@ or launchers) are left to Hydra.
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from hpo.config import CONF_DIR, ExperimentConfig
+from hpo.config import CONF_DIR, BenchmarkConfig, ExperimentConfig, MethodConfig
 from hpo.errors import ConfigError
+from hpo.mistakes import unknown_key
 from hpo.references import keep
 from hpo.yamlfile import quoted
 
@@ -36,6 +37,8 @@ _LEFT_TO_HYDRA = (
     "+hydra",
 )
 
+BACKEND_KEYS = ("name", "charge_decisions")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -48,12 +51,25 @@ class Job:
 
 def typed(config: DictConfig) -> ExperimentConfig:
     """What Hydra composed under our schema, as the objects it describes; its own `hydra` key is left out."""
+    _check_keys(config)
     _keep_references(config)
     values: dict[str, Any] = {}
     for name in (str(name) for name in config if name != "hydra"):
         value = config[name]
         values[name] = OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
     return ExperimentConfig(**values)
+
+
+def _check_keys(config: DictConfig) -> None:
+    """Raise ConfigError for a key that `+key=value` has added and nothing reads."""
+    schema = {"": ExperimentConfig, "benchmark.": BenchmarkConfig, "method.": MethodConfig}
+    known = {prefix: [field.name for field in fields(kind)] for prefix, kind in schema.items()}
+    known["backend."] = [*BACKEND_KEYS]
+    for prefix, names in known.items():
+        node = config[prefix[:-1]] if prefix else config
+        for name in map(str, node):
+            if name not in names and (prefix or name != "hydra"):
+                raise ConfigError(unknown_key(prefix + name, names))
 
 
 def _keep_references(config: DictConfig) -> None:
@@ -114,6 +130,7 @@ class _Composer:
     loader: ConfigLoader
     words: Sequence[str]
     _composed: dict[tuple[str, ...], DictConfig] = field(default_factory=dict)
+    _groups: dict[str, bool] = field(default_factory=dict)
 
     def jobs(self) -> Iterator[Job]:
         given = self._parse(self.words)
@@ -148,7 +165,7 @@ class _Composer:
         composed, later = [], []
         for override, text, value in combination:
             plain = override.is_sweep_override() and not override.is_add() and not override.is_delete()
-            if plain and not self.loader.get_group_options(override.key_or_group):
+            if plain and not self._is_group(override.key_or_group):
                 later.append((override.key_or_group, value))
             else:
                 composed.append(_text(override, text))
@@ -159,6 +176,11 @@ class _Composer:
         sweep_dir = Path(config.hydra.sweep.dir)
         output_dir = (sweep_dir / config.hydra.sweep.subdir).absolute()
         return Job(typed(config), output_dir, sweep_dir)
+
+    def _is_group(self, name: str) -> bool:
+        if name not in self._groups:  # Hydra takes 20 ms for an answer
+            self._groups[name] = bool(self.loader.get_group_options(name))
+        return self._groups[name]
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
         key = tuple(sorted(overrides))

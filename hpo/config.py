@@ -4,7 +4,6 @@ Hydra merges the YAML groups into `ExperimentConfig`, so that a misspelt key is 
 fills in what the benchmark provides and checks what concerns several keys at once.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
@@ -12,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from hpo.errors import ConfigError
+from hpo.mistakes import in_words
 from hpo.names import check_names
+from hpo.nearest import choose
 from hpo.space import SearchSpace, parse_space
+from hpo.validity import TAG, check
 from hpo.yamlfile import dump_yaml
 from hpo.yamlguard import check_kinds, one_sentence, read_stored, read_yaml
 
@@ -23,7 +26,21 @@ _HERE = Path(__file__).parent
 CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if p.is_dir())
 """The YAML groups: inside the package when installed from a wheel, beside it in a source tree."""
 
-TAG = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+__all__ = [
+    "CONF_DIR",
+    "TAG",
+    "BenchmarkConfig",
+    "ExperimentConfig",
+    "MethodConfig",
+    "Mode",
+    "ReportChannel",
+    "load_config",
+    "load_group",
+    "read_config",
+    "resolve",
+    "to_config",
+    "to_yaml",
+]
 
 
 class Mode(Enum):
@@ -169,51 +186,8 @@ def resolve(config: ExperimentConfig) -> ExperimentConfig:
         max_num_evaluations=given(config.max_num_evaluations, benchmark.max_num_evaluations),
         num_gpus_per_trial=given(config.num_gpus_per_trial, benchmark.num_gpus_per_trial),
     )
-    _check(resolved)
+    check(resolved)
     return resolved
-
-
-def _check(config: ExperimentConfig) -> None:
-    if not TAG.fullmatch(config.experiment_tag):
-        raise ConfigError(
-            f"experiment_tag={config.experiment_tag!r}: use letters, digits and single words joined by '-' (it becomes "
-            f"part of remote job names), for example {_suggest_tag(config.experiment_tag)!r}"
-        )
-    check_names(config.benchmark.name, config.method.name, config.experiment_tag)
-    for key in ("n_workers", "max_num_trials", "max_num_evaluations", "max_failures"):
-        _check_number(key, getattr(config, key), least=1)
-    for key in ("max_wallclock_time", "trial_timeout", "trial_silence_timeout", "max_size_data_for_model"):
-        _check_number(key, getattr(config, key), least=1e-3)
-    for key in ("seed", "num_gpus_per_trial", "grace_period_seconds"):
-        _check_number(key, getattr(config, key), least=0)
-    limits = {"max_log_megabytes": 0.01, "max_checkpoint_gigabytes": 1e-3, "target_value": float("-inf")}
-    for key, least in limits.items():
-        _check_number(key, getattr(config, key), least=least)
-    if config.random_seed is not None:
-        _check_number("random_seed", config.random_seed, least=0)
-    benchmark = config.benchmark
-    programs = [p for p in (benchmark.script, benchmark.command) if p is not None]
-    if len(programs) > 1 or not (programs or benchmark.table):
-        raise ConfigError("benchmark.script and benchmark.command: give one of them, the training program (or a table)")
-    space = config.space
-    if odd := [point for point in benchmark.points_to_evaluate or () if not isinstance(point, Mapping)]:
-        raise ConfigError(f"benchmark.points_to_evaluate: {odd[0]!r} is no configuration; use {{name: value, ...}}")
-    clashes = sorted(set(benchmark.arguments) & set(space.domains))
-    if clashes:
-        raise ConfigError(f"benchmark.arguments.{clashes[0]}: it is also tuned in config_space; remove one of the two")
-    _ = config.max_resource
-
-
-def _check_number(key: str, value: float | None, least: float) -> None:
-    if value is not None and not value >= least:
-        wanted = "a positive number" if least > 0 else "a number" if least else "zero or a positive number"
-        if 0.001 < least < 1:
-            wanted = f"a number of at least {least:g}"
-        raise ConfigError(f"{key}={value}: use {wanted}")
-
-
-def _suggest_tag(tag: str) -> str:
-    return re.sub(r"[^a-zA-Z0-9]+", "-", tag).strip("-") or "my-experiment"
 
 
 def to_config(node: Any) -> ExperimentConfig:
@@ -223,7 +197,10 @@ def to_config(node: Any) -> ExperimentConfig:
         ConfigError: a key is unknown, missing or of the wrong type.
     """
     with one_sentence():
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentConfig), node))
+        try:
+            config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentConfig), node))
+        except OmegaConfBaseException as error:
+            raise ConfigError(in_words(error, ExperimentConfig)) from error
     assert isinstance(config, ExperimentConfig)
     check_kinds(config)
     return config
@@ -265,7 +242,7 @@ def load_group(group: str, name: str) -> Any:
     path = CONF_DIR / group / f"{name}.yaml"
     if not path.is_file():
         names = sorted(p.stem for p in (CONF_DIR / group).glob("*.yaml"))
-        raise ConfigError(f"{group}={name!r}: there is no such {group}; choose from {', '.join(names)}")
+        raise ConfigError(f"{group}={name!r}: there is no such {group}{choose(name, names)}")
     return read_yaml(path)
 
 

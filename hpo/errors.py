@@ -32,3 +32,8 @@ class BackendError(HPOError):
 
 class ExperimentError(HPOError):
     """The experiment cannot go on."""
+
+
+def installing(extra: str) -> str:
+    """The remedy where a package is missing. By its name alone pip would fetch another project that is called hpo."""
+    return f"install it with: pip install -e '.[{extra}]' in the clone of this repository"

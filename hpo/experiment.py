@@ -19,20 +19,21 @@ from hpo.config import ExperimentConfig, resolve, to_config, to_yaml
 from hpo.directory import ExperimentDirectory, refuse_links, write_atomically
 from hpo.diskspace import check_room, explain, folder_bytes
 from hpo.errors import ConfigError, HPOError, StoreError
-from hpo.interrupts import interrupt_came
+from hpo.interrupts import asked_to_end
 from hpo.limits import Limits
 from hpo.ownership import owned
 from hpo.references import from_environment
 from hpo.replay import restore
 from hpo.results import is_complete, objective_of, write_best, write_metadata, write_results
-from hpo.resuming import check_resumable, stored_config
+from hpo.resuming import check_resumable, is_done, stored_config
 from hpo.salvage import open_store
 from hpo.sessions import open_session, provenance
 from hpo.state import ExperimentState
 from hpo.stopping import BUDGET_KEYS, Budget
 from hpo.store import Store
-from hpo.trial import Event, Kind
+from hpo.trial import Event
 from hpo.tuner import Tuner
+from hpo.wording import overview
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,9 @@ class Outcome:
     """What interrupted it."""
     skipped: bool = False
     """It was complete before."""
+
+    def __repr__(self) -> str:
+        return overview(self, self.state, "interrupted")
 
 
 def run_experiment(
@@ -77,15 +81,16 @@ def run_experiment(
         check_room(files.path)
         stored = stored_config(files, config)
         config = resolve(_with_random_seed(config, stored))
-        changed_budget = stored is not None and any(getattr(stored, k) != getattr(config, k) for k in BUDGET_KEYS)
         check_resumable(files, stored, config)
         write_atomically(files.config, to_yaml(config).encode())
         with _log_file(files.log):
             try:
                 with contextlib.closing(open_store(files.events)) as store:
-                    return _run(files, config, store, changed_budget, callbacks)
+                    return _run(files, config, store, is_done(store.last(), stored, config), callbacks)
             except (HPOError, OSError) as error:
                 log.error("%s", error)
+                with contextlib.suppress(OSError):  # a full disk, perhaps: the log and the terminal have said it
+                    write_metadata(files, config, status="interrupted", error=str(error))
                 raise
             except Exception:
                 log.error("the experiment ended by an error in hpo itself:\n%s", traceback.format_exc())
@@ -96,12 +101,11 @@ def _run(
     files: ExperimentDirectory,
     config: ExperimentConfig,
     store: Store,
-    changed_budget: bool,
+    done: bool,
     callbacks: Sequence[Callback],
 ) -> Outcome:
     state = ExperimentState(objective_of(config))
-    last = store.last()
-    if last is not None and last.kind == Kind.FINISHED and not changed_budget:
+    if done:
         state.apply_all(store.read())
         if not is_complete(files.path):  # its tuner was killed between the last event and the files made from it
             _export(files, config, store.read, state)
@@ -123,7 +127,7 @@ def _run(
         facts = {**provenance(), **session.metadata}
         if not config.simulated:
             log.info("%s %s seed %d begins: %s", config.benchmark.name, config.method.name, config.seed, session.opened)
-        write_metadata(files, config, **facts, status="running")
+        write_metadata(files, config, **facts, status="running", error=None)
         with _signals(tuner.interrupt) as received:
             reason = tuner.run(session.opened)
         if not config.simulated:
@@ -132,11 +136,19 @@ def _run(
     except BaseException:
         session.backend.close()
         with contextlib.suppress(HPOError):  # what went wrong before is what the user should hear of
-            _export(files, config, store.read, state)
+            _export(files, config, store.read, _stored_state(config, store))
         raise
     session.backend.close()
     _export(files, config, session.read or store.read, state)
     return Outcome(files.path, config, state, reason, received[0] if received and reason is None else None)
+
+
+def _stored_state(config: ExperimentConfig, store: Store) -> ExperimentState:
+    """What is in the store, for the last commit may be what failed; complete only with the budget that is asked for."""
+    state = ExperimentState(objective_of(config)).apply_all(store.read())
+    if not is_done(store.last(), config, config):
+        state.finished = None
+    return state
 
 
 def _export(
@@ -212,8 +224,8 @@ def _signals(interrupt: Callable[[], None]) -> Iterator[list[int]]:
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in heeded}
-    if interrupt_came():
-        handle(signal.SIGINT, None)
+    if (number := asked_to_end()) is not None:
+        handle(number, None)
     try:
         yield received
     finally:

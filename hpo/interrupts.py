@@ -1,4 +1,4 @@
-"""Ctrl-C while a session starts: it is remembered, for there is code that swallows a KeyboardInterrupt.
+"""Signals while a session starts: that one came is remembered, for there is code that swallows its exception.
 
 A handler raises wherever the interpreter is. In a callback that the import system makes after every import, in C code that
 asks whether an attribute or a key exists, and in a library's bare `except`, that exception is dropped, and the session would
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-_came = False
+_came: int | None = None
 
 
 def remember_interrupts() -> None:
@@ -27,14 +27,19 @@ def remember_interrupts() -> None:
             sys.unraisablehook = _show_unless_remembered
 
 
-def interrupt_came() -> bool:
-    """Has there been a SIGINT, whatever became of its exception?"""
+def remember(number: int) -> None:
+    """For handlers that raise: a signal asked this process to end."""
+    global _came
+    _came = number
+
+
+def asked_to_end() -> int | None:
+    """The signal that asked this process to end, whatever became of its exception; None where there was none."""
     return _came
 
 
-def _remember(_number: int, _frame: FrameType | None) -> None:
-    global _came
-    _came = True
+def _remember(number: int, _frame: FrameType | None) -> None:
+    remember(number)
     raise KeyboardInterrupt
 
 

@@ -8,7 +8,8 @@ from hpo.state import TrialState
 from hpo.trial import Decision, Exit, Status
 
 HOW_TO_REPORT = (
-    "call hpo.report(...), append to $HPO_REPORT_FILE, or set benchmark.report_channel=syne_tune if it prints [tune-metric] lines"
+    "call hpo.report(...), append to $HPO_REPORT_FILE, or set benchmark.report_channel=syne_tune if it prints [tune-metric] "
+    "lines"
 )
 
 

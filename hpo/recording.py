@@ -13,9 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo import cli
+from hpo.assembly import scheduler_of
+from hpo.composition import is_plain
+from hpo.config import resolve
 from hpo.errors import ConfigError, ExperimentError
 from hpo.progress import say
 from hpo.results import Experiment, find_experiments, load_experiment
+from hpo.searchers import GridSearcher
 from hpo.tables.table import Table
 from hpo.trial import Kind
 
@@ -33,6 +37,7 @@ def record(output: Path, overrides: Sequence[str]) -> None:
     fixed = ["method=GRID", "backend=local", UNLIMITED, f"experiment_tag={tag}", "benchmark.points_to_evaluate=[]"]
     if not any(word.startswith("random_seed=") for word in overrides):
         fixed.append("random_seed=0")
+    _announce(output, [*overrides, *fixed])
     if cli.main([*overrides, *fixed]) != 0:
         raise ExperimentError(
             f"not all of the grid could be trained; see outputs/{tag}, mend it and run the command again"
@@ -43,6 +48,28 @@ def record(output: Path, overrides: Sequence[str]) -> None:
     table.save(output)
     rows, seeds, resources = table.seconds.shape
     say(f"{output}.npz: {rows} configurations x {seeds} trainings x {resources}; best final value {table.optimum:.6g}")
+
+
+def _announce(output: Path, arguments: Sequence[str]) -> None:
+    """Say how much is to be trained: a grid grows with every hyperparameter, soon to what nobody can wait for.
+
+    Raises:
+        ConfigError: an override is wrong.
+    """
+    if not is_plain(arguments):
+        return  # Hydra's own sweepers and launchers; only they know the experiments
+    configs = [resolve(job.config) for job in cli.compose_jobs(arguments)]
+    searcher = scheduler_of(configs[0]).searcher
+    if not isinstance(searcher, GridSearcher):
+        return  # a method of the user's that is called GRID
+    grid, limit = searcher.grid_size, configs[0].max_num_trials
+    values = configs[0].method.searcher.get("num_samples")
+    cut = f", of which max_num_trials={limit} are trained" if limit is not None and limit < grid else ""
+    say(
+        f"{output}: {len(configs) * min(grid, limit or grid):,} trainings in all: {grid:,} configurations x {len(configs)} "
+        f"seed(s){cut}; for fewer lower method.searcher.num_samples={values}, the values per numeric hyperparameter, or list "
+        f"values with type: ordinal"
+    )
 
 
 def table_of(directories: Sequence[Path], name: str, provenance: str) -> Table:

@@ -20,6 +20,8 @@ from hpo.trial import Configuration, Exit, Garbage, Report, Trial
 
 _TURN = 0.1
 """Seconds between looks at what is not waited for."""
+_READ_OUTPUT = 1 << 20
+"""Bytes of standard output in which another tool's reports are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Attempt:
     """The second at which it was to be sent SIGTERM."""
     silent: bool = False
     """It was ended because nothing was heard of it for too long."""
+    printed_metrics: bool = False
+    """It reported nothing, but printed lines such as Syne Tune's reporter does."""
 
     @property
     def told(self) -> bool:
@@ -147,7 +151,12 @@ class Rehearsal:
                 attempt.silent = True
                 self._backend.stop(trial.id)
             look()
+        attempt.printed_metrics = not attempt.reports and self._printed_metrics(trial.id, number)
         return attempt
+
+    def _printed_metrics(self, trial_id: int, number: int) -> bool:
+        with (self.files.attempt(trial_id, number) / "stdout.log").open("rb") as file:
+            return b"[tune-metric]" in file.read(_READ_OUTPUT)
 
     def saved_bytes(self, trial: Trial) -> int:
         """How much the trial's checkpoint folder holds."""

@@ -23,20 +23,18 @@ from hpo.state import ExperimentState
 from hpo.stopping import BUDGET_KEYS
 from hpo.store import Store
 from hpo.trial import Event, Kind
-from hpo.wording import best_text, counts_text
+from hpo.wording import overview
 from hpo.yamlfile import dump_verbatim, override_text
 
 if TYPE_CHECKING:
     import pandas as pd
-
 
 log = logging.getLogger(__name__)
 
 
 def objective_of(config: ExperimentConfig) -> Objective:
     """What the benchmark's reports mean."""
-    benchmark = config.benchmark
-    return Objective(benchmark.metric, benchmark.mode.value, benchmark.resource_attr)
+    return Objective(config.benchmark.metric, config.benchmark.mode.value, config.benchmark.resource_attr)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +47,11 @@ class Experiment:
     events: list[Event]
 
     def __repr__(self) -> str:
+        interrupted = self.metadata.get("status") == "interrupted"  # "running" may be of a tuner that was killed
         try:
-            state = self.state
+            return overview(self, self.state, "interrupted" if interrupted else "not complete when it was read")
         except HPOError as error:  # of a damaged one: an object that cannot be shown helps nobody
             return f"Experiment {self.directory}: {error}"
-        interrupted = self.metadata.get("status") == "interrupted"  # "running" may be of a tuner that was killed
-        status = "interrupted" if interrupted else "not complete when it was read"
-        return overview(self, state, f"complete: {state.finished}" if state.finished else status)
 
     @cached_property
     def state(self) -> ExperimentState:
@@ -95,17 +91,8 @@ class Experiment:
         return best_of(self.state)
 
 
-def overview(result: Any, state: ExperimentState, status: str) -> str:
-    """What a notebook shows of an object that has an experiment's `directory`."""
-    parts = {"status": status, "best": best_text(state), "trials": counts_text(state)}
-    return f"{type(result).__name__} {result.directory}" + "".join(f"\n  {k:<9}{text}" for k, text in parts.items())
-
-
 def load_experiment(place: str | Path) -> Experiment:
-    """Read an experiment, also while it runs.
-
-    Args:
-        place: its directory, or a tag under outputs/ or a directory above it that holds no other.
+    """Read an experiment, also while it runs: from its directory, or a tag or directory that holds no other.
 
     Raises:
         StoreError: there is none or more than one, or it is damaged.
@@ -115,7 +102,7 @@ def load_experiment(place: str | Path) -> Experiment:
         raise StoreError(f"{place}: {len(found)} experiments are there; name the directory of one, such as {found[0]}")
     files = ExperimentDirectory(found[0])
     if not files.events.is_file():
-        raise StoreError(f"{files.path}: no events are here; start the experiment, or bring a remote one with `hpo sync`")
+        raise StoreError(f"{files.path}: no events are here; start the experiment, or fetch a remote one by `hpo sync`")
     store = Store(files.events, read_only=True)
     try:
         events = list(store.read())
@@ -154,6 +141,7 @@ def read_metadata(files: ExperimentDirectory) -> dict[str, Any]:
 
 _METADATA: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("status", "host", "backend", "data_label"), (str,)),
+    "error": (str, type(None)),
     "table_optimum": (int, float, type(None)),
 }
 """Of what type the values are that something depends on; others are left out."""

@@ -1,5 +1,6 @@
 """May this configuration go on with the experiment that is in the directory? What may differ, and what may not."""
 
+import contextlib
 import logging
 import shutil
 import time
@@ -13,25 +14,30 @@ from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError, StoreError
 from hpo.state import ExperimentState
 from hpo.stopping import BUDGET_KEYS
+from hpo.store import Store
+from hpo.trial import Event, Kind
 
 log = logging.getLogger(__name__)
 
 RUN_KEYS = (
     *("overwrite", "resume", "launcher", "callbacks", "trusted_modules", "start_seed", "num_seeds"),
-    *("max_log_megabytes", "max_checkpoint_gigabytes"),
+    *("max_log_megabytes", "max_checkpoint_gigabytes", "delete_checkpoints", "remote_tuning_metrics"),
+    *("max_failures", "trial_timeout", "trial_silence_timeout", "grace_period_seconds", "gpus_to_use", "preload"),
 )
-"""What concerns a call, not the experiment."""
+"""What concerns a call, not the experiment: where and how carefully trials run, not what is tried."""
+
+LAUNCH_LOCK = ".launch.lock"
+"""In an experiment's directory: held by the command that submits its job."""
+LAUNCH_RECORD = "launch.json"
+"""In an experiment's directory: what is known of its job."""
 
 
 def stored_config(files: ExperimentDirectory, config: ExperimentConfig) -> ExperimentConfig | None:
     """The configuration of the experiment that is in the directory; deletes that one when `overwrite` says so."""
-    if not files.config.exists():
-        return None
     if config.overwrite:
-        for path in files.path.iterdir():
-            if path in (files.lock, files.owner):
-                continue
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        _delete(files)
+        return None
+    if not files.config.exists():
         return None
     try:
         stored = read_config(files.config)
@@ -45,18 +51,57 @@ def stored_config(files: ExperimentDirectory, config: ExperimentConfig) -> Exper
         ) from error
 
 
+def _delete(files: ExperimentDirectory) -> None:
+    """Delete an experiment. Killed in between, it has left something by which the next call knows what to go on with.
+
+    The log goes first, for what is left of one must not pass for an experiment; locks stay, for their holders are at work.
+    """
+    if not any(path.exists() for path in (files.config, files.events, files.trials)):
+        return
+    spared = (files.lock, files.owner, files.path / LAUNCH_LOCK)
+    order = {files.events: 0, files.trials: 2, files.config: 3}
+    for path in sorted(files.path.iterdir(), key=lambda path: order.get(path, 1)):
+        if path not in spared:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def is_done(last: Event | None, stored: ExperimentConfig | None, config: ExperimentConfig) -> bool:
+    """Is an experiment complete with the budget that `config` gives it?
+
+    Args:
+        last: its newest event. It names the budget that was used up; those of earlier versions do not.
+        stored: its configuration as the directory has it: a session that did not get going may have changed the budget there.
+        config: what is asked for.
+    """
+    if last is None or last.kind != Kind.FINISHED:
+        return False
+    budget = last.body.get("budget")
+    if budget is not None:
+        return all(budget.get(key) == getattr(config, key) for key in BUDGET_KEYS)
+    return stored is None or all(getattr(stored, key) == getattr(config, key) for key in BUDGET_KEYS)
+
+
 def check_resumable(files: ExperimentDirectory, stored: ExperimentConfig | None, config: ExperimentConfig) -> None:
     """Raise StoreError unless `config` may go on with the experiment stored in the directory, if there is one."""
-    if stored is None:
-        return
     remedy = "pass overwrite=true to delete it, or another experiment_tag"
-    if changes := differences(stored, config):
+    if stored is not None and (changes := differences(stored, config)) and has_begun(files):
         shown = "; ".join(changes[:10]) + (f"; and {len(changes) - 10} more" if len(changes) > 10 else "")
         raise StoreError(f"{files.path} holds an experiment of another configuration ({shown}); {remedy}")
-    if not config.resume:
+    if not config.resume and (stored is not None or files.events.exists()):
         raise StoreError(
             f"resume=false, but {files.path} holds an experiment; {remedy}, or resume=true to go on with it"
         )
+
+
+def has_begun(files: ExperimentDirectory) -> bool:
+    """Has a trial been started? Before that a mistake in the configuration is corrected by the next call."""
+    if files.trials.exists() or (files.path / LAUNCH_RECORD).exists():
+        return True
+    try:
+        with contextlib.closing(Store(files.events, read_only=True)) as store:
+            return any(event.kind == Kind.STARTED for event in store.read())
+    except StoreError:
+        return files.events.exists()  # a damaged one is not nothing
 
 
 def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:

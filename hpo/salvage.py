@@ -87,7 +87,8 @@ def _put_in_place(path: Path) -> None:
     mended = _passing(path)
     if mended.exists():
         _sync_folder(path.parent)
-        for part in ("-wal", "-shm"):  # before the new database is there, for SQLite would write the old log into it
+        # Before the new database is there, for SQLite would write the old log into it.
+        for part in ("-wal", "-shm", "-journal"):
             Path(f"{path}{part}").unlink(missing_ok=True)
         _sync_folder(path.parent)
         mended.replace(path)

@@ -1,10 +1,10 @@
 """The event store: one SQLite file per experiment, one writer, append-only. What is committed is the experiment.
 
 WAL with `synchronous=FULL`: an event is on the disk before the tuner acts on it, readers never block the writer.
-File systems of a network lack the shared memory that WAL needs; there the classic rollback journal is used.
+File systems of a network lack the shared memory that WAL needs; there the classic rollback journal is used, and the writer
+waits for readers.
 """
 
-import contextlib
 import json
 import sqlite3
 import struct
@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hpo.diskspace import free_bytes
 from hpo.errors import DamageError, StoreError
+from hpo.sqlitefile import begin_log, end_log, open_to_read, patiently, remedy, trouble
 from hpo.trial import Event, Kind
 
 SCHEMA_VERSION = 2
@@ -45,12 +45,6 @@ _MIGRATE = "BEGIN IMMEDIATE; ALTER TABLE events ADD COLUMN crc INTEGER; PRAGMA u
 
 _COLUMNS = "seq, kind, elapsed, time, trial, attempt, resource, body"
 
-_NOT_DAMAGE = {
-    sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH,
-}  # fmt: skip
-"""What SQLite says of the machine, not of the file."""
-
 _DAMAGE = (sqlite3.Error, ValueError, TypeError, AttributeError, struct.error)
 """What reading a damaged row can raise: a text where a number should be, and the other way round."""
 
@@ -76,14 +70,11 @@ class Store:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self._writes = not read_only
+        self._has_log = False
         try:
-            if read_only:
-                self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-            else:
-                self._db = sqlite3.connect(path, isolation_level=None)
-                journal = "DELETE" if on_network(path.parent) else "WAL"
-                self._db.execute(f"PRAGMA journal_mode={journal}")
-                self._db.execute("PRAGMA synchronous=FULL")
+            self._db = open_to_read(path) if read_only else sqlite3.connect(path, isolation_level=None)
+            if not read_only and self._db.execute("PRAGMA page_count").fetchone()[0] == 0:
+                self._begin_log()
             self._crc = self._check_version(read_only)
             self._checked = 0
         except (sqlite3.Error, ValueError) as error:  # a damaged schema can make even the message undecodable
@@ -109,6 +100,11 @@ class Store:
             self._db.executescript(_MIGRATE)
         return "crc"
 
+    def _begin_log(self) -> None:
+        """Before the first commit, for a file that is only looked at stays as it is."""
+        begin_log(self._db, self.path, shared=on_network(self.path.parent))
+        self._has_log = True
+
     def append(self, events: Sequence[Event]) -> None:
         """Commit events, all or none. When this returns they survive a crash of the machine.
 
@@ -117,14 +113,16 @@ class Store:
         """
         rows = [_row(event) for event in events]
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            if self._writes and not self._has_log:
+                self._begin_log()
+            patiently(self._db, "BEGIN IMMEDIATE", self.path)
             try:
                 self._db.executemany(
                     "INSERT INTO events (kind, elapsed, time, trial, attempt, resource, body, crc) "
                     "VALUES (?,?,?,?,?,?,?,?)",
                     rows,
                 )
-                self._db.execute("COMMIT")
+                patiently(self._db, "COMMIT", self.path)
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -132,8 +130,7 @@ class Store:
         except sqlite3.Error as error:
             raise StoreError(
                 f"{self.path}: {len(rows)} event(s) could not be written ({error}); everything before is safe: "
-                f"free disk space ({free_bytes(self.path.parent):,} bytes are free there) or mend the permissions, then run "
-                f"the same command again"
+                f"{remedy(self.path, error)}, then run the same command again"
             ) from error
 
     def read(self, after: int = 0) -> Iterator[Event]:
@@ -202,8 +199,7 @@ class Store:
     def close(self) -> None:
         """Close the file; the write-ahead log is merged into it, also where a reader still has the file open."""
         if self._writes:
-            with contextlib.suppress(sqlite3.Error):  # a full disk: the log stays beside the file, nothing is lost
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            end_log(self._db)
         self._db.close()
 
     @property
@@ -211,16 +207,10 @@ class Store:
         return f"SELECT {_COLUMNS}, {self._crc} FROM events WHERE seq > ? ORDER BY seq"
 
     def _broken(self, error: Exception) -> StoreError:
+        if (known := trouble(self.path, error)) is not None:
+            return known
         reason = " ".join(str(error).split())  # a damaged schema is quoted with its line breaks
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-        if code == sqlite3.SQLITE_READONLY_ROLLBACK:
-            return StoreError(
-                f"{self.path}: its tuner was killed while it wrote; run the same command again, which takes back what "
-                f"was half written"
-            )
-        code &= 0xFF
-        kind = StoreError if code in _NOT_DAMAGE else DamageError
-        return kind(
+        return DamageError(
             f"{self.path}: cannot be read as an event store ({reason}); move the directory {self.path.parent} away to keep "
             f"what is in it, or pass overwrite=true to start again"
         )

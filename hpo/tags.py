@@ -5,6 +5,7 @@ not end, it goes on with that one.
 """
 
 import json
+import logging
 import re
 import secrets
 from collections.abc import Sequence
@@ -17,8 +18,12 @@ from filelock import FileLock
 from hpo.directory import write_atomically
 from hpo.errors import StoreError
 
+log = logging.getLogger(__name__)
+
 OUTPUTS = Path("outputs")
 _FILE = "tag.json"
+_warned: set[tuple[Path, int]] = set()
+"""What was said already: once for all experiments of a sweep."""
 
 
 def default_tag(command: Sequence[str], outputs: Path = OUTPUTS) -> tuple[str, bool]:
@@ -76,8 +81,16 @@ def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
         StoreError: the directory cannot be written.
     """
     if given is not None:
-        if _seed_in(read_tag(directory)) is None:
+        known = _seed_in(read_tag(directory))
+        if known is None:
             update_tag(directory, random_seed=given)
+        elif known != given and (directory, given) not in _warned:
+            _warned.add((directory, given))
+            log.warning(
+                "random_seed=%d: %s has random_seed=%d, so that `hpo compare` cannot pair experiments of both; leave "
+                "random_seed out, or use another experiment_tag",
+                *(given, directory, known),
+            )
         return given, False
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -124,7 +124,7 @@ class Kind(StrEnum):
     NOTED = "noted"
     """Something a reader of the log should know; `text`."""
     FINISHED = "finished"
-    """The experiment is complete; `reason`."""
+    """The experiment is complete; `reason`, and the `budget` with which it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,3 +47,10 @@ def clock(seconds: float) -> str:
 def printable(text: str) -> str:
     """What a program said, as one line that does nothing to a terminal."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
+def overview(result: Any, state: ExperimentState, otherwise: str) -> str:
+    """What a notebook shows of an object that has an experiment's `directory`; `otherwise`: unless it is complete."""
+    parts = {"status": f"complete: {state.finished}" if state.finished else otherwise}
+    parts |= {"best": best_text(state), "trials": counts_text(state)}
+    return f"{type(result).__name__} {result.directory}" + "".join(f"\n  {k:<9}{text}" for k, text in parts.items())

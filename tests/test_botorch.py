@@ -20,7 +20,7 @@ def told(count):
 
 
 def test_its_proposals_are_reproducible_and_good():
-    pytest.importorskip("botorch", reason="botorch is not installed: pip install 'hpo[botorch]'")
+    pytest.importorskip("botorch", reason="botorch is not installed: pip install -e '.[botorch]'")
     searcher = told(10)
     searcher.on_pending({"x": 0.5, "c": "a"}, 1)
     proposal = searcher.propose()

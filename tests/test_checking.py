@@ -18,7 +18,7 @@ from hpo.checking.hyperparameters import others
 from hpo.checking.saves import Saves
 from hpo.config import load_config, resolve
 from hpo.space import parse_space
-from tests.conftest import SCRIPTS, error_of
+from tests.conftest import SCRIPTS, error_of, succeeded
 
 pytest.importorskip("torch")
 from tests.test_training_scripts import data  # noqa: F401  a fixture: images in the formats of the real ones
@@ -31,7 +31,7 @@ def check(monkeypatch, tmp_path):
     """A function: check tests/scripts/fitness.py with a fault. Gives the findings by check."""
     monkeypatch.chdir(tmp_path)
 
-    def check(how, *, promoting=("ASHA",), epochs=27, options=None, **changes):
+    def check(how, *, promoting=("ASHA",), epochs=27, options=None, method="RS", overrides=None, **changes):
         benchmark = {
             "name": "mine",
             "script": str(SCRIPTS / "fitness.py"),
@@ -43,7 +43,7 @@ def check(monkeypatch, tmp_path):
             "arguments": {"epochs": epochs, "how": how},
             "num_gpus_per_trial": 0,
         } | changes
-        config = load_config(benchmark, "RS", grace_period_seconds=1)
+        config = load_config(benchmark, method, grace_period_seconds=1, **(overrides or {}))
         findings = examine(resolve(config), promoting, **(options or {}))
         assert len({finding.check for finding in findings.found}) == len(findings.found)
         return {finding.check: finding for finding in findings.found}
@@ -208,6 +208,62 @@ def test_a_training_too_short_to_be_interrupted_is_said_to_be_so(check):
 
     assert verdicts(found, Verdict.SKIPPED) == {"SIGTERM", "resume", "promotion"}
     assert not verdicts(found, Verdict.FAILED)
+
+
+SELDOM = """
+import json, os, sys
+import hpo
+epochs = int(sys.argv[-1].rpartition("=")[2])
+file = os.environ["HPO_CHECKPOINT_DIR"] + "/epoch"
+first = int(open(file).read()) if os.path.exists(file) else 0
+for epoch in range(first + 1, epochs + 1):
+    if epoch % 5 == 0:
+        open(file, "w").write(str(epoch))
+        hpo.report(epoch=epoch, loss=1 / epoch)
+"""
+PRINTING = """
+import json
+print("[tune-metric]:", json.dumps({"epoch": 1, "loss": 1.0}))
+"""
+
+
+def test_a_script_that_reports_seldom_is_told_where_rungs_can_be(check, tmp_path):
+    script = tmp_path / "seldom.py"
+    script.write_text(SELDOM)
+    seldom = {"script": str(script), "arguments": {"epochs": 20}}
+    text = check("well", **seldom)["reports"].text
+    assert "without a report at --epochs=4" in text
+    assert "method.scheduler.min_resource=5" in text
+
+    found = check("well", **seldom, options={"units": 10})
+    assert verdicts(found, Verdict.FAILED) == {"resources"}
+    assert found["resources"].text.endswith("or pass method.scheduler.min_resource=5 to a method with rungs")
+
+    found = check("well", **seldom, method="ASHA", overrides={"method.scheduler.min_resource": 5})
+    assert verdicts(found, Verdict.FAILED) == set()
+    assert verdicts(found, Verdict.WARNING) == {"resources"}
+    assert "it reports every 5 epochs only" in found["resources"].text
+
+
+def test_syne_tune_s_lines_on_the_wrong_channel_are_recognised(check, tmp_path):
+    script = tmp_path / "printing.py"
+    script.write_text(PRINTING)
+    found = check("well", script=str(script))
+    assert "it printed [tune-metric] lines; set benchmark.report_channel=syne_tune" in found["reports"].text
+
+    found = check("well", script=str(script), report_channel="syne_tune", max_resource_attr=None)
+    assert found["reports"].verdict == Verdict.OK
+
+
+def test_a_run_of_a_script_that_reports_seldom_says_what_the_check_says(workplace):
+    script = workplace.write("seldom.py", SELDOM)
+    workplace.benchmark(script=str(script), arguments={"epochs": 20})
+    said = error_of(workplace.hpo("benchmark=mine", "method=ASHA", "experiment_tag=a"))
+    assert "without a report at 1, where it was told to end" in said
+    assert "method.scheduler.min_resource=5" in said
+    assert "benchmark.report_channel=syne_tune" in said
+
+    succeeded(workplace.hpo("benchmark=mine", "method=ASHA", "experiment_tag=b", "method.scheduler.min_resource=5"))
 
 
 def test_hyperparameters_that_do_nothing_are_named(check):

@@ -89,6 +89,75 @@ def test_a_save_that_fails_leaves_the_old_one_and_nothing_else(folder):
     assert [path.name for path in folder.iterdir()] == ["checkpoint.pt"]
 
 
+SAVING_WHEN_TOLD = """
+import sys
+import torch
+from hpo import checkpoint
+save = torch.save
+def slowly(state, file):
+    file.write(b"begun")
+    file.flush()
+    print("writing", flush=True)
+    sys.stdin.readline()
+    file.seek(0)
+    save(state, file)
+torch.save = slowly
+checkpoint.save({"epoch": 2})
+"""
+
+
+@pytest.fixture
+def saving(folder):
+    """Another rank of the trial, in the middle of a save."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SAVING_WHEN_TOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("look", [lambda: checkpoint.save({"epoch": 1}), checkpoint.load], ids=["save", "load"])
+def test_what_a_killed_save_left_is_removed_by_the_next_attempt(folder, saving, look):
+    checkpoint.save({"epoch": 1}, name="other")
+    (folder / "checkpoint.pt.best.tmp").touch()  # whatever that is, it is not ours
+    saving.kill()
+    saving.wait()
+    assert (folder / f"checkpoint.pt.{saving.pid}.tmp").exists(), "it was killed at another moment"
+    look()
+    assert sorted(path.name for path in folder.iterdir() if path.name != "checkpoint.pt") == [
+        "checkpoint.pt.best.tmp",
+        "other",
+    ]
+
+
+def test_what_a_living_process_is_writing_stays(folder, saving):
+    checkpoint.save({"epoch": 1})
+    assert checkpoint.load() == {"epoch": 1}
+    assert (folder / f"checkpoint.pt.{saving.pid}.tmp").exists()
+    saving.communicate("go on\n", timeout=60)
+    assert saving.returncode == 0
+    assert checkpoint.load() == {"epoch": 2}
+    assert [path.name for path in folder.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_save_whose_file_was_taken_for_a_leftover_before_it_was_locked_writes_another(folder, monkeypatch):
+    lock = checkpoint.fcntl.flock
+    removed = []
+
+    def late(file, how):
+        if how == checkpoint.fcntl.LOCK_EX and not removed:
+            removed.append(folder / f"checkpoint.pt.{os.getpid()}.tmp")
+            removed[0].unlink()
+        lock(file, how)
+
+    monkeypatch.setattr(checkpoint.fcntl, "flock", late)
+    checkpoint.save({"epoch": 1})
+    assert removed
+    assert checkpoint.load() == {"epoch": 1}
+
+
 def test_a_killed_writer_leaves_a_whole_checkpoint_not_older_than_acknowledged(folder):
     rng = random.Random(3)
     writer = subprocess.Popen([sys.executable, str(SCRIPTS / "save_forever.py")], stdout=subprocess.PIPE, text=True)

@@ -11,6 +11,7 @@ import time
 import pytest
 import yaml
 
+import hpo
 from hpo.results import load_experiment
 from hpo.trial import Kind, Status
 from tests.conftest import SCRIPTS, error_of, succeeded
@@ -343,6 +344,210 @@ def test_a_script_that_is_not_executable_is_named_with_the_remedy(workplace):
 def test_a_program_that_is_not_on_the_path_is_named(workplace):
     sentence = refused(workplace, "benchmark.script=null", "benchmark.command=[no-such-program]")
     assert "no-such-program" in sentence
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["+n_worker=2"], ["n_worker:", "did you mean n_workers?"]),
+        (["+foo.bar=2"], ["foo:", "no such key"]),
+        (["++foo=2"], ["foo:", "no such key"]),
+        (["+benchmark.metrik=2"], ["benchmark.metrik:", "did you mean metric?"]),
+        (["+method.foo=2"], ["method.foo:", "name, searcher, scheduler"]),
+        (["+backend.foo=2"], ["backend.foo:", "charge_decisions"]),
+        (["=3"], ["'=3'", "key=value"]),
+        (["+=3"], ["'+=3'", "key=value"]),
+        (["n_worker=2"], ["n_worker=2", "did you mean n_workers?"]),
+        (["methd=RS"], ["methd=RS", "did you mean method?"]),
+        (["method.schedular.brackets=2"], ["method.schedular.brackets=2", "did you mean scheduler?"]),
+        (["method.scheduler.brackets=2"], ["method.scheduler.brackets=2", "+method.scheduler.brackets=2"]),
+        (["+method.searcher.foo=1"], ["method.searcher.foo=1", "RandomSearcher", "it takes none"]),
+        (["method=ASHA", "+method.scheduler.reduction_facto=1"], ["ASHA", "did you mean reduction_factor?"]),
+        (["method=ASHA", "+method.scheduler.foo=1"], ["ASHA", "it takes", "reduction_factor"]),
+        (["n_workers=two"], ["n_workers=two", "a whole number"]),
+        (["n_workers=2,two"], ["n_workers=two", "a whole number"]),
+        (["max_num_trials=1e3"], ["max_num_trials=1000", "a whole number"]),
+        (["max_wallclock_time=1h"], ["max_wallclock_time=1h", "seconds", "max_wallclock_time=3600"]),
+        (["max_wallclock_time=30min"], ["max_wallclock_time=30min", "max_wallclock_time=1800"]),
+        (["delete_checkpoints=maybe"], ["delete_checkpoints=maybe", "true or false"]),
+        (["max_failures=null"], ["max_failures=null", "cannot be null"]),
+        (["gpus_to_use=0"], ["gpus_to_use=0", "'gpus_to_use=[0]'"]),
+        (["gpus_to_use=[a]"], ["gpus_to_use[0]=a", "'gpus_to_use=[0,1]'"]),
+        (["trusted_modules=my"], ["trusted_modules=my", "'trusted_modules=[my]'"]),
+        (["benchmark.command=bash train.sh"], ["'benchmark.command=[bash,train.sh]'"]),
+        (["benchmark.mode=maximum"], ["benchmark.mode=maximum", "min or max"]),
+        (["benchmark.config_space=3"], ["benchmark.config_space=3", "a mapping"]),
+        (["benchmark.data=/tmp/ü"], ["benchmark.data=/tmp/ü", "'benchmark.data=\"/tmp/ü\"'"]),
+        (["benchmark=mines"], ["benchmark=mines", "did you mean mine?"]),
+        (["method=asha"], ["method=asha", "did you mean ASHA?"]),
+        (["launcher=slrum"], ["launcher=slrum", "did you mean slurm?"]),
+        (["experiment_tag=ü"], ["experiment_tag='ü'", "letters a-z", "digits"]),
+        (["experiment_tag=" + "a" * 300], ["experiment_tag=aaa", "300 characters", "at most"]),
+        (["--experimental-rerun", "x"], ["--experimental-rerun", "the same command again"]),
+        (["-p", "x"], ["-p", "--cfg job"]),
+        (["--config-dir"], ["--config-dir", "a folder after it"]),
+        (["--config-dir", "n_workers=2"], ["--config-dir", "a folder after it"]),
+    ],
+)
+def test_a_mistake_is_answered_with_what_to_write(workplace, overrides, words):
+    sentence = refused(workplace, *overrides)
+    assert [word for word in words if word not in sentence] == [], sentence
+    assert not [word for word in ("object_type", "full_key", "provider=", "append to") if word in sentence], sentence
+
+
+def test_quotes_that_hydra_s_grammar_needs_are_as_the_sentence_says(workplace):
+    shown = succeeded(workplace.hpo("benchmark=mine", 'benchmark.data="/tmp/ü"', "--cfg", "job"))
+    assert yaml.safe_load(shown)["benchmark"]["data"] == "/tmp/ü"
+
+
+def test_a_misspelt_key_in_a_benchmark_s_yaml_is_named_with_its_file_and_the_nearest(workplace):
+    workplace.benchmark(resource_atr="epoch")
+    sentence = refused(workplace)
+    assert "benchmark/mine.yaml" in sentence
+    assert "did you mean resource_attr?" in sentence
+
+
+@pytest.mark.parametrize("key", ["name", "metric", "config_space"])
+def test_a_benchmark_s_yaml_without_what_it_needs_is_told_the_line(workplace, key):
+    content = workplace.benchmark()
+    del content[key]
+    workplace.write("conf/benchmark/mine.yaml", yaml.safe_dump(content))
+    sentence = refused(workplace)
+    assert f"benchmark.{key}: it is missing" in sentence
+    assert f"`{key}: ...`" in sentence
+
+
+def test_a_choice_that_is_not_there_without_a_folder_of_one_s_own_says_how_to_name_one(workplace):
+    without = error_of(workplace.verb("benchmark=mine", "method=RS"))
+    assert "--config-dir FOLDER" in without
+    assert "benchmark/ in it" in without
+    assert "--config-dir" not in refused(workplace, "benchmark=nothing")
+
+
+def test_a_folder_that_has_no_groups_is_named_with_the_one_that_is_meant(workplace):
+    sentence = error_of(workplace.verb("--config-dir", "conf/benchmark", "benchmark=mlp_digits", "method=RS"))
+    assert "--config-dir conf/benchmark" in sentence
+    assert f"here {workplace.path}/conf" in sentence
+
+
+def test_a_trusted_module_that_cannot_be_imported_is_told_about_pythonpath(workplace):
+    workplace.write(
+        "conf/method/MINE.yaml",
+        "name: MINE\n"
+        "searcher: {_target_: my_methods.Mine, _partial_: true}\n"
+        "scheduler: {_target_: hpo.schedulers.ASHA, _partial_: true}\n",
+    )
+    overrides = ["method=MINE", "trusted_modules=[my_methods]"]
+    sentence = refused(workplace, *overrides)
+    assert "cannot import my_methods" in sentence
+    assert "PYTHONPATH=." in sentence
+    workplace.write("my_methods.py", "import a_module_that_is_not_there\n")
+    assert "a_module_that_is_not_there" in refused(workplace, *overrides, PYTHONPATH=str(workplace.path))
+    workplace.write("my_methods.py", "class Mine2:\n    pass\n")
+    assert "did you mean Mine2?" in refused(workplace, *overrides, PYTHONPATH=str(workplace.path))
+
+
+# ---------------------------------------------------------------------- sweeps
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["method=RS,nosuch"],
+        ["benchmark=mine,nosuch"],
+        ["benchmark=mine,odd"],
+        ["benchmark=mine,lost"],
+        ["benchmark=mine,tabled"],
+        ["method.name='RS-${n_workers}'", "n_workers=1,0"],
+        [
+            "method=ASHA",
+            "method.name='ASHA-${method.scheduler.reduction_factor}'",
+            "method.scheduler.reduction_factor=3,1",
+        ],
+        ["method=RS,ASHA", "+method.scheduler.reduction_facto=3"],
+    ],
+)
+def test_a_mistake_in_a_later_experiment_is_found_before_the_first_starts(workplace, overrides):
+    workplace.benchmark("lost", script="nowhere.py")
+    workplace.benchmark("tabled", script=..., table="nowhere")
+    workplace.benchmark("odd", config_space={"x": {"type": "flaot", "lower": 0.0, "upper": 1.0}})
+    refused(workplace, *overrides)
+    assert not (workplace.path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (
+            ["method=ASHA", "method.scheduler.reduction_factor=2,3"],
+            ["mine/ASHA/seed_0", "reduction_factor: 2, 3", "method.name='ASHA-${method.scheduler.reduction_factor}'"],
+        ),
+        (["benchmark.arguments.epochs=2,3"], ["epochs: 2, 3", "benchmark.name='mine-${benchmark.arguments.epochs}'"]),
+        (["method=RS,ASHA", "n_workers=1,2"], ["n_workers: 1, 2", "experiment_tag='t-${n_workers}'"]),
+        (["seed=1,1"], ["seed_1", "once"]),
+        (["hydra.sweep.subdir=x", "seed=0,1"], ["outputs/t/x", "seed: 0, 1", "experiment_tag of its own"]),
+    ],
+)
+def test_experiments_that_would_share_a_directory_are_refused_with_the_keys_that_differ(workplace, overrides, words):
+    sentence = refused(workplace, *overrides)
+    assert [word for word in words if word not in sentence] == [], sentence
+    assert not (workplace.path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "places"),
+    [
+        (
+            [
+                "method=ASHA",
+                "method.scheduler.reduction_factor=2,3",
+                "method.name='ASHA-${method.scheduler.reduction_factor}'",
+            ],
+            ["t/mine/ASHA-2", "t/mine/ASHA-3"],
+        ),
+        (
+            ["benchmark.arguments.epochs=2,3", "benchmark.name='mine-${benchmark.arguments.epochs}'"],
+            ["t/mine-2/RS", "t/mine-3/RS"],
+        ),
+        (["n_workers=1,2", "experiment_tag='t-${n_workers}'"], ["t-1/mine/RS", "t-2/mine/RS"]),
+    ],
+)
+def test_a_key_in_a_name_gives_each_value_of_a_sweep_a_directory_and_all_the_same_master_seed(
+    workplace, overrides, places
+):
+    succeeded(workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t", "max_num_trials=1", *overrides))
+    experiments = [load_experiment(workplace.path / "outputs" / place / "seed_0") for place in places]
+    assert len({experiment.config.random_seed for experiment in experiments}) == 1
+    found = {
+        str(path.parent.parent.relative_to(workplace.path / "outputs")) for path in workplace.path.rglob("events.db")
+    }
+    assert found == set(places)
+
+
+# ---------------------------------------------------------------------- streams
+
+
+def test_a_command_whose_output_is_closed_runs(workplace):
+    command = " ".join(workplace.command("benchmark=mine", "method=RS", "experiment_tag=t"))
+    for closed in (">&-", ">&- 2>&- <&-"):
+        subprocess.run(
+            ["bash", "-c", f"{command} overwrite=true {closed}"], cwd=workplace.path, timeout=120, check=True
+        )
+        assert load_experiment(workplace.directory("t")).state.finished is not None
+
+
+def test_a_reader_of_info_that_ends_early_is_no_error(workplace):
+    command = [sys.executable, "-m", "hpo", "--info"]
+    with subprocess.Popen(
+        command, cwd=workplace.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+
+
+def test_version_is_that_of_hpo(workplace):
+    assert succeeded(workplace.verb("--version")) == f"hpo {hpo.__version__}\n"
 
 
 def misbehaves(workplace, how, *overrides):

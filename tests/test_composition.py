@@ -126,3 +126,19 @@ def test_a_hundred_seeds_compose_each_choice_of_groups_once(monkeypatch):
     assert len(made) == 100
     assert len(composed) <= 3
     assert [job.config.seed for job in made] == 2 * list(range(50))
+
+
+def test_hydra_is_asked_once_whether_a_swept_key_is_a_group(monkeypatch):
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+
+    asked = []
+    original = ConfigLoaderImpl.get_group_options
+    monkeypatch.setattr(ConfigLoaderImpl, "get_group_options", lambda *a, **k: asked.append(a[1]) or original(*a, **k))
+    assert len(list(jobs(["benchmark=mlp_digits", "method=RS", "num_seeds=50"]))) == 50
+    assert asked.count("seed") <= 2
+
+
+@pytest.mark.parametrize(("word", "name"), [("+n_worker=2", "n_worker"), ("+benchmark.foo=1,2", "benchmark.foo")])
+def test_a_key_that_nothing_reads_is_refused(word, name):
+    with pytest.raises(ConfigError, match=f"{name}: there is no such key"):
+        list(jobs(["benchmark=mlp_digits", "method=RS", word]))

@@ -310,3 +310,31 @@ def test_a_config_may_be_given_as_plain_data():
     assert to_config(OmegaConf.to_container(OmegaConf.structured(made))) == made
     assert made.benchmark.mode is Mode.min
     assert {f.name for f in fields(ExperimentConfig)} >= {"benchmark", "method", "seed", "random_seed"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"max_num_trial": 4}, ["max_num_trial", "did you mean max_num_trials?"]),
+        ({"n_workers": "two"}, ["n_workers=two", "a whole number"]),
+        ({"gpus_to_use": 1}, ["gpus_to_use=1", "[1]"]),
+        ({"nothing_like_it": 1}, ["nothing_like_it", "no such key"]),
+    ],
+)
+def test_a_mistake_in_python_gets_the_nearest_key_or_the_right_form(overrides, words):
+    with pytest.raises(ConfigError) as caught:
+        load_config(BENCHMARK, "RS", **overrides)
+    assert [word for word in words if word not in str(caught.value)] == [], caught.value
+
+
+def test_a_benchmark_s_misspelt_key_in_python_gets_the_nearest():
+    with pytest.raises(ConfigError, match=r"benchmark\.metrik.*did you mean metric\?"):
+        load_config({**BENCHMARK, "metrik": "loss"}, "RS")
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "near"), [("method", "asha", "ASHA"), ("benchmark", "mlp_digit", "mlp_digits")]
+)
+def test_a_misspelt_choice_in_python_gets_the_nearest(group, name, near):
+    with pytest.raises(ConfigError, match=f"did you mean {near}"):
+        load_group(group, name)

@@ -1,9 +1,15 @@
 """Errors of users are one family, and none of them is anything else."""
 
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 
 import hpo
-from hpo.errors import BackendError, ConfigError, ExperimentError, HPOError, StoreError
+from hpo.errors import BackendError, ConfigError, ExperimentError, HPOError, StoreError, installing
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize("kind", [ConfigError, StoreError, BackendError, ExperimentError])
@@ -25,3 +31,20 @@ def test_every_public_name_is_there():
     for name in hpo.__all__:
         assert getattr(hpo, name) is not None
     assert set(hpo.__all__) <= set(dir(hpo))
+
+
+def test_what_a_missing_package_is_installed_with_is_an_extra_of_the_clone():
+    assert installing("slurm") == "install it with: pip install -e '.[slurm]' in the clone of this repository"
+
+
+def test_no_text_has_pip_fetch_the_other_project_of_this_name_and_every_extra_named_is_there():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    files = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("hpo/**/*.py")]
+    named = set()
+    for path in files:
+        text = path.read_text()
+        assert not re.search(r"pip\s+install\s+'?hpo\b(?!\[torch\] @)", text), path
+        for group in re.findall(r"pip\s+install\s+-e\s+'[\w.]+\[([\w,]+)\]'", text):
+            named.update(group.split(","))
+        named.update(re.findall(r"installing\('(\w+)'\)", text))
+    assert {"aws", "slurm", "optuna", "parquet", "report", "botorch", "torch", "gpu"} <= named <= set(extras)

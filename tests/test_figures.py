@@ -191,7 +191,7 @@ def test_importance_without_enough_trials_and_unknown_names_are_errors(experimen
 
 def test_without_matplotlib_one_sentence_says_what_to_install(experiment, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ConfigError, match=r"pip install 'hpo\[report\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[report\]'"):
         figures.anytime(experiment)
 
 

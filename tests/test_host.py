@@ -20,7 +20,7 @@ TIMEOUT = 30.0
 class HostProcess:
     """A real host and the tuner's end of its connection."""
 
-    def __init__(self, folder, *preload, grace=5.0, env=None):
+    def __init__(self, folder, *preload, grace=5.0, env=None, **options):
         self.folder = folder
         self.mark = marks.experiment_mark(folder)
         self.socket, theirs = socket.socketpair()
@@ -30,6 +30,7 @@ class HostProcess:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 env={**os.environ, **(env or {})},
+                **options,
             )
         self.key = 0
         self.buffer = b""
@@ -287,6 +288,56 @@ def test_stopping_kills_what_ignores_sigterm_after_its_grace(host, tmp_path):
     assert marks.marked(host.mark + key) == []
 
 
+DEAF = """
+import signal, sys, time
+def count(*_):
+    with open(sys.argv[1], "a") as file:
+        file.write("T")
+signal.signal(signal.SIGTERM, count)
+open(sys.argv[1] + ".ready", "w").write("ready")
+while True:
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize(("first", "second"), [(1.0, 600.0), (600.0, 0.0), (600.0, 0.2)])
+def test_a_second_order_to_stop_sends_no_second_sigterm_and_can_only_hasten_the_end(host, tmp_path, first, second):
+    script = tmp_path / "deaf.py"
+    script.write_text(DEAF)
+    key = host.start(script, [str(script), str(tmp_path / "heard")])
+    wait_for_file(tmp_path / "heard.ready")
+    host.stop(key, grace=first)
+    wait_for_file(tmp_path / "heard")
+    host.stop(key, grace=second)
+    assert host.outcome()["signal"] == signal.SIGKILL
+    assert (tmp_path / "heard").read_text() == "T"
+
+
+def test_a_second_order_before_the_first_is_due_can_only_hasten_the_end(host, tmp_path):
+    script = tmp_path / "deaf.py"
+    script.write_text(DEAF)
+    key = host.start(script, [str(script), str(tmp_path / "heard")])
+    wait_for_file(tmp_path / "heard.ready")
+    host.stop(key, patience=0.3, grace=0.2)
+    host.stop(key, patience=600.0, grace=600.0)
+    assert host.outcome()["signal"] == signal.SIGKILL
+    assert (tmp_path / "heard").read_text() == "T"
+
+
+@pytest.mark.parametrize("grace", [2.2e6, 1e10, float("inf")])
+def test_a_grace_of_any_length_is_waited_for(host, tmp_path, grace):
+    script = tmp_path / "graceful.py"
+    script.write_text(
+        "import signal, sys, time\n"
+        "def save(*_):\n    time.sleep(.3); sys.exit(7)\n"
+        "signal.signal(signal.SIGTERM, save); open(sys.argv[1], 'w').write('ready'); time.sleep(60)"
+    )
+    key = host.start(script, [str(script), str(tmp_path / "ready")])
+    wait_for_file(tmp_path / "ready")
+    host.stop(key, grace=grace)
+    assert host.outcome()["code"] == 7
+
+
 def test_a_stopped_process_can_still_be_ended(host, tmp_path):
     key = host.start(argv=["sh", "-c", f"echo ready > {tmp_path}/ready; kill -STOP $$; sleep 60"])
     wait_for_file(tmp_path / "ready")
@@ -353,6 +404,37 @@ def test_the_host_ignores_signals_that_are_meant_for_the_tuner(host):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         host.process.send_signal(number)
     assert host.run("print('still here')")[1] == "still here\n"
+
+
+def test_a_host_that_was_started_with_signals_blocked_hears_of_the_end_of_its_trials(tmp_path):
+    def block():
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1])
+
+    host = HostProcess(tmp_path, preexec_fn=block)
+    # It ends while the host sleeps, and not while it is busy with the start.
+    key = host.start(argv=["sh", "-c", "sleep 1; grep SigBlk /proc/self/status"])
+    assert host.outcome()["code"] == 0
+    assert (tmp_path / f"out{key}").read_text().split()[1] == "0000000000000000"
+    host.close()
+
+
+SHADOWS = ("argparse", "json", "logging", "queue", "random", "select", "signal", "statistics", "tempfile", "typing")
+
+
+@pytest.mark.parametrize("preload", [(), ("statistics", "mine")])
+def test_modules_of_python_are_not_looked_for_in_the_working_directory(tmp_path, preload):
+    here = tmp_path / "here"
+    here.mkdir()
+    for name in SHADOWS:
+        (here / f"{name}.py").write_text("raise RuntimeError('not for the host')")
+    (here / "mine.py").write_text("VALUE = 5")  # a module of the user's that is to be preloaded is
+    host = HostProcess(tmp_path, *preload, cwd=here)
+    outcome, out, err = host.run(
+        "import os, sys, random, queue\n"
+        "print(sys.path[0] == os.path.dirname(os.path.realpath(__file__)), os.getcwd() in sys.path, 'mine' in sys.modules)"
+    )
+    assert (outcome["code"], out, err) == (0, f"True False {bool(preload)}\n", "")
+    host.close()
 
 
 def test_when_the_host_is_killed_its_trials_die_with_it(tmp_path):

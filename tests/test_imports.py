@@ -14,12 +14,14 @@ PACKAGE = Path(hpo.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"", "errors", "interrupts", "reporting", "checkpoint", "trial", "domains", "randomness"},
+    {"", "errors", "interrupts", "nearest", "reporting", "checkpoint", "trial", "domains", "randomness"},
     {"directory", "objective"},
     {"diskspace"},
-    {"space", "state", "store", "lease", "tags", "yamlfile"},
+    {"sqlitefile"},
+    {"space", "state", "store", "lease", "tags", "yamlfile", "mistakes"},
     {"yamlguard", "names", "references"},
-    {"config", "callbacks", "wording", "intake", "limits", "overrides", "ownership", "salvage", "stopping"},
+    {"validity"},
+    {"config", "callbacks", "wording", "intake", "limits", "options", "overrides", "ownership", "salvage", "stopping"},
     {"surrogate", "tables"},
     {"searchers", "backends", "journal", "results", "resuming", "composition", "tuning_metrics"},
     {"schedulers", "rehearsal", "checkpoint_budget"},
@@ -30,7 +32,7 @@ LAYERS = [
     {"tuner"},
     {"sessions"},
     {"experiment"},
-    {"launchers", "remote", "batch"},
+    {"launchers", "remote", "batch", "preflight"},
     {"cli", "sagemaker_job"},
     {"recording", "reports", "planning", "checking", "exporting", "reproducing"},
     {"verbs"},

@@ -1,6 +1,7 @@
 """Marks: which processes belong to which trial."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hpo.backends import marks
+from tests.conftest import error_of
 
 MARKED = """
 import os, sys, time
@@ -117,3 +119,50 @@ def test_sweeping_kills_what_ignores_sigterm_after_the_grace_period(mark):
 
 def test_sweeping_where_nothing_is_left_does_nothing(mark):
     assert marks.sweep(mark, grace=5.0) == 0
+
+
+def test_a_hard_limit_below_the_marks_is_said_in_one_sentence(workplace):
+    limit = 10**9
+    command = workplace.command("benchmark=mine", "method=RS", "experiment_tag=t")
+    result = subprocess.run(
+        command,
+        cwd=workplace.path,
+        env={**os.environ, **workplace.environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_RTTIME, (limit, limit)),
+    )
+    sentence = error_of(result)
+    assert f"RLIMIT_RTTIME of {limit} µs" in sentence
+    assert "rttime=-1" in sentence
+    assert not (workplace.directory("t") / "host.log").exists(), "a host was started"
+
+
+def test_processes_are_waited_for_by_a_descriptor_of_any_number():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    process = subprocess.Popen(["sleep", "60"])
+    opened = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, before[1]), before[1]))
+        while not opened or opened[-1] < 1023:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+        marks.wait_gone([process.pid], 0.05)
+        assert process.poll() is None
+        process.kill()
+        marks.wait_gone([process.pid], 60.0)
+        assert process.wait(0) == -signal.SIGKILL
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("timeout", [1e10, float("inf")])
+def test_processes_are_waited_for_however_long_that_may_be(timeout):
+    process = subprocess.Popen(["sleep", "0.2"])
+    marks.wait_gone([process.pid], timeout)
+    assert process.wait(0) == 0

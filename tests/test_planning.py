@@ -1,5 +1,6 @@
 """`hpo plan`: expectations against the real tuner, smoke trials, jobs, money, and what a reviewer would say."""
 
+import contextlib
 import json
 from dataclasses import replace
 from statistics import fmean
@@ -17,6 +18,7 @@ from hpo.planning.prices import read_prices
 from hpo.planning.smoke import Smoke, smoke_trial
 from hpo.planning.standing import Place, Standing
 from hpo.planning.text import text
+from hpo.store import Store
 from tests.conftest import SCRIPTS, error_of, succeeded
 from tests.fakes import run_fake, unit
 
@@ -226,9 +228,16 @@ def test_directories_are_new_complete_unfinished_or_of_another_configuration(com
     assert states("benchmark=mine", "experiment_tag=t", "max_num_trials=9") == [
         "complete, goes on with the changed budget"
     ]
-    assert states("benchmark=mine", "experiment_tag=t", "max_failures=9") == ["another configuration"]
+    assert states("benchmark=mine", "experiment_tag=t", "n_workers=9") == ["another configuration"]
+    assert states("benchmark=mine", "experiment_tag=t", "max_failures=9") == ["complete"]
     assert states("benchmark=mine", "experiment_tag=t", "overwrite=true") == ["deleted and begun anew"]
     (complete.directory("t") / "metadata.json").write_text('{"status": "interrupted"}')
+    assert states("benchmark=mine", "experiment_tag=t") == ["complete"], "the log decides"
+    path = complete.directory("t") / "events.db"
+    events = load_experiment(path.parent).events
+    path.unlink()
+    with contextlib.closing(Store(path)) as store:
+        store.append(events[:-1])
     assert states("benchmark=mine", "experiment_tag=t") == ["unfinished"]
 
 

@@ -180,6 +180,13 @@ def test_reports_of_a_syne_tune_script_are_its_output(make, tmp_path):
     assert make(report_channel="syne_tune").reports(7, 2) == tmp_path / "experiment/trials/7/attempt_2/stdout.log"
 
 
+@pytest.mark.parametrize("limit", [None, float("inf"), 1e305])
+def test_logs_without_a_limit_are_not_capped(make, limit):
+    program = make()
+    program = replace(program, config=replace(program.config, max_log_megabytes=limit))
+    assert "capped" not in program.order(Trial(7, {"x": 0.5}), 2, 9, [])
+
+
 def test_threads_are_the_cores_shared_among_the_workers():
     cores = len(os.sched_getaffinity(0))
     assert threads_per_trial(1) == str(cores)

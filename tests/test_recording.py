@@ -10,6 +10,7 @@ from hpo.recording import record, table_of
 from hpo.results import find_experiments, load_experiment
 from hpo.tables.table import read_table
 from hpo.trial import Kind
+from tests.conftest import error_of, succeeded
 
 SCRIPT = """
 import argparse, os, time
@@ -103,3 +104,32 @@ def test_an_incomplete_recording_is_an_error_that_counts(recorded, tmp_path):
         db.execute("UPDATE events SET kind = 'noted', trial = NULL, crc = NULL WHERE trial = 3 AND kind = 'reported'")
     with pytest.raises(ConfigError, match="9 of 10 configurations"):
         table_of([first, copy], "t", "")
+
+
+def test_the_verb_takes_the_users_folders_and_says_first_how_much_it_will_train(workplace):
+    space = {"x": {"type": "float", "lower": 0.0, "upper": 1.0}, "foo": {"type": "int", "lower": 1, "upper": 9}}
+    workplace.benchmark(max_num_trials=..., config_space=space)
+    words = ["tables/t", "--config-dir", "conf", "benchmark=mine", "num_seeds=2", "method.searcher.num_samples=2"]
+    first, *_, last = succeeded(workplace.verb("record", *words)).splitlines()
+    assert first.startswith("tables/t: 8 trainings in all: 4 configurations x 2 seed(s); for fewer lower ")
+    assert "method.searcher.num_samples=2" in first
+    assert last.startswith("tables/t.npz: 4 configurations x 2 trainings x 3;")
+    about = read_table(workplace.path / "tables" / "t").about
+    assert about["provenance"].startswith("recorded by: hpo record tables/t --config-dir=conf benchmark=mine")
+
+
+def test_a_grid_that_a_budget_cuts_is_said_to_be_cut(workplace, monkeypatch, capsys):
+    workplace.benchmark(max_num_trials=2)
+    monkeypatch.chdir(workplace.path)
+    record(workplace.path / "t", ["--config-dir=conf", "benchmark=mine"])
+    assert (
+        ": 2 trainings in all: 5 configurations x 1 seed(s), of which max_num_trials=2 are trained;"
+        in capsys.readouterr().out
+    )
+
+
+def test_a_wrong_override_of_a_recording_is_one_sentence_before_anything_is_trained(workplace):
+    assert "benchmark.nosuch" in error_of(
+        workplace.verb("record", "t", "-cd", "conf", "benchmark=mine", "benchmark.nosuch=1")
+    )
+    assert not (workplace.path / "outputs").exists()

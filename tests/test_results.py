@@ -329,7 +329,11 @@ def test_what_a_notebook_shows_is_a_few_lines(directory):
 
 @pytest.mark.parametrize(
     ("status", "shown"),
-    [("interrupted", "interrupted"), ("running", "not complete when it was read"), (None, "not complete when it was read")],
+    [
+        ("interrupted", "interrupted"),
+        ("running", "not complete when it was read"),
+        (None, "not complete when it was read"),
+    ],
 )
 def test_what_a_notebook_shows_of_an_unfinished_experiment_says_so(directory, status, shown):
     experiment = load_experiment(directory)

@@ -1,14 +1,20 @@
 """`launcher=slurm`, for real: a private Slurm of two nodes with pretended GPUs runs in this machine; see tests/slurm."""
 
+import fcntl
 import json
+import os
 import pickletools
+import signal
+import subprocess
 import sys
 from itertools import combinations
 
 import pytest
 
-from hpo.config import load_config, resolve
+from hpo.config import load_config, resolve, to_yaml
 from hpo.errors import ConfigError
+from hpo.experiment import run_experiment
+from hpo.launchers import slurm
 from hpo.launchers.remote import Phase
 from hpo.launchers.slurm import SlurmLauncher
 from hpo.launchers.slurm_job import FRUITLESS, _conclude, read_note, write_note
@@ -471,3 +477,65 @@ def test_where_a_job_is(lone, monkeypatch, squeue, code, note, phase):
 def test_what_becomes_of_a_job_after_a_session(lone, monkeypatch, squeue, code, fruitless, phase):
     pretend(lone, monkeypatch, squeue)
     assert _conclude(lone.path, "5", code, fruitless)[0] == phase
+
+
+DROPPED = """
+import signal, sys, weakref
+from hpo.launchers import slurm_job
+class Thing:
+    pass
+function, number, *paths = sys.argv[1:]
+real = getattr(slurm_job, function)
+def while_it_imports(*arguments):
+    thing = Thing()
+    callback = weakref.ref(thing, lambda _: signal.raise_signal(int(number)))
+    del thing  # what such a callback raises is dropped, and so it is in the one of the import system
+    return real(*arguments)
+setattr(slurm_job, function, while_it_imports)
+slurm_job.work(*paths)
+"""
+
+
+@pytest.mark.parametrize("function", ["_reports", "_run"])
+@pytest.mark.parametrize(
+    ("number", "code", "phase"),
+    [
+        (signal.SIGINT, 130, Phase.STOPPED),
+        (signal.SIGTERM, 143, Phase.INTERRUPTED),
+        (signal.SIGUSR2, 143, Phase.INTERRUPTED),
+    ],
+)
+def test_a_signal_that_was_dropped_while_the_job_imports_ends_it_in_order(
+    lone, monkeypatch, function, number, code, phase
+):
+    pretend(lone, monkeypatch, "COMPLETING|None|n1|n")  # Slurm has requeued or cancelled it already
+    directory = lone.path / "e"
+    directory.mkdir()
+    lone.write("request.yaml", to_yaml(resolve(load_config(lone.benchmark(num_gpus_per_trial=0), "RS", random_seed=1))))
+    done = subprocess.run(
+        [sys.executable, "-c", DROPPED, function, str(int(number)), str(lone.path / "request.yaml"), str(directory)],
+        env={**os.environ, "SLURM_JOB_ID": "5"}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert "Exception ignored" in done.stderr, "nothing was dropped"
+    assert done.returncode == code, done.stderr
+    assert read_note(directory)["phase"] == phase
+    if (directory / "events.db").exists():
+        assert not load_experiment(directory).state.trials
+
+
+def test_overwriting_lets_no_second_command_submit_beside_the_first(lone, monkeypatch):
+    settings = {"_target_": "hpo.launchers.slurm.SlurmLauncher"}
+    directory = lone.path / "e"
+    experiment = resolve(load_config(lone.benchmark(num_gpus_per_trial=0), "RS", random_seed=1, launcher=settings))
+    run_experiment(experiment, directory)
+
+    def submitted(_):
+        with (directory / ".launch.lock").open("a") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return "5"
+
+    monkeypatch.setattr(slurm, "_sbatch", submitted)
+    launcher = SlurmLauncher()
+    again = resolve(load_config(lone.benchmark(num_gpus_per_trial=0), "RS", random_seed=1, overwrite=True))
+    assert launcher.submit(again, directory, launcher.request(again, directory))["job"] == "5"
+    assert not (directory / "events.db").exists(), "it was not overwritten"

@@ -67,7 +67,9 @@ def test_what_is_no_mapping_is_a_constant():
     ids=str,
 )
 def test_a_hyperparameter_in_another_tool_s_notation_is_no_constant(spec, instead):
-    with pytest.raises(ConfigError, match=r"config_space\.x=.*to tune it write \{type: .*benchmark\.arguments") as error:
+    with pytest.raises(
+        ConfigError, match=r"config_space\.x=.*to tune it write \{type: .*benchmark\.arguments"
+    ) as error:
         parse_space({"x": spec, "y": GOOD})
     assert "\n" not in str(error.value)
     if instead is not None:  # what it says to write is what YAML reads so, and a domain
@@ -86,7 +88,9 @@ def test_a_hyperparameter_in_another_tool_s_notation_is_no_constant(spec, instea
     ],
 )
 def test_a_missing_or_unknown_type_comes_with_an_example(spec, example):
-    with pytest.raises(ConfigError, match=r"config_space\.x\.type=.*: use one of float, int, choice, ordinal, as in") as error:
+    with pytest.raises(
+        ConfigError, match=r"config_space\.x\.type=.*: use one of float, int, choice, ordinal, as in"
+    ) as error:
         parse_space({"x": spec})
     assert str(error.value).endswith(example)
 

@@ -4,19 +4,22 @@ import json
 import math
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hpo.errors import StoreError
+from hpo import sqlitefile
+from hpo.errors import DamageError, StoreError
 from hpo.store import SCHEMA_VERSION, Store, on_network
 from hpo.trial import Event, Kind
 from tests.conftest import SCRIPTS
@@ -185,8 +188,177 @@ def test_a_reader_beside_a_writer_sees_a_growing_prefix_and_never_waits(tmp_path
 def test_a_reader_cannot_write(tmp_path):
     Store(tmp_path / "events.db").close()
     reader = Store(tmp_path / "events.db", read_only=True)
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError) as caught:
         reader.append([note(0)])
+    assert "mend the permissions" in blameless(caught.value, tmp_path)
+
+
+def blameless(error, path):
+    """One sentence about a file that has nothing wrong with it: nobody is advised to delete it."""
+    assert not isinstance(error, DamageError)
+    sentence = one_sentence(error, path)
+    assert "overwrite" not in sentence
+    assert "away" not in sentence
+    return sentence
+
+
+LOOKING = """
+import sys
+from pathlib import Path
+from hpo.errors import StoreError
+from hpo.store import Store
+try:
+    print([event.body["number"] for event in Store(Path(sys.argv[1]), read_only=True).read()])
+except StoreError as error:
+    print(error)
+"""
+
+
+def looked_at_by_others(path):
+    """What somebody says of a store who may not write to its directory."""
+    for place in (path, *path.parent.iterdir()):
+        place.chmod(0o444)
+    path.parent.chmod(0o555)
+    powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    if powerless and shutil.which("setpriv") is None:
+        pytest.skip("root may write everywhere, and setpriv is not there to take that from it")
+    try:
+        command = [*powerless, sys.executable, "-c", LOOKING, str(path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    finally:
+        path.parent.chmod(0o755)
+
+
+def left(path, *, mode="delete", empty_log=False):
+    """A store of two events that an orderly end left, or one of an earlier version, which was of mode `wal`."""
+    store = Store(path)
+    store.append([note(0), note(1)])
+    store.close()
+    other = sqlite3.connect(path)
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    other.execute(f"PRAGMA journal_mode={mode}")
+    other.close()
+    if empty_log:
+        path.with_name("events.db-wal").touch()
+    return path
+
+
+@pytest.mark.parametrize("kind", [{}, {"mode": "wal"}, {"mode": "wal", "empty_log": True}])
+def test_who_may_not_write_in_the_directory_can_read_what_was_ended_in_order(tmp_path, kind):
+    path = left(tmp_path / "events.db", **kind)
+    before = sorted(file.name for file in tmp_path.iterdir())
+    assert looked_at_by_others(path) == "[0, 1]"
+    assert sorted(file.name for file in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_a_log_that_is_not_merged_is_read_by_others_too_or_one_sentence_says_how(tmp_path, index):
+    store = Store(tmp_path / "events.db")
+    store.append([note(0)])
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for file in tmp_path.glob("events.db*"):
+        if index or not file.name.endswith("-shm"):
+            shutil.copyfile(file, folder / file.name)
+    store.close()
+    said = looked_at_by_others(folder / "events.db")
+    if index:
+        assert said == "[0]"
+    else:
+        assert f"copy {folder} to a place of your own" in blameless(StoreError(said), folder)
+
+
+def test_an_orderly_end_leaves_one_file_and_a_reader_that_has_it_open_goes_on(tmp_path):
+    path = tmp_path / "events.db"
+    writer = Store(path)
+    writer.append([note(0)])
+    reader = Store(path, read_only=True)
+    assert numbers(reader) == [0]
+    writer.close()
+    writer = Store(path)
+    assert numbers(reader) == [0]
+    writer.append([note(1)])
+    assert numbers(reader) == [0, 1]
+    reader.close()
+    writer.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["events.db"]
+    content = path.read_bytes()
+    assert content[18:20] == b"\1\1", "in SQLite's header: to read it no index is needed"
+    looking = Store(path)
+    assert looking.last() == note(1)
+    looking.close()
+    assert path.read_bytes() == content, "it was only looked at"
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """SQLite itself gives up at once."""
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0.0))
+
+
+def holding(path):
+    """A reader in the middle of its reading."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN")
+    assert other.execute("SELECT count(*) FROM events").fetchone() is not None
+    return other
+
+
+@pytest.mark.usefixtures("impatient")
+def test_on_a_network_a_reader_that_holds_the_file_is_waited_for(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("hpo.store.on_network", lambda _: True)
+    path = tmp_path / "events.db"
+    writer = Store(path)
+    writer.append([note(0)])
+    reader = holding(path)
+    monkeypatch.setattr(sqlitefile.time, "sleep", lambda _: reader.close())  # it is done while the writer waits
+    writer.append([note(1), note(2)])
+    assert "another program holds it" in caplog.text
+    writer.close()
+    assert all_of(path) == [0, 1, 2]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_on_a_network_a_reader_that_never_ends_is_one_sentence_and_loses_nothing_acknowledged(tmp_path, monkeypatch):
+    monkeypatch.setattr("hpo.store.on_network", lambda _: True)
+    monkeypatch.setattr(sqlitefile, "PATIENCE", 0.0)
+    path = tmp_path / "events.db"
+    writer = Store(path)
+    writer.append([note(0)])
+    reader = holding(path)
+    with pytest.raises(StoreError) as caught:
+        writer.append([note(1, text="x" * 9000)] * 1000)  # more than SQLite's cache holds
+    sentence = blameless(caught.value, path)
+    assert "another program has held the file" in sentence
+    assert "disk space" not in sentence
+    reader.close()
+    writer.append([note(1)])
+    assert numbers(writer) == [0, 1]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_session_that_begins_beside_a_reader_goes_without_the_log_that_it_cannot_have(tmp_path, monkeypatch):
+    path = left(tmp_path / "events.db")
+    writer = Store(path)
+    reader = holding(path)
+    monkeypatch.setattr(sqlitefile.time, "sleep", lambda _: reader.close())
+    writer.append([note(2)])
+    assert writer._db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    assert writer._db.execute("PRAGMA synchronous").fetchone() == (3,), "the removal of a journal must last, too"
+    assert numbers(writer) == [0, 1, 2]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_store_that_is_busy_is_not_said_to_be_broken(tmp_path, read_only):
+    path = left(tmp_path / "events.db")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreError) as caught:
+        list(Store(path, read_only=read_only).read())
+    assert "another program holds it" in blameless(caught.value, path)
+    other.close()
+    assert all_of(path) == [0, 1]
 
 
 def test_a_zero_length_file_is_an_empty_store(tmp_path):
@@ -325,7 +497,7 @@ def test_a_store_in_a_missing_folder_is_one_sentence(tmp_path):
     for read_only in (False, True):
         with pytest.raises(StoreError) as caught:
             Store(path, read_only=read_only)
-        one_sentence(caught.value, path)
+        assert f"see that {path.parent} is there" in blameless(caught.value, path)
 
 
 def test_events_are_on_the_disk_before_append_returns(tmp_path):

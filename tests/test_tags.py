@@ -188,3 +188,13 @@ def test_a_later_call_with_the_same_tag_uses_the_same_master_seed(workplace):
     assert rs.config.random_seed == asha.config.random_seed
     first = [[dict(s.trial.configuration) for s in e.state.trials.values()] for e in (rs, asha)]
     assert first[0] == first[1]
+
+
+def test_another_master_seed_under_one_tag_is_warned_of_once(workplace):
+    command = ("benchmark=mine", "experiment_tag=t", "max_num_trials=1")
+    assert workplace.hpo(*command, "method=RS", "random_seed=1").stderr == ""
+    again = workplace.hpo(*command, "method=ASHA,SOBOL", "random_seed=2")
+    succeeded(again)
+    (line,) = again.stderr.splitlines()
+    assert line.startswith("hpo: random_seed=2: outputs/t has random_seed=1")
+    assert workplace.hpo(*command, "method=GRID", "random_seed=1").stderr == ""

@@ -101,7 +101,7 @@ def test_numbers_are_told_from_the_rest():
 )
 def test_a_missing_package_is_one_sentence_that_names_the_extra(directory, tracker, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)  # importing it is an ImportError now
-    with pytest.raises(ConfigError, match=rf"needs the package {package} .*pip install 'hpo\[{package}\]'"):
+    with pytest.raises(ConfigError, match=rf"needs the package {package} .*pip install -e '\.\[{package}\]'"):
         tracker(load_experiment(directory).config, directory)
 
 
@@ -222,7 +222,7 @@ def test_a_callback_that_is_misspelt_is_one_sentence(workplace):
 
 def needs(package):
     return pytest.mark.skipif(
-        importlib.util.find_spec(package) is None, reason=f"{package} is not installed: pip install 'hpo[{package}]'"
+        importlib.util.find_spec(package) is None, reason=f"{package} is not installed: pip install -e '.[{package}]'"
     )
 
 

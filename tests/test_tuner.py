@@ -558,9 +558,9 @@ def test_a_host_that_is_lost_once_with_many_trials_is_no_reason_to_end():
 
 def test_the_time_limits_of_a_trial_that_waits_for_a_device_do_not_run_yet():
     for held, status in ((0.0, Status.TIMEOUT), (3.5, Status.COMPLETED)):
-        experiment = two_configurations(limits={"trial_timeout": 4.0})  # trial 1 takes 6 s
-        tuner = experiment.session()
-        tuner.backend.holds = lambda trial_id, held=held: trial_id == 1 and experiment.clock.now < held
+        tuner = two_configurations(limits={"trial_timeout": 4.0}).session()  # trial 1 takes 6 s
+        clock = tuner.backend.clock
+        tuner.backend.holds = lambda trial_id, held=held, clock=clock: trial_id == 1 and clock.now < held
         tuner.run()
         assert tuner.state.trials[1].status == status
 

@@ -107,3 +107,30 @@ def test_a_wrong_call_of_a_verb_shows_its_usage_and_fails(workplace, arguments):
 @pytest.mark.parametrize("verb", ["status", "replay"])
 def test_a_verb_has_help(workplace, verb):
     assert "DIR|TAG" in succeeded(workplace.verb(verb, "--help"))
+
+
+def test_help_as_a_word_shows_what_the_option_shows(workplace):
+    assert succeeded(workplace.verb("help")) == succeeded(workplace.verb("--help"))
+    assert succeeded(workplace.verb("help", "status")) == succeeded(workplace.verb("status", "--help"))
+
+
+def test_a_misspelt_verb_gets_the_nearest(workplace):
+    assert "did you mean status?" in error_of(workplace.verb("statsu", "t"))
+    assert "hpo help" in error_of(workplace.verb("list"))
+
+
+def test_a_folder_that_cannot_be_looked_through_is_one_sentence(workplace):
+    sentence = error_of(workplace.verb("status", "/proc"))
+    assert "/proc" in sentence
+
+
+@pytest.mark.parametrize("override", ["+n_worker=2", "=3", "n_worker=2"])
+def test_a_wrong_override_of_a_verb_is_one_sentence(workplace, override):
+    sentence = error_of(workplace.verb("plan", "benchmark=mlp_digits", "method=RS", override))
+    assert override.lstrip("+").partition("=")[0] in sentence
+    assert "did you mean n_workers?" in sentence or "key=value" in sentence
+
+
+def test_a_damaged_record_of_a_remote_job_is_named_with_its_directory(workplace):
+    workplace.write("outputs/t/mine/RS/seed_0/launch.json", '{"launcher": {}, "record": {}}')
+    assert "outputs/t/mine/RS/seed_0" in error_of(workplace.verb("status", "t"))

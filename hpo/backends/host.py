@@ -13,6 +13,15 @@ Orders come as JSON lines on the connection and outcomes leave on it:
     <- {"fatal": "..."}                                          what is preloaded cannot be imported
 """
 
+# ruff: noqa: E402
+import sys
+
+_WORKING: list[str] = []
+"""The working directory, where `python -m` has put it first: there a user's random.py would pass for that of Python."""
+if __name__ == "__main__" and not sys.flags.safe_path:
+    _WORKING.append(sys.path[0])
+    sys.path[0] = "/dev/null"  # nothing is found there; a trial puts its script's folder in this place
+
 import contextlib
 import ctypes
 import gc
@@ -21,37 +30,21 @@ import json
 import os
 import select
 import signal
-import sys
 import time
 import weakref
 from typing import Any
 
 import hpo.reporting  # noqa: F401  trials will want it
 from hpo.backends import child
+from hpo.backends.attempt import Attempt
 from hpo.backends.logcap import INTERVAL, LogCap
-from hpo.backends.marks import get_mark, marked, send, set_mark
+from hpo.backends.marks import LONGEST_WAIT, set_mark
 
 _PR_SET_CHILD_SUBREAPER = 36
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_LEFTOVER_GRACE = 2.0
-"""Seconds for processes that outlive their trial's main process."""
 
 COMMON = ("argparse", "dataclasses", "locale", "logging", "pathlib", "random", "shutil", "tempfile", "typing")
 """Imported ahead of time, but not ahead of the first trial: what nearly every script, or parsing its arguments, imports."""
-
-
-class Attempt:
-    """One started attempt."""
-
-    def __init__(self, key: int, pid: int, mark: int, logs: LogCap | None = None) -> None:
-        self.key = key
-        self.pid = pid
-        self.mark = mark
-        self.logs = logs
-        self.outcome: dict[str, Any] | None = None  # set once the main process has been reaped
-        self.term_at: float | None = None
-        self.kill_at: float | None = None
-        self.grace = 0.0
 
 
 class Host:
@@ -110,7 +103,9 @@ class Host:
         times = [t for a in self.attempts.values() for t in (a.term_at, a.kill_at) if t is not None]
         if any(attempt.logs for attempt in self.attempts.values()):
             times.append(self.look_at)
-        return max(int((min(times) - time.monotonic()) * 1000) + 1, 0) if times else None
+        if not times:
+            return None
+        return max(int(min(min(times) - time.monotonic(), LONGEST_WAIT) * 1000) + 1, 0)
 
     def _receive(self) -> bool:
         """Carry out the orders that have come; False when the tuner is gone."""
@@ -127,7 +122,7 @@ class Host:
             if order["do"] == "start":
                 self._start(order)
             elif order["key"] in self.attempts:
-                self._stop(self.attempts[order["key"]], order["patience"], order["grace"])
+                self.attempts[order["key"]].stop(order["patience"], order["grace"])
         return True
 
     def _disconnect(self) -> None:
@@ -135,7 +130,7 @@ class Host:
         if self.spare is not None:
             os.kill(self.spare[0], signal.SIGKILL)  # it has nothing yet; `serve` ends when it is gone
         for attempt in self.attempts.values():
-            self._stop(attempt, 0.0, self.grace)
+            attempt.stop(0.0, self.grace)
 
     def _start(self, order: dict[str, Any]) -> None:
         key = order["key"]
@@ -178,15 +173,6 @@ class Host:
         os.close(reading)
         self.spare = pid, writing
 
-    @staticmethod
-    def _stop(attempt: Attempt, patience: float, grace: float) -> None:
-        term_at = time.monotonic() + patience
-        if attempt.term_at is None or term_at < attempt.term_at:
-            attempt.term_at = term_at
-        attempt.grace = grace
-        if attempt.kill_at is not None:
-            attempt.kill_at = min(attempt.kill_at, term_at + grace)
-
     def _reap(self) -> None:
         """Collect whoever has ended, orphans included."""
         while True:
@@ -222,34 +208,13 @@ class Host:
                 if attempt.logs:
                     attempt.logs.look()
         for attempt in list(self.attempts.values()):
-            if attempt.outcome is not None and not self._left_behind(attempt):
+            if attempt.outcome is not None and not attempt.left_behind():
                 del self.attempts[attempt.key]
                 if attempt.logs:
                     attempt.logs.close()
                 self.send(attempt.outcome)
-                continue
-            if attempt.outcome is not None and attempt.term_at is None and attempt.kill_at is None:
-                attempt.term_at, attempt.grace = now, min(_LEFTOVER_GRACE, self.grace)
-            if attempt.term_at is not None and now >= attempt.term_at:
-                # The trial first: finding its descendants takes longer than telling it.
-                known = [attempt.pid] if attempt.outcome is None else []
-                send(known, signal.SIGTERM)
-                send([pid for pid in marked(attempt.mark) if pid not in known], signal.SIGTERM)
-                attempt.term_at, attempt.kill_at = None, now + attempt.grace
-            if attempt.kill_at is not None and now >= attempt.kill_at:
-                send(marked(attempt.mark), signal.SIGKILL)
-                attempt.kill_at = now + 0.1  # again until nothing is left: one may have forked meanwhile
-
-    @staticmethod
-    def _left_behind(attempt: Attempt) -> bool:
-        """Does a process of this attempt still exist? Its topmost ones are children of this subreaper."""
-        me = os.getpid()
-        try:
-            with open(f"/proc/self/task/{me}/children", "rb") as file:  # noqa: PTH123
-                children = file.read().split()
-        except OSError:  # a kernel without this file
-            return bool(marked(attempt.mark))
-        return any(get_mark(int(pid)) == attempt.mark for pid in children)
+            else:
+                attempt.enforce(now, self.grace)
 
     def send(self, message: dict[str, Any]) -> None:
         """Tell the tuner."""
@@ -267,16 +232,21 @@ def main() -> None:
     connection, mark, grace = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)  # the tuner decides; it is gone when the connection is closed
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])  # the tuner may have been started with SIGCHLD blocked
     set_mark(mark)
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     preload = sys.argv[4:]
     host = Host(connection, mark, grace, [] if preload else list(COMMON))
+    last = [folder for folder in _WORKING if folder not in sys.path]
+    sys.path += last  # for modules of the user's
     try:
         for name in (*COMMON, *preload) if preload else ():
             importlib.import_module(name)
     except Exception as error:
         host.send({"fatal": f"benchmark.preload: {name} cannot be imported ({type(error).__name__}: {error})"})
         return
+    for folder in last:
+        sys.path.remove(folder)
     # What the preloaded modules want cleaned up at the end is this process's to clean up, not a fork's.
     own = [finalizer for finalizer in list(weakref.finalize._registry) if finalizer.atexit]  # type: ignore[attr-defined]
     for finalizer in own:

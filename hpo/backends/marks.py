@@ -16,12 +16,26 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from hpo.errors import BackendError
+
+LONGEST_WAIT = 86_400.0
+"""Seconds; the kernel takes milliseconds in 31 bits, and waking once a day is no polling."""
 _FLAG = 1 << 61  # microseconds: 73,000 years, no limit to anyone
 _ATTEMPT_BITS = 24
 
 
 def experiment_mark(directory: Path) -> int:
-    """The mark of an experiment's trial host; its attempts are this plus 1, 2 and so on."""
+    """The mark of an experiment's trial host; its attempts are this plus 1, 2 and so on.
+
+    Raises:
+        BackendError: the hard limit that this process lives under leaves no room for marks.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_RTTIME)
+    if hard != resource.RLIM_INFINITY and hard < 2 * _FLAG:
+        raise BackendError(
+            f"the hard limit RLIMIT_RTTIME of {hard} µs leaves no room for the marks by which the processes of a trial are "
+            f"found; lift it where it is set (docker run --ulimit rttime=-1, LimitRTTIME=infinity of a systemd unit)"
+        )
     digest = hashlib.blake2b(str(directory.resolve()).encode("utf-8", "surrogateescape"), digest_size=8).digest()
     return _FLAG | (int.from_bytes(digest, "little") >> 28 << _ATTEMPT_BITS)
 
@@ -104,7 +118,10 @@ def wait_gone(pids: Iterable[int], timeout: float) -> None:
             descriptor = os.pidfd_open(pid)
         except OSError:
             continue
+        poll = select.poll()  # select() takes no descriptor above 1023
+        poll.register(descriptor, select.POLLIN)
         try:
-            select.select([descriptor], [], [], max(deadline - time.monotonic(), 0))
+            while (left := deadline - time.monotonic()) > 0 and not poll.poll(int(min(left, LONGEST_WAIT) * 1000) + 1):
+                pass
         finally:
             os.close(descriptor)

@@ -5,6 +5,7 @@ Arguments are a list and never pass through a shell. `script` runs as `python sc
 """
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -90,7 +91,7 @@ class Program:
     def _caps(self) -> dict[str, Any]:
         """Which logs may not grow for ever. One that carries reports is read where it is and stays whole."""
         limit = self.config.max_log_megabytes
-        if limit is None:
+        if limit is None or math.isinf(limit * 1e6):
             return {}
         carries = self.config.benchmark.report_channel == ReportChannel.syne_tune
         return {"capped": ["stderr"] if carries else ["stdout", "stderr"], "most_log_bytes": int(limit * 1e6)}

@@ -1,10 +1,13 @@
 """Can an attempt's reports be used? As the tuner reads them, and in one sentence where not."""
 
-from hpo.objective import Objective, ReportError
+from hpo.config import ExperimentConfig
+from hpo.limits import HOW_TO_REPORT
+from hpo.objective import ReportError
 from hpo.rehearsal import Attempt
+from hpo.results import objective_of
 
 
-def problem_of(attempt: Attempt, objective: Objective) -> str | None:
+def problem_of(attempt: Attempt, config: ExperimentConfig) -> str | None:
     """What is wrong with its reports; None when they can be used."""
     if attempt.garbage:
         return (
@@ -12,8 +15,8 @@ def problem_of(attempt: Attempt, objective: Objective) -> str | None:
             f"HPO_REPORT_FILE, or call hpo.report"
         )
     if not attempt.reports:
-        how = attempt.failure or "it ended"
-        return f"{how} without a report; call hpo.report(...) or append to $HPO_REPORT_FILE"
+        return _nothing_from(attempt, config)
+    objective = objective_of(config)
     for heard in attempt.reports:
         try:
             objective.loss(heard.metrics)
@@ -21,3 +24,19 @@ def problem_of(attempt: Attempt, objective: Objective) -> str | None:
         except ReportError as error:
             return f"{error}; report it, or correct the key"
     return None
+
+
+def _nothing_from(attempt: Attempt, config: ExperimentConfig) -> str:
+    """It reported nothing. Nothing is wrong with a script that only reports more seldom than it was told to end."""
+    limit, most = config.benchmark.max_resource_attr, config.max_resource
+    if attempt.printed_metrics:
+        how = attempt.failure or "it ended"
+        return f"{how} without a report, but it printed [tune-metric] lines; set benchmark.report_channel=syne_tune"
+    if attempt.failure is None and limit is not None and attempt.until is not None and attempt.until < (most or 0):
+        unit = config.benchmark.resource_attr or "report"
+        return (
+            f"it ended without a report at --{limit}={attempt.until}; if it reports only every {attempt.until + 1} {unit}s, "
+            f"say, pass method.scheduler.min_resource={attempt.until + 1} (to a method without rungs --units "
+            f"{attempt.until + 1}), else {HOW_TO_REPORT}"
+        )
+    return f"{attempt.failure or 'it ended'} without a report; {HOW_TO_REPORT}"

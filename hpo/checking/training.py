@@ -12,7 +12,6 @@ from hpo.checking.findings import by_resource, different
 from hpo.checking.reading import problem_of
 from hpo.checking.saves import SAVE, Saves
 from hpo.rehearsal import Attempt, Heard, Rehearsal
-from hpo.results import objective_of
 from hpo.trial import Trial
 
 UNITS = 4
@@ -60,6 +59,12 @@ class Training:
         return None if self.limit is None else self.until
 
     @property
+    def first_rung(self) -> int:
+        """The first resource that the method asks of a trial; 1 where it has no rungs."""
+        least, most = self.config.method.scheduler.get("min_resource"), self.config.max_resource
+        return min(least, most) if isinstance(least, int) and most is not None else 1
+
+    @property
     def comparable(self) -> bool:
         """Are metrics compared?"""
         return self.tolerance != math.inf
@@ -67,6 +72,9 @@ class Training:
     def in_one_piece(self) -> tuple[Attempt, str]:
         """Train without interruption, long enough to be interrupted another time where that can be had cheaply."""
         attempt, order = self.observe(self.rehearsal.trial(), self.at_end)
+        if not attempt.reports and attempt.failure is None and self.units is None and self.until < self.first_rung:
+            self.until = self.first_rung  # it may be one that reports more seldom
+            attempt, order = self.observe(self.rehearsal.trial(), self.at_end)
         times = [heard.at for heard in attempt.reports]
         self.epoch = statistics.median([b - a for a, b in itertools.pairwise(times)] or times or [0.0])
         most = self.config.max_resource
@@ -120,7 +128,7 @@ class Training:
                 f"resumed after {self.resource} {reached} it ended at once: it had saved {self.resource} {self.until}, ended "
                 f"before it could report it, and never does; after loading report again what was saved last",
             )
-        if problem := problem_of(resumed, objective_of(self.config)):
+        if problem := problem_of(resumed, self.config):
             return Diagnosis(Course.SILENT, f"resumed after {self.resource} {reached}: {problem}")
         found = self._compared(reached, resumed)
         if found.course in (Course.DIFFERENT, Course.MISCOUNTED) and self.comparable and not self.reproducible():

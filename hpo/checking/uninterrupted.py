@@ -1,6 +1,7 @@
 """What an uninterrupted training shows: reports, resources, the end, and whether it saves before it reports."""
 
 import math
+from collections.abc import Sequence
 
 from hpo.checking.findings import Findings, by_resource
 from hpo.checking.reading import problem_of
@@ -8,13 +9,12 @@ from hpo.checking.saves import unsaved
 from hpo.checking.training import Training
 from hpo.config import ReportChannel
 from hpo.rehearsal import Attempt
-from hpo.results import objective_of
 
 
 def check_uninterrupted(training: Training, findings: Findings) -> str | None:
     """Train once. Returns why nothing more can be found out, or None."""
     attempt, order = training.in_one_piece()
-    if problem := problem_of(attempt, objective_of(training.config)):
+    if problem := problem_of(attempt, training.config):
         findings.fail("reports", problem)
         return "there are no usable reports"
     count = len(attempt.reports)
@@ -25,20 +25,37 @@ def check_uninterrupted(training: Training, findings: Findings) -> str | None:
     if training.config.benchmark.resource_attr is None:
         return "benchmark.resource_attr is not given: reports are only counted"
     training.reference = by_resource(attempt.reports, training.resource)
+    step = _step([heard.metrics[training.resource] for heard in attempt.reports])
+    if step > 1 and training.first_rung % step == 0:
+        findings.warn(
+            "resources",
+            f"it reports every {step} {training.resource}s only, which min_resource={training.first_rung} allows for; "
+            f"interruptions cannot be checked",
+        )
+        return f"it does not report every {training.resource}"
     if not _check_resources(attempt, training, findings) or not _check_end(attempt, training, findings):
         return "the training does not go as it should without an interruption"
     _check_order(order, count, training, findings)
     return None if training.until >= 2 else f"a training of one {training.resource} cannot be interrupted"
 
 
+def _step(named: Sequence[float]) -> int:
+    """Every how many units of resource there is a report; 0 where they are not evenly spaced."""
+    first = named[0]
+    even = all(resource == number * first for number, resource in enumerate(named, 1))
+    return int(first) if even and int(first) == first else 0
+
+
 def _check_resources(attempt: Attempt, training: Training, findings: Findings) -> bool:
     unit = training.resource
     named = [heard.metrics[unit] for heard in attempt.reports]
+    step = _step(named)
+    other = f", or pass method.scheduler.min_resource={step} to a method with rungs" if step > 1 else ""
     for number, resource in enumerate(named, 1):
         if resource != number:
             findings.fail(
                 "resources",
-                f"report {number} names {unit}={resource}, not {number}; count from 1 and report every {unit} once",
+                f"report {number} names {unit}={resource}, not {number}; count from 1 and report every {unit} once{other}",
             )
             return False
     findings.ok("resources", f"{unit} 1 to {named[-1]}, one by one")

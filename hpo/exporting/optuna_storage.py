@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.domains import LOG, Choice, Domain, Float, Integer
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, installing
 from hpo.exporting.portable import place_of
 from hpo.results import Experiment, best_of
 from hpo.trial import Event, Kind, Status
@@ -37,9 +37,7 @@ def write_optuna(experiments: Sequence[Experiment], output: Path) -> None:
     try:
         import optuna
     except ImportError as error:
-        raise ConfigError(
-            f"--to optuna: it needs the package optuna ({error}); install it with: pip install 'hpo[optuna]'"
-        ) from error
+        raise ConfigError(f"--to optuna: it needs the package optuna ({error}); {installing('optuna')}") from error
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(logging.WARNING)
     storage = optuna.storages.RDBStorage(f"sqlite:///{output.absolute()}")

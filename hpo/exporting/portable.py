@@ -21,6 +21,7 @@ from hpo.config import ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory, write_atomically
 from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.results import load_experiment, objective_of, read_metadata, write_best, write_results
+from hpo.sqlitefile import open_to_read
 from hpo.state import ExperimentState
 from hpo.store import Store
 from hpo.tags import read_tag, update_tag
@@ -121,7 +122,7 @@ def copy_store(source: Path, target: Path) -> None:
     """
     try:
         with (
-            contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old,
+            contextlib.closing(open_to_read(source)) as old,
             contextlib.closing(sqlite3.connect(target)) as new,
         ):
             old.backup(new)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from hpo.directory import write_atomically
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, installing
 from hpo.results import Experiment, report_rows
 
 KEYS = ("experiment_tag", "benchmark", "method", "seed")
@@ -37,9 +37,7 @@ def write_parquet(experiments: Sequence[Experiment], output: Path) -> None:
     try:
         import pyarrow  # noqa: F401
     except ImportError as error:
-        raise ConfigError(
-            f"--to parquet: it needs the package pyarrow ({error}); install it with: pip install 'hpo[parquet]'"
-        ) from error
+        raise ConfigError(f"--to parquet: it needs the package pyarrow ({error}); {installing('parquet')}") from error
     import io
 
     import pandas as pd

@@ -20,8 +20,9 @@ from hpo.config import ExperimentConfig, resolve
 from hpo.directory import write_atomically
 from hpo.errors import StoreError
 from hpo.launchers.base import Launcher
+from hpo.resuming import LAUNCH_RECORD
 
-RECORD = "launch.json"
+RECORD = LAUNCH_RECORD
 REQUEST = "request.json"
 
 

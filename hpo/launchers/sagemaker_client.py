@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hpo.errors import ConfigError, HPOError
+from hpo.errors import ConfigError, HPOError, installing
 from hpo.launchers.sagemaker_settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def client(service: str, region: str | None, profile: str | None, hasty: bool = 
         from botocore.config import Config
         from botocore.exceptions import ProfileNotFound
     except ImportError as error:
-        raise ConfigError("launcher=sagemaker: boto3 is not installed; pip install 'hpo[aws]'") from error
+        raise ConfigError(f"launcher=sagemaker: boto3 is not installed; {installing('aws')}") from error
     try:
         session = boto3.Session(profile_name=profile)
     except ProfileNotFound as error:

@@ -22,7 +22,8 @@ def identity(experiment: ExperimentConfig) -> str:
     """
     content = asdict(experiment)
     for key in RUN_KEYS:
-        content.pop(key)
+        content.pop(key, None)
+        content["benchmark"].pop(key, None)
     content["overwrite"] = experiment.overwrite
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -21,17 +21,15 @@ from hpo.assembly import scheduler_of
 from hpo.backends.program import find_program
 from hpo.config import ExperimentConfig, read_config, to_yaml
 from hpo.directory import ExperimentDirectory, write_atomically
-from hpo.errors import BackendError, ConfigError, StoreError
+from hpo.errors import BackendError, ConfigError, StoreError, installing
 from hpo.launchers.remote import RECORD, REQUEST, JobState, Phase, RemoteLauncher, read_record, write_record
 from hpo.launchers.slurm_commands import call, queued_as, refusal
 from hpo.launchers.slurm_job import NOTE, read_note, work, write_note
 from hpo.launchers.slurm_request import CONFIG, check_numbers, further_options, make_request
 from hpo.launchers.slurm_state import look
 from hpo.ownership import owned
-from hpo.resuming import check_resumable, differences, stored_config
-from hpo.stopping import BUDGET_KEYS
+from hpo.resuming import LAUNCH_LOCK, check_resumable, differences, is_done, stored_config
 from hpo.store import Store
-from hpo.trial import Kind
 
 _ACTIVE = (Phase.WAITING, Phase.RUNNING)
 
@@ -152,7 +150,7 @@ class SlurmLauncher(RemoteLauncher):
 @contextlib.contextmanager
 def _alone(output_dir: Path) -> Iterator[None]:
     """One command at a time looks whether there is a job, and submits one. The tuner's lock would keep the job out."""
-    with (output_dir / ".launch.lock").open("a") as file:
+    with (output_dir / LAUNCH_LOCK).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -192,11 +190,10 @@ def _prepare(experiment: ExperimentConfig, output_dir: Path) -> ExperimentConfig
         scheduler_of(replace(experiment, random_seed=experiment.random_seed or 0))
         if experiment.benchmark.script is not None:  # a command may be there on the nodes only
             find_program(experiment.benchmark)
-        if stored is not None and all(getattr(stored, key) == getattr(experiment, key) for key in BUDGET_KEYS):
+        if stored is not None and files.events.is_file():
             with contextlib.closing(Store(files.events)) as store:
-                last = store.last()
-            if last is not None and last.kind == Kind.FINISHED:
-                return None
+                if is_done(store.last(), stored, experiment):
+                    return None
     return replace(experiment, overwrite=False, resume=True)
 
 
@@ -208,7 +205,7 @@ def _sbatch(request: Mapping[str, Any]) -> str:
         import submitit
         from submitit.core.utils import FailedJobError, FailedSubmissionError
     except ImportError as error:
-        raise ConfigError("launcher=slurm: submitit is not installed; `pip install 'hpo[slurm]'`") from error
+        raise ConfigError(f"launcher=slurm: submitit is not installed; {installing('slurm')}") from error
     options = request["sbatch"]
     # exec makes the batch script the job's Python: its signals are then ours, under any of Slurm's process trackers.
     executor = submitit.SlurmExecutor(folder=request["folder"], python=f"exec {shlex.quote(sys.executable)}")

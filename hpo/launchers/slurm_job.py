@@ -21,6 +21,7 @@ from typing import Any
 
 from hpo.directory import write_atomically
 from hpo.errors import HPOError
+from hpo.interrupts import asked_to_end, remember
 from hpo.launchers.remote import Phase
 from hpo.launchers.slurm_commands import call, queued_as
 from hpo.results import load_experiment
@@ -58,6 +59,8 @@ def work(request: str, output_dir: str) -> int:
             _end(signal.SIGINT, None)
         write_note(directory, **session, phase=Phase.RUNNING, fruitless=fruitless)
         reports = _reports(directory)
+        if (came := asked_to_end()) is not None:
+            _end(came, None)
         code = _run(request, output_dir)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -100,7 +103,11 @@ def _run(request: str, output_dir: str) -> int:
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    """Before and after the tuner, which has handlers of its own, there are no trials to wait for."""
+    """Before and after the tuner, which has handlers of its own, there are no trials to wait for.
+
+    Where the exception is swallowed, as in a callback of the import system, the tuner ends the session when it begins.
+    """
+    remember(number)
     raise SystemExit(128 + number)
 
 

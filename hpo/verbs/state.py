@@ -6,9 +6,10 @@ from pathlib import Path
 import typer
 
 from hpo.directory import ExperimentDirectory
+from hpo.errors import HPOError, StoreError
 from hpo.launchers.remote import find_launched, launcher_of, read_record
 from hpo.progress import best_text, clock, counts_text
-from hpo.results import find_experiments, load_experiment
+from hpo.results import Experiment, find_experiments, load_experiment
 from hpo.verbs.app import Place, Trusted, app
 
 
@@ -17,28 +18,31 @@ def status(place: Place, trust: Trusted = None) -> None:
     """Show each experiment's state, its trials and its best result so far; of remote ones the job's state."""
     launched = find_launched(place)
     for directory in launched:
-        content = read_record(directory)
-        state_of_job = launcher_of(content, trust or ()).state(content["record"])
+        try:
+            content = read_record(directory)
+            state_of_job = launcher_of(content, trust or ()).state(content["record"])
+        except HPOError as error:
+            raise StoreError(f"{directory}: {error}") from error
         typer.echo(
             f"{directory}: job {content['record'].get('job')} {state_of_job.phase} {state_of_job.detail}".rstrip()
         )
     for directory in find_experiments(place) if not launched else _local_parts(launched):
         experiment = load_experiment(directory)
         state = experiment.state
-        condition = f"complete ({state.finished})" if state.finished else _condition(directory)
+        condition = f"complete ({state.finished})" if state.finished else _condition(experiment)
         typer.echo(f"{directory}: {condition}")
         typer.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
         typer.echo(f"  best {best_text(state)}")
 
 
-def _condition(directory: Path) -> str:
-    from filelock import FileLock, Timeout
+def _condition(experiment: Experiment) -> str:
+    from hpo.watching.following import is_owned
 
-    try:
-        with FileLock(ExperimentDirectory(directory).lock, timeout=0):
-            return "interrupted; the command that started it goes on with it"
-    except Timeout:
+    if is_owned(ExperimentDirectory(experiment.directory)):
         return "running"
+    if error := experiment.metadata.get("error"):
+        return f"ended by an error: {error}\n  the command that started it goes on with it"
+    return "interrupted; the command that started it goes on with it"
 
 
 def _local_parts(launched: Sequence[Path]) -> list[Path]:

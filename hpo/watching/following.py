@@ -118,8 +118,10 @@ class Follower:
             return "waiting", "no events here yet" + (
                 "; hpo sync brings those of a remote job" if (self.files.path / "launch.json").is_file() else ""
             )
-        gone = "its command goes on with it"
-        if _content(self.files.metadata).get("status") == "interrupted":
+        metadata = _content(self.files.metadata)
+        error = metadata.get("error")
+        gone = f"{error}; its command goes on with it" if error else "its command goes on with it"
+        if metadata.get("status") == "interrupted":
             return "interrupted", gone
         if self.board.host == socket.gethostname():
             return ("running", "") if is_owned(self.files) else ("interrupted", gone)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, installing
 from hpo.results import Experiment
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def styled() -> AbstractContextManager[None]:
         from matplotlib import rc_context
     except ImportError:
         raise ConfigError(
-            "figures are drawn with matplotlib, which is not installed: pip install 'hpo[report]'"
+            f"figures are drawn with matplotlib, which is not installed; {installing('report')}"
         ) from None
     settings: Any = STYLE  # matplotlib types its keys one by one
     return rc_context(settings)
