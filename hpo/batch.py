@@ -157,7 +157,8 @@ def _work(pipe: Connection, others: Iterable[Connection], parent: int, experimen
     for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)  # they may reach the whole group: the parent decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before the line above
         os._exit(1)
     for other in others:
