@@ -190,8 +190,8 @@ def _about_all(plan: Plan) -> Iterator[str]:
     shared = [place for place, count in Counter(place.directory for place in plan.places).items() if count > 1]
     if shared:
         yield (
-            f"{len(shared)} directories are those of several experiments, such as {shared[0]}: what is swept must stand in "
-            f"hydra.sweep.subdir, or run it with one experiment_tag for each value"
+            f"{len(shared)} directories are those of several experiments, such as {shared[0]}: put what is swept into a "
+            "name, as in method.name='ASHA-${method.scheduler.reduction_factor}', or into the experiment_tag"
         )
     sent = [job for job in plan.jobs if job.instance_type is not None]
     if len(sent) > USUAL_QUOTA:

@@ -18,6 +18,7 @@ from hpo.planning.jobs import RemoteJob, job_of, remote_launcher
 from hpo.planning.prices import Prices
 from hpo.planning.smoke import Smoke, smoke_trial
 from hpo.planning.standing import Place, Standing, place_of
+from hpo.preflight import clearer
 from hpo.randomness import Randomness
 from hpo.results import objective_of
 from hpo.schedulers.base import Scheduler
@@ -192,7 +193,7 @@ def _group(places: list[Place]) -> Group:
                     f"{group.table.max_resource}; use at most that"
                 )
     except ConfigError as error:
-        group.problem = str(error)
+        group.problem = clearer(error, group.config)
         return group
     if launcher is not None:
         group.jobs = [job_of(launcher, place) for place in group.to_do]
