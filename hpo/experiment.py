@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import secrets
 import signal
 import sys
@@ -119,6 +120,8 @@ def _run(
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
         session.go_on(state)
         budget, limits = _budget_of(config), _limits_of(config, files)
+        if budget == Budget() and math.isinf(config.space.size):
+            log.warning("no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until it is interrupted")
         tuner = Tuner(
             *(scheduler, session.backend, session.events, state, budget, limits, callbacks),
             clock=session.clock,

@@ -170,6 +170,17 @@ def test_asha_pauses_and_resumes_from_checkpoints(workplace):
     assert {len(rows) for _, rows in experiment.reports.groupby("trial_id")} <= {1, 3, 9}
 
 
+def test_without_a_budget_it_is_said_that_nothing_but_an_interruption_ends_it(workplace):
+    workplace.benchmark(max_num_trials=..., max_wallclock_time=...)
+    with workplace.start("benchmark=mine", "method=RS", "experiment_tag=t") as process:
+        line = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert "no budget is given (max_num_trials, max_wallclock_time, ...)" in line
+    assert process.returncode == 130
+    assert "no budget" not in workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t", "max_num_trials=1").stderr
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_in_order_and_the_same_command_goes_on(workplace, number, code):
     workplace.benchmark(arguments={"epochs": 40, "sleep": 0.03}, max_num_trials=2)
