@@ -121,7 +121,9 @@ def _run(
         session.go_on(state)
         budget, limits = _budget_of(config), _limits_of(config, files)
         if budget == Budget() and math.isinf(config.space.size):
-            log.warning("no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until it is interrupted")
+            log.warning(
+                "no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until it is interrupted"
+            )
         tuner = Tuner(
             *(scheduler, session.backend, session.events, state, budget, limits, callbacks),
             clock=session.clock,

@@ -178,7 +178,9 @@ def test_without_a_budget_it_is_said_that_nothing_but_an_interruption_ends_it(wo
         process.communicate(timeout=60)
     assert "no budget is given (max_num_trials, max_wallclock_time, ...)" in line
     assert process.returncode == 130
-    assert "no budget" not in workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t", "max_num_trials=1").stderr
+    assert (
+        "no budget" not in workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t", "max_num_trials=1").stderr
+    )
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
