@@ -1,13 +1,16 @@
 """Room on the disk: what is refused, what is warned of, and what the sentence says."""
 
+import contextlib
 import logging
 import os
+from pathlib import Path
 
 import pytest
 
 from hpo import diskspace
+from hpo.backends.endings import check_disk
 from hpo.diskspace import LEAST, LITTLE, check_room, explain, free_bytes
-from hpo.errors import StoreError
+from hpo.errors import BackendError, StoreError
 
 
 def test_free_bytes_are_those_the_kernel_gives_this_user(tmp_path):
@@ -45,3 +48,19 @@ def test_an_error_of_the_machine_is_one_sentence_with_the_room_that_is_left(tmp_
     assert "No space left on device" in sentence
     assert "bytes are free there" in sentence
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("free", "error", "blamed"),
+    [
+        (LITTLE - 1, "OSError: [Errno 28] No space left on device", True),
+        (LITTLE, "OSError: [Errno 28] No space left on device", False),
+        (LITTLE - 1, "ValueError: x", False),
+        (LEAST - 1, "", True),
+        (LEAST, "", False),
+    ],
+)
+def test_a_failure_is_blamed_on_a_full_disk_also_where_its_last_words_found_no_room(monkeypatch, free, error, blamed):
+    monkeypatch.setattr("hpo.backends.endings.free_bytes", lambda _: free)
+    with pytest.raises(BackendError, match="trial 3 could not write on") if blamed else contextlib.nullcontext():
+        check_disk(Path("outputs"), 3, error)

@@ -6,7 +6,7 @@ import re
 import signal
 from pathlib import Path
 
-from hpo.diskspace import LITTLE, free_bytes
+from hpo.diskspace import LEAST, LITTLE, free_bytes
 from hpo.errors import BackendError
 
 _NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
@@ -52,7 +52,9 @@ def check_disk(folder: Path, trial_id: int, error: str) -> None:
     Raises:
         BackendError: that is so.
     """
-    if any(words in error for words in _NO_ROOM) and (free := free_bytes(folder)) < LITTLE:
+    said = any(words in error for words in _NO_ROOM)
+    # On a disk that is entirely full the last words of a trial cannot be written either.
+    if (free := free_bytes(folder)) < (LITTLE if said else LEAST):
         raise BackendError(
             f"{folder}: trial {trial_id} could not write on, only {free:,} bytes are free there; free disk space, then "
             f"run the same command again and the trial goes on from its checkpoint"
