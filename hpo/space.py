@@ -122,7 +122,7 @@ def _check_constant(key: str, value: Any) -> None:
     """Raise ConfigError for what other tools take for a hyperparameter: every trial would get that list or text as it is."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         kind, instead = "list", _example(None, {"values": value})
-        if len(value) == 2 and all(type(end) in (int, float) and math.isfinite(end) for end in value):
+        if len(value) == 2 and all(type(end) in (int, float) and abs(end) <= _LARGEST["float"] for end in value):
             number = "int" if all(type(end) is int for end in value) else "float"
             instead = f"{{type: {number}, lower: {_short(min(value))}, upper: {_short(max(value))}}} or {instead}"
     elif isinstance(value, str) and _CALL.fullmatch(value.strip()):

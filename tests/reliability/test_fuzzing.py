@@ -19,6 +19,7 @@ from hpo.assembly import scheduler_of
 from hpo.config import load_config
 from hpo.errors import ConfigError, ExperimentError
 from hpo.results import load_experiment
+from hpo.space import parse_space
 from tests.conftest import succeeded
 from tests.reliability import fuzzed_configs, fuzzed_reports
 from tests.reliability.fuzzed_directories import Directories, inside
@@ -168,6 +169,11 @@ def test_a_stored_method_calls_nothing_but_what_a_method_is_made_of(tmp_path, ta
 def test_a_reduction_factor_barely_above_one_does_not_hang():
     with limited(2), pytest.raises(ConfigError, match="reduction_factor"):
         scheduler(**{"method.scheduler.reduction_factor": 1 + 1e-12})
+
+
+def test_a_pair_of_enormous_numbers_in_a_search_space_is_one_sentence():
+    with pytest.raises(ConfigError, match="m=.*: to tune it write"):
+        parse_space({"x": {"type": "float", "lower": 0.0, "upper": 1.0}, "m": [1, 10**400]})
 
 
 def test_an_infinite_reduction_factor_is_one_sentence():
