@@ -172,7 +172,7 @@ def test_a_reduction_factor_barely_above_one_does_not_hang():
 
 
 def test_a_pair_of_enormous_numbers_in_a_search_space_is_one_sentence():
-    with pytest.raises(ConfigError, match="m=.*: to tune it write"):
+    with pytest.raises(ConfigError, match=r"m=.*: to tune it write"):
         parse_space({"x": {"type": "float", "lower": 0.0, "upper": 1.0}, "m": [1, 10**400]})
 
 
