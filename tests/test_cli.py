@@ -173,7 +173,7 @@ def test_asha_pauses_and_resumes_from_checkpoints(workplace):
 def test_without_a_budget_it_is_said_that_nothing_but_an_interruption_ends_it(workplace):
     workplace.benchmark(max_num_trials=..., max_wallclock_time=...)
     with workplace.start("benchmark=mine", "method=RS", "experiment_tag=t") as process:
-        line = process.stderr.readline()
+        line = next(line for line in process.stderr if "budget" in line)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert "no budget is given (max_num_trials, max_wallclock_time, ...)" in line
