@@ -30,8 +30,6 @@ from hpo.config import ReportChannel
 from hpo.errors import BackendError
 from hpo.trial import BackendEvent, Exit, Trial
 
-_LONGEST_WAIT = 86_400.0
-"""Seconds; the kernel takes milliseconds in 31 bits, and waking once a day is no polling."""
 _HOST_DEATHS = 3
 """A host that dies so often, each time before a trial ended, is not started again."""
 
@@ -159,7 +157,7 @@ class LocalBackend(Backend):
         timeout = self._files.shorten(timeout)
         if self._waiting:
             timeout = self._gpus.shorten(timeout)
-        ready = self._poll.poll(None if timeout is None else int(min(timeout, _LONGEST_WAIT) * 1000) + 1)
+        ready = self._poll.poll(None if timeout is None else int(min(timeout, marks.LONGEST_WAIT) * 1000) + 1)
         events, self._given_up = self._given_up, []
         for descriptor, _ in ready:
             if descriptor == self._bell:

@@ -144,7 +144,7 @@ class ASHA(_Asynchronous):
     def on_complete(self, trial: Trial) -> None:
         """A trial whose script ended by itself has nothing to be promoted for."""
         self._forget(trial)
-        self.searcher.on_failed(trial.configuration)
+        super().on_complete(trial)
 
     def on_error(self, trial: Trial) -> None:
         """A failed trial is never promoted; its results stay in the rungs."""
@@ -184,7 +184,3 @@ class StoppingASHA(_Asynchronous):
             else:
                 self.searcher.on_pending(trial.configuration, self._target(trial.id))
         return decision
-
-    def on_complete(self, trial: Trial) -> None:
-        """A script may end by itself below the maximum: no further result will follow."""
-        self.searcher.on_failed(trial.configuration)

@@ -73,8 +73,9 @@ class Scheduler(ABC):
     def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
         """A result: lower `loss` is better, infinite where training diverged. `resource` grows from call to call."""
 
-    def on_complete(self, trial: Trial) -> None:  # noqa: B027
-        """The trial reached its end."""
+    def on_complete(self, trial: Trial) -> None:
+        """The script ended by itself, perhaps below the maximum: no further result will follow."""
+        self.searcher.on_failed(trial.configuration)
 
     def on_error(self, trial: Trial) -> None:
         """The trial failed or timed out."""

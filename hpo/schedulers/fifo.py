@@ -28,10 +28,10 @@ class FIFO(Scheduler):
         return Decision.CONTINUE
 
     def on_complete(self, trial: Trial) -> None:
-        """The last result reaches the searcher; a script may end by itself below the maximum, and no other will follow."""
+        """The last result reaches the searcher."""
         if trial.id in self._last:
             self.searcher.update(trial.configuration, *self._last.pop(trial.id))
-        self.searcher.on_failed(trial.configuration)
+        super().on_complete(trial)
 
     def on_error(self, trial: Trial) -> None:
         """A failed trial's reports do not count."""

@@ -111,7 +111,7 @@ class SynchronousHyperband(Halving):
     def on_complete(self, trial: Trial) -> None:
         """A trial whose script ended by itself has nothing to go on for."""
         self._lose(trial)
-        self.searcher.on_failed(trial.configuration)
+        super().on_complete(trial)
 
     def on_error(self, trial: Trial) -> None:
         """A failed trial never goes on; its place counts as taken."""
