@@ -33,6 +33,15 @@ def remember(number: int) -> None:
     _came = number
 
 
+def leave(number: int, _frame: FrameType | None) -> None:
+    """A handler for before and after the tuner, when there are no trials to wait for.
+
+    Where its exception is swallowed, the tuner ends the session when it begins.
+    """
+    remember(number)
+    raise SystemExit(128 + number)
+
+
 def asked_to_end() -> int | None:
     """The signal that asked this process to end, whatever became of its exception; None where there was none."""
     return _came

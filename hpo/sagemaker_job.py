@@ -14,13 +14,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from hpo.callbacks import Callback
 from hpo.config import ExperimentConfig, read_config, to_yaml
 from hpo.directory import write_atomically
 from hpo.errors import HPOError
-from hpo.interrupts import remember
+from hpo.interrupts import leave
 from hpo.launchers.sagemaker_bootstrap import ML, WORK, write_failure
 from hpo.launchers.sagemaker_mirror import Mirror, Restored
 from hpo.launchers.sagemaker_request import IDENTITY
@@ -119,7 +118,7 @@ def main(
     kept: Path = ML / "checkpoints",
 ) -> int:
     """Run the job's experiment. Returns the exit code."""
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, leave)
     directory = work / "experiment"
     kept.mkdir(parents=True, exist_ok=True)
     try:
@@ -146,12 +145,6 @@ def main(
         code = run(config, directory, callbacks=callbacks, on_failure=write_failure)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the last copy is already on its way
     return code
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    """Before and after the tuner; where the exception is swallowed, the tuner ends the session when it begins."""
-    remember(number)
-    sys.exit(128 + number)
 
 
 def _nonce(path: Path = ML / "input" / "config" / "hyperparameters.json") -> str:

@@ -55,7 +55,7 @@ def begin_log(db: sqlite3.Connection, path: Path, *, shared: bool) -> None:
         try:
             mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
         except sqlite3.OperationalError as error:
-            if _code(error) not in _BUSY:  # a reader is at work: it goes without
+            if not is_busy(error):  # a reader is at work: it goes without
                 raise
     db.execute(f"PRAGMA synchronous={'FULL' if mode == 'wal' else 'EXTRA'}")  # EXTRA: the journal's removal lasts, too
     db.execute("PRAGMA cache_spill=OFF")  # until its commit a batch stays in memory, where no reader is in its way
@@ -83,12 +83,17 @@ def patiently(db: sqlite3.Connection, statement: str, path: Path) -> None:
             db.execute(statement).fetchall()
             return
         except sqlite3.OperationalError as error:
-            if _code(error) not in _BUSY or time.monotonic() >= deadline:
+            if not is_busy(error) or time.monotonic() >= deadline:
                 raise
         if not told:
             told = True
             log.warning("%s: another program holds it; waiting up to %g s for that one", path, PATIENCE)
         time.sleep(0.05)  # some statements do not wait by themselves
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Does another program hold the file, so that a later attempt will do?"""
+    return isinstance(error, sqlite3.OperationalError) and _code(error) in _BUSY
 
 
 def trouble(path: Path, error: Exception) -> StoreError | None:
@@ -98,7 +103,7 @@ def trouble(path: Path, error: Exception) -> StoreError | None:
             f"{path}: its tuner was killed while it wrote; run the same command again, which takes back what was half written"
         )
     code = _code(error)
-    if code in _BUSY:
+    if is_busy(error):
         text = f"another program holds it ({error}); wait for that one or end it, then run the same command again"
     elif code in _CLOSED and _unmerged(path) and not os.access(path.parent, os.W_OK):
         text = (
@@ -119,7 +124,7 @@ def trouble(path: Path, error: Exception) -> StoreError | None:
 def remedy(path: Path, error: sqlite3.Error) -> str:
     """What helps against an error in writing, as words for a sentence."""
     code = _code(error)
-    if code in _BUSY:
+    if is_busy(error):
         return f"another program has held the file for {PATIENCE:g} s; end that one"
     if code in _CLOSED:
         return f"mend the permissions of {path.parent} and the files in it"

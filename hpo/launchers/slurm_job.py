@@ -21,7 +21,7 @@ from typing import Any
 
 from hpo.directory import write_atomically
 from hpo.errors import HPOError
-from hpo.interrupts import asked_to_end, remember
+from hpo.interrupts import asked_to_end, leave
 from hpo.launchers.remote import Phase
 from hpo.launchers.slurm_commands import call, queued_as
 from hpo.results import load_experiment
@@ -51,16 +51,16 @@ def work(request: str, output_dir: str) -> int:
             signal.raise_signal(signal.SIGTERM)
 
     for number in _ENDS:
-        signal.signal(number, _end)
+        signal.signal(number, leave)
     signal.signal(signal.SIGUSR2, warn)
     reports = 0
     try:
         if _asked_to_stop(directory, job):  # too early for a signal, or while it was being requeued
-            _end(signal.SIGINT, None)
+            leave(signal.SIGINT, None)
         write_note(directory, **session, phase=Phase.RUNNING, fruitless=fruitless)
         reports = _reports(directory)
         if (came := asked_to_end()) is not None:
-            _end(came, None)
+            leave(came, None)
         code = _run(request, output_dir)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -100,15 +100,6 @@ def _run(request: str, output_dir: str) -> int:
     sys.argv = ["hpo.remote", request, output_dir]
     runpy.run_module("hpo.remote", run_name="__main__", alter_sys=True)
     return 0
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    """Before and after the tuner, which has handlers of its own, there are no trials to wait for.
-
-    Where the exception is swallowed, as in a callback of the import system, the tuner ends the session when it begins.
-    """
-    remember(number)
-    raise SystemExit(128 + number)
 
 
 def _conclude(directory: Path, job: str, code: int, fruitless: int) -> tuple[Phase, str]:

@@ -6,7 +6,6 @@ each look holds the file for as long as it takes to fetch a batch of rows.
 
 import json
 import socket
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from hpo.config import ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory
 from hpo.errors import StoreError
 from hpo.results import find_experiments, objective_of
+from hpo.sqlitefile import is_busy
 from hpo.state import ExperimentState
 from hpo.store import Store
 from hpo.tags import read_tag
@@ -23,8 +23,6 @@ from hpo.watching.boards import Board
 from hpo.watching.frames import Seen
 
 BATCH = 2000
-_BUSY = (5, 6)
-"""SQLITE_BUSY and SQLITE_LOCKED: a writer without WAL is at work; the next look will do."""
 
 
 class Follower:
@@ -62,13 +60,13 @@ class Follower:
         try:
             store = Store(self.files.events, read_only=True)
         except StoreError as error:
-            if _is_busy(error) or not self.files.events.is_file():
+            if is_busy(error.__cause__) or not self.files.events.is_file():
                 return 0
             raise
         try:
             return self._read(store)
         except StoreError as error:
-            if _is_busy(error):
+            if is_busy(error.__cause__):
                 return 0
             raise
         finally:
@@ -168,8 +166,3 @@ def _content(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _is_busy(error: StoreError) -> bool:
-    cause = error.__cause__
-    return isinstance(cause, sqlite3.OperationalError) and (cause.sqlite_errorcode & 0xFF) in _BUSY
