@@ -18,29 +18,13 @@ from hpo.mistakes import in_words
 from hpo.names import check_names
 from hpo.nearest import choose
 from hpo.space import SearchSpace, parse_space
-from hpo.validity import TAG, check
+from hpo.validity import check
 from hpo.yamlfile import dump_yaml
 from hpo.yamlguard import check_kinds, one_sentence, read_stored, read_yaml
 
 _HERE = Path(__file__).parent
 CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if p.is_dir())
 """The YAML groups: inside the package when installed from a wheel, beside it in a source tree."""
-
-__all__ = [
-    "CONF_DIR",
-    "TAG",
-    "BenchmarkConfig",
-    "ExperimentConfig",
-    "MethodConfig",
-    "Mode",
-    "ReportChannel",
-    "load_config",
-    "load_group",
-    "read_config",
-    "resolve",
-    "to_config",
-    "to_yaml",
-]
 
 
 class Mode(Enum):

@@ -13,10 +13,11 @@ from typing import Any
 
 from hpo.assembly import parameters_of, scheduler_of
 from hpo.composition import Job
-from hpo.config import TAG, ExperimentConfig, resolve
+from hpo.config import ExperimentConfig, resolve
 from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError, HPOError
 from hpo.nearest import did_you_mean
+from hpo.validity import TAG
 
 LOCAL = "hpo.launchers.local.LocalLauncher"
 _CONTEXT = {"self", "searcher", "space", "randomness", "max_resource", "points_to_evaluate", "config", "directory"}

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from hpo.config import TAG, ExperimentConfig, Mode, load_config, load_group, read_config, resolve, to_config, to_yaml
+from hpo.config import ExperimentConfig, Mode, load_config, load_group, read_config, resolve, to_config, to_yaml
 from hpo.errors import ConfigError
+from hpo.validity import TAG
 
 BENCHMARK = {
     "name": "mine",

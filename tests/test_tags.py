@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from hpo.config import TAG
 from hpo.errors import StoreError
 from hpo.results import load_experiment
 from hpo.tags import default_tag, master_seed, normalised, read_tag, update_tag
+from hpo.validity import TAG
 from tests.conftest import SCRIPTS, succeeded
 
 COMMAND = ["benchmark=mine", "method=RS"]

@@ -15,9 +15,10 @@ import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from hpo.config import TAG, load_config, resolve
+from hpo.config import load_config, resolve
 from hpo.errors import ConfigError
 from hpo.results import load_experiment
+from hpo.validity import TAG
 from tests.conftest import Workplace
 from tests.reliability.harness import RUNS
 
