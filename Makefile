@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Three on two cores: many tests wait for the processes that they start.
 WORKERS ?= 3
+# Where this is set, as in many containers, each of the hundreds of processes of a test run would compile hpo anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-slow lint reliability perf clean
 

@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 from hpo import __version__
 from hpo.errors import HPOError
@@ -23,18 +24,8 @@ def main() -> None:
         if arguments[:1] == ["--version"]:
             sys.stdout.write(f"hpo {__version__}\n")
             code = 0
-        elif arguments and not arguments[0].startswith(("-", "@")) and "=" not in arguments[0]:
-            from hpo import verbs
-
-            code = verbs.main(arguments)
         else:
-            gc.disable()  # a tenth of the start-up would go into looking for garbage among modules
-            from hpo import cli
-            from hpo.overrides import expand
-
-            gc.freeze()
-            gc.enable()
-            code = cli.main(expand(arguments))
+            code = _import(arguments)()
         sys.stdout.flush()  # here, where a reader that has ended is known to be no error
     except HPOError as error:
         sys.stderr.write(f"hpo: error: {error}\n")
@@ -45,6 +36,23 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 128 + signal.SIGPIPE
     sys.exit(code)
+
+
+def _import(arguments: list[str]) -> Callable[[], int]:
+    """What the arguments ask for, ready to be called."""
+    gc.disable()  # a tenth of the start-up would go into looking for garbage among modules
+    try:
+        if arguments and not arguments[0].startswith(("-", "@")) and "=" not in arguments[0]:
+            from hpo import verbs
+
+            return lambda: verbs.main(arguments)
+        from hpo import cli
+        from hpo.overrides import expand
+
+        return lambda: cli.main(expand(arguments))
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _open_missing_streams() -> None:

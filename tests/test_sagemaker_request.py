@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo.config import ExperimentConfig, load_config, resolve
@@ -187,6 +187,7 @@ NAMES = st.text(min_size=1, max_size=300)
 FLOAT = {"type": "float", "lower": 0.0, "upper": 1.0}
 
 
+@settings(max_examples=50)
 @given(
     tag=TAGS,
     method=st.text(max_size=300),
