@@ -38,6 +38,7 @@ perf: $(VENV)/.installed ## the measured figures of README
 	$(BIN)/python perf/idle.py
 	$(BIN)/python perf/scale.py
 	$(BIN)/python perf/startup.py
+	$(BIN)/python perf/sweep.py
 	$(BIN)/python perf/simulation.py
 	$(BIN)/python perf/watch.py
 	OMP_NUM_THREADS=1 $(BIN)/python perf/simulated_against_real.py

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -100,18 +100,25 @@ def _spoken(arguments: Sequence[str]) -> Iterator[None]:
         raise ConfigError(f"a configuration file is not valid YAML: {one_line(error)}") from error
 
 
-def _run_all(call: _Call, composed: Iterable[Job]) -> None:
+def _run_all(call: _Call, composed: Sequence[Job]) -> None:
     """Run experiments in order; simulated ones, if there are several, together at the end."""
-    simulated = []
-    for job in composed:
-        if job.config.simulated and job.config.launcher.get("_target_") == LOCAL:
-            simulated.append(job)
-        else:
+    simulated = [job for job in composed if job.config.simulated and job.config.launcher.get("_target_") == LOCAL]
+    others = [job for job in composed if job not in simulated]
+    with _shared_imports(len(others)):
+        for job in others:
             _run(call, job)
     if len(simulated) == 1:
         _run(call, simulated[0])
     elif simulated:
         _run_batch(call, simulated)
+
+
+def _shared_imports(experiments: int) -> contextlib.AbstractContextManager[None]:
+    if experiments < 2:
+        return contextlib.nullcontext()
+    from hpo.backends.hosts import shared_imports
+
+    return shared_imports()
 
 
 def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:

@@ -1,5 +1,6 @@
 """The trial host, spoken to over its own connection: what a forked Python trial must not notice, and how trials end."""
 
+import contextlib
 import json
 import os
 import select
@@ -13,17 +14,28 @@ from pathlib import Path
 import pytest
 
 from hpo.backends import marks
+from hpo.backends.hosts import ForkedHost, shared_imports, start_host
 
 TIMEOUT = 30.0
 
 
 class HostProcess:
-    """A real host and the tuner's end of its connection."""
+    """A real host and the tuner's end of its connection; `forked` from the nursery that there is, if need be."""
 
-    def __init__(self, folder, *preload, grace=5.0, env=None, **options):
+    def __init__(self, folder, *preload, grace=5.0, env=None, forked=False, **options):
         self.folder = folder
         self.mark = marks.experiment_mark(folder)
         self.socket, theirs = socket.socketpair()
+        self.key = 0
+        self.buffer = b""
+        if forked:
+            with theirs, (folder / "host.log").open("ab") as log:
+                environment = {**os.environ, **(env or {})}
+                self.process = start_host(
+                    self.mark, grace, preload, connection=theirs, log_file=log.fileno(), environment=environment
+                )
+            assert isinstance(self.process, ForkedHost)
+            return
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "hpo.backends.host", str(theirs.fileno()), str(self.mark), str(grace), *preload],
@@ -32,8 +44,6 @@ class HostProcess:
                 env={**os.environ, **(env or {})},
                 **options,
             )
-        self.key = 0
-        self.buffer = b""
 
     def start(self, script=None, argv=None, env=None, **more):
         self.key += 1
@@ -73,11 +83,13 @@ class HostProcess:
         return self.process.wait(TIMEOUT)
 
 
-@pytest.fixture
-def host(tmp_path):
-    made = HostProcess(tmp_path)
-    yield made
-    made.close()
+@pytest.fixture(params=["of its own", "of a nursery"])
+def host(request, tmp_path):
+    forked = request.param == "of a nursery"
+    with shared_imports() if forked else contextlib.nullcontext():
+        made = HostProcess(tmp_path, *(["json"] if forked else []), forked=forked)
+        yield made
+        made.close()
     assert marks.marked(made.mark, whole_experiment=True) == []
 
 

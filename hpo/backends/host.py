@@ -32,6 +32,7 @@ import select
 import signal
 import time
 import weakref
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import hpo.reporting  # noqa: F401  trials will want it
@@ -228,33 +229,65 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def main() -> None:
-    """Entry: `python -m hpo.backends.host CONNECTION MARK GRACE PRELOAD…`."""
-    connection, mark, grace = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    """Entry: `python -m hpo.backends.host CONNECTION MARK GRACE PRELOAD…`, or `… nursery SOCKET TUNER PRELOAD…`."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)  # the tuner decides; it is gone when the connection is closed
     signal.pthread_sigmask(signal.SIG_SETMASK, [])  # the tuner may have been started with SIGCHLD blocked
+    first, second, third, *preload = sys.argv[1:]
+    if first == "nursery":
+        from hpo.backends import nursery  # brings modules that other hosts have no need of
+
+        nursery.leave_with(int(third))
+        with preloaded(preload) as error:
+            nursery.serve(int(second), lambda connection, mark, grace: run(connection, mark, grace, error))
+    else:
+        _adopt(int(second))  # now, so that it can be found if an import hangs
+        with preloaded(preload) as error:
+            run(int(first), int(second), float(third), error, [] if preload else COMMON)
+
+
+def _adopt(mark: int) -> None:
+    """Become the parent of all that an experiment's trials start and leave behind."""
     set_mark(mark)
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    preload = sys.argv[4:]
-    host = Host(connection, mark, grace, [] if preload else list(COMMON))
-    last = [folder for folder in _WORKING if folder not in sys.path]
-    sys.path += last  # for modules of the user's
-    try:
-        for name in (*COMMON, *preload) if preload else ():
-            importlib.import_module(name)
-    except Exception as error:
-        host.send({"fatal": f"benchmark.preload: {name} cannot be imported ({type(error).__name__}: {error})"})
-        return
-    for folder in last:
-        sys.path.remove(folder)
+
+
+@contextlib.contextmanager
+def preloaded(names: list[str]) -> Iterator[str | None]:
+    """With modules imported that forks of this process shall have; yields why one cannot be."""
+    error = _import_all(names)
     # What the preloaded modules want cleaned up at the end is this process's to clean up, not a fork's.
     own = [finalizer for finalizer in list(weakref.finalize._registry) if finalizer.atexit]  # type: ignore[attr-defined]
     for finalizer in own:
         finalizer.atexit = False
     freeze()
-    host.serve()
+    yield error
     for finalizer in own:
         finalizer.atexit = True
+
+
+def _import_all(names: list[str]) -> str | None:
+    last = [folder for folder in _WORKING if folder not in sys.path]
+    sys.path += last  # for modules of the user's
+    try:
+        for name in (*COMMON, *names) if names else ():
+            importlib.import_module(name)
+    except Exception as error:
+        return f"benchmark.preload: {name} cannot be imported ({type(error).__name__}: {error})"
+    finally:
+        for folder in last:
+            sys.path.remove(folder)
+    return None
+
+
+def run(connection: int, mark: int, grace: float, error: str | None, ahead: Iterable[str] = ()) -> None:
+    """Work until the tuner is gone, or tell it the error for which there is nothing to be done."""
+    _adopt(mark)
+    host = Host(connection, mark, grace, list(ahead))
+    if error is not None:
+        host.send({"fatal": error})
+    else:
+        host.serve()
 
 
 def freeze() -> None:

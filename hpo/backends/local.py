@@ -25,6 +25,7 @@ from hpo.backends.endings import check_disk, last_lines, oom_kills, ran_out_of_m
 from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool
 from hpo.backends.growth import GrowingFiles
+from hpo.backends.hosts import start_host
 from hpo.backends.program import Program, environment_of_host
 from hpo.config import ReportChannel
 from hpo.errors import BackendError
@@ -88,18 +89,13 @@ class LocalBackend(Backend):
 
     def _start_host(self) -> None:
         self._socket, theirs = socket.socketpair()
-        preload = self._program.config.benchmark.preload or []
-        arguments = [str(theirs.fileno()), str(self._mark), str(self._grace), *preload]
-        n_workers = self._program.config.n_workers or 1
+        config = self._program.config
         with self._program.directory.host_log.open("ab") as errors, theirs:
-            self._host = subprocess.Popen(
-                [sys.executable, "-m", "hpo.backends.host", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=errors,
-                stderr=errors,
-                pass_fds=[theirs.fileno()],
-                env=environment_of_host(n_workers),
-                start_new_session=True,
+            self._host = start_host(
+                *(self._mark, self._grace, config.benchmark.preload or []),
+                connection=theirs,
+                log_file=errors.fileno(),
+                environment=environment_of_host(config.n_workers or 1),
             )
         self._poll.register(self._socket.fileno(), select.POLLIN)
 
@@ -226,7 +222,8 @@ class LocalBackend(Backend):
         self._host.wait()
         self._deaths += 1
         log.warning(
-            "the trial host died (exit code %s); see %s", self._host.returncode, self._program.directory.host_log
+            "the trial host died (exit code %s); see %s",
+            *("unknown" if self._host.returncode is None else self._host.returncode, self._program.directory.host_log),
         )
         for running in self._running.values():
             self._gpus.look(running.trial_id, at_once=True)
