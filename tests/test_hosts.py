@@ -13,6 +13,7 @@ import hpo
 from hpo.backends import marks
 from hpo.backends.hosts import shared_imports, start_host
 from tests.conftest import error_of, succeeded
+from tests.reliability.harness import alive
 from tests.test_host import HostProcess, wait_for_file
 
 COUNTED = "import os\nwith open('imports', 'a') as file:\n    file.write(f'{os.getpid()}\\n')\n"
@@ -29,15 +30,6 @@ def sweep(workplace):
 
 def imports(workplace):
     return (workplace.path / "imports").read_text().splitlines()
-
-
-def is_gone(pid):
-    """Nobody may have asked yet how it ended."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return True
-    return stat.rpartition(")")[2].split()[0] in "ZX"
 
 
 def processes_of(*directories):
@@ -128,7 +120,7 @@ def test_however_the_tuner_ends_neither_nursery_nor_host_nor_trial_is_left(sweep
         tuner.communicate(timeout=30)
     assert tuner.returncode in (128 + number, -number)
     marks.wait_gone([nursery, *processes_of(sweep.directory("t", "RS", 0))], 10.0)
-    assert is_gone(nursery)
+    assert not alive(nursery)
     assert processes_of(sweep.directory("t", "RS", 0), sweep.directory("t", "RS", 1)) == []
 
 
@@ -138,7 +130,7 @@ def test_a_tuner_killed_while_the_nursery_imports_leaves_none(sweep):
         wait_for_file(sweep.path / "imports")
         tuner.kill()
     marks.wait_gone([nursery := int(imports(sweep)[0])], 10.0)
-    assert is_gone(nursery)
+    assert not alive(nursery)
 
 
 def test_an_import_can_be_interrupted(sweep):
@@ -149,7 +141,7 @@ def test_an_import_can_be_interrupted(sweep):
         _, errors = tuner.communicate(timeout=30)
     assert tuner.returncode == 130
     assert "Traceback" not in errors
-    assert is_gone(int(imports(sweep)[0]))
+    assert not alive(int(imports(sweep)[0]))
 
 
 def test_an_import_that_ends_the_process_is_found_by_the_experiments(sweep):

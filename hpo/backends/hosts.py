@@ -16,6 +16,13 @@ from hpo.backends.marks import LONGEST_WAIT
 
 log = logging.getLogger(__name__)
 
+_PATIENCE = 5.0
+"""Seconds that a nursery has to end in order."""
+_LONGEST_IMPORT = 300.0
+"""Seconds; then each experiment has a host of its own, under its own limits of time."""
+_MOST = 3
+"""Nurseries at a time: each holds some hundred megabytes of modules."""
+
 
 class ForkedHost:
     """A host that is no child of this process, which therefore cannot know its exit code."""
@@ -55,15 +62,8 @@ class _Nursery:
         self.made_for = list(preload), dict(environment), Path.cwd()
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._process = subprocess.Popen(
-                [*_PROGRAM, "nursery", str(theirs.fileno()), str(os.getpid()), *preload],
-                stdin=subprocess.DEVNULL,
-                stdout=log_file,
-                stderr=log_file,
-                pass_fds=[theirs.fileno()],
-                env=environment,
-                start_new_session=True,
-            )
+            arguments = ["nursery", str(theirs.fileno()), str(os.getpid()), *preload]
+            self._process = _start(arguments, theirs, log_file, environment)
         self._orders.settimeout(_LONGEST_IMPORT)
         self._ready = False
 
@@ -129,12 +129,6 @@ class _Nurseries:
             self._made.pop().close()
 
 
-_PROGRAM = (sys.executable, "-m", "hpo.backends.host")
-_PATIENCE = 5.0
-_LONGEST_IMPORT = 300.0
-"""Seconds; then each experiment has a host of its own, under its own limits of time."""
-_MOST = 3
-"""Nurseries at a time: each holds some hundred megabytes of modules."""
 _sharing: list[_Nurseries] = []
 
 
@@ -174,12 +168,19 @@ def start_host(
             log.info("the nursery of this sweep is gone (%s); trial hosts start without it from now on", error)
             _sharing[-1].wanted = False
             _sharing[-1].close()
+    arguments = [str(connection.fileno()), str(mark), str(grace), *preload]
+    return _start(arguments, connection, log_file, environment)
+
+
+def _start(
+    arguments: Sequence[str], inherited: socket.socket, log_file: int, environment: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [*_PROGRAM, str(connection.fileno()), str(mark), str(grace), *preload],
+        [sys.executable, "-m", "hpo.backends.host", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=log_file,
         stderr=log_file,
-        pass_fds=[connection.fileno()],
+        pass_fds=[inherited.fileno()],
         env=environment,
         start_new_session=True,
     )
