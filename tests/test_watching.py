@@ -420,6 +420,26 @@ def test_an_interrupted_experiment_is_shown_as_one_and_ctrl_c_ends_watching(work
     assert "Traceback" not in err
 
 
+def test_plain_lines_say_when_a_run_is_interrupted_and_why_and_go_on_with_it(workplace):
+    workplace.benchmark(arguments={"epochs": 60, "sleep": 0.1}, max_num_trials=2)
+    command = [sys.executable, "-m", "hpo", "watch", "t", "--interval", "0.1"]
+    with workplace.start("benchmark=mine", "method=RS", "experiment_tag=t") as run:
+        _wait_for(lambda: list(workplace.directory("t").glob("trials/*")))
+        with subprocess.Popen(command, cwd=workplace.path, stdout=subprocess.PIPE, text=True) as look:
+            try:
+                assert "running" in look.stdout.readline()
+                run.send_signal(signal.SIGINT)
+                run.communicate(timeout=60)
+                line = next(line for line in look.stdout if ": interrupted: " in line)
+                assert line == "mine RS seed 0: interrupted: its command goes on with it\n"
+                succeeded(workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t"))
+                rest, _ = look.communicate(timeout=60)
+            finally:
+                look.kill()
+    assert rest.splitlines()[-1].startswith("mine RS seed 0: complete: ")
+    assert ": interrupted: " not in rest
+
+
 @pytest.mark.parametrize("no_color", ["", "1"])
 def test_on_a_terminal_the_frame_is_drawn_in_place(complete, no_color):
     ours, theirs = pty.openpty()

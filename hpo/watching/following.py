@@ -99,7 +99,7 @@ class Follower:
 
     def seen(self) -> Seen:
         """The experiment at this moment."""
-        condition, detail = self._condition()
+        condition, detail = self.condition()
         elapsed = self.board.elapsed(condition == "running")
         use = {}
         if condition == "running" and self.board.gpus and self.board.host == socket.gethostname():
@@ -108,7 +108,7 @@ class Follower:
             use = gpu_use(self.board.gpus)
         return Seen(self.board, condition, detail, elapsed, use)
 
-    def _condition(self) -> tuple[str, str]:
+    def condition(self) -> tuple[str, str]:
         """State and detail, found without touching the experiment's lock."""
         if self.complete:
             return "complete", ""

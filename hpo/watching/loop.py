@@ -70,15 +70,18 @@ class Watch:
 
     def lines(self) -> None:
         """Print a line for whatever is worth one, until all experiments are complete."""
-        told: set[Path] = set()
+        told: dict[Path, str] = {}
 
         def tell() -> None:
             for path, follower in self.followers.items():
                 if follower.on_event is None:
                     self._announce(follower)
-                if follower.complete and path not in told:
-                    told.add(path)
-                    say(f"{_name(follower)}: complete: {follower.state.finished}")
+                if told.get(path) == "complete":
+                    continue
+                condition, detail = follower.condition()
+                if condition != told.get(path) and condition in ("complete", "interrupted"):
+                    say(f"{_name(follower)}: {condition}: {follower.state.finished or detail}")
+                told[path] = condition
 
         self._follow(tell)
 
