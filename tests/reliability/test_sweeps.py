@@ -10,7 +10,7 @@ import pytest
 
 from hpo.backends import marks
 from hpo.results import load_experiment
-from tests.reliability.harness import RUNS, Project, alive
+from tests.reliability.harness import RUNS, Project, alive, wait_until
 from tests.reliability.test_kill import decisions
 
 SEEDS = range(3)
@@ -44,22 +44,23 @@ class Sweep(Project):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """(decision logs, wall time) of the sweep when nobody disturbs it."""
+    """(decision logs, number of reports) of the sweep when nobody disturbs it."""
     sweep = Sweep(tmp_path_factory.mktemp("undisturbed"))
-    begin = time.monotonic()
     assert sweep.finish() == 0, sweep.output()
-    return [decisions(directory) for directory in sweep.directories], time.monotonic() - begin
+    return [decisions(directory) for directory in sweep.directories], len(sweep.truth())
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_a_sweep_comes_to_the_same_end_whichever_process_is_killed(tmp_path, undisturbed, victim):
-    reference, seconds = undisturbed
+    reference, reports = undisturbed
     rng = random.Random(VICTIMS.index(victim))
     for number in range(RUNS or 2):
         sweep = Sweep(tmp_path / str(number))
         tuner = sweep.start()
-        time.sleep((0.2 + 0.8 * rng.random()) * seconds)
+        moment = rng.randrange(int(0.9 * reports))
+        wait_until(lambda moment=moment, sweep=sweep: len(sweep.truth()) >= moment, 60.0, f"report {moment}")
+        time.sleep(0.05 * rng.random())
         found = dict(zip(VICTIMS, sweep.processes(tuner.pid), strict=False))
         if victim in found:
             os.kill(found[victim], signal.SIGKILL)
