@@ -102,8 +102,11 @@ def _spoken(arguments: Sequence[str]) -> Iterator[None]:
 
 def _run_all(call: _Call, composed: Sequence[Job]) -> None:
     """Run experiments in order; simulated ones, if there are several, together at the end."""
-    simulated = [job for job in composed if job.config.simulated and job.config.launcher.get("_target_") == LOCAL]
-    others = [job for job in composed if job not in simulated]
+    simulated: list[Job] = []
+    others: list[Job] = []
+    for job in composed:
+        together = job.config.simulated and job.config.launcher.get("_target_") == LOCAL
+        (simulated if together else others).append(job)
     with _shared_imports(len(others)):
         for job in others:
             _run(call, job)

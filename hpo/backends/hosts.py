@@ -3,8 +3,8 @@
 import contextlib
 import json
 import logging
+import math
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from hpo.backends.marks import LONGEST_WAIT
+from hpo.backends.marks import wait_ended
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +41,7 @@ class ForkedHost:
         """
         if self._process is None:
             return
-        poll = select.poll()
-        poll.register(self._process, select.POLLIN)
-        if not poll.poll(None if timeout is None else int(min(timeout, LONGEST_WAIT) * 1000) + 1):
+        if not wait_ended(self._process, math.inf if timeout is None else timeout):
             raise subprocess.TimeoutExpired("trial host", timeout or 0.0)
         os.close(self._process)
         self._process = None

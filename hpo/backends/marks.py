@@ -118,10 +118,18 @@ def wait_gone(pids: Iterable[int], timeout: float) -> None:
             descriptor = os.pidfd_open(pid)
         except OSError:
             continue
-        poll = select.poll()  # select() takes no descriptor above 1023
-        poll.register(descriptor, select.POLLIN)
         try:
-            while (left := deadline - time.monotonic()) > 0 and not poll.poll(int(min(left, LONGEST_WAIT) * 1000) + 1):
-                pass
+            wait_ended(descriptor, deadline - time.monotonic())
         finally:
             os.close(descriptor)
+
+
+def wait_ended(process: int, timeout: float) -> bool:
+    """Wait for the process of a pidfd to end, for at most `timeout` seconds. Returns whether it has."""
+    deadline = time.monotonic() + timeout
+    poll = select.poll()  # select() takes no descriptor above 1023
+    poll.register(process, select.POLLIN)
+    while (left := deadline - time.monotonic()) > 0:
+        if poll.poll(int(min(left, LONGEST_WAIT) * 1000) + 1):
+            return True
+    return bool(poll.poll(0))
