@@ -1,7 +1,6 @@
 """Many simulated experiments at once: a process per core, forked from this one, so that nothing is imported or read again."""
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -17,6 +16,7 @@ from multiprocessing.context import ForkProcess
 from pathlib import Path
 from types import FrameType
 
+from hpo.backends.parent import end_with
 from hpo.config import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.experiment import run_experiment
@@ -24,7 +24,6 @@ from hpo.interrupts import asked_to_end
 from hpo.progress import clock, say
 from hpo.tables.find import find_table
 
-_PR_SET_PDEATHSIG = 1
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Experiment = tuple[ExperimentConfig, Path]
@@ -157,10 +156,7 @@ def _work(pipe: Connection, others: Iterable[Connection], parent: int, experimen
     for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)  # they may reach the whole group: the parent decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the line above
-        os._exit(1)
+    end_with(parent)
     for other in others:
         other.close()  # the parent's ends: as long as one is open here, its worker would not be told the end
     with contextlib.suppress(EOFError, ConnectionError):

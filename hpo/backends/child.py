@@ -6,7 +6,6 @@ A Python script runs in a fork of the host, which has its heavy imports done. It
 
 import atexit
 import builtins
-import ctypes
 import gc
 import importlib.machinery
 import json
@@ -19,8 +18,7 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
+from hpo.backends.parent import end_with
 
 _code: dict[str, tuple[tuple[int, int], types.CodeType]] = {}
 
@@ -43,9 +41,7 @@ def wait_for_order(pipe: int, parent: int) -> NoReturn:
 
     Order: `script` or None, `argv`, `env`, `stdout`, `stderr`. All that does not depend on it is done before.
     """
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the line above
-        os._exit(1)
+    end_with(parent)
     _leave_host(pipe)
     data = b""
     while part := os.read(_PIPE, 1 << 16):

@@ -1,8 +1,7 @@
 """The trial host: one process per experiment that starts, ends and reaps all trials. Standard library only.
 
-It imports what the benchmark preloads once and forks a child per trial, one ahead of time, so that a trial does not wait
-for the fork. It is the subreaper of all descendants, so that none escapes by a double fork. When its connection to the
-tuner closes, for whatever reason, it ends them all.
+It imports what the benchmark preloads once and forks a child per trial, one ahead of time. It is the subreaper of all
+descendants, so that none escapes by a double fork. When its connection to the tuner closes, it ends them all.
 
 Orders come as JSON lines on the connection and outcomes leave on it:
 
@@ -40,6 +39,7 @@ from hpo.backends import child
 from hpo.backends.attempt import Attempt
 from hpo.backends.logcap import INTERVAL, LogCap
 from hpo.backends.marks import LONGEST_WAIT, set_mark
+from hpo.backends.parent import end_with
 
 _PR_SET_CHILD_SUBREAPER = 36
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -237,7 +237,7 @@ def main() -> None:
     if first == "nursery":
         from hpo.backends import nursery  # brings modules that other hosts have no need of
 
-        nursery.leave_with(int(third))
+        end_with(int(third))
         with preloaded(preload) as error:
             nursery.serve(int(second), lambda connection, mark, grace: run(connection, mark, grace, error))
     else:

@@ -11,7 +11,6 @@ library only.
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -21,14 +20,6 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 _MOST_BYTES = 1 << 12
-_PR_SET_PDEATHSIG = 1
-
-
-def leave_with(tuner: int) -> None:
-    """End when the process that started this one does."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != tuner:  # it died before the line above
-        os._exit(1)
 
 
 def serve(descriptor: int, host: Callable[[int, int, float], None]) -> None:
