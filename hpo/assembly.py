@@ -28,7 +28,7 @@ def scheduler_of(config: ExperimentConfig) -> Scheduler:
         {"searcher": config.method.searcher, "scheduler": config.method.scheduler},
         {},
         config.space,
-        Randomness(config.random_seed, config.seed),
+        config.randomness,
         max_resource=config.max_resource,
         points_to_evaluate=config.benchmark.points_to_evaluate,
         max_size_data_for_model=config.max_size_data_for_model,
@@ -84,7 +84,9 @@ def _assemble(
     **context: Any,
 ) -> Scheduler:
     """Searcher and scheduler from their YAML. Each gets from the context what its signature asks for."""
-    factories = {part: factory_of(f"method.{part}", spec, trusted) for part, spec in parts.items()}
+    factories = {
+        part: factory_of(f"method.{part}", spec, trusted, (Searcher, Scheduler)) for part, spec in parts.items()
+    }
     known = {part: parameters_of(f"method.{part}", factory) for part, factory in factories.items()}
     for name in overrides:
         if not any(name in names for names in known.values()):
@@ -105,12 +107,11 @@ def _assemble(
 
 
 def parameters_of(key: str, factory: Callable[..., Any]) -> set[str]:
-    """The names that a factory takes.
+    """The names that a factory takes; those that a class passes on to its base as **options are among them.
 
     Raises:
         ConfigError: an argument stands beside its `_target_` that it does not have.
     """
-    """The names it takes; those that a class passes on to its base as **options are among them."""
     try:
         names: set[str] = set()
         target = getattr(factory, "func", factory)
@@ -125,21 +126,21 @@ def parameters_of(key: str, factory: Callable[..., Any]) -> set[str]:
         raise ConfigError(f"{key}: {error}; check the names beside its _target_") from error
 
 
-def factory_of(key: str, spec: Any, trusted: Sequence[str], kind: type = Scheduler) -> Callable[..., Any]:
+def factory_of(key: str, spec: Any, trusted: Sequence[str], kinds: tuple[type, ...]) -> Callable[..., Any]:
     """What a `_target_` names, with the arguments beside it. Only hpo and trusted modules are ever imported.
 
     Args:
         key: of the configuration, for messages.
         spec: the `_target_` and its arguments, in which others may be nested.
         trusted: modules of which anything may be named.
-        kind: beside searchers and schedulers, the classes of hpo that may be named here.
+        kinds: the classes of hpo whose subclasses may be named here.
 
     Raises:
         ConfigError: it names something else, or nothing.
     """
     if not isinstance(spec, Mapping) or not isinstance(spec.get("_target_"), str):
         raise ConfigError(f"{key}: it needs a _target_, the class to make it from, such as hpo.schedulers.ASHA")
-    _check_targets(key, spec, trusted, (Searcher, Scheduler, kind))
+    _check_targets(key, spec, trusted, kinds)
     from hydra.errors import HydraException
     from hydra.utils import instantiate
 

@@ -234,7 +234,7 @@ def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
 
 
 def _launcher(config: ExperimentConfig) -> Launcher:
-    launcher = factory_of("launcher", config.launcher, config.trusted_modules, Launcher)
+    launcher = factory_of("launcher", config.launcher, config.trusted_modules, (Launcher,))
     try:
         made = launcher()
     except TypeError as error:

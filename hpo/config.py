@@ -17,6 +17,8 @@ from hpo.errors import ConfigError
 from hpo.mistakes import in_words
 from hpo.names import check_names
 from hpo.nearest import choose
+from hpo.objective import Objective
+from hpo.randomness import Randomness
 from hpo.space import SearchSpace, parse_space
 from hpo.validity import check
 from hpo.yamlfile import dump_yaml
@@ -25,6 +27,10 @@ from hpo.yamlguard import check_kinds, one_sentence, read_stored, read_yaml
 _HERE = Path(__file__).parent
 CONF_DIR = next(p for p in (_HERE / "conf", _HERE.parent / "conf") if p.is_dir())
 """The YAML groups: inside the package when installed from a wheel, beside it in a source tree."""
+
+
+BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
+"""What ends an experiment; more of it goes on where it ended."""
 
 
 class Mode(Enum):
@@ -123,6 +129,17 @@ class ExperimentConfig:
         name = self.backend.get("name")
         has_program = self.benchmark.script is not None or self.benchmark.command is not None
         return name == "simulated" or (name == "auto" and self.benchmark.table is not None and not has_program)
+
+    @property
+    def objective(self) -> Objective:
+        """What the benchmark's reports mean."""
+        return Objective(self.benchmark.metric, self.benchmark.mode.value, self.benchmark.resource_attr)
+
+    @property
+    def randomness(self) -> Randomness:
+        """The random streams of the experiment, which has its random_seed."""
+        assert self.random_seed is not None
+        return Randomness(self.random_seed, self.seed)
 
     @property
     def space(self) -> SearchSpace:

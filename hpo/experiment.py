@@ -16,7 +16,7 @@ from typing import Any
 
 from hpo.assembly import factory_of, parameters_of, scheduler_of
 from hpo.callbacks import Callback
-from hpo.config import ExperimentConfig, resolve, to_config, to_yaml
+from hpo.config import BUDGET_KEYS, ExperimentConfig, resolve, to_config, to_yaml
 from hpo.directory import ExperimentDirectory, refuse_links, write_atomically
 from hpo.diskspace import check_room, explain, folder_bytes
 from hpo.errors import ConfigError, HPOError, StoreError
@@ -25,12 +25,12 @@ from hpo.limits import Limits
 from hpo.ownership import owned
 from hpo.references import from_environment
 from hpo.replay import restore
-from hpo.results import is_complete, objective_of, write_best, write_metadata, write_results
+from hpo.results import is_complete, write_best, write_metadata, write_results
 from hpo.resuming import check_resumable, is_done, stored_config
 from hpo.salvage import open_store
 from hpo.sessions import open_session, provenance
 from hpo.state import ExperimentState
-from hpo.stopping import BUDGET_KEYS, Budget
+from hpo.stopping import Budget
 from hpo.store import Store
 from hpo.trial import Event
 from hpo.tuner import Tuner
@@ -105,7 +105,7 @@ def _run(
     done: bool,
     callbacks: Sequence[Callback],
 ) -> Outcome:
-    state = ExperimentState(objective_of(config))
+    state = ExperimentState(config.objective)
     if done:
         state.apply_all(store.read())
         if not is_complete(files.path):  # its tuner was killed between the last event and the files made from it
@@ -150,7 +150,7 @@ def _run(
 
 def _stored_state(config: ExperimentConfig, store: Store) -> ExperimentState:
     """What is in the store, for the last commit may be what failed; complete only with the budget that is asked for."""
-    state = ExperimentState(objective_of(config)).apply_all(store.read())
+    state = ExperimentState(config.objective).apply_all(store.read())
     if not is_done(store.last(), config, config):
         state.finished = None
     return state
@@ -181,7 +181,7 @@ def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
     made = []
     for name, spec in config.callbacks.items():
         key = f"callbacks.{name}"
-        factory = factory_of(key, from_environment(key, spec), config.trusted_modules, Callback)
+        factory = factory_of(key, from_environment(key, spec), config.trusted_modules, (Callback,))
         wanted = parameters_of(key, factory) - set(spec)
         context: dict[str, Any] = {"config": config, "directory": directory}
         callback = factory(**{argument: value for argument, value in context.items() if argument in wanted})

@@ -43,7 +43,9 @@ def record(output: Path, overrides: Sequence[str]) -> None:
             f"not all of the grid could be trained; see outputs/{tag}, mend it and run the command again"
         )
     command = " ".join(["hpo record", str(output), *overrides])
-    table = table_of(find_experiments(tag), output.name, f"recorded by: {command}")
+    table = table_of(
+        [load_experiment(place) for place in find_experiments(tag)], output.name, f"recorded by: {command}"
+    )
     output.parent.mkdir(parents=True, exist_ok=True)
     table.save(output)
     rows, seeds, resources = table.seconds.shape
@@ -72,7 +74,7 @@ def _announce(output: Path, arguments: Sequence[str]) -> None:
     )
 
 
-def table_of(directories: Sequence[Path], name: str, provenance: str) -> Table:
+def table_of(experiments: Sequence[Experiment], name: str, provenance: str) -> Table:
     """The table of what complete GRID experiments of one benchmark, one per seed, have recorded.
 
     A training that ended early, for it diverged, keeps its last values to the end.
@@ -80,7 +82,6 @@ def table_of(directories: Sequence[Path], name: str, provenance: str) -> Table:
     Raises:
         ConfigError: they are incomplete or do not belong together.
     """
-    experiments = [load_experiment(directory) for directory in directories]
     first = experiments[0]
     benchmark = first.config.benchmark
     limit = first.config.max_resource

@@ -20,7 +20,6 @@ from hpo.config import ExperimentConfig, resolve
 from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError
 from hpo.objective import Objective
-from hpo.randomness import Randomness
 from hpo.references import shell_word
 from hpo.results import Experiment
 from hpo.trial import Exit, Kind, Report, Status, Trial
@@ -97,9 +96,7 @@ class Reproduction:
         if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
             raise ConfigError(f"--output {self.folder}: holds something already; delete it or name another folder")
         self.stored = stored_trial(self.experiment, self._id())
-        assert self.config.random_seed is not None
-        randomness = Randomness(self.config.random_seed, self.config.seed)
-        self._shown = Program(self.config, ExperimentDirectory(self.folder), randomness, shown=True)
+        self._shown = Program(self.config, ExperimentDirectory(self.folder), self.config.randomness, shown=True)
 
     def _id(self) -> int:
         state = self.experiment.state

@@ -15,12 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.config import ExperimentConfig, read_config
+from hpo.config import BUDGET_KEYS, ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory, write_atomically
 from hpo.errors import HPOError, StoreError
-from hpo.objective import Objective
 from hpo.state import ExperimentState
-from hpo.stopping import BUDGET_KEYS
 from hpo.store import Store
 from hpo.trial import Event, Kind
 from hpo.wording import overview
@@ -30,11 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger(__name__)
-
-
-def objective_of(config: ExperimentConfig) -> Objective:
-    """What the benchmark's reports mean."""
-    return Objective(config.benchmark.metric, config.benchmark.mode.value, config.benchmark.resource_attr)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +49,7 @@ class Experiment:
     @cached_property
     def state(self) -> ExperimentState:
         """All trials and the incumbent."""
-        return ExperimentState(objective_of(self.config)).apply_all(self.events)
+        return ExperimentState(self.config.objective).apply_all(self.events)
 
     @cached_property
     def reports(self) -> "pd.DataFrame":

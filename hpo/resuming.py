@@ -9,11 +9,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from hpo.config import ExperimentConfig, read_config
+from hpo.config import BUDGET_KEYS, ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError, StoreError
 from hpo.state import ExperimentState
-from hpo.stopping import BUDGET_KEYS
 from hpo.store import Store
 from hpo.trial import Event, Kind
 

@@ -15,7 +15,6 @@ from hpo.config import ExperimentConfig
 from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError
 from hpo.journal import EventLog
-from hpo.randomness import Randomness
 from hpo.resuming import put_aside_unknown
 from hpo.state import ExperimentState
 from hpo.store import Store
@@ -58,17 +57,12 @@ def open_session(config: ExperimentConfig, files: ExperimentDirectory, store: St
     return _real(config, files, store)
 
 
-def _randomness(config: ExperimentConfig) -> Randomness:
-    assert config.random_seed is not None
-    return Randomness(config.random_seed, config.seed)
-
-
 def _real(config: ExperimentConfig, files: ExperimentDirectory, store: Store) -> Session:
     from hpo.backends.gpus import GpuPool, visible_gpus
     from hpo.backends.local import LocalBackend
     from hpo.backends.program import Program
 
-    program = Program(config, files, _randomness(config))
+    program = Program(config, files, config.randomness)
     per_trial = config.num_gpus_per_trial or 0
     pool = GpuPool(visible_gpus(config.gpus_to_use) if per_trial else [], per_trial)
     backend = LocalBackend(program, pool, config.grace_period_seconds)
@@ -96,7 +90,7 @@ def _simulated(config: ExperimentConfig, store: Store) -> Session:
             f"{table.name} ends at {table.max_resource}"
         )
     charge = bool(config.backend.get("charge_decisions", False))
-    backend = SimulatedBackend(table, _randomness(config), charge)
+    backend = SimulatedBackend(table, config.randomness, charge)
     log = MemoryLog()
     facts = {"backend": "SimulatedBackend", "data_label": table.data_label, "table_optimum": table.optimum}
     earlier = list(store.read())

@@ -1,6 +1,6 @@
 """When an experiment ends: the budgets, and a target."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from hpo.state import ExperimentState
 
@@ -38,7 +38,3 @@ class Budget:
     def time_left(self, elapsed: float) -> float | None:
         """Seconds until `max_wallclock_time`; None without one."""
         return None if self.max_wallclock_time is None else max(self.max_wallclock_time - elapsed, 0.0)
-
-
-BUDGET_KEYS = tuple(field.name for field in fields(Budget))
-"""The configuration's keys for them."""

@@ -8,7 +8,7 @@ from hpo import Start, Trial, build_scheduler, load_config
 from hpo.assembly import factory_of, scheduler_of
 from hpo.config import resolve
 from hpo.errors import ConfigError
-from hpo.schedulers import ASHA, FIFO, StoppingASHA, SynchronousHyperband
+from hpo.schedulers import ASHA, FIFO, Scheduler, StoppingASHA, SynchronousHyperband
 from hpo.searchers import (
     GaussianProcessSearcher,
     GridSearcher,
@@ -16,9 +16,12 @@ from hpo.searchers import (
     IndependentSearcher,
     MOBSTERSearcher,
     RandomSearcher,
+    Searcher,
     SobolSearcher,
 )
 from tests.fakes import METHODS, SPACE
+
+PARTS = (Searcher, Scheduler)
 
 KINDS = {
     "RS": (FIFO, RandomSearcher),
@@ -56,7 +59,7 @@ def build(method, **options):
     return build_scheduler(method, SPACE, **{"max_resource": 27, "seed": 0, **options})
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", PARTS)
 def test_a_method_is_built_by_its_name(name):
     scheduler = build(name)
     assert (type(scheduler), type(scheduler.searcher)) == KINDS[name]
@@ -170,35 +173,35 @@ def test_a_part_without_a_target_is_an_error(part):
 def test_what_is_not_in_hpo_is_neither_called_nor_imported(spec, monkeypatch):
     monkeypatch.delitem(sys.modules, "wave", raising=False)
     with pytest.raises(ConfigError, match=r"trusted_modules=\["):
-        factory_of("method.searcher", spec, ())
+        factory_of("method.searcher", spec, (), PARTS)
     assert "wave" not in sys.modules
 
 
 def test_a_trusted_module_is_used():
-    factory = factory_of("callbacks.mine", {"_target_": "collections.OrderedDict", "a": 1}, ("collections",))
+    factory = factory_of("callbacks.mine", {"_target_": "collections.OrderedDict", "a": 1}, ("collections",), PARTS)
     assert factory() == {"a": 1}
 
 
 def test_a_key_of_hydra_with_a_value_that_it_does_not_take_is_one_sentence():
     with pytest.raises(ConfigError, match=r"method\.searcher.*_recursive_"):
-        factory_of("method.searcher", {"_target_": "hpo.searchers.RandomSearcher", "_recursive_": []}, ())
+        factory_of("method.searcher", {"_target_": "hpo.searchers.RandomSearcher", "_recursive_": []}, (), PARTS)
 
 
 @pytest.mark.parametrize("target", ["\n", "os.system; true", ""])
 def test_a_target_that_is_no_name_is_one_line(target):
     with pytest.raises(ConfigError, match="no name of a class") as caught:
-        factory_of("method.searcher", {"_target_": target}, ())
+        factory_of("method.searcher", {"_target_": target}, (), PARTS)
     assert "\n" not in str(caught.value)
 
 
 def test_trust_in_what_is_no_name_is_none():
     with pytest.raises(ConfigError, match="trusted_modules"):
-        factory_of("callbacks.mine", {"_target_": "collections.OrderedDict"}, (["collections"],))
+        factory_of("callbacks.mine", {"_target_": "collections.OrderedDict"}, (["collections"],), PARTS)
 
 
 def test_trust_in_one_module_is_no_trust_in_another_that_begins_alike():
     with pytest.raises(ConfigError, match="trusted_modules"):
-        factory_of("callbacks.mine", {"_target_": "collections_evil.OrderedDict"}, ("collections",))
+        factory_of("callbacks.mine", {"_target_": "collections_evil.OrderedDict"}, ("collections",), PARTS)
 
 
 # ---------------------------------------------------------------------- from an experiment

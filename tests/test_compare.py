@@ -14,7 +14,7 @@ from hpo.analysis import compare
 from hpo.config import load_config, resolve, to_yaml
 from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError, StoreError
-from hpo.results import objective_of, write_metadata
+from hpo.results import write_metadata
 from hpo.store import Store
 from hpo.trial import Event, Kind
 from tests.conftest import error_of, succeeded
@@ -82,7 +82,7 @@ class Written:
         store = Store(files.events)
         store.append(events)
         store.close()
-        assert objective_of(config).metric == config.benchmark.metric
+        assert config.objective.metric == config.benchmark.metric
         return files.path
 
     def pair(self, seeds, *, tag="t", **keys):

@@ -103,7 +103,7 @@ def test_an_incomplete_recording_is_an_error_that_counts(recorded, tmp_path):
     with sqlite3.connect(copy / "events.db") as db:
         db.execute("UPDATE events SET kind = 'noted', trial = NULL, crc = NULL WHERE trial = 3 AND kind = 'reported'")
     with pytest.raises(ConfigError, match="9 of 10 configurations"):
-        table_of([first, copy], "t", "")
+        table_of([load_experiment(first), load_experiment(copy)], "t", "")
 
 
 def test_the_verb_takes_the_users_folders_and_says_first_how_much_it_will_train(workplace):

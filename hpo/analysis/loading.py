@@ -13,7 +13,7 @@ from hpo.config import ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory
 from hpo.errors import ConfigError
 from hpo.objective import Objective, ReportError
-from hpo.results import find_experiments, objective_of, read_metadata
+from hpo.results import find_experiments, read_metadata
 from hpo.store import Store
 from hpo.trial import Event, Kind
 
@@ -52,7 +52,7 @@ class Run:
     @property
     def objective(self) -> Objective:
         """What its reports mean."""
-        return objective_of(self.config)
+        return self.config.objective
 
 
 def load_runs(places: Iterable[str | Path]) -> tuple[list[Run], list[str]]:
@@ -104,7 +104,7 @@ def _load(files: ExperimentDirectory, configs: dict[str, ExperimentConfig]) -> R
     metadata = read_metadata(files)
     store = Store(files.events, read_only=True)
     try:
-        facts = _fold(store.read(), objective_of(config))
+        facts = _fold(store.read(), config.objective)
     finally:
         store.close()
     limit = config.max_wallclock_time

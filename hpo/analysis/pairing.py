@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpo.analysis.loading import Run, shown
+from hpo.config import BUDGET_KEYS
 from hpo.errors import ConfigError
 from hpo.objective import Objective
-from hpo.stopping import BUDGET_KEYS
 
 CONDITIONS = (
     *("metric", "mode", "config_space", "arguments", "points_to_evaluate", "resource_attr", "max_resource_attr"),

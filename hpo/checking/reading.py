@@ -4,7 +4,6 @@ from hpo.config import ExperimentConfig
 from hpo.limits import HOW_TO_REPORT
 from hpo.objective import ReportError
 from hpo.rehearsal import Attempt
-from hpo.results import objective_of
 
 
 def problem_of(attempt: Attempt, config: ExperimentConfig) -> str | None:
@@ -16,7 +15,7 @@ def problem_of(attempt: Attempt, config: ExperimentConfig) -> str | None:
         )
     if not attempt.reports:
         return _nothing_from(attempt, config)
-    objective = objective_of(config)
+    objective = config.objective
     for heard in attempt.reports:
         try:
             objective.loss(heard.metrics)

@@ -20,7 +20,7 @@ import hpo
 from hpo.config import ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory, write_atomically
 from hpo.errors import ConfigError, HPOError, StoreError
-from hpo.results import load_experiment, objective_of, read_metadata, write_best, write_results
+from hpo.results import load_experiment, read_metadata, write_best, write_results
 from hpo.sqlitefile import open_to_read
 from hpo.state import ExperimentState
 from hpo.store import Store
@@ -92,7 +92,7 @@ def _prepared(directory: Path) -> Iterator[list[tuple[Path, str]]]:
         config = read_config(made.config)
         store = Store(made.events, read_only=True)
         with contextlib.closing(store):
-            state = ExperimentState(objective_of(config)).apply_all(store.read())
+            state = ExperimentState(config.objective).apply_all(store.read())
             write_results(made, config, store.read)
         write_best(made, state)
         if metadata := read_metadata(files):

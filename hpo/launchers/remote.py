@@ -149,7 +149,7 @@ def launcher_of(content: Mapping[str, Any], trusted: Sequence[str] = ()) -> Remo
     Raises:
         ConfigError: it names something else.
     """
-    launcher = factory_of("launcher", content["launcher"], trusted, RemoteLauncher)()
+    launcher = factory_of("launcher", content["launcher"], trusted, (RemoteLauncher,))()
     if not isinstance(launcher, RemoteLauncher):
         raise StoreError(
             f"launcher {content['launcher'].get('_target_')}: runs nothing remotely, there is nothing to ask"

@@ -28,7 +28,6 @@ from hpo.errors import HPOError
 from hpo.launchers.sagemaker_archive import CHECKPOINT, Stamps, pack, seal, stamps, unpack, unseal
 from hpo.launchers.sagemaker_results import PROGRESS
 from hpo.progress import best_text, clock, counts_text
-from hpo.results import objective_of
 from hpo.state import ExperimentState
 from hpo.store import Store
 from hpo.trial import Kind, Status
@@ -183,7 +182,7 @@ class Mirror:
     def _take_in(self, database: Path) -> None:
         """What the database says."""
         if self._state is None:
-            self._state = ExperimentState(objective_of(read_config(self.work / "experiment.yaml")))
+            self._state = ExperimentState(read_config(self.work / "experiment.yaml").objective)
         store = Store(database, read_only=True)
         with contextlib.closing(store):
             for number, event in store.read_numbered(self._read):

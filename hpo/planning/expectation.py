@@ -14,7 +14,6 @@ from hpo.assembly import scheduler_of
 from hpo.config import ExperimentConfig
 from hpo.randomness import Randomness
 from hpo.replay import tell_end
-from hpo.results import objective_of
 from hpo.schedulers.base import Scheduler
 from hpo.trial import Configuration, Decision, Start, Status, Trial
 
@@ -106,7 +105,7 @@ def _simulate(
     # Nothing is decided between rungs, so that trials go from one to the next at once where no report can be the last.
     every_report = config.max_num_evaluations is not None or config.target_value is not None
     stops = list(range(1, maximum + 1)) if every_report else [*rungs, maximum]
-    objective = objective_of(config)
+    objective = config.objective
     run = _Run(dict.fromkeys([*rungs, maximum], 0))
     trials: list[tuple[Trial, Course]] = []
     at: list[int] = []  # the resource each trial has reached

@@ -37,7 +37,7 @@ def remote_launcher(place: Place) -> RemoteLauncher | None:
     spec = place.config.launcher
     if spec.get("_target_") == "hpo.launchers.local.LocalLauncher":
         return None
-    factory = factory_of("launcher", spec, place.config.trusted_modules, Launcher)
+    factory = factory_of("launcher", spec, place.config.trusted_modules, (Launcher,))
     made = factory(dry_run=True) if "dry_run" in spec else factory()
     return made if isinstance(made, RemoteLauncher) else None
 

@@ -20,7 +20,6 @@ from hpo.planning.smoke import Smoke, smoke_trial
 from hpo.planning.standing import Place, Standing, place_of
 from hpo.preflight import clearer
 from hpo.randomness import Randomness
-from hpo.results import objective_of
 from hpo.schedulers.base import Scheduler
 from hpo.tables.find import find_table
 from hpo.tables.table import Table
@@ -219,7 +218,7 @@ def _measure(config: ExperimentConfig, measured: list[tuple[BenchmarkConfig, int
 def _trainings(group: Group) -> Trainings | None:
     """What trainings take: as the table has it, or as measured; None where nothing is known."""
     if (table := group.table) is not None:
-        objective = objective_of(group.config)
+        objective = group.config.objective
 
         def recorded(randomness: Randomness, configuration: Configuration) -> Course:
             metrics, seconds = table.training(configuration, table.replicate(randomness, configuration))

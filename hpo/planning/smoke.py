@@ -12,7 +12,6 @@ from hpo.config import ExperimentConfig
 from hpo.errors import ExperimentError
 from hpo.objective import ReportError
 from hpo.rehearsal import Rehearsal
-from hpo.results import objective_of
 
 UNITS = 3
 """Units of resource at most."""
@@ -72,7 +71,7 @@ def smoke_trial(config: ExperimentConfig, silence: float = 3600.0) -> Smoke:
             f"benchmark={config.benchmark.name}: the smoke trial failed: {attempt.failure or 'it ended without a report'}; "
             f"`hpo check-script` with the same overrides says more"
         )
-    objective = objective_of(config)
+    objective = config.objective
     first = attempt.reports[0]
     try:
         objective.loss(first.metrics)

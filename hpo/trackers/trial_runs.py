@@ -11,7 +11,6 @@ from typing import Any
 from hpo.callbacks import Callback
 from hpo.config import ExperimentConfig
 from hpo.errors import ConfigError, installing
-from hpo.results import objective_of
 from hpo.state import ExperimentState
 from hpo.trial import Configuration, Event, Kind, Status
 
@@ -129,7 +128,7 @@ def numbers_of(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 def replay(tracker: TrialTracker, events: Iterable[Event]) -> None:
     """Feed a tracker with a log."""
-    state = ExperimentState(objective_of(tracker.config))
+    state = ExperimentState(tracker.config.objective)
     tracker.on_open(state)
     for event in events:
         state.apply(event)

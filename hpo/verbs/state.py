@@ -57,14 +57,13 @@ def replay(place: Place, trust: Trusted = None) -> None:
 
     from hpo.assembly import scheduler_of
     from hpo.replay import verify
-    from hpo.results import objective_of
     from hpo.state import ExperimentState
 
     different = 0
     for directory in find_experiments(place):
         experiment = load_experiment(directory)
         count = [0]
-        state = ExperimentState(objective_of(experiment.config))
+        state = ExperimentState(experiment.config.objective)
         scheduler = scheduler_of(replace(experiment.config, trusted_modules=trust or []))  # not what the file trusts
         numbered = enumerate(experiment.events, 1)  # the log is append-only: its numbers have no gaps
         found = list(verify(scheduler, state, numbered, count))

@@ -13,7 +13,7 @@ from typing import Any
 from hpo.config import ExperimentConfig, read_config
 from hpo.directory import ExperimentDirectory
 from hpo.errors import StoreError
-from hpo.results import find_experiments, objective_of
+from hpo.results import find_experiments
 from hpo.sqlitefile import is_busy
 from hpo.state import ExperimentState
 from hpo.store import Store
@@ -46,7 +46,7 @@ class Follower:
 
     def _empty_board(self) -> None:
         self.sequence, self._first = 0, None
-        self.state = ExperimentState(objective_of(self.config))
+        self.state = ExperimentState(self.config.objective)
         self.board = Board(self.config, self.state)
 
     def advance(self) -> int:
