@@ -59,7 +59,7 @@ def build(method, **options):
     return build_scheduler(method, SPACE, **{"max_resource": 27, "seed": 0, **options})
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", KINDS)
 def test_a_method_is_built_by_its_name(name):
     scheduler = build(name)
     assert (type(scheduler), type(scheduler.searcher)) == KINDS[name]
