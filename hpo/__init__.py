@@ -5,31 +5,32 @@ Public names load on first use, so that `import hpo` in a training script costs 
 
 TYPE_CHECKING = False  # type checkers read it as true; importing typing would cost more than all the rest here
 if TYPE_CHECKING:
-    from hpo.assembly import build_scheduler
-    from hpo.callbacks import Callback
-    from hpo.config import ExperimentConfig, load_config
+    from hpo.config.reading import load_config
+    from hpo.config.schema import ExperimentConfig
     from hpo.errors import HPOError
-    from hpo.experiment import run_experiment
+    from hpo.events.callback import Callback
+    from hpo.events.values import Decision, Resume, Start, Trial
+    from hpo.experiment.run import run_experiment
     from hpo.reporting import report
-    from hpo.results import Experiment, load_experiment
-    from hpo.trial import Decision, Resume, Start, Trial
+    from hpo.results.experiment import Experiment, load_experiment
+    from hpo.schedulers.assembly import build_scheduler
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Callback": "hpo.callbacks",
-    "Decision": "hpo.trial",
-    "Experiment": "hpo.results",
-    "ExperimentConfig": "hpo.config",
+    "Callback": "hpo.events.callback",
+    "Decision": "hpo.events.values",
+    "Experiment": "hpo.results.experiment",
+    "ExperimentConfig": "hpo.config.schema",
     "HPOError": "hpo.errors",
-    "Resume": "hpo.trial",
-    "Start": "hpo.trial",
-    "Trial": "hpo.trial",
-    "build_scheduler": "hpo.assembly",
-    "load_config": "hpo.config",
-    "load_experiment": "hpo.results",
+    "Resume": "hpo.events.values",
+    "Start": "hpo.events.values",
+    "Trial": "hpo.events.values",
+    "build_scheduler": "hpo.schedulers.assembly",
+    "load_config": "hpo.config.reading",
+    "load_experiment": "hpo.results.experiment",
     "report": "hpo.reporting",
-    "run_experiment": "hpo.experiment",
+    "run_experiment": "hpo.experiment.run",
 }
 
 __all__ = [

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from hpo import __version__
 from hpo.errors import HPOError
-from hpo.interrupts import remember_interrupts
+from hpo.experiment.signals import remember_interrupts
 
 
 def main() -> None:
@@ -43,11 +43,11 @@ def _import(arguments: list[str]) -> Callable[[], int]:
     gc.disable()  # a tenth of the start-up would go into looking for garbage among modules
     try:
         if arguments and not arguments[0].startswith(("-", "@")) and "=" not in arguments[0]:
-            from hpo import verbs
+            from hpo.cli.verbs.main import main as run_verb
 
-            return lambda: verbs.main(arguments)
-        from hpo import cli
-        from hpo.overrides import expand
+            return lambda: run_verb(arguments)
+        from hpo.cli import run as cli
+        from hpo.cli.arguments import expand
 
         return lambda: cli.main(expand(arguments))
     finally:

@@ -4,51 +4,10 @@ Nothing is composed here and Hydra's command line is not involved. The same call
 codes are those of a local run: 0 complete, 1 failed, 128 + n interrupted by signal n.
 """
 
-import logging
 import sys
-import traceback
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hpo.callbacks import Callback
-from hpo.config import ExperimentConfig, read_config
-from hpo.errors import HPOError
-from hpo.experiment import run_experiment
-from hpo.progress import PlainLines, say, summary
-
-FAILED = 1
-
-
-def run(
-    config: Path,
-    output_dir: Path,
-    *,
-    callbacks: Callable[[ExperimentConfig], Sequence[Callback]] = lambda _: (),
-    on_failure: Callable[[str], None] = lambda _: None,
-) -> int:
-    """Run the experiment of a resolved experiment.yaml. Returns the exit code.
-
-    Args:
-        config: the experiment.yaml.
-        output_dir: its directory.
-        callbacks: further callbacks, made from the configuration.
-        on_failure: is told in one sentence why it failed.
-    """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    try:
-        experiment = read_config(config)
-        outcome = run_experiment(experiment, output_dir, callbacks=[PlainLines(experiment), *callbacks(experiment)])
-    except HPOError as error:
-        sys.stderr.write(f"hpo: error: {error}\n")
-        on_failure(str(error))
-        return FAILED
-    except Exception as error:
-        traceback.print_exc()
-        on_failure(f"an error in hpo itself: {type(error).__name__}: {error}")
-        return FAILED
-    say(summary(outcome.config, outcome.state, outcome.directory, outcome.reason, outcome.skipped))
-    return 128 + outcome.signal if outcome.signal is not None else 0
-
+from hpo.launchers.inside import run
 
 if __name__ == "__main__":
     sys.exit(run(Path(sys.argv[1]), Path(sys.argv[2])))

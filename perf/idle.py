@@ -58,7 +58,7 @@ def watch(seconds: float, used: list[float]) -> None:
     """Measure both processes from two seconds after the start on, when both trials are silent."""
     time.sleep(2)
     me = psutil.Process(os.getpid())
-    host = next(child for child in me.children() if "hpo.backends.host" in child.cmdline())
+    host = next(child for child in me.children() if "hpo.host.host" in child.cmdline())
     before = [sum(process.cpu_times()[:2]) for process in (me, host)]
     time.sleep(seconds)
     used += [sum(process.cpu_times()[:2]) - b for process, b in zip((me, host), before, strict=True)]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import hpo
 from hpo.analysis import compare
-from hpo.batch import run_batch
-from hpo.config import ExperimentConfig
+from hpo.config.schema import ExperimentConfig
+from hpo.experiment.batch import run_batch
 
 BENCHMARKS = (
     "nasbench201_cifar100",

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import hpo
+from hpo.events.values import Decision, Trial
 from hpo.schedulers import FIFO
-from hpo.trial import Decision, Trial
 
 SCRIPT = """
 import time

@@ -29,9 +29,9 @@ import numpy as np
 
 from hpo import Decision, Start, Trial, build_scheduler, load_config
 from hpo.analysis.scores import Scale
-from hpo.analysis.trajectories import Trajectory, log_time_mean
+from hpo.history.trajectories import Trajectory, log_time_mean
 from hpo.randomness import Randomness
-from hpo.space import parse_space
+from hpo.space.search_space import parse_space
 from hpo.tables.find import find_table
 from hpo.tables.generated import stated_correlation
 

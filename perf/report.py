@@ -14,7 +14,7 @@ from pathlib import Path
 import hpo
 from hpo.analysis.figures import save_all
 from hpo.reports import write_report
-from tests.browser import browser, install
+from tests.support.browser import browser, install
 
 METHODS = ("RS", "ASHA", "ASHA-STOP", "HYPERBAND")
 OPENINGS = 5

@@ -14,19 +14,19 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpo.assembly import build_scheduler
 from hpo.backends.base import Backend
-from hpo.limits import Limits
-from hpo.objective import Objective
-from hpo.replay import restore
-from hpo.results import load_experiment  # noqa: F401  the module of a real run, so that its memory counts
-from hpo.salvage import open_store
+from hpo.events.objective import Objective
+from hpo.events.state import ExperimentState
+from hpo.events.values import BackendEvent, Exit, Report, Trial
+from hpo.results.experiment import load_experiment  # noqa: F401  the module of a real run, so that its memory counts
+from hpo.schedulers.assembly import build_scheduler
 from hpo.schedulers.base import Scheduler
-from hpo.state import ExperimentState
-from hpo.stopping import Budget
-from hpo.store import Store
-from hpo.trial import BackendEvent, Exit, Report, Trial
-from hpo.tuner import Tuner
+from hpo.schedulers.replay import restore
+from hpo.store.event_store import Store
+from hpo.store.salvage import open_store
+from hpo.tuner.limits import Limits
+from hpo.tuner.loop import Tuner
+from hpo.tuner.stopping import Budget
 
 EPOCHS = 10
 SPACE = {f"x{i}": {"type": "float", "lower": 0.0, "upper": 1.0} for i in range(5)}

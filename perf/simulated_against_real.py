@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import hpo
-from hpo.trial import Kind
+from hpo.events.values import Kind
 
 
 def decisions(seed: int, backend: str, trials: int, folder: Path) -> list[tuple[object, ...]]:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import hpo
-from hpo.batch import run_batch
+from hpo.experiment.batch import run_batch
 from hpo.tables.find import find_table
 
 

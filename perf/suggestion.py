@@ -19,7 +19,7 @@ import numpy as np
 from hpo.randomness import Randomness
 from hpo.searchers import GaussianProcessSearcher, HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
 from hpo.searchers.modelled import ModelSearcher
-from hpo.space import parse_space
+from hpo.space.search_space import parse_space
 
 SPACE = parse_space(
     {

@@ -22,9 +22,9 @@ from typing import ClassVar
 import psutil
 
 import hpo
-from hpo import salvage
-from hpo.store import Store
-from hpo.trial import Event
+from hpo.events.values import Event
+from hpo.store import salvage
+from hpo.store.event_store import Store
 
 SCRIPT = """
 import argparse, json, os, time

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
-SCRIPTS = Path(__file__).parent / "scripts"
+SCRIPTS = Path(__file__).parent / "support" / "scripts"
 os.environ["OMP_NUM_THREADS"] = "1"  # of the tests' own process, for NumPy and torch: it shares its cores with others
 FOREIGN = ("HPO_", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "SYNETUNE_FOLDER", "HYDRA_FULL_ERROR")
 

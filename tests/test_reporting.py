@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import hpo
 from hpo.backends.channel import Channel
-from hpo.trial import Report
+from hpo.events.values import Report
 from tests.conftest import SCRIPTS
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from rich.console import Console
 
 import hpo
-from hpo.progress import LiveTable, live_frame
-from hpo.state import ExperimentState
-from hpo.trial import Event
-from hpo.watching.boards import Board
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event
+from hpo.history.boards import Board
+from hpo.watching.progress import LiveTable, live_frame
 
 SHOWN_AT = 150
 """The report at which the picture is taken."""

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.analysis.trajectories import Floats
+from hpo.history.trajectories import Floats
 from hpo.randomness import Randomness
 
 TRIM = 0.25

@@ -9,7 +9,7 @@ import numpy as np
 
 from hpo.analysis.bootstrap import draw, interval, iqm
 from hpo.analysis.scores import Scored
-from hpo.analysis.trajectories import Floats
+from hpo.history.trajectories import Floats
 
 POINTS = 80
 RESAMPLES = 999

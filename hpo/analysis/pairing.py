@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.analysis.loading import Run, shown
-from hpo.config import BUDGET_KEYS
+from hpo.analysis.runs import Run, shown
+from hpo.config.schema import BUDGET_KEYS
 from hpo.errors import ConfigError
-from hpo.objective import Objective
+from hpo.events.objective import Objective
 
 CONDITIONS = (
     *("metric", "mode", "config_space", "arguments", "points_to_evaluate", "resource_attr", "max_resource_attr"),

@@ -10,14 +10,7 @@ import numpy as np
 from hpo.analysis.bootstrap import Indices, aggregate, interval
 from hpo.analysis.power import ALLOWANCE, pairs_needed, spread_of
 from hpo.analysis.scores import Scored
-from hpo.analysis.significance import (
-    fewest_pairs,
-    holm,
-    probability_of_improvement,
-    sign_flip,
-    signed_rank,
-    smallest_p,
-)
+from hpo.analysis.significance import fewest_pairs, holm, probability_of_improvement, sign_flip, signed_rank, smallest_p
 from hpo.randomness import Randomness
 
 LEVEL = 0.05

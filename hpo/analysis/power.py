@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 
 from hpo.analysis.bootstrap import standard_error
-from hpo.analysis.trajectories import Floats
+from hpo.history.trajectories import Floats
 
 ALLOWANCE = 8
 """Pairs to add, because a studentised interval from few seeds is wider than the normal one of the formula (measured:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpo.analysis.pairing import Block
-from hpo.analysis.trajectories import Floats, log_time_mean
 from hpo.errors import ConfigError
+from hpo.history.trajectories import Floats, log_time_mean
 
 SCORES = ("anytime", "final")
 SHARE = 0.1

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hpo.analysis.trajectories import Floats
+from hpo.history.trajectories import Floats
 
 FLIPS = 9999
 """Sign patterns that are drawn; where there are no more than that, all are taken and the p-value is exact."""

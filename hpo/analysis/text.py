@@ -3,21 +3,18 @@
 import math
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from hpo.analysis.bootstrap import RESAMPLES
+from hpo.analysis.data import Compared
 from hpo.analysis.pairs import Pair
 from hpo.analysis.scores import Scored
 from hpo.analysis.significance import FLIPS
 from hpo.analysis.verdict import target
 
-if TYPE_CHECKING:
-    from hpo.analysis.comparison import Comparison
-
 WIDTH = 96
 
 
-def render(comparison: "Comparison") -> str:
+def render(comparison: Compared) -> str:
     """The whole text, its last line without a line break."""
     parts = [
         "\n".join(_benchmarks(comparison.scored)),
@@ -47,7 +44,7 @@ def _benchmarks(scored: Sequence[Scored]) -> Iterator[str]:
         )
 
 
-def _methods(comparison: "Comparison") -> str:
+def _methods(comparison: Compared) -> str:
     rows = [
         (
             one.method,
@@ -70,7 +67,7 @@ def _methods(comparison: "Comparison") -> str:
     return _table("Normalised regret, IQM over seeds", (*head, "rank", "final rank"), rows)
 
 
-def _speed_ups(comparison: "Comparison") -> str:
+def _speed_ups(comparison: Compared) -> str:
     several = len(comparison.scored) > 1
     rows = []
     for method, benchmark, found in comparison.speed_ups:
@@ -90,7 +87,7 @@ def _speed_ups(comparison: "Comparison") -> str:
     return _table(f"Time to {target(comparison.scored, base)} (median), method / {base}", head, rows)
 
 
-def _pairs(comparison: "Comparison") -> str:
+def _pairs(comparison: Compared) -> str:
     tables = []
     for score in ("anytime", "final"):
         pairs = [pair for pair in comparison.pairings if pair.score == score]
@@ -117,7 +114,7 @@ def _pair(pair: Pair, generality: bool) -> tuple[str, ...]:
     return (*row, f"{pair.across_benchmarks:.4f}") if generality else row
 
 
-def _notes(comparison: "Comparison") -> Iterator[str]:
+def _notes(comparison: Compared) -> Iterator[str]:
     yield from _wrapped(
         f"More seeds: so many more show a difference of {comparison.delta:g} with a power of 80 %. Intervals: studentised "
         f"paired bootstrap, {RESAMPLES} resamples; sign flips: exact, or {FLIPS} drawn; random seed "
@@ -128,7 +125,7 @@ def _notes(comparison: "Comparison") -> Iterator[str]:
         yield from _wrapped(f"Note: {warning}.", "")
 
 
-def _verdict(comparison: "Comparison") -> Iterator[str]:
+def _verdict(comparison: Compared) -> Iterator[str]:
     first, *others = comparison.sentences
     yield f"Verdict, {first}"
     for sentence in others:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from hpo.trial import BackendEvent, Trial
+from hpo.events.values import BackendEvent, Trial
 
 
 class Backend(ABC):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hpo.trial import BackendEvent, Garbage, Report
+from hpo.events.values import BackendEvent, Garbage, Report
 
 _PREFIX = b"[tune-metric]: "
 LONGEST_LINE = 1 << 20

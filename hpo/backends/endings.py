@@ -6,8 +6,8 @@ import re
 import signal
 from pathlib import Path
 
-from hpo.diskspace import LEAST, LITTLE, free_bytes
 from hpo.errors import BackendError
+from hpo.store.disk import LEAST, LITTLE, free_bytes
 
 _NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 

@@ -18,18 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpo.backends import marks
 from hpo.backends.base import Backend
 from hpo.backends.channel import Channel
 from hpo.backends.endings import check_disk, last_lines, oom_kills, ran_out_of_memory
 from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool
 from hpo.backends.growth import GrowingFiles
-from hpo.backends.hosts import start_host
 from hpo.backends.program import Program, environment_of_host
-from hpo.config import ReportChannel
+from hpo.config.schema import ReportChannel
 from hpo.errors import BackendError
-from hpo.trial import BackendEvent, Exit, Trial
+from hpo.events.values import BackendEvent, Exit, Trial
+from hpo.host import marks
+from hpo.host.starting import start_host
 
 _HOST_DEATHS = 3
 """A host that dies so often, each time before a trial ended, is not started again."""

@@ -15,12 +15,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hpo.config import CONF_DIR, BenchmarkConfig, ExperimentConfig, ReportChannel
-from hpo.directory import ExperimentDirectory
+from hpo.config.references import from_environment
+from hpo.config.schema import CONF_DIR, BenchmarkConfig, ExperimentConfig, ReportChannel
 from hpo.errors import ConfigError
+from hpo.events.values import Trial
 from hpo.randomness import Randomness
-from hpo.references import from_environment
-from hpo.trial import Trial
+from hpo.store.directory import ExperimentDirectory
 
 
 @dataclass(frozen=True)

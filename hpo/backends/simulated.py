@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hpo.backends.base import Backend
+from hpo.events.values import BackendEvent, Exit, Report, Trial
 from hpo.randomness import Randomness
 from hpo.tables.table import Table
-from hpo.trial import BackendEvent, Exit, Report, Trial
 
 _REPORT, _EXIT = 0, 1
 

@@ -5,50 +5,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hpo.assembly import scheduler_of
+from hpo.backends.rehearsal import Rehearsal
 from hpo.checking.findings import Findings, Verdict
 from hpo.checking.hyperparameters import check_hyperparameters
 from hpo.checking.interruptions import check_interrupted, check_promoted
 from hpo.checking.training import Training
 from hpo.checking.uninterrupted import check_uninterrupted
-from hpo.cli import compose_jobs
-from hpo.config import ExperimentConfig, resolve
+from hpo.config.reading import resolve
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
-from hpo.rehearsal import Rehearsal
+from hpo.schedulers.assembly import scheduler_of
 
 
 def check_script(
-    arguments: Sequence[str],
-    *,
-    units: int | None = None,
-    tolerance: float = 0.0,
-    silence: float = 600.0,
-    hyperparameters: bool = False,
-) -> Findings:
-    """Check the script of the benchmark that `arguments` compose.
-
-    Args:
-        arguments: overrides, as for a run.
-        units: of resource, for each training; None chooses.
-        tolerance: relative difference of metrics that is none.
-        silence: seconds without a report after which an attempt is given up.
-        hyperparameters: also look for hyperparameters that do nothing.
-
-    Raises:
-        ConfigError: the overrides are wrong, or compose no script or several.
-        BackendError: nothing can be run here.
-    """
-    if units is not None and units < 1:
-        raise ConfigError(f"--units={units}: use a positive number")
-    if not tolerance >= 0:
-        raise ConfigError(f"--tolerance={tolerance}: use zero or a positive number, such as 1e-6")
-    config, promoting = _the_one(arguments)
-    return examine(
-        config, promoting, units=units, tolerance=tolerance, silence=silence, hyperparameters=hyperparameters
-    )
-
-
-def examine(
     config: ExperimentConfig,
     promoting: Sequence[str],
     *,
@@ -57,16 +26,24 @@ def examine(
     silence: float = 600.0,
     hyperparameters: bool = False,
 ) -> Findings:
-    """Check the script of a resolved experiment; see `check_script`.
+    """Check the script of a resolved experiment.
 
     Args:
         config: which script, and how it is called.
         promoting: names of the methods in question that pause trials and resume them.
-        units: see `check_script`.
-        tolerance: see `check_script`.
-        silence: see `check_script`.
-        hyperparameters: see `check_script`.
+        units: of resource, for each training; None chooses.
+        tolerance: relative difference of metrics that is none.
+        silence: seconds without a report after which an attempt is given up.
+        hyperparameters: also look for hyperparameters that do nothing.
+
+    Raises:
+        ConfigError: an option has no meaning.
+        BackendError: nothing can be run here.
     """
+    if units is not None and units < 1:
+        raise ConfigError(f"--units={units}: use a positive number")
+    if not tolerance >= 0:
+        raise ConfigError(f"--tolerance={tolerance}: use zero or a positive number, such as 1e-6")
     findings = Findings()
     with (
         tempfile.TemporaryDirectory(prefix="hpo-check-") as folder,
@@ -84,9 +61,13 @@ def examine(
     return findings
 
 
-def _the_one(arguments: Sequence[str]) -> tuple[ExperimentConfig, list[str]]:
-    """The experiment whose script is meant, and which of the methods pause and resume trials."""
-    configs = [resolve(job.config) for job in compose_jobs(arguments)]
+def script_of(configs: Sequence[ExperimentConfig]) -> tuple[ExperimentConfig, list[str]]:
+    """The resolved experiment whose script is meant, and which of the methods pause and resume trials.
+
+    Raises:
+        ConfigError: it is no script, or several.
+    """
+    configs = [resolve(config) for config in configs]
     first = configs[0]
     names = list(dict.fromkeys(config.benchmark.name for config in configs))
     if len(names) > 1:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hpo.backends.rehearsal import Rehearsal
 from hpo.checking.findings import Findings, numbers
-from hpo.domains import Domain
-from hpo.rehearsal import Rehearsal
-from hpo.trial import Configuration
+from hpo.events.values import Configuration
+from hpo.space.domains import Domain
 
 _OTHERS = 3
 """Values tried before a hyperparameter is said to do nothing."""

@@ -3,11 +3,11 @@
 import signal
 from collections.abc import Sequence
 
+from hpo.backends.rehearsal import Attempt
 from hpo.checking.diagnosis import Course, Diagnosis
 from hpo.checking.findings import Findings
 from hpo.checking.saves import SAVE
 from hpo.checking.training import LONG_ENOUGH, Training
-from hpo.rehearsal import Attempt
 
 _LONGEST_DELAY = 10.0
 

@@ -1,9 +1,9 @@
 """Can an attempt's reports be used? As the tuner reads them, and in one sentence where not."""
 
-from hpo.config import ExperimentConfig
-from hpo.limits import HOW_TO_REPORT
-from hpo.objective import ReportError
-from hpo.rehearsal import Attempt
+from hpo.backends.rehearsal import Attempt
+from hpo.config.schema import ExperimentConfig
+from hpo.events.objective import ReportError
+from hpo.tuner.limits import HOW_TO_REPORT
 
 
 def problem_of(attempt: Attempt, config: ExperimentConfig) -> str | None:

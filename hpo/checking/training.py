@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hpo.backends.rehearsal import Attempt, Heard, Rehearsal
 from hpo.checking.diagnosis import Course, Diagnosis, diagnose
 from hpo.checking.findings import by_resource, different
 from hpo.checking.reading import problem_of
 from hpo.checking.saves import SAVE, Saves
-from hpo.rehearsal import Attempt, Heard, Rehearsal
-from hpo.trial import Trial
+from hpo.events.values import Trial
 
 UNITS = 4
 LONG_ENOUGH = 0.25

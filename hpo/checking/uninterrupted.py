@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 
+from hpo.backends.rehearsal import Attempt
 from hpo.checking.findings import Findings, by_resource
 from hpo.checking.reading import problem_of
 from hpo.checking.saves import unsaved
 from hpo.checking.training import Training
-from hpo.config import ReportChannel
-from hpo.rehearsal import Attempt
+from hpo.config.schema import ReportChannel
 
 
 def check_uninterrupted(training: Training, findings: Findings) -> str | None:

@@ -7,11 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hpo.domains import LOG, Choice, Domain, Float, Integer
 from hpo.errors import ConfigError, installing
+from hpo.events.values import Event, Kind, Status
 from hpo.exporting.portable import place_of
-from hpo.results import Experiment, best_of
-from hpo.trial import Event, Kind, Status
+from hpo.results.experiment import Experiment
+from hpo.results.rows import best_of
+from hpo.space.domains import LOG, Choice, Domain, Float, Integer
 
 STATES = {
     Status.RUNNING: "RUNNING",

@@ -17,14 +17,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import hpo
-from hpo.config import ExperimentConfig, read_config
-from hpo.directory import ExperimentDirectory, write_atomically
+from hpo.config.reading import read_config
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError, HPOError, StoreError
-from hpo.results import load_experiment, read_metadata, write_best, write_results
-from hpo.sqlitefile import open_to_read
-from hpo.state import ExperimentState
-from hpo.store import Store
-from hpo.tags import read_tag, update_tag
+from hpo.events.state import ExperimentState
+from hpo.results.experiment import load_experiment
+from hpo.results.files import read_metadata, write_best, write_results
+from hpo.store.directory import ExperimentDirectory, write_atomically
+from hpo.store.event_store import Store
+from hpo.store.sqlitefile import open_to_read
+from hpo.store.tags import read_tag, update_tag
 
 FORMAT = 1
 MANIFEST = "hpo-export.json"

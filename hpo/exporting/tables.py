@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from hpo.directory import write_atomically
 from hpo.errors import ConfigError, installing
-from hpo.results import Experiment, report_rows
+from hpo.results.experiment import Experiment
+from hpo.results.rows import report_rows
+from hpo.store.directory import write_atomically
 
 KEYS = ("experiment_tag", "benchmark", "method", "seed")
 """Columns that tell experiments apart; they come first."""

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hpo.results import Experiment
+from hpo.results.experiment import Experiment
 from hpo.trackers import MLflow, TensorBoard, Trackio, TrialTracker, WandB
 from hpo.trackers.trial_runs import replay
 

@@ -22,7 +22,7 @@ from typing import IO
 
 import hpo
 from hpo.backends.program import find_file
-from hpo.config import CONF_DIR, BenchmarkConfig
+from hpo.config.schema import CONF_DIR, BenchmarkConfig
 from hpo.errors import ConfigError
 
 REQUIREMENTS = ".requirements.txt"

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from hpo.config import ExperimentConfig
-from hpo.experiment import run_experiment
+from hpo.config.schema import ExperimentConfig
+from hpo.experiment.run import run_experiment
 from hpo.launchers.base import Launcher
-from hpo.progress import progress_display, say, summary
+from hpo.watching.lines import say
+from hpo.watching.progress import progress_display, summary
 
 
 class LocalLauncher(Launcher):

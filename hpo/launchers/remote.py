@@ -15,14 +15,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from hpo.assembly import factory_of
-from hpo.config import ExperimentConfig, resolve
-from hpo.directory import write_atomically
+from hpo.config.reading import resolve
+from hpo.config.schema import ExperimentConfig
+from hpo.config.targets import factory_of
 from hpo.errors import StoreError
 from hpo.launchers.base import Launcher
-from hpo.resuming import LAUNCH_RECORD
+from hpo.store.directory import LAUNCH_RECORD, write_atomically
 
 RECORD = LAUNCH_RECORD
+
+
 REQUEST = "request.json"
 
 
@@ -155,11 +157,3 @@ def launcher_of(content: Mapping[str, Any], trusted: Sequence[str] = ()) -> Remo
             f"launcher {content['launcher'].get('_target_')}: runs nothing remotely, there is nothing to ask"
         )
     return launcher
-
-
-def find_launched(place: str | Path) -> list[Path]:
-    """Directories with a launch record, in a directory or of a tag under outputs/."""
-    for base in (Path(place), Path("outputs") / place):
-        if base.is_dir() and (found := sorted(path.parent for path in base.glob(f"**/{RECORD}"))):
-            return found
-    return []

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from hpo.assembly import scheduler_of
-from hpo.config import ExperimentConfig
+from hpo.config.schema import ExperimentConfig
+from hpo.events.values import Configuration, Decision, Start, Status, Trial
 from hpo.randomness import Randomness
-from hpo.replay import tell_end
+from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.base import Scheduler
-from hpo.trial import Configuration, Decision, Start, Status, Trial
+from hpo.schedulers.replay import tell_end
 
 REPETITIONS = 10
 MOST_REPORTS = 20_000

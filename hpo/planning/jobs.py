@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.assembly import factory_of
+from hpo.config.targets import factory_of
 from hpo.launchers.base import Launcher
 from hpo.launchers.remote import RemoteLauncher
 from hpo.planning.standing import Place
@@ -54,7 +54,7 @@ def job_of(launcher: RemoteLauncher, place: Place) -> RemoteJob:
 
 
 def _sagemaker(request: Mapping[str, Any], place: Place) -> RemoteJob:
-    from hpo.launchers.sagemaker_images import gpus_of
+    from hpo.launchers.sagemaker.images import gpus_of
 
     name = request["TrainingJobName"]
     if place.config.random_seed is None:  # it goes into the hash at the end of the name

@@ -8,22 +8,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hpo.assembly import scheduler_of
 from hpo.backends.gpus import visible_gpus
-from hpo.cli import compose_jobs
-from hpo.config import BenchmarkConfig, ExperimentConfig
+from hpo.config.schema import BenchmarkConfig, ExperimentConfig
+from hpo.config.targets import clearer
 from hpo.errors import ConfigError
+from hpo.events.values import Configuration
+from hpo.launchers.base import Job
 from hpo.planning.expectation import Course, Expectation, Trainings, expect, levels_of
 from hpo.planning.jobs import RemoteJob, job_of, remote_launcher
 from hpo.planning.prices import Prices
 from hpo.planning.smoke import Smoke, smoke_trial
 from hpo.planning.standing import Place, Standing, place_of
-from hpo.preflight import clearer
 from hpo.randomness import Randomness
+from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.base import Scheduler
 from hpo.tables.find import find_table
 from hpo.tables.table import Table
-from hpo.trial import Configuration
 
 
 @dataclass(frozen=True)
@@ -135,19 +135,19 @@ class Plan:
         return sum(known) if len(known) == len(prices) else None
 
 
-def make_plan(arguments: Sequence[str], *, smoke: bool = False, prices: Prices | None = None) -> Plan:
-    """Plan the command that `arguments` are.
+def make_plan(jobs: Sequence[Job], *, smoke: bool = False, prices: Prices | None = None) -> Plan:
+    """Plan the command that composes some jobs.
 
     Args:
-        arguments: overrides, as for a run.
+        jobs: the experiments, in order.
         smoke: run one trial of each benchmark for a moment, and measure it.
         prices: of the instances that remote jobs run on.
 
     Raises:
-        ConfigError: the overrides are wrong.
+        ConfigError: an experiment's configuration is wrong.
         HPOError: the smoke trial failed.
     """
-    places = [place_of(job) for job in compose_jobs(arguments)]
+    places = [place_of(job) for job in jobs]
     free = shutil.disk_usage(Path.cwd()).free
     machine = Machine(len(os.sched_getaffinity(0)), len(visible_gpus()), free)
     plan = Plan([_group(members) for members in _alike(places)], machine, prices)

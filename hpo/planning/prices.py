@@ -10,12 +10,9 @@ prices:                      # per hour, on demand
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from omegaconf import OmegaConf
-
+from hpo.config.yamlfiles import read_plain
 from hpo.errors import ConfigError
-from hpo.yamlfile import load_yaml
 
 _TEXTS = ("date", "region", "currency", "source")
 
@@ -37,7 +34,7 @@ def read_prices(path: Path) -> Prices:
     Raises:
         ConfigError: something is missing in it, or no number.
     """
-    content: Any = OmegaConf.to_container(load_yaml(path))
+    content = read_plain(path)
     needed = (*_TEXTS, "prices")
     if not isinstance(content, dict) or not set(needed) <= content.keys():
         missing = [name for name in needed if not isinstance(content, dict) or name not in content]

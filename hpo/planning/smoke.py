@@ -8,10 +8,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpo.config import ExperimentConfig
+from hpo.backends.rehearsal import Rehearsal
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import ExperimentError
-from hpo.objective import ReportError
-from hpo.rehearsal import Rehearsal
+from hpo.events.objective import ReportError
 
 UNITS = 3
 """Units of resource at most."""

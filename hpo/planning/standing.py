@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from hpo.composition import Job
-from hpo.config import ExperimentConfig, read_config, resolve
-from hpo.directory import ExperimentDirectory
+from hpo.config.reading import read_config, resolve
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import StoreError
+from hpo.events.values import Event, Kind
+from hpo.experiment.opening import differences, has_begun, is_done
+from hpo.launchers.base import Job
 from hpo.launchers.remote import RECORD, read_record
-from hpo.resuming import differences, has_begun, is_done
-from hpo.store import Store
-from hpo.tags import read_tag
-from hpo.trial import Event, Kind
+from hpo.store.directory import ExperimentDirectory
+from hpo.store.event_store import Store
+from hpo.store.tags import read_tag
 
 
 class Standing(StrEnum):

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from hpo.config import BUDGET_KEYS
+from hpo.config.schema import BUDGET_KEYS
+from hpo.events.wording import clock
 from hpo.planning.advice import advice
 from hpo.planning.plan import Group, Plan
 from hpo.planning.standing import Place
-from hpo.progress import clock
 
 _MOST_NAMES = 3
 

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from hpo.analysis import history
-from hpo.analysis.figures.style import OUTCOME_COLOURS, data_label
-from hpo.analysis.importance import importance
-from hpo.directory import ExperimentDirectory
-from hpo.reports import charts, space_charts
+from hpo.events.values import Kind, Status
+from hpo.events.wording import clock, configuration_text
+from hpo.figures import experiment_charts as charts
+from hpo.figures import space_charts
+from hpo.figures.style import OUTCOME_COLOURS, data_label
+from hpo.history import curves as history
+from hpo.history.importance import importance
 from hpo.reports.page import Column, Part, Section, Table, escaped, facts, folded, paragraph, render, tiles
-from hpo.results import Experiment
-from hpo.trial import Kind, Status
-from hpo.wording import clock, configuration_text
+from hpo.results.experiment import Experiment
+from hpo.store.directory import ExperimentDirectory
 
 MOST_FAILURES = 50
 LOGS = ("stdout.log", "stderr.log")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-from hpo.reports.chart import Chart
+from hpo.figures.chart import Chart
 
 ROWS_PER_PAGE = 100
 SCRIPTS = ("chart.js", "pointing.js", "report.js")

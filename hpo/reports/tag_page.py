@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import quote
 
 from hpo.analysis.comparison import Comparison
-from hpo.analysis.loading import Run
 from hpo.analysis.overtime import over_time
-from hpo.reports import method_charts
-from hpo.reports.chart import Chart
+from hpo.analysis.runs import Run
+from hpo.figures import method_charts
+from hpo.figures.chart import Chart
 from hpo.reports.page import Column, Part, Section, Table, escaped, paragraph, render, tiles
 
 NAME = "report.html"

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from hpo.analysis.comparison import compare
-from hpo.analysis.loading import folder_of, load_runs
-from hpo.directory import write_atomically
+from hpo.analysis.comparing import compare
+from hpo.analysis.runs import load_runs
 from hpo.errors import ConfigError
 from hpo.reports.experiment_page import experiment_page
 from hpo.reports.tag_page import NAME, tag_page
-from hpo.results import find_experiments, load_experiment
+from hpo.results.experiment import load_experiment
+from hpo.store.directory import write_atomically
+from hpo.store.places import find_experiments, folder_of
 
 
 def write_report(

@@ -4,11 +4,11 @@ Li et al., "A System for Massively Parallel Hyperparameter Tuning" (MLSys 2020);
 (Klein et al., "Model-based Asynchronous Hyperparameter and Neural Architecture Search", 2020, section 3.1).
 """
 
+from hpo.events.values import Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness
 from hpo.schedulers.halving import Halving
 from hpo.schedulers.rungs import Rung, bracket_probabilities, make_rungs, next_level
 from hpo.searchers.base import Searcher
-from hpo.trial import Decision, Resume, Start, Suggestion, Trial
 
 
 class _Asynchronous(Halving):

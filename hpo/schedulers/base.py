@@ -11,8 +11,8 @@ files. `propose` changes nothing, `accept` records; replaying a log calls `accep
 
 from abc import ABC, abstractmethod
 
+from hpo.events.values import Decision, Resume, Start, Suggestion, Trial
 from hpo.searchers.base import Searcher
-from hpo.trial import Decision, Resume, Start, Suggestion, Trial
 
 
 class Scheduler(ABC):

@@ -1,8 +1,8 @@
 """First in, first out: every trial runs to its end."""
 
+from hpo.events.values import Decision, Start, Suggestion, Trial
 from hpo.schedulers.base import Scheduler
 from hpo.searchers.base import Searcher
-from hpo.trial import Decision, Start, Suggestion, Trial
 
 
 class FIFO(Scheduler):

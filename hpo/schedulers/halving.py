@@ -1,10 +1,10 @@
 """What all kinds of successive halving share: levels of resource, and brackets that begin at them."""
 
 from hpo.errors import ConfigError
+from hpo.events.values import Configuration
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.rungs import rung_levels
 from hpo.searchers.base import Searcher
-from hpo.trial import Configuration
 
 
 class Halving(Scheduler):

@@ -4,10 +4,10 @@ Li et al., "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimizat
 trial per worker: while a rung waits for its last trials, free workers begin the next bracket.
 """
 
+from hpo.events.values import Decision, Resume, Start, Suggestion, Trial
 from hpo.schedulers.bracket import Bracket, bracket_sizes
 from hpo.schedulers.halving import Halving
 from hpo.searchers.base import Searcher
-from hpo.trial import Decision, Resume, Start, Suggestion, Trial
 
 
 class SynchronousHyperband(Halving):

@@ -8,9 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hpo.events.values import Configuration
 from hpo.randomness import Randomness, canonical
-from hpo.space import SearchSpace
-from hpo.trial import Configuration
+from hpo.space.search_space import SearchSpace
 
 SHARED_RANDOM = 6
 """How many configurations, points to evaluate included, all methods with the same seeds have in common."""

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from hpo.errors import ConfigError, installing
+from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.modelled import ModelSearcher
-from hpo.space import SearchSpace
+from hpo.space.search_space import SearchSpace
 from hpo.surrogate.candidates import draw
 from hpo.surrogate.kernel import Floats
 from hpo.surrogate.targets import to_targets
-from hpo.trial import Configuration
 
 PARENTS = 5
 SAMPLES = 64

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.modelled import ModelSearcher
-from hpo.space import SearchSpace
+from hpo.space.search_space import SearchSpace
 from hpo.surrogate.acquisition import log_expected_improvement
 from hpo.surrogate.independent import IndependentModel, Level
 from hpo.surrogate.kernel import Floats
 from hpo.surrogate.model import JointModel
 from hpo.surrogate.pool import Pool
 from hpo.surrogate.ranking import ranking_weights
-from hpo.trial import Configuration
 
 FANTASIES = 20
 """Joint draws of what the running trials will bring; the improvement is averaged over them."""

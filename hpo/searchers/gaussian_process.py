@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 
 from hpo.errors import ConfigError
+from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.modelled import ModelSearcher
-from hpo.space import SearchSpace
+from hpo.space.search_space import SearchSpace
 from hpo.surrogate.candidates import draw
 from hpo.surrogate.cost import EventClock, predict_log_cost
 from hpo.surrogate.fit import factorise
 from hpo.surrogate.model import JointModel
 from hpo.surrogate.posterior import NumericalError
-from hpo.trial import Configuration
 
 PARENTS = 5
 """Half of the candidates are mutations of so many configurations with the lowest posterior means."""

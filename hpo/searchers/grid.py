@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from hpo.errors import ConfigError
+from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
-from hpo.space import SearchSpace, mixed_radix
-from hpo.trial import Configuration
+from hpo.space.search_space import SearchSpace, mixed_radix
 
 
 class GridSearcher(Searcher):

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from hpo.errors import ConfigError
+from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
-from hpo.space import SearchSpace
+from hpo.space.search_space import SearchSpace
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.history import History
-from hpo.trial import Configuration
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """Random search (Bergstra & Bengio, JMLR 13, 2012): independent draws, without repetition."""
 
+from hpo.events.values import Configuration
 from hpo.searchers.base import Searcher
-from hpo.trial import Configuration
 
 
 class RandomSearcher(Searcher):

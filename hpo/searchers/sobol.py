@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
-from hpo.space import SearchSpace
-from hpo.trial import Configuration
+from hpo.space.search_space import SearchSpace
 
 if TYPE_CHECKING:
     from scipy.stats.qmc import Sobol

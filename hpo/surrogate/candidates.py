@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hpo.domains import Choice, Domain
+from hpo.events.values import Configuration
 from hpo.randomness import canonical
-from hpo.space import SearchSpace
-from hpo.trial import Configuration
+from hpo.space.domains import Choice, Domain
+from hpo.space.search_space import SearchSpace
 
 DECAY = 0.6
 """A mutation moves an ordered hyperparameter by k levels with probability in proportion to (1 - DECAY)^k."""

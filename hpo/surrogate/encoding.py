@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.domains import Choice, Domain
-from hpo.space import SearchSpace
-from hpo.trial import Configuration
+from hpo.events.values import Configuration
+from hpo.space.domains import Choice, Domain
+from hpo.space.search_space import SearchSpace
 
 Floats = NDArray[np.float64]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo.events.values import Configuration
 from hpo.randomness import canonical
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.kernel import Floats, Inputs, Integers
-from hpo.trial import Configuration
 
 
 class Column:

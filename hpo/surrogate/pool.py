@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hpo.domains import Choice
-from hpo.space import SearchSpace
+from hpo.events.values import Configuration
+from hpo.space.domains import Choice
+from hpo.space.search_space import SearchSpace
 from hpo.surrogate.candidates import DECAY, LEVELS, RATE
 from hpo.surrogate.encoding import columns_of
 from hpo.surrogate.kernel import Floats, Integers
-from hpo.trial import Configuration
 
 FINE = 4096
 """A finite domain of more values is treated as continuous until the choice is made."""

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.randomness import Randomness
-from hpo.space import SearchSpace
+from hpo.space.search_space import SearchSpace
 
 _FEATURES = 64
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from hpo.errors import ConfigError
-from hpo.space import mixed_radix
+from hpo.space.search_space import mixed_radix
 from hpo.tables.table import Table, read_table
 
 MAX_RESOURCE = 27

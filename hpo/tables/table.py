@@ -25,13 +25,13 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from hpo.directory import write_atomically
+from hpo.config.yamlfiles import one_line
 from hpo.errors import ConfigError
+from hpo.events.values import Configuration
 from hpo.randomness import Randomness
-from hpo.space import SearchSpace, parse_space
+from hpo.space.search_space import SearchSpace, parse_space
+from hpo.store.directory import write_atomically
 from hpo.tables.curves import Curves
-from hpo.trial import Configuration
-from hpo.yamlfile import one_line
 
 Array = NDArray[np.float64]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.config import ExperimentConfig
+from hpo.config.schema import ExperimentConfig
+from hpo.events.values import Configuration, Status
 from hpo.trackers.trial_runs import Ending, TrialTracker
-from hpo.trial import Configuration, Status
 
 _TRIAL = "hpo.trial"
 _ENDINGS = {Status.FAILED: "FAILED", Status.TIMEOUT: "FAILED", Status.INTERRUPTED: "KILLED", Status.STOPPED: "KILLED"}

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.config import ExperimentConfig
+from hpo.config.schema import ExperimentConfig
+from hpo.events.values import Configuration, Status
 from hpo.trackers.trial_runs import Ending, TrialTracker
-from hpo.trial import Configuration, Status
 
 _RUNNING = (Status.RUNNING, Status.INTERRUPTED)
 """A paused trial has done what it was sent to do; when it is resumed, its session ends anew."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.config import ExperimentConfig
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
+from hpo.events.values import Configuration
 from hpo.trackers.trial_runs import Ending, TrialTracker
-from hpo.trial import Configuration
 
 
 class Trackio(TrialTracker):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpo.callbacks import Callback
-from hpo.config import ExperimentConfig
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError, installing
-from hpo.state import ExperimentState
-from hpo.trial import Configuration, Event, Kind, Status
+from hpo.events.callback import Callback
+from hpo.events.state import ExperimentState
+from hpo.events.values import Configuration, Event, Kind, Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,35 +5,27 @@
 
 import math
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hpo.state import TrialState
-from hpo.watching.boards import Board
-from hpo.wording import best_text, clock, configuration_text, counts_text, printable
+from hpo.events.state import TrialState
+from hpo.events.wording import best_text, clock, configuration_text, counts_text, printable
+from hpo.history.boards import Board
+from hpo.history.following import Seen
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.text import Text
 
 BAR = 24
+
+
 MOST_LATEST = 12
+
+
 MOST_WORKERS = 16
+
+
 STYLES = {"running": "cyan", "complete": "green", "completed": "green", "failed": "red", "timeout": "red"}
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An experiment at one moment."""
-
-    board: Board
-    condition: str
-    """Such as `running`."""
-    detail: str
-    """More about that, or nothing."""
-    elapsed: float
-    gpu_use: Mapping[str, int] = field(default_factory=dict)
-    """Percent that each GPU is busy, where that is known."""
 
 
 def experiment_frame(seen: Seen, width: int, height: int) -> "Group":
@@ -95,9 +87,6 @@ def _overview(experiments: Sequence[Seen], width: int) -> list["Text"]:
             ]
         )
     return _grid(names, rows, width, right=(2, 3, 4, 5, 6), states=1)
-
-
-# ---------------------------------------------------------------------- parts of one experiment
 
 
 def _experiment(seen: Seen, width: int, height: int) -> list["Text"]:
@@ -220,9 +209,6 @@ def _trials(board: Board, trials: Sequence[TrialState], width: int) -> list["Tex
         for row in trials
     ]
     return _grid(names, rows, width, right=(0, 2, 3), states=1)
-
-
-# ---------------------------------------------------------------------- pieces
 
 
 def _grid(

@@ -4,11 +4,11 @@ import os
 import sys
 import time
 
-from hpo.callbacks import Callback
-from hpo.config import ExperimentConfig
-from hpo.state import ExperimentState
-from hpo.trial import Event, Kind, Status
-from hpo.wording import best_text, clock, counts_text, printable
+from hpo.config.schema import ExperimentConfig
+from hpo.events.callback import Callback
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event, Kind, Status
+from hpo.events.wording import best_text, clock, counts_text, printable
 
 LINE_EVERY = 5.0
 """Seconds between plain lines that say how things stand."""

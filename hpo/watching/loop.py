@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.errors import ConfigError, StoreError
-from hpo.watching.following import Follower, discover, is_sweep_open
-from hpo.watching.frames import Seen, sweep_frame
+from hpo.events.wording import best_text, clock, counts_text
+from hpo.history.following import Follower, Seen
+from hpo.store.places import discover, is_sweep_open
+from hpo.watching.frames import sweep_frame
 from hpo.watching.lines import PlainLines, say
-from hpo.wording import best_text, clock, counts_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -12,7 +12,7 @@ from typing import Any
 
 import hpo
 from hpo.reports import write_report
-from tests.fakes import Crash, FakeExperiment, Lose, Say
+from tests.support.fakes import Crash, FakeExperiment, Lose, Say
 
 METHODS = (
     "RS",

@@ -74,7 +74,7 @@ def make(name: str, folder: Path, scripts: Path) -> None:
 
 def main() -> None:
     """Make all, and pack them."""
-    scripts = HERE.parent / "scripts"
+    scripts = HERE.parent / "support" / "scripts"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for each in ("grown", "killed", "simulated"):

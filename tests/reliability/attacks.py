@@ -116,7 +116,7 @@ TARGETS = {
     "through_hpo": lambda place: {"_target_": "hpo.directory.os.system", "command": place.touch},
     "copy": lambda place: {"_target_": "shutil.copyfile", "src": "/dev/null", "dst": str(place.canary)},
     "own_command": lambda place: {
-        "_target_": "hpo.experiment.run_experiment",
+        "_target_": "hpo.experiment.run.run_experiment",
         "_recursive_": False,
         "config": {
             **yaml.safe_load((place.directory / "experiment.yaml").read_text()),

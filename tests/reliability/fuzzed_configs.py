@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml
 
-from hpo.assembly import scheduler_of
-from hpo.config import load_config, read_config, resolve, to_yaml
+from hpo.cli.arguments import expand
+from hpo.config.reading import load_config, read_config, resolve, to_yaml
 from hpo.errors import ConfigError, HPOError
-from hpo.overrides import expand
-from hpo.trial import Start, Trial
+from hpo.events.values import Start, Trial
+from hpo.schedulers.assembly import scheduler_of
 from tests.reliability.fuzzing import mutated
 
 BENCHMARK = {
@@ -66,8 +66,8 @@ def targets(canary: Path) -> list[dict[str, Any]]:
         {"_target_": "os.system", "command": touch},
         {"_target_": "subprocess.run", "args": ["touch", str(canary)]},
         {"_target_": "builtins.open", "file": str(canary), "mode": "w"},
-        {"_target_": "hpo.cli.os.system", "command": touch},
-        {"_target_": "hpo.cli.os.popen", "_args_": [touch]},
+        {"_target_": "hpo.cli.run.os.system", "command": touch},
+        {"_target_": "hpo.cli.run.os.popen", "_args_": [touch]},
         {"_target_": "hpo..os.system", "command": touch},
         {"_target_": "pathlib.Path.touch", "self": str(canary)},
         {"_target_": "hpo", "_args_": []},

@@ -11,21 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from hpo import verbs
-from hpo.config import ExperimentConfig, load_config
-from hpo.directory import ExperimentDirectory
+from hpo.cli.arguments import expand
+from hpo.config.reading import load_config
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError, StoreError
-from hpo.experiment import run_experiment
-from hpo.overrides import expand
-from hpo.results import load_experiment
-from hpo.salvage import open_store
-from hpo.store import Store
-from hpo.tags import default_tag, master_seed, read_tag
-from hpo.trial import Event, Kind
+from hpo.events.values import Event, Kind
+from hpo.experiment.run import run_experiment
+from hpo.results.experiment import load_experiment
+from hpo.store.directory import ExperimentDirectory
+from hpo.store.event_store import Store
+from hpo.store.salvage import open_store
+from hpo.store.tags import default_tag, master_seed, read_tag
 from tests.reliability.fuzzed_configs import changed, check_sentence, texts
 from tests.reliability.fuzzed_reports import value
 from tests.reliability.fuzzing import mutated, page_swapped
 
-SCRIPT = Path(__file__).parent.parent / "scripts" / "steps.py"
+SCRIPT = Path(__file__).parent.parent / "support" / "scripts" / "steps.py"
 
 
 def configuration(method: str) -> ExperimentConfig:

@@ -12,14 +12,14 @@ from hpo import build_scheduler
 from hpo.backends.base import Backend
 from hpo.backends.channel import DEEPEST, Channel
 from hpo.errors import ExperimentError
-from hpo.limits import Limits
-from hpo.objective import Objective
-from hpo.replay import restore
-from hpo.state import ExperimentState
-from hpo.stopping import Budget
-from hpo.store import Store
-from hpo.trial import BackendEvent, Exit, Garbage, Kind, Report, Trial
-from hpo.tuner import Tuner
+from hpo.events.objective import Objective
+from hpo.events.state import ExperimentState
+from hpo.events.values import BackendEvent, Exit, Garbage, Kind, Report, Trial
+from hpo.schedulers.replay import restore
+from hpo.store.event_store import Store
+from hpo.tuner.limits import Limits
+from hpo.tuner.loop import Tuner
+from hpo.tuner.stopping import Budget
 from tests.reliability.fuzzed_configs import check_sentence
 from tests.reliability.fuzzing import mutated
 

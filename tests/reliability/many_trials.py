@@ -19,19 +19,20 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import hpo.experiment
-from hpo.assembly import scheduler_of
-from hpo.config import ExperimentConfig, load_config, resolve
-from hpo.limits import Limits
-from hpo.objective import Objective
-from hpo.progress import PlainLines
-from hpo.replay import restore
-from hpo.sessions import Session
-from hpo.state import ExperimentState
-from hpo.stopping import Budget
-from hpo.store import Store
-from hpo.trial import BackendEvent, Kind, Report
-from hpo.tuner import Tuner
+import hpo.experiment.run
+from hpo.config.reading import load_config, resolve
+from hpo.config.schema import ExperimentConfig
+from hpo.events.objective import Objective
+from hpo.events.state import ExperimentState
+from hpo.events.values import BackendEvent, Kind, Report
+from hpo.experiment.sessions import Session
+from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.replay import restore
+from hpo.store.event_store import Store
+from hpo.tuner.limits import Limits
+from hpo.tuner.loop import Tuner
+from hpo.tuner.stopping import Budget
+from hpo.watching.lines import PlainLines
 from perf.scale import EPOCHS, SPACE, InstantBackend
 
 WORKERS = 4
@@ -182,9 +183,9 @@ def main(folder: Path, method: str, trials: int) -> None:
     def open_session(_config: ExperimentConfig, _files: Any, store: Store) -> Session:
         return Session(backend, store, time.monotonic, time.time, {}, {"backend": "instant"})
 
-    hpo.experiment.open_session = open_session
+    hpo.experiment.run.open_session = open_session
     begin = time.monotonic()
-    outcome = hpo.experiment.run_experiment(config, folder / "experiment", callbacks=[PlainLines(config)])
+    outcome = hpo.run_experiment(config, folder / "experiment", callbacks=[PlainLines(config)])
     seconds, megabytes = time.monotonic() - begin, highest_megabytes()
     shutil.copyfile(folder / "experiment" / "events.db", folder / "resumed.db")
     old = Side(config, folder / "resumed.db")

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from hpo.backends import marks
-from hpo.results import load_experiment
-from hpo.trial import Kind
+from hpo.events.values import Kind
+from hpo.host import marks
+from hpo.results.experiment import load_experiment
 from tests.reliability.harness import TRUTHFUL, Project, wait_until
 
 GRACE = 1.0

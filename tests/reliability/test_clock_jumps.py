@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hpo.results import load_experiment
-from hpo.trial import Kind
-from tests import debian
+from hpo.events.values import Kind
+from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project, wait_until
+from tests.support import debian
 
 BUDGET = 3.0
 NOISE = 2.0

@@ -10,10 +10,10 @@ import sys
 import pytest
 
 from hpo.errors import HPOError, StoreError
-from hpo.results import load_experiment
-from hpo.salvage import open_store
-from hpo.store import Store
-from hpo.trial import Event, Kind
+from hpo.events.values import Event, Kind
+from hpo.results.experiment import load_experiment
+from hpo.store.event_store import Store
+from hpo.store.salvage import open_store
 from tests.reliability.harness import RUNS, Project, wait_until
 
 FLIPS = 100

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from hpo.results import load_experiment
-from hpo.trial import Kind
+from hpo.events.values import Kind
+from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project
 
 SIZE = 2 << 20

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hpo.assembly import scheduler_of
-from hpo.config import load_config
+from hpo.config.reading import load_config
 from hpo.errors import ConfigError, ExperimentError
-from hpo.results import load_experiment
-from hpo.space import parse_space
+from hpo.results.experiment import load_experiment
+from hpo.schedulers.assembly import scheduler_of
+from hpo.space.search_space import parse_space
 from tests.conftest import succeeded
 from tests.reliability import fuzzed_configs, fuzzed_reports
 from tests.reliability.fuzzed_directories import Directories, inside
@@ -153,8 +153,8 @@ def experiment_that_touches(path):
 @pytest.mark.parametrize(
     "target",
     [
-        lambda path: {"_target_": "hpo.resuming.shutil.copyfile", "src": __file__, "dst": str(path)},
-        lambda path: {"_target_": "hpo.results.zipfile.ZipFile", "file": str(path), "mode": "w"},
+        lambda path: {"_target_": "hpo.experiment.opening.shutil.copyfile", "src": __file__, "dst": str(path)},
+        lambda path: {"_target_": "hpo.results.files.zipfile.ZipFile", "file": str(path), "mode": "w"},
         experiment_that_touches,
     ],
     ids=["imported-function", "imported-class", "run_experiment"],

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from hpo.results import load_experiment
+from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project
 
 MEGABYTES = 1024 if RUNS else 30

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hpo.results import load_experiment
-from hpo.trial import Kind
+from hpo.events.values import Kind
+from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project
 
 LIMIT, GRACE = 1.0, 0.5

@@ -15,10 +15,10 @@ import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from hpo.config import load_config, resolve
+from hpo.config.reading import load_config, resolve
+from hpo.config.validity import TAG
 from hpo.errors import ConfigError
-from hpo.results import load_experiment
-from hpo.validity import TAG
+from hpo.results.experiment import load_experiment
 from tests.conftest import Workplace
 from tests.reliability.harness import RUNS
 
@@ -126,7 +126,7 @@ def test_the_audit_sees_every_shell(tmp_path):
 def test_values_of_100_kb_arrive_as_they_are_and_no_shell_is_started(tmp_path, how):
     audited = Audited(tmp_path / "work", tmp_path / "log", tmp_path / "hook")
     strings = drawn(long_values, 100 if RUNS else 8)
-    script = Path(__file__).parent.parent / "scripts" / "show_arguments.py"
+    script = Path(__file__).parent.parent / "support" / "scripts" / "show_arguments.py"
     program = {"script": str(script)} if how == "forked" else {"script": ..., "command": [sys.executable, str(script)]}
     audited.work.benchmark(
         **program, arguments={}, resource_attr=None, max_resource_attr=None, max_num_trials=len(strings),

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from hpo.backends import logcap
-from hpo.backends.logcap import LogCap
-from hpo.results import load_experiment
+from hpo.host import logcap
+from hpo.host.logcap import LogCap
+from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project
 
 MEGABYTES = 1024 if RUNS else 200

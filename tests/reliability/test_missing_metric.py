@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from hpo.results import load_experiment
-from hpo.trial import Kind
+from hpo.events.values import Kind
+from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project
 
 SCRIPT = """

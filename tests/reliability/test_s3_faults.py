@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from hpo.results import load_experiment
+from hpo.results.experiment import load_experiment
 from tests.conftest import error_of, succeeded
+from tests.launchers.sagemaker.test_launcher import needs_service, results, synced, to_be_synced
 from tests.reliability.harness import RUNS
-from tests.test_sagemaker_run import needs_service, results, synced, to_be_synced
 
 pytestmark = [pytest.mark.timeout(2000), *needs_service]  # the first of two holds
 

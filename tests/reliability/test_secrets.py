@@ -16,7 +16,7 @@ import zipfile
 
 import pytest
 
-from hpo.results import load_experiment
+from hpo.results.experiment import load_experiment
 from tests.conftest import error_of, succeeded
 from tests.reliability.harness import RUNS
 

@@ -9,7 +9,7 @@ import pytest
 
 import hpo
 from hpo.randomness import canonical
-from hpo.results import load_experiment
+from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS
 
 METHODS = sorted(path.stem for path in (Path(hpo.__file__).parents[1] / "conf" / "method").glob("*.yaml"))

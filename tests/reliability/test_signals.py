@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from hpo.backends import marks
+from hpo.host import marks
 from tests.reliability.harness import RUNS, Project, alive, wait_until
 
 GRACE = 1.0

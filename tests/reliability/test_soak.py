@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from hpo.backends import marks
+from hpo.host import marks
 from tests.reliability.harness import RUNS, wait_until
 from tests.reliability.soaking import GRACE, Growth, SoakedProject, first_and_last, pause, send
 

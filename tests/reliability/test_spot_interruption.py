@@ -15,10 +15,10 @@ from collections import Counter
 
 import pytest
 
-from hpo.results import load_experiment
+from hpo.results.experiment import load_experiment
 from tests.conftest import succeeded
+from tests.launchers.sagemaker.test_launcher import needs_service
 from tests.reliability.harness import RUNS, TRUTHFUL
-from tests.test_sagemaker_run import needs_service
 
 pytestmark = [pytest.mark.timeout(1800), *needs_service]  # the first of two holds
 

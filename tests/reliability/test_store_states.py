@@ -16,11 +16,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hpo.objective import Objective
-from hpo.salvage import open_store
-from hpo.state import ExperimentState
-from hpo.store import Store
-from hpo.trial import Event, Kind
+from hpo.events.objective import Objective
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event, Kind
+from hpo.store.event_store import Store
+from hpo.store.salvage import open_store
 from tests.reliability.harness import RUNS
 
 OBJECTIVE = Objective("loss", "min", "epoch")

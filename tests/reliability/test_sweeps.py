@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hpo.backends import marks
-from hpo.results import load_experiment
+from hpo.host import marks
+from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project, alive, wait_until
 from tests.reliability.test_kill import decisions
 

@@ -13,9 +13,9 @@ import sys
 
 import pytest
 
-from hpo.results import load_experiment
-from tests import debian
+from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project, wait_until
+from tests.support import debian
 
 BEAT = 0.5
 TUNER = "import sys, hpo.lease; hpo.lease.BEAT = float(sys.argv.pop(1)); from hpo.__main__ import main; main()"

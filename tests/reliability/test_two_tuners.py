@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from hpo.results import load_experiment
+from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project, wait_until
 
 ENOUGH = 10.0

@@ -1,0 +1,138 @@
+"""`compare`: from directories of experiments to scores, pairs and a verdict."""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hpo.analysis.bootstrap import aggregate, draw, interval
+from hpo.analysis.comparison import Comparison
+from hpo.analysis.data import Summary
+from hpo.analysis.pairing import arrange
+from hpo.analysis.pairs import compare_pairs
+from hpo.analysis.runs import load_runs
+from hpo.analysis.scores import SCORES, Scored, score_block
+from hpo.analysis.speedup import SpeedUp, Times, speed_up
+from hpo.analysis.verdict import verdict
+from hpo.errors import ConfigError
+
+
+def compare(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    baseline: str | None = None,
+    metric_budget: tuple[float | None, float | None] = (None, None),
+    score: str = "anytime",
+    delta: float = 0.03,
+    include_incomplete: bool = False,
+    unpaired: bool = False,
+    random_seed: int = 0,
+) -> Comparison:
+    """Compare the methods of some experiments.
+
+    Args:
+        paths: directories, or tags under outputs/.
+        baseline: the method that others are measured by; RS where it is there, else the first by name.
+        metric_budget: elapsed seconds from which, and up to which, experiments are compared; None: a tenth of the end,
+            and the longest time that all experiments have.
+        score: what the verdict goes by: `anytime` (mean normalised regret over log time) or `final`.
+        delta: the difference of normalised regret that planning is for.
+        include_incomplete: take experiments that are not complete as far as they got.
+        unpaired: accept methods that were run with different random_seeds.
+        random_seed: of bootstrap and sign flips; the same data and seed give the same numbers.
+
+    Raises:
+        ConfigError: there is nothing to compare, or it would not be fair; the message says what to do.
+        StoreError: a place holds no experiment, or one is damaged.
+    """
+    if score not in SCORES:
+        raise ConfigError(f"score={score}: use {' or '.join(SCORES)}")
+    if not 0 < delta <= 1:
+        raise ConfigError(f"delta={delta:g}: it is a difference of normalised regret, above 0 and at most 1")
+    if random_seed < 0:
+        raise ConfigError(f"random_seed={random_seed}: use zero or a positive number")
+    runs, warnings = load_runs([paths] if isinstance(paths, str | Path) else paths)
+    blocks, more = arrange(runs, include_incomplete=include_incomplete, unpaired=unpaired)
+    names = list(blocks[0].methods)
+    baseline = _baseline(baseline, names)
+    scored = [score_block(block, baseline, *metric_budget) for block in blocks]
+    warnings += [*more, *_uneven(scored)]
+    indices = draw([(block.benchmark, len(block.seeds)) for block in blocks], random_seed)
+    summaries = sorted((_summary(scored, name, indices) for name in names), key=lambda s: (getattr(s, score), s.method))
+    order = [summary.method for summary in summaries if summary.method != baseline] + [baseline]
+    pairs = {name: compare_pairs(scored, order, name, indices, delta, random_seed) for name in SCORES}
+    speed_ups = [found for name in order[:-1] for found in _speed_ups(scored, name, baseline)]
+    overall = {name: found for name, benchmark, found in speed_ups if benchmark is None or len(scored) == 1}
+    return Comparison(
+        scored=scored,
+        summaries=summaries,
+        pairings=[pair for name in SCORES for pair in pairs[name]],
+        speed_ups=speed_ups,
+        warnings=warnings,
+        baseline=baseline,
+        score=score,
+        delta=delta,
+        random_seed=random_seed,
+        sentences=verdict(scored, pairs[score], overall, baseline, summaries[0].method, delta),
+    )
+
+
+def _baseline(wanted: str | None, names: Sequence[str]) -> str:
+    if wanted is None:
+        return "RS" if "RS" in names else names[0]
+    if wanted not in names:
+        raise ConfigError(f"baseline={wanted}: the methods here are {', '.join(names)}; choose one of them")
+    return wanted
+
+
+def _uneven(scored: Sequence[Scored]) -> list[str]:
+    warnings = []
+    for one in scored:
+        runs = one.block.runs.values()
+        ends = [min(run.end, run.config.max_wallclock_time or math.inf) for run in runs]
+        silent = int(np.isinf(one.final_loss).sum())
+        if silent:
+            warnings.append(
+                f"{one.block.benchmark}: {silent} of {len(ends)} experiments have no result by {one.scale.end:.4g} s; their "
+                "regret is 1"
+            )
+        if max(ends) > 1.2 * min(ends):
+            warnings.append(
+                f"{one.block.benchmark}: experiments ended after {min(ends):.3g} to {max(ends):.3g} s, and are compared up "
+                f"to {one.scale.end:.3g} s; a budget of max_wallclock_time alone would use all of them"
+            )
+        if one.scale.reference <= one.scale.best:
+            warnings.append(f"{one.block.benchmark}: the reference is as good as the best, so regret is 0 or 1 only")
+    return warnings
+
+
+def _summary(scored: Sequence[Scored], method: str, indices: Sequence[np.ndarray]) -> Summary:
+    rows = [one.block.methods.index(method) for one in scored]
+    pairs = list(zip(scored, rows, strict=True))
+    anytime, final = [one.anytime[row] for one, row in pairs], [one.final[row] for one, row in pairs]
+    ranks = {score: [one.ranks(score)[row] for one, row in pairs] for score in SCORES}
+    limits = {"anytime": interval(anytime, indices), "final": interval(final, indices)}
+    bounded = {name: (max(low, 0.0), min(high, 1.0)) for name, (low, high) in limits.items()}
+    return Summary(
+        method,
+        aggregate(anytime),
+        *bounded["anytime"],
+        aggregate([one.early[row] for one, row in pairs]),
+        aggregate([one.middle[row] for one, row in pairs]),
+        aggregate(final),
+        *bounded["final"],
+        float(np.mean(np.concatenate(ranks["anytime"]))),
+        float(np.mean(np.concatenate(ranks["final"]))),
+    )
+
+
+def _speed_ups(scored: Sequence[Scored], method: str, baseline: str) -> list[tuple[str, str | None, SpeedUp]]:
+    strata = []
+    for one in scored:
+        times, methods = one.time_to_target, one.block.methods
+        strata.append(Times(times[methods.index(method)], times[methods.index(baseline)], one.scale.end))
+    found: list[tuple[str, str | None, SpeedUp]] = [
+        (method, one.block.benchmark, speed_up([times])) for one, times in zip(scored, strata, strict=True)
+    ]
+    return [*found, (method, None, speed_up(strata))] if len(scored) > 1 else found

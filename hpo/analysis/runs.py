@@ -1,0 +1,164 @@
+"""Experiments as a comparison needs them: one light pass over the events of each."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpo.config.reading import read_config
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import ConfigError
+from hpo.events.objective import Objective, ReportError
+from hpo.events.values import Event, Kind
+from hpo.history.trajectories import Floats, Trajectory
+from hpo.results.files import read_metadata
+from hpo.store.directory import ExperimentDirectory
+from hpo.store.event_store import Store
+from hpo.store.places import find_experiments
+
+SEED_LINE = re.compile(r"^seed: (\d+)$", re.MULTILINE)
+
+
+KNOWN_TO_THE_END = ("max_wallclock_time", "the search space is exhausted")
+"""Reasons for which the incumbent at the end of the wall-clock budget is known: no other could come by then."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One experiment: (benchmark, method, seed) and what it found when."""
+
+    directory: Path
+    config: ExperimentConfig
+    metadata: Mapping[str, Any]
+    seed: int
+    label: str
+    """The method's name, followed by the tag where two tags have a method of that name."""
+    trajectory: Trajectory
+    trial_losses: Floats
+    """The best loss of each trial, shape (trials,), by trial id; +inf where there is none."""
+    reports: int
+    end: float
+    """Elapsed seconds up to which it is known what the experiment found."""
+    finished: str | None
+    """Why it is complete; None where it is not."""
+    hosts: frozenset[str]
+    """The machines its tuner ran on."""
+
+    @property
+    def benchmark(self) -> str:
+        """The benchmark's name."""
+        return self.config.benchmark.name
+
+    @property
+    def objective(self) -> Objective:
+        """What its reports mean."""
+        return self.config.objective
+
+
+def load_runs(places: Iterable[str | Path]) -> tuple[list[Run], list[str]]:
+    """All experiments in some directories or of some tags under outputs/, each once.
+
+    Returns:
+        the experiments, and a warning for each that has no events here.
+
+    Raises:
+        StoreError: a place holds no experiment, or one is damaged.
+        ConfigError: no place is named.
+    """
+    found = {path.resolve(): path for place in places for path in find_experiments(place)}
+    if not found:
+        raise ConfigError("nothing to compare: name tags or directories, such as outputs/TAG")
+    configs: dict[str, ExperimentConfig] = {}
+    runs, empty = [], []
+    for path in found.values():
+        run = _load(ExperimentDirectory(path), configs)
+        if run is None:
+            empty.append(str(path))
+        else:
+            runs.append(run)
+    warnings = []
+    if empty:
+        warnings.append(
+            f"left out {shown(empty)}: no events are here; start the experiment, or bring a remote one with `hpo sync`"
+        )
+    return runs, warnings
+
+
+def shown(names: Sequence[str], most: int = 3) -> str:
+    """A list for a sentence, shortened."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _load(files: ExperimentDirectory, configs: dict[str, ExperimentConfig]) -> Run | None:
+    if not files.events.is_file():
+        return None
+    config = _config(files.config, configs)
+    metadata = read_metadata(files)
+    store = Store(files.events, read_only=True)
+    try:
+        facts = _fold(store.read(), config.objective)
+    finally:
+        store.close()
+    limit = config.max_wallclock_time
+    if limit is not None and str(facts["finished"]).startswith(KNOWN_TO_THE_END):
+        facts["end"] = max(facts["end"], limit)
+    return Run(files.path, config, metadata, config.seed, config.method.name, **facts)
+
+
+def _config(path: Path, known: dict[str, ExperimentConfig]) -> ExperimentConfig:
+    """The stored configuration. Experiments that differ in the seed alone are parsed once: parsing takes 20 ms."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError):
+        return read_config(path)  # says in one sentence what is wrong
+    seeds = SEED_LINE.findall(text)
+    if len(seeds) != 1:
+        return read_config(path)
+    key = SEED_LINE.sub("", text)
+    if key not in known:
+        known[key] = read_config(path)
+    return dataclasses.replace(known[key], seed=int(seeds[0]))
+
+
+def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
+    improvements: list[tuple[float, float]] = []
+    trials: dict[int, float] = {}
+    hosts: set[str] = set()
+    best, reports, end, finished = math.inf, 0, 0.0, None
+    for event in events:
+        end = event.elapsed if event.elapsed > end else end
+        kind = event.kind
+        if kind is Kind.REPORTED:
+            reports += 1
+            try:
+                loss = objective.loss(event.body["metrics"])
+            except ReportError:
+                continue
+            trial = event.trial
+            assert trial is not None
+            if loss < trials.get(trial, math.inf):
+                trials[trial] = loss
+                if loss < best:
+                    best = loss
+                    improvements.append((event.elapsed, loss))
+        elif kind is Kind.STARTED:
+            assert event.trial is not None
+            trials[event.trial] = math.inf
+        elif kind is Kind.OPENED:
+            finished = None
+            hosts.add(str(event.body.get("host", "")))
+        elif kind is Kind.FINISHED:
+            finished = str(event.body["reason"])
+    import numpy as np
+
+    return {
+        "trajectory": Trajectory.of(improvements),
+        "trial_losses": np.array([trials[trial] for trial in sorted(trials)], dtype=float),
+        "reports": reports,
+        "end": end,
+        "finished": finished,
+        "hosts": frozenset(hosts - {""}),
+    }

@@ -1,0 +1,235 @@
+"""Training one trial of an experiment again, in a fresh folder: the exact commands, and whether the numbers come out equal.
+
+A trial that was paused and resumed is trained in the same legs, each up to the resource it was sent to.
+"""
+
+import contextlib
+import itertools
+import math
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hpo.backends.gpus import GpuPool, visible_gpus
+from hpo.backends.local import LocalBackend
+from hpo.backends.program import Program
+from hpo.config.reading import resolve
+from hpo.config.references import shell_word
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import ConfigError
+from hpo.events.objective import Objective
+from hpo.events.values import Exit, Kind, Report, Status, Trial
+from hpo.results.experiment import Experiment
+from hpo.store.directory import ExperimentDirectory
+
+Reports = Mapping[int, Mapping[str, Any]]
+"""Resource: metrics."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A trial as the log has it."""
+
+    trial: Trial
+    status: Status
+    legs: Sequence[int | None]
+    """Where each attempt that counts was sent."""
+    reports: Reports
+    error: str | None = None
+
+    @property
+    def resource(self) -> int:
+        """The highest that is stored."""
+        return max(self.reports, default=0)
+
+
+@dataclass(frozen=True)
+class Again:
+    """What training it again came to."""
+
+    reports: Reports
+    exit: Exit | None
+    """Of an attempt that failed."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One metric, stored and trained again."""
+
+    name: str
+    compared: int
+    different: int
+    at: int = 0
+    """The resource of the largest difference."""
+    stored: Any = None
+    again: Any = None
+
+
+@dataclass
+class Reproduction:
+    """One trial, to be trained again.
+
+    Args:
+        experiment: where it is from.
+        trial: its id, or `best`.
+        folder: where to train it; must not exist, or be empty.
+
+    Raises:
+        ConfigError: there is no such trial, nothing that could be run, or the folder holds something.
+    """
+
+    experiment: Experiment
+    trial: str
+    folder: Path
+    config: ExperimentConfig = field(init=False)
+    stored: Stored = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.config = resolve(self.experiment.config)
+        benchmark = self.config.benchmark
+        if benchmark.script is None and benchmark.command is None:
+            raise ConfigError(
+                f"{self.experiment.directory}: its trials were looked up in a table; there is no program to run"
+            )
+        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise ConfigError(f"--output {self.folder}: holds something already; delete it or name another folder")
+        self.stored = stored_trial(self.experiment, self._id())
+        self._shown = Program(self.config, ExperimentDirectory(self.folder), self.config.randomness, shown=True)
+
+    def _id(self) -> int:
+        state = self.experiment.state
+        if self.trial == "best":
+            if state.incumbent is None:
+                raise ConfigError(
+                    f"--trial best: {self.experiment.directory} has no result yet; name a trial by its number"
+                )
+            return state.incumbent.trial_id
+        if not self.trial.isdigit() or int(self.trial) not in state.trials:
+            known = f"has the trials 0 to {len(state.trials) - 1}" if state.trials else "has no trial yet"
+            raise ConfigError(f"--trial {self.trial}: {self.experiment.directory} {known}; name one of them, or best")
+        return int(self.trial)
+
+    def _devices(self) -> list[str]:
+        per_trial = self.config.num_gpus_per_trial or 0
+        return (visible_gpus() if per_trial else [])[:per_trial]
+
+    def script(self) -> str:
+        """What to type: a POSIX shell script that trains the trial again without hpo's help."""
+        stored, folder = self.stored, self.folder.absolute()
+        seed = self._shown.describe(stored.trial, 0, None, [])["env"]["HPO_TRIAL_SEED"]
+        what = f"# trial {stored.trial.id} of {self.experiment.directory}: {stored.status}, training seed {seed}"
+        lines = [what, shlex.join(["cd", str(Path.cwd())])]
+        for attempt, until in enumerate(stored.legs):
+            order = self._shown.describe(stored.trial, attempt, until, self._devices())
+            argv = [sys.executable, *order["argv"]] if order["script"] is not None else order["argv"]
+            place = ExperimentDirectory(folder)
+            lines.append(
+                shlex.join(
+                    ["mkdir", "-p", str(place.attempt(stored.trial.id, attempt)), order["env"]["HPO_CHECKPOINT_DIR"]]
+                )
+            )
+            if self.config.benchmark.arguments_as_json:
+                text = self._shown.arguments_text(stored.trial, until)
+                lines.append(f"printf '%s' {shell_word(text)} > {shlex.quote(argv[-1])}")
+            variables = [f"{name}={shlex.quote(value)}" for name, value in order["env"].items()]
+            lines.append(" \\\n    ".join([*variables, " ".join(map(shell_word, argv))]))
+        return "\n".join(lines)
+
+    def run(self) -> Again:
+        """Train it again, up to what is stored, with the backend that experiments use.
+
+        Raises:
+            BackendError: it cannot be run on this machine.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        config = self.config
+        per_trial = config.num_gpus_per_trial or 0
+        pool = GpuPool(visible_gpus(config.gpus_to_use) if per_trial else [], per_trial)
+        backend = LocalBackend(replace(self._shown, shown=False), pool, config.grace_period_seconds)
+        objective = Objective(config.benchmark.metric, config.benchmark.mode.value, config.benchmark.resource_attr)
+        reports: dict[int, Mapping[str, Any]] = {}
+        with contextlib.closing(backend):
+            for attempt, until in enumerate(self.stored.legs):
+                backend.start(self.stored.trial, attempt, until)
+                goal = self.stored.resource if until is None else min(until, self.stored.resource)
+                end = self._attend(backend, objective, reports, goal)
+                if end.exit_code != 0 and not (goal and goal in reports):
+                    return Again(reports, end)
+        return Again(reports, None)
+
+    def _attend(
+        self, backend: LocalBackend, objective: Objective, reports: dict[int, Mapping[str, Any]], goal: int
+    ) -> Exit:
+        """Take in the reports of an attempt, and end it when it has come as far as its model."""
+        count = 0
+        while True:
+            for event in backend.wait(None):
+                if isinstance(event, Exit):
+                    return event
+                if not isinstance(event, Report):
+                    continue
+                count += 1
+                resource = objective.resource(event.metrics) or count
+                if resource > max(reports, default=0) and (not goal or resource <= goal):
+                    reports[resource] = event.metrics
+                if goal and resource >= goal:
+                    # A script that was told to end here does so by itself; another one is stopped, as it was then.
+                    ends = self.config.benchmark.max_resource_attr is not None and goal in self.stored.legs
+                    backend.stop(event.trial_id, self.config.grace_period_seconds if ends else 0.0)
+
+
+def stored_trial(experiment: Experiment, trial_id: int) -> Stored:
+    """What the log says of a trial: its legs and its reports."""
+    state = experiment.state.trials[trial_id]
+    legs: list[int | None] = []
+    reports: dict[int, Mapping[str, Any]] = {}
+    error = None
+    for event in experiment.events:
+        if event.trial != trial_id:
+            continue
+        if event.kind in (Kind.STARTED, Kind.RESUMED):  # RESTARTED goes on with the leg it was in
+            legs.append(event.body["until"])
+        elif event.kind == Kind.REPORTED:
+            assert event.resource is not None
+            reports[event.resource] = event.body["metrics"]
+        elif event.kind == Kind.ENDED:
+            error = event.body.get("error")
+    reached = max(reports, default=0)
+    needed = [
+        legs[0],
+        *(leg for before, leg in itertools.pairwise(legs) if before is not None and before < reached),
+    ]
+    return Stored(state.trial, state.status, needed, reports, error)
+
+
+def compare(stored: Reports, again: Reports) -> list[Difference]:
+    """Every metric that is in both, over the resources that are in both."""
+    common = [resource for resource in stored if resource in again]
+    names = dict.fromkeys(name for resource in common for name in stored[resource] if name in again[resource])
+    found = []
+    for name in names:
+        pairs = [
+            (resource, stored[resource][name], again[resource][name])
+            for resource in common
+            if name in stored[resource] and name in again[resource]
+        ]
+        different = [pair for pair in pairs if not _equal(pair[1], pair[2])]
+        largest = max(different, key=lambda pair: _distance(pair[1], pair[2]), default=(0, None, None))
+        found.append(Difference(name, len(pairs), len(different), *largest))
+    return found
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other):
+        return True
+    return bool(one == other)
+
+
+def _distance(one: Any, other: Any) -> float:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        distance = abs(float(one) - float(other))
+        return math.inf if math.isnan(distance) else distance
+    return math.inf

@@ -1,0 +1,1 @@
+"""The command line: words, Hydra, jobs, launch. Hydra ends here."""

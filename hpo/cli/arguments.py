@@ -1,0 +1,72 @@
+"""The words of a command line before Hydra sees them: `@file.yaml`, options that need another word, keys without a name."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpo.config.yamlfiles import read_plain
+from hpo.errors import ConfigError
+
+GROUPS = ("benchmark", "method", "backend", "launcher", "hydra")
+
+
+FOLDER = ("--config-dir", "-cd")
+
+
+_NEEDS_CFG = ("--package", "-p", "--resolve")
+
+
+def check_words(arguments: Sequence[str]) -> None:
+    """Raise ConfigError for an option used in a way that cannot be meant, and for an override without a key."""
+    names = [word.partition("=")[0] for word in arguments]
+    shows = any(name in ("--cfg", "-c", "--help", "-h", "--hydra-help", "--info", "-i") for name in names)
+    for number, (word, name) in enumerate(zip(arguments, names, strict=True)):
+        after = arguments[number + 1] if number + 1 < len(arguments) else ""
+        if name in FOLDER:
+            _check_folder(name, word.partition("=")[2] if "=" in word else after)
+        elif name in _NEEDS_CFG and not shows:
+            raise ConfigError(f"{name}: it says what `--cfg job` prints, and does nothing without that; add --cfg job")
+        elif name == "--experimental-rerun":
+            raise ConfigError(
+                f"{name}: hpo does not take it; the same command again goes on with what it left unfinished, and `hpo "
+                f"reproduce` runs one trial again"
+            )
+        elif re.match(r"[+~]*(=|$)", word):
+            raise ConfigError(f"{word!r}: there is no key before '='; write key=value, such as n_workers=2")
+
+
+def has_folder(arguments: Sequence[str]) -> bool:
+    """Were folders with the user's own YAML given?"""
+    return any(word.partition("=")[0] in FOLDER for word in arguments)
+
+
+def _check_folder(option: str, folder: str) -> None:
+    path = Path(folder).expanduser()
+    if not folder or folder.startswith("-") or ("=" in folder and not path.is_dir()):
+        raise ConfigError(f"{option}: it needs a folder after it, the one that has your benchmark/ and method/ in it")
+    if not path.is_dir():
+        raise ConfigError(
+            f"{option} {folder}: there is no such directory; give the folder that has your benchmark/ and method/ in it"
+        )
+    if not any((path / group).is_dir() for group in GROUPS) and not any(path.glob("*/*.yaml")):
+        meant = f", here {path.absolute().parent}" if path.absolute().name in GROUPS else ""
+        raise ConfigError(
+            f"{option} {folder}: it has neither benchmark/ nor method/ in it; give the folder that has them{meant}"
+        )
+
+
+def expand(arguments: Sequence[str]) -> list[str]:
+    """The command line with each `@file` replaced by the file's `overrides`.
+
+    Raises:
+        ConfigError: a file is not there or lists none.
+    """
+    return [word for argument in arguments for word in (_read(argument) if argument.startswith("@") else [argument])]
+
+
+def _read(argument: str) -> list[str]:
+    content = read_plain(Path(argument[1:]))
+    overrides = content.get("overrides") if isinstance(content, dict) else None
+    if not isinstance(overrides, list) or not overrides:
+        raise ConfigError(f"{argument}: has no list `overrides`, as an experiment's best.yaml has")
+    return [str(override) for override in overrides]

@@ -1,0 +1,106 @@
+"""Before the first experiment of a command starts: can all of them run, and each in a directory of its own?
+
+A sweep takes hours, and a mistake in its last value must not be found after the others. A single experiment is not looked
+at here: its own start finds the same.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from hpo.config.reading import resolve
+from hpo.config.schema import ExperimentConfig
+from hpo.config.targets import clearer
+from hpo.config.validity import TAG
+from hpo.errors import ConfigError
+from hpo.launchers.base import Job
+from hpo.schedulers.assembly import scheduler_of
+from hpo.store.directory import ExperimentDirectory
+from hpo.store.places import shown
+
+LOCAL = "hpo.launchers.local.LocalLauncher"
+
+
+def check_sweep(jobs: Sequence[Job]) -> None:
+    """Raise ConfigError unless all experiments of a sweep can be run.
+
+    What else keeps one of them from running, such as what lies in its directory, does not keep the others from it.
+    """
+    if len(jobs) < 2:
+        return
+    _check_directories(jobs)
+    seen: list[ExperimentConfig] = []
+    for job in jobs:
+        alike = replace(job.config, seed=0)
+        if alike in seen:
+            continue
+        seen.append(alike)
+        try:
+            config = resolve(job.config)
+            if config.launcher.get("_target_") == LOCAL:  # what is trusted may be importable only where a job runs
+                scheduler_of(replace(config, random_seed=0))
+                if not ExperimentDirectory(job.output_dir).config.exists():  # one that is complete needs no program
+                    _check_program(config)
+        except ConfigError as error:
+            first = "" if job is jobs[0] else f"{shown(job.output_dir)}: "
+            raise ConfigError(f"{first}{clearer(error, job.config)}; no experiment was started") from error
+
+
+def _check_program(config: ExperimentConfig) -> None:
+    """Raise ConfigError unless the benchmark's program, or its table, is there."""
+    if config.simulated:
+        from hpo.tables.find import find_table
+
+        find_table(str(config.benchmark.table)).check_space(config.space)
+    else:
+        from hpo.backends.program import find_program
+
+        find_program(config.benchmark)
+
+
+def _check_directories(jobs: Sequence[Job]) -> None:
+    members: dict[Path, list[Job]] = {}
+    for job in jobs:
+        members.setdefault(job.output_dir, []).append(job)
+    for directory, together in members.items():
+        if len(together) > 1:
+            raise ConfigError(_clash(directory, [job.config for job in together], [job.config for job in jobs]))
+
+
+def _clash(directory: Path, together: Sequence[ExperimentConfig], everything: Sequence[ExperimentConfig]) -> str:
+    """The sentence about experiments that would share a directory."""
+    flat = [dict(_flat("", asdict(config))) for config in together]
+    values = {key: list(dict.fromkeys(str(one.get(key)) for one in flat)) for one in flat for key in one}
+    keys = [key for key, different in values.items() if len(different) > 1]
+    begin = f"{shown(directory)} would hold {len(together)} experiments of this command"
+    if not keys:
+        return f"{begin}, all with the same configuration: name each value of a sweep once"
+    told = ", ".join(f"{key}: {', '.join(values[key][:4])}" for key in keys[:3]) + (", ..." if len(keys) > 3 else "")
+    remedy = "run a command for each value, with an experiment_tag of its own"
+    if name := _name_with(keys[:2], values, everything):
+        remedy = f"put the key into a name, {name}, or {remedy}"
+    return f"{begin}, which differ ({told}): {remedy}; no experiment was started"
+
+
+def _name_with(keys: Sequence[str], values: Mapping[str, list[str]], everything: Sequence[ExperimentConfig]) -> str:
+    """An override by which each value gets a directory; empty where there is none to recommend."""
+    texts = [text for key in keys for text in values[key]]
+    if {"seed", "benchmark.name", "method.name", "experiment_tag"} & set(keys) or any(len(text) > 30 for text in texts):
+        return ""
+    parts = "".join(f"-${{{key}}}" for key in keys)
+    section = "benchmark" if all(key.startswith("benchmark.") for key in keys) else "method"
+    names = {getattr(config, section).name for config in everything}
+    if len(names) == 1 and not any("/" in text or text.startswith(("[", "{")) for text in texts):
+        return f"{section}.name='{names.pop()}{parts}'"
+    if all(TAG.fullmatch(text) for text in texts):
+        return f"experiment_tag='{everything[0].experiment_tag}{parts}'"
+    return ""
+
+
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _flat(f"{prefix}.{key}" if prefix else str(key), item)
+    else:
+        yield prefix, value

@@ -1,0 +1,70 @@
+"""`hpo record`: a benchmark's grid, trained for real once per seed, and the table of what the trials reported.
+
+Each seed is one experiment with the method GRID, so that recording is resumable and parallel as any experiment. A seed's
+trainings get the training seeds that real experiments with the same master seed and seed number give their trials: a
+simulated experiment with these seeds then sees exactly what a real one would.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpo.cli import run as cli
+from hpo.cli.composition import is_plain
+from hpo.config.reading import resolve
+from hpo.errors import ExperimentError
+from hpo.results.experiment import load_experiment
+from hpo.schedulers.assembly import scheduler_of
+from hpo.searchers import GridSearcher
+from hpo.store.places import find_experiments
+from hpo.tables.recorded import table_of
+from hpo.watching.lines import say
+
+UNLIMITED = "max_wallclock_time=1.0e9"
+
+
+def record(output: Path, overrides: Sequence[str]) -> None:
+    """Record the grid of the benchmark that `overrides` compose into OUTPUT.yaml and OUTPUT.npz.
+
+    Raises:
+        ExperimentError: a training could not be done; run it again to go on.
+        HPOError: from the experiments.
+    """
+    tag = f"record-{output.name}".replace("_", "-")
+    fixed = ["method=GRID", "backend=local", UNLIMITED, f"experiment_tag={tag}", "benchmark.points_to_evaluate=[]"]
+    if not any(word.startswith("random_seed=") for word in overrides):
+        fixed.append("random_seed=0")
+    _announce(output, [*overrides, *fixed])
+    if cli.main([*overrides, *fixed]) != 0:
+        raise ExperimentError(
+            f"not all of the grid could be trained; see outputs/{tag}, mend it and run the command again"
+        )
+    command = " ".join(["hpo record", str(output), *overrides])
+    table = table_of(
+        [load_experiment(place) for place in find_experiments(tag)], output.name, f"recorded by: {command}"
+    )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    table.save(output)
+    rows, seeds, resources = table.seconds.shape
+    say(f"{output}.npz: {rows} configurations x {seeds} trainings x {resources}; best final value {table.optimum:.6g}")
+
+
+def _announce(output: Path, arguments: Sequence[str]) -> None:
+    """Say how much is to be trained: a grid grows with every hyperparameter, soon to what nobody can wait for.
+
+    Raises:
+        ConfigError: an override is wrong.
+    """
+    if not is_plain(arguments):
+        return  # Hydra's own sweepers and launchers; only they know the experiments
+    configs = [resolve(job.config) for job in cli.compose_jobs(arguments)]
+    searcher = scheduler_of(configs[0]).searcher
+    if not isinstance(searcher, GridSearcher):
+        return  # a method of the user's that is called GRID
+    grid, limit = searcher.grid_size, configs[0].max_num_trials
+    values = configs[0].method.searcher.get("num_samples")
+    cut = f", of which max_num_trials={limit} are trained" if limit is not None and limit < grid else ""
+    say(
+        f"{output}: {len(configs) * min(grid, limit or grid):,} trainings in all: {grid:,} configurations x {len(configs)} "
+        f"seed(s){cut}; for fewer lower method.searcher.num_samples={values}, the values per numeric hyperparameter, or list "
+        f"values with type: ordinal"
+    )

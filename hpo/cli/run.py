@@ -1,0 +1,281 @@
+"""`python -m hpo <overrides>`: Hydra composes experiments, a launcher runs each. Hydra ends here."""
+
+import contextlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from hpo.cli.arguments import check_words, has_folder
+from hpo.cli.composition import is_plain, jobs, typed
+from hpo.cli.preflight import LOCAL, check_sweep
+from hpo.config.mistakes import in_words, unreadable
+from hpo.config.reading import resolve
+from hpo.config.schema import CONF_DIR, ExperimentConfig
+from hpo.config.targets import clearer, factory_of
+from hpo.config.validity import wrong_tag
+from hpo.config.yamlfiles import one_line
+from hpo.errors import ConfigError, HPOError
+from hpo.launchers.base import Job, Launcher
+from hpo.launchers.remote import RemoteLauncher
+from hpo.results.files import is_complete
+from hpo.store.places import shown as _shown
+from hpo.store.tags import default_tag, master_seed, normalised, update_tag
+from hpo.watching.lines import say
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Call:
+    """One command line: what becomes of its experiments."""
+
+    command: Sequence[str]
+    automatic: bool = False
+    codes: list[int] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    directories: list[Path] = field(default_factory=list)
+    awaited: list[tuple[RemoteLauncher, Path]] = field(default_factory=list)
+    remote: bool = False
+    tag_dir: Path | None = None
+    tag: str | None = None
+    seed: int | None = None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the experiments that `arguments` compose. Returns the exit code: 0, 1, or 128 + n after signal n."""
+    check_words(arguments)
+    call = _Call(normalised(arguments))
+    _register(call)
+    _show_warnings()
+    with _spoken(arguments):
+        if is_plain(arguments):
+            composed = list(jobs(arguments))  # a mistake in the last is found before the first runs
+            check_sweep(composed)
+            _run_all(call, composed)
+        else:
+            _leave_to_hydra(call, arguments)
+    return _conclude(call)
+
+
+def compose_jobs(arguments: Sequence[str]) -> list[Job]:
+    """The experiments that `arguments` compose. Nothing is run and nothing is written.
+
+    Raises:
+        ConfigError: an override is wrong, or asks Hydra for more than composing.
+    """
+    check_words(arguments)
+    call = _Call(normalised(arguments))
+    _register(call, quiet=True)
+    _show_warnings()
+    with _spoken(arguments):
+        if not is_plain(arguments):
+            raise ConfigError(f"{' '.join(arguments)}: options and sweepers of Hydra cannot be planned; leave them out")
+        return list(jobs(arguments))
+
+
+@contextlib.contextmanager
+def _spoken(arguments: Sequence[str]) -> Iterator[None]:
+    """What Hydra and OmegaConf raise, as one sentence."""
+    try:
+        yield
+    except OverrideParseException as error:
+        key, _, value = str(error.override).partition("=")
+        readable = key != "experiment_tag" or value.startswith(("[", "{"))
+        raise ConfigError(unreadable(error.override, error.message) if readable else wrong_tag(value)) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(in_words(error, ExperimentConfig, own_folder=has_folder(arguments))) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"a configuration file is not valid YAML: {one_line(error)}") from error
+
+
+def _run_all(call: _Call, composed: Sequence[Job]) -> None:
+    """Run experiments in order; simulated ones, if there are several, together at the end."""
+    simulated: list[Job] = []
+    others: list[Job] = []
+    for job in composed:
+        together = job.config.simulated and job.config.launcher.get("_target_") == LOCAL
+        (simulated if together else others).append(job)
+    with _shared_imports(len(others)):
+        for job in others:
+            _run(call, job)
+    if len(simulated) == 1:
+        _run(call, simulated[0])
+    elif simulated:
+        _run_batch(call, simulated)
+
+
+def _shared_imports(experiments: int) -> contextlib.AbstractContextManager[None]:
+    if experiments < 2:
+        return contextlib.nullcontext()
+    from hpo.host.starting import shared_imports
+
+    return shared_imports()
+
+
+def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
+    from hpo.experiment.batch import run_batch
+    from hpo.watching.progress import counted
+
+    ready = []
+    for job in simulated:
+        resolve(job.config)
+        ready.append((_with_seed(call, job), _shown(job.output_dir)))
+        call.directories.append(_shown(job.output_dir))
+    with contextlib.closing(counted(run_batch(ready), len(ready))) as results:
+        for result in results:
+            call.codes.append(result.code)
+            if result.error is not None:
+                call.failures.append(f"{result.directory}: {result.error}")
+    for failure in call.failures[:1]:
+        _complain(failure)
+
+
+def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
+    """--help, --cfg, completion, other sweepers and launchers."""
+    sys.argv = ["hpo", *arguments]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would print, and we say it in one sentence
+    logging.raiseExceptions = False  # it logs what --info shows; a reader that ends (`… | head`) is no error
+
+    def run(config: DictConfig) -> None:
+        os.environ.pop("HYDRA_FULL_ERROR", None)
+        runtime = HydraConfig.get()
+        _run(call, Job(typed(config), Path(runtime.runtime.output_dir), Path(runtime.sweep.dir)))
+
+    hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(run)()
+
+
+def _register(call: _Call, *, quiet: bool = False) -> None:
+    ConfigStore.instance().store(name="schema", node=ExperimentConfig)
+
+    def tag() -> str:
+        if call.tag is None:  # the same for all that are composed, though each asks and time goes on
+            call.tag, again = default_tag(call.command)
+            call.automatic = True
+            if again and not quiet:
+                say(
+                    f"going on with the unfinished outputs/{call.tag} of this command (experiment_tag=NAME starts another)"
+                )
+        return call.tag
+
+    OmegaConf.register_new_resolver("default_tag", tag, use_cache=True, replace=True)
+
+
+def _run(call: _Call, job: Job) -> None:
+    """Launch one experiment. What goes wrong with it does not keep the others from running."""
+    try:
+        call.codes.append(_launch(call, job))
+    except HPOError as error:
+        call.codes.append(1)
+        text = clearer(error, job.config)
+        call.failures.append(f"{_shown(job.output_dir)}: {text}")
+        _complain(text)
+    except Exception:
+        call.codes.append(1)
+        call.failures.append(f"{_shown(job.output_dir)}: an error in hpo itself")
+        _complain(f"an error in hpo itself; please report it with this:\n{traceback.format_exc()}")
+    if call.codes[-1] > 128:
+        raise SystemExit(call.codes[-1])  # a signal ends the sweep, not only this experiment
+
+
+def _launch(call: _Call, job: Job) -> int:
+    resolve(job.config)  # a mistake in the configuration leaves no trace on the disk
+    launcher = _launcher(job.config)
+    config, directory = _with_seed(call, job), _shown(job.output_dir)
+    call.directories.append(directory)
+    if not isinstance(launcher, RemoteLauncher):
+        return launcher.launch(config, directory)
+    call.remote = True
+    wait, launcher.wait = launcher.wait, False  # all are sent before the first is waited for
+    code = launcher.launch(config, directory)
+    if wait and not launcher.dry_run:
+        call.awaited.append((launcher, directory))
+    return code
+
+
+def _await(call: _Call) -> None:
+    """Wait for the remote experiments that are to be waited for."""
+    for launcher, directory in call.awaited:
+        try:
+            code = launcher.finish(directory)
+        except HPOError as error:
+            code = 1
+            _complain(f"{directory}: {error}")
+        if code != 0:
+            call.codes.append(code)
+            call.failures.append(f"{directory}: the remote job did not complete")
+
+
+def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
+    """The experiment with its tag's master seed; notes the command with the tag."""
+    config, output_dir, sweep_dir = job.config, job.output_dir, job.sweep_dir
+    tag_dir = sweep_dir if output_dir.is_relative_to(sweep_dir.absolute()) else output_dir
+    if call.tag_dir is None:
+        call.tag_dir = tag_dir
+        update_tag(tag_dir, command=list(call.command), automatic=call.automatic, complete=False)
+    given = config.random_seed
+    if given is None and not tag_dir.exists():
+        given = call.seed  # a sweep that has a tag for each value draws once, so that its experiments are paired
+    seed, drawn = master_seed(tag_dir, given)
+    call.seed = seed
+    if drawn:
+        say(f"random_seed={seed} (drawn for {tag_dir}; later calls with this tag use it too)")
+    return replace(config, random_seed=seed)
+
+
+def _launcher(config: ExperimentConfig) -> Launcher:
+    launcher = factory_of("launcher", config.launcher, config.trusted_modules, (Launcher,))
+    try:
+        made = launcher()
+    except TypeError as error:
+        raise ConfigError(f"launcher: {error}; check the keys under launcher") from error
+    if not isinstance(made, Launcher):
+        raise ConfigError(f"launcher._target_={config.launcher['_target_']}: it is not a subclass of hpo's Launcher")
+    return made
+
+
+def _conclude(call: _Call) -> int:
+    if not call.codes:
+        return 0  # --help, --cfg, completion
+    _await(call)
+    if len(call.codes) > 1:
+        done = sum(code == 0 for code in call.codes)
+        word = "submitted" if call.remote and not call.awaited else "complete"
+        say(f"{done} of {len(call.codes)} experiments {word}")
+        for failure in call.failures:
+            say(f"  failed: {failure}")
+    if call.tag_dir is not None and all(is_complete(directory) for directory in call.directories):
+        update_tag(call.tag_dir, complete=True)
+    return 0 if all(code == 0 for code in call.codes) else 1
+
+
+def _show_warnings() -> None:
+    """Warnings of the library reach the terminal, without tracebacks; the rest goes to each experiment's log."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(_WithoutTraceback("hpo: %(message)s"))
+    handler.addFilter(lambda record: record.levelno == logging.WARNING)  # errors are said where they are caught
+    logging.getLogger("hpo").addHandler(handler)
+    logging.getLogger("hpo").propagate = False
+
+
+class _WithoutTraceback(logging.Formatter):
+    def formatException(self, ei: Any) -> str:
+        return ""
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"hpo: error: {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,1 @@
+"""`hpo VERB …`: a module per verb."""

@@ -1,0 +1,56 @@
+"""`hpo sync` and `hpo stop`: experiments that run elsewhere."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from hpo.cli.verbs.app import Place, Trusted, app
+from hpo.errors import ConfigError, HPOError
+from hpo.launchers.remote import launcher_of, read_record
+from hpo.store.places import find_launched
+
+
+@app.command()
+def sync(place: Place, trust: Trusted = None) -> None:
+    """Bring the results of remote experiments here, also while they run."""
+
+    def bring(directory: Path, content: Mapping[str, Any]) -> str:
+        return f"{launcher_of(content, trust or ()).fetch(content['record'], directory)} file(s) brought"
+
+    _each(place, bring)
+
+
+@app.command()
+def stop(place: Place, trust: Trusted = None) -> None:
+    """End remote experiments; their trials get their grace, and the launching command resumes them."""
+
+    def ask(_directory: Path, content: Mapping[str, Any]) -> str:
+        launcher_of(content, trust or ()).cancel(content["record"])
+        return f"asked job {content['record'].get('job')} to stop"
+
+    _each(place, ask)
+
+
+def _each(place: str, work: Callable[[Path, Mapping[str, Any]], str]) -> None:
+    """Do something for every experiment that was launched; one that it fails for does not keep it from the others."""
+    failed = False
+    for directory in _launched(place):
+        try:
+            typer.echo(f"{directory}: {work(directory, read_record(directory))}")
+        except HPOError as error:
+            typer.echo(f"hpo: error: {directory}: {error}", err=True)
+            failed = True
+    if failed:
+        raise typer.Exit(1)
+
+
+def _launched(place: str) -> list[Path]:
+    found = find_launched(place)
+    if not found:
+        raise ConfigError(
+            f"{place}: nothing was launched remotely in that directory or under that tag; an experiment "
+            f"that runs here is ended by Ctrl-C, or by SIGTERM to the process that hpo status names"
+        )
+    return found

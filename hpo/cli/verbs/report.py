@@ -1,0 +1,79 @@
+"""`hpo report` and `hpo plot`: experiments and comparisons as one HTML file, and as figures for print."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpo.cli.verbs.app import Place, app
+from hpo.cli.verbs.compare import Baseline, Incomplete, MetricBudget, Score, Unpaired, seconds_of
+from hpo.errors import ConfigError
+
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; see above for the default.")]
+
+
+@app.command()
+def report(
+    place: Place,
+    output: Output = None,
+    baseline: Baseline = None,
+    metric_budget: MetricBudget = "",
+    score: Score = "anytime",
+    include_incomplete: Incomplete = False,
+    unpaired: Unpaired = False,
+) -> None:
+    """Write report.html there: one self-contained file about an experiment, also while it runs, or about a tag.
+
+    The options but --output say how the methods of a tag are compared.
+    """
+    from hpo.reports import write_report
+
+    path = write_report(
+        place,
+        output,
+        baseline=baseline,
+        metric_budget=seconds_of(metric_budget),
+        score=score,
+        include_incomplete=include_incomplete,
+        unpaired=unpaired,
+    )
+    typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, opens in any browser without a network")
+
+
+@app.command()
+def plot(
+    place: Place,
+    figure: Annotated[str | None, typer.Option(help="One figure, by its name; all of them unless given.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="With --figure a file, else a folder; figures/ there by default."),
+    ] = None,
+    file_format: Annotated[str, typer.Option("--format", help="pdf, svg or png, where --output is no file.")] = "pdf",
+    baseline: Baseline = None,
+    metric_budget: MetricBudget = "",
+    include_incomplete: Incomplete = False,
+    unpaired: Unpaired = False,
+) -> None:
+    """Draw figures for print, as vector graphics or PNG: of an experiment, or of a tag's methods.
+
+    The last four options say how the methods of a tag are compared.
+    """
+    from hpo.figures import saving
+    from hpo.store.places import folder_of
+
+    subject = saving.subject_of(
+        place,
+        baseline=baseline,
+        metric_budget=seconds_of(metric_budget),
+        include_incomplete=include_incomplete,
+        unpaired=unpaired,
+    )
+    folder = folder_of(place) / "figures"
+    if output is None and folder.is_symlink():
+        raise ConfigError(f"{folder}: is a link to {folder.resolve()}; name that folder with --output to write there")
+    if figure is None:
+        paths = saving.save_all(subject, output or folder, file_format)
+    else:
+        paths = [saving.save(subject, figure, output or folder / f"{figure}.{file_format}")]
+    for path in paths:
+        typer.echo(path)

@@ -1,0 +1,67 @@
+"""`hpo reproduce`: one trial, trained again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpo.cli.verbs.app import Place, app
+from hpo.errors import ConfigError
+from hpo.results.experiment import load_experiment
+from hpo.store.places import find_experiments
+
+
+@app.command()
+def reproduce(
+    place: Place,
+    trial: Annotated[str, typer.Option(metavar="best|ID", help="Which trial.")] = "best",
+    run: Annotated[
+        bool, typer.Option("--run", help="Run it here, and compare its numbers with the stored ones.")
+    ] = False,
+    output: Annotated[Path | None, typer.Option(help="A new folder to train it in.")] = None,
+) -> None:
+    """Print the exact command of a trial with its environment, or run it again in a fresh folder and compare."""
+    from hpo.checking.reproducing import Difference, Reproduction, compare
+
+    directories = find_experiments(place)
+    if len(directories) > 1:
+        raise ConfigError(f"{place}: has {len(directories)} experiments; name one of them, such as {directories[0]}")
+    experiment = load_experiment(directories[0])
+    config = experiment.config
+    name = f"{config.experiment_tag}-{config.benchmark.name}-{config.method.name}-seed_{config.seed}-trial_{trial}"
+    reproduction = Reproduction(experiment, trial, output or Path("reproduced") / name)
+    if not run:
+        typer.echo(reproduction.script())
+        return
+    stored, again = reproduction.stored, reproduction.run()
+    common = len(set(stored.reports) & set(again.reports))
+    typer.echo(
+        f"trial {stored.trial.id}: {common} of {len(stored.reports)} stored reports came again ({reproduction.folder})"
+    )
+    resource = config.benchmark.resource_attr or "report"
+
+    def told(difference: Difference) -> str:
+        if not difference.different:
+            return f"  {difference.name}: equal in all {difference.compared}"
+        return (
+            f"  {difference.name}: differs in {difference.different} of {difference.compared}, most at {resource} "
+            f"{difference.at}: stored {difference.stored!r}, again {difference.again!r}"
+        )
+
+    differences = compare(stored.reports, again.reports)
+    for difference in sorted(differences, key=lambda difference: difference.name != config.benchmark.metric):
+        typer.echo(told(difference))
+    if again.exit is not None:
+        how = f"exit code {again.exit.exit_code}" if again.exit.signal is None else f"signal {again.exit.signal}"
+        typer.echo(f"  it failed with {how}: {_last_line(again.exit.error)}")
+        if stored.error:
+            typer.echo(f"  as stored: {_last_line(stored.error)}")
+    metric = next((d for d in differences if d.name == config.benchmark.metric), None)
+    equal = common == len(stored.reports) and (metric is None or not metric.different)
+    if not equal or (again.exit is not None) != (stored.error is not None):
+        raise typer.Exit(1)
+
+
+def _last_line(text: str | None) -> str:
+    lines = (text or "").strip().splitlines()
+    return lines[-1] if lines else "no message"

@@ -1,0 +1,184 @@
+"""What Hydra and OmegaConf raise, as one sentence that names the key, the value and the remedy.
+
+Nothing of either is imported here: their exceptions are known by what they carry, for this is also used without Hydra.
+"""
+
+import dataclasses
+import enum
+import re
+import shlex
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+from hpo.errors import choose, did_you_mean
+
+_ALL_KEYS = "; `hpo --help` lists all keys"
+_SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+
+
+def in_words(error: Exception, schema: type, *, own_folder: bool = True) -> str:
+    """The sentence for what was raised while a configuration was composed, or converted to `schema`.
+
+    Args:
+        error: from Hydra or OmegaConf.
+        schema: the dataclass of the whole configuration.
+        own_folder: were folders with the user's own YAML given, or is there no such option?
+    """
+    return " ".join(_in_words(error, schema, own_folder).split())
+
+
+def _in_words(error: Exception, schema: type, own_folder: bool) -> str:
+    if getattr(error, "missing_cfg_file", None):
+        return _no_such_choice(error, own_folder)
+    cause = error.__cause__ if hasattr(error.__cause__, "full_key") else error
+    text = f"{error}\n{cause}"
+    full_key = getattr(cause, "full_key", None) or _found(r"full_key: (\S+)", text)
+    if missing := _found(r"andatory value: ([\w.]+)", text):
+        name = missing.rpartition(".")[2]
+        key = full_key if full_key.endswith(name) else missing
+        whose = f"the {key.partition('.')[0]}'s YAML" if "." in key else "the YAML"
+        return f"{key}: it is missing; {whose} needs a line `{name}: ...`"
+    where = _found(r"^In '([^']+)': \w+ raised while composing", text)
+    file = f"{where}.yaml: " if where else ""
+    if key := _found(r"Key '(.+?)' (?:not in|is not in)", text):
+        parent = full_key.removesuffix(key).rstrip(".")
+        given = _found(r"To append to your config use \+(.*)", text) or full_key
+        return file + _unknown_key(given, parent, key, schema, getattr(cause, "parent_node", None))
+    kind = _declared(schema, full_key)
+    if kind is not None and (where or type(cause).__name__ == "ValidationError"):
+        value: Any = getattr(cause, "value", None)
+        value = value._value() if hasattr(value, "_value") else value  # a node of OmegaConf
+        value = _found(r"[Vv]alue '(.*?)'", text) if value is None and "not Optional" not in text else value
+        return f"{file}{full_key}={'null' if value is None else str(value)[:200]}: {_wanted(kind, full_key, value)}"
+    return _sentence(error)
+
+
+def unknown_key(full_key: str, known: Sequence[str]) -> str:
+    """The sentence about a key that nothing reads."""
+    parent, _, key = full_key.rpartition(".")
+    return f"{full_key}: there is no such key" + did_you_mean(
+        key, known, f"; {parent} has {', '.join(known)}" if parent else _ALL_KEYS
+    )
+
+
+def _no_such_choice(error: Exception, own_folder: bool) -> str:
+    group, _, name = str(getattr(error, "missing_cfg_file", "")).rpartition("/")
+    options = [str(option) for option in getattr(error, "options", None) or ()]
+    where = _found(r"^In '([^']+)'", str(error))
+    file = f"{where}.yaml: " if where not in ("", "config") else ""
+    text = f"{file}{group}={name}: there is no such {group or 'file'}"
+    text += choose(name, options)
+    alike = name.casefold() in [option.casefold() for option in options]
+    if not own_folder and not alike:
+        text += f" (a {group} of your own needs --config-dir FOLDER, the folder that has {group}/ in it)"
+    return text
+
+
+def _unknown_key(given: str, parent: str, key: str, schema: type, node: Any) -> str:
+    kind = schema if not parent else _declared(schema, parent)
+    full = f"{parent}.{key}" if parent else key
+    about = f"{given}: there is no key {full}" if given != full else f"{full}: there is no such key"
+    if dataclasses.is_dataclass(kind):
+        known = [field.name for field in dataclasses.fields(kind)]
+        return about + did_you_mean(key, known, f"; {parent} has {', '.join(known)}" if parent else _ALL_KEYS)
+    try:
+        known = [str(name) for name in node if not str(name).startswith("_")]
+    except TypeError:
+        known = []
+    near = did_you_mean(key, known)
+    return f"{about}{near or f' in its YAML; to add it, write +{given}'}"
+
+
+def _declared(schema: Any, full_key: str) -> Any:
+    """The type that a schema declares for a key; None where it declares none."""
+    kind = schema
+    for name in re.sub(r"\[.*", "", full_key).split("."):
+        if not dataclasses.is_dataclass(kind):
+            return None
+        kind = typing.get_type_hints(kind).get(name)
+    return kind
+
+
+def _wanted(kind: Any, full_key: str, value: Any) -> str:
+    """What to write in the place of a value of the wrong type."""
+    key = re.sub(r"\[.*", "", full_key)
+    parts = [part for part in typing.get_args(kind) if part is not type(None)]
+    optional = len(parts) < len(typing.get_args(kind)) and isinstance(kind, types.UnionType)
+    if optional:
+        kind = parts[0]
+    if value is None:
+        return "it cannot be null" if not optional else "use another value"
+    if typing.get_origin(kind) is list:
+        return _wanted_list(typing.get_args(kind)[0], key, value, inside=key != full_key)
+    if kind is int:
+        whole = _whole(value)
+        return "use a whole number" + (f", such as {key}={4 if whole is None else whole}")
+    if kind is float:
+        if re.search("time|seconds", key):
+            return f"use a number of seconds, such as {key}={_seconds(value)}"
+        return f"use a number, such as {key}=0.5"
+    if kind is bool:
+        return "use true or false"
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return f"use {' or '.join(member.name for member in kind)}"
+    if typing.get_origin(kind) is dict or dataclasses.is_dataclass(kind):
+        return f"use a mapping, such as '{key}={{name: value}}'"
+    return "use one text"
+
+
+def _wanted_list(kind: Any, key: str, value: Any, *, inside: bool) -> str:
+    sort, example = ("whole numbers", "0,1") if kind is int else ("texts", "a,b")
+    if kind is dict or typing.get_origin(kind) is dict:
+        sort, example = "mappings", "{name: value}"
+    elif not inside and isinstance(value, str):
+        try:
+            words = shlex.split(value)
+        except ValueError:
+            words = []
+        if words and (kind is str or all(word.isdecimal() for word in words)):
+            example = ",".join(words)
+    elif not inside and isinstance(value, int) and not isinstance(value, bool):
+        example = str(value)
+    return f"it is a list of {sort}; write '{key}=[{example}]'"
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        number = float(value)
+        return int(number) if number == int(number) else None
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _seconds(value: Any) -> int:
+    found = re.fullmatch(r"(\d{1,6}) *([a-z]+)", str(value).strip().lower())
+    return int(found[1]) * _SECONDS.get(found[2], 3600) if found else 3600
+
+
+def _sentence(error: Exception) -> str:
+    """A message of several lines as one line, without what concerns Hydra alone."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    noise = ("reference_type", "object_type", "Config search path", "set in", "provider=", "See https://")
+    keep = [line for line in lines if not line.startswith(noise)]
+    cause = error.__cause__
+    if isinstance(cause, Exception) and type(cause).__module__.partition(".")[0] in ("hydra", "omegaconf"):
+        keep += [line for line in _sentence(cause).split(" | ") if line not in keep]
+    return " | ".join(keep) or type(error).__name__
+
+
+def unreadable(override: str, message: str) -> str:
+    """The sentence about an override that Hydra's grammar does not take."""
+    key, equals, value = override.partition("=")
+    odd = next((character for character in value if not character.isascii()), None)
+    if equals and odd is not None and "'" not in value and '"' not in value:
+        return f"{override}: {odd!r} needs quotes that the shell leaves: write '{key}=\"{value}\"'"
+    lines = message.splitlines()
+    why = lines[1] if len(lines) > 1 and lines[0].startswith("Error parsing") else lines[0] if lines else ""
+    return f"{override}: is no override of the form key=value ({why})"
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text, re.MULTILINE)
+    return match[1].strip() if match else ""

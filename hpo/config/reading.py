@@ -1,0 +1,143 @@
+"""Configurations from Hydra, from files and from Python; `resolve` fills in what the benchmark provides and checks them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from hpo.config.mistakes import in_words
+from hpo.config.schema import CONF_DIR, ExperimentConfig
+from hpo.config.validity import check, check_names
+from hpo.config.yamlfiles import check_kinds, dump_yaml, one_sentence, read_stored, read_yaml
+from hpo.errors import ConfigError, choose
+
+
+def resolve(config: ExperimentConfig) -> ExperimentConfig:
+    """A copy with every value decided: benchmark defaults filled in, cross-checks done. Resolving twice changes nothing.
+
+    Raises:
+        ConfigError: naming key, value and remedy.
+    """
+    benchmark = config.benchmark
+    wallclock = config.max_wallclock_time
+    if wallclock is None and benchmark.max_wallclock_time is not None:
+        wallclock = benchmark.max_wallclock_time
+        if config.scale_max_wallclock_time and config.n_workers is not None:
+            # Fewer workers than the benchmark is meant for get proportionally more time; more get no less.
+            wallclock *= benchmark.n_workers / min(max(config.n_workers, 1), benchmark.n_workers)
+
+    def given(value: Any, default: Any) -> Any:
+        return default if value is None else value
+
+    resolved = replace(
+        config,
+        max_wallclock_time=wallclock,
+        n_workers=given(config.n_workers, benchmark.n_workers),
+        max_num_trials=given(config.max_num_trials, benchmark.max_num_trials),
+        max_num_evaluations=given(config.max_num_evaluations, benchmark.max_num_evaluations),
+        num_gpus_per_trial=given(config.num_gpus_per_trial, benchmark.num_gpus_per_trial),
+    )
+    check(resolved)
+    return resolved
+
+
+def to_config(node: Any) -> ExperimentConfig:
+    """The typed configuration from a composed or stored one.
+
+    Raises:
+        ConfigError: a key is unknown, missing or of the wrong type.
+    """
+    with one_sentence():
+        try:
+            config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentConfig), node))
+        except OmegaConfBaseException as error:
+            raise ConfigError(in_words(error, ExperimentConfig)) from error
+    assert isinstance(config, ExperimentConfig)
+    check_kinds(config)
+    return config
+
+
+def to_yaml(config: ExperimentConfig) -> str:
+    """The text of experiment.yaml: reading it back gives an equal configuration."""
+    try:
+        return dump_yaml(to_plain(config))
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{error.object[:200]!r}: is not UTF-8 text, which experiment.yaml is") from None
+
+
+def to_plain(config: ExperimentConfig) -> dict[str, Any]:
+    """The content of experiment.yaml: lists, dictionaries, texts and numbers."""
+    content: dict[str, Any] = _without_enums(asdict(config))
+    return content
+
+
+def _without_enums(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, dict):
+        return {key: _without_enums(item) for key, item in value.items()}
+    return [_without_enums(item) for item in value] if isinstance(value, list) else value
+
+
+def read_config(path: Path) -> ExperimentConfig:
+    """The configuration stored at `path`.
+
+    Raises:
+        ConfigError: it cannot be read as one.
+    """
+    config = to_config(read_stored(path))
+    check_names(config.benchmark.name, config.method.name, config.experiment_tag)
+    return config
+
+
+def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
+    """What a choice of a group stands for, as plain values: the file of that name in conf/`group`, or a given content.
+
+    Raises:
+        ConfigError: there is no such file; the message lists those there are.
+    """
+    if not isinstance(choice, str):
+        return _container(OmegaConf.create(dict(choice)))
+    path = CONF_DIR / group / f"{choice}.yaml"
+    if not path.is_file():
+        names = sorted(p.stem for p in (CONF_DIR / group).glob("*.yaml"))
+        raise ConfigError(f"{group}={choice!r}: there is no such {group}{choose(choice, names)}")
+    return _container(read_yaml(path))
+
+
+def _container(node: Any) -> dict[str, Any]:
+    content = OmegaConf.to_container(node)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+def load_config(
+    benchmark: str | Mapping[str, Any],
+    method: str | Mapping[str, Any],
+    *,
+    seed: int = 0,
+    experiment_tag: str = "python",
+    **overrides: Any,
+) -> ExperimentConfig:
+    """An experiment's configuration from Python, without Hydra.
+
+    Args:
+        benchmark: a name in conf/benchmark, or what such a file contains.
+        method: likewise for conf/method.
+        seed: the seed number.
+        experiment_tag: the tag.
+        **overrides: top-level keys, and dotted ones in a dictionary: `**{"method.scheduler.reduction_factor": 4}`.
+
+    Raises:
+        ConfigError: a name, key or value is wrong.
+    """
+    parts = {group: content_of(group, choice) for group, choice in (("benchmark", benchmark), ("method", method))}
+    with one_sentence():
+        node = OmegaConf.create({**parts, "seed": seed, "experiment_tag": experiment_tag})
+        for key, value in overrides.items():
+            OmegaConf.update(node, key, value, force_add=True)
+    return to_config(node)

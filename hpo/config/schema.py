@@ -1,0 +1,164 @@
+"""The typed configuration: one schema for Hydra's composition, for stored experiments and for the Python API.
+
+Hydra merges the YAML groups into `ExperimentConfig`, so that a misspelt key is an error that names it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+
+from hpo.errors import ConfigError
+from hpo.events.objective import Objective
+from hpo.randomness import Randomness
+from hpo.space.search_space import SearchSpace, parse_space
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+CONF_DIR = next(p for p in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if p.is_dir())
+"""The YAML groups: inside the package when installed from a wheel, beside it in a source tree."""
+
+
+BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
+"""What ends an experiment; more of it goes on where it ended."""
+
+
+class Mode(Enum):
+    """Direction of the metric."""
+
+    min = "min"
+    max = "max"
+
+
+class ReportChannel(Enum):
+    """How a script reports."""
+
+    file = "file"
+    """JSON lines appended to HPO_REPORT_FILE, by `hpo.report` or by any program."""
+    syne_tune = "syne_tune"
+    """`[tune-metric]: {json}` lines on standard output."""
+
+
+@dataclass
+class BenchmarkConfig:
+    """A training program, what it reports and what is tuned: conf/benchmark/<name>.yaml."""
+
+    name: str = MISSING
+    metric: str = MISSING
+    mode: Mode = MISSING
+    script: str | None = None
+    command: list[str] | None = None
+    resource_attr: str | None = None
+    max_resource_attr: str | None = None
+    config_space: dict[str, Any] = MISSING
+    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments_as_json: bool = False
+    points_to_evaluate: list[dict[str, Any]] | None = None
+    n_workers: int = 1
+    max_wallclock_time: float | None = None
+    max_num_trials: int | None = None
+    max_num_evaluations: int | None = None
+    num_gpus_per_trial: int = 1
+    preload: list[str] | None = field(default_factory=list)
+    report_channel: ReportChannel = ReportChannel.file
+    checkpoint_argument: str | None = None
+    data: str | None = None
+    table: str | None = None
+    instance_type: str | None = None
+    framework: str | None = None
+
+
+@dataclass
+class MethodConfig:
+    """A searcher and a scheduler: conf/method/<name>.yaml."""
+
+    name: str = MISSING
+    searcher: dict[str, Any] = MISSING
+    scheduler: dict[str, Any] = MISSING
+
+
+@dataclass
+class ExperimentConfig:
+    """One experiment: benchmark, method, seed, and how it is run. The defaults are those of conf/config.yaml."""
+
+    benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
+    method: MethodConfig = field(default_factory=MethodConfig)
+    backend: dict[str, Any] = field(default_factory=lambda: {"name": "auto"})
+    launcher: dict[str, Any] = field(default_factory=dict)
+    experiment_tag: str = MISSING
+    seed: int = 0
+    start_seed: int = 0
+    num_seeds: int = 1
+    random_seed: int | None = None
+    n_workers: int | None = None
+    max_wallclock_time: float | None = None
+    max_num_trials: int | None = None
+    max_num_evaluations: int | None = None
+    target_value: float | None = None
+    scale_max_wallclock_time: bool = False
+    num_gpus_per_trial: int | None = None
+    gpus_to_use: list[int] | None = None
+    max_size_data_for_model: int = 500
+    delete_checkpoints: bool = False
+    remote_tuning_metrics: bool = True
+    use_long_tuner_name_prefix: bool = True
+    max_failures: int = 3
+    trial_timeout: float | None = None
+    trial_silence_timeout: float | None = None
+    grace_period_seconds: float = 30.0
+    max_log_megabytes: float | None = 100.0
+    max_checkpoint_gigabytes: float | None = None
+    overwrite: bool = False
+    resume: bool = True
+    callbacks: dict[str, Any] = field(default_factory=dict)
+    trusted_modules: list[str] = field(default_factory=list)
+
+    @property
+    def simulated(self) -> bool:
+        """Does it run from a table: asked for, or because the benchmark has a table and no program?"""
+        name = self.backend.get("name")
+        has_program = self.benchmark.script is not None or self.benchmark.command is not None
+        return name == "simulated" or (name == "auto" and self.benchmark.table is not None and not has_program)
+
+    @property
+    def objective(self) -> Objective:
+        """What the benchmark's reports mean."""
+        return Objective(self.benchmark.metric, self.benchmark.mode.value, self.benchmark.resource_attr)
+
+    @property
+    def randomness(self) -> Randomness:
+        """The random streams of the experiment, which has its random_seed."""
+        assert self.random_seed is not None
+        return Randomness(self.random_seed, self.seed)
+
+    @property
+    def space(self) -> SearchSpace:
+        """The parsed search space."""
+        return parse_space(self.benchmark.config_space)
+
+    @property
+    def max_resource(self) -> int | None:
+        """The value that the benchmark gives to the script's `max_resource_attr`; None where it has none."""
+        name = self.benchmark.max_resource_attr
+        if name is None:
+            return None
+        constants = {k: v for k, v in self.benchmark.config_space.items() if not isinstance(v, Mapping)}
+        value = {**constants, **self.benchmark.arguments}.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(
+                f"benchmark.max_resource_attr={name}: benchmark.arguments.{name} is {value!r}; give it a positive whole "
+                f"number, the resource of a full training"
+            )
+        return value
+
+
+RUN_KEYS = (
+    *("overwrite", "resume", "launcher", "callbacks", "trusted_modules", "start_seed", "num_seeds"),
+    *("max_log_megabytes", "max_checkpoint_gigabytes", "delete_checkpoints", "remote_tuning_metrics"),
+    *("max_failures", "trial_timeout", "trial_silence_timeout", "grace_period_seconds", "gpus_to_use", "preload"),
+)
+"""What concerns a call, not the experiment: where and how carefully trials run, not what is tried."""

@@ -1,0 +1,155 @@
+"""`_target_`: classes that a configuration names. Nothing outside hpo is imported unless the user trusts it."""
+
+import importlib
+import importlib.util
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import ConfigError, HPOError, did_you_mean
+
+
+def parameters_of(key: str, factory: Callable[..., Any]) -> set[str]:
+    """The names that a factory takes; those that a class passes on to its base as **options are among them.
+
+    Raises:
+        ConfigError: an argument stands beside its `_target_` that it does not have.
+    """
+    try:
+        names: set[str] = set()
+        target = getattr(factory, "func", factory)
+        bases: Sequence[Callable[..., Any]] = target.__mro__[1:] if isinstance(target, type) else ()
+        for part in (factory, *bases):
+            parameters = inspect.signature(part).parameters
+            names |= {name for name, p in parameters.items() if p.kind != p.VAR_KEYWORD}
+            if not any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
+                break
+        return names
+    except (TypeError, ValueError) as error:  # an argument beside _target_ that it does not have
+        raise ConfigError(f"{key}: {error}; check the names beside its _target_") from error
+
+
+def factory_of(key: str, spec: Any, trusted: Sequence[str], kinds: tuple[type, ...]) -> Callable[..., Any]:
+    """What a `_target_` names, with the arguments beside it. Only hpo and trusted modules are ever imported.
+
+    Args:
+        key: of the configuration, for messages.
+        spec: the `_target_` and its arguments, in which others may be nested.
+        trusted: modules of which anything may be named.
+        kinds: the classes of hpo whose subclasses may be named here.
+
+    Raises:
+        ConfigError: it names something else, or nothing.
+    """
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("_target_"), str):
+        raise ConfigError(f"{key}: it needs a _target_, the class to make it from, such as hpo.schedulers.ASHA")
+    _check_targets(key, spec, trusted, kinds)
+    from hydra.errors import HydraException
+    from hydra.utils import instantiate
+
+    try:
+        factory: Callable[..., Any] = instantiate({**spec, "_partial_": True})
+    except (HydraException, TypeError, ValueError) as error:  # the latter for Hydra's own keys, such as _recursive_
+        raise ConfigError(f"{key}._target_={spec['_target_']}: {str(error).splitlines()[0]}") from error
+    return factory
+
+
+def _check_targets(key: str, spec: Any, trusted: Sequence[str], kinds: tuple[type, ...]) -> None:
+    """Raise ConfigError unless every `_target_` in `spec` lies in a trusted module, or is a class of hpo of these kinds."""
+    if isinstance(spec, Mapping):
+        target = spec.get("_target_")
+        if target is not None and not any(_inside(str(target), module) for module in trusted):
+            _check_own(key, str(target), kinds)
+        for name, value in spec.items():
+            _check_targets(f"{key}.{name}", value, trusted, kinds)
+    elif isinstance(spec, list | tuple):
+        for value in spec:
+            _check_targets(key, value, trusted, kinds)
+
+
+def _check_own(key: str, target: str, kinds: tuple[type, ...]) -> None:
+    """Raise ConfigError unless `target` is a class that hpo defines for this.
+
+    That it begins with `hpo.` says little: every module that hpo imports, and all that hpo can do, has such a name too.
+    """
+    if not re.fullmatch(r"[\w.]+", target):
+        raise ConfigError(f"{key}._target_={target[:200]!r}: it is no name of a class")
+    if not _inside(target, "hpo"):
+        module = target.partition(".")[0]
+        raise ConfigError(
+            f"{key}._target_={target}: it is not in hpo; to allow it, pass trusted_modules=[{module}], or --trust {module} "
+            f"to a command that reads a stored experiment"
+        )
+    module, _, name = target.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        raise ConfigError(f"{key}._target_={target}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, kinds) and _inside(found.__module__, "hpo")):
+        wanted = " or ".join(kind.__name__.lower() for kind in dict.fromkeys(kinds))
+        raise ConfigError(f"{key}._target_={target}: hpo has no {wanted} of this name")
+
+
+def _inside(target: str, module: str) -> bool:
+    return module == "" or target.startswith(f"{module}.")
+
+
+_CONTEXT = {"self", "searcher", "space", "randomness", "max_resource", "points_to_evaluate", "config", "directory"}
+"""Arguments that hpo gives, and no configuration."""
+
+
+def clearer(error: HPOError, config: ExperimentConfig) -> str:
+    """The sentence about an experiment that could not be made: what is wrong with a `_target_`, else the error's own."""
+    specs = {
+        "method.searcher": config.method.searcher,
+        "method.scheduler": config.method.scheduler,
+        "launcher": config.launcher,
+        **{f"callbacks.{name}": spec for name, spec in config.callbacks.items()},
+    }
+    for key, spec in specs.items():
+        target = spec.get("_target_") if isinstance(spec, Mapping) else None
+        if isinstance(target, str) and str(error).startswith((key, key.partition(".")[0] + ":")):
+            trusted = any(module == "" or target.startswith(f"{module}.") for module in config.trusted_modules)
+            if trusted or target.startswith("hpo."):
+                return _wrong_target(key, target, trusted) or _wrong_argument(key, spec, target, error) or str(error)
+    return str(error)
+
+
+def _wrong_target(key: str, target: str, trusted: bool) -> str:
+    """What is wrong with a `_target_`; empty where that is not it."""
+    module, _, name = target.rpartition(".")
+    top = target.partition(".")[0]
+    if trusted and importlib.util.find_spec(top) is None:
+        return (
+            f"{key}._target_={target}: cannot import {top} (trusted_modules): is its folder on PYTHONPATH? For example "
+            f"PYTHONPATH=. python -m hpo ..."
+        )
+    try:
+        made = importlib.import_module(module)
+    except Exception as error:  # whatever the user's module does
+        return f"{key}._target_={target}: importing {module} fails ({type(error).__name__}: {error})" if trusted else ""
+    if not hasattr(made, name):
+        return f"{key}._target_={target}: {module} has no {name}" + did_you_mean(name, _public(made))
+    return ""
+
+
+def _wrong_argument(key: str, spec: Mapping[str, Any], target: str, error: HPOError) -> str:
+    """What is wrong with the arguments beside a `_target_` that can be imported; empty where that is not it."""
+    if "argument" not in str(error):
+        return ""
+    module, _, name = target.rpartition(".")
+    try:
+        takes = sorted(parameters_of(key, getattr(importlib.import_module(module), name)) - _CONTEXT)
+    except HPOError:
+        return ""
+    wrong = [word for word in spec if not str(word).startswith("_") and word not in {*takes, *_CONTEXT}]
+    if not wrong:
+        return ""
+    others = f"; it takes {', '.join(takes)}" if takes else "; it takes none"
+    return f"{key}.{wrong[0]}={spec[wrong[0]]}: {name} has no such argument" + (did_you_mean(wrong[0], takes) or others)
+
+
+def _public(module: Any) -> list[str]:
+    return [name for name in vars(module) if isinstance(getattr(module, name), type)]

@@ -1,0 +1,223 @@
+"""YAML files: read without surprises (no code, no endless aliases, no key twice), written so that they read back equal."""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import re
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+
+from hpo.errors import ConfigError
+
+
+def load_yaml(path: Path) -> Any:
+    """The file's content as OmegaConf reads it.
+
+    Raises:
+        ConfigError: it cannot be read, or is not valid YAML.
+    """
+    try:
+        return OmegaConf.load(path)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not valid YAML ({one_line(error)})") from error
+
+
+def one_line(error: Exception) -> str:
+    """A parser's message of several lines as one."""
+    return " ".join(str(error).split())
+
+
+def escape(value: Any) -> Any:
+    r"""A plain value in which OmegaConf reads `${x}` literally: it becomes `\${x}`, inside lists and mappings too."""
+    if isinstance(value, str):
+        return re.sub(r"(\\*)\$\{", lambda match: 2 * match.group(1) + "\\${", value)
+    if isinstance(value, dict):
+        return {key: escape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [escape(item) for item in value]
+    return value
+
+
+def has_interpolation(value: Any) -> bool:
+    """Is there a `${x}` that OmegaConf would resolve, inside lists and mappings too?"""
+    if isinstance(value, str):
+        return re.search(r"(?<!\\)(\\\\)*\$\{", value) is not None
+    if isinstance(value, dict):
+        return any(has_interpolation(item) for pair in value.items() for item in pair)
+    return isinstance(value, list) and any(has_interpolation(item) for item in value)
+
+
+class _Dumper(yaml.CSafeDumper if hasattr(yaml, "CSafeDumper") else yaml.SafeDumper):  # type: ignore[misc]
+    """Writes strings so that OmegaConf, which reads 1e-3 as a number, gives them back as strings."""
+
+
+def _represent_text(dumper: Any, text: str) -> Any:
+    style = None if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", text) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def dump_yaml(content: Any) -> str:
+    """Plain values as YAML; `load_yaml` gives them back equal once interpolations are resolved."""
+    return dump_verbatim(escape(content))
+
+
+def dump_verbatim(content: Any) -> str:
+    """Plain values as YAML; a YAML parser gives them back equal."""
+    return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000))
+
+
+def override_text(value: Any) -> str:
+    """A value as Hydra's override grammar reads it back."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    return quoted(escape(value))
+
+
+def quoted(text: str) -> str:
+    """A text as Hydra's override grammar reads it back, where OmegaConf does not resolve it afterwards."""
+    # The grammar knows one escape: backslashes directly before a quote, or at the end, are doubled.
+    out, pending = "", 0
+    for character in text:
+        if character == "\\":
+            pending += 1
+            continue
+        out += "\\" * (2 * pending + 1 if character == "'" else pending) + character
+        pending = 0
+    return "'" + out + "\\" * (2 * pending) + "'"
+
+
+MOST_VALUES = 100_000
+"""That aliases may stand for; copying them all takes seconds."""
+
+
+_LONGEST = 500
+
+
+@contextlib.contextmanager
+def one_sentence(what: str = "") -> Iterator[None]:
+    """Whatever a parser or OmegaConf raises inside is a ConfigError; nothing else may be called inside.
+
+    Args:
+        what: the sentence's beginning, such as a file's name.
+    """
+    try:
+        yield
+    except (ConfigError, MemoryError):
+        raise
+    except RecursionError as error:
+        raise ConfigError(f"{what}the configuration is nested too deeply, or holds itself") from error
+    except Exception as error:
+        raise ConfigError(what + _first_lines(error)) from error
+
+
+def read_yaml(path: Path) -> Any:
+    """The file's content as OmegaConf reads it.
+
+    Raises:
+        ConfigError: it cannot be read, or is not valid YAML.
+    """
+    with one_sentence(f"{path}: is not a valid configuration: "):
+        _check_aliases(path)
+        return load_yaml(path)
+
+
+def read_plain(path: Path) -> Any:
+    """As `read_yaml`, as plain values; interpolations stay as they are written."""
+    content = read_yaml(path)
+    with one_sentence(f"{path}: is not a valid configuration: "):
+        return OmegaConf.to_container(content)
+
+
+def read_stored(path: Path) -> Any:
+    """As `read_yaml`, for what hpo itself has written: in that, nothing is left to resolve.
+
+    An interpolation there is from somebody else, and would read the environment of whoever looks at the file.
+
+    Raises:
+        ConfigError: it cannot be read, is not valid YAML, or holds an interpolation.
+    """
+    content = read_yaml(path)
+    with one_sentence(f"{path}: is not a valid configuration: "):
+        if OmegaConf.is_config(content) and has_interpolation(OmegaConf.to_container(content)):
+            raise ConfigError(f"{path}: holds an interpolation, which hpo does not store; write its value in its place")
+    return content
+
+
+def check_kinds(config: Any, prefix: str = "") -> None:
+    """Raise ConfigError for a text, list or mapping in a dataclass's field that takes none.
+
+    OmegaConf lets them in where they are what an interpolation comes to, or look like an escaped one.
+    """
+    kind: Any = type(config)  # mypy takes a class for no Hashable
+    for name, kinds in _fields(kind):
+        value = getattr(config, name)
+        if value is not None and _kind(value) not in kinds:
+            raise ConfigError(f"{prefix}{name}={str(value)[:200]!r}: a {_kind(value)} is not possible here")
+        if dataclasses.is_dataclass(value):
+            check_kinds(value, f"{prefix}{name}.")
+
+
+def _kind(value: Any) -> str:
+    if type(value) is str:  # an Enum may be one, too
+        return "text"
+    return "mapping" if isinstance(value, dict) else "list" if isinstance(value, list) else "value"
+
+
+@functools.cache
+def _fields(kind: Any) -> list[tuple[str, set[str]]]:
+    """Names of a dataclass's fields, and what each takes."""
+    hints = typing.get_type_hints(kind)
+    return [(field.name, _kinds(hints[field.name])) for field in dataclasses.fields(kind)]
+
+
+def _kinds(hint: Any) -> set[str]:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return set().union(*map(_kinds, typing.get_args(hint)))
+    if hint is Any:
+        return {"text", "mapping", "list", "value"}
+    return {{str: "text", dict: "mapping", list: "list"}.get(origin or hint, "value")}
+
+
+def _check_aliases(path: Path) -> None:
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return  # `load_yaml` says it
+    if re.search(rb"&\w", text) and re.search(rb"\*\w", text):
+        values = _count(yaml.compose(text, Loader=yaml.SafeLoader), {})
+        if values > MOST_VALUES:
+            raise ConfigError(f"{path}: its aliases (*name) stand for more than {MOST_VALUES:,} values; write fewer")
+
+
+def _count(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """How many values there are once every alias is a copy."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = MOST_VALUES  # until it is known: a node inside itself has no end
+        parts = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
+        known[id(node)] = 1 + sum(_count(part, known) for part in parts)
+    return known[id(node)]
+
+
+def _first_lines(error: Exception) -> str:
+    """What went wrong, and at which key: OmegaConf's message has a line for each."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    details = [line for line in lines[1:] if line.startswith("full_key:")][:1]
+    text = " ".join([lines[0] if lines else type(error).__name__, *details])
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"

@@ -1,0 +1,167 @@
+"""What is known of an experiment: the fold of its events, the same live, after a resume and for a reader."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hpo.events.objective import Objective
+from hpo.events.values import Decision, Event, Kind, Status, Trial
+
+
+@dataclass(slots=True)
+class TrialState:
+    """One trial so far."""
+
+    trial: Trial
+    until: int | None
+    status: Status = Status.RUNNING
+    attempt: int = 0
+    resource: int = 0
+    """The highest reported so far."""
+    loss: float | None = None
+    """Of the last report."""
+    position: int = 0
+    """Bytes of the current attempt's reports that have been taken in."""
+    then: int | None = None
+    """Where to go once the current attempt is over: it was resumed while its processes were still ending."""
+    lines: int = 0
+    """Reports of the current attempt, where the script does not name its resource."""
+    ending: Decision | None = None
+    """PAUSE or STOP once decided, until the attempt is over."""
+    began: float = 0.0
+    """Elapsed time at the start of the current attempt."""
+    heard: float = 0.0
+    """Elapsed time of the last sign of life."""
+    busy: float = 0.0
+    """Seconds of all attempts that are over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incumbent:
+    """The best result so far."""
+
+    loss: float
+    trial_id: int
+    resource: int
+    elapsed: float
+
+
+@dataclass(slots=True)
+class ExperimentState:
+    """All trials, the incumbent, and the counts that budgets and reports need."""
+
+    objective: Objective
+    trials: dict[int, TrialState] = field(default_factory=dict)
+    running: dict[int, TrialState] = field(default_factory=dict)
+    incumbent: Incumbent | None = None
+    reports: int = 0
+    elapsed: float = 0.0
+    sessions: int = 0
+    silent_failures: int = 0
+    """Trials in a row that failed without a report."""
+    first_error: str | None = None
+    """Of the first in that row."""
+    out_of_memory: int = 0
+    """Trials that failed because memory was used up."""
+    finished: str | None = None
+    """Why the experiment is complete."""
+
+    def apply(self, event: Event) -> None:
+        """Take in the next event."""
+        self.elapsed = max(self.elapsed, event.elapsed)
+        match event.kind:
+            case Kind.REPORTED:
+                self._reported(event)
+            case Kind.STARTED:
+                self._started(event)
+            case Kind.RESUMED | Kind.RESTARTED:
+                self._again(event)
+            case Kind.ENDED:
+                self._ended(event)
+            case Kind.DROPPED:
+                state = self._of(event)
+                state.position, state.heard = event.body["position"], event.elapsed
+            case Kind.OPENED:
+                self.sessions += 1
+                self.finished = None
+                self.silent_failures = 0  # whoever runs the command again may have mended something
+            case Kind.FINISHED:
+                self.finished = event.body["reason"]
+            case Kind.NOTED:
+                pass
+
+    def apply_all(self, events: Iterable[Event]) -> "ExperimentState":
+        """Take in events in order."""
+        for event in events:
+            self.apply(event)
+        return self
+
+    def counts(self) -> dict[Status, int]:
+        """How many trials are in each state, in the order of `Status`."""
+        counted = Counter(state.status for state in self.trials.values())
+        return {status: counted[status] for status in Status if counted[status]}
+
+    def busy_seconds(self) -> float:
+        """Worker seconds spent on trials so far."""
+        done = sum(state.busy for state in self.trials.values())
+        return done + sum(self.elapsed - state.began for state in self.running.values())
+
+    def _of(self, event: Event) -> TrialState:
+        assert event.trial is not None
+        return self.trials[event.trial]
+
+    def _started(self, event: Event) -> None:
+        assert event.trial is not None
+        trial = Trial(event.trial, event.body["configuration"])
+        state = TrialState(trial, event.body["until"], began=event.elapsed, heard=event.elapsed)
+        self.trials[trial.id] = self.running[trial.id] = state
+
+    def _again(self, event: Event) -> None:
+        state = self._of(event)
+        if state.status == Status.RUNNING:
+            state.then = event.body["until"]
+        else:
+            self._next_attempt(state, event.body["until"], event.elapsed)
+
+    def _next_attempt(self, state: TrialState, until: int | None, elapsed: float) -> None:
+        state.status, state.until, state.then, state.ending = Status.RUNNING, until, None, None
+        state.attempt, state.position, state.lines = state.attempt + 1, 0, 0
+        state.began = state.heard = elapsed
+        self.running[state.trial.id] = state
+
+    def _reported(self, event: Event) -> None:
+        state = self._of(event)
+        assert event.resource is not None
+        loss = self.objective.loss(event.body["metrics"])
+        state.resource, state.loss = event.resource, loss
+        state.position, state.heard = event.body["position"], event.elapsed
+        state.lines = event.body.get("line", 0)
+        decision = event.body["decision"]
+        if decision != Decision.CONTINUE:
+            state.ending = Decision(decision)
+        self.reports += 1
+        self.silent_failures = 0
+        best = self.incumbent
+        # Ties go to the earlier trial; an infinite loss is nobody's best.
+        if loss != float("inf") and (best is None or (loss, state.trial.id) < (best.loss, best.trial_id)):
+            self.incumbent = Incumbent(loss, state.trial.id, event.resource, event.elapsed)
+
+    def _ended(self, event: Event) -> None:
+        state = self._of(event)
+        state.status = Status(event.body["status"])
+        state.busy += event.elapsed - state.began
+        state.ending = None
+        self.running.pop(state.trial.id, None)
+        if state.status in (Status.FAILED, Status.TIMEOUT):
+            self._failed(state, event)
+        if state.then is not None:
+            self._next_attempt(state, state.then, event.elapsed)
+
+    def _failed(self, state: TrialState, event: Event) -> None:
+        self.out_of_memory += bool(event.body.get("out_of_memory"))
+        if state.resource > 0:
+            self.silent_failures = 0
+            return
+        self.silent_failures += 1
+        if self.silent_failures == 1:
+            self.first_error = event.body.get("error")

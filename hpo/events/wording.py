@@ -1,0 +1,56 @@
+"""Times, counts, configurations and results in words: the same wherever a person reads them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hpo.events.state import ExperimentState
+from hpo.events.values import Status
+
+
+def best_text(state: ExperimentState) -> str:
+    """The incumbent in one line."""
+    best = state.incumbent
+    if best is None:
+        return "none yet"
+    objective = state.objective
+    where = f"{objective.resource_attr or 'report'} {best.resource}"
+    configuration = configuration_text(state.trials[best.trial_id].trial.configuration)
+    return f"{objective.metric}={objective.value(best.loss):.6g} (trial {best.trial_id}, {where}): {configuration}"
+
+
+def counts_text(state: ExperimentState, counts: Mapping[Status, int] | None = None) -> str:
+    """How many trials are in which state.
+
+    Args:
+        state: what is known.
+        counts: trials by state where they are kept already; else all trials are counted.
+    """
+    known = state.counts() if counts is None else counts
+    memory = f" ({state.out_of_memory} out of memory)" if state.out_of_memory else ""
+    text = ", ".join(f"{count} {status}{memory if status == Status.FAILED else ''}" for status, count in known.items())
+    return f"{len(state.trials)} trials ({text or 'none'}), {state.reports} reports"
+
+
+def configuration_text(configuration: Mapping[str, Any]) -> str:
+    """A configuration as a person reads it."""
+    return " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in configuration.items())
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss, or with a decimal below a minute."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = int(seconds + 0.05)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def printable(text: str) -> str:
+    """What a program said, as one line that does nothing to a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
+def overview(result: Any, state: ExperimentState, otherwise: str) -> str:
+    """What a notebook shows of an object that has an experiment's `directory`; `otherwise`: unless it is complete."""
+    parts = {"status": f"complete: {state.finished}" if state.finished else otherwise}
+    parts |= {"best": best_text(state), "trials": counts_text(state)}
+    return f"{type(result).__name__} {result.directory}" + "".join(f"\n  {k:<9}{text}" for k, text in parts.items())

@@ -1,0 +1,1 @@
+"""One experiment, from its configuration to its results; and many at once."""

@@ -1,0 +1,126 @@
+"""May this configuration go on with the experiment that is in the directory? What may differ, and what may not."""
+
+import contextlib
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from hpo.config.reading import read_config, to_plain
+from hpo.config.schema import BUDGET_KEYS, RUN_KEYS, ExperimentConfig
+from hpo.errors import ConfigError, StoreError
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event, Kind
+from hpo.store.directory import LAUNCH_LOCK, LAUNCH_RECORD, ExperimentDirectory
+from hpo.store.event_store import Store
+
+log = logging.getLogger(__name__)
+
+
+def stored_config(files: ExperimentDirectory, config: ExperimentConfig) -> ExperimentConfig | None:
+    """The configuration of the experiment that is in the directory; deletes that one when `overwrite` says so."""
+    if config.overwrite:
+        _delete(files)
+        return None
+    if not files.config.exists():
+        return None
+    try:
+        stored = read_config(files.config)
+        if stored.random_seed is None:
+            raise ConfigError("random_seed=null")
+        return stored
+    except ConfigError as error:
+        raise ConfigError(
+            f"{files.config} is damaged ({error}): delete that file and the same command writes it again and goes on, or "
+            f"pass overwrite=true to start again"
+        ) from error
+
+
+def _delete(files: ExperimentDirectory) -> None:
+    """Delete an experiment. Killed in between, it has left something by which the next call knows what to go on with.
+
+    The log goes first, for what is left of one must not pass for an experiment; locks stay, for their holders are at work.
+    """
+    if not any(path.exists() for path in (files.config, files.events, files.trials)):
+        return
+    spared = (files.lock, files.owner, files.path / LAUNCH_LOCK)
+    order = {files.events: 0, files.trials: 2, files.config: 3}
+    for path in sorted(files.path.iterdir(), key=lambda path: order.get(path, 1)):
+        if path not in spared:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def is_done(last: Event | None, stored: ExperimentConfig | None, config: ExperimentConfig) -> bool:
+    """Is an experiment complete with the budget that `config` gives it?
+
+    Args:
+        last: its newest event. It names the budget that was used up; those of earlier versions do not.
+        stored: its configuration as the directory has it: a session that did not get going may have changed the budget there.
+        config: what is asked for.
+    """
+    if last is None or last.kind != Kind.FINISHED:
+        return False
+    budget = last.body.get("budget")
+    if budget is not None:
+        return all(budget.get(key) == getattr(config, key) for key in BUDGET_KEYS)
+    return stored is None or all(getattr(stored, key) == getattr(config, key) for key in BUDGET_KEYS)
+
+
+def check_resumable(files: ExperimentDirectory, stored: ExperimentConfig | None, config: ExperimentConfig) -> None:
+    """Raise StoreError unless `config` may go on with the experiment stored in the directory, if there is one."""
+    remedy = "pass overwrite=true to delete it, or another experiment_tag"
+    if stored is not None and (changes := differences(stored, config)) and has_begun(files):
+        shown = "; ".join(changes[:10]) + (f"; and {len(changes) - 10} more" if len(changes) > 10 else "")
+        raise StoreError(f"{files.path} holds an experiment of another configuration ({shown}); {remedy}")
+    if not config.resume and (stored is not None or files.events.exists()):
+        raise StoreError(
+            f"resume=false, but {files.path} holds an experiment; {remedy}, or resume=true to go on with it"
+        )
+
+
+def has_begun(files: ExperimentDirectory) -> bool:
+    """Has a trial been started? Before that a mistake in the configuration is corrected by the next call."""
+    if files.trials.exists() or (files.path / LAUNCH_RECORD).exists():
+        return True
+    try:
+        with contextlib.closing(Store(files.events, read_only=True)) as store:
+            return any(event.kind == Kind.STARTED for event in store.read())
+    except StoreError:
+        return files.events.exists()  # a damaged one is not nothing
+
+
+def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
+    """`key: old -> new` for every key in which two resolved experiments differ and may not when one resumes the other."""
+    return list(_diff("", _comparable(old), _comparable(new)))
+
+
+def _comparable(config: ExperimentConfig) -> dict[str, Any]:
+    content = to_plain(config)
+    for key in (*BUDGET_KEYS, *RUN_KEYS):  # more budget goes on where it ended
+        content.pop(key, None)
+        content["benchmark"].pop(key, None)
+    return content
+
+
+def _diff(prefix: str, old: Any, new: Any) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(k for k in new if k not in old)]:
+            yield from _diff(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
+    elif old != new:
+        yield f"{prefix}: {old} -> {new}"
+
+
+def put_aside_unknown(files: ExperimentDirectory, state: ExperimentState) -> None:
+    """Move away folders of trials and attempts that a damaged and mended log has lost: nothing in them may pass for new."""
+    for folder in sorted(files.trials.glob("[0-9]*")):
+        known = state.trials.get(int(folder.name)) if folder.name.isdecimal() else None
+        lost = [folder]
+        if known is not None:
+            numbered = [(path.name.removeprefix("attempt_"), path) for path in folder.glob("attempt_*")]
+            lost = [path for number, path in numbered if number.isdecimal() and int(number) > known.attempt]
+        for path in lost:
+            kept = files.left_behind / f"{path.relative_to(files.path)}-{time.time_ns()}".replace("/", "-")
+            kept.parent.mkdir(exist_ok=True)
+            path.rename(kept)
+            log.warning("%s: left by a past that the event log has lost; moved to %s", path, kept)

@@ -1,0 +1,242 @@
+"""One experiment, from its configuration to its results: `run_experiment`."""
+
+import contextlib
+import logging
+import math
+import secrets
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hpo.config.reading import resolve, to_config, to_yaml
+from hpo.config.references import from_environment
+from hpo.config.schema import BUDGET_KEYS, ExperimentConfig
+from hpo.config.targets import factory_of, parameters_of
+from hpo.errors import ConfigError, HPOError, StoreError
+from hpo.events.callback import Callback
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event
+from hpo.events.wording import overview
+from hpo.experiment.opening import check_resumable, is_done, stored_config
+from hpo.experiment.sessions import open_session, provenance
+from hpo.experiment.signals import signals_interrupt
+from hpo.results.files import is_complete, write_best, write_metadata, write_results
+from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.replay import restore
+from hpo.store.directory import ExperimentDirectory, refuse_links, write_atomically
+from hpo.store.disk import check_room, explain, folder_bytes
+from hpo.store.event_store import Store
+from hpo.store.ownership import owned
+from hpo.store.salvage import open_store
+from hpo.tuner.limits import Limits
+from hpo.tuner.loop import Tuner
+from hpo.tuner.stopping import Budget
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call of `run_experiment` ended."""
+
+    directory: Path
+    config: ExperimentConfig
+    state: ExperimentState
+    reason: str | None
+    """Why the experiment is complete; None when it was interrupted."""
+    signal: int | None = None
+    """What interrupted it."""
+    skipped: bool = False
+    """It was complete before."""
+
+    def __repr__(self) -> str:
+        return overview(self, self.state, "interrupted")
+
+
+def run_experiment(
+    config: ExperimentConfig | Mapping[str, Any], output_dir: str | Path, *, callbacks: Sequence[Callback] = ()
+) -> Outcome:
+    """Run an experiment, or go on with it where `output_dir` holds an unfinished one.
+
+    Args:
+        config: what `load_config` returns, or the content of an experiment.yaml.
+        output_dir: the experiment's directory.
+        callbacks: besides those of the configuration.
+
+    Raises:
+        HPOError: one sentence that says what is wrong and what to do.
+    """
+    if not isinstance(config, ExperimentConfig):
+        config = to_config(config)
+    files = ExperimentDirectory(Path(output_dir))
+    try:
+        files.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(files.path.parent, error) from error
+    refuse_links(files)
+    with owned(files):
+        check_room(files.path)
+        stored = stored_config(files, config)
+        config = resolve(_with_random_seed(config, stored))
+        check_resumable(files, stored, config)
+        write_atomically(files.config, to_yaml(config).encode())
+        with _log_file(files.log):
+            try:
+                with contextlib.closing(open_store(files.events)) as store:
+                    return _run(files, config, store, is_done(store.last(), stored, config), callbacks)
+            except (HPOError, OSError) as error:
+                log.error("%s", error)
+                with contextlib.suppress(OSError):  # a full disk, perhaps: the log and the terminal have said it
+                    write_metadata(files, config, status="interrupted", error=str(error))
+                raise
+            except Exception:
+                log.error("the experiment ended by an error in hpo itself:\n%s", traceback.format_exc())
+                raise
+
+
+def _run(
+    files: ExperimentDirectory,
+    config: ExperimentConfig,
+    store: Store,
+    done: bool,
+    callbacks: Sequence[Callback],
+) -> Outcome:
+    state = ExperimentState(config.objective)
+    if done:
+        state.apply_all(store.read())
+        if not is_complete(files.path):  # its tuner was killed between the last event and the files made from it
+            _export(files, config, store.read, state)
+        return Outcome(files.path, config, state, state.finished, skipped=True)
+    session = open_session(config, files, store)  # first, for a trial host starts while the rest is made
+    try:
+        scheduler = scheduler_of(config)
+        callbacks = [*callbacks, *_callbacks_of(config, files.path)]
+        restore(scheduler, state, store.read())
+        if state.trials:
+            log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
+        session.go_on(state)
+        budget, limits = _budget_of(config), _limits_of(config, files)
+        if budget == Budget() and math.isinf(config.space.size):
+            log.warning(
+                "no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until it is interrupted"
+            )
+        tuner = Tuner(
+            *(scheduler, session.backend, session.events, state, budget, limits, callbacks),
+            clock=session.clock,
+            wall=session.wall,
+        )
+        facts = {**provenance(), **session.metadata}
+        if not config.simulated:
+            log.info("%s %s seed %d begins: %s", config.benchmark.name, config.method.name, config.seed, session.opened)
+        write_metadata(files, config, **facts, status="running", error=None)
+        with signals_interrupt(tuner.interrupt) as received:
+            reason = tuner.run(session.opened)
+        if not config.simulated:
+            log.info("the session ends after %.1f s: %s", state.elapsed, reason or "interrupted")
+        session.finish()
+    except BaseException:
+        session.backend.close()
+        with contextlib.suppress(HPOError):  # what went wrong before is what the user should hear of
+            _export(files, config, store.read, _stored_state(config, store))
+        raise
+    session.backend.close()
+    _export(files, config, session.read or store.read, state)
+    return Outcome(files.path, config, state, reason, received[0] if received and reason is None else None)
+
+
+def _stored_state(config: ExperimentConfig, store: Store) -> ExperimentState:
+    """What is in the store, for the last commit may be what failed; complete only with the budget that is asked for."""
+    state = ExperimentState(config.objective).apply_all(store.read())
+    if not is_done(store.last(), config, config):
+        state.finished = None
+    return state
+
+
+def _export(
+    files: ExperimentDirectory, config: ExperimentConfig, read: Callable[[], Iterable[Event]], state: ExperimentState
+) -> None:
+    """Write the files made from the log. What cannot be written now is made again by the next run of the command."""
+    try:
+        write_results(files, config, read)
+        write_best(files, state)
+        status = "complete" if state.finished else "interrupted"
+        write_metadata(files, config, status=status, reason=state.finished, st_tuner_end_timestamp=time.time())
+    except OSError as error:
+        raise StoreError(f"{files.path}: results could not be written ({error}); events.db has everything") from error
+
+
+def _with_random_seed(config: ExperimentConfig, stored: ExperimentConfig | None) -> ExperimentConfig:
+    if config.random_seed is not None:
+        return config
+    drawn = stored.random_seed if stored is not None else secrets.randbelow(2**31)
+    return replace(config, random_seed=drawn)
+
+
+def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
+    """The configured callbacks; those whose signature asks for `config` or `directory` get the experiment's."""
+    made = []
+    for name, spec in config.callbacks.items():
+        key = f"callbacks.{name}"
+        factory = factory_of(key, from_environment(key, spec), config.trusted_modules, (Callback,))
+        wanted = parameters_of(key, factory) - set(spec)
+        context: dict[str, Any] = {"config": config, "directory": directory}
+        callback = factory(**{argument: value for argument, value in context.items() if argument in wanted})
+        if not isinstance(callback, Callback):
+            raise ConfigError(f"{key}: {spec['_target_']} is not a subclass of hpo.Callback")
+        made.append(callback)
+    return made
+
+
+def _budget_of(config: ExperimentConfig) -> Budget:
+    return Budget(**{key: getattr(config, key) for key in BUDGET_KEYS})
+
+
+def _limits_of(config: ExperimentConfig, files: ExperimentDirectory) -> Limits:
+    gigabytes = config.max_checkpoint_gigabytes
+    return Limits(
+        n_workers=config.n_workers or 1,
+        max_resource=config.max_resource,
+        ends_by_itself=config.benchmark.max_resource_attr is not None,
+        max_failures=config.max_failures,
+        trial_timeout=config.trial_timeout,
+        trial_silence_timeout=config.trial_silence_timeout,
+        grace=config.grace_period_seconds,
+        delete_checkpoints=config.delete_checkpoints,
+        max_checkpoint_bytes=None if gigabytes is None else gigabytes * 1e9,
+        checkpoint_size=lambda trial_id: folder_bytes(files.checkpoint(trial_id)),
+    )
+
+
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """On a full disk the log is what can be done without: no traceback for each line, the experiment says it once."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError as error:  # the last line did not fit; see `handleError`
+            log.debug("the log could not be written to its end: %s", error)
+
+
+@contextlib.contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    """Everything hpo logs, from INFO, also goes to the experiment's log."""
+    package = logging.getLogger("hpo")
+    handler = _LogFile(path, encoding="utf-8", errors="backslashreplace", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    level = package.level
+    package.addHandler(handler)
+    if package.getEffectiveLevel() > logging.INFO:
+        package.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        package.removeHandler(handler)
+        package.setLevel(level)
+        handler.close()

@@ -1,0 +1,31 @@
+"""Figures for papers and notebooks, drawn with matplotlib: vector graphics with one look.
+
+experiment = hpo.load_experiment("outputs/TAG/BENCHMARK/METHOD/seed_0")
+ax = hpo.figures.anytime(experiment)             # axes of a new figure, or those passed as `ax`
+hpo.figures.regret(hpo.analysis.compare("TAG")).figure.savefig("regret.pdf")
+hpo.figures.save_all("TAG", "figures/", format="svg")
+"""
+
+from hpo.figures.comparisons import differences, ranks, regret, seeds
+from hpo.figures.experiments import anytime, curves, importance, parallel, rungs, slice_of, slices, workers
+from hpo.figures.saving import FORMATS, OF_COMPARISON, OF_EXPERIMENT, save, save_all
+
+__all__ = [
+    "FORMATS",
+    "OF_COMPARISON",
+    "OF_EXPERIMENT",
+    "anytime",
+    "curves",
+    "differences",
+    "importance",
+    "parallel",
+    "ranks",
+    "regret",
+    "rungs",
+    "save",
+    "save_all",
+    "seeds",
+    "slice_of",
+    "slices",
+    "workers",
+]

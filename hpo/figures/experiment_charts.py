@@ -1,0 +1,206 @@
+"""Charts of one experiment: progress, decisions, workers, importance."""
+
+from collections.abc import Sequence
+
+from hpo.figures.chart import Chart, Panel, Pieces, Series, axis
+from hpo.figures.style import ACCENT, NEUTRAL, OUTCOME_COLOURS, data_label, seconds_scale, thinned
+from hpo.history import curves as history
+from hpo.history.importance import LEVEL, TRUSTED, Importance
+from hpo.results.experiment import Experiment
+
+MOST_POINTS = 20_000
+"""Of all learning curves together."""
+MOST_DOTS = 5_000
+"""Reports that are marked on the curves; of more only the lines are drawn."""
+MANY_CURVES = 500
+"""From so many on they are drawn thin."""
+MOST_BARS = 5_000
+"""Attempts in the Gantt chart before neighbours are drawn as one."""
+
+RUNG_COLOURS = {"went on": OUTCOME_COLOURS["completed"], "waiting": OUTCOME_COLOURS["paused"], "ended here": NEUTRAL}
+
+
+def anytime(experiment: Experiment) -> Chart:
+    """Best result so far against elapsed time, and the last report of each trial."""
+    objective = experiment.state.objective
+    path = history.trajectory(experiment)
+    title = "Best result so far"
+    if not len(path.times):
+        return Chart("anytime", title, instead="No trial has reported a finite result yet.", wide=False)
+    unit, name = seconds_scale(experiment.state.elapsed)
+    trials, best = Pieces(), Pieces()
+    for curve in history.curves(experiment):
+        trials.add([curve.elapsed[-1] / unit], curve.values[-1:], f"trial {curve.trial}")
+    values = [objective.value(loss) for loss in path.losses.tolist()]
+    times = [time / unit for time in [*path.times.tolist(), experiment.state.elapsed]]
+    best.add(times, [*values, values[-1]], "best so far")
+    series = [
+        trials.series("points", "last report of a trial", NEUTRAL, opacity=0.45),
+        best.series("line", "best so far", ACCENT, width=2.4, step=True),
+    ]
+    panel = Panel(axis(f"elapsed time, {name}", zero=True), axis(objective.metric), series)
+    caption = "A step is an improvement at any resource; points are the last report of each trial."
+    return Chart("anytime", title, caption, [panel], 330, data_label(experiment), wide=False)
+
+
+def learning_curves(experiment: Experiment) -> Chart:
+    """The metric against the resource, one curve per trial, coloured by outcome."""
+    objective = experiment.state.objective
+    found = history.curves(experiment)
+    title = "Learning curves"
+    if not found:
+        return Chart("curves", title, instead="No trial has reported yet.", wide=False)
+    kept, each, caption = _thinning(found)
+    dots = 4 if sum(len(curve.resources) for curve in kept) <= MOST_DOTS else 0
+    width = 1.2 if len(kept) <= MANY_CURVES else 0.6
+    series: list[Series] = []
+    for outcome, colour in OUTCOME_COLOURS.items():
+        lines, lone = Pieces(), Pieces()
+        for curve in kept:
+            if curve.outcome == outcome:
+                indices = thinned(len(curve.resources), each)
+                into = lines if len(indices) > 1 else lone  # one report makes no line
+                xs, ys = [curve.resources[i] for i in indices], [curve.values[i] for i in indices]
+                into.add(xs, ys, f"trial {curve.trial}")
+        name = f"{outcome} ({sum(curve.outcome == outcome for curve in found)})"
+        if lines.x:
+            series.append(lines.series("line", name, colour, opacity=0.75, gaps=True, dots=dots, width=width))
+        if lone.x:
+            series.append(lone.series("points", name, colour, opacity=0.75))
+    panel = Panel(axis(objective.resource_attr or "report", whole=True), axis(objective.metric), series)
+    return Chart("curves", title, caption, [panel], 330, data_label(experiment), wide=False)
+
+
+def _thinning(found: Sequence[history.Curve]) -> tuple[list[history.Curve], int, str]:
+    """Curves to draw, how many points of each at most, and a caption that says so."""
+    total, longest = sum(len(curve.resources) for curve in found), max(len(curve.resources) for curve in found)
+    caption = (
+        "One curve per trial, coloured by what became of it; interrupted trials count as paused, timeouts as failed."
+    )
+    if total <= MOST_POINTS:
+        return list(found), longest, caption
+    kept = [found[i] for i in thinned(len(found), MOST_POINTS // 4)]
+    each = longest
+    while each > 4 and sum(min(each, len(curve.resources)) for curve in kept) > MOST_POINTS:
+        each -= 1
+    less = []
+    if each < longest:
+        less.append(f"of {total:,} reports each curve shows at most {each}, the first and the last among them")
+    if len(kept) < len(found):
+        less.append(f"{len(kept):,} of {len(found):,} trials are shown, evenly spaced by number")
+    return kept, each, f"{caption} Thinned: {'; '.join(less)}."
+
+
+def rung_board(experiment: Experiment) -> Chart:
+    """How many trials got to each rung, and what became of them there."""
+    rungs = history.rungs(experiment)
+    resource = experiment.state.objective.resource_attr or "report"
+    title = "Rungs"
+    if rungs and not rungs[0].reached:
+        return Chart("rungs", title, instead="No trial has reached a rung yet.", wide=False)
+    if len(rungs) < 2:
+        return Chart(
+            "rungs", title, instead="This method has compared no trials on the way: there are no rungs.", wide=False
+        )
+    series: list[Series] = []
+    for name, colour in RUNG_COLOURS.items():
+        ends = [
+            {"went on": rung.went_on, "waiting": rung.went_on + rung.waiting, "ended here": rung.reached}[name]
+            for rung in rungs
+        ]
+        starts = [0] * len(rungs) if not series else series[-1]["x"]
+        labels = [
+            f"{resource} {rung.level}: {end - start} {name}, of {rung.reached}"
+            for rung, start, end in zip(rungs, starts, ends, strict=True)
+        ]
+        bars = {"x0": starts, "x": ends, "y": list(range(len(rungs))), "labels": labels, "thick": 0.7}
+        series.append({"kind": "bars", "name": name, "colour": colour, **bars})
+    ticks = [(place, f"{resource} {rung.level}") for place, rung in enumerate(rungs)]
+    caption = (
+        f"Trials that reached each level of {resource}: those that went on (promoted, or let pass), those that wait there "
+        "paused, and those that ended there or are still on their way."
+    )
+    y = axis(ticks=ticks, range=[-0.6, len(rungs) - 0.4], reversed=True, plain=True)
+    panel = Panel(axis("trials", zero=True, whole=True), y, series, quiet=True)
+    return Chart("rungs", title, caption, [panel], 70 + 36 * len(rungs), data_label(experiment), wide=False)
+
+
+def workers(experiment: Experiment) -> Chart:
+    """Attempts on their workers; what stays empty is idle time."""
+    line = history.timeline(experiment)
+    if not line.attempts:
+        return Chart("workers", "Workers", instead="No trial has started yet.")
+    unit, name = seconds_scale(line.elapsed)
+    lanes = max(line.workers, 1 + max(attempt.lane for attempt in line.attempts))
+    gap = line.elapsed / 1000 if len(line.attempts) > MOST_BARS else -1.0
+    series: list[Series] = []
+    for outcome, colour in OUTCOME_COLOURS.items():
+        bars = _bars([a for a in line.attempts if history.outcome(a.status) == outcome], gap)
+        if bars:
+            starts, ends = [first.start / unit for first, _, _ in bars], [last.end / unit for _, last, _ in bars]
+            places = {"x0": starts, "x": ends, "y": [first.lane + 1 for first, _, _ in bars]}
+            labels = [text for _, _, text in bars]
+            series.append(
+                {"kind": "bars", "name": outcome, "colour": colour, **places, "labels": labels, "thick": 0.72}
+            )
+    caption = (
+        f"{line.workers} worker(s) were busy {line.utilisation:.1%} of {line.elapsed:.6g} s ({line.busy:.6g} of "
+        f"{line.workers * line.elapsed:.6g} worker seconds); what is empty is idle. A bar is one attempt, coloured by how it "
+        "ended, on the lowest worker that was free."
+    )
+    if gap >= 0:
+        caption += f" Attempts less than {gap:.3g} s apart that ended alike are drawn as one."
+    ticks = [(lane + 1, str(lane + 1)) for lane in thinned(lanes, 16)]
+    y = axis("worker", ticks=ticks, range=[0.4, lanes + 0.6], reversed=True, plain=True)
+    panel = Panel(axis(f"elapsed time, {name}", zero=True, tight=True), y, series, quiet=True)
+    return Chart("workers", "Workers", caption, [panel], max(130, min(430, 64 + 25 * lanes)), data_label(experiment))
+
+
+def _bars(attempts: Sequence[history.Attempt], gap: float) -> list[tuple[history.Attempt, history.Attempt, str]]:
+    """First and last attempt of each bar, and what it is; a gap below 0 joins nothing."""
+    bars: dict[int, list[list[history.Attempt]]] = {}
+    for attempt in sorted(attempts, key=lambda a: (a.lane, a.start)):
+        lane = bars.setdefault(attempt.lane, [])
+        if lane and attempt.start - lane[-1][-1].end <= gap:
+            lane[-1].append(attempt)
+        else:
+            lane.append([attempt])
+    return [(bar[0], bar[-1], _words(bar)) for lane in bars.values() for bar in lane]
+
+
+def _words(bar: Sequence[history.Attempt]) -> str:
+    first, last = bar[0], bar[-1]
+    what = f"trial {first.trial}, attempt {first.number}, {first.status}" if len(bar) == 1 else f"{len(bar)} attempts"
+    return f"{what}: {first.start:.5g} to {last.end:.5g} s"
+
+
+def importance_bars(experiment: Experiment, found: Importance) -> Chart:
+    """Main effects with their intervals."""
+    resource = experiment.state.objective.resource_attr or "report"
+    title = "Hyperparameter importance"
+    if found.reason is not None:
+        return Chart("importance", title, instead=f"Importance is not computed: {found.reason}.", wide=False)
+    caption = (
+        f"Functional ANOVA of a random forest fitted to the rank of {experiment.state.objective.metric} at {resource} "
+        f"{found.resource}, which {found.trials} trials reached: the share of variance over the whole space that each "
+        f"hyperparameter explains alone, with {LEVEL:.0%} bootstrap intervals. {found.interactions:.0%} is interactions. "
+        f"The forest predicts {max(found.explained, 0):.0%} of the variance of trials it has not seen"
+    )
+    caption += "." if found.trusted else f", less than {TRUSTED:.0%}: these shares describe noise, do not go by them."
+    shares = found.shares
+    bars: Series = {
+        "kind": "bars",
+        "name": "",
+        "colour": ACCENT if found.trusted else NEUTRAL,
+        "x0": [0] * len(shares),
+        "x": [share.share for share in shares],
+        "y": list(range(len(shares))),
+        "low": [share.low for share in shares],
+        "high": [share.high for share in shares],
+        "labels": [f"{s.name}: {s.share:.1%}, interval {s.low:.1%} to {s.high:.1%}" for s in shares],
+        "thick": 0.62,
+    }
+    ticks = [(place, share.name) for place, share in enumerate(shares)]
+    y = axis(ticks=ticks, range=[-0.6, len(shares) - 0.4], reversed=True, plain=True)
+    panel = Panel(axis("share of variance", zero=True, percent=True), y, [bars], quiet=True)
+    return Chart("importance", title, caption, [panel], 70 + 28 * len(shares), data_label(experiment), wide=False)

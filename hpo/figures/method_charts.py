@@ -1,0 +1,150 @@
+"""Charts that compare methods over seeds: regret and ranks over time, seeds side by side, paired differences."""
+
+import math
+from collections.abc import Sequence
+
+from hpo.analysis.comparison import Comparison
+from hpo.analysis.overtime import OverTime
+from hpo.analysis.runs import Run
+from hpo.analysis.scores import Scored
+from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, finite
+from hpo.figures.style import ACCENT, DASHES, NEUTRAL, colour_of, dash_of, seconds_scale
+
+WORDS = {"anytime": "anytime regret", "final": "final regret"}
+STROKES = dict(zip(DASHES, ("", "8 5", "2 4", "9 4 2 4", "15 5"), strict=True))
+"""Dashes as SVG writes them."""
+
+
+def regret(number: int, scored: Scored, found: OverTime) -> Chart:
+    """Normalised regret over time with pointwise intervals, one line per method."""
+    unit, name = seconds_scale(scored.scale.end)
+    times = (found.times / unit).tolist()
+    bands: list[Series] = []
+    lines: list[Series] = []
+    for index, method in enumerate(scored.block.methods):
+        known = [i for i in range(len(times)) if math.isfinite(found.low[index, i])]
+        if known:
+            limits = {"bottom": found.low[index, known].tolist(), "top": found.high[index, known].tolist()}
+            xs = [times[i] for i in known]
+            bands.append(
+                {"kind": "band", "name": method, "colour": colour_of(index), "opacity": 0.13, "x": xs, **limits}
+            )
+        lines.append(_line(index, method, times, found.regret[index].tolist()))
+    which = "bands are pointwise 95 % bootstrap intervals" if bands else "there are no intervals for so few seeds"
+    caption = (
+        f"IQM over {len(scored.block.seeds)} seed(s) of the incumbent's regret, from where the anytime score begins to the "
+        f"common budget; {which}. 0 is {scored.scale.best_is}; 1 is {scored.scale.reference_is}."
+    )
+    # Lines come first, for the keys and names; bands are drawn below them all the same, they are pale.
+    panel = Panel(_time(name), axis("normalised regret", zero=True), [*lines, *bands])
+    return _of(scored, f"regret-{number}", "Regret over time", caption, panel, 390)
+
+
+def ranks(number: int, scored: Scored, found: OverTime) -> Chart:
+    """Mean ranks over time."""
+    unit, name = seconds_scale(scored.scale.end)
+    times = (found.times / unit).tolist()
+    series = [
+        _line(index, method, times, found.rank[index].tolist()) for index, method in enumerate(scored.block.methods)
+    ]
+    caption = (
+        f"Mean over {len(scored.block.seeds)} seed(s) of each method's rank by its incumbent; 1 is best, ties share."
+    )
+    panel = Panel(_time(name), axis("mean rank", reversed=True), series)
+    return _of(scored, f"ranks-{number}", "Ranks over time", caption, panel, 340, wide=False)
+
+
+def _time(unit: str) -> dict[str, object]:
+    return axis(f"elapsed time, {unit}", log=True, tight=True)
+
+
+def seeds(number: int, scored: Scored, comparison: Comparison) -> Chart:
+    """Each seed's score under each method; a line follows a seed."""
+    score, methods = comparison.score, scored.block.methods
+    values = scored.anytime if score == "anytime" else scored.final
+    paired = Pieces()
+    for column, seed in enumerate(scored.block.seeds):
+        paired.add(range(len(methods)), values[:, column].tolist(), f"seed {seed}")
+    series = [paired.series("line", "", NEUTRAL, width=0.8, opacity=0.55, gaps=True)]
+    for place, method in enumerate(methods):
+        labels = [f"{method}, seed {seed}" for seed in scored.block.seeds]
+        places = {"x": [place] * len(labels), "y": values[place].tolist(), "labels": labels}
+        series.append({"kind": "points", "name": "", "colour": colour_of(place), "size": 8, **places})
+    caption = f"The {WORDS[score]} of each experiment; a line joins those of one seed. Lower is better."
+    x = axis(ticks=list(enumerate(methods)), range=[-0.5, len(methods) - 0.5])
+    panel = Panel(x, axis(WORDS[score], zero=True), series)
+    return _of(scored, f"seeds-{number}", "Methods and seeds", caption, panel, 340, wide=False)
+
+
+def differences(comparison: Comparison) -> Chart:
+    """All paired differences with their intervals."""
+    pairs = [pair for pair in comparison.pairings if pair.score == comparison.score]
+    names = [f"{pair.first} − {pair.second}" for pair in pairs]
+    series: list[Series] = []
+    for told, name, colour in ((True, "told apart", ACCENT), (False, "not told apart", NEUTRAL)):
+        group = [(place, pair) for place, pair in enumerate(pairs) if pair.distinct == told]
+        if group:
+            series.append(
+                {
+                    "kind": "points",
+                    "name": name,
+                    "colour": colour,
+                    "size": 10,
+                    "hollow": not told,
+                    "x": [pair.difference for _, pair in group],
+                    "y": [place for place, _ in group],
+                    "low": [finite(pair.low) for _, pair in group],
+                    "high": [finite(pair.high) for _, pair in group],
+                    "labels": [
+                        f"{names[place]}: {pair.difference:+.4f} {_limits(pair.low, pair.high)}"
+                        for place, pair in group
+                    ],
+                }
+            )
+    y = axis(ticks=list(enumerate(names)), range=[-0.6, len(pairs) - 0.4], reversed=True, plain=True)
+    x = axis(f"difference of {WORDS[comparison.score]}", zero=True)
+    panel = Panel(x, y, series, verticals=[0], quiet=True)
+    label = ", ".join(sorted({one.block.data_label for one in comparison.scored if one.block.data_label})) or None
+    caption = (
+        "IQM of the differences on the same seed, with 95 % intervals: left of 0 the first is better. Filled: the interval "
+        "excludes 0 and the corrected sign-flip test falls below 5 %."
+    )
+    return Chart("differences", "Paired differences", caption, [panel], 80 + 30 * len(pairs), label)
+
+
+def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -> Chart:
+    """Best result so far of each experiment, coloured by method."""
+    objective = found[0].objective
+    unit, name = seconds_scale(max(run.end for run in found))
+    series: list[Series] = []
+    for index, method in enumerate(dict.fromkeys(run.label for run in found)):
+        curves = Pieces()
+        for run in found:
+            if run.label == method and len(run.trajectory.times):
+                values = [objective.value(loss) for loss in run.trajectory.losses.tolist()]
+                times = [time / unit for time in [*run.trajectory.times.tolist(), run.end]]
+                curves.add(times, [*values, values[-1]], f"{method}, seed {run.seed}")
+        if curves.x:
+            look = {"dash": STROKES[dash_of(index)], "width": 1.2, "opacity": 0.8}
+            series.append(curves.series("line", method, colour_of(index), step=True, gaps=True, **look))
+    title = f"Every experiment: {benchmark}"
+    if not series:
+        return Chart(f"runs-{number}", title, instead="No experiment has a finite result yet.")
+    panel = Panel(axis(f"elapsed time, {name}", zero=True), axis(objective.metric), series)
+    caption = f"{objective.metric} of the best report so far, one step function per experiment."
+    return Chart(f"runs-{number}", title, caption, [panel], 380, label)
+
+
+def _line(index: int, method: str, x: Sequence[float], y: Sequence[float]) -> Series:
+    pieces = Pieces()
+    pieces.add(x, y, method)
+    return pieces.series("line", method, colour_of(index), dash=STROKES[dash_of(index)], width=2.2)
+
+
+def _limits(low: float, high: float) -> str:
+    return "(no interval)" if math.isnan(low) else f"[{low:+.4f}, {high:+.4f}]"
+
+
+def _of(scored: Scored, name: str, title: str, caption: str, panel: Panel, height: int, wide: bool = True) -> Chart:
+    title = f"{title}: {scored.block.benchmark}"
+    return Chart(name, title, caption, [panel], height, scored.block.data_label, wide)

@@ -1,0 +1,113 @@
+"""Figures into files: one by its name, or all there are."""
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hpo.analysis.comparing import compare
+from hpo.analysis.comparison import Comparison
+from hpo.errors import ConfigError
+from hpo.figures import comparisons, experiments
+from hpo.figures.style import styled
+from hpo.results.experiment import Experiment, load_experiment
+from hpo.store.places import find_experiments
+
+logger = logging.getLogger(__name__)
+
+FORMATS = ("pdf", "svg", "png")
+
+OF_EXPERIMENT: Mapping[str, Callable[..., Any]] = {
+    "anytime": experiments.anytime,
+    "curves": experiments.curves,
+    "rungs": experiments.rungs,
+    "workers": experiments.workers,
+    "importance": experiments.importance,
+    "parallel": experiments.parallel,
+    "slices": experiments.slices,
+}
+OF_COMPARISON: Mapping[str, Callable[..., Any]] = {
+    "anytime": comparisons.regret,
+    "ranks": comparisons.ranks,
+    "seeds": comparisons.seeds,
+    "differences": comparisons.differences,
+}
+
+
+def subject_of(place: str | Path, **keys: Any) -> Experiment | Comparison:
+    """What a directory or tag has figures of: its one experiment, or the comparison of several.
+
+    Args:
+        place: a directory, or a tag under outputs/.
+        keys: for `compare`.
+    """
+    found = find_experiments(place)
+    return load_experiment(found[0]) if len(found) == 1 else compare([place], **keys)
+
+
+def save(subject: Experiment | Comparison, name: str, path: str | Path, benchmark: str | None = None) -> Path:
+    """Draw one figure into a file; its ending says the format.
+
+    Raises:
+        ConfigError: there is no such figure or format, or nothing to draw.
+    """
+    known = OF_EXPERIMENT if isinstance(subject, Experiment) else OF_COMPARISON
+    if name not in known:
+        what = "an experiment" if isinstance(subject, Experiment) else "a tag of several experiments"
+        raise ConfigError(f"--figure {name}: of {what} there are {', '.join(known)}; choose one of them")
+    target = Path(path)
+    if target.suffix[1:] not in FORMATS:
+        raise ConfigError(f"--output {target}: end the name in {', '.join('.' + end for end in FORMATS)}")
+    if isinstance(subject, Experiment) and not subject.state.reports:
+        raise ConfigError(f"{subject.directory}: no trial has reported yet, there is nothing to draw")
+    drawn = known[name](subject, **({} if benchmark is None else {"benchmark": benchmark}))
+    figure = getattr(drawn, "figure", None) or drawn
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with styled():
+            figure.savefig(target, metadata=None if target.suffix == ".png" else _undated(target))
+    except OSError as error:
+        raise ConfigError(f"--output {target}: cannot be written ({error.strerror}); name another file") from error
+    return target
+
+
+def _undated(target: Path) -> dict[str, None]:
+    """Metadata without the time, so that the same experiments give the same file."""
+    return {"Date": None} if target.suffix == ".svg" else {"CreationDate": None}
+
+
+def save_all(place: str | Path | Experiment | Comparison, folder: str | Path, format: str = "pdf") -> list[Path]:
+    """Draw all figures there are into a folder, of several benchmarks each.
+
+    Raises:
+        ConfigError: the format is unknown, or nothing could be drawn.
+    """
+    subject = place if isinstance(place, Experiment | Comparison) else subject_of(place)
+    if format not in FORMATS:
+        raise ConfigError(f"--format {format}: use {', '.join(FORMATS)}")
+    paths = []
+    if isinstance(subject, Comparison):
+        several = len(subject.scored) > 1
+        for scored in subject.scored:
+            benchmark = scored.block.benchmark
+            for name in OF_COMPARISON:
+                if name == "differences" and scored is not subject.scored[0]:
+                    continue  # one for all benchmarks
+                whose = f"-{benchmark}" if several and name != "differences" else ""
+                paths.append(
+                    save(
+                        subject,
+                        name,
+                        Path(folder) / f"{name}{whose}.{format}",
+                        None if name == "differences" else benchmark,
+                    )
+                )
+        return paths
+    for name in OF_EXPERIMENT:
+        try:
+            paths.append(save(subject, name, Path(folder) / f"{name}.{format}"))
+        except ConfigError as error:
+            if name != "importance":
+                raise
+            logger.warning("%s", error)  # with few trials there is none; the other figures are drawn
+    return paths

@@ -1,0 +1,104 @@
+"""Charts of an experiment's search space: the metric against each hyperparameter, and all of them in parallel."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis
+from hpo.figures.style import BANDS, DEPTHS, SHARES, data_label, thinned
+from hpo.history.points import marks, points, position, short, unit
+from hpo.results.experiment import Experiment
+from hpo.space.domains import LOG, Choice, Domain, Float, Integer
+
+MOST_LINES = 1_500
+MOST_POINTS = 3_000
+COLUMNS = 3
+
+
+def slices(experiment: Experiment) -> Chart:
+    """The metric of each trial against each hyperparameter, a panel for each."""
+    objective = experiment.state.objective
+    resource = objective.resource_attr or "report"
+    known = points(experiment)
+    found = [known[i] for i in thinned(len(known), MOST_POINTS)]
+    if not found:
+        return Chart("slices", "Slices", instead="No trial has reported yet.")
+    domains = experiment.config.space.domains
+    columns = min(COLUMNS, len(domains))
+    levels = _levels([point.resource for point in found])
+    panels = []
+    for index, (name, domain) in enumerate(domains.items()):
+        series: list[Series] = []
+        for (low, high), colour in zip(levels, DEPTHS[-len(levels) :], strict=True):
+            group = Pieces()
+            for p in found:
+                if low <= p.resource <= high:
+                    label = f"trial {p.trial}, {resource} {p.resource}, {name}={p.configuration[name]}"
+                    group.add([position(domain, p.configuration[name], p.trial)], [p.value], label)
+            text = f"{resource} {low}" if low == high else f"{resource} {low} to {high}"
+            series.append(group.series("points", text, colour, opacity=0.85, size=5))
+        panels.append(Panel(_axis(name, domain), axis("" if index % columns else objective.metric), series))
+    caption = (
+        f"Each trial's last {objective.metric} against each hyperparameter; the darker, the further it was trained. "
+        "Values of choices are spread sideways by trial number, to be told apart."
+    )
+    if len(found) < len(known):
+        caption += f" Thinned: {len(found):,} of {len(known):,} trials, evenly spaced by number."
+    height = 250 * math.ceil(len(domains) / columns)
+    return Chart("slices", "Slices", caption, panels, height, data_label(experiment), columns=columns, shared="y")
+
+
+def _levels(resources: Sequence[int]) -> list[tuple[int, int]]:
+    """Up to four ranges of resources that hold all of them, each from one that occurs to one that occurs."""
+    distinct = sorted(set(resources))
+    if len(distinct) <= len(DEPTHS):
+        return [(level, level) for level in distinct]
+    bounds = [round(i * len(distinct) / len(DEPTHS)) for i in range(len(DEPTHS) + 1)]
+    return [(distinct[a], distinct[b - 1]) for a, b in itertools.pairwise(bounds)]
+
+
+def _axis(name: str, domain: Domain) -> Axis:
+    if isinstance(domain, Choice):
+        ticks = [(place, short(choice)) for place, choice in enumerate(domain.choices)]
+        return axis(name, ticks=ticks, range=[-0.5, len(ticks) - 0.5])
+    assert isinstance(domain, Float | Integer)
+    return axis(name, log=domain.scale is LOG, whole=isinstance(domain, Integer))
+
+
+def parallel(experiment: Experiment) -> Chart:
+    """One line per trial through all hyperparameters to its metric, the best on top."""
+    objective = experiment.state.objective
+    title = "Parallel coordinates"
+    found = sorted((p for p in points(experiment) if math.isfinite(p.loss)), key=lambda p: (-p.loss, p.trial))
+    if not found:
+        return Chart("parallel", title, instead="No trial has reported a finite result yet.")
+    kept = [found[i] for i in thinned(len(found), MOST_LINES)]
+    domains = experiment.config.space.domains
+    values = [p.value for p in found]
+    low, high = min(values), max(values)
+    series: list[Series] = []
+    start = 0
+    for place, (colour, share) in enumerate(zip(BANDS, SHARES, strict=True)):
+        stop = len(kept) - math.ceil(share * len(kept))
+        band = Pieces()
+        for p in kept[start:stop]:
+            units = [unit(domain, p.configuration[name], p.trial) for name, domain in domains.items()]
+            metric = (p.value - low) / (high - low) if high > low else 0.5
+            band.add(range(len(units) + 1), [*units, metric], f"trial {p.trial}: {objective.metric} {p.value:.6g}")
+        start = max(start, stop)
+        if band.x:
+            name = "worse half" if place == 0 else f"best {SHARES[place - 1]:.0%}"
+            best = place == len(BANDS) - 1
+            series.append(
+                band.series("line", name, colour, width=2 if best else 1, opacity=0.95 if best else 0.6, gaps=True)
+            )
+    caption = f"A line is a trial; the last axis is its last {objective.metric}. Point at a line to see it alone."
+    if len(kept) < len(found):
+        caption += f" Thinned: {len(kept):,} of {len(found):,} trials, evenly spaced by rank, the best among them."
+    names = [*domains, objective.metric]
+    notes = [(place, at, text) for place, domain in enumerate(domains.values()) for at, text in marks(domain)]
+    notes += [(len(domains), 0.0, f"{low:.4g}"), (len(domains), 1.0, f"{high:.4g}")]
+    x = axis(ticks=list(enumerate(names)), range=[-0.25, len(names) - 0.85], above=True, bare=True)
+    y = axis(range=[-0.05, 1.05], bare=True)
+    panel = Panel(x, y, series, notes, list(range(len(names))), quiet=True, right=70)
+    return Chart("parallel", title, caption, [panel], 400, data_label(experiment))

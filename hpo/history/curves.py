@@ -1,0 +1,234 @@
+"""What happened in one experiment, as figures and tables need it: curves, attempts on workers, rungs. Pure functions."""
+
+import functools
+import heapq
+import inspect
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from hpo import schedulers
+from hpo.config.schema import ExperimentConfig
+from hpo.events.objective import ReportError
+from hpo.events.values import Decision, Kind, Status
+from hpo.history.trajectories import Trajectory
+from hpo.results.experiment import Experiment
+from hpo.schedulers.rungs import rung_levels
+
+Found = TypeVar("Found")
+
+OUTCOMES = ("completed", "stopped", "paused", "failed", "running")
+"""What becomes of trials, as figures colour it; see `outcome`."""
+
+
+def once(function: Callable[[Experiment], Found]) -> Callable[[Experiment], Found]:
+    """Computed once for an experiment, whose events never change: several charts of a page show the same."""
+    known: WeakKeyDictionary[Experiment, Found] = WeakKeyDictionary()
+
+    @functools.wraps(function)
+    def remember(experiment: Experiment) -> Found:
+        if experiment not in known:
+            known[experiment] = function(experiment)
+        return known[experiment]
+
+    return remember
+
+
+def outcome(status: str) -> str:
+    """Timeouts count as failed, interrupted trials as paused: they can go on."""
+    return {"timeout": "failed", "interrupted": "paused"}.get(status, status)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The reports of one trial, in the order of the log."""
+
+    trial: int
+    outcome: str
+    resources: Sequence[int]
+    values: Sequence[float]
+    """The metric; nan where it is not finite."""
+    elapsed: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a trial's program, in seconds of the experiment."""
+
+    trial: int
+    number: int
+    start: float
+    end: float
+    status: str
+    """How it ended; `running` where it has not."""
+    lane: int
+    """The worker, numbered from 0: the lowest that is free when the attempt starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All attempts, and how busy the workers were."""
+
+    attempts: Sequence[Attempt]
+    workers: int
+    elapsed: float
+
+    @property
+    def busy(self) -> float:
+        """Worker seconds of all attempts."""
+        return math.fsum(attempt.end - attempt.start for attempt in self.attempts)
+
+    @property
+    def utilisation(self) -> float:
+        """Busy over available worker seconds; nan before anything ran."""
+        available = self.workers * self.elapsed
+        return self.busy / available if available > 0 else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class RungCount:
+    """What became of the trials that reached one resource level."""
+
+    level: int
+    reached: int
+    went_on: int
+    """Promoted, or let pass: resumed beyond this level, or reported beyond it."""
+    waiting: int
+    """Paused here."""
+    ended: int
+    """Completed, stopped or failed here, or still on their way."""
+
+
+def trajectory(experiment: Experiment) -> Trajectory:
+    """The incumbent's improvements."""
+    objective = experiment.state.objective
+    found = []
+    for event in experiment.events:
+        if event.kind == Kind.REPORTED:
+            try:
+                found.append((event.elapsed, objective.loss(event.body["metrics"])))
+            except ReportError:
+                continue
+    return Trajectory.of(found)
+
+
+@once
+def curves(experiment: Experiment) -> Sequence[Curve]:
+    """One per trial that has reported, by trial id."""
+    objective, states = experiment.state.objective, experiment.state.trials
+    columns: dict[int, tuple[list[int], list[float], list[float]]] = {}
+    for event in experiment.events:
+        if event.kind != Kind.REPORTED or event.trial is None or event.resource is None:
+            continue
+        resources, values, elapsed = columns.setdefault(event.trial, ([], [], []))
+        try:
+            loss = objective.loss(event.body["metrics"])
+        except ReportError:
+            loss = math.inf
+        resources.append(event.resource)
+        values.append(objective.value(loss) if math.isfinite(loss) else math.nan)
+        elapsed.append(event.elapsed)
+    return tuple(Curve(trial, outcome(states[trial].status.value), *columns[trial]) for trial in sorted(columns))
+
+
+@once
+def timeline(experiment: Experiment) -> Timeline:
+    """When each attempt ran, and on which worker."""
+    begun: dict[int, tuple[int, float]] = {}
+    number: dict[int, int] = {}
+    again: set[int] = set()
+    spans: list[tuple[int, int, float, float, str]] = []
+    for event in experiment.events:
+        trial = event.trial
+        if trial is None:
+            continue
+        if event.kind in (Kind.STARTED, Kind.RESUMED, Kind.RESTARTED):
+            if trial in begun:
+                again.add(trial)  # resumed while its processes were still ending: begins once they are gone
+            else:
+                number[trial] = number.get(trial, -1) + 1
+                begun[trial] = number[trial], event.elapsed
+        elif event.kind == Kind.ENDED and trial in begun:
+            attempt, start = begun.pop(trial)
+            spans.append((trial, attempt, start, event.elapsed, str(event.body["status"])))
+            if trial in again:
+                again.discard(trial)
+                number[trial] += 1
+                begun[trial] = number[trial], event.elapsed
+    elapsed = experiment.state.elapsed
+    spans += [(trial, attempt, start, elapsed, "running") for trial, (attempt, start) in begun.items()]
+    spans.sort(key=lambda span: (span[2], span[3], span[0]))
+    placed = lanes((span[2], span[3]) for span in spans)
+    attempts = [Attempt(*span, lane) for span, lane in zip(spans, placed, strict=True)]
+    return Timeline(attempts, experiment.config.n_workers or 1, elapsed)
+
+
+def lanes(spans: Iterable[tuple[float, float]]) -> list[int]:
+    """Places intervals, sorted by their start, in lanes: each in the lowest that is free."""
+    busy: list[tuple[float, int]] = []
+    free: list[int] = []
+    count, placed = 0, []
+    for start, end in spans:
+        while busy and busy[0][0] <= start:
+            heapq.heappush(free, heapq.heappop(busy)[1])
+        if free:
+            lane = heapq.heappop(free)
+        else:
+            lane, count = count, count + 1
+        heapq.heappush(busy, (end, lane))
+        placed.append(lane)
+    return placed
+
+
+def rungs(experiment: Experiment) -> list[RungCount]:
+    """The levels at which trials are compared, were paused or stopped, or to which they were sent, the lowest first.
+
+    Any scheduler has those that the log knows; a method that never stops a trial has one level.
+    """
+    levels = set(_planned(experiment.config))
+    top: dict[int, int] = {}
+    goal: dict[int, int] = {}
+    for event in experiment.events:
+        trial = event.trial
+        if trial is None:
+            continue
+        if event.kind in (Kind.STARTED, Kind.RESUMED, Kind.RESTARTED):
+            until = event.body.get("until")
+            if until is not None:
+                levels.add(until)
+                goal[trial] = max(until, goal.get(trial, 0))
+        elif event.kind == Kind.REPORTED and event.resource is not None:
+            top[trial] = max(event.resource, top.get(trial, 0))
+            if event.body["decision"] in (Decision.PAUSE, Decision.STOP):
+                levels.add(event.resource)
+    states = experiment.state.trials
+    counted = []
+    for level in sorted(levels):
+        reached = [trial for trial, resource in top.items() if resource >= level]
+        on = {trial for trial in reached if top[trial] > level or _sent_beyond(experiment, trial, goal, level)}
+        waiting = sum(states[trial].status == Status.PAUSED for trial in reached if trial not in on)
+        counted.append(RungCount(level, len(reached), len(on), waiting, len(reached) - len(on) - waiting))
+    return counted
+
+
+def _planned(config: ExperimentConfig) -> list[int]:
+    """The rungs of successive halving, also those at which no trial was stopped yet; none for other schedulers."""
+    settings, benchmark = config.method.scheduler, config.benchmark
+    package, _, name = str(settings.get("_target_", "")).rpartition(".")
+    kind = getattr(schedulers, name, None) if package == "hpo.schedulers" else None
+    maximum = benchmark.arguments.get(benchmark.max_resource_attr or "")
+    if kind is None or not isinstance(maximum, int):
+        return []
+    arguments = inspect.signature(kind).parameters
+    if not {"min_resource", "reduction_factor"} <= set(arguments):
+        return []
+    lowest, factor = (settings.get(key, arguments[key].default) for key in ("min_resource", "reduction_factor"))
+    return [*rung_levels(lowest, maximum, factor), maximum]
+
+
+def _sent_beyond(experiment: Experiment, trial: int, goal: dict[int, int], level: int) -> bool:
+    """Is the trial, whose last report is at `level`, on its way to a higher one, or did it end on that way?"""
+    status = experiment.state.trials[trial].status
+    return goal.get(trial, 0) > level and status not in (Status.STOPPED, Status.COMPLETED, Status.PAUSED)

@@ -1,0 +1,175 @@
+"""Which hyperparameters matter: functional ANOVA of a random forest, with intervals, and with what it cannot say.
+
+Hutter, Hoos & Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter Importance" (ICML 2014): the share of a
+forest's variance over the whole search space that each hyperparameter explains alone (its main effect). Here it is the
+variance of the *rank* of the loss, so that one diverged trial does not outweigh all others.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpo.events.objective import Objective
+from hpo.events.values import Configuration
+from hpo.history.curves import curves
+from hpo.history.forest import Floats, Whole, grow
+from hpo.randomness import Randomness
+from hpo.results.experiment import Experiment
+from hpo.space.domains import Choice, Domain
+from hpo.space.search_space import SearchSpace
+from hpo.surrogate.targets import mean_ranks
+
+CELLS = 32
+"""Of a continuous hyperparameter; one of a few values has a cell for each."""
+REPLICATES = 20
+TREES = 10
+"""Per replicate."""
+LEVEL = 0.9
+FEWEST = 30
+PER_HYPERPARAMETER = 5
+"""Below so many trials (and `FEWEST`) nothing is computed."""
+TRUSTED = 0.1
+"""Share of the variance of trials it has not seen that a forest must explain for its shares to mean something."""
+MOST = 2000
+"""Trials; of more an evenly spaced sample is taken."""
+SHARED = 0.9
+"""The resource at which trials are compared is the highest that so large a share of them reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Of one hyperparameter: the share of variance its main effect explains, and its 90 % interval."""
+
+    name: str
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Importance:
+    """What a forest says, or why it says nothing."""
+
+    shares: Sequence[Share]
+    """The most important first; empty where there is too little data."""
+    interactions: float
+    """The share that no main effect explains."""
+    explained: float
+    """Share of the variance of left-out trials that the forest predicts (R² out of bag); can be below 0."""
+    trials: int
+    resource: int | None
+    """At which their losses are compared."""
+    reason: str | None
+    """Why there are no shares."""
+
+    @property
+    def trusted(self) -> bool:
+        """Does the forest predict trials it has not seen?"""
+        return self.reason is None and self.explained >= TRUSTED
+
+
+def importance(experiment: Experiment, random_seed: int = 0) -> Importance:
+    """Of the hyperparameters of an experiment, at the highest resource that nearly all of its trials reached.
+
+    Only there no method has chosen yet which trials are looked at; higher up the good ones are left.
+
+    Args:
+        experiment: a loaded one.
+        random_seed: of the forest; the same experiment and seed give the same numbers.
+    """
+    space = experiment.config.space
+    trials, losses, resource = losses_at_shared_resource(experiment)
+    names = [name for name, domain in space.domains.items() if domain.size > 1]
+    needed = max(FEWEST, PER_HYPERPARAMETER * len(names))
+    if len(trials) < needed or not names:
+        reason = f"too little data: {len(trials)} trials, {needed} are needed" if names else "nothing is tuned"
+        return Importance((), math.nan, math.nan, len(trials), resource, reason)
+    if len(trials) > MOST:
+        taken = np.linspace(0, len(trials) - 1, MOST).astype(int)
+        trials, losses = [trials[i] for i in taken], losses[taken]
+    if np.ptp(ranks(losses)) == 0:
+        return Importance((), math.nan, math.nan, len(trials), resource, "all trials have the same result")
+    configurations = [experiment.state.trials[trial].trial.configuration for trial in trials]
+    points, cells = encode(space, names, configurations)
+    shares, interactions, explained = analyse(points, ranks(losses), cells, random_seed)
+    found = [Share(name, *limits) for name, limits in zip(names, shares, strict=True)]
+    found.sort(key=lambda share: (-share.share, share.name))
+    return Importance(found, interactions, explained, len(trials), resource, None)
+
+
+def losses_at_shared_resource(experiment: Experiment) -> tuple[list[int], Floats, int | None]:
+    """Trials, their losses at the highest resource that nearly all reached, and that resource.
+
+    A trial that has not reported there but beyond counts with its last report before.
+    """
+    objective: Objective = experiment.state.objective
+    found = curves(experiment)
+    if not found:
+        return [], np.array([]), None
+    tops = sorted((max(curve.resources) for curve in found), reverse=True)
+    shared = tops[math.ceil(SHARED * len(tops)) - 1]
+    trials, losses = [], []
+    for curve in found:
+        below = [i for i, resource in enumerate(curve.resources) if resource <= shared]
+        if below and max(curve.resources) >= shared:
+            value = curve.values[below[-1]]
+            trials.append(curve.trial)
+            losses.append(math.inf if math.isnan(value) else objective.loss({objective.metric: value}))
+    return trials, np.array(losses), shared
+
+
+def ranks(losses: Floats) -> Floats:
+    """From 0 (best) to 1, ties share the mean of theirs; diverged trials tie for the last."""
+    return mean_ranks(losses, np.sort(losses)) / max(len(losses) - 1, 1)
+
+
+def encode(space: SearchSpace, names: Sequence[str], configurations: Sequence[Configuration]) -> tuple[Whole, Whole]:
+    """The cell of each configuration along each hyperparameter, and how many cells each has."""
+    cells = [_cells(space.domains[name]) for name in names]
+    columns = []
+    for name, count in zip(names, cells, strict=True):
+        domain = space.domains[name]
+        values = [configuration[name] for configuration in configurations]
+        units = np.array([domain.encode(value) for value in values])
+        columns.append(np.clip((units * count).astype(int), 0, count - 1))
+    return np.stack(columns, axis=1), np.array(cells)
+
+
+def _cells(domain: Domain) -> int:
+    return int(domain.size) if isinstance(domain, Choice) else int(min(domain.size, CELLS))
+
+
+def analyse(
+    points: Whole, targets: Floats, cells: Whole, random_seed: int
+) -> tuple[list[tuple[float, float, float]], float, float]:
+    """Shares of main effects with their intervals, of interactions, and the variance explained out of bag.
+
+    The interval comes from the bootstrap over trials: each replicate draws the trials anew and grows its own forest.
+    """
+    n = len(targets)
+    source = Randomness(random_seed, 0)
+    shares, summed, seen = [], np.zeros(n), np.zeros(n)
+    for replicate in range(REPLICATES):
+        rng = source.stream("importance", replicate)
+        drawn = np.bincount(rng.integers(0, n, n), minlength=n)
+        weights = np.stack([rng.multinomial(n, drawn / n) for _ in range(TREES)])
+        forest, predicted = grow(points, targets, weights, cells, rng)
+        variance = forest.variance()
+        grown = variance > 0
+        if grown.any():
+            shares.append((forest.main_effects()[grown] / variance[grown, None]).mean(axis=0))
+        left_out = weights == 0
+        summed += (predicted * left_out).sum(axis=0)
+        seen += left_out.sum(axis=0)
+    known = seen > 0
+    error = targets[known] - summed[known] / seen[known]
+    explained = 1 - float((error**2).mean() / targets[known].var())
+    if not shares:
+        return [(0.0, 0.0, 0.0)] * points.shape[1], 1.0, explained
+    table = np.array(shares)
+    middle = table.mean(axis=0)
+    low, high = np.quantile(table, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    limits = [(float(a), float(b), float(c)) for a, b, c in zip(middle, low, high, strict=True)]
+    return limits, max(0.0, 1 - float(middle.sum())), explained

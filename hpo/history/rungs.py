@@ -1,0 +1,180 @@
+"""The rung board: how many trials got to each rung, who was promoted, and what comes next. A fold of the events."""
+
+import importlib
+import inspect
+from collections import deque
+from dataclasses import dataclass, field
+
+from hpo.config.schema import ExperimentConfig
+from hpo.events.state import ExperimentState
+from hpo.events.values import Decision, Event, Kind, Resume, Status
+from hpo.schedulers.asha import ASHA
+from hpo.schedulers.base import Scheduler
+from hpo.schedulers.rungs import Rung, make_rungs, next_level, rung_levels
+
+RECENT = 5
+"""So many promotions are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class RungRow:
+    """One rung as it is shown; the last row is the maximum resource."""
+
+    level: int
+    reached: int
+    """Trials that have a result here."""
+    waiting: int
+    """Paused here."""
+    promoted: int
+    """Resumed from here."""
+    stopped: int
+    """Stopped here."""
+    running: int
+    """On their way here."""
+    best: float | None
+    """The lowest loss of a result here."""
+
+
+@dataclass
+class _Tally:
+    reached: int = 0
+    promoted: int = 0
+    stopped: int = 0
+    best: float | None = None
+
+
+@dataclass
+class RungBoard:
+    """Rungs of one experiment.
+
+    Args:
+        levels: the resources of the rungs, ascending; empty for methods without.
+        maximum: the resource of a complete trial.
+        promotes: trials pause at rungs and are resumed from there.
+        predictable: what is promoted next follows from the results at the rungs alone.
+    """
+
+    levels: list[int]
+    maximum: int | None
+    promotes: bool = False
+    predictable: bool = False
+    promotions: deque[tuple[float, int, int, int | None]] = field(default_factory=lambda: deque(maxlen=RECENT))
+    """(elapsed, trial, from, to) of the latest."""
+    _rungs: list[Rung] = field(default_factory=list)
+    _tallies: dict[int, _Tally] = field(default_factory=dict)
+    _reached: dict[int, int] = field(default_factory=dict)
+    """How many of `steps` each trial has behind it."""
+
+    def __post_init__(self) -> None:
+        if self.levels and self.maximum is not None:
+            self._rungs = make_rungs(self.levels, self.maximum)
+        self._tallies = {level: _Tally() for level in self.steps}
+
+    @property
+    def steps(self) -> list[int]:
+        """The rungs and the maximum."""
+        return [*self.levels, self.maximum] if self.levels and self.maximum is not None else []
+
+    def apply(self, event: Event, state: ExperimentState) -> None:
+        """Take in an event that `state` has taken in."""
+        if not self._rungs or event.trial is None:
+            return
+        match event.kind:
+            case Kind.STARTED:
+                first = event.body["until"]
+                skipped = self.promotes and first in self.steps
+                self._reached[event.trial] = self.steps.index(first) if skipped else 0
+            case Kind.REPORTED:
+                self._reported(event, state)
+            case Kind.RESUMED:
+                self._resumed(event)
+            case Kind.ENDED if event.body["status"] in (Status.COMPLETED, Status.FAILED, Status.TIMEOUT):
+                for rung in self._rungs:
+                    rung.remove(event.trial)
+            case _:
+                pass
+
+    def _reported(self, event: Event, state: ExperimentState) -> None:
+        assert event.trial is not None
+        assert event.resource is not None
+        steps, done = self.steps, self._reached[event.trial]
+        decision = event.body["decision"]
+        while done < len(steps) and event.resource >= steps[done]:
+            tally = self._tallies[steps[done]]
+            loss = state.objective.loss(event.body["metrics"])
+            tally.reached += 1
+            tally.best = loss if tally.best is None else min(tally.best, loss)
+            if done < len(self._rungs):
+                rung = self._rungs[done]
+                if decision == Decision.PAUSE:
+                    rung.park(event.trial, loss)
+                else:
+                    rung.record(loss)
+            done += 1
+            if self.promotes and decision == Decision.PAUSE:
+                break  # a report that skips a rung counts for the one the trial was sent to
+        if done > self._reached[event.trial] and decision == Decision.STOP and done < len(steps):
+            self._tallies[steps[done - 1]].stopped += 1
+        self._reached[event.trial] = done
+
+    def _resumed(self, event: Event) -> None:
+        assert event.trial is not None
+        done = self._reached[event.trial]
+        if 0 < done <= len(self._rungs):
+            rung = self._rungs[done - 1]
+            rung.remove(event.trial)
+            self._tallies[rung.level].promoted += 1
+            self.promotions.append((event.elapsed, event.trial, rung.level, event.body["until"]))
+
+    def rows(self, state: ExperimentState) -> list[RungRow]:
+        """One row per rung and one for the maximum."""
+        steps = self.steps
+        running = [0] * len(steps)
+        for trial_id in state.running if steps else ():
+            done = self._reached[trial_id]
+            if done < len(steps):
+                running[done] += 1
+        rows = []
+        for index, level in enumerate(steps):
+            tally = self._tallies[level]
+            waiting = len(self._rungs[index].waiting) if index < len(self._rungs) else 0
+            rows.append(
+                RungRow(level, tally.reached, waiting, tally.promoted, tally.stopped, running[index], tally.best)
+            )
+        return rows
+
+    def next_promotion(self) -> Resume | None:
+        """The trial that a free worker would resume now; None when none, or when that cannot be told from here."""
+        if not self.predictable or self.maximum is None:
+            return None
+        for rung in reversed(self._rungs):
+            trial_id = rung.promotable()
+            if trial_id is not None:
+                return Resume(trial_id, next_level(self.levels, rung.level, self.maximum))
+        return None
+
+
+def rung_board(config: ExperimentConfig) -> RungBoard:
+    """The empty board of an experiment. Only hpo's own schedulers are looked at, nothing else is imported."""
+    spec = config.method.scheduler
+    scheduler, maximum = _scheduler_class(str(spec.get("_target_", ""))), config.max_resource
+    if scheduler is None or maximum is None:
+        return RungBoard([], maximum)
+    parameters = inspect.signature(scheduler).parameters
+    if not {"min_resource", "reduction_factor"} <= set(parameters):
+        return RungBoard([], maximum)
+    least, factor = (spec.get(name, parameters[name].default) for name in ("min_resource", "reduction_factor"))
+    promotes = scheduler.pauses
+    predictable = scheduler is ASHA and not spec.get("rung_system_per_bracket", False)
+    return RungBoard(rung_levels(least, maximum, factor), maximum, promotes, predictable)
+
+
+def _scheduler_class(target: str) -> type[Scheduler] | None:
+    module, _, name = target.rpartition(".")
+    if not module.startswith("hpo.") and module != "hpo":
+        return None
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError:  # of a later version, or no longer there
+        return None
+    return found if inspect.isclass(found) and issubclass(found, Scheduler) else None

@@ -1,0 +1,1 @@
+"""The trial host: one process per experiment that starts all trials. Standard library only."""

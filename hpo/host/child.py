@@ -1,0 +1,184 @@
+"""The first moments of a trial's process: leave the host behind, then become the program. Standard library only.
+
+A Python script runs in a fork of the host, which has its heavy imports done. It shall not notice: `__main__`, `sys.argv`,
+`sys.path[0]`, `__file__`, random numbers, signals, descriptors and the way it ends are as under `python script.py`.
+"""
+
+import atexit
+import builtins
+import gc
+import importlib.machinery
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from hpo.host.parent import end_with
+
+_code: dict[str, tuple[tuple[int, int], types.CodeType]] = {}
+
+
+def compile_once(script: str) -> None:
+    """Compile `script` in the host, for all trials that follow; an edited file is compiled again."""
+    try:
+        stat = os.stat(script)  # noqa: PTH116  the host has no need of pathlib
+        version = (stat.st_mtime_ns, stat.st_size)
+        if script in _code and _code[script][0] == version:
+            return
+        with open(script, "rb") as file:  # noqa: PTH123
+            _code[script] = version, compile(file.read(), script, "exec", dont_inherit=True)
+    except (OSError, SyntaxError, ValueError):
+        _code.pop(script, None)  # the trial will meet the same error and show it
+
+
+def wait_for_order(pipe: int, parent: int) -> NoReturn:
+    """In a fork of the host: leave it behind, then wait for the order that says which trial this is.
+
+    Order: `script` or None, `argv`, `env`, `stdout`, `stderr`. All that does not depend on it is done before.
+    """
+    end_with(parent)
+    _leave_host(pipe)
+    data = b""
+    while part := os.read(_PIPE, 1 << 16):
+        data += part
+    if not data:
+        os._exit(0)  # no trial came
+    order = json.loads(data)
+    try:
+        _settle(order)
+    except OSError as error:
+        os._exit(_complain(f"hpo: the trial cannot be set up: {error}\n"))
+    if order["script"] is None:
+        _execute(order["argv"])
+    _run_script(order["script"], order["argv"])
+
+
+_PIPE = 3
+"""Where the order comes from, once the host's descriptors are closed."""
+
+
+def _leave_host(pipe: int) -> None:
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(nothing, 0)
+    if pipe != _PIPE:
+        os.dup2(pipe, _PIPE)
+    os.closerange(_PIPE + 1, 1 << 20)
+    # Fresh random numbers, as a fresh interpreter has. Python's own generator is reseeded by the fork itself.
+    if numpy_random := sys.modules.get("numpy.random"):
+        numpy_random.seed()
+    if torch_random := sys.modules.get("torch.random"):
+        torch_random.default_generator.seed()
+
+
+def _settle(order: Mapping[str, Any]) -> None:
+    for number, path in ((1, order["stdout"]), (2, order["stderr"])):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.close(_PIPE)
+    for name, value in order["env"].items():
+        os.environ[name] = value
+
+
+def _execute(argv: Sequence[str]) -> NoReturn:
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores them; other programs expect the default
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        os.execvp(argv[0], list(argv))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        os._exit(_complain(f"hpo: the program {argv[0]!r} cannot be started: {reason}\n"))
+
+
+def _complain(text: str) -> int:
+    os.write(2, text.encode("utf-8", "backslashreplace"))
+    return 127
+
+
+def _run_script(script: str, argv: Sequence[str]) -> NoReturn:
+    sys.argv = list(argv)
+    if not sys.flags.safe_path:
+        sys.path[0] = os.path.dirname(os.path.realpath(script))  # noqa: PTH120
+    main = types.ModuleType("__main__")
+    main.__dict__.update(
+        __file__=script,
+        __builtins__=builtins,
+        __loader__=importlib.machinery.SourceFileLoader("__main__", script),
+        __cached__=None,
+        __annotations__={},
+    )
+    sys.modules["__main__"] = main
+    _end(_outcome(script, main), main)
+
+
+def _outcome(script: str, main: types.ModuleType) -> int:
+    """Run the script; the exit code an interpreter would give."""
+    try:
+        compile_once(script)
+        if script in _code:
+            code = _code[script][1]
+        else:
+            with open(script, "rb") as file:  # noqa: PTH123
+                code = compile(file.read(), script, "exec", dont_inherit=True)
+        exec(code, main.__dict__)
+    except SystemExit as end:
+        return _system_exit(end.code)
+    except KeyboardInterrupt:
+        _show_traceback()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+        return 130
+    except BaseException:
+        _show_traceback()
+        return 1
+    return 0
+
+
+def _system_exit(code: object) -> int:
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    sys.stderr.write(f"{code}\n")
+    return 1
+
+
+def _show_traceback() -> None:
+    kind, value, frames = sys.exc_info()
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    assert kind is not None
+    assert value is not None
+    value.with_traceback(frames)
+    try:
+        sys.excepthook(kind, value, frames)
+    except BaseException:  # a broken hook must not hide the error, as in the interpreter
+        traceback.print_exception(kind, value, frames)
+
+
+def _end(code: int, main: types.ModuleType) -> NoReturn:
+    """What an interpreter does on its way out, without freeing the host's modules one by one."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for the script's threads
+        atexit._run_exitfuncs()
+        main.__dict__.clear()  # files left open by the script are written out when they go
+        gc.collect()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError, AttributeError):
+                code = code or 120
+        os._exit(code)

@@ -1,0 +1,300 @@
+"""The trial host: one process per experiment that starts, ends and reaps all trials. Standard library only.
+
+It imports what the benchmark preloads once and forks a child per trial, one ahead of time. It is the subreaper of all
+descendants, so that none escapes by a double fork. When its connection to the tuner closes, it ends them all.
+
+Orders come as JSON lines on the connection and outcomes leave on it:
+
+    -> {"do": "start", "key": 7, "script": ..., "argv": [...], "env": {...}, "stdout": ..., "stderr": ...,
+        "capped": ["stdout", "stderr"], "most_log_bytes": 100000000}
+    -> {"do": "stop", "key": 7, "patience": 0.0, "grace": 30.0}
+    <- {"key": 7, "code": 0, "signal": null, "usage": {...}}     when all processes of the attempt are gone
+    <- {"fatal": "..."}                                          what is preloaded cannot be imported
+"""
+
+# ruff: noqa: E402
+import sys
+
+_WORKING: list[str] = []
+"""The working directory, where `python -m` has put it first: there a user's random.py would pass for that of Python."""
+if __name__ == "__main__" and not sys.flags.safe_path:
+    _WORKING.append(sys.path[0])
+    sys.path[0] = "/dev/null"  # nothing is found there; a trial puts its script's folder in this place
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import time
+import weakref
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import hpo.reporting  # noqa: F401  trials will want it
+from hpo.host import child
+from hpo.host.attempt import Attempt
+from hpo.host.logcap import INTERVAL, LogCap
+from hpo.host.marks import LONGEST_WAIT, set_mark
+from hpo.host.parent import end_with
+
+_PR_SET_CHILD_SUBREAPER = 36
+_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+COMMON = ("argparse", "dataclasses", "locale", "logging", "pathlib", "random", "shutil", "tempfile", "typing")
+"""Imported ahead of time, but not ahead of the first trial: what nearly every script, or parsing its arguments, imports."""
+
+
+class Host:
+    """State of the host: the connection, the attempts and the orphans it has to care for.
+
+    Args:
+        connection: descriptor of the socket to the tuner.
+        mark: of the experiment.
+        grace: seconds between SIGTERM and SIGKILL when the tuner is gone.
+        ahead: modules to import as soon as there is time for it.
+    """
+
+    def __init__(self, connection: int, mark: int, grace: float, ahead: list[str]) -> None:
+        self.connection = connection
+        self.mark = mark
+        self.grace = grace
+        self.ahead = ahead
+        self.attempts: dict[int, Attempt] = {}
+        self.by_pid: dict[int, Attempt] = {}
+        self.received = b""
+        self.connected = True
+        self.look_at = 0.0  # when to look at the sizes of logs again
+        self.spare: tuple[int, int] | None = None  # (pid, pipe) of the child forked ahead of time, waiting for an order
+
+    def serve(self) -> None:
+        """Work until the connection is closed and no process is left."""
+        wakeup, alarm = os.pipe()
+        os.set_blocking(alarm, False)
+        os.set_blocking(wakeup, False)
+        signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        poll = select.poll()
+        poll.register(self.connection, select.POLLIN)
+        poll.register(wakeup, select.POLLIN)
+        while self.connected or self.attempts or self.spare is not None:
+            if self.connected and self.spare is None:
+                self._fork_spare()
+            ready = poll.poll(0 if self.ahead else self._timeout())
+            if not ready and self.ahead:
+                self._import_ahead()
+            for descriptor, _ in ready:
+                if descriptor == wakeup:
+                    os.read(wakeup, 4096)
+                elif not self._receive():
+                    poll.unregister(self.connection)
+            self._reap()
+            self._enforce()
+
+    def _import_ahead(self) -> None:
+        importlib.import_module(self.ahead.pop(0))
+        if not self.ahead:
+            freeze()
+
+    def _timeout(self) -> int | None:
+        """Milliseconds to the next deadline."""
+        times = [t for a in self.attempts.values() for t in (a.term_at, a.kill_at) if t is not None]
+        if any(attempt.logs for attempt in self.attempts.values()):
+            times.append(self.look_at)
+        if not times:
+            return None
+        return max(int(min(min(times) - time.monotonic(), LONGEST_WAIT) * 1000) + 1, 0)
+
+    def _receive(self) -> bool:
+        """Carry out the orders that have come; False when the tuner is gone."""
+        try:
+            data = os.read(self.connection, 1 << 20)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._disconnect()
+            return False
+        *lines, self.received = (self.received + data).split(b"\n")
+        for line in lines:
+            order = json.loads(line)
+            if order["do"] == "start":
+                self._start(order)
+            elif order["key"] in self.attempts:
+                self.attempts[order["key"]].stop(order["patience"], order["grace"])
+        return True
+
+    def _disconnect(self) -> None:
+        self.connected = False
+        if self.spare is not None:
+            os.kill(self.spare[0], signal.SIGKILL)  # it has nothing yet; `serve` ends when it is gone
+        for attempt in self.attempts.values():
+            attempt.stop(0.0, self.grace)
+
+    def _start(self, order: dict[str, Any]) -> None:
+        key = order["key"]
+        if self.spare is None:
+            self._fork_spare()
+        if self.spare is None:
+            self.send({"key": key, "code": 127, "signal": None, "usage": {}, "error": "no process could be forked"})
+            return
+        (pid, pipe), self.spare = self.spare, None
+        logs = (
+            LogCap([order[name] for name in order["capped"]], order["most_log_bytes"]) if order.get("capped") else None
+        )
+        attempt = Attempt(key, pid, self.mark + key, logs)
+        self.attempts[key] = self.by_pid[pid] = attempt
+        with contextlib.suppress(ProcessLookupError, BrokenPipeError):  # killed while it waited: reaped as this attempt
+            set_mark(attempt.mark, pid)  # here and not there, so that it can be found and stopped from now on
+            _write(pipe, json.dumps(order).encode())
+        os.close(pipe)
+        if order["script"] is not None:
+            child.compile_once(order["script"])  # for the trials that follow
+
+    def _fork_spare(self) -> None:
+        parent = os.getpid()
+        reading, writing = os.pipe()
+        # Held back until the child has default handlers: it may be told to stop before it got that far.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _IGNORED)
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(reading)
+            os.close(writing)
+            sys.stderr.write(f"fork failed: {error}\n")
+            return
+        finally:
+            if os.getpid() == parent:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _IGNORED)
+        if pid == 0:
+            os.close(writing)
+            child.wait_for_order(reading, parent)
+        os.close(reading)
+        self.spare = pid, writing
+
+    def _reap(self) -> None:
+        """Collect whoever has ended, orphans included."""
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            attempt = self.by_pid.pop(pid, None)
+            if attempt is None:
+                if self.spare is not None and self.spare[0] == pid:
+                    os.close(self.spare[1])
+                    self.spare = None
+                continue
+            code = os.waitstatus_to_exitcode(status)
+            attempt.outcome = {
+                "key": attempt.key,
+                "code": code if code >= 0 else None,
+                "signal": -code if code < 0 else None,
+                "usage": {
+                    "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
+                    "peak_memory_mb": round(usage.ru_maxrss / 1024, 1),
+                },
+            }
+
+    def _enforce(self) -> None:
+        """Send what is due, and report attempts of which nothing is left."""
+        now = time.monotonic()
+        if now >= self.look_at:
+            self.look_at = now + INTERVAL
+            for attempt in self.attempts.values():
+                if attempt.logs:
+                    attempt.logs.look()
+        for attempt in list(self.attempts.values()):
+            if attempt.outcome is not None and not attempt.left_behind():
+                del self.attempts[attempt.key]
+                if attempt.logs:
+                    attempt.logs.close()
+                self.send(attempt.outcome)
+            else:
+                attempt.enforce(now, self.grace)
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Tell the tuner."""
+        with contextlib.suppress(ConnectionError):  # the tuner is gone; the next read tells
+            _write(self.connection, json.dumps(message).encode() + b"\n")
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def main() -> None:
+    """Entry: `python -m hpo.host.host CONNECTION MARK GRACE PRELOAD…`, or `… nursery SOCKET TUNER PRELOAD…`."""
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)  # the tuner decides; it is gone when the connection is closed
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])  # the tuner may have been started with SIGCHLD blocked
+    first, second, third, *preload = sys.argv[1:]
+    if first == "nursery":
+        from hpo.host import nursery  # brings modules that other hosts have no need of
+
+        end_with(int(third))
+        with preloaded(preload) as error:
+            nursery.serve(int(second), lambda connection, mark, grace: run(connection, mark, grace, error))
+    else:
+        _adopt(int(second))  # now, so that it can be found if an import hangs
+        with preloaded(preload) as error:
+            run(int(first), int(second), float(third), error, [] if preload else COMMON)
+
+
+def _adopt(mark: int) -> None:
+    """Become the parent of all that an experiment's trials start and leave behind."""
+    set_mark(mark)
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+@contextlib.contextmanager
+def preloaded(names: list[str]) -> Iterator[str | None]:
+    """With modules imported that forks of this process shall have; yields why one cannot be."""
+    error = _import_all(names)
+    # What the preloaded modules want cleaned up at the end is this process's to clean up, not a fork's.
+    own = [finalizer for finalizer in list(weakref.finalize._registry) if finalizer.atexit]  # type: ignore[attr-defined]
+    for finalizer in own:
+        finalizer.atexit = False
+    freeze()
+    yield error
+    for finalizer in own:
+        finalizer.atexit = True
+
+
+def _import_all(names: list[str]) -> str | None:
+    last = [folder for folder in _WORKING if folder not in sys.path]
+    sys.path += last  # for modules of the user's
+    try:
+        for name in (*COMMON, *names) if names else ():
+            importlib.import_module(name)
+    except Exception as error:
+        return f"benchmark.preload: {name} cannot be imported ({type(error).__name__}: {error})"
+    finally:
+        for folder in last:
+            sys.path.remove(folder)
+    return None
+
+
+def run(connection: int, mark: int, grace: float, error: str | None, ahead: Iterable[str] = ()) -> None:
+    """Work until the tuner is gone, or tell it the error for which there is nothing to be done."""
+    _adopt(mark)
+    host = Host(connection, mark, grace, list(ahead))
+    if error is not None:
+        host.send({"fatal": error})
+    else:
+        host.serve()
+
+
+def freeze() -> None:
+    """Take all objects there are from the collector, which in a fork then leaves the shared pages alone."""
+    gc.collect()
+    gc.freeze()
+
+
+if __name__ == "__main__":
+    main()

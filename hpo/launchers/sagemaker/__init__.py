@@ -1,0 +1,16 @@
+"""SageMaker: one training job per experiment. The launcher is loaded when it is named: the job's side goes without."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hpo.launchers.sagemaker.launcher import SageMakerLauncher
+
+__all__ = ["SageMakerLauncher"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "SageMakerLauncher":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from hpo.launchers.sagemaker.launcher import SageMakerLauncher
+
+    return SageMakerLauncher

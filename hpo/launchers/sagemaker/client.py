@@ -1,0 +1,201 @@
+"""AWS clients, and what AWS says as one sentence each. boto3 is imported here alone, when a client is needed."""
+
+import contextlib
+import functools
+import io
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hpo.errors import ConfigError, HPOError, installing
+from hpo.launchers.sagemaker.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PROBE = ".hpo-probe"
+
+
+@functools.cache
+def client(service: str, region: str | None, profile: str | None, hasty: bool = False) -> Any:
+    """A client; one per process, for making one takes longer than most requests.
+
+    Args:
+        service: such as s3.
+        region: the region.
+        profile: of ~/.aws/config.
+        hasty: try again less often, for questions asked before the first job; see `preflight` for their deadline.
+
+    Raises:
+        ConfigError: boto3 is not there, or the profile.
+    """
+    try:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import ProfileNotFound
+    except ImportError as error:
+        raise ConfigError(f"launcher=sagemaker: boto3 is not installed; {installing('aws')}") from error
+    try:
+        session = boto3.Session(profile_name=profile)
+    except ProfileNotFound as error:
+        raise ConfigError(f"launcher.profile: {error}; `aws configure list-profiles` shows those there are") from error
+    if hasty:
+        config = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=2, read_timeout=60)
+    else:
+        # Adaptive: a client that is told to slow down does, for all its requests.
+        config = Config(retries={"mode": "adaptive", "max_attempts": 12}, connect_timeout=10, read_timeout=60)
+    return session.client(service, region_name=region, config=config)
+
+
+def code_of(error: BaseException) -> str:
+    """AWS's name for an error; empty where it has none."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def message_of(error: BaseException) -> str:
+    """What AWS says, in one line."""
+    response = getattr(error, "response", None)
+    text = response.get("Error", {}).get("Message", "") if isinstance(response, dict) else ""
+    return " ".join(str(text or error).split())
+
+
+@contextlib.contextmanager
+def spoken(doing: str) -> Iterator[None]:
+    """Turn what boto3 raises into one sentence."""
+    try:
+        yield
+    except HPOError:
+        raise
+    except Exception as error:
+        if not type(error).__module__.startswith(("botocore", "boto3", "s3transfer")):
+            raise
+        raise HPOError(f"{doing}: {sentence(error)}") from error
+
+
+_REMEDIES = {
+    "NoCredentialsError": "there are no AWS credentials; run `aws configure`, or set AWS_PROFILE",
+    "PartialCredentialsError": "the AWS credentials are incomplete; run `aws configure`, or set AWS_PROFILE",
+    "EndpointConnectionError": "no AWS service answers there; check launcher.region and the network",
+    "ConnectTimeoutError": "no AWS service answers there; check launcher.region and the network",
+    "ReadTimeoutError": "AWS did not answer in time; check the network, then run the command again",
+    "InvalidClientTokenId": "AWS does not know these credentials; run `aws configure`, or set AWS_PROFILE",
+    "UnrecognizedClientException": "AWS does not know these credentials; run `aws configure`, or set AWS_PROFILE",
+    "InvalidAccessKeyId": "AWS does not know these credentials; run `aws configure`, or set AWS_PROFILE",
+    "SignatureDoesNotMatch": "AWS refuses these credentials; run `aws configure`, or set AWS_PROFILE",
+    "ExpiredToken": "the AWS credentials have expired; log in again",
+    "ExpiredTokenException": "the AWS credentials have expired; log in again",
+}
+
+
+def sentence(error: BaseException) -> str:
+    """What is wrong and what to do."""
+    code = code_of(error) or type(error).__name__
+    if type(error).__name__ == "S3UploadFailedError" and error.__context__ is not None:
+        return sentence(error.__context__)
+    if code in _REMEDIES:
+        return _REMEDIES[code]
+    if code in ("AccessDenied", "AccessDeniedException", "403"):
+        return f"access denied ({message_of(error)}); ask for that permission, or use another AWS_PROFILE"
+    if code == "ValidationException" and "nstance" in message_of(error) and "enum value" in message_of(error):
+        return f"the service does not know this launcher.instance_type ({message_of(error)[:200]})"
+    return f"AWS refused it, {code}: {message_of(error)}"
+
+
+_checked: set[tuple[str | None, ...]] = set()
+
+
+def preflight(settings: Settings) -> None:
+    """Before the first job: is the bucket there and writable, is the role there?
+
+    Raises:
+        HPOError: one sentence that says what is missing.
+    """
+    bucket, role, region = settings.bucket, str(settings.role), settings.region
+    key = (bucket, settings.prefix, role, region, settings.profile, settings.kms_key)
+    if key in _checked:
+        return
+    deadline = time.monotonic() + settings.probe_seconds
+    s3 = client("s3", region, settings.profile, hasty=True)
+    probe = {"Bucket": bucket, "Key": f"{settings.prefix}/{PROBE}", "Body": b"", **encryption(settings)}
+    with spoken(f"launcher.bucket={bucket}"):
+        try:
+            _ask(lambda: s3.put_object(**probe), deadline)
+        except TimeoutError as error:
+            raise HPOError(
+                f"launcher.bucket={bucket}: S3 did not answer within launcher.probe_seconds={settings.probe_seconds:g}; "
+                f"check the network, or give it longer"
+            ) from error
+        except Exception as error:
+            code = code_of(error)
+            if code in ("NoSuchBucket", "404"):
+                raise HPOError(
+                    f"launcher.bucket={bucket}: there is no such bucket; create it (`aws s3 mb s3://{bucket}`), or name "
+                    f"another"
+                ) from error
+            if code in (
+                "PermanentRedirect",
+                "301",
+                "AuthorizationHeaderMalformed",
+                "IllegalLocationConstraintException",
+            ):
+                raise HPOError(
+                    f"launcher.bucket={bucket}: it is in another region than launcher.region={region}; jobs need one in "
+                    f"their own"
+                ) from error
+            raise
+    name = role.rpartition("/")[2]
+    iam = client("iam", region, settings.profile, hasty=True)
+    try:
+        _ask(lambda: iam.get_role(RoleName=name), deadline)
+    except Exception as error:
+        if code_of(error) == "NoSuchEntity":
+            raise HPOError(
+                f"launcher.role={role}: there is no such role; see IAM > Roles for one that SageMaker may assume"
+            ) from error
+        # Many may pass a role to SageMaker that they may not look at.
+        log.info("launcher.role: could not be looked at (%s)", message_of(error))
+    _checked.add(key)
+
+
+def _ask(question: Callable[[], object], deadline: float) -> None:
+    """Ask in a thread that nobody waits for after the deadline: boto3 waits for each address and each attempt anew.
+
+    Raises:
+        TimeoutError: there was no answer by then.
+    """
+    errors: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            question()
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(max(deadline - time.monotonic(), 0.0))
+    if thread.is_alive():
+        raise TimeoutError("no answer in time")
+    if errors:
+        raise errors[0]
+
+
+def encryption(settings: Settings) -> dict[str, str]:
+    """What is asked of S3 for each object that is written."""
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key} if settings.kms_key else {}
+
+
+def upload(settings: Settings, key: str, body: bytes) -> bool:
+    """Write an object whose key is made from its content, unless it is there. Returns whether it was written."""
+    s3 = client("s3", settings.region, settings.profile)
+    with spoken(f"s3://{settings.bucket}/{key}"):
+        try:
+            if s3.head_object(Bucket=settings.bucket, Key=key)["ContentLength"] == len(body):
+                return False
+        except Exception as error:
+            if code_of(error) not in ("404", "NoSuchKey", "NotFound", "403"):
+                raise
+        s3.upload_fileobj(io.BytesIO(body), settings.bucket, key, ExtraArgs=encryption(settings))
+    return True

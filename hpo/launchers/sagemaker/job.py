@@ -1,0 +1,157 @@
+"""What runs inside a SageMaker job, after the bootstrap: `hpo.remote` between restoring and keeping its state.
+
+/opt/ml/input/data/experiment/experiment.yaml     what to run
+/opt/ml/hpo/experiment/                           the experiment's directory
+/opt/ml/checkpoints/                              its mirror, which the service copies to S3 and brings back
+/opt/ml/output/failure                            why it failed
+"""
+
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hpo.config.reading import read_config, to_yaml
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import HPOError
+from hpo.events.callback import Callback
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event, Kind
+from hpo.experiment.signals import leave
+from hpo.launchers.inside import FAILED, run
+from hpo.launchers.sagemaker.bootstrap import ML, WORK, write_failure
+from hpo.launchers.sagemaker.mirror import Mirror, Restored
+from hpo.launchers.sagemaker.request import IDENTITY
+from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics, nonce_of
+from hpo.store.directory import write_atomically
+
+log = logging.getLogger("hpo.launchers.sagemaker.job")  # also where this module is __main__
+
+PULSE = ".reports"
+PULSE_EVERY = 0.2
+
+
+class Pulse(Callback):
+    """Leaves the number of reports where the service uploads it, so that a successor knows what a copy lacks.
+
+    Args:
+        kept: what the service uploads.
+    """
+
+    def __init__(self, kept: Path) -> None:
+        self._path = kept / PULSE
+        self._state: ExperimentState | None = None
+        self._written = 0.0
+
+    def on_open(self, state: ExperimentState) -> None:
+        """From now on."""
+        self._state = state
+
+    def on_event(self, event: Event) -> None:
+        """Not more often than matters."""
+        now = time.monotonic()
+        if event.kind == Kind.REPORTED and self._state is not None and now - self._written > PULSE_EVERY:
+            self._written = now
+            temporary = self._path.with_name(f"{PULSE}.tmp")
+            temporary.write_text(str(self._state.reports))  # not synced to the disk: this is for information only
+            temporary.replace(self._path)
+
+
+class MadeAgain(Callback):
+    """Counts the reports that resumed trials make again, and says so at the end.
+
+    Args:
+        restored: what the job found.
+        directory: the experiment's.
+        lost: reports that were made after the copy it goes on from.
+    """
+
+    def __init__(self, restored: Restored, directory: Path, lost: int) -> None:
+        self._restored = restored
+        self._directory = directory
+        self._lost = lost
+        self._attempts: dict[tuple[int, int], int] = {}
+
+    def on_open(self, state: ExperimentState) -> None:
+        """Say what the job goes on from."""
+        found = self._restored
+        log.info(
+            "resumed from a copy %.1f s old with %d trials and %d reports, at least %d fewer than were made: unfinished "
+            "trials %s go on from checkpoints, %s start over",
+            *(found.age, found.trials, found.reports, self._lost, found.from_checkpoint, found.from_scratch),
+        )
+
+    def on_event(self, event: Event) -> None:
+        """Count the news of each attempt of this session."""
+        if event.trial is None or event.attempt is None:
+            return
+        key = event.trial, event.attempt
+        if event.kind in (Kind.RESTARTED, Kind.RESUMED):
+            self._attempts.setdefault(key, 0)
+        elif event.kind in (Kind.REPORTED, Kind.DROPPED) and key in self._attempts:
+            self._attempts[key] += 1
+
+    def on_close(self) -> None:
+        """Say how many reports were no news."""
+        again = 0
+        for (trial, attempt), news in self._attempts.items():
+            path = self._directory / "trials" / str(trial) / f"attempt_{attempt}" / "reports.jsonl"
+            if path.is_file():
+                again += path.read_bytes().count(b"\n") - news
+        log.info("at least %d known and %d lost reports were made again after the interruption", again, self._lost)
+
+
+def lost_reports(kept: Path, restored: Restored) -> int:
+    """How many reports the predecessor made that are not in what was restored; it may have made a few more."""
+    try:
+        return max(int((kept / PULSE).read_text()) - restored.reports, 0)
+    except (OSError, ValueError):
+        return 0
+
+
+def main(
+    given: Path = ML / "input" / "data" / "experiment" / "experiment.yaml",
+    work: Path = WORK,
+    kept: Path = ML / "checkpoints",
+) -> int:
+    """Run the job's experiment. Returns the exit code."""
+    signal.signal(signal.SIGTERM, leave)
+    directory = work / "experiment"
+    kept.mkdir(parents=True, exist_ok=True)
+    try:
+        experiment = read_config(given)
+        mirror = Mirror(directory, kept, float(experiment.launcher.get("sync_seconds", 30.0)))
+        restored = mirror.restore()
+    except (HPOError, OSError) as error:
+        sys.stderr.write(f"hpo: error: {error}\n")
+        write_failure(str(error))
+        return FAILED
+    config = work / "experiment.yaml"
+    # What an overwriting call replaces, its launcher has removed; here it would undo the job's own beginning.
+    write_atomically(config, to_yaml(replace(experiment, overwrite=False)).encode())
+
+    def callbacks(config: ExperimentConfig) -> Sequence[Callback]:
+        made: list[Callback] = [Pulse(kept)]
+        if restored is not None:
+            made.append(MadeAgain(restored, directory, lost_reports(kept, restored)))
+        if config.remote_tuning_metrics:
+            made.append(TuningMetrics(config, _nonce()))
+        return made
+
+    with mirror.running():
+        code = run(config, directory, callbacks=callbacks, on_failure=write_failure)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the last copy is already on its way
+    return code
+
+
+def _nonce(path: Path = ML / "input" / "config" / "hyperparameters.json") -> str:
+    """What marks this experiment's lines, from where the launcher left its identity."""
+    return nonce_of(str(json.loads(path.read_text())[IDENTITY]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

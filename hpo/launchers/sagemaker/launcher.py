@@ -1,0 +1,159 @@
+"""Each experiment as one SageMaker training job; its trials are processes on the job's machine.
+
+The request is made here without AWS, sent by `sagemaker_submission`, and runs `sagemaker_bootstrap` and then
+`hpo.launchers.sagemaker.job` on the other side. boto3 is imported when something is sent or asked, never before.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import HPOError
+from hpo.launchers.remote import JobState, Phase, RemoteLauncher
+from hpo.launchers.sagemaker.request import SIGNAL_GRACE, Job, make_job
+from hpo.launchers.sagemaker.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_WAITING = {
+    "Starting",
+    "LaunchingMLInstances",
+    "PreparingTrainingStack",
+    "Downloading",
+    "DownloadingTrainingImage",
+    "Pending",
+}
+
+
+class SageMakerLauncher(RemoteLauncher):
+    """Sends experiments to SageMaker.
+
+    Args:
+        dry_run: make and store the request, send nothing; needs no credentials.
+        wait: return when the job has ended.
+        **keys: those of conf/launcher/sagemaker.yaml.
+
+    Raises:
+        ConfigError: a key is missing or wrong.
+    """
+
+    def __init__(self, *, dry_run: bool = False, wait: bool = False, **keys: Any) -> None:
+        super().__init__(dry_run=dry_run, wait=wait)
+        self.settings = Settings.checked(keys, placeholders=dry_run)
+        self._job: tuple[ExperimentConfig, Job] | None = None
+
+    def request(self, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
+        """The arguments of `create_training_job` for a resolved experiment."""
+        if experiment.grace_period_seconds > SIGNAL_GRACE:
+            log.warning(
+                "grace_period_seconds=%g: a job that is stopped is killed after 120 s, trials get %g",
+                *(experiment.grace_period_seconds, SIGNAL_GRACE),
+            )
+        return dict(self._job_of(experiment).request)
+
+    def _job_of(self, experiment: ExperimentConfig) -> Job:
+        """Made once for an experiment: its request and what is uploaded belong together."""
+        if self._job is None or self._job[0] is not experiment:
+            self._job = experiment, make_job(experiment, self.settings)
+        return self._job[1]
+
+    def submit(self, experiment: ExperimentConfig, output_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Upload what is new and create the job, unless it exists."""
+        from hpo.launchers.sagemaker.submission import submit
+
+        return submit(experiment, self._job_of(experiment), self.settings, output_dir)
+
+    def state(self, record: Mapping[str, Any]) -> JobState:
+        """What the service says, and how far the experiment says it is."""
+        from hpo.launchers.sagemaker.results import progress
+
+        state = self._phase(record)
+        if state.phase in (Phase.WAITING, Phase.UNKNOWN):
+            return state
+        return JobState(state.phase, "; ".join(filter(None, [state.detail, progress(record)])))
+
+    def _phase(self, record: Mapping[str, Any]) -> JobState:
+        from hpo.launchers.sagemaker.client import client, code_of, message_of, spoken
+
+        sagemaker = client("sagemaker", record["region"], record["profile"])
+        with spoken(record["job"]):
+            try:
+                found = sagemaker.describe_training_job(TrainingJobName=record["job"])
+            except Exception as error:
+                if code_of(error) in ("ValidationException", "ResourceNotFound"):
+                    return JobState(Phase.UNKNOWN, f"the service does not know it ({message_of(error)})")
+                raise
+        return phase_of(found)
+
+    def fetch(self, record: Mapping[str, Any], output_dir: Path) -> int:
+        """Bring the results that are new; see `launcher.sync_checkpoints`."""
+        from hpo.launchers.sagemaker.results import fetch, is_whole
+
+        checkpoints = self.settings.sync_checkpoints
+        brought = fetch(record, output_dir, checkpoints=checkpoints)
+        if is_whole(output_dir, checkpoints=checkpoints) or not self._has_completed(record):
+            return brought
+        brought += fetch(record, output_dir, checkpoints=checkpoints)  # it may have ended meanwhile
+        if not is_whole(output_dir, checkpoints=checkpoints):
+            # It is the service that uploads what the job leaves, and the job cannot see that this was refused.
+            log.warning(
+                "job %s has completed, but s3://%s/%s lacks some of its results: the service could not upload them; see "
+                "that launcher.role may write there, then run the same command with overwrite=true",
+                *(record["job"], record["bucket"], record["results"]),
+            )
+        return brought
+
+    def _has_completed(self, record: Mapping[str, Any]) -> bool:
+        """Has the job, as far as one may ask?"""
+        try:
+            return self._phase(record).phase == Phase.COMPLETE
+        except HPOError as error:  # who brings results need not have the right to look at jobs
+            log.info("%s", error)
+            return False
+
+    def cancel(self, record: Mapping[str, Any]) -> None:
+        """Stop the job; the service sends SIGTERM and 120 s later SIGKILL."""
+        from hpo.launchers.sagemaker.client import client, code_of, spoken
+
+        sagemaker = client("sagemaker", record["region"], record["profile"])
+        with spoken(record["job"]):
+            try:
+                sagemaker.stop_training_job(TrainingJobName=record["job"])
+            except Exception as error:
+                if code_of(error) not in ("ValidationException", "ResourceNotFound"):
+                    raise
+                log.info("job %s has ended already", record["job"])
+
+    def join(self, record: Mapping[str, Any]) -> JobState:
+        """Ask now and then until the job has ended."""
+        while True:
+            state = self._phase(record)
+            if state.phase not in (Phase.WAITING, Phase.RUNNING, Phase.INTERRUPTED):
+                return state
+            time.sleep(self.settings.poll_seconds * random.uniform(0.8, 1.2))
+
+
+def phase_of(found: Mapping[str, Any]) -> JobState:
+    """What a description of a job means."""
+    status, secondary = found["TrainingJobStatus"], found.get("SecondaryStatus", "")
+    reason = " ".join(str(found.get("FailureReason", "")).split())
+    if status == "Completed":
+        return JobState(Phase.COMPLETE)
+    if status == "Failed":
+        return JobState(Phase.FAILED, reason)
+    if status in ("Stopped", "Deleting"):
+        limits = {
+            "MaxRuntimeExceeded": "launcher.max_runtime was reached",
+            "MaxWaitTimeExceeded": "launcher.max_wait was reached",
+        }
+        hint = limits.get(secondary, "")
+        return JobState(Phase.STOPPED, f"{hint}; the launching command goes on with it" if hint else "")
+    if status == "Stopping":
+        return JobState(Phase.RUNNING, "is being stopped")
+    if secondary in ("Interrupted", "Restarting"):
+        return JobState(Phase.INTERRUPTED, "the service restarts it")
+    return JobState(Phase.WAITING if secondary in _WAITING else Phase.RUNNING, secondary.lower())

@@ -1,0 +1,281 @@
+"""The experiment's state where the service copies it to S3, and back from there after an interruption.
+
+The experiment itself lives beside: its database is never copied as the raw files of a running SQLite. Now and then the
+mirror copies each changed checkpoint into one archive, then the database by SQLite's backup, then the rest.
+
+The service uploads files one by one whenever it likes, so that after a hard kill S3 holds files of different moments.
+Therefore an archive is whole in itself: a trial's checkpoint, all files of one moment, and with it the database as it was
+just after. Of all databases the latest is restored; it knows all reports that lie behind any checkpoint of its trials.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import sqlite3
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hpo.config.reading import read_config
+from hpo.config.schema import ReportChannel
+from hpo.errors import HPOError
+from hpo.events.state import ExperimentState
+from hpo.events.values import Kind, Status
+from hpo.events.wording import best_text, clock, counts_text
+from hpo.launchers.sagemaker.archive import CHECKPOINT, Stamps, pack, seal, stamps, unpack, unseal
+from hpo.launchers.sagemaker.results import PROGRESS
+from hpo.store.directory import ExperimentDirectory, write_atomically
+from hpo.store.event_store import Store
+
+log = logging.getLogger(__name__)
+
+TICK = 0.02
+"""Seconds; more than the resolution of a file system's times."""
+SETTLED = 1.0
+_TOP = ("experiment.yaml", "metadata.json", "results.csv.zip", "best.yaml", "hpo.log", "host.log")
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was found when the job started."""
+
+    trials: int
+    reports: int
+    age: float
+    """Seconds since its last event."""
+    from_checkpoint: list[int]
+    """Unfinished trials that go on from their checkpoints."""
+    from_scratch: list[int]
+    """Unfinished trials whose checkpoints were not there."""
+
+
+@dataclass
+class Mirror:
+    """Copies between the experiment's directory and the one that the service keeps."""
+
+    work: Path
+    kept: Path
+    seconds: float = 30.0
+    _state: ExperimentState | None = None
+    _read: int = 0
+    _started: dict[int, float] = field(default_factory=dict)
+    """When each trial was started: tells it from another of the same number in a past that was lost."""
+    _copied: dict[str, Stamps] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._staging = self.work.parent / "staging"  # not in the folder that is uploaded
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Copy every so often, in a thread, and once more at the end."""
+        over = threading.Event()
+
+        def work() -> None:
+            while not over.wait(self.seconds):
+                self.copy()
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self.copy(final=True)
+
+    # ------------------------------------------------------------------ there
+
+    def copy(self, *, final: bool = False) -> None:
+        """Copy what has changed; `final` when no trial runs any more. A failure is logged: the next round is soon."""
+        files = ExperimentDirectory(self.work)
+        if not files.events.is_file():
+            return
+        try:
+            with self._lock:
+                self._copy(files, final)
+        except (OSError, sqlite3.Error, tarfile.TarError, HPOError) as error:
+            log.warning("the state could not be copied to %s now (%s)", self.kept, error)
+
+    def _copy(self, files: ExperimentDirectory, final: bool) -> None:
+        self._staging.mkdir(exist_ok=True)
+        staged = [self._stage_checkpoint(folder, final) for folder in sorted(files.trials.glob("*/checkpoint"))]
+        database = self._stage_events(files)
+        self._take_in(database)
+        assert self._state is not None
+        for name, archive, packed in filter(None, staged):
+            trial_id = int(archive.stem)
+            meta = {"started": self._started[trial_id], "resource": self._state.trials[trial_id].resource}
+            seal(archive, meta, database)
+            self._publish(name, archive)
+            self._copied[name] = packed
+        self._publish("events.db", database)
+        self._copy_rest(files)
+        shown = {
+            "elapsed": clock(self._state.elapsed),
+            "counts": counts_text(self._state),
+            "best": best_text(self._state),
+        }
+        files_there = {"files": self._sizes()} if final else {}  # tells whoever brings them whether all were uploaded
+        write_atomically(self.kept / PROGRESS, json.dumps({**shown, **files_there}).encode())
+
+    def _sizes(self) -> dict[str, int]:
+        """Bytes of everything that is to be uploaded, by its name there."""
+        found = (path for path in self.kept.rglob("*") if path.is_file() and not path.name.startswith("."))
+        return {str(path.relative_to(self.kept)): path.stat().st_size for path in found if path.name != PROGRESS}
+
+    def _stage_checkpoint(self, folder: Path, final: bool) -> tuple[str, Path, Stamps] | None:
+        """An archive of one trial's files, all of one moment; None when nothing is new or it is being written."""
+        name = f"trials/{folder.parent.name}/{CHECKPOINT}"
+        archive = self._staging / f"{folder.parent.name}.tar"
+        for _ in range(3):
+            before = stamps(folder)
+            if before == self._copied.get(name, {}):
+                return None
+            if not before:
+                (self.kept / name).unlink(missing_ok=True)
+                self._copied[name] = before
+                return None
+            whole = final or self._is_whole(folder, max(stamp[1] for stamp in before.values()))
+            if whole and pack(folder, before, archive):
+                return name, archive, before
+            time.sleep(TICK)
+        return None
+
+    def _is_whole(self, folder: Path, written: int) -> bool:
+        """Is a checkpoint last written at `written` complete? Scripts save, then report; others pause for a second."""
+        age = time.time() - written / 1e9
+        if age < TICK:
+            return False
+        reports = [path.stat().st_mtime_ns for path in folder.parent.glob(f"attempt_*/{self._channel()}")]
+        return age > SETTLED or written <= max(reports, default=0)
+
+    def _channel(self) -> str:
+        """The file that reports come through."""
+        channel = read_config(self.work / "experiment.yaml").benchmark.report_channel
+        return "stdout.log" if channel == ReportChannel.syne_tune else "reports.jsonl"
+
+    def _publish(self, name: str, temporary: Path) -> None:
+        target = self.kept / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.replace(target)
+        except OSError:  # another file system
+            beside = target.with_name(f".{target.name}.tmp")
+            shutil.copyfile(temporary, beside)
+            beside.replace(target)
+
+    def _stage_events(self, files: ExperimentDirectory) -> Path:
+        temporary = self._staging / "events.db"
+        temporary.unlink(missing_ok=True)
+        source, copy = sqlite3.connect(files.events), sqlite3.connect(temporary)
+        with contextlib.closing(source), contextlib.closing(copy):
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, which readers need not write beside
+        return temporary
+
+    def _take_in(self, database: Path) -> None:
+        """What the database says."""
+        if self._state is None:
+            self._state = ExperimentState(read_config(self.work / "experiment.yaml").objective)
+        store = Store(database, read_only=True)
+        with contextlib.closing(store):
+            for number, event in store.read_numbered(self._read):
+                self._read = number
+                self._state.apply(event)
+                if event.kind == Kind.STARTED and event.trial is not None:
+                    self._started[event.trial] = event.time
+
+    def _copy_rest(self, files: ExperimentDirectory) -> None:
+        names = [name for name in _TOP if (self.work / name).is_file()]
+        names += [str(path.relative_to(self.work)) for path in files.trials.glob("*/attempt_*/*") if path.is_file()]
+        for name in names:
+            status = (self.work / name).stat()
+            now = {name: (status.st_size, status.st_mtime_ns)}
+            if self._copied.get(name) != now:
+                temporary = self._staging / "file"
+                shutil.copyfile(self.work / name, temporary)
+                self._publish(name, temporary)
+                self._copied[name] = now
+
+    # ------------------------------------------------------------------ and back
+
+    def restore(self) -> Restored | None:
+        """Bring an interrupted experiment back. Returns None where there is none."""
+        if not (self.kept / "experiment.yaml").is_file():
+            return None
+        self.work.mkdir(parents=True, exist_ok=True)
+        self._staging.mkdir(exist_ok=True)
+        archives = {int(path.parent.name): path for path in self.kept.glob(f"trials/*/{CHECKPOINT}")}
+        metas = {trial_id: self._meta(path, trial_id) for trial_id, path in archives.items()}
+        found = [self.kept / "events.db", *(self._staging / f"{trial_id}.db" for trial_id in archives)]
+        latest = max(found, key=_last_time)
+        if _last_time(latest) == 0.0:
+            return None
+        age = max(time.time() - _last_time(latest), 0.0)
+        for name in _TOP:
+            if (self.kept / name).is_file():
+                shutil.copyfile(self.kept / name, self.work / name)
+        shutil.copyfile(latest, self.work / "events.db")
+        self._take_in(self.work / "events.db")
+        assert self._state is not None
+        whole: list[int] = []
+        broken: list[int] = []
+        for trial_id, state in self._state.trials.items():
+            self._restore_attempts(trial_id)
+            usable = self._restore_checkpoint(trial_id, metas.get(trial_id, {}), archives)
+            if state.status in (Status.RUNNING, Status.INTERRUPTED, Status.PAUSED):
+                (whole if usable else broken).append(trial_id)
+        return Restored(len(self._state.trials), self._state.reports, age, whole, broken)
+
+    def _meta(self, archive: Path, trial_id: int) -> dict[str, Any]:
+        """What an archive says of itself; its database goes to the others. Empty for one that is damaged."""
+        try:
+            return unseal(archive, self._staging / f"{trial_id}.db")
+        except (OSError, EOFError, KeyError, ValueError, tarfile.TarError) as error:
+            log.warning("%s cannot be used (%s)", archive, error)
+            return {}
+
+    def _restore_attempts(self, trial_id: int) -> None:
+        """Output of the attempts that the database knows; others belong to a future that was lost."""
+        assert self._state is not None
+        state = self._state.trials[trial_id]
+        for attempt in range(state.attempt + 1):
+            source = ExperimentDirectory(self.kept).attempt(trial_id, attempt)
+            if source.is_dir():
+                target = ExperimentDirectory(self.work).attempt(trial_id, attempt)
+                shutil.copytree(source, target, dirs_exist_ok=True)
+                # Of the current attempt only what the database has taken in: the rest may be of that lost future too.
+                reports = target / self._channel()
+                if attempt == state.attempt and reports.is_file() and reports.stat().st_size > state.position:
+                    os.truncate(reports, state.position)
+
+    def _restore_checkpoint(self, trial_id: int, meta: dict[str, Any], archives: dict[int, Path]) -> bool:
+        assert self._state is not None
+        state = self._state.trials[trial_id]
+        if meta.get("started") != self._started[trial_id] or state.resource < meta.get("resource", 0):
+            return False
+        folder = ExperimentDirectory(self.work).checkpoint(trial_id)
+        unpack(archives[trial_id], folder)
+        self._copied[f"trials/{trial_id}/{CHECKPOINT}"] = stamps(folder)
+        return True
+
+
+def _last_time(database: Path) -> float:
+    """When the last event of a database happened; 0 where there is none."""
+    if not database.is_file():
+        return 0.0
+    try:
+        store = Store(database, read_only=True)
+        with contextlib.closing(store):
+            last = store.last()
+    except HPOError as error:
+        log.warning("%s", error)
+        return 0.0
+    return last.time if last is not None else 0.0

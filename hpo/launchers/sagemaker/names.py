@@ -1,0 +1,84 @@
+"""Names of SageMaker jobs and places on S3: always valid, always the same for the same experiment."""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict
+
+from hpo.config.schema import RUN_KEYS, ExperimentConfig
+from hpo.errors import ConfigError
+
+LONGEST_JOB_NAME = 63
+LONGEST_SEED = 20
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def identity(experiment: ExperimentConfig) -> str:
+    """32 hexadecimal digits that stand for a resolved experiment and its tag.
+
+    Two calls that differ only in what concerns a call (waiting, dry runs, the machine) are the same job. A larger
+    budget is another job, one that goes on with the results of the first.
+    """
+    content = asdict(experiment)
+    for key in RUN_KEYS:
+        content.pop(key, None)
+        content["benchmark"].pop(key, None)
+    content["overwrite"] = experiment.overwrite
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def job_name(experiment: ExperimentConfig, attempt: int = 0) -> str:
+    """`{tag}-{method}-{seed}-{hash4}`, with the benchmark in front where the user wants that and it fits.
+
+    What is too long is cut from the tag and the method, never from seed and hash. A job whose name is taken by one that
+    failed or was stopped gets `-r1`, `-r2` and so on behind it.
+    """
+    if len(str(experiment.seed)) > LONGEST_SEED:
+        raise ConfigError(
+            f"seed={experiment.seed}: use a number of at most {LONGEST_SEED} digits (it is part of job names)"
+        )
+    tail = f"-{experiment.seed}-{hash4(identity(experiment))}" + (f"-r{attempt}" if attempt else "")
+    room = LONGEST_JOB_NAME - len(tail)
+    tag, method = slug(experiment.experiment_tag), slug(experiment.method.name)
+    benchmark = slug(experiment.benchmark.name)
+    long = f"{benchmark}-{tag}-{method}"
+    if experiment.use_long_tuner_name_prefix and len(long) <= room:
+        return long + tail
+    method = method[: max(room // 2, room - 1 - len(tag))].rstrip("-")
+    tag = tag[: room - 1 - len(method)].rstrip("-")
+    return f"{tag}-{method}{tail}"
+
+
+def hash4(digest: str) -> str:
+    """Four letters or digits for a hexadecimal digest."""
+    number, text = int(digest, 16), ""
+    for _ in range(4):
+        number, index = divmod(number, len(_ALPHABET))
+        text += _ALPHABET[index]
+    return text
+
+
+def slug(text: str) -> str:
+    """A text as letters, digits and single words joined by '-'; never empty."""
+    return re.sub(r"[^a-zA-Z0-9-]+", "-", text).strip("-") or "x"
+
+
+def part(text: str, most: int = 100) -> str:
+    """A text as one part of an S3 key. What had to be changed is told apart by a hash of the original."""
+    changed = re.sub(r"[^a-zA-Z0-9_.-]+", "_", text)[:most]
+    if changed == text and text.strip("."):
+        return text
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return f"{changed.strip('.')}-{digest}"
+
+
+def results_prefix(experiment: ExperimentConfig, prefix: str) -> str:
+    """Key under which an experiment's directory lies, without a slash at the end."""
+    run = f"{part(experiment.method.name)}-{experiment.seed}"
+    return "/".join([prefix, part(experiment.experiment_tag), run, part(experiment.benchmark.name)])
+
+
+def tag_value(text: str) -> str:
+    """A text as the value of an AWS tag."""
+    return re.sub(r"[^\w .:/=+\-@]", "_", text)[:256]

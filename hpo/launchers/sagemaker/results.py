@@ -1,0 +1,103 @@
+"""Bringing results from S3 to where a local run would have written them. What has not changed is not fetched again."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from hpo.errors import HPOError
+from hpo.launchers.sagemaker.archive import CHECKPOINT, unpack
+from hpo.launchers.sagemaker.client import client, code_of, spoken
+
+THREADS = 8
+PROGRESS = "progress.json"
+
+
+def fetch(record: Mapping[str, Any], output_dir: Path, *, checkpoints: bool) -> int:
+    """Bring what is new. Returns the number of files."""
+    s3 = client("s3", record["region"], record["profile"])
+    bucket = record["bucket"]
+    with spoken(f"s3://{bucket}/{record['results']}"):
+        wanted = [item for item in _listed(s3, bucket, record["results"] + "/") if _concerns(item["name"], checkpoints)]
+        missing = [item for item in wanted if not _is_here(output_dir / item["name"], item)]
+        # The event store comes last: what it speaks of is then here.
+        missing.sort(key=lambda item: item["name"] == "events.db")
+        with ThreadPoolExecutor(THREADS) as pool:
+            for _ in pool.map(lambda item: _bring(s3, bucket, item, output_dir), missing):
+                pass
+    return len(missing)
+
+
+def is_whole(output_dir: Path, *, checkpoints: bool) -> bool:
+    """Is everything here that the job had when it ended, by its own list?"""
+    try:
+        files = dict(json.loads((output_dir / PROGRESS).read_text())["files"])
+    except (OSError, ValueError, KeyError, TypeError):  # an earlier list, or none: later ones could not be uploaded
+        return False
+    here = {name: output_dir / name for name in files if _concerns(name, checkpoints)}
+    return all(path.is_file() and path.stat().st_size == files[name] for name, path in here.items())
+
+
+def progress(record: Mapping[str, Any]) -> str:
+    """How far the experiment is, as the job last said; empty before it has."""
+    s3 = client("s3", record["region"], record["profile"])
+    with spoken(f"s3://{record['bucket']}/{record['results']}"):
+        try:
+            body = s3.get_object(Bucket=record["bucket"], Key=f"{record['results']}/{PROGRESS}")["Body"].read()
+        except Exception as error:
+            if code_of(error) in ("NoSuchKey", "404", "AccessDenied", "403"):
+                return ""
+            raise
+    try:
+        content = json.loads(body)
+        return f"{content['elapsed']}, {content['counts']}, best {content['best']}"
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _listed(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", ()):
+            name = item["Key"][len(prefix) :]
+            if not name or name.endswith("/"):
+                continue
+            if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
+                raise HPOError(f"s3://{bucket}/{item['Key']}: that name leads out of the results; remove the object")
+            yield {"name": name, "key": item["Key"], "size": item["Size"], "time": item["LastModified"].timestamp()}
+
+
+def _concerns(name: str, checkpoints: bool) -> bool:
+    parts = PurePosixPath(name).parts
+    if parts[-1].endswith(".tmp"):
+        return False
+    return checkpoints or parts[-1] != CHECKPOINT
+
+
+def _is_here(path: Path, item: Mapping[str, Any]) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return bool(found.st_size == item["size"] and abs(found.st_mtime - item["time"]) < 1e-3)
+
+
+def _bring(s3: Any, bucket: str, item: Mapping[str, Any], output_dir: Path) -> None:
+    path = output_dir / item["name"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            # get_object, not a managed transfer: these are small files, and that would start threads for each
+            for chunk in s3.get_object(Bucket=bucket, Key=item["key"])["Body"].iter_chunks(1 << 20):
+                file.write(chunk)
+        os.utime(temporary, (item["time"], item["time"]))
+        if path.name == CHECKPOINT:
+            unpack(temporary, path.with_name("checkpoint"))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if path.name == "events.db":
+        for suffix in ("-wal", "-shm"):  # of a store that this one replaces
+            path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,155 @@
+"""The keys of conf/launcher/sagemaker.yaml, checked."""
+
+import configparser
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from hpo.config.references import REFERENCE
+from hpo.errors import ConfigError
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@/-]+")
+_REMEDY = {
+    "bucket": "name a bucket that you may write to, such as launcher.bucket=my-bucket",
+    "role": "give the role the job runs as, such as launcher.role=arn:aws:iam::123456789012:role/MyRole",
+    "region": "give one, such as launcher.region=us-west-2, or set AWS_REGION",
+}
+_PLACEHOLDER = {"bucket": "bucket", "role": "arn:aws:iam::000000000000:role/role", "region": "us-east-1"}
+SECRET_NAME = re.compile(
+    r"(^|[_.-])(password|passwd|secrets?|credentials?|(api|access|private|secret)[_-]?key|"
+    r"(auth|access|session|bearer)[_-]?token)($|[_.-])",
+    re.IGNORECASE,
+)
+SECRET_VALUE = re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How jobs are made and found; see the comments in the YAML."""
+
+    bucket: str | None = None
+    prefix: str = "hpo"
+    role: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    instance_type: str | None = None
+    image_uri: str | None = None
+    framework_version: str = "2.10"
+    volume_gb: int = 100
+    max_runtime: int | None = None
+    spot: bool = False
+    max_wait: int | None = None
+    keep_alive: int = 0
+    retries: int = 2
+    subnets: Sequence[str] = ()
+    security_groups: Sequence[str] = ()
+    kms_key: str | None = None
+    volume_kms_key: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    source_dependencies: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    max_bundle_mb: float = 200.0
+    sync_seconds: float = 30.0
+    sync_checkpoints: bool = False
+    poll_seconds: float = 30.0
+    quota_wait: float = 60.0
+    probe_seconds: float = 4.0
+
+    @classmethod
+    def checked(cls, keys: Mapping[str, Any], *, placeholders: bool) -> "Settings":
+        """Settings from the launcher's keys. With `placeholders`, what a dry run lacks is made up.
+
+        Raises:
+            ConfigError: naming key, value and remedy.
+        """
+        known = {item.name for item in fields(cls)}
+        if unknown := sorted(set(keys) - known):
+            raise ConfigError(f"launcher.{unknown[0]}: there is no such key; there are {', '.join(sorted(known))}")
+        values = {name: _plain(value) for name, value in keys.items()}
+        values["region"] = values.get("region") or _region_of_environment(values.get("profile"))
+        for name, remedy in _REMEDY.items():
+            if values.get(name) is None:
+                if not placeholders:
+                    raise ConfigError(f"launcher.{name}: it is missing; {remedy}")
+                values[name] = _PLACEHOLDER[name]
+        settings = cls(**values)
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        if not _BUCKET.fullmatch(str(self.bucket)):
+            raise ConfigError(f"launcher.bucket={self.bucket!r}: that is no bucket's name; {_REMEDY['bucket']}")
+        if not _ROLE.fullmatch(str(self.role)):
+            raise ConfigError(f"launcher.role={self.role!r}: that is no role's ARN; {_REMEDY['role']}")
+        if not re.fullmatch(r"[a-zA-Z0-9!_.*'()-]+(/[a-zA-Z0-9!_.*'()-]+)*", self.prefix) or len(self.prefix) > 300:
+            raise ConfigError(f"launcher.prefix={self.prefix!r}: use letters, digits and - _ . / without blanks")
+        if bool(self.subnets) != bool(self.security_groups):
+            raise ConfigError("launcher.subnets and launcher.security_groups: give both, or neither")
+        if self.spot and self.keep_alive:
+            raise ConfigError(
+                "launcher.keep_alive: a warm pool cannot be had with launcher.spot=true; drop one of them"
+            )
+        for name, least, most in (
+            ("volume_gb", 1, 16384),
+            ("keep_alive", 0, 21600),
+            ("retries", 0, 30),
+            ("max_runtime", 60, 2419200),
+            ("max_wait", 60, 2419200),
+            ("sync_seconds", 0.1, 3600),
+            ("poll_seconds", 0.1, 3600),
+            ("quota_wait", 0.1, 86400),
+            ("probe_seconds", 0.1, 600),
+            ("max_bundle_mb", 1, 5000),
+        ):
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise ConfigError(f"launcher.{name}={value}: use a number from {least} to {most}")
+        refuse_secrets("launcher.environment", self.environment)
+        refuse_secrets("launcher.tags", self.tags)
+
+
+def refuse_secrets(key: str, values: Mapping[str, Any]) -> None:
+    """Raise ConfigError for what looks like a secret: it would lie readable on S3 and in the job's description."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            refuse_secrets(f"{key}.{name}", value)
+        elif REFERENCE.search(str(value)):
+            raise ConfigError(
+                f"{key}.{name}={value}: a job has nothing of your environment; have the script read it from AWS Secrets "
+                f"Manager with the job's role, or give the value in clear if it is no secret"
+            )
+        elif SECRET_NAME.search(str(name)) or SECRET_VALUE.search(str(value)):
+            raise ConfigError(
+                f"{key}.{name}: it looks like a secret, and would be stored on S3 and shown by the service; have the "
+                f"script read it from AWS Secrets Manager with the job's role, or rename the key if it is none"
+            )
+
+
+def _plain(value: Any) -> Any:
+    """Hydra's containers as Python's; a null list or dictionary is an empty one elsewhere."""
+    if isinstance(value, Mapping):
+        return {str(key): str(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(str(item) for item in value)
+    return value
+
+
+def _region_of_environment(profile: str | None) -> str | None:
+    """The region as boto3 would find it, without boto3: a dry run shall not need it."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        if os.environ.get(name):
+            return os.environ[name]
+    parser = configparser.ConfigParser()
+    path = Path(os.environ.get("AWS_CONFIG_FILE", "~/.aws/config")).expanduser()
+    try:
+        parser.read(path)
+    except configparser.Error:
+        return None
+    profile = profile or os.environ.get("AWS_PROFILE") or "default"
+    section = "default" if profile == "default" else f"profile {profile}"
+    return parser.get(section, "region", fallback=None, raw=True)

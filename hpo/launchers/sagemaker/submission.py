@@ -1,0 +1,209 @@
+"""Creating jobs exactly once: same name, same job, however often and whenever the launcher is killed.
+
+The service accepts a name once. When it is taken, the job of that name tells by the identity among its hyperparameters
+whether it is ours; one that failed or was stopped is followed by another under the next name, which goes on with its
+results. While the account's quota is used up we wait; what is not submitted when the user gives up is submitted by the
+next call of the command.
+"""
+
+import io
+import logging
+import random
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hpo.config.reading import read_config, to_yaml
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import HPOError
+from hpo.experiment.opening import differences
+from hpo.launchers.remote import RECORD, REQUEST
+from hpo.launchers.sagemaker import bootstrap as sagemaker_bootstrap
+from hpo.launchers.sagemaker.client import client, code_of, message_of, preflight, spoken, upload
+from hpo.launchers.sagemaker.names import job_name
+from hpo.launchers.sagemaker.request import IDENTITY, Job
+from hpo.launchers.sagemaker.settings import Settings
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 99
+_uploaded: set[tuple[str | None, str]] = set()
+_waiting_said: set[str] = set()
+
+
+def submit(experiment: ExperimentConfig, job: Job, settings: Settings, output_dir: Path) -> dict[str, Any]:
+    """Create the job unless it is there. Returns what is needed to find it again.
+
+    Raises:
+        HPOError: it was refused; the sentence says what to do.
+    """
+    preflight(settings)
+    _check_results(job, settings)
+    for key, content in (
+        (f"{job.code_key}/bundle.tar.gz", lambda: _archive(job)),
+        (f"{job.code_key}/bootstrap.py", _bootstrap),
+        (f"{job.config_key}/experiment.yaml", lambda: _yaml(job)),
+    ):
+        _upload_once(settings, key, content)
+    sagemaker = client("sagemaker", settings.region, settings.profile)
+    name, arn = _create(sagemaker, experiment, job, settings, output_dir)
+    return {
+        "job": name,
+        "arn": arn,
+        "identity": job.request["HyperParameters"][IDENTITY],
+        "bucket": settings.bucket,
+        "results": job.results,
+        "region": settings.region,
+        "profile": settings.profile,
+    }
+
+
+def _upload_once(settings: Settings, key: str, content: Callable[[], bytes]) -> None:
+    if (settings.bucket, key) not in _uploaded:
+        upload(settings, key, content())
+        _uploaded.add((settings.bucket, key))
+
+
+def _archive(job: Job) -> bytes:
+    target = io.BytesIO()
+    job.bundle.write(target)
+    return target.getvalue()
+
+
+def _bootstrap() -> bytes:
+    return Path(sagemaker_bootstrap.__file__).read_bytes()
+
+
+def _yaml(job: Job) -> bytes:
+    return to_yaml(job.config).encode()
+
+
+def _check_results(job: Job, settings: Settings) -> None:
+    """What lies where the results belong must be of the same experiment: better said now than by a failed job."""
+    s3 = client("s3", settings.region, settings.profile)
+    address = f"s3://{settings.bucket}/{job.results}"
+    with spoken(address), TemporaryDirectory() as folder:
+        path = Path(folder) / "experiment.yaml"
+        try:
+            path.write_bytes(s3.get_object(Bucket=settings.bucket, Key=f"{job.results}/experiment.yaml")["Body"].read())
+        except Exception as error:
+            if code_of(error) in ("NoSuchKey", "404", "AccessDenied", "403"):
+                return
+            raise
+        if job.config.overwrite:
+            return
+        if changes := differences(read_config(path), job.config):
+            raise HPOError(
+                f"{address} holds an experiment of another configuration ({'; '.join(changes[:5])}); pass overwrite=true "
+                f"to replace it, or another experiment_tag"
+            )
+
+
+def _remove_results(job: Job, settings: Settings, output_dir: Path) -> None:
+    """What overwrite=true replaces, on S3 and here. The job would find it there and go on with it."""
+    s3 = client("s3", settings.region, settings.profile)
+    with spoken(f"s3://{settings.bucket}/{job.results}"):
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=f"{job.results}/")
+        for page in pages:
+            if keys := [{"Key": item["Key"]} for item in page.get("Contents", ())]:
+                s3.delete_objects(Bucket=settings.bucket, Delete={"Objects": keys, "Quiet": True})
+    for path in output_dir.iterdir() if output_dir.is_dir() else ():
+        if path.name not in (RECORD, REQUEST):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _create(
+    sagemaker: Any, experiment: ExperimentConfig, job: Job, settings: Settings, output_dir: Path
+) -> tuple[str, str]:
+    """Create the job, or find it. Returns its name and ARN."""
+    for attempt in range(MOST_ATTEMPTS):
+        name = job_name(experiment, attempt)
+        if experiment.overwrite and not _is_there(sagemaker, name):
+            _remove_results(job, settings, output_dir)
+        found = _create_or_describe(sagemaker, {**job.request, "TrainingJobName": name}, settings.quota_wait)
+        if found["new"]:
+            return name, found["TrainingJobArn"]
+        status = found["TrainingJobStatus"]
+        if found.get("HyperParameters", {}).get(IDENTITY) != job.request["HyperParameters"][IDENTITY]:
+            continue  # somebody else's
+        if status == "Stopping":
+            raise HPOError(f"job {name} is being stopped; run the command again when it has ended, and it goes on")
+        if status in ("Failed", "Stopped") or (status == "Completed" and experiment.overwrite):
+            reason = " ".join(found.get("FailureReason", "").split())
+            _say(
+                f"job {name} {status.lower()} before{': ' + reason if reason else ''}; the next one goes on from its results"
+            )
+            continue
+        if _code_of_job(found) != _code_of_job(job.request):
+            log.warning("job %s exists with the code of an earlier call, and goes on with that", name)
+        return name, found["TrainingJobArn"]
+    raise HPOError(
+        f"{job_name(experiment)}: {MOST_ATTEMPTS} jobs of this experiment have ended without completing it; see why with "
+        f"`hpo status`, then use another experiment_tag"
+    )
+
+
+def _is_there(sagemaker: Any, name: str) -> bool:
+    with spoken(name):
+        try:
+            sagemaker.describe_training_job(TrainingJobName=name)
+        except Exception as error:
+            if code_of(error) in ("ValidationException", "ResourceNotFound"):
+                return False
+            raise
+    return True
+
+
+def _code_of_job(request: Mapping[str, Any]) -> str:
+    return str(request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"])
+
+
+def _create_or_describe(sagemaker: Any, request: Mapping[str, Any], quota_wait: float) -> dict[str, Any]:
+    name = request["TrainingJobName"]
+    while True:
+        try:
+            return {"new": True, **sagemaker.create_training_job(**request)}
+        except Exception as error:
+            code = code_of(error)
+            if code == "ResourceInUse" or (code == "ValidationException" and "already exists" in message_of(error)):
+                with spoken(name):
+                    return {"new": False, **sagemaker.describe_training_job(TrainingJobName=name)}
+            if code in ("ResourceLimitExceeded", "ThrottlingException", "Throttling", "TooManyRequestsException"):
+                pause = quota_wait if code == "ResourceLimitExceeded" else min(quota_wait, 5.0)
+                _wait_for_room(request, message_of(error), pause)
+                continue
+            if code == "ValidationException" and "ole" in message_of(error) and "assume" in message_of(error):
+                raise HPOError(
+                    f"launcher.role={request['RoleArn']}: SageMaker may not assume it; add sagemaker.amazonaws.com to its "
+                    f"trust relationship"
+                ) from error
+            with spoken(name):
+                raise
+
+
+def _wait_for_room(request: Mapping[str, Any], message: str, pause: float) -> None:
+    """Raise HPOError when there will never be room; else wait, not all launchers at the same moments."""
+    instance_type = request["ResourceConfig"]["InstanceType"]
+    limit = re.search(r"is (\d+) Instances", message)
+    if limit is not None and int(limit[1]) == 0:
+        kind = "spot training job usage" if request["EnableManagedSpotTraining"] else "training job usage"
+        raise HPOError(
+            f"launcher.instance_type={instance_type}: this account's quota is 0; request an increase of "
+            f"'{instance_type} for {kind}' under Service Quotas > Amazon SageMaker, or choose another type"
+        )
+    if message not in _waiting_said:
+        _waiting_said.add(message)
+        _say(
+            f"waiting for room ({message.split('. ')[0]}); Ctrl-C is safe: the same command later sends what is missing"
+        )
+    time.sleep(pause * random.uniform(0.5, 1.5))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

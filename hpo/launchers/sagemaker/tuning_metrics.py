@@ -1,0 +1,122 @@
+"""The best result so far as metrics of a remote job's console: one line per improvement, and regexes that read it.
+
+    [hpo 1f3a9c2e] best_metric_value=0.9123 best_trial_id=7 best_resource_value=9 best_hp_lr=1e-05
+
+The service looks for the regexes in everything the job prints. The number after `hpo` belongs to the experiment, so that
+nothing a trial says by chance, and nothing quoted from a trial's output, is taken for such a line.
+"""
+
+import hashlib
+import logging
+import math
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from hpo.config.schema import ExperimentConfig
+from hpo.events.callback import Callback
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event, Kind
+from hpo.space.domains import Choice
+
+log = logging.getLogger(__name__)
+
+MOST_DEFINITIONS = 40
+LONGEST_NAME = 100
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+
+
+class TuningMetrics(Callback):
+    """Writes a line whenever there is a better result, and when an experiment is resumed.
+
+    Args:
+        config: the resolved experiment.
+        nonce: as given to `definitions`.
+    """
+
+    def __init__(self, config: ExperimentConfig, nonce: str) -> None:
+        self._config = config
+        self._nonce = nonce
+        self._names = metric_names(config)
+        self._state: ExperimentState | None = None
+        self._said: tuple[float, int] | None = None
+
+    def on_open(self, state: ExperimentState) -> None:
+        """Say where a resumed experiment stands."""
+        self._state = state
+        self._say()
+
+    def on_event(self, event: Event) -> None:
+        """Say what is better."""
+        if event.kind == Kind.REPORTED:
+            self._say()
+
+    def _say(self) -> None:
+        state = self._state
+        if state is None or state.incumbent is None:
+            return
+        now = state.incumbent.loss, state.incumbent.trial_id
+        if now == self._said:
+            return
+        self._said = now
+        configuration = state.trials[state.incumbent.trial_id].trial.configuration
+        values: dict[str, float | None] = {
+            "best_metric_value": _number(state.objective.value(state.incumbent.loss)),
+            "best_trial_id": state.incumbent.trial_id,
+            "best_resource_value": state.incumbent.resource,
+        }
+        domains = self._config.space.domains
+        for name, metric in self._names.items():
+            domain, value = domains[name], configuration.get(name)
+            shown = _number(value)
+            if shown is None and isinstance(domain, Choice) and value in domain:
+                shown = domain.index(value)
+            values[metric] = shown
+        sys.stdout.write(line(values, self._nonce) + "\n")
+        sys.stdout.flush()
+
+
+def line(values: Mapping[str, float | None], nonce: str) -> str:
+    """The line that carries these values; what is no finite number is left out."""
+    fields = [f"{name}={value!r}" for name, value in values.items() if value is not None and math.isfinite(value)]
+    return f"[hpo {nonce}] " + " ".join(fields)
+
+
+def definitions(config: ExperimentConfig, nonce: str) -> list[dict[str, str]]:
+    """MetricDefinitions for the lines that `TuningMetrics` writes."""
+    names = ["best_metric_value", "best_trial_id", "best_resource_value", *metric_names(config).values()]
+    # Not tied to the beginning of a line: whether the service's `^` would mean that is not documented.
+    head = re.escape(f"[hpo {nonce}]").replace("\\ ", " ")
+    return [{"Name": name, "Regex": rf"{head}(?: \S+)*? {re.escape(name)}=({NUMBER})"} for name in names]
+
+
+def metric_names(config: ExperimentConfig) -> dict[str, str]:
+    """Tuned hyperparameters and the names of their metrics; as many as the service takes."""
+    names = list(config.space.domains)
+    most = MOST_DEFINITIONS - 3
+    if len(names) > most:
+        log.warning("remote_tuning_metrics: the service takes %d metrics; %s are not shown", most + 3, names[most:])
+    return {name: f"best_hp_{_safe(name)}" for name in names[:most]}
+
+
+def nonce_of(identity: str) -> str:
+    """What marks an experiment's lines."""
+    return identity[:8]
+
+
+def _safe(name: str) -> str:
+    changed = re.sub(r"[^a-zA-Z0-9_.-]", "_", name)[:LONGEST_NAME]
+    if changed == name:
+        return name
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return f"{changed}-{digest}"
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return value if math.isfinite(value) else None
+    except OverflowError:
+        return None

@@ -1,0 +1,16 @@
+"""Slurm: one job per experiment. The launcher is loaded when it is named: the job's side goes without."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hpo.launchers.slurm.launcher import SlurmLauncher
+
+__all__ = ["SlurmLauncher"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "SlurmLauncher":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from hpo.launchers.slurm.launcher import SlurmLauncher
+
+    return SlurmLauncher

@@ -1,0 +1,130 @@
+"""What is asked of sbatch: the options of the job and its command, made from the experiment alone."""
+
+import math
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import ConfigError
+from hpo.launchers.slurm.commands import own_key
+
+CONFIG = "request.yaml"
+"""What the job runs. Not experiment.yaml: that is the tuner's own, and tells that it has begun."""
+
+LOGS = "slurm"
+
+_OURS = (
+    "array",
+    "chdir",
+    "error",
+    "job-name",
+    "no-requeue",
+    "open-mode",
+    "output",
+    "requeue",
+    "signal",
+    "wait",
+    "wrap",
+)
+"""Options of sbatch that the launcher itself decides."""
+
+
+class Settings(Protocol):
+    """The keys under `launcher`; see `SlurmLauncher`."""
+
+    partition: str | None
+    cpus_per_task: int | None
+    gpus: int | str | None
+    mem: str | int | None
+    timeout_min: int
+    signal_delay_s: int | None
+    sbatch: dict[str, Any]
+
+
+def make_request(launcher: Settings, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
+    """The options of sbatch, the command, and the folder of Slurm's own files.
+
+    Raises:
+        ConfigError: keys contradict each other, or a text cannot stand in a batch script.
+    """
+    directory = output_dir.absolute()
+    workers, per_trial = experiment.n_workers or 1, experiment.num_gpus_per_trial or 0
+    if experiment.gpus_to_use is not None:
+        raise ConfigError(
+            f"gpus_to_use={experiment.gpus_to_use}: Slurm chooses the devices; give launcher.gpus instead"
+        )
+    gpus = workers * per_trial if launcher.gpus is None else launcher.gpus
+    count = int(str(gpus).rpartition(":")[2])
+    if count < per_trial:
+        raise ConfigError(f"launcher.gpus={gpus}: a trial needs num_gpus_per_trial={per_trial}; give at least as many")
+    delay = launcher.signal_delay_s or math.ceil(experiment.grace_period_seconds) + 60
+    if delay >= 60 * launcher.timeout_min:
+        raise ConfigError(
+            f"launcher.timeout_min={launcher.timeout_min}: the job would be interrupted {delay} s before that, which is at "
+            f"once; give it more, or set launcher.signal_delay_s above grace_period_seconds"
+        )
+    options: dict[str, Any] = {
+        "job-name": job_name(experiment),
+        "chdir": str(Path.cwd()),
+        "nodes": 1,
+        "ntasks-per-node": 1,
+        "cpus-per-task": launcher.cpus_per_task or (4 * count if per_trial else workers),
+        "time": launcher.timeout_min,
+        "signal": f"B:USR2@{delay}",  # to the batch script alone: the trials shall hear of it from their tuner
+        "requeue": True,
+        "partition": launcher.partition,
+        "mem": launcher.mem,
+        "gres": f"gpu:{gpus}" if count and not any(name.startswith("gpus") for name in launcher.sbatch) else None,
+        **launcher.sbatch,
+    }
+    options = {name: value for name, value in options.items() if value is not None and value is not False}
+    for name, value in {**options, "output_dir": directory}.items():
+        _check_text(name, str(value))
+    if "%" in str(directory):
+        raise ConfigError(f"{directory}: Slurm replaces % in the names of files; choose a directory without it")
+    return {
+        "command": [sys.executable, "-m", "hpo.remote", str(directory / CONFIG), str(directory)],
+        "folder": str(directory / LOGS),
+        "sbatch": options,
+    }
+
+
+def check_numbers(numbers: Mapping[str, Any], gpus: Any) -> None:
+    """Raise ConfigError unless these values of the launcher's keys are numbers, or None."""
+    for key, value in numbers.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ConfigError(f"launcher.{key}={value}: use a positive whole number")
+    if not re.fullmatch(r"(\w+:)?\d+", str(0 if gpus is None else gpus)):
+        raise ConfigError(f"launcher.gpus={gpus}: use a number, or type:number such as a100:2")
+
+
+def job_name(experiment: ExperimentConfig) -> str:
+    """`{tag}-{method}-{seed}`, of characters that every listing shows as they are."""
+    return re.sub(
+        r"[^\w.-]+", "-", f"{experiment.experiment_tag}-{experiment.method.name}-{experiment.seed}", flags=re.A
+    )
+
+
+def further_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options under `launcher.sbatch`, by their long names."""
+    options: dict[str, Any] = {}
+    for key, value in given.items():
+        name = str(key).lstrip("-").replace("_", "-")
+        if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+            raise ConfigError(f"launcher.sbatch.{key}: use the long name of an option of sbatch, such as account")
+        if own := own_key(name):
+            raise ConfigError(f"launcher.sbatch.{key}={value}: use launcher.{own}")
+        if name in _OURS:
+            raise ConfigError(f"launcher.sbatch.{key}={value}: hpo sets this option itself; remove it")
+        listed = not isinstance(value, str | int | float | bool | None) and not isinstance(value, Mapping)
+        options[name] = ",".join(map(str, value)) if listed else value
+    return options
+
+
+def _check_text(name: str, text: str) -> None:
+    """Options are lines of a shell script, where a second line would be a command."""
+    if not text.isprintable():
+        raise ConfigError(f"{name}={text!r}: Slurm takes no line breaks or control characters; remove them")

@@ -1,0 +1,83 @@
+"""Where a job is: what Slurm says, and where Slurm has forgotten it, what the job has left in its directory."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hpo.errors import HPOError
+from hpo.launchers.remote import JobState, Phase
+from hpo.launchers.slurm.commands import Answer, accounted_as, queued_as
+from hpo.launchers.slurm.job import read_note
+
+_QUEUED = (
+    "PENDING",
+    "REQUEUED",
+    "REQUEUE_HOLD",
+    "REQUEUE_FED",
+    "SPECIAL_EXIT",
+    "SUSPENDED",
+    "STOPPED",
+    "RESV_DEL_HOLD",
+)
+_AT_WORK = ("RUNNING", "CONFIGURING", "COMPLETING", "SIGNALING", "STAGE_OUT", "RESIZING")
+_SAID = (Phase.COMPLETE, Phase.FAILED, Phase.STOPPED)
+_AGAIN = "run the command again to go on"
+
+
+def look(record: Mapping[str, Any]) -> JobState:
+    """Ask where a job is. Never raises: what cannot be found out is `Phase.UNKNOWN`."""
+    job = record.get("job")
+    if job is None:  # complete before it was ever submitted
+        return JobState(Phase.COMPLETE)
+    directory = Path(record["directory"])
+    note = read_note(directory)
+    if note.get("job") != job:
+        note = {}
+    try:
+        answer = queued_as(job) or accounted_as(job)
+    except HPOError as error:
+        if note.get("phase") in _SAID:
+            return _said(directory, note)
+        last = f"; its last word was {note['phase']}" if note else ""
+        return JobState(Phase.UNKNOWN, f"{error}{last}")
+    if answer is not None and answer.name not in ("", record.get("name")):
+        answer = None  # a new installation of Slurm has given the number to somebody else's job
+    if answer is not None and answer.state in _QUEUED:
+        return JobState(Phase.WAITING, answer.reason if answer.reason != "None" else "")
+    if answer is not None and answer.state in _AT_WORK and not _is_over(answer, note):
+        return JobState(Phase.RUNNING, f"on {answer.nodes}" if answer.nodes else "")
+    return _ended(answer, directory, note)
+
+
+def _is_over(answer: Answer, note: Mapping[str, Any]) -> bool:
+    """Slurm still tidies up after a job that has said its last word."""
+    return answer.state == "COMPLETING" and note.get("phase") in _SAID and "exit_code" in note
+
+
+def _ended(answer: Answer | None, directory: Path, note: Mapping[str, Any]) -> JobState:
+    if note.get("phase") in _SAID:
+        return _said(directory, note)
+    if answer is None:
+        return JobState(Phase.INTERRUPTED, f"Slurm has forgotten the job; {_AGAIN}")
+    if answer.state == "CANCELLED":
+        return JobState(Phase.STOPPED, f"by scancel; {_AGAIN}")
+    if answer.state == "OUT_OF_MEMORY":
+        return JobState(Phase.FAILED, "out of memory; give launcher.mem more")
+    if answer.state in ("FAILED", "BOOT_FAIL", "COMPLETED") and note.get("phase") != Phase.INTERRUPTED:
+        return JobState(Phase.FAILED, _complaint(directory, note) or f"see {directory / 'slurm'}")
+    return JobState(Phase.INTERRUPTED, note.get("detail") or f"{answer.state.lower()}; {_AGAIN}")
+
+
+def _said(directory: Path, note: Mapping[str, Any]) -> JobState:
+    detail = note.get("detail") or (_complaint(directory, note) if note["phase"] == Phase.FAILED else "")
+    return JobState(Phase(note["phase"]), detail)
+
+
+def _complaint(directory: Path, note: Mapping[str, Any]) -> str:
+    """The sentence in which hpo said in the job why it failed."""
+    try:
+        lines = (directory / "slurm" / f"{note.get('job')}_0_log.err").read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    said = [line.removeprefix("hpo: error: ") for line in lines if line.startswith("hpo: error: ")]
+    return said[-1] if said else ""

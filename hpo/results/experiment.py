@@ -1,0 +1,110 @@
+"""`load_experiment`: what is left of an experiment, for notebooks and for all that looks at it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpo.config.reading import read_config
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import HPOError, StoreError
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event, Kind
+from hpo.events.wording import overview
+from hpo.results.files import read_metadata
+from hpo.results.rows import best_of, report_rows
+from hpo.store.directory import ExperimentDirectory
+from hpo.store.event_store import Store
+from hpo.store.places import find_experiments
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """A finished, running or interrupted experiment, read from its directory."""
+
+    directory: Path
+    config: ExperimentConfig
+    metadata: Mapping[str, Any]
+    events: list[Event]
+
+    def __repr__(self) -> str:
+        interrupted = self.metadata.get("status") == "interrupted"  # "running" may be of a tuner that was killed
+        try:
+            return overview(self, self.state, "interrupted" if interrupted else "not complete when it was read")
+        except HPOError as error:  # of a damaged one: an object that cannot be shown helps nobody
+            return f"Experiment {self.directory}: {error}"
+
+    @cached_property
+    def state(self) -> ExperimentState:
+        """All trials and the incumbent."""
+        return ExperimentState(self.config.objective).apply_all(self.events)
+
+    @cached_property
+    def reports(self) -> "pd.DataFrame":
+        """One row per report, with the columns of results.csv.zip."""
+        import pandas as pd
+
+        return pd.DataFrame(list(report_rows(self.config, self.events)))
+
+    @cached_property
+    def trials(self) -> "pd.DataFrame":
+        """One row per trial: id, status, attempts, resource, the metric of its last report, configuration."""
+        import pandas as pd
+
+        objective = self.state.objective
+        rows = [
+            {
+                "trial_id": trial_id,
+                "status": state.status.value,
+                "attempts": state.attempt + 1,
+                "resource": state.resource,
+                objective.metric: None if state.loss is None else objective.value(state.loss),
+                "seconds": state.busy,
+                **{f"config_{name}": value for name, value in state.trial.configuration.items()},
+            }
+            for trial_id, state in self.state.trials.items()
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """trial_id, value of the metric, resource and configuration of the best report; None before the first."""
+        return best_of(self.state)
+
+
+def load_experiment(place: str | Path) -> Experiment:
+    """Read an experiment, also while it runs: from its directory, or a tag or directory that holds no other.
+
+    Raises:
+        StoreError: there is none or more than one, or it is damaged.
+    """
+    found = find_experiments(place)
+    if len(found) > 1:
+        raise StoreError(f"{place}: {len(found)} experiments are there; name the directory of one, such as {found[0]}")
+    files = ExperimentDirectory(found[0])
+    if not files.events.is_file():
+        raise StoreError(f"{files.path}: no events are here; start the experiment, or fetch a remote one by `hpo sync`")
+    store = Store(files.events, read_only=True)
+    try:
+        events = list(store.read())
+    finally:
+        store.close()
+    config = read_config(files.config)
+    _check_belongs(files, config, events)
+    return Experiment(files.path, config, read_metadata(files), events)
+
+
+def _check_belongs(files: ExperimentDirectory, config: ExperimentConfig, events: Iterable[Event]) -> None:
+    """Raise StoreError unless the trials have the hyperparameters that the configuration names."""
+    names = set(config.space.domains)
+    for event in events:
+        if event.kind == Kind.STARTED and set(event.body["configuration"]) != names:
+            found = ", ".join(map(repr, event.body["configuration"]))
+            raise StoreError(
+                f"{files.config}: config_space has {', '.join(map(repr, names))}, but trial {event.trial} in events.db has "
+                f"{found}; put back the experiment.yaml that belongs to it"
+            )

@@ -1,0 +1,112 @@
+"""Files made from the event store for people and other tools, and which can be made again.
+
+`metadata.json` and `results.csv.zip` have Syne Tune's keys and column names, so that its readers load them.
+"""
+
+import csv
+import io
+import json
+import logging
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from hpo.config.schema import BUDGET_KEYS, ExperimentConfig
+from hpo.config.yamlfiles import dump_verbatim, override_text
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event
+from hpo.results.rows import best_of, columns, report_rows
+from hpo.store.directory import ExperimentDirectory, write_atomically
+
+log = logging.getLogger(__name__)
+
+
+def read_metadata(files: ExperimentDirectory) -> dict[str, Any]:
+    """What metadata.json says; nothing where it is absent or damaged, for the next session writes it again."""
+    try:
+        content = json.loads(files.metadata.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        log.warning("%s: cannot be read (%s); the next run of the command writes it again", files.metadata, error)
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    return {key: value for key, value in content.items() if isinstance(value, _METADATA.get(key, (object,)))}
+
+
+_METADATA: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("status", "host", "backend", "data_label"), (str,)),
+    "error": (str, type(None)),
+    "table_optimum": (int, float, type(None)),
+}
+"""Of what type the values are that something depends on; others are left out."""
+
+
+def is_complete(directory: Path) -> bool:
+    """Does its metadata.json say that the experiment in a directory is complete?"""
+    return read_metadata(ExperimentDirectory(directory)).get("status") == "complete"
+
+
+def write_results(
+    directory: ExperimentDirectory, config: ExperimentConfig, read: Callable[[], Iterable[Event]]
+) -> None:
+    """Write results.csv.zip: a zip holding one CSV.
+
+    Args:
+        directory: where.
+        config: of the experiment.
+        read: gives its events; called twice, so that not all rows are in memory at once.
+    """
+    names = columns(config, read())
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("results.csv", "w", force_zip64=True) as member,
+        io.TextIOWrapper(member, encoding="utf-8", errors="replace", newline="") as text,
+    ):
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([row.get(name, "") for name in names] for row in report_rows(config, read()))
+    write_atomically(directory.results, packed.getvalue())
+
+
+def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
+    """Write best.yaml: the best result, and overrides that start a new search from it."""
+    best = best_of(state)
+    if best is None:
+        return
+    point = ", ".join(f"{name}: {override_text(value)}" for name, value in best["configuration"].items())
+    content = {**best, "overrides": [f"benchmark.points_to_evaluate=[{{{point}}}]"]}
+    head = "# The best result. Start a search from it: python -m hpo @best.yaml benchmark=...\n"
+    write_atomically(directory.best, (head + dump_verbatim(content)).encode())
+
+
+def write_metadata(directory: ExperimentDirectory, config: ExperimentConfig, **facts: Any) -> None:
+    """Write metadata.json, keeping what an earlier session wrote and `facts` does not change."""
+    earlier = read_metadata(directory)
+    benchmark = config.benchmark
+    content = {
+        **earlier,
+        "seed": config.seed,
+        "algorithm": config.method.name,
+        "tag": config.experiment_tag,
+        "benchmark": benchmark.name,
+        "random_seed": config.random_seed,
+        "max_size_data_for_model": config.max_size_data_for_model,
+        "n_workers": config.n_workers,
+        **{key: getattr(config, key) for key in BUDGET_KEYS},
+        "instance_type": benchmark.instance_type,
+        "num_gpus_per_trial": config.num_gpus_per_trial,
+        "entrypoint": Path(benchmark.script or benchmark.table or (benchmark.command or ["command"])[-1]).stem,
+        "metric_names": [benchmark.metric],
+        "metric_mode": benchmark.mode.value,
+        "resource_attr": benchmark.resource_attr,
+        "max_resource_attr": benchmark.max_resource_attr,
+        "scheduler_name": str(config.method.scheduler.get("_target_", "")).rpartition(".")[2],
+        "searcher_name": str(config.method.searcher.get("_target_", "")).rpartition(".")[2],
+        "config_space": json.dumps(benchmark.config_space),
+        **facts,
+    }
+    write_atomically(directory.metadata, json.dumps(content, indent=1).encode())

@@ -1,0 +1,72 @@
+"""The rows of results.csv.zip, one per report, and the best result in words a person uses."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from hpo.config.schema import ExperimentConfig
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event, Kind
+
+
+def best_of(state: ExperimentState) -> dict[str, Any] | None:
+    """The incumbent in words a person uses."""
+    best = state.incumbent
+    if best is None:
+        return None
+    return {
+        "trial_id": best.trial_id,
+        state.objective.metric: state.objective.value(best.loss),
+        state.objective.resource_attr or "report": best.resource,
+        "configuration": dict(state.trials[best.trial_id].trial.configuration),
+    }
+
+
+def report_rows(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
+    """One row per stored report, in order."""
+    constants = {**config.space.constants, **config.benchmark.arguments}
+    columns: dict[int, dict[str, Any]] = {}
+    began: dict[int, float] = {}
+    count: dict[int, int] = {}
+    limit = config.benchmark.max_resource_attr
+    for event in events:
+        trial = event.trial
+        if trial is None:
+            continue
+        if event.kind == Kind.STARTED:
+            configuration = {**event.body["configuration"], **constants}
+            columns[trial] = {f"config_{name}": value for name, value in configuration.items()}
+        if event.kind in (Kind.STARTED, Kind.RESUMED, Kind.RESTARTED):
+            began[trial], count[trial] = event.elapsed, 0
+            if limit is not None and event.body["until"] is not None:
+                columns[trial][f"config_{limit}"] = event.body["until"]
+        elif event.kind == Kind.REPORTED:
+            yield {
+                **event.body["metrics"],
+                "st_worker_timestamp": event.time,
+                "st_worker_time": event.elapsed - began[trial],
+                "st_worker_iter": count[trial],
+                "st_decision": event.body["decision"],
+                "st_status": "InProgress",
+                "trial_id": trial,
+                **columns[trial],
+                "st_tuner_time": event.elapsed,
+                **event.body.get("extra", {}),
+            }
+            count[trial] += 1
+
+
+_FIXED = ("st_worker_timestamp", "st_worker_time", "st_worker_iter", "st_decision", "st_status", "trial_id")
+
+
+def columns(config: ExperimentConfig, events: Iterable[Event]) -> list[str]:
+    """The names in `report_rows`, each where it comes first."""
+    space, benchmark = config.space, config.benchmark
+    known = [*space.domains, *space.constants, *benchmark.arguments, benchmark.max_resource_attr]
+    metrics: dict[str, None] = {}
+    extra: dict[str, None] = {}
+    for event in events:
+        if event.kind == Kind.REPORTED:
+            metrics.update(dict.fromkeys(event.body["metrics"]))
+            extra.update(dict.fromkeys(event.body.get("extra", ())))
+    settings = [f"config_{name}" for name in known if name is not None]
+    return list(dict.fromkeys([*metrics, *_FIXED, *settings, "st_tuner_time", *extra]))

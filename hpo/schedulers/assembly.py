@@ -1,0 +1,101 @@
+"""Searcher and scheduler made from a method's YAML. Nothing outside hpo is imported unless the user trusts it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpo.config.reading import content_of
+from hpo.config.schema import ExperimentConfig
+from hpo.config.targets import factory_of, parameters_of
+from hpo.errors import ConfigError
+from hpo.randomness import Randomness
+from hpo.schedulers.base import Scheduler
+from hpo.searchers.base import Searcher
+from hpo.space.search_space import SearchSpace, parse_space
+
+
+def scheduler_of(config: ExperimentConfig) -> Scheduler:
+    """The method of a resolved experiment, fresh.
+
+    Raises:
+        ConfigError: the method cannot be made as it is described, or the experiment has no random_seed.
+    """
+    if config.random_seed is None:
+        raise ConfigError("random_seed=null: a stored experiment has one; write there what tag.json or hpo.log say")
+    return _assemble(
+        {"searcher": config.method.searcher, "scheduler": config.method.scheduler},
+        {},
+        config.space,
+        config.randomness,
+        max_resource=config.max_resource,
+        points_to_evaluate=config.benchmark.points_to_evaluate,
+        max_size_data_for_model=config.max_size_data_for_model,
+        trusted=config.trusted_modules,
+    )
+
+
+def build_scheduler(
+    method: str | Mapping[str, Any],
+    config_space: Mapping[str, Any],
+    *,
+    max_resource: int | None,
+    seed: int,
+    random_seed: int = 0,
+    points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+    **overrides: Any,
+) -> Scheduler:
+    """A method alone, to be asked `suggest()` and told `on_start(trial)` and `on_report(trial, resource, loss)`.
+
+    Args:
+        method: a name in conf/method, or what such a file contains.
+        config_space: as in a benchmark's YAML.
+        max_resource: the resource of a complete trial; None for methods that do not stop trials early.
+        seed: seed number.
+        random_seed: master seed.
+        points_to_evaluate: the first configurations; None is the centre of the space.
+        **overrides: arguments of the scheduler or the searcher, such as `reduction_factor=4`.
+
+    Raises:
+        ConfigError: a name or a value is wrong.
+    """
+    parts = content_of("method", method)
+    return _assemble(
+        {part: parts.get(part) for part in ("searcher", "scheduler")},
+        overrides,
+        parse_space(config_space),
+        Randomness(random_seed, seed),
+        max_resource=max_resource,
+        points_to_evaluate=points_to_evaluate,
+        trusted=("",),
+    )
+
+
+def _assemble(
+    parts: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    space: SearchSpace,
+    randomness: Randomness,
+    *,
+    trusted: Sequence[str],
+    **context: Any,
+) -> Scheduler:
+    """Searcher and scheduler from their YAML. Each gets from the context what its signature asks for."""
+    factories = {
+        part: factory_of(f"method.{part}", spec, trusted, (Searcher, Scheduler)) for part, spec in parts.items()
+    }
+    known = {part: parameters_of(f"method.{part}", factory) for part, factory in factories.items()}
+    for name in overrides:
+        if not any(name in names for names in known.values()):
+            options = sorted({n for names in known.values() for n in names} - {"searcher", "space", "randomness"})
+            raise ConfigError(f"{name}: neither searcher nor scheduler takes it; they take {', '.join(options)}")
+    given = {
+        part: {k: v for k, v in {**context, "randomness": randomness, **overrides}.items() if k in known[part]}
+        for part in parts
+    }
+    try:
+        searcher = factories["searcher"](space, **given["searcher"])
+        scheduler = factories["scheduler"](searcher, **given["scheduler"])
+    except TypeError as error:
+        raise ConfigError(f"method: {error}; check the names under method.searcher and method.scheduler") from error
+    if not isinstance(searcher, Searcher) or not isinstance(scheduler, Scheduler):
+        raise ConfigError("method: searcher and scheduler must be subclasses of hpo's Searcher and Scheduler")
+    return scheduler

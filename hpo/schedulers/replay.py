@@ -1,0 +1,89 @@
+"""Feeding a log to a scheduler: how an experiment resumes, and how its decisions are verified.
+
+A scheduler is a pure function of its configuration and of what it was told. Told again what the log says, it is in the
+state it was in; asked again, it must answer what the log says it answered.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from hpo.events.state import ExperimentState
+from hpo.events.values import Decision, Event, Kind, Resume, Start, Status, Suggestion, Trial
+from hpo.schedulers.base import Scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A decision that comes out otherwise than logged."""
+
+    sequence: int
+    logged: str
+    replayed: str
+
+
+def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision | None:
+    """Tell the scheduler what `event` says, trusting logged suggestions. Returns its decision on a report.
+
+    Call before `state.apply(event)`.
+    """
+    match event.kind:
+        case Kind.STARTED:
+            scheduler.accept(Start(event.body["configuration"], event.body["until"]))
+            assert event.trial is not None
+            scheduler.on_start(Trial(event.trial, event.body["configuration"]))
+        case Kind.RESUMED:
+            assert event.trial is not None
+            scheduler.accept(Resume(event.trial, event.body["until"]))
+        case Kind.REPORTED:
+            assert event.trial is not None
+            assert event.resource is not None
+            loss = state.objective.loss(event.body["metrics"])
+            return scheduler.on_report(state.trials[event.trial].trial, event.resource, loss)
+        case Kind.ENDED:
+            assert event.trial is not None
+            tell_end(scheduler, state.trials[event.trial].trial, Status(event.body["status"]))
+        case _:
+            pass
+    return None
+
+
+def tell_end(scheduler: Scheduler, trial: Trial, status: Status) -> None:
+    """A trial's attempt is over: what of that concerns the scheduler."""
+    if status == Status.COMPLETED:
+        scheduler.on_complete(trial)
+    elif status in (Status.FAILED, Status.TIMEOUT):
+        scheduler.on_error(trial)
+
+
+def restore(scheduler: Scheduler, state: ExperimentState, events: Iterable[Event]) -> None:
+    """Bring a fresh scheduler and an empty state to where the log ends."""
+    for event in events:
+        feed(scheduler, state, event)
+        state.apply(event)
+
+
+def verify(
+    scheduler: Scheduler, state: ExperimentState, events: Iterable[tuple[int, Event]], count: list[int]
+) -> Iterator[Difference]:
+    """Compute every logged decision again. Yields the differences; `count[0]` grows by the decisions compared."""
+    for sequence, event in events:
+        if event.kind in (Kind.STARTED, Kind.RESUMED):
+            count[0] += 1
+            logged = suggestion_of(event)
+            proposed = scheduler.propose(new_trials=event.kind == Kind.STARTED or event.body.get("new_trials", True))
+            if proposed != logged:
+                yield Difference(sequence, str(logged), str(proposed))
+        decision = feed(scheduler, state, event)
+        if decision is not None:
+            count[0] += 1
+            if decision != event.body["decision"]:
+                yield Difference(sequence, event.body["decision"], decision)
+        state.apply(event)
+
+
+def suggestion_of(event: Event) -> Suggestion:
+    """The suggestion that a STARTED or RESUMED event carried out."""
+    if event.kind == Kind.STARTED:
+        return Start(event.body["configuration"], event.body["until"])
+    assert event.trial is not None
+    return Resume(event.trial, event.body["until"])

@@ -1,0 +1,117 @@
+"""Where an experiment keeps its files. `outputs/<tag>/<benchmark>/<method>/seed_<n>/` is one experiment."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpo.errors import StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentDirectory:
+    """Names inside one experiment's directory."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "experiment.yaml"
+
+    @property
+    def metadata(self) -> Path:
+        """What the experiment is, with Syne Tune's keys."""
+        return self.path / "metadata.json"
+
+    @property
+    def events(self) -> Path:
+        """The event store, the truth."""
+        return self.path / "events.db"
+
+    @property
+    def results(self) -> Path:
+        """One row per report."""
+        return self.path / "results.csv.zip"
+
+    @property
+    def best(self) -> Path:
+        """The best configuration, as overrides."""
+        return self.path / "best.yaml"
+
+    @property
+    def log(self) -> Path:
+        """What was logged while it ran."""
+        return self.path / "hpo.log"
+
+    @property
+    def lock(self) -> Path:
+        """Locked while a tuner works here."""
+        return self.path / ".lock"
+
+    @property
+    def owner(self) -> Path:
+        """Who holds, or last held, the lock."""
+        return self.path / ".owner.json"
+
+    @property
+    def host_log(self) -> Path:
+        """Standard error of the trial host; empty unless something is wrong with it."""
+        return self.path / "host.log"
+
+    @property
+    def trials(self) -> Path:
+        """One folder per trial."""
+        return self.path / "trials"
+
+    @property
+    def left_behind(self) -> Path:
+        """Folders of trials that the event log, damaged and mended, no longer knows."""
+        return self.path / "left_behind"
+
+    def checkpoint(self, trial_id: int) -> Path:
+        """The checkpoint folder that all attempts of a trial share."""
+        return self.trials / str(trial_id) / "checkpoint"
+
+    def attempt(self, trial_id: int, attempt: int) -> Path:
+        """The folder of one attempt."""
+        return self.trials / str(trial_id) / f"attempt_{attempt}"
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace the file at `path`: after a crash it is the old one or the new one, whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def refuse_links(files: ExperimentDirectory) -> None:
+    """Raise StoreError for a link in the place of a file that is written to and not replaced: it leads elsewhere."""
+    parts = [files.events.with_name(files.events.name + end) for end in ("", "-wal", "-shm", "-journal")]
+    for path in (files.lock, files.log, files.host_log, *parts):
+        if path.is_symlink():
+            raise StoreError(f"{path}: is a link, and hpo writes only files of the directory itself; remove the link")
+
+
+LAUNCH_LOCK = ".launch.lock"
+"""In an experiment's directory: held by the command that submits its job."""
+
+
+LAUNCH_RECORD = "launch.json"
+"""In an experiment's directory: what is known of its job."""
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, or nothing where there is none."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

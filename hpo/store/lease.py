@@ -1,0 +1,175 @@
+"""Signs of life of an experiment's owner, for tuners on machines that its kernel lock does not reach.
+
+On a network file system a lock may hold on one machine only. There the owner's note is a lease: one process alone can make
+it, its owner touches it every few seconds and removes it at the end. Who finds the note of another machine's owner watches
+it: while it is touched, that owner lives; where it is not, the owner is gone, and the note is taken away. No clocks of two
+machines are compared, and no owner is taken for alive for its note alone.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import secrets
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from hpo.store.directory import ExperimentDirectory, write_atomically
+
+log = logging.getLogger(__name__)
+
+BEAT = 5.0
+"""Seconds between two signs of life."""
+LOOKS = 4
+"""So many looks, a beat apart, without a sign of life: the owner is gone. Looks are counted, not seconds: a look at a file
+server that hangs takes as long as the sign of life that hangs there, too."""
+SIGNS = 2
+"""So many signs of life prove an owner alive: the first may be an old one that a cache of the file system held back."""
+
+
+def machine() -> str:
+    """Names the running kernel: processes of one machine, containers included, see each other's locks."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return socket.gethostname()
+
+
+def read_note(files: ExperimentDirectory) -> Mapping[str, Any]:
+    """What the owner, or the last one, says of itself; empty where it says nothing that can be read."""
+    return _look(files.owner)[0]
+
+
+def _look(path: Path) -> tuple[Mapping[str, Any], int]:
+    """A note, and when it was touched last: of the opened file, for on opening network file systems ask their server."""
+    try:
+        with path.open("rb") as file:
+            note, touched = json.loads(file.read()), os.fstat(file.fileno()).st_mtime_ns
+    except (OSError, ValueError):
+        return {}, 0
+    return note if isinstance(note, dict) else {}, touched
+
+
+class Lease:
+    """The note of an owner.
+
+    Args:
+        files: of the experiment.
+        shared: other machines may see the directory but not the lock.
+    """
+
+    def __init__(self, files: ExperimentDirectory, shared: bool) -> None:
+        self._files = files
+        self._shared = shared
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        self._note: dict[str, Any] = {"host": socket.gethostname(), "pid": os.getpid(), "started": now}
+        if shared:
+            self._note |= {"machine": machine(), "token": secrets.token_hex(8)}
+        self._over: Final = threading.Event()
+
+    def acquired(self) -> bool:
+        """Write the note, unless an owner on another machine shows signs of life. Looking for them takes a moment.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        data = json.dumps(self._note).encode()
+        if not self._shared:
+            write_atomically(self._files.owner, data)
+            return True
+        while True:
+            try:
+                descriptor = os.open(self._files.owner, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            except FileExistsError:
+                note, touched = _look(self._files.owner)
+                if note.get("machine") != machine() and self._lives(note, touched):
+                    return False
+                self._take_away(note)
+                continue
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(descriptor)
+            except OSError:
+                self._files.owner.unlink(missing_ok=True)  # half a note would be watched for signs of life
+                raise
+            return True
+
+    def _lives(self, note: Mapping[str, Any], last: int) -> bool:
+        """Is this note touched?"""
+        log.warning(
+            "%s: the tuner on host %s, pid %s, did not say that it ended; looking for a sign of life for %g s",
+            *(self._files.path, note.get("host"), note.get("pid"), BEAT * LOOKS),
+        )
+        signs = quiet = 0
+        while quiet < LOOKS and signs < SIGNS:
+            time.sleep(BEAT)
+            seen, touched = _look(self._files.owner)
+            if seen.get("token") != note.get("token"):
+                return False  # it ended in order, or another one that watched was faster
+            signs, quiet = (signs + 1, 0) if touched != last else (signs, quiet + 1)
+            last = touched
+        return signs >= SIGNS
+
+    def _take_away(self, note: Mapping[str, Any]) -> None:
+        """Remove the note of an owner that is gone, and no other that has come in its place."""
+        mine = self._files.owner.with_name(f"{self._files.owner.name}.{self._note['token']}")
+        if _look(self._files.owner)[0].get("token") != note.get("token"):
+            return
+        try:
+            self._files.owner.rename(mine)
+        except FileNotFoundError:
+            return
+        if _look(mine)[0].get("token") != note.get("token"):  # it came in the instant since the look: give it back
+            with contextlib.suppress(OSError):
+                self._files.owner.hardlink_to(mine)
+        mine.unlink()
+
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[None]:
+        """Give signs of life while this lasts."""
+        if not self._shared:
+            yield
+            return
+        thread = threading.Thread(target=self._beat, name="hpo-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+            if read_note(self._files).get("token") == self._note["token"]:
+                self._files.owner.unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        silent = False
+        while not self._over.wait(BEAT):
+            note = read_note(self._files)
+            if note.get("token", self._note["token"]) != self._note["token"]:
+                self._stop(note)
+            try:
+                os.utime(self._files.owner)
+                silent = False
+            except OSError as error:
+                if not silent:
+                    log.warning("%s: no sign of life could be given (%s)", self._files.owner, error)
+                silent = True
+
+    def _stop(self, other: Mapping[str, Any]) -> None:
+        """Another owner took over while this process was held up: end at once, for what is stored now would be mixed."""
+        text = (
+            f"{self._files.path}: host {other.get('host')}, pid {other.get('pid')} works here, too, since "
+            f"{other.get('started')}; this tuner was held up for so long that it was taken for dead, and ends at once so "
+            f"that nothing is mixed"
+        )
+        log.error("%s", text)
+        sys.stderr.write(f"hpo: error: {text}\n")
+        sys.stderr.flush()
+        os._exit(1)

@@ -1,0 +1,138 @@
+"""Mending a damaged event store: what is before the damage goes into a new one, the damaged one is kept beside it."""
+
+import contextlib
+import logging
+import os
+import shutil
+import time
+from pathlib import Path
+
+from hpo.errors import DamageError, StoreError
+from hpo.events.values import Event
+from hpo.store.event_store import Store
+
+log = logging.getLogger(__name__)
+
+_LONGEST = 1 << 36
+"""Bytes; a header that says more is damaged itself."""
+
+_PARTS = ("", "-wal")
+"""The database and its log; the index of the log (-shm) is made anew."""
+
+
+def open_store(path: Path) -> Store:
+    """The store at `path`, to write to; a damaged one is mended first.
+
+    The caller holds the experiment's lock.
+
+    Raises:
+        StoreError: it cannot be opened, or nothing in it can be read.
+    """
+    # Of a mending that was killed; where it cannot be removed, the next mending says so.
+    shutil.rmtree(_workshop(path), ignore_errors=True)
+    _put_in_place(path)
+    with contextlib.ExitStack() as undo:
+        try:
+            store = undo.enter_context(contextlib.closing(Store(path)))
+            store.check()
+        except DamageError as error:
+            undo.close()
+            damage = error
+        else:
+            undo.pop_all()
+            return store
+    _mend(path, damage)
+    return Store(path)
+
+
+def _mend(path: Path, damage: DamageError) -> None:
+    """Killed at any moment, this leaves the damaged store as it was, or the new one complete under its passing name."""
+    try:
+        folder = _workshop(path)
+        folder.mkdir()
+        try:
+            events = _readable(path, folder)
+            if not events:
+                raise damage
+            made = folder / "new.db"
+            store = Store(made)
+            store.append(events)
+            store.close()
+            kept = _keep(path)
+            made.replace(_passing(path))
+        finally:
+            shutil.rmtree(folder)
+        _put_in_place(path)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: is damaged and could not be mended ({error}); free disk space and try again"
+        ) from error
+    log.warning(
+        "%s: was damaged; the %d events before the damage are recovered and the experiment goes on from there; the "
+        "damaged file is kept as %s",
+        *(path, len(events), kept.name),
+    )
+
+
+def _workshop(path: Path) -> Path:
+    return path.with_name(".salvage")
+
+
+def _passing(path: Path) -> Path:
+    return path.with_name(f"{path.name}.mended")
+
+
+def _put_in_place(path: Path) -> None:
+    """Let a mended store, where there is one, take the place of the damaged one."""
+    mended = _passing(path)
+    if mended.exists():
+        _sync_folder(path.parent)
+        # Before the new database is there, for SQLite would write the old log into it.
+        for part in ("-wal", "-shm", "-journal"):
+            Path(f"{path}{part}").unlink(missing_ok=True)
+        _sync_folder(path.parent)
+        mended.replace(path)
+        _sync_folder(path.parent)
+
+
+def _readable(path: Path, folder: Path) -> list[Event]:
+    """The events before the first damage, read from a copy."""
+    copy = folder / "copy.db"
+    for part in _PARTS:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(f"{path}{part}", f"{copy}{part}")
+    _pad(copy)
+    events: list[Event] = []
+    with contextlib.suppress(DamageError):  # that is where it ends
+        store = Store(copy)
+        with contextlib.closing(store):
+            events.extend(store.read())
+    return events
+
+
+def _pad(path: Path) -> None:
+    """SQLite reads nothing of a file that is shorter than its header says: give it the length back, with zeros."""
+    with path.open("rb") as file:
+        header = file.read(100)
+    page = int.from_bytes(header[16:18], "big")
+    length = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+    if header.startswith(b"SQLite format 3\0") and path.stat().st_size < length <= _LONGEST:
+        os.truncate(path, length)  # sparse: no space is needed
+
+
+def _keep(path: Path) -> Path:
+    """Second names for the damaged files, under which they stay."""
+    kept = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+    for part in _PARTS:
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{kept}{part}").hardlink_to(f"{path}{part}")
+    return kept
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make renames in it last through a crash of the machine."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,118 @@
+"""Tags: what the experiments of one or several calls have in common. `outputs/<tag>/tag.json` keeps the master seed.
+
+A command without `experiment_tag` gets date and time; when the same command was called before in this directory and did
+not end, it goes on with that one.
+"""
+
+import json
+import logging
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from hpo.errors import StoreError
+from hpo.store.directory import write_atomically
+
+log = logging.getLogger(__name__)
+
+OUTPUTS = Path("outputs")
+_FILE = "tag.json"
+_warned: set[tuple[Path, int]] = set()
+"""What was said already: once for all experiments of a sweep."""
+
+
+def default_tag(command: Sequence[str], outputs: Path = OUTPUTS) -> tuple[str, bool]:
+    """The tag for a command that names none, and whether it is that of an unfinished earlier call."""
+    wanted = normalised(command)
+    if "resume=false" not in wanted and "overwrite=true" not in wanted:
+        for path in sorted(outputs.glob(f"*/{_FILE}"), reverse=True):
+            record = read_tag(path.parent)
+            if record.get("automatic") and record.get("command") == wanted and not record.get("complete"):
+                return path.parent.name, True
+    tag = datetime.now().strftime("%Y-%m-%d-%H-%M-%S")
+    while (outputs / tag).exists():  # a second call in the same second
+        tag += "-" + secrets.token_hex(2)
+    return tag, False
+
+
+def normalised(command: Sequence[str]) -> list[str]:
+    """The overrides of a command line in an order that does not matter."""
+    return sorted(word for word in command if word not in ("-m", "--multirun"))
+
+
+def read_tag(directory: Path) -> dict[str, Any]:
+    """What is known of a tag; empty where nothing is."""
+    try:
+        content = json.loads((directory / _FILE).read_text())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _seed_in(record: dict[str, Any]) -> int | None:
+    """The master seed in a tag's record; None where there is none that could have been drawn or given."""
+    seed = record.get("random_seed")
+    return seed if isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 else None
+
+
+def update_tag(directory: Path, **facts: Any) -> None:
+    """Add facts to what is known of a tag.
+
+    Raises:
+        StoreError: the directory cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(directory / ".tag.lock"):
+            write_atomically(directory / _FILE, json.dumps({**read_tag(directory), **facts}, indent=1).encode())
+    except OSError as error:
+        raise StoreError(f"{directory}: {error}; check permissions and free disk space") from error
+
+
+def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
+    """The master seed of a tag, and whether it was drawn just now: given, else the tag's, else a new one.
+
+    Raises:
+        StoreError: the directory cannot be written.
+    """
+    if given is not None:
+        known = _seed_in(read_tag(directory))
+        if known is None:
+            update_tag(directory, random_seed=given)
+        elif known != given and (directory, given) not in _warned:
+            _warned.add((directory, given))
+            log.warning(
+                "random_seed=%d: %s has random_seed=%d, so that `hpo compare` cannot pair experiments of both; leave "
+                "random_seed out, or use another experiment_tag",
+                *(given, directory, known),
+            )
+        return given, False
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(directory / ".seed.lock"):  # two calls at once agree on one
+            known = _seed_in(read_tag(directory))
+            if known is not None:
+                return known, False
+            drawn = _seed_of_experiments(directory)
+            if drawn is not None:  # tag.json was lost or damaged
+                update_tag(directory, random_seed=drawn)
+                return drawn, False
+            drawn = secrets.randbelow(2**31)
+            update_tag(directory, random_seed=drawn)
+            return drawn, True
+    except OSError as error:
+        raise StoreError(f"{directory}: {error}; check permissions and free disk space") from error
+
+
+def _seed_of_experiments(directory: Path) -> int | None:
+    """The master seed that an experiment of this tag has written down for itself; None before there is one."""
+    for path in sorted(directory.glob("**/experiment.yaml")):
+        found = re.search(rb"^random_seed: (\d+)$", path.read_bytes(), re.MULTILINE)
+        if found:
+            return int(found.group(1))
+    return None

@@ -1,0 +1,119 @@
+"""The table that complete experiments of a grid have recorded."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import ConfigError
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event, Kind
+from hpo.tables.table import Table
+
+
+class Recorded(Protocol):
+    """An experiment as it is read from its directory: configuration, events, and the state they lead to."""
+
+    @property
+    def directory(self) -> Path:
+        """Where it is, for messages."""
+
+    @property
+    def config(self) -> ExperimentConfig:
+        """What was asked for."""
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """Its log."""
+
+    @property
+    def state(self) -> ExperimentState:
+        """What the log leads to."""
+
+
+def table_of(experiments: Sequence[Recorded], name: str, provenance: str) -> Table:
+    """The table of what complete GRID experiments of one benchmark, one per seed, have recorded.
+
+    A training that ended early, for it diverged, keeps its last values to the end.
+
+    Raises:
+        ConfigError: they are incomplete or do not belong together.
+    """
+    first = experiments[0]
+    benchmark = first.config.benchmark
+    limit = first.config.max_resource
+    if limit is None or benchmark.resource_attr is None:
+        raise ConfigError("a table needs benchmark.resource_attr and benchmark.max_resource_attr")
+    for experiment in experiments:
+        if experiment.config.benchmark != benchmark or experiment.config.random_seed != first.config.random_seed:
+            raise ConfigError(f"{experiment.directory}: is of another benchmark or random_seed than {first.directory}")
+    trainings = [_trainings(experiment, limit) for experiment in experiments]
+    keys = sorted(set.intersection(*(set(found) for found in trainings)), key=str)
+    most = max(len(found) for found in trainings)
+    if len(keys) < most or not keys:
+        raise ConfigError(f"{len(keys)} of {most} configurations are recorded for all seeds; record the rest first")
+    names = list(first.config.space.domains)
+    columns = {n: np.array([key[i] for key in keys]) for i, n in enumerate(names)}
+    cells = [[found[key] for found in trainings] for key in keys]
+    reported = sorted(set.intersection(*(set(metrics) for row in cells for metrics, _ in row)))
+    about = {
+        "name": name,
+        "config_space": _ordinals(first, columns),
+        "metric": benchmark.metric,
+        "mode": benchmark.mode.value,
+        "resource_attr": benchmark.resource_attr,
+        "max_resource": limit,
+        "metrics": reported,
+        "recorded_with": {"random_seed": first.config.random_seed, "seeds": [e.config.seed for e in experiments]},
+        "provenance": provenance,
+        "licence": "CC0-1.0",
+        "data_label": "recorded",
+    }
+    metrics = {m: np.array([[cell[0][m] for cell in row] for row in cells], dtype=np.float64) for m in reported}
+    return Table(about, columns, metrics, np.array([[seconds for _, seconds in row] for row in cells]))
+
+
+def _trainings(experiment: Recorded, limit: int) -> dict[tuple[Any, ...], tuple[dict[str, list[float]], list[float]]]:
+    """Configuration's values -> (every number reported, seconds) after each unit of resource."""
+    resource_attr = experiment.config.benchmark.resource_attr
+    rows: dict[int, dict[int, tuple[Mapping[str, Any], float]]] = {}
+    began: dict[int, float] = {}
+    last: dict[int, float] = {}
+    for event in experiment.events:
+        if event.trial is None:
+            continue
+        if event.kind in (Kind.STARTED, Kind.RESTARTED, Kind.RESUMED):
+            began[event.trial] = event.elapsed - last.get(event.trial, 0.0)
+        elif event.kind == Kind.REPORTED and event.resource is not None:
+            last[event.trial] = event.elapsed - began[event.trial]
+            rows.setdefault(event.trial, {})[event.resource] = event.body["metrics"], last[event.trial]
+    found = {}
+    for trial_id, reports in rows.items():
+        metrics: dict[str, list[float]] = {}
+        seconds: list[float] = []
+        current = reports[min(reports)]
+        for resource in range(1, limit + 1):
+            current = reports.get(resource, current)
+            seconds.append(current[1])
+            for name, value in current[0].items():
+                if isinstance(value, int | float) and not isinstance(value, bool) and name != resource_attr:
+                    metrics.setdefault(name, []).append(float(value))
+        configuration = experiment.state.trials[trial_id].trial.configuration
+        found[tuple(configuration.values())] = {n: v for n, v in metrics.items() if len(v) == limit}, seconds
+    return found
+
+
+def _ordinals(experiment: Recorded, columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """The space that was recorded: every numeric hyperparameter as the list of its recorded values."""
+    space = {}
+    for name, spec in experiment.config.benchmark.config_space.items():
+        if name not in columns:
+            continue
+        kind = "choice" if spec["type"] == "choice" else "ordinal"
+        present = set(columns[name].tolist())
+        listed = spec.get("values")
+        space[name] = {"type": kind, "values": [v for v in listed if v in present] if listed else sorted(present)}
+    return space

@@ -1,0 +1,1 @@
+"""The loop: reports and exits in, decisions out, committed, then acted on."""

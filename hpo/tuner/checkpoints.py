@@ -1,0 +1,152 @@
+"""A disk budget for checkpoints: which ones are removed when together they need more than they may.
+
+What can never be resumed goes first, then paused trials from the least to the most likely to be promoted, the best trial
+last of all. A paused trial without its checkpoint is still promoted when its turn comes: its script then trains again
+from nothing and what it reports again is known and dropped, so that no decision depends on this module.
+"""
+
+import logging
+import math
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hpo.backends.base import Backend
+from hpo.events.state import ExperimentState, TrialState
+from hpo.events.values import Kind, Status
+from hpo.tuner.journal import Journal
+
+log = logging.getLogger(__name__)
+
+_OVER = frozenset({Status.COMPLETED, Status.STOPPED, Status.FAILED, Status.TIMEOUT})
+
+
+def order_of_removal(trials: Collection[TrialState], best: int | None) -> list[int]:
+    """Ids of the trials whose checkpoint may be removed, the least missed first; running and interrupted ones keep theirs.
+
+    Args:
+        trials: all of the experiment, for a paused trial is judged among those at its resource.
+        best: the trial with the best result so far.
+    """
+    over = [state for state in trials if state.status in _OVER]
+    over.sort(key=lambda state: (state.heard, state.trial.id))
+    behind = _shares_ahead(trials)
+    paused = [state for state in trials if state.status == Status.PAUSED]
+    # Equal losses rank by trial id at a rung, so that the later trial is the less likely one.
+    paused.sort(key=lambda state: (-behind[state.trial.id], state.resource, -state.trial.id))
+    ids = [state.trial.id for state in (*over, *paused)]
+    return sorted(ids, key=lambda trial_id: trial_id == best)
+
+
+def _shares_ahead(trials: Collection[TrialState]) -> dict[int, float]:
+    """For each trial: of those whose last result is at the same resource, the share that is better; 1 where it diverged."""
+    losses: dict[int, list[float]] = defaultdict(list)
+    for state in trials:
+        losses[state.resource].append(_loss(state))
+    for at_one in losses.values():
+        at_one.sort()
+    shares = {}
+    for state in trials:
+        at_one, loss = losses[state.resource], _loss(state)
+        shares[state.trial.id] = bisect_left(at_one, loss) / len(at_one) if math.isfinite(loss) else 1.0
+    return shares
+
+
+def _loss(state: TrialState) -> float:
+    return math.inf if state.loss is None else state.loss
+
+
+def to_remove(sizes: Mapping[int, int], order: Sequence[int], limit: float) -> list[int]:
+    """The trials of `order` whose checkpoints have to go, so that all of `sizes` together are within `limit`.
+
+    Where that cannot be reached all of `order` goes. Nothing goes in vain: none of them could be put back.
+    """
+    total = sum(sizes.values())
+    candidates = []
+    for trial_id in order:
+        if total <= limit:
+            break
+        if sizes.get(trial_id):
+            candidates.append(trial_id)
+            total -= sizes[trial_id]
+    gone = []
+    for trial_id in reversed(candidates):  # a small one need not go where a large one after it is enough
+        if total + sizes[trial_id] <= limit:
+            total += sizes[trial_id]
+        else:
+            gone.append(trial_id)
+    return gone[::-1]
+
+
+@dataclass
+class CheckpointBudget:
+    """Keeps the checkpoints of an experiment within a limit; those of running trials come on top.
+
+    Args:
+        limit: bytes; None: no budget, and nothing is ever measured.
+        size_of: bytes of a trial's checkpoint folder.
+        state: what is known.
+        journal: where removals are noted.
+        backend: removes a checkpoint once that is stored.
+    """
+
+    limit: float | None
+    size_of: Callable[[int], int]
+    state: ExperimentState
+    journal: Journal
+    backend: Backend
+    _sizes: dict[int, int] = field(default_factory=dict)
+    _warned: bool = False
+
+    def survey(self) -> None:
+        """A session begins: measure what earlier ones have left."""
+        if self.limit is not None:
+            for trial_id, state in self.state.trials.items():
+                if state.status != Status.RUNNING:  # its attempt is about to be ended, and measured then
+                    self._measure(trial_id, self.limit)
+            self._fit(self.limit)
+
+    def attempt_ended(self, trial_id: int) -> None:
+        """The only moment at which a checkpoint has grown: measure this one, and make room."""
+        if self.limit is not None:
+            self._measure(trial_id, self.limit)
+            self._fit(self.limit)
+
+    def forgotten(self, trial_id: int) -> None:
+        """Somebody else removes this checkpoint."""
+        self._sizes.pop(trial_id, None)
+
+    def _measure(self, trial_id: int, limit: float) -> None:
+        size = self._sizes[trial_id] = self.size_of(trial_id)
+        if size > limit and not self._warned:
+            self._warned = True
+            self.journal.note(
+                f"the checkpoint of trial {trial_id} needs {_gigabytes(size)} GB, more than all checkpoints together may "
+                f"(max_checkpoint_gigabytes={_gigabytes(limit)}): raise it, or have the script save less; the experiment "
+                f"goes on",
+                trial_id,
+            )
+
+    def _fit(self, limit: float) -> None:
+        trials = self.state.trials
+        kept = {trial_id: size for trial_id, size in self._sizes.items() if trials[trial_id].status != Status.RUNNING}
+        if sum(kept.values()) <= limit:
+            return
+        best = self.state.incumbent.trial_id if self.state.incumbent else None
+        for trial_id in to_remove(kept, order_of_removal(trials.values(), best), limit):
+            status = trials[trial_id].status
+            again = "; if it is promoted, it trains again from nothing" if status == Status.PAUSED else ""
+            text = (
+                f"max_checkpoint_gigabytes={_gigabytes(limit)}: the checkpoint of trial {trial_id} ({status}, "
+                f"{_gigabytes(kept[trial_id])} GB) is removed{again}"
+            )
+            # The user asked for it: a note in the log, and no warning on the terminal.
+            self.journal.emit(Kind.NOTED, trial_id, body={"text": text})
+            log.info("%s", text)
+            self.journal.act(self.backend.forget_checkpoint, trial_id)
+            del self._sizes[trial_id]
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:.4g}"

@@ -1,0 +1,118 @@
+"""Between deciding and acting: events are gathered, committed together, and only then acted upon and shown."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hpo.events.callback import Callback
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event, Kind, Trial
+
+log = logging.getLogger(__name__)
+
+
+class EventLog(Protocol):
+    """Where events go: the store, or memory."""
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Commit events, all or none."""
+
+
+@dataclass
+class Journal:
+    """Gathers the events of one turn of the tuner.
+
+    Args:
+        events: where they are committed.
+        state: takes each in at once.
+        elapsed: the experiment's clock.
+        wall: unix time.
+        callbacks: see each once it is committed.
+    """
+
+    events: EventLog
+    state: ExperimentState
+    elapsed: Callable[[], float]
+    wall: Callable[[], float]
+    callbacks: Sequence[Callback] = ()
+    _pending: list[Event] = field(default_factory=list)
+    _actions: list[Callable[[], None]] = field(default_factory=list)
+    _broken: set[int] = field(default_factory=set)
+
+    def emit(
+        self,
+        kind: Kind,
+        trial: int | None = None,
+        attempt: int | None = None,
+        resource: int | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add an event to this turn."""
+        event = Event(kind, self.elapsed(), self.wall(), trial, attempt, resource, body or {})
+        self.state.apply(event)
+        self._pending.append(event)
+
+    def note(self, text: str, trial: int | None = None) -> None:
+        """Add something a reader should know, and log it."""
+        self.emit(Kind.NOTED, trial, body={"text": text})
+        log.warning("%s", text)
+
+    def act(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Do something once the events of this turn are stored."""
+        self._actions.append(lambda: action(*arguments))
+
+    def commit(self) -> None:
+        """Store this turn's events, then act, then show them.
+
+        Raises:
+            StoreError: they could not be stored; nothing was done.
+        """
+        events, self._pending = self._pending, []
+        if events:
+            self.events.append(events)
+        actions, self._actions = self._actions, []
+        for act in actions:
+            act()
+        for event in events:
+            self.call("on_event", event)
+
+    def extra_results(self, trial: Trial, metrics: Mapping[str, Any]) -> dict[str, Any]:
+        """The columns that callbacks add to a report."""
+        extra: dict[str, Any] = {}
+        for callback in self.callbacks:
+            extra.update(self._guard(callback, "extra_results", trial, metrics, check=_columns) or {})
+        return extra
+
+    def next_call(self) -> list[float]:
+        """Seconds after which callbacks want to be called again."""
+        wishes = [self._guard(callback, "on_idle", check=_seconds) for callback in self.callbacks]
+        return [wish for wish in wishes if wish is not None]
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """Call a method of every callback."""
+        for callback in self.callbacks:
+            self._guard(callback, name, *arguments)
+
+    def _guard(self, callback: Callback, name: str, *arguments: Any, check: Callable[[Any], Any] | None = None) -> Any:
+        """Call a user's code. Its error is logged once and is not the experiment's."""
+        try:
+            value = getattr(callback, name)(*arguments)
+            return value if check is None else check(value)
+        except Exception:
+            if id(callback) not in self._broken:
+                self._broken.add(id(callback))
+                log.exception("callback %s failed in %s; the experiment goes on", type(callback).__name__, name)
+            return None
+
+
+def _columns(value: Any) -> dict[str, Any]:
+    """What a callback may add to a row: names and values that can be stored."""
+    columns = {str(name): column for name, column in dict(value or {}).items()}
+    json.dumps(columns)
+    return columns
+
+
+def _seconds(value: Any) -> float | None:
+    return None if value is None else max(float(value), 0.0)

@@ -1,0 +1,95 @@
+"""What a trial may do, and what the end of an attempt means for it."""
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hpo.events.state import TrialState
+from hpo.events.values import Decision, Exit, Status
+
+HOW_TO_REPORT = (
+    "call hpo.report(...), append to $HPO_REPORT_FILE, or set benchmark.report_channel=syne_tune if it prints [tune-metric] "
+    "lines"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a trial may do."""
+
+    n_workers: int = 1
+    max_resource: int | None = None
+    ends_by_itself: bool = False
+    """The script is told `until` (there is a `max_resource_attr`), so that no kill is needed there."""
+    max_failures: int = 3
+    trial_timeout: float | None = None
+    trial_silence_timeout: float | None = None
+    grace: float = 30.0
+    delete_checkpoints: bool = False
+    max_checkpoint_bytes: float | None = None
+    """Of the kept checkpoints together."""
+    checkpoint_size: Callable[[int], int] = lambda _: 0
+    """Bytes of a trial's checkpoint folder."""
+
+    def is_complete(self, state: TrialState) -> bool:
+        """Has the trial reached the maximum resource?"""
+        return self.max_resource is not None and state.resource >= self.max_resource
+
+    def ends_there(self, state: TrialState, resource: int) -> bool:
+        """Does the script end by itself at `resource`, because it was told to?"""
+        return self.ends_by_itself and state.until is not None and resource >= state.until
+
+    @property
+    def timed(self) -> bool:
+        """Is there any time limit?"""
+        return self.trial_timeout is not None or self.trial_silence_timeout is not None
+
+    def overdue(self, state: TrialState, elapsed: float, held: float = 0.0) -> str | None:
+        """Which time limit the running attempt, which the backend held back until `held`, has passed."""
+        for key, since, limit in self._time_limits(state):
+            if elapsed >= max(since, held) + limit:
+                return f"{key}={limit:g} s is over"
+        return None
+
+    def time_left(self, state: TrialState, elapsed: float, held: float = 0.0) -> list[float]:
+        """Seconds to each time limit of the running attempt, which the backend held back until `held`."""
+        return [max(max(since, held) + limit - elapsed, 0.0) for _, since, limit in self._time_limits(state)]
+
+    def _time_limits(self, state: TrialState) -> list[tuple[str, float, float]]:
+        """(key, since when, seconds) of the limits in force."""
+        found = []
+        if self.trial_timeout is not None:
+            found.append(("trial_timeout", state.began, self.trial_timeout))
+        if self.trial_silence_timeout is not None:
+            found.append(("trial_silence_timeout", state.heard, self.trial_silence_timeout))
+        return found
+
+    def decided_status(self, state: TrialState) -> Status:
+        """What becomes of a trial whose end was decided."""
+        if state.ending == Decision.PAUSE:
+            return Status.PAUSED
+        return Status.COMPLETED if self.is_complete(state) else Status.STOPPED
+
+    def status_after(self, state: TrialState, event: Exit, session_ends: bool) -> tuple[Status, str | None]:
+        """What becomes of a trial whose attempt ended without a decision, and the reason where it is not a good one."""
+        if self.is_complete(state):
+            return Status.COMPLETED, None
+        # Nobody here sent that SIGTERM: a cluster or a machine takes its processes back, the configuration is not at fault.
+        if event.lost or session_ends or event.signal == signal.SIGTERM:
+            return Status.INTERRUPTED, event.error
+        if event.exit_code != 0:
+            how = f"exit code {event.exit_code}" if event.signal is None else f"signal {event.signal}"
+            how += ", out of memory" if event.out_of_memory else ""
+            return Status.FAILED, f"{how}\n{event.error or ''}".rstrip()
+        if state.resource == 0:
+            return Status.FAILED, self._unreported(state)
+        return Status.COMPLETED, None
+
+    def _unreported(self, state: TrialState) -> str:
+        """Why there may be no report, and what to do. A script told to end early may be one that reports more seldom."""
+        if self.ends_by_itself and state.until is not None and state.until < (self.max_resource or 0):
+            return (
+                f"it ended without a report at {state.until}, where it was told to end; if it reports only every 5 epochs, "
+                f"say, pass method.scheduler.min_resource=5, else {HOW_TO_REPORT}"
+            )
+        return f"it ended without a report; {HOW_TO_REPORT}"

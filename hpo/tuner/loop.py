@@ -1,0 +1,170 @@
+"""The tuner: one thread that waits for events, decides, commits, and then acts.
+
+    wait ─→ reports and exits ─→ scheduler decides ─→ one commit ─→ backend is told ─→ wait
+
+Nothing is done that is not stored, and everything stored can be fed to a fresh scheduler: a resumed experiment is the
+same loop after such a feeding.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hpo.backends.base import Backend
+from hpo.events.callback import Callback
+from hpo.events.state import ExperimentState
+from hpo.events.values import BackendEvent, Kind
+from hpo.schedulers.base import Scheduler
+from hpo.tuner.journal import EventLog, Journal
+from hpo.tuner.limits import Limits
+from hpo.tuner.stopping import Budget
+from hpo.tuner.supervision import Supervision
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Tuner:
+    """One experiment's loop.
+
+    Args:
+        scheduler: decides; brought to where `state` is.
+        backend: runs trials.
+        events: where events are committed.
+        state: empty, or restored from the log.
+        budget: when to end.
+        limits: of trials and workers.
+        callbacks: see everything.
+        clock: monotonic seconds; virtual in a simulation.
+        wall: unix time, for the log only.
+    """
+
+    scheduler: Scheduler
+    backend: Backend
+    events: EventLog
+    state: ExperimentState
+    budget: Budget
+    limits: Limits
+    callbacks: Sequence[Callback] = ()
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    _interrupts: int = 0
+    _spent: str | None = None  # the budget that is used up
+
+    def __post_init__(self) -> None:
+        self._origin = self.clock() - self.state.elapsed
+        self.journal = Journal(self.events, self.state, lambda: self.elapsed, self.wall, self.callbacks)
+        self.trials = Supervision(self.scheduler, self.backend, self.state, self.limits, self.journal)
+        if self._slots < self.limits.n_workers:
+            log.warning(
+                "n_workers=%d but there are devices for %d: further trials wait", self.limits.n_workers, self._slots
+            )
+
+    @property
+    def _slots(self) -> int:
+        """How many trials may run now: a device can be lost to the experiment for a while."""
+        capacity = self.backend.capacity
+        return self.limits.n_workers if capacity is None else min(self.limits.n_workers, capacity)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of this experiment, earlier sessions included."""
+        return self.clock() - self._origin
+
+    def interrupt(self) -> None:
+        """End this session: trials get their grace, all is committed. A second call ends trials at once.
+
+        May be called from a signal handler.
+        """
+        self._interrupts += 1
+        self.backend.wake()
+
+    def run(self, opened: Mapping[str, Any] | None = None) -> str | None:
+        """Work until the experiment is complete or interrupted. Returns why it is complete, or None.
+
+        Args:
+            opened: stored with the event that this session begins.
+
+        Raises:
+            ExperimentError: it cannot go on (a wrong metric name, nothing but failures).
+            StoreError, BackendError: from the store and the backend.
+        """
+        self.journal.call("on_open", self.state)
+        try:
+            self.journal.emit(Kind.OPENED, body=dict(opened or {}))
+            self.trials.take_over()
+            self._step(())
+            self.scheduler.prepare()
+            while not self._over():
+                self._step(self.backend.wait(self._timeout()))
+        finally:
+            self.journal.call("on_close")
+        if self.trials.failure is not None:
+            raise self.trials.failure
+        return self.state.finished
+
+    def _step(self, happened: Sequence[BackendEvent]) -> None:
+        if self._interrupts:  # before the exits are looked at: who signals this process may have signalled the trials
+            if self.state.running and not self.trials.closing:
+                log.warning(
+                    "interrupted: %d trial(s) have up to %g s to save and end; a second signal ends them at once",
+                    *(len(self.state.running), self.limits.grace),
+                )
+            self.trials.end_all()
+        for event in happened:
+            self.trials.handle(event)
+        self.trials.end_overdue()
+        self._check_session()
+        self._fill()
+        if not self.state.running and not self._interrupts and self.trials.failure is None:
+            self._finish()
+        self.journal.commit()
+
+    def _over(self) -> bool:
+        ends = self.state.finished is not None or self.trials.failure is not None or self._interrupts > 0
+        return ends and not self.state.running
+
+    def _check_session(self) -> None:
+        """Is it time to end: a budget used up, or a request?"""
+        if self._interrupts:
+            self.trials.end_all()
+            if self._interrupts > 1:
+                self.backend.kill()
+        elif not self.trials.closing:
+            self._spent = self.budget.spent(self.state, self.elapsed)
+            if self._spent is not None:
+                self.trials.end_all()
+
+    def _fill(self) -> None:
+        """Give free workers something to do."""
+        while not self.trials.closing and len(self.state.running) < self._slots:
+            if self.trials.waiting:
+                self.trials.restart()
+                continue
+            new_trials = self.budget.allows_new_trial(self.state)
+            suggestion = self.scheduler.suggest(new_trials=new_trials)
+            for text in self.scheduler.take_notes():
+                self.journal.note(text)
+            if suggestion is None:
+                return
+            self.trials.carry_out(suggestion, new_trials)
+
+    def _finish(self) -> None:
+        if self._spent is not None:
+            reason = self._spent
+        elif not self.budget.allows_new_trial(self.state):
+            reason = f"max_num_trials={self.budget.max_num_trials} trials are done"
+        else:
+            reason = f"the search space is exhausted: all {len(self.state.trials)} configurations are tried"
+        self.journal.emit(Kind.FINISHED, body={"reason": reason, "budget": asdict(self.budget)})
+        self.trials.forget_paused_checkpoints()
+
+    def _timeout(self) -> float | None:
+        """Seconds until something has to be looked at."""
+        times = [*self.journal.next_call(), *self.trials.time_left()]
+        left = self.budget.time_left(self.elapsed)
+        if left is not None and not self.trials.closing:
+            times.append(left)
+        return min(times) if times else None

@@ -1,0 +1,282 @@
+"""Looking after trials: begin attempts, take in their reports and exits, end those that should not go on.
+
+Late reports of trials whose end is decided are dropped here and nowhere else.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from hpo.backends.base import Backend
+from hpo.errors import ExperimentError
+from hpo.events.objective import ReportError
+from hpo.events.state import ExperimentState, TrialState
+from hpo.events.values import (
+    BackendEvent,
+    Decision,
+    Exit,
+    Garbage,
+    Kind,
+    Report,
+    Resume,
+    Start,
+    Status,
+    Suggestion,
+    Trial,
+)
+from hpo.schedulers.base import Scheduler
+from hpo.schedulers.replay import tell_end
+from hpo.tuner.checkpoints import CheckpointBudget
+from hpo.tuner.intake import Intake
+from hpo.tuner.journal import Journal
+from hpo.tuner.limits import Limits
+
+log = logging.getLogger(__name__)
+
+MOST_LOSSES = 10
+"""So many attempts per worker lost with their host or terminated from outside, and no report between, end the experiment."""
+
+
+@dataclass
+class Supervision:
+    """The trials of one session.
+
+    Args:
+        scheduler: is told what happens, and decides on reports.
+        backend: is told what to do, after it is stored.
+        state: what is known.
+        limits: of trials.
+        journal: where events go.
+    """
+
+    scheduler: Scheduler
+    backend: Backend
+    state: ExperimentState
+    limits: Limits
+    journal: Journal
+    closing: bool = False
+    """All trials are being ended, whatever they are at."""
+    failure: ExperimentError | None = None
+    """Why the experiment cannot go on."""
+    waiting: list[TrialState] = field(default_factory=list)
+    """Interrupted trials that go on when a worker is free."""
+    _condemned: dict[int, tuple[Status, str]] = field(default_factory=dict)
+    _held: dict[int, float] = field(default_factory=dict)
+    """Until when the backend held back an attempt, at the last look."""
+    _losses: int = 0
+
+    def __post_init__(self) -> None:
+        self._intake = Intake(self.state.objective)
+        limit, size_of = self.limits.max_checkpoint_bytes, self.limits.checkpoint_size
+        self._checkpoints = CheckpointBudget(limit, size_of, self.state, self.journal, self.backend)
+
+    # ------------------------------------------------------------------ attempts begin
+
+    def carry_out(self, suggestion: Suggestion, new_trials: bool) -> None:
+        """Start or resume what the scheduler suggests."""
+        if isinstance(suggestion, Start):
+            trial = Trial(len(self.state.trials), suggestion.configuration)
+            self.scheduler.on_start(trial)
+            body = {"configuration": dict(suggestion.configuration), "until": suggestion.until}
+            self.journal.emit(Kind.STARTED, trial.id, 0, body=body)
+            self._begin(self.state.trials[trial.id])
+        else:
+            self._resume(suggestion, new_trials)
+
+    def _resume(self, resume: Resume, new_trials: bool) -> None:
+        state = self.state.trials[resume.trial_id]
+        still_ending = state.status == Status.RUNNING  # promoted while its last attempt is on its way out
+        body = {"until": resume.until, "new_trials": new_trials}
+        self.journal.emit(Kind.RESUMED, state.trial.id, state.attempt + 1, body=body)
+        if not still_ending:
+            self._begin(state)
+
+    def restart(self) -> None:
+        """Go on with the first interrupted trial that waits, towards where it was going."""
+        state = self.waiting.pop(0)
+        self.journal.emit(Kind.RESTARTED, state.trial.id, state.attempt + 1, body={"until": state.until})
+        self._begin(state)
+
+    def _begin(self, state: TrialState) -> None:
+        self._intake.begin(state.trial.id)
+        self._held.pop(state.trial.id, None)
+        if state.attempt > 0 and self.state.objective.resource_attr is None:
+            # Its reports are counted: after going on from a checkpoint nobody could tell which of them are new.
+            self.journal.act(self.backend.forget_checkpoint, state.trial.id)
+            self._checkpoints.forgotten(state.trial.id)
+        self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
+
+    def take_over(self) -> None:
+        """Bring attempts of an earlier session to an end; trials that were interrupted go on before new ones start."""
+        self._checkpoints.survey()
+        for state in list(self.state.running.values()):
+            for event in self.backend.left_over(state.trial.id, state.attempt, state.position):
+                self.handle(event)
+            self._end(state, Exit(state.trial.id, state.attempt, None, lost=True))
+        self.waiting = [state for state in self.state.trials.values() if state.status == Status.INTERRUPTED]
+
+    # ------------------------------------------------------------------ what happens to them
+
+    def handle(self, event: BackendEvent) -> None:
+        """Take in what the backend tells."""
+        match event:
+            case Report():
+                self._on_report(event)
+            case Exit():
+                self._on_exit(event)
+            case Garbage():
+                text = f"trial {event.trial_id} wrote a line that is not a report: {event.text!r}"
+                self.journal.note(text, event.trial_id)
+
+    def _current(self, event: Report | Exit) -> TrialState | None:
+        """The trial, if the event is of the attempt that is running."""
+        state = self.state.trials[event.trial_id]
+        return state if state.status == Status.RUNNING and state.attempt == event.attempt else None
+
+    def _on_report(self, report: Report) -> None:
+        state = self._current(report)
+        if state is None:
+            return
+        body: dict[str, Any] = {"metrics": dict(report.metrics), "position": report.position}
+        if state.ending is not None or state.trial.id in self._condemned:
+            self.journal.emit(Kind.DROPPED, state.trial.id, state.attempt, body=body)
+            return
+        try:
+            reading = self._intake.read(state, report.metrics)
+        except ReportError as error:
+            self._reject(state, str(error))
+            return
+        if reading is None:
+            state.heard = self.journal.elapsed()
+            return
+        resource, loss = reading
+        self._losses = 0
+        decision = self.scheduler.on_report(state.trial, resource, loss)
+        body["decision"] = decision.value
+        if self.state.objective.resource_attr is None:
+            body["line"] = self._intake.line(state.trial.id)
+        if extra := self.journal.extra_results(state.trial, report.metrics):
+            body["extra"] = extra
+        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body)
+        if decision != Decision.CONTINUE:
+            # A script that was told where to end is given time to end by itself and to write what it wants to write.
+            patience = self.limits.grace if self.limits.ends_there(state, resource) else 0.0
+            self.journal.act(self.backend.stop, state.trial.id, patience)
+
+    def _reject(self, state: TrialState, reason: str) -> None:
+        """An unusable report: the first of an experiment means a wrong configuration, a later one a failing trial."""
+        if self.state.reports == 0:
+            self.fail(reason)
+        else:
+            self._condemn(state, Status.FAILED, reason)
+
+    def _on_exit(self, event: Exit) -> None:
+        state = self._current(event)
+        if state is not None and self._end(state, event) == Status.INTERRUPTED and not self.closing:
+            self.waiting.append(state)
+            self._losses += 1
+            if self._losses > MOST_LOSSES * self.limits.n_workers:
+                self.fail(
+                    f"trials were lost or terminated from outside {self._losses} times in a row without a report; see hpo.log"
+                )
+
+    def _end(self, state: TrialState, event: Exit) -> Status:
+        """The attempt is over: what becomes of the trial."""
+        status, error = self._status_after(state, event)
+        tell_end(self.scheduler, state.trial, status)
+        body: dict[str, Any] = {"status": status.value, "exit_code": event.exit_code, "signal": event.signal}
+        body |= {"usage": dict(event.usage)} | ({"error": error} if error else {})
+        if event.out_of_memory and status == Status.FAILED:
+            body["out_of_memory"] = True
+        self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
+        if status in (Status.FAILED, Status.TIMEOUT):
+            log.warning("trial %d %s: %s", state.trial.id, status, (error or "no message").splitlines()[-1])
+            self._check_failures()
+        if self.limits.delete_checkpoints and status not in (Status.PAUSED, Status.INTERRUPTED):
+            self.journal.act(self.backend.forget_checkpoint, state.trial.id)
+            self._checkpoints.forgotten(state.trial.id)
+        else:
+            self._checkpoints.attempt_ended(state.trial.id)
+        if state.status == Status.RUNNING:  # it was resumed while its processes were still ending
+            if not self.closing:
+                self._begin(state)
+            else:
+                self._end(state, Exit(state.trial.id, state.attempt, None, lost=True))
+        return status
+
+    def _status_after(self, state: TrialState, event: Exit) -> tuple[Status, str | None]:
+        if state.ending is not None:
+            return self.limits.decided_status(state), None
+        if state.trial.id in self._condemned:
+            return self._condemned.pop(state.trial.id)
+        return self.limits.status_after(state, event, self.closing)
+
+    # ------------------------------------------------------------------ ending them
+
+    def end_overdue(self) -> None:
+        """End trials that have passed a time limit."""
+        elapsed = self.journal.elapsed()
+        for state in self._limited(elapsed):
+            reason = self.limits.overdue(state, elapsed, self._held.get(state.trial.id, 0.0))
+            if reason:
+                self._condemn(state, Status.TIMEOUT, reason)
+
+    def time_left(self) -> list[float]:
+        """Seconds to the time limits of running trials."""
+        elapsed = self.journal.elapsed()
+        return [
+            left
+            for state in self._limited(elapsed)
+            for left in self.limits.time_left(state, elapsed, self._held.get(state.trial.id, 0.0))
+        ]
+
+    def _limited(self, elapsed: float) -> list[TrialState]:
+        """Trials whose time limits run: not those that are being ended, and have their grace, or wait for a device."""
+        if not self.limits.timed or self.closing:
+            return []
+        limited = []
+        for state in self.state.running.values():
+            if self.backend.holds(state.trial.id):
+                self._held[state.trial.id] = elapsed
+            elif state.ending is None and state.trial.id not in self._condemned:
+                limited.append(state)
+        return limited
+
+    def _condemn(self, state: TrialState, status: Status, reason: str) -> None:
+        """End a trial because something is wrong with it."""
+        if state.trial.id not in self._condemned:
+            self._condemned[state.trial.id] = status, reason
+            self.journal.act(self.backend.stop, state.trial.id)
+
+    def end_all(self) -> None:
+        """End all running trials, once."""
+        if not self.closing:
+            self.closing = True
+            for trial_id in self.state.running:
+                self.journal.act(self.backend.stop, trial_id)
+
+    def _check_failures(self) -> None:
+        if self.state.silent_failures >= self.limits.max_failures:
+            self.fail(
+                f"max_failures={self.limits.max_failures}: so many trials in a row failed without a report, so that "
+                f"something other than their configurations is wrong; the first said: {_brief(self.state.first_error)}"
+            )
+
+    def fail(self, reason: str) -> None:
+        """The experiment cannot go on."""
+        if self.failure is None:
+            self.failure = ExperimentError(reason)
+            self.end_all()
+
+    def forget_paused_checkpoints(self) -> None:
+        """The experiment is complete: nothing is resumed any more."""
+        if self.limits.delete_checkpoints:
+            for state in self.state.trials.values():
+                if state.status == Status.PAUSED:
+                    self.journal.act(self.backend.forget_checkpoint, state.trial.id)
+
+
+def _brief(error: str | None) -> str:
+    """The first and the last line of an error: how the process ended, and what a traceback comes to."""
+    lines = [line.strip() for line in (error or "nothing").splitlines() if line.strip()]
+    return lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1]}"

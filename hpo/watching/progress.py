@@ -1,0 +1,167 @@
+"""What a person sees while an experiment runs, and when it is over.
+
+On a terminal a live view that `hpo watch` shows too, elsewhere plain lines.
+"""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from hpo.config.schema import ExperimentConfig
+from hpo.events.callback import Callback
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event
+from hpo.events.wording import best_text, clock, counts_text
+from hpo.history.boards import Board
+from hpo.history.following import Seen
+from hpo.store.directory import ExperimentDirectory
+from hpo.store.event_store import Store
+from hpo.watching.frames import experiment_frame
+from hpo.watching.lines import PlainLines, say
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
+
+Result = TypeVar("Result")
+
+DRAW_EVERY = 0.25
+
+
+TICK = 2.0
+
+
+def progress_display(config: ExperimentConfig, directory: Path | None = None) -> Callback:
+    """The display that suits standard output.
+
+    Args:
+        config: of the experiment.
+        directory: of the experiment, where a resumed one finds what was before.
+    """
+    return LiveTable(config, directory) if sys.stdout.isatty() else PlainLines(config)
+
+
+class LiveTable(Callback):
+    """For terminals.
+
+    Args:
+        config: of the experiment.
+        directory: of the experiment; see `progress_display`.
+    """
+
+    def __init__(self, config: ExperimentConfig, directory: Path | None = None) -> None:
+        self._config = config
+        self._directory = directory
+        self._board: Board | None = None
+        self._live: Live | None = None
+        self._drawn = 0.0
+        self._dirty = True
+
+    def on_open(self, state: ExperimentState) -> None:
+        """Put the view up."""
+        from rich.live import Live
+
+        self._board = self._open_board(state)
+        self._live = Live(auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=True)
+        self._live.start()
+
+    def _open_board(self, state: ExperimentState) -> Board:
+        """A board that knows what was before: the state of a resumed experiment does not know its rungs."""
+        events = None if self._directory is None else ExperimentDirectory(self._directory).events
+        if not state.trials or events is None:
+            return Board(self._config, state)
+        store = Store(events, read_only=True)
+        try:
+            board = Board(self._config, ExperimentState(state.objective)).apply_all(store.read())
+        finally:
+            store.close()
+        board.state = state
+        return board
+
+    def on_event(self, event: Event) -> None:
+        """Something to draw at the next opportunity."""
+        self._dirty = True
+        if self._board is not None:
+            self._board.apply(event)
+
+    def on_idle(self) -> float | None:
+        """Draw if it is time to, and say when it will be."""
+        now = time.monotonic()
+        due = self._drawn + (DRAW_EVERY if self._dirty else TICK)
+        if now >= due:
+            self._draw()
+            return TICK
+        return due - now
+
+    def on_close(self) -> None:
+        """Take the view down; the summary follows."""
+        if self._live is not None:
+            self._live.stop()
+
+    def _draw(self) -> None:
+        self._drawn, self._dirty = time.monotonic(), False
+        if self._live is not None and self._board is not None:
+            size = self._live.console.size
+            self._live.update(live_frame(self._board, size.width, size.height), refresh=True)
+
+
+def live_frame(board: Board, width: int, height: int) -> "Group":
+    """The view of a running experiment."""
+    return experiment_frame(Seen(board, "running", "", board.elapsed(running=True)), width, height - 1)
+
+
+def summary(
+    config: ExperimentConfig, state: ExperimentState, directory: Path, reason: str | None, skipped: bool = False
+) -> str:
+    """The closing lines: why it ended, the best configuration, trials by state, time, worker utilisation."""
+    name = f"{config.benchmark.name} · {config.method.name} · seed {config.seed}"
+    if skipped:
+        ended = f"was complete already ({reason})"
+    else:
+        ended = f"complete: {reason}" if reason else "interrupted; the same command goes on"
+    n_workers = config.n_workers or config.benchmark.n_workers
+    available = state.elapsed * n_workers
+    used = f"{state.busy_seconds() / available:.0%}" if available > 0 else "–"
+    lines = [
+        f"{name}: {ended}",
+        f"  best     {best_text(state)}",
+        f"  trials   {counts_text(state)}",
+        f"  time     {clock(state.elapsed)}, {n_workers} worker(s) busy {used} of it, random_seed={config.random_seed}",
+        f"  files    {directory}",
+    ]
+    return "\n".join(lines)
+
+
+def counted(results: Generator[Result, None, None], total: int) -> Generator[Result, None, None]:
+    """Pass the results of a batch on and show how far it is: a bar on a terminal, else a line every tenth."""
+    begin = time.monotonic()
+    advance, close = _bar(total) if sys.stdout.isatty() else (lambda: None, lambda: None)
+    try:
+        with contextlib.closing(results):
+            for done, result in enumerate(results, 1):
+                advance()
+                if not sys.stdout.isatty() and (done * 10 // total > (done - 1) * 10 // total):
+                    say(f"{done} of {total} simulated experiments, {clock(time.monotonic() - begin)}")
+                yield result
+    finally:
+        close()
+
+
+def _bar(total: int) -> tuple[Callable[[], None], Callable[[], None]]:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("simulated experiments"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    progress = Progress(*columns, TimeRemainingColumn())
+    task = progress.add_task("simulated experiments", total=total)
+    progress.start()
+    return lambda: progress.advance(task), progress.stop

@@ -1,0 +1,317 @@
+"""How a trial's program is called: every value arrives as it is, and nothing passes through a shell."""
+
+import json
+import os
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hpo.backends.program import Program, as_text, environment_of_host, find_file, find_program, threads_per_trial
+from hpo.config.reading import load_config, resolve
+from hpo.config.schema import CONF_DIR, BenchmarkConfig, Mode
+from hpo.errors import ConfigError
+from hpo.events.values import Trial
+from hpo.randomness import Randomness
+from hpo.store.directory import ExperimentDirectory
+from tests.conftest import SCRIPTS
+
+FIFO = {
+    "name": "RS",
+    "searcher": {"_target_": "hpo.searchers.RandomSearcher", "_partial_": True},
+    "scheduler": {"_target_": "hpo.schedulers.FIFO", "_partial_": True},
+}
+
+
+@pytest.fixture
+def make(tmp_path):
+    """A function that makes the program of a benchmark with some keys changed."""
+
+    def make(**keys):
+        benchmark = {
+            "name": "mine",
+            "script": str(SCRIPTS / "steps.py"),
+            "metric": "loss",
+            "mode": "min",
+            "resource_attr": "epoch",
+            "max_resource_attr": "epochs",
+            "config_space": {"x": {"type": "float", "lower": 0.0, "upper": 1.0}},
+            "arguments": {"epochs": 9},
+            "n_workers": 2,
+            "num_gpus_per_trial": 0,
+            **keys,
+        }
+        benchmark = {key: value for key, value in benchmark.items() if value is not ...}
+        config = resolve(load_config(benchmark, FIFO, seed=1, random_seed=5))
+        return Program(config, ExperimentDirectory(tmp_path / "experiment"), Randomness(5, 1))
+
+    return make
+
+
+def options(order):
+    """The options of a call as pairs."""
+    words = [word for word in order["argv"] if word.startswith("--")]
+    return dict(word[2:].split("=", 1) for word in words)
+
+
+def test_values_are_options_of_an_argument_list(make):
+    order = make().order(Trial(0, {"x": 0.25}), 0, None, [])
+    assert order["argv"] == [str(SCRIPTS / "steps.py"), "--x=0.25", "--epochs=9"]
+    assert order["script"] == str(SCRIPTS / "steps.py")
+
+
+awkward = st.sampled_from(
+    ["", " ", "-", "--help", "'", '"', "a\nb", "$(reboot)", "`ls`", ";", "\\", "%s", "=", "*", "ü€"]
+)
+
+
+@given(value=awkward | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_a_string_arrives_as_it_is(make, value):
+    program = make(config_space={"x": {"type": "choice", "values": ["a", "b"]}})
+    order = program.order(Trial(0, {"x": value}), 0, 9, [])
+    assert order["argv"][1] == f"--x={value}"
+
+
+@given(value=st.floats(allow_nan=False))
+def test_a_float_reads_back_equal(value):
+    assert float(as_text(value)) == value
+
+
+@given(value=st.integers())
+def test_an_integer_reads_back_equal(value):
+    assert int(as_text(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(True, "True"), (False, "False"), (None, "None"), ([1, "a b"], '[1, "a b"]'), ({"a": [True]}, '{"a": [true]}')],
+)
+def test_other_values_have_a_text_that_scripts_can_read(value, text):
+    assert as_text(value) == text
+
+
+def test_arguments_can_be_handed_over_as_one_json_file(make):
+    program = make(arguments_as_json=True, arguments={"epochs": 9, "layers": [1, 2], "name": "a 'b'\n", "flag": True})
+    order = program.order(Trial(0, {"x": 0.1}), 0, 3, [])
+    script, path = order["argv"]
+    assert script == str(SCRIPTS / "steps.py")
+    with open(path) as file:  # noqa: PTH123
+        assert json.load(file) == {"x": 0.1, "epochs": 3, "layers": [1, 2], "name": "a 'b'\n", "flag": True}
+
+
+def test_each_attempt_has_its_own_json_file(make):
+    program = make(arguments_as_json=True)
+    first = program.order(Trial(0, {"x": 0.1}), 0, 1, [])["argv"][1]
+    second = program.order(Trial(0, {"x": 0.1}), 1, 3, [])["argv"][1]
+    assert first != second
+
+
+def test_until_overwrites_the_maximum_resource(make):
+    program = make()
+    assert options(program.order(Trial(0, {"x": 0.5}), 0, 3, []))["epochs"] == "3"
+    assert options(program.order(Trial(0, {"x": 0.5}), 1, None, []))["epochs"] == "9"
+
+
+def test_without_a_maximum_resource_the_script_is_not_told_one(make):
+    program = make(max_resource_attr=None, arguments={})
+    assert options(program.order(Trial(0, {"x": 0.5}), 0, None, [])) == {"x": "0.5"}
+
+
+def test_constants_of_the_space_are_arguments_too(make):
+    program = make(config_space={"x": {"type": "float", "lower": 0, "upper": 1}, "optimizer": "adam"})
+    assert options(program.order(Trial(0, {"x": 0.5}), 0, 9, [])) == {"x": "0.5", "optimizer": "adam", "epochs": "9"}
+
+
+def test_the_checkpoint_folder_is_an_argument_where_the_script_wants_it(make, tmp_path):
+    program = make(checkpoint_argument="st_checkpoint_dir")
+    orders = [program.order(Trial(4, {"x": 0.5}), attempt, 9, []) for attempt in (0, 1)]
+    folder = str(tmp_path / "experiment" / "trials" / "4" / "checkpoint")
+    assert [options(order)["st_checkpoint_dir"] for order in orders] == [folder, folder]
+    assert os.path.isdir(folder)  # noqa: PTH112
+
+
+def test_data_is_an_absolute_path(make, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert options(make(data="sets/a").order(Trial(0, {"x": 0.5}), 0, 9, []))["data"] == f"{tmp_path}/sets/a"
+    assert options(make(data="~/sets").order(Trial(0, {"x": 0.5}), 0, 9, []))["data"] == "/home/someone/sets"
+
+
+def test_the_environment_says_everything_a_script_needs(make, tmp_path):
+    root = tmp_path / "experiment"
+    program = make()
+    environment = program.order(Trial(7, {"x": 0.5}), 2, 9, ["3", "1"])["env"]
+    seed = environment.pop("HPO_TRIAL_SEED")
+    assert environment == {
+        "HPO_REPORT_FILE": str(root / "trials/7/attempt_2/reports.jsonl"),
+        "HPO_CHECKPOINT_DIR": str(root / "trials/7/checkpoint"),
+        "HPO_TRIAL_ID": "7",
+        "HPO_EXPERIMENT_DIR": str(root),
+        "CUDA_VISIBLE_DEVICES": "3,1",
+        "OMP_NUM_THREADS": threads_per_trial(2),
+    }
+    assert 0 <= int(seed) < 2**31
+
+
+def test_a_trial_without_gpus_sees_none(make):
+    assert make().order(Trial(0, {"x": 0.5}), 0, 9, [])["env"]["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_the_training_seed_depends_on_the_configuration_and_on_nothing_of_the_trial(make):
+    program = make()
+
+    def seed(trial, attempt, until):
+        return program.order(trial, attempt, until, [])["env"]["HPO_TRIAL_SEED"]
+
+    assert seed(Trial(0, {"x": 0.5}), 0, 1) == seed(Trial(8, {"x": 0.5}), 3, 9)
+    assert seed(Trial(0, {"x": 0.5}), 0, 1) != seed(Trial(0, {"x": 0.6}), 0, 1)
+
+
+def test_the_files_of_an_attempt_are_where_the_design_puts_them(make, tmp_path):
+    order = make().order(Trial(7, {"x": 0.5}), 2, 9, [])
+    folder = tmp_path / "experiment/trials/7/attempt_2"
+    assert order["stdout"] == str(folder / "stdout.log")
+    assert order["stderr"] == str(folder / "stderr.log")
+    assert (folder / "reports.jsonl").is_file()
+
+
+def test_reports_of_a_syne_tune_script_are_its_output(make, tmp_path):
+    assert make(report_channel="syne_tune").reports(7, 2) == tmp_path / "experiment/trials/7/attempt_2/stdout.log"
+
+
+@pytest.mark.parametrize("limit", [None, float("inf"), 1e305])
+def test_logs_without_a_limit_are_not_capped(make, limit):
+    program = make()
+    program = replace(program, config=replace(program.config, max_log_megabytes=limit))
+    assert "capped" not in program.order(Trial(7, {"x": 0.5}), 2, 9, [])
+
+
+def test_threads_are_the_cores_shared_among_the_workers():
+    cores = len(os.sched_getaffinity(0))
+    assert threads_per_trial(1) == str(cores)
+    assert threads_per_trial(cores) == "1"
+    assert threads_per_trial(1000) == "1"
+
+
+def test_threads_that_the_user_has_set_are_kept(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert threads_per_trial(1) == "5"
+    assert environment_of_host(8)["OMP_NUM_THREADS"] == "5"
+
+
+# ---------------------------------------------------------------------- finding the program
+
+
+def benchmark(**keys):
+    return BenchmarkConfig(name="mine", metric="loss", mode=Mode.min, config_space={}, **keys)
+
+
+def test_a_script_is_looked_for_here_first_and_then_beside_the_groups(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = "training_scripts/mlp_digits/train.py"
+    assert find_file(name) == CONF_DIR.parent / name
+    here = tmp_path / name
+    here.parent.mkdir(parents=True)
+    here.touch()
+    assert find_file(name) == here
+    assert find_file(str(here)) == here
+
+
+def test_a_python_script_runs_with_this_interpreter(tmp_path):
+    path = tmp_path / "train.py"
+    path.touch()
+    assert find_program(benchmark(script=str(path))) == [sys.executable, str(path)]
+
+
+def test_an_executable_script_is_its_own_program(tmp_path):
+    path = tmp_path / "train.sh"
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    assert find_program(benchmark(script=str(path))) == [str(path)]
+
+
+def test_a_missing_script_is_an_error_that_says_where_it_was_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"benchmark\.script=nowhere\.py") as caught:
+        find_program(benchmark(script="nowhere.py"))
+    assert str(tmp_path) in str(caught.value)
+    assert str(CONF_DIR) in str(caught.value)
+
+
+def test_a_script_that_cannot_be_executed_is_an_error_with_the_remedy(tmp_path):
+    path = tmp_path / "train.sh"
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match=r"benchmark\.script=.*chmod \+x.*benchmark\.command"):
+        find_program(benchmark(script=str(path)))
+
+
+def test_a_folder_is_not_a_script(tmp_path):
+    with pytest.raises(ConfigError, match=r"benchmark\.script="):
+        find_program(benchmark(script=str(tmp_path)))
+
+
+def test_a_command_is_looked_for_on_the_path(tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "trainer"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    assert find_program(benchmark(command=["trainer", "--fast"])) == [str(program), "--fast"]
+
+
+def test_the_script_of_a_command_becomes_absolute_and_other_words_stay(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.sh").touch()
+    (tmp_path / "data").touch()
+    bash, *rest = find_program(benchmark(command=["bash", "train.sh", "--fast", "data"]))
+    assert bash.endswith("/bash")
+    assert rest == [str(tmp_path / "train.sh"), "--fast", "data"]
+
+
+def test_a_program_that_is_not_on_the_path_is_an_error_that_names_it():
+    with pytest.raises(ConfigError, match=r"benchmark\.command=.*no-such-program"):
+        find_program(benchmark(command=["no-such-program", "a"]))
+
+
+def test_an_empty_command_is_an_error_that_names_the_key():
+    with pytest.raises(ConfigError, match=r"benchmark\.command=\[\]"):
+        find_program(benchmark(command=[]))
+
+
+def test_a_missing_program_is_an_error_before_any_trial(make):
+    with pytest.raises(ConfigError, match=r"benchmark\.script=/nowhere/train\.py"):
+        make(script="/nowhere/train.py")
+
+
+@pytest.mark.parametrize(("preload", "forked"), [([], True), (["json"], True), (None, False)])
+def test_a_python_script_is_forked_unless_preload_is_null(make, preload, forked):
+    program = make(preload=preload)
+    order = program.order(Trial(0, {"x": 0.5}), 0, 9, [])
+    script = str(SCRIPTS / "steps.py")
+    assert order["script"] == (script if forked else None)
+    assert order["argv"][:-2] == ([script] if forked else [sys.executable, script])
+
+
+def test_a_command_is_never_forked(make):
+    order = make(script=..., command=["bash", "-c", "true"]).order(Trial(0, {"x": 0.5}), 0, 9, [])
+    assert order["script"] is None
+    assert order["argv"][1:] == ["-c", "true", "--x=0.5", "--epochs=9"]
+
+
+def test_a_changed_number_of_workers_changes_the_threads(make):
+    program = make()
+    program = replace(program, config=replace(program.config, n_workers=1))
+    threads = program.order(Trial(0, {"x": 0.5}), 0, 9, [])["env"]["OMP_NUM_THREADS"]
+    assert threads == str(len(os.sched_getaffinity(0)))
+
+
+def test_logs_have_a_limit_but_one_that_carries_reports(make):
+    order = make().order(Trial(0, {"x": 0.25}), 0, None, [])
+    assert (order["capped"], order["most_log_bytes"]) == (["stdout", "stderr"], 100_000_000)
+    assert make(report_channel="syne_tune").order(Trial(1, {"x": 0.25}), 0, None, [])["capped"] == ["stderr"]
+    program = make()
+    unlimited = replace(program, config=replace(program.config, max_log_megabytes=None))
+    assert "capped" not in unlimited.order(Trial(2, {"x": 0.25}), 0, None, [])

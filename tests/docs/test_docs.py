@@ -1,0 +1,71 @@
+"""Every command and every Python example of the documentation is run, page by page, as a reader would.
+
+Blocks marked `file=NAME` are saved under that name, `bash` blocks are run line by line, Python blocks that begin with
+`import hpo` are run as scripts. Commands for what this machine lacks (GPUs) stand in `text` blocks and are composed only.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page):
+    return [match.groups() for match in BLOCK.finditer(page.read_text())]
+
+
+def commands(text):
+    """The lines of a shell block, continuation lines joined."""
+    return [line for line in text.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
+
+
+def run(command, folder, shell):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command] if shell else [sys.executable, "-c", command],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_the_page_says_works(page, tmp_path):
+    for language, name, text in blocks(page):
+        if name:
+            target = tmp_path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+        elif language == "bash":
+            for command in commands(text):
+                if command.startswith(("make ", "git ")):
+                    continue  # the whole suite, and what leads to it
+                run(command, tmp_path, shell=True)
+        elif language == "python" and text.startswith("import hpo"):
+            run(text, tmp_path, shell=False)
+        elif language == "text":
+            for command in commands(text):
+                if (start := command.find("python -m hpo")) >= 0:
+                    words = shlex.split(command[start:].partition("  #")[0])
+                    sweep = any("," in word and "[" not in word for word in words)
+                    composing = ["hpo", "plan", *words[3:]] if sweep else [*words, "--cfg", "job"]
+                    run(shlex.join(composing), tmp_path, shell=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_of_the_page_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith(("http:", "https:")):
+            assert (page.parent / target).exists(), target

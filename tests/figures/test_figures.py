@@ -1,0 +1,205 @@
+"""Figures for print: they draw what the log says; files are whole, reproducible and labelled."""
+
+import re
+import shutil
+import sqlite3
+import sys
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import hpo
+from hpo.analysis import compare, figures
+from hpo.errors import ConfigError
+from hpo.history import curves as history
+from tests.conftest import Workplace, error_of, succeeded
+
+
+@pytest.fixture(scope="module")
+def tag(tmp_path_factory):
+    """Two methods x 6 seeds on two tables, one of them semi-synthetic."""
+    place = Workplace(tmp_path_factory.mktemp("tag"))
+    tables = "benchmark=nasbench201_cifar100,generated_typical"
+    succeeded(place.verb(tables, "method=RS,ASHA", "num_seeds=6", "random_seed=1", "experiment_tag=t"))
+    return place.path / "outputs" / "t"
+
+
+@pytest.fixture(scope="module")
+def experiment(tag):
+    return hpo.load_experiment(tag / "nasbench201_cifar100" / "ASHA" / "seed_0")
+
+
+@pytest.fixture(scope="module")
+def comparison(tag):
+    return compare(tag)
+
+
+def test_the_anytime_figure_is_the_running_maximum_of_the_log(experiment):
+    with sqlite3.connect(experiment.directory / "events.db") as database:
+        query = (
+            "SELECT elapsed, json_extract(body, '$.metrics.val_acc') FROM events WHERE kind = 'reported' ORDER BY seq"
+        )
+        rows = database.execute(query).fetchall()
+    database.close()
+    best = np.maximum.accumulate([value for _, value in rows])
+    line = next(line for line in figures.anytime(experiment).lines if line.get_label() == "best so far")
+    assert line.get_drawstyle() == "steps-post"
+    hours, shown = line.get_data()
+    for elapsed, value in zip([elapsed for elapsed, _ in rows], best, strict=True):
+        assert shown[np.searchsorted(hours, elapsed / 3600 + 1e-9, side="right") - 1] == value
+    assert hours[-1] == pytest.approx(experiment.state.elapsed / 3600)
+
+
+def test_curves_workers_and_rungs_draw_what_happened(experiment):
+    ax = figures.curves(experiment)
+    drawn = [tuple(map(tuple, path.vertices)) for lines in ax.collections for path in lines.get_paths()]
+    drawn += [(point,) for line in ax.lines for point in zip(*line.get_data(), strict=True)]
+    curves = [tuple(zip(curve.resources, curve.values, strict=True)) for curve in history.curves(experiment)]
+    assert sorted(drawn) == sorted(curves)
+    bars = [path.vertices for bars in figures.workers(experiment).collections for path in bars.get_paths()]
+    assert sum(np.ptp(bar[:, 0]) for bar in bars) * 3600 == pytest.approx(experiment.state.busy_seconds())
+    assert len(bars) == sum(event.kind == "ended" for event in experiment.events)
+    widths = sum(bar.get_width() for bar in figures.rungs(experiment).patches)
+    assert widths == sum(rung.reached for rung in history.rungs(experiment))
+
+
+def test_methods_are_drawn_over_the_range_that_is_scored(comparison):
+    for scored in comparison.scored:
+        ax = figures.regret(comparison, benchmark=scored.block.benchmark)
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == list(scored.block.methods)
+        for line, final in zip(ax.lines, scored.final, strict=True):
+            ordered = np.sort(final)
+            assert line.get_ydata()[-1] == pytest.approx(ordered[1:5].mean())
+    points = figures.seeds(comparison, benchmark="generated_typical").collections
+    assert len(points) == 2
+    scored = next(one for one in comparison.scored if one.block.benchmark == "generated_typical")
+    assert np.array([dots.get_offsets()[:, 1] for dots in points]) == pytest.approx(scored.anytime)
+    (pair,) = [pair for pair in comparison.pairings if pair.score == "anytime"]
+    assert [line.get_xdata() for line in figures.differences(comparison).lines][1] == [pair.difference]
+
+
+def test_functions_draw_into_axes_that_are_given(experiment, comparison):
+    from matplotlib.figure import Figure
+
+    left, right = Figure().subplots(1, 2)
+    assert figures.curves(experiment, left) is left
+    assert figures.ranks(comparison, ax=right) is right
+    assert figures.slice_of(experiment, name="Op0").get_xlabel() == "Op0"
+    assert len(figures.slices(experiment).axes) == 6
+
+
+def test_the_style_does_not_leak_into_the_settings_of_others(experiment):
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    figures.anytime(experiment)
+    assert dict(matplotlib.rcParams) == before
+    from matplotlib import pyplot
+
+    assert pyplot.get_fignums() == []
+
+
+def test_all_figures_of_an_experiment_and_of_a_tag_are_files_of_their_format(experiment, tag, tmp_path):
+    heads = {"pdf": b"%PDF", "svg": b"<?xml", "png": b"\x89PNG"}
+    for form, head in heads.items():
+        paths = figures.save_all(experiment, tmp_path / form, form)
+        assert [path.name for path in paths] == [f"{name}.{form}" for name in figures.OF_EXPERIMENT]
+        assert all(path.read_bytes().startswith(head) and path.stat().st_size > 2000 for path in paths)
+    names = {path.stem for path in figures.save_all(tag, tmp_path / "tag", "svg")}
+    each = {
+        f"{name}-{table}"
+        for name in ("anytime", "ranks", "seeds")
+        for table in ("nasbench201_cifar100", "generated_typical")
+    }
+    assert names == {*each, "differences"}
+
+
+def test_data_that_are_not_measured_are_labelled_in_every_figure_and_text_stays_text(experiment, comparison, tmp_path):
+    paths = figures.save_all(experiment, tmp_path / "e", "svg") + figures.save_all(comparison, tmp_path / "t", "svg")
+    for path in paths:
+        texts = " ".join(
+            element.text or "" for element in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")
+        )
+        synthetic = "generated_typical" in path.name
+        assert ("synthetic data" in texts) if synthetic else ("semi-synthetic" in texts), path
+
+
+def test_the_same_experiment_gives_the_same_file(experiment, tmp_path):
+    for form in figures.FORMATS:
+        first, again = (figures.save(experiment, "anytime", tmp_path / f"{i}.{form}") for i in range(2))
+        assert first.read_bytes() == again.read_bytes()
+
+
+def test_dollars_and_backslashes_in_names_are_drawn_as_they_are(tmp_path):
+    benchmark = {
+        "name": "mine",
+        "table": "generated/typical/0",
+        "metric": "loss",
+        "mode": "min",
+        "resource_attr": "epoch",
+        "max_resource_attr": "epochs",
+        "config_space": {f"x{i}": {"type": "ordinal", "values": list(range(8))} for i in range(4)},
+        "arguments": {"epochs": 27},
+        "max_num_trials": 40,
+    }
+    config = hpo.load_config(benchmark, "RS", random_seed=0)
+    experiment = hpo.load_experiment(hpo.run_experiment(config, tmp_path / "e").directory)
+    experiment.config.method.name = r"$\frac{1$ and $x"
+    experiment.config.benchmark.name = "50$_"
+    path = figures.save(experiment, "curves", tmp_path / "c.svg")
+    assert r"$\frac{1$ and $x" in path.read_text()
+
+
+def test_the_command_writes_one_figure_or_all(complete):
+    out = succeeded(complete.verb("plot", "l", "--figure", "differences", "--output", "new/d.pdf"))
+    assert out.split() == ["new/d.pdf"]
+    assert (complete.path / "new" / "d.pdf").read_bytes().startswith(b"%PDF")
+    result = complete.verb("plot", "t", "--format", "svg")
+    names = [line.rpartition("/")[2] for line in succeeded(result).split()]
+    assert names == [f"{name}.svg" for name in figures.OF_EXPERIMENT if name != "importance"]
+    assert all((complete.path / line).is_file() for line in result.stdout.split())
+    assert re.search(r"importance cannot be drawn .*: too little data: 3 trials, 30 are needed", result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("l", "--figure", "workers"),
+            "--figure workers: of a tag of several experiments there are anytime, ranks, seeds, differences; "
+            "choose one of them",
+        ),
+        (("t", "--figure", "curves", "-o", "c.gif"), "--output c.gif: end the name in .pdf, .svg, .png"),
+        (("t", "--format", "eps"), "--format eps: use pdf, svg, png"),
+        (("nothing",), "nothing: there is no experiment in that directory, and no tag of that name under outputs/"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said_in_one_sentence(complete, arguments, message):
+    assert error_of(complete.verb("plot", *arguments)) == message
+
+
+def test_importance_without_enough_trials_and_unknown_names_are_errors(experiment, comparison, tmp_path):
+    with pytest.raises(ConfigError, match=r"name=lr: the hyperparameters are Op0, "):
+        figures.slice_of(experiment, name="lr")
+    with pytest.raises(ConfigError, match=r"benchmark=b: compared are .*; choose one of them"):
+        figures.regret(comparison, benchmark="b")
+    config = hpo.load_config("generated_typical", "RS", random_seed=0, max_num_trials=3)
+    small = hpo.load_experiment(hpo.run_experiment(config, tmp_path / "e").directory)
+    with pytest.raises(ConfigError, match="too little data: 3 trials"):
+        figures.importance(small)
+
+
+def test_without_matplotlib_one_sentence_says_what_to_install(experiment, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[report\]'"):
+        figures.anytime(experiment)
+
+
+def test_an_experiment_without_reports_has_nothing_to_draw(experiment, tmp_path):
+    shutil.copytree(experiment.directory, tmp_path / "e")
+    with sqlite3.connect(tmp_path / "e" / "events.db") as database:
+        database.execute("DELETE FROM events WHERE seq > 3")
+    database.close()
+    with pytest.raises(ConfigError, match="no trial has reported yet"):
+        figures.save_all(tmp_path / "e", tmp_path / "f")

@@ -1,0 +1,350 @@
+"""Rungs against numpy and against successive halving recomputed from the whole history at every step.
+
+The brute force below is written from the definition: every cut-off is `numpy.quantile` over all results ever recorded
+at the rung, infinite ones standing far above the others.
+"""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpo import Decision, Resume, Start, Trial, build_scheduler
+from hpo.errors import ConfigError
+from hpo.schedulers.rungs import Rung, bracket_probabilities, make_rungs, next_level, quantile, rung_levels
+from tests.support.fakes import SPACE
+
+FAR = 1e9
+"""Stands for an infinite loss in the brute force; the finite losses of the tests are below 100."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "levels"),
+    [
+        ((1, 9, 3), [1, 3]),
+        ((1, 27, 3), [1, 3, 9]),
+        ((1, 200, 3), [1, 3, 9, 27, 81]),
+        ((1, 28, 3), [1, 3, 9, 27]),
+        ((2, 100, 4), [2, 8, 32]),
+        ((1, 2, 3), [1]),
+        ((5, 6, 100), [5]),
+        ((1, 10, 2.5), [1, 2, 6]),
+        ((1, 4, 1.2), [1, 2, 3]),
+    ],
+)
+def test_levels_are_the_rounded_powers_below_the_maximum(arguments, levels):
+    assert rung_levels(*arguments) == levels
+
+
+@given(st.integers(1, 20), st.integers(2, 300), st.floats(1.1, 6))
+@settings(deadline=None, max_examples=200)
+def test_levels_ascend_from_the_minimum_and_stay_below_the_maximum(least, most, factor):
+    if least >= most:
+        with pytest.raises(ConfigError, match="min_resource"):
+            rung_levels(least, most, factor)
+        return
+    levels = rung_levels(least, most, factor)
+    powers = {round(least * factor**k) for k in range(200) if least * factor**k < most + 1}
+    assert levels == sorted(power for power in powers if power < most)
+
+
+@pytest.mark.parametrize("arguments", [(0, 9, 3), (-1, 9, 3), (9, 9, 3), (10, 9, 3), (1, 9, 1), (1, 9, 0.5), (1, 1, 3)])
+def test_arguments_without_a_rung_are_errors(arguments):
+    with pytest.raises(ConfigError, match=r"method\.scheduler\."):
+        rung_levels(*arguments)
+
+
+def test_the_share_that_goes_on_is_this_level_over_the_next():
+    rungs = make_rungs([1, 3, 9, 27, 81], 200)
+    assert [rung.level for rung in rungs] == [1, 3, 9, 27, 81]
+    assert [rung.quantile for rung in rungs] == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1 / 3, 0.405])
+
+
+def test_a_bracket_that_skips_all_levels_has_no_rungs():
+    assert make_rungs([], 200) == []
+
+
+@given(st.integers(0, 300), st.lists(st.integers(1, 299), unique=True).map(sorted))
+@settings(deadline=None, max_examples=100)
+def test_the_next_level_is_the_first_one_above(resource, levels):
+    assert next_level(levels, resource, 300) == min([level for level in levels if level > resource], default=300)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.floats(0.01, 0.99))
+@settings(deadline=None, max_examples=300)
+def test_the_quantile_is_that_of_numpy(values, q):
+    assert quantile(sorted(values), q) == pytest.approx(np.quantile(values, q), rel=1e-12, abs=1e-9)
+
+
+@given(st.lists(st.floats(0, 1), max_size=6), st.integers(1, 6), st.floats(0.01, 0.99))
+@settings(deadline=None, max_examples=200)
+def test_the_quantile_of_values_with_infinities_is_a_limit(values, infinite, q):
+    found = quantile([*sorted(values), *[math.inf] * infinite], q)
+    limit = np.quantile([*values, *[1e300] * infinite], q)
+    assert found == math.inf if limit > 1e200 else found == pytest.approx(limit, rel=1e-9, abs=1e-9)
+
+
+def test_one_result_makes_no_cutoff():
+    rung = Rung(1, 1 / 3)
+    assert rung.cutoff() is None
+    rung.record(1.0)
+    assert rung.cutoff() is None
+    assert rung.passes(1.0)
+    rung.record(4.0)
+    assert rung.cutoff() == pytest.approx(2.0)
+
+
+def test_a_promoted_trial_keeps_counting_for_the_cutoff():
+    rung = Rung(1, 1 / 3)
+    for trial_id, loss in enumerate((1.0, 2.0, 3.0, 4.0)):
+        rung.park(trial_id, loss)
+    rung.remove(0)
+    assert rung.cutoff() == 2.0
+    assert rung.promotable() == 1
+    rung.remove(1)
+    assert rung.promotable() is None
+
+
+def test_a_diverged_trial_counts_as_the_worst_and_does_not_wait():
+    rung = Rung(1, 1 / 3)
+    rung.park(0, math.inf)
+    rung.park(1, 5.0)
+    assert rung.promotable() == 1
+    rung.remove(1)
+    assert rung.promotable() is None
+    assert not rung.passes(math.inf)
+
+
+def cut(losses, level, following):
+    """The cut-off by the definition; None below two results."""
+    return np.quantile([min(loss, FAR) for loss in losses], level / following) if len(losses) > 1 else None
+
+
+@dataclass
+class BruteForce:
+    """Asynchronous successive halving from the full history, which is all that it remembers."""
+
+    levels: list[int]
+    maximum: int
+    results: list[tuple[int, int, float]] = field(default_factory=list)  # trial, level, loss
+    promoted: set[tuple[int, int]] = field(default_factory=set)  # trial, from level
+
+    def following(self, level):
+        return min([other for other in self.levels if other > level], default=self.maximum)
+
+    def at(self, level, trials=None):
+        return [(loss, t) for t, where, loss in self.results if where == level and (trials is None or t in trials)]
+
+    def promotable(self, level, trials=None):
+        entries = self.at(level, trials)
+        limit = cut([loss for loss, _ in entries], level, self.following(level))
+        free = [(loss, t) for loss, t in entries if math.isfinite(loss) and (t, level) not in self.promoted]
+        return min(free)[1] if limit is not None and free and min(free)[0] <= limit else None
+
+    def promotion(self):
+        """(trial, from level) of the next promotion: the best of the highest rung that has one."""
+        for level in sorted(self.levels, reverse=True):
+            trial = self.promotable(level)
+            if trial is not None:
+                return trial, level
+        return None
+
+    def goes_on(self, level, loss):
+        """Stopping rule, with `loss` among the results."""
+        limit = cut([other for other, _ in self.at(level)], level, self.following(level))
+        return math.isfinite(loss) and (limit is None or loss <= limit)
+
+
+LOSSES = st.one_of(st.integers(0, 6).map(float), st.floats(0, 99), st.just(math.inf))
+ACTIONS = st.lists(
+    st.one_of(
+        st.just(("ask",)),
+        st.tuples(st.just("tell"), st.integers(0, 5), LOSSES, st.booleans()),
+        st.tuples(st.just("fail"), st.integers(0, 5)),
+    ),
+    max_size=70,
+)
+SHAPES = st.sampled_from([(1, 9, 3), (1, 27, 3), (1, 16, 2), (2, 40, 4), (1, 5, 3), (1, 20, 2.5)])
+
+
+class Play:
+    """A scheduler and its running trials: what they aim for, where they are."""
+
+    def __init__(self, method, shape, **overrides):
+        least, self.maximum, factor = shape
+        self.levels = rung_levels(*shape)
+        options = {"min_resource": least, "reduction_factor": factor, **overrides}
+        self.scheduler = build_scheduler(method, SPACE, max_resource=self.maximum, seed=0, **options)
+        self.trials, self.aims, self.resources = [], {}, {}
+
+    def start(self, suggestion):
+        trial = Trial(len(self.trials), suggestion.configuration)
+        self.scheduler.on_start(trial)
+        self.trials.append(trial)
+        self.aims[trial.id], self.resources[trial.id] = suggestion.until, 0
+        return trial
+
+    def chosen(self, index):
+        running = sorted(self.aims)
+        return self.trials[running[index % len(running)]] if running else None
+
+    def pass_between(self, trial, aim):
+        """A report before the aim decides nothing, however bad."""
+        if aim - self.resources[trial.id] > 1:
+            assert self.scheduler.on_report(trial, aim - 1, 98.0) == Decision.CONTINUE
+            self.resources[trial.id] = aim - 1
+
+
+@given(SHAPES, ACTIONS)
+@settings(deadline=None, max_examples=120)
+def test_promotions_are_those_of_the_definition(shape, actions):
+    play = Play("ASHA", shape)
+    brute = BruteForce(play.levels, play.maximum)
+    for action in actions:
+        if action[0] == "ask":
+            suggestion, expected = play.scheduler.suggest(), brute.promotion()
+            if expected is None:
+                assert isinstance(suggestion, Start)
+                assert suggestion.until == play.levels[0]
+                play.start(suggestion)
+            else:
+                trial_id, level = expected
+                assert suggestion == Resume(trial_id, brute.following(level))
+                brute.promoted.add(expected)
+                play.aims[trial_id] = suggestion.until
+            continue
+        trial = play.chosen(action[1])
+        if trial is None:
+            continue
+        if action[0] == "fail":
+            play.scheduler.on_error(trial)
+            del play.aims[trial.id]
+            continue
+        loss, aim = action[2], play.aims[trial.id]
+        if action[3]:
+            play.pass_between(trial, aim)
+        decision = play.scheduler.on_report(trial, aim, loss)
+        play.resources[trial.id] = aim
+        del play.aims[trial.id]
+        if aim == play.maximum:
+            assert decision == Decision.STOP
+        else:
+            assert decision == Decision.PAUSE
+            brute.results.append((trial.id, aim, loss))
+
+
+@given(SHAPES, ACTIONS)
+@settings(deadline=None, max_examples=120)
+def test_stops_are_those_of_the_definition(shape, actions):
+    play = Play("ASHA-STOP", shape)
+    brute = BruteForce(play.levels, play.maximum)
+    for action in actions:
+        if action[0] == "ask":
+            suggestion = play.scheduler.suggest()
+            assert isinstance(suggestion, Start)
+            assert suggestion.until == play.maximum
+            play.start(suggestion)
+            continue
+        trial = play.chosen(action[1])
+        if trial is None:
+            continue
+        if action[0] == "fail":
+            play.scheduler.on_error(trial)
+            del play.aims[trial.id]
+            continue
+        loss, level = action[2], brute.following(play.resources[trial.id])
+        if action[3]:
+            play.pass_between(trial, level)
+        decision = play.scheduler.on_report(trial, level, loss)
+        play.resources[trial.id] = level
+        if level == play.maximum:
+            expected = Decision.STOP
+        else:
+            brute.results.append((trial.id, level, loss))
+            expected = Decision.CONTINUE if brute.goes_on(level, loss) else Decision.STOP
+        assert decision == expected
+        if expected == Decision.STOP:
+            del play.aims[trial.id]
+
+
+@given(SHAPES, ACTIONS, st.booleans())
+@settings(deadline=None, max_examples=120)
+def test_brackets_promote_whom_the_definition_promotes(shape, actions, separate):
+    play = Play("HYPERBAND", shape, rung_system_per_bracket=separate)
+    brute = BruteForce(play.levels, play.maximum)
+    members = {}  # first aim of a bracket: its trials
+
+    def candidates():
+        systems = members.values() if separate else [None]
+        found = [(brute.promotable(level, trials), level) for trials in systems for level in play.levels]
+        return [(trial_id, level) for trial_id, level in found if trial_id is not None]
+
+    for action in actions:
+        if action[0] == "ask":
+            suggestion, possible = play.scheduler.suggest(), candidates()
+            if not possible:
+                assert isinstance(suggestion, Start)
+                assert suggestion.until in (*play.levels, play.maximum)
+                members.setdefault(suggestion.until, set()).add(play.start(suggestion).id)
+            else:
+                if not separate:
+                    possible = [brute.promotion()]
+                assert suggestion in [Resume(trial_id, brute.following(level)) for trial_id, level in possible]
+                brute.promoted |= {pair for pair in possible if pair[0] == suggestion.trial_id}
+                play.aims[suggestion.trial_id] = suggestion.until
+            continue
+        trial = play.chosen(action[1])
+        if trial is None:
+            continue
+        aim = play.aims.pop(trial.id)
+        if action[0] == "fail":
+            play.scheduler.on_error(trial)
+            continue
+        decision = play.scheduler.on_report(trial, aim, action[2])
+        assert decision == (Decision.STOP if aim == play.maximum else Decision.PAUSE)
+        if aim < play.maximum:
+            brute.results.append((trial.id, aim, action[2]))
+
+
+def test_bracket_probabilities_are_the_slot_counts_of_hyperband():
+    # The counts are rounded up and stand for a maximum of 243, the next power of 3.
+    expected = np.array([243, 98, 41, 18, 9, 6]) / 415
+    found = np.array(bracket_probabilities([1, 3, 9, 27, 81], 200, 6))
+    assert np.abs(found - expected).max() < 4e-3
+
+
+@given(SHAPES, st.data())
+@settings(deadline=None, max_examples=50)
+def test_bracket_probabilities_follow_the_formula(shape, data):
+    levels, maximum = rung_levels(*shape), shape[1]
+    count = data.draw(st.integers(1, len(levels) + 1))
+    resources, total = [*levels, maximum], len(levels) + 1
+    weights = np.array([total / ((total - s) * resources[s]) for s in range(count)])
+    assert bracket_probabilities(levels, maximum, count) == pytest.approx(weights / weights.sum())
+
+
+@pytest.mark.parametrize("brackets", [None, 3])
+def test_brackets_are_drawn_as_often_as_their_probabilities_say(brackets):
+    scheduler = build_scheduler("HYPERBAND", SPACE, max_resource=200, seed=0, brackets=brackets)
+    counts = Counter()
+    draws = 3000
+    for trial_id in range(draws):
+        suggestion = scheduler.suggest()
+        scheduler.on_start(Trial(trial_id, suggestion.configuration))
+        counts[suggestion.until] += 1
+    weights = {level: 6 / ((6 - s) * level) for s, level in enumerate((1, 3, 9, 27, 81, 200))}
+    wanted = dict(list(weights.items())[:brackets])
+    assert set(counts) == set(wanted)
+    expected = {level: draws * share / sum(wanted.values()) for level, share in wanted.items()}
+    chi_square = sum((counts[level] - mean) ** 2 / mean for level, mean in expected.items())
+    assert chi_square < 25, "5 degrees of freedom: exceeded once in 7000 times"
+
+
+@pytest.mark.parametrize(("key", "value"), [("min_resource", "1"), ("reduction_factor", [3]), ("min_resource", None)])
+def test_what_is_no_number_is_one_sentence(key, value):
+    with pytest.raises(ConfigError, match=rf"method\.scheduler\.{key}=.*use a number"):
+        rung_levels(**{"min_resource": 1, "max_resource": 27, "reduction_factor": 3, key: value})

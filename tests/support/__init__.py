@@ -1,0 +1,1 @@
+"""What tests share: contracts, stand-ins, services that are started, scripts."""

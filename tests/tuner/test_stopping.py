@@ -1,0 +1,66 @@
+"""Budgets."""
+
+import pytest
+
+from hpo.events.objective import Objective
+from hpo.events.state import ExperimentState, Incumbent, TrialState
+from hpo.events.values import Trial
+from hpo.tuner.stopping import Budget
+
+
+def state_with(reports=0, trials=0):
+    known = {i: TrialState(Trial(i, {}), None) for i in range(trials)}
+    return ExperimentState(Objective("error", "min", None), trials=known, reports=reports)
+
+
+def test_without_limits_nothing_is_ever_spent():
+    budget = Budget()
+    assert budget.spent(state_with(10**9, 100), 1e12) is None
+    assert budget.allows_new_trial(state_with(trials=100))
+    assert budget.time_left(5.0) is None
+
+
+@pytest.mark.parametrize(("elapsed", "spent"), [(0.0, False), (9.999, False), (10.0, True), (11.0, True)])
+def test_time_is_spent_when_it_is_reached(elapsed, spent):
+    reason = Budget(max_wallclock_time=10.0).spent(state_with(), elapsed)
+    assert reason == ("max_wallclock_time=10 s is over" if spent else None)
+
+
+@pytest.mark.parametrize(("reports", "spent"), [(0, False), (4, False), (5, True), (6, True)])
+def test_evaluations_are_spent_when_they_are_reached(reports, spent):
+    reason = Budget(max_num_evaluations=5).spent(state_with(reports), 0.0)
+    assert reason == ("max_num_evaluations=5 reports are in" if spent else None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "best", "reached"),
+    [
+        ("min", 0.31, False),
+        ("min", 0.3, True),
+        ("min", 0.1, True),
+        ("max", 0.29, False),
+        ("max", 0.3, True),
+        ("max", 0.9, True),
+    ],
+)
+def test_a_target_is_reached_by_a_result_as_good_or_better(mode, best, reached):
+    objective = Objective("score", mode, None)
+    state = ExperimentState(objective, incumbent=Incumbent(objective.loss({"score": best}), 0, 1, 2.0))
+    reason = Budget(target_value=0.3).spent(state, 0.0)
+    assert reason == (f"target_value=0.3 is reached: score {best:g}" if reached else None)
+
+
+def test_without_a_result_no_target_is_reached():
+    assert Budget(target_value=1e9).spent(state_with(), 0.0) is None
+
+
+@pytest.mark.parametrize(("trials", "allowed"), [(0, True), (2, True), (3, False), (4, False)])
+def test_a_number_of_trials_limits_starts_and_stops_nothing(trials, allowed):
+    budget = Budget(max_num_trials=3)
+    assert budget.allows_new_trial(state_with(trials=trials)) is allowed
+    assert budget.spent(state_with(trials=trials), 1e9) is None
+
+
+@pytest.mark.parametrize(("elapsed", "left"), [(0.0, 10.0), (7.5, 2.5), (10.0, 0.0), (12.0, 0.0)])
+def test_the_time_left_is_never_negative(elapsed, left):
+    assert Budget(max_wallclock_time=10.0).time_left(elapsed) == left
