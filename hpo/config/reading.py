@@ -101,7 +101,8 @@ def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: there is no such file; the message lists those there are.
     """
     if not isinstance(choice, str):
-        return _container(OmegaConf.create(dict(choice)))
+        with one_sentence():
+            return _container(OmegaConf.create(dict(choice)))
     path = CONF_DIR / group / f"{choice}.yaml"
     if not path.is_file():
         names = sorted(p.stem for p in (CONF_DIR / group).glob("*.yaml"))
