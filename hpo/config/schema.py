@@ -27,6 +27,13 @@ BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "t
 """What ends an experiment; more of it goes on where it ended."""
 
 
+BACKENDS = {
+    "local": "hpo.backends.local.LocalBackend",
+    "simulated": "hpo.backends.simulated.SimulatedBackend",
+}
+"""Backends that are known by their name alone, as experiments of version 0.1 have it stored."""
+
+
 class Mode(Enum):
     """Direction of the metric."""
 
@@ -118,11 +125,26 @@ class ExperimentConfig:
     trusted_modules: list[str] = field(default_factory=list)
 
     @property
+    def backend_target(self) -> str:
+        """The class that runs its trials: as named, else that of the backend's name.
+
+        Raises:
+            ConfigError: there is no backend of that name.
+        """
+        target, name = self.backend.get("_target_"), self.backend.get("name")
+        if target is not None:
+            return str(target)
+        if name == "auto":
+            has_program = self.benchmark.script is not None or self.benchmark.command is not None
+            name = "local" if has_program or self.benchmark.table is None else "simulated"
+        if name not in BACKENDS:
+            raise ConfigError(f"backend={name}: use auto, {' or '.join(BACKENDS)}, or give it a _target_")
+        return BACKENDS[name]
+
+    @property
     def simulated(self) -> bool:
         """Does it run from a table: asked for, or because the benchmark has a table and no program?"""
-        name = self.backend.get("name")
-        has_program = self.benchmark.script is not None or self.benchmark.command is not None
-        return name == "simulated" or (name == "auto" and self.benchmark.table is not None and not has_program)
+        return self.backend_target == BACKENDS["simulated"]
 
     @property
     def objective(self) -> Objective:

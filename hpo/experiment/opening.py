@@ -3,14 +3,12 @@
 import contextlib
 import logging
 import shutil
-import time
 from collections.abc import Iterator
 from typing import Any
 
 from hpo.config.reading import read_config, to_plain
 from hpo.config.schema import BUDGET_KEYS, RUN_KEYS, ExperimentConfig
 from hpo.errors import ConfigError, StoreError
-from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
 from hpo.store.directory import LAUNCH_LOCK, LAUNCH_RECORD, ExperimentDirectory
 from hpo.store.event_store import Store
@@ -109,18 +107,3 @@ def _diff(prefix: str, old: Any, new: Any) -> Iterator[str]:
             yield from _diff(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
     elif old != new:
         yield f"{prefix}: {old} -> {new}"
-
-
-def put_aside_unknown(files: ExperimentDirectory, state: ExperimentState) -> None:
-    """Move away folders of trials and attempts that a damaged and mended log has lost: nothing in them may pass for new."""
-    for folder in sorted(files.trials.glob("[0-9]*")):
-        known = state.trials.get(int(folder.name)) if folder.name.isdecimal() else None
-        lost = [folder]
-        if known is not None:
-            numbered = [(path.name.removeprefix("attempt_"), path) for path in folder.glob("attempt_*")]
-            lost = [path for number, path in numbered if number.isdecimal() and int(number) > known.attempt]
-        for path in lost:
-            kept = files.left_behind / f"{path.relative_to(files.path)}-{time.time_ns()}".replace("/", "-")
-            kept.parent.mkdir(exist_ok=True)
-            path.rename(kept)
-            log.warning("%s: left by a past that the event log has lost; moved to %s", path, kept)

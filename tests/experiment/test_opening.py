@@ -12,11 +12,12 @@ from hpo.errors import ConfigError, StoreError
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
-from hpo.experiment.opening import check_resumable, differences, is_done, put_aside_unknown, stored_config
+from hpo.experiment.opening import check_resumable, differences, is_done, stored_config
 from hpo.experiment.run import run_experiment
 from hpo.results.experiment import load_experiment
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
+from hpo.store.salvage import put_aside_unknown
 from tests.conftest import error_of, succeeded
 
 BENCHMARK = {
