@@ -3,17 +3,16 @@
 import contextlib
 import logging
 import math
-import secrets
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hpo.backends.choice import open_backend
-from hpo.config.reading import resolve, to_config, to_yaml
+from hpo.config.reading import to_config, to_yaml
 from hpo.config.references import from_environment
 from hpo.config.schema import BUDGET_KEYS, ExperimentConfig
 from hpo.config.targets import factory_of, parameters_of
@@ -22,7 +21,7 @@ from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import overview
-from hpo.experiment.opening import check_resumable, is_done, stored_config
+from hpo.experiment.opening import is_done, settle
 from hpo.experiment.sessions import Buffer, provenance
 from hpo.experiment.signals import signals_interrupt
 from hpo.results.files import is_complete, write_best, write_metadata, write_results
@@ -81,9 +80,7 @@ def run_experiment(
     refuse_links(files)
     with owned(files):
         check_room(files.path)
-        stored = stored_config(files, config)
-        config = resolve(_with_random_seed(config, stored))
-        check_resumable(files, stored, config)
+        config, stored = settle(files, config)
         write_atomically(files.config, to_yaml(config).encode())
         with _log_file(files.log):
             try:
@@ -174,13 +171,6 @@ def _export(
         write_metadata(files, config, status=status, reason=state.finished, st_tuner_end_timestamp=time.time())
     except OSError as error:
         raise StoreError(f"{files.path}: results could not be written ({error}); events.db has everything") from error
-
-
-def _with_random_seed(config: ExperimentConfig, stored: ExperimentConfig | None) -> ExperimentConfig:
-    if config.random_seed is not None:
-        return config
-    drawn = stored.random_seed if stored is not None else secrets.randbelow(2**31)
-    return replace(config, random_seed=drawn)
 
 
 def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
