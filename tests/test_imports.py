@@ -1,6 +1,7 @@
 """Imports point one way, third-party packages stay where they belong, and modules stay small."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -12,6 +13,7 @@ import hpo
 
 PACKAGE = Path(hpo.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
+TESTS = Path(__file__).parent
 
 FLOORS = [
     {"", "errors", "randomness", "reporting", "checkpoint"},
@@ -206,3 +208,30 @@ def test_what_runs_in_or_beside_a_trial_needs_the_standard_library_alone(stateme
 def test_pandas_scipy_torch_and_plots_stay_off_the_path_of_a_run(statement):
     tops = {name.partition(".")[0] for name in loaded_by(statement)}
     assert not tops & {"pandas", "scipy", "torch", "matplotlib", "plotly", "boto3", "submitit", "hydra", "rich"}
+
+
+TREE = re.findall(r"^  (\w+)/? +(\d+)  (.+)$", (PACKAGE.parent / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+
+
+def test_the_tree_of_contributing_is_that_of_the_package():
+    said = {name: (int(floor) - 1, text) for name, floor, text in TREE}
+    found = {}
+    for name, floor in FLOOR.items():
+        path = PACKAGE / name / "__init__.py" if (PACKAGE / name).is_dir() else PACKAGE / f"{name}.py"
+        if name:
+            found[name] = floor, ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]
+    found["__main__"] = found["__main__"][0], said["__main__"][1]
+    assert said == found
+
+
+OF_THE_WHOLE = {"docs", "golden", "reliability", "training_scripts", "support"}
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda path: str(path.relative_to(TESTS)))
+def test_a_file_of_tests_is_named_after_what_it_tests(path):
+    """A module, a package, or the room as a whole."""
+    place, name = path.relative_to(TESTS).parent, path.stem.removeprefix("test_")
+    if (place.parts and place.parts[0] in OF_THE_WHOLE) or name == "imports":
+        return
+    known = PACKAGE / place
+    assert (known / f"{name}.py").is_file() or (known / name).is_dir() or name == known.name

@@ -1,4 +1,4 @@
-"""Comparing methods: what the seeds can show, and what they cannot. `compare(paths, baseline="RS")` does it all."""
+"""Comparing methods over seeds: what they show, and what they cannot."""
 
 from hpo.analysis.comparing import compare
 from hpo.analysis.comparison import Comparison

@@ -1,1 +1,1 @@
-"""Backends: where trials run. Imported by name, so that the trial host starts without the rest of the package."""
+"""Backends: where trials run. Processes on this machine, or a simulation; devices, report channel, programs."""

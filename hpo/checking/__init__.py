@@ -1,1 +1,1 @@
-"""Checking a user's script: does it report, end, save and resume as tuning needs it to?"""
+"""Trainings outside any experiment: is a script fit for tuning, does a trial come out the same again?"""

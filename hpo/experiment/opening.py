@@ -1,4 +1,4 @@
-"""May this configuration go on with the experiment that is in the directory? What may differ, and what may not."""
+"""Opening an experiment: what shall run in a directory, and may it go on with what is there?"""
 
 import contextlib
 import logging

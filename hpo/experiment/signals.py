@@ -1,4 +1,9 @@
-"""Many simulated experiments at once: a process per core, forked from this one, so that nothing is imported or read again."""
+"""Signals that ask an experiment, or many, to end: heeded in order, and remembered where their exception is swallowed.
+
+A handler raises wherever the interpreter is. In a callback that the import system makes after every import, in C code that
+asks whether an attribute or a key exists, and in a library's bare `except`, that exception is dropped, and the session would
+go on as if nothing had been asked.
+"""
 
 import contextlib
 import signal

@@ -1,4 +1,4 @@
-"""Figures for papers and notebooks, drawn with matplotlib: vector graphics with one look.
+"""Figures, described once as data, and drawn for paper here.
 
 experiment = hpo.load_experiment("outputs/TAG/BENCHMARK/METHOD/seed_0")
 ax = hpo.figures.anytime(experiment)             # axes of a new figure, or those passed as `ax`

@@ -1,1 +1,1 @@
-"""Launchers: where experiments run. Imported by name, so that nobody pays for another one's dependencies."""
+"""Launchers: where an experiment runs, here or as a job elsewhere."""

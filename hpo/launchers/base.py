@@ -1,10 +1,4 @@
-"""Composing the experiments of one command line with Hydra's compose API: what its multirun does, each group choice once.
-
-Hydra's own multirun composes the configuration three times before the first job and twice per job. Here a configuration
-is composed once per choice of groups; seeds and other plain values are then set in it, which gives the same result, for
-value overrides are what composition applies last. Command lines that ask Hydra for more (--help, --cfg, other sweepers
-or launchers) are left to Hydra.
-"""
+"""What every launcher is: it takes a composed experiment, the job, to where that runs."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

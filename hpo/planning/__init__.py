@@ -1,1 +1,1 @@
-"""What a command would do, and what it would cost, before it is given."""
+"""What a command would run, take and cost, before it is given."""

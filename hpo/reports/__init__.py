@@ -1,4 +1,4 @@
-"""Reports: one offline HTML file about an experiment or about a tag. `write_report("TAG")` writes it."""
+"""Reports: one offline HTML file about an experiment or about a tag."""
 
 from hpo.reports.writing import write_report
 

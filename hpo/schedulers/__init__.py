@@ -1,4 +1,4 @@
-"""Schedulers: which trial runs next, and whether a running one goes on."""
+"""Schedulers: which trial runs next, and whether a running one goes on. A method made from YAML; replay."""
 
 from hpo.schedulers.asha import ASHA, StoppingASHA
 from hpo.schedulers.base import Scheduler

@@ -1,4 +1,1 @@
-"""A Gaussian process for tuning: encoding, targets, kernel, fit, posterior, acquisition, candidates, cost.
-
-Everything is float64 NumPy and SciPy, and a pure function of its arguments.
-"""
+"""A Gaussian process for tuning, in float64 NumPy and SciPy: pure functions of their arguments."""

@@ -1,1 +1,1 @@
-"""Tables: training results recorded once, from which experiments are simulated."""
+"""Tables: trainings recorded once, from which experiments are simulated."""

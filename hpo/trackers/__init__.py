@@ -1,4 +1,4 @@
-"""Experiment trackers, each fed with the events of an experiment: live as a callback, or afterwards by `hpo export`.
+"""Trackers: MLflow, TensorBoard, W&B and Trackio, fed with the events of an experiment.
 
 Configured as `+callbacks.tensorboard._target_=hpo.trackers.TensorBoard`. Each needs its package, and loads it when the
 experiment begins.

@@ -1,1 +1,1 @@
-"""Looking at experiments while they run: what is known, folded as events come, and how it is shown."""
+"""What a terminal shows while experiments run, and when they are over."""

@@ -1,4 +1,4 @@
-"""SageMaker: one training job per experiment. The launcher is loaded when it is named: the job's side goes without."""
+"""SageMaker: one training job per experiment. Loaded when it is named: the job's side goes without."""
 
 from typing import TYPE_CHECKING
 

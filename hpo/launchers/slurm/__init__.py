@@ -1,4 +1,4 @@
-"""Slurm: one job per experiment. The launcher is loaded when it is named: the job's side goes without."""
+"""Slurm: one job per experiment. Loaded when it is named: the job's side goes without."""
 
 from typing import TYPE_CHECKING
 
