@@ -2,25 +2,19 @@
 
 import functools
 import heapq
-import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from hpo import schedulers
-from hpo.config.schema import ExperimentConfig
 from hpo.events.objective import ReportError
 from hpo.events.values import Decision, Kind, Status
+from hpo.history.rungs import rung_board
 from hpo.history.trajectories import Trajectory
 from hpo.results.experiment import Experiment
-from hpo.schedulers.rungs import rung_levels
 
 Found = TypeVar("Found")
-
-OUTCOMES = ("completed", "stopped", "paused", "failed", "running")
-"""What becomes of trials, as figures colour it; see `outcome`."""
 
 
 def once(function: Callable[[Experiment], Found]) -> Callable[[Experiment], Found]:
@@ -185,9 +179,10 @@ def lanes(spans: Iterable[tuple[float, float]]) -> list[int]:
 def rungs(experiment: Experiment) -> list[RungCount]:
     """The levels at which trials are compared, were paused or stopped, or to which they were sent, the lowest first.
 
-    Any scheduler has those that the log knows; a method that never stops a trial has one level.
+    hpo's own schedulers have their rungs, also those at which no trial was stopped yet; any has those that the log knows. A
+    method that never stops a trial has one level.
     """
-    levels = set(_planned(experiment.config))
+    levels = set(rung_board(experiment.config).steps)
     top: dict[int, int] = {}
     goal: dict[int, int] = {}
     for event in experiment.events:
@@ -211,21 +206,6 @@ def rungs(experiment: Experiment) -> list[RungCount]:
         waiting = sum(states[trial].status == Status.PAUSED for trial in reached if trial not in on)
         counted.append(RungCount(level, len(reached), len(on), waiting, len(reached) - len(on) - waiting))
     return counted
-
-
-def _planned(config: ExperimentConfig) -> list[int]:
-    """The rungs of successive halving, also those at which no trial was stopped yet; none for other schedulers."""
-    settings, benchmark = config.method.scheduler, config.benchmark
-    package, _, name = str(settings.get("_target_", "")).rpartition(".")
-    kind = getattr(schedulers, name, None) if package == "hpo.schedulers" else None
-    maximum = benchmark.arguments.get(benchmark.max_resource_attr or "")
-    if kind is None or not isinstance(maximum, int):
-        return []
-    arguments = inspect.signature(kind).parameters
-    if not {"min_resource", "reduction_factor"} <= set(arguments):
-        return []
-    lowest, factor = (settings.get(key, arguments[key].default) for key in ("min_resource", "reduction_factor"))
-    return [*rung_levels(lowest, maximum, factor), maximum]
 
 
 def _sent_beyond(experiment: Experiment, trial: int, goal: dict[int, int], level: int) -> bool:
