@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from hpo.events.objective import ReportError
+from hpo.events.state import ExperimentState
 from hpo.events.values import Decision, Kind, Status
 from hpo.history.rungs import rung_board
 from hpo.history.trajectories import Trajectory
@@ -98,14 +98,8 @@ class RungCount:
 def trajectory(experiment: Experiment) -> Trajectory:
     """The incumbent's improvements."""
     objective = experiment.state.objective
-    found = []
-    for event in experiment.events:
-        if event.kind == Kind.REPORTED:
-            try:
-                found.append((event.elapsed, objective.loss(event.body["metrics"])))
-            except ReportError:
-                continue
-    return Trajectory.of(found)
+    reported = (event for event in experiment.events if event.kind == Kind.REPORTED)
+    return Trajectory.of((event.elapsed, objective.loss(event.body["metrics"])) for event in reported)
 
 
 @once
@@ -117,10 +111,7 @@ def curves(experiment: Experiment) -> Sequence[Curve]:
         if event.kind != Kind.REPORTED or event.trial is None or event.resource is None:
             continue
         resources, values, elapsed = columns.setdefault(event.trial, ([], [], []))
-        try:
-            loss = objective.loss(event.body["metrics"])
-        except ReportError:
-            loss = math.inf
+        loss = objective.loss(event.body["metrics"])
         resources.append(event.resource)
         values.append(objective.value(loss) if math.isfinite(loss) else math.nan)
         elapsed.append(event.elapsed)
@@ -130,29 +121,17 @@ def curves(experiment: Experiment) -> Sequence[Curve]:
 @once
 def timeline(experiment: Experiment) -> Timeline:
     """When each attempt ran, and on which worker."""
-    begun: dict[int, tuple[int, float]] = {}
-    number: dict[int, int] = {}
-    again: set[int] = set()
+    state = ExperimentState(experiment.state.objective)
     spans: list[tuple[int, int, float, float, str]] = []
     for event in experiment.events:
-        trial = event.trial
-        if trial is None:
-            continue
-        if event.kind in (Kind.STARTED, Kind.RESUMED, Kind.RESTARTED):
-            if trial in begun:
-                again.add(trial)  # resumed while its processes were still ending: begins once they are gone
-            else:
-                number[trial] = number.get(trial, -1) + 1
-                begun[trial] = number[trial], event.elapsed
-        elif event.kind == Kind.ENDED and trial in begun:
-            attempt, start = begun.pop(trial)
-            spans.append((trial, attempt, start, event.elapsed, str(event.body["status"])))
-            if trial in again:
-                again.discard(trial)
-                number[trial] += 1
-                begun[trial] = number[trial], event.elapsed
+        if event.kind == Kind.ENDED:
+            assert event.trial is not None
+            over = state.trials[event.trial]
+            spans.append((event.trial, over.attempt, over.began, event.elapsed, str(event.body["status"])))
+        if event.kind != Kind.REPORTED:  # no attempt begins or ends by it
+            state.apply(event)
     elapsed = experiment.state.elapsed
-    spans += [(trial, attempt, start, elapsed, "running") for trial, (attempt, start) in begun.items()]
+    spans += [(trial, now.attempt, now.began, elapsed, "running") for trial, now in state.running.items()]
     spans.sort(key=lambda span: (span[2], span[3], span[0]))
     placed = lanes((span[2], span[3]) for span in spans)
     attempts = [Attempt(*span, lane) for span, lane in zip(spans, placed, strict=True)]

@@ -13,7 +13,6 @@ from hpo.schedulers.base import Scheduler
 from hpo.searchers.base import Searcher
 from hpo.space.search_space import SearchSpace, parse_space
 
-
 RANDOM = {"_target_": "hpo.searchers.RandomSearcher"}
 """A searcher that takes no time."""
 

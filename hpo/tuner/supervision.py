@@ -17,6 +17,7 @@ from hpo.events.values import (
     Exit,
     Garbage,
     Kind,
+    Placed,
     Report,
     Resume,
     Start,
@@ -127,6 +128,11 @@ class Supervision:
             case Garbage():
                 text = f"trial {event.trial_id} wrote a line that is not a report: {event.text!r}"
                 self.journal.note(text, event.trial_id)
+            case Placed():
+                # For whoever watches, and no warning on the terminal.
+                text = f"trial {event.trial_id} is on GPU {','.join(event.devices)}"
+                body = {"text": text, "devices": list(event.devices)}
+                self.journal.emit(Kind.NOTED, event.trial_id, event.attempt, body=body)
 
     def _current(self, event: Report | Exit) -> TrialState | None:
         """The trial, if the event is of the attempt that is running."""

@@ -16,7 +16,7 @@ from hpo.backends.gpus import GpuPool
 from hpo.backends.local import LocalBackend
 from hpo.backends.program import Program
 from hpo.config.reading import resolve
-from hpo.events.values import Exit, Report, Trial
+from hpo.events.values import Exit, Placed, Report, Trial
 from hpo.host import marks
 from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
@@ -81,11 +81,13 @@ def test_while_one_trial_waits_for_memory_reports_of_another_are_taken_in(backen
     backend.start(Trial(2, {"x": 0.5}), 0, 1)
     reports = []
     wait_until(lambda: reports.extend(backend.wait(0.5)) or len(reports) >= 50, 60, "fifty reports")
+    assert reports.pop(0) == Placed(1, 0, ["1"])
     assert {(type(event), event.trial_id) for event in reports} == {(Report, 1)}
     assert [trial for trial, _, _ in driver.begun()] == [0, 1]
     for path in driver.folder.glob("0-*.json"):
         path.unlink()
-    collect(backend, lambda event: isinstance(event, Report) and event.trial_id == 2)
+    later = collect(backend, lambda event: isinstance(event, Report) and event.trial_id == 2)
+    assert [event for event in later if isinstance(event, Placed)] == [Placed(2, 0, ["0"])]
     assert driver.begun()[-1] == (2, "0", [])
 
 
