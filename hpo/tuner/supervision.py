@@ -129,10 +129,8 @@ class Supervision:
                 text = f"trial {event.trial_id} wrote a line that is not a report: {event.text!r}"
                 self.journal.note(text, event.trial_id)
             case Placed():
-                # For whoever watches, and no warning on the terminal.
-                text = f"trial {event.trial_id} is on GPU {','.join(event.devices)}"
-                body = {"text": text, "devices": list(event.devices)}
-                self.journal.emit(Kind.NOTED, event.trial_id, event.attempt, body=body)
+                text, devices = f"trial {event.trial_id} is on GPU {','.join(event.devices)}", list(event.devices)
+                self.journal.note(text, event.trial_id, event.attempt, level=logging.INFO, devices=devices)
 
     def _current(self, event: Report | Exit) -> TrialState | None:
         """The trial, if the event is of the attempt that is running."""
