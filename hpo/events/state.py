@@ -1,5 +1,6 @@
 """What is known of an experiment: the fold of its events, the same live, after a resume and for a reader."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ class TrialState:
     """Elapsed time of the last sign of life."""
     busy: float = 0.0
     """Seconds of all attempts that are over."""
+    worker: int = 0
+    """Of the last attempt, numbered from 0: the lowest that was free when it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,9 @@ class ExperimentState:
         assert event.trial is not None
         trial = Trial(event.trial, event.body["configuration"])
         state = TrialState(trial, event.body["until"], began=event.elapsed, heard=event.elapsed)
-        self.trials[trial.id] = self.running[trial.id] = state
+        self.trials[trial.id] = state
         self._counts[Status.RUNNING] += 1
+        self._employ(state)
 
     def _again(self, event: Event) -> None:
         state = self._of(event)
@@ -129,6 +133,11 @@ class ExperimentState:
         state.until, state.then, state.ending = until, None, None
         state.attempt, state.position, state.lines = state.attempt + 1, 0, 0
         state.began = state.heard = elapsed
+        self._employ(state)
+
+    def _employ(self, state: TrialState) -> None:
+        taken = {other.worker for other in self.running.values()}
+        state.worker = next(worker for worker in itertools.count() if worker not in taken)
         self.running[state.trial.id] = state
 
     def _set_status(self, state: TrialState, status: Status) -> None:

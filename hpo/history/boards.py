@@ -74,7 +74,6 @@ class Board:
     """Unix time of the last event."""
     rungs: RungBoard = field(init=False)
     _busy: float = 0.0
-    _worker_of: dict[int, int] = field(default_factory=dict)
     _workers: list[float] = field(default_factory=list)
     """Busy seconds of each worker's attempts that are over."""
     _ended: deque[tuple[float, float]] = field(default_factory=deque)
@@ -103,8 +102,8 @@ class Board:
             case _:
                 pass
         self.state.apply(event)
-        if event.trial in self.state.running and event.trial not in self._worker_of:
-            self._begin(event.trial)
+        if event.trial in self.state.running:
+            self._workers += [0.0] * (self.state.running[event.trial].worker + 1 - len(self._workers))
         self.rungs.apply(event, self.state)
 
     def apply_all(self, events: Iterable[Event]) -> "Board":
@@ -113,19 +112,12 @@ class Board:
             self.apply(event)
         return self
 
-    def _begin(self, trial_id: int) -> None:
-        taken = set(self._worker_of.values())
-        free = next((w for w in range(len(self._workers)) if w not in taken), None)
-        if free is None:
-            free = len(self._workers)
-            self._workers.append(0.0)
-        self._worker_of[trial_id] = free
-
     def _end(self, event: Event) -> None:
         """An attempt is over; the state still has it."""
         assert event.trial is not None
-        began = self.state.trials[event.trial].began
-        self._workers[self._worker_of.pop(event.trial)] += event.elapsed - began
+        trial = self.state.trials[event.trial]
+        began = trial.began
+        self._workers[trial.worker] += event.elapsed - began
         self._busy += event.elapsed - began
         self._ended.append((began, event.elapsed))
         while self._ended[0][1] < event.elapsed - RECENT:
@@ -165,10 +157,10 @@ class Board:
 
     def workers(self, elapsed: float) -> list[WorkerRow]:
         """One row per worker."""
-        trials = {worker: trial_id for trial_id, worker in self._worker_of.items()}
+        states = {state.worker: state for state in self.state.running.values()}
         rows = []
         for worker, busy in enumerate(self._workers):
-            state = self.state.running.get(trials.get(worker, -1))
+            state = states.get(worker)
             seconds = max(elapsed - state.began, 0.0) if state is not None else 0.0
             devices = ",".join(self._devices.get(state.trial.id, ())) if state is not None else ""
             rows.append(WorkerRow(worker, devices, _share(busy + seconds, elapsed), state, seconds))

@@ -1,14 +1,13 @@
 """What happened in one experiment, as figures and tables need it: curves, attempts on workers, rungs. Pure functions."""
 
 import functools
-import heapq
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from hpo.events.state import ExperimentState
+from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Decision, Kind, Status
 from hpo.history.rungs import rung_board
 from hpo.history.trajectories import Trajectory
@@ -58,7 +57,7 @@ class Attempt:
     status: str
     """How it ended; `running` where it has not."""
     lane: int
-    """The worker, numbered from 0: the lowest that is free when the attempt starts."""
+    """The worker, numbered from 0: the lowest that was free when the attempt began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,37 +121,22 @@ def curves(experiment: Experiment) -> Sequence[Curve]:
 def timeline(experiment: Experiment) -> Timeline:
     """When each attempt ran, and on which worker."""
     state = ExperimentState(experiment.state.objective)
-    spans: list[tuple[int, int, float, float, str]] = []
+    attempts: list[Attempt] = []
+
+    def add(trial: TrialState, end: float, status: str) -> None:
+        attempts.append(Attempt(trial.trial.id, trial.attempt, trial.began, end, status, trial.worker))
+
     for event in experiment.events:
         if event.kind == Kind.ENDED:
             assert event.trial is not None
-            over = state.trials[event.trial]
-            spans.append((event.trial, over.attempt, over.began, event.elapsed, str(event.body["status"])))
-        if event.kind != Kind.REPORTED:  # no attempt begins or ends by it
+            add(state.trials[event.trial], event.elapsed, str(event.body["status"]))
+        if event.kind != Kind.REPORTED:  # no attempt begins or ends by a report
             state.apply(event)
     elapsed = experiment.state.elapsed
-    spans += [(trial, now.attempt, now.began, elapsed, "running") for trial, now in state.running.items()]
-    spans.sort(key=lambda span: (span[2], span[3], span[0]))
-    placed = lanes((span[2], span[3]) for span in spans)
-    attempts = [Attempt(*span, lane) for span, lane in zip(spans, placed, strict=True)]
+    for trial in state.running.values():
+        add(trial, elapsed, "running")
+    attempts.sort(key=lambda attempt: (attempt.start, attempt.end, attempt.trial))
     return Timeline(attempts, experiment.config.n_workers or 1, elapsed)
-
-
-def lanes(spans: Iterable[tuple[float, float]]) -> list[int]:
-    """Places intervals, sorted by their start, in lanes: each in the lowest that is free."""
-    busy: list[tuple[float, int]] = []
-    free: list[int] = []
-    count, placed = 0, []
-    for start, end in spans:
-        while busy and busy[0][0] <= start:
-            heapq.heappush(free, heapq.heappop(busy)[1])
-        if free:
-            lane = heapq.heappop(free)
-        else:
-            lane, count = count, count + 1
-        heapq.heappush(busy, (end, lane))
-        placed.append(lane)
-    return placed
 
 
 def rungs(experiment: Experiment) -> list[RungCount]:

@@ -55,6 +55,16 @@ def test_a_watcher_sees_the_same_seconds_of_work(experiment):
     assert overall == pytest.approx(timeline(experiment).utilisation)
 
 
+def test_a_watcher_shows_a_trial_on_the_worker_that_the_timeline_has_it_on(experiment):
+    lanes = {(attempt.trial, attempt.number): attempt.lane for attempt in timeline(experiment).attempts}
+    board, seen = Board(experiment.config), {}
+    for event in experiment.events:
+        board.apply(event)
+        rows = [row for row in board.workers(event.elapsed) if row.state]
+        seen |= {(row.state.trial.id, row.state.attempt): row.worker for row in rows}
+    assert seen == lanes
+
+
 def test_rows_count_reports_and_seconds_from_the_begin_of_their_attempt(experiment):
     expected, seen = spans(experiment.events), {}
     reported = [event for event in experiment.events if event.kind == Kind.REPORTED]
