@@ -24,7 +24,7 @@ class Picture(LiveTable):
 
     def on_open(self, state: ExperimentState) -> None:
         """Nothing to put up."""
-        self._board = Board(self._config, state)
+        self._board = Board(self._config)
 
     def on_event(self, event: Event) -> None:
         """Take the picture at its moment."""

@@ -127,7 +127,7 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
     improvements: list[tuple[float, float]] = []
     trials: dict[int, float] = {}
     hosts: set[str] = set()
-    best, reports, end, finished = math.inf, 0, 0.0, None
+    reports, end, finished = 0, 0.0, None
     for event in events:
         end = event.elapsed if event.elapsed > end else end
         kind = event.kind
@@ -141,9 +141,7 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
             assert trial is not None
             if loss < trials.get(trial, math.inf):
                 trials[trial] = loss
-                if loss < best:
-                    best = loss
-                    improvements.append((event.elapsed, loss))
+                improvements.append((event.elapsed, loss))
         elif kind is Kind.STARTED:
             assert event.trial is not None
             trials[event.trial] = math.inf

@@ -28,7 +28,7 @@ from hpo.backends.program import Program, environment_of_host, find_program
 from hpo.config.schema import ExperimentConfig, ReportChannel
 from hpo.errors import BackendError, ConfigError
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Exit, Trial
+from hpo.events.values import BackendEvent, Exit, Placed, Trial
 from hpo.host import marks
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.disk import folder_bytes
@@ -93,7 +93,7 @@ class LocalBackend(Backend):
         self._gpus = CleanGpus(gpus, self._mark)
         self._devices = list(gpus.devices)
         self._waiting: dict[int, tuple[Trial, int, int | None]] = {}  # trial id -> what to start when devices are clean
-        self._given_up: list[BackendEvent] = []
+        self._news: list[BackendEvent] = []  # what the next `wait` has to tell
         self._key = 0
         self._running: dict[int, _Running] = {}
         self._keys: dict[int, int] = {}  # trial id -> key
@@ -152,6 +152,12 @@ class LocalBackend(Backend):
                 return
             del self._waiting[trial.id]
             self._launch(trial, attempt, until, devices)
+            if devices:
+                self._tell(Placed(trial.id, attempt, devices))
+
+    def _tell(self, event: BackendEvent) -> None:
+        self._news.append(event)
+        self.wake()
 
     def _launch(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> None:
         if not self._host.alive:
@@ -168,8 +174,7 @@ class LocalBackend(Backend):
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
         """Have the host end the attempt; see `Backend.stop`."""
         if trial_id in self._waiting:
-            self._given_up.append(Exit(trial_id, self._waiting.pop(trial_id)[1], None, lost=True))
-            self.wake()
+            self._tell(Exit(trial_id, self._waiting.pop(trial_id)[1], None, lost=True))
         elif trial_id in self._keys:
             self._gpus.look(trial_id, at_once=True)
             self._host.send({"do": "stop", "key": self._keys[trial_id], "patience": patience, "grace": self._grace})
@@ -187,7 +192,7 @@ class LocalBackend(Backend):
         if self._waiting:
             timeout = self._gpus.shorten(timeout)
         ready = self._poll.poll(None if timeout is None else int(min(timeout, marks.LONGEST_WAIT) * 1000) + 1)
-        events, self._given_up = self._given_up, []
+        events, self._news = self._news, []
         for descriptor, _ in ready:
             if descriptor == self._bell:
                 with contextlib.suppress(BlockingIOError):

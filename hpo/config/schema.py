@@ -172,6 +172,11 @@ class ExperimentConfig:
         return parse_space(self.benchmark.config_space)
 
     @property
+    def place(self) -> str:
+        """Where it lies under outputs/."""
+        return f"{self.experiment_tag}/{self.benchmark.name}/{self.method.name}/seed_{self.seed}"
+
+    @property
     def max_resource(self) -> int | None:
         """The value that the benchmark gives to the script's `max_resource_attr`; None where it has none."""
         name = self.benchmark.max_resource_attr

@@ -1,5 +1,6 @@
 """What is known of an experiment: the fold of its events, the same live, after a resume and for a reader."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ class TrialState:
     """Elapsed time of the last sign of life."""
     busy: float = 0.0
     """Seconds of all attempts that are over."""
+    worker: int = 0
+    """Of the last attempt, numbered from 0: the lowest that was free when it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class ExperimentState:
     """Trials that failed because memory was used up."""
     finished: str | None = None
     """Why the experiment is complete."""
+    _counts: Counter[Status] = field(default_factory=Counter)
 
     def apply(self, event: Event) -> None:
         """Take in the next event."""
@@ -98,8 +102,7 @@ class ExperimentState:
 
     def counts(self) -> dict[Status, int]:
         """How many trials are in each state, in the order of `Status`."""
-        counted = Counter(state.status for state in self.trials.values())
-        return {status: counted[status] for status in Status if counted[status]}
+        return {status: self._counts[status] for status in Status if self._counts[status]}
 
     def busy_seconds(self) -> float:
         """Worker seconds spent on trials so far."""
@@ -114,7 +117,9 @@ class ExperimentState:
         assert event.trial is not None
         trial = Trial(event.trial, event.body["configuration"])
         state = TrialState(trial, event.body["until"], began=event.elapsed, heard=event.elapsed)
-        self.trials[trial.id] = self.running[trial.id] = state
+        self.trials[trial.id] = state
+        self._counts[Status.RUNNING] += 1
+        self._employ(state)
 
     def _again(self, event: Event) -> None:
         state = self._of(event)
@@ -124,10 +129,21 @@ class ExperimentState:
             self._next_attempt(state, event.body["until"], event.elapsed)
 
     def _next_attempt(self, state: TrialState, until: int | None, elapsed: float) -> None:
-        state.status, state.until, state.then, state.ending = Status.RUNNING, until, None, None
+        self._set_status(state, Status.RUNNING)
+        state.until, state.then, state.ending = until, None, None
         state.attempt, state.position, state.lines = state.attempt + 1, 0, 0
         state.began = state.heard = elapsed
+        self._employ(state)
+
+    def _employ(self, state: TrialState) -> None:
+        taken = {other.worker for other in self.running.values()}
+        state.worker = next(worker for worker in itertools.count() if worker not in taken)
         self.running[state.trial.id] = state
+
+    def _set_status(self, state: TrialState, status: Status) -> None:
+        self._counts[state.status] -= 1
+        self._counts[status] += 1
+        state.status = status
 
     def _reported(self, event: Event) -> None:
         state = self._of(event)
@@ -148,7 +164,7 @@ class ExperimentState:
 
     def _ended(self, event: Event) -> None:
         state = self._of(event)
-        state.status = Status(event.body["status"])
+        self._set_status(state, Status(event.body["status"]))
         state.busy += event.elapsed - state.began
         state.ending = None
         self.running.pop(state.trial.id, None)

@@ -4,7 +4,7 @@ A *report* and an *exit* come from a backend. An *event* is what the tuner made 
 sequence of events is the experiment, everything else can be recomputed from it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -101,7 +101,17 @@ class Exit:
     """It ended because memory, the machine's or a GPU's, was used up."""
 
 
-BackendEvent = Report | Garbage | Exit
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An attempt was given GPUs; comes before its reports."""
+
+    trial_id: int
+    attempt: int
+    devices: Sequence[str]
+    """As CUDA_VISIBLE_DEVICES names them."""
+
+
+BackendEvent = Report | Garbage | Exit | Placed
 
 
 class Kind(StrEnum):
@@ -122,7 +132,7 @@ class Kind(StrEnum):
     ENDED = "ended"
     """An attempt is over; `status`, `exit_code`, `signal`, `error`, `usage`, `out_of_memory` (true or absent)."""
     NOTED = "noted"
-    """Something a reader of the log should know; `text`."""
+    """Something a reader of the log should know; `text`, and `devices` where it is that a trial was given GPUs."""
     FINISHED = "finished"
     """The experiment is complete; `reason`, and the `budget` with which it is."""
 

@@ -18,16 +18,11 @@ def best_text(state: ExperimentState) -> str:
     return f"{objective.metric}={objective.value(best.loss):.6g} (trial {best.trial_id}, {where}): {configuration}"
 
 
-def counts_text(state: ExperimentState, counts: Mapping[Status, int] | None = None) -> str:
-    """How many trials are in which state.
-
-    Args:
-        state: what is known.
-        counts: trials by state where they are kept already; else all trials are counted.
-    """
-    known = state.counts() if counts is None else counts
+def counts_text(state: ExperimentState) -> str:
+    """How many trials are in which state."""
     memory = f" ({state.out_of_memory} out of memory)" if state.out_of_memory else ""
-    text = ", ".join(f"{count} {status}{memory if status == Status.FAILED else ''}" for status, count in known.items())
+    counts = state.counts().items()
+    text = ", ".join(f"{count} {status}{memory if status == Status.FAILED else ''}" for status, count in counts)
     return f"{len(state.trials)} trials ({text or 'none'}), {state.reports} reports"
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from hpo.errors import ConfigError, installing
 from hpo.events.values import Event, Kind, Status
-from hpo.exporting.portable import place_of
 from hpo.results.experiment import Experiment
 from hpo.results.rows import best_of
 from hpo.space.domains import LOG, Choice, Domain, Float, Integer
@@ -53,7 +52,7 @@ def write_optuna(experiments: Sequence[Experiment], output: Path) -> None:
 
 def _add_study(optuna: Any, storage: Any, experiment: Experiment) -> None:
     config = experiment.config
-    name = place_of(config)
+    name = config.place
     direction = "maximize" if config.benchmark.mode.value == "max" else "minimize"
     study = optuna.create_study(storage=storage, study_name=name, direction=direction)
     facts = {

@@ -18,7 +18,6 @@ from typing import Any
 
 import hpo
 from hpo.config.reading import read_config
-from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.events.state import ExperimentState
 from hpo.results.experiment import load_experiment
@@ -46,7 +45,7 @@ def pack(directories: Sequence[Path], output: Path) -> Path:
         raise ConfigError(f"--output {output}: exists; delete it or name another file")
     places: dict[str, Path] = {}
     for directory in directories:
-        place = place_of(read_config(ExperimentDirectory(directory).config))
+        place = read_config(ExperimentDirectory(directory).config).place
         if place in places:
             raise ConfigError(f"{directory}: is the same experiment as {places[place]} ({place}); export one of them")
         places[place] = directory
@@ -64,11 +63,6 @@ def pack(directories: Sequence[Path], output: Path) -> Path:
     finally:
         partial.unlink(missing_ok=True)
     return output
-
-
-def place_of(config: ExperimentConfig) -> str:
-    """Where an experiment lies under outputs/."""
-    return f"{config.experiment_tag}/{config.benchmark.name}/{config.method.name}/seed_{config.seed}"
 
 
 def _tags(places: dict[str, Path]) -> dict[str, Any]:
@@ -223,5 +217,5 @@ def _check_experiment(file: Path, directory: Path, place: str) -> None:
         experiment = load_experiment(directory)
     except HPOError as error:
         raise ConfigError(f"{file}: the experiment {place} in it is damaged ({error}); nothing was unpacked") from error
-    if place_of(experiment.config) != place:
-        raise ConfigError(f"{file}: says {place} and holds {place_of(experiment.config)}; nothing was unpacked")
+    if experiment.config.place != place:
+        raise ConfigError(f"{file}: says {place} and holds {experiment.config.place}; nothing was unpacked")

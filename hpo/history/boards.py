@@ -1,15 +1,14 @@
-"""One experiment as a person watches it: a fold of its events beside `ExperimentState`, and the rows to show.
+"""One experiment as a person watches it: what its events tell beyond `ExperimentState`, and the rows to show.
 
 Taking in an event costs the same however many there were, and a frame costs what it shows: no list of all trials is
 gone through.
 """
 
 import time
-from collections import Counter, deque
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from hpo.backends.gpus import GpuPool
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState, TrialState
@@ -64,110 +63,70 @@ class Board:
 
     Args:
         config: of the experiment.
-        state: kept up to date by the caller; `apply` comes after it.
     """
 
     config: ExperimentConfig
-    state: ExperimentState
+    state: ExperimentState = field(init=False)
     failures: deque[Failure] = field(default_factory=lambda: deque(maxlen=MOST_FAILURES))
     host: str | None = None
     """Where the last session runs."""
     told: float = 0.0
     """Unix time of the last event."""
     rungs: RungBoard = field(init=False)
-    _counts: Counter[Status] = field(default_factory=Counter)
-    _status: dict[int, Status] = field(default_factory=dict)
-    _again: set[int] = field(default_factory=set)
-    """Trials that were resumed before their last attempt had ended."""
     _busy: float = 0.0
-    _worker_of: dict[int, int] = field(default_factory=dict)
     _workers: list[float] = field(default_factory=list)
     """Busy seconds of each worker's attempts that are over."""
     _ended: deque[tuple[float, float]] = field(default_factory=deque)
     """Begin and end of recent attempts."""
-    _began: dict[int, float] = field(default_factory=dict)
-    _pool: GpuPool | None = None
-    _devices: dict[int, str] = field(default_factory=dict)
+    _devices: dict[int, Sequence[str]] = field(default_factory=dict)
+    """GPUs of running trials, as the log has them."""
 
     def __post_init__(self) -> None:
         self.config = resolve(self.config)
+        self.state = ExperimentState(self.config.objective)
         self.rungs = rung_board(self.config)
         self._workers = [0.0] * (self.config.n_workers or 1)
 
     # ------------------------------------------------------------------ events
 
     def apply(self, event: Event) -> None:
-        """Take in an event that the state has taken in."""
+        """Take in the next event."""
         self.told = event.time
         match event.kind:
             case Kind.OPENED:
-                self._opened(event)
-            case Kind.STARTED:
-                self._begin(event)
-            case Kind.RESUMED | Kind.RESTARTED:
-                assert event.trial is not None
-                if self._status[event.trial] == Status.RUNNING:
-                    self._again.add(event.trial)  # its last attempt is on its way out
-                else:
-                    self._begin(event)
+                self.host = event.body.get("host")
+            case Kind.NOTED if event.trial is not None and "devices" in event.body:
+                self._devices[event.trial] = event.body["devices"]
             case Kind.ENDED:
                 self._end(event)
             case _:
                 pass
+        self.state.apply(event)
+        if event.trial in self.state.running:
+            self._workers += [0.0] * (self.state.running[event.trial].worker + 1 - len(self._workers))
         self.rungs.apply(event, self.state)
 
     def apply_all(self, events: Iterable[Event]) -> "Board":
-        """Take events in here and in the state."""
+        """Take in events in order."""
         for event in events:
-            self.state.apply(event)
             self.apply(event)
         return self
 
-    def _opened(self, event: Event) -> None:
-        self.host = event.body.get("host")
-        devices, per_trial = event.body.get("gpus") or [], self.config.num_gpus_per_trial or 0
-        self._pool = GpuPool(devices, per_trial) if 0 < per_trial <= len(devices) else None
-        self._devices.clear()
-
-    def _set_status(self, trial_id: int, status: Status) -> None:
-        if trial_id in self._status:
-            self._counts[self._status[trial_id]] -= 1
-        self._status[trial_id] = status
-        self._counts[status] += 1
-
-    def _begin(self, event: Event) -> None:
-        assert event.trial is not None
-        self._set_status(event.trial, Status.RUNNING)
-        taken = set(self._worker_of.values())
-        free = next((w for w in range(len(self._workers)) if w not in taken), None)
-        if free is None:
-            free = len(self._workers)
-            self._workers.append(0.0)
-        self._worker_of[event.trial] = free
-        self._began[event.trial] = event.elapsed
-        if self._pool is not None:  # the same order of taking and giving back as in the backend
-            self._devices[event.trial] = ",".join(self._pool.acquire(event.trial))
-
     def _end(self, event: Event) -> None:
+        """An attempt is over; the state still has it."""
         assert event.trial is not None
-        began = self._began.pop(event.trial, event.elapsed)
-        worker = self._worker_of.pop(event.trial, None)
-        if worker is not None:
-            self._workers[worker] += event.elapsed - began
+        trial = self.state.trials[event.trial]
+        began = trial.began
+        self._workers[trial.worker] += event.elapsed - began
         self._busy += event.elapsed - began
         self._ended.append((began, event.elapsed))
         while self._ended[0][1] < event.elapsed - RECENT:
             self._ended.popleft()
-        if self._pool is not None and self._devices.pop(event.trial, None) is not None:
-            self._pool.release(event.trial)
+        self._devices.pop(event.trial, None)
         if event.body["status"] in (Status.FAILED, Status.TIMEOUT):
             lines = [line.strip() for line in (event.body.get("error") or "").splitlines() if line.strip()]
             reason = lines[-1] if lines else "no message"
             self.failures.append(Failure(event.elapsed, event.trial, event.body["status"], reason))
-        self._set_status(event.trial, Status(event.body["status"]))
-        if event.trial in self._again:
-            self._again.discard(event.trial)
-            self._begin(event)
 
     # ------------------------------------------------------------------ what is shown
 
@@ -176,11 +135,6 @@ class Board:
         """Benchmark, method and seed."""
         return f"{self.config.benchmark.name} · {self.config.method.name} · seed {self.config.seed}"
 
-    @property
-    def counts(self) -> dict[Status, int]:
-        """Trials by state."""
-        return {status: self._counts[status] for status in Status if self._counts[status]}
-
     def elapsed(self, running: bool) -> float:
         """Seconds of the experiment until now where it runs, else until its last event."""
         passed = max(time.time() - self.told, 0.0) if running and self.told and not self.config.simulated else 0.0
@@ -188,30 +142,27 @@ class Board:
 
     @property
     def gpus(self) -> list[str]:
-        """The devices that the experiment gives to trials."""
-        return list(self._pool.devices) if self._pool is not None else []
+        """The devices of running trials."""
+        return [name for names in self._devices.values() for name in names]
 
     def utilisation(self, elapsed: float) -> tuple[float, float]:
         """Shares of the workers' time that trials took: of all of it, and of the last minute."""
         n_workers = len(self._workers)
-        busy = self._busy + sum(max(elapsed - began, 0.0) for began in self._began.values())
+        running = [(state.began, max(elapsed, state.began)) for state in self.state.running.values()]
+        busy = self._busy + sum(end - begin for begin, end in running)
         since = max(elapsed - RECENT, 0.0)
-        spans = [*self._ended, *((began, elapsed) for began in self._began.values())]
+        spans = [*self._ended, *running]
         recent = sum(max(end - max(begin, since), 0.0) for begin, end in spans)
         return _share(busy, elapsed * n_workers), _share(recent, (elapsed - since) * n_workers)
 
     def workers(self, elapsed: float) -> list[WorkerRow]:
         """One row per worker."""
-        trials = {worker: trial_id for trial_id, worker in self._worker_of.items()}
+        states = {state.worker: state for state in self.state.running.values()}
         rows = []
         for worker, busy in enumerate(self._workers):
-            trial_id = trials.get(worker)
-            if trial_id is None:
-                rows.append(WorkerRow(worker, "", _share(busy, elapsed), None, 0.0))
-                continue
-            seconds = max(elapsed - self._began[trial_id], 0.0)
-            state = self.state.trials[trial_id]
-            devices = self._devices.get(trial_id, "")
+            state = states.get(worker)
+            seconds = max(elapsed - state.began, 0.0) if state is not None else 0.0
+            devices = ",".join(self._devices.get(state.trial.id, ())) if state is not None else ""
             rows.append(WorkerRow(worker, devices, _share(busy + seconds, elapsed), state, seconds))
         return rows
 

@@ -1,26 +1,19 @@
 """What happened in one experiment, as figures and tables need it: curves, attempts on workers, rungs. Pure functions."""
 
 import functools
-import heapq
-import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from hpo import schedulers
-from hpo.config.schema import ExperimentConfig
-from hpo.events.objective import ReportError
+from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Decision, Kind, Status
+from hpo.history.rungs import rung_board
 from hpo.history.trajectories import Trajectory
 from hpo.results.experiment import Experiment
-from hpo.schedulers.rungs import rung_levels
 
 Found = TypeVar("Found")
-
-OUTCOMES = ("completed", "stopped", "paused", "failed", "running")
-"""What becomes of trials, as figures colour it; see `outcome`."""
 
 
 def once(function: Callable[[Experiment], Found]) -> Callable[[Experiment], Found]:
@@ -64,7 +57,7 @@ class Attempt:
     status: str
     """How it ended; `running` where it has not."""
     lane: int
-    """The worker, numbered from 0: the lowest that is free when the attempt starts."""
+    """The worker, numbered from 0: the lowest that was free when the attempt began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +97,8 @@ class RungCount:
 def trajectory(experiment: Experiment) -> Trajectory:
     """The incumbent's improvements."""
     objective = experiment.state.objective
-    found = []
-    for event in experiment.events:
-        if event.kind == Kind.REPORTED:
-            try:
-                found.append((event.elapsed, objective.loss(event.body["metrics"])))
-            except ReportError:
-                continue
-    return Trajectory.of(found)
+    reported = (event for event in experiment.events if event.kind == Kind.REPORTED)
+    return Trajectory.of((event.elapsed, objective.loss(event.body["metrics"])) for event in reported)
 
 
 @once
@@ -123,10 +110,7 @@ def curves(experiment: Experiment) -> Sequence[Curve]:
         if event.kind != Kind.REPORTED or event.trial is None or event.resource is None:
             continue
         resources, values, elapsed = columns.setdefault(event.trial, ([], [], []))
-        try:
-            loss = objective.loss(event.body["metrics"])
-        except ReportError:
-            loss = math.inf
+        loss = objective.loss(event.body["metrics"])
         resources.append(event.resource)
         values.append(objective.value(loss) if math.isfinite(loss) else math.nan)
         elapsed.append(event.elapsed)
@@ -136,58 +120,32 @@ def curves(experiment: Experiment) -> Sequence[Curve]:
 @once
 def timeline(experiment: Experiment) -> Timeline:
     """When each attempt ran, and on which worker."""
-    begun: dict[int, tuple[int, float]] = {}
-    number: dict[int, int] = {}
-    again: set[int] = set()
-    spans: list[tuple[int, int, float, float, str]] = []
+    state = ExperimentState(experiment.state.objective)
+    attempts: list[Attempt] = []
+
+    def add(trial: TrialState, end: float, status: str) -> None:
+        attempts.append(Attempt(trial.trial.id, trial.attempt, trial.began, end, status, trial.worker))
+
     for event in experiment.events:
-        trial = event.trial
-        if trial is None:
-            continue
-        if event.kind in (Kind.STARTED, Kind.RESUMED, Kind.RESTARTED):
-            if trial in begun:
-                again.add(trial)  # resumed while its processes were still ending: begins once they are gone
-            else:
-                number[trial] = number.get(trial, -1) + 1
-                begun[trial] = number[trial], event.elapsed
-        elif event.kind == Kind.ENDED and trial in begun:
-            attempt, start = begun.pop(trial)
-            spans.append((trial, attempt, start, event.elapsed, str(event.body["status"])))
-            if trial in again:
-                again.discard(trial)
-                number[trial] += 1
-                begun[trial] = number[trial], event.elapsed
+        if event.kind == Kind.ENDED:
+            assert event.trial is not None
+            add(state.trials[event.trial], event.elapsed, str(event.body["status"]))
+        if event.kind != Kind.REPORTED:  # no attempt begins or ends by a report
+            state.apply(event)
     elapsed = experiment.state.elapsed
-    spans += [(trial, attempt, start, elapsed, "running") for trial, (attempt, start) in begun.items()]
-    spans.sort(key=lambda span: (span[2], span[3], span[0]))
-    placed = lanes((span[2], span[3]) for span in spans)
-    attempts = [Attempt(*span, lane) for span, lane in zip(spans, placed, strict=True)]
+    for trial in state.running.values():
+        add(trial, elapsed, "running")
+    attempts.sort(key=lambda attempt: (attempt.start, attempt.end, attempt.trial))
     return Timeline(attempts, experiment.config.n_workers or 1, elapsed)
-
-
-def lanes(spans: Iterable[tuple[float, float]]) -> list[int]:
-    """Places intervals, sorted by their start, in lanes: each in the lowest that is free."""
-    busy: list[tuple[float, int]] = []
-    free: list[int] = []
-    count, placed = 0, []
-    for start, end in spans:
-        while busy and busy[0][0] <= start:
-            heapq.heappush(free, heapq.heappop(busy)[1])
-        if free:
-            lane = heapq.heappop(free)
-        else:
-            lane, count = count, count + 1
-        heapq.heappush(busy, (end, lane))
-        placed.append(lane)
-    return placed
 
 
 def rungs(experiment: Experiment) -> list[RungCount]:
     """The levels at which trials are compared, were paused or stopped, or to which they were sent, the lowest first.
 
-    Any scheduler has those that the log knows; a method that never stops a trial has one level.
+    hpo's own schedulers have their rungs, also those at which no trial was stopped yet; any has those that the log knows. A
+    method that never stops a trial has one level.
     """
-    levels = set(_planned(experiment.config))
+    levels = set(rung_board(experiment.config).steps)
     top: dict[int, int] = {}
     goal: dict[int, int] = {}
     for event in experiment.events:
@@ -211,21 +169,6 @@ def rungs(experiment: Experiment) -> list[RungCount]:
         waiting = sum(states[trial].status == Status.PAUSED for trial in reached if trial not in on)
         counted.append(RungCount(level, len(reached), len(on), waiting, len(reached) - len(on) - waiting))
     return counted
-
-
-def _planned(config: ExperimentConfig) -> list[int]:
-    """The rungs of successive halving, also those at which no trial was stopped yet; none for other schedulers."""
-    settings, benchmark = config.method.scheduler, config.benchmark
-    package, _, name = str(settings.get("_target_", "")).rpartition(".")
-    kind = getattr(schedulers, name, None) if package == "hpo.schedulers" else None
-    maximum = benchmark.arguments.get(benchmark.max_resource_attr or "")
-    if kind is None or not isinstance(maximum, int):
-        return []
-    arguments = inspect.signature(kind).parameters
-    if not {"min_resource", "reduction_factor"} <= set(arguments):
-        return []
-    lowest, factor = (settings.get(key, arguments[key].default) for key in ("min_resource", "reduction_factor"))
-    return [*rung_levels(lowest, maximum, factor), maximum]
 
 
 def _sent_beyond(experiment: Experiment, trial: int, goal: dict[int, int], level: int) -> bool:

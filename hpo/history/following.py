@@ -59,8 +59,7 @@ class Follower:
 
     def _empty_board(self) -> None:
         self.sequence, self._first = 0, None
-        self.state = ExperimentState(self.config.objective)
-        self.board = Board(self.config, self.state)
+        self.board = Board(self.config)
 
     def advance(self) -> int:
         """Take in what is new. Returns how many events that were.
@@ -96,7 +95,6 @@ class Follower:
         known = count = self.sequence
         while batch := store.read_batch(count, BATCH):
             for _, event in batch:
-                self.state.apply(event)
                 self.board.apply(event)
                 if known and self.on_event is not None:
                     self.on_event(event)
@@ -104,6 +102,11 @@ class Follower:
             if len(batch) < BATCH:
                 break
         return count - known
+
+    @property
+    def state(self) -> ExperimentState:
+        """All trials and the incumbent."""
+        return self.board.state
 
     @property
     def complete(self) -> bool:

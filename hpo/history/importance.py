@@ -19,7 +19,6 @@ from hpo.randomness import Randomness
 from hpo.results.experiment import Experiment
 from hpo.space.domains import Choice, Domain
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.targets import mean_ranks
 
 CELLS = 32
 """Of a continuous hyperparameter; one of a few values has a cell for each."""
@@ -122,7 +121,8 @@ def losses_at_shared_resource(experiment: Experiment) -> tuple[list[int], Floats
 
 def ranks(losses: Floats) -> Floats:
     """From 0 (best) to 1, ties share the mean of theirs; diverged trials tie for the last."""
-    return mean_ranks(losses, np.sort(losses)) / max(len(losses) - 1, 1)
+    _, place, counts = np.unique(losses, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts + 1) / 2)[place] / max(len(losses) - 1, 1)
 
 
 def encode(space: SearchSpace, names: Sequence[str], configurations: Sequence[Configuration]) -> tuple[Whole, Whole]:

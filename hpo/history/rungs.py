@@ -1,16 +1,15 @@
 """The rung board: how many trials got to each rung, who was promoted, and what comes next. A fold of the events."""
 
-import importlib
-import inspect
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState
 from hpo.events.values import Decision, Event, Kind, Resume, Status
 from hpo.schedulers.asha import ASHA
-from hpo.schedulers.base import Scheduler
-from hpo.schedulers.rungs import Rung, make_rungs, next_level, rung_levels
+from hpo.schedulers.assembly import outline_of
+from hpo.schedulers.rungs import Rung, make_rungs, next_level
 
 RECENT = 5
 """So many promotions are remembered."""
@@ -54,7 +53,7 @@ class RungBoard:
         predictable: what is promoted next follows from the results at the rungs alone.
     """
 
-    levels: list[int]
+    levels: Sequence[int]
     maximum: int | None
     promotes: bool = False
     predictable: bool = False
@@ -155,26 +154,9 @@ class RungBoard:
 
 
 def rung_board(config: ExperimentConfig) -> RungBoard:
-    """The empty board of an experiment. Only hpo's own schedulers are looked at, nothing else is imported."""
-    spec = config.method.scheduler
-    scheduler, maximum = _scheduler_class(str(spec.get("_target_", ""))), config.max_resource
-    if scheduler is None or maximum is None:
-        return RungBoard([], maximum)
-    parameters = inspect.signature(scheduler).parameters
-    if not {"min_resource", "reduction_factor"} <= set(parameters):
-        return RungBoard([], maximum)
-    least, factor = (spec.get(name, parameters[name].default) for name in ("min_resource", "reduction_factor"))
-    promotes = scheduler.pauses
-    predictable = scheduler is ASHA and not spec.get("rung_system_per_bracket", False)
-    return RungBoard(rung_levels(least, maximum, factor), maximum, promotes, predictable)
-
-
-def _scheduler_class(target: str) -> type[Scheduler] | None:
-    module, _, name = target.rpartition(".")
-    if not module.startswith("hpo.") and module != "hpo":
-        return None
-    try:
-        found = getattr(importlib.import_module(module), name, None)
-    except ImportError:  # of a later version, or no longer there
-        return None
-    return found if inspect.isclass(found) and issubclass(found, Scheduler) else None
+    """The empty board of an experiment; one without rungs where its scheduler is none of hpo's own."""
+    scheduler = outline_of(config)
+    if scheduler is None:
+        return RungBoard([], None)
+    predictable = type(scheduler) is ASHA and not config.method.scheduler.get("rung_system_per_bracket", False)
+    return RungBoard(scheduler.levels, scheduler.max_resource, scheduler.pauses, predictable)

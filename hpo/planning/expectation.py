@@ -13,8 +13,7 @@ from statistics import fmean
 from hpo.config.schema import ExperimentConfig
 from hpo.events.values import Configuration, Decision, Start, Status, Trial
 from hpo.randomness import Randomness
-from hpo.schedulers.assembly import scheduler_of
-from hpo.schedulers.base import Scheduler
+from hpo.schedulers.assembly import RANDOM, scheduler_of
 from hpo.schedulers.replay import tell_end
 
 REPETITIONS = 10
@@ -101,7 +100,7 @@ def _simulate(
     randomness = Randomness(repetition, config.seed)
     scheduler = scheduler_of(replace(_random(config), random_seed=repetition))
     maximum = config.max_resource or 1
-    rungs = [level for level in levels_of(scheduler) if level < maximum]
+    rungs = [level for level in scheduler.levels if level < maximum]
     # Nothing is decided between rungs, so that trials go from one to the next at once where no report can be the last.
     every_report = config.max_num_evaluations is not None or config.target_value is not None
     stops = list(range(1, maximum + 1)) if every_report else [*rungs, maximum]
@@ -169,13 +168,7 @@ def _simulate(
     return run
 
 
-def levels_of(scheduler: Scheduler) -> Sequence[int]:
-    """The rungs of a scheduler; none where it has none."""
-    levels: Sequence[int] = getattr(scheduler, "levels", ())
-    return levels
-
-
-_CHEAP = ("hpo.searchers.RandomSearcher", "hpo.searchers.SobolSearcher", "hpo.searchers.GridSearcher")
+_CHEAP = (RANDOM["_target_"], "hpo.searchers.SobolSearcher", "hpo.searchers.GridSearcher")
 
 
 def _random(config: ExperimentConfig) -> ExperimentConfig:
@@ -184,5 +177,4 @@ def _random(config: ExperimentConfig) -> ExperimentConfig:
     known = str(method.scheduler.get("_target_")).startswith("hpo.")
     if method.searcher.get("_target_") in _CHEAP or not known:
         return config
-    searcher = {"_target_": _CHEAP[0], "_partial_": True}
-    return replace(config, method=replace(method, searcher=searcher))
+    return replace(config, method=replace(method, searcher=RANDOM))

@@ -15,7 +15,7 @@ from hpo.config.targets import clearer
 from hpo.errors import ConfigError
 from hpo.events.values import Configuration
 from hpo.launchers.base import Job
-from hpo.planning.expectation import Course, Expectation, Trainings, expect, levels_of
+from hpo.planning.expectation import Course, Expectation, Trainings, expect
 from hpo.planning.jobs import RemoteJob, job_of, remote_launcher
 from hpo.planning.prices import Prices
 from hpo.planning.smoke import Smoke, smoke_trial
@@ -72,7 +72,7 @@ class Group:
     @property
     def rungs(self) -> list[int]:
         """Levels below the maximum."""
-        return list(levels_of(self.scheduler)) if self.scheduler is not None else []
+        return list(self.scheduler.levels) if self.scheduler is not None else []
 
     @property
     def promotes(self) -> bool:

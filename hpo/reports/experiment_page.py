@@ -174,7 +174,7 @@ def _provenance(experiment: Experiment) -> list[Part]:
     notes = [
         f"{event.elapsed:.4g} s: {event.body.get('text', '')}"
         for event in experiment.events
-        if event.kind == Kind.NOTED
+        if event.kind == Kind.NOTED and "devices" not in event.body
     ]
     parts: list[Part] = [
         folded("experiment.yaml: the resolved configuration", files.config.read_text(errors="replace")),

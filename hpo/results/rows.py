@@ -1,5 +1,6 @@
 """The rows of results.csv.zip, one per report, and the best result in words a person uses."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -24,35 +25,31 @@ def best_of(state: ExperimentState) -> dict[str, Any] | None:
 def report_rows(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
     """One row per stored report, in order."""
     constants = {**config.space.constants, **config.benchmark.arguments}
-    columns: dict[int, dict[str, Any]] = {}
-    began: dict[int, float] = {}
-    count: dict[int, int] = {}
     limit = config.benchmark.max_resource_attr
+    state = ExperimentState(config.objective)
+    count: Counter[tuple[int, int]] = Counter()
     for event in events:
-        trial = event.trial
-        if trial is None:
+        if event.kind != Kind.REPORTED:  # no attempt begins or ends by a report
+            state.apply(event)
             continue
-        if event.kind == Kind.STARTED:
-            configuration = {**event.body["configuration"], **constants}
-            columns[trial] = {f"config_{name}": value for name, value in configuration.items()}
-        if event.kind in (Kind.STARTED, Kind.RESUMED, Kind.RESTARTED):
-            began[trial], count[trial] = event.elapsed, 0
-            if limit is not None and event.body["until"] is not None:
-                columns[trial][f"config_{limit}"] = event.body["until"]
-        elif event.kind == Kind.REPORTED:
-            yield {
-                **event.body["metrics"],
-                "st_worker_timestamp": event.time,
-                "st_worker_time": event.elapsed - began[trial],
-                "st_worker_iter": count[trial],
-                "st_decision": event.body["decision"],
-                "st_status": "InProgress",
-                "trial_id": trial,
-                **columns[trial],
-                "st_tuner_time": event.elapsed,
-                **event.body.get("extra", {}),
-            }
-            count[trial] += 1
+        assert event.trial is not None
+        now = state.trials[event.trial]
+        settings = {**now.trial.configuration, **constants}
+        if limit is not None and now.until is not None:
+            settings[limit] = now.until
+        yield {
+            **event.body["metrics"],
+            "st_worker_timestamp": event.time,
+            "st_worker_time": event.elapsed - now.began,
+            "st_worker_iter": count[event.trial, now.attempt],
+            "st_decision": event.body["decision"],
+            "st_status": "InProgress",
+            "trial_id": event.trial,
+            **{f"config_{name}": value for name, value in settings.items()},
+            "st_tuner_time": event.elapsed,
+            **event.body.get("extra", {}),
+        }
+        count[event.trial, now.attempt] += 1
 
 
 _FIXED = ("st_worker_timestamp", "st_worker_time", "st_worker_iter", "st_decision", "st_status", "trial_id")

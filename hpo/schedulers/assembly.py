@@ -1,6 +1,7 @@
 """Searcher and scheduler made from a method's YAML. Nothing outside hpo is imported unless the user trusts it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hpo.config.reading import content_of
@@ -11,6 +12,9 @@ from hpo.randomness import Randomness
 from hpo.schedulers.base import Scheduler
 from hpo.searchers.base import Searcher
 from hpo.space.search_space import SearchSpace, parse_space
+
+RANDOM = {"_target_": "hpo.searchers.RandomSearcher"}
+"""A searcher that takes no time."""
 
 
 def scheduler_of(config: ExperimentConfig) -> Scheduler:
@@ -31,6 +35,18 @@ def scheduler_of(config: ExperimentConfig) -> Scheduler:
         max_size_data_for_model=config.max_size_data_for_model,
         trusted=config.trusted_modules,
     )
+
+
+def outline_of(config: ExperimentConfig) -> Scheduler | None:
+    """The scheduler of an experiment, with a searcher that costs nothing: to be asked for its rungs, not for decisions.
+
+    None where it is none of hpo's own, for nothing else is imported here, or where this version of hpo cannot make it.
+    """
+    method = replace(config.method, searcher=RANDOM)
+    try:
+        return scheduler_of(replace(config, method=method, random_seed=0, trusted_modules=[]))
+    except ConfigError:
+        return None
 
 
 def build_scheduler(

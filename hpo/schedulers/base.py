@@ -10,6 +10,7 @@ files. `propose` changes nothing, `accept` records; replaying a log calls `accep
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from hpo.events.values import Decision, Resume, Start, Suggestion, Trial
 from hpo.searchers.base import Searcher
@@ -24,9 +25,11 @@ class Scheduler(ABC):
 
     Attributes:
         pauses: can `on_report` answer PAUSE? Scripts should then write checkpoints.
+        levels: the rungs, which are resources below the maximum at which trials are compared, ascending.
     """
 
     pauses = False
+    levels: Sequence[int] = ()
 
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         self.searcher = searcher

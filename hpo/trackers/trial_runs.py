@@ -42,7 +42,7 @@ class TrialTracker(Callback):
         self.module = self._import()
         self.config = config
         self.directory = Path(directory)
-        self.group = f"{config.experiment_tag}/{config.benchmark.name}/{config.method.name}/seed_{config.seed}"
+        self.group = config.place
         self.state: ExperimentState | None = None
         self._open: dict[int, float] = {}  # trial id: its lowest loss since its run was opened
         self._told = 0.0  # unix time of the last event

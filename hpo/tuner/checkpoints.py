@@ -14,10 +14,8 @@ from dataclasses import dataclass, field
 
 from hpo.backends.base import Backend
 from hpo.events.state import ExperimentState, TrialState
-from hpo.events.values import Kind, Status
+from hpo.events.values import Status
 from hpo.tuner.journal import Journal
-
-log = logging.getLogger(__name__)
 
 _OVER = frozenset({Status.COMPLETED, Status.STOPPED, Status.FAILED, Status.TIMEOUT})
 
@@ -139,9 +137,7 @@ class CheckpointBudget:
                 f"max_checkpoint_gigabytes={_gigabytes(limit)}: the checkpoint of trial {trial_id} ({status}, "
                 f"{_gigabytes(kept[trial_id])} GB) is removed{again}"
             )
-            # The user asked for it: a note in the log, and no warning on the terminal.
-            self.journal.emit(Kind.NOTED, trial_id, body={"text": text})
-            log.info("%s", text)
+            self.journal.note(text, trial_id, level=logging.INFO)  # the user asked for it: no warning on the terminal
             self.journal.act(self.backend.forget_checkpoint, trial_id)
             del self._sizes[trial_id]
 

@@ -54,10 +54,18 @@ class Journal:
         self.state.apply(event)
         self._pending.append(event)
 
-    def note(self, text: str, trial: int | None = None) -> None:
-        """Add something a reader should know, and log it."""
-        self.emit(Kind.NOTED, trial, body={"text": text})
-        log.warning("%s", text)
+    def note(
+        self,
+        text: str,
+        trial: int | None = None,
+        attempt: int | None = None,
+        *,
+        level: int = logging.WARNING,
+        **more: Any,
+    ) -> None:
+        """Add something a reader should know, and log it; a terminal shows it unless `level` is lower than a warning's."""
+        self.emit(Kind.NOTED, trial, attempt, body={"text": text, **more})
+        log.log(level, "%s", text)
 
     def act(self, action: Callable[..., None], *arguments: Any) -> None:
         """Do something once the events of this turn are stored."""

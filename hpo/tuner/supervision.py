@@ -17,6 +17,7 @@ from hpo.events.values import (
     Exit,
     Garbage,
     Kind,
+    Placed,
     Report,
     Resume,
     Start,
@@ -128,6 +129,9 @@ class Supervision:
             case Garbage():
                 text = f"trial {event.trial_id} wrote a line that is not a report: {event.text!r}"
                 self.journal.note(text, event.trial_id)
+            case Placed():
+                text, devices = f"trial {event.trial_id} is on GPU {','.join(event.devices)}", list(event.devices)
+                self.journal.note(text, event.trial_id, event.attempt, level=logging.INFO, devices=devices)
 
     def _current(self, event: Report | Exit) -> TrialState | None:
         """The trial, if the event is of the attempt that is running."""

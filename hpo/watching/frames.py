@@ -132,7 +132,7 @@ def _best(seen: Seen) -> list["Text"]:
         best.append(f"; target {board.config.target_value:g}")
     return [
         best,
-        Text(f"{counts_text(board.state, board.counts)}; {busy}"),
+        Text(f"{counts_text(board.state)}; {busy}"),
     ]
 
 

@@ -64,22 +64,13 @@ class LiveTable(Callback):
         """Put the view up."""
         from rich.live import Live
 
-        self._board = self._open_board(state)
+        self._board = Board(self._config)
+        if state.trials and self._directory is not None:  # a resumed one, of which this process has seen no event
+            store = Store(ExperimentDirectory(self._directory).events, read_only=True)
+            with contextlib.closing(store):
+                self._board.apply_all(store.read())
         self._live = Live(auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=True)
         self._live.start()
-
-    def _open_board(self, state: ExperimentState) -> Board:
-        """A board that knows what was before: the state of a resumed experiment does not know its rungs."""
-        events = None if self._directory is None else ExperimentDirectory(self._directory).events
-        if not state.trials or events is None:
-            return Board(self._config, state)
-        store = Store(events, read_only=True)
-        try:
-            board = Board(self._config, ExperimentState(state.objective)).apply_all(store.read())
-        finally:
-            store.close()
-        board.state = state
-        return board
 
     def on_event(self, event: Event) -> None:
         """Something to draw at the next opportunity."""

@@ -15,7 +15,7 @@ from hpo.backends.local import LocalBackend
 from hpo.backends.program import Program
 from hpo.config.reading import resolve
 from hpo.errors import BackendError
-from hpo.events.values import Exit, Garbage, Report, Trial
+from hpo.events.values import Exit, Garbage, Placed, Report, Trial
 from hpo.host import marks
 from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
@@ -172,8 +172,9 @@ def test_trials_get_whole_devices_that_are_free_again_when_they_are_gone(backend
     backend.stop(1)
     collect(backend, is_exit)
     backend.start(Trial(2, {"x": 0.1}), 0, 9)
-    (report,) = collect(backend, lambda event: isinstance(event, Report))
+    *placed, report = collect(backend, lambda event: isinstance(event, Report))
     assert report.metrics["devices"] == "2,3"
+    assert placed == [Placed(2, 0, ["2", "3"])]
     (tmp_path / "experiment" / "go").touch()
 
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from hpo.events.values import Decision, Event, Exit, Garbage, Kind, Report, Resume, Start, Status, Trial
+from hpo.events.values import Decision, Event, Exit, Garbage, Kind, Placed, Report, Resume, Start, Status, Trial
 
 VALUES = [
     Trial(0, {"x": 1}),
@@ -14,6 +14,7 @@ VALUES = [
     Report(0, 0, {"error": 1.0}, 10),
     Garbage(0, 0, "text"),
     Exit(0, 0, 0),
+    Placed(0, 0, ["0"]),
     Event(Kind.OPENED, 0.0, 0.0),
 ]
 

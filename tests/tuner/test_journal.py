@@ -93,6 +93,15 @@ def test_a_note_is_logged(caplog):
     assert journal.events.events[0].trial == 3
 
 
+def test_a_note_that_nobody_has_to_act_on_is_stored_and_is_no_warning(caplog):
+    journal = journal_with()
+    journal.note("trial 3 is on GPU 1", 3, 2, level=logging.INFO, devices=["1"])
+    journal.commit()
+    (event,) = journal.events.events
+    assert (event.trial, event.attempt, event.body) == (3, 2, {"text": "trial 3 is on GPU 1", "devices": ["1"]})
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 class Column(Callback):
     def __init__(self, **columns):
         self.columns = columns

@@ -16,7 +16,8 @@ from hpo.backends.gpus import GpuPool
 from hpo.backends.local import LocalBackend
 from hpo.backends.program import Program
 from hpo.config.reading import resolve
-from hpo.events.values import Exit, Report, Trial
+from hpo.events.values import Exit, Kind, Placed, Report, Trial
+from hpo.history.boards import Board
 from hpo.host import marks
 from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
@@ -29,22 +30,33 @@ def never(trial):
 
 
 @pytest.fixture
-def backend(tmp_path, monkeypatch):
+def gpus(tmp_path, monkeypatch):
+    """Pretends GPUs in this process; returns a benchmark that uses them, and their driver."""
+
+    def make(devices, linger=never):
+        driver = pretend(monkeypatch, tmp_path, "gpus", devices, linger)
+        monkeypatch.syspath_prepend(tmp_path / "library")
+        monkeypatch.delitem(sys.modules, "pynvml", raising=False)
+        (tmp_path / "train.py").write_text(TRIAL)
+        content = {
+            **{"name": "b", "script": str(tmp_path / "train.py"), "metric": "loss", "mode": "min"},
+            **{"resource_attr": "epoch", "max_resource_attr": "epochs", "num_gpus_per_trial": 1},
+            "config_space": {"x": {"type": "float", "lower": 0.0, "upper": 1.0}},
+            "arguments": {"epochs": 9, "seconds": 0.02},
+        }
+        return content, driver
+
+    yield make
+    sys.modules.pop("pynvml", None)
+
+
+@pytest.fixture
+def backend(tmp_path, gpus):
     """Makes a backend in this process, with a driver that never lets go by itself."""
     with contextlib.ExitStack() as after:
 
         def make(devices):
-            driver = pretend(monkeypatch, tmp_path, "gpus", devices, never)
-            monkeypatch.syspath_prepend(tmp_path / "library")
-            monkeypatch.delitem(sys.modules, "pynvml", raising=False)
-            after.callback(sys.modules.pop, "pynvml", None)
-            (tmp_path / "train.py").write_text(TRIAL)
-            content = {
-                **{"name": "b", "script": str(tmp_path / "train.py"), "metric": "loss", "mode": "min"},
-                **{"resource_attr": "epoch", "max_resource_attr": "epochs", "num_gpus_per_trial": 1},
-                "config_space": {"x": {"type": "float", "lower": 0.0, "upper": 1.0}},
-                "arguments": {"epochs": 9, "seconds": 0.02},
-            }
+            content, driver = gpus(devices)
             directory = tmp_path / "experiment"
             directory.mkdir(exist_ok=True)
             config = resolve(hpo.load_config(content, "RS", random_seed=1))
@@ -81,11 +93,13 @@ def test_while_one_trial_waits_for_memory_reports_of_another_are_taken_in(backen
     backend.start(Trial(2, {"x": 0.5}), 0, 1)
     reports = []
     wait_until(lambda: reports.extend(backend.wait(0.5)) or len(reports) >= 50, 60, "fifty reports")
+    assert reports.pop(0) == Placed(1, 0, ["1"])
     assert {(type(event), event.trial_id) for event in reports} == {(Report, 1)}
     assert [trial for trial, _, _ in driver.begun()] == [0, 1]
     for path in driver.folder.glob("0-*.json"):
         path.unlink()
-    collect(backend, lambda event: isinstance(event, Report) and event.trial_id == 2)
+    later = collect(backend, lambda event: isinstance(event, Report) and event.trial_id == 2)
+    assert [event for event in later if isinstance(event, Placed)] == [Placed(2, 0, ["0"])]
     assert driver.begun()[-1] == (2, "0", [])
 
 
@@ -155,3 +169,28 @@ def test_memory_of_processes_that_an_earlier_session_left_behind_is_waited_for(b
     listed.unlink()
     collect(backend, lambda event: isinstance(event, Exit))
     assert driver.begun() == [(0, "0", [])]
+
+
+def test_the_log_and_its_watchers_know_which_gpu_each_trial_is_on(gpus, tmp_path, caplog):
+    content, driver = gpus("01", linger=lambda trial: None if trial == 0 else 0.0)
+    config = hpo.load_config(content, "RS", random_seed=1, n_workers=1, max_num_trials=4)
+    with driver.at_work():
+        hpo.run_experiment(config, tmp_path / "experiment")
+    events = hpo.load_experiment(tmp_path / "experiment").events
+    notes = [event for event in events if event.kind == Kind.NOTED]
+    assert [(note.trial, note.attempt, note.body["devices"]) for note in notes] == [
+        (trial, 0, [device]) for trial, device, _ in driver.begun()
+    ]
+    assert [device for _, device, _ in driver.begun()] == ["0", "1", "1", "1"], (
+        "device 0 has been free longest, not clean"
+    )
+    assert notes[2].body["text"] == "trial 2 is on GPU 1"
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    board = Board(config)
+    for event in events:
+        board.apply(event)
+        if event in notes:
+            (row,) = board.workers(event.elapsed)
+            assert (row.state.trial.id, row.devices) == (event.trial, *event.body["devices"])
+        elif event.kind == Kind.ENDED:
+            assert board.gpus == []

@@ -120,7 +120,7 @@ def test_without_a_terminal_plain_lines_are_shown(capsys):
 def frame(events, width=200, height=60):
     """The view that a run shows after these events, as text."""
     out = io.StringIO()
-    board = Board(CONFIG, state_after([])).apply_all(events)
+    board = Board(CONFIG).apply_all(events)
     Console(file=out, width=width).print(live_frame(board, width, height))
     return out.getvalue()
 
@@ -143,8 +143,8 @@ def test_the_live_view_knows_of_a_resumed_experiment_what_was_before(tmp_path, c
     state = state_after(EVENTS)
     display.on_open(state)
     display.on_close()
-    assert display._board.state is state
-    assert display._board.counts == state.counts()
+    assert display._board.state == state
+    assert display._board.state.counts() == state.counts()
     assert [failure.trial_id for failure in display._board.failures] == [1]
 
 

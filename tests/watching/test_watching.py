@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from hpo.store.ownership import is_owned
 from hpo.store.places import discover
 from hpo.watching.frames import experiment_frame, sweep_frame
 from hpo.watching.loop import Watch
+from hpo.watching.progress import LiveTable
 from tests.conftest import error_of, succeeded
 from tests.support.fakes import OBJECTIVE, SPACE, Crash, FakeExperiment
 
@@ -47,7 +49,7 @@ def config_of(method, **keys):
 
 
 def board_after(method, events):
-    return Board(config_of(method), ExperimentState(OBJECTIVE)).apply_all(events)
+    return Board(config_of(method)).apply_all(events)
 
 
 def text_of(frame, width=80):
@@ -69,7 +71,7 @@ def test_counts_and_time_of_workers_are_those_of_the_whole_log_at_every_moment(s
     events = experiment.log.events
     for end in range(1, len(events), 7):
         board = board_after(method, events[:end])
-        assert board.counts == board.state.counts()
+        assert board.state.counts() == Counter(trial.status for trial in board.state.trials.values())
         elapsed = board.state.elapsed
         if elapsed:
             overall, _ = board.utilisation(elapsed)
@@ -103,12 +105,11 @@ def test_the_rung_board_counts_what_the_log_says(story):
 
 def test_what_comes_next_is_what_the_scheduler_proposes(story):
     method, experiment = story
-    scheduler, state = experiment.scheduler(), ExperimentState(OBJECTIVE)
-    board = Board(config_of(method), state)
+    scheduler, board = experiment.scheduler(), Board(config_of(method))
+    state = board.state
     promotions = 0
     for event in experiment.log.events:
         feed(scheduler, state, event)
-        state.apply(event)
         board.apply(event)
         proposed = scheduler.propose()
         expected = proposed if isinstance(proposed, Resume) and method != "SYNC-HYPERBAND" else None
@@ -122,15 +123,17 @@ def test_what_comes_next_is_what_the_scheduler_proposes(story):
     assert (promotions > 0) == (method in ("ASHA", "HYPERBAND"))
 
 
-def test_a_board_takes_in_events_also_when_the_state_is_ahead_of_them(story):
-    """A run shows the events of one turn when the state has taken in all of them."""
+def test_a_run_shows_the_events_of_a_turn_though_its_state_is_ahead_of_them(story):
     method, experiment = story
     events = experiment.log.events
-    behind = Board(config_of(method), ExperimentState(OBJECTIVE).apply_all(events))
+    display, state = LiveTable(config_of(method)), ExperimentState(OBJECTIVE)
+    display.on_open(state)
+    state.apply_all(events)
     for event in events:
-        behind.apply(event)
-    together = board_after(method, events)
-    assert behind.counts == together.counts
+        display.on_event(event)
+    display.on_close()
+    behind, together = display._board, board_after(method, events)
+    assert behind.state.counts() == together.state.counts()
     assert behind.rungs.rows(behind.state) == together.rungs.rows(together.state)
 
 
@@ -167,31 +170,48 @@ def test_what_a_script_says_does_nothing_to_the_terminal():
     failed = Event(
         Kind.ENDED, 1.0, 0.0, 0, 0, body={"status": "failed", "error": "x\nbad \x1b[2J\x1b]0;title\x07 luck"}
     )
-    board = Board(config_of("RS"), ExperimentState(OBJECTIVE)).apply_all([start_of(0), failed])
+    board = Board(config_of("RS")).apply_all([start_of(0), failed])
     text = text_of(experiment_frame(Seen(board, "running", "", 2.0), 100, 60), 100)
     assert "trial 0 failed: bad" in text
     assert "\x1b" not in text
     assert "\x07" not in text
 
 
-def test_devices_are_those_that_the_pool_hands_out():
+def placed(trial, *devices):
+    body = {"text": "", "devices": list(devices)}
+    return Event(Kind.NOTED, 1.0, 0.0, trial, 0, body=body)
+
+
+def test_devices_are_those_that_the_log_says_were_handed_out():
     config = config_of("ASHA", num_gpus_per_trial=1)
-    events = gpu_events(*(start_of(i) for i in range(4)), end_of(2, 1.0), end_of(0, 1.0), start_of(4, 1.0))
-    board = Board(config, ExperimentState(OBJECTIVE)).apply_all(events)
+    started = [start_of(i) for i in range(4)]
+    given = [placed(0, "4"), placed(1, "5"), placed(2, "6"), placed(3, "7")]
+    events = gpu_events(*started, *given, end_of(2, 1.0), end_of(0, 1.0), start_of(4, 1.0))
+    board = Board(config).apply_all(events)
+    devices = {row.state.trial.id: row.devices for row in board.workers(2.0) if row.state}
+    assert devices == {1: "5", 3: "7", 4: ""}, "trial 4 waits for a device whose memory is free"
+    board.apply(placed(4, "6"))
     devices = {row.state.trial.id: row.devices for row in board.workers(2.0) if row.state}
     assert devices == {1: "5", 3: "7", 4: "6"}
+    assert sorted(board.gpus) == ["5", "6", "7"]
     seen = Seen(board, "running", "", 2.0, {"5": 93, "6": 1})
     text = text_of(experiment_frame(seen, 100, 60), 100)
     for part in ("gpu", "5:93%", "6:1%", "idle"):
         assert part in text
 
 
+def test_a_log_of_before_that_does_not_say_who_has_which_device_shows_none():
+    board = Board(config_of("ASHA", num_gpus_per_trial=1)).apply_all(gpu_events(start_of(0)))
+    assert board.gpus == []
+    assert "gpu" not in text_of(experiment_frame(Seen(board, "running", "", 2.0), 100, 60), 100)
+
+
 def test_time_left_of_a_time_budget_is_exact_and_of_trials_an_estimate():
-    board = Board(config_of("RS", max_wallclock_time=200, max_num_trials=None), ExperimentState(OBJECTIVE))
+    board = Board(config_of("RS", max_wallclock_time=200, max_num_trials=None))
     board.apply_all([start_of(0)])
     progress = board.progress(50.0)
     assert (progress.share, progress.seconds_left) == (0.25, 150.0)
-    board = Board(config_of("RS", max_num_trials=10), ExperimentState(OBJECTIVE))
+    board = Board(config_of("RS", max_num_trials=10))
     board.apply_all([start_of(0), start_of(1), end_of(0, 5.0)])
     progress = board.progress(10.0)
     assert (progress.share, progress.seconds_left) == (0.1, 90.0), "one of ten took ten seconds"
@@ -201,7 +221,7 @@ def test_time_left_of_a_time_budget_is_exact_and_of_trials_an_estimate():
 @pytest.mark.parametrize("target", [0.125, 0.0, None])
 def test_a_target_is_shown_beside_the_best_value(target):
     config = replace(config_of("RS"), target_value=target)
-    board = Board(config, ExperimentState(OBJECTIVE)).apply_all([start_of(0)])
+    board = Board(config).apply_all([start_of(0)])
     text = text_of(experiment_frame(Seen(board, "running", "", 1.0), 100, 60), 100)
     assert [line.partition("; ")[2] for line in text.splitlines() if line.startswith("best ")] == (
         [""] if target is None else [f"target {target:g}"]
@@ -275,7 +295,7 @@ def test_a_follower_begins_anew_when_the_experiment_does(directory):
     follower.advance()
     store.close()
     assert follower.sequence == 2
-    assert follower.board.counts == {"running": 1}
+    assert follower.board.state.counts() == {"running": 1}
 
 
 def test_a_follower_leaves_nothing_behind(directory):
