@@ -10,6 +10,7 @@ from typing import Any
 from hpo.errors import HPOError
 from hpo.launchers.sagemaker.archive import CHECKPOINT, unpack
 from hpo.launchers.sagemaker.client import client, code_of, spoken
+from hpo.store.directory import replacing
 
 THREADS = 8
 PROGRESS = "progress.json"
@@ -86,8 +87,7 @@ def _is_here(path: Path, item: Mapping[str, Any]) -> bool:
 def _bring(s3: Any, bucket: str, item: Mapping[str, Any], output_dir: Path) -> None:
     path = output_dir / item["name"]
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         with temporary.open("wb") as file:
             # get_object, not a managed transfer: these are small files, and that would start threads for each
             for chunk in s3.get_object(Bucket=bucket, Key=item["key"])["Body"].iter_chunks(1 << 20):
@@ -95,9 +95,6 @@ def _bring(s3: Any, bucket: str, item: Mapping[str, Any], output_dir: Path) -> N
         os.utime(temporary, (item["time"], item["time"]))
         if path.name == CHECKPOINT:
             unpack(temporary, path.with_name("checkpoint"))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     if path.name == "events.db":
         for suffix in ("-wal", "-shm"):  # of a store that this one replaces
             path.with_name(path.name + suffix).unlink(missing_ok=True)
