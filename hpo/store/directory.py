@@ -89,13 +89,15 @@ class ExperimentDirectory:
 
 
 def folders_with(base: Path, name: str) -> list[Path]:
-    """`base` and the directories below that hold a file of that name, in order. What is in an experiment is not walked."""
-    found = []
-    for folder, below, files in os.walk(base):
-        if name in files:
+    """Directories from `base` down that hold a file of that name, in order. Below those, and in experiments, none is looked for."""
+    found, ahead = [], [str(base)]
+    while ahead:
+        folder = ahead.pop()
+        if os.access(f"{folder}/{name}", os.F_OK):
             found.append(Path(folder))
-        if CONFIG in files:
-            below.clear()  # thousands of trials may be there
+        elif not os.access(f"{folder}/{CONFIG}", os.F_OK):  # there thousands of trials may be
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+                ahead += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
     return sorted(found)
 
 

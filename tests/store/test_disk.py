@@ -50,6 +50,15 @@ def test_an_error_of_the_machine_is_one_sentence_with_the_room_that_is_left(tmp_
     assert "\n" not in sentence
 
 
+def test_the_room_is_that_of_the_folder_above_where_there_is_none_yet(tmp_path, monkeypatch):
+    monkeypatch.setattr(diskspace, "free_bytes", lambda folder: 7 if folder == tmp_path else 0)
+    sentence = str(explain(tmp_path / "outputs" / "t", "cannot be made"))
+    assert sentence == (
+        f"{tmp_path}/outputs/t: cannot be made; check permissions and free disk space (7 bytes are free there), then run the "
+        f"same command again"
+    )
+
+
 @pytest.mark.parametrize(
     ("free", "error", "blamed"),
     [
