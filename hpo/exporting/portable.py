@@ -23,6 +23,7 @@ from hpo.events.state import ExperimentState
 from hpo.results.experiment import load_experiment
 from hpo.results.files import read_metadata, write_best, write_results
 from hpo.store.directory import ExperimentDirectory, replacing, write_atomically
+from hpo.store.disk import free_bytes
 from hpo.store.event_store import Store
 from hpo.store.sqlitefile import copy_store
 from hpo.store.tags import read_tag, update_tag
@@ -189,7 +190,7 @@ def _check_names(file: Path, archive: zipfile.ZipFile, places: Sequence[str]) ->
 
 def _check_room(file: Path, archive: zipfile.ZipFile, outputs: Path) -> None:
     needed = sum(info.file_size for info in archive.infolist())
-    free = shutil.disk_usage(outputs).free
+    free = free_bytes(outputs)
     if needed > free:
         raise ConfigError(f"{file}: needs {needed >> 20} MB under {outputs}, where {free >> 20} MB are free")
 

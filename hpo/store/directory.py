@@ -89,7 +89,7 @@ class ExperimentDirectory:
 
 
 def folders_with(base: Path, name: str) -> list[Path]:
-    """Directories from `base` down that hold a file of that name, in order. Below those, and in experiments, none is looked for."""
+    """Directories from `base` down that hold a file of that name, in order; none below such a one, or below an experiment."""
     found, ahead = [], [str(base)]
     while ahead:
         folder = ahead.pop()

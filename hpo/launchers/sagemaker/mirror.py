@@ -106,7 +106,9 @@ class Mirror:
     def _copy(self, files: ExperimentDirectory, final: bool) -> None:
         self._staging.mkdir(exist_ok=True)
         staged = [self._stage_checkpoint(folder, final) for folder in sorted(files.trials.glob("*/checkpoint"))]
-        database = self._stage_events(files)
+        database = self._staging / "events.db"
+        database.unlink(missing_ok=True)
+        copy_store(files.events, database)
         self._take_in(database)
         assert self._state is not None
         for name, archive, packed in filter(None, staged):
@@ -169,12 +171,6 @@ class Mirror:
         except OSError:  # another file system
             with replacing(target) as beside:
                 shutil.copyfile(temporary, beside)
-
-    def _stage_events(self, files: ExperimentDirectory) -> Path:
-        temporary = self._staging / "events.db"
-        temporary.unlink(missing_ok=True)
-        copy_store(files.events, temporary)
-        return temporary
 
     def _take_in(self, database: Path) -> None:
         """What the database says."""

@@ -10,7 +10,7 @@ from typing import Any
 from hpo.errors import HPOError
 from hpo.launchers.sagemaker.archive import CHECKPOINT, unpack
 from hpo.launchers.sagemaker.client import client, code_of, spoken
-from hpo.store.directory import replacing
+from hpo.store.directory import read_json, replacing
 
 THREADS = 8
 PROGRESS = "progress.json"
@@ -33,9 +33,8 @@ def fetch(record: Mapping[str, Any], output_dir: Path, *, checkpoints: bool) -> 
 
 def is_whole(output_dir: Path, *, checkpoints: bool) -> bool:
     """Is everything here that the job had when it ended, by its own list?"""
-    try:
-        files = dict(json.loads((output_dir / PROGRESS).read_text())["files"])
-    except (OSError, ValueError, KeyError, TypeError):  # an earlier list, or none: later ones could not be uploaded
+    files = read_json(output_dir / PROGRESS).get("files")
+    if not isinstance(files, dict):  # an earlier list, or none: later ones could not be uploaded
         return False
     here = {name: output_dir / name for name in files if _concerns(name, checkpoints)}
     return all(path.is_file() and path.stat().st_size == files[name] for name, path in here.items())
