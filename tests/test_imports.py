@@ -52,7 +52,7 @@ ALLOWED = {
     "rich": {"watching"},
     "typer": {"cli"},
     "filelock": {"store"},
-    "inotify_simple": {"backends", "checking", "watching"},
+    "inotify_simple": {"store"},
     "pynvml": {"backends"},
     "optuna": {"exporting"},
     "pyarrow": {"exporting"},

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.analysis.runs import Run, shown
+from hpo.analysis.runs import Run, shortened
 from hpo.config.schema import BUDGET_KEYS, CONDITIONS
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
@@ -66,7 +66,7 @@ def arrange(runs: Sequence[Run], *, include_incomplete: bool, unpaired: bool) ->
     for benchmark, group in groups.items():
         present = {run.label for run in group}
         if missing := [method for method in methods if method not in present]:
-            warnings.append(f"left out {benchmark}: it has no experiment of {shown(missing)}")
+            warnings.append(f"left out {benchmark}: it has no experiment of {shortened(missing)}")
             continue
         block = _block(benchmark, sorted(methods), group, warnings)
         if block is not None:
@@ -121,11 +121,11 @@ def _complete(runs: Sequence[Run], include_incomplete: bool) -> tuple[list[Run],
     warnings = []
     if include_incomplete:
         if incomplete:
-            names = shown([str(run.directory) for run in incomplete])
+            names = shortened([str(run.directory) for run in incomplete])
             warnings.append(f"{len(incomplete)} experiment(s) are not complete and taken as far as they got: {names}")
         return [run for run in runs if run not in empty], warnings
     if incomplete:
-        names = shown([str(run.directory) for run in incomplete])
+        names = shortened([str(run.directory) for run in incomplete])
         warnings.append(
             f"left out {len(incomplete)} experiment(s) that are not complete: {names}; the command that started them goes "
             "on with them, --include-incomplete takes them as they are"
@@ -187,7 +187,7 @@ def _conditions(block: Block) -> list[str]:
             warnings.append(f"{block.benchmark}: {key} differs ({text}); compared within the time that all reached")
     hosts = sorted({host for run in runs for host in run.hosts})
     if len(hosts) > 1 and "imulat" not in str(first.metadata.get("backend")):
-        warnings.append(f"{block.benchmark}: times are compared across {len(hosts)} machines ({shown(hosts)})")
+        warnings.append(f"{block.benchmark}: times are compared across {len(hosts)} machines ({shortened(hosts)})")
     return warnings
 
 

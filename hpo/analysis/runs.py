@@ -82,12 +82,12 @@ def load_runs(places: Iterable[str | Path]) -> tuple[list[Run], list[str]]:
     warnings = []
     if empty:
         warnings.append(
-            f"left out {shown(empty)}: no events are here; start the experiment, or bring a remote one with `hpo sync`"
+            f"left out {shortened(empty)}: no events are here; start the experiment, or bring a remote one with `hpo sync`"
         )
     return runs, warnings
 
 
-def shown(names: Sequence[str], most: int = 3) -> str:
+def shortened(names: Sequence[str], most: int = 3) -> str:
     """A list for a sentence, shortened."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 

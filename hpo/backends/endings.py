@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from hpo.errors import BackendError
-from hpo.store.disk import LEAST, LITTLE, free_bytes
+from hpo.store.disk import FREE, LEAST, LITTLE, explain, free_bytes
 
 _NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
@@ -54,11 +54,9 @@ def check_disk(folder: Path, trial_id: int, error: str) -> None:
     """
     said = any(words in error for words in _NO_ROOM)
     # On a disk that is entirely full the last words of a trial cannot be written either.
-    if (free := free_bytes(folder)) < (LITTLE if said else LEAST):
-        raise BackendError(
-            f"{folder}: trial {trial_id} could not write on, only {free:,} bytes are free there; free disk space, then "
-            f"run the same command again and the trial goes on from its checkpoint"
-        )
+    if free_bytes(folder) < (LITTLE if said else LEAST):
+        what = f"trial {trial_id} could not write on, and goes on from its checkpoint once there is room"
+        raise BackendError(str(explain(folder, what, FREE)))
 
 
 def last_lines(path: Path, lines: int = 20, most: int = 8000) -> str:

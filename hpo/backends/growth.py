@@ -3,9 +3,9 @@
 import contextlib
 import logging
 from pathlib import Path
-from typing import Any
 
-_IN_MODIFY = 0x2
+from hpo.store.inotify import MODIFY, open_inotify
+
 _FALLBACK_INTERVAL = 0.25
 
 log = logging.getLogger(__name__)
@@ -15,7 +15,7 @@ class GrowingFiles:
     """Files by keys. Those that the kernel has no watch left for are taken to have grown every quarter of a second."""
 
     def __init__(self) -> None:
-        self._inotify = _open_inotify()
+        self._inotify = open_inotify(f"reports are looked for every {_FALLBACK_INTERVAL:.2f} s")
         self._keys: dict[int, int] = {}  # watch -> key
         self._watches: dict[int, int] = {}  # key -> watch
         self.unwatched: set[int] = set()
@@ -31,7 +31,7 @@ class GrowingFiles:
         """Look after a file that exists."""
         if self._inotify is not None:
             try:
-                watch = self._inotify.add_watch(path, _IN_MODIFY)
+                watch = self._inotify.add_watch(path, MODIFY)
             except OSError as error:  # fs.inotify.max_user_watches: an editor may have taken them all
                 if not self._refused:
                     self._refused = True
@@ -67,13 +67,3 @@ class GrowingFiles:
         """Forget all."""
         if self._inotify is not None:
             self._inotify.close()
-
-
-def _open_inotify() -> Any:
-    try:
-        from inotify_simple import INotify
-
-        return INotify()
-    except (ImportError, OSError) as error:
-        log.warning("no inotify (%s): reports are looked for every %.2f s", error, _FALLBACK_INTERVAL)
-        return None

@@ -31,7 +31,7 @@ class Program:
         config: the resolved experiment.
         directory: where the experiment lives.
         randomness: gives each configuration its training seed.
-        shown: the calls are not carried out but printed; references to the environment stay what they are.
+        printed: the calls are not carried out but printed; references to the environment stay what they are.
 
     Raises:
         ConfigError: the script or program is not there, or cannot be executed.
@@ -40,7 +40,7 @@ class Program:
     config: ExperimentConfig
     directory: ExperimentDirectory
     randomness: Randomness
-    shown: bool = False
+    printed: bool = False
 
     def __post_init__(self) -> None:
         _ = self._prefix, self._constants  # a missing program or variable is an error now, not at the first trial
@@ -52,7 +52,7 @@ class Program:
     @cached_property
     def _constants(self) -> dict[str, Any]:
         given = self.config.benchmark.arguments
-        if not self.shown:
+        if not self.printed:
             given = from_environment("benchmark.arguments", given)
         return {**self.config.space.constants, **given}
 

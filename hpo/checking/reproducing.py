@@ -97,7 +97,7 @@ class Reproduction:
         if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
             raise ConfigError(f"--output {self.folder}: holds something already; delete it or name another folder")
         self.stored = stored_trial(self.experiment, self._id())
-        self._shown = Program(self.config, ExperimentDirectory(self.folder), self.config.randomness, shown=True)
+        self._printed = Program(self.config, ExperimentDirectory(self.folder), self.config.randomness, printed=True)
 
     def _id(self) -> int:
         state = self.experiment.state
@@ -119,11 +119,11 @@ class Reproduction:
     def script(self) -> str:
         """What to type: a POSIX shell script that trains the trial again without hpo's help."""
         stored, folder = self.stored, self.folder.absolute()
-        seed = self._shown.describe(stored.trial, 0, None, [])["env"]["HPO_TRIAL_SEED"]
+        seed = self._printed.describe(stored.trial, 0, None, [])["env"]["HPO_TRIAL_SEED"]
         what = f"# trial {stored.trial.id} of {self.experiment.directory}: {stored.status}, training seed {seed}"
         lines = [what, shlex.join(["cd", str(Path.cwd())])]
         for attempt, until in enumerate(stored.legs):
-            order = self._shown.describe(stored.trial, attempt, until, self._devices())
+            order = self._printed.describe(stored.trial, attempt, until, self._devices())
             argv = [sys.executable, *order["argv"]] if order["script"] is not None else order["argv"]
             place = ExperimentDirectory(folder)
             lines.append(
@@ -132,7 +132,7 @@ class Reproduction:
                 )
             )
             if self.config.benchmark.arguments_as_json:
-                text = self._shown.arguments_text(stored.trial, until)
+                text = self._printed.arguments_text(stored.trial, until)
                 lines.append(f"printf '%s' {shell_word(text)} > {shlex.quote(argv[-1])}")
             variables = [f"{name}={shlex.quote(value)}" for name, value in order["env"].items()]
             lines.append(" \\\n    ".join([*variables, " ".join(map(shell_word, argv))]))
@@ -147,7 +147,7 @@ class Reproduction:
         self.folder.mkdir(parents=True, exist_ok=True)
         objective = self.config.objective
         reports: dict[int, Mapping[str, Any]] = {}
-        with contextlib.closing(LocalBackend.for_program(replace(self._shown, shown=False))) as backend:
+        with contextlib.closing(LocalBackend.for_program(replace(self._printed, printed=False))) as backend:
             for attempt, until in enumerate(self.stored.legs):
                 backend.start(self.stored.trial, attempt, until)
                 goal = self.stored.resource if until is None else min(until, self.stored.resource)

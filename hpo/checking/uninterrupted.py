@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hpo.backends.rehearsal import Attempt
 from hpo.checking.findings import Findings, by_resource
 from hpo.checking.reading import problem_of
-from hpo.checking.saves import unsaved
+from hpo.checking.saves import REPORT, unsaved
 from hpo.checking.training import Training
 from hpo.config.schema import ReportChannel
 
@@ -96,6 +96,8 @@ def _check_order(order: str, reports: int, training: Training, findings: Finding
         return
     if training.config.benchmark.report_channel == ReportChannel.syne_tune:
         findings.skip("order", "what it prints and what it reports go to the same file")
+    elif REPORT not in order:
+        findings.skip("order", "the kernel has no inotify left to see it with; see fs.inotify.max_user_watches")
     elif reports >= 2 and order == "RS" * reports:
         findings.fail(
             "order",

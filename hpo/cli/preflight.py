@@ -18,7 +18,7 @@ from hpo.errors import ConfigError
 from hpo.launchers.base import Job
 from hpo.schedulers.assembly import scheduler_of
 from hpo.store.directory import ExperimentDirectory
-from hpo.store.places import shown
+from hpo.store.places import from_here
 
 LOCAL = "hpo.launchers.local.LocalLauncher"
 
@@ -44,7 +44,7 @@ def check_sweep(jobs: Sequence[Job]) -> None:
                 if not ExperimentDirectory(job.output_dir).config.exists():  # one that is complete needs no program
                     check_backend(config)
         except ConfigError as error:
-            first = "" if job is jobs[0] else f"{shown(job.output_dir)}: "
+            first = "" if job is jobs[0] else f"{from_here(job.output_dir)}: "
             raise ConfigError(f"{first}{clearer(error, job.config)}; no experiment was started") from error
 
 
@@ -62,7 +62,7 @@ def _clash(directory: Path, together: Sequence[ExperimentConfig], everything: Se
     flat = [dict(_flat("", asdict(config))) for config in together]
     values = {key: list(dict.fromkeys(str(one.get(key)) for one in flat)) for one in flat for key in one}
     keys = [key for key, different in values.items() if len(different) > 1]
-    begin = f"{shown(directory)} would hold {len(together)} experiments of this command"
+    begin = f"{from_here(directory)} would hold {len(together)} experiments of this command"
     if not keys:
         return f"{begin}, all with the same configuration: name each value of a sweep once"
     told = ", ".join(f"{key}: {', '.join(values[key][:4])}" for key in keys[:3]) + (", ..." if len(keys) > 3 else "")

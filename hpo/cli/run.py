@@ -31,7 +31,7 @@ from hpo.errors import ConfigError, HPOError
 from hpo.launchers.base import Job, Launcher
 from hpo.launchers.remote import RemoteLauncher
 from hpo.results.files import is_complete
-from hpo.store.places import shown as _shown
+from hpo.store.places import from_here
 from hpo.store.tags import default_tag, master_seed, normalised, update_tag
 from hpo.watching.lines import say
 
@@ -132,8 +132,8 @@ def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
     ready = []
     for job in simulated:
         resolve(job.config)
-        ready.append((_with_seed(call, job), _shown(job.output_dir)))
-        call.directories.append(_shown(job.output_dir))
+        ready.append((_with_seed(call, job), from_here(job.output_dir)))
+        call.directories.append(from_here(job.output_dir))
     with contextlib.closing(counted(run_batch(ready), len(ready))) as results:
         for result in results:
             call.codes.append(result.code)
@@ -180,11 +180,11 @@ def _run(call: _Call, job: Job) -> None:
     except HPOError as error:
         call.codes.append(1)
         text = clearer(error, job.config)
-        call.failures.append(f"{_shown(job.output_dir)}: {text}")
+        call.failures.append(f"{from_here(job.output_dir)}: {text}")
         _complain(text)
     except Exception:
         call.codes.append(1)
-        call.failures.append(f"{_shown(job.output_dir)}: an error in hpo itself")
+        call.failures.append(f"{from_here(job.output_dir)}: an error in hpo itself")
         _complain(f"an error in hpo itself; please report it with this:\n{traceback.format_exc()}")
     if call.codes[-1] > 128:
         raise SystemExit(call.codes[-1])  # a signal ends the sweep, not only this experiment
@@ -193,7 +193,7 @@ def _run(call: _Call, job: Job) -> None:
 def _launch(call: _Call, job: Job) -> int:
     resolve(job.config)  # a mistake in the configuration leaves no trace on the disk
     launcher = _launcher(job.config)
-    config, directory = _with_seed(call, job), _shown(job.output_dir)
+    config, directory = _with_seed(call, job), from_here(job.output_dir)
     call.directories.append(directory)
     if not isinstance(launcher, RemoteLauncher):
         return launcher.launch(config, directory)

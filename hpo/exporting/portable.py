@@ -7,7 +7,6 @@ store, what is made from that, and small logs. Nothing in it is executed, and no
 import contextlib
 import json
 import shutil
-import sqlite3
 import stat
 import tempfile
 import zipfile
@@ -22,9 +21,10 @@ from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.events.state import ExperimentState
 from hpo.results.experiment import load_experiment
 from hpo.results.files import read_metadata, write_best, write_results
-from hpo.store.directory import ExperimentDirectory, write_atomically
+from hpo.store.directory import ExperimentDirectory, replacing, write_atomically
+from hpo.store.disk import free_bytes
 from hpo.store.event_store import Store
-from hpo.store.sqlitefile import open_to_read
+from hpo.store.sqlitefile import copy_store
 from hpo.store.tags import read_tag, update_tag
 
 FORMAT = 1
@@ -50,18 +50,13 @@ def pack(directories: Sequence[Path], output: Path) -> Path:
             raise ConfigError(f"{directory}: is the same experiment as {places[place]} ({place}); export one of them")
         places[place] = directory
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.tmp")
-    try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-            manifest = {"format": FORMAT, "hpo": hpo.__version__, "experiments": list(places), "tags": _tags(places)}
-            archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
-            for place, directory in places.items():
-                with _prepared(directory) as files:
-                    for file, name in files:
-                        archive.write(file, f"{place}/{name}")
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(output) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        manifest = {"format": FORMAT, "hpo": hpo.__version__, "experiments": list(places), "tags": _tags(places)}
+        archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
+        for place, directory in places.items():
+            with _prepared(directory) as files:
+                for file, name in files:
+                    archive.write(file, f"{place}/{name}")
     return output
 
 
@@ -108,24 +103,6 @@ def _logs(files: ExperimentDirectory) -> Iterator[tuple[Path, str]]:
             continue
         if 0 < path.stat().st_size <= LARGEST_LOG:
             yield path, path.relative_to(files.path).as_posix()
-
-
-def copy_store(source: Path, target: Path) -> None:
-    """A copy of an event store as it is at one moment, also while it is written to.
-
-    Raises:
-        StoreError: it cannot be read.
-    """
-    try:
-        with (
-            contextlib.closing(open_to_read(source)) as old,
-            contextlib.closing(sqlite3.connect(target)) as new,
-        ):
-            old.backup(new)
-            new.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, whole by itself
-    except sqlite3.Error as error:
-        reason = " ".join(str(error).split())
-        raise StoreError(f"{source}: cannot be copied ({reason}); hpo status says what is wrong with it") from error
 
 
 # ---------------------------------------------------------------------- unpacking
@@ -207,7 +184,7 @@ def _check_names(file: Path, archive: zipfile.ZipFile, places: Sequence[str]) ->
 
 def _check_room(file: Path, archive: zipfile.ZipFile, outputs: Path) -> None:
     needed = sum(info.file_size for info in archive.infolist())
-    free = shutil.disk_usage(outputs).free
+    free = free_bytes(outputs)
     if needed > free:
         raise ConfigError(f"{file}: needs {needed >> 20} MB under {outputs}, where {free >> 20} MB are free")
 

@@ -1,5 +1,6 @@
 """Tables: one row per report as CSV or parquet, one line per event as JSON."""
 
+import contextlib
 import csv
 import json
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from typing import IO, Any
 from hpo.errors import ConfigError, installing
 from hpo.results.experiment import Experiment
 from hpo.results.rows import report_rows
-from hpo.store.directory import write_atomically
+from hpo.store.directory import replacing, write_atomically
 
 KEYS = ("experiment_tag", "benchmark", "method", "seed")
 """Columns that tell experiments apart; they come first."""
@@ -21,12 +22,10 @@ def write_csv(experiments: Sequence[Experiment], output: Path) -> None:
     for row in _rows(experiments):
         names.update(dict.fromkeys(row))
 
-    def write(file: IO[str]) -> None:
+    with _text_file(output) as file:
         writer = csv.DictWriter(file, list(names), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(_rows(experiments))
-
-    _write_text(output, write)
 
 
 def write_parquet(experiments: Sequence[Experiment], output: Path) -> None:
@@ -54,8 +53,7 @@ def write_parquet(experiments: Sequence[Experiment], output: Path) -> None:
 
 def write_jsonl(experiments: Sequence[Experiment], output: Path) -> None:
     """One line per event of the log, in order, with its number and its experiment."""
-
-    def write(file: IO[str]) -> None:
+    with _text_file(output) as file:
         for experiment in experiments:
             keys = _keys(experiment)
             for seq, event in enumerate(experiment.events, 1):
@@ -64,8 +62,6 @@ def write_jsonl(experiments: Sequence[Experiment], output: Path) -> None:
                     "trial": event.trial, "attempt": event.attempt, "resource": event.resource, "body": event.body,
                 }  # fmt: skip
                 file.write(json.dumps(fields) + "\n")
-
-    _write_text(output, write)
 
 
 def _keys(experiment: Experiment) -> dict[str, Any]:
@@ -89,12 +85,11 @@ def _as_text(value: Any) -> str:
     return text.encode("utf-8", "replace").decode()  # a script can report half of a surrogate pair
 
 
-def _write_text(output: Path, write: Any) -> None:
-    """Write a text file, whole or not at all."""
-    partial = output.with_name(f".{output.name}.tmp")
-    try:
-        with partial.open("w", encoding="utf-8", errors="replace", newline="") as file:
-            write(file)
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+@contextlib.contextmanager
+def _text_file(output: Path) -> Iterator[IO[str]]:
+    """A text file to write to, which is there whole or not at all."""
+    with (
+        replacing(output) as partial,
+        partial.open("w", encoding="utf-8", errors="replace", newline="") as file,
+    ):
+        yield file

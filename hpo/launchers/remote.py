@@ -20,7 +20,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of
 from hpo.errors import StoreError
 from hpo.launchers.base import Launcher
-from hpo.store.directory import LAUNCH_RECORD, write_atomically
+from hpo.store.directory import LAUNCH_RECORD, json_object, write_atomically
 
 RECORD = LAUNCH_RECORD
 
@@ -135,10 +135,10 @@ def read_record(output_dir: Path) -> dict[str, Any]:
     """
     path = output_dir / RECORD
     try:
-        content = json.loads(path.read_text())
+        content = json_object(path.read_text())
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: cannot be read ({error}); run the command that launched it again") from error
-    if not isinstance(content, dict) or not {"launcher", "record"} <= content.keys():
+    if not {"launcher", "record"} <= content.keys():
         raise StoreError(f"{path}: is no launch record; run the command that launched it again")
     return content
 

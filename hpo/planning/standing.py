@@ -14,6 +14,7 @@ from hpo.launchers.base import Job
 from hpo.launchers.remote import RECORD, read_record
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
+from hpo.store.places import from_here
 from hpo.store.tags import read_tag
 
 
@@ -47,7 +48,7 @@ def place_of(job: Job) -> Place:
         ConfigError: its configuration, or the one that is stored, is wrong.
     """
     files = ExperimentDirectory(job.output_dir)
-    shown = job.output_dir.relative_to(Path.cwd()) if job.output_dir.is_relative_to(Path.cwd()) else job.output_dir
+    shown = from_here(job.output_dir)
     stored = stored_config(files)
     config = job.config
     if config.random_seed is None:

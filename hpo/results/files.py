@@ -17,7 +17,7 @@ from hpo.config.yamlfiles import dump_verbatim, override_text
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.results.rows import best_of, columns, report_rows
-from hpo.store.directory import ExperimentDirectory, write_atomically
+from hpo.store.directory import ExperimentDirectory, json_object, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +25,11 @@ log = logging.getLogger(__name__)
 def read_metadata(files: ExperimentDirectory) -> dict[str, Any]:
     """What metadata.json says; nothing where it is absent or damaged, for the next session writes it again."""
     try:
-        content = json.loads(files.metadata.read_text())
+        content = json_object(files.metadata.read_text())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         log.warning("%s: cannot be read (%s); the next run of the command writes it again", files.metadata, error)
-        return {}
-    if not isinstance(content, dict):
         return {}
     return {key: value for key, value in content.items() if isinstance(value, _METADATA.get(key, (object,)))}
 

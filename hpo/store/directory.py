@@ -1,12 +1,21 @@
 """Where an experiment keeps its files. `outputs/<tag>/<benchmark>/<method>/seed_<n>/` is one experiment."""
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hpo.errors import StoreError
+
+CONFIG = "experiment.yaml"
+"""In an experiment's directory: its resolved configuration. Who has this file is an experiment."""
+LAUNCH_LOCK = ".launch.lock"
+"""In an experiment's directory: held by the command that submits its job."""
+LAUNCH_RECORD = "launch.json"
+"""In an experiment's directory: what is known of its job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +27,7 @@ class ExperimentDirectory:
     @property
     def config(self) -> Path:
         """The resolved configuration."""
-        return self.path / "experiment.yaml"
+        return self.path / CONFIG
 
     @property
     def metadata(self) -> Path:
@@ -79,17 +88,36 @@ class ExperimentDirectory:
         return self.trials / str(trial_id) / f"attempt_{attempt}"
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the file at `path`: after a crash it is the old one or the new one, whole."""
+def folders_with(base: Path, name: str) -> list[Path]:
+    """Directories from `base` down that hold a file of that name, in order; none below such a one, or below an experiment."""
+    found, ahead = [], [str(base)]
+    while ahead:
+        folder = ahead.pop()
+        if os.access(f"{folder}/{name}", os.F_OK):
+            found.append(Path(folder))
+        elif not os.access(f"{folder}/{CONFIG}", os.F_OK):  # there thousands of trials may be
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+                ahead += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return sorted(found)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which then takes its place; after an error there is only what was there before."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace the file at `path`: after a crash it is the old one or the new one, whole."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def refuse_links(files: ExperimentDirectory) -> None:
@@ -100,18 +128,24 @@ def refuse_links(files: ExperimentDirectory) -> None:
             raise StoreError(f"{path}: is a link, and hpo writes only files of the directory itself; remove the link")
 
 
-LAUNCH_LOCK = ".launch.lock"
-"""In an experiment's directory: held by the command that submits its job."""
-
-
-LAUNCH_RECORD = "launch.json"
-"""In an experiment's directory: what is known of its job."""
-
-
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, or nothing where there is none."""
+    """The JSON object in a file, or nothing where there is none."""
     try:
-        content = json.loads(path.read_text())
+        return json_object(path.read_text())
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
+
+
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """The JSON object that a text is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        content = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(content, dict):
+        raise ValueError("it is no JSON object")
+    return content

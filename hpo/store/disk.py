@@ -14,6 +14,9 @@ LEAST = 1 << 20
 LITTLE = 200 << 20
 """Bytes; with less free checkpoints and logs may soon fill the disk."""
 
+FREE = "free disk space"
+"""The remedy where nothing else can be the cause."""
+
 
 def free_bytes(folder: Path) -> int:
     """What this user can still write there; 0 where that cannot be found out."""
@@ -43,19 +46,20 @@ def check_room(folder: Path) -> None:
     """
     free = free_bytes(folder)
     if free < LEAST:
-        raise StoreError(
-            f"{folder}: only {free:,} bytes are free there and an experiment needs at least {LEAST:,}; free disk space, "
-            f"then run the same command again"
-        )
+        raise explain(folder, f"an experiment needs at least {LEAST:,} bytes", FREE)
     if free < LITTLE:
         log.warning(
             "%s: only %s bytes are free there; checkpoints and logs may fill the disk", folder, format(free, ",")
         )
 
 
-def explain(folder: Path, error: OSError) -> StoreError:
-    """What could not be written, as one sentence with the room that is left."""
-    return StoreError(
-        f"{folder}: {error}; check permissions and free disk space ({free_bytes(folder):,} bytes are free there), then "
-        f"run the same command again"
-    )
+def explain(path: Path, what: object, remedy: str = f"check permissions and {FREE}") -> StoreError:
+    """What could not be written, as one sentence with the room that is left.
+
+    Args:
+        path: where.
+        what: the error, or words that hold it.
+        remedy: as words that the number of free bytes can follow.
+    """
+    free = free_bytes(next((folder for folder in (path, *path.parents) if folder.is_dir()), path))
+    return StoreError(f"{path}: {what}; {remedy} ({free:,} bytes are free there), then run the same command again")

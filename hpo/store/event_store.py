@@ -15,7 +15,7 @@ from typing import Any
 
 from hpo.errors import DamageError, StoreError
 from hpo.events.values import Event, Kind
-from hpo.store.sqlitefile import begin_log, end_log, open_to_read, patiently, remedy, trouble
+from hpo.store.sqlitefile import begin_log, end_log, open_to_read, patiently, trouble, unwritten
 
 SCHEMA_VERSION = 2
 
@@ -128,10 +128,7 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise StoreError(
-                f"{self.path}: {len(rows)} event(s) could not be written ({error}); everything before is safe: "
-                f"{remedy(self.path, error)}, then run the same command again"
-            ) from error
+            raise unwritten(self.path, error, f"{len(rows)} event(s)") from error
 
     def read(self, after: int = 0) -> Iterator[Event]:
         """Events with a sequence number above `after`, in order.

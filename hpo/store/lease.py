@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from hpo.store.directory import ExperimentDirectory, write_atomically
+from hpo.store.directory import ExperimentDirectory, json_object, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +50,9 @@ def _look(path: Path) -> tuple[Mapping[str, Any], int]:
     """A note, and when it was touched last: of the opened file, for on opening network file systems ask their server."""
     try:
         with path.open("rb") as file:
-            note, touched = json.loads(file.read()), os.fstat(file.fileno()).st_mtime_ns
+            return json_object(file.read()), os.fstat(file.fileno()).st_mtime_ns
     except (OSError, ValueError):
         return {}, 0
-    return note if isinstance(note, dict) else {}, touched
 
 
 class Lease:
@@ -133,7 +132,7 @@ class Lease:
         mine.unlink()
 
     @contextlib.contextmanager
-    def shown(self) -> Iterator[None]:
+    def kept_alive(self) -> Iterator[None]:
         """Give signs of life while this lasts."""
         if not self._shared:
             yield

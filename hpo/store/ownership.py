@@ -29,12 +29,12 @@ def owned(files: ExperimentDirectory) -> Iterator[None]:
     except Timeout:
         raise _refusal(files) from None
     except OSError as error:
-        raise StoreError(f"{files.path}: cannot be locked ({error}); check its permissions and free space") from error
+        raise explain(files.path, f"cannot be locked ({error})") from error
     try:
         lease = Lease(files, on_network(files.path))
         if not lease.acquired():
             raise _refusal(files)
-        with lease.shown():
+        with lease.kept_alive():
             yield
     except OSError as error:
         raise explain(files.path, error) from error

@@ -7,10 +7,11 @@ import shutil
 import time
 from pathlib import Path
 
-from hpo.errors import DamageError, StoreError
+from hpo.errors import DamageError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.store.directory import ExperimentDirectory
+from hpo.store.disk import explain
 from hpo.store.event_store import Store
 
 log = logging.getLogger(__name__)
@@ -66,9 +67,7 @@ def _mend(path: Path, damage: DamageError) -> None:
             shutil.rmtree(folder)
         _put_in_place(path)
     except OSError as error:
-        raise StoreError(
-            f"{path}: is damaged and could not be mended ({error}); free disk space and try again"
-        ) from error
+        raise explain(path, f"is damaged and could not be mended ({error})") from error
     log.warning(
         "%s: was damaged; the %d events before the damage are recovered and the experiment goes on from there; the "
         "damaged file is kept as %s",

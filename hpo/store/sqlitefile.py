@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from hpo.errors import StoreError
-from hpo.store.disk import free_bytes
+from hpo.store.disk import explain
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,24 @@ def open_to_read(path: Path) -> sqlite3.Connection:
             raise
         db = _connect(f"{address}&immutable=1")  # nothing is beside the file, and no index can be made there
     return db
+
+
+def copy_store(source: Path, target: Path) -> None:
+    """A copy of an event store as it is at one moment, also while it is written to.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        with (
+            contextlib.closing(open_to_read(source)) as old,
+            contextlib.closing(sqlite3.connect(target)) as new,
+        ):
+            old.backup(new)
+            new.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, whole by itself
+    except sqlite3.Error as error:
+        reason = " ".join(str(error).split())
+        raise StoreError(f"{source}: cannot be copied ({reason}); hpo status says what is wrong with it") from error
 
 
 def begin_log(db: sqlite3.Connection, path: Path, *, shared: bool) -> None:
@@ -121,14 +139,16 @@ def trouble(path: Path, error: Exception) -> StoreError | None:
     return StoreError(f"{path}: {text}")
 
 
-def remedy(path: Path, error: sqlite3.Error) -> str:
-    """What helps against an error in writing, as words for a sentence."""
-    code = _code(error)
+def unwritten(path: Path, error: sqlite3.Error, what: str) -> StoreError:
+    """What to say of an error in writing `what`."""
+    text = f"{what} could not be written ({error}), everything before is safe"
     if is_busy(error):
-        return f"another program has held the file for {PATIENCE:g} s; end that one"
-    if code in _CLOSED:
-        return f"mend the permissions of {path.parent} and the files in it"
-    return f"free disk space ({free_bytes(path.parent):,} bytes are free there) or mend the permissions"
+        remedy = f"another program has held the file for {PATIENCE:g} s; end that one"
+    elif _code(error) in _CLOSED:
+        remedy = f"mend the permissions of {path.parent} and the files in it"
+    else:
+        return explain(path, text)
+    return StoreError(f"{path}: {text}; {remedy}, then run the same command again")
 
 
 def _connect(address: str) -> sqlite3.Connection:

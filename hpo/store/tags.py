@@ -15,8 +15,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from hpo.errors import StoreError
-from hpo.store.directory import write_atomically
+from hpo.store.directory import CONFIG, folders_with, read_json, write_atomically
+from hpo.store.disk import explain
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +47,7 @@ def normalised(command: Sequence[str]) -> list[str]:
 
 def read_tag(directory: Path) -> dict[str, Any]:
     """What is known of a tag; empty where nothing is."""
-    try:
-        content = json.loads((directory / _FILE).read_text())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return read_json(directory / _FILE)
 
 
 def _seed_in(record: dict[str, Any]) -> int | None:
@@ -71,7 +67,7 @@ def update_tag(directory: Path, **facts: Any) -> None:
         with FileLock(directory / ".tag.lock"):
             write_atomically(directory / _FILE, json.dumps({**read_tag(directory), **facts}, indent=1).encode())
     except OSError as error:
-        raise StoreError(f"{directory}: {error}; check permissions and free disk space") from error
+        raise explain(directory, error) from error
 
 
 def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
@@ -106,13 +102,13 @@ def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
             update_tag(directory, random_seed=drawn)
             return drawn, True
     except OSError as error:
-        raise StoreError(f"{directory}: {error}; check permissions and free disk space") from error
+        raise explain(directory, error) from error
 
 
 def _seed_of_experiments(directory: Path) -> int | None:
     """The master seed that an experiment of this tag has written down for itself; None before there is one."""
-    for path in sorted(directory.glob("**/experiment.yaml")):
-        found = re.search(rb"^random_seed: (\d+)$", path.read_bytes(), re.MULTILINE)
+    for folder in folders_with(directory, CONFIG):
+        found = re.search(rb"^random_seed: (\d+)$", (folder / CONFIG).read_bytes(), re.MULTILINE)
         if found:
             return int(found.group(1))
     return None

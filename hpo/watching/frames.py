@@ -17,14 +17,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 BAR = 24
-
-
 MOST_LATEST = 12
-
-
 MOST_WORKERS = 16
-
-
 STYLES = {"running": "cyan", "complete": "green", "completed": "green", "failed": "red", "timeout": "red"}
 
 

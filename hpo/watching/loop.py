@@ -6,20 +6,19 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hpo.errors import ConfigError, StoreError
 from hpo.events.wording import best_text, clock, counts_text
 from hpo.history.following import Follower, Seen
-from hpo.store.places import discover, is_sweep_open
+from hpo.store.inotify import CREATE, MODIFY, MOVED_TO, ONE_SHOT, open_inotify
+from hpo.store.places import find_experiments, is_sweep_open
 from hpo.watching.frames import sweep_frame
 from hpo.watching.lines import PlainLines, say
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
-
-log = logging.getLogger(__name__)
 
 TICK = 1.0
 """Seconds after which clocks are drawn again, and files are looked at where the kernel does not tell of changes."""
@@ -53,7 +52,7 @@ class Watch:
     def _find(self) -> list[Follower]:
         """Followers of experiments that are new."""
         self._found = time.monotonic()
-        new = [path for path in discover(self.place) if path not in self.followers]
+        new = [path for path in find_experiments(self.place) if path not in self.followers]
         self.followers |= {path: Follower(path) for path in new}
         return [self.followers[path] for path in new]
 
@@ -137,18 +136,15 @@ class _Bell:
     """Rings when a file in one of several folders changes. Each folder rings once, then it must be armed again."""
 
     def __init__(self) -> None:
-        self._inotify = _open_inotify()
+        self._inotify = open_inotify(f"the event store is looked at every {TICK:.1f} s", logging.INFO)
 
     def arm(self, folders: Sequence[Path]) -> None:
         """Listen from now on."""
         if self._inotify is None:
             return
-        from inotify_simple import flags
-
-        mask = flags.MODIFY | flags.CREATE | flags.MOVED_TO | flags.ONESHOT
         for folder in folders:
             with contextlib.suppress(OSError):  # it is gone, or there are too many: the tick will do
-                self._inotify.add_watch(folder, mask)
+                self._inotify.add_watch(folder, MODIFY | CREATE | MOVED_TO | ONE_SHOT)
 
     def wait(self, seconds: float) -> None:
         """Return at the next ring, at once if there was one since `arm`, or after so many seconds."""
@@ -161,16 +157,6 @@ class _Bell:
         """Listen no more."""
         if self._inotify is not None:
             self._inotify.close()
-
-
-def _open_inotify() -> Any:
-    try:
-        from inotify_simple import INotify
-
-        return INotify()
-    except (ImportError, OSError) as error:
-        log.info("no inotify (%s): the event store is looked at every %.1f s", error, TICK)
-        return None
 
 
 def watch(place: str, *, once: bool = False, interval: float = 0.5) -> None:

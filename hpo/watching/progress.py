@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 DRAW_EVERY = 0.25
-
-
 TICK = 2.0
 
 

@@ -1,5 +1,6 @@
 """`hpo check-script`: every fault is named by the right check, and sound scripts raise no alarm."""
 
+import errno
 import json
 import math
 import os
@@ -10,6 +11,7 @@ import time
 
 import psutil
 import pytest
+from inotify_simple import INotify
 
 from hpo.checking.check import check_script
 from hpo.checking.diagnosis import Course, diagnose
@@ -368,6 +370,34 @@ def test_the_order_of_saves_and_reports_is_that_of_the_kernel(tmp_path):
         saves.look()
 
     assert saves.order == "SRSRSRS"
+
+
+def refuse(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("missing", ["__init__", "add_watch"])
+def test_without_inotify_saves_are_seen_and_their_order_is_not(tmp_path, monkeypatch, missing):
+    monkeypatch.setattr(INotify, missing, refuse)
+    reports, checkpoint = tmp_path / "attempt" / "reports.jsonl", tmp_path / "checkpoint"
+    with Saves(checkpoint, reports) as saves:
+        reports.write_text("{}\n")
+        saves.look()
+        assert saves.order == ""
+        (checkpoint / "state").write_text("1")
+        for _ in range(2):
+            saves.look()
+
+    assert saves.order == "S"
+
+
+def test_without_inotify_a_sound_script_passes_and_the_order_is_not_checked(check, monkeypatch):
+    monkeypatch.setattr(INotify, "add_watch", refuse)
+    found = check("well")
+
+    assert verdicts(found, Verdict.SKIPPED) == {"order"}
+    assert verdicts(found, Verdict.OK) == set(CHECKS) - {"order"}
+    assert "inotify" in found["order"].text
 
 
 def test_other_values_are_of_the_domain_and_not_the_same():

@@ -33,7 +33,7 @@ def test_little_room_is_warned_of_and_none_is_refused(tmp_path, monkeypatch, cap
     monkeypatch.setattr(diskspace, "free_bytes", lambda _: free)
     with caplog.at_level(logging.WARNING, "hpo"):
         if refused:
-            with pytest.raises(StoreError, match=f"only {free:,} bytes are free there") as caught:
+            with pytest.raises(StoreError, match=rf"\({free:,} bytes are free there\)") as caught:
                 check_room(tmp_path)
             assert str(tmp_path) in str(caught.value)
             assert "free disk space" in str(caught.value)
@@ -48,6 +48,15 @@ def test_an_error_of_the_machine_is_one_sentence_with_the_room_that_is_left(tmp_
     assert "No space left on device" in sentence
     assert "bytes are free there" in sentence
     assert "\n" not in sentence
+
+
+def test_the_room_is_that_of_the_folder_above_where_there_is_none_yet(tmp_path, monkeypatch):
+    monkeypatch.setattr(diskspace, "free_bytes", lambda folder: 7 if folder == tmp_path else 0)
+    sentence = str(explain(tmp_path / "outputs" / "t", "cannot be made"))
+    assert sentence == (
+        f"{tmp_path}/outputs/t: cannot be made; check permissions and free disk space (7 bytes are free there), then run the "
+        f"same command again"
+    )
 
 
 @pytest.mark.parametrize(

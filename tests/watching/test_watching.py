@@ -28,7 +28,7 @@ from hpo.results.experiment import load_experiment
 from hpo.schedulers.replay import feed
 from hpo.store.event_store import Store
 from hpo.store.ownership import is_owned
-from hpo.store.places import discover
+from hpo.store.places import find_experiments
 from hpo.watching.frames import experiment_frame, sweep_frame
 from hpo.watching.loop import Watch
 from hpo.watching.progress import LiveTable
@@ -360,11 +360,11 @@ def test_a_damaged_store_is_one_sentence(directory):
 def test_experiments_are_found_without_walking_through_trials(complete, monkeypatch):
     monkeypatch.chdir(complete.path)
     expected = sorted(Path("outputs/l/longer").glob("*/seed_0"))
-    assert discover("l") == expected
-    assert discover("outputs/l/longer/RS") == [Path("outputs/l/longer/RS/seed_0")]
+    assert find_experiments("l") == expected
+    assert find_experiments("outputs/l/longer/RS") == [Path("outputs/l/longer/RS/seed_0")]
     walked = []
     monkeypatch.setattr(Path, "rglob", lambda *_: walked.append(1))
-    assert discover("outputs/l/longer/RS/seed_0") == [Path("outputs/l/longer/RS/seed_0")]
+    assert find_experiments("outputs/l/longer/RS/seed_0") == [Path("outputs/l/longer/RS/seed_0")]
     assert walked == []
 
 

@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import shutil
-import sqlite3
 import tarfile
 import threading
 import time
@@ -30,8 +29,9 @@ from hpo.events.values import Kind, Status
 from hpo.events.wording import best_text, clock, counts_text
 from hpo.launchers.sagemaker.archive import CHECKPOINT, Stamps, pack, seal, stamps, unpack, unseal
 from hpo.launchers.sagemaker.results import PROGRESS
-from hpo.store.directory import ExperimentDirectory, write_atomically
+from hpo.store.directory import ExperimentDirectory, replacing, write_atomically
 from hpo.store.event_store import Store
+from hpo.store.sqlitefile import copy_store
 
 log = logging.getLogger(__name__)
 
@@ -100,13 +100,15 @@ class Mirror:
         try:
             with self._lock:
                 self._copy(files, final)
-        except (OSError, sqlite3.Error, tarfile.TarError, HPOError) as error:
+        except (OSError, tarfile.TarError, HPOError) as error:
             log.warning("the state could not be copied to %s now (%s)", self.kept, error)
 
     def _copy(self, files: ExperimentDirectory, final: bool) -> None:
         self._staging.mkdir(exist_ok=True)
         staged = [self._stage_checkpoint(folder, final) for folder in sorted(files.trials.glob("*/checkpoint"))]
-        database = self._stage_events(files)
+        database = self._staging / "events.db"
+        database.unlink(missing_ok=True)
+        copy_store(files.events, database)
         self._take_in(database)
         assert self._state is not None
         for name, archive, packed in filter(None, staged):
@@ -167,18 +169,8 @@ class Mirror:
         try:
             temporary.replace(target)
         except OSError:  # another file system
-            beside = target.with_name(f".{target.name}.tmp")
-            shutil.copyfile(temporary, beside)
-            beside.replace(target)
-
-    def _stage_events(self, files: ExperimentDirectory) -> Path:
-        temporary = self._staging / "events.db"
-        temporary.unlink(missing_ok=True)
-        source, copy = sqlite3.connect(files.events), sqlite3.connect(temporary)
-        with contextlib.closing(source), contextlib.closing(copy):
-            source.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, which readers need not write beside
-        return temporary
+            with replacing(target) as beside:
+                shutil.copyfile(temporary, beside)
 
     def _take_in(self, database: Path) -> None:
         """What the database says."""

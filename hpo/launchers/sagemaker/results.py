@@ -10,6 +10,7 @@ from typing import Any
 from hpo.errors import HPOError
 from hpo.launchers.sagemaker.archive import CHECKPOINT, unpack
 from hpo.launchers.sagemaker.client import client, code_of, spoken
+from hpo.store.directory import read_json, replacing
 
 THREADS = 8
 PROGRESS = "progress.json"
@@ -32,9 +33,8 @@ def fetch(record: Mapping[str, Any], output_dir: Path, *, checkpoints: bool) -> 
 
 def is_whole(output_dir: Path, *, checkpoints: bool) -> bool:
     """Is everything here that the job had when it ended, by its own list?"""
-    try:
-        files = dict(json.loads((output_dir / PROGRESS).read_text())["files"])
-    except (OSError, ValueError, KeyError, TypeError):  # an earlier list, or none: later ones could not be uploaded
+    files = read_json(output_dir / PROGRESS).get("files")
+    if not isinstance(files, dict):  # an earlier list, or none: later ones could not be uploaded
         return False
     here = {name: output_dir / name for name in files if _concerns(name, checkpoints)}
     return all(path.is_file() and path.stat().st_size == files[name] for name, path in here.items())
@@ -86,8 +86,7 @@ def _is_here(path: Path, item: Mapping[str, Any]) -> bool:
 def _bring(s3: Any, bucket: str, item: Mapping[str, Any], output_dir: Path) -> None:
     path = output_dir / item["name"]
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         with temporary.open("wb") as file:
             # get_object, not a managed transfer: these are small files, and that would start threads for each
             for chunk in s3.get_object(Bucket=bucket, Key=item["key"])["Body"].iter_chunks(1 << 20):
@@ -95,9 +94,6 @@ def _bring(s3: Any, bucket: str, item: Mapping[str, Any], output_dir: Path) -> N
         os.utime(temporary, (item["time"], item["time"]))
         if path.name == CHECKPOINT:
             unpack(temporary, path.with_name("checkpoint"))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     if path.name == "events.db":
         for suffix in ("-wal", "-shm"):  # of a store that this one replaces
             path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -24,7 +24,7 @@ from hpo.experiment.signals import asked_to_end, leave
 from hpo.launchers.remote import Phase
 from hpo.launchers.slurm.commands import call, queued_as
 from hpo.results.experiment import load_experiment
-from hpo.store.directory import write_atomically
+from hpo.store.directory import read_json, write_atomically
 
 NOTE = "slurm.json"
 FRUITLESS = 3
@@ -83,11 +83,7 @@ def work(request: str, output_dir: str) -> int:
 
 def read_note(directory: Path) -> dict[str, Any]:
     """What the job has last said of itself; empty where it has said nothing."""
-    try:
-        content = json.loads((directory / NOTE).read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return read_json(directory / NOTE)
 
 
 def write_note(directory: Path, **facts: Any) -> None:
