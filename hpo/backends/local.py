@@ -92,7 +92,9 @@ class LocalBackend(Backend):
         config = self._program.config
         with self._program.directory.host_log.open("ab") as errors, theirs:
             self._host = start_host(
-                *(self._mark, self._grace, config.benchmark.preload or []),
+                mark=self._mark,
+                grace=self._grace,
+                preload=config.benchmark.preload or [],
                 connection=theirs,
                 log_file=errors.fileno(),
                 environment=environment_of_host(config.n_workers or 1),
@@ -223,7 +225,8 @@ class LocalBackend(Backend):
         self._deaths += 1
         log.warning(
             "the trial host died (exit code %s); see %s",
-            *("unknown" if self._host.returncode is None else self._host.returncode, self._program.directory.host_log),
+            "unknown" if self._host.returncode is None else self._host.returncode,
+            self._program.directory.host_log,
         )
         for running in self._running.values():
             self._gpus.look(running.trial_id, at_once=True)

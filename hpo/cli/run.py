@@ -27,7 +27,7 @@ from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.config.targets import clearer
 from hpo.config.validity import wrong_tag
 from hpo.config.yamlfiles import one_line
-from hpo.errors import ConfigError, HPOError
+from hpo.errors import ConfigError, HPOError, complain
 from hpo.launchers.base import Job, make_launcher, runs_here
 from hpo.launchers.remote import RemoteLauncher
 from hpo.results.files import is_complete
@@ -139,7 +139,7 @@ def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
             if result.error is not None:
                 call.failures.append(f"{result.directory}: {result.error}")
     for failure in call.failures[:1]:
-        _complain(failure)
+        complain(failure)
 
 
 def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
@@ -180,11 +180,11 @@ def _run(call: _Call, job: Job) -> None:
         call.codes.append(1)
         text = clearer(error, job.config)
         call.failures.append(f"{_shown(job.output_dir)}: {text}")
-        _complain(text)
+        complain(text)
     except Exception:
         call.codes.append(1)
         call.failures.append(f"{_shown(job.output_dir)}: an error in hpo itself")
-        _complain(f"an error in hpo itself; please report it with this:\n{traceback.format_exc()}")
+        complain(f"an error in hpo itself; please report it with this:\n{traceback.format_exc()}")
     if call.codes[-1] > 128:
         raise SystemExit(call.codes[-1])  # a signal ends the sweep, not only this experiment
 
@@ -211,7 +211,7 @@ def _await(call: _Call) -> None:
             code = launcher.finish(directory)
         except HPOError as error:
             code = 1
-            _complain(f"{directory}: {error}")
+            complain(f"{directory}: {error}")
         if code != 0:
             call.codes.append(code)
             call.failures.append(f"{directory}: the remote job did not complete")
@@ -262,8 +262,3 @@ def _show_warnings() -> None:
 class _WithoutTraceback(logging.Formatter):
     def formatException(self, ei: Any) -> str:
         return ""
-
-
-def _complain(text: str) -> None:
-    sys.stderr.write(f"hpo: error: {text}\n")
-    sys.stderr.flush()

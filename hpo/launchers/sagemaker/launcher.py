@@ -53,7 +53,8 @@ class SageMakerLauncher(RemoteLauncher):
         if experiment.grace_period_seconds > SIGNAL_GRACE:
             log.warning(
                 "grace_period_seconds=%g: a job that is stopped is killed after 120 s, trials get %g",
-                *(experiment.grace_period_seconds, SIGNAL_GRACE),
+                experiment.grace_period_seconds,
+                SIGNAL_GRACE,
             )
         return dict(self._job_of(experiment).request)
 
@@ -115,7 +116,9 @@ class SageMakerLauncher(RemoteLauncher):
             log.warning(
                 "job %s has completed, but s3://%s/%s lacks some of its results: the service could not upload them; see "
                 "that launcher.role may write there, then run the same command with overwrite=true",
-                *(record["job"], record["bucket"], record["results"]),
+                record["job"],
+                record["bucket"],
+                record["results"],
             )
         return brought
 
