@@ -7,15 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpo.analysis.runs import Run, shown
-from hpo.config.schema import BUDGET_KEYS
+from hpo.config.schema import BUDGET_KEYS, CONDITIONS
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
-
-CONDITIONS = (
-    *("metric", "mode", "config_space", "arguments", "points_to_evaluate", "resource_attr", "max_resource_attr"),
-    *("script", "command", "table", "instance_type"),
-)
-"""Keys of a benchmark in which experiments that are compared must agree."""
 
 
 @dataclass(frozen=True, eq=False)

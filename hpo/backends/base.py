@@ -1,13 +1,64 @@
 """What every backend is: it runs attempts of trials and tells what happens to them."""
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
+from hpo.config.schema import ExperimentConfig
+from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent, Trial
+from hpo.store.directory import ExperimentDirectory
 
 
 class Backend(ABC):
     """Runs trials. `wait` is the only call that blocks; what it returns is in the order it happened per trial."""
+
+    repeatable: ClassVar[bool] = False
+    """A session that is lost can be made again just as it was, so that its events need not reach the disk one by one."""
+
+    @classmethod  # noqa: B027
+    def check(cls, config: ExperimentConfig) -> None:
+        """Raise ConfigError unless the experiment can be run; nothing is started."""
+
+    @classmethod
+    def open(cls, config: ExperimentConfig, files: ExperimentDirectory, *_: Any, **options: Any) -> Self:
+        """The backend of one session of a resolved experiment; unless a subclass says otherwise, made from the options.
+
+        Args:
+            config: of the experiment.
+            files: its directory.
+            *_: nothing.
+            **options: what stands beside `_target_`; a subclass names those that it takes.
+
+        Returns:
+            a backend that is ready to start trials.
+
+        Raises:
+            ConfigError, BackendError: it cannot be had.
+        """
+        return cls(**options)
+
+    @property
+    def opened(self) -> Mapping[str, Any]:
+        """Stored with the event that the session begins with."""
+        return {}
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """For metadata.json."""
+        return {"backend": type(self).__name__}
+
+    def clock(self) -> float:
+        """Monotonic seconds, by which the experiment's time is measured."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Unix time of what happens now, for the log."""
+        return time.time()
+
+    def go_on(self, state: ExperimentState) -> None:  # noqa: B027
+        """Called once before the first `start`: what earlier sessions came to."""
 
     @property
     def capacity(self) -> int | None:
@@ -48,6 +99,10 @@ class Backend(ABC):
     def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:
         """What an attempt of an earlier session reported after byte `position` of its channel."""
         return ()
+
+    def checkpoint_bytes(self, trial_id: int) -> int:
+        """How much a trial's checkpoint takes."""
+        return 0
 
     def forget_checkpoint(self, trial_id: int) -> None:  # noqa: B027
         """No decision can need the trial's checkpoint any more."""

@@ -5,31 +5,34 @@ called `wake`. Where the kernel has no inotify left, report files are looked at 
 """
 
 import contextlib
-import json
 import logging
 import os
 import select
 import shutil
 import socket
-import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import hpo
 from hpo.backends.base import Backend
 from hpo.backends.channel import Channel
+from hpo.backends.connection import HostConnection
 from hpo.backends.endings import check_disk, last_lines, oom_kills, ran_out_of_memory
 from hpo.backends.gpu_memory import CleanGpus
-from hpo.backends.gpus import GpuPool
+from hpo.backends.gpus import GpuPool, visible_gpus
 from hpo.backends.growth import GrowingFiles
-from hpo.backends.program import Program, environment_of_host
-from hpo.config.schema import ReportChannel
-from hpo.errors import BackendError
+from hpo.backends.program import Program, environment_of_host, find_program
+from hpo.config.schema import ExperimentConfig, ReportChannel
+from hpo.errors import BackendError, ConfigError
+from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent, Exit, Trial
 from hpo.host import marks
-from hpo.host.starting import start_host
+from hpo.store.directory import ExperimentDirectory
+from hpo.store.disk import folder_bytes
+from hpo.store.salvage import put_aside_unknown
 
 _HOST_DEATHS = 3
 """A host that dies so often, each time before a trial ended, is not started again."""
@@ -58,17 +61,42 @@ class LocalBackend(Backend):
         BackendError: the host cannot be started.
     """
 
+    @classmethod
+    def check(cls, config: ExperimentConfig) -> None:
+        """Raise ConfigError unless the benchmark's program is there."""
+        if config.benchmark.script is None and config.benchmark.command is None:
+            name = config.backend.get("name")
+            raise ConfigError(f"backend={name}: the benchmark has a table and no program; use backend=simulated")
+        find_program(config.benchmark)
+
+    @classmethod
+    def open(cls, config: ExperimentConfig, files: ExperimentDirectory) -> Self:
+        """See `Backend.open`."""
+        return cls.for_program(Program(config, files, config.randomness))
+
+    @classmethod
+    def for_program(cls, program: Program) -> Self:
+        """A backend with the devices that the program's configuration asks for.
+
+        Raises:
+            ConfigError, BackendError: they are not there, or the host cannot be started.
+        """
+        config = program.config
+        per_trial = config.num_gpus_per_trial or 0
+        pool = GpuPool(visible_gpus(config.gpus_to_use) if per_trial else [], per_trial)
+        return cls(program, pool, config.grace_period_seconds)
+
     def __init__(self, program: Program, gpus: GpuPool, grace: float) -> None:
         self._program = program
         self._grace = grace
         self._mark = marks.experiment_mark(program.directory.path)
         self._gpus = CleanGpus(gpus, self._mark)
+        self._devices = list(gpus.devices)
         self._waiting: dict[int, tuple[Trial, int, int | None]] = {}  # trial id -> what to start when devices are clean
         self._given_up: list[BackendEvent] = []
         self._key = 0
         self._running: dict[int, _Running] = {}
         self._keys: dict[int, int] = {}  # trial id -> key
-        self._received = b""
         self._deaths = 0
         self._prefixed = program.config.benchmark.report_channel == ReportChannel.syne_tune
         self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -83,23 +111,30 @@ class LocalBackend(Backend):
         self._start_host()
 
     @property
+    def opened(self) -> Mapping[str, Any]:
+        """The machine, this process, and the devices."""
+        facts = {"host": socket.gethostname(), "pid": os.getpid(), "hpo": hpo.__version__}
+        return {**facts, "gpus": self._devices} if self._devices else facts
+
+    def go_on(self, state: ExperimentState) -> None:
+        """Put folders aside that the log does not know."""
+        put_aside_unknown(self._program.directory, state)
+
+    @property
     def capacity(self) -> int | None:
         """As many trials as there are usable devices for."""
         return self._gpus.capacity
 
     def _start_host(self) -> None:
-        self._socket, theirs = socket.socketpair()
         config = self._program.config
-        with self._program.directory.host_log.open("ab") as errors, theirs:
-            self._host = start_host(
-                mark=self._mark,
-                grace=self._grace,
-                preload=config.benchmark.preload or [],
-                connection=theirs,
-                log_file=errors.fileno(),
-                environment=environment_of_host(config.n_workers or 1),
-            )
-        self._poll.register(self._socket.fileno(), select.POLLIN)
+        self._host = HostConnection(
+            mark=self._mark,
+            grace=self._grace,
+            preload=config.benchmark.preload or [],
+            log_file=self._program.directory.host_log,
+            environment=environment_of_host(config.n_workers or 1),
+        )
+        self._poll.register(self._host.descriptor, select.POLLIN)
 
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:
         """Hand the attempt to the host, once it has devices; see `Backend.start`."""
@@ -119,7 +154,7 @@ class LocalBackend(Backend):
             self._launch(trial, attempt, until, devices)
 
     def _launch(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> None:
-        if self._socket.fileno() < 0:
+        if not self._host.alive:
             self._start_host()
         self._key += 1
         order = self._program.order(trial, attempt, until, devices)
@@ -128,7 +163,7 @@ class LocalBackend(Backend):
         self._files.add(reports, self._key)
         self._running[self._key] = _Running(trial.id, attempt, channel, Path(order["stderr"]), oom_kills=oom_kills())
         self._keys[trial.id] = self._key
-        self._order({"do": "start", "key": self._key, **order})
+        self._host.send({"do": "start", "key": self._key, **order})
 
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
         """Have the host end the attempt; see `Backend.stop`."""
@@ -137,18 +172,14 @@ class LocalBackend(Backend):
             self.wake()
         elif trial_id in self._keys:
             self._gpus.look(trial_id, at_once=True)
-            self._order({"do": "stop", "key": self._keys[trial_id], "patience": patience, "grace": self._grace})
+            self._host.send({"do": "stop", "key": self._keys[trial_id], "patience": patience, "grace": self._grace})
 
     def kill(self) -> None:
         """SIGKILL to everything that belongs to a trial."""
         for trial_id in list(self._waiting):
             self.stop(trial_id)
         for key in self._running:
-            self._order({"do": "stop", "key": key, "patience": 0.0, "grace": 0.0})
-
-    def _order(self, order: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # the host died: the next `wait` reads that and reports the trials lost
-            self._socket.sendall(json.dumps(order).encode() + b"\n")
+            self._host.send({"do": "stop", "key": key, "patience": 0.0, "grace": 0.0})
 
     def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
         """Sleep until something happens; see `Backend.wait`."""
@@ -161,7 +192,7 @@ class LocalBackend(Backend):
             if descriptor == self._bell:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._bell, 4096)
-            elif descriptor == self._socket.fileno():
+            elif descriptor == self._host.descriptor:
                 events += self._hear_host()
             else:
                 events += self._read(self._files.grown())
@@ -185,16 +216,11 @@ class LocalBackend(Backend):
         return events
 
     def _hear_host(self) -> list[BackendEvent]:
-        try:
-            data = self._socket.recv(1 << 16)
-        except ConnectionError:
-            data = b""
-        if not data:
+        messages = self._host.receive()
+        if messages is None:
             return self._host_died()
-        *lines, self._received = (self._received + data).split(b"\n")
         events: list[BackendEvent] = []
-        for line in lines:
-            message = json.loads(line)
+        for message in messages:
             if "fatal" in message:
                 raise BackendError(f"{message['fatal']}; correct the name, or install it in {sys.executable}")
             self._deaths = 0
@@ -219,15 +245,8 @@ class LocalBackend(Backend):
 
     def _host_died(self) -> list[BackendEvent]:
         """Nobody looks after the trials any more: end what is left of them and report them lost."""
-        self._poll.unregister(self._socket.fileno())
-        self._socket.close()
-        self._host.wait()
+        self._poll.unregister(self._host.descriptor)
         self._deaths += 1
-        log.warning(
-            "the trial host died (exit code %s); see %s",
-            "unknown" if self._host.returncode is None else self._host.returncode,
-            self._program.directory.host_log,
-        )
         for running in self._running.values():
             self._gpus.look(running.trial_id, at_once=True)
         marks.sweep(self._mark, grace=0.0)
@@ -243,25 +262,19 @@ class LocalBackend(Backend):
             return ()
         return Channel(path, trial_id, attempt, position, prefixed=self._prefixed).finish()
 
+    def checkpoint_bytes(self, trial_id: int) -> int:
+        """Of the trial's checkpoint folder."""
+        return folder_bytes(self._program.directory.checkpoint(trial_id))
+
     def forget_checkpoint(self, trial_id: int) -> None:
         """Delete the trial's checkpoint folder."""
         shutil.rmtree(self._program.directory.checkpoint(trial_id), ignore_errors=True)
 
     def close(self) -> None:
         """Let the host end what still runs, and wait for it."""
-        self._socket.close()
-        limit = self._grace + 10
-        try:
-            self._host.wait(limit)
-        except subprocess.TimeoutExpired:
-            log.warning("the trial host did not end within %.0f s; killing it", limit)
-            marks.sweep(self._mark, grace=0.0)
-            self._host.wait()
+        self._host.close(self._grace + 10)
         for running in self._running.values():
             running.channel.finish()
         self._files.close()
         os.close(self._bell)
         os.close(self._rope)
-        with contextlib.suppress(OSError):
-            if self._program.directory.host_log.stat().st_size == 0:
-                self._program.directory.host_log.unlink()

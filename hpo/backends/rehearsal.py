@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.gpus import GpuPool, visible_gpus
 from hpo.backends.local import LocalBackend
 from hpo.backends.program import Program
 from hpo.config.schema import ExperimentConfig
@@ -95,9 +94,7 @@ class Rehearsal:
         self.silence = silence
         randomness = SameSeed(self.config.random_seed or 0, config.seed)
         self.program = Program(self.config, self.files, randomness)
-        per_trial = config.num_gpus_per_trial or 0
-        pool = GpuPool(visible_gpus(config.gpus_to_use) if per_trial else [], per_trial)
-        self._backend = LocalBackend(self.program, pool, config.grace_period_seconds)
+        self._backend = LocalBackend.for_program(self.program)
         self._ids = itertools.count()
         self._attempts: dict[int, int] = {}
 
@@ -160,8 +157,7 @@ class Rehearsal:
 
     def saved_bytes(self, trial: Trial) -> int:
         """How much the trial's checkpoint folder holds."""
-        folder = self.files.checkpoint(trial.id)
-        return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        return self._backend.checkpoint_bytes(trial.id)
 
 
 def first_configuration(config: ExperimentConfig) -> Configuration:

@@ -9,10 +9,16 @@ import heapq
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
 
 from hpo.backends.base import Backend
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import ConfigError
+from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent, Exit, Report, Trial
 from hpo.randomness import Randomness
+from hpo.store.directory import ExperimentDirectory
+from hpo.tables.find import find_table
 from hpo.tables.table import Table
 
 _REPORT, _EXIT = 0, 1
@@ -55,13 +61,54 @@ class SimulatedBackend(Backend):
     _workers: int = 0
     _returned: float | None = None
 
-    def restore(self, reached: Mapping[int, int]) -> None:
-        """Trials of earlier sessions, and the resource their checkpoints hold."""
-        self._reached.update({trial_id: resource for trial_id, resource in reached.items() if resource})
+    repeatable: ClassVar[bool] = True
+
+    @classmethod
+    def check(cls, config: ExperimentConfig) -> None:
+        """Raise ConfigError unless the table is there and has what the experiment looks up."""
+        if config.benchmark.table is None:
+            raise ConfigError("backend=simulated: benchmark.table is not given; name a table, or use backend=local")
+        table = find_table(config.benchmark.table)
+        table.check_space(config.space)
+        if (config.max_resource or 0) > table.max_resource:
+            raise ConfigError(
+                f"benchmark.arguments.{config.benchmark.max_resource_attr}={config.max_resource}: the table {table.name} "
+                f"ends at {table.max_resource}; use at most that"
+            )
+
+    @classmethod
+    def open(
+        cls,
+        config: ExperimentConfig,
+        files: ExperimentDirectory,
+        *,
+        charge_decisions: bool = False,
+    ) -> Self:
+        """See `Backend.open`. Nothing depends on where and when the simulation runs.
+
+        Args:
+            config: of the experiment.
+            files: not used.
+            charge_decisions: see the class.
+        """
+        return cls(find_table(str(config.benchmark.table)), config.randomness, bool(charge_decisions))
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Also where the values come from, and the best of them."""
+        return {**super().facts, "data_label": self.table.data_label, "table_optimum": self.table.optimum}
 
     def clock(self) -> float:
         """Virtual seconds."""
         return self.now
+
+    def wall(self) -> float:
+        """Virtual seconds."""
+        return self.now
+
+    def go_on(self, state: ExperimentState) -> None:
+        """Trials of earlier sessions go on from the resource that they reached."""
+        self._reached.update({trial_id: trial.resource for trial_id, trial in state.trials.items() if trial.resource})
 
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:
         """Schedule the attempt's first report; it goes on from the resource that earlier attempts reached."""
@@ -93,6 +140,11 @@ class SimulatedBackend(Backend):
         if running is not None and running.resource <= running.until:
             running.until = running.resource - 1  # what stands on the clock for it is skipped
             heapq.heappush(self._heap, (self.now, running.worker, trial_id, _EXIT, running.attempt))
+
+    def kill(self) -> None:
+        """End all attempts now."""
+        for trial_id in list(self._running):
+            self.stop(trial_id)
 
     def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
         """Let time pass to the next event, or by `timeout`."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.gpus import GpuPool, visible_gpus
+from hpo.backends.gpus import visible_gpus
 from hpo.backends.local import LocalBackend
 from hpo.backends.program import Program
 from hpo.config.reading import resolve
@@ -145,13 +145,9 @@ class Reproduction:
             BackendError: it cannot be run on this machine.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        config = self.config
-        per_trial = config.num_gpus_per_trial or 0
-        pool = GpuPool(visible_gpus(config.gpus_to_use) if per_trial else [], per_trial)
-        backend = LocalBackend(replace(self._shown, shown=False), pool, config.grace_period_seconds)
-        objective = Objective(config.benchmark.metric, config.benchmark.mode.value, config.benchmark.resource_attr)
+        objective = self.config.objective
         reports: dict[int, Mapping[str, Any]] = {}
-        with contextlib.closing(backend):
+        with contextlib.closing(LocalBackend.for_program(replace(self._shown, shown=False))) as backend:
             for attempt, until in enumerate(self.stored.legs):
                 backend.start(self.stored.trial, attempt, until)
                 goal = self.stored.resource if until is None else min(until, self.stored.resource)

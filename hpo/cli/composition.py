@@ -20,9 +20,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from hpo.backends.choice import backend_of
 from hpo.config.mistakes import unknown_key
 from hpo.config.references import keep
-from hpo.config.schema import CONF_DIR, BenchmarkConfig, ExperimentConfig, MethodConfig
+from hpo.config.schema import BACKENDS, CONF_DIR, BenchmarkConfig, ExperimentConfig, MethodConfig
 from hpo.config.yamlfiles import quoted
 from hpo.errors import ConfigError
 from hpo.launchers.base import Job
@@ -39,9 +40,6 @@ _LEFT_TO_HYDRA = (
 )
 
 
-BACKEND_KEYS = ("name", "charge_decisions")
-
-
 def typed(config: DictConfig) -> ExperimentConfig:
     """What Hydra composed under our schema, as the objects it describes; its own `hydra` key is left out."""
     _check_keys(config)
@@ -50,14 +48,16 @@ def typed(config: DictConfig) -> ExperimentConfig:
     for name in (str(name) for name in config if name != "hydra"):
         value = config[name]
         values[name] = OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
-    return ExperimentConfig(**values)
+    made = ExperimentConfig(**values)
+    if set(made.backend) - {"name", "_target_"} and made.backend_target in BACKENDS.values():
+        backend_of(made)  # a key that it does not take
+    return made
 
 
 def _check_keys(config: DictConfig) -> None:
     """Raise ConfigError for a key that `+key=value` has added and nothing reads."""
     schema = {"": ExperimentConfig, "benchmark.": BenchmarkConfig, "method.": MethodConfig}
     known = {prefix: [field.name for field in fields(kind)] for prefix, kind in schema.items()}
-    known["backend."] = [*BACKEND_KEYS]
     for prefix, names in known.items():
         node = config[prefix[:-1]] if prefix else config
         for name in map(str, node):

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from hpo.backends.choice import check_backend
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import clearer
@@ -39,22 +40,10 @@ def check_sweep(jobs: Sequence[Job]) -> None:
             if runs_here(config):  # what is trusted may be importable only where a job runs
                 scheduler_of(replace(config, random_seed=0))
                 if not ExperimentDirectory(job.output_dir).config.exists():  # one that is complete needs no program
-                    _check_program(config)
+                    check_backend(config)
         except ConfigError as error:
             first = "" if job is jobs[0] else f"{shown(job.output_dir)}: "
             raise ConfigError(f"{first}{clearer(error, job.config)}; no experiment was started") from error
-
-
-def _check_program(config: ExperimentConfig) -> None:
-    """Raise ConfigError unless the benchmark's program, or its table, is there."""
-    if config.simulated:
-        from hpo.tables.find import find_table
-
-        find_table(str(config.benchmark.table)).check_space(config.space)
-    else:
-        from hpo.backends.program import find_program
-
-        find_program(config.benchmark)
 
 
 def _check_directories(jobs: Sequence[Job]) -> None:

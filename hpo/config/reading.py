@@ -40,6 +40,7 @@ def resolve(config: ExperimentConfig) -> ExperimentConfig:
         max_num_trials=given(config.max_num_trials, benchmark.max_num_trials),
         max_num_evaluations=given(config.max_num_evaluations, benchmark.max_num_evaluations),
         num_gpus_per_trial=given(config.num_gpus_per_trial, benchmark.num_gpus_per_trial),
+        backend=_with_target(config),
     )
     check(resolved)
     return resolved
@@ -91,7 +92,12 @@ def read_config(path: Path) -> ExperimentConfig:
     """
     config = to_config(read_stored(path))
     check_names(config.benchmark.name, config.method.name, config.experiment_tag)
-    return config
+    return replace(config, backend=_with_target(config))
+
+
+def _with_target(config: ExperimentConfig) -> dict[str, Any]:
+    """The backend as it is compared and stored, however little of it was given."""
+    return {**config.backend, "_target_": config.backend_target}
 
 
 def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +107,8 @@ def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: there is no such file; the message lists those there are.
     """
     if not isinstance(choice, str):
-        return _container(OmegaConf.create(dict(choice)))
+        with one_sentence():
+            return _container(OmegaConf.create(dict(choice)))
     path = CONF_DIR / group / f"{choice}.yaml"
     if not path.is_file():
         names = sorted(p.stem for p in (CONF_DIR / group).glob("*.yaml"))

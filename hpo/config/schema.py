@@ -4,7 +4,7 @@ Hydra merges the YAML groups into `ExperimentConfig`, so that a misspelt key is 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,17 @@ CONF_DIR = next(p for p in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if p.is
 
 BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
 """What ends an experiment; more of it goes on where it ended."""
+
+
+BACKENDS = {
+    "local": "hpo.backends.local.LocalBackend",
+    "simulated": "hpo.backends.simulated.SimulatedBackend",
+}
+"""Backends that are known by their name alone, as experiments of version 0.1 have it stored."""
+
+
+_CALL = {"concerns": "call"}
+_RESULTS = {"concerns": "results"}
 
 
 class Mode(Enum):
@@ -48,27 +59,27 @@ class BenchmarkConfig:
     """A training program, what it reports and what is tuned: conf/benchmark/<name>.yaml."""
 
     name: str = MISSING
-    metric: str = MISSING
-    mode: Mode = MISSING
-    script: str | None = None
-    command: list[str] | None = None
-    resource_attr: str | None = None
-    max_resource_attr: str | None = None
-    config_space: dict[str, Any] = MISSING
-    arguments: dict[str, Any] = field(default_factory=dict)
+    metric: str = field(default=MISSING, metadata=_RESULTS)
+    mode: Mode = field(default=MISSING, metadata=_RESULTS)
+    script: str | None = field(default=None, metadata=_RESULTS)
+    command: list[str] | None = field(default=None, metadata=_RESULTS)
+    resource_attr: str | None = field(default=None, metadata=_RESULTS)
+    max_resource_attr: str | None = field(default=None, metadata=_RESULTS)
+    config_space: dict[str, Any] = field(default=MISSING, metadata=_RESULTS)
+    arguments: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
     arguments_as_json: bool = False
-    points_to_evaluate: list[dict[str, Any]] | None = None
+    points_to_evaluate: list[dict[str, Any]] | None = field(default=None, metadata=_RESULTS)
     n_workers: int = 1
     max_wallclock_time: float | None = None
     max_num_trials: int | None = None
     max_num_evaluations: int | None = None
     num_gpus_per_trial: int = 1
-    preload: list[str] | None = field(default_factory=list)
+    preload: list[str] | None = field(default_factory=list, metadata=_CALL)
     report_channel: ReportChannel = ReportChannel.file
     checkpoint_argument: str | None = None
     data: str | None = None
-    table: str | None = None
-    instance_type: str | None = None
+    table: str | None = field(default=None, metadata=_RESULTS)
+    instance_type: str | None = field(default=None, metadata=_RESULTS)
     framework: str | None = None
 
 
@@ -88,11 +99,11 @@ class ExperimentConfig:
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
     method: MethodConfig = field(default_factory=MethodConfig)
     backend: dict[str, Any] = field(default_factory=lambda: {"name": "auto"})
-    launcher: dict[str, Any] = field(default_factory=dict)
+    launcher: dict[str, Any] = field(default_factory=dict, metadata=_CALL)
     experiment_tag: str = MISSING
     seed: int = 0
-    start_seed: int = 0
-    num_seeds: int = 1
+    start_seed: int = field(default=0, metadata=_CALL)
+    num_seeds: int = field(default=1, metadata=_CALL)
     random_seed: int | None = None
     n_workers: int | None = None
     max_wallclock_time: float | None = None
@@ -101,28 +112,48 @@ class ExperimentConfig:
     target_value: float | None = None
     scale_max_wallclock_time: bool = False
     num_gpus_per_trial: int | None = None
-    gpus_to_use: list[int] | None = None
+    gpus_to_use: list[int] | None = field(default=None, metadata=_CALL)
     max_size_data_for_model: int = 500
-    delete_checkpoints: bool = False
-    remote_tuning_metrics: bool = True
+    delete_checkpoints: bool = field(default=False, metadata=_CALL)
+    remote_tuning_metrics: bool = field(default=True, metadata=_CALL)
     use_long_tuner_name_prefix: bool = True
-    max_failures: int = 3
-    trial_timeout: float | None = None
-    trial_silence_timeout: float | None = None
-    grace_period_seconds: float = 30.0
-    max_log_megabytes: float | None = 100.0
-    max_checkpoint_gigabytes: float | None = None
-    overwrite: bool = False
-    resume: bool = True
-    callbacks: dict[str, Any] = field(default_factory=dict)
-    trusted_modules: list[str] = field(default_factory=list)
+    max_failures: int = field(default=3, metadata=_CALL)
+    trial_timeout: float | None = field(default=None, metadata=_CALL)
+    trial_silence_timeout: float | None = field(default=None, metadata=_CALL)
+    grace_period_seconds: float = field(default=30.0, metadata=_CALL)
+    max_log_megabytes: float | None = field(default=100.0, metadata=_CALL)
+    max_checkpoint_gigabytes: float | None = field(default=None, metadata=_CALL)
+    overwrite: bool = field(default=False, metadata=_CALL)
+    resume: bool = field(default=True, metadata=_CALL)
+    callbacks: dict[str, Any] = field(default_factory=dict, metadata=_CALL)
+    trusted_modules: list[str] = field(default_factory=list, metadata=_CALL)
+
+    @property
+    def backend_target(self) -> str:
+        """The class that runs its trials: as given, else that of the backend's name.
+
+        Raises:
+            ConfigError: there is no backend of that name.
+        """
+        target = self.backend.get("_target_", self.backend_of_name)
+        if target is None:
+            name = self.backend.get("name")
+            raise ConfigError(f"backend={name}: use auto, {' or '.join(BACKENDS)}, or give it a _target_")
+        return str(target)
+
+    @property
+    def backend_of_name(self) -> str | None:
+        """The class that the backend's name alone stands for, if any."""
+        name = self.backend.get("name")
+        if name == "auto":
+            has_program = self.benchmark.script is not None or self.benchmark.command is not None
+            name = "local" if has_program or self.benchmark.table is None else "simulated"
+        return BACKENDS.get(str(name))
 
     @property
     def simulated(self) -> bool:
         """Does it run from a table: asked for, or because the benchmark has a table and no program?"""
-        name = self.backend.get("name")
-        has_program = self.benchmark.script is not None or self.benchmark.command is not None
-        return name == "simulated" or (name == "auto" and self.benchmark.table is not None and not has_program)
+        return self.backend_target == BACKENDS["simulated"]
 
     @property
     def objective(self) -> Objective:
@@ -156,9 +187,12 @@ class ExperimentConfig:
         return value
 
 
-RUN_KEYS = (
-    *("overwrite", "resume", "launcher", "callbacks", "trusted_modules", "start_seed", "num_seeds"),
-    *("max_log_megabytes", "max_checkpoint_gigabytes", "delete_checkpoints", "remote_tuning_metrics"),
-    *("max_failures", "trial_timeout", "trial_silence_timeout", "grace_period_seconds", "gpus_to_use", "preload"),
-)
+def keys_that_concern(kind: type, what: str) -> tuple[str, ...]:
+    """The keys of a part of the configuration that are marked so where they are defined."""
+    return tuple(key.name for key in fields(kind) if key.metadata.get("concerns") == what)
+
+
+RUN_KEYS = (*keys_that_concern(ExperimentConfig, "call"), *keys_that_concern(BenchmarkConfig, "call"))
 """What concerns a call, not the experiment: where and how carefully trials run, not what is tried."""
+CONDITIONS = keys_that_concern(BenchmarkConfig, "results")
+"""Keys of a benchmark in which experiments that are compared must agree."""

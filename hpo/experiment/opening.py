@@ -2,15 +2,15 @@
 
 import contextlib
 import logging
+import secrets
 import shutil
-import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from hpo.config.reading import read_config, to_plain
+from hpo.config.reading import read_config, resolve, to_plain
 from hpo.config.schema import BUDGET_KEYS, RUN_KEYS, ExperimentConfig
 from hpo.errors import ConfigError, StoreError
-from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
 from hpo.store.directory import LAUNCH_LOCK, LAUNCH_RECORD, ExperimentDirectory
 from hpo.store.event_store import Store
@@ -18,11 +18,40 @@ from hpo.store.event_store import Store
 log = logging.getLogger(__name__)
 
 
-def stored_config(files: ExperimentDirectory, config: ExperimentConfig) -> ExperimentConfig | None:
-    """The configuration of the experiment that is in the directory; deletes that one when `overwrite` says so."""
+def settle(files: ExperimentDirectory, config: ExperimentConfig) -> tuple[ExperimentConfig, ExperimentConfig | None]:
+    """What shall run in a directory, and the configuration of the experiment that it goes on with.
+
+    An experiment that is there is deleted when `overwrite` says so. What is returned is resolved and has its random_seed:
+    as given, else as stored, else drawn.
+
+    Raises:
+        ConfigError: the configuration is wrong, or the stored one is damaged.
+        StoreError: the directory holds another experiment.
+    """
     if config.overwrite:
         _delete(files)
-        return None
+    stored = stored_config(files)
+    drawn = secrets.randbelow(2**31) if config.random_seed is None and stored is None else None
+    config = resolve(with_random_seed(config, stored, drawn))
+    check_resumable(files, stored, config)
+    return config, stored
+
+
+def with_random_seed(
+    config: ExperimentConfig, stored: ExperimentConfig | None, otherwise: int | None = None
+) -> ExperimentConfig:
+    """A configuration with the random_seed that it has, else that of the experiment it goes on with."""
+    if config.random_seed is not None:
+        return config
+    return replace(config, random_seed=stored.random_seed if stored is not None else otherwise)
+
+
+def stored_config(files: ExperimentDirectory) -> ExperimentConfig | None:
+    """The configuration of the experiment that is in the directory; None where there is none.
+
+    Raises:
+        ConfigError: it is damaged.
+    """
     if not files.config.exists():
         return None
     try:
@@ -109,18 +138,3 @@ def _diff(prefix: str, old: Any, new: Any) -> Iterator[str]:
             yield from _diff(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
     elif old != new:
         yield f"{prefix}: {old} -> {new}"
-
-
-def put_aside_unknown(files: ExperimentDirectory, state: ExperimentState) -> None:
-    """Move away folders of trials and attempts that a damaged and mended log has lost: nothing in them may pass for new."""
-    for folder in sorted(files.trials.glob("[0-9]*")):
-        known = state.trials.get(int(folder.name)) if folder.name.isdecimal() else None
-        lost = [folder]
-        if known is not None:
-            numbered = [(path.name.removeprefix("attempt_"), path) for path in folder.glob("attempt_*")]
-            lost = [path for number, path in numbered if number.isdecimal() and int(number) > known.attempt]
-        for path in lost:
-            kept = files.left_behind / f"{path.relative_to(files.path)}-{time.time_ns()}".replace("/", "-")
-            kept.parent.mkdir(exist_ok=True)
-            path.rename(kept)
-            log.warning("%s: left by a past that the event log has lost; moved to %s", path, kept)

@@ -3,16 +3,16 @@
 import contextlib
 import logging
 import math
-import secrets
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpo.config.reading import resolve, to_config, to_yaml
+from hpo.backends.choice import open_backend
+from hpo.config.reading import to_config, to_yaml
 from hpo.config.references import from_environment
 from hpo.config.schema import BUDGET_KEYS, ExperimentConfig
 from hpo.config.targets import factory_of, parameters_of
@@ -21,14 +21,14 @@ from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import overview
-from hpo.experiment.opening import check_resumable, is_done, stored_config
-from hpo.experiment.sessions import open_session, provenance
+from hpo.experiment.opening import is_done, settle
+from hpo.experiment.sessions import Buffer, provenance
 from hpo.experiment.signals import signals_interrupt
 from hpo.results.files import is_complete, write_best, write_metadata, write_results
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import restore
 from hpo.store.directory import ExperimentDirectory, refuse_links, write_atomically
-from hpo.store.disk import check_room, explain, folder_bytes
+from hpo.store.disk import check_room, explain
 from hpo.store.event_store import Store
 from hpo.store.ownership import owned
 from hpo.store.salvage import open_store
@@ -80,9 +80,7 @@ def run_experiment(
     refuse_links(files)
     with owned(files):
         check_room(files.path)
-        stored = stored_config(files, config)
-        config = resolve(_with_random_seed(config, stored))
-        check_resumable(files, stored, config)
+        config, stored = settle(files, config)
         write_atomically(files.config, to_yaml(config).encode())
         with _log_file(files.log):
             try:
@@ -111,40 +109,46 @@ def _run(
         if not is_complete(files.path):  # its tuner was killed between the last event and the files made from it
             _export(files, config, store.read, state)
         return Outcome(files.path, config, state, state.finished, skipped=True)
-    session = open_session(config, files, store)  # first, for a trial host starts while the rest is made
+    backend = open_backend(config, files)  # first, for a trial host starts while the rest is made
+    events = Buffer(store) if backend.repeatable else store
     try:
         scheduler = scheduler_of(config)
         callbacks = [*callbacks, *_callbacks_of(config, files.path)]
         restore(scheduler, state, store.read())
         if state.trials:
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
-        session.go_on(state)
-        budget, limits = _budget_of(config), _limits_of(config, files)
+        backend.go_on(state)
+        budget, limits = _budget_of(config), _limits_of(config)
         if budget == Budget() and math.isinf(config.space.size):
             log.warning(
                 "no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until it is interrupted"
             )
         tuner = Tuner(
-            *(scheduler, session.backend, session.events, state, budget, limits, callbacks),
-            clock=session.clock,
-            wall=session.wall,
+            scheduler=scheduler,
+            backend=backend,
+            events=events,
+            state=state,
+            budget=budget,
+            limits=limits,
+            callbacks=callbacks,
         )
-        facts = {**provenance(), **session.metadata}
-        if not config.simulated:
-            log.info("%s %s seed %d begins: %s", config.benchmark.name, config.method.name, config.seed, session.opened)
-        write_metadata(files, config, **facts, status="running", error=None)
+        opened = backend.opened
+        if not backend.repeatable:
+            log.info("%s %s seed %d begins: %s", config.benchmark.name, config.method.name, config.seed, opened)
+        write_metadata(files, config, **{**provenance(), **backend.facts}, status="running", error=None)
         with signals_interrupt(tuner.interrupt) as received:
-            reason = tuner.run(session.opened)
-        if not config.simulated:
+            reason = tuner.run(opened)
+        if not backend.repeatable:
             log.info("the session ends after %.1f s: %s", state.elapsed, reason or "interrupted")
-        session.finish()
+        if isinstance(events, Buffer):
+            events.flush()
     except BaseException:
-        session.backend.close()
+        backend.close()
         with contextlib.suppress(HPOError):  # what went wrong before is what the user should hear of
             _export(files, config, store.read, _stored_state(config, store))
         raise
-    session.backend.close()
-    _export(files, config, session.read or store.read, state)
+    backend.close()
+    _export(files, config, events.read, state)
     return Outcome(files.path, config, state, reason, received[0] if received and reason is None else None)
 
 
@@ -169,13 +173,6 @@ def _export(
         raise StoreError(f"{files.path}: results could not be written ({error}); events.db has everything") from error
 
 
-def _with_random_seed(config: ExperimentConfig, stored: ExperimentConfig | None) -> ExperimentConfig:
-    if config.random_seed is not None:
-        return config
-    drawn = stored.random_seed if stored is not None else secrets.randbelow(2**31)
-    return replace(config, random_seed=drawn)
-
-
 def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
     """The configured callbacks; those whose signature asks for `config` or `directory` get the experiment's."""
     made = []
@@ -195,7 +192,7 @@ def _budget_of(config: ExperimentConfig) -> Budget:
     return Budget(**{key: getattr(config, key) for key in BUDGET_KEYS})
 
 
-def _limits_of(config: ExperimentConfig, files: ExperimentDirectory) -> Limits:
+def _limits_of(config: ExperimentConfig) -> Limits:
     gigabytes = config.max_checkpoint_gigabytes
     return Limits(
         n_workers=config.n_workers or 1,
@@ -207,7 +204,6 @@ def _limits_of(config: ExperimentConfig, files: ExperimentDirectory) -> Limits:
         grace=config.grace_period_seconds,
         delete_checkpoints=config.delete_checkpoints,
         max_checkpoint_bytes=None if gigabytes is None else gigabytes * 1e9,
-        checkpoint_size=lambda trial_id: folder_bytes(files.checkpoint(trial_id)),
     )
 
 

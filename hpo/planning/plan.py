@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hpo.backends.choice import check_backend
 from hpo.backends.gpus import visible_gpus
 from hpo.config.schema import BenchmarkConfig, ExperimentConfig
 from hpo.config.targets import clearer
@@ -185,13 +186,8 @@ def _group(places: list[Place]) -> Group:
     try:
         group.scheduler = scheduler_of(replace(config, random_seed=config.random_seed or 0))
         if config.simulated:
+            check_backend(config)
             group.table = find_table(str(config.benchmark.table))
-            group.table.check_space(config.space)
-            if (config.max_resource or 0) > group.table.max_resource:
-                raise ConfigError(
-                    f"benchmark.arguments.{config.benchmark.max_resource_attr}={config.max_resource}: the table ends at "
-                    f"{group.table.max_resource}; use at most that"
-                )
     except ConfigError as error:
         group.problem = clearer(error, group.config)
         return group

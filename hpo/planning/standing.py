@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from hpo.config.reading import read_config, resolve
+from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import StoreError
 from hpo.events.values import Event, Kind
-from hpo.experiment.opening import differences, has_begun, is_done
+from hpo.experiment.opening import differences, has_begun, is_done, stored_config, with_random_seed
 from hpo.launchers.base import Job
 from hpo.launchers.remote import RECORD, read_record
 from hpo.store.directory import ExperimentDirectory
@@ -48,13 +48,11 @@ def place_of(job: Job) -> Place:
     """
     files = ExperimentDirectory(job.output_dir)
     shown = job.output_dir.relative_to(Path.cwd()) if job.output_dir.is_relative_to(Path.cwd()) else job.output_dir
-    stored = read_config(files.config) if files.config.is_file() else None
-    seed = job.config.random_seed
-    if seed is None:
-        seed = read_tag(job.sweep_dir).get("random_seed")
-    if seed is None and stored is not None:
-        seed = stored.random_seed
-    config = resolve(replace(job.config, random_seed=seed))
+    stored = stored_config(files)
+    config = job.config
+    if config.random_seed is None:
+        config = replace(config, random_seed=read_tag(job.sweep_dir).get("random_seed"))
+    config = resolve(with_random_seed(config, stored))
     if stored is None:
         if (files.path / RECORD).is_file():
             return Place(config, shown, Standing.SUBMITTED, str(read_record(files.path)["record"].get("job", "")))

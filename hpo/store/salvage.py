@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 
 from hpo.errors import DamageError, StoreError
+from hpo.events.state import ExperimentState
 from hpo.events.values import Event
+from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 
 log = logging.getLogger(__name__)
@@ -138,3 +140,18 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def put_aside_unknown(files: ExperimentDirectory, state: ExperimentState) -> None:
+    """Move away folders of trials and attempts that a damaged and mended log has lost: nothing in them may pass for new."""
+    for folder in sorted(files.trials.glob("[0-9]*")):
+        known = state.trials.get(int(folder.name)) if folder.name.isdecimal() else None
+        lost = [folder]
+        if known is not None:
+            numbered = [(path.name.removeprefix("attempt_"), path) for path in folder.glob("attempt_*")]
+            lost = [path for number, path in numbered if number.isdecimal() and int(number) > known.attempt]
+        for path in lost:
+            kept = files.left_behind / f"{path.relative_to(files.path)}-{time.time_ns()}".replace("/", "-")
+            kept.parent.mkdir(exist_ok=True)
+            path.rename(kept)
+            log.warning("%s: left by a past that the event log has lost; moved to %s", path, kept)

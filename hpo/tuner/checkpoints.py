@@ -9,7 +9,7 @@ import logging
 import math
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hpo.backends.base import Backend
@@ -85,14 +85,12 @@ class CheckpointBudget:
 
     Args:
         limit: bytes; None: no budget, and nothing is ever measured.
-        size_of: bytes of a trial's checkpoint folder.
         state: what is known.
         journal: where removals are noted.
-        backend: removes a checkpoint once that is stored.
+        backend: measures a checkpoint, and removes it once that is stored.
     """
 
     limit: float | None
-    size_of: Callable[[int], int]
     state: ExperimentState
     journal: Journal
     backend: Backend
@@ -118,7 +116,7 @@ class CheckpointBudget:
         self._sizes.pop(trial_id, None)
 
     def _measure(self, trial_id: int, limit: float) -> None:
-        size = self._sizes[trial_id] = self.size_of(trial_id)
+        size = self._sizes[trial_id] = self.backend.checkpoint_bytes(trial_id)
         if size > limit and not self._warned:
             self._warned = True
             self.journal.note(

@@ -1,7 +1,6 @@
 """What a trial may do, and what the end of an attempt means for it."""
 
 import signal
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from hpo.events.state import TrialState
@@ -28,8 +27,6 @@ class Limits:
     delete_checkpoints: bool = False
     max_checkpoint_bytes: float | None = None
     """Of the kept checkpoints together."""
-    checkpoint_size: Callable[[int], int] = lambda _: 0
-    """Bytes of a trial's checkpoint folder."""
 
     def is_complete(self, state: TrialState) -> bool:
         """Has the trial reached the maximum resource?"""

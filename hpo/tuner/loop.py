@@ -7,8 +7,7 @@ same loop after such a feeding.
 """
 
 import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -31,14 +30,12 @@ class Tuner:
 
     Args:
         scheduler: decides; brought to where `state` is.
-        backend: runs trials.
+        backend: runs trials, and has the clock.
         events: where events are committed.
         state: empty, or restored from the log.
         budget: when to end.
         limits: of trials and workers.
         callbacks: see everything.
-        clock: monotonic seconds; virtual in a simulation.
-        wall: unix time, for the log only.
     """
 
     scheduler: Scheduler
@@ -48,14 +45,12 @@ class Tuner:
     budget: Budget
     limits: Limits
     callbacks: Sequence[Callback] = ()
-    clock: Callable[[], float] = time.monotonic
-    wall: Callable[[], float] = time.time
     _interrupts: int = 0
     _spent: str | None = None  # the budget that is used up
 
     def __post_init__(self) -> None:
-        self._origin = self.clock() - self.state.elapsed
-        self.journal = Journal(self.events, self.state, lambda: self.elapsed, self.wall, self.callbacks)
+        self._origin = self.backend.clock() - self.state.elapsed
+        self.journal = Journal(self.events, self.state, lambda: self.elapsed, self.backend.wall, self.callbacks)
         self.trials = Supervision(self.scheduler, self.backend, self.state, self.limits, self.journal)
         if self._slots < self.limits.n_workers:
             log.warning(
@@ -71,7 +66,7 @@ class Tuner:
     @property
     def elapsed(self) -> float:
         """Seconds of this experiment, earlier sessions included."""
-        return self.clock() - self._origin
+        return self.backend.clock() - self._origin
 
     def interrupt(self) -> None:
         """End this session: trials get their grace, all is committed. A second call ends trials at once.

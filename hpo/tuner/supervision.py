@@ -67,8 +67,9 @@ class Supervision:
 
     def __post_init__(self) -> None:
         self._intake = Intake(self.state.objective)
-        limit, size_of = self.limits.max_checkpoint_bytes, self.limits.checkpoint_size
-        self._checkpoints = CheckpointBudget(limit, size_of, self.state, self.journal, self.backend)
+        self._checkpoints = CheckpointBudget(
+            limit=self.limits.max_checkpoint_bytes, state=self.state, journal=self.journal, backend=self.backend
+        )
 
     # ------------------------------------------------------------------ attempts begin
 

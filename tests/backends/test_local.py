@@ -136,7 +136,7 @@ def test_when_the_host_dies_its_trials_are_lost_and_a_new_host_runs_the_next(bac
     for trial_id in range(2):
         backend.start(Trial(trial_id, {"x": 0.1}), 0, 9)
     time.sleep(0.5)
-    backend._host.send_signal(signal.SIGKILL)
+    backend._host.process.send_signal(signal.SIGKILL)
     events = collect(backend, is_exit)
     while len(events) < 2:
         events += backend.wait(1.0)
@@ -239,12 +239,12 @@ def test_what_an_earlier_session_left_running_is_ended_first(tmp_path):
     time.sleep(0.5)
     mark = marks.experiment_mark(tmp_path / "experiment")
     assert len(marks.marked(mark, whole_experiment=True)) >= 2
-    os.kill(first._host.pid, signal.SIGSTOP)  # a host that cannot clean up
+    os.kill(first._host.process.pid, signal.SIGSTOP)  # a host that cannot clean up
     second = make(tmp_path, "pass", grace=0.3)
     alive = marks.marked(mark, whole_experiment=True)
-    assert first._host.pid not in alive
+    assert first._host.process.pid not in alive
     second.close()
-    first._host.wait()
+    first._host.process.wait()
     first.close()
     assert marks.marked(mark, whole_experiment=True) == []
 

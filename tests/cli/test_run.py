@@ -367,7 +367,7 @@ def test_a_program_that_is_not_on_the_path_is_named(workplace):
         (["++foo=2"], ["foo:", "no such key"]),
         (["+benchmark.metrik=2"], ["benchmark.metrik:", "did you mean metric?"]),
         (["+method.foo=2"], ["method.foo:", "name, searcher, scheduler"]),
-        (["+backend.foo=2"], ["backend.foo:", "charge_decisions"]),
+        (["+backend.foo=2"], ["backend.foo:", "_target_"]),
         (["=3"], ["'=3'", "key=value"]),
         (["+=3"], ["'+=3'", "key=value"]),
         (["n_worker=2"], ["n_worker=2", "did you mean n_workers?"]),

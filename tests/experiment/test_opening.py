@@ -12,11 +12,12 @@ from hpo.errors import ConfigError, StoreError
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
-from hpo.experiment.opening import check_resumable, differences, is_done, put_aside_unknown, stored_config
+from hpo.experiment.opening import check_resumable, differences, is_done, settle, stored_config
 from hpo.experiment.run import run_experiment
 from hpo.results.experiment import load_experiment
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
+from hpo.store.salvage import put_aside_unknown
 from tests.conftest import error_of, succeeded
 
 BENCHMARK = {
@@ -45,12 +46,12 @@ def files(tmp_path):
 
 def test_an_equal_configuration_has_no_differences(files):
     assert differences(config(), config()) == []
-    check_resumable(files, stored_config(files, config()), config())
+    check_resumable(files, stored_config(files), config())
 
 
 def test_an_empty_directory_is_open_to_any_configuration(tmp_path):
     files = ExperimentDirectory(tmp_path)
-    assert stored_config(files, config()) is None
+    assert stored_config(files) is None
     check_resumable(files, None, config())
 
 
@@ -71,7 +72,7 @@ def test_a_difference_is_shown_as_key_old_new_and_names_the_remedies(files, chan
     new = config(**change)
     assert differences(config(), new) == [shown]
     with pytest.raises(StoreError) as caught:
-        check_resumable(files, stored_config(files, new), new)
+        check_resumable(files, stored_config(files), new)
     sentence = str(caught.value)
     assert shown in sentence
     assert str(files.path) in sentence
@@ -88,13 +89,13 @@ def test_another_random_seed_is_a_difference(files):
 def test_several_differences_are_all_shown(files):
     new = config(n_workers=4, num_gpus_per_trial=2)
     with pytest.raises(StoreError, match=r"n_workers: 1 -> 4; .*num_gpus_per_trial: 1 -> 2"):
-        check_resumable(files, stored_config(files, new), new)
+        check_resumable(files, stored_config(files), new)
 
 
 def test_very_many_differences_are_cut_and_counted(files):
     new = config({"arguments": {f"a{i}": i for i in range(30)}})
     with pytest.raises(StoreError, match=r"and 22 more") as caught:  # 30 new and 2 old arguments, 10 of them shown
-        check_resumable(files, stored_config(files, new), new)
+        check_resumable(files, stored_config(files), new)
     assert str(caught.value).count(" -> ") == 10
 
 
@@ -118,27 +119,27 @@ def test_very_many_differences_are_cut_and_counted(files):
 def test_budgets_and_what_concerns_a_call_may_differ(files, change):
     new = config(**change)
     assert differences(config(), new) == []
-    check_resumable(files, stored_config(files, new), new)
+    check_resumable(files, stored_config(files), new)
 
 
 def test_before_a_trial_has_started_any_configuration_may_follow(files):
     files.trials.rmdir()
     new = config(n_workers=4)
-    check_resumable(files, stored_config(files, new), new)
+    check_resumable(files, stored_config(files), new)
     store = Store(files.events)
     store.append([Event(Kind.OPENED, 0.0, 1.0)])
-    check_resumable(files, stored_config(files, new), new)
+    check_resumable(files, stored_config(files), new)
     store.append([Event(Kind.STARTED, 0.0, 1.0, 0, 0, body={"configuration": {"lr": 0.5}, "until": 1})])
     store.close()
     with pytest.raises(StoreError, match="n_workers: 1 -> 4"):
-        check_resumable(files, stored_config(files, new), new)
+        check_resumable(files, stored_config(files), new)
 
 
 def test_a_submitted_job_has_begun(files):
     files.trials.rmdir()
     (files.path / "launch.json").touch()
     with pytest.raises(StoreError, match="n_workers: 1 -> 4"):
-        check_resumable(files, stored_config(files, config()), config(n_workers=4))
+        check_resumable(files, stored_config(files), config(n_workers=4))
 
 
 def test_a_mistake_that_keeps_trials_from_starting_is_corrected_by_the_next_call(workplace):
@@ -152,7 +153,7 @@ def test_a_mistake_that_keeps_trials_from_starting_is_corrected_by_the_next_call
 def test_resume_false_refuses_and_names_the_remedies(files):
     new = config(resume=False)
     with pytest.raises(StoreError, match=r"resume=false.*overwrite=true.*experiment_tag"):
-        check_resumable(files, stored_config(files, new), new)
+        check_resumable(files, stored_config(files), new)
 
 
 def test_overwrite_deletes_what_is_there_and_keeps_the_lock(files):
@@ -164,7 +165,7 @@ def test_overwrite_deletes_what_is_there_and_keeps_the_lock(files):
     (files.path / "link").symlink_to(outside)
     files.events.touch()
     files.lock.touch()
-    assert stored_config(files, config(overwrite=True)) is None
+    assert settle(files, config(overwrite=True))[1] is None
     assert [path.name for path in files.path.iterdir()] == [files.lock.name]
     assert (outside / "kept").exists(), "what a link points to is not the experiment's"
 
@@ -172,10 +173,10 @@ def test_overwrite_deletes_what_is_there_and_keeps_the_lock(files):
 def test_resume_false_refuses_a_log_whose_configuration_is_gone(files):
     files.config.unlink()
     files.events.touch()
-    check_resumable(files, stored_config(files, config()), config())
+    check_resumable(files, stored_config(files), config())
     new = config(resume=False)
     with pytest.raises(StoreError, match=r"resume=false.*overwrite=true.*experiment_tag"):
-        check_resumable(files, stored_config(files, new), new)
+        check_resumable(files, stored_config(files), new)
 
 
 @pytest.mark.parametrize("remains", ["events.db", "trials"])
@@ -186,13 +187,13 @@ def test_overwrite_deletes_what_an_earlier_deletion_or_a_user_left(files, remain
     for path in (files.events, files.trials):
         if path.name != remains:
             path.unlink() if path.is_file() else path.rmdir()
-    assert stored_config(files, config(overwrite=True)) is None
+    assert settle(files, config(overwrite=True))[1] is None
     assert list(files.path.iterdir()) == []
 
 
 def test_overwrite_deletes_nothing_where_there_is_no_experiment(tmp_path):
     (tmp_path / "thesis.tex").touch()
-    assert stored_config(ExperimentDirectory(tmp_path), config(overwrite=True)) is None
+    assert settle(ExperimentDirectory(tmp_path), config(overwrite=True))[1] is None
     assert (tmp_path / "thesis.tex").exists()
 
 
@@ -223,17 +224,17 @@ def test_an_overwriting_that_is_killed_is_gone_on_with_and_leaves_no_log_without
             patched.setattr(Path, "unlink", lambda path, step=step, **options: step(unlink, path, **options))
             patched.setattr(shutil, "rmtree", lambda path, step=step, **options: step(rmtree, path, **options))
             with pytest.raises(KilledError):
-                stored_config(files, config(overwrite=True))
+                settle(files, config(overwrite=True))
         assert files.config.exists()
         assert files.events.exists() == (count == 0), "the log is what goes first"
-        assert stored_config(files, config(overwrite=True)) is None
+        assert settle(files, config(overwrite=True))[1] is None
         assert list(files.path.iterdir()) == []
 
 
 def test_overwrite_keeps_the_lock_of_a_command_that_submits_a_job(files):
     lock = files.path / ".launch.lock"
     lock.touch()
-    assert stored_config(files, config(overwrite=True)) is None
+    assert settle(files, config(overwrite=True))[1] is None
     assert lock.exists()
 
 
@@ -304,15 +305,15 @@ def test_an_experiment_whose_last_commit_failed_does_not_call_itself_complete(wo
 
 def test_without_overwrite_nothing_is_deleted(files):
     files.events.touch()
-    assert stored_config(files, config()) == config()
+    assert stored_config(files) == config()
     assert files.events.exists()
 
 
 def test_a_damaged_configuration_is_an_error_that_names_the_file(files):
     files.config.write_text("benchmark: [\n")
     with pytest.raises(ConfigError, match=r"experiment\.yaml is damaged .*: delete that file"):
-        stored_config(files, config())
-    assert stored_config(files, config(overwrite=True)) is None
+        stored_config(files)
+    assert settle(files, config(overwrite=True))[1] is None
 
 
 def test_folders_that_the_log_does_not_know_are_moved_away_and_others_stay(files, caplog):

@@ -1,5 +1,6 @@
 """Experiments that version 0.1.0 has left are gone on with, replayed, reported and exported as its own."""
 
+import importlib
 import tarfile
 from pathlib import Path
 
@@ -7,10 +8,18 @@ import pytest
 import yaml
 
 import hpo
+from hpo.config.reading import resolve
+from hpo.launchers.sagemaker.names import identity
 from tests.conftest import SCRIPTS as HERE
 from tests.conftest import Workplace, succeeded
 from tests.golden.store import ARCHIVE, SCRIPTS
 
+IDENTITIES = [
+    ("mlp_digits", "auto", "8c9b77bf0213530f9571a557a7fb3517"),
+    ("generated_typical", "auto", "510b1876fc92217309758d402f2295da"),
+    ("mlp_digits_grid", "simulated", "b4daf749c5107fd1f9a57ea5dc6f88ff"),
+]
+"""What version 0.1.0 takes for the same SageMaker job."""
 PLACES = {"grown": "mine/RS/seed_0", "killed": "mine/ASHA/seed_0", "simulated": "generated_typical/MOBSTER/seed_0"}
 
 
@@ -67,3 +76,52 @@ def test_what_ran_under_slurm_or_sagemaker_is_known_by_its_classes(stored):
     for target in ("hpo.launchers.slurm.SlurmLauncher", "hpo.launchers.sagemaker.SageMakerLauncher"):
         config = {**config_of(directory), "launcher": {"_target_": target}}
         assert hpo.run_experiment(config, directory).skipped
+
+
+@pytest.mark.parametrize(("benchmark", "backend", "known"), IDENTITIES)
+def test_a_job_that_was_sent_is_found_again(benchmark, backend, known):
+    config = hpo.load_config(benchmark, "ASHA", seed=2, random_seed=5, backend={"name": backend})
+    assert identity(resolve(config)) == known
+
+
+def test_a_queued_slurm_job_finds_its_function():
+    from hpo.launchers.slurm.job import work
+    from hpo.launchers.slurm_job import work as former
+
+    assert former is work
+
+
+PUBLISHED = [
+    "hpo.searchers.GaussianProcessSearcher",
+    "hpo.searchers.GridSearcher",
+    "hpo.searchers.HyperTuneSearcher",
+    "hpo.searchers.IndependentSearcher",
+    "hpo.searchers.MOBSTERSearcher",
+    "hpo.searchers.RandomSearcher",
+    "hpo.searchers.Searcher",
+    "hpo.searchers.SobolSearcher",
+    "hpo.searchers.botorch.BoTorchSearcher",
+    "hpo.schedulers.ASHA",
+    "hpo.schedulers.FIFO",
+    "hpo.schedulers.Scheduler",
+    "hpo.schedulers.StoppingASHA",
+    "hpo.schedulers.SynchronousHyperband",
+    "hpo.schedulers.asha.ASHA",
+    "hpo.launchers.local.LocalLauncher",
+    "hpo.launchers.sagemaker.SageMakerLauncher",
+    "hpo.launchers.slurm.SlurmLauncher",
+    "hpo.trackers.MLflow",
+    "hpo.trackers.TensorBoard",
+    "hpo.trackers.Trackio",
+    "hpo.trackers.TrialTracker",
+    "hpo.trackers.WandB",
+    "hpo.backends.local.LocalBackend",
+    "hpo.backends.simulated.SimulatedBackend",
+]
+"""Every `_target_` that was ever published: they lie in stored experiments and in users' YAML."""
+
+
+@pytest.mark.parametrize("target", PUBLISHED)
+def test_every_published_target_names_a_class(target):
+    module, _, name = target.rpartition(".")
+    assert isinstance(getattr(importlib.import_module(module), name), type)

@@ -25,7 +25,6 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent, Kind, Report
-from hpo.experiment.sessions import Session
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import restore
 from hpo.store.event_store import Store
@@ -180,10 +179,7 @@ def main(folder: Path, method: str, trials: int) -> None:
     """Run, resume, measure, print."""
     config, backend = configuration(method, trials), Metered()
 
-    def open_session(_config: ExperimentConfig, _files: Any, store: Store) -> Session:
-        return Session(backend, store, time.monotonic, time.time, {}, {"backend": "instant"})
-
-    hpo.experiment.run.open_session = open_session
+    hpo.experiment.run.open_backend = lambda _config, _files: backend
     begin = time.monotonic()
     outcome = hpo.run_experiment(config, folder / "experiment", callbacks=[PlainLines(config)])
     seconds, megabytes = time.monotonic() - begin, highest_megabytes()

@@ -158,7 +158,7 @@ def test_the_damaged_database_is_kept_and_the_warning_names_it(tmp_path, closed,
 KILLED_AT = """
 import os, sys
 from pathlib import Path
-from hpo.salvage import open_store
+from hpo.store.salvage import open_store
 left = int(sys.argv[2])
 def count(event, _arguments):
     global left

@@ -206,7 +206,7 @@ LOOKING = """
 import sys
 from pathlib import Path
 from hpo.errors import StoreError
-from hpo.store import Store
+from hpo.store.event_store import Store
 try:
     print([event.body["number"] for event in Store(Path(sys.argv[1]), read_only=True).read()])
 except StoreError as error:

@@ -4,7 +4,8 @@ A test module gives a fixture `factory` and subclasses the suite:
 
     class TestEverySearcher(SearcherContract): ...
 
-For searchers it is `factory(space, *, seed=0, random_seed=0, points_to_evaluate=None) -> Searcher`, for schedulers
+Backends have theirs in `backend_contract`. For searchers it is
+`factory(space, *, seed=0, random_seed=0, points_to_evaluate=None) -> Searcher`, for schedulers
 `factory(*, seed=0, random_seed=0) -> Scheduler` over a space with at least 40 configurations and a maximum of 9.
 """
 

@@ -178,6 +178,7 @@ class FakeBackend(Backend):
         exit_delay: seconds between the last report and the exit of a script that ends by itself.
         stop_delay: seconds between a stop and the exit.
         late_reports: how many reports a script still writes after it was stopped.
+        measure: bytes of a trial's checkpoint.
     """
 
     def __init__(
@@ -194,11 +195,13 @@ class FakeBackend(Backend):
         exit_delay: float = 0.125,
         stop_delay: float = 0.125,
         late_reports: int = 0,
+        measure: Callable[[int], int] = lambda _: 0,
     ) -> None:
         self.clock, self.disk = clock, disk or Disk()
         self.evaluate, self.seconds, self.max_resource = evaluate, seconds, max_resource
         self.honours_until, self.faults = honours_until, faults or {}
         self._capacity = capacity
+        self.measure = measure
         self.exit_delay, self.stop_delay, self.late_reports = exit_delay, stop_delay, late_reports
         self.calls: list[tuple[Any, ...]] = []
         self.most_running = 0
@@ -207,6 +210,12 @@ class FakeBackend(Backend):
         self._numbers = itertools.count()
         self._woken = False
         self._waits = 0
+
+    def wall(self) -> float:
+        return 1e9 + self.clock.now
+
+    def checkpoint_bytes(self, trial_id: int) -> int:
+        return self.measure(trial_id)
 
     def called(self, name: str) -> list[tuple[Any, ...]]:
         """The arguments of all calls of one name so far."""
@@ -392,8 +401,6 @@ class FakeExperiment:
             self.budget,
             Limits(**{**limits, **self.limits}),
             self.callbacks,
-            clock=self.clock,
-            wall=lambda: 1e9 + self.clock.now,
         )
 
     def run(self) -> tuple[str | None, ExperimentState, list[Event]]:

@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 import yaml
+from omegaconf import OmegaConf
 from scipy.stats import spearmanr
 
 from hpo.errors import ConfigError
@@ -234,9 +235,9 @@ class TestSimpleHpoBench:
 
 
 def test_the_shipped_table_is_a_recording_of_its_benchmark():
-    from hpo.config.reading import load_group
+    from hpo.config.reading import content_of
 
-    benchmark = load_group("benchmark", "mlp_digits_grid")
+    benchmark = OmegaConf.create(content_of("benchmark", "mlp_digits_grid"))
     table = find_table(benchmark.table)
     assert table.data_label == "recorded"
     domains = parse_space({k: dict(v) for k, v in benchmark.config_space.items() if not isinstance(v, float)})

@@ -161,7 +161,8 @@ def experiment(method, limit, **options):
     """An experiment on a virtual clock with a budget of `limit` bytes, and what measures its checkpoints."""
     made = FakeExperiment(method, disk=Disk(), **options)
     measured = Measured(made.disk)
-    made.limits = {**made.limits, "max_checkpoint_bytes": limit, "checkpoint_size": measured}
+    made.limits = {**made.limits, "max_checkpoint_bytes": limit}
+    made.backend = {**made.backend, "measure": measured}
     return made, measured
 
 
@@ -259,7 +260,8 @@ def test_interrupted_trials_keep_theirs_and_the_next_session_fits_again():
 
     limit = needed + 2
     measured = Measured(made.disk)
-    made.limits = {"max_checkpoint_bytes": limit, "checkpoint_size": measured}
+    made.limits = {"max_checkpoint_bytes": limit}
+    made.backend = {**made.backend, "measure": measured}
     tuner = made.session()
     seen = []
 

@@ -127,7 +127,7 @@ def test_memory_of_trials_that_died_with_their_host_is_waited_for(backend, tmp_p
     driver.free()
     late, reaper = marked_process(tmp_path, 1)
     listed = list_it(tmp_path, late)
-    backend._host.send_signal(signal.SIGKILL)
+    backend._host.process.send_signal(signal.SIGKILL)
     assert [e.lost for e in collect(backend, lambda event: isinstance(event, Exit)) if isinstance(e, Exit)] == [True]
     reaper.join()
     backend.start(Trial(0, {"x": 0.5}), 1, 1)

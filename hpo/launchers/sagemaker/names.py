@@ -23,6 +23,8 @@ def identity(experiment: ExperimentConfig) -> str:
     for key in RUN_KEYS:
         content.pop(key, None)
         content["benchmark"].pop(key, None)
+    if experiment.backend_target == experiment.backend_of_name:  # jobs of version 0.1 know it by its name
+        content["backend"].pop("_target_", None)
     content["overwrite"] = experiment.overwrite
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -16,7 +16,7 @@ from hpo.backends.program import find_program
 from hpo.config.reading import read_config, to_yaml
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, StoreError
-from hpo.experiment.opening import check_resumable, differences, is_done, stored_config
+from hpo.experiment.opening import differences, is_done, settle
 from hpo.launchers.remote import (
     RECORD,
     REQUEST,
@@ -199,11 +199,8 @@ def _prepare(experiment: ExperimentConfig, output_dir: Path) -> ExperimentConfig
     """
     files = ExperimentDirectory(output_dir)
     with owned(files):
-        stored = stored_config(files, experiment)
-        if experiment.random_seed is None and stored is not None:
-            experiment = replace(experiment, random_seed=stored.random_seed)
-        check_resumable(files, stored, experiment)
-        scheduler_of(replace(experiment, random_seed=experiment.random_seed or 0))
+        experiment, stored = settle(files, experiment)
+        scheduler_of(experiment)
         if experiment.benchmark.script is not None:  # a command may be there on the nodes only
             find_program(experiment.benchmark)
         if stored is not None and files.events.is_file():

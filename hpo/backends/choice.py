@@ -1,0 +1,50 @@
+"""Which backend a configuration asks for: a class by its `_target_`, and the options beside it."""
+
+import inspect
+from typing import Any
+
+from hpo.backends.base import Backend
+from hpo.config.mistakes import unknown_key
+from hpo.config.schema import ExperimentConfig
+from hpo.config.targets import factory_of
+from hpo.errors import ConfigError
+from hpo.store.directory import ExperimentDirectory
+
+_NOT_OPTIONS = ("name", "_target_")
+
+
+def backend_of(config: ExperimentConfig) -> tuple[type[Backend], dict[str, Any]]:
+    """The class, and the options that it is opened with.
+
+    Raises:
+        ConfigError: there is no such backend, it is not trusted, or it does not take an option.
+    """
+    spec = {"_target_": config.backend_target}
+    kind = getattr(factory_of("backend", spec, config.trusted_modules, (Backend,)), "func", None)
+    if not (isinstance(kind, type) and issubclass(kind, Backend)):
+        raise ConfigError(f"backend._target_={config.backend_target}: it is not a subclass of hpo's Backend")
+    options = {str(key): value for key, value in config.backend.items() if key not in _NOT_OPTIONS}
+    made_by_options = getattr(kind.open, "__func__", None) is getattr(Backend.open, "__func__", None)
+    takes = inspect.signature(kind if made_by_options else kind.open).parameters
+    for key in options:
+        if key not in takes and not any(parameter.kind == parameter.VAR_KEYWORD for parameter in takes.values()):
+            names = [name for name in takes if name not in ("config", "files")]
+            raise ConfigError(unknown_key(f"backend.{key}", [*_NOT_OPTIONS, *names]))
+    return kind, options
+
+
+def check_backend(config: ExperimentConfig) -> None:
+    """Raise ConfigError unless the backend can run the experiment; nothing is started."""
+    kind, _ = backend_of(config)
+    kind.check(config)
+
+
+def open_backend(config: ExperimentConfig, files: ExperimentDirectory) -> Backend:
+    """The backend of a session.
+
+    Raises:
+        ConfigError, BackendError: it cannot be had.
+    """
+    kind, options = backend_of(config)
+    kind.check(config)
+    return kind.open(config, files, **options)

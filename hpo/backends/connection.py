@@ -1,0 +1,82 @@
+"""The tuner's side of a trial host: the process, and the socket on which orders go and exits come, in lines of JSON."""
+
+import contextlib
+import json
+import logging
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hpo.host import marks
+from hpo.host.starting import start_host
+
+log = logging.getLogger(__name__)
+
+
+class HostConnection:
+    """A host that has been started.
+
+    Args:
+        mark: what its processes carry.
+        grace: seconds between SIGTERM and SIGKILL of trials that are left when it ends.
+        preload: modules that it imports before the first trial.
+        log_file: gets its standard error.
+        environment: of the host.
+
+    Raises:
+        BackendError: it cannot be started.
+    """
+
+    def __init__(
+        self, *, mark: int, grace: float, preload: Sequence[str], log_file: Path, environment: Mapping[str, str]
+    ) -> None:
+        self._mark = mark
+        self._log_file = log_file
+        self._received = b""
+        self._socket, theirs = socket.socketpair()
+        with log_file.open("ab") as errors, theirs:
+            self.process = start_host(
+                mark, grace, preload, connection=theirs, log_file=errors.fileno(), environment=environment
+            )
+        self.descriptor = self._socket.fileno()
+        """To be polled; of no use after the host has ended."""
+
+    @property
+    def alive(self) -> bool:
+        """Has it not been seen to end?"""
+        return self._socket.fileno() >= 0
+
+    def send(self, order: Mapping[str, Any]) -> None:
+        """Give an order. Where the host has died, `receive` will tell."""
+        with contextlib.suppress(OSError):
+            self._socket.sendall(json.dumps(order).encode() + b"\n")
+
+    def receive(self) -> list[dict[str, Any]] | None:
+        """What it has to say; None when it is gone, which is then said in the log."""
+        try:
+            data = self._socket.recv(1 << 16)
+        except ConnectionError:
+            data = b""
+        if data:
+            *lines, self._received = (self._received + data).split(b"\n")
+            return [json.loads(line) for line in lines]
+        self._socket.close()
+        self.process.wait()
+        code = self.process.returncode
+        log.warning("the trial host died (exit code %s); see %s", "unknown" if code is None else code, self._log_file)
+        return None
+
+    def close(self, limit: float) -> None:
+        """Have it end what still runs, and wait up to `limit` seconds for it; then all is killed."""
+        self._socket.close()
+        try:
+            self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            log.warning("the trial host did not end within %.0f s; killing it", limit)
+            marks.sweep(self._mark, grace=0.0)
+            self.process.wait()
+        with contextlib.suppress(OSError):
+            if self._log_file.stat().st_size == 0:
+                self._log_file.unlink()
