@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 from hpo import __version__
-from hpo.errors import HPOError
+from hpo.errors import HPOError, complain
 from hpo.experiment.signals import remember_interrupts
 
 
@@ -28,7 +28,7 @@ def main() -> None:
             code = _import(arguments)()
         sys.stdout.flush()  # here, where a reader that has ended is known to be no error
     except HPOError as error:
-        sys.stderr.write(f"hpo: error: {error}\n")
+        complain(error)
         code = 1
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT

@@ -9,6 +9,7 @@ HPOError
 └── ExperimentError  an experiment that cannot go on: wrong metric name, nothing but failing trials
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 
 
@@ -34,6 +35,16 @@ class BackendError(HPOError):
 
 class ExperimentError(HPOError):
     """The experiment cannot go on."""
+
+
+SAID = "hpo: error: "
+"""What the sentence of an error begins with where a person reads it."""
+
+
+def complain(text: object) -> None:
+    """Write the sentence of an error to standard error."""
+    sys.stderr.write(f"{SAID}{text}\n")
+    sys.stderr.flush()
 
 
 def installing(extra: str) -> str:

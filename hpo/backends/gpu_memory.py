@@ -152,7 +152,9 @@ class CleanGpus:
             log.warning(
                 "GPU %s is in quarantine: for %g s it has listed memory of %s, which ended; trials go on with the other "
                 "devices, and with this one when it is free",
-                *(name, PATIENCE, _what(holders, device.owner)),
+                name,
+                PATIENCE,
+                _what(holders, device.owner),
             )
         return False
 

@@ -15,12 +15,10 @@ from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import clearer
 from hpo.config.validity import TAG
 from hpo.errors import ConfigError
-from hpo.launchers.base import Job
+from hpo.launchers.base import Job, runs_here
 from hpo.schedulers.assembly import scheduler_of
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.places import from_here
-
-LOCAL = "hpo.launchers.local.LocalLauncher"
 
 
 def check_sweep(jobs: Sequence[Job]) -> None:
@@ -39,7 +37,7 @@ def check_sweep(jobs: Sequence[Job]) -> None:
         seen.append(alike)
         try:
             config = resolve(job.config)
-            if config.launcher.get("_target_") == LOCAL:  # what is trusted may be importable only where a job runs
+            if runs_here(config):  # what is trusted may be importable only where a job runs
                 scheduler_of(replace(config, random_seed=0))
                 if not ExperimentDirectory(job.output_dir).config.exists():  # one that is complete needs no program
                     check_backend(config)

@@ -20,15 +20,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hpo.cli.arguments import check_words, has_folder
 from hpo.cli.composition import is_plain, jobs, typed
-from hpo.cli.preflight import LOCAL, check_sweep
+from hpo.cli.preflight import check_sweep
 from hpo.config.mistakes import in_words, unreadable
 from hpo.config.reading import resolve
 from hpo.config.schema import CONF_DIR, ExperimentConfig
-from hpo.config.targets import clearer, factory_of
+from hpo.config.targets import clearer
 from hpo.config.validity import wrong_tag
 from hpo.config.yamlfiles import one_line
-from hpo.errors import ConfigError, HPOError
-from hpo.launchers.base import Job, Launcher
+from hpo.errors import ConfigError, HPOError, complain
+from hpo.launchers.base import Job, make_launcher, runs_here
 from hpo.launchers.remote import RemoteLauncher
 from hpo.results.files import is_complete
 from hpo.store.places import from_here
@@ -106,8 +106,7 @@ def _run_all(call: _Call, composed: Sequence[Job]) -> None:
     simulated: list[Job] = []
     others: list[Job] = []
     for job in composed:
-        together = job.config.simulated and job.config.launcher.get("_target_") == LOCAL
-        (simulated if together else others).append(job)
+        (simulated if job.config.simulated and runs_here(job.config) else others).append(job)
     with _shared_imports(len(others)):
         for job in others:
             _run(call, job)
@@ -140,7 +139,7 @@ def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
             if result.error is not None:
                 call.failures.append(f"{result.directory}: {result.error}")
     for failure in call.failures[:1]:
-        _complain(failure)
+        complain(failure)
 
 
 def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
@@ -181,18 +180,18 @@ def _run(call: _Call, job: Job) -> None:
         call.codes.append(1)
         text = clearer(error, job.config)
         call.failures.append(f"{from_here(job.output_dir)}: {text}")
-        _complain(text)
+        complain(text)
     except Exception:
         call.codes.append(1)
         call.failures.append(f"{from_here(job.output_dir)}: an error in hpo itself")
-        _complain(f"an error in hpo itself; please report it with this:\n{traceback.format_exc()}")
+        complain(f"an error in hpo itself; please report it with this:\n{traceback.format_exc()}")
     if call.codes[-1] > 128:
         raise SystemExit(call.codes[-1])  # a signal ends the sweep, not only this experiment
 
 
 def _launch(call: _Call, job: Job) -> int:
     resolve(job.config)  # a mistake in the configuration leaves no trace on the disk
-    launcher = _launcher(job.config)
+    launcher = make_launcher(job.config)
     config, directory = _with_seed(call, job), from_here(job.output_dir)
     call.directories.append(directory)
     if not isinstance(launcher, RemoteLauncher):
@@ -212,7 +211,7 @@ def _await(call: _Call) -> None:
             code = launcher.finish(directory)
         except HPOError as error:
             code = 1
-            _complain(f"{directory}: {error}")
+            complain(f"{directory}: {error}")
         if code != 0:
             call.codes.append(code)
             call.failures.append(f"{directory}: the remote job did not complete")
@@ -233,17 +232,6 @@ def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
     if drawn:
         say(f"random_seed={seed} (drawn for {tag_dir}; later calls with this tag use it too)")
     return replace(config, random_seed=seed)
-
-
-def _launcher(config: ExperimentConfig) -> Launcher:
-    launcher = factory_of("launcher", config.launcher, config.trusted_modules, (Launcher,))
-    try:
-        made = launcher()
-    except TypeError as error:
-        raise ConfigError(f"launcher: {error}; check the keys under launcher") from error
-    if not isinstance(made, Launcher):
-        raise ConfigError(f"launcher._target_={config.launcher['_target_']}: it is not a subclass of hpo's Launcher")
-    return made
 
 
 def _conclude(call: _Call) -> int:
@@ -274,8 +262,3 @@ def _show_warnings() -> None:
 class _WithoutTraceback(logging.Formatter):
     def formatException(self, ei: Any) -> str:
         return ""
-
-
-def _complain(text: str) -> None:
-    sys.stderr.write(f"hpo: error: {text}\n")
-    sys.stderr.flush()

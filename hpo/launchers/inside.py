@@ -1,14 +1,13 @@
 """What runs one resolved experiment where a launcher has sent it."""
 
 import logging
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
-from hpo.errors import HPOError
+from hpo.errors import HPOError, complain
 from hpo.events.callback import Callback
 from hpo.experiment.run import run_experiment
 from hpo.watching.lines import PlainLines, say
@@ -37,7 +36,7 @@ def run(
         experiment = read_config(config)
         outcome = run_experiment(experiment, output_dir, callbacks=[PlainLines(experiment), *callbacks(experiment)])
     except HPOError as error:
-        sys.stderr.write(f"hpo: error: {error}\n")
+        complain(error)
         on_failure(str(error))
         return FAILED
     except Exception as error:

@@ -12,6 +12,8 @@ from hpo.watching.progress import progress_display, summary
 class LocalLauncher(Launcher):
     """Runs the experiment in this process; its trials are processes on this machine."""
 
+    runs_here = True
+
     def launch(self, experiment: ExperimentConfig, output_dir: Path) -> int:
         """Run to the end, or until a signal; see `Launcher.launch`."""
         outcome = run_experiment(experiment, output_dir, callbacks=[progress_display(experiment, output_dir)])

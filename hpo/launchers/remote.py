@@ -1,6 +1,7 @@
 """What all launchers share that have experiments run elsewhere: make a request, send it, remember it, ask about it.
 
     request(experiment, output_dir) -> dict     pure: no network, no clock, no files but the experiment's own
+    describe(…)                     -> JobDescription    what `hpo plan` tells of the job; as pure
     submit(…)                       -> record   what is needed to find the job again, kept in launch.json
 
 The other side runs `python -m hpo.remote`. `hpo status`, `hpo sync` and `hpo stop` read launch.json.
@@ -48,6 +49,22 @@ class JobState:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class JobDescription:
+    """What an experiment's job would be, before it is sent."""
+
+    name: str
+    machine: str
+    """The instance type, or what is asked of a cluster."""
+    gpus: int | None
+    """None where it is not known."""
+    hours: float
+    """What the experiment's budget comes to; the job's own time limit where it has none."""
+    limit_hours: float
+    """The time limit of the job."""
+    instance_type: str | None = None
+
+
 class RemoteLauncher(Launcher):
     """Has each experiment run as one job elsewhere.
 
@@ -63,6 +80,16 @@ class RemoteLauncher(Launcher):
     @abstractmethod
     def request(self, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
         """What would be sent for a resolved experiment. Pure."""
+
+    def describe(self, experiment: ExperimentConfig, output_dir: Path) -> JobDescription:
+        """The job that a resolved experiment would become. Pure.
+
+        Raises:
+            ConfigError: there can be no such request.
+        """
+        self.request(experiment, output_dir)
+        hours = hours_of(experiment, 0.0)
+        return JobDescription(output_dir.as_posix(), type(self).__name__, None, hours, hours)
 
     @abstractmethod
     def submit(self, experiment: ExperimentConfig, output_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,6 +138,12 @@ class RemoteLauncher(Launcher):
         self.fetch(record, output_dir)
         sys.stdout.write(f"{output_dir}: {state.phase} {state.detail}".rstrip() + "\n")
         return 0 if state.phase == Phase.COMPLETE else 1
+
+
+def hours_of(experiment: ExperimentConfig, limit: float) -> float:
+    """Hours that an experiment takes: its budget, or the time limit of its job where it has none."""
+    budget = experiment.max_wallclock_time
+    return limit if budget is None else budget / 3600
 
 
 def write_record(output_dir: Path, experiment: ExperimentConfig, record: Mapping[str, Any]) -> None:

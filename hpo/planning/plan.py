@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from hpo.backends.choice import check_backend
 from hpo.backends.gpus import visible_gpus
@@ -14,9 +13,9 @@ from hpo.config.schema import BenchmarkConfig, ExperimentConfig
 from hpo.config.targets import clearer
 from hpo.errors import ConfigError
 from hpo.events.values import Configuration
-from hpo.launchers.base import Job
+from hpo.launchers.base import Job, make_launcher
+from hpo.launchers.remote import JobDescription, RemoteLauncher
 from hpo.planning.expectation import Course, Expectation, Trainings, expect
-from hpo.planning.jobs import RemoteJob, job_of, remote_launcher
 from hpo.planning.prices import Prices
 from hpo.planning.smoke import Smoke, smoke_trial
 from hpo.planning.standing import Place, Standing, place_of
@@ -51,8 +50,8 @@ class Group:
     expectation: Expectation | None = None
     table: Table | None = None
     smoke: Smoke | None = None
-    launcher: Any = None
-    jobs: list[RemoteJob] = field(default_factory=list)
+    launcher: RemoteLauncher | None = None
+    jobs: list[JobDescription] = field(default_factory=list)
 
     @property
     def config(self) -> ExperimentConfig:
@@ -122,7 +121,7 @@ class Plan:
         return [place for group in self.groups for place in group.places]
 
     @property
-    def jobs(self) -> list[RemoteJob]:
+    def jobs(self) -> list[JobDescription]:
         """All remote jobs."""
         return [job for group in self.groups for job in group.jobs]
 
@@ -180,7 +179,9 @@ def _alike(places: Sequence[Place]) -> list[list[Place]]:
 
 def _group(places: list[Place]) -> Group:
     config = places[0].config
-    launcher = remote_launcher(places[0])
+    # What a submission would miss, such as a bucket, is made up.
+    made = make_launcher(config, **({"dry_run": True} if "dry_run" in config.launcher else {}))
+    launcher = made if isinstance(made, RemoteLauncher) else None
     group = Group(places, config.n_workers or 1, None, launcher=launcher)
     try:
         group.scheduler = scheduler_of(replace(config, random_seed=config.random_seed or 0))
@@ -191,7 +192,7 @@ def _group(places: list[Place]) -> Group:
         group.problem = clearer(error, group.config)
         return group
     if launcher is not None:
-        group.jobs = [job_of(launcher, place) for place in group.to_do]
+        group.jobs = [launcher.describe(place.config, place.directory) for place in group.to_do]
         group.gpus = group.jobs[0].gpus if group.jobs else None
     elif not config.simulated:
         group.gpus = len(visible_gpus(config.gpus_to_use))

@@ -141,17 +141,8 @@ class ASHA(_Asynchronous):
         self._rung_at(trial.id, target).park(trial.id, loss)
         return Decision.PAUSE
 
-    def on_complete(self, trial: Trial) -> None:
-        """A trial whose script ended by itself has nothing to be promoted for."""
-        self._forget(trial)
-        super().on_complete(trial)
-
-    def on_error(self, trial: Trial) -> None:
-        """A failed trial is never promoted; its results stay in the rungs."""
-        self._forget(trial)
-        super().on_error(trial)
-
-    def _forget(self, trial: Trial) -> None:
+    def _leave(self, trial: Trial) -> None:
+        """It is never promoted; its results stay in the rungs."""
         level = self._reached[trial.id]
         if 0 < level < self.maximum:
             self._rung_at(trial.id, level).remove(trial.id)

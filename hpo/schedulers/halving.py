@@ -1,7 +1,7 @@
 """What all kinds of successive halving share: levels of resource, and brackets that begin at them."""
 
 from hpo.errors import ConfigError
-from hpo.events.values import Configuration
+from hpo.events.values import Configuration, Trial
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.rungs import rung_levels
 from hpo.searchers.base import Searcher
@@ -45,3 +45,16 @@ class Halving(Scheduler):
         self.steps = [*self.levels, self.maximum]
         """The rungs and the maximum, ascending: bracket s begins at the one of index s."""
         self._configurations: dict[int, Configuration] = {}
+
+    def on_complete(self, trial: Trial) -> None:
+        """A trial whose script ended by itself has nothing to go on for."""
+        self._leave(trial)
+        super().on_complete(trial)
+
+    def on_error(self, trial: Trial) -> None:
+        """A failed trial never goes on."""
+        self._leave(trial)
+        super().on_error(trial)
+
+    def _leave(self, trial: Trial) -> None:
+        """No further result of this trial will follow."""

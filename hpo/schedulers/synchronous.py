@@ -108,17 +108,8 @@ class SynchronousHyperband(Halving):
         self._forget_ended(bracket)
         return Decision.STOP if target >= self.maximum else Decision.PAUSE
 
-    def on_complete(self, trial: Trial) -> None:
-        """A trial whose script ended by itself has nothing to go on for."""
-        self._lose(trial)
-        super().on_complete(trial)
-
-    def on_error(self, trial: Trial) -> None:
-        """A failed trial never goes on; its place counts as taken."""
-        self._lose(trial)
-        super().on_error(trial)
-
-    def _lose(self, trial: Trial) -> None:
+    def _leave(self, trial: Trial) -> None:
+        """It never goes on; its place counts as taken."""
         bracket = self._of_trial[trial.id]
         bracket.lose(trial.id)
         self._forget_ended(bracket)

@@ -12,7 +12,6 @@ import logging
 import os
 import secrets
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from hpo.errors import complain
 from hpo.store.directory import ExperimentDirectory, json_object, write_atomically
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,10 @@ class Lease:
         """Is this note touched?"""
         log.warning(
             "%s: the tuner on host %s, pid %s, did not say that it ended; looking for a sign of life for %g s",
-            *(self._files.path, note.get("host"), note.get("pid"), BEAT * LOOKS),
+            self._files.path,
+            note.get("host"),
+            note.get("pid"),
+            BEAT * LOOKS,
         )
         signs = quiet = 0
         while quiet < LOOKS and signs < SIGNS:
@@ -169,6 +172,5 @@ class Lease:
             f"that nothing is mixed"
         )
         log.error("%s", text)
-        sys.stderr.write(f"hpo: error: {text}\n")
-        sys.stderr.flush()
+        complain(text)
         os._exit(1)

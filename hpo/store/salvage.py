@@ -71,7 +71,9 @@ def _mend(path: Path, damage: DamageError) -> None:
     log.warning(
         "%s: was damaged; the %d events before the damage are recovered and the experiment goes on from there; the "
         "damaged file is kept as %s",
-        *(path, len(events), kept.name),
+        path,
+        len(events),
+        kept.name,
     )
 
 

@@ -85,7 +85,9 @@ def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
             log.warning(
                 "random_seed=%d: %s has random_seed=%d, so that `hpo compare` cannot pair experiments of both; leave "
                 "random_seed out, or use another experiment_tag",
-                *(given, directory, known),
+                given,
+                directory,
+                known,
             )
         return given, False
     try:

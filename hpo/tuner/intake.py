@@ -50,7 +50,10 @@ class Intake:
             self._warned.add(key)
             log.info(
                 "trial %d reports resource %d again (it had reached %d); known ones are dropped: %s",
-                *(state.trial.id, resource, state.resource, _brief(str(dict(metrics)))),
+                state.trial.id,
+                resource,
+                state.resource,
+                _brief(str(dict(metrics))),
             )
         return None
 

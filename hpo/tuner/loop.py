@@ -105,7 +105,8 @@ class Tuner:
             if self.state.running and not self.trials.closing:
                 log.warning(
                     "interrupted: %d trial(s) have up to %g s to save and end; a second signal ends them at once",
-                    *(len(self.state.running), self.limits.grace),
+                    len(self.state.running),
+                    self.limits.grace,
                 )
             self.trials.end_all()
         for event in happened:

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from hpo.cli.verbs.app import Place, Trusted, app
-from hpo.errors import ConfigError, HPOError
+from hpo.errors import ConfigError, HPOError, complain
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.store.places import find_launched
 
@@ -40,7 +40,7 @@ def _each(place: str, work: Callable[[Path, Mapping[str, Any]], str]) -> None:
         try:
             typer.echo(f"{directory}: {work(directory, read_record(directory))}")
         except HPOError as error:
-            typer.echo(f"hpo: error: {directory}: {error}", err=True)
+            complain(f"{directory}: {error}")
             failed = True
     if failed:
         raise typer.Exit(1)

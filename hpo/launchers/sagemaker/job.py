@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hpo.config.reading import read_config, to_yaml
 from hpo.config.schema import ExperimentConfig
-from hpo.errors import HPOError
+from hpo.errors import HPOError, complain
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
@@ -82,7 +82,12 @@ class MadeAgain(Callback):
         log.info(
             "resumed from a copy %.1f s old with %d trials and %d reports, at least %d fewer than were made: unfinished "
             "trials %s go on from checkpoints, %s start over",
-            *(found.age, found.trials, found.reports, self._lost, found.from_checkpoint, found.from_scratch),
+            found.age,
+            found.trials,
+            found.reports,
+            self._lost,
+            found.from_checkpoint,
+            found.from_scratch,
         )
 
     def on_event(self, event: Event) -> None:
@@ -127,7 +132,7 @@ def main(
         mirror = Mirror(directory, kept, float(experiment.launcher.get("sync_seconds", 30.0)))
         restored = mirror.restore()
     except (HPOError, OSError) as error:
-        sys.stderr.write(f"hpo: error: {error}\n")
+        complain(error)
         write_failure(str(error))
         return FAILED
     config = work / "experiment.yaml"

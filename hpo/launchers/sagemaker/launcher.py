@@ -13,12 +13,14 @@ from typing import Any
 
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
-from hpo.launchers.remote import JobState, Phase, RemoteLauncher
+from hpo.launchers.remote import JobDescription, JobState, Phase, RemoteLauncher, hours_of
+from hpo.launchers.sagemaker.images import gpus_of
 from hpo.launchers.sagemaker.request import SIGNAL_GRACE, Job, make_job
 from hpo.launchers.sagemaker.settings import Settings
 
 log = logging.getLogger(__name__)
 
+_UNDRAWN = "????"
 _WAITING = {
     "Starting",
     "LaunchingMLInstances",
@@ -51,9 +53,20 @@ class SageMakerLauncher(RemoteLauncher):
         if experiment.grace_period_seconds > SIGNAL_GRACE:
             log.warning(
                 "grace_period_seconds=%g: a job that is stopped is killed after 120 s, trials get %g",
-                *(experiment.grace_period_seconds, SIGNAL_GRACE),
+                experiment.grace_period_seconds,
+                SIGNAL_GRACE,
             )
         return dict(self._job_of(experiment).request)
+
+    def describe(self, experiment: ExperimentConfig, output_dir: Path) -> JobDescription:
+        """The job and its instance; see `RemoteLauncher.describe`."""
+        request = self.request(experiment, output_dir)
+        name = request["TrainingJobName"]
+        if experiment.random_seed is None:  # it goes into the hash at the end of the name
+            name = name[: -len(_UNDRAWN)] + _UNDRAWN
+        instance = request["ResourceConfig"]["InstanceType"]
+        limit = request["StoppingCondition"]["MaxRuntimeInSeconds"] / 3600
+        return JobDescription(name, instance, gpus_of(instance), hours_of(experiment, limit), limit, instance)
 
     def _job_of(self, experiment: ExperimentConfig) -> Job:
         """Made once for an experiment: its request and what is uploaded belong together."""
@@ -103,7 +116,9 @@ class SageMakerLauncher(RemoteLauncher):
             log.warning(
                 "job %s has completed, but s3://%s/%s lacks some of its results: the service could not upload them; see "
                 "that launcher.role may write there, then run the same command with overwrite=true",
-                *(record["job"], record["bucket"], record["results"]),
+                record["job"],
+                record["bucket"],
+                record["results"],
             )
         return brought
 

@@ -11,7 +11,6 @@ import logging
 import random
 import re
 import shutil
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,6 +27,7 @@ from hpo.launchers.sagemaker.client import client, code_of, message_of, prefligh
 from hpo.launchers.sagemaker.names import job_name
 from hpo.launchers.sagemaker.request import IDENTITY, Job
 from hpo.launchers.sagemaker.settings import Settings
+from hpo.watching.lines import say
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ def _create(
             raise HPOError(f"job {name} is being stopped; run the command again when it has ended, and it goes on")
         if status in ("Failed", "Stopped") or (status == "Completed" and experiment.overwrite):
             reason = " ".join(found.get("FailureReason", "").split())
-            _say(
+            say(
                 f"job {name} {status.lower()} before{': ' + reason if reason else ''}; the next one goes on from its results"
             )
             continue
@@ -198,12 +198,7 @@ def _wait_for_room(request: Mapping[str, Any], message: str, pause: float) -> No
         )
     if message not in _waiting_said:
         _waiting_said.add(message)
-        _say(
+        say(
             f"waiting for room ({message.split('. ')[0]}); Ctrl-C is safe: the same command later sends what is missing"
         )
     time.sleep(pause * random.uniform(0.5, 1.5))
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()

@@ -10,7 +10,6 @@ import hashlib
 import logging
 import math
 import re
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
 from hpo.space.domains import Choice
+from hpo.watching.lines import say
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +73,7 @@ class TuningMetrics(Callback):
             if shown is None and isinstance(domain, Choice) and value in domain:
                 shown = domain.index(value)
             values[metric] = shown
-        sys.stdout.write(line(values, self._nonce) + "\n")
-        sys.stdout.flush()
+        say(line(values, self._nonce))
 
 
 def line(values: Mapping[str, float | None], nonce: str) -> str:

@@ -22,6 +22,10 @@ class Answer:
     name: str = ""
 
 
+class TooLargeError(ConfigError):
+    """No node has as much as a job asks for."""
+
+
 def call(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run one of Slurm's commands, which may fail.
 
@@ -85,7 +89,7 @@ def refusal(message: str, options: Mapping[str, Any]) -> HPOError:
     if found := re.search(r"unrecognized option '--([\w-]+)", text):
         return ConfigError(f"launcher.sbatch.{found[1]}: sbatch has no such option; `sbatch --help` lists them")
     if "node configuration is not available" in text or "can not be satisfied" in text:
-        return ConfigError(
+        return TooLargeError(
             f"launcher.{_size(text, options)}: no node has so much; ask for less, the largest nodes have {_nodes()}"
         )
     if found := re.search(r"(?:for|Invalid) --([\w-]+)", text):
@@ -129,18 +133,20 @@ def _size(text: str, options: Mapping[str, Any]) -> str:
 
 
 def _partitions() -> str:
-    names = _sinfo("%R")
+    names = sinfo("%R")
     return ", ".join(sorted(names)) or "those that sinfo lists"
 
 
 def _nodes() -> str:
-    sizes = sorted(_sinfo("%c CPUs, %m MB, %G"), key=lambda text: [int(n) for n in re.findall(r"\d+", text)])
+    sizes = sorted(sinfo("%c CPUs, %m MB, %G"), key=lambda text: [int(n) for n in re.findall(r"\d+", text)])
     return sizes[-1] if sizes else "what sinfo lists"
 
 
-def _sinfo(form: str) -> set[str]:
+def sinfo(form: str, *options: str) -> set[str]:
+    """What there is on the cluster, in a format of sinfo's; nothing where nobody answers."""
     try:
-        return set(filter(None, call("sinfo", "--noheader", f"--format={form}").stdout.splitlines()))
+        done = call("sinfo", "--noheader", "--exact", f"--format={form}", *options)
+        return set(filter(None, done.stdout.splitlines()))
     except HPOError:
         return set()
 

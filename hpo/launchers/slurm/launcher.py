@@ -6,11 +6,6 @@ The pickle that submitit makes holds the name of a function and two paths, no st
 
 import contextlib
 import fcntl
-import io
-import json
-import os
-import shlex
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -20,13 +15,25 @@ from typing import Any
 from hpo.backends.program import find_program
 from hpo.config.reading import read_config, to_yaml
 from hpo.config.schema import ExperimentConfig
-from hpo.errors import BackendError, ConfigError, StoreError, installing
+from hpo.errors import BackendError, StoreError
 from hpo.experiment.opening import differences, is_done, settle
-from hpo.launchers.remote import RECORD, REQUEST, JobState, Phase, RemoteLauncher, read_record, write_record
-from hpo.launchers.slurm.commands import call, queued_as, refusal
-from hpo.launchers.slurm.job import NOTE, read_note, work, write_note
+from hpo.launchers.remote import (
+    RECORD,
+    REQUEST,
+    JobDescription,
+    JobState,
+    Phase,
+    RemoteLauncher,
+    hours_of,
+    read_record,
+    write_record,
+)
+from hpo.launchers.slurm.commands import call, queued_as
+from hpo.launchers.slurm.job import NOTE, read_note, write_note
+from hpo.launchers.slurm.nodes import gpus_in
 from hpo.launchers.slurm.request import CONFIG, check_numbers, further_options, make_request
 from hpo.launchers.slurm.state import look
+from hpo.launchers.slurm.submission import queue
 from hpo.schedulers.assembly import scheduler_of
 from hpo.store.directory import LAUNCH_LOCK, ExperimentDirectory, write_atomically
 from hpo.store.event_store import Store
@@ -40,7 +47,7 @@ class SlurmLauncher(RemoteLauncher):
 
     Args:
         partition: None is the cluster's default.
-        cpus_per_task: cores of the job; None is 4 per GPU, or one per worker where trials use none.
+        cpus_per_task: cores of the job; None is 4 per GPU, or a node's share of fewer; one per worker where trials use none.
         gpus: GPUs of the job, a number or a text such as a100:2; None is what all workers together need.
         mem: memory of the job, such as 32G.
         timeout_min: time limit of one session in minutes.
@@ -78,6 +85,16 @@ class SlurmLauncher(RemoteLauncher):
         """The options of sbatch, the command and where Slurm's own files go; see `RemoteLauncher.request`."""
         return make_request(self, experiment, output_dir)
 
+    def describe(self, experiment: ExperimentConfig, output_dir: Path) -> JobDescription:
+        """The job and what it asks of the cluster; see `RemoteLauncher.describe`."""
+        options = self.request(experiment, output_dir)["sbatch"]
+        gpus = gpus_in(str(options.get("gres")))
+        asked = [f"{options['cpus-per-task']} cores", f"{gpus} GPUs" if gpus else "", str(options.get("partition", ""))]
+        limit = options["time"] / 60
+        # A session that reaches the time limit is requeued, so that the budget counts and not the limit.
+        hours = hours_of(experiment, limit)
+        return JobDescription(options["job-name"], ", ".join(filter(None, asked)), gpus, hours, limit)
+
     def submit(self, experiment: ExperimentConfig, output_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
         """Have sbatch queue the job, unless one is queued or the experiment is complete; see `RemoteLauncher.submit`."""
         with _alone(output_dir):
@@ -92,13 +109,11 @@ class SlurmLauncher(RemoteLauncher):
             if (begun := _prepare(experiment, output_dir)) is None:
                 record = known or {"job": None, "directory": str(output_dir.absolute())}
                 return {**record, "said": "complete; nothing submitted"}
-            write_atomically(
-                output_dir / REQUEST, json.dumps(request, indent=1).encode()
-            )  # overwrite=true took it away
             write_atomically(output_dir / CONFIG, to_yaml(begun).encode())
             (output_dir / NOTE).unlink(missing_ok=True)
+            by_default = self.cpus_per_task is None and bool(experiment.num_gpus_per_trial)
             record = {
-                "job": _sbatch(request),
+                "job": queue(request, output_dir / REQUEST, lower=by_default),
                 "name": request["sbatch"]["job-name"],
                 "directory": str(output_dir.absolute()),
             }
@@ -193,44 +208,3 @@ def _prepare(experiment: ExperimentConfig, output_dir: Path) -> ExperimentConfig
                 if is_done(store.last(), stored, experiment):
                     return None
     return replace(experiment, overwrite=False, resume=True)
-
-
-def _sbatch(request: Mapping[str, Any]) -> str:
-    """Submit. Returns the job's id."""
-    for program in ("sbatch", "srun", "squeue"):
-        call(program, "--version")
-    try:
-        import submitit
-        from submitit.core.utils import FailedJobError, FailedSubmissionError
-    except ImportError as error:
-        raise ConfigError(f"launcher=slurm: submitit is not installed; {installing('slurm')}") from error
-    options = request["sbatch"]
-    # exec makes the batch script the job's Python: its signals are then ours, under any of Slurm's process trackers.
-    executor = submitit.SlurmExecutor(folder=request["folder"], python=f"exec {shlex.quote(sys.executable)}")
-    names = {name.replace("-", "_"): value for name, value in options.items()}
-    executor.update_parameters(use_srun=False, wckey=None, additional_parameters=names)
-    config, directory = request["command"][-2:]
-    try:
-        with _environment(options), contextlib.redirect_stderr(io.StringIO()):  # submitit repeats what sbatch says
-            job = executor.submit(work, config, directory)
-    except (FailedJobError, FailedSubmissionError) as error:
-        raise refusal(str(error), options) from error
-    return str(job.job_id)
-
-
-@contextlib.contextmanager
-def _environment(options: Mapping[str, Any]) -> Iterator[None]:
-    """The job inherits the environment, but nothing of a job that this command itself runs in.
-
-    sbatch takes SBATCH_* variables before the options of a script; what the launcher decides shall count.
-    """
-    inherited = {f"SBATCH_{name.replace('-', '_').upper()}" for name in options}
-    inherited |= {"SBATCH_TIMELIMIT", "SBATCH_MEM_PER_NODE", "SBATCH_NO_REQUEUE", "SBATCH_WAIT", "SBATCH_ARRAY_INX"}
-    if "SLURM_JOB_ID" in os.environ:
-        inherited |= {name for name in os.environ if name.startswith(("SLURM", "SUBMITIT_")) and name != "SLURM_CONF"}
-        inherited |= {"CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"}
-    hidden = {name: os.environ.pop(name) for name in inherited if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)

@@ -16,6 +16,9 @@ CONFIG = "request.yaml"
 
 LOGS = "slurm"
 
+CORES_PER_GPU = 4
+"""Where the launcher says nothing; fewer where no node has so many."""
+
 _OURS = (
     "array",
     "chdir",
@@ -71,7 +74,7 @@ def make_request(launcher: Settings, experiment: ExperimentConfig, output_dir: P
         "chdir": str(Path.cwd()),
         "nodes": 1,
         "ntasks-per-node": 1,
-        "cpus-per-task": launcher.cpus_per_task or (4 * count if per_trial else workers),
+        "cpus-per-task": launcher.cpus_per_task or (CORES_PER_GPU * count if per_trial else workers),
         "time": launcher.timeout_min,
         "signal": f"B:USR2@{delay}",  # to the batch script alone: the trials shall hear of it from their tuner
         "requeue": True,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.errors import HPOError
+from hpo.errors import SAID, HPOError
 from hpo.launchers.remote import JobState, Phase
 from hpo.launchers.slurm.commands import Answer, accounted_as, queued_as
 from hpo.launchers.slurm.job import read_note
@@ -79,5 +79,5 @@ def _complaint(directory: Path, note: Mapping[str, Any]) -> str:
         lines = (directory / "slurm" / f"{note.get('job')}_0_log.err").read_text(errors="replace").splitlines()
     except OSError:
         return ""
-    said = [line.removeprefix("hpo: error: ") for line in lines if line.startswith("hpo: error: ")]
+    said = [line.removeprefix(SAID) for line in lines if line.startswith(SAID)]
     return said[-1] if said else ""

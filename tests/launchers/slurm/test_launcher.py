@@ -16,9 +16,11 @@ from hpo.errors import ConfigError
 from hpo.events.values import Kind
 from hpo.experiment.run import run_experiment
 from hpo.launchers.remote import Phase
-from hpo.launchers.slurm import launcher as slurm
+from hpo.launchers.slurm import submission
+from hpo.launchers.slurm.commands import TooLargeError
 from hpo.launchers.slurm.job import FRUITLESS, _conclude, read_note, write_note
 from hpo.launchers.slurm.launcher import SlurmLauncher
+from hpo.launchers.slurm.nodes import shares
 from hpo.launchers.slurm.state import look
 from hpo.results.experiment import load_experiment
 from tests.conftest import Workplace, error_of, succeeded
@@ -323,6 +325,21 @@ def test_what_slurm_refuses_is_one_sentence_that_names_the_key(place, overrides,
     assert not (place.directory("t") / "launch.json").exists()
 
 
+def test_where_no_node_has_the_cores_of_the_default_a_job_gets_a_node_s_share(place):
+    """Two GPUs of four, on nodes of four cores."""
+    result = place.launch("launcher.cpus_per_task=null")
+    succeeded(result)
+    assert result.stderr.count("no node has 8 cores for 2 GPU(s); the job gets 2") == 1
+    directory = place.directory("t")
+    assert place.cluster.call(
+        "squeue", "-h", "-t", "all", "-o", "%C", "-j", place.record(directory)["job"]
+    ).split() == ["2"]
+    assert json.loads((directory / "request.json").read_text())["sbatch"]["cpus-per-task"] == 2
+    place.wait_for(directory, Phase.COMPLETE)
+    sentence = error_of(place.launch("launcher.cpus_per_task=8", tag="asked"))
+    assert "launcher.cpus_per_task=8" in sentence, "what the user asks for is not lowered"
+
+
 def test_a_session_ended_by_its_time_limit_is_requeued_until_the_experiment_is_complete(overtime):
     directory = overtime.directory("overtime")
     wait_until(lambda: read_note(directory).get("restarts") == 1, 100, "the second session")
@@ -345,10 +362,10 @@ def lone(tmp_path):
     return Slurm(tmp_path, {"PATH": str(tmp_path / "bin")}).prepare()
 
 
-def pretend(place, monkeypatch, output, code=0):
-    """A squeue of this machine that says so."""
+def pretend(place, monkeypatch, output, code=0, program="squeue"):
+    """A program of Slurm's on this machine that says so."""
     stream = ">&2" if code else ""
-    place.write("bin/squeue", f"#!/bin/sh\necho '{output}' {stream}\nexit {code}\n", 0o755)
+    place.write(f"bin/{program}", f"#!/bin/sh\necho '{output}' {stream}\nexit {code}\n", 0o755)
     monkeypatch.setenv("PATH", str(place.path / "bin"))
 
 
@@ -479,6 +496,51 @@ def test_what_becomes_of_a_job_after_a_session(lone, monkeypatch, squeue, code, 
     assert _conclude(lone.path, "5", code, fruitless)[0] == phase
 
 
+NODES = """8 gpu:a100:4(S:0,1)
+64 gpu:v100:2(S:0),gpu:a100:2(S:1),tmpfs:9
+2 gpu:8
+128 (null)"""
+
+
+@pytest.mark.parametrize(
+    ("gres", "gpus", "asked", "expected"),
+    [
+        ("gpu:4", 4, 65, [64, 8, 1]),
+        ("gpu:4", 4, 16, [8, 1]),
+        ("gpu:a100:2", 2, 8, [4]),
+        ("gpu:a100:2", 2, 999, [64, 4]),
+        ("gpu:9", 9, 36, []),
+        (None, 8, 32, [2]),
+    ],
+)
+def test_the_shares_of_nodes_are_of_those_that_have_the_gpus(lone, monkeypatch, gres, gpus, asked, expected):
+    pretend(lone, monkeypatch, NODES, program="sinfo")
+    assert shares({"cpus-per-task": asked, **({} if gres is None else {"gres": gres})}, gpus) == expected
+
+
+@pytest.mark.parametrize(
+    ("most", "lower", "expected"), [(16, True, 16), (9, True, 8), (0, True, None), (9, False, None)]
+)
+def test_cores_are_lowered_as_far_as_slurm_wants_and_only_those_of_the_default(
+    lone, monkeypatch, caplog, most, lower, expected
+):
+    pretend(lone, monkeypatch, NODES, program="sinfo")
+
+    def refusing(request, _kept):
+        if request["sbatch"]["cpus-per-task"] > most:
+            raise TooLargeError(f"{request['sbatch']['cpus-per-task']} are too many")
+        return str(request["sbatch"]["cpus-per-task"])
+
+    monkeypatch.setattr(submission, "_sbatch", refusing)
+    request = {"sbatch": {"cpus-per-task": 16, "gres": "gpu:4"}}
+    if expected is None:
+        with pytest.raises(TooLargeError, match="16 are too many"):
+            submission.queue(request, lone.path / "request.json", lower=lower)
+    else:
+        assert submission.queue(request, lone.path / "request.json", lower=lower) == str(expected)
+    assert len(caplog.messages) == (expected == 8)
+
+
 DROPPED = """
 import signal, sys, weakref
 from hpo.launchers import slurm_job
@@ -529,12 +591,12 @@ def test_overwriting_lets_no_second_command_submit_beside_the_first(lone, monkey
     experiment = resolve(load_config(lone.benchmark(num_gpus_per_trial=0), "RS", random_seed=1, launcher=settings))
     run_experiment(experiment, directory)
 
-    def submitted(_):
+    def submitted(*_):
         with (directory / ".launch.lock").open("a") as other, pytest.raises(BlockingIOError):
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return "5"
 
-    monkeypatch.setattr(slurm, "_sbatch", submitted)
+    monkeypatch.setattr(submission, "_sbatch", submitted)
     launcher = SlurmLauncher()
     again = resolve(load_config(lone.benchmark(num_gpus_per_trial=0), "RS", random_seed=1, overwrite=True))
     assert launcher.submit(again, directory, launcher.request(again, directory))["job"] == "5"

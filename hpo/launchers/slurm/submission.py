@@ -1,0 +1,92 @@
+"""Giving a job to sbatch, through submitit."""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hpo.errors import ConfigError, installing
+from hpo.launchers.slurm.commands import TooLargeError, call, refusal
+from hpo.launchers.slurm.job import work
+from hpo.launchers.slurm.nodes import shares
+from hpo.launchers.slurm.request import CORES_PER_GPU
+from hpo.store.directory import write_atomically
+
+log = logging.getLogger(__name__)
+
+
+def queue(request: Mapping[str, Any], kept: Path, *, lower: bool) -> str:
+    """Have sbatch queue a job. Returns the job's id.
+
+    Args:
+        request: as `make_request` makes it.
+        kept: the file that tells afterwards what was asked for.
+        lower: the cores are `CORES_PER_GPU`, not the user's: where no node has so many, ask for those that go with the GPUs.
+
+    Raises:
+        HPOError: it was refused; the sentence says what to do.
+    """
+    options = request["sbatch"]
+    asked = options["cpus-per-task"]
+    gpus = asked // CORES_PER_GPU
+    try:
+        return _sbatch(request, kept)
+    except TooLargeError:
+        for cores in shares(options, gpus) if lower else ():
+            with contextlib.suppress(TooLargeError):
+                job = _sbatch({**request, "sbatch": {**options, "cpus-per-task": cores}}, kept)
+                log.warning(
+                    "launcher.cpus_per_task: no node has %d cores for %d GPU(s); the job gets %d, which is a node's share",
+                    asked,
+                    gpus,
+                    cores,
+                )
+                return job
+        raise
+
+
+def _sbatch(request: Mapping[str, Any], kept: Path) -> str:
+    write_atomically(kept, json.dumps(request, indent=1).encode())
+    for program in ("sbatch", "srun", "squeue"):
+        call(program, "--version")
+    try:
+        import submitit
+        from submitit.core.utils import FailedJobError, FailedSubmissionError
+    except ImportError as error:
+        raise ConfigError(f"launcher=slurm: submitit is not installed; {installing('slurm')}") from error
+    options = request["sbatch"]
+    # exec makes the batch script the job's Python: its signals are then ours, under any of Slurm's process trackers.
+    executor = submitit.SlurmExecutor(folder=request["folder"], python=f"exec {shlex.quote(sys.executable)}")
+    names = {name.replace("-", "_"): value for name, value in options.items()}
+    executor.update_parameters(use_srun=False, wckey=None, additional_parameters=names)
+    config, directory = request["command"][-2:]
+    try:
+        with _environment(options), contextlib.redirect_stderr(io.StringIO()):  # submitit repeats what sbatch says
+            job = executor.submit(work, config, directory)
+    except (FailedJobError, FailedSubmissionError) as error:
+        raise refusal(str(error), options) from error
+    return str(job.job_id)
+
+
+@contextlib.contextmanager
+def _environment(options: Mapping[str, Any]) -> Iterator[None]:
+    """The job inherits the environment, but nothing of a job that this command itself runs in.
+
+    sbatch takes SBATCH_* variables before the options of a script; what the launcher decides shall count.
+    """
+    inherited = {f"SBATCH_{name.replace('-', '_').upper()}" for name in options}
+    inherited |= {"SBATCH_TIMELIMIT", "SBATCH_MEM_PER_NODE", "SBATCH_NO_REQUEUE", "SBATCH_WAIT", "SBATCH_ARRAY_INX"}
+    if "SLURM_JOB_ID" in os.environ:
+        inherited |= {name for name in os.environ if name.startswith(("SLURM", "SUBMITIT_")) and name != "SLURM_CONF"}
+        inherited |= {"CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"}
+    hidden = {name: os.environ.pop(name) for name in inherited if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
