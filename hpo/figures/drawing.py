@@ -182,8 +182,9 @@ def _scale(ax: "Axes", letter: str, axis: Axis) -> None:
 
     own = ax.xaxis if letter == "x" else ax.yaxis
     own.set_label_text(axis["title"])
-    room = 0.0 if axis.get("tight") else 0.04
-    ax.set(**{f"{letter}margin": room, f"{letter}scale": "log" if axis.get("log") else "linear"})
+    ax.set(**{f"{letter}margin": 0.0 if axis.get("tight") else 0.04})
+    if axis.get("log"):
+        ax.set(**{f"{letter}scale": "log"})
     ax.autoscale(axis="x" if letter == "x" else "y")
     low, high = own.get_data_interval()
     if "range" in axis:
@@ -210,7 +211,8 @@ def _scale(ax: "Axes", letter: str, axis: Axis) -> None:
         own.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     if axis.get("percent"):
         own.set_major_formatter(lambda value, _: f"{100 * value:g}%")
-    own.set_inverted(bool(axis.get("reversed")))
+    if axis.get("reversed"):
+        own.set_inverted(True)
     if axis.get("plain") or axis.get("bare"):
         own.grid(visible=False)
     if axis.get("bare"):

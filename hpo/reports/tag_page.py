@@ -139,7 +139,7 @@ def _experiments(runs: Sequence[Run], output: Path) -> Table:
 
 def _link(directory: Path, output: Path) -> list[str]:
     """Its own report where there is one, else its folder."""
-    target = directory / NAME
-    label = "report" if target.is_file() else "folder"
-    place = target if target.is_file() else directory
-    return [label, quote(os.path.relpath(place.resolve(), output.resolve().parent)) + ("" if target.is_file() else "/")]
+    own = (directory / NAME).is_file()
+    place = directory / NAME if own else directory
+    target = quote(os.path.relpath(place.resolve(), output.resolve().parent))
+    return ["report", target] if own else ["folder", f"{target}/"]
