@@ -11,7 +11,7 @@ from hpo.analysis.comparison import Comparison
 from hpo.analysis.data import Summary
 from hpo.analysis.pairing import arrange
 from hpo.analysis.pairs import compare_pairs
-from hpo.analysis.runs import load_runs
+from hpo.analysis.runs import Loaded, load_runs
 from hpo.analysis.scores import SCORES, Scored, score_block
 from hpo.analysis.speedup import SpeedUp, Times, speed_up
 from hpo.analysis.verdict import verdict
@@ -28,6 +28,7 @@ def compare(
     include_incomplete: bool = False,
     unpaired: bool = False,
     random_seed: int = 0,
+    loaded: Loaded | None = None,
 ) -> Comparison:
     """Compare the methods of some experiments.
 
@@ -41,6 +42,7 @@ def compare(
         include_incomplete: take experiments that are not complete as far as they got.
         unpaired: accept methods that were run with different random_seeds.
         random_seed: of bootstrap and sign flips; the same data and seed give the same numbers.
+        loaded: what `load_runs` gave for these paths, so that they are not read again.
 
     Raises:
         ConfigError: there is nothing to compare, or it would not be fair; the message says what to do.
@@ -52,12 +54,11 @@ def compare(
         raise ConfigError(f"delta={delta:g}: it is a difference of normalised regret, above 0 and at most 1")
     if random_seed < 0:
         raise ConfigError(f"random_seed={random_seed}: use zero or a positive number")
-    runs, warnings = load_runs([paths] if isinstance(paths, str | Path) else paths)
+    runs, warnings = loaded or load_runs([paths] if isinstance(paths, str | Path) else paths)
     blocks, more = arrange(runs, include_incomplete=include_incomplete, unpaired=unpaired)
     names = list(blocks[0].methods)
     baseline = _baseline(baseline, names)
     scored = [score_block(block, baseline, *metric_budget) for block in blocks]
-    warnings += [*more, *_uneven(scored)]
     indices = draw([(block.benchmark, len(block.seeds)) for block in blocks], random_seed)
     summaries = sorted((_summary(scored, name, indices) for name in names), key=lambda s: (getattr(s, score), s.method))
     order = [summary.method for summary in summaries if summary.method != baseline] + [baseline]
@@ -69,7 +70,7 @@ def compare(
         summaries=summaries,
         pairings=[pair for name in SCORES for pair in pairs[name]],
         speed_ups=speed_ups,
-        warnings=warnings,
+        warnings=[*warnings, *more, *_uneven(scored)],
         baseline=baseline,
         score=score,
         delta=delta,

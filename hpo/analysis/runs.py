@@ -58,7 +58,11 @@ class Run:
         return self.config.objective
 
 
-def load_runs(places: Iterable[str | Path]) -> tuple[list[Run], list[str]]:
+Loaded = tuple[list[Run], list[str]]
+"""Experiments, and warnings about those that have no events here."""
+
+
+def load_runs(places: Iterable[str | Path]) -> Loaded:
     """All experiments in some directories or of some tags under outputs/, each once.
 
     Returns:

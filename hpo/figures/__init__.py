@@ -6,8 +6,20 @@ hpo.figures.regret(hpo.analysis.compare("TAG")).figure.savefig("regret.pdf")
 hpo.figures.save_all("TAG", "figures/", format="svg")
 """
 
-from hpo.figures.comparisons import differences, ranks, regret, seeds
-from hpo.figures.experiments import anytime, curves, importance, parallel, rungs, slice_of, slices, workers
+from hpo.figures.plots import (
+    anytime,
+    curves,
+    differences,
+    importance,
+    parallel,
+    ranks,
+    regret,
+    rungs,
+    seeds,
+    slice_of,
+    slices,
+    workers,
+)
 from hpo.figures.saving import FORMATS, OF_COMPARISON, OF_EXPERIMENT, save, save_all
 
 __all__ = [

@@ -1,4 +1,7 @@
-"""What a figure of the report consists of, as data for its script: panels, axes, series. Numbers are left unrounded."""
+"""What a figure consists of, as data: panels, axes, series. Numbers are left unrounded.
+
+The page's script draws it (`content`), and matplotlib for print (`hpo.figures.drawing`). Lengths are pixels.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,6 +47,8 @@ class Chart:
     """`y` where all panels have the same range of y."""
     instead: str | None = None
     """A sentence that takes the figure's place when there is nothing to draw."""
+    remark: str = ""
+    """What readers in print must know, who see no caption; drawn below the last x axis."""
 
     def content(self) -> Mapping[str, Any]:
         """For the page's script."""

@@ -1,5 +1,6 @@
 """Charts of one experiment: progress, decisions, workers, importance."""
 
+import math
 from collections.abc import Sequence
 
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis
@@ -40,17 +41,17 @@ def anytime(experiment: Experiment) -> Chart:
     ]
     panel = Panel(axis(f"elapsed time, {name}", zero=True), axis(objective.metric), series)
     caption = "A step is an improvement at any resource; points are the last report of each trial."
-    return Chart("anytime", title, caption, [panel], 330, data_label(experiment), wide=False)
+    return Chart("anytime", title, caption, [panel], 330, data_label(experiment.metadata), wide=False)
 
 
-def learning_curves(experiment: Experiment) -> Chart:
-    """The metric against the resource, one curve per trial, coloured by outcome."""
+def learning_curves(experiment: Experiment, *, whole: bool = False) -> Chart:
+    """The metric against the resource, one curve per trial, coloured by outcome; `whole`: never thinned."""
     objective = experiment.state.objective
     found = history.curves(experiment)
     title = "Learning curves"
     if not found:
         return Chart("curves", title, instead="No trial has reported yet.", wide=False)
-    kept, each, caption = _thinning(found)
+    kept, each, caption = _thinning(found, math.inf if whole else MOST_POINTS)
     dots = 4 if sum(len(curve.resources) for curve in kept) <= MOST_DOTS else 0
     width = 1.2 if len(kept) <= MANY_CURVES else 0.6
     series: list[Series] = []
@@ -68,16 +69,16 @@ def learning_curves(experiment: Experiment) -> Chart:
         if lone.x:
             series.append(lone.series("points", name, colour, opacity=0.75))
     panel = Panel(axis(objective.resource_attr or "report", whole=True), axis(objective.metric), series)
-    return Chart("curves", title, caption, [panel], 330, data_label(experiment), wide=False)
+    return Chart("curves", title, caption, [panel], 330, data_label(experiment.metadata), wide=False)
 
 
-def _thinning(found: Sequence[history.Curve]) -> tuple[list[history.Curve], int, str]:
+def _thinning(found: Sequence[history.Curve], most: float) -> tuple[list[history.Curve], int, str]:
     """Curves to draw, how many points of each at most, and a caption that says so."""
     total, longest = sum(len(curve.resources) for curve in found), max(len(curve.resources) for curve in found)
     caption = (
         "One curve per trial, coloured by what became of it; interrupted trials count as paused, timeouts as failed."
     )
-    if total <= MOST_POINTS:
+    if total <= most:
         return list(found), longest, caption
     kept = [found[i] for i in thinned(len(found), MOST_POINTS // 4)]
     each = longest
@@ -122,17 +123,17 @@ def rung_board(experiment: Experiment) -> Chart:
     )
     y = axis(ticks=ticks, range=[-0.6, len(rungs) - 0.4], reversed=True, plain=True)
     panel = Panel(axis("trials", zero=True, whole=True), y, series, quiet=True)
-    return Chart("rungs", title, caption, [panel], 70 + 36 * len(rungs), data_label(experiment), wide=False)
+    return Chart("rungs", title, caption, [panel], 70 + 36 * len(rungs), data_label(experiment.metadata), wide=False)
 
 
-def workers(experiment: Experiment) -> Chart:
-    """Attempts on their workers; what stays empty is idle time."""
+def workers(experiment: Experiment, *, whole: bool = False) -> Chart:
+    """Attempts on their workers; what stays empty is idle time. `whole`: a bar for each, however many."""
     line = history.timeline(experiment)
     if not line.attempts:
         return Chart("workers", "Workers", instead="No trial has started yet.")
     unit, name = seconds_scale(line.elapsed)
     lanes = max(line.workers, 1 + max(attempt.lane for attempt in line.attempts))
-    gap = line.elapsed / 1000 if len(line.attempts) > MOST_BARS else -1.0
+    gap = line.elapsed / 1000 if len(line.attempts) > MOST_BARS and not whole else -1.0
     series: list[Series] = []
     for outcome, colour in OUTCOME_COLOURS.items():
         bars = _bars([a for a in line.attempts if history.outcome(a.status) == outcome], gap)
@@ -153,7 +154,8 @@ def workers(experiment: Experiment) -> Chart:
     ticks = [(lane + 1, str(lane + 1)) for lane in thinned(lanes, 16)]
     y = axis("worker", ticks=ticks, range=[0.4, lanes + 0.6], reversed=True, plain=True)
     panel = Panel(axis(f"elapsed time, {name}", zero=True, tight=True), y, series, quiet=True)
-    return Chart("workers", "Workers", caption, [panel], max(130, min(430, 64 + 25 * lanes)), data_label(experiment))
+    height, remark = max(130, min(430, 64 + 25 * lanes)), f"busy {line.utilisation:.1%}"
+    return Chart("workers", "Workers", caption, [panel], height, data_label(experiment.metadata), remark=remark)
 
 
 def _bars(attempts: Sequence[history.Attempt], gap: float) -> list[tuple[history.Attempt, history.Attempt, str]]:
@@ -187,6 +189,8 @@ def importance_bars(experiment: Experiment, found: Importance) -> Chart:
         f"The forest predicts {max(found.explained, 0):.0%} of the variance of trials it has not seen"
     )
     caption += "." if found.trusted else f", less than {TRUSTED:.0%}: these shares describe noise, do not go by them."
+    remark = f"of the rank at {resource} {found.resource}, out-of-bag R² {found.explained:.2f}"
+    remark += "" if found.trusted else ", not trustworthy"
     shares = found.shares
     bars: Series = {
         "kind": "bars",
@@ -203,4 +207,5 @@ def importance_bars(experiment: Experiment, found: Importance) -> Chart:
     ticks = [(place, share.name) for place, share in enumerate(shares)]
     y = axis(ticks=ticks, range=[-0.6, len(shares) - 0.4], reversed=True, plain=True)
     panel = Panel(axis("share of variance", zero=True, percent=True), y, [bars], quiet=True)
-    return Chart("importance", title, caption, [panel], 70 + 28 * len(shares), data_label(experiment), wide=False)
+    height, label = 70 + 28 * len(shares), data_label(experiment.metadata)
+    return Chart("importance", title, caption, [panel], height, label, wide=False, remark=remark)

@@ -2,17 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from hpo.analysis.comparison import Comparison
 from hpo.analysis.overtime import OverTime
 from hpo.analysis.runs import Run
 from hpo.analysis.scores import Scored
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, finite
-from hpo.figures.style import ACCENT, DASHES, NEUTRAL, colour_of, dash_of, seconds_scale
+from hpo.figures.style import ACCENT, NEUTRAL, colour_of, dash_of, seconds_scale
 
 WORDS = {"anytime": "anytime regret", "final": "final regret"}
-STROKES = dict(zip(DASHES, ("", "8 5", "2 4", "9 4 2 4", "15 5"), strict=True))
-"""Dashes as SVG writes them."""
 
 
 def regret(number: int, scored: Scored, found: OverTime) -> Chart:
@@ -24,11 +23,11 @@ def regret(number: int, scored: Scored, found: OverTime) -> Chart:
     for index, method in enumerate(scored.block.methods):
         known = [i for i in range(len(times)) if math.isfinite(found.low[index, i])]
         if known:
-            limits = {"bottom": found.low[index, known].tolist(), "top": found.high[index, known].tolist()}
-            xs = [times[i] for i in known]
-            bands.append(
-                {"kind": "band", "name": method, "colour": colour_of(index), "opacity": 0.13, "x": xs, **limits}
-            )
+            span = slice(known[0], known[-1] + 1)
+            sides = {"bottom": found.low[index, span], "top": found.high[index, span]}
+            limits = {key: [finite(value) for value in side.tolist()] for key, side in sides.items()}
+            band = {"kind": "band", "name": method, "colour": colour_of(index), "opacity": 0.13}
+            bands.append({**band, "x": times[span], **limits})
         lines.append(_line(index, method, times, found.regret[index].tolist()))
     which = "bands are pointwise 95 % bootstrap intervals" if bands else "there are no intervals for so few seeds"
     caption = (
@@ -51,7 +50,7 @@ def ranks(number: int, scored: Scored, found: OverTime) -> Chart:
         f"Mean over {len(scored.block.seeds)} seed(s) of each method's rank by its incumbent; 1 is best, ties share."
     )
     panel = Panel(_time(name), axis("mean rank", reversed=True), series)
-    return _of(scored, f"ranks-{number}", "Ranks over time", caption, panel, 340, wide=False)
+    return _of(scored, f"ranks-{number}", "Ranks over time", caption, panel, 340, wide=False, remark="1 is best")
 
 
 def _time(unit: str) -> dict[str, object]:
@@ -109,7 +108,8 @@ def differences(comparison: Comparison) -> Chart:
         "IQM of the differences on the same seed, with 95 % intervals: left of 0 the first is better. Filled: the interval "
         "excludes 0 and the corrected sign-flip test falls below 5 %."
     )
-    return Chart("differences", "Paired differences", caption, [panel], 80 + 30 * len(pairs), label)
+    height, remark = 80 + 30 * len(pairs), "below 0 the first is better"
+    return Chart("differences", "Paired differences", caption, [panel], height, label, remark=remark)
 
 
 def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -> Chart:
@@ -125,7 +125,7 @@ def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -
                 times = [time / unit for time in [*run.trajectory.times.tolist(), run.end]]
                 curves.add(times, [*values, values[-1]], f"{method}, seed {run.seed}")
         if curves.x:
-            look = {"dash": STROKES[dash_of(index)], "width": 1.2, "opacity": 0.8}
+            look = {"dash": dash_of(index), "width": 1.2, "opacity": 0.8}
             series.append(curves.series("line", method, colour_of(index), step=True, gaps=True, **look))
     title = f"Every experiment: {benchmark}"
     if not series:
@@ -138,13 +138,13 @@ def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -
 def _line(index: int, method: str, x: Sequence[float], y: Sequence[float]) -> Series:
     pieces = Pieces()
     pieces.add(x, y, method)
-    return pieces.series("line", method, colour_of(index), dash=STROKES[dash_of(index)], width=2.2)
+    return pieces.series("line", method, colour_of(index), dash=dash_of(index), width=2.2)
 
 
 def _limits(low: float, high: float) -> str:
     return "(no interval)" if math.isnan(low) else f"[{low:+.4f}, {high:+.4f}]"
 
 
-def _of(scored: Scored, name: str, title: str, caption: str, panel: Panel, height: int, wide: bool = True) -> Chart:
+def _of(scored: Scored, name: str, title: str, caption: str, panel: Panel, height: int, **keys: Any) -> Chart:
     title = f"{title}: {scored.block.benchmark}"
-    return Chart(name, title, caption, [panel], height, scored.block.data_label, wide)
+    return Chart(name, title, caption, [panel], height, scored.block.data_label, **keys)

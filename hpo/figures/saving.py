@@ -8,8 +8,8 @@ from typing import Any
 from hpo.analysis.comparing import compare
 from hpo.analysis.comparison import Comparison
 from hpo.errors import ConfigError
-from hpo.figures import comparisons, experiments
-from hpo.figures.style import styled
+from hpo.figures import plots
+from hpo.figures.drawing import styled
 from hpo.results.experiment import Experiment, load_experiment
 from hpo.store.places import find_experiments
 
@@ -18,19 +18,19 @@ logger = logging.getLogger(__name__)
 FORMATS = ("pdf", "svg", "png")
 
 OF_EXPERIMENT: Mapping[str, Callable[..., Any]] = {
-    "anytime": experiments.anytime,
-    "curves": experiments.curves,
-    "rungs": experiments.rungs,
-    "workers": experiments.workers,
-    "importance": experiments.importance,
-    "parallel": experiments.parallel,
-    "slices": experiments.slices,
+    "anytime": plots.anytime,
+    "curves": plots.curves,
+    "rungs": plots.rungs,
+    "workers": plots.workers,
+    "importance": plots.importance,
+    "parallel": plots.parallel,
+    "slices": plots.slices,
 }
 OF_COMPARISON: Mapping[str, Callable[..., Any]] = {
-    "anytime": comparisons.regret,
-    "ranks": comparisons.ranks,
-    "seeds": comparisons.seeds,
-    "differences": comparisons.differences,
+    "anytime": plots.regret,
+    "ranks": plots.ranks,
+    "seeds": plots.seeds,
+    "differences": plots.differences,
 }
 
 

@@ -13,14 +13,16 @@ from hpo.space.domains import LOG, Choice, Domain, Float, Integer
 MOST_LINES = 1_500
 MOST_POINTS = 3_000
 COLUMNS = 3
+SLICE = 250
+"""Height of a panel, in pixels."""
 
 
-def slices(experiment: Experiment) -> Chart:
-    """The metric of each trial against each hyperparameter, a panel for each."""
+def slices(experiment: Experiment, *, whole: bool = False) -> Chart:
+    """The metric of each trial against each hyperparameter, a panel for each; `whole`: never thinned."""
     objective = experiment.state.objective
     resource = objective.resource_attr or "report"
     known = points(experiment)
-    found = [known[i] for i in thinned(len(known), MOST_POINTS)]
+    found = known if whole else [known[i] for i in thinned(len(known), MOST_POINTS)]
     if not found:
         return Chart("slices", "Slices", instead="No trial has reported yet.")
     domains = experiment.config.space.domains
@@ -44,8 +46,10 @@ def slices(experiment: Experiment) -> Chart:
     )
     if len(found) < len(known):
         caption += f" Thinned: {len(found):,} of {len(known):,} trials, evenly spaced by number."
-    height = 250 * math.ceil(len(domains) / columns)
-    return Chart("slices", "Slices", caption, panels, height, data_label(experiment), columns=columns, shared="y")
+    height = SLICE * math.ceil(len(domains) / columns)
+    return Chart(
+        "slices", "Slices", caption, panels, height, data_label(experiment.metadata), columns=columns, shared="y"
+    )
 
 
 def _levels(resources: Sequence[int]) -> list[tuple[int, int]]:
@@ -65,14 +69,14 @@ def _axis(name: str, domain: Domain) -> Axis:
     return axis(name, log=domain.scale is LOG, whole=isinstance(domain, Integer))
 
 
-def parallel(experiment: Experiment) -> Chart:
-    """One line per trial through all hyperparameters to its metric, the best on top."""
+def parallel(experiment: Experiment, *, whole: bool = False) -> Chart:
+    """One line per trial through all hyperparameters to its metric, the best on top; `whole`: never thinned."""
     objective = experiment.state.objective
     title = "Parallel coordinates"
     found = sorted((p for p in points(experiment) if math.isfinite(p.loss)), key=lambda p: (-p.loss, p.trial))
     if not found:
         return Chart("parallel", title, instead="No trial has reported a finite result yet.")
-    kept = [found[i] for i in thinned(len(found), MOST_LINES)]
+    kept = found if whole else [found[i] for i in thinned(len(found), MOST_LINES)]
     domains = experiment.config.space.domains
     values = [p.value for p in found]
     low, high = min(values), max(values)
@@ -101,4 +105,4 @@ def parallel(experiment: Experiment) -> Chart:
     x = axis(ticks=list(enumerate(names)), range=[-0.25, len(names) - 0.85], above=True, bare=True)
     y = axis(range=[-0.05, 1.05], bare=True)
     panel = Panel(x, y, series, notes, list(range(len(names))), quiet=True, right=70)
-    return Chart("parallel", title, caption, [panel], 400, data_label(experiment))
+    return Chart("parallel", title, caption, [panel], 400, data_label(experiment.metadata))

@@ -32,7 +32,7 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
     """
     config = experiment.config
     title = f"{config.benchmark.name} · {config.method.name} · seed {config.seed}"
-    label = data_label(experiment)
+    label = data_label(experiment.metadata)
     where = f"{config.experiment_tag} · {_condition(experiment)}" + (f" · {label} data" if label else "")
     found = importance(experiment)
     failures = list(_failures(experiment))

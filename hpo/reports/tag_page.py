@@ -12,6 +12,7 @@ from hpo.analysis.overtime import over_time
 from hpo.analysis.runs import Run
 from hpo.figures import method_charts
 from hpo.figures.chart import Chart
+from hpo.figures.style import data_label
 from hpo.reports.page import Column, Part, Section, Table, escaped, paragraph, render, tiles
 
 NAME = "report.html"
@@ -29,7 +30,7 @@ def tag_page(
         comparison: what `compare` says, or the sentence why it says nothing.
         output: the file it will be, for links relative to it.
     """
-    label = ", ".join(sorted({text for run in runs if (text := _label(run))}))
+    label = ", ".join(sorted({text for run in runs if (text := data_label(run.metadata))}))
     subtitle = f"{len(runs)} experiments" + (f" · {label} data" if label else "")
     if isinstance(comparison, str):
         head = [paragraph(f"Methods are not compared: {comparison}.", "warn")]
@@ -42,11 +43,6 @@ def tag_page(
     notes = [paragraph(f"Note: {warning}.", "warn") for warning in warnings]
     sections.append(Section("experiments", "Experiments", [*_every_run(runs), _experiments(runs, output)]))
     return render(title, subtitle, [_headline(runs), *head, *notes], sections)
-
-
-def _label(run: Run) -> str | None:
-    label = run.metadata.get("data_label")
-    return None if label in (None, "", "recorded", "real") else str(label)
 
 
 def _headline(runs: Sequence[Run]) -> str:
@@ -122,7 +118,7 @@ def _every_run(runs: Sequence[Run]) -> list[Chart]:
     for run in sorted(runs, key=lambda run: (run.benchmark, run.label, run.seed)):
         by_benchmark.setdefault(run.benchmark, []).append(run)
     return [
-        method_charts.runs(number, benchmark, found, _label(found[0]))
+        method_charts.runs(number, benchmark, found, data_label(found[0].metadata))
         for number, (benchmark, found) in enumerate(by_benchmark.items())
     ]
 
@@ -143,7 +139,7 @@ def _experiments(runs: Sequence[Run], output: Path) -> Table:
 
 def _link(directory: Path, output: Path) -> list[str]:
     """Its own report where there is one, else its folder."""
-    target = directory / NAME
-    label = "report" if target.is_file() else "folder"
-    place = target if target.is_file() else directory
-    return [label, quote(os.path.relpath(place.resolve(), output.resolve().parent)) + ("" if target.is_file() else "/")]
+    own = (directory / NAME).is_file()
+    place = directory / NAME if own else directory
+    target = quote(os.path.relpath(place.resolve(), output.resolve().parent))
+    return ["report", target] if own else ["folder", f"{target}/"]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hpo.analysis.comparing import compare
+from hpo.analysis.comparison import Comparison
 from hpo.analysis.runs import load_runs
 from hpo.errors import ConfigError
 from hpo.reports.experiment_page import experiment_page
@@ -49,7 +50,7 @@ def write_report(
         text = experiment_page(load_experiment(found[0]), target)
     else:
         runs, warnings = load_runs([base])
-        comparison = None
+        comparison: Comparison | str
         try:
             comparison = compare(
                 [base],
@@ -58,12 +59,13 @@ def write_report(
                 score=score,
                 include_incomplete=include_incomplete,
                 unpaired=unpaired,
+                loaded=(runs, warnings),
             )
         except ConfigError as error:
             if str(error).startswith(("baseline=", "metric_budget=", "score=")):
                 raise
-            reason = str(error)
-        text = tag_page(base.name or str(place), runs, warnings, reason if comparison is None else comparison, target)
+            comparison = str(error)
+        text = tag_page(base.name or str(place), runs, warnings, comparison, target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, text.encode(errors="replace"))

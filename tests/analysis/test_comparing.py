@@ -3,6 +3,8 @@
 import json
 import math
 import re
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import hpo.analysis
 from hpo.analysis import compare
+from hpo.analysis.runs import load_runs
 from hpo.config.reading import load_config, resolve, to_yaml
 from hpo.errors import ConfigError, StoreError
 from hpo.events.values import Event, Kind
@@ -468,6 +472,29 @@ class TestRefusals:
         assert any("2 of 2 experiments have no result by 50 s" in warning for warning in result.warnings)
         assert "inf" not in result.text().replace("infer", "")
         assert list(result.scores.final) == [1, 1]
+
+
+def test_experiments_that_are_loaded_already_are_compared_alike_and_stay_as_they_are(written):
+    written.pair(3)
+    written.run("ASHA", 3, [(8.0, 1.0)])
+    loaded = load_runs([written.path])
+    result = compare(written.path, loaded=loaded)
+    assert result.to_dict() == compare(written.path).to_dict()
+    assert result.warnings
+    assert loaded[1] == []
+
+
+def test_figures_are_loaded_when_they_are_first_used():
+    code = (
+        "import sys, hpo.analysis\n"
+        "assert 'hpo.figures' not in sys.modules\n"
+        "from hpo.analysis import figures\n"
+        "import hpo.figures\n"
+        "assert figures is hpo.figures is hpo.analysis.figures\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match=r"module 'hpo\.analysis' has no attribute 'figure'"):
+        _ = hpo.analysis.figure
 
 
 class TestCommand:

@@ -1,5 +1,7 @@
 """Figures for print: they draw what the log says; files are whole, reproducible and labelled."""
 
+import dataclasses
+import itertools
 import re
 import shutil
 import sqlite3
@@ -11,7 +13,10 @@ import pytest
 
 import hpo
 from hpo.analysis import compare, figures
+from hpo.analysis.overtime import over_time
 from hpo.errors import ConfigError
+from hpo.figures import experiment_charts, method_charts, space_charts
+from hpo.figures.drawing import INK, draw
 from hpo.history import curves as history
 from tests.conftest import Workplace, error_of, succeeded
 
@@ -51,16 +56,22 @@ def test_the_anytime_figure_is_the_running_maximum_of_the_log(experiment):
     assert hours[-1] == pytest.approx(experiment.state.elapsed / 3600)
 
 
+def pieces(line):
+    """The curves of a line that has gaps between them, as ((x, y), ...)."""
+    points = list(zip(*line.get_data(), strict=True))
+    groups = itertools.groupby(points, key=lambda point: bool(np.isnan(point[0])))
+    return [tuple(group) for gap, group in groups if not gap]
+
+
 def test_curves_workers_and_rungs_draw_what_happened(experiment):
-    ax = figures.curves(experiment)
-    drawn = [tuple(map(tuple, path.vertices)) for lines in ax.collections for path in lines.get_paths()]
-    drawn += [(point,) for line in ax.lines for point in zip(*line.get_data(), strict=True)]
+    drawn = [curve for line in figures.curves(experiment).lines for curve in pieces(line)]
     curves = [tuple(zip(curve.resources, curve.values, strict=True)) for curve in history.curves(experiment)]
     assert sorted(drawn) == sorted(curves)
     bars = [path.vertices for bars in figures.workers(experiment).collections for path in bars.get_paths()]
     assert sum(np.ptp(bar[:, 0]) for bar in bars) * 3600 == pytest.approx(experiment.state.busy_seconds())
     assert len(bars) == sum(event.kind == "ended" for event in experiment.events)
-    widths = sum(bar.get_width() for bar in figures.rungs(experiment).patches)
+    parts = [path.vertices for bars in figures.rungs(experiment).collections for path in bars.get_paths()]
+    widths = sum(np.ptp(bar[:, 0]) for bar in parts)
     assert widths == sum(rung.reached for rung in history.rungs(experiment))
 
 
@@ -71,10 +82,11 @@ def test_methods_are_drawn_over_the_range_that_is_scored(comparison):
         for line, final in zip(ax.lines, scored.final, strict=True):
             ordered = np.sort(final)
             assert line.get_ydata()[-1] == pytest.approx(ordered[1:5].mean())
-    points = figures.seeds(comparison, benchmark="generated_typical").collections
+    lines = figures.seeds(comparison, benchmark="generated_typical").lines
+    points = [line for line in lines if line.get_linestyle() == "None"]
     assert len(points) == 2
     scored = next(one for one in comparison.scored if one.block.benchmark == "generated_typical")
-    assert np.array([dots.get_offsets()[:, 1] for dots in points]) == pytest.approx(scored.anytime)
+    assert np.array([dots.get_ydata() for dots in points]) == pytest.approx(scored.anytime)
     (pair,) = [pair for pair in comparison.pairings if pair.score == "anytime"]
     assert [line.get_xdata() for line in figures.differences(comparison).lines][1] == [pair.difference]
 
@@ -149,6 +161,87 @@ def test_dollars_and_backslashes_in_names_are_drawn_as_they_are(tmp_path):
     experiment.config.benchmark.name = "50$_"
     path = figures.save(experiment, "curves", tmp_path / "c.svg")
     assert r"$\frac{1$ and $x" in path.read_text()
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Made-up trials over logarithmic and other hyperparameters, on a schedule with rungs."""
+    place = Workplace(tmp_path_factory.mktemp("mixed"))
+    place.write(
+        "quick.py",
+        "import sys\nfrom hpo import report\nrate = float(sys.argv[1].removeprefix('--lr='))\n"
+        "for epoch in (1, 2, 3):\n    report(epoch=epoch, loss=abs(rate - 0.01) / epoch)\n",
+    )
+    space = {
+        "lr": {"type": "float", "lower": 1e-6, "upper": 1.0, "log": True},
+        "decay": {"type": "float", "lower": 0.004, "upper": 0.03, "log": True},
+        "units": {"type": "int", "lower": 8, "upper": 512, "log": True},
+        "act": {"type": "choice", "values": ["relu", "a_long_name_of_an_activation"]},
+    }
+    points = [{"lr": 1e-6}, {"lr": 1e-3}, {"lr": 1.0}]
+    keys = {"config_space": space, "points_to_evaluate": points, "max_num_trials": 6}
+    place.benchmark("mixed", script=str(place.path / "quick.py"), **keys)
+    succeeded(place.hpo("benchmark=mixed", "method=RS", "random_seed=1", "experiment_tag=m"))
+    return hpo.load_experiment(place.directory("m", benchmark="mixed"))
+
+
+def test_ticks_on_logarithmic_axes_are_plain_numbers_that_do_not_overlap(mixed):
+    drawn = figures.slices(mixed)
+    drawn.draw_without_rendering()
+    for ax in drawn.axes:
+        low, high = ax.get_xlim()
+        labels = [label for label in ax.get_xticklabels() if low <= label.get_position()[0] <= high]
+        assert len(labels) >= 2
+        boxes = [label.get_window_extent() for label in labels if not label.get_rotation()]
+        assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
+        if ax.get_xscale() == "log":
+            places = [float(label.get_text()) for label in labels]
+            assert places == pytest.approx([label.get_position()[0] for label in labels])
+    assert [ax.get_xscale() for ax in drawn.axes] == ["log", "log", "log", "linear"]
+
+
+def test_legends_lie_above_what_is_drawn_and_below_the_title(mixed, comparison):
+    drawn = [figures.curves(mixed), figures.regret(comparison), figures.parallel(mixed), figures.slices(mixed).axes[0]]
+    for ax in drawn:
+        ax.figure.draw_without_rendering()
+        legend, title = ax.get_legend().get_window_extent(), ax._left_title.get_window_extent()
+        assert ax.bbox.y1 <= legend.y0
+        assert legend.y1 <= title.y0
+        assert legend.x1 <= ax.figure.bbox.x1
+
+
+def test_figures_for_print_show_all_trials_where_the_page_thins_them(experiment, monkeypatch):
+    monkeypatch.setattr(experiment_charts, "MOST_POINTS", 80)
+    monkeypatch.setattr(space_charts, "MOST_LINES", 4)
+    monkeypatch.setattr(space_charts, "MOST_POINTS", 4)
+    count = len(history.curves(experiment))
+    assert "Thinned" in experiment_charts.learning_curves(experiment).caption
+    for figure in (figures.curves, figures.parallel):
+        assert sum(len(pieces(line)) for line in figure(experiment).lines if line.get_color() != INK) == count
+    points = figures.slice_of(experiment, name="Op0").lines
+    assert sum(len(pieces(line)) for line in points) == count
+
+
+def test_an_interval_that_is_not_known_throughout_leaves_a_gap_in_the_band(comparison):
+    scored = comparison.scored[0]
+    found = over_time(scored, comparison.random_seed)
+    low, high = found.low.copy(), found.high.copy()
+    low[:, 30:40] = high[:, 30:40] = np.nan
+    low[:, :5] = high[:, :5] = np.nan
+    chart = method_charts.regret(0, scored, dataclasses.replace(found, low=low, high=high))
+    bands = [series for series in chart.panels[0].series if series["kind"] == "band"]
+    assert [len(band["x"]) for band in bands] == [75] * len(bands)
+    assert all(band[side][25:35] == [None] * 10 for band in bands for side in ("bottom", "top"))
+    assert all(None not in [*band["top"][:25], *band["top"][35:]] for band in bands)
+    for area in draw(chart).collections:
+        assert len(area.get_paths()) == 2
+
+
+def test_what_cannot_be_charted_is_a_sentence_in_place_of_axes(tag):
+    random = hpo.load_experiment(tag / "nasbench201_cifar100" / "RS" / "seed_0")
+    ax = figures.rungs(random)
+    sentence = experiment_charts.rung_board(random).instead
+    assert [text.get_text().replace("\n", " ") for text in ax.texts] == [sentence]
 
 
 def test_the_command_writes_one_figure_or_all(complete):

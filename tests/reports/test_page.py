@@ -2,7 +2,9 @@
 
 import pytest
 
+from hpo.figures.chart import Chart, Panel, axis
 from hpo.reports import write_report
+from hpo.reports.page import Section, render
 from hpo.results.experiment import load_experiment
 from tests.conftest import Workplace, succeeded
 from tests.support.browser import browser, install
@@ -107,6 +109,17 @@ def test_marks_stand_where_the_axes_say(window, large):
             assert len(points) == len(values)
             for (_, y), value in zip(points, values, strict=True):
                 assert y == pytest.approx(bottom + (value - low) / (high - low) * (top - bottom), abs=0.2)
+
+
+def test_a_band_that_is_not_known_throughout_has_a_gap(window, tmp_path):
+    limits = {"bottom": [0, 0, None, 0, 0], "top": [1, 1, None, 1, 1]}
+    band = {"kind": "band", "name": "b", "colour": "#0072B2", "x": [0, 1, 2, 3, 4], **limits}
+    chart = Chart("bands", "Bands", panels=[Panel(axis(), axis(), [band])])
+    page = tmp_path / "page.html"
+    page.write_text(render("Bands", "", [], [Section("bands", "Bands", [chart])]))
+    window.open(page)
+    assert window.run("return document.querySelector('.area .mark').getAttribute('d').match(/M/g).length") == 2
+    assert window.messages() == []
 
 
 def find(window, selector):

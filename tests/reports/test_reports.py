@@ -19,6 +19,7 @@ from hpo.analysis import compare
 from hpo.config.reading import read_config
 from hpo.errors import ConfigError, StoreError
 from hpo.reports import write_report
+from hpo.store.event_store import Store
 from tests.conftest import Workplace, error_of, succeeded
 
 METHODS = ("RS", "ASHA", "ASHA-STOP", "HYPERBAND")
@@ -518,6 +519,18 @@ def test_a_tag_is_compared_by_the_score_and_up_to_the_time_that_are_asked_for(ta
     asked, usual = compare(tag, **keys), compare(tag)
     assert asked.sentences != usual.sentences
     assert all(html.escape(sentence, quote=False) in page for sentence in asked.sentences)
+
+
+def test_a_report_of_a_tag_reads_each_experiment_once(tag, tmp_path, monkeypatch):
+    opened = []
+
+    def counting(path, **keys):
+        opened.append(path)
+        return Store(path, **keys)
+
+    monkeypatch.setattr("hpo.analysis.runs.Store", counting)
+    write_report(tag, tmp_path / "r.html")
+    assert len(opened) == len(set(opened)) == len(METHODS) * SEEDS
 
 
 def test_a_report_needs_neither_matplotlib_nor_plotly(tag, tmp_path):

@@ -215,8 +215,17 @@ class Chart {
     if (kind === "line") {
       put(Chart.path(series, px, py, 0, series.x.length), { stroke: colour, fill: "none", "stroke-width": series.width || 1.2, "stroke-dasharray": series.dash || "", "stroke-linejoin": "round" });
     } else if (kind === "band") {
-      const up = series.x.map((x, i) => `${f(px(x))} ${f(py(series.top[i]))}`), down = series.x.map((x, i) => `${f(px(x))} ${f(py(series.bottom[i]))}`);
-      put(up.length ? `M${up.join("L")}L${down.reverse().join("L")}Z` : "", { fill: colour });
+      let d = "", up = [], down = [];
+      for (let i = 0; i <= series.x.length; i++) {
+        if (i < series.x.length && series.top[i] !== null) {
+          up.push(`${f(px(series.x[i]))} ${f(py(series.top[i]))}`);
+          down.unshift(`${f(px(series.x[i]))} ${f(py(series.bottom[i]))}`);
+        } else if (up.length) {
+          d += `M${up.join("L")}L${down.join("L")}Z`;
+          [up, down] = [[], []];
+        }
+      }
+      put(d, { fill: colour });
     } else if (kind === "bars") {
       let d = "";
       series.x.forEach((x, i) => {

@@ -1,0 +1,114 @@
+"""The figures of `hpo.figures`: each turns an experiment or a comparison into a chart, draws it, and returns the axes.
+
+`ax`, or `figure`, is what to draw into; a new figure is made unless it is given.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hpo.analysis.comparison import Comparison
+from hpo.analysis.overtime import over_time
+from hpo.analysis.scores import Scored
+from hpo.errors import ConfigError
+from hpo.figures import experiment_charts, method_charts, space_charts
+from hpo.figures.chart import Chart, axis
+from hpo.figures.drawing import draw, draw_panels
+from hpo.history import importance as shares
+from hpo.results.experiment import Experiment
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def anytime(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
+    """Best result so far against elapsed time, and the last report of each trial."""
+    return draw(_named(experiment, experiment_charts.anytime(experiment)), ax)
+
+
+def curves(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
+    """One learning curve per trial, coloured by what became of it."""
+    return draw(_named(experiment, experiment_charts.learning_curves(experiment, whole=True)), ax)
+
+
+def rungs(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
+    """How many trials reached each rung, and what became of them there."""
+    return draw(_named(experiment, experiment_charts.rung_board(experiment)), ax)
+
+
+def workers(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
+    """Attempts on their workers; what stays empty is idle time."""
+    return draw(_named(experiment, experiment_charts.workers(experiment, whole=True)), ax)
+
+
+def importance(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
+    """Main effects of the hyperparameters with their intervals.
+
+    Raises:
+        ConfigError: there is too little data.
+    """
+    found = shares.importance(experiment)
+    if found.reason is not None:
+        raise ConfigError(f"importance cannot be drawn for {experiment.directory}: {found.reason}")
+    return draw(_named(experiment, experiment_charts.importance_bars(experiment, found)), ax)
+
+
+def parallel(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
+    """One line per trial through all hyperparameters to its last metric, the best on top."""
+    return draw(_named(experiment, space_charts.parallel(experiment, whole=True)), ax)
+
+
+def slice_of(experiment: Experiment, ax: "Axes | None" = None, *, name: str) -> "Axes":
+    """Each trial's last metric against one hyperparameter.
+
+    Raises:
+        ConfigError: there is no such hyperparameter.
+    """
+    domains = experiment.config.space.domains
+    if name not in domains:
+        raise ConfigError(f"name={name}: the hyperparameters are {', '.join(domains)}; choose one of them")
+    chart = space_charts.slices(experiment, whole=True)
+    own = [replace(p, y=axis(experiment.state.objective.metric)) for p in chart.panels if p.x["title"] == name]
+    return draw(_named(experiment, replace(chart, panels=own, height=space_charts.SLICE, wide=False)), ax)
+
+
+def slices(experiment: Experiment, figure: "Figure | None" = None) -> "Figure":
+    """`slice_of` every hyperparameter, in one figure."""
+    return draw_panels(_named(experiment, space_charts.slices(experiment, whole=True)), figure)
+
+
+def regret(comparison: Comparison, ax: "Axes | None" = None, benchmark: str | None = None) -> "Axes":
+    """Normalised regret over time with pointwise 95 % intervals, one line per method."""
+    scored = _scored(comparison, benchmark)
+    return draw(method_charts.regret(0, scored, over_time(scored, comparison.random_seed)), ax)
+
+
+def ranks(comparison: Comparison, ax: "Axes | None" = None, benchmark: str | None = None) -> "Axes":
+    """Mean rank over seeds of each method over time."""
+    scored = _scored(comparison, benchmark)
+    return draw(method_charts.ranks(0, scored, over_time(scored, comparison.random_seed)), ax)
+
+
+def seeds(comparison: Comparison, ax: "Axes | None" = None, benchmark: str | None = None) -> "Axes":
+    """Each seed's score under each method; a line joins those of one seed."""
+    return draw(method_charts.seeds(0, _scored(comparison, benchmark), comparison), ax)
+
+
+def differences(comparison: Comparison, ax: "Axes | None" = None) -> "Axes":
+    """All paired differences with their 95 % intervals, over all benchmarks; filled where methods are told apart."""
+    return draw(method_charts.differences(comparison), ax)
+
+
+def _named(experiment: Experiment, chart: Chart) -> Chart:
+    """With benchmark and method in the title: on paper no page says what it is about."""
+    config = experiment.config
+    return replace(chart, title=f"{chart.title}: {config.benchmark.name}, {config.method.name}")
+
+
+def _scored(comparison: Comparison, benchmark: str | None) -> Scored:
+    known = {scored.block.benchmark: scored for scored in comparison.scored}
+    if benchmark is None:
+        return comparison.scored[0]
+    if benchmark not in known:
+        raise ConfigError(f"benchmark={benchmark}: compared are {', '.join(known)}; choose one of them")
+    return known[benchmark]
