@@ -120,8 +120,8 @@ def test_a_hundred_seeds_compose_each_choice_of_groups_once(monkeypatch):
     import hpo.cli.composition
 
     composed = []
-    original = hpo.composition.compose
-    monkeypatch.setattr(hpo.composition, "compose", lambda *a, **k: composed.append(a) or original(*a, **k))
+    original = hpo.cli.composition.compose
+    monkeypatch.setattr(hpo.cli.composition, "compose", lambda *a, **k: composed.append(a) or original(*a, **k))
     made = list(jobs(["benchmark=mlp_digits", "method=RS,ASHA", "num_seeds=50"]))
     assert len(made) == 100
     assert len(composed) <= 3

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from hpo.config.reading import load_config, load_group, read_config, resolve, to_config, to_yaml
+from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
 from hpo.config.schema import ExperimentConfig, Mode
 from hpo.config.validity import TAG
 from hpo.errors import ConfigError
@@ -209,7 +209,7 @@ def test_a_missing_key_of_a_benchmark_is_an_error_that_names_it(key):
 
 @pytest.mark.parametrize("key", ["name", "searcher", "scheduler"])
 def test_a_missing_key_of_a_method_is_an_error_that_names_it(key):
-    method = OmegaConf.to_container(load_group("method", "RS"))
+    method = content_of("method", "RS")
     del method[key]
     with pytest.raises(ConfigError, match=f"method.{key}"):
         resolve(load_config(BENCHMARK, method))
@@ -339,4 +339,4 @@ def test_a_benchmark_s_misspelt_key_in_python_gets_the_nearest():
 )
 def test_a_misspelt_choice_in_python_gets_the_nearest(group, name, near):
     with pytest.raises(ConfigError, match=f"did you mean {near}"):
-        load_group(group, name)
+        content_of(group, name)

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from omegaconf import OmegaConf
 
-from hpo.config.reading import load_group
+from hpo.config.reading import content_of
 from hpo.config.schema import CONF_DIR
 from tests.support.hosted import ROOT
 
@@ -45,7 +45,7 @@ def test_the_page_lists_every_benchmark_and_no_other():
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_row_agrees_with_its_file(name):
-    config, row = load_group("benchmark", name), ROWS[name]
+    config, row = OmegaConf.create(content_of("benchmark", name)), ROWS[name]
 
     assert row["metric"] == f"`{config.metric}`"
     assert row["mode"] == config.mode
@@ -66,7 +66,7 @@ def test_a_row_agrees_with_its_file(name):
 @pytest.mark.parametrize("name", [name for name in BENCHMARKS if "ladder" in ROWS.get(name, {})])
 def test_a_number_that_a_row_names_for_a_domain_stands_in_the_file(name):
     """`lr 1e-3–0.1 log`: both bounds are those of some hyperparameter with that scale."""
-    space = load_group("benchmark", name).config_space
+    space = OmegaConf.create(content_of("benchmark", name)).config_space
     domains = [domain for domain in space.values() if OmegaConf.is_dict(domain) and "lower" in domain]
     bounds = {(domain.lower, domain.upper, bool(domain.get("log"))) for domain in domains}
     for lower, upper, log in re.findall(r"(\d[\d.e-]*)–(\d[\d.e-]*)( log)?", ROWS[name]["what is tuned"]):

@@ -15,7 +15,7 @@ from tests.conftest import error_of
 
 MARKED = """
 import os, sys, time
-from hpo.backends.marks import set_mark
+from hpo.host.marks import set_mark
 set_mark(int(sys.argv[1]))
 if sys.argv[2] == "daemon":
     if os.fork():

@@ -406,9 +406,9 @@ def test_a_missing_bucket_is_one_sentence_before_anything_is_sent(workplace):
 def test_the_shipped_yaml_has_every_key_with_its_default():
     from dataclasses import fields
 
-    from hpo.config.reading import load_group
+    from hpo.config.reading import content_of
 
-    shipped = {k: v for k, v in load_group("launcher", "sagemaker").items() if k not in ("_target_", "wait", "dry_run")}
+    shipped = {k: v for k, v in content_of("launcher", "sagemaker").items() if k not in ("_target_", "wait", "dry_run")}
     assert list(shipped) != []
     assert {f.name for f in fields(Settings)} == set(shipped)
     made = Settings.checked({**shipped, **GIVEN}, placeholders=False)
