@@ -11,6 +11,7 @@ up, about signals meanwhile or about what is imported starts an interpreter by i
 
 import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -33,15 +34,19 @@ IMPORTED = (
 """What calls import as they begin, or soon after."""
 BY_TYPER = ("pydantic.main", "pydantic.type_adapter")
 """What typer imports as well, where it is installed."""
-READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_")
 _MOST_BYTES = 1 << 17
+
+
+def _read_at_start(env):
+    return {name: value for name, value in env.items() if name.startswith(("PYTHON", "LC_", "LANG", "LD_", "MALLOC_"))}
+
+
+_OURS = _read_at_start(os.environ)
 
 
 def start(*arguments, cwd, env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=False):
     """Start `python -m hpo …` and do not wait for it. Returns what can be used as a Popen with text streams."""
-    if _server is None:
-        _start_server(env)
-    if _read_at_start(env) != _server.environment:
+    if _read_at_start(env) != _OURS:
         command = [sys.executable, "-m", "hpo", *arguments]
         return subprocess.Popen(
             command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, text=True,
@@ -72,7 +77,7 @@ class Forked:
         self._status, theirs = os.pipe()
         order = {"argv": arguments, "cwd": cwd, "env": env, "new_session": start_new_session}
         given = [nowhere, theirs_out, theirs_err, theirs]
-        socket.send_fds(_server.orders, [json.dumps(order).encode()], given)
+        socket.send_fds(_server().orders, [json.dumps(order).encode()], given)
         for descriptor in given:
             os.close(descriptor)
         self.pid = self._told()
@@ -147,38 +152,26 @@ def _stream(wanted):
 
 
 class Server:
-    """The end of a test run's own server that the tests have."""
+    """The end of the server that the tests have."""
 
-    def __init__(self, env):
+    def __init__(self):
         self.orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.environment = _read_at_start(env)
         command = [sys.executable, "-m", "tests.support.forking", str(theirs.fileno())]
         with theirs:
             self.process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env={**env, "OMP_NUM_THREADS": "1"},
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
+                command, cwd=ROOT, env={**os.environ, **_OURS, "OMP_NUM_THREADS": "1"}, pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+        atexit.register(self.close)
 
     def close(self):
         self.orders.close()
         self.process.wait(timeout=60)
 
 
-_server = None
-
-
-def _start_server(env):
-    global _server
-    _server = Server(env)
-    atexit.register(_server.close)
-
-
-def _read_at_start(env):
-    return {name: value for name, value in env.items() if name.startswith(READ_AT_START)}
+@functools.cache
+def _server():
+    return Server()
 
 
 def serve(descriptor):
