@@ -26,12 +26,13 @@ if threading.current_thread() is threading.main_thread():
     for number in (signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
+NOT_QUICK = {"process", "long", "slow"}
 STARTING = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system")
 UNMARKED = "this test starts a process: mark it, or its module, with pytest.mark.process, and `--quick` leaves it out"
 
 
 def pytest_addoption(parser):
-    parser.addoption("--quick", action="store_true", help="only tests that start no process; another that does fails")
+    parser.addoption("--quick", action="store_true", help="only tests that start no process and are not long")
 
 
 def pytest_configure(config):
@@ -40,11 +41,12 @@ def pytest_configure(config):
         sys.addaudithook(lambda event, _: pytest.fail(UNMARKED) if config.running and event in STARTING else None)
 
 
+@pytest.hookimpl(trylast=True)  # a folder's conftest.py may mark all that it has
 def pytest_collection_modifyitems(config, items):
     if config.option.quick:
-        left_out = [item for item in items if item.get_closest_marker("process") or item.get_closest_marker("slow")]
+        left_out = [item for item in items if not NOT_QUICK.isdisjoint(mark.name for mark in item.iter_markers())]
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -69,6 +69,7 @@ def test_a_line_that_needs_a_shell_is_left_to_one():
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.process
 def test_what_the_page_says_works(page, tmp_path):
     for language, name, text in blocks(page):
         if name:

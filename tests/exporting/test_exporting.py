@@ -27,6 +27,8 @@ from hpo.store.event_store import Store
 from tests.conftest import Workplace, error_of, succeeded
 from tests.support.steps import STEPS, run_steps
 
+pytestmark = pytest.mark.process
+
 BENCHMARK = {**STEPS, "max_num_trials": 7}
 
 

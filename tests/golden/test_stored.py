@@ -11,6 +11,8 @@ from tests.conftest import SCRIPTS as HERE
 from tests.conftest import Workplace, succeeded
 from tests.golden.store import ARCHIVE, SCRIPTS
 
+pytestmark = pytest.mark.process
+
 PLACES = {"grown": "mine/RS/seed_0", "killed": "mine/ASHA/seed_0", "simulated": "generated_typical/MOBSTER/seed_0"}
 
 

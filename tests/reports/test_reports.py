@@ -21,6 +21,8 @@ from hpo.errors import ConfigError, StoreError
 from hpo.reports import write_report
 from tests.conftest import Workplace, error_of, succeeded
 
+pytestmark = pytest.mark.process
+
 METHODS = ("RS", "ASHA", "ASHA-STOP", "HYPERBAND")
 SEEDS = 6
 METRIC = "val_acc"
