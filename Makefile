@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Three on two cores: many tests wait for the processes that they start.
 WORKERS ?= 3
+QUICK_WORKERS ?= 2
 # Where this is set, as in many containers, each of the hundreds of processes of a test run would compile hpo anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-slow lint reliability perf clean
+.PHONY: run check test test-slow lint reliability perf clean
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -16,6 +17,9 @@ $(VENV)/.installed: pyproject.toml
 
 run: $(VENV)/.installed ## ASHA on an MLP for scikit-learn's digits, two workers on the CPU
 	$(BIN)/python -m hpo benchmark=mlp_digits method=ASHA experiment_tag=quickstart max_num_trials=40
+
+check: lint ## what to run meanwhile: lint, types, and the tests that start no process and take no seconds
+	$(BIN)/python -m pytest -n $(QUICK_WORKERS) --quick
 
 test: $(VENV)/.installed ## the suite, a bounded share of the reliability tests included
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow"

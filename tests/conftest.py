@@ -14,6 +14,8 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
+from tests.support import forking
+
 SCRIPTS = Path(__file__).parent / "support" / "scripts"
 os.environ["OMP_NUM_THREADS"] = "1"  # of the tests' own process, for NumPy and torch: it shares its cores with others
 FOREIGN = ("HPO_", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "SYNETUNE_FOLDER", "HYDRA_FULL_ERROR")
@@ -23,6 +25,38 @@ if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
+
+NOT_QUICK = {"process", "long", "slow"}
+STARTING = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system")
+UNMARKED = "this test starts a process: mark it, or its module, with pytest.mark.process, and `--quick` leaves it out"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="only tests that start no process and are not long")
+
+
+def pytest_configure(config):
+    config.running = False
+    if config.option.quick:
+        sys.addaudithook(lambda event, _: pytest.fail(UNMARKED) if config.running and event in STARTING else None)
+
+
+@pytest.hookimpl(trylast=True)  # a folder's conftest.py may mark all that it has
+def pytest_collection_modifyitems(config, items):
+    if config.option.quick:
+        left_out = [item for item in items if not NOT_QUICK.isdisjoint(mark.name for mark in item.iter_markers())]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    item.config.running = True
+    try:
+        return (yield)
+    finally:
+        item.config.running = False
+
 
 settings.register_profile("hpo", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("hpo")
@@ -77,36 +111,18 @@ class Workplace:
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start `hpo` with overrides and do not wait for it."""
-        return subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.path,
-            env={**os.environ, **self.environment, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return forking.start(*self.command(*arguments)[3:], cwd=self.path, env=self._given(environment))
 
     def hpo(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run `hpo` with overrides to its end."""
-        with self.start(*arguments, **environment) as process:
-            try:
-                out, err = process.communicate(timeout=120)
-            finally:
-                process.kill()
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+        return forking.run(*self.command(*arguments)[3:], cwd=self.path, env=self._given(environment))
 
     def verb(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run `hpo VERB …` to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "hpo", *arguments],
-            cwd=self.path,
-            env={**os.environ, **self.environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return forking.run(*arguments, cwd=self.path, env=self._given({}))
+
+    def _given(self, environment: dict[str, str]) -> dict[str, str]:
+        return {**os.environ, **self.environment, **environment}
 
     def directory(self, tag: str, method: str = "RS", seed: int = 0, benchmark: str = "mine") -> Path:
         """Where design section 7 puts an experiment."""

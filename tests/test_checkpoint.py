@@ -119,6 +119,7 @@ def saving(folder):
 
 
 @pytest.mark.parametrize("look", [lambda: checkpoint.save({"epoch": 1}), checkpoint.load], ids=["save", "load"])
+@pytest.mark.process
 def test_what_a_killed_save_left_is_removed_by_the_next_attempt(folder, saving, look):
     checkpoint.save({"epoch": 1}, name="other")
     (folder / "checkpoint.pt.best.tmp").touch()  # whatever that is, it is not ours
@@ -132,6 +133,7 @@ def test_what_a_killed_save_left_is_removed_by_the_next_attempt(folder, saving, 
     ]
 
 
+@pytest.mark.process
 def test_what_a_living_process_is_writing_stays(folder, saving):
     checkpoint.save({"epoch": 1})
     assert checkpoint.load() == {"epoch": 1}
@@ -158,6 +160,7 @@ def test_a_save_whose_file_was_taken_for_a_leftover_before_it_was_locked_writes_
     assert checkpoint.load() == {"epoch": 1}
 
 
+@pytest.mark.process
 def test_a_killed_writer_leaves_a_whole_checkpoint_not_older_than_acknowledged(folder):
     rng = random.Random(3)
     writer = subprocess.Popen([sys.executable, str(SCRIPTS / "save_forever.py")], stdout=subprocess.PIPE, text=True)

@@ -190,6 +190,7 @@ def loaded_by(statement: str) -> set[str]:
     return set(found.stdout.split())
 
 
+@pytest.mark.process
 def test_importing_the_package_loads_nothing_else():
     modules = loaded_by("import hpo")
     tops = {name.partition(".")[0] for name in modules}
@@ -200,11 +201,13 @@ def test_importing_the_package_loads_nothing_else():
 
 
 @pytest.mark.parametrize("statement", ["import hpo; hpo.report", "import hpo.host.host", "import hpo.events.values"])
+@pytest.mark.process
 def test_what_runs_in_or_beside_a_trial_needs_the_standard_library_alone(statement):
     assert {name.partition(".")[0] for name in loaded_by(statement)} - {"hpo"} <= sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("statement", ["import hpo.tuner.loop", "from hpo import build_scheduler, load_config"])
+@pytest.mark.process
 def test_pandas_scipy_torch_and_plots_stay_off_the_path_of_a_run(statement):
     tops = {name.partition(".")[0] for name in loaded_by(statement)}
     assert not tops & {"pandas", "scipy", "torch", "matplotlib", "plotly", "boto3", "submitit", "hydra", "rich"}

@@ -59,6 +59,7 @@ def test_streams_look_uniform_and_uncorrelated():
     assert abs(np.corrcoef(numbers[1:, 0], numbers[:-1, 0])[0, 1]) < 5 / np.sqrt(2000)
 
 
+@pytest.mark.process
 def test_another_process_draws_the_same_numbers():
     code = (
         "import json; from hpo.randomness import Randomness as R; r = R(7, 8);"

@@ -114,6 +114,7 @@ def test_what_is_reported_is_what_the_tuner_reads(file, metrics):
     assert Channel(file, 0, 0, before).finish() == [Report(0, 0, metrics, file.stat().st_size)]
 
 
+@pytest.mark.process
 def test_several_writers_keep_their_lines_whole(file):
     writers = [subprocess.Popen([sys.executable, str(SCRIPTS / "report_many.py"), name, "60"]) for name in "abcd"]
     assert [writer.wait(timeout=120) for writer in writers] == [0] * 4
@@ -129,6 +130,7 @@ def test_a_full_disk_is_an_error_of_the_script_and_not_silence(monkeypatch):
         hpo.report(epoch=1)
 
 
+@pytest.mark.process
 def test_importing_and_reporting_needs_the_standard_library_only():
     code = (
         "import sys; before = set(sys.modules); from hpo import report; report(a=1);"

@@ -500,6 +500,7 @@ def test_figures_are_loaded_when_they_are_first_used():
 class TestCommand:
     """`hpo compare` as a user calls it."""
 
+    @pytest.mark.process
     def test_real_experiments_are_compared_in_words_and_in_json(self, complete):
         out = succeeded(complete.verb("compare", "l", "--baseline", "RS"))
         assert "longer: loss (min), 2 worker(s), 2 methods x 1 seeds" in out
@@ -511,11 +512,13 @@ class TestCommand:
         assert content["pairs"][0]["low"] is None
         assert content["verdict"][0] == "1 seed on longer:"
 
+    @pytest.mark.process
     def test_a_mistake_is_one_sentence(self, complete):
         assert "only RS to compare" in error_of(complete.verb("compare", "t"))
         assert "--metric-budget soon" in error_of(complete.verb("compare", "l", "--metric-budget", "soon"))
         assert "no tag of that name" in error_of(complete.verb("compare", "nothing"))
 
+    @pytest.mark.process
     def test_budgets_are_given_in_seconds(self, written, workplace):
         written.pair(2)
         out = succeeded(workplace.verb("compare", str(written.path), "--metric-budget", "5:40"))

@@ -12,6 +12,8 @@ from hpo.backends.gpus import GpuPool
 from hpo.errors import BackendError
 from hpo.host import marks
 
+pytestmark = pytest.mark.process
+
 EXPERIMENT = 1 << 61 | 77 << 24
 """A mark as `marks.experiment_mark` makes them; attempts have this plus 1, 2 and so on."""
 

@@ -11,10 +11,12 @@ from hpo.backends.gpus import GpuPool, gpu_use, visible_gpus
 from hpo.errors import BackendError, ConfigError
 
 
+@pytest.mark.process
 def test_nvidia_smi_tells_which_gpus_there_are(pretended_gpus):
     assert visible_gpus() == ["0", "1", "2", "3"]
 
 
+@pytest.mark.process
 def test_gpus_to_use_are_taken_in_their_order(pretended_gpus):
     assert visible_gpus([3, 1]) == ["3", "1"]
 
@@ -38,21 +40,25 @@ def test_names_of_devices_are_kept_as_they_are(monkeypatch):
     assert visible_gpus() == ["GPU-8932f937", "MIG-1"]
 
 
+@pytest.mark.process
 def test_a_device_named_twice_is_an_error_that_names_the_key(pretended_gpus):
     with pytest.raises(ConfigError, match=r"gpus_to_use=\[1, 1\]"):
         visible_gpus([1, 1])
 
 
+@pytest.mark.process
 def test_a_device_that_is_not_there_is_an_error_that_names_those_there_are(pretended_gpus):
     with pytest.raises(ConfigError, match=r"gpus_to_use=\[0, 4\].*0, 1, 2, 3"):
         visible_gpus([0, 4])
 
 
+@pytest.mark.process
 def test_an_empty_list_of_devices_is_an_error_that_names_the_key(pretended_gpus):
     with pytest.raises(ConfigError, match=r"gpus_to_use=\[\]"):
         visible_gpus([])
 
 
+@pytest.mark.process
 def test_an_nvidia_smi_that_fails_means_no_gpu(pretended_gpus, tmp_path):
     (tmp_path / "pretended" / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU 0: x'\nexit 9\n")
     assert visible_gpus() == []

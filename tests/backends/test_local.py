@@ -20,6 +20,8 @@ from hpo.host import marks
 from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
 
+pytestmark = pytest.mark.process
+
 SECONDS = 20.0
 
 

@@ -172,6 +172,7 @@ def test_simulating_a_benchmark_without_a_table_is_an_error(tmp_path):
         hpo.run_experiment(config, tmp_path / "out")
 
 
+@pytest.mark.process
 def test_a_batch_gives_what_single_runs_give(tmp_path):
     batch = [(experiment(tmp_path, seed=seed), tmp_path / "batch" / str(seed)) for seed in range(4)]
     results = list(run_batch(batch, processes=2))
@@ -182,6 +183,7 @@ def test_a_batch_gives_what_single_runs_give(tmp_path):
         assert rows(tmp_path / "batch" / str(seed)) == rows(tmp_path / "single" / str(seed))
 
 
+@pytest.mark.process
 def test_a_failing_experiment_of_a_batch_does_not_keep_the_others_from_running(tmp_path):
     good, bad = experiment(tmp_path, seed=0), experiment(tmp_path, seed=1)
     bad.benchmark.table = "nowhere"

@@ -25,6 +25,8 @@ from tests.conftest import SCRIPTS, error_of, succeeded
 pytest.importorskip("torch")
 from tests.training_scripts.test_training_scripts import data  # noqa: F401  a fixture: images in the formats of the real ones
 
+pytestmark = pytest.mark.process
+
 CHECKS = ("reports", "resources", "end", "order", "SIGTERM", "resume", "promotion")
 
 

@@ -12,6 +12,8 @@ from hpo.errors import ConfigError
 from hpo.events.values import Kind, Status
 from tests.conftest import SCRIPTS, error_of, succeeded
 
+pytestmark = pytest.mark.process
+
 SEEDED = """
 import argparse, json, os, random
 from pathlib import Path

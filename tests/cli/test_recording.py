@@ -14,6 +14,8 @@ from hpo.tables.recorded import table_of
 from hpo.tables.table import read_table
 from tests.conftest import error_of, succeeded
 
+pytestmark = pytest.mark.process
+
 SCRIPT = """
 import argparse, os, time
 import hpo

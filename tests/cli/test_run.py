@@ -16,6 +16,8 @@ from hpo.events.values import Kind, Status
 from hpo.results.experiment import load_experiment
 from tests.conftest import SCRIPTS, error_of, succeeded
 
+pytestmark = pytest.mark.process
+
 FILES = {"experiment.yaml", "metadata.json", "events.db", "results.csv.zip", "best.yaml", "trials"}
 
 

@@ -9,6 +9,8 @@ import pytest
 from hpo.results.experiment import load_experiment
 from tests.conftest import error_of, succeeded
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def finished(complete):

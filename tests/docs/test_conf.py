@@ -32,7 +32,7 @@ def test_the_groups_hold_what_the_design_names():
 
 @pytest.mark.parametrize(("group", "name"), [(g, n) for g in ("benchmark", "method", "backend") for n in NAMES[g]])
 def test_a_name_is_the_file_s_stem(group, name):
-    assert OmegaConf.create(content_of(group, name)).name == name
+    assert content_of(group, name)["name"] == name
 
 
 EACH_IN_TURN = [(name, NAMES["method"][i % len(NAMES["method"])]) for i, name in enumerate(NAMES["benchmark"])]
@@ -52,7 +52,7 @@ def test_hydra_and_load_config_agree(composed, benchmark, method, tmp_path):
 
 @pytest.mark.parametrize("method", NAMES["method"])
 def test_every_method_can_be_assembled_and_starts_a_trial(method):
-    space = OmegaConf.create(content_of("benchmark", "mlp_digits")).config_space
+    space = content_of("benchmark", "mlp_digits")["config_space"]
     first = build_scheduler(method, space, max_resource=27, seed=0).suggest()
     assert isinstance(first, Start)
     assert set(first.configuration) == set(space)

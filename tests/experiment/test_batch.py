@@ -14,6 +14,8 @@ from hpo.results.experiment import load_experiment
 from tests.backends.test_simulated import SPACE, experiment, make_table, rows
 from tests.conftest import succeeded
 
+pytestmark = pytest.mark.process
+
 CALLBACKS = """
 import os, signal, time
 from pathlib import Path

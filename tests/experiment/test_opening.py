@@ -142,6 +142,7 @@ def test_a_submitted_job_has_begun(files):
         check_resumable(files, stored_config(files), config(n_workers=4))
 
 
+@pytest.mark.process
 def test_a_mistake_that_keeps_trials_from_starting_is_corrected_by_the_next_call(workplace):
     command = ("benchmark=mine", "method=RS", "experiment_tag=t")
     assert "no GPU" in error_of(workplace.hpo(*command, "num_gpus_per_trial=1", CUDA_VISIBLE_DEVICES=""))
@@ -269,6 +270,7 @@ def test_a_log_that_names_none_leaves_it_to_the_configuration():
 
 
 @pytest.mark.parametrize("limit", ["null", "60"])
+@pytest.mark.process
 def test_a_larger_budget_is_not_lost_by_a_session_that_did_not_get_going(workplace, limit):
     command = ("benchmark=mine", "method=RS", "experiment_tag=t", f"max_wallclock_time={limit}")
     succeeded(workplace.hpo(*command, "max_num_trials=2"))

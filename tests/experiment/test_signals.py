@@ -10,6 +10,8 @@ from hpo.experiment.signals import remember_interrupts
 from hpo.results.experiment import load_experiment
 from tests.conftest import succeeded
 
+pytestmark = pytest.mark.process
+
 SWALLOWING = """
 import os, signal, time
 import hpo

@@ -28,6 +28,8 @@ from hpo.store.sqlitefile import copy_store
 from tests.conftest import Workplace, error_of, succeeded
 from tests.support.steps import STEPS, run_steps
 
+pytestmark = pytest.mark.process
+
 BENCHMARK = {**STEPS, "max_num_trials": 7}
 
 

@@ -50,6 +50,7 @@ def first_difference(found, recorded):
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
 @pytest.mark.xdist_group("golden")
+@pytest.mark.long
 def test_all_methods_on_a_table_decide_as_recorded_and_their_files_say_the_same(benchmark, tmp_path, decisions, texts):
     for method in METHODS:
         for seed in SEEDS:
@@ -79,5 +80,6 @@ def test_a_method_whose_trials_fail_in_several_ways_leaves_the_recorded_log(meth
     assert first_difference(*as_text) is None
 
 
+@pytest.mark.process
 def test_plans_say_what_is_recorded(tmp_path, texts):
     assert dict(plans(tmp_path)) == texts["plans"], CHANGED

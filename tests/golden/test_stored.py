@@ -14,6 +14,8 @@ from tests.conftest import SCRIPTS as HERE
 from tests.conftest import Workplace, succeeded
 from tests.golden.store import ARCHIVE, SCRIPTS
 
+pytestmark = pytest.mark.process
+
 IDENTITIES = [
     ("mlp_digits", "auto", "8c9b77bf0213530f9571a557a7fb3517"),
     ("generated_typical", "auto", "510b1876fc92217309758d402f2295da"),

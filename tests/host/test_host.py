@@ -16,6 +16,8 @@ import pytest
 from hpo.host import marks
 from hpo.host.starting import ForkedHost, shared_imports, start_host
 
+pytestmark = pytest.mark.process
+
 TIMEOUT = 30.0
 
 

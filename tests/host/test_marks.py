@@ -13,6 +13,8 @@ import pytest
 from hpo.host import marks
 from tests.conftest import error_of
 
+pytestmark = pytest.mark.process
+
 MARKED = """
 import os, sys, time
 from hpo.host.marks import set_mark

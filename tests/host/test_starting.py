@@ -16,6 +16,8 @@ from tests.conftest import error_of, succeeded
 from tests.host.test_host import HostProcess, wait_for_file
 from tests.reliability.harness import alive
 
+pytestmark = pytest.mark.process
+
 COUNTED = "import os\nwith open('imports', 'a') as file:\n    file.write(f'{os.getpid()}\\n')\n"
 
 

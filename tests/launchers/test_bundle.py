@@ -56,6 +56,7 @@ def test_a_script_outside_is_put_into_a_folder_of_its_own(project, script):
     assert {"program/train.py", "program/model.py"} <= set(made.files)
 
 
+@pytest.mark.process
 def test_the_archive_works_without_hpo_installed(project, tmp_path):
     place = tmp_path / "unpacked"
     with tarfile.open(fileobj=io.BytesIO(packed(make_bundle(benchmark(script="code/train.py"))))) as archive:

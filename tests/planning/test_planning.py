@@ -161,6 +161,7 @@ def test_a_huge_experiment_is_cut():
     assert expected.cut
 
 
+@pytest.mark.process
 def test_a_simulated_experiment_is_expected_as_it_comes(workplace):
     """Means over other seeds than the experiment's, on the same table."""
     overrides = ["benchmark=generated_typical", "method=RS,ASHA,ASHA-STOP", "num_seeds=5", "random_seed=1"]
@@ -181,6 +182,7 @@ def test_a_simulated_experiment_is_expected_as_it_comes(workplace):
 # ---------------------------------------------------------------------- smoke trials
 
 
+@pytest.mark.process
 def test_a_smoke_trial_measures_time_memory_and_checkpoint(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     smoke = smoke_trial(config(of=benchmark(arguments={"epochs": 27, "sleep": 0.3})))
@@ -193,6 +195,7 @@ def test_a_smoke_trial_measures_time_memory_and_checkpoint(monkeypatch, tmp_path
     assert smoke.peak_memory_mb > 1
 
 
+@pytest.mark.process
 def test_a_smoke_trial_that_fails_says_why(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for how, words in (("exit", "exit code 3"), ("metric", "did you mean 'los'")):
@@ -201,6 +204,7 @@ def test_a_smoke_trial_that_fails_says_why(monkeypatch, tmp_path):
             smoke_trial(config(of=bad))
 
 
+@pytest.mark.process
 def test_what_is_measured_becomes_a_number_of_trials_and_bytes(workplace):
     workplace.benchmark("slow", arguments={"epochs": 3, "sleep": 0.2}, max_num_trials=None, max_wallclock_time=60)
     conf = ("--config-dir", str(workplace.path / "conf"))
@@ -217,6 +221,7 @@ def test_what_is_measured_becomes_a_number_of_trials_and_bytes(workplace):
 # ---------------------------------------------------------------------- directories
 
 
+@pytest.mark.process
 def test_directories_are_new_complete_unfinished_or_of_another_configuration(complete):
     conf = f"--config-dir={complete.path}/conf"
 
@@ -241,6 +246,7 @@ def test_directories_are_new_complete_unfinished_or_of_another_configuration(com
     assert states("benchmark=mine", "experiment_tag=t") == ["unfinished"]
 
 
+@pytest.mark.process
 def test_a_plan_writes_nothing(complete):
     before = {path: path.stat().st_mtime_ns for path in complete.path.rglob("*")}
     conf = f"--config-dir={complete.path}/conf"
@@ -262,6 +268,7 @@ PRICES = {
 SAGEMAKER = ("launcher=sagemaker", "launcher.region=us-west-2", "experiment_tag=t")
 
 
+@pytest.mark.process
 def test_jobs_cost_their_hours_times_the_price(workplace):
     workplace.write("prices.yaml", yaml.safe_dump(PRICES))
     out = workplace.verb(
@@ -274,6 +281,7 @@ def test_jobs_cost_their_hours_times_the_price(workplace):
     assert "launcher.bucket and launcher.role are missing" in out.stdout
 
 
+@pytest.mark.process
 def test_the_names_of_jobs_are_those_of_the_requests(workplace):
     planned = json.loads(succeeded(workplace.verb("plan", "method=RS", *SAGEMAKER, "random_seed=1", "--json")))
     sent = workplace.hpo("method=RS", *SAGEMAKER, "random_seed=1", "launcher.dry_run=true")
@@ -282,6 +290,7 @@ def test_the_names_of_jobs_are_those_of_the_requests(workplace):
     assert f'"TrainingJobName": "{job["name"]}"' in succeeded(sent)
 
 
+@pytest.mark.process
 def test_a_name_that_hangs_on_a_seed_not_drawn_yet_is_left_open(workplace):
     planned = json.loads(succeeded(workplace.verb("plan", "method=RS", *SAGEMAKER, "--json")))
 
@@ -294,6 +303,7 @@ def test_without_prices_the_plan_says_how_to_give_them(workplace):
     )
 
 
+@pytest.mark.process
 def test_a_slurm_job_is_planned_with_what_it_asks_for(workplace):
     out = succeeded(workplace.verb("plan", "method=RS", "launcher=slurm", "experiment_tag=t", "launcher.partition=gpu"))
 
@@ -391,6 +401,7 @@ def test_few_rungs_are_those_of_a_long_training():
     assert said.startswith("mine · ASHA: 8 rung(s) from 1 to 4,000 epochs with 4 worker(s): about ")
 
 
+@pytest.mark.process
 def test_what_concerns_several_experiments_is_said_once(workplace):
     conf = f"--config-dir={workplace.path}/conf"
     few = workplace.verb("plan", conf, "benchmark=mine", "method=RS,ASHA", "num_seeds=5").stdout
@@ -403,6 +414,7 @@ def test_what_concerns_several_experiments_is_said_once(workplace):
     assert "1 directories are those of several experiments" in shared
 
 
+@pytest.mark.process
 def test_many_jobs_and_waiting_for_them_are_said(workplace):
     out = workplace.verb(
         "plan", "method=RS", "num_seeds=21", *SAGEMAKER, "launcher.wait=true", "launcher.spot=true"
@@ -421,6 +433,7 @@ def test_a_semi_synthetic_table_is_labelled(workplace):
     assert "semi-synthetic" not in generated
 
 
+@pytest.mark.process
 def test_a_method_that_does_not_fit_is_an_error_and_the_rest_is_planned(workplace):
     workplace.benchmark("once", resource_attr=None, max_resource_attr=None)
     out = workplace.verb("plan", f"--config-dir={workplace.path}/conf", "benchmark=once", "method=RS,ASHA")
@@ -440,5 +453,6 @@ def test_a_method_that_does_not_fit_is_an_error_and_the_rest_is_planned(workplac
         (["method=RS", "seed=range(3,3)"], "there is no value in this"),
     ],
 )
+@pytest.mark.process
 def test_what_cannot_be_planned_is_one_sentence(workplace, words, said):
     assert said in error_of(workplace.verb("plan", *words))

@@ -9,6 +9,8 @@ from hpo.results.experiment import load_experiment
 from tests.conftest import Workplace, succeeded
 from tests.support.browser import browser, install
 
+pytestmark = pytest.mark.process
+
 GENEROUS = 10_000
 """Milliseconds until a report is ready, on a machine that runs other tests; the figures in docs/reporting.md are lower."""
 MOST_BYTES = 8_000_000

@@ -22,6 +22,8 @@ from hpo.reports import write_report
 from hpo.store.event_store import Store
 from tests.conftest import Workplace, error_of, succeeded
 
+pytestmark = pytest.mark.process
+
 METHODS = ("RS", "ASHA", "ASHA-STOP", "HYPERBAND")
 SEEDS = 6
 METRIC = "val_acc"

@@ -31,6 +31,8 @@ from hpo.store.directory import ExperimentDirectory
 from hpo.store.places import find_experiments
 from tests.conftest import SCRIPTS
 
+pytestmark = pytest.mark.process
+
 BENCHMARK = {
     "name": "mine",
     "script": str(SCRIPTS / "steps.py"),

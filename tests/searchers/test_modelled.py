@@ -207,6 +207,7 @@ def drive(name, steps, seed=0, **options):
 
 
 @pytest.mark.parametrize("name", ["BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE"])
+@pytest.mark.process
 def test_decisions_do_not_depend_on_the_number_of_threads(name):
     code = (
         "from tests.searchers.test_modelled import drive\nimport hashlib, sys\n"
@@ -237,6 +238,7 @@ def test_the_model_finds_the_good_region_of_a_smooth_function():
         assert np.median(losses["model"][20:]) < 0.5 * np.median(losses["random"][20:])
 
 
+@pytest.mark.process
 def test_a_model_needs_no_torch_and_no_scipy_before_its_first_proposal():
     code = (
         "from hpo import build_scheduler\nimport sys\n"

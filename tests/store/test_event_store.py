@@ -97,6 +97,7 @@ def test_an_event_that_cannot_be_stored_takes_its_whole_batch_with_it(tmp_path):
     assert [seq for seq, _ in store.read_numbered()] == [1, 2]
 
 
+@pytest.mark.process
 def test_a_full_disk_is_one_sentence_and_loses_nothing_acknowledged(tmp_path):
     path = tmp_path / "events.db"
     done = subprocess.run(
@@ -114,6 +115,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing_acknowledged(tmp_path):
     assert numbers(store) == [*range(outcome["acknowledged"]), -1]
 
 
+@pytest.mark.process
 def test_twenty_kills_at_random_moments_lose_no_acknowledged_event(tmp_path):
     path = tmp_path / "events.db"
     rng = random.Random(7)
@@ -244,6 +246,7 @@ def left(path, *, mode="delete", empty_log=False):
 
 
 @pytest.mark.parametrize("kind", [{}, {"mode": "wal"}, {"mode": "wal", "empty_log": True}])
+@pytest.mark.process
 def test_who_may_not_write_in_the_directory_can_read_what_was_ended_in_order(tmp_path, kind):
     path = left(tmp_path / "events.db", **kind)
     before = sorted(file.name for file in tmp_path.iterdir())
@@ -252,6 +255,7 @@ def test_who_may_not_write_in_the_directory_can_read_what_was_ended_in_order(tmp
 
 
 @pytest.mark.parametrize("index", [True, False])
+@pytest.mark.process
 def test_a_log_that_is_not_merged_is_read_by_others_too_or_one_sentence_says_how(tmp_path, index):
     store = Store(tmp_path / "events.db")
     store.append([note(0)])

@@ -13,6 +13,8 @@ from hpo.store.directory import ExperimentDirectory
 from hpo.store.ownership import owned
 from tests.conftest import SCRIPTS
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def holder(tmp_path):

@@ -135,6 +135,7 @@ def test_a_tag_that_is_nested_deeper_than_a_parser_goes_says_nothing(tmp_path):
     assert read_tag(tmp_path) == {}
 
 
+@pytest.mark.process
 def test_processes_at_the_same_moment_agree_on_one_master_seed(tmp_path):
     callers = [
         subprocess.Popen(
@@ -161,6 +162,7 @@ def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.process
 def test_an_interrupted_command_without_a_tag_goes_on_with_the_same_words(workplace):
     workplace.benchmark(arguments={"epochs": 30, "sleep": 0.03}, max_num_trials=2)
     outputs = workplace.path / "outputs"
@@ -190,6 +192,7 @@ def test_a_later_call_with_the_same_tag_uses_the_same_master_seed(workplace):
     assert first[0] == first[1]
 
 
+@pytest.mark.process
 def test_another_master_seed_under_one_tag_is_warned_of_once(workplace):
     command = ("benchmark=mine", "experiment_tag=t", "max_num_trials=1")
     assert workplace.hpo(*command, "method=RS", "random_seed=1").stderr == ""

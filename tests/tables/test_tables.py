@@ -6,7 +6,6 @@ import struct
 import numpy as np
 import pytest
 import yaml
-from omegaconf import OmegaConf
 from scipy.stats import spearmanr
 
 from hpo.errors import ConfigError
@@ -237,10 +236,10 @@ class TestSimpleHpoBench:
 def test_the_shipped_table_is_a_recording_of_its_benchmark():
     from hpo.config.reading import content_of
 
-    benchmark = OmegaConf.create(content_of("benchmark", "mlp_digits_grid"))
-    table = find_table(benchmark.table)
+    benchmark = content_of("benchmark", "mlp_digits_grid")
+    table = find_table(benchmark["table"])
     assert table.data_label == "recorded"
-    domains = parse_space({k: dict(v) for k, v in benchmark.config_space.items() if not isinstance(v, float)})
+    domains = parse_space({k: dict(v) for k, v in benchmark["config_space"].items() if not isinstance(v, float)})
     table.check_space(domains)
     assert table.seconds.shape == (math.prod(len(d.choices) for d in table.space.domains.values()), 5, 27)
     assert (np.diff(table.seconds, axis=2) >= 0).all()

@@ -18,6 +18,8 @@ from hpo.trackers.trial_runs import Ending, numbers_of, replay
 from tests.conftest import error_of, succeeded
 from tests.support.steps import STEPS, run_steps
 
+pytestmark = pytest.mark.process
+
 BENCHMARK = {**STEPS, "max_num_trials": 5}
 
 

@@ -111,6 +111,7 @@ def encoder_for(name):
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.process
 def test_a_run_killed_after_each_checkpoint_repeats_an_uninterrupted_run_to_the_last_bit(name, run, tmp_path):
     settings = {"total_epochs": 2, **encoder_for(name)}
     one, two = run(name, epochs=2, **settings).good
@@ -125,6 +126,7 @@ def test_a_run_killed_after_each_checkpoint_repeats_an_uninterrupted_run_to_the_
     assert last == [two]
 
 
+@pytest.mark.process
 def test_the_learning_rate_follows_the_whole_plan_wherever_a_run_is_told_to_end(run):
     name = "finetune_transformer_glue_rte"
     (planned,) = run(name, epochs=1, total_epochs=3).good
@@ -144,6 +146,7 @@ def test_the_learning_rate_rises_and_falls_linearly_to_zero(script):
     assert rates == pytest.approx([2, 4, 6, 8, 8 * 6 / 7, 8 * 5 / 7, 8 * 4 / 7, 8 * 3 / 7, 8 * 2 / 7, 8 / 7])
 
 
+@pytest.mark.process
 def test_a_run_cannot_go_beyond_its_plan(run):
     training = run("finetune_transformer_glue_rte", epochs=3, total_epochs=2)
 
@@ -153,6 +156,7 @@ def test_a_run_cannot_go_beyond_its_plan(run):
 
 
 @pytest.mark.parametrize("name", or_slow(VARIED))
+@pytest.mark.process
 def test_every_tuned_hyperparameter_changes_the_training(name, run):
     settings = configuration(name)
     assert set(settings) == set(load_config(name, "RS").space.domains)
@@ -163,6 +167,7 @@ def test_every_tuned_hyperparameter_changes_the_training(name, run):
         assert any(loss != baseline for loss in losses), hyperparameter
 
 
+@pytest.mark.process
 def test_each_of_the_nine_encoders_is_another_model(run):
     name = "finetune_transformer_glue_modsel_rte"
     values = load_config(name, "RS").benchmark.config_space["model_name_or_path"]["values"]
@@ -173,6 +178,7 @@ def test_each_of_the_nine_encoders_is_another_model(run):
 
 
 @pytest.mark.parametrize(("task", "least"), [("sst2", 0.8), ("stsb", 0.6)])
+@pytest.mark.process
 def test_an_encoder_learns_to_tell_good_words_from_bad_ones(task, least, run, data, tmp_path):
     name = f"finetune_transformer_glue_{task}"
     (tmp_path / "models").symlink_to(data / "models")
@@ -183,6 +189,7 @@ def test_an_encoder_learns_to_tell_good_words_from_bad_ones(task, least, run, da
     assert reports[-1][load_config(name, "RS").benchmark.metric] > least
 
 
+@pytest.mark.process
 def test_the_trial_seed_decides_the_metrics(run):
     first, again, other = (run("finetune_transformer_swag", epochs=1, seed=seed).good[0] for seed in (1, 1, 2))
 
@@ -191,6 +198,7 @@ def test_the_trial_seed_decides_the_metrics(run):
 
 
 @pytest.mark.parametrize("name", REPRESENTATIVE)
+@pytest.mark.process
 def test_a_diverged_run_reports_what_is_no_number_and_ends_before_its_last_epoch(name, run, tmp_path):
     settings = {"learning_rate": 1e38, "total_epochs": 20, "checkpoints": tmp_path}
     reports = run(name, epochs=9, **settings).good
@@ -202,6 +210,7 @@ def test_a_diverged_run_reports_what_is_no_number_and_ends_before_its_last_epoch
 
 
 @pytest.mark.parametrize("name", or_slow(REPRESENTATIVE[-1:]))
+@pytest.mark.process
 def test_every_method_tunes_it_to_the_end(name, workplace, data):
     complete_small_experiments(workplace, name, METHODS, data)
 
@@ -218,6 +227,7 @@ def test_every_method_tunes_it_to_the_end(name, workplace, data):
         ("finetune_transformer_glue_cola", "models", "models/bert-base-cased"),
     ],
 )
+@pytest.mark.process
 def test_missing_data_or_weights_end_the_run_with_one_sentence(benchmark, missing, place, host, data, tmp_path):
     for folder in ("glue", "swag", "aclImdb", "models"):
         if folder != missing:
@@ -248,6 +258,7 @@ def test_a_file_that_is_not_what_it_should_be_is_named_with_its_fault(columns, f
     assert fault in ending.value.code
 
 
+@pytest.mark.process
 def test_weights_in_the_hub_s_cache_are_found_without_a_network(data, tmp_path, host, monkeypatch):
     """The layout of the cache is described in the documentation of huggingface_hub."""
     cached = tmp_path / "hub" / "models--bert-base-cased"

@@ -9,6 +9,8 @@ from hpo.events.values import Kind, Status
 from hpo.results.experiment import load_experiment
 from tests.conftest import SCRIPTS, succeeded
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def foreign(workplace):

@@ -13,7 +13,7 @@ from tests.support.hosted import METHODS, ROOT, TrialHost, changed, complete_sma
 from tests.support.small_texts import write_wikitext
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.xdist_group("language")  # one host
+pytestmark = [pytest.mark.xdist_group("language"), pytest.mark.process]  # one host
 
 BENCHMARKS = ["lstm_wikitext2", "transformer_wikitext2"]
 SMALL = {

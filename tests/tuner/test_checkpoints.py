@@ -373,6 +373,7 @@ def reported(directory, trial_id, attempt):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.process
 def test_a_real_experiment_stays_within_its_budget_and_decides_as_without_one(place):
     succeeded(place.hpo(*COMMAND, "experiment_tag=free"))
     done = place.hpo(*COMMAND, "experiment_tag=tight", "max_checkpoint_gigabytes=0.001")
@@ -402,6 +403,7 @@ def test_a_real_experiment_stays_within_its_budget_and_decides_as_without_one(pl
     assert victim in removals(grown.events[len(tight.events) :])
 
 
+@pytest.mark.process
 def test_a_script_that_reports_something_else_when_it_trains_again_does_not_fail(place, tmp_path):
     benchmark = yaml.safe_load((place.path / "conf" / "benchmark" / "mine.yaml").read_text())
     benchmark["arguments"]["noise"] = 0.001

@@ -24,6 +24,8 @@ from hpo.store.directory import ExperimentDirectory
 from tests.reliability.harness import wait_until
 from tests.reliability.pretended_gpus import TRIAL, pretend
 
+pytestmark = pytest.mark.process
+
 
 def never(trial):
     return None

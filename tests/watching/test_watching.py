@@ -357,6 +357,7 @@ def test_a_damaged_store_is_one_sentence(directory):
         Follower(path).advance()
 
 
+@pytest.mark.process
 def test_experiments_are_found_without_walking_through_trials(complete, monkeypatch):
     monkeypatch.chdir(complete.path)
     expected = sorted(Path("outputs/l/longer").glob("*/seed_0"))
@@ -368,6 +369,7 @@ def test_experiments_are_found_without_walking_through_trials(complete, monkeypa
     assert walked == []
 
 
+@pytest.mark.process
 def test_an_interval_that_makes_no_sense_is_one_sentence(complete, monkeypatch):
     monkeypatch.chdir(complete.path)
     with pytest.raises(ConfigError, match=r"--interval 0: use seconds"):
@@ -389,6 +391,7 @@ def test_whether_a_tuner_works_in_a_directory_is_seen_without_its_lock(tmp_path)
 # ---------------------------------------------------------------------- the verb
 
 
+@pytest.mark.process
 def test_one_frame_of_a_sweep_names_each_experiment_and_its_best(complete):
     out = succeeded(complete.verb("watch", "l", "--once"))
     for method in ("RS", "ASHA"):
@@ -399,16 +402,19 @@ def test_one_frame_of_a_sweep_names_each_experiment_and_its_best(complete):
     assert "\x1b" not in out, "no colours where there is no terminal"
 
 
+@pytest.mark.process
 def test_watching_what_is_complete_ends_by_itself_with_plain_lines(complete):
     out = succeeded(complete.verb("watch", "t"))
     assert "mine RS seed 0: complete" in out
     assert "3 trials (3 completed)" in out
 
 
+@pytest.mark.process
 def test_nothing_to_watch_is_one_sentence(workplace):
     assert "outputs/" in error_of(workplace.verb("watch", "nothing"))
 
 
+@pytest.mark.process
 def test_watching_follows_a_run_to_its_end_and_does_not_touch_it(workplace):
     workplace.benchmark(arguments={"epochs": 150, "sleep": 0.04}, max_num_trials=1)  # each epoch is the best so far
     with workplace.start("benchmark=mine", "method=RS", "experiment_tag=t") as run:
@@ -423,6 +429,7 @@ def test_watching_follows_a_run_to_its_end_and_does_not_touch_it(workplace):
     assert any(" best loss=" in line for line in lines[1:]), "improvements are told as they come"
 
 
+@pytest.mark.process
 def test_an_interrupted_experiment_is_shown_as_one_and_ctrl_c_ends_watching(workplace):
     workplace.benchmark(arguments={"epochs": 1000, "sleep": 0.03})
     with workplace.start("benchmark=mine", "method=RS", "experiment_tag=t") as run:
@@ -442,6 +449,7 @@ def test_an_interrupted_experiment_is_shown_as_one_and_ctrl_c_ends_watching(work
     assert "Traceback" not in err
 
 
+@pytest.mark.process
 def test_plain_lines_say_when_a_run_is_interrupted_and_why_and_go_on_with_it(workplace):
     workplace.benchmark(arguments={"epochs": 60, "sleep": 0.1}, max_num_trials=2)
     command = [sys.executable, "-m", "hpo", "watch", "t", "--interval", "0.1"]
@@ -463,6 +471,7 @@ def test_plain_lines_say_when_a_run_is_interrupted_and_why_and_go_on_with_it(wor
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
+@pytest.mark.process
 def test_on_a_terminal_the_frame_is_drawn_in_place(complete, no_color):
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", "NO_COLOR": no_color}

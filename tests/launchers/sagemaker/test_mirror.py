@@ -351,6 +351,7 @@ def bootstrap(tmp_path, code, **environment):
     return done, failure.read_text() if failure.exists() else ""
 
 
+@pytest.mark.process
 def test_the_bootstrap_needs_the_standard_library_alone():
     path = Path(sagemaker_bootstrap.__file__)
     code = f"import runpy, sys; runpy.run_path({str(path)!r}, run_name='x'); print(*sys.modules)"
@@ -368,6 +369,7 @@ def test_requirements_that_are_met_are_not_installed(tmp_path):
         assert not sagemaker_bootstrap.satisfied(requirements)
 
 
+@pytest.mark.process
 def test_pip_s_reason_is_the_job_s(tmp_path):
     (tmp_path / "r.txt").write_text("no-such-thing-at-all>=3\n")
     code = f"b.WORK = b.CODE = b.Path({str(tmp_path)!r}); b.install(b.Path('r.txt').absolute())"
@@ -378,6 +380,7 @@ def test_pip_s_reason_is_the_job_s(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.process
 def test_an_old_python_is_one_sentence(tmp_path):
     done, failure = bootstrap(tmp_path, "b.OLDEST_PYTHON = (9, 9); b.main()")
     assert done.returncode == 1
@@ -393,6 +396,7 @@ def test_a_reason_fits_into_what_the_service_takes(tmp_path, monkeypatch, reason
     data.decode()
 
 
+@pytest.mark.process
 def test_sigterm_while_it_prepares_ends_it(tmp_path):
     code = (
         "b.OLDEST_PYTHON = (3, 0); b.tarfile.open = lambda p: __import__('time').sleep(60); print('up', flush=True); "

@@ -374,6 +374,7 @@ def test_what_the_service_says_becomes_a_phase(found, phase, detail):
 DRY = ("launcher=sagemaker", "launcher.dry_run=true", "method=RS,ASHA", "experiment_tag=t")
 
 
+@pytest.mark.process
 def test_a_dry_run_prints_and_stores_requests_without_anything_of_aws(workplace):
     workplace.benchmark(instance_type="ml.c5.4xlarge")
     blocked = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_CONFIG_FILE": "/dev/null"}
@@ -385,6 +386,7 @@ def test_a_dry_run_prints_and_stores_requests_without_anything_of_aws(workplace)
         assert not (workplace.directory("t", method) / "launch.json").exists()
 
 
+@pytest.mark.process
 def test_a_dry_run_imports_no_sdk(workplace):
     workplace.benchmark(instance_type="ml.c5.4xlarge")
     code = (
@@ -397,6 +399,7 @@ def test_a_dry_run_imports_no_sdk(workplace):
     assert not {"boto3", "botocore", "sagemaker", "pandas", "scipy", "torch"} & set(done.stderr.split())
 
 
+@pytest.mark.process
 def test_a_missing_bucket_is_one_sentence_before_anything_is_sent(workplace):
     workplace.benchmark(instance_type="ml.c5.4xlarge")
     sentence = error_of(workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t", "launcher=sagemaker"))

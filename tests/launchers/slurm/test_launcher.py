@@ -27,7 +27,7 @@ from tests.conftest import Workplace, error_of, succeeded
 from tests.reliability.test_kill import decisions
 from tests.support.slurm.cluster import install, private_slurm, wait_until
 
-pytestmark = pytest.mark.xdist_group("slurm")
+pytestmark = [pytest.mark.xdist_group("slurm"), pytest.mark.process]
 
 SCRIPT = '''
 """Standard library only. Keeps a list of who used which devices when, and one of acknowledged reports."""
