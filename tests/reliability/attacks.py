@@ -113,7 +113,7 @@ TARGETS = {
     "system": lambda place: {"_target_": "os.system", "command": place.touch},
     "exec": lambda place: {"_target_": "builtins.exec", "_args_": [f"import os; os.mknod({str(place.canary)!r})"]},
     "popen": lambda place: {"_target_": "subprocess.getoutput", "cmd": place.touch},
-    "through_hpo": lambda place: {"_target_": "hpo.directory.os.system", "command": place.touch},
+    "through_hpo": lambda place: {"_target_": "hpo.store.directory.os.system", "command": place.touch},
     "copy": lambda place: {"_target_": "shutil.copyfile", "src": "/dev/null", "dst": str(place.canary)},
     "own_command": lambda place: {
         "_target_": "hpo.experiment.run.run_experiment",
@@ -135,9 +135,9 @@ TARGETS = {
         "output_dir": str(place.work.path / "other"),
     },
     "own_function": lambda place: {
-        "_target_": "hpo.directory.write_atomically",
-        "path": {"_target_": "hpo.directory.Path", "_args_": [str(place.canary)]},
-        "data": {"_target_": "hpo.directory.os.fsencode", "filename": ""},
+        "_target_": "hpo.store.directory.write_atomically",
+        "path": {"_target_": "hpo.store.directory.Path", "_args_": [str(place.canary)]},
+        "data": {"_target_": "hpo.store.directory.os.fsencode", "filename": ""},
     },
 }  # fmt: skip
 """What runs as soon as a `_target_` is followed; `hpo.` in front of it is no guarantee of anything."""
