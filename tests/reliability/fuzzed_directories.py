@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hpo import verbs
 from hpo.cli.arguments import expand
+from hpo.cli.verbs import main as verbs
 from hpo.config.reading import load_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError, StoreError

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import hpo
-from hpo import verbs
+from hpo.cli.verbs import main as verbs
 from hpo.errors import HPOError
 from hpo.exporting.portable import MANIFEST
 from tests.reliability.attacks import ATTACKS, SECRET, Place, links_to_files
@@ -147,10 +147,10 @@ RUNNING = {"eval", "exec", "compile", "__import__", "execfile"}
 SAFE_LOADERS = {"SafeLoader", "CSafeLoader"}
 
 JUSTIFIED = {
-    ("backends/child.py", "exec"): "the user's own training script, in its own process",
-    ("backends/child.py", "compile"): "of that script",
+    ("host/child.py", "exec"): "the user's own training script, in its own process",
+    ("host/child.py", "compile"): "of that script",
     ("__init__.py", "__import__"): "public names are loaded late, from a table in the source",
-    ("launchers/slurm_job.py", "runpy"): "a job begins as hpo.remote, which is named in the source",
+    ("launchers/slurm/job.py", "runpy"): "a job begins as hpo.remote, which is named in the source",
 }
 
 
