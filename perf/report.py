@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import hpo
-from hpo.analysis.figures import save_all
+from hpo.figures import save_all
 from hpo.reports import write_report
 from tests.support.browser import browser, install
 
