@@ -486,6 +486,7 @@ def test_experiments_that_are_loaded_already_are_compared_alike_and_stay_as_they
     assert loaded[1] == []
 
 
+@pytest.mark.process
 def test_figures_are_loaded_when_they_are_first_used():
     code = (
         "import sys, hpo.analysis\n"
