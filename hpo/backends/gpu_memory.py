@@ -108,7 +108,7 @@ class CleanGpus:
         for name in list(self._pool.quarantined):
             self._is_clean(name)
 
-    def look(self, trial_id: int, *, at_once: bool = False) -> None:
+    def learn_pids(self, trial_id: int, *, at_once: bool = False) -> None:
         """Learn the pids of a running trial's processes from its devices; they cannot be told when they are gone."""
         if trial_id not in self._attempts or (not at_once and time.monotonic() < self._look_at[trial_id]):
             return

@@ -176,7 +176,7 @@ class LocalBackend(Backend):
         if trial_id in self._waiting:
             self._tell(Exit(trial_id, self._waiting.pop(trial_id)[1], None, lost=True))
         elif trial_id in self._keys:
-            self._gpus.look(trial_id, at_once=True)
+            self._gpus.learn_pids(trial_id, at_once=True)
             self._host.send({"do": "stop", "key": self._keys[trial_id], "patience": patience, "grace": self._grace})
 
     def kill(self) -> None:
@@ -216,7 +216,7 @@ class LocalBackend(Backend):
         for key in keys:
             running = self._running[key]
             if reports := running.channel.read():
-                self._gpus.look(running.trial_id)
+                self._gpus.learn_pids(running.trial_id)
                 events += reports
         return events
 
@@ -253,7 +253,7 @@ class LocalBackend(Backend):
         self._poll.unregister(self._host.descriptor)
         self._deaths += 1
         for running in self._running.values():
-            self._gpus.look(running.trial_id, at_once=True)
+            self._gpus.learn_pids(running.trial_id, at_once=True)
         marks.sweep(self._mark, grace=0.0)
         if self._deaths >= _HOST_DEATHS:
             tail = last_lines(self._program.directory.host_log)

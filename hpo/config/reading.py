@@ -9,10 +9,10 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hpo.config.mistakes import in_words
+from hpo.config.mistakes import hydra_error_as_sentence
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.config.validity import check, check_names
-from hpo.config.yamlfiles import check_kinds, dump_yaml, one_sentence, read_stored, read_yaml
+from hpo.config.yamlfiles import check_kinds, dump_yaml, errors_as_sentence, read_stored, read_yaml
 from hpo.errors import ConfigError, choose
 
 
@@ -52,11 +52,11 @@ def to_config(node: Any) -> ExperimentConfig:
     Raises:
         ConfigError: a key is unknown, missing or of the wrong type.
     """
-    with one_sentence():
+    with errors_as_sentence():
         try:
             config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentConfig), node))
         except OmegaConfBaseException as error:
-            raise ConfigError(in_words(error, ExperimentConfig)) from error
+            raise ConfigError(hydra_error_as_sentence(error, ExperimentConfig)) from error
     assert isinstance(config, ExperimentConfig)
     check_kinds(config)
     return config
@@ -107,7 +107,7 @@ def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: there is no such file; the message lists those there are.
     """
     if not isinstance(choice, str):
-        with one_sentence():
+        with errors_as_sentence():
             return _container(OmegaConf.create(dict(choice)))
     path = CONF_DIR / group / f"{choice}.yaml"
     if not path.is_file():
@@ -143,7 +143,7 @@ def load_config(
         ConfigError: a name, key or value is wrong.
     """
     parts = {group: content_of(group, choice) for group, choice in (("benchmark", benchmark), ("method", method))}
-    with one_sentence():
+    with errors_as_sentence():
         node = OmegaConf.create({**parts, "seed": seed, "experiment_tag": experiment_tag})
         for key, value in overrides.items():
             OmegaConf.update(node, key, value, force_add=True)

@@ -100,7 +100,7 @@ _CONTEXT = {"self", "searcher", "space", "randomness", "max_resource", "points_t
 """Arguments that hpo gives, and no configuration."""
 
 
-def clearer(error: HPOError, config: ExperimentConfig) -> str:
+def target_error_as_sentence(error: HPOError, config: ExperimentConfig) -> str:
     """The sentence about an experiment that could not be made: what is wrong with a `_target_`, else the error's own."""
     specs = {
         "method.searcher": config.method.searcher,

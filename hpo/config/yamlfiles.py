@@ -108,7 +108,7 @@ _LONGEST = 500
 
 
 @contextlib.contextmanager
-def one_sentence(what: str = "") -> Iterator[None]:
+def errors_as_sentence(what: str = "") -> Iterator[None]:
     """Whatever a parser or OmegaConf raises inside is a ConfigError; nothing else may be called inside.
 
     Args:
@@ -130,7 +130,7 @@ def read_yaml(path: Path) -> Any:
     Raises:
         ConfigError: it cannot be read, or is not valid YAML.
     """
-    with one_sentence(f"{path}: is not a valid configuration: "):
+    with errors_as_sentence(f"{path}: is not a valid configuration: "):
         _check_aliases(path)
         return load_yaml(path)
 
@@ -138,7 +138,7 @@ def read_yaml(path: Path) -> Any:
 def read_plain(path: Path) -> Any:
     """As `read_yaml`, as plain values; interpolations stay as they are written."""
     content = read_yaml(path)
-    with one_sentence(f"{path}: is not a valid configuration: "):
+    with errors_as_sentence(f"{path}: is not a valid configuration: "):
         return OmegaConf.to_container(content)
 
 
@@ -151,7 +151,7 @@ def read_stored(path: Path) -> Any:
         ConfigError: it cannot be read, is not valid YAML, or holds an interpolation.
     """
     content = read_yaml(path)
-    with one_sentence(f"{path}: is not a valid configuration: "):
+    with errors_as_sentence(f"{path}: is not a valid configuration: "):
         if OmegaConf.is_config(content) and has_interpolation(OmegaConf.to_container(content)):
             raise ConfigError(f"{path}: holds an interpolation, which hpo does not store; write its value in its place")
     return content

@@ -28,7 +28,7 @@ from hpo.results.files import is_complete, write_best, write_metadata, write_res
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import restore
 from hpo.store.directory import ExperimentDirectory, refuse_links, write_atomically
-from hpo.store.disk import check_room, explain
+from hpo.store.disk import check_room, disk_error_as_sentence
 from hpo.store.event_store import Store
 from hpo.store.ownership import owned
 from hpo.store.salvage import open_store
@@ -76,7 +76,7 @@ def run_experiment(
     try:
         files.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise explain(files.path.parent, error) from error
+        raise disk_error_as_sentence(files.path.parent, error) from error
     refuse_links(files)
     with owned(files):
         check_room(files.path)

@@ -13,7 +13,7 @@ from hpo.schedulers.base import Scheduler
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ReplayedOtherwise:
     """A decision that comes out otherwise than logged."""
 
     sequence: int
@@ -64,7 +64,7 @@ def restore(scheduler: Scheduler, state: ExperimentState, events: Iterable[Event
 
 def verify(
     scheduler: Scheduler, state: ExperimentState, events: Iterable[tuple[int, Event]], count: list[int]
-) -> Iterator[Difference]:
+) -> Iterator[ReplayedOtherwise]:
     """Compute every logged decision again. Yields the differences; `count[0]` grows by the decisions compared."""
     for sequence, event in events:
         if event.kind in (Kind.STARTED, Kind.RESUMED):
@@ -72,12 +72,12 @@ def verify(
             logged = suggestion_of(event)
             proposed = scheduler.propose(new_trials=event.kind == Kind.STARTED or event.body.get("new_trials", True))
             if proposed != logged:
-                yield Difference(sequence, str(logged), str(proposed))
+                yield ReplayedOtherwise(sequence, str(logged), str(proposed))
         decision = feed(scheduler, state, event)
         if decision is not None:
             count[0] += 1
             if decision != event.body["decision"]:
-                yield Difference(sequence, event.body["decision"], decision)
+                yield ReplayedOtherwise(sequence, event.body["decision"], decision)
         state.apply(event)
 
 

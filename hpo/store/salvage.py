@@ -11,7 +11,7 @@ from hpo.errors import DamageError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.store.directory import ExperimentDirectory
-from hpo.store.disk import explain
+from hpo.store.disk import disk_error_as_sentence
 from hpo.store.event_store import Store
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def _mend(path: Path, damage: DamageError) -> None:
             shutil.rmtree(folder)
         _put_in_place(path)
     except OSError as error:
-        raise explain(path, f"is damaged and could not be mended ({error})") from error
+        raise disk_error_as_sentence(path, f"is damaged and could not be mended ({error})") from error
     log.warning(
         "%s: was damaged; the %d events before the damage are recovered and the experiment goes on from there; the "
         "damaged file is kept as %s",

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from hpo.store.directory import CONFIG, folders_with, read_json, write_atomically
-from hpo.store.disk import explain
+from hpo.store.disk import disk_error_as_sentence
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def update_tag(directory: Path, **facts: Any) -> None:
         with FileLock(directory / ".tag.lock"):
             write_atomically(directory / _FILE, json.dumps({**read_tag(directory), **facts}, indent=1).encode())
     except OSError as error:
-        raise explain(directory, error) from error
+        raise disk_error_as_sentence(directory, error) from error
 
 
 def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
@@ -104,7 +104,7 @@ def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
             update_tag(directory, random_seed=drawn)
             return drawn, True
     except OSError as error:
-        raise explain(directory, error) from error
+        raise disk_error_as_sentence(directory, error) from error
 
 
 def _seed_of_experiments(directory: Path) -> int | None:

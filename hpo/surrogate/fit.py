@@ -84,7 +84,7 @@ class Layout:
         )
 
 
-class Objective:
+class FitObjective:
     """The negative logarithm of the posterior density of the hyperparameters, and its gradient.
 
     Args:
@@ -207,7 +207,7 @@ def maximise(
     bounds = layout.bounds()
     low, high = np.array(bounds).T
     found, value, _ = fmin_l_bfgs_b(
-        Objective(layout, blocks, groups),
+        FitObjective(layout, blocks, groups),
         np.clip(start, low, high),
         bounds=bounds,
         factr=1e-6 / np.finfo(np.float64).eps,

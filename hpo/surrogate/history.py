@@ -14,7 +14,7 @@ from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.kernel import Floats, Inputs, Integers
 
 
-class Column:
+class GrowingArray:
     """An array that grows by a row at a time.
 
     Args:
@@ -53,10 +53,10 @@ class History:
         self.pending: dict[int, int] = {}
         """Trial -> the resource it is on its way to."""
         self._index: dict[str, int] = {}
-        self._rows = Column(np.float64, len(encoding.groups))
-        self._trials = Column(np.intp)
-        self._resources = Column(np.intp)
-        self._losses = Column(np.float64)
+        self._rows = GrowingArray(np.float64, len(encoding.groups))
+        self._trials = GrowingArray(np.intp)
+        self._resources = GrowingArray(np.intp)
+        self._losses = GrowingArray(np.float64)
 
     def __len__(self) -> int:
         return len(self._losses)

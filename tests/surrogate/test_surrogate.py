@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from hpo.space.search_space import parse_space
 from hpo.surrogate.encoding import Encoding
-from hpo.surrogate.fit import Layout, Objective, factorise, maximise
+from hpo.surrogate.fit import FitObjective, Layout, factorise, maximise
 from hpo.surrogate.history import History
 from hpo.surrogate.kernel import Inputs
 from hpo.surrogate.posterior import NumericalError, Posterior
@@ -51,7 +51,7 @@ def test_likelihood_and_posterior_equal_scikit_learn(seed):
     reference = GaussianProcessRegressor(
         reference_kernel(kernel, groups), alpha=kernel.noise[inputs.level], optimizer=None
     ).fit(columns, y)
-    value, _ = Objective(layout, [(inputs, y)], groups).likelihood(theta)
+    value, _ = FitObjective(layout, [(inputs, y)], groups).likelihood(theta)
     assert -value == pytest.approx(reference.log_marginal_likelihood(), rel=1e-6)
 
     m = 7
@@ -87,7 +87,7 @@ def test_the_gradient_equals_automatic_differentiation(seed):
     parameters = torch.tensor(theta, requires_grad=True)
     density = torch_density(parameters, inputs, y, groups, layout)
     density.backward()
-    value, gradient = Objective(layout, [(inputs, y)], groups).likelihood(theta)
+    value, gradient = FitObjective(layout, [(inputs, y)], groups).likelihood(theta)
     assert -value == pytest.approx(density.item(), rel=1e-6)
     expected = parameters.grad.numpy()
     np.testing.assert_allclose(-gradient, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
@@ -95,7 +95,7 @@ def test_the_gradient_equals_automatic_differentiation(seed):
 
 def test_the_prior_is_normal_on_the_logarithms():
     _, inputs, y, groups, layout, theta = case(3)
-    objective = Objective(layout, [(inputs, y)], groups)
+    objective = FitObjective(layout, [(inputs, y)], groups)
     mean, deviation = layout.prior()
     expected = sum(0.5 * ((t - m) / s) ** 2 for t, m, s in zip(theta, mean, deviation, strict=True))
     assert objective(theta)[0] - objective.likelihood(theta)[0] == pytest.approx(expected)
@@ -106,10 +106,10 @@ def test_independent_blocks_add_up():
     second, z = first.take(np.arange(len(first))[::-1]), -y
     both = Layout(int(groups.max()) + 1, blocks=2, levels=LEVELS)
     theta = both.start()
-    value, gradient = Objective(both, [(first, y), (second, z)], groups).likelihood(theta)
+    value, gradient = FitObjective(both, [(first, y), (second, z)], groups).likelihood(theta)
     alone = Layout(both.dimension, levels=LEVELS)
-    one, one_gradient = Objective(alone, [(first, y)], groups).likelihood(alone.start())
-    two, two_gradient = Objective(alone, [(second, z)], groups).likelihood(alone.start())
+    one, one_gradient = FitObjective(alone, [(first, y)], groups).likelihood(alone.start())
+    two, two_gradient = FitObjective(alone, [(second, z)], groups).likelihood(alone.start())
     assert value == pytest.approx(one + two)
     d = both.dimension
     np.testing.assert_allclose(gradient[:d], one_gradient[:d] + two_gradient[:d])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from hpo.errors import ConfigError, HPOError, installing
-from hpo.launchers.sagemaker.settings import Settings
+from hpo.launchers.sagemaker.settings import SageMakerSettings
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def message_of(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def spoken(doing: str) -> Iterator[None]:
+def aws_errors_as_sentence(doing: str) -> Iterator[None]:
     """Turn what boto3 raises into one sentence."""
     try:
         yield
@@ -71,7 +71,7 @@ def spoken(doing: str) -> Iterator[None]:
     except Exception as error:
         if not type(error).__module__.startswith(("botocore", "boto3", "s3transfer")):
             raise
-        raise HPOError(f"{doing}: {sentence(error)}") from error
+        raise HPOError(f"{doing}: {aws_error_as_sentence(error)}") from error
 
 
 _REMEDIES = {
@@ -89,11 +89,11 @@ _REMEDIES = {
 }
 
 
-def sentence(error: BaseException) -> str:
+def aws_error_as_sentence(error: BaseException) -> str:
     """What is wrong and what to do."""
     code = code_of(error) or type(error).__name__
     if type(error).__name__ == "S3UploadFailedError" and error.__context__ is not None:
-        return sentence(error.__context__)
+        return aws_error_as_sentence(error.__context__)
     if code in _REMEDIES:
         return _REMEDIES[code]
     if code in ("AccessDenied", "AccessDeniedException", "403"):
@@ -106,7 +106,7 @@ def sentence(error: BaseException) -> str:
 _checked: set[tuple[str | None, ...]] = set()
 
 
-def preflight(settings: Settings) -> None:
+def preflight(settings: SageMakerSettings) -> None:
     """Before the first job: is the bucket there and writable, is the role there?
 
     Raises:
@@ -119,7 +119,7 @@ def preflight(settings: Settings) -> None:
     deadline = time.monotonic() + settings.probe_seconds
     s3 = client("s3", region, settings.profile, hasty=True)
     probe = {"Bucket": bucket, "Key": f"{settings.prefix}/{PROBE}", "Body": b"", **encryption(settings)}
-    with spoken(f"launcher.bucket={bucket}"):
+    with aws_errors_as_sentence(f"launcher.bucket={bucket}"):
         try:
             _ask(lambda: s3.put_object(**probe), deadline)
         except TimeoutError as error:
@@ -182,15 +182,15 @@ def _ask(question: Callable[[], object], deadline: float) -> None:
         raise errors[0]
 
 
-def encryption(settings: Settings) -> dict[str, str]:
+def encryption(settings: SageMakerSettings) -> dict[str, str]:
     """What is asked of S3 for each object that is written."""
     return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key} if settings.kms_key else {}
 
 
-def upload(settings: Settings, key: str, body: bytes) -> bool:
+def upload(settings: SageMakerSettings, key: str, body: bytes) -> bool:
     """Write an object whose key is made from its content, unless it is there. Returns whether it was written."""
     s3 = client("s3", settings.region, settings.profile)
-    with spoken(f"s3://{settings.bucket}/{key}"):
+    with aws_errors_as_sentence(f"s3://{settings.bucket}/{key}"):
         try:
             if s3.head_object(Bucket=settings.bucket, Key=key)["ContentLength"] == len(body):
                 return False

@@ -15,8 +15,8 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.launchers.remote import JobDescription, JobState, Phase, RemoteLauncher, hours_of
 from hpo.launchers.sagemaker.images import gpus_of
-from hpo.launchers.sagemaker.request import SIGNAL_GRACE, Job, make_job
-from hpo.launchers.sagemaker.settings import Settings
+from hpo.launchers.sagemaker.request import SIGNAL_GRACE, SageMakerJob, make_job
+from hpo.launchers.sagemaker.settings import SageMakerSettings
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,8 @@ class SageMakerLauncher(RemoteLauncher):
 
     def __init__(self, *, dry_run: bool = False, wait: bool = False, **keys: Any) -> None:
         super().__init__(dry_run=dry_run, wait=wait)
-        self.settings = Settings.checked(keys, placeholders=dry_run)
-        self._job: tuple[ExperimentConfig, Job] | None = None
+        self.settings = SageMakerSettings.checked(keys, placeholders=dry_run)
+        self._job: tuple[ExperimentConfig, SageMakerJob] | None = None
 
     def request(self, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
         """The arguments of `create_training_job` for a resolved experiment."""
@@ -68,7 +68,7 @@ class SageMakerLauncher(RemoteLauncher):
         limit = request["StoppingCondition"]["MaxRuntimeInSeconds"] / 3600
         return JobDescription(name, instance, gpus_of(instance), hours_of(experiment, limit), limit, instance)
 
-    def _job_of(self, experiment: ExperimentConfig) -> Job:
+    def _job_of(self, experiment: ExperimentConfig) -> SageMakerJob:
         """Made once for an experiment: its request and what is uploaded belong together."""
         if self._job is None or self._job[0] is not experiment:
             self._job = experiment, make_job(experiment, self.settings)
@@ -90,10 +90,10 @@ class SageMakerLauncher(RemoteLauncher):
         return JobState(state.phase, "; ".join(filter(None, [state.detail, progress(record)])))
 
     def _phase(self, record: Mapping[str, Any]) -> JobState:
-        from hpo.launchers.sagemaker.client import client, code_of, message_of, spoken
+        from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, code_of, message_of
 
         sagemaker = client("sagemaker", record["region"], record["profile"])
-        with spoken(record["job"]):
+        with aws_errors_as_sentence(record["job"]):
             try:
                 found = sagemaker.describe_training_job(TrainingJobName=record["job"])
             except Exception as error:
@@ -132,10 +132,10 @@ class SageMakerLauncher(RemoteLauncher):
 
     def cancel(self, record: Mapping[str, Any]) -> None:
         """Stop the job; the service sends SIGTERM and 120 s later SIGKILL."""
-        from hpo.launchers.sagemaker.client import client, code_of, spoken
+        from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, code_of
 
         sagemaker = client("sagemaker", record["region"], record["profile"])
-        with spoken(record["job"]):
+        with aws_errors_as_sentence(record["job"]):
             try:
                 sagemaker.stop_training_job(TrainingJobName=record["job"])
             except Exception as error:

@@ -17,7 +17,7 @@ from hpo.errors import ConfigError
 from hpo.launchers.bundle import Bundle, make_bundle
 from hpo.launchers.sagemaker.images import checked_instance_type, image_uri
 from hpo.launchers.sagemaker.names import identity, job_name, results_prefix, tag_value
-from hpo.launchers.sagemaker.settings import Settings, refuse_secrets
+from hpo.launchers.sagemaker.settings import SageMakerSettings, refuse_secrets
 from hpo.launchers.sagemaker.tuning_metrics import definitions, nonce_of
 
 IDENTITY = "hpo_experiment"
@@ -33,7 +33,7 @@ DATA_CHANNEL = "/opt/ml/input/data/data"
 
 
 @dataclass(frozen=True)
-class Job:
+class SageMakerJob:
     """One experiment as a job."""
 
     request: Mapping[str, Any]
@@ -46,7 +46,7 @@ class Job:
     """Key under which results lie."""
 
 
-def make_job(experiment: ExperimentConfig, settings: Settings) -> Job:
+def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageMakerJob:
     """The job of a resolved experiment.
 
     Raises:
@@ -64,10 +64,10 @@ def make_job(experiment: ExperimentConfig, settings: Settings) -> Job:
     config_key = f"{settings.prefix}/_experiments/{hashlib.blake2b(text, digest_size=16).hexdigest()}"
     results = results_prefix(experiment, settings.prefix)
     request = _request(experiment, settings, code_key, config_key, results)
-    return Job(request, bundle, config, code_key, config_key, results)
+    return SageMakerJob(request, bundle, config, code_key, config_key, results)
 
 
-def _config_in_job(experiment: ExperimentConfig, bundle: Bundle, settings: Settings) -> ExperimentConfig:
+def _config_in_job(experiment: ExperimentConfig, bundle: Bundle, settings: SageMakerSettings) -> ExperimentConfig:
     benchmark = bundle.benchmark
     if benchmark.data is not None and benchmark.data.startswith("s3://"):
         benchmark = replace(benchmark, data=DATA_CHANNEL)
@@ -81,7 +81,7 @@ def _config_in_job(experiment: ExperimentConfig, bundle: Bundle, settings: Setti
 
 
 def _request(
-    experiment: ExperimentConfig, settings: Settings, code_key: str, config_key: str, results: str
+    experiment: ExperimentConfig, settings: SageMakerSettings, code_key: str, config_key: str, results: str
 ) -> dict[str, Any]:
     instance_type = checked_instance_type(
         settings.instance_type or experiment.benchmark.instance_type, experiment.num_gpus_per_trial or 0
@@ -150,7 +150,7 @@ def _channel(name: str, uri: str) -> dict[str, Any]:
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
 
 
-def _max_runtime(experiment: ExperimentConfig, settings: Settings) -> int:
+def _max_runtime(experiment: ExperimentConfig, settings: SageMakerSettings) -> int:
     """As given, else what the budget needs and time to start; without a budget three days, as Syne Tune does."""
     if settings.max_runtime is not None:
         return settings.max_runtime
@@ -162,7 +162,7 @@ def _max_runtime(experiment: ExperimentConfig, settings: Settings) -> int:
     return math.ceil(1.2 * budget) + START_UP
 
 
-def _tags(experiment: ExperimentConfig, settings: Settings) -> list[dict[str, str]]:
+def _tags(experiment: ExperimentConfig, settings: SageMakerSettings) -> list[dict[str, str]]:
     ours = {
         "hpo:tag": experiment.experiment_tag,
         "hpo:benchmark": experiment.benchmark.name,

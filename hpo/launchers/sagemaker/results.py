@@ -9,7 +9,7 @@ from typing import Any
 
 from hpo.errors import HPOError
 from hpo.launchers.sagemaker.archive import CHECKPOINT, unpack
-from hpo.launchers.sagemaker.client import client, code_of, spoken
+from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, code_of
 from hpo.store.directory import read_json, replacing
 
 THREADS = 8
@@ -20,7 +20,7 @@ def fetch(record: Mapping[str, Any], output_dir: Path, *, checkpoints: bool) -> 
     """Bring what is new. Returns the number of files."""
     s3 = client("s3", record["region"], record["profile"])
     bucket = record["bucket"]
-    with spoken(f"s3://{bucket}/{record['results']}"):
+    with aws_errors_as_sentence(f"s3://{bucket}/{record['results']}"):
         wanted = [item for item in _listed(s3, bucket, record["results"] + "/") if _concerns(item["name"], checkpoints)]
         missing = [item for item in wanted if not _is_here(output_dir / item["name"], item)]
         # The event store comes last: what it speaks of is then here.
@@ -43,7 +43,7 @@ def is_whole(output_dir: Path, *, checkpoints: bool) -> bool:
 def progress(record: Mapping[str, Any]) -> str:
     """How far the experiment is, as the job last said; empty before it has."""
     s3 = client("s3", record["region"], record["profile"])
-    with spoken(f"s3://{record['bucket']}/{record['results']}"):
+    with aws_errors_as_sentence(f"s3://{record['bucket']}/{record['results']}"):
         try:
             body = s3.get_object(Bucket=record["bucket"], Key=f"{record['results']}/{PROGRESS}")["Body"].read()
         except Exception as error:

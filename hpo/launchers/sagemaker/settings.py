@@ -28,7 +28,7 @@ SECRET_VALUE = re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVAT
 
 
 @dataclass(frozen=True)
-class Settings:
+class SageMakerSettings:
     """How jobs are made and found; see the comments in the YAML."""
 
     bucket: str | None = None
@@ -61,7 +61,7 @@ class Settings:
     probe_seconds: float = 4.0
 
     @classmethod
-    def checked(cls, keys: Mapping[str, Any], *, placeholders: bool) -> "Settings":
+    def checked(cls, keys: Mapping[str, Any], *, placeholders: bool) -> "SageMakerSettings":
         """Settings from the launcher's keys. With `placeholders`, what a dry run lacks is made up.
 
         Raises:

@@ -23,10 +23,10 @@ from hpo.errors import HPOError
 from hpo.experiment.opening import differences
 from hpo.launchers.remote import RECORD, REQUEST
 from hpo.launchers.sagemaker import bootstrap as sagemaker_bootstrap
-from hpo.launchers.sagemaker.client import client, code_of, message_of, preflight, spoken, upload
+from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, code_of, message_of, preflight, upload
 from hpo.launchers.sagemaker.names import job_name
-from hpo.launchers.sagemaker.request import IDENTITY, Job
-from hpo.launchers.sagemaker.settings import Settings
+from hpo.launchers.sagemaker.request import IDENTITY, SageMakerJob
+from hpo.launchers.sagemaker.settings import SageMakerSettings
 from hpo.watching.lines import say
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,9 @@ _uploaded: set[tuple[str | None, str]] = set()
 _waiting_said: set[str] = set()
 
 
-def submit(experiment: ExperimentConfig, job: Job, settings: Settings, output_dir: Path) -> dict[str, Any]:
+def submit(
+    experiment: ExperimentConfig, job: SageMakerJob, settings: SageMakerSettings, output_dir: Path
+) -> dict[str, Any]:
     """Create the job unless it is there. Returns what is needed to find it again.
 
     Raises:
@@ -63,13 +65,13 @@ def submit(experiment: ExperimentConfig, job: Job, settings: Settings, output_di
     }
 
 
-def _upload_once(settings: Settings, key: str, content: Callable[[], bytes]) -> None:
+def _upload_once(settings: SageMakerSettings, key: str, content: Callable[[], bytes]) -> None:
     if (settings.bucket, key) not in _uploaded:
         upload(settings, key, content())
         _uploaded.add((settings.bucket, key))
 
 
-def _archive(job: Job) -> bytes:
+def _archive(job: SageMakerJob) -> bytes:
     target = io.BytesIO()
     job.bundle.write(target)
     return target.getvalue()
@@ -79,15 +81,15 @@ def _bootstrap() -> bytes:
     return Path(sagemaker_bootstrap.__file__).read_bytes()
 
 
-def _yaml(job: Job) -> bytes:
+def _yaml(job: SageMakerJob) -> bytes:
     return to_yaml(job.config).encode()
 
 
-def _check_results(job: Job, settings: Settings) -> None:
+def _check_results(job: SageMakerJob, settings: SageMakerSettings) -> None:
     """What lies where the results belong must be of the same experiment: better said now than by a failed job."""
     s3 = client("s3", settings.region, settings.profile)
     address = f"s3://{settings.bucket}/{job.results}"
-    with spoken(address), TemporaryDirectory() as folder:
+    with aws_errors_as_sentence(address), TemporaryDirectory() as folder:
         path = Path(folder) / "experiment.yaml"
         try:
             path.write_bytes(s3.get_object(Bucket=settings.bucket, Key=f"{job.results}/experiment.yaml")["Body"].read())
@@ -104,10 +106,10 @@ def _check_results(job: Job, settings: Settings) -> None:
             )
 
 
-def _remove_results(job: Job, settings: Settings, output_dir: Path) -> None:
+def _remove_results(job: SageMakerJob, settings: SageMakerSettings, output_dir: Path) -> None:
     """What overwrite=true replaces, on S3 and here. The job would find it there and go on with it."""
     s3 = client("s3", settings.region, settings.profile)
-    with spoken(f"s3://{settings.bucket}/{job.results}"):
+    with aws_errors_as_sentence(f"s3://{settings.bucket}/{job.results}"):
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=f"{job.results}/")
         for page in pages:
             if keys := [{"Key": item["Key"]} for item in page.get("Contents", ())]:
@@ -118,7 +120,7 @@ def _remove_results(job: Job, settings: Settings, output_dir: Path) -> None:
 
 
 def _create(
-    sagemaker: Any, experiment: ExperimentConfig, job: Job, settings: Settings, output_dir: Path
+    sagemaker: Any, experiment: ExperimentConfig, job: SageMakerJob, settings: SageMakerSettings, output_dir: Path
 ) -> tuple[str, str]:
     """Create the job, or find it. Returns its name and ARN."""
     for attempt in range(MOST_ATTEMPTS):
@@ -149,7 +151,7 @@ def _create(
 
 
 def _is_there(sagemaker: Any, name: str) -> bool:
-    with spoken(name):
+    with aws_errors_as_sentence(name):
         try:
             sagemaker.describe_training_job(TrainingJobName=name)
         except Exception as error:
@@ -171,7 +173,7 @@ def _create_or_describe(sagemaker: Any, request: Mapping[str, Any], quota_wait: 
         except Exception as error:
             code = code_of(error)
             if code == "ResourceInUse" or (code == "ValidationException" and "already exists" in message_of(error)):
-                with spoken(name):
+                with aws_errors_as_sentence(name):
                     return {"new": False, **sagemaker.describe_training_job(TrainingJobName=name)}
             if code in ("ResourceLimitExceeded", "ThrottlingException", "Throttling", "TooManyRequestsException"):
                 pause = quota_wait if code == "ResourceLimitExceeded" else min(quota_wait, 5.0)
@@ -182,7 +184,7 @@ def _create_or_describe(sagemaker: Any, request: Mapping[str, Any], quota_wait: 
                     f"launcher.role={request['RoleArn']}: SageMaker may not assume it; add sagemaker.amazonaws.com to its "
                     f"trust relationship"
                 ) from error
-            with spoken(name):
+            with aws_errors_as_sentence(name):
                 raise
 
 

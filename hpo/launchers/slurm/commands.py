@@ -79,7 +79,7 @@ def accounted_as(job: str) -> Answer | None:
     return Answer(state.split()[0] if state else "", name=name)  # "CANCELLED by 1000"
 
 
-def refusal(message: str, options: Mapping[str, Any]) -> HPOError:
+def sbatch_error_as_sentence(message: str, options: Mapping[str, Any]) -> HPOError:
     """Why sbatch refused a request, and what to do."""
     text = " ".join(message.split())
     if "artition" in text and "nvalid" in text:

@@ -32,7 +32,7 @@ from hpo.launchers.slurm.commands import call, queued_as
 from hpo.launchers.slurm.job import NOTE, read_note, write_note
 from hpo.launchers.slurm.nodes import gpus_in
 from hpo.launchers.slurm.request import CONFIG, check_numbers, further_options, make_request
-from hpo.launchers.slurm.state import look
+from hpo.launchers.slurm.state import job_state
 from hpo.launchers.slurm.submission import queue
 from hpo.schedulers.assembly import scheduler_of
 from hpo.store.directory import LAUNCH_LOCK, ExperimentDirectory, write_atomically
@@ -100,7 +100,7 @@ class SlurmLauncher(RemoteLauncher):
         with _alone(output_dir):
             known = _known(output_dir)
             if known is not None and known.get("job") is not None:
-                state = look(known)
+                state = job_state(known)
                 if state.phase in _ACTIVE:
                     _check_same(experiment, output_dir, known)
                     return {**known, "said": f"job {known['job']} is {state.phase}; nothing submitted"}
@@ -122,7 +122,7 @@ class SlurmLauncher(RemoteLauncher):
 
     def state(self, record: Mapping[str, Any]) -> JobState:
         """What Slurm and the job's own note say; see `RemoteLauncher.state`."""
-        return look(record)
+        return job_state(record)
 
     def fetch(self, record: Mapping[str, Any], output_dir: Path) -> int:
         """Nothing is to be fetched from a shared directory: 0.
@@ -143,7 +143,7 @@ class SlurmLauncher(RemoteLauncher):
         if job is None:
             return
         answer = queued_as(job)
-        if answer is None or look(record).phase not in _ACTIVE:
+        if answer is None or job_state(record).phase not in _ACTIVE:
             return
         directory = Path(record["directory"])
         write_note(directory, **{**read_note(directory), "job": job, "phase": Phase.STOPPED, "detail": "by hpo stop"})
@@ -155,7 +155,7 @@ class SlurmLauncher(RemoteLauncher):
         """Wait for the job's last word in the shared directory, and ask Slurm every half minute at most."""
         pause = 1.0
         directory = Path(record["directory"])
-        while (state := look(record)).phase in (*_ACTIVE, Phase.UNKNOWN):  # unknown: nobody answers just now
+        while (state := job_state(record)).phase in (*_ACTIVE, Phase.UNKNOWN):  # unknown: nobody answers just now
             seen, until = read_note(directory), time.monotonic() + pause
             while time.monotonic() < until and read_note(directory) == seen:
                 time.sleep(0.25)

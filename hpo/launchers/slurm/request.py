@@ -35,7 +35,7 @@ _OURS = (
 """Options of sbatch that the launcher itself decides."""
 
 
-class Settings(Protocol):
+class SlurmSettings(Protocol):
     """The keys under `launcher`; see `SlurmLauncher`."""
 
     partition: str | None
@@ -47,7 +47,7 @@ class Settings(Protocol):
     sbatch: dict[str, Any]
 
 
-def make_request(launcher: Settings, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
+def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
     """The options of sbatch, the command, and the folder of Slurm's own files.
 
     Raises:

@@ -24,7 +24,7 @@ _SAID = (Phase.COMPLETE, Phase.FAILED, Phase.STOPPED)
 _AGAIN = "run the command again to go on"
 
 
-def look(record: Mapping[str, Any]) -> JobState:
+def job_state(record: Mapping[str, Any]) -> JobState:
     """Ask where a job is. Never raises: what cannot be found out is `Phase.UNKNOWN`."""
     job = record.get("job")
     if job is None:  # complete before it was ever submitted
