@@ -18,7 +18,6 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 import hpo
 from hpo.backends.program import find_file
@@ -48,8 +47,9 @@ class Bundle:
             whole.update(f"{name}\0{mode:o}\0{hashlib.blake2b(data).hexdigest()}\n".encode("utf-8", "surrogateescape"))
         return whole.hexdigest()
 
-    def write(self, target: IO[bytes]) -> None:
-        """Write the archive, the same bytes each time."""
+    def packed(self) -> bytes:
+        """The archive, the same bytes each time."""
+        target = io.BytesIO()
         with (
             gzip.GzipFile(fileobj=target, mode="wb", filename="", mtime=0, compresslevel=6) as packed,
             tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
@@ -59,6 +59,7 @@ class Bundle:
                 entry = tarfile.TarInfo(name)
                 entry.size, entry.mode = len(data), mode
                 archive.addfile(entry, io.BytesIO(data))
+        return target.getvalue()
 
 
 def make_bundle(

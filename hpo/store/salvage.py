@@ -58,9 +58,8 @@ def _mend(path: Path, damage: DamageError) -> None:
             if not events:
                 raise damage
             made = folder / "new.db"
-            store = Store(made)
-            store.append(events)
-            store.close()
+            with contextlib.closing(Store(made)) as store:
+                store.append(events)
             kept = _keep(path)
             made.replace(_passing(path))
         finally:
@@ -106,10 +105,8 @@ def _readable(path: Path, folder: Path) -> list[Event]:
             shutil.copyfile(f"{path}{part}", f"{copy}{part}")
     _pad(copy)
     events: list[Event] = []
-    with contextlib.suppress(DamageError):  # that is where it ends
-        store = Store(copy)
-        with contextlib.closing(store):
-            events.extend(store.read())
+    with contextlib.suppress(DamageError), contextlib.closing(Store(copy)) as store:  # that is where it ends
+        events.extend(store.read())
     return events
 
 

@@ -126,8 +126,7 @@ class _Block:
         self._steps = self._of_pairs(np.abs(inputs.u[:, None] - inputs.u))
 
     def _of_pairs(self, matrix: Floats) -> Floats:
-        pairs: Floats = matrix.ravel().take(self._pairs)
-        return pairs
+        return matrix.ravel().take(self._pairs)
 
     def add(self, theta: Floats, index: int, gradient: Floats) -> float:
         """The block's share of the value; its share of the gradient is added in place."""

@@ -112,8 +112,7 @@ class Posterior:
 
     def _mixed(self, means: Floats) -> Floats:
         """Of each set of targets, given those of the columns of `_whitened`."""
-        mixed: Floats = means if self._mixture is None else means @ self._mixture
-        return mixed
+        return means if self._mixture is None else means @ self._mixture
 
     def _cross(self, where: Inputs) -> Floats:
         """Covariance with the known ones, shape (m, n)."""

@@ -74,8 +74,7 @@ def _samples(posterior: Posterior, where: Inputs, rng: np.random.Generator) -> F
     factor = factorise(covariance)
     if factor is None:
         raise NumericalError(f"the joint covariance of {len(where)} predictions is not positive definite")
-    draws: Floats = mean[:, :1] + factor @ rng.standard_normal((len(where), SAMPLES))
-    return draws
+    return mean[:, :1] + factor @ rng.standard_normal((len(where), SAMPLES))
 
 
 def _cross_validated(posterior: Posterior, inputs: Inputs, truth: Floats, rng: np.random.Generator) -> Floats:

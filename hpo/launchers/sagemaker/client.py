@@ -6,7 +6,8 @@ import io
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from hpo.errors import ConfigError, HPOError, installing
@@ -62,8 +63,13 @@ def message_of(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def aws_errors_as_sentence(doing: str) -> Iterator[None]:
-    """Turn what boto3 raises into one sentence."""
+def aws_errors_as_sentence(doing: str, instead: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """Turn what boto3 raises into one sentence.
+
+    Args:
+        doing: how the sentence begins.
+        instead: how it goes on for errors by their codes, in place of what `aws_error_as_sentence` says.
+    """
     try:
         yield
     except HPOError:
@@ -71,7 +77,7 @@ def aws_errors_as_sentence(doing: str) -> Iterator[None]:
     except Exception as error:
         if not type(error).__module__.startswith(("botocore", "boto3", "s3transfer")):
             raise
-        raise HPOError(f"{doing}: {aws_error_as_sentence(error)}") from error
+        raise HPOError(f"{doing}: {instead.get(code_of(error)) or aws_error_as_sentence(error)}") from error
 
 
 _REMEDIES = {
@@ -103,6 +109,8 @@ def aws_error_as_sentence(error: BaseException) -> str:
     return f"AWS refused it, {code}: {message_of(error)}"
 
 
+_NO_BUCKET = ("NoSuchBucket", "404")
+_OTHER_REGION = ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
 _checked: set[tuple[str | None, ...]] = set()
 
 
@@ -119,7 +127,12 @@ def preflight(settings: SageMakerSettings) -> None:
     deadline = time.monotonic() + settings.probe_seconds
     s3 = client("s3", region, settings.profile, hasty=True)
     probe = {"Bucket": bucket, "Key": f"{settings.prefix}/{PROBE}", "Body": b"", **encryption(settings)}
-    with aws_errors_as_sentence(f"launcher.bucket={bucket}"):
+    missing = f"there is no such bucket; create it (`aws s3 mb s3://{bucket}`), or name another"
+    elsewhere = f"it is in another region than launcher.region={region}; jobs need one in their own"
+    with aws_errors_as_sentence(
+        f"launcher.bucket={bucket}",
+        {**dict.fromkeys(_NO_BUCKET, missing), **dict.fromkeys(_OTHER_REGION, elsewhere)},
+    ):
         try:
             _ask(lambda: s3.put_object(**probe), deadline)
         except TimeoutError as error:
@@ -127,24 +140,6 @@ def preflight(settings: SageMakerSettings) -> None:
                 f"launcher.bucket={bucket}: S3 did not answer within launcher.probe_seconds={settings.probe_seconds:g}; "
                 f"check the network, or give it longer"
             ) from error
-        except Exception as error:
-            code = code_of(error)
-            if code in ("NoSuchBucket", "404"):
-                raise HPOError(
-                    f"launcher.bucket={bucket}: there is no such bucket; create it (`aws s3 mb s3://{bucket}`), or name "
-                    f"another"
-                ) from error
-            if code in (
-                "PermanentRedirect",
-                "301",
-                "AuthorizationHeaderMalformed",
-                "IllegalLocationConstraintException",
-            ):
-                raise HPOError(
-                    f"launcher.bucket={bucket}: it is in another region than launcher.region={region}; jobs need one in "
-                    f"their own"
-                ) from error
-            raise
     name = role.rpartition("/")[2]
     iam = client("iam", region, settings.profile, hasty=True)
     try:
@@ -180,6 +175,16 @@ def _ask(question: Callable[[], object], deadline: float) -> None:
         raise TimeoutError("no answer in time")
     if errors:
         raise errors[0]
+
+
+def read_object(s3: Any, bucket: str | None, key: str) -> bytes | None:
+    """An object's content; None where it is not there, or where one may not look."""
+    try:
+        return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    except Exception as error:
+        if code_of(error) in ("NoSuchKey", "404", "AccessDenied", "403"):
+            return None
+        raise
 
 
 def encryption(settings: SageMakerSettings) -> dict[str, str]:

@@ -6,13 +6,12 @@ results. While the account's quota is used up we wait; what is not submitted whe
 next call of the command.
 """
 
-import io
 import logging
 import random
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,7 +22,15 @@ from hpo.errors import HPOError
 from hpo.experiment.opening import differences
 from hpo.launchers.remote import RECORD, REQUEST
 from hpo.launchers.sagemaker import bootstrap as sagemaker_bootstrap
-from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, code_of, message_of, preflight, upload
+from hpo.launchers.sagemaker.client import (
+    aws_errors_as_sentence,
+    client,
+    code_of,
+    message_of,
+    preflight,
+    read_object,
+    upload,
+)
 from hpo.launchers.sagemaker.names import job_name
 from hpo.launchers.sagemaker.request import IDENTITY, SageMakerJob
 from hpo.launchers.sagemaker.settings import SageMakerSettings
@@ -47,11 +54,13 @@ def submit(
     preflight(settings)
     _check_results(job, settings)
     for key, content in (
-        (f"{job.code_key}/bundle.tar.gz", lambda: _archive(job)),
-        (f"{job.code_key}/bootstrap.py", _bootstrap),
-        (f"{job.config_key}/experiment.yaml", lambda: _yaml(job)),
+        (f"{job.code_key}/bundle.tar.gz", job.bundle.packed),
+        (f"{job.code_key}/bootstrap.py", Path(sagemaker_bootstrap.__file__).read_bytes),
+        (f"{job.config_key}/experiment.yaml", lambda: to_yaml(job.config).encode()),
     ):
-        _upload_once(settings, key, content)
+        if (settings.bucket, key) not in _uploaded:
+            upload(settings, key, content())
+            _uploaded.add((settings.bucket, key))
     sagemaker = client("sagemaker", settings.region, settings.profile)
     name, arn = _create(sagemaker, experiment, job, settings, output_dir)
     return {
@@ -65,40 +74,16 @@ def submit(
     }
 
 
-def _upload_once(settings: SageMakerSettings, key: str, content: Callable[[], bytes]) -> None:
-    if (settings.bucket, key) not in _uploaded:
-        upload(settings, key, content())
-        _uploaded.add((settings.bucket, key))
-
-
-def _archive(job: SageMakerJob) -> bytes:
-    target = io.BytesIO()
-    job.bundle.write(target)
-    return target.getvalue()
-
-
-def _bootstrap() -> bytes:
-    return Path(sagemaker_bootstrap.__file__).read_bytes()
-
-
-def _yaml(job: SageMakerJob) -> bytes:
-    return to_yaml(job.config).encode()
-
-
 def _check_results(job: SageMakerJob, settings: SageMakerSettings) -> None:
     """What lies where the results belong must be of the same experiment: better said now than by a failed job."""
     s3 = client("s3", settings.region, settings.profile)
     address = f"s3://{settings.bucket}/{job.results}"
     with aws_errors_as_sentence(address), TemporaryDirectory() as folder:
-        path = Path(folder) / "experiment.yaml"
-        try:
-            path.write_bytes(s3.get_object(Bucket=settings.bucket, Key=f"{job.results}/experiment.yaml")["Body"].read())
-        except Exception as error:
-            if code_of(error) in ("NoSuchKey", "404", "AccessDenied", "403"):
-                return
-            raise
-        if job.config.overwrite:
+        stored = read_object(s3, settings.bucket, f"{job.results}/experiment.yaml")
+        if stored is None or job.config.overwrite:
             return
+        path = Path(folder) / "experiment.yaml"
+        path.write_bytes(stored)
         if changes := differences(read_config(path), job.config):
             raise HPOError(
                 f"{address} holds an experiment of another configuration ({'; '.join(changes[:5])}); pass overwrite=true "
