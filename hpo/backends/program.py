@@ -132,17 +132,12 @@ class Program:
 
 def as_text(value: Any) -> str:
     """A value as it stands on a command line: strings as they are, floats so that they read back equal."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list | dict):
-        return json.dumps(value)
-    return str(value)
+    return json.dumps(value) if isinstance(value, list | dict) else str(value)
 
 
 def threads_per_trial(n_workers: int) -> str:
     """OMP_NUM_THREADS of a trial: as the user set it, else this process's cores shared among the workers."""
-    inherited = os.environ.get("OMP_NUM_THREADS")
-    return inherited or str(max(len(os.sched_getaffinity(0)) // n_workers, 1))
+    return os.environ.get("OMP_NUM_THREADS") or str(max(len(os.sched_getaffinity(0)) // n_workers, 1))
 
 
 def find_program(benchmark: BenchmarkConfig) -> list[str]:
@@ -183,11 +178,8 @@ def _find_command(command: list[str]) -> list[str]:
 
 def find_file(name: str) -> Path | None:
     """`name` if absolute, else in the working directory, else beside the configuration groups."""
-    for base in (Path.cwd(), CONF_DIR.parent):
-        path = base / Path(name).expanduser()
-        if path.is_file():
-            return path.absolute()
-    return None
+    places = (base / Path(name).expanduser() for base in (Path.cwd(), CONF_DIR.parent))
+    return next((path.absolute() for path in places if path.is_file()), None)
 
 
 def environment_of_host(n_workers: int) -> Mapping[str, str]:

@@ -15,6 +15,9 @@ from hpo.config.validity import check, check_names
 from hpo.config.yamlfiles import check_kinds, dump_yaml, errors_as_sentence, read_stored, read_yaml
 from hpo.errors import ConfigError, choose
 
+_OF_BENCHMARK = ("n_workers", "max_num_trials", "max_num_evaluations", "num_gpus_per_trial")
+"""What the benchmark says where the experiment does not."""
+
 
 def resolve(config: ExperimentConfig) -> ExperimentConfig:
     """A copy with every value decided: benchmark defaults filled in, cross-checks done. Resolving twice changes nothing.
@@ -30,17 +33,12 @@ def resolve(config: ExperimentConfig) -> ExperimentConfig:
             # Fewer workers than the benchmark is meant for get proportionally more time; more get no less.
             wallclock *= benchmark.n_workers / min(max(config.n_workers, 1), benchmark.n_workers)
 
-    def given(value: Any, default: Any) -> Any:
-        return default if value is None else value
-
+    left_out = [key for key in _OF_BENCHMARK if getattr(config, key) is None]
     resolved = replace(
         config,
         max_wallclock_time=wallclock,
-        n_workers=given(config.n_workers, benchmark.n_workers),
-        max_num_trials=given(config.max_num_trials, benchmark.max_num_trials),
-        max_num_evaluations=given(config.max_num_evaluations, benchmark.max_num_evaluations),
-        num_gpus_per_trial=given(config.num_gpus_per_trial, benchmark.num_gpus_per_trial),
         backend=_with_target(config),
+        **{key: getattr(benchmark, key) for key in left_out},
     )
     check(resolved)
     return resolved
@@ -72,8 +70,7 @@ def to_yaml(config: ExperimentConfig) -> str:
 
 def to_plain(config: ExperimentConfig) -> dict[str, Any]:
     """The content of experiment.yaml: lists, dictionaries, texts and numbers."""
-    content: dict[str, Any] = _without_enums(asdict(config))
-    return content
+    return dict(_without_enums(asdict(config)))
 
 
 def _without_enums(value: Any) -> Any:

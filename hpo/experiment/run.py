@@ -118,7 +118,7 @@ def _run(
         if state.trials:
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
         backend.go_on(state)
-        budget, limits = _budget_of(config), _limits_of(config)
+        budget = Budget(**{key: getattr(config, key) for key in BUDGET_KEYS})
         if budget == Budget() and math.isinf(config.space.size):
             log.warning(
                 "no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until it is interrupted"
@@ -129,7 +129,7 @@ def _run(
             events=events,
             state=state,
             budget=budget,
-            limits=limits,
+            limits=_limits_of(config),
             callbacks=callbacks,
         )
         opened = backend.opened
@@ -186,10 +186,6 @@ def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
             raise ConfigError(f"{key}: {spec['_target_']} is not a subclass of hpo.Callback")
         made.append(callback)
     return made
-
-
-def _budget_of(config: ExperimentConfig) -> Budget:
-    return Budget(**{key: getattr(config, key) for key in BUDGET_KEYS})
 
 
 def _limits_of(config: ExperimentConfig) -> Limits:

@@ -26,24 +26,20 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
 
     Call before `state.apply(event)`.
     """
+    if event.trial is None:
+        return None
     match event.kind:
         case Kind.STARTED:
-            scheduler.accept(Start(event.body["configuration"], event.body["until"]))
-            assert event.trial is not None
+            scheduler.accept(suggestion_of(event))
             scheduler.on_start(Trial(event.trial, event.body["configuration"]))
         case Kind.RESUMED:
-            assert event.trial is not None
-            scheduler.accept(Resume(event.trial, event.body["until"]))
+            scheduler.accept(suggestion_of(event))
         case Kind.REPORTED:
-            assert event.trial is not None
             assert event.resource is not None
             loss = state.objective.loss(event.body["metrics"])
             return scheduler.on_report(state.trials[event.trial].trial, event.resource, loss)
         case Kind.ENDED:
-            assert event.trial is not None
             tell_end(scheduler, state.trials[event.trial].trial, Status(event.body["status"]))
-        case _:
-            pass
     return None
 
 

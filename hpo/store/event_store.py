@@ -143,8 +143,7 @@ class Store:
         Raises:
             StoreError: the file is damaged.
         """
-        for _, event in self.read_numbered(after):
-            yield event
+        return (event for _, event in self.read_numbered(after))
 
     def read_numbered(self, after: int = 0) -> Iterator[tuple[int, Event]]:
         """Events with their sequence numbers; see `read`."""

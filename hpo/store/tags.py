@@ -96,13 +96,10 @@ def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
             known = _seed_in(read_tag(directory))
             if known is not None:
                 return known, False
-            drawn = _seed_of_experiments(directory)
-            if drawn is not None:  # tag.json was lost or damaged
-                update_tag(directory, random_seed=drawn)
-                return drawn, False
-            drawn = secrets.randbelow(2**31)
-            update_tag(directory, random_seed=drawn)
-            return drawn, True
+            kept = _seed_of_experiments(directory)  # where tag.json was lost or damaged
+            seed = secrets.randbelow(2**31) if kept is None else kept
+            update_tag(directory, random_seed=seed)
+            return seed, kept is None
     except OSError as error:
         raise disk_error_as_sentence(directory, error) from error
 
@@ -110,7 +107,6 @@ def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
 def _seed_of_experiments(directory: Path) -> int | None:
     """The master seed that an experiment of this tag has written down for itself; None before there is one."""
     for folder in folders_with(directory, CONFIG):
-        found = re.search(rb"^random_seed: (\d+)$", (folder / CONFIG).read_bytes(), re.MULTILINE)
-        if found:
+        if found := re.search(rb"^random_seed: (\d+)$", (folder / CONFIG).read_bytes(), re.MULTILINE):
             return int(found.group(1))
     return None

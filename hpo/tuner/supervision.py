@@ -104,8 +104,7 @@ class Supervision:
         self._held.pop(state.trial.id, None)
         if state.attempt > 0 and self.state.objective.resource_attr is None:
             # Its reports are counted: after going on from a checkpoint nobody could tell which of them are new.
-            self.journal.act(self.backend.forget_checkpoint, state.trial.id)
-            self._checkpoints.forgotten(state.trial.id)
+            self._checkpoints.forget(state.trial.id)
         self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
 
     def take_over(self) -> None:
@@ -198,8 +197,7 @@ class Supervision:
             log.warning("trial %d %s: %s", state.trial.id, status, (error or "no message").splitlines()[-1])
             self._check_failures()
         if self.limits.delete_checkpoints and status not in (Status.PAUSED, Status.INTERRUPTED):
-            self.journal.act(self.backend.forget_checkpoint, state.trial.id)
-            self._checkpoints.forgotten(state.trial.id)
+            self._checkpoints.forget(state.trial.id)
         else:
             self._checkpoints.attempt_ended(state.trial.id)
         if state.status == Status.RUNNING:  # it was resumed while its processes were still ending
@@ -278,7 +276,7 @@ class Supervision:
         if self.limits.delete_checkpoints:
             for state in self.state.trials.values():
                 if state.status == Status.PAUSED:
-                    self.journal.act(self.backend.forget_checkpoint, state.trial.id)
+                    self._checkpoints.forget(state.trial.id)
 
 
 def _brief(error: str | None) -> str:

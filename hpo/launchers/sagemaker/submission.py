@@ -20,7 +20,7 @@ from hpo.config.reading import read_config, to_yaml
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.experiment.opening import differences
-from hpo.launchers.remote import RECORD, REQUEST
+from hpo.launchers.remote import REQUEST
 from hpo.launchers.sagemaker import bootstrap as sagemaker_bootstrap
 from hpo.launchers.sagemaker.client import (
     aws_errors_as_sentence,
@@ -34,6 +34,7 @@ from hpo.launchers.sagemaker.client import (
 from hpo.launchers.sagemaker.names import job_name
 from hpo.launchers.sagemaker.request import IDENTITY, SageMakerJob
 from hpo.launchers.sagemaker.settings import SageMakerSettings
+from hpo.store.directory import LAUNCH_RECORD
 from hpo.watching.lines import say
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ def _remove_results(job: SageMakerJob, settings: SageMakerSettings, output_dir: 
             if keys := [{"Key": item["Key"]} for item in page.get("Contents", ())]:
                 s3.delete_objects(Bucket=settings.bucket, Delete={"Objects": keys, "Quiet": True})
     for path in output_dir.iterdir() if output_dir.is_dir() else ():
-        if path.name not in (RECORD, REQUEST):
+        if path.name not in (LAUNCH_RECORD, REQUEST):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 

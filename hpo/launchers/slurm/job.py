@@ -13,7 +13,6 @@ import os
 import runpy
 import signal
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -41,7 +40,11 @@ def work(request: str, output_dir: str) -> int:
     """
     directory = Path(output_dir)
     job = os.environ["SLURM_JOB_ID"]
-    session = {"job": job, "node": os.environ.get("SLURMD_NODENAME"), "restarts": _restarts()}
+    session = {
+        "job": job,
+        "node": os.environ.get("SLURMD_NODENAME"),
+        "restarts": int(os.environ.get("SLURM_RESTART_COUNT", "0")),
+    }
     fruitless = _fruitless(directory, job)
     warned: list[int] = []
 
@@ -61,7 +64,9 @@ def work(request: str, output_dir: str) -> int:
         reports = _reports(directory)
         if (came := asked_to_end()) is not None:
             leave(came, None)
-        code = _run(request, output_dir)
+        sys.argv = ["hpo.remote", request, output_dir]
+        runpy.run_module("hpo.remote", run_name="__main__", alter_sys=True)  # here, so that the tuner gets the signals
+        code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     for number in (*_ENDS, signal.SIGUSR2):
@@ -91,13 +96,6 @@ def write_note(directory: Path, **facts: Any) -> None:
     write_atomically(directory / NOTE, json.dumps(facts, indent=1).encode())
 
 
-def _run(request: str, output_dir: str) -> int:
-    """`python -m hpo.remote REQUEST OUTPUT_DIR`, in this process so that signals go straight to the tuner."""
-    sys.argv = ["hpo.remote", request, output_dir]
-    runpy.run_module("hpo.remote", run_name="__main__", alter_sys=True)
-    return 0
-
-
 def _conclude(directory: Path, job: str, code: int, fruitless: int) -> tuple[Phase, str]:
     """What becomes of the job after the exit code of a session, and why."""
     if code == 0:
@@ -119,7 +117,7 @@ def _conclude(directory: Path, job: str, code: int, fruitless: int) -> tuple[Pha
 
 
 def _asked_to_stop(directory: Path, job: str) -> bool:
-    note: Mapping[str, Any] = read_note(directory)
+    note = read_note(directory)
     return note.get("job") == job and note.get("phase") == Phase.STOPPED
 
 
@@ -133,7 +131,3 @@ def _reports(directory: Path) -> int:
         return load_experiment(directory).state.reports
     except HPOError:
         return 0
-
-
-def _restarts() -> int:
-    return int(os.environ.get("SLURM_RESTART_COUNT", "0"))
