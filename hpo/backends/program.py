@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config.references import from_environment
-from hpo.config.schema import CONF_DIR, BenchmarkConfig, ExperimentConfig, ReportChannel
+from hpo.config.schema import CONF_DIR, BenchmarkConfig, ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.values import Trial
 from hpo.randomness import Randomness
@@ -93,8 +93,8 @@ class Program:
         limit = self.config.max_log_megabytes
         if limit is None or math.isinf(limit * 1e6):
             return {}
-        carries = self.config.benchmark.report_channel == ReportChannel.syne_tune
-        return {"capped": ["stderr"] if carries else ["stdout", "stderr"], "most_log_bytes": int(limit * 1e6)}
+        names = [name for name in ("stdout", "stderr") if self.config.benchmark.reports_file != f"{name}.log"]
+        return {"capped": names, "most_log_bytes": int(limit * 1e6)}
 
     def arguments_text(self, trial: Trial, until: int | None) -> str:
         """The content of an attempt's arguments.json, for programs that read one."""
@@ -102,9 +102,7 @@ class Program:
 
     def reports(self, trial_id: int, attempt: int) -> Path:
         """The file that carries an attempt's reports."""
-        channel = self.config.benchmark.report_channel
-        name = "stdout.log" if channel == ReportChannel.syne_tune else "reports.jsonl"
-        return self.directory.attempt(trial_id, attempt) / name
+        return self.directory.attempt(trial_id, attempt) / self.config.benchmark.reports_file
 
     def _arguments(self, trial: Trial, until: int | None, checkpoint: Path) -> dict[str, Any]:
         benchmark = self.config.benchmark

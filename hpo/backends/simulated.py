@@ -6,8 +6,9 @@ Everything that happens is totally ordered by (time, worker, trial), so that the
 """
 
 import heapq
+import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -58,7 +59,7 @@ class SimulatedBackend(Backend):
     _reached: dict[int, int] = field(default_factory=dict)
     """The resource each trial's checkpoint holds."""
     _idle: list[int] = field(default_factory=list)
-    _workers: int = 0
+    _new_workers: Iterator[int] = field(default_factory=itertools.count)
     _returned: float | None = None
 
     repeatable: ClassVar[bool] = True
@@ -117,14 +118,10 @@ class SimulatedBackend(Backend):
         reached = self._reached.get(trial.id, 0)
         end = self.table.max_resource if until is None else min(until, self.table.max_resource)
         began = self.now - (seconds[reached - 1] if reached else 0.0)
-        worker = heapq.heappop(self._idle) if self._idle else self._new_worker()
+        worker = heapq.heappop(self._idle) if self._idle else next(self._new_workers)
         running = _Training(trial, attempt, worker, end, began, seconds, list(metrics.items()), reached + 1)
         self._running[trial.id] = running
         self._schedule(running)
-
-    def _new_worker(self) -> int:
-        self._workers += 1
-        return self._workers - 1
 
     def _schedule(self, running: _Training) -> None:
         """Put the attempt's next report, or its exit after the last, on the clock."""

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hpo.config.mistakes import hydra_error_as_sentence
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.config.validity import check, check_names
-from hpo.config.yamlfiles import check_kinds, dump_yaml, errors_as_sentence, read_stored, read_yaml
+from hpo.config.yamlfiles import check_kinds, dump_yaml, errors_as_sentence, read_stored, read_yaml, with_leaves
 from hpo.errors import ConfigError, choose
 
 _OF_BENCHMARK = ("n_workers", "max_num_trials", "max_num_evaluations", "num_gpus_per_trial")
@@ -70,15 +70,7 @@ def to_yaml(config: ExperimentConfig) -> str:
 
 def to_plain(config: ExperimentConfig) -> dict[str, Any]:
     """The content of experiment.yaml: lists, dictionaries, texts and numbers."""
-    return dict(_without_enums(asdict(config)))
-
-
-def _without_enums(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.name
-    if isinstance(value, dict):
-        return {key: _without_enums(item) for key, item in value.items()}
-    return [_without_enums(item) for item in value] if isinstance(value, list) else value
+    return dict(with_leaves(asdict(config), lambda leaf: leaf.name if isinstance(leaf, Enum) else leaf))
 
 
 def read_config(path: Path) -> ExperimentConfig:

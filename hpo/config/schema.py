@@ -82,6 +82,11 @@ class BenchmarkConfig:
     instance_type: str | None = field(default=None, metadata=_RESULTS)
     framework: str | None = None
 
+    @property
+    def reports_file(self) -> str:
+        """The file in an attempt's folder that carries its reports."""
+        return "stdout.log" if self.report_channel == ReportChannel.syne_tune else "reports.jsonl"
+
 
 @dataclass
 class MethodConfig:

@@ -7,7 +7,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +38,21 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+def with_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A plain value in which whatever is neither a list nor a mapping is changed, inside them too."""
+    if isinstance(value, dict):
+        return {key: with_leaves(item, change) for key, item in value.items()}
+    return [with_leaves(item, change) for item in value] if isinstance(value, list) else change(value)
+
+
+def with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """A plain value in which every text is changed, inside lists and mappings too; their keys are not."""
+    return with_leaves(value, lambda leaf: change(leaf) if isinstance(leaf, str) else leaf)
+
+
 def escape(value: Any) -> Any:
     r"""A plain value in which OmegaConf reads `${x}` literally: it becomes `\${x}`, inside lists and mappings too."""
-    if isinstance(value, str):
-        return re.sub(r"(\\*)\$\{", lambda match: 2 * match.group(1) + "\\${", value)
-    if isinstance(value, dict):
-        return {key: escape(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [escape(item) for item in value]
-    return value
+    return with_texts(value, lambda text: re.sub(r"(\\*)\$\{", lambda match: 2 * match.group(1) + "\\${", text))
 
 
 def has_interpolation(value: Any) -> bool:

@@ -152,8 +152,9 @@ class _Block:
         covariance = np.zeros((n, n))
         covariance.ravel()[self._pairs] = signal
         covariance.ravel()[:: n + 1] = kernel.variance + kernel.noise[self._level]
-        factor = factorise(covariance.T)  # whose lower triangle has the pairs
-        if factor is None:
+        try:
+            factor = factorise(covariance.T, "")  # whose lower triangle has the pairs
+        except NumericalError:
             return math.inf
         alpha = lapack.dpotrs(factor, self._y, lower=1)[0]
         inverse = lapack.dpotri(factor, lower=1)[0].T
@@ -171,10 +172,21 @@ class _Block:
         return 0.5 * float(self._y @ alpha) + determinant + 0.5 * n * math.log(2 * math.pi)
 
 
-def factorise(covariance: Floats) -> Floats | None:
+class NumericalError(ArithmeticError):
+    """A covariance could not be factorised."""
+
+
+def factorise(covariance: Floats, otherwise: str) -> Floats:
     """The lower Cholesky factor, in Fortran order; a little is added to the diagonal where it is needed.
 
-    Only the lower triangle is read. None when the matrix is not positive definite, or not finite, all the same.
+    Only the lower triangle is read.
+
+    Args:
+        covariance: shape (n, n).
+        otherwise: what to say where it cannot be done.
+
+    Raises:
+        NumericalError: the matrix is not positive definite, or not finite, all the same.
     """
     from scipy.linalg import lapack
 
@@ -186,7 +198,7 @@ def factorise(covariance: Floats) -> Floats | None:
         if info == 0 and np.isfinite(factor.diagonal()).all():
             result: Floats = factor
             return result
-    return None
+    raise NumericalError(otherwise)
 
 
 def maximise(

@@ -54,12 +54,11 @@ class Limits:
 
     def _time_limits(self, state: TrialState) -> list[tuple[str, float, float]]:
         """(key, since when, seconds) of the limits in force."""
-        found = []
-        if self.trial_timeout is not None:
-            found.append(("trial_timeout", state.began, self.trial_timeout))
-        if self.trial_silence_timeout is not None:
-            found.append(("trial_silence_timeout", state.heard, self.trial_silence_timeout))
-        return found
+        limits = (
+            ("trial_timeout", state.began, self.trial_timeout),
+            ("trial_silence_timeout", state.heard, self.trial_silence_timeout),
+        )
+        return [(key, since, limit) for key, since, limit in limits if limit is not None]
 
     def decided_status(self, state: TrialState) -> Status:
         """What becomes of a trial whose end was decided."""

@@ -19,7 +19,6 @@ from hpo.events.values import (
     Kind,
     Placed,
     Report,
-    Resume,
     Start,
     Status,
     Suggestion,
@@ -82,13 +81,10 @@ class Supervision:
             body = {"configuration": dict(suggestion.configuration), "until": suggestion.until}
             self.journal.emit(Kind.STARTED, trial.id, 0, body=body)
             self._begin(self.state.trials[trial.id])
-        else:
-            self._resume(suggestion, new_trials)
-
-    def _resume(self, resume: Resume, new_trials: bool) -> None:
-        state = self.state.trials[resume.trial_id]
+            return
+        state = self.state.trials[suggestion.trial_id]
         still_ending = state.status == Status.RUNNING  # promoted while its last attempt is on its way out
-        body = {"until": resume.until, "new_trials": new_trials}
+        body = {"until": suggestion.until, "new_trials": new_trials}
         self.journal.emit(Kind.RESUMED, state.trial.id, state.attempt + 1, body=body)
         if not still_ending:
             self._begin(state)
@@ -195,7 +191,12 @@ class Supervision:
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
             log.warning("trial %d %s: %s", state.trial.id, status, (error or "no message").splitlines()[-1])
-            self._check_failures()
+            if self.state.silent_failures >= self.limits.max_failures:
+                self.fail(
+                    f"max_failures={self.limits.max_failures}: so many trials in a row failed without a report, so that "
+                    f"something other than their configurations is wrong; the first said: "
+                    f"{_brief(self.state.first_error)}"
+                )
         if self.limits.delete_checkpoints and status not in (Status.PAUSED, Status.INTERRUPTED):
             self._checkpoints.forget(state.trial.id)
         else:
@@ -257,13 +258,6 @@ class Supervision:
             self.closing = True
             for trial_id in self.state.running:
                 self.journal.act(self.backend.stop, trial_id)
-
-    def _check_failures(self) -> None:
-        if self.state.silent_failures >= self.limits.max_failures:
-            self.fail(
-                f"max_failures={self.limits.max_failures}: so many trials in a row failed without a report, so that "
-                f"something other than their configurations is wrong; the first said: {_brief(self.state.first_error)}"
-            )
 
     def fail(self, reason: str) -> None:
         """The experiment cannot go on."""

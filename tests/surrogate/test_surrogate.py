@@ -13,10 +13,10 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from hpo.space.search_space import parse_space
 from hpo.surrogate.encoding import Encoding
-from hpo.surrogate.fit import FitObjective, Layout, factorise, maximise
+from hpo.surrogate.fit import FitObjective, Layout, NumericalError, factorise, maximise
 from hpo.surrogate.history import History
 from hpo.surrogate.kernel import Inputs
-from hpo.surrogate.posterior import NumericalError, Posterior
+from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.threads import one_thread
 
 LEVELS = 3
@@ -213,8 +213,8 @@ def test_a_history_keeps_more_than_it_had_room_for_at_first():
     history = History(Encoding(space))
     for i in range(200):
         history.add({"x": i / 200}, 1 + i % 3, float(i))
-    assert history.losses(200).tolist() == list(range(200))
-    assert history.resources(150).tolist() == [1 + i % 3 for i in range(150)]
+    assert history.losses.first(200).tolist() == list(range(200))
+    assert history.resources.first(150).tolist() == [1 + i % 3 for i in range(150)]
     assert history.rows([0, 199, 70])[:, 0].tolist() == [0.0, 199 / 200, 70 / 200]
 
 
@@ -232,14 +232,15 @@ def test_linear_algebra_has_one_thread_within_and_as_many_as_before_after_it():
 
 
 def test_equal_rows_without_noise_are_still_factorised():
-    assert factorise(np.ones((5, 5))) is not None
+    assert factorise(np.ones((5, 5)), "it cannot be").shape == (5, 5)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_matrix_that_is_not_finite_is_refused(bad):
     matrix = np.eye(3)
     matrix[1, 1] = bad
-    assert factorise(matrix) is None
+    with pytest.raises(NumericalError, match="it cannot be"):
+        factorise(matrix, "it cannot be")
 
 
 def test_an_impossible_covariance_is_an_arithmetic_error():

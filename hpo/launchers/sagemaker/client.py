@@ -41,11 +41,9 @@ def client(service: str, region: str | None, profile: str | None, hasty: bool = 
         session = boto3.Session(profile_name=profile)
     except ProfileNotFound as error:
         raise ConfigError(f"launcher.profile: {error}; `aws configure list-profiles` shows those there are") from error
-    if hasty:
-        config = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=2, read_timeout=60)
-    else:
-        # Adaptive: a client that is told to slow down does, for all its requests.
-        config = Config(retries={"mode": "adaptive", "max_attempts": 12}, connect_timeout=10, read_timeout=60)
+    # Adaptive: a client that is told to slow down does, for all its requests.
+    retries = {"mode": "standard", "max_attempts": 2} if hasty else {"mode": "adaptive", "max_attempts": 12}
+    config = Config(retries=retries, connect_timeout=2 if hasty else 10, read_timeout=60)
     return session.client(service, region_name=region, config=config)
 
 

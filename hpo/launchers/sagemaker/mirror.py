@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config.reading import read_config
-from hpo.config.schema import ReportChannel
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Kind, Status
@@ -154,13 +154,12 @@ class Mirror:
         age = time.time() - written / 1e9
         if age < TICK:
             return False
-        reports = [path.stat().st_mtime_ns for path in folder.parent.glob(f"attempt_*/{self._channel()}")]
+        name = self._config().benchmark.reports_file
+        reports = [path.stat().st_mtime_ns for path in folder.parent.glob(f"attempt_*/{name}")]
         return age > SETTLED or written <= max(reports, default=0)
 
-    def _channel(self) -> str:
-        """The file that reports come through."""
-        channel = read_config(self.work / "experiment.yaml").benchmark.report_channel
-        return "stdout.log" if channel == ReportChannel.syne_tune else "reports.jsonl"
+    def _config(self) -> ExperimentConfig:
+        return read_config(self.work / "experiment.yaml")
 
     def _publish(self, name: str, temporary: Path) -> None:
         target = self.kept / name
@@ -174,7 +173,7 @@ class Mirror:
     def _take_in(self, database: Path) -> ExperimentState:
         """What the database says, with all that earlier ones have said."""
         if self._state is None:
-            self._state = ExperimentState(read_config(self.work / "experiment.yaml").objective)
+            self._state = ExperimentState(self._config().objective)
         with contextlib.closing(Store(database, read_only=True)) as store:
             for number, event in store.read_numbered(self._read):
                 self._read = number
@@ -244,7 +243,7 @@ class Mirror:
                 target = ExperimentDirectory(self.work).attempt(state.trial.id, attempt)
                 shutil.copytree(source, target, dirs_exist_ok=True)
                 # Of the current attempt only what the database has taken in: the rest may be of that lost future too.
-                reports = target / self._channel()
+                reports = target / self._config().benchmark.reports_file
                 if attempt == state.attempt and reports.is_file() and reports.stat().st_size > state.position:
                     os.truncate(reports, state.position)
 
