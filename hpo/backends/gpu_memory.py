@@ -121,8 +121,7 @@ class CleanGpus:
         self._look_at[trial_id] = time.monotonic() + _LOOK_INTERVAL
         for name, device in self._devices.items():
             if device.owner == trial_id:
-                mark = self._attempts[trial_id]
-                device.known |= {pid for pid in self._listed(name) if get_mark(pid) == mark}
+                device.known |= {pid for pid in self._listed(name) if get_mark(pid) == self._attempts[trial_id]}
 
     @property
     def due(self) -> bool:

@@ -167,7 +167,13 @@ class LocalBackend(Backend):
         reports = self._program.reports(trial.id, attempt)
         channel = Channel(reports, trial.id, attempt, prefixed=self._prefixed)
         self._files.add(reports, self._key)
-        self._running[self._key] = _Running(trial.id, attempt, channel, Path(order["stderr"]), oom_kills=oom_kills())
+        self._running[self._key] = _Running(
+            trial_id=trial.id,
+            attempt=attempt,
+            channel=channel,
+            stderr=Path(order["stderr"]),
+            oom_kills=oom_kills(),
+        )
         self._keys[trial.id] = self._key
         self._host.send({"do": "start", "key": self._key, **order})
 
@@ -244,9 +250,17 @@ class LocalBackend(Backend):
         if code != 0 and error is None:
             error = last_lines(running.stderr)
             check_disk(self._program.directory.path, running.trial_id, error)
-        no_memory = code != 0 and ran_out_of_memory(number, error or "", running.oom_kills)
-        lost = code is None and number is None  # nobody saw its end
-        return [*events, Exit(running.trial_id, running.attempt, code, number, lost, error or None, usage, no_memory)]
+        end = Exit(
+            trial_id=running.trial_id,
+            attempt=running.attempt,
+            exit_code=code,
+            signal=number,
+            lost=code is None and number is None,  # nobody saw its end
+            error=error or None,
+            usage=usage,
+            out_of_memory=code != 0 and ran_out_of_memory(number, error or "", running.oom_kills),
+        )
+        return [*events, end]
 
     def _host_died(self) -> list[BackendEvent]:
         """Nobody looks after the trials any more: end what is left of them and report them lost."""

@@ -119,7 +119,16 @@ class SimulatedBackend(Backend):
         end = self.table.max_resource if until is None else min(until, self.table.max_resource)
         began = self.now - (seconds[reached - 1] if reached else 0.0)
         worker = heapq.heappop(self._idle) if self._idle else next(self._new_workers)
-        running = _Training(trial, attempt, worker, end, began, seconds, list(metrics.items()), reached + 1)
+        running = _Training(
+            trial=trial,
+            attempt=attempt,
+            worker=worker,
+            until=end,
+            began=began,
+            seconds=seconds,
+            metrics=list(metrics.items()),
+            resource=reached + 1,
+        )
         self._running[trial.id] = running
         self._schedule(running)
 

@@ -87,8 +87,7 @@ def _unknown_key(given: str, parent: str, key: str, schema: type, node: Any) -> 
         known = [str(name) for name in node if not str(name).startswith("_")]
     except TypeError:
         known = []
-    near = did_you_mean(key, known)
-    return f"{about}{near or f' in its YAML; to add it, write +{given}'}"
+    return about + did_you_mean(key, known, f" in its YAML; to add it, write +{given}")
 
 
 def _declared(schema: Any, full_key: str) -> Any:

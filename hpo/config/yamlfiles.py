@@ -88,9 +88,7 @@ def dump_verbatim(content: Any) -> str:
 
 def override_text(value: Any) -> str:
     """A value as Hydra's override grammar reads it back."""
-    if not isinstance(value, str):
-        return json.dumps(value)
-    return quoted(escape(value))
+    return quoted(escape(value)) if isinstance(value, str) else json.dumps(value)
 
 
 def quoted(text: str) -> str:

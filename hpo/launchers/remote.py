@@ -86,7 +86,13 @@ class RemoteLauncher(Launcher):
         """
         self.request(experiment, output_dir)
         hours = hours_of(experiment, 0.0)
-        return JobDescription(output_dir.as_posix(), type(self).__name__, None, hours, hours)
+        return JobDescription(
+            name=output_dir.as_posix(),
+            machine=type(self).__name__,
+            gpus=None,
+            hours=hours,
+            limit_hours=hours,
+        )
 
     @abstractmethod
     def submit(self, experiment: ExperimentConfig, output_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:

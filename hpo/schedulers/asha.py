@@ -108,16 +108,13 @@ class ASHA(_Asynchronous):
                 if trial_id is not None:
                     return Resume(trial_id, next_level(self.levels, rung.level, self.maximum))
         configuration = self.searcher.propose() if new_trials else None
-        if configuration is None:
-            return None
-        return Start(configuration, self.steps[self._draw_bracket()])
+        return None if configuration is None else Start(configuration, self.steps[self._draw_bracket()])
 
     def _bracket_of(self, start: Start) -> int:
         return self.steps.index(start.until or self.maximum)
 
     def _on_resume(self, resume: Resume) -> None:
-        level = self._reached[resume.trial_id]
-        self._rung_at(resume.trial_id, level).remove(resume.trial_id)
+        self._rung_at(resume.trial_id, self._reached[resume.trial_id]).remove(resume.trial_id)
         self.searcher.on_pending(self._configurations[resume.trial_id], resume.until or self.maximum)
 
     def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:

@@ -102,9 +102,7 @@ class Searcher(ABC):
             self._first_left.pop()
         if self._first_left:
             return self._first[self._first_left[-1]]
-        if self.suggested < self.shared_random:
-            return self.draw_new("initial")
-        return None
+        return self.draw_new("initial") if self.suggested < self.shared_random else None
 
     def is_known(self, configuration: Configuration) -> bool:
         """Has it been suggested already?"""

@@ -95,9 +95,7 @@ class Float(Domain):
 
     def _quantise(self, value: float) -> float:
         value = min(max(value, self.lower), self.upper)
-        if self.step is None:
-            return value
-        return self._at(min(round((value - self.lower) / self.step), self._steps))
+        return value if self.step is None else self._at(min(round((value - self.lower) / self.step), self._steps))
 
     def _at(self, index: int) -> float:
         """The `index`-th value of a quantised domain, without the noise of the multiplication."""

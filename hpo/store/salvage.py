@@ -34,17 +34,16 @@ def open_store(path: Path) -> Store:
     # Of a mending that was killed; where it cannot be removed, the next mending says so.
     shutil.rmtree(_workshop(path), ignore_errors=True)
     _put_in_place(path)
-    with contextlib.ExitStack() as undo:
+    try:
+        store = Store(path)
         try:
-            store = undo.enter_context(contextlib.closing(Store(path)))
             store.check()
-        except DamageError as error:
-            undo.close()
-            damage = error
-        else:
-            undo.pop_all()
-            return store
-    _mend(path, damage)
+        except BaseException:
+            store.close()
+            raise
+        return store
+    except DamageError as error:
+        _mend(path, error)
     return Store(path)
 
 

@@ -227,6 +227,4 @@ def maximise(
         maxfun=4 * iterations,
     )
     theta: Floats = np.asarray(found)
-    if not (np.isfinite(theta).all() and np.isfinite(value)):
-        return None
-    return np.round(theta, DIGITS)
+    return np.round(theta, DIGITS) if np.isfinite(theta).all() and np.isfinite(value) else None

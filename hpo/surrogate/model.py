@@ -158,8 +158,7 @@ class JointModel(ModelData):
         return posterior.condition(targets), targets, levels
 
     def _layout(self, levels: Sequence[int]) -> Layout:
-        dimension = self.history.encoding.dimension
-        return Layout(dimension, levels=len(levels), resources=True)
+        return Layout(self.history.encoding.dimension, levels=len(levels), resources=True)
 
     def _training_blocks(self, index: Integers, targets: Floats, levels: Sequence[int]) -> list[tuple[Inputs, Floats]]:
         return [(self.history.measured(index, levels), targets)]

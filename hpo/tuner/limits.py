@@ -77,9 +77,7 @@ class Limits:
             how = f"exit code {event.exit_code}" if event.signal is None else f"signal {event.signal}"
             how += ", out of memory" if event.out_of_memory else ""
             return Status.FAILED, f"{how}\n{event.error or ''}".rstrip()
-        if state.resource == 0:
-            return Status.FAILED, self._unreported(state)
-        return Status.COMPLETED, None
+        return (Status.FAILED, self._unreported(state)) if state.resource == 0 else (Status.COMPLETED, None)
 
     def _unreported(self, state: TrialState) -> str:
         """Why there may be no report, and what to do. A script told to end early may be one that reports more seldom."""

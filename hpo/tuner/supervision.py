@@ -144,7 +144,11 @@ class Supervision:
         try:
             reading = self._intake.read(state, report.metrics)
         except ReportError as error:
-            self._reject(state, str(error))
+            # The first report of an experiment that cannot be used means a wrong configuration, a later one a failing trial.
+            if self.state.reports == 0:
+                self.fail(str(error))
+            else:
+                self._condemn(state, Status.FAILED, str(error))
             return
         if reading is None:
             state.heard = self.journal.elapsed()
@@ -162,13 +166,6 @@ class Supervision:
             # A script that was told where to end is given time to end by itself and to write what it wants to write.
             patience = self.limits.grace if self.limits.ends_there(state, resource) else 0.0
             self.journal.act(self.backend.stop, state.trial.id, patience)
-
-    def _reject(self, state: TrialState, reason: str) -> None:
-        """An unusable report: the first of an experiment means a wrong configuration, a later one a failing trial."""
-        if self.state.reports == 0:
-            self.fail(reason)
-        else:
-            self._condemn(state, Status.FAILED, reason)
 
     def _on_exit(self, event: Exit) -> None:
         state = self._current(event)

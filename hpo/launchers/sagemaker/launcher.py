@@ -66,7 +66,14 @@ class SageMakerLauncher(RemoteLauncher):
             name = name[: -len(_UNDRAWN)] + _UNDRAWN
         instance = request["ResourceConfig"]["InstanceType"]
         limit = request["StoppingCondition"]["MaxRuntimeInSeconds"] / 3600
-        return JobDescription(name, instance, gpus_of(instance), hours_of(experiment, limit), limit, instance)
+        return JobDescription(
+            name=name,
+            machine=instance,
+            gpus=gpus_of(instance),
+            hours=hours_of(experiment, limit),
+            limit_hours=limit,
+            instance_type=instance,
+        )
 
     def _job_of(self, experiment: ExperimentConfig) -> SageMakerJob:
         """Made once for an experiment: its request and what is uploaded belong together."""
@@ -161,12 +168,9 @@ def phase_of(found: Mapping[str, Any]) -> JobState:
     if status == "Failed":
         return JobState(Phase.FAILED, reason)
     if status in ("Stopped", "Deleting"):
-        limits = {
-            "MaxRuntimeExceeded": "launcher.max_runtime was reached",
-            "MaxWaitTimeExceeded": "launcher.max_wait was reached",
-        }
-        hint = limits.get(secondary, "")
-        return JobState(Phase.STOPPED, f"{hint}; the launching command goes on with it" if hint else "")
+        limit = {"MaxRuntimeExceeded": "max_runtime", "MaxWaitTimeExceeded": "max_wait"}.get(secondary)
+        hint = f"launcher.{limit} was reached; the launching command goes on with it"
+        return JobState(Phase.STOPPED, hint if limit else "")
     if status == "Stopping":
         return JobState(Phase.RUNNING, "is being stopped")
     if secondary in ("Interrupted", "Restarting"):

@@ -73,7 +73,14 @@ def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageM
     config_key = f"{settings.prefix}/_experiments/{hashlib.blake2b(text, digest_size=16).hexdigest()}"
     results = results_prefix(experiment, settings.prefix)
     request = _request(experiment, settings, code_key, config_key, results)
-    return SageMakerJob(request, bundle, config, code_key, config_key, results)
+    return SageMakerJob(
+        request=request,
+        bundle=bundle,
+        config=config,
+        code_key=code_key,
+        config_key=config_key,
+        results=results,
+    )
 
 
 def _request(

@@ -67,9 +67,14 @@ class SlurmLauncher(SlurmSettings, RemoteLauncher):
         gpus = gpus_in(str(options.get("gres")))
         asked = [f"{options['cpus-per-task']} cores", f"{gpus} GPUs" if gpus else "", str(options.get("partition", ""))]
         limit = options["time"] / 60
-        # A session that reaches the time limit is requeued, so that the budget counts and not the limit.
-        hours = hours_of(experiment, limit)
-        return JobDescription(options["job-name"], ", ".join(filter(None, asked)), gpus, hours, limit)
+        return JobDescription(
+            name=options["job-name"],
+            machine=", ".join(filter(None, asked)),
+            gpus=gpus,
+            # A session that reaches the time limit is requeued, so that the budget counts and not the limit.
+            hours=hours_of(experiment, limit),
+            limit_hours=limit,
+        )
 
     def submit(self, experiment: ExperimentConfig, output_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
         """Have sbatch queue the job, unless one is queued or the experiment is complete; see `RemoteLauncher.submit`."""

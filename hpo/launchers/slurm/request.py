@@ -98,7 +98,8 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
     }
     options = {name: value for name, value in options.items() if value is not None and value is not False}
     for name, value in {**options, "output_dir": directory}.items():
-        _check_text(name, str(value))
+        if not str(value).isprintable():  # options are lines of a shell script, where a second line would be a command
+            raise ConfigError(f"{name}={str(value)!r}: Slurm takes no line breaks or control characters; remove them")
     if "%" in str(directory):
         raise ConfigError(f"{directory}: Slurm replaces % in the names of files; choose a directory without it")
     return {
@@ -128,9 +129,3 @@ def _further_options(given: Mapping[str, Any]) -> dict[str, Any]:
         listed = not isinstance(value, str | int | float | bool | None) and not isinstance(value, Mapping)
         options[name] = ",".join(map(str, value)) if listed else value
     return options
-
-
-def _check_text(name: str, text: str) -> None:
-    """Options are lines of a shell script, where a second line would be a command."""
-    if not text.isprintable():
-        raise ConfigError(f"{name}={text!r}: Slurm takes no line breaks or control characters; remove them")

@@ -38,8 +38,7 @@ def job_state(record: Mapping[str, Any]) -> JobState:
     except HPOError as error:
         if note.get("phase") in _SAID:
             return _said(directory, note)
-        last = f"; its last word was {note['phase']}" if note else ""
-        return JobState(Phase.UNKNOWN, f"{error}{last}")
+        return JobState(Phase.UNKNOWN, f"{error}; its last word was {note['phase']}" if note else str(error))
     if answer is not None and answer.name not in ("", record.get("name")):
         answer = None  # a new installation of Slurm has given the number to somebody else's job
     if answer is not None and answer.state in _QUEUED:
