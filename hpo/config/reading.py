@@ -80,7 +80,7 @@ def read_config(path: Path) -> ExperimentConfig:
         ConfigError: it cannot be read as one.
     """
     config = to_config(read_stored(path))
-    check_names(config.benchmark.name, config.method.name, config.experiment_tag)
+    check_names(config)
     return replace(config, backend=_with_target(config))
 
 

@@ -1,5 +1,6 @@
 """Is a resolved configuration one that can be run? What concerns its values and several keys at once."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -41,18 +42,7 @@ def check(config: "ExperimentConfig") -> None:
     """Raise ConfigError for the first value that cannot be used: key, value and remedy."""
     if not TAG.fullmatch(config.experiment_tag):
         raise ConfigError(wrong_tag(config.experiment_tag))
-    check_names(config.benchmark.name, config.method.name, config.experiment_tag)
-    names = {
-        "experiment_tag": config.experiment_tag,
-        "benchmark.name": config.benchmark.name,
-        "method.name": config.method.name,
-    }
-    for key, name in names.items():
-        if len(name) > LONGEST_NAME:
-            raise ConfigError(
-                f"{key}={name[:20]}...: it has {len(name)} characters and becomes the name of a directory; use at most "
-                f"{LONGEST_NAME}"
-            )
+    check_names(config, LONGEST_NAME)
     for key, (least, wanted) in _NUMBERS.items():
         value = getattr(config, key)
         if value is not None and not value >= least:
@@ -79,8 +69,17 @@ def wrong_tag(tag: str) -> str:
     )
 
 
-def check_names(benchmark: str, method: str, experiment_tag: str) -> None:
-    """Raise ConfigError unless each of them is the name of one directory."""
-    for key, name in (("benchmark.name", benchmark), ("method.name", method), ("experiment_tag", experiment_tag)):
+def check_names(config: "ExperimentConfig", longest: float = math.inf) -> None:
+    """Raise ConfigError unless tag, benchmark and method are each the name of one directory, and none is too long."""
+    for key, name in (
+        ("benchmark.name", config.benchmark.name),
+        ("method.name", config.method.name),
+        ("experiment_tag", config.experiment_tag),
+    ):
+        if len(name) > longest:
+            raise ConfigError(
+                f"{key}={name[:20]}...: it has {len(name)} characters and becomes the name of a directory; use at most "
+                f"{longest}"
+            )
         if name in ("", ".", "..") or "/" in name or "\0" in name:
             raise ConfigError(f"{key}={name!r}: it becomes the name of a directory; use a name without '/'")

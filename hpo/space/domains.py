@@ -32,7 +32,8 @@ class Domain(ABC):
         """The centre of the domain, where a search starts."""
 
     @abstractmethod
-    def __contains__(self, value: object) -> bool: ...
+    def __contains__(self, value: object) -> bool:
+        """Is it a value of the domain?"""
 
     def normalise(self, value: Any) -> Any:
         """The value of the domain that `value`, which lies in it, stands for."""

@@ -64,9 +64,7 @@ def work(request: str, output_dir: str) -> int:
         reports = _reports(directory)
         if (came := asked_to_end()) is not None:
             leave(came, None)
-        sys.argv = ["hpo.remote", request, output_dir]
-        runpy.run_module("hpo.remote", run_name="__main__", alter_sys=True)  # here, so that the tuner gets the signals
-        code = 0
+        code = _run(request, output_dir)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     for number in (*_ENDS, signal.SIGUSR2):
@@ -94,6 +92,13 @@ def read_note(directory: Path) -> dict[str, Any]:
 def write_note(directory: Path, **facts: Any) -> None:
     """Replace the note."""
     write_atomically(directory / NOTE, json.dumps(facts, indent=1).encode())
+
+
+def _run(request: str, output_dir: str) -> int:
+    """`python -m hpo.remote REQUEST OUTPUT_DIR`, in this process so that signals go straight to the tuner."""
+    sys.argv = ["hpo.remote", request, output_dir]
+    runpy.run_module("hpo.remote", run_name="__main__", alter_sys=True)
+    return 0
 
 
 def _conclude(directory: Path, job: str, code: int, fruitless: int) -> tuple[Phase, str]:

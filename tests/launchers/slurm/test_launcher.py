@@ -543,7 +543,7 @@ def test_cores_are_lowered_as_far_as_slurm_wants_and_only_those_of_the_default(
 
 DROPPED = """
 import signal, sys, weakref
-from hpo.launchers import slurm_job
+from hpo.launchers.slurm import job as slurm_job
 class Thing:
     pass
 function, number, *paths = sys.argv[1:]
