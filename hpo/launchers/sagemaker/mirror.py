@@ -122,9 +122,9 @@ class Mirror:
             "elapsed": clock(state.elapsed),
             "counts": counts_text(state),
             "best": best_text(state),
+            **({"files": self._sizes()} if final else {}),  # tells whoever brings them whether all were uploaded
         }
-        files_there = {"files": self._sizes()} if final else {}  # tells whoever brings them whether all were uploaded
-        write_atomically(self.kept / PROGRESS, json.dumps({**shown, **files_there}).encode())
+        write_atomically(self.kept / PROGRESS, json.dumps(shown).encode())
 
     def _sizes(self) -> dict[str, int]:
         """Bytes of everything that is to be uploaded, by its name there."""

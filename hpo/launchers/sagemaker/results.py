@@ -21,13 +21,15 @@ def fetch(record: Mapping[str, Any], output_dir: Path, *, checkpoints: bool) -> 
     s3 = client("s3", record["region"], record["profile"])
     bucket = record["bucket"]
     with aws_errors_as_sentence(f"s3://{bucket}/{record['results']}"):
-        wanted = [item for item in _listed(s3, bucket, record["results"] + "/") if _concerns(item["name"], checkpoints)]
-        missing = [item for item in wanted if not _is_here(output_dir / item["name"], item)]
+        missing = [
+            item
+            for item in _listed(s3, bucket, record["results"] + "/")
+            if _concerns(item["name"], checkpoints) and not _is_here(output_dir / item["name"], item)
+        ]
         # The event store comes last: what it speaks of is then here.
         missing.sort(key=lambda item: item["name"] == "events.db")
         with ThreadPoolExecutor(THREADS) as pool:
-            for _ in pool.map(lambda item: _bring(s3, bucket, item, output_dir), missing):
-                pass
+            list(pool.map(lambda item: _bring(s3, bucket, item, output_dir), missing))
     return len(missing)
 
 
