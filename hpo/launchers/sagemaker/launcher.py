@@ -14,9 +14,12 @@ from typing import Any
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.launchers.remote import JobDescription, JobState, Phase, RemoteLauncher, hours_of
+from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, code_of, message_of
 from hpo.launchers.sagemaker.images import gpus_of
 from hpo.launchers.sagemaker.request import SIGNAL_GRACE, SageMakerJob, make_job
+from hpo.launchers.sagemaker.results import fetch, is_whole, progress
 from hpo.launchers.sagemaker.settings import SageMakerSettings
+from hpo.launchers.sagemaker.submission import submit
 
 log = logging.getLogger(__name__)
 
@@ -83,22 +86,16 @@ class SageMakerLauncher(RemoteLauncher):
 
     def submit(self, experiment: ExperimentConfig, output_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
         """Upload what is new and create the job, unless it exists."""
-        from hpo.launchers.sagemaker.submission import submit
-
         return submit(experiment, self._job_of(experiment), self.settings, output_dir)
 
     def state(self, record: Mapping[str, Any]) -> JobState:
         """What the service says, and how far the experiment says it is."""
-        from hpo.launchers.sagemaker.results import progress
-
         state = self._phase(record)
         if state.phase in (Phase.WAITING, Phase.UNKNOWN):
             return state
         return JobState(state.phase, "; ".join(filter(None, [state.detail, progress(record)])))
 
     def _phase(self, record: Mapping[str, Any]) -> JobState:
-        from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, code_of, message_of
-
         sagemaker = client("sagemaker", record["region"], record["profile"])
         with aws_errors_as_sentence(record["job"]):
             try:
@@ -111,8 +108,6 @@ class SageMakerLauncher(RemoteLauncher):
 
     def fetch(self, record: Mapping[str, Any], output_dir: Path) -> int:
         """Bring the results that are new; see `launcher.sync_checkpoints`."""
-        from hpo.launchers.sagemaker.results import fetch, is_whole
-
         checkpoints = self.settings.sync_checkpoints
         brought = fetch(record, output_dir, checkpoints=checkpoints)
         if is_whole(output_dir, checkpoints=checkpoints) or not self._has_completed(record):
@@ -139,8 +134,6 @@ class SageMakerLauncher(RemoteLauncher):
 
     def cancel(self, record: Mapping[str, Any]) -> None:
         """Stop the job; the service sends SIGTERM and 120 s later SIGKILL."""
-        from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, code_of
-
         sagemaker = client("sagemaker", record["region"], record["profile"])
         with aws_errors_as_sentence(record["job"]):
             try:
