@@ -35,8 +35,7 @@ def backend_of(config: ExperimentConfig) -> tuple[type[Backend], dict[str, Any]]
 
 def check_backend(config: ExperimentConfig) -> None:
     """Raise ConfigError unless the backend can run the experiment; nothing is started."""
-    kind, _ = backend_of(config)
-    kind.check(config)
+    backend_of(config)[0].check(config)
 
 
 def open_backend(config: ExperimentConfig, files: ExperimentDirectory) -> Backend:

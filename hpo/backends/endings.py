@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from hpo.errors import BackendError
-from hpo.store.disk import FREE, LEAST, LITTLE, explain, free_bytes
+from hpo.store.disk import FREE, LEAST, LITTLE, disk_error_as_sentence, free_bytes
 
 _NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
@@ -56,7 +56,7 @@ def check_disk(folder: Path, trial_id: int, error: str) -> None:
     # On a disk that is entirely full the last words of a trial cannot be written either.
     if free_bytes(folder) < (LITTLE if said else LEAST):
         what = f"trial {trial_id} could not write on, and goes on from its checkpoint once there is room"
-        raise BackendError(str(explain(folder, what, FREE)))
+        raise BackendError(str(disk_error_as_sentence(folder, what, FREE)))
 
 
 def last_lines(path: Path, lines: int = 20, most: int = 8000) -> str:

@@ -89,7 +89,13 @@ class CleanGpus:
                 clean.append(name)
         if len(clean) < wanted <= len(self._pool.free):
             if self._pool.capacity == 0:
-                raise BackendError(self._none_left())
+                quarantined = sorted(self._pool.quarantined)
+                held = [f"GPU {name}: {_what(self._holders(name), self._devices[name].owner)}" for name in quarantined]
+                raise BackendError(
+                    f"num_gpus_per_trial={wanted}: too few devices are left, for memory of trials that ended is still held "
+                    f"({'; '.join(held)}); free it (nvidia-smi shows it; a reset of the device helps) and run the same "
+                    f"command again, or name other devices with gpus_to_use"
+                )
             undecided = set(self._pool.free) - self._pool.quarantined - set(clean)
             self._ask_at = time.monotonic() + (_SOON if undecided else _SELDOM)
             return None
@@ -108,15 +114,14 @@ class CleanGpus:
         for name in list(self._pool.quarantined):
             self._is_clean(name)
 
-    def look(self, trial_id: int, *, at_once: bool = False) -> None:
+    def learn_pids(self, trial_id: int, *, at_once: bool = False) -> None:
         """Learn the pids of a running trial's processes from its devices; they cannot be told when they are gone."""
         if trial_id not in self._attempts or (not at_once and time.monotonic() < self._look_at[trial_id]):
             return
         self._look_at[trial_id] = time.monotonic() + _LOOK_INTERVAL
         for name, device in self._devices.items():
             if device.owner == trial_id:
-                mark = self._attempts[trial_id]
-                device.known |= {pid for pid in self._listed(name) if get_mark(pid) == mark}
+                device.known |= {pid for pid in self._listed(name) if get_mark(pid) == self._attempts[trial_id]}
 
     @property
     def due(self) -> bool:
@@ -187,17 +192,6 @@ class CleanGpus:
             self._pool.quarantined.clear()
             log.info("NVML does not tell who uses GPU %s (%s): devices are handed out without asking it", name, error)
             return set()
-
-    def _none_left(self) -> str:
-        held = "; ".join(
-            f"GPU {name}: {_what(self._holders(name), self._devices[name].owner)}"
-            for name in sorted(self._pool.quarantined)
-        )
-        return (
-            f"num_gpus_per_trial={self._pool.per_trial}: too few devices are left, for memory of trials that ended is "
-            f"still held ({held}); free it (nvidia-smi shows it; a reset of the device helps) and run the same command "
-            f"again, or name other devices with gpus_to_use"
-        )
 
 
 def _what(pids: set[int], owner: int | None) -> str:

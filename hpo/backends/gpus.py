@@ -1,5 +1,6 @@
 """GPUs: which there are, and who has which. A trial gets whole devices; nobody shares one."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -42,10 +43,10 @@ def nvml() -> Any:
     """The module nvidia-ml-py, ready to be asked; None where it is not installed or there is no driver."""
     try:
         import pynvml
+
+        pynvml.nvmlInit()
     except ImportError:
         return None
-    try:
-        pynvml.nvmlInit()
     except pynvml.NVMLError:
         return None
     return pynvml
@@ -58,16 +59,9 @@ def handle(library: Any, name: str) -> Any:
 
 def _count() -> int:
     """Number of NVIDIA GPUs: by nvidia-ml-py where installed, else by nvidia-smi. No CUDA context is made."""
-    library = nvml()
-    if library is None:
-        return _count_with_smi()
-    try:
-        return int(library.nvmlDeviceGetCount())
-    except library.NVMLError:
-        return _count_with_smi()
-
-
-def _count_with_smi() -> int:
+    if (library := nvml()) is not None:
+        with contextlib.suppress(library.NVMLError):
+            return int(library.nvmlDeviceGetCount())
     program = shutil.which("nvidia-smi")
     if program is None:
         return 0
@@ -84,11 +78,9 @@ def gpu_use(devices: Sequence[str]) -> dict[str, int]:
     if library is None:
         return {}
     used = {}
-    try:
+    with contextlib.suppress(library.NVMLError):  # a device that does not tell
         for name in devices:
             used[name] = int(library.nvmlDeviceGetUtilizationRates(handle(library, name)).gpu)
-    except library.NVMLError:  # a device that does not tell
-        return used
     return used
 
 

@@ -167,7 +167,13 @@ class LocalBackend(Backend):
         reports = self._program.reports(trial.id, attempt)
         channel = Channel(reports, trial.id, attempt, prefixed=self._prefixed)
         self._files.add(reports, self._key)
-        self._running[self._key] = _Running(trial.id, attempt, channel, Path(order["stderr"]), oom_kills=oom_kills())
+        self._running[self._key] = _Running(
+            trial_id=trial.id,
+            attempt=attempt,
+            channel=channel,
+            stderr=Path(order["stderr"]),
+            oom_kills=oom_kills(),
+        )
         self._keys[trial.id] = self._key
         self._host.send({"do": "start", "key": self._key, **order})
 
@@ -176,7 +182,7 @@ class LocalBackend(Backend):
         if trial_id in self._waiting:
             self._tell(Exit(trial_id, self._waiting.pop(trial_id)[1], None, lost=True))
         elif trial_id in self._keys:
-            self._gpus.look(trial_id, at_once=True)
+            self._gpus.learn_pids(trial_id, at_once=True)
             self._host.send({"do": "stop", "key": self._keys[trial_id], "patience": patience, "grace": self._grace})
 
     def kill(self) -> None:
@@ -216,7 +222,7 @@ class LocalBackend(Backend):
         for key in keys:
             running = self._running[key]
             if reports := running.channel.read():
-                self._gpus.look(running.trial_id)
+                self._gpus.learn_pids(running.trial_id)
                 events += reports
         return events
 
@@ -244,16 +250,24 @@ class LocalBackend(Backend):
         if code != 0 and error is None:
             error = last_lines(running.stderr)
             check_disk(self._program.directory.path, running.trial_id, error)
-        no_memory = code != 0 and ran_out_of_memory(number, error or "", running.oom_kills)
-        lost = code is None and number is None  # nobody saw its end
-        return [*events, Exit(running.trial_id, running.attempt, code, number, lost, error or None, usage, no_memory)]
+        end = Exit(
+            trial_id=running.trial_id,
+            attempt=running.attempt,
+            exit_code=code,
+            signal=number,
+            lost=code is None and number is None,  # nobody saw its end
+            error=error or None,
+            usage=usage,
+            out_of_memory=code != 0 and ran_out_of_memory(number, error or "", running.oom_kills),
+        )
+        return [*events, end]
 
     def _host_died(self) -> list[BackendEvent]:
         """Nobody looks after the trials any more: end what is left of them and report them lost."""
         self._poll.unregister(self._host.descriptor)
         self._deaths += 1
         for running in self._running.values():
-            self._gpus.look(running.trial_id, at_once=True)
+            self._gpus.learn_pids(running.trial_id, at_once=True)
         marks.sweep(self._mark, grace=0.0)
         if self._deaths >= _HOST_DEATHS:
             tail = last_lines(self._program.directory.host_log)

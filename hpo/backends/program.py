@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config.references import from_environment
-from hpo.config.schema import CONF_DIR, BenchmarkConfig, ExperimentConfig, ReportChannel
+from hpo.config.schema import CONF_DIR, BenchmarkConfig, ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.values import Trial
 from hpo.randomness import Randomness
@@ -93,8 +93,8 @@ class Program:
         limit = self.config.max_log_megabytes
         if limit is None or math.isinf(limit * 1e6):
             return {}
-        carries = self.config.benchmark.report_channel == ReportChannel.syne_tune
-        return {"capped": ["stderr"] if carries else ["stdout", "stderr"], "most_log_bytes": int(limit * 1e6)}
+        names = [name for name in ("stdout", "stderr") if self.config.benchmark.reports_file != f"{name}.log"]
+        return {"capped": names, "most_log_bytes": int(limit * 1e6)}
 
     def arguments_text(self, trial: Trial, until: int | None) -> str:
         """The content of an attempt's arguments.json, for programs that read one."""
@@ -102,9 +102,7 @@ class Program:
 
     def reports(self, trial_id: int, attempt: int) -> Path:
         """The file that carries an attempt's reports."""
-        channel = self.config.benchmark.report_channel
-        name = "stdout.log" if channel == ReportChannel.syne_tune else "reports.jsonl"
-        return self.directory.attempt(trial_id, attempt) / name
+        return self.directory.attempt(trial_id, attempt) / self.config.benchmark.reports_file
 
     def _arguments(self, trial: Trial, until: int | None, checkpoint: Path) -> dict[str, Any]:
         benchmark = self.config.benchmark
@@ -132,17 +130,12 @@ class Program:
 
 def as_text(value: Any) -> str:
     """A value as it stands on a command line: strings as they are, floats so that they read back equal."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list | dict):
-        return json.dumps(value)
-    return str(value)
+    return json.dumps(value) if isinstance(value, list | dict) else str(value)
 
 
 def threads_per_trial(n_workers: int) -> str:
     """OMP_NUM_THREADS of a trial: as the user set it, else this process's cores shared among the workers."""
-    inherited = os.environ.get("OMP_NUM_THREADS")
-    return inherited or str(max(len(os.sched_getaffinity(0)) // n_workers, 1))
+    return os.environ.get("OMP_NUM_THREADS") or str(max(len(os.sched_getaffinity(0)) // n_workers, 1))
 
 
 def find_program(benchmark: BenchmarkConfig) -> list[str]:
@@ -183,11 +176,8 @@ def _find_command(command: list[str]) -> list[str]:
 
 def find_file(name: str) -> Path | None:
     """`name` if absolute, else in the working directory, else beside the configuration groups."""
-    for base in (Path.cwd(), CONF_DIR.parent):
-        path = base / Path(name).expanduser()
-        if path.is_file():
-            return path.absolute()
-    return None
+    places = (base / Path(name).expanduser() for base in (Path.cwd(), CONF_DIR.parent))
+    return next((path.absolute() for path in places if path.is_file()), None)
 
 
 def environment_of_host(n_workers: int) -> Mapping[str, str]:

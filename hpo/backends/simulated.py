@@ -6,8 +6,9 @@ Everything that happens is totally ordered by (time, worker, trial), so that the
 """
 
 import heapq
+import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -25,7 +26,7 @@ _REPORT, _EXIT = 0, 1
 
 
 @dataclass(slots=True)
-class _Running:
+class _Training:
     trial: Trial
     attempt: int
     worker: int
@@ -54,11 +55,11 @@ class SimulatedBackend(Backend):
     now: float = 0.0
     _heap: list[tuple[float, int, int, int, int]] = field(default_factory=list)
     """(time, worker, trial, kind, attempt)."""
-    _running: dict[int, _Running] = field(default_factory=dict)
+    _running: dict[int, _Training] = field(default_factory=dict)
     _reached: dict[int, int] = field(default_factory=dict)
     """The resource each trial's checkpoint holds."""
     _idle: list[int] = field(default_factory=list)
-    _workers: int = 0
+    _new_workers: Iterator[int] = field(default_factory=itertools.count)
     _returned: float | None = None
 
     repeatable: ClassVar[bool] = True
@@ -117,16 +118,21 @@ class SimulatedBackend(Backend):
         reached = self._reached.get(trial.id, 0)
         end = self.table.max_resource if until is None else min(until, self.table.max_resource)
         began = self.now - (seconds[reached - 1] if reached else 0.0)
-        worker = heapq.heappop(self._idle) if self._idle else self._new_worker()
-        running = _Running(trial, attempt, worker, end, began, seconds, list(metrics.items()), reached + 1)
+        worker = heapq.heappop(self._idle) if self._idle else next(self._new_workers)
+        running = _Training(
+            trial=trial,
+            attempt=attempt,
+            worker=worker,
+            until=end,
+            began=began,
+            seconds=seconds,
+            metrics=list(metrics.items()),
+            resource=reached + 1,
+        )
         self._running[trial.id] = running
         self._schedule(running)
 
-    def _new_worker(self) -> int:
-        self._workers += 1
-        return self._workers - 1
-
-    def _schedule(self, running: _Running) -> None:
+    def _schedule(self, running: _Training) -> None:
         """Put the attempt's next report, or its exit after the last, on the clock."""
         if running.resource <= running.until:
             at, kind = running.began + running.seconds[running.resource - 1], _REPORT
@@ -170,7 +176,7 @@ class SimulatedBackend(Backend):
             self.now = max(self.now, limit)
         return None
 
-    def _report(self, running: _Running) -> Report:
+    def _report(self, running: _Training) -> Report:
         resource = running.resource
         metrics = {name: values[resource - 1] for name, values in running.metrics}
         metrics[self.table.about["resource_attr"]] = resource
@@ -179,7 +185,7 @@ class SimulatedBackend(Backend):
         self._schedule(running)
         return Report(running.trial.id, running.attempt, metrics, resource)
 
-    def _exit(self, running: _Running) -> Exit:
+    def _exit(self, running: _Training) -> Exit:
         del self._running[running.trial.id]
         heapq.heappush(self._idle, running.worker)
         return Exit(running.trial.id, running.attempt, 0)

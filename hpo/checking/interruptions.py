@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Sequence
 
-from hpo.backends.rehearsal import Attempt
+from hpo.backends.rehearsal import RehearsedAttempt
 from hpo.checking.diagnosis import Course, Diagnosis
 from hpo.checking.findings import Findings
 from hpo.checking.saves import SAVE
@@ -52,7 +52,7 @@ def check_interrupted(training: Training, findings: Findings, promoting: Sequenc
     _conclude("resume", found, training, findings)
 
 
-def _say_not_interrupted(attempt: Attempt, training: Training, findings: Findings) -> None:
+def _say_not_interrupted(attempt: RehearsedAttempt, training: Training, findings: Findings) -> None:
     """It came to its end all the same: too quick, or deaf."""
     if attempt.due is not None and attempt.seconds - attempt.due > 3 * training.epoch + LONG_ENOUGH / 2:
         findings.warn("SIGTERM", "it trained on to its end after that signal; end on SIGTERM, or leave it alone")

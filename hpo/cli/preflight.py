@@ -12,7 +12,7 @@ from typing import Any
 from hpo.backends.choice import check_backend
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
-from hpo.config.targets import clearer
+from hpo.config.targets import target_error_as_sentence
 from hpo.config.validity import TAG
 from hpo.errors import ConfigError
 from hpo.launchers.base import Job, runs_here
@@ -43,7 +43,9 @@ def check_sweep(jobs: Sequence[Job]) -> None:
                     check_backend(config)
         except ConfigError as error:
             first = "" if job is jobs[0] else f"{from_here(job.output_dir)}: "
-            raise ConfigError(f"{first}{clearer(error, job.config)}; no experiment was started") from error
+            raise ConfigError(
+                f"{first}{target_error_as_sentence(error, job.config)}; no experiment was started"
+            ) from error
 
 
 def _check_directories(jobs: Sequence[Job]) -> None:

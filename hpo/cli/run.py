@@ -21,10 +21,10 @@ from omegaconf.errors import OmegaConfBaseException
 from hpo.cli.arguments import check_words, has_folder
 from hpo.cli.composition import is_plain, jobs, typed
 from hpo.cli.preflight import check_sweep
-from hpo.config.mistakes import in_words, unreadable
+from hpo.config.mistakes import hydra_error_as_sentence, unreadable
 from hpo.config.reading import resolve
 from hpo.config.schema import CONF_DIR, ExperimentConfig
-from hpo.config.targets import clearer
+from hpo.config.targets import target_error_as_sentence
 from hpo.config.validity import wrong_tag
 from hpo.config.yamlfiles import one_line
 from hpo.errors import ConfigError, HPOError, complain
@@ -96,7 +96,7 @@ def _spoken(arguments: Sequence[str]) -> Iterator[None]:
         readable = key != "experiment_tag" or value.startswith(("[", "{"))
         raise ConfigError(unreadable(error.override, error.message) if readable else wrong_tag(value)) from error
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(in_words(error, ExperimentConfig, own_folder=has_folder(arguments))) from error
+        raise ConfigError(hydra_error_as_sentence(error, ExperimentConfig, own_folder=has_folder(arguments))) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"a configuration file is not valid YAML: {one_line(error)}") from error
 
@@ -178,7 +178,7 @@ def _run(call: _Call, job: Job) -> None:
         call.codes.append(_launch(call, job))
     except HPOError as error:
         call.codes.append(1)
-        text = clearer(error, job.config)
+        text = target_error_as_sentence(error, job.config)
         call.failures.append(f"{from_here(job.output_dir)}: {text}")
         complain(text)
     except Exception:

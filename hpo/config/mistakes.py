@@ -18,7 +18,7 @@ _ALL_KEYS = "; `hpo --help` lists all keys"
 _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
-def in_words(error: Exception, schema: type, *, own_folder: bool = True) -> str:
+def hydra_error_as_sentence(error: Exception, schema: type, *, own_folder: bool = True) -> str:
     """The sentence for what was raised while a configuration was composed, or converted to `schema`.
 
     Args:
@@ -26,10 +26,10 @@ def in_words(error: Exception, schema: type, *, own_folder: bool = True) -> str:
         schema: the dataclass of the whole configuration.
         own_folder: were folders with the user's own YAML given, or is there no such option?
     """
-    return " ".join(_in_words(error, schema, own_folder).split())
+    return " ".join(_sentence_about(error, schema, own_folder).split())
 
 
-def _in_words(error: Exception, schema: type, own_folder: bool) -> str:
+def _sentence_about(error: Exception, schema: type, own_folder: bool) -> str:
     if getattr(error, "missing_cfg_file", None):
         return _no_such_choice(error, own_folder)
     cause = error.__cause__ if hasattr(error.__cause__, "full_key") else error
@@ -52,7 +52,7 @@ def _in_words(error: Exception, schema: type, own_folder: bool) -> str:
         value = value._value() if hasattr(value, "_value") else value  # a node of OmegaConf
         value = _found(r"[Vv]alue '(.*?)'", text) if value is None and "not Optional" not in text else value
         return f"{file}{full_key}={'null' if value is None else str(value)[:200]}: {_wanted(kind, full_key, value)}"
-    return _sentence(error)
+    return _message_as_sentence(error)
 
 
 def unknown_key(full_key: str, known: Sequence[str]) -> str:
@@ -87,8 +87,7 @@ def _unknown_key(given: str, parent: str, key: str, schema: type, node: Any) -> 
         known = [str(name) for name in node if not str(name).startswith("_")]
     except TypeError:
         known = []
-    near = did_you_mean(key, known)
-    return f"{about}{near or f' in its YAML; to add it, write +{given}'}"
+    return about + did_you_mean(key, known, f" in its YAML; to add it, write +{given}")
 
 
 def _declared(schema: Any, full_key: str) -> Any:
@@ -157,14 +156,14 @@ def _seconds(value: Any) -> int:
     return int(found[1]) * _SECONDS.get(found[2], 3600) if found else 3600
 
 
-def _sentence(error: Exception) -> str:
+def _message_as_sentence(error: Exception) -> str:
     """A message of several lines as one line, without what concerns Hydra alone."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     noise = ("reference_type", "object_type", "Config search path", "set in", "provider=", "See https://")
     keep = [line for line in lines if not line.startswith(noise)]
     cause = error.__cause__
     if isinstance(cause, Exception) and type(cause).__module__.partition(".")[0] in ("hydra", "omegaconf"):
-        keep += [line for line in _sentence(cause).split(" | ") if line not in keep]
+        keep += [line for line in _message_as_sentence(cause).split(" | ") if line not in keep]
     return " | ".join(keep) or type(error).__name__
 
 

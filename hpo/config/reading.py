@@ -9,11 +9,14 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hpo.config.mistakes import in_words
+from hpo.config.mistakes import hydra_error_as_sentence
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.config.validity import check, check_names
-from hpo.config.yamlfiles import check_kinds, dump_yaml, one_sentence, read_stored, read_yaml
+from hpo.config.yamlfiles import check_kinds, dump_yaml, errors_as_sentence, read_stored, read_yaml, with_leaves
 from hpo.errors import ConfigError, choose
+
+_OF_BENCHMARK = ("n_workers", "max_num_trials", "max_num_evaluations", "num_gpus_per_trial")
+"""What the benchmark says where the experiment does not."""
 
 
 def resolve(config: ExperimentConfig) -> ExperimentConfig:
@@ -30,17 +33,12 @@ def resolve(config: ExperimentConfig) -> ExperimentConfig:
             # Fewer workers than the benchmark is meant for get proportionally more time; more get no less.
             wallclock *= benchmark.n_workers / min(max(config.n_workers, 1), benchmark.n_workers)
 
-    def given(value: Any, default: Any) -> Any:
-        return default if value is None else value
-
+    left_out = [key for key in _OF_BENCHMARK if getattr(config, key) is None]
     resolved = replace(
         config,
         max_wallclock_time=wallclock,
-        n_workers=given(config.n_workers, benchmark.n_workers),
-        max_num_trials=given(config.max_num_trials, benchmark.max_num_trials),
-        max_num_evaluations=given(config.max_num_evaluations, benchmark.max_num_evaluations),
-        num_gpus_per_trial=given(config.num_gpus_per_trial, benchmark.num_gpus_per_trial),
         backend=_with_target(config),
+        **{key: getattr(benchmark, key) for key in left_out},
     )
     check(resolved)
     return resolved
@@ -52,11 +50,11 @@ def to_config(node: Any) -> ExperimentConfig:
     Raises:
         ConfigError: a key is unknown, missing or of the wrong type.
     """
-    with one_sentence():
+    with errors_as_sentence():
         try:
             config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentConfig), node))
         except OmegaConfBaseException as error:
-            raise ConfigError(in_words(error, ExperimentConfig)) from error
+            raise ConfigError(hydra_error_as_sentence(error, ExperimentConfig)) from error
     assert isinstance(config, ExperimentConfig)
     check_kinds(config)
     return config
@@ -72,16 +70,7 @@ def to_yaml(config: ExperimentConfig) -> str:
 
 def to_plain(config: ExperimentConfig) -> dict[str, Any]:
     """The content of experiment.yaml: lists, dictionaries, texts and numbers."""
-    content: dict[str, Any] = _without_enums(asdict(config))
-    return content
-
-
-def _without_enums(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.name
-    if isinstance(value, dict):
-        return {key: _without_enums(item) for key, item in value.items()}
-    return [_without_enums(item) for item in value] if isinstance(value, list) else value
+    return dict(with_leaves(asdict(config), lambda leaf: leaf.name if isinstance(leaf, Enum) else leaf))
 
 
 def read_config(path: Path) -> ExperimentConfig:
@@ -91,7 +80,7 @@ def read_config(path: Path) -> ExperimentConfig:
         ConfigError: it cannot be read as one.
     """
     config = to_config(read_stored(path))
-    check_names(config.benchmark.name, config.method.name, config.experiment_tag)
+    check_names(config)
     return replace(config, backend=_with_target(config))
 
 
@@ -107,7 +96,7 @@ def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: there is no such file; the message lists those there are.
     """
     if not isinstance(choice, str):
-        with one_sentence():
+        with errors_as_sentence():
             return _container(OmegaConf.create(dict(choice)))
     path = CONF_DIR / group / f"{choice}.yaml"
     if not path.is_file():
@@ -143,7 +132,7 @@ def load_config(
         ConfigError: a name, key or value is wrong.
     """
     parts = {group: content_of(group, choice) for group, choice in (("benchmark", benchmark), ("method", method))}
-    with one_sentence():
+    with errors_as_sentence():
         node = OmegaConf.create({**parts, "seed": seed, "experiment_tag": experiment_tag})
         for key, value in overrides.items():
             OmegaConf.update(node, key, value, force_add=True)

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.config.yamlfiles import escape
+from hpo.config.yamlfiles import escape, with_texts
 from hpo.errors import ConfigError
 
 _NAME = r"env:([A-Za-z_][A-Za-z0-9_]*)(?:,([^{}$]*))?\}"
@@ -26,15 +26,11 @@ def is_reference(text: str) -> bool:
 
 def keep(value: Any) -> Any:
     """Plain content that is not resolved yet, in which references are escaped, so that resolving leaves them."""
-    if isinstance(value, str):
-        return (
-            escape(GIVEN.sub(lambda match: "${hpo." + match[0].removeprefix("${oc."), value))
-            if is_reference(value)
-            else value
-        )
-    if isinstance(value, dict):
-        return {key: keep(item) for key, item in value.items()}
-    return [keep(item) for item in value] if isinstance(value, list) else value
+
+    def kept(text: str) -> str:
+        return str(escape(GIVEN.sub(lambda match: "${hpo." + match[0].removeprefix("${oc."), text)))
+
+    return with_texts(value, lambda text: kept(text) if is_reference(text) else text)
 
 
 def from_environment(key: str, value: Any) -> Any:

@@ -16,10 +16,7 @@ from hpo.events.objective import Objective
 from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace, parse_space
 
-_PACKAGE = Path(__file__).parents[1]
-
-
-CONF_DIR = next(p for p in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if p.is_dir())
+CONF_DIR = next(folder / "conf" for folder in Path(__file__).parents[1:3] if (folder / "conf").is_dir())
 """The YAML groups: inside the package when installed from a wheel, beside it in a source tree."""
 
 
@@ -81,6 +78,11 @@ class BenchmarkConfig:
     table: str | None = field(default=None, metadata=_RESULTS)
     instance_type: str | None = field(default=None, metadata=_RESULTS)
     framework: str | None = None
+
+    @property
+    def reports_file(self) -> str:
+        """The file in an attempt's folder that carries its reports."""
+        return "stdout.log" if self.report_channel == ReportChannel.syne_tune else "reports.jsonl"
 
 
 @dataclass

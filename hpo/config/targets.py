@@ -100,7 +100,7 @@ _CONTEXT = {"self", "searcher", "space", "randomness", "max_resource", "points_t
 """Arguments that hpo gives, and no configuration."""
 
 
-def clearer(error: HPOError, config: ExperimentConfig) -> str:
+def target_error_as_sentence(error: HPOError, config: ExperimentConfig) -> str:
     """The sentence about an experiment that could not be made: what is wrong with a `_target_`, else the error's own."""
     specs = {
         "method.searcher": config.method.searcher,
@@ -111,8 +111,8 @@ def clearer(error: HPOError, config: ExperimentConfig) -> str:
     for key, spec in specs.items():
         target = spec.get("_target_") if isinstance(spec, Mapping) else None
         if isinstance(target, str) and str(error).startswith((key, key.partition(".")[0] + ":")):
-            trusted = any(module == "" or target.startswith(f"{module}.") for module in config.trusted_modules)
-            if trusted or target.startswith("hpo."):
+            trusted = any(_inside(target, module) for module in config.trusted_modules)
+            if trusted or _inside(target, "hpo"):
                 return _wrong_target(key, target, trusted) or _wrong_argument(key, spec, target, error) or str(error)
     return str(error)
 
@@ -131,7 +131,8 @@ def _wrong_target(key: str, target: str, trusted: bool) -> str:
     except Exception as error:  # whatever the user's module does
         return f"{key}._target_={target}: importing {module} fails ({type(error).__name__}: {error})" if trusted else ""
     if not hasattr(made, name):
-        return f"{key}._target_={target}: {module} has no {name}" + did_you_mean(name, _public(made))
+        classes = [other for other in vars(made) if isinstance(getattr(made, other), type)]
+        return f"{key}._target_={target}: {module} has no {name}" + did_you_mean(name, classes)
     return ""
 
 
@@ -144,12 +145,8 @@ def _wrong_argument(key: str, spec: Mapping[str, Any], target: str, error: HPOEr
         takes = sorted(parameters_of(key, getattr(importlib.import_module(module), name)) - _CONTEXT)
     except HPOError:
         return ""
-    wrong = [word for word in spec if not str(word).startswith("_") and word not in {*takes, *_CONTEXT}]
-    if not wrong:
-        return ""
-    others = f"; it takes {', '.join(takes)}" if takes else "; it takes none"
-    return f"{key}.{wrong[0]}={spec[wrong[0]]}: {name} has no such argument" + (did_you_mean(wrong[0], takes) or others)
-
-
-def _public(module: Any) -> list[str]:
-    return [name for name in vars(module) if isinstance(getattr(module, name), type)]
+    for word, value in spec.items():
+        if not str(word).startswith("_") and word not in {*takes, *_CONTEXT}:
+            others = f"; it takes {', '.join(takes) or 'none'}"
+            return f"{key}.{word}={value}: {name} has no such argument" + did_you_mean(word, takes, others)
+    return ""

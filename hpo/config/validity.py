@@ -1,5 +1,6 @@
 """Is a resolved configuration one that can be run? What concerns its values and several keys at once."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -16,33 +17,36 @@ LONGEST_NAME = 200
 """Of a tag, a benchmark and a method: each becomes the name of a directory, for which file systems take 255 bytes."""
 
 
+_POSITIVE, _NOT_NEGATIVE = "a positive number", "zero or a positive number"
+_NUMBERS = {
+    "n_workers": (1, _POSITIVE),
+    "max_num_trials": (1, _POSITIVE),
+    "max_num_evaluations": (1, _POSITIVE),
+    "max_failures": (1, _POSITIVE),
+    "max_wallclock_time": (1e-3, _POSITIVE),
+    "trial_timeout": (1e-3, _POSITIVE),
+    "trial_silence_timeout": (1e-3, _POSITIVE),
+    "max_size_data_for_model": (1e-3, _POSITIVE),
+    "seed": (0, _NOT_NEGATIVE),
+    "num_gpus_per_trial": (0, _NOT_NEGATIVE),
+    "grace_period_seconds": (0, _NOT_NEGATIVE),
+    "max_log_megabytes": (0.01, "a number of at least 0.01"),
+    "max_checkpoint_gigabytes": (1e-3, _POSITIVE),
+    "target_value": (float("-inf"), "a number"),
+    "random_seed": (0, _NOT_NEGATIVE),
+}
+"""The least value of each, and what to use in place of a smaller one."""
+
+
 def check(config: "ExperimentConfig") -> None:
     """Raise ConfigError for the first value that cannot be used: key, value and remedy."""
     if not TAG.fullmatch(config.experiment_tag):
         raise ConfigError(wrong_tag(config.experiment_tag))
-    check_names(config.benchmark.name, config.method.name, config.experiment_tag)
-    names = {
-        "experiment_tag": config.experiment_tag,
-        "benchmark.name": config.benchmark.name,
-        "method.name": config.method.name,
-    }
-    for key, name in names.items():
-        if len(name) > LONGEST_NAME:
-            raise ConfigError(
-                f"{key}={name[:20]}...: it has {len(name)} characters and becomes the name of a directory; use at most "
-                f"{LONGEST_NAME}"
-            )
-    for key in ("n_workers", "max_num_trials", "max_num_evaluations", "max_failures"):
-        _check_number(key, getattr(config, key), least=1)
-    for key in ("max_wallclock_time", "trial_timeout", "trial_silence_timeout", "max_size_data_for_model"):
-        _check_number(key, getattr(config, key), least=1e-3)
-    for key in ("seed", "num_gpus_per_trial", "grace_period_seconds"):
-        _check_number(key, getattr(config, key), least=0)
-    limits = {"max_log_megabytes": 0.01, "max_checkpoint_gigabytes": 1e-3, "target_value": float("-inf")}
-    for key, least in limits.items():
-        _check_number(key, getattr(config, key), least=least)
-    if config.random_seed is not None:
-        _check_number("random_seed", config.random_seed, least=0)
+    check_names(config, LONGEST_NAME)
+    for key, (least, wanted) in _NUMBERS.items():
+        value = getattr(config, key)
+        if value is not None and not value >= least:
+            raise ConfigError(f"{key}={value}: use {wanted}")
     benchmark = config.benchmark
     programs = [p for p in (benchmark.script, benchmark.command) if p is not None]
     if len(programs) > 1 or not (programs or benchmark.table):
@@ -56,14 +60,6 @@ def check(config: "ExperimentConfig") -> None:
     _ = config.max_resource
 
 
-def _check_number(key: str, value: float | None, least: float) -> None:
-    if value is not None and not value >= least:
-        wanted = "a positive number" if least > 0 else "a number" if least else "zero or a positive number"
-        if 0.001 < least < 1:
-            wanted = f"a number of at least {least:g}"
-        raise ConfigError(f"{key}={value}: use {wanted}")
-
-
 def wrong_tag(tag: str) -> str:
     """The sentence about a tag that cannot be one."""
     suggestion = re.sub(r"[^a-zA-Z0-9]+", "-", tag).strip("-") or "my-experiment"
@@ -73,8 +69,17 @@ def wrong_tag(tag: str) -> str:
     )
 
 
-def check_names(benchmark: str, method: str, experiment_tag: str) -> None:
-    """Raise ConfigError unless each of them is the name of one directory."""
-    for key, name in (("benchmark.name", benchmark), ("method.name", method), ("experiment_tag", experiment_tag)):
+def check_names(config: "ExperimentConfig", longest: float = math.inf) -> None:
+    """Raise ConfigError unless tag, benchmark and method are each the name of one directory, and none is too long."""
+    for key, name in (
+        ("benchmark.name", config.benchmark.name),
+        ("method.name", config.method.name),
+        ("experiment_tag", config.experiment_tag),
+    ):
+        if len(name) > longest:
+            raise ConfigError(
+                f"{key}={name[:20]}...: it has {len(name)} characters and becomes the name of a directory; use at most "
+                f"{longest}"
+            )
         if name in ("", ".", "..") or "/" in name or "\0" in name:
             raise ConfigError(f"{key}={name!r}: it becomes the name of a directory; use a name without '/'")

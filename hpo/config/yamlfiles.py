@@ -7,7 +7,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +38,21 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+def with_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A plain value in which whatever is neither a list nor a mapping is changed, inside them too."""
+    if isinstance(value, dict):
+        return {key: with_leaves(item, change) for key, item in value.items()}
+    return [with_leaves(item, change) for item in value] if isinstance(value, list) else change(value)
+
+
+def with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """A plain value in which every text is changed, inside lists and mappings too; their keys are not."""
+    return with_leaves(value, lambda leaf: change(leaf) if isinstance(leaf, str) else leaf)
+
+
 def escape(value: Any) -> Any:
     r"""A plain value in which OmegaConf reads `${x}` literally: it becomes `\${x}`, inside lists and mappings too."""
-    if isinstance(value, str):
-        return re.sub(r"(\\*)\$\{", lambda match: 2 * match.group(1) + "\\${", value)
-    if isinstance(value, dict):
-        return {key: escape(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [escape(item) for item in value]
-    return value
+    return with_texts(value, lambda text: re.sub(r"(\\*)\$\{", lambda match: 2 * match.group(1) + "\\${", text))
 
 
 def has_interpolation(value: Any) -> bool:
@@ -82,9 +88,7 @@ def dump_verbatim(content: Any) -> str:
 
 def override_text(value: Any) -> str:
     """A value as Hydra's override grammar reads it back."""
-    if not isinstance(value, str):
-        return json.dumps(value)
-    return quoted(escape(value))
+    return quoted(escape(value)) if isinstance(value, str) else json.dumps(value)
 
 
 def quoted(text: str) -> str:
@@ -108,7 +112,7 @@ _LONGEST = 500
 
 
 @contextlib.contextmanager
-def one_sentence(what: str = "") -> Iterator[None]:
+def errors_as_sentence(what: str = "") -> Iterator[None]:
     """Whatever a parser or OmegaConf raises inside is a ConfigError; nothing else may be called inside.
 
     Args:
@@ -130,7 +134,7 @@ def read_yaml(path: Path) -> Any:
     Raises:
         ConfigError: it cannot be read, or is not valid YAML.
     """
-    with one_sentence(f"{path}: is not a valid configuration: "):
+    with errors_as_sentence(f"{path}: is not a valid configuration: "):
         _check_aliases(path)
         return load_yaml(path)
 
@@ -138,7 +142,7 @@ def read_yaml(path: Path) -> Any:
 def read_plain(path: Path) -> Any:
     """As `read_yaml`, as plain values; interpolations stay as they are written."""
     content = read_yaml(path)
-    with one_sentence(f"{path}: is not a valid configuration: "):
+    with errors_as_sentence(f"{path}: is not a valid configuration: "):
         return OmegaConf.to_container(content)
 
 
@@ -151,7 +155,7 @@ def read_stored(path: Path) -> Any:
         ConfigError: it cannot be read, is not valid YAML, or holds an interpolation.
     """
     content = read_yaml(path)
-    with one_sentence(f"{path}: is not a valid configuration: "):
+    with errors_as_sentence(f"{path}: is not a valid configuration: "):
         if OmegaConf.is_config(content) and has_interpolation(OmegaConf.to_container(content)):
             raise ConfigError(f"{path}: holds an interpolation, which hpo does not store; write its value in its place")
     return content

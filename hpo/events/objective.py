@@ -1,12 +1,11 @@
 """What a report means: which resource was spent, how good the result is. Signs are turned here and nowhere else."""
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.errors import HPOError
+from hpo.errors import HPOError, nearest
 
 
 class ReportError(HPOError):
@@ -68,6 +67,6 @@ class Objective:
         if name in metrics:
             return metrics[name]
         reported = [str(k) for k in metrics]
-        near = difflib.get_close_matches(name, reported, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        near = nearest(name, reported)
+        hint = f"; did you mean {near!r}?" if near else ""
         raise ReportError(f"{key}={name}: the script reported only {', '.join(reported) or 'an empty object'}{hint}")

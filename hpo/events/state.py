@@ -175,9 +175,6 @@ class ExperimentState:
 
     def _failed(self, state: TrialState, event: Event) -> None:
         self.out_of_memory += bool(event.body.get("out_of_memory"))
-        if state.resource > 0:
-            self.silent_failures = 0
-            return
-        self.silent_failures += 1
+        self.silent_failures = 0 if state.resource > 0 else self.silent_failures + 1
         if self.silent_failures == 1:
             self.first_error = event.body.get("error")

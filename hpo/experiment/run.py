@@ -28,7 +28,7 @@ from hpo.results.files import is_complete, write_best, write_metadata, write_res
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import restore
 from hpo.store.directory import ExperimentDirectory, refuse_links, write_atomically
-from hpo.store.disk import check_room, explain
+from hpo.store.disk import check_room, disk_error_as_sentence
 from hpo.store.event_store import Store
 from hpo.store.ownership import owned
 from hpo.store.salvage import open_store
@@ -76,7 +76,7 @@ def run_experiment(
     try:
         files.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise explain(files.path.parent, error) from error
+        raise disk_error_as_sentence(files.path.parent, error) from error
     refuse_links(files)
     with owned(files):
         check_room(files.path)
@@ -118,7 +118,7 @@ def _run(
         if state.trials:
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
         backend.go_on(state)
-        budget, limits = _budget_of(config), _limits_of(config)
+        budget = Budget(**{key: getattr(config, key) for key in BUDGET_KEYS})
         if budget == Budget() and math.isinf(config.space.size):
             log.warning(
                 "no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until it is interrupted"
@@ -129,7 +129,7 @@ def _run(
             events=events,
             state=state,
             budget=budget,
-            limits=limits,
+            limits=_limits_of(config),
             callbacks=callbacks,
         )
         opened = backend.opened
@@ -186,10 +186,6 @@ def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
             raise ConfigError(f"{key}: {spec['_target_']} is not a subclass of hpo.Callback")
         made.append(callback)
     return made
-
-
-def _budget_of(config: ExperimentConfig) -> Budget:
-    return Budget(**{key: getattr(config, key) for key in BUDGET_KEYS})
 
 
 def _limits_of(config: ExperimentConfig) -> Limits:

@@ -52,8 +52,7 @@ def signals_interrupt(interrupt: Callable[[], None]) -> Iterator[list[int]]:
         received.append(number)
         interrupt()
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    heeded = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in heeded}
     if (number := asked_to_end()) is not None:
         handle(number, None)

@@ -207,7 +207,7 @@ class Host:
             self.look_at = now + INTERVAL
             for attempt in self.attempts.values():
                 if attempt.logs:
-                    attempt.logs.look()
+                    attempt.logs.cut_excess()
         for attempt in list(self.attempts.values()):
             if attempt.outcome is not None and not attempt.left_behind():
                 del self.attempts[attempt.key]

@@ -46,7 +46,7 @@ class LogCap:
         self._ends: dict[str, int] = {}  # path -> where its hole ends
         self._shortened: dict[str, int] = {}  # path -> bytes cut off where the file system knows no holes
 
-    def look(self) -> None:
+    def cut_excess(self) -> None:
         """Free what is too much."""
         for path in self._paths:
             with _told():
@@ -57,7 +57,7 @@ class LogCap:
 
     def close(self) -> None:
         """The program is gone: what is left of its logs moves together."""
-        self.look()
+        self.cut_excess()
         for path, end in self._ends.items():
             with _told(), open(path, "r+b") as file:  # noqa: PTH123
                 note = self._note(end - self._head)

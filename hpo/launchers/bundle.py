@@ -18,7 +18,6 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 import hpo
 from hpo.backends.program import find_file
@@ -48,8 +47,9 @@ class Bundle:
             whole.update(f"{name}\0{mode:o}\0{hashlib.blake2b(data).hexdigest()}\n".encode("utf-8", "surrogateescape"))
         return whole.hexdigest()
 
-    def write(self, target: IO[bytes]) -> None:
-        """Write the archive, the same bytes each time."""
+    def packed(self) -> bytes:
+        """The archive, the same bytes each time."""
+        target = io.BytesIO()
         with (
             gzip.GzipFile(fileobj=target, mode="wb", filename="", mtime=0, compresslevel=6) as packed,
             tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
@@ -59,6 +59,7 @@ class Bundle:
                 entry = tarfile.TarInfo(name)
                 entry.size, entry.mode = len(data), mode
                 archive.addfile(entry, io.BytesIO(data))
+        return target.getvalue()
 
 
 def make_bundle(
@@ -69,29 +70,28 @@ def make_bundle(
     Raises:
         ConfigError: something is not there, or it is too much.
     """
-    files: dict[str, Path | bytes] = {}
-    budget = _Budget(most_mb)
+    collected = _Collected(most_mb)
     package = Path(hpo.__file__).parent
     for place, folder in (
         ("hpo", package),
         ("hpo/conf", CONF_DIR),
         ("hpo/training_scripts", CONF_DIR.parent / "training_scripts"),
     ):
-        _add(files, place, folder, (), budget)
-    changed, script_folder = _add_program(files, benchmark, exclude, budget)
+        collected.add(place, folder)
+    changed, script_folder = _add_program(collected, benchmark, exclude)
     for dependency in dependencies:
         path = Path(dependency).expanduser()
         if path.name in _RESERVED or not path.exists():
             why = "that name is taken by hpo itself" if path.name in _RESERVED else f"there is none here ({Path.cwd()})"
             raise ConfigError(f"launcher.source_dependencies={dependency}: {why}; give the path of a folder or module")
-        _add(files, path.resolve().name, path, exclude, budget)
+        collected.add(path.resolve().name, path, exclude)
     lines = [*own_requirements(), *_script_requirements(script_folder)]
-    files[REQUIREMENTS] = ("\n".join(dict.fromkeys(lines)) + "\n").encode()
-    return Bundle(files, changed)
+    collected.files[REQUIREMENTS] = ("\n".join(dict.fromkeys(lines)) + "\n").encode()
+    return Bundle(collected.files, changed)
 
 
 def _add_program(
-    files: dict[str, Path | bytes], benchmark: BenchmarkConfig, exclude: Sequence[str], budget: "_Budget"
+    collected: "_Collected", benchmark: BenchmarkConfig, exclude: Sequence[str]
 ) -> tuple[BenchmarkConfig, tuple[Path, str] | None]:
     """Add the folder of the program. Returns the benchmark with its place there, and the folder with its place."""
     words = [benchmark.script] if benchmark.script is not None else list(benchmark.command or [])[:2]
@@ -108,7 +108,7 @@ def _add_program(
         place, new = _place_of(word, found)
         folder = found.parent, place
         if not found.is_relative_to(CONF_DIR.parent / "training_scripts") or place == "program":
-            _add(files, place, found.parent, exclude, budget)
+            collected.add(place, found.parent, exclude)
         if benchmark.script is not None:
             return replace(benchmark, script=new), folder
         command = list(benchmark.command or [])
@@ -126,31 +126,31 @@ def _place_of(word: str, found: Path) -> tuple[str, str]:
 
 
 @dataclass
-class _Budget:
+class _Collected:
+    """Files by their names in the archive, as they are found."""
+
     most_mb: float
+    files: dict[str, Path | bytes] = field(default_factory=dict)
     used: int = 0
 
-    def spend(self, path: Path, size: int, root: Path) -> None:
-        self.used += size
+    def add(self, place: str, source: Path, exclude: Sequence[str] = ()) -> None:
+        """Add a file or folder at `place`. What is there already stays: hpo comes first."""
+        if source.is_file():
+            self._take(place, source, source.parent)
+            return
+        for path in _walk(source, (*_EXCLUDED, *exclude), set()):
+            name = str(PurePosixPath(place) / path.relative_to(source).as_posix())
+            if name.split("/")[0] != "hpo" or place.split("/")[0] == "hpo":
+                self._take(name, path, source)
+
+    def _take(self, name: str, path: Path, root: Path) -> None:
+        self.used += path.stat().st_size
         if self.used > self.most_mb * 1e6:
             raise ConfigError(
                 f"the code for the job is more than launcher.max_bundle_mb={self.most_mb:g} (at {path}); {root} holds "
                 f"other things than code: give the script a folder of its own, or list patterns in launcher.exclude"
             )
-
-
-def _add(files: dict[str, Path | bytes], place: str, folder: Path, exclude: Sequence[str], budget: _Budget) -> None:
-    """Add a file or folder at `place`. What is there already stays: hpo comes first."""
-    if folder.is_file():
-        budget.spend(folder, folder.stat().st_size, folder.parent)
-        files.setdefault(place, folder)
-        return
-    for path in _walk(folder, (*_EXCLUDED, *exclude), set()):
-        name = str(PurePosixPath(place) / path.relative_to(folder).as_posix())
-        if name.split("/")[0] == "hpo" and place.split("/")[0] != "hpo":
-            continue
-        budget.spend(path, path.stat().st_size, folder)
-        files.setdefault(name, path)
+        self.files.setdefault(name, path)
 
 
 def _walk(folder: Path, exclude: Sequence[str], seen: set[Path]) -> Iterator[Path]:

@@ -23,9 +23,6 @@ from hpo.errors import StoreError
 from hpo.launchers.base import Launcher
 from hpo.store.directory import LAUNCH_RECORD, json_object, write_atomically
 
-RECORD = LAUNCH_RECORD
-
-
 REQUEST = "request.json"
 
 
@@ -65,6 +62,7 @@ class JobDescription:
     instance_type: str | None = None
 
 
+@dataclass(kw_only=True, eq=False)
 class RemoteLauncher(Launcher):
     """Has each experiment run as one job elsewhere.
 
@@ -73,9 +71,8 @@ class RemoteLauncher(Launcher):
         wait: return when the job has ended.
     """
 
-    def __init__(self, *, dry_run: bool = False, wait: bool = False) -> None:
-        self.dry_run = dry_run
-        self.wait = wait
+    dry_run: bool = False
+    wait: bool = False
 
     @abstractmethod
     def request(self, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
@@ -89,7 +86,13 @@ class RemoteLauncher(Launcher):
         """
         self.request(experiment, output_dir)
         hours = hours_of(experiment, 0.0)
-        return JobDescription(output_dir.as_posix(), type(self).__name__, None, hours, hours)
+        return JobDescription(
+            name=output_dir.as_posix(),
+            machine=type(self).__name__,
+            gpus=None,
+            hours=hours,
+            limit_hours=hours,
+        )
 
     @abstractmethod
     def submit(self, experiment: ExperimentConfig, output_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +160,7 @@ def write_record(output_dir: Path, experiment: ExperimentConfig, record: Mapping
         "experiment_tag": experiment.experiment_tag,
         "record": record,
     }
-    write_atomically(output_dir / RECORD, json.dumps(content, indent=1, default=str).encode())
+    write_atomically(output_dir / LAUNCH_RECORD, json.dumps(content, indent=1, default=str).encode())
 
 
 def read_record(output_dir: Path) -> dict[str, Any]:
@@ -166,7 +169,7 @@ def read_record(output_dir: Path) -> dict[str, Any]:
     Raises:
         StoreError: it cannot be read.
     """
-    path = output_dir / RECORD
+    path = output_dir / LAUNCH_RECORD
     try:
         content = json_object(path.read_text())
     except (OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from hpo.backends.choice import check_backend
 from hpo.backends.gpus import visible_gpus
 from hpo.config.schema import BenchmarkConfig, ExperimentConfig
-from hpo.config.targets import clearer
+from hpo.config.targets import target_error_as_sentence
 from hpo.errors import ConfigError
 from hpo.events.values import Configuration
 from hpo.launchers.base import Job, make_launcher
@@ -189,7 +189,7 @@ def _group(places: list[Place]) -> Group:
             check_backend(config)
             group.table = find_table(str(config.benchmark.table))
     except ConfigError as error:
-        group.problem = clearer(error, group.config)
+        group.problem = target_error_as_sentence(error, group.config)
         return group
     if launcher is not None:
         group.jobs = [launcher.describe(place.config, place.directory) for place in group.to_do]

@@ -11,8 +11,8 @@ from hpo.errors import StoreError
 from hpo.events.values import Event, Kind
 from hpo.experiment.opening import differences, has_begun, is_done, stored_config, with_random_seed
 from hpo.launchers.base import Job
-from hpo.launchers.remote import RECORD, read_record
-from hpo.store.directory import ExperimentDirectory
+from hpo.launchers.remote import read_record
+from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.places import from_here
 from hpo.store.tags import read_tag
@@ -55,7 +55,7 @@ def place_of(job: Job) -> Place:
         config = replace(config, random_seed=read_tag(job.sweep_dir).get("random_seed"))
     config = resolve(with_random_seed(config, stored))
     if stored is None:
-        if (files.path / RECORD).is_file():
+        if (files.path / LAUNCH_RECORD).is_file():
             return Place(config, shown, Standing.SUBMITTED, str(read_record(files.path)["record"].get("job", "")))
         return Place(config, shown, Standing.NEW)
     if config.overwrite:

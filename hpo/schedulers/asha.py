@@ -62,9 +62,6 @@ class _Asynchronous(Halving):
         rng = self._randomness.stream("bracket", self._starts)
         return int(rng.choice(len(starts), p=self.probabilities if learned is None else learned))
 
-    def _first_level(self, bracket: int) -> int:
-        return self.steps[bracket]
-
     def accept(self, suggestion: Suggestion) -> None:
         """Count a start and remember its bracket."""
         super().accept(suggestion)
@@ -82,18 +79,16 @@ class _Asynchronous(Halving):
         self._bracket[trial.id] = bracket
         self._reached[trial.id] = 0
         self._configurations[trial.id] = trial.configuration
-        self.searcher.on_pending(trial.configuration, self._first_level(bracket))
-
-    def _rungs(self, bracket: int) -> list[Rung]:
-        return self._systems[bracket if len(self._systems) > 1 else 0]
+        self.searcher.on_pending(trial.configuration, self.steps[bracket])
 
     def _target(self, trial_id: int) -> int:
         """The level the trial is on its way to."""
         reached, bracket = self._reached[trial_id], self._bracket[trial_id]
-        return next_level(self.levels, reached, self.maximum) if reached else self._first_level(bracket)
+        return next_level(self.levels, reached, self.maximum) if reached else self.steps[bracket]
 
     def _rung_at(self, trial_id: int, level: int) -> Rung:
-        return next(rung for rung in self._rungs(self._bracket[trial_id]) if rung.level == level)
+        rungs = self._systems[self._bracket[trial_id] if len(self._systems) > 1 else 0]
+        return next(rung for rung in rungs if rung.level == level)
 
 
 class ASHA(_Asynchronous):
@@ -113,16 +108,13 @@ class ASHA(_Asynchronous):
                 if trial_id is not None:
                     return Resume(trial_id, next_level(self.levels, rung.level, self.maximum))
         configuration = self.searcher.propose() if new_trials else None
-        if configuration is None:
-            return None
-        return Start(configuration, self._first_level(self._draw_bracket()))
+        return None if configuration is None else Start(configuration, self.steps[self._draw_bracket()])
 
     def _bracket_of(self, start: Start) -> int:
         return self.steps.index(start.until or self.maximum)
 
     def _on_resume(self, resume: Resume) -> None:
-        level = self._reached[resume.trial_id]
-        self._rung_at(resume.trial_id, level).remove(resume.trial_id)
+        self._rung_at(resume.trial_id, self._reached[resume.trial_id]).remove(resume.trial_id)
         self.searcher.on_pending(self._configurations[resume.trial_id], resume.until or self.maximum)
 
     def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:

@@ -13,7 +13,7 @@ from hpo.schedulers.base import Scheduler
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ReplayedOtherwise:
     """A decision that comes out otherwise than logged."""
 
     sequence: int
@@ -26,24 +26,20 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
 
     Call before `state.apply(event)`.
     """
+    if event.trial is None:
+        return None
     match event.kind:
         case Kind.STARTED:
-            scheduler.accept(Start(event.body["configuration"], event.body["until"]))
-            assert event.trial is not None
+            scheduler.accept(suggestion_of(event))
             scheduler.on_start(Trial(event.trial, event.body["configuration"]))
         case Kind.RESUMED:
-            assert event.trial is not None
-            scheduler.accept(Resume(event.trial, event.body["until"]))
+            scheduler.accept(suggestion_of(event))
         case Kind.REPORTED:
-            assert event.trial is not None
             assert event.resource is not None
             loss = state.objective.loss(event.body["metrics"])
             return scheduler.on_report(state.trials[event.trial].trial, event.resource, loss)
         case Kind.ENDED:
-            assert event.trial is not None
             tell_end(scheduler, state.trials[event.trial].trial, Status(event.body["status"]))
-        case _:
-            pass
     return None
 
 
@@ -64,7 +60,7 @@ def restore(scheduler: Scheduler, state: ExperimentState, events: Iterable[Event
 
 def verify(
     scheduler: Scheduler, state: ExperimentState, events: Iterable[tuple[int, Event]], count: list[int]
-) -> Iterator[Difference]:
+) -> Iterator[ReplayedOtherwise]:
     """Compute every logged decision again. Yields the differences; `count[0]` grows by the decisions compared."""
     for sequence, event in events:
         if event.kind in (Kind.STARTED, Kind.RESUMED):
@@ -72,12 +68,12 @@ def verify(
             logged = suggestion_of(event)
             proposed = scheduler.propose(new_trials=event.kind == Kind.STARTED or event.body.get("new_trials", True))
             if proposed != logged:
-                yield Difference(sequence, str(logged), str(proposed))
+                yield ReplayedOtherwise(sequence, str(logged), str(proposed))
         decision = feed(scheduler, state, event)
         if decision is not None:
             count[0] += 1
             if decision != event.body["decision"]:
-                yield Difference(sequence, event.body["decision"], decision)
+                yield ReplayedOtherwise(sequence, event.body["decision"], decision)
         state.apply(event)
 
 

@@ -48,8 +48,7 @@ class Searcher(ABC):
         points = [{}] if points_to_evaluate is None else points_to_evaluate
         complete = [space.complete(point, f"points_to_evaluate[{i}]") for i, point in enumerate(points)]
         self._first = {canonical(point): point for point in complete}
-        self._first_left = list(self._first)  # not suggested yet, the next one last
-        self._first_left.reverse()
+        self._first_left = list(reversed(self._first))  # not suggested yet, the next one last
 
     def suggest(self) -> Configuration | None:
         """The next configuration, recorded as suggested; None when the space is exhausted."""
@@ -103,9 +102,7 @@ class Searcher(ABC):
             self._first_left.pop()
         if self._first_left:
             return self._first[self._first_left[-1]]
-        if self.suggested < self.shared_random:
-            return self.draw_new("initial")
-        return None
+        return self.draw_new("initial") if self.suggested < self.shared_random else None
 
     def is_known(self, configuration: Configuration) -> bool:
         """Has it been suggested already?"""

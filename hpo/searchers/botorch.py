@@ -66,8 +66,8 @@ class BoTorchSearcher(ModelSearcher):
 
         history = self.history
         recent = slice(max(len(history) - self.most, 0), None)
-        trials, resources = history.trials(len(history))[recent], history.resources(len(history))[recent]
-        targets = to_targets(history.losses(len(history))[recent], resources, trials)
+        trials, resources = history.trials.first(len(history))[recent], history.resources.first(len(history))[recent]
+        targets = to_targets(history.losses.first(len(history))[recent], resources, trials)
         x = torch.from_numpy(self._columns(history.rows(trials.tolist()), resources))
         y = torch.from_numpy(-targets[:, None])
         with torch.random.fork_rng(devices=[]):

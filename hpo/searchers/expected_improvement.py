@@ -111,7 +111,7 @@ class ExpectedImprovementSearcher(ModelSearcher):
 
     def _acquisition_resource(self) -> int:
         """The largest resource with enough measurements, else the smallest."""
-        resources = self.history.resources(len(self.history))
+        resources = self.history.resources.first(len(self.history))
         levels = self.history.levels(len(self.history))
         return next((r for r in reversed(levels) if np.count_nonzero(resources == r) >= ENOUGH), levels[0])
 

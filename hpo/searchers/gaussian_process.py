@@ -13,7 +13,6 @@ from hpo.surrogate.candidates import draw
 from hpo.surrogate.cost import EventClock, predict_log_cost
 from hpo.surrogate.fit import factorise
 from hpo.surrogate.model import JointModel
-from hpo.surrogate.posterior import NumericalError
 
 PARENTS = 5
 """Half of the candidates are mutations of so many configurations with the lowest posterior means."""
@@ -83,9 +82,7 @@ class GaussianProcessSearcher(ModelSearcher):
         mean, covariance = posterior.joint(self.history.unmeasured(x, self.target_resource, levels))
         scores = mean[:, 0]
         if self.exploration:
-            factor = factorise(covariance)
-            if factor is None:
-                raise NumericalError(f"the joint covariance of {len(x)} candidates is not positive definite")
+            factor = factorise(covariance, f"the joint covariance of {len(x)} candidates is not positive definite")
             scores = scores + self.exploration * (factor @ rng.standard_normal(len(x)))
         if self.cost_weight:
             trials, costs = self._clock.log_costs()

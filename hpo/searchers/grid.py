@@ -45,13 +45,10 @@ class GridSearcher(Searcher):
         self.grid_size = math.prod(len(axis) for axis in self._axes)
         rng = randomness.stream("grid")
         self._offset = _below(self.grid_size, rng)
-        self._stride = self._coprime(1 + _below(self.grid_size, rng))
+        self._stride = 1 + _below(self.grid_size, rng)
+        while math.gcd(self._stride, self.grid_size) != 1:
+            self._stride += 1
         self._cursor = 0
-
-    def _coprime(self, stride: int) -> int:
-        while math.gcd(stride, self.grid_size) != 1:
-            stride += 1
-        return stride
 
     def _next(self) -> Configuration | None:
         while self._cursor < self.grid_size:

@@ -1,15 +1,13 @@
 """Scrambled Sobol' points (Owen, 1998): random search that covers the space more evenly."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
 from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
 from hpo.space.search_space import SearchSpace
-
-if TYPE_CHECKING:
-    from scipy.stats.qmc import Sobol
 
 BLOCK = 64
 
@@ -25,7 +23,6 @@ class SobolSearcher(Searcher):
         points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(space, randomness, points_to_evaluate=points_to_evaluate)
-        self._engine: Sobol | None = None
         self._points: list[Configuration] = []
         self._cursor = 0
 
@@ -38,12 +35,14 @@ class SobolSearcher(Searcher):
             self._cursor += 1  # a known point stays known: moving on is no decision
         return self.draw_new("sobol")
 
+    @cached_property
+    def _engine(self) -> Any:
+        from scipy.stats.qmc import Sobol  # 0.5 s, paid by those who use it
+
+        seed = int(self.randomness.stream("sobol-scramble").integers(2**63))
+        return Sobol(len(self.space), scramble=True, rng=seed)
+
     def _point(self, index: int) -> Configuration:
         while index >= len(self._points):
-            if self._engine is None:
-                from scipy.stats.qmc import Sobol  # 0.5 s, paid by those who use it
-
-                seed = int(self.randomness.stream("sobol-scramble").integers(2**63))
-                self._engine = Sobol(len(self.space), scramble=True, rng=seed)
             self._points += [self.space.decode(units) for units in self._engine.random(BLOCK).tolist()]
         return self._points[index]

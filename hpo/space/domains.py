@@ -32,7 +32,8 @@ class Domain(ABC):
         """The centre of the domain, where a search starts."""
 
     @abstractmethod
-    def __contains__(self, value: object) -> bool: ...
+    def __contains__(self, value: object) -> bool:
+        """Is it a value of the domain?"""
 
     def normalise(self, value: Any) -> Any:
         """The value of the domain that `value`, which lies in it, stands for."""
@@ -95,9 +96,7 @@ class Float(Domain):
 
     def _quantise(self, value: float) -> float:
         value = min(max(value, self.lower), self.upper)
-        if self.step is None:
-            return value
-        return self._at(min(round((value - self.lower) / self.step), self._steps))
+        return value if self.step is None else self._at(min(round((value - self.lower) / self.step), self._steps))
 
     def _at(self, index: int) -> float:
         """The `index`-th value of a quantised domain, without the noise of the multiplication."""

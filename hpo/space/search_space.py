@@ -9,6 +9,7 @@ dropout:  {type: float, lower: 0.0, upper: 0.9, step: 0.1}
 optimizer: adam                                    # a constant
 """
 
+import itertools
 import math
 import re
 import sys
@@ -58,11 +59,9 @@ class SearchSpace:
 
     def enumerate(self) -> Iterator[Configuration]:
         """All configurations of a finite space, in lexicographic order."""
-        names = list(self.domains)
         axes = [domain.values(int(domain.size)) for domain in self.domains.values()]
-        total = math.prod(len(axis) for axis in axes)
-        for index in range(total):
-            yield dict(zip(names, mixed_radix(index, axes), strict=True))
+        for values in itertools.product(*axes):
+            yield dict(zip(self.domains, values, strict=True))
 
     def complete(self, point: Mapping[str, Any], key: str) -> Configuration:
         """`point` with the default of every hyperparameter it leaves out.
@@ -210,9 +209,7 @@ _LARGEST = {"int": 2**53, "float": sys.float_info.max}
 def _number(key: str, value: Any, kind: str) -> float:
     wanted = int if kind == "int" else int | float
     if isinstance(value, bool) or not isinstance(value, wanted) or not abs(value) <= _LARGEST[kind]:
-        hint = ""
-        if isinstance(value, str):
-            hint = " (YAML reads 1e-4 as text: write 1.0e-4)"
+        hint = " (YAML reads 1e-4 as text: write 1.0e-4)" if isinstance(value, str) else ""
         raise ConfigError(f"{key}={value!r}: a{'n' if kind == 'int' else ''} {kind} is needed{hint}")
     return value
 

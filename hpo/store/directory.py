@@ -19,65 +19,43 @@ LAUNCH_RECORD = "launch.json"
 
 
 @dataclass(frozen=True, slots=True)
+class _Inside:
+    """A file or folder of an experiment's directory, by its name there."""
+
+    name: str
+
+    def __get__(self, directory: "ExperimentDirectory", kind: type) -> Path:
+        return directory.path / self.name
+
+
+@dataclass(frozen=True, slots=True)
 class ExperimentDirectory:
     """Names inside one experiment's directory."""
 
     path: Path
 
-    @property
-    def config(self) -> Path:
-        """The resolved configuration."""
-        return self.path / CONFIG
-
-    @property
-    def metadata(self) -> Path:
-        """What the experiment is, with Syne Tune's keys."""
-        return self.path / "metadata.json"
-
-    @property
-    def events(self) -> Path:
-        """The event store, the truth."""
-        return self.path / "events.db"
-
-    @property
-    def results(self) -> Path:
-        """One row per report."""
-        return self.path / "results.csv.zip"
-
-    @property
-    def best(self) -> Path:
-        """The best configuration, as overrides."""
-        return self.path / "best.yaml"
-
-    @property
-    def log(self) -> Path:
-        """What was logged while it ran."""
-        return self.path / "hpo.log"
-
-    @property
-    def lock(self) -> Path:
-        """Locked while a tuner works here."""
-        return self.path / ".lock"
-
-    @property
-    def owner(self) -> Path:
-        """Who holds, or last held, the lock."""
-        return self.path / ".owner.json"
-
-    @property
-    def host_log(self) -> Path:
-        """Standard error of the trial host; empty unless something is wrong with it."""
-        return self.path / "host.log"
-
-    @property
-    def trials(self) -> Path:
-        """One folder per trial."""
-        return self.path / "trials"
-
-    @property
-    def left_behind(self) -> Path:
-        """Folders of trials that the event log, damaged and mended, no longer knows."""
-        return self.path / "left_behind"
+    config = _Inside(CONFIG)
+    """The resolved configuration."""
+    metadata = _Inside("metadata.json")
+    """What the experiment is, with Syne Tune's keys."""
+    events = _Inside("events.db")
+    """The event store, the truth."""
+    results = _Inside("results.csv.zip")
+    """One row per report."""
+    best = _Inside("best.yaml")
+    """The best configuration, as overrides."""
+    log = _Inside("hpo.log")
+    """What was logged while it ran."""
+    lock = _Inside(".lock")
+    """Locked while a tuner works here."""
+    owner = _Inside(".owner.json")
+    """Who holds, or last held, the lock."""
+    host_log = _Inside("host.log")
+    """Standard error of the trial host; empty unless something is wrong with it."""
+    trials = _Inside("trials")
+    """One folder per trial."""
+    left_behind = _Inside("left_behind")
+    """Folders of trials that the event log, damaged and mended, no longer knows."""
 
     def checkpoint(self, trial_id: int) -> Path:
         """The checkpoint folder that all attempts of a trial share."""

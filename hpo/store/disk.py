@@ -46,14 +46,14 @@ def check_room(folder: Path) -> None:
     """
     free = free_bytes(folder)
     if free < LEAST:
-        raise explain(folder, f"an experiment needs at least {LEAST:,} bytes", FREE)
+        raise disk_error_as_sentence(folder, f"an experiment needs at least {LEAST:,} bytes", FREE)
     if free < LITTLE:
         log.warning(
             "%s: only %s bytes are free there; checkpoints and logs may fill the disk", folder, format(free, ",")
         )
 
 
-def explain(path: Path, what: object, remedy: str = f"check permissions and {FREE}") -> StoreError:
+def disk_error_as_sentence(path: Path, what: object, remedy: str = f"check permissions and {FREE}") -> StoreError:
     """What could not be written, as one sentence with the room that is left.
 
     Args:

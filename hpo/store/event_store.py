@@ -15,7 +15,14 @@ from typing import Any
 
 from hpo.errors import DamageError, StoreError
 from hpo.events.values import Event, Kind
-from hpo.store.sqlitefile import begin_log, end_log, open_to_read, patiently, trouble, unwritten
+from hpo.store.sqlitefile import (
+    begin_log,
+    end_log,
+    open_to_read,
+    patiently,
+    sqlite_error_as_sentence,
+    write_error_as_sentence,
+)
 
 SCHEMA_VERSION = 2
 
@@ -128,7 +135,7 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise unwritten(self.path, error, f"{len(rows)} event(s)") from error
+            raise write_error_as_sentence(self.path, error, f"{len(rows)} event(s)") from error
 
     def read(self, after: int = 0) -> Iterator[Event]:
         """Events with a sequence number above `after`, in order.
@@ -136,8 +143,7 @@ class Store:
         Raises:
             StoreError: the file is damaged.
         """
-        for _, event in self.read_numbered(after):
-            yield event
+        return (event for _, event in self.read_numbered(after))
 
     def read_numbered(self, after: int = 0) -> Iterator[tuple[int, Event]]:
         """Events with their sequence numbers; see `read`."""
@@ -204,7 +210,7 @@ class Store:
         return f"SELECT {_COLUMNS}, {self._crc} FROM events WHERE seq > ? ORDER BY seq"
 
     def _broken(self, error: Exception) -> StoreError:
-        if (known := trouble(self.path, error)) is not None:
+        if (known := sqlite_error_as_sentence(self.path, error)) is not None:
             return known
         reason = " ".join(str(error).split())  # a damaged schema is quoted with its line breaks
         return DamageError(

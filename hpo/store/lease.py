@@ -43,10 +43,10 @@ def machine() -> str:
 
 def read_note(files: ExperimentDirectory) -> Mapping[str, Any]:
     """What the owner, or the last one, says of itself; empty where it says nothing that can be read."""
-    return _look(files.owner)[0]
+    return _note_at(files.owner)[0]
 
 
-def _look(path: Path) -> tuple[Mapping[str, Any], int]:
+def _note_at(path: Path) -> tuple[Mapping[str, Any], int]:
     """A note, and when it was touched last: of the opened file, for on opening network file systems ask their server."""
     try:
         with path.open("rb") as file:
@@ -86,7 +86,7 @@ class Lease:
             try:
                 descriptor = os.open(self._files.owner, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             except FileExistsError:
-                note, touched = _look(self._files.owner)
+                note, touched = _note_at(self._files.owner)
                 if note.get("machine") != machine() and self._lives(note, touched):
                     return False
                 self._take_away(note)
@@ -113,7 +113,7 @@ class Lease:
         signs = quiet = 0
         while quiet < LOOKS and signs < SIGNS:
             time.sleep(BEAT)
-            seen, touched = _look(self._files.owner)
+            seen, touched = _note_at(self._files.owner)
             if seen.get("token") != note.get("token"):
                 return False  # it ended in order, or another one that watched was faster
             signs, quiet = (signs + 1, 0) if touched != last else (signs, quiet + 1)
@@ -123,13 +123,13 @@ class Lease:
     def _take_away(self, note: Mapping[str, Any]) -> None:
         """Remove the note of an owner that is gone, and no other that has come in its place."""
         mine = self._files.owner.with_name(f"{self._files.owner.name}.{self._note['token']}")
-        if _look(self._files.owner)[0].get("token") != note.get("token"):
+        if _note_at(self._files.owner)[0].get("token") != note.get("token"):
             return
         try:
             self._files.owner.rename(mine)
         except FileNotFoundError:
             return
-        if _look(mine)[0].get("token") != note.get("token"):  # it came in the instant since the look: give it back
+        if _note_at(mine)[0].get("token") != note.get("token"):  # it came in the instant since the look: give it back
             with contextlib.suppress(OSError):
                 self._files.owner.hardlink_to(mine)
         mine.unlink()

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from hpo.errors import StoreError
 from hpo.store.directory import ExperimentDirectory, read_json
-from hpo.store.disk import explain
+from hpo.store.disk import disk_error_as_sentence
 from hpo.store.event_store import on_network
 from hpo.store.lease import Lease, read_note
 
@@ -27,22 +27,22 @@ def owned(files: ExperimentDirectory) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise _refusal(files) from None
+        raise _owner_as_sentence(files) from None
     except OSError as error:
-        raise explain(files.path, f"cannot be locked ({error})") from error
+        raise disk_error_as_sentence(files.path, f"cannot be locked ({error})") from error
     try:
         lease = Lease(files, on_network(files.path))
         if not lease.acquired():
-            raise _refusal(files)
+            raise _owner_as_sentence(files)
         with lease.kept_alive():
             yield
     except OSError as error:
-        raise explain(files.path, error) from error
+        raise disk_error_as_sentence(files.path, error) from error
     finally:
         lock.release()
 
 
-def _refusal(files: ExperimentDirectory) -> StoreError:
+def _owner_as_sentence(files: ExperimentDirectory) -> StoreError:
     note = read_note(files)
     try:
         owner = f"host {note['host']}, pid {note['pid']}, since {note['started']}"

@@ -11,7 +11,7 @@ from hpo.errors import DamageError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.store.directory import ExperimentDirectory
-from hpo.store.disk import explain
+from hpo.store.disk import disk_error_as_sentence
 from hpo.store.event_store import Store
 
 log = logging.getLogger(__name__)
@@ -34,17 +34,16 @@ def open_store(path: Path) -> Store:
     # Of a mending that was killed; where it cannot be removed, the next mending says so.
     shutil.rmtree(_workshop(path), ignore_errors=True)
     _put_in_place(path)
-    with contextlib.ExitStack() as undo:
+    try:
+        store = Store(path)
         try:
-            store = undo.enter_context(contextlib.closing(Store(path)))
             store.check()
-        except DamageError as error:
-            undo.close()
-            damage = error
-        else:
-            undo.pop_all()
-            return store
-    _mend(path, damage)
+        except BaseException:
+            store.close()
+            raise
+        return store
+    except DamageError as error:
+        _mend(path, error)
     return Store(path)
 
 
@@ -58,16 +57,15 @@ def _mend(path: Path, damage: DamageError) -> None:
             if not events:
                 raise damage
             made = folder / "new.db"
-            store = Store(made)
-            store.append(events)
-            store.close()
+            with contextlib.closing(Store(made)) as store:
+                store.append(events)
             kept = _keep(path)
             made.replace(_passing(path))
         finally:
             shutil.rmtree(folder)
         _put_in_place(path)
     except OSError as error:
-        raise explain(path, f"is damaged and could not be mended ({error})") from error
+        raise disk_error_as_sentence(path, f"is damaged and could not be mended ({error})") from error
     log.warning(
         "%s: was damaged; the %d events before the damage are recovered and the experiment goes on from there; the "
         "damaged file is kept as %s",
@@ -106,10 +104,8 @@ def _readable(path: Path, folder: Path) -> list[Event]:
             shutil.copyfile(f"{path}{part}", f"{copy}{part}")
     _pad(copy)
     events: list[Event] = []
-    with contextlib.suppress(DamageError):  # that is where it ends
-        store = Store(copy)
-        with contextlib.closing(store):
-            events.extend(store.read())
+    with contextlib.suppress(DamageError), contextlib.closing(Store(copy)) as store:  # that is where it ends
+        events.extend(store.read())
     return events
 
 

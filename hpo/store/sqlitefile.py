@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from hpo.errors import StoreError
-from hpo.store.disk import explain
+from hpo.store.disk import disk_error_as_sentence
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def is_busy(error: BaseException | None) -> bool:
     return isinstance(error, sqlite3.OperationalError) and _code(error) in _BUSY
 
 
-def trouble(path: Path, error: Exception) -> StoreError | None:
+def sqlite_error_as_sentence(path: Path, error: Exception) -> StoreError | None:
     """What to say where the machine, and not what is in the file, is the cause; None for damage."""
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK:
         return StoreError(
@@ -139,7 +139,7 @@ def trouble(path: Path, error: Exception) -> StoreError | None:
     return StoreError(f"{path}: {text}")
 
 
-def unwritten(path: Path, error: sqlite3.Error, what: str) -> StoreError:
+def write_error_as_sentence(path: Path, error: sqlite3.Error, what: str) -> StoreError:
     """What to say of an error in writing `what`."""
     text = f"{what} could not be written ({error}), everything before is safe"
     if is_busy(error):
@@ -147,7 +147,7 @@ def unwritten(path: Path, error: sqlite3.Error, what: str) -> StoreError:
     elif _code(error) in _CLOSED:
         remedy = f"mend the permissions of {path.parent} and the files in it"
     else:
-        return explain(path, text)
+        return disk_error_as_sentence(path, text)
     return StoreError(f"{path}: {text}; {remedy}, then run the same command again")
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from hpo.store.directory import CONFIG, folders_with, read_json, write_atomically
-from hpo.store.disk import explain
+from hpo.store.disk import disk_error_as_sentence
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def update_tag(directory: Path, **facts: Any) -> None:
         with FileLock(directory / ".tag.lock"):
             write_atomically(directory / _FILE, json.dumps({**read_tag(directory), **facts}, indent=1).encode())
     except OSError as error:
-        raise explain(directory, error) from error
+        raise disk_error_as_sentence(directory, error) from error
 
 
 def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
@@ -96,21 +96,17 @@ def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
             known = _seed_in(read_tag(directory))
             if known is not None:
                 return known, False
-            drawn = _seed_of_experiments(directory)
-            if drawn is not None:  # tag.json was lost or damaged
-                update_tag(directory, random_seed=drawn)
-                return drawn, False
-            drawn = secrets.randbelow(2**31)
-            update_tag(directory, random_seed=drawn)
-            return drawn, True
+            kept = _seed_of_experiments(directory)  # where tag.json was lost or damaged
+            seed = secrets.randbelow(2**31) if kept is None else kept
+            update_tag(directory, random_seed=seed)
+            return seed, kept is None
     except OSError as error:
-        raise explain(directory, error) from error
+        raise disk_error_as_sentence(directory, error) from error
 
 
 def _seed_of_experiments(directory: Path) -> int | None:
     """The master seed that an experiment of this tag has written down for itself; None before there is one."""
     for folder in folders_with(directory, CONFIG):
-        found = re.search(rb"^random_seed: (\d+)$", (folder / CONFIG).read_bytes(), re.MULTILINE)
-        if found:
+        if found := re.search(rb"^random_seed: (\d+)$", (folder / CONFIG).read_bytes(), re.MULTILINE):
             return int(found.group(1))
     return None

@@ -3,9 +3,8 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from hpo.surrogate.encoding import Floats
 
 _FAR = -1e3
 """Below, the asymptotic expansion is exact to 1e-11."""
@@ -20,8 +19,7 @@ def log_expected_improvement(mean: Floats, deviation: Floats, best: Floats | flo
     With z = (best - mean) / deviation it is ln deviation + ln h(z), h(z) = φ(z) + z Φ(z); the forms for negative z are those
     of Ament et al., "Unexpected Improvements to Expected Improvement for Bayesian Optimization" (NeurIPS 2023), section 4.
     """
-    result: Floats = np.log(deviation) + log_h((best - mean) / deviation)
-    return result
+    return np.log(deviation) + log_h((best - mean) / deviation)
 
 
 def log_h(z: Floats) -> Floats:

@@ -3,9 +3,8 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from hpo.surrogate.encoding import Floats
 
 RIDGE = 0.5
 LEAST = 4

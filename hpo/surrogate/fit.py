@@ -84,7 +84,7 @@ class Layout:
         )
 
 
-class Objective:
+class FitObjective:
     """The negative logarithm of the posterior density of the hyperparameters, and its gradient.
 
     Args:
@@ -126,8 +126,7 @@ class _Block:
         self._steps = self._of_pairs(np.abs(inputs.u[:, None] - inputs.u))
 
     def _of_pairs(self, matrix: Floats) -> Floats:
-        pairs: Floats = matrix.ravel().take(self._pairs)
-        return pairs
+        return matrix.ravel().take(self._pairs)
 
     def add(self, theta: Floats, index: int, gradient: Floats) -> float:
         """The block's share of the value; its share of the gradient is added in place."""
@@ -153,8 +152,9 @@ class _Block:
         covariance = np.zeros((n, n))
         covariance.ravel()[self._pairs] = signal
         covariance.ravel()[:: n + 1] = kernel.variance + kernel.noise[self._level]
-        factor = factorise(covariance.T)  # whose lower triangle has the pairs
-        if factor is None:
+        try:
+            factor = factorise(covariance.T, "")  # whose lower triangle has the pairs
+        except NumericalError:
             return math.inf
         alpha = lapack.dpotrs(factor, self._y, lower=1)[0]
         inverse = lapack.dpotri(factor, lower=1)[0].T
@@ -172,10 +172,21 @@ class _Block:
         return 0.5 * float(self._y @ alpha) + determinant + 0.5 * n * math.log(2 * math.pi)
 
 
-def factorise(covariance: Floats) -> Floats | None:
+class NumericalError(ArithmeticError):
+    """A covariance could not be factorised."""
+
+
+def factorise(covariance: Floats, otherwise: str) -> Floats:
     """The lower Cholesky factor, in Fortran order; a little is added to the diagonal where it is needed.
 
-    Only the lower triangle is read. None when the matrix is not positive definite, or not finite, all the same.
+    Only the lower triangle is read.
+
+    Args:
+        covariance: shape (n, n).
+        otherwise: what to say where it cannot be done.
+
+    Raises:
+        NumericalError: the matrix is not positive definite, or not finite, all the same.
     """
     from scipy.linalg import lapack
 
@@ -187,7 +198,7 @@ def factorise(covariance: Floats) -> Floats | None:
         if info == 0 and np.isfinite(factor.diagonal()).all():
             result: Floats = factor
             return result
-    return None
+    raise NumericalError(otherwise)
 
 
 def maximise(
@@ -207,7 +218,7 @@ def maximise(
     bounds = layout.bounds()
     low, high = np.array(bounds).T
     found, value, _ = fmin_l_bfgs_b(
-        Objective(layout, blocks, groups),
+        FitObjective(layout, blocks, groups),
         np.clip(start, low, high),
         bounds=bounds,
         factr=1e-6 / np.finfo(np.float64).eps,
@@ -216,6 +227,4 @@ def maximise(
         maxfun=4 * iterations,
     )
     theta: Floats = np.asarray(found)
-    if not (np.isfinite(theta).all() and np.isfinite(value)):
-        return None
-    return np.round(theta, DIGITS)
+    return np.round(theta, DIGITS) if np.isfinite(theta).all() and np.isfinite(value) else None

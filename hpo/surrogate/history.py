@@ -14,7 +14,7 @@ from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.kernel import Floats, Inputs, Integers
 
 
-class Column:
+class GrowingArray:
     """An array that grows by a row at a time.
 
     Args:
@@ -53,13 +53,13 @@ class History:
         self.pending: dict[int, int] = {}
         """Trial -> the resource it is on its way to."""
         self._index: dict[str, int] = {}
-        self._rows = Column(np.float64, len(encoding.groups))
-        self._trials = Column(np.intp)
-        self._resources = Column(np.intp)
-        self._losses = Column(np.float64)
+        self._rows = GrowingArray(np.float64, len(encoding.groups))
+        self.trials = GrowingArray(np.intp)
+        self.resources = GrowingArray(np.intp)
+        self.losses = GrowingArray(np.float64)
 
     def __len__(self) -> int:
-        return len(self._losses)
+        return len(self.losses)
 
     def trial(self, configuration: Configuration) -> int:
         """The number of a configuration, given at its first use."""
@@ -73,9 +73,9 @@ class History:
     def add(self, configuration: Configuration, resource: int, loss: float) -> None:
         """A measurement; a pending one of this trial, at this resource or below, is no longer."""
         trial = self.trial(configuration)
-        self._trials.append(trial)
-        self._resources.append(resource)
-        self._losses.append(loss)
+        self.trials.append(trial)
+        self.resources.append(resource)
+        self.losses.append(loss)
         if self.pending.get(trial, math.inf) <= resource:
             del self.pending[trial]
 
@@ -91,25 +91,13 @@ class History:
         """Encoded configurations, shape (n, columns)."""
         return self._rows.first()[np.asarray(trials, dtype=np.intp)]
 
-    def losses(self, count: int) -> Floats:
-        """The first `count` losses."""
-        return self._losses.first(count)
-
-    def resources(self, count: int) -> Integers:
-        """The first `count` resources."""
-        return self._resources.first(count)
-
-    def trials(self, count: int) -> Integers:
-        """The first `count` trial numbers."""
-        return self._trials.first(count)
-
     def tried(self) -> Integers:
         """Numbers of the trials that were measured, ascending."""
-        return np.flatnonzero(np.bincount(self._trials.first()))
+        return np.flatnonzero(np.bincount(self.trials.first()))
 
     def levels(self, count: int) -> list[int]:
         """The different resources among the first `count` measurements, ascending."""
-        return sorted(set(self._resources.first(count).tolist()))
+        return sorted(set(self.resources.first(count).tolist()))
 
     def measured(self, index: Integers, levels: Sequence[int]) -> Inputs:
         """Inputs of some measurements, by their numbers.
@@ -118,7 +106,7 @@ class History:
             index: shape (n,).
             levels: the resources that have a noise of their own, ascending.
         """
-        return self.inputs(self.rows(self._trials.first()[index]), self._resources.first()[index], levels)
+        return self.inputs(self.rows(self.trials.first()[index]), self.resources.first()[index], levels)
 
     @staticmethod
     def inputs(x: Floats, resources: Integers, levels: Sequence[int]) -> Inputs:

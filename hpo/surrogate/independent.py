@@ -75,7 +75,7 @@ class IndependentModel(ModelData):
 
     def _blocks(self, index: Integers, resources: Sequence[int]) -> list[tuple[int, Integers]]:
         """Resource and positions in `index` of its measurements, for each that has a block."""
-        measured = self.history.resources(len(self.history))[index]
+        measured = self.history.resources.first(len(self.history))[index]
         return [(resource, np.flatnonzero(measured == resource)) for resource in resources]
 
     def _layout(self, levels: Sequence[int]) -> Layout:

@@ -48,7 +48,10 @@ class ModelData(ABC):
         """Of the first `count` measurements; the last are kept."""
         if self._targets[0] != count:
             history = self.history
-            self._targets = count, to_targets(history.losses(count), history.resources(count), history.trials(count))
+            self._targets = (
+                count,
+                to_targets(history.losses.first(count), history.resources.first(count), history.trials.first(count)),
+            )
         return self._targets[1]
 
     def selection(self, fit: int) -> Integers:
@@ -59,7 +62,7 @@ class ModelData(ABC):
         """Of the first `count` measurements, at most `most`: of the trials that got furthest, then a random subset."""
         if count <= self._most:
             return np.arange(count)
-        trials = self.history.trials(count)
+        trials = self.history.trials.first(count)
         reached = np.bincount(trials)[trials]  # measurements of the trial: rungs it got to
         order = np.lexsort((self._randomness.stream("model-data", count).random(count), -reached))
         return np.sort(order[: self._most])
@@ -155,8 +158,7 @@ class JointModel(ModelData):
         return posterior.condition(targets), targets, levels
 
     def _layout(self, levels: Sequence[int]) -> Layout:
-        dimension = self.history.encoding.dimension
-        return Layout(dimension, levels=len(levels), resources=True)
+        return Layout(self.history.encoding.dimension, levels=len(levels), resources=True)
 
     def _training_blocks(self, index: Integers, targets: Floats, levels: Sequence[int]) -> list[tuple[Inputs, Floats]]:
         return [(self.history.measured(index, levels), targets)]

@@ -6,10 +6,6 @@ from hpo.surrogate.fit import factorise
 from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
 
 
-class NumericalError(ArithmeticError):
-    """A covariance could not be factorised."""
-
-
 class Posterior:
     """Given noisy targets at some inputs. The factor depends on the inputs alone, so that new targets cost O(n²).
 
@@ -27,10 +23,8 @@ class Posterior:
         self._places = kernel.place(inputs, groups)
         covariance = kernel.covariance(self._places, self._places)
         covariance[np.diag_indices_from(covariance)] += kernel.noise[inputs.level]
-        factor = factorise(covariance) if len(inputs) else covariance
-        if factor is None:
-            raise NumericalError(f"the covariance of {len(inputs)} measurements is not positive definite")
-        self._factor = factor
+        wrong = f"the covariance of {len(inputs)} measurements is not positive definite"
+        self._factor = factorise(covariance, wrong) if len(inputs) else covariance
         # The targets are the factor times `_whitened` times `_mixture`, where there is one: fantasies, however many,
         # are mixtures of few columns.
         self._whitened: Floats = np.zeros((len(inputs), 1))
@@ -52,9 +46,7 @@ class Posterior:
         cross = self._solve(self.kernel.covariance(places, self._places).T, overwrite=True)
         block = self.kernel.covariance(places, places) - cross.T @ cross
         block[np.diag_indices_from(block)] += self.kernel.noise[more.level]
-        corner = factorise(block)
-        if corner is None:
-            raise NumericalError(f"{m} measurements cannot be added to the {n} known ones")
+        corner = factorise(block, f"{m} measurements cannot be added to the {n} known ones")
         result = Posterior.__new__(Posterior)
         result.kernel, result.groups, result.inputs = self.kernel, self.groups, self.inputs.joined(more)
         result._places = self.kernel.place(result.inputs, self.groups)
@@ -112,8 +104,7 @@ class Posterior:
 
     def _mixed(self, means: Floats) -> Floats:
         """Of each set of targets, given those of the columns of `_whitened`."""
-        mixed: Floats = means if self._mixture is None else means @ self._mixture
-        return mixed
+        return means if self._mixture is None else means @ self._mixture
 
     def _cross(self, where: Inputs) -> Floats:
         """Covariance with the known ones, shape (m, n)."""

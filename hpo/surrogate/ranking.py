@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hpo.surrogate.fit import factorise
 from hpo.surrogate.kernel import Floats, Inputs
 from hpo.surrogate.posterior import Posterior
 
@@ -67,15 +68,9 @@ def discordance(samples: Floats, truth: Floats) -> Floats:
 
 def _samples(posterior: Posterior, where: Inputs, rng: np.random.Generator) -> Floats:
     """Joint draws, shape (n, SAMPLES)."""
-    from hpo.surrogate.fit import factorise
-    from hpo.surrogate.posterior import NumericalError
-
     mean, covariance = posterior.joint(where)
-    factor = factorise(covariance)
-    if factor is None:
-        raise NumericalError(f"the joint covariance of {len(where)} predictions is not positive definite")
-    draws: Floats = mean[:, :1] + factor @ rng.standard_normal((len(where), SAMPLES))
-    return draws
+    factor = factorise(covariance, f"the joint covariance of {len(where)} predictions is not positive definite")
+    return mean[:, :1] + factor @ rng.standard_normal((len(where), SAMPLES))
 
 
 def _cross_validated(posterior: Posterior, inputs: Inputs, truth: Floats, rng: np.random.Generator) -> Floats:

@@ -97,8 +97,7 @@ def normal_scores(values: Floats) -> Floats:
     ordered = np.sort(values)
     if ordered[0] == ordered[-1]:
         return np.zeros(len(values))
-    scores: Floats = ndtri((mean_ranks(values, ordered) + 0.5) / len(values))
-    return scores
+    return ndtri((mean_ranks(values, ordered) + 0.5) / len(values))
 
 
 def mean_ranks(values: Floats, ordered: Floats) -> Floats:
@@ -108,8 +107,7 @@ def mean_ranks(values: Floats, ordered: Floats) -> Floats:
         values: shape (n,).
         ordered: the same, ascending.
     """
-    ranks: Floats = (ordered.searchsorted(values) + ordered.searchsorted(values, side="right") - 1) / 2
-    return ranks
+    return (ordered.searchsorted(values) + ordered.searchsorted(values, side="right") - 1) / 2
 
 
 def standardise(values: Floats) -> Floats:

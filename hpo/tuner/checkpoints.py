@@ -109,8 +109,9 @@ class CheckpointBudget:
             self._measure(trial_id, self.limit)
             self._fit(self.limit)
 
-    def forgotten(self, trial_id: int) -> None:
-        """Somebody else removes this checkpoint."""
+    def forget(self, trial_id: int) -> None:
+        """Have this checkpoint removed once the events of this turn are stored."""
+        self.journal.act(self.backend.forget_checkpoint, trial_id)
         self._sizes.pop(trial_id, None)
 
     def _measure(self, trial_id: int, limit: float) -> None:
@@ -138,8 +139,7 @@ class CheckpointBudget:
                 f"{_gigabytes(kept[trial_id])} GB) is removed{again}"
             )
             self.journal.note(text, trial_id, level=logging.INFO)  # the user asked for it: no warning on the terminal
-            self.journal.act(self.backend.forget_checkpoint, trial_id)
-            del self._sizes[trial_id]
+            self.forget(trial_id)
 
 
 def _gigabytes(size: float) -> str:

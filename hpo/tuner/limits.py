@@ -54,12 +54,11 @@ class Limits:
 
     def _time_limits(self, state: TrialState) -> list[tuple[str, float, float]]:
         """(key, since when, seconds) of the limits in force."""
-        found = []
-        if self.trial_timeout is not None:
-            found.append(("trial_timeout", state.began, self.trial_timeout))
-        if self.trial_silence_timeout is not None:
-            found.append(("trial_silence_timeout", state.heard, self.trial_silence_timeout))
-        return found
+        limits = (
+            ("trial_timeout", state.began, self.trial_timeout),
+            ("trial_silence_timeout", state.heard, self.trial_silence_timeout),
+        )
+        return [(key, since, limit) for key, since, limit in limits if limit is not None]
 
     def decided_status(self, state: TrialState) -> Status:
         """What becomes of a trial whose end was decided."""
@@ -78,9 +77,7 @@ class Limits:
             how = f"exit code {event.exit_code}" if event.signal is None else f"signal {event.signal}"
             how += ", out of memory" if event.out_of_memory else ""
             return Status.FAILED, f"{how}\n{event.error or ''}".rstrip()
-        if state.resource == 0:
-            return Status.FAILED, self._unreported(state)
-        return Status.COMPLETED, None
+        return (Status.FAILED, self._unreported(state)) if state.resource == 0 else (Status.COMPLETED, None)
 
     def _unreported(self, state: TrialState) -> str:
         """Why there may be no report, and what to do. A script told to end early may be one that reports more seldom."""

@@ -50,8 +50,20 @@ class Tuner:
 
     def __post_init__(self) -> None:
         self._origin = self.backend.clock() - self.state.elapsed
-        self.journal = Journal(self.events, self.state, lambda: self.elapsed, self.backend.wall, self.callbacks)
-        self.trials = Supervision(self.scheduler, self.backend, self.state, self.limits, self.journal)
+        self.journal = Journal(
+            events=self.events,
+            state=self.state,
+            elapsed=lambda: self.elapsed,
+            wall=self.backend.wall,
+            callbacks=self.callbacks,
+        )
+        self.trials = Supervision(
+            scheduler=self.scheduler,
+            backend=self.backend,
+            state=self.state,
+            limits=self.limits,
+            journal=self.journal,
+        )
         if self._slots < self.limits.n_workers:
             log.warning(
                 "n_workers=%d but there are devices for %d: further trials wait", self.limits.n_workers, self._slots

@@ -19,7 +19,6 @@ from hpo.events.values import (
     Kind,
     Placed,
     Report,
-    Resume,
     Start,
     Status,
     Suggestion,
@@ -82,13 +81,10 @@ class Supervision:
             body = {"configuration": dict(suggestion.configuration), "until": suggestion.until}
             self.journal.emit(Kind.STARTED, trial.id, 0, body=body)
             self._begin(self.state.trials[trial.id])
-        else:
-            self._resume(suggestion, new_trials)
-
-    def _resume(self, resume: Resume, new_trials: bool) -> None:
-        state = self.state.trials[resume.trial_id]
+            return
+        state = self.state.trials[suggestion.trial_id]
         still_ending = state.status == Status.RUNNING  # promoted while its last attempt is on its way out
-        body = {"until": resume.until, "new_trials": new_trials}
+        body = {"until": suggestion.until, "new_trials": new_trials}
         self.journal.emit(Kind.RESUMED, state.trial.id, state.attempt + 1, body=body)
         if not still_ending:
             self._begin(state)
@@ -104,8 +100,7 @@ class Supervision:
         self._held.pop(state.trial.id, None)
         if state.attempt > 0 and self.state.objective.resource_attr is None:
             # Its reports are counted: after going on from a checkpoint nobody could tell which of them are new.
-            self.journal.act(self.backend.forget_checkpoint, state.trial.id)
-            self._checkpoints.forgotten(state.trial.id)
+            self._checkpoints.forget(state.trial.id)
         self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
 
     def take_over(self) -> None:
@@ -149,7 +144,11 @@ class Supervision:
         try:
             reading = self._intake.read(state, report.metrics)
         except ReportError as error:
-            self._reject(state, str(error))
+            # The first report of an experiment that cannot be used means a wrong configuration, a later one a failing trial.
+            if self.state.reports == 0:
+                self.fail(str(error))
+            else:
+                self._condemn(state, Status.FAILED, str(error))
             return
         if reading is None:
             state.heard = self.journal.elapsed()
@@ -167,13 +166,6 @@ class Supervision:
             # A script that was told where to end is given time to end by itself and to write what it wants to write.
             patience = self.limits.grace if self.limits.ends_there(state, resource) else 0.0
             self.journal.act(self.backend.stop, state.trial.id, patience)
-
-    def _reject(self, state: TrialState, reason: str) -> None:
-        """An unusable report: the first of an experiment means a wrong configuration, a later one a failing trial."""
-        if self.state.reports == 0:
-            self.fail(reason)
-        else:
-            self._condemn(state, Status.FAILED, reason)
 
     def _on_exit(self, event: Exit) -> None:
         state = self._current(event)
@@ -196,10 +188,14 @@ class Supervision:
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
             log.warning("trial %d %s: %s", state.trial.id, status, (error or "no message").splitlines()[-1])
-            self._check_failures()
+            if self.state.silent_failures >= self.limits.max_failures:
+                self.fail(
+                    f"max_failures={self.limits.max_failures}: so many trials in a row failed without a report, so that "
+                    f"something other than their configurations is wrong; the first said: "
+                    f"{_brief(self.state.first_error)}"
+                )
         if self.limits.delete_checkpoints and status not in (Status.PAUSED, Status.INTERRUPTED):
-            self.journal.act(self.backend.forget_checkpoint, state.trial.id)
-            self._checkpoints.forgotten(state.trial.id)
+            self._checkpoints.forget(state.trial.id)
         else:
             self._checkpoints.attempt_ended(state.trial.id)
         if state.status == Status.RUNNING:  # it was resumed while its processes were still ending
@@ -260,13 +256,6 @@ class Supervision:
             for trial_id in self.state.running:
                 self.journal.act(self.backend.stop, trial_id)
 
-    def _check_failures(self) -> None:
-        if self.state.silent_failures >= self.limits.max_failures:
-            self.fail(
-                f"max_failures={self.limits.max_failures}: so many trials in a row failed without a report, so that "
-                f"something other than their configurations is wrong; the first said: {_brief(self.state.first_error)}"
-            )
-
     def fail(self, reason: str) -> None:
         """The experiment cannot go on."""
         if self.failure is None:
@@ -278,7 +267,7 @@ class Supervision:
         if self.limits.delete_checkpoints:
             for state in self.state.trials.values():
                 if state.status == Status.PAUSED:
-                    self.journal.act(self.backend.forget_checkpoint, state.trial.id)
+                    self._checkpoints.forget(state.trial.id)
 
 
 def _brief(error: str | None) -> str:

@@ -32,9 +32,7 @@ def project(tmp_path, monkeypatch):
 
 
 def packed(made):
-    target = io.BytesIO()
-    made.write(target)
-    return target.getvalue()
+    return made.packed()
 
 
 def test_the_package_its_configurations_and_the_script_s_folder_are_in_it(project):

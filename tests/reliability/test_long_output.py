@@ -92,7 +92,7 @@ def test_what_is_written_while_a_log_is_cut_is_all_in_its_tail(tmp_path):
     deadline = time.monotonic() + 60
     while written[0] < 200_000 and time.monotonic() < deadline:
         if path.exists():
-            cap.look()
+            cap.cut_excess()
     stop.set()
     writer.join()
     cap.close()
@@ -121,7 +121,7 @@ def test_a_file_system_without_holes_keeps_the_head_and_the_newest_lines(tmp_pat
     with path.open("ab", buffering=0) as file:
         for number in range(5000):
             file.write(b"%015d\n" % number)
-            cap.look()
+            cap.cut_excess()
     cap.close()
     found = lines_of(path)
     assert path.stat().st_size <= 10_200
@@ -134,7 +134,7 @@ def test_a_short_log_is_left_as_it_is(tmp_path):
     path = tmp_path / "log"
     path.write_bytes(b"x" * 10_000)
     cap = LogCap([str(path), str(tmp_path / "absent")], 10_000)
-    cap.look()
+    cap.cut_excess()
     cap.close()
     assert path.read_bytes() == b"x" * 10_000
 

@@ -13,7 +13,7 @@ from hpo.events.values import Kind
 from hpo.randomness import Randomness, canonical
 from hpo.searchers import GaussianProcessSearcher, HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
 from hpo.space.search_space import parse_space
-from hpo.surrogate.posterior import NumericalError
+from hpo.surrogate.fit import NumericalError
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import SPACE, run_fake
 
@@ -126,7 +126,7 @@ def test_more_measurements_than_the_cap_keep_those_of_the_trials_that_got_furthe
     total = len(searcher.history)
     kept = model.chosen(total)
     assert len(kept) == 40
-    resources = searcher.history.resources(total)
+    resources = searcher.history.resources.first(total)
     assert set(np.flatnonzero(resources > 1)) <= set(kept)
     searcher.random_fraction = 0.0
     proposes_well(searcher)

@@ -10,7 +10,7 @@ import pytest
 from hpo.backends.endings import check_disk
 from hpo.errors import BackendError, StoreError
 from hpo.store import disk as diskspace
-from hpo.store.disk import LEAST, LITTLE, check_room, explain, free_bytes
+from hpo.store.disk import LEAST, LITTLE, check_room, disk_error_as_sentence, free_bytes
 
 
 def test_free_bytes_are_those_the_kernel_gives_this_user(tmp_path):
@@ -43,7 +43,7 @@ def test_little_room_is_warned_of_and_none_is_refused(tmp_path, monkeypatch, cap
 
 
 def test_an_error_of_the_machine_is_one_sentence_with_the_room_that_is_left(tmp_path):
-    sentence = str(explain(tmp_path, OSError(28, "No space left on device", "x.json")))
+    sentence = str(disk_error_as_sentence(tmp_path, OSError(28, "No space left on device", "x.json")))
     assert sentence.startswith(f"{tmp_path}: ")
     assert "No space left on device" in sentence
     assert "bytes are free there" in sentence
@@ -52,7 +52,7 @@ def test_an_error_of_the_machine_is_one_sentence_with_the_room_that_is_left(tmp_
 
 def test_the_room_is_that_of_the_folder_above_where_there_is_none_yet(tmp_path, monkeypatch):
     monkeypatch.setattr(diskspace, "free_bytes", lambda folder: 7 if folder == tmp_path else 0)
-    sentence = str(explain(tmp_path / "outputs" / "t", "cannot be made"))
+    sentence = str(disk_error_as_sentence(tmp_path / "outputs" / "t", "cannot be made"))
     assert sentence == (
         f"{tmp_path}/outputs/t: cannot be made; check permissions and free disk space (7 bytes are free there), then run the "
         f"same command again"

@@ -13,10 +13,10 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from hpo.space.search_space import parse_space
 from hpo.surrogate.encoding import Encoding
-from hpo.surrogate.fit import Layout, Objective, factorise, maximise
+from hpo.surrogate.fit import FitObjective, Layout, NumericalError, factorise, maximise
 from hpo.surrogate.history import History
 from hpo.surrogate.kernel import Inputs
-from hpo.surrogate.posterior import NumericalError, Posterior
+from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.threads import one_thread
 
 LEVELS = 3
@@ -51,7 +51,7 @@ def test_likelihood_and_posterior_equal_scikit_learn(seed):
     reference = GaussianProcessRegressor(
         reference_kernel(kernel, groups), alpha=kernel.noise[inputs.level], optimizer=None
     ).fit(columns, y)
-    value, _ = Objective(layout, [(inputs, y)], groups).likelihood(theta)
+    value, _ = FitObjective(layout, [(inputs, y)], groups).likelihood(theta)
     assert -value == pytest.approx(reference.log_marginal_likelihood(), rel=1e-6)
 
     m = 7
@@ -87,7 +87,7 @@ def test_the_gradient_equals_automatic_differentiation(seed):
     parameters = torch.tensor(theta, requires_grad=True)
     density = torch_density(parameters, inputs, y, groups, layout)
     density.backward()
-    value, gradient = Objective(layout, [(inputs, y)], groups).likelihood(theta)
+    value, gradient = FitObjective(layout, [(inputs, y)], groups).likelihood(theta)
     assert -value == pytest.approx(density.item(), rel=1e-6)
     expected = parameters.grad.numpy()
     np.testing.assert_allclose(-gradient, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
@@ -95,7 +95,7 @@ def test_the_gradient_equals_automatic_differentiation(seed):
 
 def test_the_prior_is_normal_on_the_logarithms():
     _, inputs, y, groups, layout, theta = case(3)
-    objective = Objective(layout, [(inputs, y)], groups)
+    objective = FitObjective(layout, [(inputs, y)], groups)
     mean, deviation = layout.prior()
     expected = sum(0.5 * ((t - m) / s) ** 2 for t, m, s in zip(theta, mean, deviation, strict=True))
     assert objective(theta)[0] - objective.likelihood(theta)[0] == pytest.approx(expected)
@@ -106,10 +106,10 @@ def test_independent_blocks_add_up():
     second, z = first.take(np.arange(len(first))[::-1]), -y
     both = Layout(int(groups.max()) + 1, blocks=2, levels=LEVELS)
     theta = both.start()
-    value, gradient = Objective(both, [(first, y), (second, z)], groups).likelihood(theta)
+    value, gradient = FitObjective(both, [(first, y), (second, z)], groups).likelihood(theta)
     alone = Layout(both.dimension, levels=LEVELS)
-    one, one_gradient = Objective(alone, [(first, y)], groups).likelihood(alone.start())
-    two, two_gradient = Objective(alone, [(second, z)], groups).likelihood(alone.start())
+    one, one_gradient = FitObjective(alone, [(first, y)], groups).likelihood(alone.start())
+    two, two_gradient = FitObjective(alone, [(second, z)], groups).likelihood(alone.start())
     assert value == pytest.approx(one + two)
     d = both.dimension
     np.testing.assert_allclose(gradient[:d], one_gradient[:d] + two_gradient[:d])
@@ -213,8 +213,8 @@ def test_a_history_keeps_more_than_it_had_room_for_at_first():
     history = History(Encoding(space))
     for i in range(200):
         history.add({"x": i / 200}, 1 + i % 3, float(i))
-    assert history.losses(200).tolist() == list(range(200))
-    assert history.resources(150).tolist() == [1 + i % 3 for i in range(150)]
+    assert history.losses.first(200).tolist() == list(range(200))
+    assert history.resources.first(150).tolist() == [1 + i % 3 for i in range(150)]
     assert history.rows([0, 199, 70])[:, 0].tolist() == [0.0, 199 / 200, 70 / 200]
 
 
@@ -232,14 +232,15 @@ def test_linear_algebra_has_one_thread_within_and_as_many_as_before_after_it():
 
 
 def test_equal_rows_without_noise_are_still_factorised():
-    assert factorise(np.ones((5, 5))) is not None
+    assert factorise(np.ones((5, 5)), "it cannot be").shape == (5, 5)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_matrix_that_is_not_finite_is_refused(bad):
     matrix = np.eye(3)
     matrix[1, 1] = bad
-    assert factorise(matrix) is None
+    with pytest.raises(NumericalError, match="it cannot be"):
+        factorise(matrix, "it cannot be")
 
 
 def test_an_impossible_covariance_is_an_arithmetic_error():

@@ -1,10 +1,5 @@
 """SageMaker: one training job per experiment. Loaded when it is named: the job's side goes without."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from hpo.launchers.sagemaker.launcher import SageMakerLauncher
-
 __all__ = ["SageMakerLauncher"]
 
 

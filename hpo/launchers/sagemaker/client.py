@@ -6,11 +6,12 @@ import io
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from hpo.errors import ConfigError, HPOError, installing
-from hpo.launchers.sagemaker.settings import Settings
+from hpo.launchers.sagemaker.settings import SageMakerSettings
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +41,9 @@ def client(service: str, region: str | None, profile: str | None, hasty: bool = 
         session = boto3.Session(profile_name=profile)
     except ProfileNotFound as error:
         raise ConfigError(f"launcher.profile: {error}; `aws configure list-profiles` shows those there are") from error
-    if hasty:
-        config = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=2, read_timeout=60)
-    else:
-        # Adaptive: a client that is told to slow down does, for all its requests.
-        config = Config(retries={"mode": "adaptive", "max_attempts": 12}, connect_timeout=10, read_timeout=60)
+    # Adaptive: a client that is told to slow down does, for all its requests.
+    retries = {"mode": "standard", "max_attempts": 2} if hasty else {"mode": "adaptive", "max_attempts": 12}
+    config = Config(retries=retries, connect_timeout=2 if hasty else 10, read_timeout=60)
     return session.client(service, region_name=region, config=config)
 
 
@@ -62,8 +61,13 @@ def message_of(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def spoken(doing: str) -> Iterator[None]:
-    """Turn what boto3 raises into one sentence."""
+def aws_errors_as_sentence(doing: str, instead: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """Turn what boto3 raises into one sentence.
+
+    Args:
+        doing: how the sentence begins.
+        instead: how it goes on for errors by their codes, in place of what `aws_error_as_sentence` says.
+    """
     try:
         yield
     except HPOError:
@@ -71,7 +75,7 @@ def spoken(doing: str) -> Iterator[None]:
     except Exception as error:
         if not type(error).__module__.startswith(("botocore", "boto3", "s3transfer")):
             raise
-        raise HPOError(f"{doing}: {sentence(error)}") from error
+        raise HPOError(f"{doing}: {instead.get(code_of(error)) or aws_error_as_sentence(error)}") from error
 
 
 _REMEDIES = {
@@ -89,11 +93,11 @@ _REMEDIES = {
 }
 
 
-def sentence(error: BaseException) -> str:
+def aws_error_as_sentence(error: BaseException) -> str:
     """What is wrong and what to do."""
     code = code_of(error) or type(error).__name__
     if type(error).__name__ == "S3UploadFailedError" and error.__context__ is not None:
-        return sentence(error.__context__)
+        return aws_error_as_sentence(error.__context__)
     if code in _REMEDIES:
         return _REMEDIES[code]
     if code in ("AccessDenied", "AccessDeniedException", "403"):
@@ -103,10 +107,12 @@ def sentence(error: BaseException) -> str:
     return f"AWS refused it, {code}: {message_of(error)}"
 
 
+_NO_BUCKET = ("NoSuchBucket", "404")
+_OTHER_REGION = ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
 _checked: set[tuple[str | None, ...]] = set()
 
 
-def preflight(settings: Settings) -> None:
+def preflight(settings: SageMakerSettings) -> None:
     """Before the first job: is the bucket there and writable, is the role there?
 
     Raises:
@@ -119,7 +125,12 @@ def preflight(settings: Settings) -> None:
     deadline = time.monotonic() + settings.probe_seconds
     s3 = client("s3", region, settings.profile, hasty=True)
     probe = {"Bucket": bucket, "Key": f"{settings.prefix}/{PROBE}", "Body": b"", **encryption(settings)}
-    with spoken(f"launcher.bucket={bucket}"):
+    missing = f"there is no such bucket; create it (`aws s3 mb s3://{bucket}`), or name another"
+    elsewhere = f"it is in another region than launcher.region={region}; jobs need one in their own"
+    with aws_errors_as_sentence(
+        f"launcher.bucket={bucket}",
+        {**dict.fromkeys(_NO_BUCKET, missing), **dict.fromkeys(_OTHER_REGION, elsewhere)},
+    ):
         try:
             _ask(lambda: s3.put_object(**probe), deadline)
         except TimeoutError as error:
@@ -127,24 +138,6 @@ def preflight(settings: Settings) -> None:
                 f"launcher.bucket={bucket}: S3 did not answer within launcher.probe_seconds={settings.probe_seconds:g}; "
                 f"check the network, or give it longer"
             ) from error
-        except Exception as error:
-            code = code_of(error)
-            if code in ("NoSuchBucket", "404"):
-                raise HPOError(
-                    f"launcher.bucket={bucket}: there is no such bucket; create it (`aws s3 mb s3://{bucket}`), or name "
-                    f"another"
-                ) from error
-            if code in (
-                "PermanentRedirect",
-                "301",
-                "AuthorizationHeaderMalformed",
-                "IllegalLocationConstraintException",
-            ):
-                raise HPOError(
-                    f"launcher.bucket={bucket}: it is in another region than launcher.region={region}; jobs need one in "
-                    f"their own"
-                ) from error
-            raise
     name = role.rpartition("/")[2]
     iam = client("iam", region, settings.profile, hasty=True)
     try:
@@ -182,15 +175,25 @@ def _ask(question: Callable[[], object], deadline: float) -> None:
         raise errors[0]
 
 
-def encryption(settings: Settings) -> dict[str, str]:
+def read_object(s3: Any, bucket: str | None, key: str) -> bytes | None:
+    """An object's content; None where it is not there, or where one may not look."""
+    try:
+        return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    except Exception as error:
+        if code_of(error) in ("NoSuchKey", "404", "AccessDenied", "403"):
+            return None
+        raise
+
+
+def encryption(settings: SageMakerSettings) -> dict[str, str]:
     """What is asked of S3 for each object that is written."""
     return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.kms_key} if settings.kms_key else {}
 
 
-def upload(settings: Settings, key: str, body: bytes) -> bool:
+def upload(settings: SageMakerSettings, key: str, body: bytes) -> bool:
     """Write an object whose key is made from its content, unless it is there. Returns whether it was written."""
     s3 = client("s3", settings.region, settings.profile)
-    with spoken(f"s3://{settings.bucket}/{key}"):
+    with aws_errors_as_sentence(f"s3://{settings.bucket}/{key}"):
         try:
             if s3.head_object(Bucket=settings.bucket, Key=key)["ContentLength"] == len(body):
                 return False

@@ -19,7 +19,6 @@ PYTHON_OF = {
 }
 """Versions of the PyTorch training images, and the Python in them."""
 
-_MOST = "763104351884"
 _ACCOUNTS = {
     **dict.fromkeys(
         [
@@ -40,7 +39,7 @@ _ACCOUNTS = {
             "us-west-1",
             "us-west-2",
         ],
-        _MOST,
+        "763104351884",
     ),
     "af-south-1": "626614931356",
     "ap-east-1": "871362719292",
@@ -117,10 +116,7 @@ def gpus_of(instance_type: str) -> int | None:
     family, size = instance_type.split(".")[1:]
     if not has_gpus(instance_type):
         return 0
-    sizes = _GPUS.get(family)
-    if sizes is None:
-        return None
-    return sizes.get(size, 1 if family.startswith("g") else None)
+    return _GPUS[family].get(size, 1 if family.startswith("g") else None) if family in _GPUS else None
 
 
 def checked_instance_type(instance_type: str | None, num_gpus_per_trial: int) -> str:

@@ -144,18 +144,14 @@ def main(
         if restored is not None:
             made.append(MadeAgain(restored, directory, lost_reports(kept, restored)))
         if config.remote_tuning_metrics:
-            made.append(TuningMetrics(config, _nonce()))
+            parameters = json.loads((ML / "input" / "config" / "hyperparameters.json").read_text())
+            made.append(TuningMetrics(config, nonce_of(str(parameters[IDENTITY]))))
         return made
 
     with mirror.running():
         code = run(config, directory, callbacks=callbacks, on_failure=write_failure)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the last copy is already on its way
     return code
-
-
-def _nonce(path: Path = ML / "input" / "config" / "hyperparameters.json") -> str:
-    """What marks this experiment's lines, from where the launcher left its identity."""
-    return nonce_of(str(json.loads(path.read_text())[IDENTITY]))
 
 
 if __name__ == "__main__":

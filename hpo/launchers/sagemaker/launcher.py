@@ -14,9 +14,12 @@ from typing import Any
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.launchers.remote import JobDescription, JobState, Phase, RemoteLauncher, hours_of
+from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, code_of, message_of
 from hpo.launchers.sagemaker.images import gpus_of
-from hpo.launchers.sagemaker.request import SIGNAL_GRACE, Job, make_job
-from hpo.launchers.sagemaker.settings import Settings
+from hpo.launchers.sagemaker.request import SIGNAL_GRACE, SageMakerJob, make_job
+from hpo.launchers.sagemaker.results import fetch, is_whole, progress
+from hpo.launchers.sagemaker.settings import SageMakerSettings
+from hpo.launchers.sagemaker.submission import submit
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +48,8 @@ class SageMakerLauncher(RemoteLauncher):
 
     def __init__(self, *, dry_run: bool = False, wait: bool = False, **keys: Any) -> None:
         super().__init__(dry_run=dry_run, wait=wait)
-        self.settings = Settings.checked(keys, placeholders=dry_run)
-        self._job: tuple[ExperimentConfig, Job] | None = None
+        self.settings = SageMakerSettings.checked(keys, placeholders=dry_run)
+        self._job: tuple[ExperimentConfig, SageMakerJob] | None = None
 
     def request(self, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
         """The arguments of `create_training_job` for a resolved experiment."""
@@ -66,9 +69,16 @@ class SageMakerLauncher(RemoteLauncher):
             name = name[: -len(_UNDRAWN)] + _UNDRAWN
         instance = request["ResourceConfig"]["InstanceType"]
         limit = request["StoppingCondition"]["MaxRuntimeInSeconds"] / 3600
-        return JobDescription(name, instance, gpus_of(instance), hours_of(experiment, limit), limit, instance)
+        return JobDescription(
+            name=name,
+            machine=instance,
+            gpus=gpus_of(instance),
+            hours=hours_of(experiment, limit),
+            limit_hours=limit,
+            instance_type=instance,
+        )
 
-    def _job_of(self, experiment: ExperimentConfig) -> Job:
+    def _job_of(self, experiment: ExperimentConfig) -> SageMakerJob:
         """Made once for an experiment: its request and what is uploaded belong together."""
         if self._job is None or self._job[0] is not experiment:
             self._job = experiment, make_job(experiment, self.settings)
@@ -76,24 +86,18 @@ class SageMakerLauncher(RemoteLauncher):
 
     def submit(self, experiment: ExperimentConfig, output_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
         """Upload what is new and create the job, unless it exists."""
-        from hpo.launchers.sagemaker.submission import submit
-
         return submit(experiment, self._job_of(experiment), self.settings, output_dir)
 
     def state(self, record: Mapping[str, Any]) -> JobState:
         """What the service says, and how far the experiment says it is."""
-        from hpo.launchers.sagemaker.results import progress
-
         state = self._phase(record)
         if state.phase in (Phase.WAITING, Phase.UNKNOWN):
             return state
         return JobState(state.phase, "; ".join(filter(None, [state.detail, progress(record)])))
 
     def _phase(self, record: Mapping[str, Any]) -> JobState:
-        from hpo.launchers.sagemaker.client import client, code_of, message_of, spoken
-
         sagemaker = client("sagemaker", record["region"], record["profile"])
-        with spoken(record["job"]):
+        with aws_errors_as_sentence(record["job"]):
             try:
                 found = sagemaker.describe_training_job(TrainingJobName=record["job"])
             except Exception as error:
@@ -104,8 +108,6 @@ class SageMakerLauncher(RemoteLauncher):
 
     def fetch(self, record: Mapping[str, Any], output_dir: Path) -> int:
         """Bring the results that are new; see `launcher.sync_checkpoints`."""
-        from hpo.launchers.sagemaker.results import fetch, is_whole
-
         checkpoints = self.settings.sync_checkpoints
         brought = fetch(record, output_dir, checkpoints=checkpoints)
         if is_whole(output_dir, checkpoints=checkpoints) or not self._has_completed(record):
@@ -132,10 +134,8 @@ class SageMakerLauncher(RemoteLauncher):
 
     def cancel(self, record: Mapping[str, Any]) -> None:
         """Stop the job; the service sends SIGTERM and 120 s later SIGKILL."""
-        from hpo.launchers.sagemaker.client import client, code_of, spoken
-
         sagemaker = client("sagemaker", record["region"], record["profile"])
-        with spoken(record["job"]):
+        with aws_errors_as_sentence(record["job"]):
             try:
                 sagemaker.stop_training_job(TrainingJobName=record["job"])
             except Exception as error:
@@ -161,12 +161,9 @@ def phase_of(found: Mapping[str, Any]) -> JobState:
     if status == "Failed":
         return JobState(Phase.FAILED, reason)
     if status in ("Stopped", "Deleting"):
-        limits = {
-            "MaxRuntimeExceeded": "launcher.max_runtime was reached",
-            "MaxWaitTimeExceeded": "launcher.max_wait was reached",
-        }
-        hint = limits.get(secondary, "")
-        return JobState(Phase.STOPPED, f"{hint}; the launching command goes on with it" if hint else "")
+        limit = {"MaxRuntimeExceeded": "max_runtime", "MaxWaitTimeExceeded": "max_wait"}.get(secondary)
+        hint = f"launcher.{limit} was reached; the launching command goes on with it"
+        return JobState(Phase.STOPPED, hint if limit else "")
     if status == "Stopping":
         return JobState(Phase.RUNNING, "is being stopped")
     if secondary in ("Interrupted", "Restarting"):

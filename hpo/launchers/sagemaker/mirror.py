@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config.reading import read_config
-from hpo.config.schema import ReportChannel
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
-from hpo.events.state import ExperimentState
+from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Kind, Status
 from hpo.events.wording import best_text, clock, counts_text
 from hpo.launchers.sagemaker.archive import CHECKPOINT, Stamps, pack, seal, stamps, unpack, unseal
@@ -109,23 +109,22 @@ class Mirror:
         database = self._staging / "events.db"
         database.unlink(missing_ok=True)
         copy_store(files.events, database)
-        self._take_in(database)
-        assert self._state is not None
+        state = self._take_in(database)
         for name, archive, packed in filter(None, staged):
             trial_id = int(archive.stem)
-            meta = {"started": self._started[trial_id], "resource": self._state.trials[trial_id].resource}
+            meta = {"started": self._started[trial_id], "resource": state.trials[trial_id].resource}
             seal(archive, meta, database)
             self._publish(name, archive)
             self._copied[name] = packed
         self._publish("events.db", database)
         self._copy_rest(files)
         shown = {
-            "elapsed": clock(self._state.elapsed),
-            "counts": counts_text(self._state),
-            "best": best_text(self._state),
+            "elapsed": clock(state.elapsed),
+            "counts": counts_text(state),
+            "best": best_text(state),
+            **({"files": self._sizes()} if final else {}),  # tells whoever brings them whether all were uploaded
         }
-        files_there = {"files": self._sizes()} if final else {}  # tells whoever brings them whether all were uploaded
-        write_atomically(self.kept / PROGRESS, json.dumps({**shown, **files_there}).encode())
+        write_atomically(self.kept / PROGRESS, json.dumps(shown).encode())
 
     def _sizes(self) -> dict[str, int]:
         """Bytes of everything that is to be uploaded, by its name there."""
@@ -155,13 +154,12 @@ class Mirror:
         age = time.time() - written / 1e9
         if age < TICK:
             return False
-        reports = [path.stat().st_mtime_ns for path in folder.parent.glob(f"attempt_*/{self._channel()}")]
+        name = self._config().benchmark.reports_file
+        reports = [path.stat().st_mtime_ns for path in folder.parent.glob(f"attempt_*/{name}")]
         return age > SETTLED or written <= max(reports, default=0)
 
-    def _channel(self) -> str:
-        """The file that reports come through."""
-        channel = read_config(self.work / "experiment.yaml").benchmark.report_channel
-        return "stdout.log" if channel == ReportChannel.syne_tune else "reports.jsonl"
+    def _config(self) -> ExperimentConfig:
+        return read_config(self.work / "experiment.yaml")
 
     def _publish(self, name: str, temporary: Path) -> None:
         target = self.kept / name
@@ -172,17 +170,17 @@ class Mirror:
             with replacing(target) as beside:
                 shutil.copyfile(temporary, beside)
 
-    def _take_in(self, database: Path) -> None:
-        """What the database says."""
+    def _take_in(self, database: Path) -> ExperimentState:
+        """What the database says, with all that earlier ones have said."""
         if self._state is None:
-            self._state = ExperimentState(read_config(self.work / "experiment.yaml").objective)
-        store = Store(database, read_only=True)
-        with contextlib.closing(store):
+            self._state = ExperimentState(self._config().objective)
+        with contextlib.closing(Store(database, read_only=True)) as store:
             for number, event in store.read_numbered(self._read):
                 self._read = number
                 self._state.apply(event)
                 if event.kind == Kind.STARTED and event.trial is not None:
                     self._started[event.trial] = event.time
+        return self._state
 
     def _copy_rest(self, files: ExperimentDirectory) -> None:
         names = [name for name in _TOP if (self.work / name).is_file()]
@@ -191,9 +189,7 @@ class Mirror:
             status = (self.work / name).stat()
             now = {name: (status.st_size, status.st_mtime_ns)}
             if self._copied.get(name) != now:
-                temporary = self._staging / "file"
-                shutil.copyfile(self.work / name, temporary)
-                self._publish(name, temporary)
+                self._publish(name, Path(shutil.copyfile(self.work / name, self._staging / "file")))
                 self._copied[name] = now
 
     # ------------------------------------------------------------------ and back
@@ -215,16 +211,21 @@ class Mirror:
             if (self.kept / name).is_file():
                 shutil.copyfile(self.kept / name, self.work / name)
         shutil.copyfile(latest, self.work / "events.db")
-        self._take_in(self.work / "events.db")
-        assert self._state is not None
+        known = self._take_in(self.work / "events.db")
         whole: list[int] = []
         broken: list[int] = []
-        for trial_id, state in self._state.trials.items():
-            self._restore_attempts(trial_id)
-            usable = self._restore_checkpoint(trial_id, metas.get(trial_id, {}), archives)
+        for trial_id, state in known.trials.items():
+            self._restore_attempts(state)
+            usable = self._restore_checkpoint(state, metas.get(trial_id, {}), archives)
             if state.status in (Status.RUNNING, Status.INTERRUPTED, Status.PAUSED):
                 (whole if usable else broken).append(trial_id)
-        return Restored(len(self._state.trials), self._state.reports, age, whole, broken)
+        return Restored(
+            trials=len(known.trials),
+            reports=known.reports,
+            age=age,
+            from_checkpoint=whole,
+            from_scratch=broken,
+        )
 
     def _meta(self, archive: Path, trial_id: int) -> dict[str, Any]:
         """What an archive says of itself; its database goes to the others. Empty for one that is damaged."""
@@ -234,23 +235,20 @@ class Mirror:
             log.warning("%s cannot be used (%s)", archive, error)
             return {}
 
-    def _restore_attempts(self, trial_id: int) -> None:
+    def _restore_attempts(self, state: TrialState) -> None:
         """Output of the attempts that the database knows; others belong to a future that was lost."""
-        assert self._state is not None
-        state = self._state.trials[trial_id]
         for attempt in range(state.attempt + 1):
-            source = ExperimentDirectory(self.kept).attempt(trial_id, attempt)
+            source = ExperimentDirectory(self.kept).attempt(state.trial.id, attempt)
             if source.is_dir():
-                target = ExperimentDirectory(self.work).attempt(trial_id, attempt)
+                target = ExperimentDirectory(self.work).attempt(state.trial.id, attempt)
                 shutil.copytree(source, target, dirs_exist_ok=True)
                 # Of the current attempt only what the database has taken in: the rest may be of that lost future too.
-                reports = target / self._channel()
+                reports = target / self._config().benchmark.reports_file
                 if attempt == state.attempt and reports.is_file() and reports.stat().st_size > state.position:
                     os.truncate(reports, state.position)
 
-    def _restore_checkpoint(self, trial_id: int, meta: dict[str, Any], archives: dict[int, Path]) -> bool:
-        assert self._state is not None
-        state = self._state.trials[trial_id]
+    def _restore_checkpoint(self, state: TrialState, meta: dict[str, Any], archives: dict[int, Path]) -> bool:
+        trial_id = state.trial.id
         if meta.get("started") != self._started[trial_id] or state.resource < meta.get("resource", 0):
             return False
         folder = ExperimentDirectory(self.work).checkpoint(trial_id)
@@ -264,8 +262,7 @@ def _last_time(database: Path) -> float:
     if not database.is_file():
         return 0.0
     try:
-        store = Store(database, read_only=True)
-        with contextlib.closing(store):
+        with contextlib.closing(Store(database, read_only=True)) as store:
             last = store.last()
     except HPOError as error:
         log.warning("%s", error)

@@ -43,8 +43,7 @@ def job_name(experiment: ExperimentConfig, attempt: int = 0) -> str:
     tail = f"-{experiment.seed}-{hash4(identity(experiment))}" + (f"-r{attempt}" if attempt else "")
     room = LONGEST_JOB_NAME - len(tail)
     tag, method = slug(experiment.experiment_tag), slug(experiment.method.name)
-    benchmark = slug(experiment.benchmark.name)
-    long = f"{benchmark}-{tag}-{method}"
+    long = f"{slug(experiment.benchmark.name)}-{tag}-{method}"
     if experiment.use_long_tuner_name_prefix and len(long) <= room:
         return long + tail
     method = method[: max(room // 2, room - 1 - len(tag))].rstrip("-")

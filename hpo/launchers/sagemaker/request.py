@@ -17,7 +17,7 @@ from hpo.errors import ConfigError
 from hpo.launchers.bundle import Bundle, make_bundle
 from hpo.launchers.sagemaker.images import checked_instance_type, image_uri
 from hpo.launchers.sagemaker.names import identity, job_name, results_prefix, tag_value
-from hpo.launchers.sagemaker.settings import Settings, refuse_secrets
+from hpo.launchers.sagemaker.settings import SageMakerSettings, refuse_secrets
 from hpo.launchers.sagemaker.tuning_metrics import definitions, nonce_of
 
 IDENTITY = "hpo_experiment"
@@ -33,7 +33,7 @@ DATA_CHANNEL = "/opt/ml/input/data/data"
 
 
 @dataclass(frozen=True)
-class Job:
+class SageMakerJob:
     """One experiment as a job."""
 
     request: Mapping[str, Any]
@@ -46,7 +46,7 @@ class Job:
     """Key under which results lie."""
 
 
-def make_job(experiment: ExperimentConfig, settings: Settings) -> Job:
+def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageMakerJob:
     """The job of a resolved experiment.
 
     Raises:
@@ -58,30 +58,33 @@ def make_job(experiment: ExperimentConfig, settings: Settings) -> Job:
     bundle = make_bundle(
         experiment.benchmark, settings.source_dependencies, settings.exclude, most_mb=settings.max_bundle_mb
     )
-    config = _config_in_job(experiment, bundle, settings)
+    in_job = bundle.benchmark
+    if in_job.data is not None and in_job.data.startswith("s3://"):
+        in_job = replace(in_job, data=DATA_CHANNEL)
+    config = replace(
+        experiment,
+        benchmark=in_job,
+        grace_period_seconds=min(experiment.grace_period_seconds, SIGNAL_GRACE),
+        launcher={"name": "sagemaker", "sync_seconds": settings.sync_seconds},
+        resume=True,  # the service restarts interrupted jobs, which then resume
+    )
     text = to_yaml(config).encode()
     code_key = f"{settings.prefix}/_code/{bundle.digest}"
     config_key = f"{settings.prefix}/_experiments/{hashlib.blake2b(text, digest_size=16).hexdigest()}"
     results = results_prefix(experiment, settings.prefix)
     request = _request(experiment, settings, code_key, config_key, results)
-    return Job(request, bundle, config, code_key, config_key, results)
-
-
-def _config_in_job(experiment: ExperimentConfig, bundle: Bundle, settings: Settings) -> ExperimentConfig:
-    benchmark = bundle.benchmark
-    if benchmark.data is not None and benchmark.data.startswith("s3://"):
-        benchmark = replace(benchmark, data=DATA_CHANNEL)
-    return replace(
-        experiment,
-        benchmark=benchmark,
-        grace_period_seconds=min(experiment.grace_period_seconds, SIGNAL_GRACE),
-        launcher={"name": "sagemaker", "sync_seconds": settings.sync_seconds},
-        resume=True,  # the service restarts interrupted jobs, which then resume
+    return SageMakerJob(
+        request=request,
+        bundle=bundle,
+        config=config,
+        code_key=code_key,
+        config_key=config_key,
+        results=results,
     )
 
 
 def _request(
-    experiment: ExperimentConfig, settings: Settings, code_key: str, config_key: str, results: str
+    experiment: ExperimentConfig, settings: SageMakerSettings, code_key: str, config_key: str, results: str
 ) -> dict[str, Any]:
     instance_type = checked_instance_type(
         settings.instance_type or experiment.benchmark.instance_type, experiment.num_gpus_per_trial or 0
@@ -93,56 +96,56 @@ def _request(
     root = f"s3://{settings.bucket}"
     digest = identity(experiment)
     metrics = definitions(experiment, nonce_of(digest)) if experiment.remote_tuning_metrics else []
-    algorithm: dict[str, Any] = {
-        "TrainingImage": image,
-        "TrainingInputMode": "File",
-        "ContainerEntrypoint": ["python3", "/opt/ml/input/data/code/bootstrap.py"],
-        "EnableSageMakerMetricsTimeSeries": bool(metrics),
-    }
-    resources: dict[str, Any] = {
-        "InstanceType": instance_type,
-        "InstanceCount": 1,
-        "VolumeSizeInGB": settings.volume_gb,
-    }
-    output: dict[str, Any] = {"S3OutputPath": f"{root}/{settings.prefix}/_output"}
     runtime = _max_runtime(experiment, settings)
-    stopping = {"MaxRuntimeInSeconds": runtime}
-    channels = [_channel("code", f"{root}/{code_key}/"), _channel("experiment", f"{root}/{config_key}/")]
-    request: dict[str, Any] = {
-        "TrainingJobName": job_name(experiment),
-        "HyperParameters": {IDENTITY: digest},
-        "AlgorithmSpecification": algorithm,
-        "RoleArn": settings.role,
-        "InputDataConfig": channels,
-        "OutputDataConfig": output,
-        "ResourceConfig": resources,
-        "StoppingCondition": stopping,
-        "CheckpointConfig": {"S3Uri": f"{root}/{results}/", "LocalPath": "/opt/ml/checkpoints"},
-        "EnableManagedSpotTraining": settings.spot,
-        "ProfilerConfig": {"DisableProfiler": True},
-        "Tags": _tags(experiment, settings),
-    }
-    if metrics:
-        algorithm["MetricDefinitions"] = metrics
-    if experiment.benchmark.data is not None and experiment.benchmark.data.startswith("s3://"):
-        channels.append(_channel("data", experiment.benchmark.data))
-    if settings.spot:
-        wait = settings.max_wait or min(2 * runtime + 86400, LONGEST_RUN)
-        stopping["MaxWaitTimeInSeconds"] = max(wait, runtime)
-    if settings.retries:
-        request["RetryStrategy"] = {"MaximumRetryAttempts": settings.retries}
-    if settings.keep_alive:
-        resources["KeepAlivePeriodInSeconds"] = settings.keep_alive
-    if settings.volume_kms_key:
-        resources["VolumeKmsKeyId"] = settings.volume_kms_key
-    if settings.kms_key:
-        output["KmsKeyId"] = settings.kms_key
-    if settings.subnets:
-        request["VpcConfig"] = {"Subnets": [*settings.subnets], "SecurityGroupIds": [*settings.security_groups]}
-    if settings.environment:
-        request["Environment"] = dict(settings.environment)
+    wait = settings.max_wait or min(2 * runtime + 86400, LONGEST_RUN)
+    data = experiment.benchmark.data or ""
+    subnets = {"Subnets": [*settings.subnets], "SecurityGroupIds": [*settings.security_groups]}
+    request = _with_further(
+        {
+            "TrainingJobName": job_name(experiment),
+            "HyperParameters": {IDENTITY: digest},
+            "AlgorithmSpecification": _with_further(
+                {
+                    "TrainingImage": image,
+                    "TrainingInputMode": "File",
+                    "ContainerEntrypoint": ["python3", "/opt/ml/input/data/code/bootstrap.py"],
+                    "EnableSageMakerMetricsTimeSeries": bool(metrics),
+                },
+                MetricDefinitions=metrics,
+            ),
+            "RoleArn": settings.role,
+            "InputDataConfig": [
+                _channel("code", f"{root}/{code_key}/"),
+                _channel("experiment", f"{root}/{config_key}/"),
+                *([_channel("data", data)] if data.startswith("s3://") else []),
+            ],
+            "OutputDataConfig": _with_further(
+                {"S3OutputPath": f"{root}/{settings.prefix}/_output"}, KmsKeyId=settings.kms_key
+            ),
+            "ResourceConfig": _with_further(
+                {"InstanceType": instance_type, "InstanceCount": 1, "VolumeSizeInGB": settings.volume_gb},
+                KeepAlivePeriodInSeconds=settings.keep_alive,
+                VolumeKmsKeyId=settings.volume_kms_key,
+            ),
+            "StoppingCondition": _with_further(
+                {"MaxRuntimeInSeconds": runtime}, MaxWaitTimeInSeconds=max(wait, runtime) if settings.spot else None
+            ),
+            "CheckpointConfig": {"S3Uri": f"{root}/{results}/", "LocalPath": "/opt/ml/checkpoints"},
+            "EnableManagedSpotTraining": settings.spot,
+            "ProfilerConfig": {"DisableProfiler": True},
+            "Tags": _tags(experiment, settings),
+        },
+        RetryStrategy=settings.retries and {"MaximumRetryAttempts": settings.retries},
+        VpcConfig=settings.subnets and subnets,
+        Environment=dict(settings.environment),
+    )
     _check_limits(request)
     return request
+
+
+def _with_further(content: dict[str, Any], **further: Any) -> dict[str, Any]:
+    """Part of a request, and of what is optional there the keys whose values are not empty."""
+    return content | {key: value for key, value in further.items() if value}
 
 
 def _channel(name: str, uri: str) -> dict[str, Any]:
@@ -150,7 +153,7 @@ def _channel(name: str, uri: str) -> dict[str, Any]:
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
 
 
-def _max_runtime(experiment: ExperimentConfig, settings: Settings) -> int:
+def _max_runtime(experiment: ExperimentConfig, settings: SageMakerSettings) -> int:
     """As given, else what the budget needs and time to start; without a budget three days, as Syne Tune does."""
     if settings.max_runtime is not None:
         return settings.max_runtime
@@ -162,7 +165,7 @@ def _max_runtime(experiment: ExperimentConfig, settings: Settings) -> int:
     return math.ceil(1.2 * budget) + START_UP
 
 
-def _tags(experiment: ExperimentConfig, settings: Settings) -> list[dict[str, str]]:
+def _tags(experiment: ExperimentConfig, settings: SageMakerSettings) -> list[dict[str, str]]:
     ours = {
         "hpo:tag": experiment.experiment_tag,
         "hpo:benchmark": experiment.benchmark.name,

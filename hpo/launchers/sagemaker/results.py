@@ -9,7 +9,7 @@ from typing import Any
 
 from hpo.errors import HPOError
 from hpo.launchers.sagemaker.archive import CHECKPOINT, unpack
-from hpo.launchers.sagemaker.client import client, code_of, spoken
+from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, read_object
 from hpo.store.directory import read_json, replacing
 
 THREADS = 8
@@ -20,14 +20,16 @@ def fetch(record: Mapping[str, Any], output_dir: Path, *, checkpoints: bool) -> 
     """Bring what is new. Returns the number of files."""
     s3 = client("s3", record["region"], record["profile"])
     bucket = record["bucket"]
-    with spoken(f"s3://{bucket}/{record['results']}"):
-        wanted = [item for item in _listed(s3, bucket, record["results"] + "/") if _concerns(item["name"], checkpoints)]
-        missing = [item for item in wanted if not _is_here(output_dir / item["name"], item)]
+    with aws_errors_as_sentence(f"s3://{bucket}/{record['results']}"):
+        missing = [
+            item
+            for item in _listed(s3, bucket, record["results"] + "/")
+            if _concerns(item["name"], checkpoints) and not _is_here(output_dir / item["name"], item)
+        ]
         # The event store comes last: what it speaks of is then here.
         missing.sort(key=lambda item: item["name"] == "events.db")
         with ThreadPoolExecutor(THREADS) as pool:
-            for _ in pool.map(lambda item: _bring(s3, bucket, item, output_dir), missing):
-                pass
+            list(pool.map(lambda item: _bring(s3, bucket, item, output_dir), missing))
     return len(missing)
 
 
@@ -36,22 +38,17 @@ def is_whole(output_dir: Path, *, checkpoints: bool) -> bool:
     files = read_json(output_dir / PROGRESS).get("files")
     if not isinstance(files, dict):  # an earlier list, or none: later ones could not be uploaded
         return False
-    here = {name: output_dir / name for name in files if _concerns(name, checkpoints)}
-    return all(path.is_file() and path.stat().st_size == files[name] for name, path in here.items())
+    wanted = [(output_dir / name, size) for name, size in files.items() if _concerns(name, checkpoints)]
+    return all(path.is_file() and path.stat().st_size == size for path, size in wanted)
 
 
 def progress(record: Mapping[str, Any]) -> str:
     """How far the experiment is, as the job last said; empty before it has."""
     s3 = client("s3", record["region"], record["profile"])
-    with spoken(f"s3://{record['bucket']}/{record['results']}"):
-        try:
-            body = s3.get_object(Bucket=record["bucket"], Key=f"{record['results']}/{PROGRESS}")["Body"].read()
-        except Exception as error:
-            if code_of(error) in ("NoSuchKey", "404", "AccessDenied", "403"):
-                return ""
-            raise
+    with aws_errors_as_sentence(f"s3://{record['bucket']}/{record['results']}"):
+        body = read_object(s3, record["bucket"], f"{record['results']}/{PROGRESS}")
     try:
-        content = json.loads(body)
+        content = json.loads(body or "")
         return f"{content['elapsed']}, {content['counts']}, best {content['best']}"
     except (ValueError, KeyError, TypeError):
         return ""
@@ -69,10 +66,8 @@ def _listed(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
 
 
 def _concerns(name: str, checkpoints: bool) -> bool:
-    parts = PurePosixPath(name).parts
-    if parts[-1].endswith(".tmp"):
-        return False
-    return checkpoints or parts[-1] != CHECKPOINT
+    last = PurePosixPath(name).name
+    return not last.endswith(".tmp") and (checkpoints or last != CHECKPOINT)
 
 
 def _is_here(path: Path, item: Mapping[str, Any]) -> bool:

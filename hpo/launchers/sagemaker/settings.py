@@ -13,6 +13,7 @@ from hpo.errors import ConfigError
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@/-]+")
+_PREFIX = re.compile(r"(?!.{301})[a-zA-Z0-9!_.*'()-]+(/[a-zA-Z0-9!_.*'()-]+)*")
 _REMEDY = {
     "bucket": "name a bucket that you may write to, such as launcher.bucket=my-bucket",
     "role": "give the role the job runs as, such as launcher.role=arn:aws:iam::123456789012:role/MyRole",
@@ -28,7 +29,7 @@ SECRET_VALUE = re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVAT
 
 
 @dataclass(frozen=True)
-class Settings:
+class SageMakerSettings:
     """How jobs are made and found; see the comments in the YAML."""
 
     bucket: str | None = None
@@ -61,7 +62,7 @@ class Settings:
     probe_seconds: float = 4.0
 
     @classmethod
-    def checked(cls, keys: Mapping[str, Any], *, placeholders: bool) -> "Settings":
+    def checked(cls, keys: Mapping[str, Any], *, placeholders: bool) -> "SageMakerSettings":
         """Settings from the launcher's keys. With `placeholders`, what a dry run lacks is made up.
 
         Raises:
@@ -82,12 +83,13 @@ class Settings:
         return settings
 
     def _check(self) -> None:
-        if not _BUCKET.fullmatch(str(self.bucket)):
-            raise ConfigError(f"launcher.bucket={self.bucket!r}: that is no bucket's name; {_REMEDY['bucket']}")
-        if not _ROLE.fullmatch(str(self.role)):
-            raise ConfigError(f"launcher.role={self.role!r}: that is no role's ARN; {_REMEDY['role']}")
-        if not re.fullmatch(r"[a-zA-Z0-9!_.*'()-]+(/[a-zA-Z0-9!_.*'()-]+)*", self.prefix) or len(self.prefix) > 300:
-            raise ConfigError(f"launcher.prefix={self.prefix!r}: use letters, digits and - _ . / without blanks")
+        for name, pattern, wanted in (
+            ("bucket", _BUCKET, f"that is no bucket's name; {_REMEDY['bucket']}"),
+            ("role", _ROLE, f"that is no role's ARN; {_REMEDY['role']}"),
+            ("prefix", _PREFIX, "use letters, digits and - _ . / without blanks"),
+        ):
+            if not pattern.fullmatch(str(getattr(self, name))):
+                raise ConfigError(f"launcher.{name}={getattr(self, name)!r}: {wanted}")
         if bool(self.subnets) != bool(self.security_groups):
             raise ConfigError("launcher.subnets and launcher.security_groups: give both, or neither")
         if self.spot and self.keep_alive:
@@ -141,13 +143,11 @@ def _plain(value: Any) -> Any:
 
 def _region_of_environment(profile: str | None) -> str | None:
     """The region as boto3 would find it, without boto3: a dry run shall not need it."""
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        if os.environ.get(name):
-            return os.environ[name]
+    if named := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
+        return named
     parser = configparser.ConfigParser()
-    path = Path(os.environ.get("AWS_CONFIG_FILE", "~/.aws/config")).expanduser()
     try:
-        parser.read(path)
+        parser.read(Path(os.environ.get("AWS_CONFIG_FILE", "~/.aws/config")).expanduser())
     except configparser.Error:
         return None
     profile = profile or os.environ.get("AWS_PROFILE") or "default"

@@ -6,13 +6,12 @@ results. While the account's quota is used up we wait; what is not submitted whe
 next call of the command.
 """
 
-import io
 import logging
 import random
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,12 +20,21 @@ from hpo.config.reading import read_config, to_yaml
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.experiment.opening import differences
-from hpo.launchers.remote import RECORD, REQUEST
+from hpo.launchers.remote import REQUEST
 from hpo.launchers.sagemaker import bootstrap as sagemaker_bootstrap
-from hpo.launchers.sagemaker.client import client, code_of, message_of, preflight, spoken, upload
+from hpo.launchers.sagemaker.client import (
+    aws_errors_as_sentence,
+    client,
+    code_of,
+    message_of,
+    preflight,
+    read_object,
+    upload,
+)
 from hpo.launchers.sagemaker.names import job_name
-from hpo.launchers.sagemaker.request import IDENTITY, Job
-from hpo.launchers.sagemaker.settings import Settings
+from hpo.launchers.sagemaker.request import IDENTITY, SageMakerJob
+from hpo.launchers.sagemaker.settings import SageMakerSettings
+from hpo.store.directory import LAUNCH_RECORD
 from hpo.watching.lines import say
 
 log = logging.getLogger(__name__)
@@ -36,7 +44,9 @@ _uploaded: set[tuple[str | None, str]] = set()
 _waiting_said: set[str] = set()
 
 
-def submit(experiment: ExperimentConfig, job: Job, settings: Settings, output_dir: Path) -> dict[str, Any]:
+def submit(
+    experiment: ExperimentConfig, job: SageMakerJob, settings: SageMakerSettings, output_dir: Path
+) -> dict[str, Any]:
     """Create the job unless it is there. Returns what is needed to find it again.
 
     Raises:
@@ -45,11 +55,13 @@ def submit(experiment: ExperimentConfig, job: Job, settings: Settings, output_di
     preflight(settings)
     _check_results(job, settings)
     for key, content in (
-        (f"{job.code_key}/bundle.tar.gz", lambda: _archive(job)),
-        (f"{job.code_key}/bootstrap.py", _bootstrap),
-        (f"{job.config_key}/experiment.yaml", lambda: _yaml(job)),
+        (f"{job.code_key}/bundle.tar.gz", job.bundle.packed),
+        (f"{job.code_key}/bootstrap.py", Path(sagemaker_bootstrap.__file__).read_bytes),
+        (f"{job.config_key}/experiment.yaml", lambda: to_yaml(job.config).encode()),
     ):
-        _upload_once(settings, key, content)
+        if (settings.bucket, key) not in _uploaded:
+            upload(settings, key, content())
+            _uploaded.add((settings.bucket, key))
     sagemaker = client("sagemaker", settings.region, settings.profile)
     name, arn = _create(sagemaker, experiment, job, settings, output_dir)
     return {
@@ -63,40 +75,16 @@ def submit(experiment: ExperimentConfig, job: Job, settings: Settings, output_di
     }
 
 
-def _upload_once(settings: Settings, key: str, content: Callable[[], bytes]) -> None:
-    if (settings.bucket, key) not in _uploaded:
-        upload(settings, key, content())
-        _uploaded.add((settings.bucket, key))
-
-
-def _archive(job: Job) -> bytes:
-    target = io.BytesIO()
-    job.bundle.write(target)
-    return target.getvalue()
-
-
-def _bootstrap() -> bytes:
-    return Path(sagemaker_bootstrap.__file__).read_bytes()
-
-
-def _yaml(job: Job) -> bytes:
-    return to_yaml(job.config).encode()
-
-
-def _check_results(job: Job, settings: Settings) -> None:
+def _check_results(job: SageMakerJob, settings: SageMakerSettings) -> None:
     """What lies where the results belong must be of the same experiment: better said now than by a failed job."""
     s3 = client("s3", settings.region, settings.profile)
     address = f"s3://{settings.bucket}/{job.results}"
-    with spoken(address), TemporaryDirectory() as folder:
-        path = Path(folder) / "experiment.yaml"
-        try:
-            path.write_bytes(s3.get_object(Bucket=settings.bucket, Key=f"{job.results}/experiment.yaml")["Body"].read())
-        except Exception as error:
-            if code_of(error) in ("NoSuchKey", "404", "AccessDenied", "403"):
-                return
-            raise
-        if job.config.overwrite:
+    with aws_errors_as_sentence(address), TemporaryDirectory() as folder:
+        stored = read_object(s3, settings.bucket, f"{job.results}/experiment.yaml")
+        if stored is None or job.config.overwrite:
             return
+        path = Path(folder) / "experiment.yaml"
+        path.write_bytes(stored)
         if changes := differences(read_config(path), job.config):
             raise HPOError(
                 f"{address} holds an experiment of another configuration ({'; '.join(changes[:5])}); pass overwrite=true "
@@ -104,21 +92,21 @@ def _check_results(job: Job, settings: Settings) -> None:
             )
 
 
-def _remove_results(job: Job, settings: Settings, output_dir: Path) -> None:
+def _remove_results(job: SageMakerJob, settings: SageMakerSettings, output_dir: Path) -> None:
     """What overwrite=true replaces, on S3 and here. The job would find it there and go on with it."""
     s3 = client("s3", settings.region, settings.profile)
-    with spoken(f"s3://{settings.bucket}/{job.results}"):
+    with aws_errors_as_sentence(f"s3://{settings.bucket}/{job.results}"):
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=f"{job.results}/")
         for page in pages:
             if keys := [{"Key": item["Key"]} for item in page.get("Contents", ())]:
                 s3.delete_objects(Bucket=settings.bucket, Delete={"Objects": keys, "Quiet": True})
     for path in output_dir.iterdir() if output_dir.is_dir() else ():
-        if path.name not in (RECORD, REQUEST):
+        if path.name not in (LAUNCH_RECORD, REQUEST):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _create(
-    sagemaker: Any, experiment: ExperimentConfig, job: Job, settings: Settings, output_dir: Path
+    sagemaker: Any, experiment: ExperimentConfig, job: SageMakerJob, settings: SageMakerSettings, output_dir: Path
 ) -> tuple[str, str]:
     """Create the job, or find it. Returns its name and ARN."""
     for attempt in range(MOST_ATTEMPTS):
@@ -149,7 +137,7 @@ def _create(
 
 
 def _is_there(sagemaker: Any, name: str) -> bool:
-    with spoken(name):
+    with aws_errors_as_sentence(name):
         try:
             sagemaker.describe_training_job(TrainingJobName=name)
         except Exception as error:
@@ -171,7 +159,7 @@ def _create_or_describe(sagemaker: Any, request: Mapping[str, Any], quota_wait: 
         except Exception as error:
             code = code_of(error)
             if code == "ResourceInUse" or (code == "ValidationException" and "already exists" in message_of(error)):
-                with spoken(name):
+                with aws_errors_as_sentence(name):
                     return {"new": False, **sagemaker.describe_training_job(TrainingJobName=name)}
             if code in ("ResourceLimitExceeded", "ThrottlingException", "Throttling", "TooManyRequestsException"):
                 pause = quota_wait if code == "ResourceLimitExceeded" else min(quota_wait, 5.0)
@@ -182,7 +170,7 @@ def _create_or_describe(sagemaker: Any, request: Mapping[str, Any], quota_wait: 
                     f"launcher.role={request['RoleArn']}: SageMaker may not assume it; add sagemaker.amazonaws.com to its "
                     f"trust relationship"
                 ) from error
-            with spoken(name):
+            with aws_errors_as_sentence(name):
                 raise
 
 

@@ -1,10 +1,5 @@
 """Slurm: one job per experiment. Loaded when it is named: the job's side goes without."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from hpo.launchers.slurm.launcher import SlurmLauncher
-
 __all__ = ["SlurmLauncher"]
 
 

@@ -79,12 +79,13 @@ def accounted_as(job: str) -> Answer | None:
     return Answer(state.split()[0] if state else "", name=name)  # "CANCELLED by 1000"
 
 
-def refusal(message: str, options: Mapping[str, Any]) -> HPOError:
+def sbatch_error_as_sentence(message: str, options: Mapping[str, Any]) -> HPOError:
     """Why sbatch refused a request, and what to do."""
     text = " ".join(message.split())
     if "artition" in text and "nvalid" in text:
         return ConfigError(
-            f"launcher.partition={options.get('partition')}: Slurm has no such partition; choose from {_partitions()}"
+            f"launcher.partition={options.get('partition')}: Slurm has no such partition; choose from "
+            f"{', '.join(sorted(sinfo('%R'))) or 'those that sinfo lists'}"
         )
     if found := re.search(r"unrecognized option '--([\w-]+)", text):
         return ConfigError(f"launcher.sbatch.{found[1]}: sbatch has no such option; `sbatch --help` lists them")
@@ -113,28 +114,18 @@ _CAUSES = {
 }
 """Words of Slurm's messages, and the options they are about, the likeliest first."""
 
-_OWN_KEYS = {"partition": "partition", "cpus-per-task": "cpus_per_task", "time": "timeout_min", "mem": "mem"}
+OWN_KEYS = {"partition": "partition", "cpus-per-task": "cpus_per_task", "time": "timeout_min", "mem": "mem"}
 """Options that have a key of their own under `launcher`."""
 
 
 def _key(option: str) -> str:
-    return f"launcher.{_OWN_KEYS.get(option) or f'sbatch.{option}'}" if option != "gres" else "launcher.gpus"
-
-
-def own_key(option: str) -> str | None:
-    """The key under `launcher` that stands for an option of sbatch, where one does."""
-    return _OWN_KEYS.get(option)
+    return f"launcher.{OWN_KEYS.get(option) or f'sbatch.{option}'}" if option != "gres" else "launcher.gpus"
 
 
 def _size(text: str, options: Mapping[str, Any]) -> str:
     given = {"cpus_per_task": options.get("cpus-per-task"), "gpus": options.get("gres"), "mem": options.get("mem")}
     blamed = [name for name, word in (("cpus_per_task", "CPU count"), ("mem", "Memory")) if word in text]
     return ", launcher.".join(f"{name}={given[name]}" for name in blamed or given if given[name] is not None)
-
-
-def _partitions() -> str:
-    names = sinfo("%R")
-    return ", ".join(sorted(names)) or "those that sinfo lists"
 
 
 def _nodes() -> str:

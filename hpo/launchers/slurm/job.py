@@ -13,7 +13,6 @@ import os
 import runpy
 import signal
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -41,7 +40,11 @@ def work(request: str, output_dir: str) -> int:
     """
     directory = Path(output_dir)
     job = os.environ["SLURM_JOB_ID"]
-    session = {"job": job, "node": os.environ.get("SLURMD_NODENAME"), "restarts": _restarts()}
+    session = {
+        "job": job,
+        "node": os.environ.get("SLURMD_NODENAME"),
+        "restarts": int(os.environ.get("SLURM_RESTART_COUNT", "0")),
+    }
     fruitless = _fruitless(directory, job)
     warned: list[int] = []
 
@@ -119,7 +122,7 @@ def _conclude(directory: Path, job: str, code: int, fruitless: int) -> tuple[Pha
 
 
 def _asked_to_stop(directory: Path, job: str) -> bool:
-    note: Mapping[str, Any] = read_note(directory)
+    note = read_note(directory)
     return note.get("job") == job and note.get("phase") == Phase.STOPPED
 
 
@@ -133,7 +136,3 @@ def _reports(directory: Path) -> int:
         return load_experiment(directory).state.reports
     except HPOError:
         return 0
-
-
-def _restarts() -> int:
-    return int(os.environ.get("SLURM_RESTART_COUNT", "0"))

@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, StoreError
 from hpo.experiment.opening import differences, is_done, settle
 from hpo.launchers.remote import (
-    RECORD,
     REQUEST,
     JobDescription,
     JobState,
@@ -31,18 +30,19 @@ from hpo.launchers.remote import (
 from hpo.launchers.slurm.commands import call, queued_as
 from hpo.launchers.slurm.job import NOTE, read_note, write_note
 from hpo.launchers.slurm.nodes import gpus_in
-from hpo.launchers.slurm.request import CONFIG, check_numbers, further_options, make_request
-from hpo.launchers.slurm.state import look
+from hpo.launchers.slurm.request import CONFIG, SlurmSettings, make_request
+from hpo.launchers.slurm.state import job_state
 from hpo.launchers.slurm.submission import queue
 from hpo.schedulers.assembly import scheduler_of
-from hpo.store.directory import LAUNCH_LOCK, ExperimentDirectory, write_atomically
+from hpo.store.directory import LAUNCH_LOCK, LAUNCH_RECORD, ExperimentDirectory, write_atomically
 from hpo.store.event_store import Store
 from hpo.store.ownership import owned
 
 _ACTIVE = (Phase.WAITING, Phase.RUNNING)
 
 
-class SlurmLauncher(RemoteLauncher):
+@dataclass(kw_only=True, eq=False)
+class SlurmLauncher(SlurmSettings, RemoteLauncher):
     """Has each experiment run as one Slurm job, which is requeued until the experiment is complete.
 
     Args:
@@ -57,30 +57,6 @@ class SlurmLauncher(RemoteLauncher):
         wait: see `RemoteLauncher`.
     """
 
-    def __init__(
-        self,
-        *,
-        partition: str | None = None,
-        cpus_per_task: int | None = None,
-        gpus: int | str | None = None,
-        mem: str | int | None = None,
-        timeout_min: int = 240,
-        signal_delay_s: int | None = None,
-        sbatch: Mapping[str, Any] | None = None,
-        dry_run: bool = False,
-        wait: bool = False,
-    ) -> None:
-        super().__init__(dry_run=dry_run, wait=wait)
-        numbers = {"cpus_per_task": cpus_per_task, "timeout_min": timeout_min, "signal_delay_s": signal_delay_s}
-        check_numbers(numbers, gpus)
-        self.partition = partition
-        self.cpus_per_task = cpus_per_task
-        self.gpus = gpus
-        self.mem = mem
-        self.timeout_min = timeout_min
-        self.signal_delay_s = signal_delay_s
-        self.sbatch = further_options({} if sbatch is None else sbatch)
-
     def request(self, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
         """The options of sbatch, the command and where Slurm's own files go; see `RemoteLauncher.request`."""
         return make_request(self, experiment, output_dir)
@@ -91,16 +67,21 @@ class SlurmLauncher(RemoteLauncher):
         gpus = gpus_in(str(options.get("gres")))
         asked = [f"{options['cpus-per-task']} cores", f"{gpus} GPUs" if gpus else "", str(options.get("partition", ""))]
         limit = options["time"] / 60
-        # A session that reaches the time limit is requeued, so that the budget counts and not the limit.
-        hours = hours_of(experiment, limit)
-        return JobDescription(options["job-name"], ", ".join(filter(None, asked)), gpus, hours, limit)
+        return JobDescription(
+            name=options["job-name"],
+            machine=", ".join(filter(None, asked)),
+            gpus=gpus,
+            # A session that reaches the time limit is requeued, so that the budget counts and not the limit.
+            hours=hours_of(experiment, limit),
+            limit_hours=limit,
+        )
 
     def submit(self, experiment: ExperimentConfig, output_dir: Path, request: Mapping[str, Any]) -> dict[str, Any]:
         """Have sbatch queue the job, unless one is queued or the experiment is complete; see `RemoteLauncher.submit`."""
         with _alone(output_dir):
             known = _known(output_dir)
             if known is not None and known.get("job") is not None:
-                state = look(known)
+                state = job_state(known)
                 if state.phase in _ACTIVE:
                     _check_same(experiment, output_dir, known)
                     return {**known, "said": f"job {known['job']} is {state.phase}; nothing submitted"}
@@ -122,7 +103,7 @@ class SlurmLauncher(RemoteLauncher):
 
     def state(self, record: Mapping[str, Any]) -> JobState:
         """What Slurm and the job's own note say; see `RemoteLauncher.state`."""
-        return look(record)
+        return job_state(record)
 
     def fetch(self, record: Mapping[str, Any], output_dir: Path) -> int:
         """Nothing is to be fetched from a shared directory: 0.
@@ -143,7 +124,7 @@ class SlurmLauncher(RemoteLauncher):
         if job is None:
             return
         answer = queued_as(job)
-        if answer is None or look(record).phase not in _ACTIVE:
+        if answer is None or job_state(record).phase not in _ACTIVE:
             return
         directory = Path(record["directory"])
         write_note(directory, **{**read_note(directory), "job": job, "phase": Phase.STOPPED, "detail": "by hpo stop"})
@@ -155,7 +136,7 @@ class SlurmLauncher(RemoteLauncher):
         """Wait for the job's last word in the shared directory, and ask Slurm every half minute at most."""
         pause = 1.0
         directory = Path(record["directory"])
-        while (state := look(record)).phase in (*_ACTIVE, Phase.UNKNOWN):  # unknown: nobody answers just now
+        while (state := job_state(record)).phase in (*_ACTIVE, Phase.UNKNOWN):  # unknown: nobody answers just now
             seen, until = read_note(directory), time.monotonic() + pause
             while time.monotonic() < until and read_note(directory) == seen:
                 time.sleep(0.25)
@@ -173,7 +154,7 @@ def _alone(output_dir: Path) -> Iterator[None]:
 
 def _known(output_dir: Path) -> dict[str, Any] | None:
     """The record of an earlier submission by this launcher."""
-    if not (output_dir / RECORD).is_file():
+    if not (output_dir / LAUNCH_RECORD).is_file():
         return None
     content = read_record(output_dir)
     ours = content["launcher"].get("_target_", "").rpartition(".")[2] == SlurmLauncher.__name__

@@ -4,12 +4,13 @@ import math
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
-from hpo.launchers.slurm.commands import own_key
+from hpo.launchers.slurm.commands import OWN_KEYS
 
 CONFIG = "request.yaml"
 """What the job runs. Not experiment.yaml: that is the tuner's own, and tells that it has begun."""
@@ -35,19 +36,31 @@ _OURS = (
 """Options of sbatch that the launcher itself decides."""
 
 
-class Settings(Protocol):
+@dataclass(kw_only=True, eq=False)
+class SlurmSettings:
     """The keys under `launcher`; see `SlurmLauncher`."""
 
-    partition: str | None
-    cpus_per_task: int | None
-    gpus: int | str | None
-    mem: str | int | None
-    timeout_min: int
-    signal_delay_s: int | None
-    sbatch: dict[str, Any]
+    partition: str | None = None
+    cpus_per_task: int | None = None
+    gpus: int | str | None = None
+    mem: str | int | None = None
+    timeout_min: int = 240
+    signal_delay_s: int | None = None
+    sbatch: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a value that cannot be."""
+        for key in ("cpus_per_task", "timeout_min", "signal_delay_s"):
+            value = getattr(self, key)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise ConfigError(f"launcher.{key}={value}: use a positive whole number")
+        if not re.fullmatch(r"(\w+:)?\d+", str(0 if self.gpus is None else self.gpus)):
+            raise ConfigError(f"launcher.gpus={self.gpus}: use a number, or type:number such as a100:2")
+        self.further = _further_options(self.sbatch or {})
+        """The options under `sbatch`, by their long names."""
 
 
-def make_request(launcher: Settings, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
+def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
     """The options of sbatch, the command, and the folder of Slurm's own files.
 
     Raises:
@@ -80,12 +93,13 @@ def make_request(launcher: Settings, experiment: ExperimentConfig, output_dir: P
         "requeue": True,
         "partition": launcher.partition,
         "mem": launcher.mem,
-        "gres": f"gpu:{gpus}" if count and not any(name.startswith("gpus") for name in launcher.sbatch) else None,
-        **launcher.sbatch,
+        "gres": f"gpu:{gpus}" if count and not any(name.startswith("gpus") for name in launcher.further) else None,
+        **launcher.further,
     }
     options = {name: value for name, value in options.items() if value is not None and value is not False}
     for name, value in {**options, "output_dir": directory}.items():
-        _check_text(name, str(value))
+        if not str(value).isprintable():  # options are lines of a shell script, where a second line would be a command
+            raise ConfigError(f"{name}={str(value)!r}: Slurm takes no line breaks or control characters; remove them")
     if "%" in str(directory):
         raise ConfigError(f"{directory}: Slurm replaces % in the names of files; choose a directory without it")
     return {
@@ -95,15 +109,6 @@ def make_request(launcher: Settings, experiment: ExperimentConfig, output_dir: P
     }
 
 
-def check_numbers(numbers: Mapping[str, Any], gpus: Any) -> None:
-    """Raise ConfigError unless these values of the launcher's keys are numbers, or None."""
-    for key, value in numbers.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise ConfigError(f"launcher.{key}={value}: use a positive whole number")
-    if not re.fullmatch(r"(\w+:)?\d+", str(0 if gpus is None else gpus)):
-        raise ConfigError(f"launcher.gpus={gpus}: use a number, or type:number such as a100:2")
-
-
 def job_name(experiment: ExperimentConfig) -> str:
     """`{tag}-{method}-{seed}`, of characters that every listing shows as they are."""
     return re.sub(
@@ -111,23 +116,16 @@ def job_name(experiment: ExperimentConfig) -> str:
     )
 
 
-def further_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options under `launcher.sbatch`, by their long names."""
+def _further_options(given: Mapping[str, Any]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for key, value in given.items():
         name = str(key).lstrip("-").replace("_", "-")
         if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
             raise ConfigError(f"launcher.sbatch.{key}: use the long name of an option of sbatch, such as account")
-        if own := own_key(name):
+        if own := OWN_KEYS.get(name):
             raise ConfigError(f"launcher.sbatch.{key}={value}: use launcher.{own}")
         if name in _OURS:
             raise ConfigError(f"launcher.sbatch.{key}={value}: hpo sets this option itself; remove it")
         listed = not isinstance(value, str | int | float | bool | None) and not isinstance(value, Mapping)
         options[name] = ",".join(map(str, value)) if listed else value
     return options
-
-
-def _check_text(name: str, text: str) -> None:
-    """Options are lines of a shell script, where a second line would be a command."""
-    if not text.isprintable():
-        raise ConfigError(f"{name}={text!r}: Slurm takes no line breaks or control characters; remove them")

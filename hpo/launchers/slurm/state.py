@@ -24,7 +24,7 @@ _SAID = (Phase.COMPLETE, Phase.FAILED, Phase.STOPPED)
 _AGAIN = "run the command again to go on"
 
 
-def look(record: Mapping[str, Any]) -> JobState:
+def job_state(record: Mapping[str, Any]) -> JobState:
     """Ask where a job is. Never raises: what cannot be found out is `Phase.UNKNOWN`."""
     job = record.get("job")
     if job is None:  # complete before it was ever submitted
@@ -38,8 +38,7 @@ def look(record: Mapping[str, Any]) -> JobState:
     except HPOError as error:
         if note.get("phase") in _SAID:
             return _said(directory, note)
-        last = f"; its last word was {note['phase']}" if note else ""
-        return JobState(Phase.UNKNOWN, f"{error}{last}")
+        return JobState(Phase.UNKNOWN, f"{error}; its last word was {note['phase']}" if note else str(error))
     if answer is not None and answer.name not in ("", record.get("name")):
         answer = None  # a new installation of Slurm has given the number to somebody else's job
     if answer is not None and answer.state in _QUEUED:

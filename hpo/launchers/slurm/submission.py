@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.errors import ConfigError, installing
-from hpo.launchers.slurm.commands import TooLargeError, call, refusal
+from hpo.launchers.slurm.commands import TooLargeError, call, sbatch_error_as_sentence
 from hpo.launchers.slurm.job import work
 from hpo.launchers.slurm.nodes import shares
 from hpo.launchers.slurm.request import CORES_PER_GPU
@@ -70,7 +70,7 @@ def _sbatch(request: Mapping[str, Any], kept: Path) -> str:
         with _environment(options), contextlib.redirect_stderr(io.StringIO()):  # submitit repeats what sbatch says
             job = executor.submit(work, config, directory)
     except (FailedJobError, FailedSubmissionError) as error:
-        raise refusal(str(error), options) from error
+        raise sbatch_error_as_sentence(str(error), options) from error
     return str(job.job_id)
 
 

@@ -17,7 +17,7 @@ from hpo.errors import ConfigError
 from hpo.launchers.sagemaker.images import PYTHON_OF, gpus_of, image_uri
 from hpo.launchers.sagemaker.launcher import SageMakerLauncher, phase_of
 from hpo.launchers.sagemaker.names import identity, job_name, part, results_prefix
-from hpo.launchers.sagemaker.settings import Settings
+from hpo.launchers.sagemaker.settings import SageMakerSettings
 from tests.conftest import error_of, succeeded
 from tests.support.fake_sagemaker import request_violations
 
@@ -340,7 +340,7 @@ def test_the_region_is_found_as_boto3_finds_it(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
 
     def region(**keys):
-        return Settings.checked({"bucket": "abc", "role": ROLE, **keys}, placeholders=False).region
+        return SageMakerSettings.checked({"bucket": "abc", "role": ROLE, **keys}, placeholders=False).region
 
     assert region() == "eu-west-1"
     assert region(profile="work") == "eu-west-2"
@@ -415,6 +415,6 @@ def test_the_shipped_yaml_has_every_key_with_its_default():
 
     shipped = {k: v for k, v in content_of("launcher", "sagemaker").items() if k not in ("_target_", "wait", "dry_run")}
     assert list(shipped) != []
-    assert {f.name for f in fields(Settings)} == set(shipped)
-    made = Settings.checked({**shipped, **GIVEN}, placeholders=False)
-    assert made == Settings(**GIVEN)
+    assert {f.name for f in fields(SageMakerSettings)} == set(shipped)
+    made = SageMakerSettings.checked({**shipped, **GIVEN}, placeholders=False)
+    assert made == SageMakerSettings(**GIVEN)

@@ -21,7 +21,7 @@ from hpo.launchers.slurm.commands import TooLargeError
 from hpo.launchers.slurm.job import FRUITLESS, _conclude, read_note, write_note
 from hpo.launchers.slurm.launcher import SlurmLauncher
 from hpo.launchers.slurm.nodes import shares
-from hpo.launchers.slurm.state import look
+from hpo.launchers.slurm.state import job_state
 from hpo.results.experiment import load_experiment
 from tests.conftest import Workplace, error_of, succeeded
 from tests.reliability.test_kill import decisions
@@ -477,7 +477,7 @@ def test_where_a_job_is(lone, monkeypatch, squeue, code, note, phase):
     pretend(lone, monkeypatch, squeue, code)
     if note:
         write_note(lone.path, job="5", **note)
-    state = look({"job": "5", "name": "n", "directory": str(lone.path)})
+    state = job_state({"job": "5", "name": "n", "directory": str(lone.path)})
     assert f"{state.phase} {state.detail}".startswith(phase)
 
 
