@@ -16,7 +16,7 @@ SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class ScoreScale:
     """How losses and times of one benchmark become scores.
 
     Normalised regret is (loss - best) / (reference - best), cut to [0, 1]: 0 is the best known, 1 is no better than the
@@ -53,7 +53,7 @@ class Scored:
     """Scores of one block; arrays have the shape (methods, seeds)."""
 
     block: Block
-    scale: Scale
+    scale: ScoreScale
     anytime: Floats
     """Mean normalised regret over log time from `scale.start` to `scale.end`."""
     final: Floats
@@ -139,7 +139,7 @@ def _budgets(block: Block, start: float | None, end: float | None) -> tuple[floa
     return start, end
 
 
-def _scale(block: Block, baseline: str, start: float, end: float) -> Scale:
+def _scale(block: Block, baseline: str, start: float, end: float) -> ScoreScale:
     objective = block.objective
     found = [float(run.trajectory.losses[-1]) for run in block.loaded if len(run.trajectory.losses)]
     if not found:
@@ -158,7 +158,7 @@ def _scale(block: Block, baseline: str, start: float, end: float) -> Scale:
     if reference is None:
         reference, reference_is = _reference([run.trial_losses for run in block.loaded], "all methods")
     assert reference is not None
-    return Scale(start, end, best, best_is, reference, reference_is)
+    return ScoreScale(start, end, best, best_is, reference, reference_is)
 
 
 def _reference(trials: Sequence[Floats], whose: str) -> tuple[float | None, str]:

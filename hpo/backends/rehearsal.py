@@ -32,7 +32,7 @@ class Heard:
 
 
 @dataclass
-class Attempt:
+class RehearsedAttempt:
     """What an attempt said and how it ended."""
 
     until: int | None
@@ -117,7 +117,7 @@ class Rehearsal:
         *,
         stop: Callable[[Sequence[Heard]], float | None] = lambda _: None,
         look: Callable[[], None] = lambda: None,
-    ) -> Attempt:
+    ) -> RehearsedAttempt:
         """Run the next attempt of a trial to its end.
 
         Args:
@@ -127,7 +127,7 @@ class Rehearsal:
             look: called every now and then, and when the attempt is over.
         """
         number = self._attempts[trial.id] = self._attempts.get(trial.id, -1) + 1
-        attempt = Attempt(until)
+        attempt = RehearsedAttempt(until)
         begin = heard = time.monotonic()
         self._backend.start(trial, number, until)
         while attempt.exit is None:

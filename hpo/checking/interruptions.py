@@ -3,8 +3,8 @@
 import signal
 from collections.abc import Sequence
 
-from hpo.backends.rehearsal import Attempt
-from hpo.checking.diagnosis import Course, Diagnosis
+from hpo.backends.rehearsal import RehearsedAttempt
+from hpo.checking.diagnosis import Continuation, Diagnosis
 from hpo.checking.findings import Findings
 from hpo.checking.saves import SAVE
 from hpo.checking.training import LONG_ENOUGH, Training
@@ -31,8 +31,8 @@ def check_interrupted(training: Training, findings: Findings, promoting: Sequenc
         _say_not_interrupted(attempt, training, findings)
         return
     found = training.diagnose(reached, resumed := training.go_on(trial, training.beyond(reached)))
-    nothing_saved = found.course == Course.RESTARTED and SAVE not in order
-    if nothing_saved or found.course == Course.BEHIND:
+    nothing_saved = found.continuation == Continuation.RESTARTED and SAVE not in order
+    if nothing_saved or found.continuation == Continuation.BEHIND:
         saved = "and nothing had been saved" if nothing_saved else "its checkpoint holds less than it had reported"
         findings.fail(
             "SIGTERM", f"{found.text}, {saved}; save before every report, not only now and then or at the end"
@@ -47,12 +47,12 @@ def check_interrupted(training: Training, findings: Findings, promoting: Sequenc
         )
     else:
         findings.ok("SIGTERM", f"ends at once, in {unit} {reached + 1}; what it had reported is saved")
-    if found.course == Course.CONTINUED and training.last(resumed) < training.until and resumed.told:
+    if found.continuation == Continuation.CONTINUED and training.last(resumed) < training.until and resumed.told:
         found = training.diagnose(training.last(resumed), training.go_on(trial))
     _conclude("resume", found, training, findings)
 
 
-def _say_not_interrupted(attempt: Attempt, training: Training, findings: Findings) -> None:
+def _say_not_interrupted(attempt: RehearsedAttempt, training: Training, findings: Findings) -> None:
     """It came to its end all the same: too quick, or deaf."""
     if attempt.due is not None and attempt.seconds - attempt.due > 3 * training.epoch + LONG_ENOUGH / 2:
         findings.warn("SIGTERM", "it trained on to its end after that signal; end on SIGTERM, or leave it alone")
@@ -102,7 +102,9 @@ def check_promoted(training: Training, findings: Findings, promoting: Sequence[s
         (findings.fail if promoting else findings.warn)("promotion", text)
         return
     found = training.diagnose(pause, training.go_on(trial))
-    if found.course == Course.BEHIND or (found.course == Course.RESTARTED and SAVE not in order):
+    if found.continuation == Continuation.BEHIND or (
+        found.continuation == Continuation.RESTARTED and SAVE not in order
+    ):
         findings.fail("promotion", f"{found.text}: it had not saved when it ended at {told}; save before every report")
     else:
         _conclude("promotion", found, training, findings)
@@ -110,13 +112,13 @@ def check_promoted(training: Training, findings: Findings, promoting: Sequence[s
 
 def _conclude(check: str, found: Diagnosis, training: Training, findings: Findings) -> None:
     metric = training.metric
-    if found.course == Course.RESTARTED:
+    if found.continuation == Continuation.RESTARTED:
         findings.fail(
             check, f"{found.text} although it had saved: it ignores its checkpoint; load it where there is one"
         )
-    elif found.course == Course.UNREPORTED:
+    elif found.continuation == Continuation.UNREPORTED:
         findings.warn(check, found.text)
-    elif found.course != Course.CONTINUED:
+    elif found.continuation != Continuation.CONTINUED:
         findings.fail(check, found.text)
     elif not training.comparable:
         findings.warn(

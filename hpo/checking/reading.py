@@ -1,12 +1,12 @@
 """Can an attempt's reports be used? As the tuner reads them, and in one sentence where not."""
 
-from hpo.backends.rehearsal import Attempt
+from hpo.backends.rehearsal import RehearsedAttempt
 from hpo.config.schema import ExperimentConfig
 from hpo.events.objective import ReportError
 from hpo.tuner.limits import HOW_TO_REPORT
 
 
-def problem_of(attempt: Attempt, config: ExperimentConfig) -> str | None:
+def problem_of(attempt: RehearsedAttempt, config: ExperimentConfig) -> str | None:
     """What is wrong with its reports; None when they can be used."""
     if attempt.garbage:
         return (
@@ -25,7 +25,7 @@ def problem_of(attempt: Attempt, config: ExperimentConfig) -> str | None:
     return None
 
 
-def _nothing_from(attempt: Attempt, config: ExperimentConfig) -> str:
+def _nothing_from(attempt: RehearsedAttempt, config: ExperimentConfig) -> str:
     """It reported nothing. Nothing is wrong with a script that only reports more seldom than it was told to end."""
     limit, most = config.benchmark.max_resource_attr, config.max_resource
     if attempt.printed_metrics:

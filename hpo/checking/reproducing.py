@@ -56,7 +56,7 @@ class Again:
 
 
 @dataclass(frozen=True)
-class Difference:
+class MetricDifference:
     """One metric, stored and trained again."""
 
     name: str
@@ -201,7 +201,7 @@ def stored_trial(experiment: Experiment, trial_id: int) -> Stored:
     return Stored(state.trial, state.status, needed, reports, error)
 
 
-def compare(stored: Reports, again: Reports) -> list[Difference]:
+def compare(stored: Reports, again: Reports) -> list[MetricDifference]:
     """Every metric that is in both, over the resources that are in both."""
     common = [resource for resource in stored if resource in again]
     names = dict.fromkeys(name for resource in common for name in stored[resource] if name in again[resource])
@@ -214,7 +214,7 @@ def compare(stored: Reports, again: Reports) -> list[Difference]:
         ]
         different = [pair for pair in pairs if not _equal(pair[1], pair[2])]
         largest = max(different, key=lambda pair: _distance(pair[1], pair[2]), default=(0, None, None))
-        found.append(Difference(name, len(pairs), len(different), *largest))
+        found.append(MetricDifference(name, len(pairs), len(different), *largest))
     return found
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpo.backends.rehearsal import Attempt, Heard, Rehearsal
-from hpo.checking.diagnosis import Course, Diagnosis, diagnose
+from hpo.backends.rehearsal import Heard, Rehearsal, RehearsedAttempt
+from hpo.checking.diagnosis import Continuation, Diagnosis, diagnose
 from hpo.checking.findings import by_resource, different
 from hpo.checking.reading import problem_of
 from hpo.checking.saves import SAVE, Saves
@@ -69,7 +69,7 @@ class Training:
         """Are metrics compared?"""
         return self.tolerance != math.inf
 
-    def in_one_piece(self) -> tuple[Attempt, str]:
+    def in_one_piece(self) -> tuple[RehearsedAttempt, str]:
         """Train without interruption, long enough to be interrupted another time where that can be had cheaply."""
         attempt, order = self.observe(self.rehearsal.trial(), self.at_end)
         if not attempt.reports and attempt.failure is None and self.units is None and self.until < self.first_rung:
@@ -85,7 +85,7 @@ class Training:
                 attempt, order = self.observe(self.rehearsal.trial(), self.at_end)
         return attempt, order
 
-    def observe(self, trial: Trial, stop: Stop, until: int | None = None) -> tuple[Attempt, str]:
+    def observe(self, trial: Trial, stop: Stop, until: int | None = None) -> tuple[RehearsedAttempt, str]:
         """A trial's first attempt, and the order of its reports and saves."""
         program = self.rehearsal.program
         with Saves(program.directory.checkpoint(trial.id), program.reports(trial.id, 0)) as saves:
@@ -94,7 +94,7 @@ class Training:
         self.saves = self.saves or SAVE in saves.order
         return attempt, saves.order
 
-    def go_on(self, trial: Trial, stop: Stop | None = None) -> Attempt:
+    def go_on(self, trial: Trial, stop: Stop | None = None) -> RehearsedAttempt:
         """The next attempt of a trial, to the end unless `stop` says otherwise."""
         return self.rehearsal.run(trial, self.target, stop=stop or self.at_end)
 
@@ -114,34 +114,38 @@ class Training:
         value = heard.metrics.get(self.resource)
         return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
 
-    def last(self, attempt: Attempt) -> int:
+    def last(self, attempt: RehearsedAttempt) -> int:
         """The highest resource that was reported."""
         return max((self.of(heard) for heard in attempt.reports), default=0)
 
-    def diagnose(self, reached: int, resumed: Attempt) -> Diagnosis:
+    def diagnose(self, reached: int, resumed: RehearsedAttempt) -> Diagnosis:
         """How an attempt went on after `reached` had been reported."""
         if failure := resumed.failure:
-            return Diagnosis(Course.SILENT, f"resumed after {self.resource} {reached} {failure}")
+            return Diagnosis(Continuation.SILENT, f"resumed after {self.resource} {reached} {failure}")
         if not resumed.reports and reached == self.until - 1 and not resumed.told:
             return Diagnosis(
-                Course.UNREPORTED,
+                Continuation.UNREPORTED,
                 f"resumed after {self.resource} {reached} it ended at once: it had saved {self.resource} {self.until}, ended "
                 f"before it could report it, and never does; after loading report again what was saved last",
             )
         if problem := problem_of(resumed, self.config):
-            return Diagnosis(Course.SILENT, f"resumed after {self.resource} {reached}: {problem}")
+            return Diagnosis(Continuation.SILENT, f"resumed after {self.resource} {reached}: {problem}")
         found = self._compared(reached, resumed)
-        if found.course in (Course.DIFFERENT, Course.MISCOUNTED) and self.comparable and not self.reproducible():
+        if (
+            found.continuation in (Continuation.DIFFERENT, Continuation.MISCOUNTED)
+            and self.comparable
+            and not self.reproducible()
+        ):
             found = self._compared(reached, resumed)
         return found
 
-    def _compared(self, reached: int, resumed: Attempt) -> Diagnosis:
+    def _compared(self, reached: int, resumed: RehearsedAttempt) -> Diagnosis:
         after = [(self.of(heard), heard.metrics) for heard in resumed.reports]
         return diagnose(
             self.reference, reached, after, metric=self.metric, resource=self.resource, tolerance=self.tolerance
         )
 
-    def depends_on_limit(self, attempt: Attempt) -> bool:
+    def depends_on_limit(self, attempt: RehearsedAttempt) -> bool:
         """Has a training that was told to end early another metric before that than one that goes on?"""
         named = by_resource(attempt.reports, self.resource)
         pairs = [(self.reference[resource], metrics) for resource, metrics in named.items()]

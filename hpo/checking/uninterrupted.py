@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from hpo.backends.rehearsal import Attempt
+from hpo.backends.rehearsal import RehearsedAttempt
 from hpo.checking.findings import Findings, by_resource
 from hpo.checking.reading import problem_of
 from hpo.checking.saves import REPORT, unsaved
@@ -46,7 +46,7 @@ def _step(named: Sequence[float]) -> int:
     return int(first) if even and int(first) == first else 0
 
 
-def _check_resources(attempt: Attempt, training: Training, findings: Findings) -> bool:
+def _check_resources(attempt: RehearsedAttempt, training: Training, findings: Findings) -> bool:
     unit = training.resource
     named = [heard.metrics[unit] for heard in attempt.reports]
     step = _step(named)
@@ -62,7 +62,7 @@ def _check_resources(attempt: Attempt, training: Training, findings: Findings) -
     return True
 
 
-def _check_end(attempt: Attempt, training: Training, findings: Findings) -> bool:
+def _check_end(attempt: RehearsedAttempt, training: Training, findings: Findings) -> bool:
     unit, limit, until, last = training.resource, training.limit, training.until, max(training.reference)
     told = f"--{limit}={until}"
     if limit is None:

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     call = _Call(normalised(arguments))
     _register(call)
     _show_warnings()
-    with _spoken(arguments):
+    with _hydra_errors_as_sentence(arguments):
         if is_plain(arguments):
             composed = list(jobs(arguments))  # a mistake in the last is found before the first runs
             check_sweep(composed)
@@ -80,14 +80,14 @@ def compose_jobs(arguments: Sequence[str]) -> list[Job]:
     call = _Call(normalised(arguments))
     _register(call, quiet=True)
     _show_warnings()
-    with _spoken(arguments):
+    with _hydra_errors_as_sentence(arguments):
         if not is_plain(arguments):
             raise ConfigError(f"{' '.join(arguments)}: options and sweepers of Hydra cannot be planned; leave them out")
         return list(jobs(arguments))
 
 
 @contextlib.contextmanager
-def _spoken(arguments: Sequence[str]) -> Iterator[None]:
+def _hydra_errors_as_sentence(arguments: Sequence[str]) -> Iterator[None]:
     """What Hydra and OmegaConf raise, as one sentence."""
     try:
         yield

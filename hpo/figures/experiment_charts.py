@@ -158,9 +158,11 @@ def workers(experiment: Experiment, *, whole: bool = False) -> Chart:
     return Chart("workers", "Workers", caption, [panel], height, data_label(experiment.metadata), remark=remark)
 
 
-def _bars(attempts: Sequence[history.Attempt], gap: float) -> list[tuple[history.Attempt, history.Attempt, str]]:
+def _bars(
+    attempts: Sequence[history.AttemptSpan], gap: float
+) -> list[tuple[history.AttemptSpan, history.AttemptSpan, str]]:
     """First and last attempt of each bar, and what it is; a gap below 0 joins nothing."""
-    bars: dict[int, list[list[history.Attempt]]] = {}
+    bars: dict[int, list[list[history.AttemptSpan]]] = {}
     for attempt in sorted(attempts, key=lambda a: (a.lane, a.start)):
         lane = bars.setdefault(attempt.lane, [])
         if lane and attempt.start - lane[-1][-1].end <= gap:
@@ -170,7 +172,7 @@ def _bars(attempts: Sequence[history.Attempt], gap: float) -> list[tuple[history
     return [(bar[0], bar[-1], _words(bar)) for lane in bars.values() for bar in lane]
 
 
-def _words(bar: Sequence[history.Attempt]) -> str:
+def _words(bar: Sequence[history.AttemptSpan]) -> str:
     first, last = bar[0], bar[-1]
     what = f"trial {first.trial}, attempt {first.number}, {first.status}" if len(bar) == 1 else f"{len(bar)} attempts"
     return f"{what}: {first.start:.5g} to {last.end:.5g} s"

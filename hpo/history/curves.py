@@ -47,7 +47,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class AttemptSpan:
     """One run of a trial's program, in seconds of the experiment."""
 
     trial: int
@@ -64,7 +64,7 @@ class Attempt:
 class Timeline:
     """All attempts, and how busy the workers were."""
 
-    attempts: Sequence[Attempt]
+    attempts: Sequence[AttemptSpan]
     workers: int
     elapsed: float
 
@@ -121,10 +121,10 @@ def curves(experiment: Experiment) -> Sequence[Curve]:
 def timeline(experiment: Experiment) -> Timeline:
     """When each attempt ran, and on which worker."""
     state = ExperimentState(experiment.state.objective)
-    attempts: list[Attempt] = []
+    attempts: list[AttemptSpan] = []
 
     def add(trial: TrialState, end: float, status: str) -> None:
-        attempts.append(Attempt(trial.trial.id, trial.attempt, trial.began, end, status, trial.worker))
+        attempts.append(AttemptSpan(trial.trial.id, trial.attempt, trial.began, end, status, trial.worker))
 
     for event in experiment.events:
         if event.kind == Kind.ENDED:

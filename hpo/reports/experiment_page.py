@@ -14,7 +14,7 @@ from hpo.figures import space_charts
 from hpo.figures.style import OUTCOME_COLOURS, data_label
 from hpo.history import curves as history
 from hpo.history.importance import importance
-from hpo.reports.page import Column, Part, Section, Table, escaped, facts, folded, paragraph, render, tiles
+from hpo.reports.page import PageColumn, PageTable, Part, Section, escaped, facts, folded, paragraph, render, tiles
 from hpo.results.experiment import Experiment
 from hpo.store.directory import ExperimentDirectory
 
@@ -79,7 +79,7 @@ def _headline(experiment: Experiment) -> str:
     return tiles(shown) + f'<p class="full"><span class="soft">Best configuration:</span> {escaped(pairs)}</p>'
 
 
-def _trials(experiment: Experiment, output: Path) -> Table:
+def _trials(experiment: Experiment, output: Path) -> PageTable:
     state, config = experiment.state, experiment.config
     objective = state.objective
     bests: dict[int, tuple[float, int]] = {}
@@ -97,31 +97,36 @@ def _trials(experiment: Experiment, output: Path) -> Table:
         links = list(_logs(experiment, trial_id, trial.attempt, output))
         linked = linked or bool(links)
         last = None if trial.loss is None or math.isinf(trial.loss) else objective.value(trial.loss)
-        settings = [trial.trial.configuration.get(name) for name in domains]
-        attempts = trial.attempt + 1
-        row = [
-            trial_id,
-            trial.status.value,
-            attempts,
-            trial.resource or None,
-            last,
-            *bests.get(trial_id, (None, None)),
-            spent[trial_id],
-        ]
-        rows.append([*row, *settings, links])
+        rows.append(
+            [
+                trial_id,
+                trial.status.value,
+                trial.attempt + 1,
+                trial.resource or None,
+                last,
+                *bests.get(trial_id, (None, None)),
+                spent[trial_id],
+                *(trial.trial.configuration.get(name) for name in domains),
+                links,
+            ]
+        )
     resource = objective.resource_attr or "reports"
     numeric = [all(isinstance(row[8 + i], int | float) for row in rows) for i in range(len(domains))]
     columns = [
-        *(Column("trial", number=True), Column("status", dots=STATUS_COLOURS), Column("attempts", number=True)),
-        *(Column(resource, number=True), Column(objective.metric, number=True)),
-        *(Column(f"best {objective.metric}", number=True), Column(f"at {resource}", number=True)),
-        Column("seconds", number=True),
-        *(Column(name, number=number) for name, number in zip(domains, numeric, strict=True)),
-        Column("logs", links=True),
+        PageColumn("trial", number=True),
+        PageColumn("status", dots=STATUS_COLOURS),
+        PageColumn("attempts", number=True),
+        PageColumn(resource, number=True),
+        PageColumn(objective.metric, number=True),
+        PageColumn(f"best {objective.metric}", number=True),
+        PageColumn(f"at {resource}", number=True),
+        PageColumn("seconds", number=True),
+        *(PageColumn(name, number=number) for name, number in zip(domains, numeric, strict=True)),
+        PageColumn("logs", links=True),
     ]
     if not linked:  # nothing was run here, so there are none
         columns, rows = columns[:-1], [row[:-1] for row in rows]
-    return Table("trials", "All trials", columns, rows, sort=5, down=objective.mode == "max")
+    return PageTable("trials", "All trials", columns, rows, sort=5, down=objective.mode == "max")
 
 
 def _seconds(experiment: Experiment) -> Mapping[int, float]:

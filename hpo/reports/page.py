@@ -22,7 +22,7 @@ SCRIPTS = ("chart.js", "pointing.js", "report.js")
 
 
 @dataclass(frozen=True)
-class Column:
+class PageColumn:
     """A column of a table."""
 
     name: str
@@ -34,19 +34,19 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     """Rows that the page sorts, searches and pages."""
 
     name: str
     title: str
-    columns: Sequence[Column]
+    columns: Sequence[PageColumn]
     rows: Sequence[Sequence[Any]]
     sort: int | None = None
     """The column that it is sorted by at first."""
     down: bool = False
 
 
-Part = Chart | Table | str
+Part = Chart | PageTable | str
 """What a section consists of; text is markup, made with `escaped` or the functions below."""
 
 
@@ -102,7 +102,7 @@ def render(title: str, subtitle: str, head: Sequence[str], sections: Sequence[Se
     sections = [section for section in sections if section.parts]
     parts = [part for section in sections for part in section.parts]
     charts = [part for part in parts if isinstance(part, Chart)]
-    tables = [part for part in parts if isinstance(part, Table)]
+    tables = [part for part in parts if isinstance(part, PageTable)]
     scripts = [_asset(name) for name in SCRIPTS]
     allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
     policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
@@ -150,7 +150,7 @@ def _markup(parts: Sequence[Part]) -> str:
             grid = not grid
         if isinstance(part, Chart):
             pieces.append(_figure(part))
-        elif isinstance(part, Table):
+        elif isinstance(part, PageTable):
             pieces.append(f'<h3>{escaped(part.title)}</h3><div id="table-{part.name}"></div>')
         else:
             pieces.append(part)
@@ -167,7 +167,7 @@ def _figure(chart: Chart) -> str:
     return f'<figure{wide}><div class="head"><h3>{escaped(chart.title)}</h3></div>{caption}{plot}</figure>'
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _table(table: PageTable) -> dict[str, Any]:
     columns = [
         {"name": column.name, "number": column.number, "links": column.links, "dots": column.dots}
         for column in table.columns

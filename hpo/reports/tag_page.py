@@ -13,7 +13,7 @@ from hpo.analysis.runs import Run
 from hpo.figures import method_charts
 from hpo.figures.chart import Chart
 from hpo.figures.style import data_label
-from hpo.reports.page import Column, Part, Section, Table, escaped, paragraph, render, tiles
+from hpo.reports.page import PageColumn, PageTable, Part, Section, escaped, paragraph, render, tiles
 
 NAME = "report.html"
 
@@ -73,21 +73,26 @@ def _methods(comparison: Comparison) -> list[Part]:
         charts.append(method_charts.seeds(number, scored, comparison))
     names = ("anytime", "anytime_low", "anytime_high", "early", "middle", "final", "final_low", "final_high")
     heads = ("anytime regret", "low", "high", "at start", "half way", "final regret", "low", "high")
-    columns = [Column("method"), *(Column(head, number=True) for head in heads)]
-    columns += [Column("mean rank", number=True), Column("final rank", number=True)]
+    columns = [PageColumn("method"), *(PageColumn(head, number=True) for head in heads)]
+    columns += [PageColumn("mean rank", number=True), PageColumn("final rank", number=True)]
     rows = [
         [summary.method, *(getattr(summary, name) for name in names), summary.rank_anytime, summary.rank_final]
         for summary in comparison.summaries
     ]
     title = "Normalised regret: IQM over seeds with 95 % intervals, best first"
-    return [*charts, Table("methods", title, columns, rows)]
+    return [*charts, PageTable("methods", title, columns, rows)]
 
 
 def _pairs(comparison: Comparison) -> list[Part]:
     keys = ("difference", "low", "high", "probability", "wilcoxon_holm", "sign_flip_holm", "more_seeds")
     heads = ("difference", "low", "high", "P(first)", "Wilcoxon", "sign flip", "more seeds")
-    columns = [Column("score"), Column("first"), Column("second"), *(Column(head, number=True) for head in heads)]
-    columns.append(Column("told apart"))
+    columns = [
+        PageColumn("score"),
+        PageColumn("first"),
+        PageColumn("second"),
+        *(PageColumn(head, number=True) for head in heads),
+    ]
+    columns.append(PageColumn("told apart"))
     rows: list[list[Any]] = [
         [pair.score, pair.first, pair.second, *(getattr(pair, key) for key in keys), "yes" if pair.distinct else "no"]
         for pair in comparison.pairings
@@ -104,12 +109,12 @@ def _pairs(comparison: Comparison) -> list[Part]:
         f"ERT of {comparison.baseline}, s",
         "share of seeds that reach it",
     )
-    speeds = [Column("method"), Column("benchmark"), *(Column(head, number=True) for head in speed_heads)]
+    speeds = [PageColumn("method"), PageColumn("benchmark"), *(PageColumn(head, number=True) for head in speed_heads)]
     title = f"Time to the median final value of {comparison.baseline}: how many times sooner"
     return [
         method_charts.differences(comparison),
-        Table("pairs", "Paired differences of regret; p-values are Holm's", columns, rows),
-        Table("speedups", title, speeds, speed),
+        PageTable("pairs", "Paired differences of regret; p-values are Holm's", columns, rows),
+        PageTable("speedups", title, speeds, speed),
     ]
 
 
@@ -123,10 +128,10 @@ def _every_run(runs: Sequence[Run]) -> list[Chart]:
     ]
 
 
-def _experiments(runs: Sequence[Run], output: Path) -> Table:
+def _experiments(runs: Sequence[Run], output: Path) -> PageTable:
     heads = ("seed", "best", "trials", "reports", "seconds")
-    columns = [Column("benchmark"), Column("method"), *(Column(head, number=True) for head in heads)]
-    columns += [Column("state"), Column("open", links=True)]
+    columns = [PageColumn("benchmark"), PageColumn("method"), *(PageColumn(head, number=True) for head in heads)]
+    columns += [PageColumn("state"), PageColumn("open", links=True)]
     rows: list[list[Any]] = []
     for run in runs:
         losses = run.trajectory.losses
@@ -134,7 +139,7 @@ def _experiments(runs: Sequence[Run], output: Path) -> Table:
         state = "complete" if run.finished else "not complete"
         row = [run.benchmark, run.label, run.seed, best, len(run.trial_losses), run.reports, run.end, state]
         rows.append([*row, [_link(run.directory, output)]])
-    return Table("experiments", "Experiments", columns, rows)
+    return PageTable("experiments", "Experiments", columns, rows)
 
 
 def _link(directory: Path, output: Path) -> list[str]:

@@ -49,12 +49,10 @@ class Watch:
         self._found = 0.0
         self._find()
 
-    def _find(self) -> list[Follower]:
-        """Followers of experiments that are new."""
+    def _find(self) -> None:
+        """Follow experiments that are new."""
         self._found = time.monotonic()
-        new = [path for path in find_experiments(self.place) if path not in self.followers]
-        self.followers |= {path: Follower(path) for path in new}
-        return [self.followers[path] for path in new]
+        self.followers |= {path: Follower(path) for path in find_experiments(self.place) if path not in self.followers}
 
     def once(self, console: "Console") -> None:
         """Print one frame."""
@@ -109,23 +107,17 @@ class Watch:
         with contextlib.closing(bell):
             while True:
                 began = time.process_time()
-                self._look()
+                if time.monotonic() - self._found >= FIND_EVERY:
+                    with contextlib.suppress(StoreError):  # what is known is enough: one may just be overwritten
+                        self._find()
                 bell.arm([path for path, follower in self.followers.items() if not follower.complete])
                 self._advance()
                 draw()
-                if self._over():
+                if all(follower.complete for follower in self.followers.values()) and not is_sweep_open(self.place):
                     return
                 cost = time.process_time() - began
                 time.sleep(max(self.interval, cost / SHARE))
                 bell.wait(TICK)
-
-    def _look(self) -> None:
-        if time.monotonic() - self._found >= FIND_EVERY:
-            with contextlib.suppress(StoreError):  # what is known is enough: one may just be overwritten
-                self._find()
-
-    def _over(self) -> bool:
-        return all(follower.complete for follower in self.followers.values()) and not is_sweep_open(self.place)
 
 
 def _name(follower: Follower) -> str:

@@ -21,7 +21,7 @@ def reproduce(
     output: Annotated[Path | None, typer.Option(help="A new folder to train it in.")] = None,
 ) -> None:
     """Print the exact command of a trial with its environment, or run it again in a fresh folder and compare."""
-    from hpo.checking.reproducing import Difference, Reproduction, compare
+    from hpo.checking.reproducing import MetricDifference, Reproduction, compare
 
     directories = find_experiments(place)
     if len(directories) > 1:
@@ -40,7 +40,7 @@ def reproduce(
     )
     resource = config.benchmark.resource_attr or "report"
 
-    def told(difference: Difference) -> str:
+    def told(difference: MetricDifference) -> str:
         if not difference.different:
             return f"  {difference.name}: equal in all {difference.compared}"
         return (
