@@ -95,26 +95,26 @@ def benchmark_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
 
 def content(comparison: Compared) -> dict[str, Any]:
     """All of a comparison: plain numbers, texts, lists and dictionaries; None for what is undefined or infinite."""
-    found = {
-        "schema": SCHEMA,
-        "baseline": comparison.baseline,
-        "score": comparison.score,
-        "delta": comparison.delta,
-        "level": LEVEL,
-        "resamples": RESAMPLES,
-        "sign_flips": FLIPS,
-        "random_seed": comparison.random_seed,
-        "benchmarks": list(benchmark_rows(comparison.scored)),
-        "methods": [dataclasses.asdict(summary) for summary in comparison.summaries],
-        "pairs": list(pair_rows(comparison.pairings)),
-        "speedups": list(speed_up_rows(comparison.speed_ups, comparison.baseline)),
-        "scores": list(score_rows(comparison.scored)),
-        "trajectories": list(trajectory_rows(comparison.scored)),
-        "warnings": list(comparison.warnings),
-        "verdict": list(comparison.sentences),
-    }
-    plain: dict[str, Any] = _plain(found)
-    return plain
+    return _plain(
+        {
+            "schema": SCHEMA,
+            "baseline": comparison.baseline,
+            "score": comparison.score,
+            "delta": comparison.delta,
+            "level": LEVEL,
+            "resamples": RESAMPLES,
+            "sign_flips": FLIPS,
+            "random_seed": comparison.random_seed,
+            "benchmarks": list(benchmark_rows(comparison.scored)),
+            "methods": [dataclasses.asdict(summary) for summary in comparison.summaries],
+            "pairs": list(pair_rows(comparison.pairings)),
+            "speedups": list(speed_up_rows(comparison.speed_ups, comparison.baseline)),
+            "scores": list(score_rows(comparison.scored)),
+            "trajectories": list(trajectory_rows(comparison.scored)),
+            "warnings": list(comparison.warnings),
+            "verdict": list(comparison.sentences),
+        }
+    )
 
 
 def _plain(value: Any) -> Any:

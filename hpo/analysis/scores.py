@@ -1,7 +1,6 @@
 """What each experiment is worth: normalised regret, its mean over log time, ranks, and the time to a target."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,8 +43,7 @@ class ScoreScale:
         if self.reference <= self.best:
             return np.where(losses <= self.best, 0.0, 1.0)
         finite = np.minimum(losses, self.reference)
-        scaled: Floats = np.clip((finite - self.best) / (self.reference - self.best), 0.0, 1.0)
-        return scaled
+        return np.clip((finite - self.best) / (self.reference - self.best), 0.0, 1.0)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -72,16 +70,17 @@ class Scored:
         """Per seed the rank of each method by a score, 1 is best, ties share the mean of their ranks."""
         from scipy.stats import rankdata
 
-        values: Floats = self.final_loss if score == "final" else self.anytime
-        ranks: Floats = rankdata(values, method="average", axis=0)
-        return ranks
+        return np.asarray(rankdata(self.final_loss if score == "final" else self.anytime, method="average", axis=0))
 
     def differences(self, score: str, first: str, second: str) -> Floats:
         """Score of `first` minus that of `second`, per seed, shape (seeds,): negative where `first` is better."""
         values: Floats = getattr(self, score)
         methods = self.block.methods
-        difference: Floats = values[methods.index(first)] - values[methods.index(second)]
-        return difference
+        return np.asarray(values[methods.index(first)] - values[methods.index(second)])
+
+    def times_of(self, method: str) -> Floats:
+        """The row of `time_to_target` that belongs to a method, shape (seeds,)."""
+        return np.asarray(self.time_to_target[self.block.methods.index(method)])
 
 
 def score_block(block: Block, baseline: str, start: float | None, end: float | None) -> Scored:
@@ -154,15 +153,9 @@ def _scale(block: Block, baseline: str, start: float, end: float) -> ScoreScale:
             best, best_is = loss, "the table's optimum"
         else:
             best_is = "the best of all loaded experiments, better than the table's optimum"
-    reference, reference_is = _reference([run.trial_losses for run in block.loaded if run.label == baseline], baseline)
-    if reference is None:
-        reference, reference_is = _reference([run.trial_losses for run in block.loaded], "all methods")
-    assert reference is not None
+    whose, losses = baseline, np.concatenate([run.trial_losses for run in block.loaded if run.label == baseline])
+    if not np.isfinite(losses).any():
+        whose, losses = "all methods", np.concatenate([run.trial_losses for run in block.loaded])
+    reference = float(np.median(losses[np.isfinite(losses)]))
+    reference_is = f"the median over the trials of {whose} of each trial's best"
     return ScoreScale(start, end, best, best_is, reference, reference_is)
-
-
-def _reference(trials: Sequence[Floats], whose: str) -> tuple[float | None, str]:
-    losses = np.concatenate(trials)
-    finite = losses[np.isfinite(losses)]
-    text = f"the median over the trials of {whose} of each trial's best"
-    return (float(np.median(finite)) if len(finite) else None), text
