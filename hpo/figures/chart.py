@@ -10,8 +10,6 @@ from typing import Any
 
 Series = dict[str, Any]
 Axis = dict[str, Any]
-Numbers = Sequence[float | None]
-"""None is a gap: between two curves, or where a value is not finite."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +50,20 @@ class Chart:
 
     def content(self) -> Mapping[str, Any]:
         """For the page's script."""
-        panels = [{key: value for key, value in vars(panel).items() if value} for panel in self.panels]
-        label = None if self.label is None else f"{self.label} data"
-        base = {"name": self.name, "title": self.title, "panels": panels, "height": self.height}
-        return {**base, "label": label, "columns": self.columns, "shared": self.shared}
+        return {
+            "name": self.name,
+            "title": self.title,
+            "panels": [{key: value for key, value in vars(panel).items() if value} for panel in self.panels],
+            "height": self.height,
+            "label": None if self.label is None else f"{self.label} data",
+            "columns": self.columns,
+            "shared": self.shared,
+        }
 
 
 @dataclass
 class Pieces:
-    """Curves that become one series, with a gap after each."""
+    """Curves that become one series, with a gap, a None, after each and where a value is not finite."""
 
     x: list[float | None] = field(default_factory=list)
     y: list[float | None] = field(default_factory=list)

@@ -8,10 +8,9 @@ from hpo.analysis.comparison import Comparison
 from hpo.analysis.overtime import OverTime
 from hpo.analysis.runs import Run
 from hpo.analysis.scores import Scored
+from hpo.analysis.verdict import WORDS
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, finite
 from hpo.figures.style import ACCENT, NEUTRAL, colour_of, dash_of, seconds_scale
-
-WORDS = {"anytime": "anytime regret", "final": "final regret"}
 
 
 def regret(number: int, scored: Scored, found: OverTime) -> Chart:
@@ -95,7 +94,8 @@ def differences(comparison: Comparison) -> Chart:
                     "low": [finite(pair.low) for _, pair in group],
                     "high": [finite(pair.high) for _, pair in group],
                     "labels": [
-                        f"{names[place]}: {pair.difference:+.4f} {_limits(pair.low, pair.high)}"
+                        f"{names[place]}: {pair.difference:+.4f} "
+                        + ("(no interval)" if math.isnan(pair.low) else f"[{pair.low:+.4f}, {pair.high:+.4f}]")
                         for place, pair in group
                     ],
                 }
@@ -141,10 +141,5 @@ def _line(index: int, method: str, x: Sequence[float], y: Sequence[float]) -> Se
     return pieces.series("line", method, colour_of(index), dash=dash_of(index), width=2.2)
 
 
-def _limits(low: float, high: float) -> str:
-    return "(no interval)" if math.isnan(low) else f"[{low:+.4f}, {high:+.4f}]"
-
-
 def _of(scored: Scored, name: str, title: str, caption: str, panel: Panel, height: int, **keys: Any) -> Chart:
-    title = f"{title}: {scored.block.benchmark}"
-    return Chart(name, title, caption, [panel], height, scored.block.data_label, **keys)
+    return Chart(name, f"{title}: {scored.block.benchmark}", caption, [panel], height, scored.block.data_label, **keys)

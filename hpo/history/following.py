@@ -4,13 +4,13 @@ The store is opened for each look and closed after it, so that the writer finds 
 each look holds the file for as long as it takes to fetch a batch of rows.
 """
 
+import contextlib
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hpo.config.reading import read_config
-from hpo.config.schema import ExperimentConfig
 from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
@@ -43,65 +43,53 @@ class Follower:
 
     Args:
         directory: of the experiment.
-        on_event: is told each event that came since the first look.
 
     Raises:
         ConfigError: its experiment.yaml cannot be read.
     """
 
-    def __init__(self, directory: Path, on_event: Callable[[Event], None] | None = None) -> None:
+    def __init__(self, directory: Path) -> None:
         self.files = ExperimentDirectory(directory)
-        self.config: ExperimentConfig = read_config(self.files.config)
-        self.on_event = on_event
+        self.on_event: Callable[[Event], None] | None = None
+        """Is told each event that came since the first look."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self.config = read_config(self.files.config)
+        self.board = Board(self.config)
         self.sequence = 0
         self._first: float | None = None  # when the first event was made: another one, another experiment
-        self._empty_board()
 
-    def _empty_board(self) -> None:
-        self.sequence, self._first = 0, None
-        self.board = Board(self.config)
-
-    def advance(self) -> int:
-        """Take in what is new. Returns how many events that were.
+    def advance(self) -> None:
+        """Take in what is new.
 
         Raises:
             StoreError: the store is damaged.
         """
         if not self.files.events.is_file():
-            return 0
+            return
         try:
-            store = Store(self.files.events, read_only=True)
+            with contextlib.closing(Store(self.files.events, read_only=True)) as store:
+                self._read(store)
         except StoreError as error:
-            if is_busy(error.__cause__) or not self.files.events.is_file():
-                return 0
-            raise
-        try:
-            return self._read(store)
-        except StoreError as error:
-            if is_busy(error.__cause__):
-                return 0
-            raise
-        finally:
-            store.close()
+            if not is_busy(error.__cause__) and self.files.events.is_file():
+                raise
 
-    def _read(self, store: Store) -> int:
-        first = store.read_batch(0, 1)
-        if not first:
-            return 0
+    def _read(self, store: Store) -> None:
+        if not (first := store.read_batch(0, 1)):
+            return
         if self._first is not None and self._first != first[0][1].time:  # overwrite=true began anew
-            self.config = read_config(self.files.config)
-            self._empty_board()
+            self._begin()
         self._first = first[0][1].time
-        known = count = self.sequence
-        while batch := store.read_batch(count, BATCH):
+        known = self.sequence
+        while batch := store.read_batch(self.sequence, BATCH):
             for _, event in batch:
                 self.board.apply(event)
                 if known and self.on_event is not None:
                     self.on_event(event)
-            count = self.sequence = batch[-1][0]
+            self.sequence = batch[-1][0]
             if len(batch) < BATCH:
                 break
-        return count - known
 
     @property
     def state(self) -> ExperimentState:

@@ -16,6 +16,7 @@ from hpo.history import curves as history
 from hpo.history.importance import importance
 from hpo.reports.page import PageColumn, PageTable, Part, Section, escaped, facts, folded, paragraph, render, tiles
 from hpo.results.experiment import Experiment
+from hpo.results.rows import last_line
 from hpo.store.directory import ExperimentDirectory
 
 MOST_FAILURES = 50
@@ -33,7 +34,9 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
     config = experiment.config
     title = f"{config.benchmark.name} · {config.method.name} · seed {config.seed}"
     label = data_label(experiment.metadata)
-    where = f"{config.experiment_tag} · {_condition(experiment)}" + (f" · {label} data" if label else "")
+    finished = experiment.state.finished
+    condition = f"complete: {finished}" if finished else "not complete when this report was written"
+    where = f"{config.experiment_tag} · {condition}" + (f" · {label} data" if label else "")
     found = importance(experiment)
     failures = list(_failures(experiment))
     sections = [
@@ -49,11 +52,6 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
         Section("configuration", "Configuration and provenance", _provenance(experiment)),
     ]
     return render(title, where, [_headline(experiment)], sections)
-
-
-def _condition(experiment: Experiment) -> str:
-    finished = experiment.state.finished
-    return f"complete: {finished}" if finished else "not complete when this report was written"
 
 
 def _headline(experiment: Experiment) -> str:
@@ -82,20 +80,15 @@ def _headline(experiment: Experiment) -> str:
 def _trials(experiment: Experiment, output: Path) -> PageTable:
     state, config = experiment.state, experiment.config
     objective = state.objective
+    pick = max if objective.mode == "max" else min
     bests: dict[int, tuple[float, int]] = {}
     for curve in history.curves(experiment):
-        finite = [(v, r) for v, r in zip(curve.values, curve.resources, strict=True) if v == v]
-        if finite:
-            pick = max if objective.mode == "max" else min
-            value = pick(v for v, _ in finite)
-            bests[curve.trial] = value, next(r for v, r in finite if v == value)
+        if finite := [(v, r) for v, r in zip(curve.values, curve.resources, strict=True) if v == v]:
+            bests[curve.trial] = pick(finite, key=lambda found: found[0])
     domains = config.space.domains
     spent = _seconds(experiment)
     rows: list[list[Any]] = []
-    linked = False
     for trial_id, trial in state.trials.items():
-        links = list(_logs(experiment, trial_id, trial.attempt, output))
-        linked = linked or bool(links)
         last = None if trial.loss is None or math.isinf(trial.loss) else objective.value(trial.loss)
         rows.append(
             [
@@ -107,7 +100,7 @@ def _trials(experiment: Experiment, output: Path) -> PageTable:
                 *bests.get(trial_id, (None, None)),
                 spent[trial_id],
                 *(trial.trial.configuration.get(name) for name in domains),
-                links,
+                list(_logs(experiment, trial_id, trial.attempt, output)),
             ]
         )
     resource = objective.resource_attr or "reports"
@@ -124,7 +117,7 @@ def _trials(experiment: Experiment, output: Path) -> PageTable:
         *(PageColumn(name, number=number) for name, number in zip(domains, numeric, strict=True)),
         PageColumn("logs", links=True),
     ]
-    if not linked:  # nothing was run here, so there are none
+    if not any(row[-1] for row in rows):  # nothing was run here, so there are none
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     return PageTable("trials", "All trials", columns, rows, sort=5, down=objective.mode == "max")
 
@@ -151,12 +144,10 @@ def _failures(experiment: Experiment) -> Iterator[tuple[str, str]]:
     """What failed, and the end of its standard error."""
     for event in experiment.events:
         if event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
-            code, signal = event.body.get("exit_code"), event.body.get("signal")
-            how = f"signal {signal}" if signal else f"exit code {code}"
-            error = (event.body.get("error") or "").rstrip()
-            last = error.splitlines()[-1] if error else "nothing on standard error"
+            signal, error = event.body.get("signal"), (event.body.get("error") or "").rstrip()
+            how = f"signal {signal}" if signal else f"exit code {event.body.get('exit_code')}"
             head = f"trial {event.trial}, attempt {event.attempt}, {event.body['status']} after {event.elapsed:.4g} s ({how})"
-            yield f"{head}: {last}", error or "(nothing on standard error)"
+            yield f"{head}: {last_line(error) or 'nothing on standard error'}", error or "(nothing on standard error)"
 
 
 def _failure_parts(failures: list[tuple[str, str]]) -> list[Part]:

@@ -168,26 +168,18 @@ def _figure(chart: Chart) -> str:
 
 
 def _table(table: PageTable) -> dict[str, Any]:
-    columns = [
-        {"name": column.name, "number": column.number, "links": column.links, "dots": column.dots}
-        for column in table.columns
-    ]
     rows = [[_plain(value) for value in row] for row in table.rows]
-    content = {"name": table.name, "title": table.title, "columns": columns, "rows": rows}
-    return {**content, "page": ROWS_PER_PAGE, "sort": table.sort, "down": table.down}
+    return {**vars(table), "columns": [vars(column) for column in table.columns], "rows": rows, "page": ROWS_PER_PAGE}
 
 
 def _plain(value: Any) -> Any:
     """A value that JSON has: numbers that are not finite become their names."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53:
-        return str(value)  # a number of JavaScript would lose digits
     if isinstance(value, bool):
         return str(value).lower()
-    if value is None or isinstance(value, int | float | str | list):
-        return value
-    return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    lossy = isinstance(value, int) and abs(value) > 2**53  # a number of JavaScript would lose digits
+    return value if value is None or (isinstance(value, int | float | str | list) and not lossy) else str(value)
 
 
 def _json(content: Any) -> str:

@@ -1,5 +1,6 @@
 """The report of a tag: what its experiments say about their methods, and where each of them stands."""
 
+import itertools
 import math
 import os
 from collections.abc import Sequence
@@ -38,8 +39,7 @@ def tag_page(
     else:
         head = [_verdict(comparison)]
         warnings = comparison.warnings
-        sections = [Section("methods", "Methods", _methods(comparison))]
-        sections.append(Section("pairs", "Pairs", _pairs(comparison)))
+        sections = [Section("methods", "Methods", _methods(comparison)), Section("pairs", "Pairs", _pairs(comparison))]
     notes = [paragraph(f"Note: {warning}.", "warn") for warning in warnings]
     sections.append(Section("experiments", "Experiments", [*_every_run(runs), _experiments(runs, output)]))
     return render(title, subtitle, [_headline(runs), *head, *notes], sections)
@@ -68,8 +68,7 @@ def _methods(comparison: Comparison) -> list[Part]:
     charts: list[Chart] = []
     for number, scored in enumerate(comparison.scored):
         found = over_time(scored, comparison.random_seed)
-        charts.append(method_charts.regret(number, scored, found))
-        charts.append(method_charts.ranks(number, scored, found))
+        charts += [method_charts.regret(number, scored, found), method_charts.ranks(number, scored, found)]
         charts.append(method_charts.seeds(number, scored, comparison))
     names = ("anytime", "anytime_low", "anytime_high", "early", "middle", "final", "final_low", "final_high")
     heads = ("anytime regret", "low", "high", "at start", "half way", "final regret", "low", "high")
@@ -119,13 +118,12 @@ def _pairs(comparison: Comparison) -> list[Part]:
 
 
 def _every_run(runs: Sequence[Run]) -> list[Chart]:
-    by_benchmark: dict[str, list[Run]] = {}
-    for run in sorted(runs, key=lambda run: (run.benchmark, run.label, run.seed)):
-        by_benchmark.setdefault(run.benchmark, []).append(run)
-    return [
-        method_charts.runs(number, benchmark, found, data_label(found[0].metadata))
-        for number, (benchmark, found) in enumerate(by_benchmark.items())
-    ]
+    charts = []
+    ordered = sorted(runs, key=lambda run: (run.benchmark, run.label, run.seed))
+    for number, (benchmark, group) in enumerate(itertools.groupby(ordered, key=lambda run: run.benchmark)):
+        found = list(group)
+        charts.append(method_charts.runs(number, benchmark, found, data_label(found[0].metadata)))
+    return charts
 
 
 def _experiments(runs: Sequence[Run], output: Path) -> PageTable:
