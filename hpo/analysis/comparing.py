@@ -105,7 +105,7 @@ def _summary(scored: Sequence[Scored], method: str, indices: Sequence[np.ndarray
     rows = [(one, one.block.methods.index(method)) for one in scored]
     strata = {name: [getattr(one, name)[row] for one, row in rows] for name in ("anytime", "early", "middle", "final")}
     ranks = {f"rank_{score}": np.concatenate([one.ranks(score)[row] for one, row in rows]) for score in SCORES}
-    limits = {}
+    limits: dict[str, float] = {}
     for score in SCORES:
         low, high = interval(strata[score], indices)
         limits |= {f"{score}_low": max(low, 0.0), f"{score}_high": min(high, 1.0)}

@@ -95,7 +95,7 @@ def benchmark_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
 
 def content(comparison: Compared) -> dict[str, Any]:
     """All of a comparison: plain numbers, texts, lists and dictionaries; None for what is undefined or infinite."""
-    return _plain(
+    plain: dict[str, Any] = _plain(
         {
             "schema": SCHEMA,
             "baseline": comparison.baseline,
@@ -115,6 +115,7 @@ def content(comparison: Compared) -> dict[str, Any]:
             "verdict": list(comparison.sentences),
         }
     )
+    return plain
 
 
 def _plain(value: Any) -> Any:

@@ -89,11 +89,14 @@ class Group:
         return dict(Counter(place.standing for place in self.places))
 
     @property
+    def expected_seconds(self) -> float | None:
+        """What an experiment takes; None where that cannot be computed."""
+        return None if self.expectation is None or self.expectation.cut else self.expectation.elapsed
+
+    @property
     def seconds_each(self) -> float | None:
         """What an experiment takes: as expected, else its budget; None where neither is known."""
-        if self.expectation is not None and self.expectation.elapsed is not None and not self.expectation.cut:
-            return self.expectation.elapsed
-        return self.config.max_wallclock_time
+        return self.config.max_wallclock_time if self.expected_seconds is None else self.expected_seconds
 
     @property
     def disk_each(self) -> float | None:
@@ -130,9 +133,9 @@ class Plan:
         """Of all jobs, on demand; None where a price is missing."""
         if self.prices is None or not self.jobs:
             return None
-        prices = [self.prices.prices.get(job.instance_type or "") for job in self.jobs]
-        known = [price * job.hours for price, job in zip(prices, self.jobs, strict=True) if price is not None]
-        return sum(known) if len(known) == len(prices) else None
+        prices = self.prices.prices
+        costs = [prices[job.instance_type] * job.hours for job in self.jobs if job.instance_type in prices]
+        return sum(costs) if len(costs) == len(self.jobs) else None
 
 
 def make_plan(jobs: Sequence[Job], *, smoke: bool = False, prices: Prices | None = None) -> Plan:
@@ -147,10 +150,8 @@ def make_plan(jobs: Sequence[Job], *, smoke: bool = False, prices: Prices | None
         ConfigError: an experiment's configuration is wrong.
         HPOError: the smoke trial failed.
     """
-    places = [place_of(job) for job in jobs]
-    free = shutil.disk_usage(Path.cwd()).free
-    machine = Machine(len(os.sched_getaffinity(0)), len(visible_gpus()), free)
-    plan = Plan([_group(members) for members in _alike(places)], machine, prices)
+    machine = Machine(len(os.sched_getaffinity(0)), len(visible_gpus()), shutil.disk_usage(Path.cwd()).free)
+    plan = Plan([_group(members) for members in _alike([place_of(job) for job in jobs])], machine, prices)
     measured: list[tuple[BenchmarkConfig, int | None, Smoke]] = []
     for group in plan.groups:
         if smoke and not group.config.simulated and group.problem is None:
@@ -166,15 +167,14 @@ def make_plan(jobs: Sequence[Job], *, smoke: bool = False, prices: Prices | None
 
 
 def _alike(places: Sequence[Place]) -> list[list[Place]]:
-    groups: list[tuple[ExperimentConfig, list[Place]]] = []
+    groups: list[list[Place]] = []
     for place in places:
-        key = replace(place.config, seed=0)
-        members = next((members for known, members in groups if known == key), None)
-        if members is None:
-            groups.append((key, [place]))
+        own = (members for members in groups if replace(place.config, seed=members[0].config.seed) == members[0].config)
+        if (members := next(own, None)) is None:
+            groups.append([place])
         else:
             members.append(place)
-    return [members for _, members in groups]
+    return groups
 
 
 def _group(places: list[Place]) -> Group:

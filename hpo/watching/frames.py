@@ -39,7 +39,9 @@ def sweep_frame(experiments: Sequence[Seen], width: int, height: int) -> "Group"
     running = [seen for seen in ordered if seen.condition == "running"]
     detail = 16 if running and height >= 26 else 0
     most = max(height - 4 - detail, 1)
-    lines = [_text(_summary(experiments), "bold"), _text(""), *_overview(ordered[:most], width)]
+    trials = sum(len(seen.board.state.trials) for seen in experiments)
+    summary = f"{len(experiments)} experiments ({_conditions(experiments)}), {trials} trials"
+    lines = [_text(summary, "bold"), _text(""), *_overview(ordered[:most], width)]
     if len(ordered) > most:
         lines.append(_text(f"… and {len(ordered) - most} more: {_conditions(ordered[most:])}"))
     if detail:
@@ -53,11 +55,6 @@ _ORDER = {"running": 0, "waiting": 1, "interrupted": 2, "complete": 3}
 def _conditions(experiments: Sequence[Seen]) -> str:
     counts = {name: sum(seen.condition == name for seen in experiments) for name in _ORDER}
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-
-
-def _summary(experiments: Sequence[Seen]) -> str:
-    trials = sum(len(seen.board.state.trials) for seen in experiments)
-    return f"{len(experiments)} experiments ({_conditions(experiments)}), {trials} trials"
 
 
 def _overview(experiments: Sequence[Seen], width: int) -> list["Text"]:
@@ -90,8 +87,7 @@ def _experiment(seen: Seen, width: int, height: int) -> list["Text"]:
         if block and used + len(block) <= height:
             lines += block
             used += len(block)
-    latest = seen.board.latest(min(height - used - 2, MOST_LATEST))
-    if latest:
+    if latest := seen.board.latest(min(height - used - 2, MOST_LATEST)):
         lines += [_text(""), *_trials(seen.board, latest, width)]
     return lines
 
@@ -161,8 +157,7 @@ def _devices(names: str, use: Mapping[str, int]) -> str:
 
 
 def _rungs(board: Board, width: int) -> list["Text"]:
-    rungs = board.rungs.rows(board.state)
-    if not rungs:
+    if not (rungs := board.rungs.rows(board.state)):
         return []
     resource = board.state.objective.resource_attr or "reports"
     promotes = board.rungs.promotes
@@ -182,11 +177,8 @@ def _rungs(board: Board, width: int) -> list["Text"]:
 
 
 def _failures(board: Board) -> list["Text"]:
-    lines = [
-        _text(f"{clock(failure.elapsed)} trial {failure.trial_id} {failure.status}: {failure.reason}", "red")
-        for failure in board.failures
-    ]
-    return [_text(""), *lines] if lines else []
+    lines = [f"{clock(one.elapsed)} trial {one.trial_id} {one.status}: {one.reason}" for one in board.failures]
+    return [_text(""), *(_text(line, "red") for line in lines)] if lines else []
 
 
 def _trials(board: Board, trials: Sequence[TrialState], width: int) -> list["Text"]:
