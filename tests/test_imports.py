@@ -44,7 +44,7 @@ ALLOWED = {
     "boto3": {"launchers"},
     "botocore": {"launchers"},
     "submitit": {"launchers"},
-    "numpy": {"analysis", "figures", "history", "randomness", "searchers", "space", "surrogate", "tables"},
+    "numpy": {"analysis", "exporting", "figures", "history", "randomness", "searchers", "space", "surrogate", "tables"},
     "pandas": {"analysis", "exporting", "results"},
     "threadpoolctl": {"surrogate"},
     "scipy": {"analysis", "searchers", "surrogate", "tables"},

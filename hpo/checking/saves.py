@@ -31,7 +31,11 @@ class Saves:
         self._reports = self._watch(reports, MODIFY)
         self._folders: dict[int | None, Path] = {self._watch(checkpoint, _WRITTEN): checkpoint}
         self._blind = self._reports is None or None in self._folders
-        self._seen = ""
+        self.order = ""
+        """A letter for each report and each save, what is done several times in a row only once: SRSRSR.
+
+        Without reports where the order was not seen.
+        """
 
     def __enter__(self) -> "Saves":
         return self
@@ -61,16 +65,8 @@ class Saves:
                     self._folders[self._watch(folder, _WRITTEN)] = folder
 
     def _note(self, what: str) -> None:
-        if not self._seen.endswith(what):
-            self._seen += what
-
-    @property
-    def order(self) -> str:
-        """A letter for each report and each save, what is done several times in a row only once: SRSRSR.
-
-        Without reports where the order was not seen.
-        """
-        return self._seen
+        if not self.order.endswith(what):
+            self.order += what
 
 
 def unsaved(order: str, reports: int) -> bool:

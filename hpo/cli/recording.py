@@ -12,11 +12,11 @@ from hpo.cli import run as cli
 from hpo.cli.composition import is_plain
 from hpo.config.reading import resolve
 from hpo.errors import ExperimentError
+from hpo.exporting.recorded import table_of
 from hpo.results.experiment import load_experiment
 from hpo.schedulers.assembly import scheduler_of
 from hpo.searchers import GridSearcher
 from hpo.store.places import find_experiments
-from hpo.tables.recorded import table_of
 from hpo.watching.lines import say
 
 UNLIMITED = "max_wallclock_time=1.0e9"

@@ -56,10 +56,7 @@ class _Call:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the experiments that `arguments` compose. Returns the exit code: 0, 1, or 128 + n after signal n."""
-    check_words(arguments)
-    call = _Call(normalised(arguments))
-    _register(call)
-    _show_warnings()
+    call = _prepared(arguments)
     with _hydra_errors_as_sentence(arguments):
         if is_plain(arguments):
             composed = list(jobs(arguments))  # a mistake in the last is found before the first runs
@@ -76,10 +73,7 @@ def compose_jobs(arguments: Sequence[str]) -> list[Job]:
     Raises:
         ConfigError: an override is wrong, or asks Hydra for more than composing.
     """
-    check_words(arguments)
-    call = _Call(normalised(arguments))
-    _register(call, quiet=True)
-    _show_warnings()
+    _prepared(arguments, quiet=True)
     with _hydra_errors_as_sentence(arguments):
         if not is_plain(arguments):
             raise ConfigError(f"{' '.join(arguments)}: options and sweepers of Hydra cannot be planned; leave them out")
@@ -107,21 +101,15 @@ def _run_all(call: _Call, composed: Sequence[Job]) -> None:
     others: list[Job] = []
     for job in composed:
         (simulated if job.config.simulated and runs_here(job.config) else others).append(job)
-    with _shared_imports(len(others)):
+    from hpo.host.starting import shared_imports
+
+    with shared_imports() if len(others) > 1 else contextlib.nullcontext():
         for job in others:
             _run(call, job)
     if len(simulated) == 1:
         _run(call, simulated[0])
     elif simulated:
         _run_batch(call, simulated)
-
-
-def _shared_imports(experiments: int) -> contextlib.AbstractContextManager[None]:
-    if experiments < 2:
-        return contextlib.nullcontext()
-    from hpo.host.starting import shared_imports
-
-    return shared_imports()
 
 
 def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
@@ -156,7 +144,10 @@ def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
     hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(run)()
 
 
-def _register(call: _Call, *, quiet: bool = False) -> None:
+def _prepared(arguments: Sequence[str], *, quiet: bool = False) -> _Call:
+    """The call of a command line that can be meant; Hydra knows our schema and the tag of the call from now on."""
+    check_words(arguments)
+    call = _Call(normalised(arguments))
     ConfigStore.instance().store(name="schema", node=ExperimentConfig)
 
     def tag() -> str:
@@ -170,6 +161,8 @@ def _register(call: _Call, *, quiet: bool = False) -> None:
         return call.tag
 
     OmegaConf.register_new_resolver("default_tag", tag, use_cache=True, replace=True)
+    _show_warnings()
+    return call
 
 
 def _run(call: _Call, job: Job) -> None:
@@ -252,7 +245,7 @@ def _conclude(call: _Call) -> int:
 def _show_warnings() -> None:
     """Warnings of the library reach the terminal, without tracebacks; the rest goes to each experiment's log."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setLevel(logging.WARNING)
+
     handler.setFormatter(_WithoutTraceback("hpo: %(message)s"))
     handler.addFilter(lambda record: record.levelno == logging.WARNING)  # errors are said where they are caught
     logging.getLogger("hpo").addHandler(handler)

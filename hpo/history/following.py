@@ -60,24 +60,24 @@ class Follower:
         self.sequence = 0
         self._first: float | None = None  # when the first event was made: another one, another experiment
 
-    def advance(self) -> None:
-        """Take in what is new.
+    def advance(self) -> int:
+        """Take in what is new. Returns how many events that were.
 
         Raises:
             StoreError: the store is damaged.
         """
-        if not self.files.events.is_file():
-            return
         try:
-            with contextlib.closing(Store(self.files.events, read_only=True)) as store:
-                self._read(store)
+            if self.files.events.is_file():
+                with contextlib.closing(Store(self.files.events, read_only=True)) as store:
+                    return self._read(store)
         except StoreError as error:
             if not is_busy(error.__cause__) and self.files.events.is_file():
                 raise
+        return 0
 
-    def _read(self, store: Store) -> None:
+    def _read(self, store: Store) -> int:
         if not (first := store.read_batch(0, 1)):
-            return
+            return 0
         if self._first is not None and self._first != first[0][1].time:  # overwrite=true began anew
             self._begin()
         self._first = first[0][1].time
@@ -90,6 +90,7 @@ class Follower:
             self.sequence = batch[-1][0]
             if len(batch) < BATCH:
                 break
+        return self.sequence - known
 
     @property
     def state(self) -> ExperimentState:

@@ -24,7 +24,6 @@ class MLflow(TrialTracker):
     """
 
     package = "mlflow"
-    extra = "mlflow"
 
     def __init__(self, config: ExperimentConfig, directory: Path | str, tracking_uri: str | None = None) -> None:
         super().__init__(config, directory)

@@ -24,7 +24,6 @@ class Trackio(TrialTracker):
     """
 
     package = "trackio"
-    extra = "trackio"
 
     def __init__(
         self,

@@ -21,7 +21,6 @@ class WandB(TrialTracker):
     """
 
     package = "wandb"
-    extra = "wandb"
 
     def __init__(
         self, config: ExperimentConfig, directory: Path | str, project: str = "hpo", mode: str = "offline"

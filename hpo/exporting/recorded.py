@@ -1,40 +1,18 @@
 """The table that complete experiments of a grid have recorded."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
-from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind
+from hpo.events.values import Kind
+from hpo.results.experiment import Experiment
 from hpo.tables.table import Table
 
 
-class Recorded(Protocol):
-    """An experiment as it is read from its directory: configuration, events, and the state they lead to."""
-
-    @property
-    def directory(self) -> Path:
-        """Where it is, for messages."""
-
-    @property
-    def config(self) -> ExperimentConfig:
-        """What was asked for."""
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """Its log."""
-
-    @property
-    def state(self) -> ExperimentState:
-        """What the log leads to."""
-
-
-def table_of(experiments: Sequence[Recorded], name: str, provenance: str) -> Table:
+def table_of(experiments: Sequence[Experiment], name: str, provenance: str) -> Table:
     """The table of what complete GRID experiments of one benchmark, one per seed, have recorded.
 
     A training that ended early, for it diverged, keeps its last values to the end.
@@ -76,7 +54,7 @@ def table_of(experiments: Sequence[Recorded], name: str, provenance: str) -> Tab
     return Table(about, columns, metrics, np.array([[seconds for _, seconds in row] for row in cells]))
 
 
-def _trainings(experiment: Recorded, limit: int) -> dict[tuple[Any, ...], tuple[dict[str, list[float]], list[float]]]:
+def _trainings(experiment: Experiment, limit: int) -> dict[tuple[Any, ...], tuple[dict[str, list[float]], list[float]]]:
     """Configuration's values -> (every number reported, seconds) after each unit of resource."""
     resource_attr = experiment.config.benchmark.resource_attr
     rows: dict[int, dict[int, tuple[Mapping[str, Any], float]]] = {}
@@ -106,7 +84,7 @@ def _trainings(experiment: Recorded, limit: int) -> dict[tuple[Any, ...], tuple[
     return found
 
 
-def _ordinals(experiment: Recorded, columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+def _ordinals(experiment: Experiment, columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     """The space that was recorded: every numeric hyperparameter as the list of its recorded values."""
     space = {}
     for name, spec in experiment.config.benchmark.config_space.items():
