@@ -43,8 +43,8 @@ class Chart:
     columns: int = 1
     shared: str | None = None
     """`y` where all panels have the same range of y."""
-    instead: str | None = None
-    """A sentence that takes the figure's place when there is nothing to draw."""
+    instead: str = "There is nothing to draw."
+    """A sentence that takes the figure's place when it has no panels."""
     remark: str = ""
     """What readers in print must know, who see no caption; drawn below the last x axis."""
 
@@ -89,3 +89,8 @@ def finite(value: float) -> float | None:
 def axis(title: str = "", **keys: Any) -> Axis:
     """An axis. Keys: log, range, ticks ((place, text), ...), reversed, percent, zero, whole, tight, bare, plain, above."""
     return {"title": title, **keys}
+
+
+def rows(names: Sequence[str]) -> Axis:
+    """A y axis with a name for each row, the first on top."""
+    return axis(ticks=list(enumerate(names)), range=[-0.6, len(names) - 0.4], reversed=True, plain=True)

@@ -9,24 +9,30 @@ from hpo.analysis.overtime import OverTime
 from hpo.analysis.runs import Run
 from hpo.analysis.scores import Scored
 from hpo.analysis.verdict import WORDS
-from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, finite
+from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, finite, rows
 from hpo.figures.style import ACCENT, NEUTRAL, colour_of, dash_of, seconds_scale
 
 
 def regret(number: int, scored: Scored, found: OverTime) -> Chart:
     """Normalised regret over time with pointwise intervals, one line per method."""
-    unit, name = seconds_scale(scored.scale.end)
-    times = (found.times / unit).tolist()
+    x, times = _times(scored, found)
     bands: list[Series] = []
     lines: list[Series] = []
     for index, method in enumerate(scored.block.methods):
         known = [i for i in range(len(times)) if math.isfinite(found.low[index, i])]
         if known:
             span = slice(known[0], known[-1] + 1)
-            sides = {"bottom": found.low[index, span], "top": found.high[index, span]}
-            limits = {key: [finite(value) for value in side.tolist()] for key, side in sides.items()}
-            band = {"kind": "band", "name": method, "colour": colour_of(index), "opacity": 0.13}
-            bands.append({**band, "x": times[span], **limits})
+            bands.append(
+                {
+                    "kind": "band",
+                    "name": method,
+                    "colour": colour_of(index),
+                    "opacity": 0.13,
+                    "x": times[span],
+                    "bottom": [finite(value) for value in found.low[index, span].tolist()],
+                    "top": [finite(value) for value in found.high[index, span].tolist()],
+                }
+            )
         lines.append(_line(index, method, times, found.regret[index].tolist()))
     which = "bands are pointwise 95 % bootstrap intervals" if bands else "there are no intervals for so few seeds"
     caption = (
@@ -34,26 +40,27 @@ def regret(number: int, scored: Scored, found: OverTime) -> Chart:
         f"common budget; {which}. 0 is {scored.scale.best_is}; 1 is {scored.scale.reference_is}."
     )
     # Lines come first, for the keys and names; bands are drawn below them all the same, they are pale.
-    panel = Panel(_time(name), axis("normalised regret", zero=True), [*lines, *bands])
+    panel = Panel(x, axis("normalised regret", zero=True), [*lines, *bands])
     return _of(scored, f"regret-{number}", "Regret over time", caption, panel, 390)
 
 
 def ranks(number: int, scored: Scored, found: OverTime) -> Chart:
     """Mean ranks over time."""
-    unit, name = seconds_scale(scored.scale.end)
-    times = (found.times / unit).tolist()
+    x, times = _times(scored, found)
     series = [
         _line(index, method, times, found.rank[index].tolist()) for index, method in enumerate(scored.block.methods)
     ]
     caption = (
         f"Mean over {len(scored.block.seeds)} seed(s) of each method's rank by its incumbent; 1 is best, ties share."
     )
-    panel = Panel(_time(name), axis("mean rank", reversed=True), series)
+    panel = Panel(x, axis("mean rank", reversed=True), series)
     return _of(scored, f"ranks-{number}", "Ranks over time", caption, panel, 340, wide=False, remark="1 is best")
 
 
-def _time(unit: str) -> dict[str, object]:
-    return axis(f"elapsed time, {unit}", log=True, tight=True)
+def _times(scored: Scored, found: OverTime) -> tuple[Axis, list[float]]:
+    """The axis of elapsed time, and the places on it."""
+    unit, name = seconds_scale(scored.scale.end)
+    return axis(f"elapsed time, {name}", log=True, tight=True), (found.times / unit).tolist()
 
 
 def seeds(number: int, scored: Scored, comparison: Comparison) -> Chart:
@@ -100,9 +107,8 @@ def differences(comparison: Comparison) -> Chart:
                     ],
                 }
             )
-    y = axis(ticks=list(enumerate(names)), range=[-0.6, len(pairs) - 0.4], reversed=True, plain=True)
     x = axis(f"difference of {WORDS[comparison.score]}", zero=True)
-    panel = Panel(x, y, series, verticals=[0], quiet=True)
+    panel = Panel(x, rows(names), series, verticals=[0], quiet=True)
     label = ", ".join(sorted({one.block.data_label for one in comparison.scored if one.block.data_label})) or None
     caption = (
         "IQM of the differences on the same seed, with 95 % intervals: left of 0 the first is better. Filled: the interval "

@@ -162,7 +162,7 @@ def _figure(chart: Chart) -> str:
     if chart.panels:
         plot = f'<div class="plot" id="figure-{chart.name}" style="min-height:{chart.height}px"></div>'
     else:
-        caption, plot = "", f'<p class="instead">{escaped(chart.instead or "There is nothing to draw.")}</p>'
+        caption, plot = "", f'<p class="instead">{escaped(chart.instead)}</p>'
     wide = ' class="wide"' if chart.wide else ""
     return f'<figure{wide}><div class="head"><h3>{escaped(chart.title)}</h3></div>{caption}{plot}</figure>'
 
