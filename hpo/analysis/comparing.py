@@ -102,8 +102,8 @@ def _uneven(scored: Sequence[Scored]) -> list[str]:
 
 
 def _summary(scored: Sequence[Scored], method: str, indices: Sequence[np.ndarray]) -> Summary:
+    strata = {name: [one.of(method, name) for one in scored] for name in ("anytime", "early", "middle", "final")}
     rows = [(one, one.block.methods.index(method)) for one in scored]
-    strata = {name: [getattr(one, name)[row] for one, row in rows] for name in ("anytime", "early", "middle", "final")}
     ranks = {f"rank_{score}": np.concatenate([one.ranks(score)[row] for one, row in rows]) for score in SCORES}
     limits: dict[str, float] = {}
     for score in SCORES:
@@ -118,6 +118,9 @@ def _summary(scored: Sequence[Scored], method: str, indices: Sequence[np.ndarray
 
 
 def _speed_ups(scored: Sequence[Scored], method: str, baseline: str) -> list[tuple[str, str | None, SpeedUp]]:
-    strata = {one.block.benchmark: Times(one.times_of(method), one.times_of(baseline), one.scale.end) for one in scored}
+    strata = {
+        one.block.benchmark: Times(one.of(method, "time_to_target"), one.of(baseline, "time_to_target"), one.scale.end)
+        for one in scored
+    }
     overall = [(method, None, speed_up(list(strata.values())))] if len(scored) > 1 else []
     return [*((method, benchmark, speed_up([times])) for benchmark, times in strata.items()), *overall]

@@ -50,8 +50,7 @@ def arrange(runs: Sequence[Run], *, include_incomplete: bool, unpaired: bool) ->
     Raises:
         ConfigError: there is nothing to compare, or it would not be fair.
     """
-    labelled = _labelled(runs)
-    kept, warnings = _complete(labelled, include_incomplete)
+    kept, warnings = _complete(_labelled(runs), include_incomplete)
     methods = list(dict.fromkeys(run.label for run in kept))
     if len(methods) < 2:
         raise ConfigError(

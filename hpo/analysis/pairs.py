@@ -54,8 +54,7 @@ class Pair:
     @property
     def distinct(self) -> bool:
         """Do the data tell the two apart: does the interval exclude 0, and the corrected test fall below 5 %?"""
-        excluded = self.low > 0 or self.high < 0
-        return excluded and self.sign_flip_holm < LEVEL
+        return (self.low > 0 or self.high < 0) and self.sign_flip_holm < LEVEL
 
     @property
     def hopeless(self) -> bool:
@@ -108,9 +107,8 @@ def _compare(
     spread = spread_of(strata)
     more = None
     if not math.isnan(spread):
-        level = LEVEL / comparisons
-        needed = max(pairs_needed(spread, delta, level=level) + ALLOWANCE, fewest_pairs(LEVEL, comparisons))
-        more = max(0, math.ceil(needed / len(strata)) - seeds)
+        needed = pairs_needed(spread, delta, level=LEVEL / comparisons) + ALLOWANCE
+        more = max(0, math.ceil(max(needed, fewest_pairs(LEVEL, comparisons)) / len(strata)) - seeds)
     return Pair(
         score=score,
         first=first,

@@ -74,13 +74,11 @@ class Scored:
 
     def differences(self, score: str, first: str, second: str) -> Floats:
         """Score of `first` minus that of `second`, per seed, shape (seeds,): negative where `first` is better."""
-        values: Floats = getattr(self, score)
-        methods = self.block.methods
-        return np.asarray(values[methods.index(first)] - values[methods.index(second)])
+        return self.of(first, score) - self.of(second, score)
 
-    def times_of(self, method: str) -> Floats:
-        """The row of `time_to_target` that belongs to a method, shape (seeds,)."""
-        return np.asarray(self.time_to_target[self.block.methods.index(method)])
+    def of(self, method: str, what: str) -> Floats:
+        """The row of an array, such as `anytime` or `time_to_target`, that belongs to a method, shape (seeds,)."""
+        return np.asarray(getattr(self, what)[self.block.methods.index(method)])
 
 
 def score_block(block: Block, baseline: str, start: float | None, end: float | None) -> Scored:
@@ -123,8 +121,7 @@ def score_block(block: Block, baseline: str, start: float | None, end: float | N
 
 def _budgets(block: Block, start: float | None, end: float | None) -> tuple[float, float]:
     shortest = min(block.runs.values(), key=lambda run: run.end)
-    limits = [run.config.max_wallclock_time for run in block.runs.values()]
-    common = min([shortest.end, *(limit for limit in limits if limit is not None)])
+    common = min(shortest.end, *(run.config.max_wallclock_time or math.inf for run in block.runs.values()))
     if end is None:
         end = common
     elif end > shortest.end:

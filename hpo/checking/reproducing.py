@@ -126,8 +126,8 @@ class Reproduction:
             place = str(ExperimentDirectory(folder).attempt(stored.trial.id, attempt))
             lines.append(shlex.join(["mkdir", "-p", place, order["env"]["HPO_CHECKPOINT_DIR"]]))
             if self.config.benchmark.arguments_as_json:
-                text = self._printed.arguments_text(stored.trial, until)
-                lines.append(f"printf '%s' {shell_word(text)} > {shlex.quote(argv[-1])}")
+                text = shell_word(self._printed.arguments_text(stored.trial, until))
+                lines.append(f"printf '%s' {text} > {shlex.quote(argv[-1])}")
             variables = [f"{name}={shlex.quote(value)}" for name, value in order["env"].items()]
             lines.append(" \\\n    ".join([*variables, " ".join(map(shell_word, argv))]))
         return "\n".join(lines)
@@ -188,11 +188,8 @@ def stored_trial(experiment: Experiment, trial_id: int) -> Stored:
         elif event.kind == Kind.ENDED:
             error = event.body.get("error")
     reached = max(reports, default=0)
-    needed = [
-        legs[0],
-        *(leg for before, leg in itertools.pairwise(legs) if before is not None and before < reached),
-    ]
-    return Stored(state.trial, state.status, needed, reports, error)
+    later = [leg for before, leg in itertools.pairwise(legs) if before is not None and before < reached]
+    return Stored(state.trial, state.status, [legs[0], *later], reports, error)
 
 
 def compare(stored: Reports, again: Reports) -> list[MetricDifference]:

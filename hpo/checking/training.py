@@ -49,9 +49,9 @@ class Training:
         self.metric = benchmark.metric
         self.resource = benchmark.resource_attr or "report"
         self.limit = benchmark.max_resource_attr
-        wanted = self.units or UNITS
-        most = self.config.max_resource
-        self.until = wanted if most is None else min(wanted, most)
+        self.until = self.units or UNITS
+        if self.config.max_resource is not None:
+            self.until = min(self.until, self.config.max_resource)
 
     @property
     def target(self) -> int | None:
@@ -147,16 +147,16 @@ class Training:
 
     def depends_on_limit(self, attempt: RehearsedAttempt) -> bool:
         """Has a training that was told to end early another metric before that than one that goes on?"""
-        named = by_resource(attempt.reports, self.resource)
-        pairs = [(self.reference[resource], metrics) for resource, metrics in named.items()]
-        return any(self.metric in different(*pair, self.tolerance) for pair in pairs) and self.reproducible()
+        return self._differs(attempt) and self.reproducible()
 
     def reproducible(self) -> bool:
         """Do two uninterrupted trainings agree? If not, nothing is compared from now on."""
         attempt, _ = self.observe(self.rehearsal.trial(), self.at_end)
-        again = by_resource(attempt.reports, self.resource)
-        if any(
-            r in self.reference and self.metric in different(self.reference[r], again[r], self.tolerance) for r in again
-        ):
+        if self._differs(attempt):
             self.tolerance = math.inf
         return self.comparable
+
+    def _differs(self, attempt: RehearsedAttempt) -> bool:
+        """Has it another metric than the uninterrupted training where both reported?"""
+        named, known = by_resource(attempt.reports, self.resource), self.reference
+        return any(self.metric in different(known[r], named[r], self.tolerance) for r in named if r in known)

@@ -125,8 +125,7 @@ class _Composer:
 
     def jobs(self) -> Iterator[Job]:
         given = self._parse(self.words)
-        fixed = [override for override in given if not override.is_sweep_override()]
-        head = self._compose([_text(override) for override in fixed])
+        head = self._compose([_text(override) for override in given if not override.is_sweep_override()])
         params = OmegaConf.to_container(head.hydra.sweeper.params, resolve=True)
         assert isinstance(params, dict)
         defaults = self._parse([f"{key!s}={value}" for key, value in params.items()])

@@ -38,10 +38,8 @@ def record(output: Path, overrides: Sequence[str]) -> None:
         raise ExperimentError(
             f"not all of the grid could be trained; see outputs/{tag}, mend it and run the command again"
         )
-    command = " ".join(["hpo record", str(output), *overrides])
-    table = table_of(
-        [load_experiment(place) for place in find_experiments(tag)], output.name, f"recorded by: {command}"
-    )
+    provenance = " ".join(["recorded by: hpo record", str(output), *overrides])
+    table = table_of([load_experiment(place) for place in find_experiments(tag)], output.name, provenance)
     output.parent.mkdir(parents=True, exist_ok=True)
     table.save(output)
     rows, seeds, resources = table.seconds.shape

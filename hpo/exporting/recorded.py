@@ -33,8 +33,7 @@ def table_of(experiments: Sequence[Experiment], name: str, provenance: str) -> T
     most = max(len(found) for found in trainings)
     if len(keys) < most or not keys:
         raise ConfigError(f"{len(keys)} of {most} configurations are recorded for all seeds; record the rest first")
-    names = list(first.config.space.domains)
-    columns = {n: np.array([key[i] for key in keys]) for i, n in enumerate(names)}
+    columns = {name: np.array([key[i] for key in keys]) for i, name in enumerate(first.config.space.domains)}
     cells = [[found[key] for found in trainings] for key in keys]
     reported = sorted(set.intersection(*(set(metrics) for row in cells for metrics, _ in row)))
     about = {
@@ -79,8 +78,8 @@ def _trainings(experiment: Experiment, limit: int) -> dict[tuple[Any, ...], tupl
             for name, value in current[0].items():
                 if isinstance(value, int | float) and not isinstance(value, bool) and name != resource_attr:
                     metrics.setdefault(name, []).append(float(value))
-        configuration = experiment.state.trials[trial_id].trial.configuration
-        found[tuple(configuration.values())] = {n: v for n, v in metrics.items() if len(v) == limit}, seconds
+        values = tuple(experiment.state.trials[trial_id].trial.configuration.values())
+        found[values] = {name: column for name, column in metrics.items() if len(column) == limit}, seconds
     return found
 
 

@@ -177,8 +177,7 @@ class Board:
         if config.max_num_evaluations:
             found.append(_estimate(state.reports, config.max_num_evaluations, "reports", elapsed))
         if config.max_num_trials:
-            done = len(state.trials) - len(state.running)
-            found.append(_estimate(done, config.max_num_trials, "trials", elapsed))
+            found.append(_estimate(len(state.trials) - len(state.running), config.max_num_trials, "trials", elapsed))
         if state.finished is not None:
             return Progress(1.0, state.finished, 0.0)
         return max(found, key=lambda progress: progress.share, default=None)
@@ -188,14 +187,13 @@ class Board:
         if self.state.finished is not None:
             return "nothing: complete"
         if (promotion := self.rungs.next_promotion()) is not None:
-            state = self.state.trials[promotion.trial_id]
-            return f"trial {promotion.trial_id} goes on from {state.resource} to {promotion.until}"
+            begin = self.state.trials[promotion.trial_id].resource
+            return f"trial {promotion.trial_id} goes on from {begin} to {promotion.until}"
         limit = self.config.max_num_trials
-        if limit is None or len(self.state.trials) < limit:
-            if self.rungs.promotes and not self.rungs.predictable:
-                return "a promotion or a new trial, as the method decides"
-            return "a new trial"
-        return "nothing, until a running trial is through"
+        if limit is not None and len(self.state.trials) >= limit:
+            return "nothing, until a running trial is through"
+        unknown = self.rungs.promotes and not self.rungs.predictable
+        return "a promotion or a new trial, as the method decides" if unknown else "a new trial"
 
 
 def _share(part: float, whole: float) -> float:

@@ -219,8 +219,7 @@ def _trainings(group: Group) -> Trainings | None:
 
         def recorded(randomness: Randomness, configuration: Configuration) -> Course:
             metrics, seconds = table.training(configuration, table.replicate(randomness, configuration))
-            values = metrics[objective.metric]
-            return Course(seconds, [objective.loss({objective.metric: value}) for value in values])
+            return Course(seconds, [objective.loss({objective.metric: value}) for value in metrics[objective.metric]])
 
         return recorded
     if (smoke := group.smoke) is None:

@@ -122,8 +122,7 @@ def _total(plan: Plan) -> Iterator[str]:
         at_least = "at least " if len(known) < len(local) else ""
         yield f"  time      {at_least}{clock(sum(known))} here, one experiment after the other"
     if plan.jobs:
-        hours = sum(job.hours for job in plan.jobs)
-        yield f"  jobs      {len(plan.jobs)}, {hours:.1f} machine hours"
+        yield f"  jobs      {len(plan.jobs)}, {sum(job.hours for job in plan.jobs):.1f} machine hours"
         if any(job.instance_type for job in plan.jobs):
             yield f"  money     {_money(plan)}"
 

@@ -1,11 +1,9 @@
 """The report of one experiment, finished or not, from its event log."""
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from hpo.events.values import Kind, Status
 from hpo.events.wording import clock, configuration_text
@@ -14,7 +12,19 @@ from hpo.figures import space_charts
 from hpo.figures.style import OUTCOME_COLOURS, data_label
 from hpo.history import curves as history
 from hpo.history.importance import importance
-from hpo.reports.page import PageColumn, PageTable, Part, Section, escaped, facts, folded, paragraph, render, tiles
+from hpo.reports.page import (
+    PageColumn,
+    PageTable,
+    Part,
+    Section,
+    escaped,
+    facts,
+    folded,
+    link_to,
+    paragraph,
+    render,
+    tiles,
+)
 from hpo.results.experiment import Experiment
 from hpo.results.rows import last_line
 from hpo.store.directory import ExperimentDirectory
@@ -136,8 +146,7 @@ def _logs(experiment: Experiment, trial: int, last_attempt: int, output: Path) -
         for name in LOGS:
             path = files.attempt(trial, attempt) / name
             if path.is_file():
-                target = quote(os.path.relpath(path.resolve(), output.resolve().parent))
-                yield [f"{name.partition('.')[0]} {attempt}", target]
+                yield [f"{name.partition('.')[0]} {attempt}", link_to(path, output)]
 
 
 def _failures(experiment: Experiment) -> Iterator[tuple[str, str]]:

@@ -10,10 +10,13 @@ import hashlib
 import html
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from hpo.figures.chart import Chart
 
@@ -183,8 +186,13 @@ def _plain(value: Any) -> Any:
 
 
 def _json(content: Any) -> str:
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c")  # so that no text can close the script element, or open a comment in it
+    """With `<` escaped, so that no text can close the script element, or open a comment in it."""
+    return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def link_to(path: Path, output: Path) -> str:
+    """The address of a file or folder in the page that is written to `output`."""
+    return quote(os.path.relpath(path.resolve(), output.resolve().parent))
 
 
 def _asset(name: str) -> str:

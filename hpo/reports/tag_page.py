@@ -2,11 +2,9 @@
 
 import itertools
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from hpo.analysis.comparison import Comparison
 from hpo.analysis.overtime import over_time
@@ -14,7 +12,7 @@ from hpo.analysis.runs import Run
 from hpo.figures import method_charts
 from hpo.figures.chart import Chart
 from hpo.figures.style import data_label
-from hpo.reports.page import PageColumn, PageTable, Part, Section, escaped, paragraph, render, tiles
+from hpo.reports.page import PageColumn, PageTable, Part, Section, escaped, link_to, paragraph, render, tiles
 
 NAME = "report.html"
 
@@ -46,10 +44,9 @@ def tag_page(
 
 
 def _headline(runs: Sequence[Run]) -> str:
-    complete = sum(run.finished is not None for run in runs)
     return tiles(
         [
-            ("experiments", str(len(runs)), f"{complete} complete"),
+            ("experiments", str(len(runs)), f"{sum(run.finished is not None for run in runs)} complete"),
             ("benchmarks", str(len({run.benchmark for run in runs})), ""),
             ("methods", str(len({run.label for run in runs})), ""),
             ("seeds", str(len({run.seed for run in runs})), ""),
@@ -134,15 +131,24 @@ def _experiments(runs: Sequence[Run], output: Path) -> PageTable:
     for run in runs:
         losses = run.trajectory.losses
         best = run.objective.value(float(losses[-1])) if len(losses) else math.nan
-        state = "complete" if run.finished else "not complete"
-        row = [run.benchmark, run.label, run.seed, best, len(run.trial_losses), run.reports, run.end, state]
-        rows.append([*row, [_link(run.directory, output)]])
+        rows.append(
+            [
+                run.benchmark,
+                run.label,
+                run.seed,
+                best,
+                len(run.trial_losses),
+                run.reports,
+                run.end,
+                "complete" if run.finished else "not complete",
+                [_link(run.directory, output)],
+            ]
+        )
     return PageTable("experiments", "Experiments", columns, rows)
 
 
 def _link(directory: Path, output: Path) -> list[str]:
     """Its own report where there is one, else its folder."""
-    own = (directory / NAME).is_file()
-    place = directory / NAME if own else directory
-    target = quote(os.path.relpath(place.resolve(), output.resolve().parent))
-    return ["report", target] if own else ["folder", f"{target}/"]
+    if (directory / NAME).is_file():
+        return ["report", link_to(directory / NAME, output)]
+    return ["folder", f"{link_to(directory, output)}/"]

@@ -67,8 +67,7 @@ def generate(name: str) -> Table:
         "licence": "CC0-1.0",
         "data_label": "synthetic",
     }
-    columns = {f"x{i}": indices[:, i] for i in range(_DIMENSIONS)}
-    return Table(about, columns, {"loss": losses}, seconds)
+    return Table(about, {f"x{i}": indices[:, i] for i in range(_DIMENSIONS)}, {"loss": losses}, seconds)
 
 
 def _losses(

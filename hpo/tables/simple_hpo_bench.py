@@ -106,8 +106,7 @@ def _hpobench(package: Path) -> tuple[str, str, list[tuple[str, dict[str, Any]]]
     """HPOBench's choices stand in the package's source, as literals; they are read, not run."""
     import ast
 
-    tree = ast.parse((package / "hpobench.py").read_text())
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse((package / "hpobench.py").read_text())):
         if isinstance(node, ast.keyword) and node.arg == "search_space":
             space = ast.literal_eval(node.value)
             return "val_acc", "max", [(name, {"type": "ordinal", "values": _alike(v)}) for name, v in space.items()]

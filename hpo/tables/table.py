@@ -179,8 +179,8 @@ class Table:
         packed = io.BytesIO()
         np.savez_compressed(packed, allow_pickle=False, seconds=self.seconds, **arrays)
         write_atomically(path.with_name(f"{path.name}.npz"), packed.getvalue())
-        text = yaml.safe_dump(dict(self.about), sort_keys=False, allow_unicode=True)
-        write_atomically(path.with_name(f"{path.name}.yaml"), text.encode())
+        about = yaml.safe_dump(dict(self.about), sort_keys=False, allow_unicode=True, encoding="utf-8")
+        write_atomically(path.with_name(f"{path.name}.yaml"), about)
 
 
 def read_table(path: Path) -> Table:

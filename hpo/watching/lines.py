@@ -58,8 +58,8 @@ class PlainLines(Callback):
             self._best = state.incumbent.loss
             self._say(f"{clock(event.elapsed)} best {best_text(state)}")
         elif event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
-            reason = last_line(event.body.get("error"))
-            self._say(f"{clock(event.elapsed)} trial {event.trial} {event.body['status']}: {reason}")
+            what = f"{event.body['status']}: {last_line(event.body.get('error'))}"
+            self._say(f"{clock(event.elapsed)} trial {event.trial} {what}")
         elif event.kind == Kind.ENDED and time.monotonic() - self._said > LINE_EVERY:
             self._say(f"{clock(event.elapsed)} {counts_text(state)}")
 

@@ -113,8 +113,7 @@ class Watch:
                 draw()
                 if all(follower.complete for follower in self.followers.values()) and not is_sweep_open(self.place):
                     return
-                cost = time.process_time() - began
-                time.sleep(max(self.interval, cost / SHARE))
+                time.sleep(max(self.interval, (time.process_time() - began) / SHARE))
                 bell.wait(TICK)
 
 

@@ -6,7 +6,7 @@ On a terminal a live view that `hpo watch` shows too, elsewhere plain lines.
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -64,8 +64,7 @@ class LiveTable(Callback):
 
         self._board = Board(self._config)
         if state.trials and self._directory is not None:  # a resumed one, of which this process has seen no event
-            events = ExperimentDirectory(self._directory).events
-            with contextlib.closing(Store(events, read_only=True)) as store:
+            with contextlib.closing(Store(ExperimentDirectory(self._directory).events, read_only=True)) as store:
                 self._board.apply_all(store.read())
         self._live = Live(auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=True)
         self._live.start()
@@ -125,28 +124,27 @@ def summary(
 def counted(results: Generator[Result, None, None], total: int) -> Generator[Result, None, None]:
     """Pass the results of a batch on and show how far it is: a bar on a terminal, else a line every tenth."""
     begin = time.monotonic()
-    advance, close = _bar(total) if sys.stdout.isatty() else (lambda: None, lambda: None)
-    try:
-        with contextlib.closing(results):
-            for done, result in enumerate(results, 1):
+    bar = _bar(total) if sys.stdout.isatty() else contextlib.nullcontext()
+    with bar as advance, contextlib.closing(results):
+        for done, result in enumerate(results, 1):
+            if advance is not None:
                 advance()
-                if not sys.stdout.isatty() and (done * 10 // total > (done - 1) * 10 // total):
-                    say(f"{done} of {total} simulated experiments, {clock(time.monotonic() - begin)}")
-                yield result
-    finally:
-        close()
+            elif done * 10 // total > (done - 1) * 10 // total:
+                say(f"{done} of {total} simulated experiments, {clock(time.monotonic() - begin)}")
+            yield result
 
 
-def _bar(total: int) -> tuple[Callable[[], None], Callable[[], None]]:
+@contextlib.contextmanager
+def _bar(total: int) -> Iterator[Callable[[], None]]:
+    """Shows a bar; what is given moves it on by one."""
     from rich import progress as bars
 
-    progress = bars.Progress(
+    with bars.Progress(
         bars.TextColumn("simulated experiments"),
         bars.BarColumn(),
         bars.MofNCompleteColumn(),
         bars.TimeElapsedColumn(),
         bars.TimeRemainingColumn(),
-    )
-    task = progress.add_task("simulated experiments", total=total)
-    progress.start()
-    return lambda: progress.advance(task), progress.stop
+    ) as progress:
+        task = progress.add_task("simulated experiments", total=total)
+        yield lambda: progress.advance(task)
