@@ -1,7 +1,7 @@
 """Which experiments may be compared: equal conditions, the same seeds, paired randomness. Refuses, or warns."""
 
 import dataclasses
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,18 +79,12 @@ def arrange(runs: Sequence[Run], *, include_incomplete: bool, unpaired: bool) ->
 
 def _labelled(runs: Sequence[Run]) -> list[Run]:
     """With the tag in the label of each method that two tags have, with the same seed or with other settings."""
-    tags: dict[str, set[str]] = defaultdict(set)
-    settings: dict[str, list[object]] = defaultdict(list)
-    cells: dict[tuple[str, str, int], int] = defaultdict(int)
-    for run in runs:
-        name = run.config.method.name
-        tags[name].add(run.config.experiment_tag)
-        cells[run.benchmark, name, run.seed] += 1
-        if run.config.method not in settings[name]:
-            settings[name].append(run.config.method)
-    doubled = {name for (_, name, _), count in cells.items() if count > 1}
-    doubled |= {name for name, found in settings.items() if len(found) > 1}
-    doubled = {name for name in doubled if len(tags[name]) > 1}
+    cells = Counter((run.benchmark, run.label, run.seed) for run in runs)
+    tags = Counter(label for label, _ in {(run.label, run.config.experiment_tag) for run in runs})
+    settings = {run.label: run.config.method for run in runs}
+    doubled = {label for (_, label, _), count in cells.items() if count > 1}
+    doubled |= {run.label for run in runs if run.config.method != settings[run.label]}
+    doubled = {label for label in doubled if tags[label] > 1}
     named = [
         dataclasses.replace(run, label=f"{run.label} [{run.config.experiment_tag}]") if run.label in doubled else run
         for run in runs

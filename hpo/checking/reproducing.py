@@ -198,14 +198,10 @@ def compare(stored: Reports, again: Reports) -> list[MetricDifference]:
     found = []
     for name in dict.fromkeys(name for _, one, other in common for name in one if name in other):
         pairs = [(at, one[name], other[name]) for at, one, other in common if name in one and name in other]
-        different = [pair for pair in pairs if not _equal(pair[1], pair[2])]
+        different = [(at, a, b) for at, a, b in pairs if a != b and (a == a or b == b)]  # two NaN are alike
         largest = max(different, key=lambda pair: _distance(pair[1], pair[2]), default=(0, None, None))
         found.append(MetricDifference(name, len(pairs), len(different), *largest))
     return found
-
-
-def _equal(one: Any, other: Any) -> bool:
-    return bool(one == other or (one != one and other != other))  # two NaN are alike
 
 
 def _distance(one: Any, other: Any) -> float:

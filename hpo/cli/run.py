@@ -197,19 +197,6 @@ def _launch(call: _Call, job: Job) -> int:
     return code
 
 
-def _await(call: _Call) -> None:
-    """Wait for the remote experiments that are to be waited for."""
-    for launcher, directory in call.awaited:
-        try:
-            code = launcher.finish(directory)
-        except HPOError as error:
-            code = 1
-            complain(f"{directory}: {error}")
-        if code != 0:
-            call.codes.append(code)
-            call.failures.append(f"{directory}: the remote job did not complete")
-
-
 def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
     """The experiment with its tag's master seed; notes the command with the tag."""
     config, output_dir, sweep_dir = job.config, job.output_dir, job.sweep_dir
@@ -228,9 +215,18 @@ def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
 
 
 def _conclude(call: _Call) -> int:
+    """Wait for the remote experiments that are to be waited for, and say what became of all."""
     if not call.codes:
         return 0  # --help, --cfg, completion
-    _await(call)
+    for launcher, directory in call.awaited:
+        try:
+            code = launcher.finish(directory)
+        except HPOError as error:
+            code = 1
+            complain(f"{directory}: {error}")
+        if code != 0:
+            call.codes.append(code)
+            call.failures.append(f"{directory}: the remote job did not complete")
     if len(call.codes) > 1:
         done = sum(code == 0 for code in call.codes)
         word = "submitted" if call.remote and not call.awaited else "complete"

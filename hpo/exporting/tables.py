@@ -60,7 +60,7 @@ def write_jsonl(experiments: Sequence[Experiment], output: Path) -> None:
                     **keys, "seq": seq, "kind": event.kind.value, "elapsed": event.elapsed, "time": event.time,
                     "trial": event.trial, "attempt": event.attempt, "resource": event.resource, "body": event.body,
                 }  # fmt: skip
-                file.write(json.dumps(fields) + "\n")
+                file.write(f"{json.dumps(fields)}\n")
 
 
 def _keys(experiment: Experiment) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hpo.backends.choice import check_backend
 from hpo.backends.gpus import visible_gpus
-from hpo.config.schema import BenchmarkConfig, ExperimentConfig
+from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import clearer
 from hpo.errors import ConfigError
 from hpo.events.values import Configuration
@@ -152,10 +152,11 @@ def make_plan(jobs: Sequence[Job], *, smoke: bool = False, prices: Prices | None
     """
     machine = Machine(len(os.sched_getaffinity(0)), len(visible_gpus()), shutil.disk_usage(Path.cwd()).free)
     plan = Plan([_group(members) for members in _alike([place_of(job) for job in jobs])], machine, prices)
-    measured: list[tuple[BenchmarkConfig, int | None, Smoke]] = []
     for group in plan.groups:
-        if smoke and not group.config.simulated and group.problem is None:
-            group.smoke = _measure(group.config, measured)
+        if smoke and not group.config.simulated and group.problem is None:  # once for all methods of a benchmark
+            needed = group.config.benchmark, group.config.num_gpus_per_trial
+            same = (g.smoke for g in plan.groups if needed == (g.config.benchmark, g.config.num_gpus_per_trial))
+            group.smoke = next(filter(None, same), None) or smoke_trial(group.config)
         if group.problem is None:
             group.expectation = expect(
                 group.config,
@@ -202,16 +203,6 @@ def _group(places: list[Place]) -> Group:
     return group
 
 
-def _measure(config: ExperimentConfig, measured: list[tuple[BenchmarkConfig, int | None, Smoke]]) -> Smoke:
-    """The smoke trial of a benchmark, run once for all methods."""
-    for benchmark, gpus, known in measured:
-        if benchmark == config.benchmark and gpus == config.num_gpus_per_trial:
-            return known
-    smoke = smoke_trial(config)
-    measured.append((config.benchmark, config.num_gpus_per_trial, smoke))
-    return smoke
-
-
 def _trainings(group: Group) -> Trainings | None:
     """What trainings take: as the table has it, or as measured; None where nothing is known."""
     if (table := group.table) is not None:
@@ -224,6 +215,6 @@ def _trainings(group: Group) -> Trainings | None:
         return recorded
     if (smoke := group.smoke) is None:
         return None
-    units = range(1, (group.config.max_resource or 1) + 1)
-    measured = Course([smoke.start_up + smoke.per_unit * unit for unit in units])
+    most = group.config.max_resource or 1
+    measured = Course([smoke.start_up + smoke.per_unit * unit for unit in range(1, most + 1)])
     return lambda _randomness, _configuration: measured

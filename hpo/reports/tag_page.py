@@ -67,45 +67,55 @@ def _methods(comparison: Comparison) -> list[Part]:
         found = over_time(scored, comparison.random_seed)
         charts += [method_charts.regret(number, scored, found), method_charts.ranks(number, scored, found)]
         charts.append(method_charts.seeds(number, scored, comparison))
-    names = ("anytime", "anytime_low", "anytime_high", "early", "middle", "final", "final_low", "final_high")
-    heads = ("anytime regret", "low", "high", "at start", "half way", "final regret", "low", "high")
-    columns = [PageColumn("method"), *(PageColumn(head, number=True) for head in heads)]
-    columns += [PageColumn("mean rank", number=True), PageColumn("final rank", number=True)]
-    rows = [
-        [summary.method, *(getattr(summary, name) for name in names), summary.rank_anytime, summary.rank_final]
-        for summary in comparison.summaries
-    ]
+    heads = {
+        "anytime": "anytime regret",
+        "anytime_low": "low",
+        "anytime_high": "high",
+        "early": "at start",
+        "middle": "half way",
+        "final": "final regret",
+        "final_low": "low",
+        "final_high": "high",
+        "rank_anytime": "mean rank",
+        "rank_final": "final rank",
+    }
+    columns = [PageColumn("method"), *(PageColumn(head, number=True) for head in heads.values())]
+    rows = [[summary.method, *(getattr(summary, name) for name in heads)] for summary in comparison.summaries]
     title = "Normalised regret: IQM over seeds with 95 % intervals, best first"
     return [*charts, PageTable("methods", title, columns, rows)]
 
 
 def _pairs(comparison: Comparison) -> list[Part]:
-    keys = ("difference", "low", "high", "probability", "wilcoxon_holm", "sign_flip_holm", "more_seeds")
-    heads = ("difference", "low", "high", "P(first)", "Wilcoxon", "sign flip", "more seeds")
+    heads = {
+        "difference": "difference",
+        "low": "low",
+        "high": "high",
+        "probability": "P(first)",
+        "wilcoxon_holm": "Wilcoxon",
+        "sign_flip_holm": "sign flip",
+        "more_seeds": "more seeds",
+    }
     columns = [
         PageColumn("score"),
         PageColumn("first"),
         PageColumn("second"),
-        *(PageColumn(head, number=True) for head in heads),
+        *(PageColumn(head, number=True) for head in heads.values()),
+        PageColumn("told apart"),
     ]
-    columns.append(PageColumn("told apart"))
     rows: list[list[Any]] = [
-        [pair.score, pair.first, pair.second, *(getattr(pair, key) for key in keys), "yes" if pair.distinct else "no"]
+        [pair.score, pair.first, pair.second, *(getattr(pair, key) for key in heads), "yes" if pair.distinct else "no"]
         for pair in comparison.pairings
     ]
     speed = [
         [method, benchmark or "all", f.ratio, f.low, f.high, f.method_time, f.baseline_time, f.method_reached]
         for method, benchmark, f in comparison.speed_ups
     ]
-    speed_heads = (
-        "speed-up",
-        "low",
-        "high",
-        "ERT, s",
-        f"ERT of {comparison.baseline}, s",
-        "share of seeds that reach it",
-    )
-    speeds = [PageColumn("method"), PageColumn("benchmark"), *(PageColumn(head, number=True) for head in speed_heads)]
+    ert = ("ERT, s", f"ERT of {comparison.baseline}, s", "share of seeds that reach it")
+    speeds = [
+        PageColumn("method"),
+        PageColumn("benchmark"),
+        *(PageColumn(head, number=True) for head in ("speed-up", "low", "high", *ert)),
+    ]
     title = f"Time to the median final value of {comparison.baseline}: how many times sooner"
     return [
         method_charts.differences(comparison),

@@ -42,12 +42,14 @@ class MLflow(TrialTracker):
                 self._runs[trial_id] = found[0].info.run_id
                 self._client.update_run(self._runs[trial_id], status="RUNNING")
                 return
-        tags = {_TRIAL: str(trial_id), "hpo.method": self.config.method.name}
-        name = f"trial {trial_id}"
-        run = self._client.create_run(self._experiment, start_time=_milliseconds(time), tags=tags, run_name=name)
+        run = self._client.create_run(
+            self._experiment,
+            start_time=_milliseconds(time),
+            tags={_TRIAL: str(trial_id), "hpo.method": self.config.method.name},
+            run_name=f"trial {trial_id}",
+        )
         self._runs[trial_id] = run.info.run_id
-        entities = self.module.entities
-        parameters = [entities.Param(_safe(name), str(value)) for name, value in configuration.items()]
+        parameters = [self.module.entities.Param(_safe(name), str(value)) for name, value in configuration.items()]
         self._client.log_batch(run.info.run_id, params=parameters)
 
     def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:

@@ -103,10 +103,10 @@ def _head(seen: Seen) -> list["Text"]:
         return [title]
     if seen.condition == "complete":
         return [title, _text(f"{_bar(1.0)} {progress.budget}")]
-    left = ""
+    line = f"{_bar(progress.share)} {progress.share:.0%}, {progress.budget}"
     if progress.seconds_left is not None and seen.condition == "running":
-        left = f", about {clock(progress.seconds_left)} left"
-    return [title, _text(f"{_bar(progress.share)} {progress.share:.0%}, {progress.budget}{left}")]
+        line += f", about {clock(progress.seconds_left)} left"
+    return [title, _text(line)]
 
 
 def _best(seen: Seen) -> list["Text"]:
@@ -114,9 +114,7 @@ def _best(seen: Seen) -> list["Text"]:
 
     board = seen.board
     overall, recent = board.utilisation(seen.elapsed)
-    busy = f"workers busy {overall:.0%}"
-    if seen.condition == "running":
-        busy += f", {recent:.0%} in the last minute"
+    busy = f"workers busy {overall:.0%}" + (f", {recent:.0%} in the last minute" if seen.condition == "running" else "")
     best = Text.assemble(("best ", "bold"), printable(best_text(board.state)))
     if board.config.target_value is not None:
         best.append(f"; target {board.config.target_value:g}")
@@ -141,10 +139,17 @@ def _workers(seen: Seen, width: int) -> list["Text"]:
         if state is None:
             rows.append([*cells, "idle"])
             continue
-        goal = f"/{state.until}" if state.until is not None else ""
-        where = f"{state.resource}{goal}" if state.ending is None else "ending"
-        value, text = _value(board, state.loss), configuration_text(state.trial.configuration)
-        rows.append([*cells, str(state.trial.id), where, value, clock(row.seconds), text])
+        where = str(state.resource) if state.until is None else f"{state.resource}/{state.until}"
+        rows.append(
+            [
+                *cells,
+                str(state.trial.id),
+                where if state.ending is None else "ending",
+                _value(board, state.loss),
+                clock(row.seconds),
+                configuration_text(state.trial.configuration),
+            ]
+        )
     lines = [_text(""), *_grid([*names, "configuration"], rows, width, right=range(1 + gpus, len(names)))]
     if len(workers) > MOST_WORKERS:
         lines.append(_text(f"… and {len(workers) - MOST_WORKERS} more"))
@@ -165,9 +170,7 @@ def _rungs(board: Board, width: int) -> list["Text"]:
     names = (f"rung ({resource})", "on the way", "reached", *middle, f"best {board.state.objective.metric}")
     rows = []
     for row in rungs:
-        last = row.level == board.rungs.maximum
-        counts = (row.waiting, row.promoted) if promotes else (row.stopped,)
-        shown = ["" if last else str(count) for count in counts]
+        shown = ["" if row.level == board.rungs.maximum else str(getattr(row, name)) for name in middle]
         rows.append([str(row.level), str(row.running or ""), str(row.reached), *shown, _value(board, row.best)])
     line = f"next: {board.next_text()}"
     if board.rungs.promotions:
