@@ -5,7 +5,7 @@ HPOError
 ├── StoreError       an experiment directory: in use, damaged, of another configuration
 │   └── DamageError  its event store is not as it was written
 ├── BackendError     the machine: devices, the trial host, a script that cannot be started
-├── ReportError      (hpo.objective) a report that cannot be used
+├── ReportError      (hpo.events.objective) a report that cannot be used
 └── ExperimentError  an experiment that cannot go on: wrong metric name, nothing but failing trials
 """
 

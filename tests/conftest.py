@@ -26,7 +26,11 @@ if threading.current_thread() is threading.main_thread():
     for number in (signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
+settings.register_profile("hpo", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.register_profile("quick", settings.get_profile("hpo"), max_examples=20)  # the suite tries five times as many
+settings.load_profile("hpo")
 NOT_QUICK = {"process", "long", "slow"}
+NOT_QUICK_FOLDERS = {"reliability", "training_scripts"}  # nearly all of their tests, and torch is imported for the rest
 STARTING = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system")
 UNMARKED = "this test starts a process: mark it, or its module, with pytest.mark.process, and `--quick` leaves it out"
 
@@ -38,10 +42,14 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.running = False
     if config.option.quick:
+        settings.load_profile("quick")
         sys.addaudithook(lambda event, _: pytest.fail(UNMARKED) if config.running and event in STARTING else None)
 
 
-@pytest.hookimpl(trylast=True)  # a folder's conftest.py may mark all that it has
+def pytest_ignore_collect(collection_path, config):
+    return True if config.option.quick and collection_path.name in NOT_QUICK_FOLDERS else None  # None: ask others
+
+
 def pytest_collection_modifyitems(config, items):
     if config.option.quick:
         left_out = [item for item in items if not NOT_QUICK.isdisjoint(mark.name for mark in item.iter_markers())]
@@ -56,10 +64,6 @@ def pytest_runtest_protocol(item):
         return (yield)
     finally:
         item.config.running = False
-
-
-settings.register_profile("hpo", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-settings.load_profile("hpo")
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -75,16 +76,23 @@ def module_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in FILES}
 
 
-def imported(path: Path) -> set[str]:
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """Everything in a file."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
+def imported(path: Path) -> frozenset[str]:
     """Dotted names of what a file imports: at the top, inside functions, and for type checkers."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
 
 
 def modules_imported(path: Path) -> set[str]:
@@ -123,7 +131,7 @@ class TestEveryModule:
             assert room(path) in ALLOWED[package], f"{path.name} may not import {package}"
 
     def test_nothing_is_printed_pickled_or_given_to_a_shell(self, path):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes_of(path):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 assert called not in ("print", "os.system", "os.popen"), f"line {node.lineno}"
@@ -136,7 +144,7 @@ class TestEveryModule:
         assert len(path.read_text().splitlines()) <= 300
 
     def test_a_module_says_what_it_is_for(self, path):
-        assert ast.get_docstring(ast.parse(path.read_text()))
+        assert ast.get_docstring(nodes_of(path)[0])
 
 
 def test_every_floor_names_rooms_that_exist():

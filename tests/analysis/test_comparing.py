@@ -192,6 +192,7 @@ class TestScores:
             compare(written.path, metric_budget=(40, 40))
 
 
+@pytest.mark.long
 class TestVerdict:
     """What is said, and what is not."""
 
@@ -311,6 +312,7 @@ class TestVerdict:
         assert first.to_dict() == second.to_dict()
         assert compare(written.path, random_seed=1).to_dict() != first.to_dict()
 
+    @pytest.mark.long
     def test_nothing_is_wider_than_a_terminal(self, written):
         written.noise(8, methods=("RS", "ASHA", "ASHA-STOP", "HYPERBAND"))
         written.noise(8, methods=("RS", "ASHA", "ASHA-STOP", "HYPERBAND"), benchmark={"name": "other"})
@@ -484,6 +486,7 @@ def test_experiments_that_are_loaded_already_are_compared_alike_and_stay_as_they
     assert loaded[1] == []
 
 
+@pytest.mark.process
 def test_figures_are_loaded_when_they_are_first_used():
     code = (
         "import sys, hpo.analysis\n"

@@ -28,6 +28,7 @@ for epoch in range(int(saved.read_text()) + 1 if saved.exists() else 1, a.epochs
 """
 
 
+@pytest.mark.process
 class TestLocal(BackendContract):
     @pytest.fixture
     def backend(self, tmp_path):

@@ -68,6 +68,7 @@ awkward = st.sampled_from(
 
 
 @given(value=awkward | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+@pytest.mark.long
 def test_a_string_arrives_as_it_is(make, value):
     program = make(config_space={"x": {"type": "choice", "values": ["a", "b"]}})
     order = program.order(Trial(0, {"x": value}), 0, 9, [])

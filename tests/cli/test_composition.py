@@ -51,6 +51,7 @@ def by_hydra(*overrides):
         ),
     ],
 )
+@pytest.mark.long
 def test_every_experiment_of_a_sweep_is_what_hydra_composes(words, sweeps):
     made = list(jobs(words))
     swept = {choice.split("=")[0] for axis in sweeps for choice in axis}

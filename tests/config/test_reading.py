@@ -266,6 +266,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 @settings(max_examples=40)
 @given(values=st.lists(texts | st.integers() | st.floats(allow_nan=False) | st.booleans(), min_size=1, max_size=5))
+@pytest.mark.long
 def test_experiment_yaml_reads_back_equal(tmp_path, values):
     benchmark = {"arguments": {f"a{i}": value for i, value in enumerate(values)}}
     try:

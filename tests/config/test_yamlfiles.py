@@ -98,6 +98,7 @@ def test_what_only_an_interpolation_could_bring_to_a_key_is_one_sentence(key, va
         load_config("mlp_digits", "ASHA", **{key: value})
 
 
+@pytest.mark.long
 def test_every_benchmark_and_method_that_comes_with_hpo_is_of_the_right_kinds():
     for benchmark in (CONF_DIR / "benchmark").glob("*.yaml"):
         check_kinds(load_config(benchmark.stem, "ASHA"))

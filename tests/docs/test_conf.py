@@ -39,6 +39,7 @@ EACH_IN_TURN = [(name, NAMES["method"][i % len(NAMES["method"])]) for i, name in
 
 
 @pytest.mark.parametrize(("benchmark", "method"), EACH_IN_TURN)
+@pytest.mark.long
 def test_hydra_and_load_config_agree(composed, benchmark, method, tmp_path):
     given = [f"benchmark={benchmark}", f"method={method}", "seed=3", "experiment_tag=t", "random_seed=1"]
     by_hydra = resolve(to_config(composed(*given)))

@@ -284,6 +284,7 @@ def test_a_larger_budget_is_not_lost_by_a_session_that_did_not_get_going(workpla
     assert "complete already" in succeeded(workplace.hpo(*command, "max_num_trials=6"))
 
 
+@pytest.mark.process
 def test_an_experiment_whose_last_commit_failed_does_not_call_itself_complete(workplace, monkeypatch):
     benchmark = workplace.benchmark()
     files = ExperimentDirectory(workplace.path / "e")

@@ -20,6 +20,8 @@ from hpo.figures.drawing import INK, draw
 from hpo.history import curves as history
 from tests.conftest import Workplace, error_of, succeeded
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def tag(tmp_path_factory):

@@ -56,6 +56,7 @@ def per_epoch(seconds, epochs=27):
 
 @pytest.mark.parametrize("method", ["ASHA", "ASHA-STOP", "HYPERBAND", "SYNC-HYPERBAND", "RS"])
 @pytest.mark.parametrize(("workers", "most"), [(1, 30), (4, 60)])
+@pytest.mark.long
 def test_the_numbers_are_those_of_the_real_tuner_on_random_losses(method, workers, most):
     """The whole tuner on a backend of a virtual clock: losses that are as random, and other seeds."""
     expected = expect(config(method, max_num_trials=most), per_epoch(1.0), workers)
@@ -297,6 +298,7 @@ def test_a_name_that_hangs_on_a_seed_not_drawn_yet_is_left_open(workplace):
     assert planned["groups"][0]["jobs"][0]["name"] == "resnet-cifar10-t-RS-0-????"
 
 
+@pytest.mark.process
 def test_without_prices_the_plan_says_how_to_give_them(workplace):
     assert (
         "no prices are known; give a file with --prices FILE" in workplace.verb("plan", "method=RS", *SAGEMAKER).stdout
@@ -425,6 +427,7 @@ def test_many_jobs_and_waiting_for_them_are_said(workplace):
     assert "launcher.spot=true: money and hours are of machines on demand" in out
 
 
+@pytest.mark.process
 def test_a_semi_synthetic_table_is_labelled(workplace):
     semi = workplace.verb("plan", "benchmark=hpobench_car", "method=RS", "num_seeds=1").stdout
     generated = workplace.verb("plan", "benchmark=mlp_digits_grid", "method=RS").stdout

@@ -3,9 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
+
+from tests.support import forking
 
 RUNS = int(os.environ.get("HPO_RELIABILITY_RUNS", "0"))
 """How often each scenario is run; 0 is the bounded share of the suite."""
@@ -65,10 +66,12 @@ class Project:
 
     def start(self) -> subprocess.Popen:
         """The command, in a process."""
-        command = [sys.executable, "-m", "hpo", "--config-dir", "conf", *self.overrides]
         log = (self.folder / "output").open("ab")
         with log:
-            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True)
+            return forking.start(
+                "--config-dir", "conf", *self.overrides, cwd=self.folder, env=dict(os.environ), stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
 
     def finish(self, timeout=120) -> int:
         """The same command, to its end."""

@@ -1,8 +1,7 @@
 """T21: equal seeds give every method the same first configurations, other seeds give others, a resume changes none."""
 
 import itertools
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import hpo
 from hpo.randomness import canonical
 from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS
+from tests.support import forking
 
 METHODS = sorted(path.stem for path in (Path(hpo.__file__).parents[1] / "conf" / "method").glob("*.yaml"))
 SHARING = [name for name in METHODS if name != "GRID"]
@@ -29,8 +29,7 @@ def run(folder, tag, methods, seeds, *overrides, random_seed=5, trials=FIRST):
 
 def hpo_of(folder, *arguments):
     """What a call of hpo says, which must go well."""
-    command = [sys.executable, "-m", "hpo", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    done = forking.run(*arguments, cwd=folder, env=dict(os.environ), timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

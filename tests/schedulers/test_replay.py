@@ -35,6 +35,7 @@ def experiment_of(method, seed, **options):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.long
 def test_the_log_cut_anywhere_gives_the_state_of_that_moment(method, seed):
     SNAPSHOTS.clear()
     experiment = experiment_of(method, seed)
@@ -50,6 +51,7 @@ def test_the_log_cut_anywhere_gives_the_state_of_that_moment(method, seed):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.long
 def test_a_scheduler_fed_the_log_to_any_point_decides_the_rest_as_it_was_decided(method, seed):
     experiment = experiment_of(method, seed)
     experiment.run()
@@ -108,6 +110,7 @@ def decision_log(events):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("stored", [False, True], ids=["before_the_commit", "after_the_commit"])
+@pytest.mark.long
 def test_one_worker_that_crashes_at_any_commit_decides_what_it_would_have_decided(method, stored):
     whole = FakeExperiment(method, n_workers=1, budget=Budget(max_num_trials=7))
     whole.run()
@@ -123,6 +126,7 @@ def test_one_worker_that_crashes_at_any_commit_decides_what_it_would_have_decide
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.long
 def test_one_worker_that_is_interrupted_at_any_time_decides_what_it_would_have_decided(method):
     whole = FakeExperiment(method, n_workers=1, budget=Budget(max_num_trials=7))
     whole.run()

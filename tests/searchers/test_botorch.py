@@ -19,6 +19,7 @@ def told(count):
     return searcher
 
 
+@pytest.mark.long
 def test_its_proposals_are_reproducible_and_good():
     pytest.importorskip("botorch", reason="botorch is not installed: pip install -e '.[botorch]'")
     searcher = told(10)

@@ -183,6 +183,7 @@ def test_an_interrupted_command_without_a_tag_goes_on_with_the_same_words(workpl
     assert os.listdir(outputs) == [folder.name]  # noqa: PTH208
 
 
+@pytest.mark.process
 def test_a_later_call_with_the_same_tag_uses_the_same_master_seed(workplace):
     succeeded(workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t"))
     succeeded(workplace.hpo("benchmark=mine", "method=ASHA", "experiment_tag=t"))

@@ -281,6 +281,7 @@ class SchedulerContract:
         configurations = [canonical(state.trial.configuration) for state in driver.state.trials.values()]
         assert len(set(configurations)) == len(configurations)
 
+    @pytest.mark.long
     @pytest.mark.parametrize("seed", range(3))
     def test_a_scheduler_that_is_fed_a_prefix_goes_on_as_the_first_one_did(self, factory, seed):
         driver = self.drive(factory, seed, steps=100)

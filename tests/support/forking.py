@@ -197,13 +197,19 @@ def serve(descriptor):
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # until it is known who has ended
         pid = os.fork()
         if pid == 0:
+            order = json.loads(message)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+            if order["new_session"]:
+                os.setsid()
+            _tell(descriptors[3], os.getpid())  # from now on it may be sent signals
             for standard in (0, 1, 2):
                 os.dup2(descriptors[standard], standard)
             orders.detach()
             os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-            return json.loads(message)
+            return order
         ended[pid] = descriptors.pop()
-        _tell(ended[pid], pid)
         for used in descriptors:
             os.close(used)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
@@ -216,11 +222,6 @@ def _tell(pipe, number):
 
 def become(order):
     """Have nothing left of the server."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
-    if order["new_session"]:
-        os.setsid()
     os.environ.clear()
     os.environ.update(order["env"])
     time.tzset()

@@ -94,6 +94,7 @@ def test_nothing_is_predicted_from_too_few_trials():
 
 
 @pytest.mark.parametrize(("cost_weight", "shares"), [(1.0, (0.7, 1.0)), (0.0, (0.3, 0.7)), (-1.0, (0.0, 0.3))])
+@pytest.mark.long
 def test_of_two_kinds_that_are_equally_good_the_cheaper_is_proposed_more_often(cost_weight, shares):
     low, high = shares
     proposed = [kind for seed in range(4) for kind in kinds_proposed(cost_weight, seed)]

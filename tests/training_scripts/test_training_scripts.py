@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import yaml
 
+pytestmark = pytest.mark.process
+
 torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 

@@ -321,6 +321,7 @@ def test_a_closing_writer_merges_its_log_though_a_reader_has_the_file_open(direc
 
 
 @pytest.mark.parametrize("journal", ["WAL", "DELETE"])
+@pytest.mark.long
 def test_a_writer_is_never_refused_beside_a_reader_that_looks_without_pause(directory, journal):
     path, events = directory
     store = Store(path / "events.db")

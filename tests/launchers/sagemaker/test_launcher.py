@@ -27,7 +27,7 @@ needs_service = [
     pytest.mark.skipif(not can_run(), reason="this user may not make mount and pid namespaces"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:botocore"),
 ]
-pytestmark = [needs_service, pytest.mark.process]
+pytestmark = [*needs_service, pytest.mark.process]
 
 METHODS = ("RS", "BO", "ASHA", "MOBSTER")
 

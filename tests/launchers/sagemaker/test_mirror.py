@@ -190,6 +190,7 @@ def test_what_belongs_to_a_future_that_was_lost_is_left_behind(place, tmp_path):
     assert checkpoint_of(third, 2) == []
 
 
+@pytest.mark.long
 def test_a_checkpoint_that_is_being_written_is_copied_later(place, tmp_path):
     work, kept = place
     mirror = Mirror(work, kept)
@@ -304,6 +305,7 @@ def test_whoever_brings_results_can_tell_whether_all_were_uploaded(place, tmp_pa
     assert not is_whole(kept, checkpoints=False)
 
 
+@pytest.mark.long
 def test_random_mixtures_of_uploads_lose_no_more_than_what_is_missing(place, tmp_path):
     work, kept = place
     rng = random.Random(0)

@@ -159,6 +159,7 @@ TAGS = st.from_regex(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,80}", fullmatch=True).map(
 
 
 @given(tag=TAGS, method=st.text(max_size=90), benchmark=st.text(max_size=90), seed=st.integers(0, 10**20 - 1))
+@pytest.mark.long
 def test_every_name_is_valid_and_keeps_seed_and_hash(tag, method, benchmark, seed):
     config = experiment(experiment_tag=tag, seed=seed)
     config = replace(config, method=replace(config.method, name=method))
@@ -215,6 +216,7 @@ FLOAT = {"type": "float", "lower": 0.0, "upper": 1.0}
         },
     ),
 )
+@pytest.mark.long
 def test_no_experiment_breaks_a_limit_of_the_service(
     tag, method, benchmark, names, seed, wallclock, arguments, settings
 ):

@@ -119,6 +119,7 @@ def test_another_experiment_s_line_or_text_that_looks_like_one_is_not_read():
 
 
 @given(names=st.lists(st.text(min_size=1, max_size=300), min_size=1, max_size=60, unique=True))
+@pytest.mark.long
 def test_odd_names_and_many_of_them_still_make_definitions_that_fit(names):
     made = config({name: FLOAT for name in names})
     found = definitions(made, "abcd1234")

@@ -231,7 +231,8 @@ def test_stop_gives_trials_their_grace_and_the_same_command_goes_on(tmp_path, cl
     assert f"asked job {first} to stop" in succeeded(place.verb("stop", "t"))
     wait_until(lambda: "exit_code" in read_note(directory), what="the job's last word")
     assert any("grace" in entry for entry in place.diary())
-    assert f"job {first} stopped by hpo stop" in succeeded(place.verb("status", "t"))
+    stopped = f"job {first} stopped by hpo stop"  # Slurm takes a moment to see that the job has ended
+    wait_until(lambda: stopped in succeeded(place.verb("status", "t")), what="the state after the end")
     assert load_experiment(directory).metadata["status"] == "interrupted"
     before = len(load_experiment(directory).reports)
     wait_until(lambda: "t-RS-0" not in place.jobs(), what="the end of the job")  # and it is not requeued
@@ -543,7 +544,7 @@ def test_cores_are_lowered_as_far_as_slurm_wants_and_only_those_of_the_default(
 
 DROPPED = """
 import signal, sys, weakref
-from hpo.launchers import slurm_job
+from hpo.launchers.slurm import job as slurm_job
 class Thing:
     pass
 function, number, *paths = sys.argv[1:]
