@@ -140,6 +140,13 @@ class TestEveryModule:
         forbidden = {"pickle", "dill", "cloudpickle", "shelve", "marshal", "joblib"}
         assert not {name.partition(".")[0] for name in imported(path)} & forbidden
 
+    def test_no_call_unpacks_a_tuple_that_stands_in_it(self, path):
+        for node in nodes_of(path):
+            if isinstance(node, ast.Call | ast.Tuple | ast.List):
+                inside = node.args if isinstance(node, ast.Call) else node.elts
+                glued = [a for a in inside if isinstance(a, ast.Starred) and isinstance(a.value, ast.Tuple | ast.List)]
+                assert not glued, f"line {node.lineno}: name the arguments, or write one a line"
+
     def test_a_module_is_short(self, path):
         assert len(path.read_text().splitlines()) <= 300
 
