@@ -99,9 +99,7 @@ def score_block(block: Block, baseline: str, start: float | None, end: float | N
     def at(elapsed: float) -> Floats:
         return np.array([[run.trajectory.at(elapsed) for run in row] for row in runs])
 
-    def anytime(edges: Floats, losses: Floats) -> float:
-        return log_time_mean(edges, scale.regret(losses))
-
+    steps = [[run.trajectory.steps(scale.start, scale.end) for run in row] for row in runs]
     final = at(scale.end)
     target = float(np.median(final[block.methods.index(baseline)]))
     times = np.array([[run.trajectory.time_to(target) for run in row] for row in runs])
@@ -109,7 +107,7 @@ def score_block(block: Block, baseline: str, start: float | None, end: float | N
     return Scored(
         block,
         scale,
-        anytime=np.array([[anytime(*run.trajectory.steps(scale.start, scale.end)) for run in row] for row in runs]),
+        anytime=np.array([[log_time_mean(edges, scale.regret(losses)) for edges, losses in row] for row in steps]),
         final=scale.regret(final),
         middle=scale.regret(at(scale.middle)),
         early=scale.regret(at(scale.start)),

@@ -82,8 +82,9 @@ def check_promoted(training: Training, findings: Findings, promoting: Sequence[s
     """Have a trial end by itself early, then resume it with a higher limit, as a promotion does."""
     limit, unit = training.limit, training.resource
     if not training.saves or limit is None:
-        why = "it has no checkpoints" if limit is not None else "benchmark.max_resource_attr is not given"
-        findings.skip("promotion", why)
+        findings.skip(
+            "promotion", "it has no checkpoints" if limit is not None else "benchmark.max_resource_attr is not given"
+        )
         return
     pause = 2 if training.until >= 3 else 1
     told = f"--{limit}={pause}"

@@ -140,9 +140,13 @@ class Training:
         return found
 
     def _compared(self, reached: int, resumed: RehearsedAttempt) -> Diagnosis:
-        after = [(self.of(heard), heard.metrics) for heard in resumed.reports]
         return diagnose(
-            self.reference, reached, after, metric=self.metric, resource=self.resource, tolerance=self.tolerance
+            self.reference,
+            reached,
+            [(self.of(heard), heard.metrics) for heard in resumed.reports],
+            metric=self.metric,
+            resource=self.resource,
+            tolerance=self.tolerance,
         )
 
     def depends_on_limit(self, attempt: RehearsedAttempt) -> bool:

@@ -59,10 +59,10 @@ def _announce(output: Path, arguments: Sequence[str]) -> None:
     if not isinstance(searcher, GridSearcher):
         return  # a method of the user's that is called GRID
     grid, limit = searcher.grid_size, configs[0].max_num_trials
-    values = configs[0].method.searcher.get("num_samples")
+
     cut = f", of which max_num_trials={limit} are trained" if limit is not None and limit < grid else ""
     say(
         f"{output}: {len(configs) * min(grid, limit or grid):,} trainings in all: {grid:,} configurations x {len(configs)} "
-        f"seed(s){cut}; for fewer lower method.searcher.num_samples={values}, the values per numeric hyperparameter, or list "
-        f"values with type: ordinal"
+        f"seed(s){cut}; for fewer lower method.searcher.num_samples={configs[0].method.searcher.get('num_samples')}, the "
+        f"values per numeric hyperparameter, or list values with type: ordinal"
     )

@@ -207,11 +207,10 @@ def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
     given = config.random_seed
     if given is None and not tag_dir.exists():
         given = call.seed  # a sweep that has a tag for each value draws once, so that its experiments are paired
-    seed, drawn = master_seed(tag_dir, given)
-    call.seed = seed
+    call.seed, drawn = master_seed(tag_dir, given)
     if drawn:
-        say(f"random_seed={seed} (drawn for {tag_dir}; later calls with this tag use it too)")
-    return replace(config, random_seed=seed)
+        say(f"random_seed={call.seed} (drawn for {tag_dir}; later calls with this tag use it too)")
+    return replace(config, random_seed=call.seed)
 
 
 def _conclude(call: _Call) -> int:

@@ -97,12 +97,10 @@ def rung_board(experiment: Experiment) -> Chart:
     rungs = history.rungs(experiment)
     resource = experiment.state.objective.resource_attr or "report"
     title = "Rungs"
-    if rungs and not rungs[0].reached:
-        return Chart("rungs", title, instead="No trial has reached a rung yet.", wide=False)
-    if len(rungs) < 2:
-        return Chart(
-            "rungs", title, instead="This method has compared no trials on the way: there are no rungs.", wide=False
-        )
+    if len(rungs) < 2 or not rungs[0].reached:
+        none = "This method has compared no trials on the way: there are no rungs."
+        none = "No trial has reached a rung yet." if rungs and not rungs[0].reached else none
+        return Chart("rungs", title, instead=none, wide=False)
     series: list[Series] = []
     for name, colour in RUNG_COLOURS.items():
         ends = [
@@ -155,8 +153,15 @@ def workers(experiment: Experiment, *, whole: bool = False) -> Chart:
     ticks = [(lane + 1, str(lane + 1)) for lane in thinned(lanes, 16)]
     y = axis("worker", ticks=ticks, range=[0.4, lanes + 0.6], reversed=True, plain=True)
     panel = Panel(axis(f"elapsed time, {name}", zero=True, tight=True), y, series, quiet=True)
-    height, remark = max(130, min(430, 64 + 25 * lanes)), f"busy {line.utilisation:.1%}"
-    return Chart("workers", "Workers", caption, [panel], height, data_label(experiment.metadata), remark=remark)
+    return Chart(
+        "workers",
+        "Workers",
+        caption,
+        [panel],
+        height=max(130, min(430, 64 + 25 * lanes)),
+        label=data_label(experiment.metadata),
+        remark=f"busy {line.utilisation:.1%}",
+    )
 
 
 def _bars(
@@ -209,5 +214,13 @@ def importance_bars(experiment: Experiment, found: Importance) -> Chart:
     }
     y = rows([share.name for share in shares])
     panel = Panel(axis("share of variance", zero=True, percent=True), y, [bars], quiet=True)
-    label = data_label(experiment.metadata)
-    return Chart("importance", title, caption, [panel], 70 + 28 * len(shares), label, wide=False, remark=remark)
+    return Chart(
+        "importance",
+        title,
+        caption,
+        [panel],
+        height=70 + 28 * len(shares),
+        label=data_label(experiment.metadata),
+        wide=False,
+        remark=remark,
+    )

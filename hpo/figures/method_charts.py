@@ -114,8 +114,15 @@ def differences(comparison: Comparison) -> Chart:
         "IQM of the differences on the same seed, with 95 % intervals: left of 0 the first is better. Filled: the interval "
         "excludes 0 and the corrected sign-flip test falls below 5 %."
     )
-    height, remark = 80 + 30 * len(pairs), "below 0 the first is better"
-    return Chart("differences", "Paired differences", caption, [panel], height, label, remark=remark)
+    return Chart(
+        "differences",
+        "Paired differences",
+        caption,
+        [panel],
+        height=80 + 30 * len(pairs),
+        label=label,
+        remark="below 0 the first is better",
+    )
 
 
 def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -> Chart:
@@ -131,8 +138,18 @@ def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -
                 times = [time / unit for time in [*run.trajectory.times.tolist(), run.end]]
                 curves.add(times, [*values, values[-1]], f"{method}, seed {run.seed}")
         if curves.x:
-            look = {"dash": dash_of(index), "width": 1.2, "opacity": 0.8}
-            series.append(curves.series("line", method, colour_of(index), step=True, gaps=True, **look))
+            series.append(
+                curves.series(
+                    "line",
+                    method,
+                    colour_of(index),
+                    dash=dash_of(index),
+                    width=1.2,
+                    opacity=0.8,
+                    step=True,
+                    gaps=True,
+                )
+            )
     title = f"Every experiment: {benchmark}"
     if not series:
         return Chart(f"runs-{number}", title, instead="No experiment has a finite result yet.")

@@ -80,8 +80,11 @@ class RungCount:
 def trajectory(experiment: Experiment) -> Trajectory:
     """The incumbent's improvements."""
     objective = experiment.state.objective
-    reported = (event for event in experiment.events if event.kind == Kind.REPORTED)
-    return Trajectory.of((event.elapsed, objective.loss(event.body["metrics"])) for event in reported)
+    return Trajectory.of(
+        (event.elapsed, objective.loss(event.body["metrics"]))
+        for event in experiment.events
+        if event.kind == Kind.REPORTED
+    )
 
 
 @lru_cache(maxsize=1)  # several charts of a page show the same

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpo.events.objective import Objective
 from hpo.events.values import Configuration
 from hpo.history.curves import curves
 from hpo.history.forest import Floats, Whole, grow
@@ -103,7 +102,7 @@ def losses_at_shared_resource(experiment: Experiment) -> tuple[list[int], Floats
 
     A trial that has not reported there but beyond counts with its last report before.
     """
-    objective: Objective = experiment.state.objective
+    objective = experiment.state.objective
     found = curves(experiment)
     if not found:
         return [], np.array([]), None

@@ -141,10 +141,9 @@ def _seconds(experiment: Experiment) -> Mapping[int, float]:
 
 
 def _logs(experiment: Experiment, trial: int, last_attempt: int, output: Path) -> Iterator[list[str]]:
-    files = ExperimentDirectory(experiment.directory)
     for attempt in range(last_attempt + 1):
         for name in LOGS:
-            path = files.attempt(trial, attempt) / name
+            path = ExperimentDirectory(experiment.directory).attempt(trial, attempt) / name
             if path.is_file():
                 yield [f"{name.partition('.')[0]} {attempt}", link_to(path, output)]
 

@@ -81,8 +81,10 @@ def _methods(comparison: Comparison) -> list[Part]:
     }
     columns = [PageColumn("method"), *(PageColumn(head, number=True) for head in heads.values())]
     rows = [[summary.method, *(getattr(summary, name) for name in heads)] for summary in comparison.summaries]
-    title = "Normalised regret: IQM over seeds with 95 % intervals, best first"
-    return [*charts, PageTable("methods", title, columns, rows)]
+    return [
+        *charts,
+        PageTable("methods", "Normalised regret: IQM over seeds with 95 % intervals, best first", columns, rows),
+    ]
 
 
 def _pairs(comparison: Comparison) -> list[Part]:

@@ -100,8 +100,7 @@ def _check_belongs(files: ExperimentDirectory, config: ExperimentConfig, events:
     names = set(config.space.domains)
     for event in events:
         if event.kind == Kind.STARTED and set(event.body["configuration"]) != names:
-            found = ", ".join(map(repr, event.body["configuration"]))
             raise StoreError(
                 f"{files.config}: config_space has {', '.join(map(repr, names))}, but trial {event.trial} in events.db has "
-                f"{found}; put back the experiment.yaml that belongs to it"
+                f"{', '.join(map(repr, event.body['configuration']))}; put back the experiment.yaml that belongs to it"
             )

@@ -59,8 +59,10 @@ class TensorBoard(TrialTracker):
 
     def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
         """A point on each curve, in double precision."""
-        plugin = self._summaries.SummaryMetadata.PluginData(plugin_name="scalars")
-        about = self._summaries.SummaryMetadata(plugin_data=plugin, data_class=self._summaries.DATA_CLASS_SCALAR)
+        about = self._summaries.SummaryMetadata(
+            plugin_data=self._summaries.SummaryMetadata.PluginData(plugin_name="scalars"),
+            data_class=self._summaries.DATA_CLASS_SCALAR,
+        )
         values = [
             self._summaries.Summary.Value(
                 tag=name, metadata=about, tensor=self._make_tensor(value, dtype=self._types.DT_DOUBLE)
