@@ -132,7 +132,4 @@ def _pivots(strata: Sequence[Floats], indices: Sequence[Indices], centre: float)
     shift = np.mean([part[0] for part in parts], axis=0) - centre
     error = np.sqrt(np.sum([part[1] for part in parts], axis=0)) / len(strata)
     flat = error == 0
-    pivots: Floats = shift / np.where(flat, 1, error)
-    pivots[flat & (shift > 0)] = np.inf
-    pivots[flat & (shift < 0)] = -np.inf
-    return pivots
+    return np.asarray(np.where(flat & (shift != 0), np.copysign(np.inf, shift), shift / np.where(flat, 1, error)))

@@ -154,10 +154,12 @@ def _conditions(block: Block) -> list[str]:
     first = runs[0]
     for run in runs[1:]:
         old, new = first.config.benchmark, run.config.benchmark
-        pairs = {f"benchmark.{key}": (getattr(old, key), getattr(new, key)) for key in CONDITIONS}
-        pairs["n_workers"] = (first.config.n_workers, run.config.n_workers)
-        pairs["num_gpus_per_trial"] = (first.config.num_gpus_per_trial, run.config.num_gpus_per_trial)
-        pairs["backend"] = (first.metadata.get("backend"), run.metadata.get("backend", first.metadata.get("backend")))
+        pairs = {
+            **{f"benchmark.{key}": (getattr(old, key), getattr(new, key)) for key in CONDITIONS},
+            "n_workers": (first.config.n_workers, run.config.n_workers),
+            "num_gpus_per_trial": (first.config.num_gpus_per_trial, run.config.num_gpus_per_trial),
+            "backend": (first.metadata.get("backend"), run.metadata.get("backend", first.metadata.get("backend"))),
+        }
         for key, (a, b) in pairs.items():
             if a != b:
                 key, a, b = _narrowed(key, a, b)

@@ -67,14 +67,12 @@ def script_of(configs: Sequence[ExperimentConfig]) -> tuple[ExperimentConfig, li
     Raises:
         ConfigError: it is no script, or several.
     """
-    methods = {config.method.name: config for config in map(resolve, configs)}
+    seeded = [replace(config, random_seed=config.random_seed or 0) for config in map(resolve, configs)]
     first = resolve(configs[0])
     names = list(dict.fromkeys(config.benchmark.name for config in configs))
     if len(names) > 1:
         raise ConfigError(f"benchmark={','.join(names)}: one script is checked at a time; name one benchmark")
     if first.simulated or (first.benchmark.script is None and first.benchmark.command is None):
         raise ConfigError(f"benchmark={names[0]}: it is simulated from a table; there is no script to check")
-    if first.max_resource is None:
-        return first, []
-    seeded = {name: replace(config, random_seed=config.random_seed or 0) for name, config in methods.items()}
-    return first, [name for name, config in seeded.items() if scheduler_of(config).pauses]
+    methods = {config.method.name: config for config in seeded if config.max_resource is not None}
+    return first, [name for name, config in methods.items() if scheduler_of(config).pauses]

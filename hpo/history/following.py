@@ -15,7 +15,7 @@ from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.history.boards import Board
-from hpo.store.directory import ExperimentDirectory, read_json
+from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory, read_json
 from hpo.store.event_store import Store
 from hpo.store.ownership import is_owned
 from hpo.store.sqlitefile import is_busy
@@ -105,27 +105,22 @@ class Follower:
     def seen(self) -> Seen:
         """The experiment at this moment."""
         condition, detail = self.condition()
-        elapsed = self.board.elapsed(condition == "running")
         use = {}
         if condition == "running" and self.board.gpus and self.board.host == socket.gethostname():
             from hpo.backends.gpus import gpu_use
 
             use = gpu_use(self.board.gpus)
-        return Seen(self.board, condition, detail, elapsed, use)
+        return Seen(self.board, condition, detail, self.board.elapsed(condition == "running"), use)
 
     def condition(self) -> tuple[str, str]:
         """State and detail, found without touching the experiment's lock."""
         if self.complete:
             return "complete", ""
         if not self.sequence:
-            return "waiting", "no events here yet" + (
-                "; hpo sync brings those of a remote job" if (self.files.path / "launch.json").is_file() else ""
-            )
-        metadata = read_json(self.files.metadata)
-        error = metadata.get("error")
-        gone = f"{error}; its command goes on with it" if error else "its command goes on with it"
-        if metadata.get("status") == "interrupted":
-            return "interrupted", gone
-        if self.board.host == socket.gethostname():
-            return ("running", "") if is_owned(self.files) else ("interrupted", gone)
-        return "running", f"on {self.board.host}" if self.board.host else ""
+            launched = (self.files.path / LAUNCH_RECORD).is_file()
+            return "waiting", "no events here yet" + ("; hpo sync brings those of a remote job" if launched else "")
+        metadata, here = read_json(self.files.metadata), self.board.host == socket.gethostname()
+        if metadata.get("status") == "interrupted" or (here and not is_owned(self.files)):
+            error = metadata.get("error")
+            return "interrupted", f"{error}; its command goes on with it" if error else "its command goes on with it"
+        return "running", f"on {self.board.host}" if self.board.host and not here else ""
