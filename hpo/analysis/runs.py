@@ -92,13 +92,19 @@ def shortened(names: Sequence[str], most: int = 3) -> str:
 
 def _load(files: ExperimentDirectory, configs: dict[str, ExperimentConfig]) -> Run:
     config = _config(files.config, configs)
-    metadata = read_metadata(files)
     with contextlib.closing(Store(files.events, read_only=True)) as store:
         facts = _fold(store.read(), config.objective)
     limit = config.max_wallclock_time
     if limit is not None and str(facts["finished"]).startswith(KNOWN_TO_THE_END):
         facts["end"] = max(facts["end"], limit)
-    return Run(files.path, config, metadata, config.seed, config.method.name, **facts)
+    return Run(
+        directory=files.path,
+        config=config,
+        metadata=read_metadata(files),
+        seed=config.seed,
+        label=config.method.name,
+        **facts,
+    )
 
 
 def _config(path: Path, known: dict[str, ExperimentConfig]) -> ExperimentConfig:

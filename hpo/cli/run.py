@@ -228,8 +228,9 @@ def _conclude(call: _Call) -> int:
             call.failures.append(f"{directory}: the remote job did not complete")
     if len(call.codes) > 1:
         done = sum(code == 0 for code in call.codes)
-        word = "submitted" if call.remote and not call.awaited else "complete"
-        say(f"{done} of {len(call.codes)} experiments {word}")
+        say(
+            f"{done} of {len(call.codes)} experiments {'submitted' if call.remote and not call.awaited else 'complete'}"
+        )
         for failure in call.failures:
             say(f"  failed: {failure}")
     if call.tag_dir is not None and all(is_complete(directory) for directory in call.directories):

@@ -98,8 +98,9 @@ def rung_board(experiment: Experiment) -> Chart:
     resource = experiment.state.objective.resource_attr or "report"
     title = "Rungs"
     if len(rungs) < 2 or not rungs[0].reached:
-        none = "This method has compared no trials on the way: there are no rungs."
-        none = "No trial has reached a rung yet." if rungs and not rungs[0].reached else none
+        none = "No trial has reached a rung yet."
+        if not rungs or rungs[0].reached:
+            none = "This method has compared no trials on the way: there are no rungs."
         return Chart("rungs", title, instead=none, wide=False)
     series: list[Series] = []
     for name, colour in RUNG_COLOURS.items():
@@ -114,7 +115,6 @@ def rung_board(experiment: Experiment) -> Chart:
         ]
         bars = {"x0": starts, "x": ends, "y": list(range(len(rungs))), "labels": labels, "thick": 0.7}
         series.append({"kind": "bars", "name": name, "colour": colour, **bars})
-
     caption = (
         f"Trials that reached each level of {resource}: those that went on (promoted, or let pass), those that wait there "
         "paused, and those that ended there or are still on their way."

@@ -26,8 +26,10 @@ def _group(group: Group) -> Iterator[str]:
     seeds = [place.config.seed for place in group.places]
     standings = ", ".join(f"{count} {standing}" for standing, count in group.standings.items())
     launcher = str(config.launcher.get("_target_")).rpartition(".")[2].removesuffix("Launcher").lower()
-    where = "simulated" if config.simulated else launcher
-    yield f"{group.name}: {_plural(len(seeds), 'experiment')} (seed {_numbers(seeds)}), {where}, {standings}"
+    yield (
+        f"{group.name}: {_plural(len(seeds), 'experiment')} (seed {_numbers(seeds)}), "
+        f"{'simulated' if config.simulated else launcher}, {standings}"
+    )
     if group.problem:
         return
     yield f"  workers   {_workers(group)}"
@@ -41,12 +43,11 @@ def _group(group: Group) -> Iterator[str]:
             f"reports {', '.join(smoke.keys)}"
         )
     yield from _expectation(group)
-    each = group.seconds_each
-    kind = "virtual, " if config.simulated else ""
-    if each is None:
+    if (each := group.seconds_each) is None:
         yield "  time      unknown: there is no max_wallclock_time, and what a trial costs shows --smoke"
     else:
-        yield f"  time      {kind}{'at most' if group.expected_seconds is None else 'about'} {clock(each)} each"
+        kind = ("virtual, " if config.simulated else "") + ("at most" if group.expected_seconds is None else "about")
+        yield f"  time      {kind} {clock(each)} each"
     if group.remote:
         yield from _jobs(group)
     if not config.simulated:
@@ -119,8 +120,8 @@ def _total(plan: Plan) -> Iterator[str]:
     local = [group for group in to_do if not group.remote and not group.config.simulated]
     known = [group.seconds_each * len(group.to_do) for group in local if group.seconds_each is not None]
     if local:
-        at_least = "at least " if len(known) < len(local) else ""
-        yield f"  time      {at_least}{clock(sum(known))} here, one experiment after the other"
+        total = f"{'at least ' if len(known) < len(local) else ''}{clock(sum(known))}"
+        yield f"  time      {total} here, one experiment after the other"
     if plan.jobs:
         yield f"  jobs      {len(plan.jobs)}, {sum(job.hours for job in plan.jobs):.1f} machine hours"
         if any(job.instance_type for job in plan.jobs):

@@ -36,14 +36,13 @@ class TensorBoard(TrialTracker):
         self._metadata = load("tensorboard.plugins.hparams.metadata")
         self._sessions = load("tensorboard.plugins.hparams.plugin_data_pb2")
         self._api = load("tensorboard.plugins.hparams.api_pb2")
-        self._files: dict[int, Any] = {}
         self._described = False
 
     def begin(self, trial_id: int, configuration: Configuration, time: float, again: bool) -> None:
         """Open an event file; a first one says what the trial's hyperparameters are."""
         if not self._described:
             self._describe(time)
-        self._files[trial_id] = self._new_file(self.logdir / f"trial_{trial_id}", time)
+        self.runs[trial_id] = self._new_file(self.logdir / f"trial_{trial_id}", time)
         if again:
             return
         start = self._sessions.SessionStartInfo(group_name=f"trial_{trial_id}", start_time_secs=time)
@@ -55,7 +54,7 @@ class TensorBoard(TrialTracker):
                 field.number_value = value
             else:
                 field.string_value = str(value)
-        self._add_about(self._files[trial_id], self._metadata.SESSION_START_INFO_TAG, time, session_start_info=start)
+        self._add_about(self.runs[trial_id], self._metadata.SESSION_START_INFO_TAG, time, session_start_info=start)
 
     def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
         """A point on each curve, in double precision."""
@@ -69,14 +68,14 @@ class TensorBoard(TrialTracker):
             )
             for name, value in metrics.items()
         ]
-        self._add(self._files[trial_id], values, resource, time)
+        self._add(self.runs[trial_id], values, resource, time)
 
     def end(self, trial_id: int, ending: Ending) -> None:
         """Say how the trial ended and close its file."""
         failed = ending.status in (Status.FAILED, Status.TIMEOUT)
         status = "STATUS_RUNNING" if ending.status in _RUNNING else "STATUS_FAILURE" if failed else "STATUS_SUCCESS"
         info = self._sessions.SessionEndInfo(status=self._api.Status.Value(status), end_time_secs=ending.time)
-        file = self._files.pop(trial_id)
+        file = self.runs.pop(trial_id)
         self._add_about(file, self._metadata.SESSION_END_INFO_TAG, ending.time, session_end_info=info)
         file.close()
 

@@ -50,6 +50,7 @@ class TrialTracker(Callback):
         self.directory = Path(directory)
         self.group = config.place
         self.state = ExperimentState(config.objective)
+        self.runs: dict[int, Any] = {}  # trial id: what the tracker keeps of its open run
         self._open: dict[int, float] = {}  # trial id: its lowest loss since its run was opened
         self._told = 0.0  # unix time of the last event
 
