@@ -76,9 +76,9 @@ def load_runs(places: Iterable[str | Path]) -> Loaded:
     if not found:
         raise ConfigError("nothing to compare: name tags or directories, such as outputs/TAG")
     configs: dict[str, ExperimentConfig] = {}
-    places_found = [ExperimentDirectory(path) for path in found.values()]
-    runs = [_load(files, configs) for files in places_found if files.events.is_file()]
-    if not (empty := [str(files.path) for files in places_found if not files.events.is_file()]):
+    empty = [str(path) for path in found.values() if not ExperimentDirectory(path).events.is_file()]
+    runs = [_load(ExperimentDirectory(path), configs) for path in found.values() if str(path) not in empty]
+    if not empty:
         return runs, []
     return runs, [
         f"left out {shortened(empty)}: no events are here; start the experiment, or bring a remote one with `hpo sync`"
