@@ -14,8 +14,8 @@ _WRITTEN = CREATE | MODIFY | CLOSE_WRITE | MOVED_TO
 REPORT, SAVE = "R", "S"
 
 
-class Saves:
-    """Watches a checkpoint folder and a report file. A context manager.
+class Saves(contextlib.AbstractContextManager["Saves"]):
+    """Watches a checkpoint folder and a report file.
 
     Args:
         checkpoint: the folder; what is below it is watched as it appears.
@@ -36,9 +36,6 @@ class Saves:
 
         Without reports where the order was not seen.
         """
-
-    def __enter__(self) -> "Saves":
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._inotify is not None:

@@ -93,13 +93,11 @@ def _prepared(directory: Path) -> Iterator[list[tuple[Path, str]]]:
 def _logs(files: ExperimentDirectory) -> Iterator[tuple[Path, str]]:
     """Small logs. A link that leads out of the directory is left out: a file to be sent holds nothing from elsewhere."""
     inside = files.path.resolve()
-    for path in (files.log, files.host_log):
-        if path.resolve().is_relative_to(inside) and path.is_file() and 0 < path.stat().st_size <= LARGEST_MAIN_LOG:
-            yield path, path.name
-    for path in sorted(files.trials.glob("*/attempt_*/std*.log")):
-        if path.name not in ("stdout.log", "stderr.log") or not path.resolve().is_relative_to(inside):
-            continue
-        if 0 < path.stat().st_size <= LARGEST_LOG:
+    logs = [(files.log, LARGEST_MAIN_LOG), (files.host_log, LARGEST_MAIN_LOG)]
+    found = sorted(files.trials.glob("*/attempt_*/std*.log"))
+    logs += [(path, LARGEST_LOG) for path in found if path.name in ("stdout.log", "stderr.log")]
+    for path, largest in logs:
+        if path.resolve().is_relative_to(inside) and path.is_file() and 0 < path.stat().st_size <= largest:
             yield path, path.relative_to(files.path).as_posix()
 
 
