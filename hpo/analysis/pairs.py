@@ -103,8 +103,7 @@ def _compare(
     strata = [block.differences(score, first, second) for block in scored]
     low, high = interval(strata, indices)
     stream = Randomness(random_seed, 0).stream(f"sign-flip/{score}/{first}/{second}")
-    total, seeds = sum(map(len, strata)), min(map(len, strata))
-    spread = spread_of(strata)
+    seeds, spread = min(map(len, strata)), spread_of(strata)
     more = None
     if not math.isnan(spread):
         needed = pairs_needed(spread, delta, level=LEVEL / comparisons) + ALLOWANCE
@@ -124,7 +123,7 @@ def _compare(
         across_benchmarks=signed_rank(np.array([values.mean() for values in strata])) if len(strata) > 5 else math.nan,
         spread=spread,
         seeds=seeds,
-        pairs=total,
+        pairs=sum(map(len, strata)),
         more_seeds=more,
         comparisons=comparisons,
         identical=not any(values.any() for values in strata),

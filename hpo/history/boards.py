@@ -171,8 +171,7 @@ class Board:
         """How far the budget nearest to its end is used; None where there is no budget."""
         config, state = self.config, self.state
         found = []
-        if config.max_wallclock_time:
-            limit = config.max_wallclock_time
+        if limit := config.max_wallclock_time:
             found.append(Progress(_share(elapsed, limit), f"{elapsed:.0f} of {limit:g} s", max(limit - elapsed, 0.0)))
         if config.max_num_evaluations:
             found.append(_estimate(state.reports, config.max_num_evaluations, "reports", elapsed))
