@@ -28,7 +28,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from hpo import Decision, Start, Trial, build_scheduler, load_config
-from hpo.analysis.scores import Scale
+from hpo.analysis.scores import ScoreScale
 from hpo.history.trajectories import Trajectory, log_time_mean
 from hpo.randomness import Randomness
 from hpo.space.search_space import parse_space
@@ -192,7 +192,7 @@ def simulate(
 
 def score(trajectory: Trajectory, task: TableTask | ContinuousTask, span: tuple[float, float]) -> float:
     """Mean normalised regret over log time between two multiples of the median full training."""
-    scale = Scale(0, 0, task.best, "", task.median, "")
+    scale = ScoreScale(0, 0, task.best, "", task.median, "")
     edges, losses = trajectory.steps(span[0] * task.full, span[1] * task.full)
     return log_time_mean(edges, scale.regret(losses))
 

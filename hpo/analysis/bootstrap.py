@@ -54,9 +54,7 @@ def draw(sizes: Iterable[tuple[str, int]], seed: int, resamples: int = RESAMPLES
 def iqm(values: Floats) -> Floats:
     """The mean of the middle half along the last axis: floor(n / 4) values are cut off at either end."""
     cut = int(TRIM * values.shape[-1])
-    ordered = np.sort(values, axis=-1)
-    kept: Floats = ordered[..., cut : values.shape[-1] - cut].mean(axis=-1)
-    return kept
+    return np.asarray(np.sort(values, axis=-1)[..., cut : values.shape[-1] - cut].mean(axis=-1))
 
 
 def iqm_and_variance(values: Floats) -> tuple[Floats, Floats]:
@@ -112,9 +110,9 @@ def interval(strata: Sequence[Floats], indices: Sequence[Indices], level: float 
         return centre, centre
     if any(_hides_its_error(values) for values in strata):
         return math.nan, math.nan
-    tail = (1 - level) / 2
     from scipy.stats import t as student
 
+    tail = (1 - level) / 2
     most = float(student.ppf(1 - tail, degrees - len(strata)))
     low, high = -most, most
     if resampled:
@@ -134,7 +132,4 @@ def _pivots(strata: Sequence[Floats], indices: Sequence[Indices], centre: float)
     shift = np.mean([part[0] for part in parts], axis=0) - centre
     error = np.sqrt(np.sum([part[1] for part in parts], axis=0)) / len(strata)
     flat = error == 0
-    pivots: Floats = shift / np.where(flat, 1, error)
-    pivots[flat & (shift > 0)] = np.inf
-    pivots[flat & (shift < 0)] = -np.inf
-    return pivots
+    return np.asarray(np.where(flat & (shift != 0), np.copysign(np.inf, shift), shift / np.where(flat, 1, error)))

@@ -57,7 +57,10 @@ def compare(
     runs, warnings = loaded or load_runs([paths] if isinstance(paths, str | Path) else paths)
     blocks, more = arrange(runs, include_incomplete=include_incomplete, unpaired=unpaired)
     names = list(blocks[0].methods)
-    baseline = _baseline(baseline, names)
+    if baseline is None:
+        baseline = "RS" if "RS" in names else names[0]
+    if baseline not in names:
+        raise ConfigError(f"baseline={baseline}: the methods here are {', '.join(names)}; choose one of them")
     scored = [score_block(block, baseline, *metric_budget) for block in blocks]
     indices = draw([(block.benchmark, len(block.seeds)) for block in blocks], random_seed)
     summaries = sorted((_summary(scored, name, indices) for name in names), key=lambda s: (getattr(s, score), s.method))
@@ -79,21 +82,11 @@ def compare(
     )
 
 
-def _baseline(wanted: str | None, names: Sequence[str]) -> str:
-    if wanted is None:
-        return "RS" if "RS" in names else names[0]
-    if wanted not in names:
-        raise ConfigError(f"baseline={wanted}: the methods here are {', '.join(names)}; choose one of them")
-    return wanted
-
-
 def _uneven(scored: Sequence[Scored]) -> list[str]:
     warnings = []
     for one in scored:
-        runs = one.block.runs.values()
-        ends = [min(run.end, run.config.max_wallclock_time or math.inf) for run in runs]
-        silent = int(np.isinf(one.final_loss).sum())
-        if silent:
+        ends = [min(run.end, run.config.max_wallclock_time or math.inf) for run in one.block.runs.values()]
+        if silent := int(np.isinf(one.final_loss).sum()):
             warnings.append(
                 f"{one.block.benchmark}: {silent} of {len(ends)} experiments have no result by {one.scale.end:.4g} s; their "
                 "regret is 1"
@@ -109,31 +102,25 @@ def _uneven(scored: Sequence[Scored]) -> list[str]:
 
 
 def _summary(scored: Sequence[Scored], method: str, indices: Sequence[np.ndarray]) -> Summary:
-    rows = [one.block.methods.index(method) for one in scored]
-    pairs = list(zip(scored, rows, strict=True))
-    anytime, final = [one.anytime[row] for one, row in pairs], [one.final[row] for one, row in pairs]
-    ranks = {score: [one.ranks(score)[row] for one, row in pairs] for score in SCORES}
-    limits = {"anytime": interval(anytime, indices), "final": interval(final, indices)}
-    bounded = {name: (max(low, 0.0), min(high, 1.0)) for name, (low, high) in limits.items()}
+    strata = {name: [one.of(method, name) for one in scored] for name in ("anytime", "early", "middle", "final")}
+    rows = [(one, one.block.methods.index(method)) for one in scored]
+    ranks = {f"rank_{score}": np.concatenate([one.ranks(score)[row] for one, row in rows]) for score in SCORES}
+    limits: dict[str, float] = {}
+    for score in SCORES:
+        low, high = interval(strata[score], indices)
+        limits |= {f"{score}_low": max(low, 0.0), f"{score}_high": min(high, 1.0)}
     return Summary(
-        method,
-        aggregate(anytime),
-        *bounded["anytime"],
-        aggregate([one.early[row] for one, row in pairs]),
-        aggregate([one.middle[row] for one, row in pairs]),
-        aggregate(final),
-        *bounded["final"],
-        float(np.mean(np.concatenate(ranks["anytime"]))),
-        float(np.mean(np.concatenate(ranks["final"]))),
+        method=method,
+        **{name: aggregate(values) for name, values in strata.items()},
+        **{name: float(np.mean(values)) for name, values in ranks.items()},
+        **limits,
     )
 
 
 def _speed_ups(scored: Sequence[Scored], method: str, baseline: str) -> list[tuple[str, str | None, SpeedUp]]:
-    strata = []
-    for one in scored:
-        times, methods = one.time_to_target, one.block.methods
-        strata.append(Times(times[methods.index(method)], times[methods.index(baseline)], one.scale.end))
-    found: list[tuple[str, str | None, SpeedUp]] = [
-        (method, one.block.benchmark, speed_up([times])) for one, times in zip(scored, strata, strict=True)
-    ]
-    return [*found, (method, None, speed_up(strata))] if len(scored) > 1 else found
+    strata = {
+        one.block.benchmark: Times(one.of(method, "time_to_target"), one.of(baseline, "time_to_target"), one.scale.end)
+        for one in scored
+    }
+    overall = [(method, None, speed_up(list(strata.values())))] if len(scored) > 1 else []
+    return [*((method, benchmark, speed_up([times])) for benchmark, times in strata.items()), *overall]

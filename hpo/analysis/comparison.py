@@ -1,5 +1,6 @@
 """A comparison of methods: what came out, as tables, as text and for programs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,37 +25,27 @@ class Comparison(Compared):
     @cached_property
     def scores(self) -> "pd.DataFrame":
         """One row per experiment: benchmark, method, seed, value and regret at the common budget, ranks, times."""
-        import pandas as pd
-
-        return pd.DataFrame(rows.score_rows(self.scored))
+        return _frame(rows.score_rows(self.scored))
 
     @cached_property
     def trajectories(self) -> "pd.DataFrame":
         """One row per improvement: benchmark, method, seed, elapsed seconds, the metric and its regret from then on."""
-        import pandas as pd
-
-        return pd.DataFrame(rows.trajectory_rows(self.scored))
+        return _frame(rows.trajectory_rows(self.scored))
 
     @cached_property
     def methods(self) -> "pd.DataFrame":
         """One row per method, the attributes of `Summary`."""
-        import pandas as pd
-
-        return pd.DataFrame(self.summaries)
+        return _frame(self.summaries)
 
     @cached_property
     def pairs(self) -> "pd.DataFrame":
         """One row per score and pair of methods, the attributes of `Pair`."""
-        import pandas as pd
-
-        return pd.DataFrame(rows.pair_rows(self.pairings))
+        return _frame(rows.pair_rows(self.pairings))
 
     @cached_property
     def speedups(self) -> "pd.DataFrame":
         """One row per method and benchmark, and per method over all benchmarks (benchmark None)."""
-        import pandas as pd
-
-        return pd.DataFrame(rows.speed_up_rows(self.speed_ups, self.baseline))
+        return _frame(rows.speed_up_rows(self.speed_ups, self.baseline))
 
     def text(self) -> str:
         """All of it as plain text of at most 100 columns."""
@@ -63,3 +54,9 @@ class Comparison(Compared):
     def to_dict(self) -> dict[str, Any]:
         """All of it for programs: numbers, texts and None, as `hpo compare --json` prints it."""
         return rows.content(self)
+
+
+def _frame(found: Iterable[Any]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(found)

@@ -48,11 +48,10 @@ def over_time(scored: Scored, random_seed: int = 0) -> OverTime:
     regret = scale.regret(losses)
     indices = draw([(block.benchmark, len(block.seeds))], random_seed, RESAMPLES)
     limits = np.array([[interval([row[:, t]], indices) for t in range(POINTS)] for row in regret])
-    ranks = rankdata(losses, axis=0).mean(axis=1)
     return OverTime(
-        times,
-        iqm(np.moveaxis(regret, 1, -1)),
-        np.clip(limits[:, :, 0], 0.0, 1.0),
-        np.clip(limits[:, :, 1], 0.0, 1.0),
-        ranks,
+        times=times,
+        regret=iqm(np.moveaxis(regret, 1, -1)),
+        low=np.clip(limits[:, :, 0], 0.0, 1.0),
+        high=np.clip(limits[:, :, 1], 0.0, 1.0),
+        rank=rankdata(losses, axis=0).mean(axis=1),
     )

@@ -1,7 +1,7 @@
 """Which experiments may be compared: equal conditions, the same seeds, paired randomness. Refuses, or warns."""
 
 import dataclasses
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,8 +50,7 @@ def arrange(runs: Sequence[Run], *, include_incomplete: bool, unpaired: bool) ->
     Raises:
         ConfigError: there is nothing to compare, or it would not be fair.
     """
-    labelled = _labelled(runs)
-    kept, warnings = _complete(labelled, include_incomplete)
+    kept, warnings = _complete(_labelled(runs), include_incomplete)
     methods = list(dict.fromkeys(run.label for run in kept))
     if len(methods) < 2:
         raise ConfigError(
@@ -70,8 +69,7 @@ def arrange(runs: Sequence[Run], *, include_incomplete: bool, unpaired: bool) ->
             continue
         block = _block(benchmark, sorted(methods), group, warnings)
         if block is not None:
-            warnings += _conditions(block)
-            warnings += _pairing(block, unpaired)
+            warnings += [*_conditions(block), *_pairing(block, unpaired)]
             blocks.append(block)
     if not blocks:
         reason = "; ".join(w for w in warnings if w.startswith("left out")) or "nothing is left"
@@ -81,21 +79,14 @@ def arrange(runs: Sequence[Run], *, include_incomplete: bool, unpaired: bool) ->
 
 def _labelled(runs: Sequence[Run]) -> list[Run]:
     """With the tag in the label of each method that two tags have, with the same seed or with other settings."""
-    tags: dict[str, set[str]] = defaultdict(set)
-    settings: dict[str, list[object]] = defaultdict(list)
-    cells: dict[tuple[str, str, int], int] = defaultdict(int)
-    for run in runs:
-        name = run.config.method.name
-        tags[name].add(run.config.experiment_tag)
-        cells[run.benchmark, name, run.seed] += 1
-        if run.config.method not in settings[name]:
-            settings[name].append(run.config.method)
-    doubled = {name for (_, name, _), count in cells.items() if count > 1}
-    doubled |= {name for name, found in settings.items() if len(found) > 1}
+    cells = Counter((run.benchmark, run.label, run.seed) for run in runs)
+    tags = Counter(label for label, _ in {(run.label, run.config.experiment_tag) for run in runs})
+    settings = {run.label: run.config.method for run in runs}
+    doubled = {label for (_, label, _), count in cells.items() if count > 1}
+    doubled |= {run.label for run in runs if run.config.method != settings[run.label]}
+    doubled = {label for label in doubled if tags[label] > 1}
     named = [
-        dataclasses.replace(run, label=f"{run.label} [{run.config.experiment_tag}]")
-        if run.label in doubled and len(tags[run.label]) > 1
-        else run
+        dataclasses.replace(run, label=f"{run.label} [{run.config.experiment_tag}]") if run.label in doubled else run
         for run in runs
     ]
     seen: dict[tuple[str, str, int], Run] = {}
@@ -116,21 +107,17 @@ def _labelled(runs: Sequence[Run]) -> list[Run]:
 
 
 def _complete(runs: Sequence[Run], include_incomplete: bool) -> tuple[list[Run], list[str]]:
-    incomplete = [run for run in runs if run.finished is None]
-    empty = [run for run in runs if run.end <= 0]
-    warnings = []
+    incomplete = [str(run.directory) for run in runs if run.finished is None]
+    kept = [run for run in runs if run.end > 0 and (include_incomplete or run.finished is not None)]
+    if not incomplete:
+        return kept, []
+    count, names = f"{len(incomplete)} experiment(s)", shortened(incomplete)
     if include_incomplete:
-        if incomplete:
-            names = shortened([str(run.directory) for run in incomplete])
-            warnings.append(f"{len(incomplete)} experiment(s) are not complete and taken as far as they got: {names}")
-        return [run for run in runs if run not in empty], warnings
-    if incomplete:
-        names = shortened([str(run.directory) for run in incomplete])
-        warnings.append(
-            f"left out {len(incomplete)} experiment(s) that are not complete: {names}; the command that started them goes "
-            "on with them, --include-incomplete takes them as they are"
-        )
-    return [run for run in runs if run.finished is not None and run.end > 0], warnings
+        return kept, [f"{count} are not complete and taken as far as they got: {names}"]
+    return kept, [
+        f"left out {count} that are not complete: {names}; the command that started them goes on with them, "
+        "--include-incomplete takes them as they are"
+    ]
 
 
 def _block(benchmark: str, methods: Sequence[str], group: Sequence[Run], warnings: list[str]) -> Block | None:
@@ -165,13 +152,14 @@ def _conditions(block: Block) -> list[str]:
     """Raise unless all ran the same benchmark under the same conditions; warn of what makes it less than equal."""
     runs = list(block.runs.values())
     first = runs[0]
-    facts = {id(run.config.benchmark): dataclasses.asdict(run.config.benchmark) for run in runs}
     for run in runs[1:]:
-        old, new = facts[id(first.config.benchmark)], facts[id(run.config.benchmark)]
-        pairs = {f"benchmark.{key}": (old.get(key), new.get(key)) for key in CONDITIONS}
-        pairs["n_workers"] = (first.config.n_workers, run.config.n_workers)
-        pairs["num_gpus_per_trial"] = (first.config.num_gpus_per_trial, run.config.num_gpus_per_trial)
-        pairs["backend"] = (first.metadata.get("backend"), run.metadata.get("backend", first.metadata.get("backend")))
+        old, new = first.config.benchmark, run.config.benchmark
+        pairs = {
+            **{f"benchmark.{key}": (getattr(old, key), getattr(new, key)) for key in CONDITIONS},
+            "n_workers": (first.config.n_workers, run.config.n_workers),
+            "num_gpus_per_trial": (first.config.num_gpus_per_trial, run.config.num_gpus_per_trial),
+            "backend": (first.metadata.get("backend"), run.metadata.get("backend", first.metadata.get("backend"))),
+        }
         for key, (a, b) in pairs.items():
             if a != b:
                 key, a, b = _narrowed(key, a, b)
@@ -181,10 +169,11 @@ def _conditions(block: Block) -> list[str]:
                 )
     warnings = []
     for key in BUDGET_KEYS:
-        values = {getattr(run.config, key) for run in runs}
+        values = sorted({str(getattr(run.config, key)) for run in runs})
         if len(values) > 1:
-            text = ", ".join(str(value) for value in sorted(values, key=str))
-            warnings.append(f"{block.benchmark}: {key} differs ({text}); compared within the time that all reached")
+            warnings.append(
+                f"{block.benchmark}: {key} differs ({', '.join(values)}); compared within the time that all reached"
+            )
     hosts = sorted({host for run in runs for host in run.hosts})
     if len(hosts) > 1 and "imulat" not in str(first.metadata.get("backend")):
         warnings.append(f"{block.benchmark}: times are compared across {len(hosts)} machines ({shortened(hosts)})")

@@ -54,8 +54,7 @@ class Pair:
     @property
     def distinct(self) -> bool:
         """Do the data tell the two apart: does the interval exclude 0, and the corrected test fall below 5 %?"""
-        excluded = self.low > 0 or self.high < 0
-        return excluded and self.sign_flip_holm < LEVEL
+        return (self.low > 0 or self.high < 0) and self.sign_flip_holm < LEVEL
 
     @property
     def hopeless(self) -> bool:
@@ -104,13 +103,11 @@ def _compare(
     strata = [block.differences(score, first, second) for block in scored]
     low, high = interval(strata, indices)
     stream = Randomness(random_seed, 0).stream(f"sign-flip/{score}/{first}/{second}")
-    total, seeds = sum(map(len, strata)), min(map(len, strata))
-    spread = spread_of(strata)
+    seeds, spread = min(map(len, strata)), spread_of(strata)
     more = None
     if not math.isnan(spread):
-        level = LEVEL / comparisons
-        needed = max(pairs_needed(spread, delta, level=level) + ALLOWANCE, fewest_pairs(LEVEL, comparisons))
-        more = max(0, math.ceil(needed / len(strata)) - seeds)
+        needed = pairs_needed(spread, delta, level=LEVEL / comparisons) + ALLOWANCE
+        more = max(0, math.ceil(max(needed, fewest_pairs(LEVEL, comparisons)) / len(strata)) - seeds)
     return Pair(
         score=score,
         first=first,
@@ -126,7 +123,7 @@ def _compare(
         across_benchmarks=signed_rank(np.array([values.mean() for values in strata])) if len(strata) > 5 else math.nan,
         spread=spread,
         seeds=seeds,
-        pairs=total,
+        pairs=sum(map(len, strata)),
         more_seeds=more,
         comparisons=comparisons,
         identical=not any(values.any() for values in strata),

@@ -39,5 +39,4 @@ def spread_of(strata: Sequence[Floats]) -> float:
     if min(len(values) for values in strata) < 2:
         return math.nan
     plain = math.sqrt(float(np.mean([np.var(values, ddof=1) for values in strata])))
-    total = sum(len(values) for values in strata)
-    return max(plain, math.sqrt(total) * standard_error(strata))
+    return max(plain, math.sqrt(sum(len(values) for values in strata)) * standard_error(strata))

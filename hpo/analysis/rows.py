@@ -60,16 +60,17 @@ def trajectory_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
                 }
 
 
-def pair_rows(pairs: Sequence[Pair]) -> Iterator[dict[str, Any]]:
+def pair_rows(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     """One row per score and pair of methods."""
-    for pair in pairs:
-        yield {**dataclasses.asdict(pair), "distinct": pair.distinct}
+    return [{**dataclasses.asdict(pair), "distinct": pair.distinct} for pair in pairs]
 
 
-def speed_up_rows(found: Sequence[tuple[str, str | None, SpeedUp]], baseline: str) -> Iterator[dict[str, Any]]:
+def speed_up_rows(found: Sequence[tuple[str, str | None, SpeedUp]], baseline: str) -> list[dict[str, Any]]:
     """One row per method and benchmark; benchmark None is over all of them."""
-    for method, benchmark, speed in found:
-        yield {"method": method, "baseline": baseline, "benchmark": benchmark, **dataclasses.asdict(speed)}
+    return [
+        {"method": method, "baseline": baseline, "benchmark": benchmark, **dataclasses.asdict(speed)}
+        for method, benchmark, speed in found
+    ]
 
 
 def benchmark_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
@@ -95,25 +96,26 @@ def benchmark_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
 
 def content(comparison: Compared) -> dict[str, Any]:
     """All of a comparison: plain numbers, texts, lists and dictionaries; None for what is undefined or infinite."""
-    found = {
-        "schema": SCHEMA,
-        "baseline": comparison.baseline,
-        "score": comparison.score,
-        "delta": comparison.delta,
-        "level": LEVEL,
-        "resamples": RESAMPLES,
-        "sign_flips": FLIPS,
-        "random_seed": comparison.random_seed,
-        "benchmarks": list(benchmark_rows(comparison.scored)),
-        "methods": [dataclasses.asdict(summary) for summary in comparison.summaries],
-        "pairs": list(pair_rows(comparison.pairings)),
-        "speedups": list(speed_up_rows(comparison.speed_ups, comparison.baseline)),
-        "scores": list(score_rows(comparison.scored)),
-        "trajectories": list(trajectory_rows(comparison.scored)),
-        "warnings": list(comparison.warnings),
-        "verdict": list(comparison.sentences),
-    }
-    plain: dict[str, Any] = _plain(found)
+    plain: dict[str, Any] = _plain(
+        {
+            "schema": SCHEMA,
+            "baseline": comparison.baseline,
+            "score": comparison.score,
+            "delta": comparison.delta,
+            "level": LEVEL,
+            "resamples": RESAMPLES,
+            "sign_flips": FLIPS,
+            "random_seed": comparison.random_seed,
+            "benchmarks": list(benchmark_rows(comparison.scored)),
+            "methods": [dataclasses.asdict(summary) for summary in comparison.summaries],
+            "pairs": pair_rows(comparison.pairings),
+            "speedups": speed_up_rows(comparison.speed_ups, comparison.baseline),
+            "scores": list(score_rows(comparison.scored)),
+            "trajectories": list(trajectory_rows(comparison.scored)),
+            "warnings": list(comparison.warnings),
+            "verdict": list(comparison.sentences),
+        }
+    )
     return plain
 
 

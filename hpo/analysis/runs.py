@@ -1,5 +1,6 @@
 """Experiments as a comparison needs them: one light pass over the events of each."""
 
+import contextlib
 import dataclasses
 import math
 import re
@@ -20,7 +21,6 @@ from hpo.store.event_store import Store
 from hpo.store.places import find_experiments
 
 SEED_LINE = re.compile(r"^seed: (\d+)$", re.MULTILINE)
-
 
 KNOWN_TO_THE_END = ("max_wallclock_time", "the search space is exhausted")
 """Reasons for which the incumbent at the end of the wall-clock budget is known: no other could come by then."""
@@ -76,19 +76,13 @@ def load_runs(places: Iterable[str | Path]) -> Loaded:
     if not found:
         raise ConfigError("nothing to compare: name tags or directories, such as outputs/TAG")
     configs: dict[str, ExperimentConfig] = {}
-    runs, empty = [], []
-    for path in found.values():
-        run = _load(ExperimentDirectory(path), configs)
-        if run is None:
-            empty.append(str(path))
-        else:
-            runs.append(run)
-    warnings = []
-    if empty:
-        warnings.append(
-            f"left out {shortened(empty)}: no events are here; start the experiment, or bring a remote one with `hpo sync`"
-        )
-    return runs, warnings
+    empty = [str(path) for path in found.values() if not ExperimentDirectory(path).events.is_file()]
+    runs = [_load(ExperimentDirectory(path), configs) for path in found.values() if str(path) not in empty]
+    if not empty:
+        return runs, []
+    return runs, [
+        f"left out {shortened(empty)}: no events are here; start the experiment, or bring a remote one with `hpo sync`"
+    ]
 
 
 def shortened(names: Sequence[str], most: int = 3) -> str:
@@ -96,20 +90,21 @@ def shortened(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _load(files: ExperimentDirectory, configs: dict[str, ExperimentConfig]) -> Run | None:
-    if not files.events.is_file():
-        return None
+def _load(files: ExperimentDirectory, configs: dict[str, ExperimentConfig]) -> Run:
     config = _config(files.config, configs)
-    metadata = read_metadata(files)
-    store = Store(files.events, read_only=True)
-    try:
+    with contextlib.closing(Store(files.events, read_only=True)) as store:
         facts = _fold(store.read(), config.objective)
-    finally:
-        store.close()
     limit = config.max_wallclock_time
     if limit is not None and str(facts["finished"]).startswith(KNOWN_TO_THE_END):
         facts["end"] = max(facts["end"], limit)
-    return Run(files.path, config, metadata, config.seed, config.method.name, **facts)
+    return Run(
+        directory=files.path,
+        config=config,
+        metadata=read_metadata(files),
+        seed=config.seed,
+        label=config.method.name,
+        **facts,
+    )
 
 
 def _config(path: Path, known: dict[str, ExperimentConfig]) -> ExperimentConfig:
@@ -134,21 +129,20 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
     reports, end, finished = 0, 0.0, None
     for event in events:
         end = event.elapsed if event.elapsed > end else end
-        kind = event.kind
+        kind, trial = event.kind, event.trial
         if kind is Kind.REPORTED:
+            assert trial is not None
             reports += 1
             try:
                 loss = objective.loss(event.body["metrics"])
             except ReportError:
                 continue
-            trial = event.trial
-            assert trial is not None
             if loss < trials.get(trial, math.inf):
                 trials[trial] = loss
                 improvements.append((event.elapsed, loss))
         elif kind is Kind.STARTED:
-            assert event.trial is not None
-            trials[event.trial] = math.inf
+            assert trial is not None
+            trials[trial] = math.inf
         elif kind is Kind.OPENED:
             finished = None
             hosts.add(str(event.body.get("host", "")))

@@ -1,7 +1,6 @@
 """What each experiment is worth: normalised regret, its mean over log time, ranks, and the time to a target."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class ScoreScale:
     """How losses and times of one benchmark become scores.
 
     Normalised regret is (loss - best) / (reference - best), cut to [0, 1]: 0 is the best known, 1 is no better than the
@@ -44,8 +43,7 @@ class Scale:
         if self.reference <= self.best:
             return np.where(losses <= self.best, 0.0, 1.0)
         finite = np.minimum(losses, self.reference)
-        scaled: Floats = np.clip((finite - self.best) / (self.reference - self.best), 0.0, 1.0)
-        return scaled
+        return np.clip((finite - self.best) / (self.reference - self.best), 0.0, 1.0)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -53,7 +51,7 @@ class Scored:
     """Scores of one block; arrays have the shape (methods, seeds)."""
 
     block: Block
-    scale: Scale
+    scale: ScoreScale
     anytime: Floats
     """Mean normalised regret over log time from `scale.start` to `scale.end`."""
     final: Floats
@@ -72,16 +70,15 @@ class Scored:
         """Per seed the rank of each method by a score, 1 is best, ties share the mean of their ranks."""
         from scipy.stats import rankdata
 
-        values: Floats = self.final_loss if score == "final" else self.anytime
-        ranks: Floats = rankdata(values, method="average", axis=0)
-        return ranks
+        return np.asarray(rankdata(self.final_loss if score == "final" else self.anytime, method="average", axis=0))
 
     def differences(self, score: str, first: str, second: str) -> Floats:
         """Score of `first` minus that of `second`, per seed, shape (seeds,): negative where `first` is better."""
-        values: Floats = getattr(self, score)
-        methods = self.block.methods
-        difference: Floats = values[methods.index(first)] - values[methods.index(second)]
-        return difference
+        return self.of(first, score) - self.of(second, score)
+
+    def of(self, method: str, what: str) -> Floats:
+        """The row of an array, such as `anytime` or `time_to_target`, that belongs to a method, shape (seeds,)."""
+        return np.asarray(getattr(self, what)[self.block.methods.index(method)])
 
 
 def score_block(block: Block, baseline: str, start: float | None, end: float | None) -> Scored:
@@ -102,9 +99,7 @@ def score_block(block: Block, baseline: str, start: float | None, end: float | N
     def at(elapsed: float) -> Floats:
         return np.array([[run.trajectory.at(elapsed) for run in row] for row in runs])
 
-    def anytime(edges: Floats, losses: Floats) -> float:
-        return log_time_mean(edges, scale.regret(losses))
-
+    steps = [[run.trajectory.steps(scale.start, scale.end) for run in row] for row in runs]
     final = at(scale.end)
     target = float(np.median(final[block.methods.index(baseline)]))
     times = np.array([[run.trajectory.time_to(target) for run in row] for row in runs])
@@ -112,7 +107,7 @@ def score_block(block: Block, baseline: str, start: float | None, end: float | N
     return Scored(
         block,
         scale,
-        anytime=np.array([[anytime(*run.trajectory.steps(scale.start, scale.end)) for run in row] for row in runs]),
+        anytime=np.array([[log_time_mean(edges, scale.regret(losses)) for edges, losses in row] for row in steps]),
         final=scale.regret(final),
         middle=scale.regret(at(scale.middle)),
         early=scale.regret(at(scale.start)),
@@ -124,8 +119,7 @@ def score_block(block: Block, baseline: str, start: float | None, end: float | N
 
 def _budgets(block: Block, start: float | None, end: float | None) -> tuple[float, float]:
     shortest = min(block.runs.values(), key=lambda run: run.end)
-    limits = [run.config.max_wallclock_time for run in block.runs.values()]
-    common = min([shortest.end, *(limit for limit in limits if limit is not None)])
+    common = min(shortest.end, *(run.config.max_wallclock_time or math.inf for run in block.runs.values()))
     if end is None:
         end = common
     elif end > shortest.end:
@@ -139,7 +133,7 @@ def _budgets(block: Block, start: float | None, end: float | None) -> tuple[floa
     return start, end
 
 
-def _scale(block: Block, baseline: str, start: float, end: float) -> Scale:
+def _scale(block: Block, baseline: str, start: float, end: float) -> ScoreScale:
     objective = block.objective
     found = [float(run.trajectory.losses[-1]) for run in block.loaded if len(run.trajectory.losses)]
     if not found:
@@ -154,15 +148,9 @@ def _scale(block: Block, baseline: str, start: float, end: float) -> Scale:
             best, best_is = loss, "the table's optimum"
         else:
             best_is = "the best of all loaded experiments, better than the table's optimum"
-    reference, reference_is = _reference([run.trial_losses for run in block.loaded if run.label == baseline], baseline)
-    if reference is None:
-        reference, reference_is = _reference([run.trial_losses for run in block.loaded], "all methods")
-    assert reference is not None
-    return Scale(start, end, best, best_is, reference, reference_is)
-
-
-def _reference(trials: Sequence[Floats], whose: str) -> tuple[float | None, str]:
-    losses = np.concatenate(trials)
-    finite = losses[np.isfinite(losses)]
-    text = f"the median over the trials of {whose} of each trial's best"
-    return (float(np.median(finite)) if len(finite) else None), text
+    whose, losses = baseline, np.concatenate([run.trial_losses for run in block.loaded if run.label == baseline])
+    if not np.isfinite(losses).any():
+        whose, losses = "all methods", np.concatenate([run.trial_losses for run in block.loaded])
+    reference = float(np.median(losses[np.isfinite(losses)]))
+    reference_is = f"the median over the trials of {whose} of each trial's best"
+    return ScoreScale(start, end, best, best_is, reference, reference_is)

@@ -4,6 +4,7 @@ The tests themselves are scipy's; what it lacks (Holm) is here. Several tests ov
 together as Demsar (JMLR 2006) and Benavoli et al. (JMLR 2016) advise: pairwise tests with Holm's correction.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -41,15 +42,12 @@ def sign_flip(strata: Sequence[Floats], stream: np.random.Generator) -> float:
 
     weights = np.concatenate([np.full(len(values), 1 / (len(strata) * len(values))) for values in strata])
     differences = np.concatenate(list(strata))
-    if not differences.any():
+    if not differences.any() or len(differences) == 1:  # of a single one both patterns are as extreme
         return 1.0
     differences = differences / np.abs(differences).max()
-    if len(differences) == 1:
-        return 1.0  # both patterns are as extreme
 
     def statistic(values: Floats, axis: int = -1) -> Floats:
-        total: Floats = np.round(np.moveaxis(values, axis, -1) @ weights, 12)  # so that ties are ties
-        return total
+        return np.asarray(np.round(np.moveaxis(values, axis, -1) @ weights, 12))  # so that ties are ties
 
     found = permutation_test(
         (differences,), statistic, permutation_type="samples", vectorized=True, n_resamples=FLIPS, rng=stream
@@ -59,13 +57,10 @@ def sign_flip(strata: Sequence[Floats], stream: np.random.Generator) -> float:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """P-values corrected for testing them all (Holm, Scand. J. Statist. 1979): valid whatever their dependence."""
-    order = np.argsort(p_values, kind="stable")
-    corrected = [0.0] * len(p_values)
-    largest = 0.0
-    for position, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - position) * p_values[index]))
-        corrected[index] = largest
-    return corrected
+    order, corrected = np.argsort(p_values, kind="stable"), np.zeros(len(p_values))
+    scaled = np.arange(len(p_values), 0, -1) * np.array(p_values)[order]
+    corrected[order] = np.maximum.accumulate(np.minimum(1.0, scaled))
+    return [float(p) for p in corrected]
 
 
 def probability_of_improvement(strata: Sequence[Floats]) -> float:
@@ -84,7 +79,4 @@ def smallest_p(pairs: int) -> float:
 
 def fewest_pairs(level: float, comparisons: int) -> int:
     """How many differences it takes before a corrected test of so many comparisons can fall below `level`."""
-    n = 1
-    while smallest_p(n) * comparisons >= level:
-        n += 1
-    return n
+    return next(n for n in itertools.count(1) if smallest_p(n) * comparisons < level)

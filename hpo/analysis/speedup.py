@@ -54,13 +54,10 @@ def speed_up(strata: Sequence[Times], level: float = 0.95) -> SpeedUp:
     Over several benchmarks it is the geometric mean. The interval is Student's on the log scale, with the delta
     method's standard error of a ratio of means; seeds are pairs, so what they share cancels.
     """
-    logs, variances, freedom = [], [], 0
-    for times in strata:
-        logs.append(_log_ratio(times))
-        variances.append(_variance(times))
-        freedom += len(times.method) - 1
+    logs = [_log_ratio(times) for times in strata]
     mean = math.nan if math.inf in logs and -math.inf in logs else sum(logs) / len(logs)
-    error = math.sqrt(sum(variances)) / len(strata)
+    error = math.sqrt(sum(_variance(times) for times in strata)) / len(strata)
+    freedom = sum(len(times.method) - 1 for times in strata)
     low = high = math.nan
     if math.isfinite(mean) and math.isfinite(error) and freedom > 0:
         from scipy.stats import t as student
@@ -95,7 +92,6 @@ def _variance(times: Times) -> float:
 
     def influence(values: Floats) -> Floats:
         spent, reached = np.minimum(values, times.end), np.isfinite(values).astype(float)
-        result: Floats = spent / spent.mean() - reached / reached.mean()
-        return result
+        return np.asarray(spent / spent.mean() - reached / reached.mean())
 
     return float(np.var(influence(times.baseline) - influence(times.method), ddof=1)) / n

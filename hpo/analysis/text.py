@@ -31,9 +31,8 @@ def _benchmarks(scored: Sequence[Scored]) -> Iterator[str]:
     for one in scored:
         objective, scale, block = one.block.objective, one.scale, one.block
         label = f", {block.data_label.upper()} data" if block.data_label else ""
-        workers = block.loaded[0].config.n_workers
         yield from _wrapped(
-            f"{block.benchmark}{label}: {objective.metric} ({objective.mode}), {workers} worker(s), "
+            f"{block.benchmark}{label}: {objective.metric} ({objective.mode}), {block.loaded[0].config.n_workers} worker(s), "
             f"{len(block.methods)} methods x {len(block.seeds)} seeds, from {scale.start:.4g} s to {scale.end:.4g} s",
             "",
         )
@@ -69,19 +68,18 @@ def _methods(comparison: Compared) -> str:
 
 def _speed_ups(comparison: Compared) -> str:
     several = len(comparison.scored) > 1
-    rows = []
-    for method, benchmark, found in comparison.speed_ups:
-        rows.append(
-            (
-                method,
-                *((benchmark or "all (geometric mean)",) if several else ()),
-                f"{found.ratio:.2f}" if math.isfinite(found.ratio) else "-",
-                "-" if math.isnan(found.low) else f"{found.low:.2f} to {found.high:.2f}",
-                _seconds(found.method_time),
-                _seconds(found.baseline_time),
-                f"{found.method_reached:.0%} / {found.baseline_reached:.0%}".replace("%", " %"),
-            )
+    rows = [
+        (
+            method,
+            *((benchmark or "all (geometric mean)",) if several else ()),
+            f"{found.ratio:.2f}" if math.isfinite(found.ratio) else "-",
+            "-" if math.isnan(found.low) else f"{found.low:.2f} to {found.high:.2f}",
+            _seconds(found.method_time),
+            _seconds(found.baseline_time),
+            f"{found.method_reached:.0%} / {found.baseline_reached:.0%}".replace("%", " %"),
         )
+        for method, benchmark, found in comparison.speed_ups
+    ]
     base = comparison.baseline
     head = ("method", *(("benchmark",) if several else ()), "speed-up", "95 % CI", "ERT", f"ERT {base}", "reached by")
     return _table(f"Time to {target(comparison.scored, base)} (median), method / {base}", head, rows)
@@ -159,6 +157,5 @@ def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> st
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     lines = [title]
     for row in [head, *rows]:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        lines.append(("  " + "  ".join(cells)).rstrip())
+        lines.append("  " + "  ".join(map(str.ljust, row, widths)).rstrip())
     return "\n".join(lines)

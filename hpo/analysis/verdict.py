@@ -35,8 +35,7 @@ def verdict(
         delta: the difference that planning is for.
     """
     sentences = [subject(scored)]
-    hopeless = pairs[0].hopeless
-    if hopeless:
+    if pairs[0].hopeless:
         fewest = fewest_pairs(LEVEL, pairs[0].comparisons)
         over = f" over the {len(scored)} benchmarks together" if len(scored) > 1 else ""
         sentences.append(
@@ -85,10 +84,10 @@ def _sentence(pair: Pair, speed: SpeedUp | None, aim: str, baseline: str, delta:
     gain = f"its {what} is {abs(pair.difference):.3f} lower, 95 % CI {size[0]:.3f} to {size[1]:.3f}"
     if speed is None or better == baseline:
         return f"{better} is ahead of {worse}: {gain}."
-    single = not math.isnan(speed.method_time)
     if speed.low > 1:
         times = f"{speed.ratio:.2g} times sooner, 95 % CI {speed.low:.2g} to {speed.high:.2g}"
-        expected = f" (expected {speed.method_time:.3g} s against {speed.baseline_time:.3g} s)" if single else ""
+        expected = f" (expected {speed.method_time:.3g} s against {speed.baseline_time:.3g} s)"
+        expected = "" if math.isnan(speed.method_time) else expected
         return f"{better} reaches {aim} {times}{expected}; {gain}."
     known = (
         f" (estimate {speed.ratio:.2g}, 95 % CI {speed.low:.2g} to {speed.high:.2g})" if speed.low == speed.low else ""

@@ -67,19 +67,12 @@ def script_of(configs: Sequence[ExperimentConfig]) -> tuple[ExperimentConfig, li
     Raises:
         ConfigError: it is no script, or several.
     """
-    configs = [resolve(config) for config in configs]
-    first = configs[0]
+    seeded = [replace(config, random_seed=config.random_seed or 0) for config in map(resolve, configs)]
+    first = resolve(configs[0])
     names = list(dict.fromkeys(config.benchmark.name for config in configs))
     if len(names) > 1:
         raise ConfigError(f"benchmark={','.join(names)}: one script is checked at a time; name one benchmark")
     if first.simulated or (first.benchmark.script is None and first.benchmark.command is None):
         raise ConfigError(f"benchmark={names[0]}: it is simulated from a table; there is no script to check")
-    methods = {config.method.name: config for config in configs}
-    promoting = [name for name, config in methods.items() if _promotes(config)]
-    return first, promoting
-
-
-def _promotes(config: ExperimentConfig) -> bool:
-    if config.max_resource is None:
-        return False
-    return scheduler_of(replace(config, random_seed=config.random_seed or 0)).pauses
+    methods = {config.method.name: config for config in seeded if config.max_resource is not None}
+    return first, [name for name, config in methods.items() if scheduler_of(config).pauses]

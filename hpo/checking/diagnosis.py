@@ -11,7 +11,7 @@ from hpo.checking.findings import different
 Metrics = Mapping[str, Any]
 
 
-class Course(Enum):
+class Continuation(Enum):
     """What a resumed script did."""
 
     CONTINUED = auto()
@@ -34,7 +34,7 @@ class Course(Enum):
 class Diagnosis:
     """What it did, and how to say it."""
 
-    course: Course
+    continuation: Continuation
     text: str
     other_keys: tuple[str, ...] = ()
     """Reported numbers beside the metric that are not what they are without an interruption."""
@@ -60,13 +60,13 @@ def diagnose(
         tolerance: relative; infinite where the training cannot be reproduced.
     """
     if not after:
-        return Diagnosis(Course.SILENT, f"resumed after {resource} {reached} it reported nothing")
+        return Diagnosis(Continuation.SILENT, f"resumed after {resource} {reached} it reported nothing")
     first = after[0][0]
     names = [r for r, _ in after]
     for previous, following in itertools.pairwise(names):
         if following != previous + 1:
             return Diagnosis(
-                Course.MISCOUNTED,
+                Continuation.MISCOUNTED,
                 f"resumed after {resource} {reached} it reported {resource} {following} after {resource} {previous}; "
                 f"count on by one from what the checkpoint holds",
             )
@@ -80,20 +80,20 @@ def diagnose(
 
     if first == reached + 2 and first in reference and not wrong(0):
         return Diagnosis(
-            Course.UNREPORTED,
+            Continuation.UNREPORTED,
             f"resumed after {resource} {reached} its first report is of {resource} {first}: it had saved {resource} "
             f"{reached + 1}, ended before it could report it, and never does; after loading report again what was saved last",
         )
     if first > reached + 1:
         return Diagnosis(
-            Course.MISCOUNTED,
+            Continuation.MISCOUNTED,
             f"resumed after {resource} {reached} its first report is of {resource} {first}: {resource} {reached + 1} is "
             f"missing; go on with the checkpoint's {resource} + 1, and report again what was saved last",
         )
     shift = next((s for s in range(1 - first, reached + 2 - first) if s != 0 and fits(s)), None) if wrong(0) else None
     if shift is not None:
         return Diagnosis(
-            Course.MISCOUNTED,
+            Continuation.MISCOUNTED,
             f"resumed after {resource} {reached} it names its {resource} {first + shift} {first}; store the {resource} in "
             f"the checkpoint and count on from there",
         )
@@ -102,19 +102,19 @@ def diagnose(
             again = ", which it reports again" if first == reached else ""
             pairs = [(reference[r], metrics) for r, metrics in after if r in reference]
             others = dict.fromkeys(key for pair in pairs for key in different(*pair, tolerance))
-            return Diagnosis(Course.CONTINUED, f"goes on after {resource} {reached}{again}", tuple(others))
+            return Diagnosis(Continuation.CONTINUED, f"goes on after {resource} {reached}{again}", tuple(others))
         one, other = reference[bad[0]][metric], dict(after)[bad[0]][metric]
         return Diagnosis(
-            Course.DIFFERENT,
+            Continuation.DIFFERENT,
             f"resumed after {resource} {reached} it reports {metric}={other:.6g} at {resource} {bad[0]}, uninterrupted "
             f"{one:.6g}; save and load all state (optimizer, schedule, random numbers), or allow for it with --tolerance",
         )
     if wrong(0):
         return Diagnosis(
-            Course.MISCOUNTED,
+            Continuation.MISCOUNTED,
             f"resumed after {resource} {reached} it counts from {first} again but does not train that again "
             f"({metric} differs); store the {resource} in the checkpoint and count on from there",
         )
     if first == 1:
-        return Diagnosis(Course.RESTARTED, f"resumed after {resource} {reached} it starts over at {resource} 1")
-    return Diagnosis(Course.BEHIND, f"resumed after {resource} {reached} it goes on with {resource} {first}")
+        return Diagnosis(Continuation.RESTARTED, f"resumed after {resource} {reached} it starts over at {resource} 1")
+    return Diagnosis(Continuation.BEHIND, f"resumed after {resource} {reached} it goes on with {resource} {first}")

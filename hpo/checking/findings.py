@@ -39,25 +39,21 @@ class Findings:
 
     found: list[Finding] = field(default_factory=list)
 
-    def add(self, check: str, verdict: Verdict, text: str) -> None:
-        """One more."""
-        self.found.append(Finding(check, verdict, text))
-
     def ok(self, check: str, text: str) -> None:
         """The script does this right."""
-        self.add(check, Verdict.OK, text)
+        self.found.append(Finding(check, Verdict.OK, text))
 
     def warn(self, check: str, text: str) -> None:
         """It may be meant, or it costs something."""
-        self.add(check, Verdict.WARNING, text)
+        self.found.append(Finding(check, Verdict.WARNING, text))
 
     def fail(self, check: str, text: str) -> None:
         """Tuning would go wrong."""
-        self.add(check, Verdict.FAILED, text)
+        self.found.append(Finding(check, Verdict.FAILED, text))
 
     def skip(self, check: str, text: str) -> None:
         """It could not be looked at, and why."""
-        self.add(check, Verdict.SKIPPED, text)
+        self.found.append(Finding(check, Verdict.SKIPPED, text))
 
     def of(self, check: str) -> Verdict | None:
         """The verdict of a check; None where it was not made."""
@@ -90,9 +86,7 @@ def different(first: Mapping[str, Any], second: Mapping[str, Any], tolerance: fl
 
 
 def _close(a: float, b: float, tolerance: float) -> bool:
-    if a == b or (a != a and b != b):
-        return True
-    return abs(a - b) <= tolerance * max(abs(a), abs(b))
+    return a == b or (a != a and b != b) or abs(a - b) <= tolerance * max(abs(a), abs(b))
 
 
 def by_resource(reports: Sequence[Heard], resource_attr: str) -> dict[int, Mapping[str, Any]]:

@@ -19,10 +19,11 @@ def check_hyperparameters(rehearsal: Rehearsal, findings: Findings) -> None:
     if first is None or _train(rehearsal, base) != first:
         findings.skip("hyperparameters", "two equal trainings already differ; seed everything with HPO_TRIAL_SEED")
         return
-    unused = []
-    for name, domain in rehearsal.config.space.domains.items():
-        if not any(_train(rehearsal, {**base, name: value}) != first for value in others(domain, base[name])):
-            unused.append(name)
+    unused = [
+        name
+        for name, domain in rehearsal.config.space.domains.items()
+        if all(_train(rehearsal, {**base, name: value}) == first for value in others(domain, base[name]))
+    ]
     if unused:
         one = rehearsal.config.benchmark.resource_attr or "report"
         findings.warn(

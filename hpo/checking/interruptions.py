@@ -4,7 +4,7 @@ import signal
 from collections.abc import Sequence
 
 from hpo.backends.rehearsal import RehearsedAttempt
-from hpo.checking.diagnosis import Course, Diagnosis
+from hpo.checking.diagnosis import Continuation, Diagnosis
 from hpo.checking.findings import Findings
 from hpo.checking.saves import SAVE
 from hpo.checking.training import LONG_ENOUGH, Training
@@ -31,8 +31,8 @@ def check_interrupted(training: Training, findings: Findings, promoting: Sequenc
         _say_not_interrupted(attempt, training, findings)
         return
     found = training.diagnose(reached, resumed := training.go_on(trial, training.beyond(reached)))
-    nothing_saved = found.course == Course.RESTARTED and SAVE not in order
-    if nothing_saved or found.course == Course.BEHIND:
+    nothing_saved = found.continuation == Continuation.RESTARTED and SAVE not in order
+    if nothing_saved or found.continuation == Continuation.BEHIND:
         saved = "and nothing had been saved" if nothing_saved else "its checkpoint holds less than it had reported"
         findings.fail(
             "SIGTERM", f"{found.text}, {saved}; save before every report, not only now and then or at the end"
@@ -47,7 +47,7 @@ def check_interrupted(training: Training, findings: Findings, promoting: Sequenc
         )
     else:
         findings.ok("SIGTERM", f"ends at once, in {unit} {reached + 1}; what it had reported is saved")
-    if found.course == Course.CONTINUED and training.last(resumed) < training.until and resumed.told:
+    if found.continuation == Continuation.CONTINUED and training.last(resumed) < training.until and resumed.told:
         found = training.diagnose(training.last(resumed), training.go_on(trial))
     _conclude("resume", found, training, findings)
 
@@ -82,8 +82,9 @@ def check_promoted(training: Training, findings: Findings, promoting: Sequence[s
     """Have a trial end by itself early, then resume it with a higher limit, as a promotion does."""
     limit, unit = training.limit, training.resource
     if not training.saves or limit is None:
-        why = "it has no checkpoints" if limit is not None else "benchmark.max_resource_attr is not given"
-        findings.skip("promotion", why)
+        findings.skip(
+            "promotion", "it has no checkpoints" if limit is not None else "benchmark.max_resource_attr is not given"
+        )
         return
     pause = 2 if training.until >= 3 else 1
     told = f"--{limit}={pause}"
@@ -102,7 +103,9 @@ def check_promoted(training: Training, findings: Findings, promoting: Sequence[s
         (findings.fail if promoting else findings.warn)("promotion", text)
         return
     found = training.diagnose(pause, training.go_on(trial))
-    if found.course == Course.BEHIND or (found.course == Course.RESTARTED and SAVE not in order):
+    if found.continuation == Continuation.BEHIND or (
+        found.continuation == Continuation.RESTARTED and SAVE not in order
+    ):
         findings.fail("promotion", f"{found.text}: it had not saved when it ended at {told}; save before every report")
     else:
         _conclude("promotion", found, training, findings)
@@ -110,13 +113,13 @@ def check_promoted(training: Training, findings: Findings, promoting: Sequence[s
 
 def _conclude(check: str, found: Diagnosis, training: Training, findings: Findings) -> None:
     metric = training.metric
-    if found.course == Course.RESTARTED:
+    if found.continuation == Continuation.RESTARTED:
         findings.fail(
             check, f"{found.text} although it had saved: it ignores its checkpoint; load it where there is one"
         )
-    elif found.course == Course.UNREPORTED:
+    elif found.continuation == Continuation.UNREPORTED:
         findings.warn(check, found.text)
-    elif found.course != Course.CONTINUED:
+    elif found.continuation != Continuation.CONTINUED:
         findings.fail(check, found.text)
     elif not training.comparable:
         findings.warn(

@@ -29,8 +29,10 @@ def _nothing_from(attempt: RehearsedAttempt, config: ExperimentConfig) -> str:
     """It reported nothing. Nothing is wrong with a script that only reports more seldom than it was told to end."""
     limit, most = config.benchmark.max_resource_attr, config.max_resource
     if attempt.printed_metrics:
-        how = attempt.failure or "it ended"
-        return f"{how} without a report, but it printed [tune-metric] lines; set benchmark.report_channel=syne_tune"
+        return (
+            f"{attempt.failure or 'it ended'} without a report, but it printed [tune-metric] lines; set "
+            f"benchmark.report_channel=syne_tune"
+        )
     if attempt.failure is None and limit is not None and attempt.until is not None and attempt.until < (most or 0):
         unit = config.benchmark.resource_attr or "report"
         return (

@@ -56,7 +56,7 @@ class Again:
 
 
 @dataclass(frozen=True)
-class Difference:
+class MetricDifference:
     """One metric, stored and trained again."""
 
     name: str
@@ -112,28 +112,22 @@ class Reproduction:
             raise ConfigError(f"--trial {self.trial}: {self.experiment.directory} {known}; name one of them, or best")
         return int(self.trial)
 
-    def _devices(self) -> list[str]:
-        per_trial = self.config.num_gpus_per_trial or 0
-        return (visible_gpus() if per_trial else [])[:per_trial]
-
     def script(self) -> str:
         """What to type: a POSIX shell script that trains the trial again without hpo's help."""
         stored, folder = self.stored, self.folder.absolute()
         seed = self._printed.describe(stored.trial, 0, None, [])["env"]["HPO_TRIAL_SEED"]
         what = f"# trial {stored.trial.id} of {self.experiment.directory}: {stored.status}, training seed {seed}"
         lines = [what, shlex.join(["cd", str(Path.cwd())])]
+        per_trial = self.config.num_gpus_per_trial or 0
+        devices = visible_gpus()[:per_trial] if per_trial else []
         for attempt, until in enumerate(stored.legs):
-            order = self._printed.describe(stored.trial, attempt, until, self._devices())
+            order = self._printed.describe(stored.trial, attempt, until, devices)
             argv = [sys.executable, *order["argv"]] if order["script"] is not None else order["argv"]
-            place = ExperimentDirectory(folder)
-            lines.append(
-                shlex.join(
-                    ["mkdir", "-p", str(place.attempt(stored.trial.id, attempt)), order["env"]["HPO_CHECKPOINT_DIR"]]
-                )
-            )
+            place = str(ExperimentDirectory(folder).attempt(stored.trial.id, attempt))
+            lines.append(shlex.join(["mkdir", "-p", place, order["env"]["HPO_CHECKPOINT_DIR"]]))
             if self.config.benchmark.arguments_as_json:
-                text = self._printed.arguments_text(stored.trial, until)
-                lines.append(f"printf '%s' {shell_word(text)} > {shlex.quote(argv[-1])}")
+                text = shell_word(self._printed.arguments_text(stored.trial, until))
+                lines.append(f"printf '%s' {text} > {shlex.quote(argv[-1])}")
             variables = [f"{name}={shlex.quote(value)}" for name, value in order["env"].items()]
             lines.append(" \\\n    ".join([*variables, " ".join(map(shell_word, argv))]))
         return "\n".join(lines)
@@ -194,34 +188,20 @@ def stored_trial(experiment: Experiment, trial_id: int) -> Stored:
         elif event.kind == Kind.ENDED:
             error = event.body.get("error")
     reached = max(reports, default=0)
-    needed = [
-        legs[0],
-        *(leg for before, leg in itertools.pairwise(legs) if before is not None and before < reached),
-    ]
-    return Stored(state.trial, state.status, needed, reports, error)
+    later = [leg for before, leg in itertools.pairwise(legs) if before is not None and before < reached]
+    return Stored(state.trial, state.status, [legs[0], *later], reports, error)
 
 
-def compare(stored: Reports, again: Reports) -> list[Difference]:
+def compare(stored: Reports, again: Reports) -> list[MetricDifference]:
     """Every metric that is in both, over the resources that are in both."""
-    common = [resource for resource in stored if resource in again]
-    names = dict.fromkeys(name for resource in common for name in stored[resource] if name in again[resource])
+    common = [(resource, metrics, again[resource]) for resource, metrics in stored.items() if resource in again]
     found = []
-    for name in names:
-        pairs = [
-            (resource, stored[resource][name], again[resource][name])
-            for resource in common
-            if name in stored[resource] and name in again[resource]
-        ]
-        different = [pair for pair in pairs if not _equal(pair[1], pair[2])]
+    for name in dict.fromkeys(name for _, one, other in common for name in one if name in other):
+        pairs = [(at, one[name], other[name]) for at, one, other in common if name in one and name in other]
+        different = [(at, a, b) for at, a, b in pairs if a != b and (a == a or b == b)]  # two NaN are alike
         largest = max(different, key=lambda pair: _distance(pair[1], pair[2]), default=(0, None, None))
-        found.append(Difference(name, len(pairs), len(different), *largest))
+        found.append(MetricDifference(name, len(pairs), len(different), *largest))
     return found
-
-
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other):
-        return True
-    return bool(one == other)
 
 
 def _distance(one: Any, other: Any) -> float:

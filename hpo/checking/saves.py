@@ -14,8 +14,8 @@ _WRITTEN = CREATE | MODIFY | CLOSE_WRITE | MOVED_TO
 REPORT, SAVE = "R", "S"
 
 
-class Saves:
-    """Watches a checkpoint folder and a report file. A context manager.
+class Saves(contextlib.AbstractContextManager["Saves"]):
+    """Watches a checkpoint folder and a report file.
 
     Args:
         checkpoint: the folder; what is below it is watched as it appears.
@@ -31,10 +31,11 @@ class Saves:
         self._reports = self._watch(reports, MODIFY)
         self._folders: dict[int | None, Path] = {self._watch(checkpoint, _WRITTEN): checkpoint}
         self._blind = self._reports is None or None in self._folders
-        self._seen = ""
+        self.order = ""
+        """A letter for each report and each save, what is done several times in a row only once: SRSRSR.
 
-    def __enter__(self) -> "Saves":
-        return self
+        Without reports where the order was not seen.
+        """
 
     def __exit__(self, *_: object) -> None:
         if self._inotify is not None:
@@ -61,16 +62,8 @@ class Saves:
                     self._folders[self._watch(folder, _WRITTEN)] = folder
 
     def _note(self, what: str) -> None:
-        if not self._seen.endswith(what):
-            self._seen += what
-
-    @property
-    def order(self) -> str:
-        """A letter for each report and each save, what is done several times in a row only once: SRSRSR.
-
-        Without reports where the order was not seen.
-        """
-        return self._seen
+        if not self.order.endswith(what):
+            self.order += what
 
 
 def unsaved(order: str, reports: int) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpo.backends.rehearsal import Heard, Rehearsal, RehearsedAttempt
-from hpo.checking.diagnosis import Course, Diagnosis, diagnose
+from hpo.checking.diagnosis import Continuation, Diagnosis, diagnose
 from hpo.checking.findings import by_resource, different
 from hpo.checking.reading import problem_of
 from hpo.checking.saves import SAVE, Saves
@@ -49,9 +49,9 @@ class Training:
         self.metric = benchmark.metric
         self.resource = benchmark.resource_attr or "report"
         self.limit = benchmark.max_resource_attr
-        wanted = self.units or UNITS
-        most = self.config.max_resource
-        self.until = wanted if most is None else min(wanted, most)
+        self.until = self.units or UNITS
+        if self.config.max_resource is not None:
+            self.until = min(self.until, self.config.max_resource)
 
     @property
     def target(self) -> int | None:
@@ -121,38 +121,46 @@ class Training:
     def diagnose(self, reached: int, resumed: RehearsedAttempt) -> Diagnosis:
         """How an attempt went on after `reached` had been reported."""
         if failure := resumed.failure:
-            return Diagnosis(Course.SILENT, f"resumed after {self.resource} {reached} {failure}")
+            return Diagnosis(Continuation.SILENT, f"resumed after {self.resource} {reached} {failure}")
         if not resumed.reports and reached == self.until - 1 and not resumed.told:
             return Diagnosis(
-                Course.UNREPORTED,
+                Continuation.UNREPORTED,
                 f"resumed after {self.resource} {reached} it ended at once: it had saved {self.resource} {self.until}, ended "
                 f"before it could report it, and never does; after loading report again what was saved last",
             )
         if problem := problem_of(resumed, self.config):
-            return Diagnosis(Course.SILENT, f"resumed after {self.resource} {reached}: {problem}")
+            return Diagnosis(Continuation.SILENT, f"resumed after {self.resource} {reached}: {problem}")
         found = self._compared(reached, resumed)
-        if found.course in (Course.DIFFERENT, Course.MISCOUNTED) and self.comparable and not self.reproducible():
+        if (
+            found.continuation in (Continuation.DIFFERENT, Continuation.MISCOUNTED)
+            and self.comparable
+            and not self.reproducible()
+        ):
             found = self._compared(reached, resumed)
         return found
 
     def _compared(self, reached: int, resumed: RehearsedAttempt) -> Diagnosis:
-        after = [(self.of(heard), heard.metrics) for heard in resumed.reports]
         return diagnose(
-            self.reference, reached, after, metric=self.metric, resource=self.resource, tolerance=self.tolerance
+            self.reference,
+            reached,
+            [(self.of(heard), heard.metrics) for heard in resumed.reports],
+            metric=self.metric,
+            resource=self.resource,
+            tolerance=self.tolerance,
         )
 
     def depends_on_limit(self, attempt: RehearsedAttempt) -> bool:
         """Has a training that was told to end early another metric before that than one that goes on?"""
-        named = by_resource(attempt.reports, self.resource)
-        pairs = [(self.reference[resource], metrics) for resource, metrics in named.items()]
-        return any(self.metric in different(*pair, self.tolerance) for pair in pairs) and self.reproducible()
+        return self._differs(attempt) and self.reproducible()
 
     def reproducible(self) -> bool:
         """Do two uninterrupted trainings agree? If not, nothing is compared from now on."""
         attempt, _ = self.observe(self.rehearsal.trial(), self.at_end)
-        again = by_resource(attempt.reports, self.resource)
-        if any(
-            r in self.reference and self.metric in different(self.reference[r], again[r], self.tolerance) for r in again
-        ):
+        if self._differs(attempt):
             self.tolerance = math.inf
         return self.comparable
+
+    def _differs(self, attempt: RehearsedAttempt) -> bool:
+        """Has it another metric than the uninterrupted training where both reported?"""
+        named, known = by_resource(attempt.reports, self.resource), self.reference
+        return any(self.metric in different(known[r], named[r], self.tolerance) for r in named if r in known)

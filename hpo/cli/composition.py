@@ -44,11 +44,9 @@ def typed(config: DictConfig) -> ExperimentConfig:
     """What Hydra composed under our schema, as the objects it describes; its own `hydra` key is left out."""
     _check_keys(config)
     _keep_references(config)
-    values: dict[str, Any] = {}
-    for name in (str(name) for name in config if name != "hydra"):
-        value = config[name]
-        values[name] = OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
-    made = ExperimentConfig(**values)
+    values = {str(name): config[name] for name in config if name != "hydra"}
+    plain: dict[str, Any] = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in values.items()}
+    made = ExperimentConfig(**plain)
     if set(made.backend) - {"name", "_target_"} and made.backend_target in BACKENDS.values():
         backend_of(made)  # a key that it does not take
     return made
@@ -57,8 +55,8 @@ def typed(config: DictConfig) -> ExperimentConfig:
 def _check_keys(config: DictConfig) -> None:
     """Raise ConfigError for a key that `+key=value` has added and nothing reads."""
     schema = {"": ExperimentConfig, "benchmark.": BenchmarkConfig, "method.": MethodConfig}
-    known = {prefix: [field.name for field in fields(kind)] for prefix, kind in schema.items()}
-    for prefix, names in known.items():
+    for prefix, kind in schema.items():
+        names = [field.name for field in fields(kind)]
         node = config[prefix[:-1]] if prefix else config
         for name in map(str, node):
             if name not in names and (prefix or name != "hydra"):
@@ -127,16 +125,12 @@ class _Composer:
 
     def jobs(self) -> Iterator[Job]:
         given = self._parse(self.words)
-        fixed = [override for override in given if not override.is_sweep_override()]
-        head = self._compose([_text(override) for override in fixed])
+        head = self._compose([_text(override) for override in given if not override.is_sweep_override()])
         params = OmegaConf.to_container(head.hydra.sweeper.params, resolve=True)
         assert isinstance(params, dict)
         defaults = self._parse([f"{key!s}={value}" for key, value in params.items()])
         chosen = {override.get_key_element(): override for override in [*defaults, *given]}
-        axes = [self._axis(override) for override in chosen.values()]
-        all_values = list(itertools.product(*axes))
-        for combination in all_values:
-            yield self._job(combination)
+        yield from map(self._job, itertools.product(*map(self._axis, chosen.values())))
 
     def _parse(self, words: Sequence[str]) -> list[Override]:
         parsed: list[Override] = OverridesParser.create(config_loader=self.loader).parse_overrides(list(words))
@@ -148,8 +142,7 @@ class _Composer:
             return [(override, override.get_value_element_as_str(), None)]
         if not override.is_discrete_sweep():
             raise ConfigError(f"{override.key_or_group}: an interval is no list of values; use a,b,c or range(…)")
-        values = list(zip(override.sweep_string_iterator(), override.sweep_iterator(), strict=True))
-        if not values:
+        if not (values := list(zip(override.sweep_string_iterator(), override.sweep_iterator(), strict=True))):
             hint = "; start_seed must be below num_seeds" if override.key_or_group == "seed" else ""
             raise ConfigError(f"{override.key_or_group}={override.get_value_string()}: there is no value in this{hint}")
         return [(override, text, value) for text, value in values]
@@ -167,8 +160,7 @@ class _Composer:
             OmegaConf.update(config, key, value)
         HydraConfig.instance().set_config(config)  # for ${hydra:…} in a user's YAML
         sweep_dir = Path(config.hydra.sweep.dir)
-        output_dir = (sweep_dir / config.hydra.sweep.subdir).absolute()
-        return Job(typed(config), output_dir, sweep_dir)
+        return Job(typed(config), (sweep_dir / config.hydra.sweep.subdir).absolute(), sweep_dir)
 
     def _is_group(self, name: str) -> bool:
         if name not in self._groups:  # Hydra takes 20 ms for an answer

@@ -12,11 +12,11 @@ from hpo.cli import run as cli
 from hpo.cli.composition import is_plain
 from hpo.config.reading import resolve
 from hpo.errors import ExperimentError
+from hpo.exporting.recorded import table_of
 from hpo.results.experiment import load_experiment
 from hpo.schedulers.assembly import scheduler_of
 from hpo.searchers import GridSearcher
 from hpo.store.places import find_experiments
-from hpo.tables.recorded import table_of
 from hpo.watching.lines import say
 
 UNLIMITED = "max_wallclock_time=1.0e9"
@@ -38,10 +38,8 @@ def record(output: Path, overrides: Sequence[str]) -> None:
         raise ExperimentError(
             f"not all of the grid could be trained; see outputs/{tag}, mend it and run the command again"
         )
-    command = " ".join(["hpo record", str(output), *overrides])
-    table = table_of(
-        [load_experiment(place) for place in find_experiments(tag)], output.name, f"recorded by: {command}"
-    )
+    provenance = " ".join(["recorded by: hpo record", str(output), *overrides])
+    table = table_of([load_experiment(place) for place in find_experiments(tag)], output.name, provenance)
     output.parent.mkdir(parents=True, exist_ok=True)
     table.save(output)
     rows, seeds, resources = table.seconds.shape
@@ -61,10 +59,10 @@ def _announce(output: Path, arguments: Sequence[str]) -> None:
     if not isinstance(searcher, GridSearcher):
         return  # a method of the user's that is called GRID
     grid, limit = searcher.grid_size, configs[0].max_num_trials
-    values = configs[0].method.searcher.get("num_samples")
+
     cut = f", of which max_num_trials={limit} are trained" if limit is not None and limit < grid else ""
     say(
         f"{output}: {len(configs) * min(grid, limit or grid):,} trainings in all: {grid:,} configurations x {len(configs)} "
-        f"seed(s){cut}; for fewer lower method.searcher.num_samples={values}, the values per numeric hyperparameter, or list "
-        f"values with type: ordinal"
+        f"seed(s){cut}; for fewer lower method.searcher.num_samples={configs[0].method.searcher.get('num_samples')}, the "
+        f"values per numeric hyperparameter, or list values with type: ordinal"
     )

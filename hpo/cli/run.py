@@ -56,11 +56,8 @@ class _Call:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the experiments that `arguments` compose. Returns the exit code: 0, 1, or 128 + n after signal n."""
-    check_words(arguments)
-    call = _Call(normalised(arguments))
-    _register(call)
-    _show_warnings()
-    with _spoken(arguments):
+    call = _prepared(arguments)
+    with _hydra_errors_as_sentence(arguments):
         if is_plain(arguments):
             composed = list(jobs(arguments))  # a mistake in the last is found before the first runs
             check_sweep(composed)
@@ -76,18 +73,15 @@ def compose_jobs(arguments: Sequence[str]) -> list[Job]:
     Raises:
         ConfigError: an override is wrong, or asks Hydra for more than composing.
     """
-    check_words(arguments)
-    call = _Call(normalised(arguments))
-    _register(call, quiet=True)
-    _show_warnings()
-    with _spoken(arguments):
+    _prepared(arguments, quiet=True)
+    with _hydra_errors_as_sentence(arguments):
         if not is_plain(arguments):
             raise ConfigError(f"{' '.join(arguments)}: options and sweepers of Hydra cannot be planned; leave them out")
         return list(jobs(arguments))
 
 
 @contextlib.contextmanager
-def _spoken(arguments: Sequence[str]) -> Iterator[None]:
+def _hydra_errors_as_sentence(arguments: Sequence[str]) -> Iterator[None]:
     """What Hydra and OmegaConf raise, as one sentence."""
     try:
         yield
@@ -107,21 +101,15 @@ def _run_all(call: _Call, composed: Sequence[Job]) -> None:
     others: list[Job] = []
     for job in composed:
         (simulated if job.config.simulated and runs_here(job.config) else others).append(job)
-    with _shared_imports(len(others)):
+    from hpo.host.starting import shared_imports
+
+    with shared_imports() if len(others) > 1 else contextlib.nullcontext():
         for job in others:
             _run(call, job)
     if len(simulated) == 1:
         _run(call, simulated[0])
     elif simulated:
         _run_batch(call, simulated)
-
-
-def _shared_imports(experiments: int) -> contextlib.AbstractContextManager[None]:
-    if experiments < 2:
-        return contextlib.nullcontext()
-    from hpo.host.starting import shared_imports
-
-    return shared_imports()
 
 
 def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
@@ -156,7 +144,10 @@ def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
     hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(run)()
 
 
-def _register(call: _Call, *, quiet: bool = False) -> None:
+def _prepared(arguments: Sequence[str], *, quiet: bool = False) -> _Call:
+    """The call of a command line that can be meant; Hydra knows our schema and the tag of the call from now on."""
+    check_words(arguments)
+    call = _Call(normalised(arguments))
     ConfigStore.instance().store(name="schema", node=ExperimentConfig)
 
     def tag() -> str:
@@ -170,6 +161,8 @@ def _register(call: _Call, *, quiet: bool = False) -> None:
         return call.tag
 
     OmegaConf.register_new_resolver("default_tag", tag, use_cache=True, replace=True)
+    _show_warnings()
+    return call
 
 
 def _run(call: _Call, job: Job) -> None:
@@ -204,19 +197,6 @@ def _launch(call: _Call, job: Job) -> int:
     return code
 
 
-def _await(call: _Call) -> None:
-    """Wait for the remote experiments that are to be waited for."""
-    for launcher, directory in call.awaited:
-        try:
-            code = launcher.finish(directory)
-        except HPOError as error:
-            code = 1
-            complain(f"{directory}: {error}")
-        if code != 0:
-            call.codes.append(code)
-            call.failures.append(f"{directory}: the remote job did not complete")
-
-
 def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
     """The experiment with its tag's master seed; notes the command with the tag."""
     config, output_dir, sweep_dir = job.config, job.output_dir, job.sweep_dir
@@ -227,21 +207,30 @@ def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
     given = config.random_seed
     if given is None and not tag_dir.exists():
         given = call.seed  # a sweep that has a tag for each value draws once, so that its experiments are paired
-    seed, drawn = master_seed(tag_dir, given)
-    call.seed = seed
+    call.seed, drawn = master_seed(tag_dir, given)
     if drawn:
-        say(f"random_seed={seed} (drawn for {tag_dir}; later calls with this tag use it too)")
-    return replace(config, random_seed=seed)
+        say(f"random_seed={call.seed} (drawn for {tag_dir}; later calls with this tag use it too)")
+    return replace(config, random_seed=call.seed)
 
 
 def _conclude(call: _Call) -> int:
+    """Wait for the remote experiments that are to be waited for, and say what became of all."""
     if not call.codes:
         return 0  # --help, --cfg, completion
-    _await(call)
+    for launcher, directory in call.awaited:
+        try:
+            code = launcher.finish(directory)
+        except HPOError as error:
+            code = 1
+            complain(f"{directory}: {error}")
+        if code != 0:
+            call.codes.append(code)
+            call.failures.append(f"{directory}: the remote job did not complete")
     if len(call.codes) > 1:
         done = sum(code == 0 for code in call.codes)
-        word = "submitted" if call.remote and not call.awaited else "complete"
-        say(f"{done} of {len(call.codes)} experiments {word}")
+        say(
+            f"{done} of {len(call.codes)} experiments {'submitted' if call.remote and not call.awaited else 'complete'}"
+        )
         for failure in call.failures:
             say(f"  failed: {failure}")
     if call.tag_dir is not None and all(is_complete(directory) for directory in call.directories):
@@ -252,7 +241,7 @@ def _conclude(call: _Call) -> int:
 def _show_warnings() -> None:
     """Warnings of the library reach the terminal, without tracebacks; the rest goes to each experiment's log."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setLevel(logging.WARNING)
+
     handler.setFormatter(_WithoutTraceback("hpo: %(message)s"))
     handler.addFilter(lambda record: record.levelno == logging.WARNING)  # errors are said where they are caught
     logging.getLogger("hpo").addHandler(handler)

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from hpo.errors import ConfigError, installing
 from hpo.events.values import Event, Kind, Status
 from hpo.results.experiment import Experiment
-from hpo.results.rows import best_of
+from hpo.results.rows import best_of, last_line
 from hpo.space.domains import LOG, Choice, Domain, Float, Integer
 
 STATES = {
@@ -52,19 +52,19 @@ def write_optuna(experiments: Sequence[Experiment], output: Path) -> None:
 
 def _add_study(optuna: Any, storage: Any, experiment: Experiment) -> None:
     config = experiment.config
-    name = config.place
     direction = "maximize" if config.benchmark.mode.value == "max" else "minimize"
-    study = optuna.create_study(storage=storage, study_name=name, direction=direction)
+    study = optuna.create_study(storage=storage, study_name=config.place, direction=direction)
     facts = {
         "metric": config.benchmark.metric,
         "random_seed": config.random_seed,
         "method": config.method.name,
         "seed": config.seed,
+        "best": best_of(experiment.state),
     }
-    for key, value in {**facts, "best": best_of(experiment.state)}.items():
+    for key, value in facts.items():
         study.set_user_attr(f"hpo_{key}", value)
     distributions = {name: distribution(domain) for name, domain in config.space.domains.items()}
-    study.add_trials([_frozen(optuna, trial, distributions) for trial in _gathered(experiment)])
+    study.add_trials(_frozen(optuna, experiment, distributions))
 
 
 def distribution(domain: Domain) -> Any:
@@ -84,55 +84,46 @@ def distribution(domain: Domain) -> Any:
     return distributions.FloatDistribution(domain.lower, upper, step=domain.step if domain.size > 1 else None)
 
 
-def _gathered(experiment: Experiment) -> list[dict[str, Any]]:
-    """What the log says of each trial, in the order of their ids."""
+def _frozen(optuna: Any, experiment: Experiment, distributions: dict[str, Any]) -> Iterator[Any]:
+    """All trials, in the order of their ids."""
     state, metric = experiment.state, experiment.config.benchmark.metric
-    best = None if state.incumbent is None else state.incumbent.trial_id
-    found: dict[int, dict[str, Any]] = {}
+    began: dict[int, float] = {}
+    ended: dict[int, Event] = {}
+    losses = dict.fromkeys(state.trials, math.inf)
+    values: dict[int, dict[int, float]] = {trial_id: {} for trial_id in state.trials}
     for event in experiment.events:
         if event.trial is None:
             continue
         if event.kind == Kind.STARTED:
-            found[event.trial] = {
-                "id": event.trial, "params": event.body["configuration"], "start": event.time, "end": None, "error": None,
-                "values": {}, "loss": math.inf,
-            }  # fmt: skip
-        elif event.kind == Kind.REPORTED:
-            trial = found[event.trial]
-            trial["values"][event.resource] = _float(event.body["metrics"][metric])
-            trial["loss"] = min(trial["loss"], state.objective.loss(event.body["metrics"]))
+            began[event.trial] = event.time
+        elif event.kind == Kind.REPORTED and event.resource is not None:
+            values[event.trial][event.resource] = _float(event.body["metrics"][metric])
+            losses[event.trial] = min(losses[event.trial], state.objective.loss(event.body["metrics"]))
         elif event.kind == Kind.ENDED:
-            found[event.trial]["end"] = event.time
-            found[event.trial]["error"] = _last_line(event)
-    for trial_id, trial in found.items():
-        known = state.trials[trial_id]
-        trial["status"], trial["attempts"] = known.status, known.attempt + 1
-        trial["value"] = None if math.isinf(trial["loss"]) else state.objective.value(trial["loss"])
-        trial["state"] = "COMPLETE" if trial_id == best else STATES[known.status]
-    return list(found.values())
-
-
-def _frozen(optuna: Any, trial: dict[str, Any], distributions: dict[str, Any]) -> Any:
-    state, value = trial["state"], trial["value"]
-    if state == "COMPLETE" and value is None:  # it never reported a finite value
-        state = "FAIL"
-    over = state in ("COMPLETE", "PRUNED", "FAIL")
-    attributes = {"hpo_trial_id": trial["id"], "hpo_status": trial["status"].value, "hpo_attempts": trial["attempts"]}
-    if trial["error"]:
-        attributes["hpo_error"] = trial["error"]
-    return optuna.trial.FrozenTrial(
-        number=trial["id"],
-        trial_id=-1,
-        state=optuna.trial.TrialState[state],
-        value=value if state in ("COMPLETE", "PRUNED") else None,
-        datetime_start=datetime.fromtimestamp(trial["start"]),
-        datetime_complete=datetime.fromtimestamp(trial["end"] or trial["start"]) if over else None,
-        params=dict(trial["params"]),
-        distributions=distributions,
-        user_attrs=attributes,
-        system_attrs={},
-        intermediate_values=trial["values"],
-    )
+            ended[event.trial] = event
+    for trial_id, known in state.trials.items():
+        best = state.incumbent is not None and trial_id == state.incumbent.trial_id
+        becomes, end = "COMPLETE" if best else STATES[known.status], ended.get(trial_id)
+        value = None if math.isinf(losses[trial_id]) else state.objective.value(losses[trial_id])
+        if becomes == "COMPLETE" and value is None:  # it never reported a finite value
+            becomes = "FAIL"
+        attributes = {"hpo_trial_id": trial_id, "hpo_status": known.status.value, "hpo_attempts": known.attempt + 1}
+        if end is not None and (error := last_line(end.body.get("error"))):
+            attributes["hpo_error"] = error
+        over = datetime.fromtimestamp(began[trial_id] if end is None else end.time)
+        yield optuna.trial.FrozenTrial(
+            number=trial_id,
+            trial_id=-1,
+            state=optuna.trial.TrialState[becomes],
+            value=value if becomes in ("COMPLETE", "PRUNED") else None,
+            datetime_start=datetime.fromtimestamp(began[trial_id]),
+            datetime_complete=over if becomes in ("COMPLETE", "PRUNED", "FAIL") else None,
+            params=dict(known.trial.configuration),
+            distributions=distributions,
+            user_attrs=attributes,
+            system_attrs={},
+            intermediate_values=values[trial_id],
+        )
 
 
 def _float(value: Any) -> float:
@@ -140,8 +131,3 @@ def _float(value: Any) -> float:
         return float(value)
     except OverflowError:
         return math.inf
-
-
-def _last_line(event: Event) -> str | None:
-    lines = (event.body.get("error") or "").strip().splitlines()
-    return lines[-1] if lines else None

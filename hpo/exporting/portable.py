@@ -64,8 +64,7 @@ def _tags(places: dict[str, Path]) -> dict[str, Any]:
     """The master seed of each tag, where its file says it."""
     found = {}
     for place, directory in places.items():
-        seed = read_tag(directory.absolute().parents[2]).get("random_seed")
-        if seed is not None:
+        if (seed := read_tag(directory.absolute().parents[2]).get("random_seed")) is not None:
             found[place.partition("/")[0]] = {"random_seed": seed}
     return found
 
@@ -81,8 +80,7 @@ def _prepared(directory: Path) -> Iterator[list[tuple[Path, str]]]:
         copy_store(files.events, made.events)
         shutil.copyfile(files.config, made.config)
         config = read_config(made.config)
-        store = Store(made.events, read_only=True)
-        with contextlib.closing(store):
+        with contextlib.closing(Store(made.events, read_only=True)) as store:
             state = ExperimentState(config.objective).apply_all(store.read())
             write_results(made, config, store.read)
         write_best(made, state)
@@ -95,13 +93,11 @@ def _prepared(directory: Path) -> Iterator[list[tuple[Path, str]]]:
 def _logs(files: ExperimentDirectory) -> Iterator[tuple[Path, str]]:
     """Small logs. A link that leads out of the directory is left out: a file to be sent holds nothing from elsewhere."""
     inside = files.path.resolve()
-    for path in (files.log, files.host_log):
-        if path.resolve().is_relative_to(inside) and path.is_file() and 0 < path.stat().st_size <= LARGEST_MAIN_LOG:
-            yield path, path.name
-    for path in sorted(files.trials.glob("*/attempt_*/std*.log")):
-        if path.name not in ("stdout.log", "stderr.log") or not path.resolve().is_relative_to(inside):
-            continue
-        if 0 < path.stat().st_size <= LARGEST_LOG:
+    logs = [(files.log, LARGEST_MAIN_LOG), (files.host_log, LARGEST_MAIN_LOG)]
+    found = sorted(files.trials.glob("*/attempt_*/std*.log"))
+    logs += [(path, LARGEST_LOG) for path in found if path.name in ("stdout.log", "stderr.log")]
+    for path, largest in logs:
+        if path.resolve().is_relative_to(inside) and path.is_file() and 0 < path.stat().st_size <= largest:
             yield path, path.relative_to(files.path).as_posix()
 
 
@@ -183,8 +179,7 @@ def _check_names(file: Path, archive: zipfile.ZipFile, places: Sequence[str]) ->
 
 
 def _check_room(file: Path, archive: zipfile.ZipFile, outputs: Path) -> None:
-    needed = sum(info.file_size for info in archive.infolist())
-    free = free_bytes(outputs)
+    needed, free = sum(info.file_size for info in archive.infolist()), free_bytes(outputs)
     if needed > free:
         raise ConfigError(f"{file}: needs {needed >> 20} MB under {outputs}, where {free >> 20} MB are free")
 

@@ -20,8 +20,7 @@ def write_csv(experiments: Sequence[Experiment], output: Path) -> None:
     """One row per report, with the columns of results.csv.zip."""
     names: dict[str, None] = dict.fromkeys(KEYS)
     for row in _rows(experiments):
-        names.update(dict.fromkeys(row))
-
+        names |= dict.fromkeys(row)
     with _text_file(output) as file:
         writer = csv.DictWriter(file, list(names), restval="", lineterminator="\n")
         writer.writeheader()
@@ -45,7 +44,7 @@ def write_parquet(experiments: Sequence[Experiment], output: Path) -> None:
     table = pd.DataFrame(list(_rows(experiments)))
     for name in table.columns:
         if table[name].dtype == object and {type(value) for value in table[name]} != {bool}:
-            table[name] = [None if _is_missing(value) else _as_text(value) for value in table[name]]
+            table[name] = [None if value is None or value != value else _as_text(value) for value in table[name]]
     packed = io.BytesIO()
     table.to_parquet(packed, engine="pyarrow", index=False)
     write_atomically(output, packed.getvalue())
@@ -61,7 +60,7 @@ def write_jsonl(experiments: Sequence[Experiment], output: Path) -> None:
                     **keys, "seq": seq, "kind": event.kind.value, "elapsed": event.elapsed, "time": event.time,
                     "trial": event.trial, "attempt": event.attempt, "resource": event.resource, "body": event.body,
                 }  # fmt: skip
-                file.write(json.dumps(fields) + "\n")
+                file.write(f"{json.dumps(fields)}\n")
 
 
 def _keys(experiment: Experiment) -> dict[str, Any]:
@@ -74,10 +73,6 @@ def _rows(experiments: Sequence[Experiment]) -> Iterator[dict[str, Any]]:
         keys = _keys(experiment)
         for row in report_rows(experiment.config, experiment.events):
             yield {**keys, **{(f"reported_{name}" if name in KEYS else name): value for name, value in row.items()}}
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or value != value
 
 
 def _as_text(value: Any) -> str:

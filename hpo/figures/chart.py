@@ -10,8 +10,6 @@ from typing import Any
 
 Series = dict[str, Any]
 Axis = dict[str, Any]
-Numbers = Sequence[float | None]
-"""None is a gap: between two curves, or where a value is not finite."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +43,27 @@ class Chart:
     columns: int = 1
     shared: str | None = None
     """`y` where all panels have the same range of y."""
-    instead: str | None = None
-    """A sentence that takes the figure's place when there is nothing to draw."""
+    instead: str = "There is nothing to draw."
+    """A sentence that takes the figure's place when it has no panels."""
     remark: str = ""
     """What readers in print must know, who see no caption; drawn below the last x axis."""
 
     def content(self) -> Mapping[str, Any]:
         """For the page's script."""
-        panels = [{key: value for key, value in vars(panel).items() if value} for panel in self.panels]
-        label = None if self.label is None else f"{self.label} data"
-        base = {"name": self.name, "title": self.title, "panels": panels, "height": self.height}
-        return {**base, "label": label, "columns": self.columns, "shared": self.shared}
+        return {
+            "name": self.name,
+            "title": self.title,
+            "panels": [{key: value for key, value in vars(panel).items() if value} for panel in self.panels],
+            "height": self.height,
+            "label": None if self.label is None else f"{self.label} data",
+            "columns": self.columns,
+            "shared": self.shared,
+        }
 
 
 @dataclass
 class Pieces:
-    """Curves that become one series, with a gap after each."""
+    """Curves that become one series, with a gap, a None, after each and where a value is not finite."""
 
     x: list[float | None] = field(default_factory=list)
     y: list[float | None] = field(default_factory=list)
@@ -86,3 +89,8 @@ def finite(value: float) -> float | None:
 def axis(title: str = "", **keys: Any) -> Axis:
     """An axis. Keys: log, range, ticks ((place, text), ...), reversed, percent, zero, whole, tight, bare, plain, above."""
     return {"title": title, **keys}
+
+
+def rows(names: Sequence[str]) -> Axis:
+    """A y axis with a name for each row, the first on top."""
+    return axis(ticks=list(enumerate(names)), range=[-0.6, len(names) - 0.4], reversed=True, plain=True)

@@ -71,8 +71,7 @@ def draw(chart: Chart, ax: "Axes | None" = None) -> "Axes":
     """A chart of one panel, or the sentence that takes its place, on axes or on those of a new figure."""
     with styled():
         axes: Axes = _new_figure(chart).subplots() if ax is None else ax
-        taken = EDGE if ax is None else 0.0
-        _fill(chart, [axes], _points(axes.figure if ax is None else axes) - taken)
+        _fill(chart, [axes], _points(axes) if ax is not None else _points(axes.figure) - EDGE)
     return axes
 
 
@@ -128,8 +127,7 @@ def _fill(chart: Chart, axes: Sequence["Axes"], room: float) -> None:
     if chart.remark:
         axes[-1].set_xlabel(f"{axes[-1].get_xlabel()}\n{chart.remark}")
     if not chart.panels:
-        sentence = textwrap.fill(chart.instead or "There is nothing to draw.", 50)
-        axes[0].text(0.5, 0.5, sentence, ha="center", va="center", transform=axes[0].transAxes)
+        axes[0].text(0.5, 0.5, textwrap.fill(chart.instead, 50), ha="center", va="center", transform=axes[0].transAxes)
         axes[0].set_axis_off()
     columns = max(1, int(room / (36 + 5 * max(map(len, keys), default=0))))
     if keys:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from hpo.figures.chart import Chart, Panel, Pieces, Series, axis
+from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, rows
 from hpo.figures.style import ACCENT, NEUTRAL, OUTCOME_COLOURS, data_label, seconds_scale, thinned
 from hpo.history import curves as history
 from hpo.history.importance import LEVEL, TRUSTED, Importance
@@ -97,12 +97,11 @@ def rung_board(experiment: Experiment) -> Chart:
     rungs = history.rungs(experiment)
     resource = experiment.state.objective.resource_attr or "report"
     title = "Rungs"
-    if rungs and not rungs[0].reached:
-        return Chart("rungs", title, instead="No trial has reached a rung yet.", wide=False)
-    if len(rungs) < 2:
-        return Chart(
-            "rungs", title, instead="This method has compared no trials on the way: there are no rungs.", wide=False
-        )
+    if len(rungs) < 2 or not rungs[0].reached:
+        none = "No trial has reached a rung yet."
+        if not rungs or rungs[0].reached:
+            none = "This method has compared no trials on the way: there are no rungs."
+        return Chart("rungs", title, instead=none, wide=False)
     series: list[Series] = []
     for name, colour in RUNG_COLOURS.items():
         ends = [
@@ -116,12 +115,11 @@ def rung_board(experiment: Experiment) -> Chart:
         ]
         bars = {"x0": starts, "x": ends, "y": list(range(len(rungs))), "labels": labels, "thick": 0.7}
         series.append({"kind": "bars", "name": name, "colour": colour, **bars})
-    ticks = [(place, f"{resource} {rung.level}") for place, rung in enumerate(rungs)]
     caption = (
         f"Trials that reached each level of {resource}: those that went on (promoted, or let pass), those that wait there "
         "paused, and those that ended there or are still on their way."
     )
-    y = axis(ticks=ticks, range=[-0.6, len(rungs) - 0.4], reversed=True, plain=True)
+    y = rows([f"{resource} {rung.level}" for rung in rungs])
     panel = Panel(axis("trials", zero=True, whole=True), y, series, quiet=True)
     return Chart("rungs", title, caption, [panel], 70 + 36 * len(rungs), data_label(experiment.metadata), wide=False)
 
@@ -138,12 +136,13 @@ def workers(experiment: Experiment, *, whole: bool = False) -> Chart:
     for outcome, colour in OUTCOME_COLOURS.items():
         bars = _bars([a for a in line.attempts if history.outcome(a.status) == outcome], gap)
         if bars:
-            starts, ends = [first.start / unit for first, _, _ in bars], [last.end / unit for _, last, _ in bars]
-            places = {"x0": starts, "x": ends, "y": [first.lane + 1 for first, _, _ in bars]}
-            labels = [text for _, _, text in bars]
-            series.append(
-                {"kind": "bars", "name": outcome, "colour": colour, **places, "labels": labels, "thick": 0.72}
-            )
+            places = {
+                "x0": [first.start / unit for first, _, _ in bars],
+                "x": [last.end / unit for _, last, _ in bars],
+                "y": [first.lane + 1 for first, _, _ in bars],
+            }
+            look = {"name": outcome, "colour": colour, "thick": 0.72}
+            series.append({"kind": "bars", **look, **places, "labels": [text for _, _, text in bars]})
     caption = (
         f"{line.workers} worker(s) were busy {line.utilisation:.1%} of {line.elapsed:.6g} s ({line.busy:.6g} of "
         f"{line.workers * line.elapsed:.6g} worker seconds); what is empty is idle. A bar is one attempt, coloured by how it "
@@ -154,13 +153,22 @@ def workers(experiment: Experiment, *, whole: bool = False) -> Chart:
     ticks = [(lane + 1, str(lane + 1)) for lane in thinned(lanes, 16)]
     y = axis("worker", ticks=ticks, range=[0.4, lanes + 0.6], reversed=True, plain=True)
     panel = Panel(axis(f"elapsed time, {name}", zero=True, tight=True), y, series, quiet=True)
-    height, remark = max(130, min(430, 64 + 25 * lanes)), f"busy {line.utilisation:.1%}"
-    return Chart("workers", "Workers", caption, [panel], height, data_label(experiment.metadata), remark=remark)
+    return Chart(
+        "workers",
+        "Workers",
+        caption,
+        [panel],
+        height=max(130, min(430, 64 + 25 * lanes)),
+        label=data_label(experiment.metadata),
+        remark=f"busy {line.utilisation:.1%}",
+    )
 
 
-def _bars(attempts: Sequence[history.Attempt], gap: float) -> list[tuple[history.Attempt, history.Attempt, str]]:
+def _bars(
+    attempts: Sequence[history.AttemptSpan], gap: float
+) -> list[tuple[history.AttemptSpan, history.AttemptSpan, str]]:
     """First and last attempt of each bar, and what it is; a gap below 0 joins nothing."""
-    bars: dict[int, list[list[history.Attempt]]] = {}
+    bars: dict[int, list[list[history.AttemptSpan]]] = {}
     for attempt in sorted(attempts, key=lambda a: (a.lane, a.start)):
         lane = bars.setdefault(attempt.lane, [])
         if lane and attempt.start - lane[-1][-1].end <= gap:
@@ -170,10 +178,10 @@ def _bars(attempts: Sequence[history.Attempt], gap: float) -> list[tuple[history
     return [(bar[0], bar[-1], _words(bar)) for lane in bars.values() for bar in lane]
 
 
-def _words(bar: Sequence[history.Attempt]) -> str:
-    first, last = bar[0], bar[-1]
+def _words(bar: Sequence[history.AttemptSpan]) -> str:
+    first = bar[0]
     what = f"trial {first.trial}, attempt {first.number}, {first.status}" if len(bar) == 1 else f"{len(bar)} attempts"
-    return f"{what}: {first.start:.5g} to {last.end:.5g} s"
+    return f"{what}: {first.start:.5g} to {bar[-1].end:.5g} s"
 
 
 def importance_bars(experiment: Experiment, found: Importance) -> Chart:
@@ -204,8 +212,15 @@ def importance_bars(experiment: Experiment, found: Importance) -> Chart:
         "labels": [f"{s.name}: {s.share:.1%}, interval {s.low:.1%} to {s.high:.1%}" for s in shares],
         "thick": 0.62,
     }
-    ticks = [(place, share.name) for place, share in enumerate(shares)]
-    y = axis(ticks=ticks, range=[-0.6, len(shares) - 0.4], reversed=True, plain=True)
+    y = rows([share.name for share in shares])
     panel = Panel(axis("share of variance", zero=True, percent=True), y, [bars], quiet=True)
-    height, label = 70 + 28 * len(shares), data_label(experiment.metadata)
-    return Chart("importance", title, caption, [panel], height, label, wide=False, remark=remark)
+    return Chart(
+        "importance",
+        title,
+        caption,
+        [panel],
+        height=70 + 28 * len(shares),
+        label=data_label(experiment.metadata),
+        wide=False,
+        remark=remark,
+    )

@@ -8,26 +8,31 @@ from hpo.analysis.comparison import Comparison
 from hpo.analysis.overtime import OverTime
 from hpo.analysis.runs import Run
 from hpo.analysis.scores import Scored
-from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, finite
+from hpo.analysis.verdict import WORDS
+from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, finite, rows
 from hpo.figures.style import ACCENT, NEUTRAL, colour_of, dash_of, seconds_scale
-
-WORDS = {"anytime": "anytime regret", "final": "final regret"}
 
 
 def regret(number: int, scored: Scored, found: OverTime) -> Chart:
     """Normalised regret over time with pointwise intervals, one line per method."""
-    unit, name = seconds_scale(scored.scale.end)
-    times = (found.times / unit).tolist()
+    x, times = _times(scored, found)
     bands: list[Series] = []
     lines: list[Series] = []
     for index, method in enumerate(scored.block.methods):
         known = [i for i in range(len(times)) if math.isfinite(found.low[index, i])]
         if known:
             span = slice(known[0], known[-1] + 1)
-            sides = {"bottom": found.low[index, span], "top": found.high[index, span]}
-            limits = {key: [finite(value) for value in side.tolist()] for key, side in sides.items()}
-            band = {"kind": "band", "name": method, "colour": colour_of(index), "opacity": 0.13}
-            bands.append({**band, "x": times[span], **limits})
+            bands.append(
+                {
+                    "kind": "band",
+                    "name": method,
+                    "colour": colour_of(index),
+                    "opacity": 0.13,
+                    "x": times[span],
+                    "bottom": [finite(value) for value in found.low[index, span].tolist()],
+                    "top": [finite(value) for value in found.high[index, span].tolist()],
+                }
+            )
         lines.append(_line(index, method, times, found.regret[index].tolist()))
     which = "bands are pointwise 95 % bootstrap intervals" if bands else "there are no intervals for so few seeds"
     caption = (
@@ -35,26 +40,27 @@ def regret(number: int, scored: Scored, found: OverTime) -> Chart:
         f"common budget; {which}. 0 is {scored.scale.best_is}; 1 is {scored.scale.reference_is}."
     )
     # Lines come first, for the keys and names; bands are drawn below them all the same, they are pale.
-    panel = Panel(_time(name), axis("normalised regret", zero=True), [*lines, *bands])
+    panel = Panel(x, axis("normalised regret", zero=True), [*lines, *bands])
     return _of(scored, f"regret-{number}", "Regret over time", caption, panel, 390)
 
 
 def ranks(number: int, scored: Scored, found: OverTime) -> Chart:
     """Mean ranks over time."""
-    unit, name = seconds_scale(scored.scale.end)
-    times = (found.times / unit).tolist()
+    x, times = _times(scored, found)
     series = [
         _line(index, method, times, found.rank[index].tolist()) for index, method in enumerate(scored.block.methods)
     ]
     caption = (
         f"Mean over {len(scored.block.seeds)} seed(s) of each method's rank by its incumbent; 1 is best, ties share."
     )
-    panel = Panel(_time(name), axis("mean rank", reversed=True), series)
+    panel = Panel(x, axis("mean rank", reversed=True), series)
     return _of(scored, f"ranks-{number}", "Ranks over time", caption, panel, 340, wide=False, remark="1 is best")
 
 
-def _time(unit: str) -> dict[str, object]:
-    return axis(f"elapsed time, {unit}", log=True, tight=True)
+def _times(scored: Scored, found: OverTime) -> tuple[Axis, list[float]]:
+    """The axis of elapsed time, and the places on it."""
+    unit, name = seconds_scale(scored.scale.end)
+    return axis(f"elapsed time, {name}", log=True, tight=True), (found.times / unit).tolist()
 
 
 def seeds(number: int, scored: Scored, comparison: Comparison) -> Chart:
@@ -95,21 +101,28 @@ def differences(comparison: Comparison) -> Chart:
                     "low": [finite(pair.low) for _, pair in group],
                     "high": [finite(pair.high) for _, pair in group],
                     "labels": [
-                        f"{names[place]}: {pair.difference:+.4f} {_limits(pair.low, pair.high)}"
+                        f"{names[place]}: {pair.difference:+.4f} "
+                        + ("(no interval)" if math.isnan(pair.low) else f"[{pair.low:+.4f}, {pair.high:+.4f}]")
                         for place, pair in group
                     ],
                 }
             )
-    y = axis(ticks=list(enumerate(names)), range=[-0.6, len(pairs) - 0.4], reversed=True, plain=True)
     x = axis(f"difference of {WORDS[comparison.score]}", zero=True)
-    panel = Panel(x, y, series, verticals=[0], quiet=True)
+    panel = Panel(x, rows(names), series, verticals=[0], quiet=True)
     label = ", ".join(sorted({one.block.data_label for one in comparison.scored if one.block.data_label})) or None
     caption = (
         "IQM of the differences on the same seed, with 95 % intervals: left of 0 the first is better. Filled: the interval "
         "excludes 0 and the corrected sign-flip test falls below 5 %."
     )
-    height, remark = 80 + 30 * len(pairs), "below 0 the first is better"
-    return Chart("differences", "Paired differences", caption, [panel], height, label, remark=remark)
+    return Chart(
+        "differences",
+        "Paired differences",
+        caption,
+        [panel],
+        height=80 + 30 * len(pairs),
+        label=label,
+        remark="below 0 the first is better",
+    )
 
 
 def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -> Chart:
@@ -125,8 +138,18 @@ def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -
                 times = [time / unit for time in [*run.trajectory.times.tolist(), run.end]]
                 curves.add(times, [*values, values[-1]], f"{method}, seed {run.seed}")
         if curves.x:
-            look = {"dash": dash_of(index), "width": 1.2, "opacity": 0.8}
-            series.append(curves.series("line", method, colour_of(index), step=True, gaps=True, **look))
+            series.append(
+                curves.series(
+                    "line",
+                    method,
+                    colour_of(index),
+                    dash=dash_of(index),
+                    width=1.2,
+                    opacity=0.8,
+                    step=True,
+                    gaps=True,
+                )
+            )
     title = f"Every experiment: {benchmark}"
     if not series:
         return Chart(f"runs-{number}", title, instead="No experiment has a finite result yet.")
@@ -141,10 +164,5 @@ def _line(index: int, method: str, x: Sequence[float], y: Sequence[float]) -> Se
     return pieces.series("line", method, colour_of(index), dash=dash_of(index), width=2.2)
 
 
-def _limits(low: float, high: float) -> str:
-    return "(no interval)" if math.isnan(low) else f"[{low:+.4f}, {high:+.4f}]"
-
-
 def _of(scored: Scored, name: str, title: str, caption: str, panel: Panel, height: int, **keys: Any) -> Chart:
-    title = f"{title}: {scored.block.benchmark}"
-    return Chart(name, title, caption, [panel], height, scored.block.data_label, **keys)
+    return Chart(name, f"{title}: {scored.block.benchmark}", caption, [panel], height, scored.block.data_label, **keys)

@@ -106,9 +106,8 @@ def _named(experiment: Experiment, chart: Chart) -> Chart:
 
 
 def _scored(comparison: Comparison, benchmark: str | None) -> Scored:
-    known = {scored.block.benchmark: scored for scored in comparison.scored}
-    if benchmark is None:
-        return comparison.scored[0]
-    if benchmark not in known:
-        raise ConfigError(f"benchmark={benchmark}: compared are {', '.join(known)}; choose one of them")
-    return known[benchmark]
+    for scored in comparison.scored:
+        if benchmark in (None, scored.block.benchmark):
+            return scored
+    known = ", ".join(scored.block.benchmark for scored in comparison.scored)
+    raise ConfigError(f"benchmark={benchmark}: compared are {known}; choose one of them")

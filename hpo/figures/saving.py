@@ -16,6 +16,8 @@ from hpo.store.places import find_experiments
 logger = logging.getLogger(__name__)
 
 FORMATS = ("pdf", "svg", "png")
+UNDATED = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": None}
+"""Metadata without the time, so that the same experiments give the same file."""
 
 OF_EXPERIMENT: Mapping[str, Callable[..., Any]] = {
     "anytime": plots.anytime,
@@ -65,15 +67,10 @@ def save(subject: Experiment | Comparison, name: str, path: str | Path, benchmar
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with styled():
-            figure.savefig(target, metadata=None if target.suffix == ".png" else _undated(target))
+            figure.savefig(target, metadata=UNDATED[target.suffix])
     except OSError as error:
         raise ConfigError(f"--output {target}: cannot be written ({error.strerror}); name another file") from error
     return target
-
-
-def _undated(target: Path) -> dict[str, None]:
-    """Metadata without the time, so that the same experiments give the same file."""
-    return {"Date": None} if target.suffix == ".svg" else {"CreationDate": None}
 
 
 def save_all(place: str | Path | Experiment | Comparison, folder: str | Path, format: str = "pdf") -> list[Path]:
@@ -87,21 +84,11 @@ def save_all(place: str | Path | Experiment | Comparison, folder: str | Path, fo
         raise ConfigError(f"--format {format}: use {', '.join(FORMATS)}")
     paths = []
     if isinstance(subject, Comparison):
-        several = len(subject.scored) > 1
-        for scored in subject.scored:
-            benchmark = scored.block.benchmark
-            for name in OF_COMPARISON:
-                if name == "differences" and scored is not subject.scored[0]:
-                    continue  # one for all benchmarks
-                whose = f"-{benchmark}" if several and name != "differences" else ""
-                paths.append(
-                    save(
-                        subject,
-                        name,
-                        Path(folder) / f"{name}{whose}.{format}",
-                        None if name == "differences" else benchmark,
-                    )
-                )
+        benchmarks = [scored.block.benchmark for scored in subject.scored]
+        drawn = [(name, None if name == "differences" else one) for one in benchmarks for name in OF_COMPARISON]
+        for name, benchmark in dict.fromkeys(drawn):  # of differences there is one for all benchmarks
+            whose = f"-{benchmark}" if benchmark is not None and len(benchmarks) > 1 else ""
+            paths.append(save(subject, name, Path(folder) / f"{name}{whose}.{format}", benchmark))
         return paths
     for name in OF_EXPERIMENT:
         try:

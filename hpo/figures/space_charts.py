@@ -46,9 +46,15 @@ def slices(experiment: Experiment, *, whole: bool = False) -> Chart:
     )
     if len(found) < len(known):
         caption += f" Thinned: {len(found):,} of {len(known):,} trials, evenly spaced by number."
-    height = SLICE * math.ceil(len(domains) / columns)
     return Chart(
-        "slices", "Slices", caption, panels, height, data_label(experiment.metadata), columns=columns, shared="y"
+        "slices",
+        "Slices",
+        caption,
+        panels,
+        height=SLICE * math.ceil(len(domains) / columns),
+        label=data_label(experiment.metadata),
+        columns=columns,
+        shared="y",
     )
 
 
@@ -78,8 +84,7 @@ def parallel(experiment: Experiment, *, whole: bool = False) -> Chart:
         return Chart("parallel", title, instead="No trial has reported a finite result yet.")
     kept = found if whole else [found[i] for i in thinned(len(found), MOST_LINES)]
     domains = experiment.config.space.domains
-    values = [p.value for p in found]
-    low, high = min(values), max(values)
+    low, high = min(p.value for p in found), max(p.value for p in found)
     series: list[Series] = []
     start = 0
     for place, (colour, share) in enumerate(zip(BANDS, SHARES, strict=True)):
@@ -87,15 +92,13 @@ def parallel(experiment: Experiment, *, whole: bool = False) -> Chart:
         band = Pieces()
         for p in kept[start:stop]:
             units = [unit(domain, p.configuration[name], p.trial) for name, domain in domains.items()]
-            metric = (p.value - low) / (high - low) if high > low else 0.5
-            band.add(range(len(units) + 1), [*units, metric], f"trial {p.trial}: {objective.metric} {p.value:.6g}")
+            units.append((p.value - low) / (high - low) if high > low else 0.5)
+            band.add(range(len(units)), units, f"trial {p.trial}: {objective.metric} {p.value:.6g}")
         start = max(start, stop)
         if band.x:
             name = "worse half" if place == 0 else f"best {SHARES[place - 1]:.0%}"
-            best = place == len(BANDS) - 1
-            series.append(
-                band.series("line", name, colour, width=2 if best else 1, opacity=0.95 if best else 0.6, gaps=True)
-            )
+            width, opacity = (2, 0.95) if place == len(BANDS) - 1 else (1, 0.6)
+            series.append(band.series("line", name, colour, width=width, opacity=opacity, gaps=True))
     caption = f"A line is a trial; the last axis is its last {objective.metric}. Point at a line to see it alone."
     if len(kept) < len(found):
         caption += f" Thinned: {len(kept):,} of {len(found):,} trials, evenly spaced by rank, the best among them."

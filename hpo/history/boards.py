@@ -4,6 +4,7 @@ Taking in an event costs the same however many there were, and a frame costs wha
 gone through.
 """
 
+import itertools
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Event, Kind, Status
 from hpo.history.rungs import RungBoard, rung_board
+from hpo.results.rows import last_line
 
 RECENT = 60.0
 """Seconds over which the recent use of workers is taken."""
@@ -73,7 +75,7 @@ class Board:
     told: float = 0.0
     """Unix time of the last event."""
     rungs: RungBoard = field(init=False)
-    _busy: float = 0.0
+
     _workers: list[float] = field(default_factory=list)
     """Busy seconds of each worker's attempts that are over."""
     _ended: deque[tuple[float, float]] = field(default_factory=deque)
@@ -99,8 +101,6 @@ class Board:
                 self._devices[event.trial] = event.body["devices"]
             case Kind.ENDED:
                 self._end(event)
-            case _:
-                pass
         self.state.apply(event)
         if event.trial in self.state.running:
             self._workers += [0.0] * (self.state.running[event.trial].worker + 1 - len(self._workers))
@@ -116,16 +116,13 @@ class Board:
         """An attempt is over; the state still has it."""
         assert event.trial is not None
         trial = self.state.trials[event.trial]
-        began = trial.began
-        self._workers[trial.worker] += event.elapsed - began
-        self._busy += event.elapsed - began
-        self._ended.append((began, event.elapsed))
+        self._workers[trial.worker] += event.elapsed - trial.began
+        self._ended.append((trial.began, event.elapsed))
         while self._ended[0][1] < event.elapsed - RECENT:
             self._ended.popleft()
         self._devices.pop(event.trial, None)
         if event.body["status"] in (Status.FAILED, Status.TIMEOUT):
-            lines = [line.strip() for line in (event.body.get("error") or "").splitlines() if line.strip()]
-            reason = lines[-1] if lines else "no message"
+            reason = last_line(event.body.get("error")) or "no message"
             self.failures.append(Failure(event.elapsed, event.trial, event.body["status"], reason))
 
     # ------------------------------------------------------------------ what is shown
@@ -149,10 +146,9 @@ class Board:
         """Shares of the workers' time that trials took: of all of it, and of the last minute."""
         n_workers = len(self._workers)
         running = [(state.began, max(elapsed, state.began)) for state in self.state.running.values()]
-        busy = self._busy + sum(end - begin for begin, end in running)
+        busy = sum(self._workers) + sum(end - begin for begin, end in running)
         since = max(elapsed - RECENT, 0.0)
-        spans = [*self._ended, *running]
-        recent = sum(max(end - max(begin, since), 0.0) for begin, end in spans)
+        recent = sum(max(end - max(begin, since), 0.0) for begin, end in [*self._ended, *running])
         return _share(busy, elapsed * n_workers), _share(recent, (elapsed - since) * n_workers)
 
     def workers(self, elapsed: float) -> list[WorkerRow]:
@@ -168,26 +164,19 @@ class Board:
 
     def latest(self, most: int) -> list[TrialState]:
         """The newest trials that do not run, newest first."""
-        chosen: list[TrialState] = []
-        for trial_id in reversed(self.state.trials) if most > 0 else ():
-            if len(chosen) >= most:
-                break
-            if trial_id not in self.state.running:
-                chosen.append(self.state.trials[trial_id])
-        return chosen
+        newest = (trial_id for trial_id in reversed(self.state.trials) if trial_id not in self.state.running)
+        return [self.state.trials[trial_id] for trial_id in itertools.islice(newest, max(most, 0))]
 
     def progress(self, elapsed: float) -> Progress | None:
         """How far the budget nearest to its end is used; None where there is no budget."""
         config, state = self.config, self.state
         found = []
-        if config.max_wallclock_time:
-            limit = config.max_wallclock_time
+        if limit := config.max_wallclock_time:
             found.append(Progress(_share(elapsed, limit), f"{elapsed:.0f} of {limit:g} s", max(limit - elapsed, 0.0)))
         if config.max_num_evaluations:
             found.append(_estimate(state.reports, config.max_num_evaluations, "reports", elapsed))
         if config.max_num_trials:
-            done = len(state.trials) - len(state.running)
-            found.append(_estimate(done, config.max_num_trials, "trials", elapsed))
+            found.append(_estimate(len(state.trials) - len(state.running), config.max_num_trials, "trials", elapsed))
         if state.finished is not None:
             return Progress(1.0, state.finished, 0.0)
         return max(found, key=lambda progress: progress.share, default=None)
@@ -196,16 +185,14 @@ class Board:
         """What a free worker would do now."""
         if self.state.finished is not None:
             return "nothing: complete"
-        promotion = self.rungs.next_promotion()
-        if promotion is not None:
-            state = self.state.trials[promotion.trial_id]
-            return f"trial {promotion.trial_id} goes on from {state.resource} to {promotion.until}"
+        if (promotion := self.rungs.next_promotion()) is not None:
+            begin = self.state.trials[promotion.trial_id].resource
+            return f"trial {promotion.trial_id} goes on from {begin} to {promotion.until}"
         limit = self.config.max_num_trials
-        if limit is None or len(self.state.trials) < limit:
-            if self.rungs.promotes and not self.rungs.predictable:
-                return "a promotion or a new trial, as the method decides"
-            return "a new trial"
-        return "nothing, until a running trial is through"
+        if limit is not None and len(self.state.trials) >= limit:
+            return "nothing, until a running trial is through"
+        unknown = self.rungs.promotes and not self.rungs.predictable
+        return "a promotion or a new trial, as the method decides" if unknown else "a new trial"
 
 
 def _share(part: float, whole: float) -> float:

@@ -1,32 +1,15 @@
 """What happened in one experiment, as figures and tables need it: curves, attempts on workers, rungs. Pure functions."""
 
-import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
-from weakref import WeakKeyDictionary
+from functools import lru_cache
 
 from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Decision, Kind, Status
 from hpo.history.rungs import rung_board
 from hpo.history.trajectories import Trajectory
 from hpo.results.experiment import Experiment
-
-Found = TypeVar("Found")
-
-
-def once(function: Callable[[Experiment], Found]) -> Callable[[Experiment], Found]:
-    """Computed once for an experiment, whose events never change: several charts of a page show the same."""
-    known: WeakKeyDictionary[Experiment, Found] = WeakKeyDictionary()
-
-    @functools.wraps(function)
-    def remember(experiment: Experiment) -> Found:
-        if experiment not in known:
-            known[experiment] = function(experiment)
-        return known[experiment]
-
-    return remember
 
 
 def outcome(status: str) -> str:
@@ -47,7 +30,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class AttemptSpan:
     """One run of a trial's program, in seconds of the experiment."""
 
     trial: int
@@ -64,7 +47,7 @@ class Attempt:
 class Timeline:
     """All attempts, and how busy the workers were."""
 
-    attempts: Sequence[Attempt]
+    attempts: Sequence[AttemptSpan]
     workers: int
     elapsed: float
 
@@ -97,11 +80,14 @@ class RungCount:
 def trajectory(experiment: Experiment) -> Trajectory:
     """The incumbent's improvements."""
     objective = experiment.state.objective
-    reported = (event for event in experiment.events if event.kind == Kind.REPORTED)
-    return Trajectory.of((event.elapsed, objective.loss(event.body["metrics"])) for event in reported)
+    return Trajectory.of(
+        (event.elapsed, objective.loss(event.body["metrics"]))
+        for event in experiment.events
+        if event.kind == Kind.REPORTED
+    )
 
 
-@once
+@lru_cache(maxsize=1)  # several charts of a page show the same
 def curves(experiment: Experiment) -> Sequence[Curve]:
     """One per trial that has reported, by trial id."""
     objective, states = experiment.state.objective, experiment.state.trials
@@ -117,14 +103,14 @@ def curves(experiment: Experiment) -> Sequence[Curve]:
     return tuple(Curve(trial, outcome(states[trial].status.value), *columns[trial]) for trial in sorted(columns))
 
 
-@once
+@lru_cache(maxsize=1)
 def timeline(experiment: Experiment) -> Timeline:
     """When each attempt ran, and on which worker."""
     state = ExperimentState(experiment.state.objective)
-    attempts: list[Attempt] = []
+    attempts: list[AttemptSpan] = []
 
     def add(trial: TrialState, end: float, status: str) -> None:
-        attempts.append(Attempt(trial.trial.id, trial.attempt, trial.began, end, status, trial.worker))
+        attempts.append(AttemptSpan(trial.trial.id, trial.attempt, trial.began, end, status, trial.worker))
 
     for event in experiment.events:
         if event.kind == Kind.ENDED:
@@ -153,8 +139,7 @@ def rungs(experiment: Experiment) -> list[RungCount]:
         if trial is None:
             continue
         if event.kind in (Kind.STARTED, Kind.RESUMED, Kind.RESTARTED):
-            until = event.body.get("until")
-            if until is not None:
+            if (until := event.body.get("until")) is not None:
                 levels.add(until)
                 goal[trial] = max(until, goal.get(trial, 0))
         elif event.kind == Kind.REPORTED and event.resource is not None:
@@ -162,16 +147,14 @@ def rungs(experiment: Experiment) -> list[RungCount]:
             if event.body["decision"] in (Decision.PAUSE, Decision.STOP):
                 levels.add(event.resource)
     states = experiment.state.trials
+    halted = {t for t, s in states.items() if s.status in (Status.STOPPED, Status.COMPLETED, Status.PAUSED)}
+    beyond = {t: max(resource, 0 if t in halted else goal.get(t, 0)) for t, resource in top.items()}
     counted = []
     for level in sorted(levels):
         reached = [trial for trial, resource in top.items() if resource >= level]
-        on = {trial for trial in reached if top[trial] > level or _sent_beyond(experiment, trial, goal, level)}
+        on = {
+            trial for trial in reached if beyond[trial] > level
+        }  # it reported beyond, or is, or ended, on its way there
         waiting = sum(states[trial].status == Status.PAUSED for trial in reached if trial not in on)
         counted.append(RungCount(level, len(reached), len(on), waiting, len(reached) - len(on) - waiting))
     return counted
-
-
-def _sent_beyond(experiment: Experiment, trial: int, goal: dict[int, int], level: int) -> bool:
-    """Is the trial, whose last report is at `level`, on its way to a higher one, or did it end on that way?"""
-    status = experiment.state.trials[trial].status
-    return goal.get(trial, 0) > level and status not in (Status.STOPPED, Status.COMPLETED, Status.PAUSED)

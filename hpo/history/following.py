@@ -4,18 +4,18 @@ The store is opened for each look and closed after it, so that the writer finds 
 each look holds the file for as long as it takes to fetch a batch of rows.
 """
 
+import contextlib
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hpo.config.reading import read_config
-from hpo.config.schema import ExperimentConfig
 from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.history.boards import Board
-from hpo.store.directory import ExperimentDirectory, read_json
+from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory, read_json
 from hpo.store.event_store import Store
 from hpo.store.ownership import is_owned
 from hpo.store.sqlitefile import is_busy
@@ -43,23 +43,22 @@ class Follower:
 
     Args:
         directory: of the experiment.
-        on_event: is told each event that came since the first look.
 
     Raises:
         ConfigError: its experiment.yaml cannot be read.
     """
 
-    def __init__(self, directory: Path, on_event: Callable[[Event], None] | None = None) -> None:
+    def __init__(self, directory: Path) -> None:
         self.files = ExperimentDirectory(directory)
-        self.config: ExperimentConfig = read_config(self.files.config)
-        self.on_event = on_event
+        self.on_event: Callable[[Event], None] | None = None
+        """Is told each event that came since the first look."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self.config = read_config(self.files.config)
+        self.board = Board(self.config)
         self.sequence = 0
         self._first: float | None = None  # when the first event was made: another one, another experiment
-        self._empty_board()
-
-    def _empty_board(self) -> None:
-        self.sequence, self._first = 0, None
-        self.board = Board(self.config)
 
     def advance(self) -> int:
         """Take in what is new. Returns how many events that were.
@@ -67,41 +66,31 @@ class Follower:
         Raises:
             StoreError: the store is damaged.
         """
-        if not self.files.events.is_file():
-            return 0
         try:
-            store = Store(self.files.events, read_only=True)
+            if self.files.events.is_file():
+                with contextlib.closing(Store(self.files.events, read_only=True)) as store:
+                    return self._read(store)
         except StoreError as error:
-            if is_busy(error.__cause__) or not self.files.events.is_file():
-                return 0
-            raise
-        try:
-            return self._read(store)
-        except StoreError as error:
-            if is_busy(error.__cause__):
-                return 0
-            raise
-        finally:
-            store.close()
+            if not is_busy(error.__cause__) and self.files.events.is_file():
+                raise
+        return 0
 
     def _read(self, store: Store) -> int:
-        first = store.read_batch(0, 1)
-        if not first:
+        if not (first := store.read_batch(0, 1)):
             return 0
         if self._first is not None and self._first != first[0][1].time:  # overwrite=true began anew
-            self.config = read_config(self.files.config)
-            self._empty_board()
+            self._begin()
         self._first = first[0][1].time
-        known = count = self.sequence
-        while batch := store.read_batch(count, BATCH):
+        known = self.sequence
+        while batch := store.read_batch(self.sequence, BATCH):
             for _, event in batch:
                 self.board.apply(event)
                 if known and self.on_event is not None:
                     self.on_event(event)
-            count = self.sequence = batch[-1][0]
+            self.sequence = batch[-1][0]
             if len(batch) < BATCH:
                 break
-        return count - known
+        return self.sequence - known
 
     @property
     def state(self) -> ExperimentState:
@@ -116,27 +105,22 @@ class Follower:
     def seen(self) -> Seen:
         """The experiment at this moment."""
         condition, detail = self.condition()
-        elapsed = self.board.elapsed(condition == "running")
         use = {}
         if condition == "running" and self.board.gpus and self.board.host == socket.gethostname():
             from hpo.backends.gpus import gpu_use
 
             use = gpu_use(self.board.gpus)
-        return Seen(self.board, condition, detail, elapsed, use)
+        return Seen(self.board, condition, detail, self.board.elapsed(condition == "running"), use)
 
     def condition(self) -> tuple[str, str]:
         """State and detail, found without touching the experiment's lock."""
         if self.complete:
             return "complete", ""
         if not self.sequence:
-            return "waiting", "no events here yet" + (
-                "; hpo sync brings those of a remote job" if (self.files.path / "launch.json").is_file() else ""
-            )
-        metadata = read_json(self.files.metadata)
-        error = metadata.get("error")
-        gone = f"{error}; its command goes on with it" if error else "its command goes on with it"
-        if metadata.get("status") == "interrupted":
-            return "interrupted", gone
-        if self.board.host == socket.gethostname():
-            return ("running", "") if is_owned(self.files) else ("interrupted", gone)
-        return "running", f"on {self.board.host}" if self.board.host else ""
+            launched = (self.files.path / LAUNCH_RECORD).is_file()
+            return "waiting", "no events here yet" + ("; hpo sync brings those of a remote job" if launched else "")
+        metadata, here = read_json(self.files.metadata), self.board.host == socket.gethostname()
+        if metadata.get("status") == "interrupted" or (here and not is_owned(self.files)):
+            error = metadata.get("error")
+            return "interrupted", f"{error}; its command goes on with it" if error else "its command goes on with it"
+        return "running", f"on {self.board.host}" if self.board.host and not here else ""

@@ -60,8 +60,7 @@ class Forest:
         return (self.high - self.low) / self.cells
 
     def _sum(self, per_leaf: Floats) -> Floats:
-        summed: Floats = np.bincount(self.tree, per_leaf, minlength=self.trees).astype(float)
-        return summed
+        return np.asarray(np.bincount(self.tree, per_leaf, minlength=self.trees).astype(float))
 
 
 def grow(

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpo.events.objective import Objective
 from hpo.events.values import Configuration
 from hpo.history.curves import curves
 from hpo.history.forest import Floats, Whole, grow
 from hpo.randomness import Randomness
 from hpo.results.experiment import Experiment
-from hpo.space.domains import Choice, Domain
+from hpo.space.domains import Choice
 from hpo.space.search_space import SearchSpace
 
 CELLS = 32
@@ -103,7 +102,7 @@ def losses_at_shared_resource(experiment: Experiment) -> tuple[list[int], Floats
 
     A trial that has not reported there but beyond counts with its last report before.
     """
-    objective: Objective = experiment.state.objective
+    objective = experiment.state.objective
     found = curves(experiment)
     if not found:
         return [], np.array([]), None
@@ -127,18 +126,10 @@ def ranks(losses: Floats) -> Floats:
 
 def encode(space: SearchSpace, names: Sequence[str], configurations: Sequence[Configuration]) -> tuple[Whole, Whole]:
     """The cell of each configuration along each hyperparameter, and how many cells each has."""
-    cells = [_cells(space.domains[name]) for name in names]
-    columns = []
-    for name, count in zip(names, cells, strict=True):
-        domain = space.domains[name]
-        values = [configuration[name] for configuration in configurations]
-        units = np.array([domain.encode(value) for value in values])
-        columns.append(np.clip((units * count).astype(int), 0, count - 1))
-    return np.stack(columns, axis=1), np.array(cells)
-
-
-def _cells(domain: Domain) -> int:
-    return int(domain.size) if isinstance(domain, Choice) else int(min(domain.size, CELLS))
+    domains = {name: space.domains[name] for name in names}
+    cells = np.array([int(d.size if isinstance(d, Choice) else min(d.size, CELLS)) for d in domains.values()])
+    units = np.array([[domain.encode(one[name]) for name, domain in domains.items()] for one in configurations])
+    return np.clip((units * cells).astype(int), 0, cells - 1), cells
 
 
 def analyse(

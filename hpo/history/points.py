@@ -28,13 +28,17 @@ class Point:
 
 def points(experiment: Experiment) -> list[Point]:
     """Trials that have reported, by id."""
-    states, mode = experiment.state.trials, experiment.state.objective.mode
-    found = []
-    for curve in history.curves(experiment):
-        value = curve.values[-1]
-        loss = math.inf if math.isnan(value) else (-value if mode == "max" else value)
-        found.append(Point(curve.trial, states[curve.trial].trial.configuration, curve.resources[-1], value, loss))
-    return found
+    states, sign = experiment.state.trials, -1 if experiment.state.objective.mode == "max" else 1
+    return [
+        Point(
+            trial=curve.trial,
+            configuration=states[curve.trial].trial.configuration,
+            resource=curve.resources[-1],
+            value=curve.values[-1],
+            loss=math.inf if math.isnan(curve.values[-1]) else sign * curve.values[-1],
+        )
+        for curve in history.curves(experiment)
+    ]
 
 
 def position(domain: Domain, value: Any, trial: int) -> float:

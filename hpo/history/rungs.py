@@ -1,6 +1,6 @@
 """The rung board: how many trials got to each rung, who was promoted, and what comes next. A fold of the events."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -90,8 +90,6 @@ class RungBoard:
             case Kind.ENDED if event.body["status"] in (Status.COMPLETED, Status.FAILED, Status.TIMEOUT):
                 for rung in self._rungs:
                     rung.remove(event.trial)
-            case _:
-                pass
 
     def _reported(self, event: Event, state: ExperimentState) -> None:
         assert event.trial is not None
@@ -127,14 +125,9 @@ class RungBoard:
 
     def rows(self, state: ExperimentState) -> list[RungRow]:
         """One row per rung and one for the maximum."""
-        steps = self.steps
-        running = [0] * len(steps)
-        for trial_id in state.running if steps else ():
-            done = self._reached[trial_id]
-            if done < len(steps):
-                running[done] += 1
+        running = Counter(self._reached.get(trial_id) for trial_id in state.running)
         rows = []
-        for index, level in enumerate(steps):
+        for index, level in enumerate(self.steps):
             tally = self._tallies[level]
             waiting = len(self._rungs[index].waiting) if index < len(self._rungs) else 0
             rows.append(
@@ -147,8 +140,7 @@ class RungBoard:
         if not self.predictable or self.maximum is None:
             return None
         for rung in reversed(self._rungs):
-            trial_id = rung.promotable()
-            if trial_id is not None:
+            if (trial_id := rung.promotable()) is not None:
                 return Resume(trial_id, next_level(self.levels, rung.level, self.maximum))
         return None
 

@@ -15,18 +15,12 @@ USUAL_QUOTA = 20
 
 def advice(plan: Plan) -> list[str]:
     """All that is doubtful, each sentence once."""
-    found = [sentence for group in plan.groups for sentence in _about_group(group, plan)]
+    parts = (_standing, _budget, _search, _rungs, _devices, _script, _elsewhere)
+    found = [sentence for group in plan.groups for part in parts for sentence in part(group, plan)]
     return list(dict.fromkeys([*found, *_about_all(plan)]))
 
 
-def _about_group(group: Group, plan: Plan) -> Iterator[str]:
-    for part in (_standing, _budget, _search, _rungs):
-        yield from part(group)
-    for other in (_devices, _script, _elsewhere):
-        yield from other(group, plan)
-
-
-def _standing(group: Group) -> Iterator[str]:
+def _standing(group: Group, _plan: Plan) -> Iterator[str]:
     if different := [place for place in group.places if place.standing == Standing.DIFFERENT]:
         first, more = different[0], f" and {len(different) - 1} more" if len(different) > 1 else ""
         yield (
@@ -37,13 +31,11 @@ def _standing(group: Group) -> Iterator[str]:
         yield f"overwrite=true deletes {deleted} experiment(s) of {group.name}: leave it out to go on with them"
 
 
-def _budget(group: Group) -> Iterator[str]:
+def _budget(group: Group, _plan: Plan) -> Iterator[str]:
     config, name = group.config, group.name
-    budgets = (config.max_wallclock_time, config.max_num_trials, config.max_num_evaluations)
-    if all(budget is None for budget in budgets):
+    if all(getattr(config, key) is None for key in ("max_wallclock_time", "max_num_trials", "max_num_evaluations")):
         yield f"{name}: there is no budget, and it runs until it is interrupted: pass max_wallclock_time or max_num_trials"
-    full = _full_training(group)
-    limit = config.max_wallclock_time
+    full, limit = _full_training(group), config.max_wallclock_time
     if full is not None and limit is not None and limit < full:
         yield (
             f"{name}: max_wallclock_time={limit:g} s is shorter than one full training, about {full:.0f} s: no trial gets to "
@@ -62,7 +54,7 @@ def _full_training(group: Group) -> float | None:
     return group.smoke.start_up + group.smoke.per_unit * group.config.max_resource
 
 
-def _search(group: Group) -> Iterator[str]:
+def _search(group: Group, _plan: Plan) -> Iterator[str]:
     config, name = group.config, group.name
     size, most, expected = config.space.size, config.max_num_trials, group.expectation
     if most is not None and size < most:
@@ -71,21 +63,20 @@ def _search(group: Group) -> Iterator[str]:
             f"pass max_num_trials={size:.0f}, or add values"
         )
     searcher = group.scheduler.searcher if group.scheduler is not None else None
-    if isinstance(searcher, GridSearcher) and expected is not None:
-        known = expected.assumed_trials is None
-        if known and not expected.cut and expected.trials < 0.99 * min(searcher.grid_size, size):
-            yield (
-                f"{name}: the grid has {searcher.grid_size} points, of which about {expected.trials:.0f} are tried within "
-                f"the budget: lower method.searcher.num_samples, or give more"
-            )
+    if not isinstance(searcher, GridSearcher) or expected is None or expected.assumed_trials is not None:
+        return
+    if not expected.cut and expected.trials < 0.99 * min(searcher.grid_size, size):
+        yield (
+            f"{name}: the grid has {searcher.grid_size} points, of which about {expected.trials:.0f} are tried within "
+            f"the budget: lower method.searcher.num_samples, or give more"
+        )
 
 
-def _rungs(group: Group) -> Iterator[str]:
+def _rungs(group: Group, _plan: Plan) -> Iterator[str]:
     expected, rungs, config = group.expectation, group.rungs, group.config
     if expected is None or not rungs or expected.assumed_trials is not None or expected.cut:
         return
-    maximum = max(expected.reached)
-    top = expected.reached[maximum]
+    maximum, top = max(expected.reached.items())
     if top <= _FEW_AT_THE_TOP:
         yield (
             f"{group.name}: {len(rungs)} rung(s) from {rungs[0]:,} to {maximum:,} {config.benchmark.resource_attr}s with "
@@ -177,10 +168,8 @@ def _elsewhere(group: Group, plan: Plan) -> Iterator[str]:
 
 
 def _about_all(plan: Plan) -> Iterator[str]:
-    by_benchmark: dict[str, list[Group]] = {}
-    for group in plan.groups:
-        by_benchmark.setdefault(group.config.benchmark.name, []).append(group)
-    for name, groups in by_benchmark.items():
+    for name in dict.fromkeys(group.config.benchmark.name for group in plan.groups):
+        groups = [group for group in plan.groups if group.config.benchmark.name == name]
         seeds = min(len({place.config.seed for place in group.places}) for group in groups)
         if len({group.config.method.name for group in groups}) > 1 and seeds < SEEDS_FOR_AN_INTERVAL:
             yield (

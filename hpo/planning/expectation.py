@@ -74,12 +74,12 @@ def expect(config: ExperimentConfig, trainings: Trainings | None, workers: int, 
     Raises:
         ConfigError: the method does not fit the benchmark.
     """
-    most = config.max_num_trials
-    assumed = ASSUMED_TRIALS if trainings is None and most is None and config.max_num_evaluations is None else None
+    most, assumed = config.max_num_trials, None
+    if trainings is None and most is None and config.max_num_evaluations is None:
+        most = assumed = ASSUMED_TRIALS
     runs: list[_Run] = []
     while len(runs) < REPETITIONS and sum(run.reports for run in runs) < MOST_REPORTS:
-        limit = most if assumed is None else assumed
-        runs.append(_simulate(config, trainings, workers, limit, restart, len(runs)))
+        runs.append(_simulate(config, trainings, workers, most, restart, len(runs)))
     return Expectation(
         trials=fmean(run.trials for run in runs),
         reached={level: fmean(run.reached[level] for run in runs) for level in runs[0].reached},
@@ -104,18 +104,11 @@ def _simulate(
     # Nothing is decided between rungs, so that trials go from one to the next at once where no report can be the last.
     every_report = config.max_num_evaluations is not None or config.target_value is not None
     stops = list(range(1, maximum + 1)) if every_report else [*rungs, maximum]
-    objective = config.objective
+    by_resource = Course(range(1, maximum + 1))  # where costs are unknown
     run = _Run(dict.fromkeys([*rungs, maximum], 0))
     trials: list[tuple[Trial, Course]] = []
     at: list[int] = []  # the resource each trial has reached
     agenda: list[tuple[float, int, int, int]] = []  # (time, trial, resource, until)
-
-    def course_of(configuration: Configuration) -> Course:
-        return Course(range(1, maximum + 1)) if trainings is None else trainings(randomness, configuration)
-
-    def loss_of(trial_id: int, resource: int) -> float:
-        losses = trials[trial_id][1].losses
-        return losses[resource - 1] if losses is not None else float(randomness.stream("plan", trial_id).random())
 
     def go_on(now: float, trial_id: int, until: int) -> None:
         resource = next(stop for stop in stops if stop > at[trial_id])
@@ -131,7 +124,8 @@ def _simulate(
             if isinstance(suggestion, Start):
                 trial = Trial(len(trials), suggestion.configuration)
                 scheduler.on_start(trial)
-                trials.append((trial, course_of(trial.configuration)))
+                course = trainings(randomness, trial.configuration) if trainings is not None else by_resource
+                trials.append((trial, course))
                 at.append(0)
                 go_on(now, trial.id, suggestion.until or maximum)
             else:
@@ -139,6 +133,7 @@ def _simulate(
 
     fill(0.0)
     limit = config.max_wallclock_time if trainings is not None else None
+    objective, target = config.objective, config.target_value
     while agenda:
         if run.reports >= MOST_REPORTS:
             run.cut = True
@@ -151,13 +146,12 @@ def _simulate(
         run.reports += 1
         if resource in run.reached:
             run.reached[resource] += 1
-        trial = trials[trial_id][0]
-        loss = loss_of(trial_id, resource)
+        trial, losses = trials[trial_id][0], trials[trial_id][1].losses
+        loss = losses[resource - 1] if losses is not None else float(randomness.stream("plan", trial_id).random())
         decision = scheduler.on_report(trial, resource, loss)
         if config.max_num_evaluations is not None and run.reports >= config.max_num_evaluations:
             break
-        known = trials[trial_id][1].losses is not None
-        if known and config.target_value is not None and objective.reaches(objective.value(loss), config.target_value):
+        if losses is not None and target is not None and objective.reaches(objective.value(loss), target):
             break
         if decision == Decision.CONTINUE and resource < until:
             go_on(now, trial_id, until)
@@ -174,7 +168,6 @@ _CHEAP = (RANDOM["_target_"], "hpo.searchers.SobolSearcher", "hpo.searchers.Grid
 def _random(config: ExperimentConfig) -> ExperimentConfig:
     """The experiment with a random searcher where its own would take its time."""
     method = config.method
-    known = str(method.scheduler.get("_target_")).startswith("hpo.")
-    if method.searcher.get("_target_") in _CHEAP or not known:
+    if method.searcher.get("_target_") in _CHEAP or not str(method.scheduler.get("_target_")).startswith("hpo."):
         return config
     return replace(config, method=replace(method, searcher=RANDOM))

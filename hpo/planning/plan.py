@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hpo.backends.choice import check_backend
 from hpo.backends.gpus import visible_gpus
-from hpo.config.schema import BenchmarkConfig, ExperimentConfig
+from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
 from hpo.errors import ConfigError
 from hpo.events.values import Configuration
@@ -89,11 +89,14 @@ class Group:
         return dict(Counter(place.standing for place in self.places))
 
     @property
+    def expected_seconds(self) -> float | None:
+        """What an experiment takes; None where that cannot be computed."""
+        return None if self.expectation is None or self.expectation.cut else self.expectation.elapsed
+
+    @property
     def seconds_each(self) -> float | None:
         """What an experiment takes: as expected, else its budget; None where neither is known."""
-        if self.expectation is not None and self.expectation.elapsed is not None and not self.expectation.cut:
-            return self.expectation.elapsed
-        return self.config.max_wallclock_time
+        return self.config.max_wallclock_time if self.expected_seconds is None else self.expected_seconds
 
     @property
     def disk_each(self) -> float | None:
@@ -130,9 +133,9 @@ class Plan:
         """Of all jobs, on demand; None where a price is missing."""
         if self.prices is None or not self.jobs:
             return None
-        prices = [self.prices.prices.get(job.instance_type or "") for job in self.jobs]
-        known = [price * job.hours for price, job in zip(prices, self.jobs, strict=True) if price is not None]
-        return sum(known) if len(known) == len(prices) else None
+        prices = self.prices.prices
+        costs = [prices[job.instance_type] * job.hours for job in self.jobs if job.instance_type in prices]
+        return sum(costs) if len(costs) == len(self.jobs) else None
 
 
 def make_plan(jobs: Sequence[Job], *, smoke: bool = False, prices: Prices | None = None) -> Plan:
@@ -147,14 +150,13 @@ def make_plan(jobs: Sequence[Job], *, smoke: bool = False, prices: Prices | None
         ConfigError: an experiment's configuration is wrong.
         HPOError: the smoke trial failed.
     """
-    places = [place_of(job) for job in jobs]
-    free = shutil.disk_usage(Path.cwd()).free
-    machine = Machine(len(os.sched_getaffinity(0)), len(visible_gpus()), free)
-    plan = Plan([_group(members) for members in _alike(places)], machine, prices)
-    measured: list[tuple[BenchmarkConfig, int | None, Smoke]] = []
+    machine = Machine(len(os.sched_getaffinity(0)), len(visible_gpus()), shutil.disk_usage(Path.cwd()).free)
+    plan = Plan([_group(members) for members in _alike([place_of(job) for job in jobs])], machine, prices)
     for group in plan.groups:
-        if smoke and not group.config.simulated and group.problem is None:
-            group.smoke = _measure(group.config, measured)
+        if smoke and not group.config.simulated and group.problem is None:  # once for all methods of a benchmark
+            needed = group.config.benchmark, group.config.num_gpus_per_trial
+            same = (g.smoke for g in plan.groups if needed == (g.config.benchmark, g.config.num_gpus_per_trial))
+            group.smoke = next(filter(None, same), None) or smoke_trial(group.config)
         if group.problem is None:
             group.expectation = expect(
                 group.config,
@@ -166,15 +168,14 @@ def make_plan(jobs: Sequence[Job], *, smoke: bool = False, prices: Prices | None
 
 
 def _alike(places: Sequence[Place]) -> list[list[Place]]:
-    groups: list[tuple[ExperimentConfig, list[Place]]] = []
+    groups: list[list[Place]] = []
     for place in places:
-        key = replace(place.config, seed=0)
-        members = next((members for known, members in groups if known == key), None)
-        if members is None:
-            groups.append((key, [place]))
+        own = (members for members in groups if replace(place.config, seed=members[0].config.seed) == members[0].config)
+        if (members := next(own, None)) is None:
+            groups.append([place])
         else:
             members.append(place)
-    return [members for _, members in groups]
+    return groups
 
 
 def _group(places: list[Place]) -> Group:
@@ -202,16 +203,6 @@ def _group(places: list[Place]) -> Group:
     return group
 
 
-def _measure(config: ExperimentConfig, measured: list[tuple[BenchmarkConfig, int | None, Smoke]]) -> Smoke:
-    """The smoke trial of a benchmark, run once for all methods."""
-    for benchmark, gpus, known in measured:
-        if benchmark == config.benchmark and gpus == config.num_gpus_per_trial:
-            return known
-    smoke = smoke_trial(config)
-    measured.append((config.benchmark, config.num_gpus_per_trial, smoke))
-    return smoke
-
-
 def _trainings(group: Group) -> Trainings | None:
     """What trainings take: as the table has it, or as measured; None where nothing is known."""
     if (table := group.table) is not None:
@@ -219,12 +210,11 @@ def _trainings(group: Group) -> Trainings | None:
 
         def recorded(randomness: Randomness, configuration: Configuration) -> Course:
             metrics, seconds = table.training(configuration, table.replicate(randomness, configuration))
-            values = metrics[objective.metric]
-            return Course(seconds, [objective.loss({objective.metric: value}) for value in values])
+            return Course(seconds, [objective.loss({objective.metric: value}) for value in metrics[objective.metric]])
 
         return recorded
     if (smoke := group.smoke) is None:
         return None
-    units = range(1, (group.config.max_resource or 1) + 1)
-    measured = Course([smoke.start_up + smoke.per_unit * unit for unit in units])
+    most = group.config.max_resource or 1
+    measured = Course([smoke.start_up + smoke.per_unit * unit for unit in range(1, most + 1)])
     return lambda _randomness, _configuration: measured

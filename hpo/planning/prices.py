@@ -36,8 +36,7 @@ def read_prices(path: Path) -> Prices:
     """
     content = read_plain(path)
     needed = (*_TEXTS, "prices")
-    if not isinstance(content, dict) or not set(needed) <= content.keys():
-        missing = [name for name in needed if not isinstance(content, dict) or name not in content]
+    if missing := [name for name in needed if not isinstance(content, dict) or name not in content]:
         raise ConfigError(f"--prices {path}: it has no {missing[0]}; it needs {', '.join(needed)}")
     prices = content["prices"]
     if not isinstance(prices, dict) or not prices:
@@ -45,5 +44,5 @@ def read_prices(path: Path) -> Prices:
     for name, price in prices.items():
         if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < float("inf"):
             raise ConfigError(f"--prices {path}: prices.{name}={price!r}; give a number, per hour")
-    texts = {name: str(content[name]) for name in _TEXTS}
-    return Prices(**texts, prices={str(name): float(price) for name, price in prices.items()})
+    per_hour = {str(name): float(price) for name, price in prices.items()}
+    return Prices(**{name: str(content[name]) for name in _TEXTS}, prices=per_hour)

@@ -78,9 +78,8 @@ def smoke_trial(config: ExperimentConfig, silence: float = 3600.0) -> Smoke:
         objective.resource(first.metrics)
     except ReportError as error:
         raise ExperimentError(f"the smoke trial: {error}") from error
-    count = len(attempt.reports)
-    spent = attempt.reports[-1].at - first.at
-    usage = attempt.exit.usage if attempt.exit is not None else {}
+    count, spent = len(attempt.reports), attempt.reports[-1].at - first.at
+
     return Smoke(
         units=count,
         seconds=attempt.seconds,
@@ -88,5 +87,5 @@ def smoke_trial(config: ExperimentConfig, silence: float = 3600.0) -> Smoke:
         per_unit=spent / (count - 1) if count > 1 else first_report,
         checkpoint_bytes=saved,
         keys=tuple(sorted(first.metrics)),
-        peak_memory_mb=usage.get("peak_memory_mb"),
+        peak_memory_mb=None if attempt.exit is None else attempt.exit.usage.get("peak_memory_mb"),
     )

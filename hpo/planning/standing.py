@@ -8,7 +8,7 @@ from pathlib import Path
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import StoreError
-from hpo.events.values import Event, Kind
+from hpo.events.values import Kind
 from hpo.experiment.opening import differences, has_begun, is_done, stored_config, with_random_seed
 from hpo.launchers.base import Job
 from hpo.launchers.remote import read_record
@@ -64,14 +64,9 @@ def place_of(job: Job) -> Place:
         return Place(config, shown, Standing.NEW)
     if changes := differences(stored, config):
         return Place(config, shown, Standing.DIFFERENT, "; ".join(changes[:3]) + ("; …" if len(changes) > 3 else ""))
-    last = _last_event(files)
+    last = None  # also of a damaged store, which the command itself will mend
+    with contextlib.suppress(StoreError), contextlib.closing(Store(files.events, read_only=True)) as store:
+        last = store.last()
     if last is None or last.kind != Kind.FINISHED:
         return Place(config, shown, Standing.UNFINISHED)
     return Place(config, shown, Standing.COMPLETE if is_done(last, stored, config) else Standing.EXTENDED)
-
-
-def _last_event(files: ExperimentDirectory) -> Event | None:
-    """None where there is none, or a damaged store, which the command itself will mend."""
-    with contextlib.suppress(StoreError), contextlib.closing(Store(files.events, read_only=True)) as store:
-        return store.last()
-    return None

@@ -1,25 +1,23 @@
 """A plan in words, and as plain values for programs."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from hpo.config.schema import BUDGET_KEYS
 from hpo.events.wording import clock
 from hpo.planning.advice import advice
 from hpo.planning.plan import Group, Plan
-from hpo.planning.standing import Place
 
 _MOST_NAMES = 3
 
 
 def text(plan: Plan) -> str:
     """What a person reads."""
-    lines = [line for group in plan.groups for line in _group(group)]
-    lines += [*_total(plan)]
+    lines = [*(line for group in plan.groups for line in _group(group)), *_total(plan)]
     errors = [f"{group.name}: {group.problem}" for group in plan.groups if group.problem]
-    lines += ["", "errors", *(f"  {sentence}" for sentence in errors)] if errors else []
-    warnings = advice(plan)
-    lines += ["", "warnings", *(f"  {sentence}" for sentence in warnings)] if warnings else []
+    for title, sentences in (("errors", errors), ("warnings", advice(plan))):
+        lines += ["", title, *(f"  {sentence}" for sentence in sentences)] if sentences else []
     return "\n".join(lines)
 
 
@@ -28,14 +26,16 @@ def _group(group: Group) -> Iterator[str]:
     seeds = [place.config.seed for place in group.places]
     standings = ", ".join(f"{count} {standing}" for standing, count in group.standings.items())
     launcher = str(config.launcher.get("_target_")).rpartition(".")[2].removesuffix("Launcher").lower()
-    where = "simulated" if config.simulated else launcher
-    yield f"{group.name}: {_plural(len(seeds), 'experiment')} (seed {_numbers(seeds)}), {where}, {standings}"
+    yield (
+        f"{group.name}: {_plural(len(seeds), 'experiment')} (seed {_numbers(seeds)}), "
+        f"{'simulated' if config.simulated else launcher}, {standings}"
+    )
     if group.problem:
         return
     yield f"  workers   {_workers(group)}"
-    yield f"  budget    {_budget(group)}"
-    if group.smoke is not None:
-        smoke = group.smoke
+    budgets = [f"{key}={value:g}" for key in BUDGET_KEYS if (value := getattr(config, key)) is not None]
+    yield f"  budget    {', '.join(budgets) or 'none'}"
+    if (smoke := group.smoke) is not None:
         memory = f", {smoke.peak_memory_mb:.0f} MB of memory" if smoke.peak_memory_mb is not None else ""
         yield (
             f"  smoke     {_plural(smoke.units, 'report')} in {smoke.seconds:.2f} s ({smoke.per_unit:.3g} s per "
@@ -43,13 +43,11 @@ def _group(group: Group) -> Iterator[str]:
             f"reports {', '.join(smoke.keys)}"
         )
     yield from _expectation(group)
-    each = group.seconds_each
-    kind = "virtual, " if config.simulated else ""
-    if each is None:
+    if (each := group.seconds_each) is None:
         yield "  time      unknown: there is no max_wallclock_time, and what a trial costs shows --smoke"
     else:
-        known = group.expectation is not None and group.expectation.elapsed is not None and not group.expectation.cut
-        yield f"  time      {kind}{'about' if known else 'at most'} {clock(each)} each"
+        kind = ("virtual, " if config.simulated else "") + ("at most" if group.expected_seconds is None else "about")
+        yield f"  time      {kind} {clock(each)} each"
     if group.remote:
         yield from _jobs(group)
     if not config.simulated:
@@ -71,29 +69,23 @@ def _workers(group: Group) -> str:
     return f"{workers} x {_plural(per_trial, 'GPU')} = {workers * per_trial}, of {there} there"
 
 
-def _budget(group: Group) -> str:
-    config = group.config
-    parts = [f"{key}={value:g}" for key in BUDGET_KEYS if (value := getattr(config, key)) is not None]
-    return ", ".join(parts) or "none"
-
-
 def _expectation(group: Group) -> Iterator[str]:
     expected = group.expectation
     assert expected is not None
     if expected.assumed_trials is not None:
         head = f"unknown (--smoke measures what one takes); of {expected.assumed_trials} started"
     else:
-        more = "more than " if expected.cut else "about "
-        head = f"{more}{expected.trials:.0f} trials"
+        head = f"{'more than' if expected.cut else 'about'} {expected.trials:.0f} trials"
     simulated = f"the method itself, on {'random losses' if group.table is None else 'trainings of the table'}"
     if group.config.target_value is not None and group.table is None:
         head += " unless target_value is reached before"
     yield f"  trials    {head}; {simulated}" if group.rungs else f"  trials    {head}"
     if group.rungs:
-        width = max(len(f"{level:,}") for level in expected.reached) + 2
-        width = max(width, *(len(_mean(count)) + 2 for count in expected.reached.values()))
-        yield f"  {_unit(group)[:9]:<9} " + "".join(f"{level:>{width},}" for level in expected.reached)
-        yield f"  {'get there':<9} " + "".join(f"{_mean(count):>{width}}" for count in expected.reached.values())
+        levels = [f"{level:,}" for level in expected.reached]
+        counts = [_mean(count) for count in expected.reached.values()]
+        width = max(map(len, [*levels, *counts])) + 2
+        yield f"  {_unit(group)[:9]:<9} " + "".join(level.rjust(width) for level in levels)
+        yield f"  {'get there':<9} " + "".join(count.rjust(width) for count in counts)
 
 
 def _mean(count: float) -> str:
@@ -111,10 +103,9 @@ def _jobs(group: Group) -> Iterator[str]:
 
 
 def _disk(group: Group) -> str:
-    if group.smoke is None:
-        return "unknown (--smoke measures a checkpoint)"
     each = group.disk_each
-    assert each is not None
+    if group.smoke is None or each is None:
+        return "unknown (--smoke measures a checkpoint)"
     if group.expectation is not None and group.expectation.assumed_trials is not None:
         return f"{_bytes(group.smoke.checkpoint_bytes)} per trial"
     least = "at most " if group.config.delete_checkpoints else "about "
@@ -127,14 +118,12 @@ def _total(plan: Plan) -> Iterator[str]:
     here = f"{_plural(machine.cores, 'core')}, {_plural(machine.gpus, 'GPU')}, {_bytes(machine.free_disk_bytes)} free"
     yield f"in all      {_plural(sum(len(group.to_do) for group in to_do), 'experiment')} to do; here: {here}"
     local = [group for group in to_do if not group.remote and not group.config.simulated]
-    times = [group.seconds_each for group in local]
-    known = [seconds * len(group.to_do) for seconds, group in zip(times, local, strict=True) if seconds is not None]
+    known = [group.seconds_each * len(group.to_do) for group in local if group.seconds_each is not None]
     if local:
-        at_least = "at least " if len(known) < len(times) else ""
-        yield f"  time      {at_least}{clock(sum(known))} here, one experiment after the other"
+        total = f"{'at least ' if len(known) < len(local) else ''}{clock(sum(known))}"
+        yield f"  time      {total} here, one experiment after the other"
     if plan.jobs:
-        hours = sum(job.hours for job in plan.jobs)
-        yield f"  jobs      {len(plan.jobs)}, {hours:.1f} machine hours"
+        yield f"  jobs      {len(plan.jobs)}, {sum(job.hours for job in plan.jobs):.1f} machine hours"
         if any(job.instance_type for job in plan.jobs):
             yield f"  money     {_money(plan)}"
 
@@ -172,8 +161,6 @@ def _bytes(count: float) -> str:
 
 def to_dict(plan: Plan) -> dict[str, Any]:
     """Plain values."""
-    from dataclasses import asdict
-
     return {
         "machine": asdict(plan.machine),
         "groups": [_plain(group) for group in plan.groups],
@@ -184,15 +171,21 @@ def to_dict(plan: Plan) -> dict[str, Any]:
 
 
 def _plain(group: Group) -> dict[str, Any]:
-    from dataclasses import asdict
-
     config = group.config
     return {
         "benchmark": config.benchmark.name,
         "method": config.method.name,
         "simulated": config.simulated,
         "launcher": config.launcher.get("_target_"),
-        "experiments": [_place(place) for place in group.places],
+        "experiments": [
+            {
+                "seed": place.config.seed,
+                "directory": str(place.directory),
+                "state": place.standing.value,
+                "detail": place.detail,
+            }
+            for place in group.places
+        ],
         "n_workers": config.n_workers,
         "num_gpus_per_trial": config.num_gpus_per_trial,
         "gpus": group.gpus,
@@ -205,13 +198,4 @@ def _plain(group: Group) -> dict[str, Any]:
         "seconds_each": group.seconds_each,
         "disk_bytes_each": group.disk_each,
         "jobs": [asdict(job) for job in group.jobs],
-    }
-
-
-def _place(place: Place) -> dict[str, Any]:
-    return {
-        "seed": place.config.seed,
-        "directory": str(place.directory),
-        "state": place.standing.value,
-        "detail": place.detail,
     }

@@ -1,11 +1,9 @@
 """The report of one experiment, finished or not, from its event log."""
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from hpo.events.values import Kind, Status
 from hpo.events.wording import clock, configuration_text
@@ -14,8 +12,21 @@ from hpo.figures import space_charts
 from hpo.figures.style import OUTCOME_COLOURS, data_label
 from hpo.history import curves as history
 from hpo.history.importance import importance
-from hpo.reports.page import Column, Part, Section, Table, escaped, facts, folded, paragraph, render, tiles
+from hpo.reports.page import (
+    PageColumn,
+    PageTable,
+    Part,
+    Section,
+    escaped,
+    facts,
+    folded,
+    link_to,
+    paragraph,
+    render,
+    tiles,
+)
 from hpo.results.experiment import Experiment
+from hpo.results.rows import last_line
 from hpo.store.directory import ExperimentDirectory
 
 MOST_FAILURES = 50
@@ -33,7 +44,9 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
     config = experiment.config
     title = f"{config.benchmark.name} · {config.method.name} · seed {config.seed}"
     label = data_label(experiment.metadata)
-    where = f"{config.experiment_tag} · {_condition(experiment)}" + (f" · {label} data" if label else "")
+    finished = experiment.state.finished
+    condition = f"complete: {finished}" if finished else "not complete when this report was written"
+    where = f"{config.experiment_tag} · {condition}" + (f" · {label} data" if label else "")
     found = importance(experiment)
     failures = list(_failures(experiment))
     sections = [
@@ -49,11 +62,6 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
         Section("configuration", "Configuration and provenance", _provenance(experiment)),
     ]
     return render(title, where, [_headline(experiment)], sections)
-
-
-def _condition(experiment: Experiment) -> str:
-    finished = experiment.state.finished
-    return f"complete: {finished}" if finished else "not complete when this report was written"
 
 
 def _headline(experiment: Experiment) -> str:
@@ -79,49 +87,49 @@ def _headline(experiment: Experiment) -> str:
     return tiles(shown) + f'<p class="full"><span class="soft">Best configuration:</span> {escaped(pairs)}</p>'
 
 
-def _trials(experiment: Experiment, output: Path) -> Table:
+def _trials(experiment: Experiment, output: Path) -> PageTable:
     state, config = experiment.state, experiment.config
     objective = state.objective
+    pick = max if objective.mode == "max" else min
     bests: dict[int, tuple[float, int]] = {}
     for curve in history.curves(experiment):
-        finite = [(v, r) for v, r in zip(curve.values, curve.resources, strict=True) if v == v]
-        if finite:
-            pick = max if objective.mode == "max" else min
-            value = pick(v for v, _ in finite)
-            bests[curve.trial] = value, next(r for v, r in finite if v == value)
+        if finite := [(v, r) for v, r in zip(curve.values, curve.resources, strict=True) if v == v]:
+            bests[curve.trial] = pick(finite, key=lambda found: found[0])
     domains = config.space.domains
     spent = _seconds(experiment)
     rows: list[list[Any]] = []
-    linked = False
     for trial_id, trial in state.trials.items():
-        links = list(_logs(experiment, trial_id, trial.attempt, output))
-        linked = linked or bool(links)
         last = None if trial.loss is None or math.isinf(trial.loss) else objective.value(trial.loss)
-        settings = [trial.trial.configuration.get(name) for name in domains]
-        attempts = trial.attempt + 1
-        row = [
-            trial_id,
-            trial.status.value,
-            attempts,
-            trial.resource or None,
-            last,
-            *bests.get(trial_id, (None, None)),
-            spent[trial_id],
-        ]
-        rows.append([*row, *settings, links])
+        rows.append(
+            [
+                trial_id,
+                trial.status.value,
+                trial.attempt + 1,
+                trial.resource or None,
+                last,
+                *bests.get(trial_id, (None, None)),
+                spent[trial_id],
+                *(trial.trial.configuration.get(name) for name in domains),
+                list(_logs(experiment, trial_id, trial.attempt, output)),
+            ]
+        )
     resource = objective.resource_attr or "reports"
     numeric = [all(isinstance(row[8 + i], int | float) for row in rows) for i in range(len(domains))]
     columns = [
-        *(Column("trial", number=True), Column("status", dots=STATUS_COLOURS), Column("attempts", number=True)),
-        *(Column(resource, number=True), Column(objective.metric, number=True)),
-        *(Column(f"best {objective.metric}", number=True), Column(f"at {resource}", number=True)),
-        Column("seconds", number=True),
-        *(Column(name, number=number) for name, number in zip(domains, numeric, strict=True)),
-        Column("logs", links=True),
+        PageColumn("trial", number=True),
+        PageColumn("status", dots=STATUS_COLOURS),
+        PageColumn("attempts", number=True),
+        PageColumn(resource, number=True),
+        PageColumn(objective.metric, number=True),
+        PageColumn(f"best {objective.metric}", number=True),
+        PageColumn(f"at {resource}", number=True),
+        PageColumn("seconds", number=True),
+        *(PageColumn(name, number=number) for name, number in zip(domains, numeric, strict=True)),
+        PageColumn("logs", links=True),
     ]
-    if not linked:  # nothing was run here, so there are none
+    if not any(row[-1] for row in rows):  # nothing was run here, so there are none
         columns, rows = columns[:-1], [row[:-1] for row in rows]
-    return Table("trials", "All trials", columns, rows, sort=5, down=objective.mode == "max")
+    return PageTable("trials", "All trials", columns, rows, sort=5, down=objective.mode == "max")
 
 
 def _seconds(experiment: Experiment) -> Mapping[int, float]:
@@ -133,25 +141,21 @@ def _seconds(experiment: Experiment) -> Mapping[int, float]:
 
 
 def _logs(experiment: Experiment, trial: int, last_attempt: int, output: Path) -> Iterator[list[str]]:
-    files = ExperimentDirectory(experiment.directory)
     for attempt in range(last_attempt + 1):
         for name in LOGS:
-            path = files.attempt(trial, attempt) / name
+            path = ExperimentDirectory(experiment.directory).attempt(trial, attempt) / name
             if path.is_file():
-                target = quote(os.path.relpath(path.resolve(), output.resolve().parent))
-                yield [f"{name.partition('.')[0]} {attempt}", target]
+                yield [f"{name.partition('.')[0]} {attempt}", link_to(path, output)]
 
 
 def _failures(experiment: Experiment) -> Iterator[tuple[str, str]]:
     """What failed, and the end of its standard error."""
     for event in experiment.events:
         if event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
-            code, signal = event.body.get("exit_code"), event.body.get("signal")
-            how = f"signal {signal}" if signal else f"exit code {code}"
-            error = (event.body.get("error") or "").rstrip()
-            last = error.splitlines()[-1] if error else "nothing on standard error"
+            signal, error = event.body.get("signal"), (event.body.get("error") or "").rstrip()
+            how = f"signal {signal}" if signal else f"exit code {event.body.get('exit_code')}"
             head = f"trial {event.trial}, attempt {event.attempt}, {event.body['status']} after {event.elapsed:.4g} s ({how})"
-            yield f"{head}: {last}", error or "(nothing on standard error)"
+            yield f"{head}: {last_line(error) or 'nothing on standard error'}", error or "(nothing on standard error)"
 
 
 def _failure_parts(failures: list[tuple[str, str]]) -> list[Part]:

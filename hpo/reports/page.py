@@ -10,10 +10,13 @@ import hashlib
 import html
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from hpo.figures.chart import Chart
 
@@ -22,7 +25,7 @@ SCRIPTS = ("chart.js", "pointing.js", "report.js")
 
 
 @dataclass(frozen=True)
-class Column:
+class PageColumn:
     """A column of a table."""
 
     name: str
@@ -34,19 +37,19 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     """Rows that the page sorts, searches and pages."""
 
     name: str
     title: str
-    columns: Sequence[Column]
+    columns: Sequence[PageColumn]
     rows: Sequence[Sequence[Any]]
     sort: int | None = None
     """The column that it is sorted by at first."""
     down: bool = False
 
 
-Part = Chart | Table | str
+Part = Chart | PageTable | str
 """What a section consists of; text is markup, made with `escaped` or the functions below."""
 
 
@@ -102,7 +105,7 @@ def render(title: str, subtitle: str, head: Sequence[str], sections: Sequence[Se
     sections = [section for section in sections if section.parts]
     parts = [part for section in sections for part in section.parts]
     charts = [part for part in parts if isinstance(part, Chart)]
-    tables = [part for part in parts if isinstance(part, Table)]
+    tables = [part for part in parts if isinstance(part, PageTable)]
     scripts = [_asset(name) for name in SCRIPTS]
     allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
     policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
@@ -150,7 +153,7 @@ def _markup(parts: Sequence[Part]) -> str:
             grid = not grid
         if isinstance(part, Chart):
             pieces.append(_figure(part))
-        elif isinstance(part, Table):
+        elif isinstance(part, PageTable):
             pieces.append(f'<h3>{escaped(part.title)}</h3><div id="table-{part.name}"></div>')
         else:
             pieces.append(part)
@@ -162,37 +165,34 @@ def _figure(chart: Chart) -> str:
     if chart.panels:
         plot = f'<div class="plot" id="figure-{chart.name}" style="min-height:{chart.height}px"></div>'
     else:
-        caption, plot = "", f'<p class="instead">{escaped(chart.instead or "There is nothing to draw.")}</p>'
+        caption, plot = "", f'<p class="instead">{escaped(chart.instead)}</p>'
     wide = ' class="wide"' if chart.wide else ""
     return f'<figure{wide}><div class="head"><h3>{escaped(chart.title)}</h3></div>{caption}{plot}</figure>'
 
 
-def _table(table: Table) -> dict[str, Any]:
-    columns = [
-        {"name": column.name, "number": column.number, "links": column.links, "dots": column.dots}
-        for column in table.columns
-    ]
+def _table(table: PageTable) -> dict[str, Any]:
     rows = [[_plain(value) for value in row] for row in table.rows]
-    content = {"name": table.name, "title": table.title, "columns": columns, "rows": rows}
-    return {**content, "page": ROWS_PER_PAGE, "sort": table.sort, "down": table.down}
+    return {**vars(table), "columns": [vars(column) for column in table.columns], "rows": rows, "page": ROWS_PER_PAGE}
 
 
 def _plain(value: Any) -> Any:
     """A value that JSON has: numbers that are not finite become their names."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53:
-        return str(value)  # a number of JavaScript would lose digits
     if isinstance(value, bool):
         return str(value).lower()
-    if value is None or isinstance(value, int | float | str | list):
-        return value
-    return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    lossy = isinstance(value, int) and abs(value) > 2**53  # a number of JavaScript would lose digits
+    return value if value is None or (isinstance(value, int | float | str | list) and not lossy) else str(value)
 
 
 def _json(content: Any) -> str:
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c")  # so that no text can close the script element, or open a comment in it
+    """With `<` escaped, so that no text can close the script element, or open a comment in it."""
+    return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def link_to(path: Path, output: Path) -> str:
+    """The address of a file or folder in the page that is written to `output`."""
+    return quote(os.path.relpath(path.resolve(), output.resolve().parent))
 
 
 def _asset(name: str) -> str:

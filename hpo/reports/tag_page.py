@@ -1,11 +1,10 @@
 """The report of a tag: what its experiments say about their methods, and where each of them stands."""
 
+import itertools
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from hpo.analysis.comparison import Comparison
 from hpo.analysis.overtime import over_time
@@ -13,7 +12,7 @@ from hpo.analysis.runs import Run
 from hpo.figures import method_charts
 from hpo.figures.chart import Chart
 from hpo.figures.style import data_label
-from hpo.reports.page import Column, Part, Section, Table, escaped, paragraph, render, tiles
+from hpo.reports.page import PageColumn, PageTable, Part, Section, escaped, link_to, paragraph, render, tiles
 
 NAME = "report.html"
 
@@ -38,18 +37,16 @@ def tag_page(
     else:
         head = [_verdict(comparison)]
         warnings = comparison.warnings
-        sections = [Section("methods", "Methods", _methods(comparison))]
-        sections.append(Section("pairs", "Pairs", _pairs(comparison)))
+        sections = [Section("methods", "Methods", _methods(comparison)), Section("pairs", "Pairs", _pairs(comparison))]
     notes = [paragraph(f"Note: {warning}.", "warn") for warning in warnings]
     sections.append(Section("experiments", "Experiments", [*_every_run(runs), _experiments(runs, output)]))
     return render(title, subtitle, [_headline(runs), *head, *notes], sections)
 
 
 def _headline(runs: Sequence[Run]) -> str:
-    complete = sum(run.finished is not None for run in runs)
     return tiles(
         [
-            ("experiments", str(len(runs)), f"{complete} complete"),
+            ("experiments", str(len(runs)), f"{sum(run.finished is not None for run in runs)} complete"),
             ("benchmarks", str(len({run.benchmark for run in runs})), ""),
             ("methods", str(len({run.label for run in runs})), ""),
             ("seeds", str(len({run.seed for run in runs})), ""),
@@ -68,78 +65,102 @@ def _methods(comparison: Comparison) -> list[Part]:
     charts: list[Chart] = []
     for number, scored in enumerate(comparison.scored):
         found = over_time(scored, comparison.random_seed)
-        charts.append(method_charts.regret(number, scored, found))
-        charts.append(method_charts.ranks(number, scored, found))
+        charts += [method_charts.regret(number, scored, found), method_charts.ranks(number, scored, found)]
         charts.append(method_charts.seeds(number, scored, comparison))
-    names = ("anytime", "anytime_low", "anytime_high", "early", "middle", "final", "final_low", "final_high")
-    heads = ("anytime regret", "low", "high", "at start", "half way", "final regret", "low", "high")
-    columns = [Column("method"), *(Column(head, number=True) for head in heads)]
-    columns += [Column("mean rank", number=True), Column("final rank", number=True)]
-    rows = [
-        [summary.method, *(getattr(summary, name) for name in names), summary.rank_anytime, summary.rank_final]
-        for summary in comparison.summaries
+    heads = {
+        "anytime": "anytime regret",
+        "anytime_low": "low",
+        "anytime_high": "high",
+        "early": "at start",
+        "middle": "half way",
+        "final": "final regret",
+        "final_low": "low",
+        "final_high": "high",
+        "rank_anytime": "mean rank",
+        "rank_final": "final rank",
+    }
+    columns = [PageColumn("method"), *(PageColumn(head, number=True) for head in heads.values())]
+    rows = [[summary.method, *(getattr(summary, name) for name in heads)] for summary in comparison.summaries]
+    return [
+        *charts,
+        PageTable("methods", "Normalised regret: IQM over seeds with 95 % intervals, best first", columns, rows),
     ]
-    title = "Normalised regret: IQM over seeds with 95 % intervals, best first"
-    return [*charts, Table("methods", title, columns, rows)]
 
 
 def _pairs(comparison: Comparison) -> list[Part]:
-    keys = ("difference", "low", "high", "probability", "wilcoxon_holm", "sign_flip_holm", "more_seeds")
-    heads = ("difference", "low", "high", "P(first)", "Wilcoxon", "sign flip", "more seeds")
-    columns = [Column("score"), Column("first"), Column("second"), *(Column(head, number=True) for head in heads)]
-    columns.append(Column("told apart"))
+    heads = {
+        "difference": "difference",
+        "low": "low",
+        "high": "high",
+        "probability": "P(first)",
+        "wilcoxon_holm": "Wilcoxon",
+        "sign_flip_holm": "sign flip",
+        "more_seeds": "more seeds",
+    }
+    columns = [
+        PageColumn("score"),
+        PageColumn("first"),
+        PageColumn("second"),
+        *(PageColumn(head, number=True) for head in heads.values()),
+        PageColumn("told apart"),
+    ]
     rows: list[list[Any]] = [
-        [pair.score, pair.first, pair.second, *(getattr(pair, key) for key in keys), "yes" if pair.distinct else "no"]
+        [pair.score, pair.first, pair.second, *(getattr(pair, key) for key in heads), "yes" if pair.distinct else "no"]
         for pair in comparison.pairings
     ]
     speed = [
         [method, benchmark or "all", f.ratio, f.low, f.high, f.method_time, f.baseline_time, f.method_reached]
         for method, benchmark, f in comparison.speed_ups
     ]
-    speed_heads = (
-        "speed-up",
-        "low",
-        "high",
-        "ERT, s",
-        f"ERT of {comparison.baseline}, s",
-        "share of seeds that reach it",
-    )
-    speeds = [Column("method"), Column("benchmark"), *(Column(head, number=True) for head in speed_heads)]
+    ert = ("ERT, s", f"ERT of {comparison.baseline}, s", "share of seeds that reach it")
+    speeds = [
+        PageColumn("method"),
+        PageColumn("benchmark"),
+        *(PageColumn(head, number=True) for head in ("speed-up", "low", "high", *ert)),
+    ]
     title = f"Time to the median final value of {comparison.baseline}: how many times sooner"
     return [
         method_charts.differences(comparison),
-        Table("pairs", "Paired differences of regret; p-values are Holm's", columns, rows),
-        Table("speedups", title, speeds, speed),
+        PageTable("pairs", "Paired differences of regret; p-values are Holm's", columns, rows),
+        PageTable("speedups", title, speeds, speed),
     ]
 
 
 def _every_run(runs: Sequence[Run]) -> list[Chart]:
-    by_benchmark: dict[str, list[Run]] = {}
-    for run in sorted(runs, key=lambda run: (run.benchmark, run.label, run.seed)):
-        by_benchmark.setdefault(run.benchmark, []).append(run)
-    return [
-        method_charts.runs(number, benchmark, found, data_label(found[0].metadata))
-        for number, (benchmark, found) in enumerate(by_benchmark.items())
-    ]
+    charts = []
+    ordered = sorted(runs, key=lambda run: (run.benchmark, run.label, run.seed))
+    for number, (benchmark, group) in enumerate(itertools.groupby(ordered, key=lambda run: run.benchmark)):
+        found = list(group)
+        charts.append(method_charts.runs(number, benchmark, found, data_label(found[0].metadata)))
+    return charts
 
 
-def _experiments(runs: Sequence[Run], output: Path) -> Table:
+def _experiments(runs: Sequence[Run], output: Path) -> PageTable:
     heads = ("seed", "best", "trials", "reports", "seconds")
-    columns = [Column("benchmark"), Column("method"), *(Column(head, number=True) for head in heads)]
-    columns += [Column("state"), Column("open", links=True)]
+    columns = [PageColumn("benchmark"), PageColumn("method"), *(PageColumn(head, number=True) for head in heads)]
+    columns += [PageColumn("state"), PageColumn("open", links=True)]
     rows: list[list[Any]] = []
     for run in runs:
         losses = run.trajectory.losses
         best = run.objective.value(float(losses[-1])) if len(losses) else math.nan
-        state = "complete" if run.finished else "not complete"
-        row = [run.benchmark, run.label, run.seed, best, len(run.trial_losses), run.reports, run.end, state]
-        rows.append([*row, [_link(run.directory, output)]])
-    return Table("experiments", "Experiments", columns, rows)
+        rows.append(
+            [
+                run.benchmark,
+                run.label,
+                run.seed,
+                best,
+                len(run.trial_losses),
+                run.reports,
+                run.end,
+                "complete" if run.finished else "not complete",
+                [_link(run.directory, output)],
+            ]
+        )
+    return PageTable("experiments", "Experiments", columns, rows)
 
 
 def _link(directory: Path, output: Path) -> list[str]:
     """Its own report where there is one, else its folder."""
-    own = (directory / NAME).is_file()
-    place = directory / NAME if own else directory
-    target = quote(os.path.relpath(place.resolve(), output.resolve().parent))
-    return ["report", target] if own else ["folder", f"{target}/"]
+    if (directory / NAME).is_file():
+        return ["report", link_to(directory / NAME, output)]
+    return ["folder", f"{link_to(directory, output)}/"]

@@ -50,9 +50,8 @@ def write_report(
         text = experiment_page(load_experiment(found[0]), target)
     else:
         runs, warnings = load_runs([base])
-        comparison: Comparison | str
         try:
-            comparison = compare(
+            comparison: Comparison | str = compare(
                 [base],
                 baseline=baseline,
                 metric_budget=metric_budget,

@@ -1,5 +1,6 @@
 """`load_experiment`: what is left of an experiment, for notebooks and for all that looks at it."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,7 +57,7 @@ class Experiment:
         import pandas as pd
 
         objective = self.state.objective
-        rows = [
+        return pd.DataFrame(
             {
                 "trial_id": trial_id,
                 "status": state.status.value,
@@ -67,8 +68,7 @@ class Experiment:
                 **{f"config_{name}": value for name, value in state.trial.configuration.items()},
             }
             for trial_id, state in self.state.trials.items()
-        ]
-        return pd.DataFrame(rows)
+        )
 
     @property
     def best(self) -> dict[str, Any] | None:
@@ -88,11 +88,8 @@ def load_experiment(place: str | Path) -> Experiment:
     files = ExperimentDirectory(found[0])
     if not files.events.is_file():
         raise StoreError(f"{files.path}: no events are here; start the experiment, or fetch a remote one by `hpo sync`")
-    store = Store(files.events, read_only=True)
-    try:
+    with contextlib.closing(Store(files.events, read_only=True)) as store:
         events = list(store.read())
-    finally:
-        store.close()
     config = read_config(files.config)
     _check_belongs(files, config, events)
     return Experiment(files.path, config, read_metadata(files), events)
@@ -103,8 +100,7 @@ def _check_belongs(files: ExperimentDirectory, config: ExperimentConfig, events:
     names = set(config.space.domains)
     for event in events:
         if event.kind == Kind.STARTED and set(event.body["configuration"]) != names:
-            found = ", ".join(map(repr, event.body["configuration"]))
             raise StoreError(
                 f"{files.config}: config_space has {', '.join(map(repr, names))}, but trial {event.trial} in events.db has "
-                f"{found}; put back the experiment.yaml that belongs to it"
+                f"{', '.join(map(repr, event.body['configuration']))}; put back the experiment.yaml that belongs to it"
             )

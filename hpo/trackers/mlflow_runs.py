@@ -24,7 +24,6 @@ class MLflow(TrialTracker):
     """
 
     package = "mlflow"
-    extra = "mlflow"
 
     def __init__(self, config: ExperimentConfig, directory: Path | str, tracking_uri: str | None = None) -> None:
         super().__init__(config, directory)
@@ -33,35 +32,36 @@ class MLflow(TrialTracker):
         known = self._client.get_experiment_by_name(self.group)
         artifacts = None if tracking_uri else (self.directory / "mlflow-artifacts").absolute().as_uri()
         self._experiment = known.experiment_id if known else self._client.create_experiment(self.group, artifacts)
-        self._runs: dict[int, str] = {}
 
     def begin(self, trial_id: int, configuration: Configuration, time: float, again: bool) -> None:
         """Create the trial's run, or find it."""
         if again:
             found = self._client.search_runs([self._experiment], f"tags.`{_TRIAL}` = '{trial_id}'", max_results=1)
             if found:
-                self._runs[trial_id] = found[0].info.run_id
-                self._client.update_run(self._runs[trial_id], status="RUNNING")
+                self.runs[trial_id] = found[0].info.run_id
+                self._client.update_run(self.runs[trial_id], status="RUNNING")
                 return
-        tags = {_TRIAL: str(trial_id), "hpo.method": self.config.method.name}
-        name = f"trial {trial_id}"
-        run = self._client.create_run(self._experiment, start_time=_milliseconds(time), tags=tags, run_name=name)
-        self._runs[trial_id] = run.info.run_id
-        entities = self.module.entities
-        parameters = [entities.Param(_safe(name), str(value)) for name, value in configuration.items()]
+        run = self._client.create_run(
+            self._experiment,
+            start_time=_milliseconds(time),
+            tags={_TRIAL: str(trial_id), "hpo.method": self.config.method.name},
+            run_name=f"trial {trial_id}",
+        )
+        self.runs[trial_id] = run.info.run_id
+        parameters = [self.module.entities.Param(_safe(name), str(value)) for name, value in configuration.items()]
         self._client.log_batch(run.info.run_id, params=parameters)
 
     def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
         """One batch per report. NaN is stored as MLflow stores it."""
         metric, stamp = self.module.entities.Metric, _milliseconds(time)
         self._client.log_batch(
-            self._runs[trial_id],
+            self.runs[trial_id],
             metrics=[metric(_safe(name), value, stamp, resource) for name, value in metrics.items()],
         )
 
     def end(self, trial_id: int, ending: Ending) -> None:
         """Close the run; a paused trial counts as finished until it is resumed."""
-        run: Any = self._runs.pop(trial_id)
+        run: Any = self.runs.pop(trial_id)
         self._client.set_tag(run, "hpo.status", ending.status.value)
         best = self.best_value(ending)
         if best is not None and math.isfinite(best):

@@ -23,7 +23,6 @@ class TensorBoard(TrialTracker):
     """
 
     package = "tensorboard"
-    extra = "tensorboard"
 
     def __init__(self, config: ExperimentConfig, directory: Path | str, logdir: Path | str | None = None) -> None:
         super().__init__(config, directory)
@@ -37,14 +36,13 @@ class TensorBoard(TrialTracker):
         self._metadata = load("tensorboard.plugins.hparams.metadata")
         self._sessions = load("tensorboard.plugins.hparams.plugin_data_pb2")
         self._api = load("tensorboard.plugins.hparams.api_pb2")
-        self._files: dict[int, Any] = {}
         self._described = False
 
     def begin(self, trial_id: int, configuration: Configuration, time: float, again: bool) -> None:
         """Open an event file; a first one says what the trial's hyperparameters are."""
         if not self._described:
             self._describe(time)
-        self._files[trial_id] = self._new_file(self.logdir / f"trial_{trial_id}", time)
+        self.runs[trial_id] = self._new_file(self.logdir / f"trial_{trial_id}", time)
         if again:
             return
         start = self._sessions.SessionStartInfo(group_name=f"trial_{trial_id}", start_time_secs=time)
@@ -56,29 +54,30 @@ class TensorBoard(TrialTracker):
                 field.number_value = value
             else:
                 field.string_value = str(value)
-        data = self._sessions.HParamsPluginData(session_start_info=start)
-        self._write(trial_id, self._hparams_value(self._metadata.SESSION_START_INFO_TAG, data), 0, time)
+        self._add_about(self.runs[trial_id], self._metadata.SESSION_START_INFO_TAG, time, session_start_info=start)
 
     def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
         """A point on each curve, in double precision."""
-        plugin = self._summaries.SummaryMetadata.PluginData(plugin_name="scalars")
-        about = self._summaries.SummaryMetadata(plugin_data=plugin, data_class=self._summaries.DATA_CLASS_SCALAR)
+        about = self._summaries.SummaryMetadata(
+            plugin_data=self._summaries.SummaryMetadata.PluginData(plugin_name="scalars"),
+            data_class=self._summaries.DATA_CLASS_SCALAR,
+        )
         values = [
             self._summaries.Summary.Value(
                 tag=name, metadata=about, tensor=self._make_tensor(value, dtype=self._types.DT_DOUBLE)
             )
             for name, value in metrics.items()
         ]
-        self._add(self._files[trial_id], values, resource, time)
+        self._add(self.runs[trial_id], values, resource, time)
 
     def end(self, trial_id: int, ending: Ending) -> None:
         """Say how the trial ended and close its file."""
         failed = ending.status in (Status.FAILED, Status.TIMEOUT)
         status = "STATUS_RUNNING" if ending.status in _RUNNING else "STATUS_FAILURE" if failed else "STATUS_SUCCESS"
         info = self._sessions.SessionEndInfo(status=self._api.Status.Value(status), end_time_secs=ending.time)
-        data = self._sessions.HParamsPluginData(session_end_info=info)
-        self._write(trial_id, self._hparams_value(self._metadata.SESSION_END_INFO_TAG, data), 0, ending.time)
-        self._files.pop(trial_id).close()
+        file = self.runs.pop(trial_id)
+        self._add_about(file, self._metadata.SESSION_END_INFO_TAG, ending.time, session_end_info=info)
+        file.close()
 
     def _describe(self, time: float) -> None:
         """The hyperparameters with their types, and the metric."""
@@ -89,9 +88,8 @@ class TensorBoard(TrialTracker):
         ]
         metric = self._api.MetricInfo(name=self._api.MetricName(tag=self.config.benchmark.metric))
         about = self._api.Experiment(name=self.group, hparam_infos=infos, metric_infos=[metric], time_created_secs=time)
-        data = self._sessions.HParamsPluginData(experiment=about)
         file = self._new_file(self.logdir, time)
-        self._add(file, [self._hparams_value(self._metadata.EXPERIMENT_TAG, data)], 0, time)
+        self._add_about(file, self._metadata.EXPERIMENT_TAG, time, experiment=about)
         file.close()
 
     def _new_file(self, folder: Path, time: float) -> Any:
@@ -111,12 +109,11 @@ class TensorBoard(TrialTracker):
             return self._api.DATA_TYPE_BOOL
         return self._api.DATA_TYPE_FLOAT64 if isinstance(value, int | float) else self._api.DATA_TYPE_STRING
 
-    def _hparams_value(self, tag: str, data: Any) -> Any:
-        about = self._metadata.create_summary_metadata(data)
-        return self._summaries.Summary.Value(tag=tag, metadata=about, tensor=self._metadata.NULL_TENSOR)
-
-    def _write(self, trial_id: int, value: Any, resource: int, time: float) -> None:
-        self._add(self._files[trial_id], [value], resource, time)
+    def _add_about(self, file: Any, tag: str, time: float, **what: Any) -> None:
+        """What the HParams plugin reads."""
+        about = self._metadata.create_summary_metadata(self._sessions.HParamsPluginData(**what))
+        value = self._summaries.Summary.Value(tag=tag, metadata=about, tensor=self._metadata.NULL_TENSOR)
+        self._add(file, [value], 0, time)
 
     def _add(self, file: Any, values: list[Any], step: int, time: float) -> None:
         event = self._events.Event(wall_time=time, step=step, summary=self._summaries.Summary(value=values))

@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
@@ -24,7 +23,6 @@ class Trackio(TrialTracker):
     """
 
     package = "trackio"
-    extra = "trackio"
 
     def __init__(
         self,
@@ -41,11 +39,10 @@ class Trackio(TrialTracker):
             raise ConfigError(f"store={store}: trackio was loaded before with {found}; use one store per process")
         digest = hashlib.blake2b(self.group.encode(), digest_size=3).hexdigest()
         self.project = project or re.sub(r"[^a-zA-Z0-9-]+", "-", self.group) + f"-{digest}"
-        self._runs: dict[int, Any] = {}
 
     def begin(self, trial_id: int, configuration: Configuration, time: float, again: bool) -> None:
         """Open the trial's run, or go on with it."""
-        self._runs[trial_id] = self.module.init(
+        self.runs[trial_id] = self.module.init(
             project=self.project,
             name=f"trial {trial_id}",
             group=self.group[-100:],
@@ -58,8 +55,8 @@ class Trackio(TrialTracker):
 
     def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
         """One step per report."""
-        self._runs[trial_id].log(dict(metrics), step=resource)
+        self.runs[trial_id].log(dict(metrics), step=resource)
 
     def end(self, trial_id: int, ending: Ending) -> None:
         """Finish the run."""
-        self._runs.pop(trial_id).finish()
+        self.runs.pop(trial_id).finish()

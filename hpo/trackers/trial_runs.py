@@ -36,25 +36,23 @@ class TrialTracker(Callback):
     package = ""
     """What is imported."""
     extra = ""
-    """The extra of hpo that installs it."""
+    """The extra of hpo that installs it, where it has another name."""
 
     def __init__(self, config: ExperimentConfig, directory: Path | str) -> None:
-        self.module = self._import()
+        try:
+            self.module: Any = importlib.import_module(self.package)
+        except ImportError as error:
+            raise ConfigError(
+                f"hpo.trackers.{type(self).__name__}: it needs the package {self.package} ({error}); "
+                f"{installing(self.extra or self.package)}"
+            ) from error
         self.config = config
         self.directory = Path(directory)
         self.group = config.place
-        self.state: ExperimentState | None = None
+        self.state = ExperimentState(config.objective)
+        self.runs: dict[int, Any] = {}  # trial id: what the tracker keeps of its open run
         self._open: dict[int, float] = {}  # trial id: its lowest loss since its run was opened
         self._told = 0.0  # unix time of the last event
-
-    def _import(self) -> Any:
-        try:
-            return importlib.import_module(self.package)
-        except ImportError as error:
-            raise ConfigError(
-                f"hpo.trackers.{type(self).__name__}: it needs the package {self.package.partition('.')[0]} ({error}); "
-                f"{installing(self.extra)}"
-            ) from error
 
     # ------------------------------------------------------------------ what a tracker does
 
@@ -85,7 +83,6 @@ class TrialTracker(Callback):
             self._ensure_open(event, again=event.kind != Kind.STARTED)
         elif event.kind == Kind.REPORTED:
             assert event.resource is not None
-            assert self.state is not None
             self._ensure_open(event, again=True)
             self._open[event.trial] = min(self._open[event.trial], self.state.objective.loss(event.body["metrics"]))
             self.log(event.trial, numbers_of(event.body["metrics"]), event.resource, event.time)
@@ -100,7 +97,6 @@ class TrialTracker(Callback):
     def _ensure_open(self, event: Event, again: bool) -> None:
         assert event.trial is not None
         if event.trial not in self._open:
-            assert self.state is not None
             self._open[event.trial] = math.inf
             self.begin(event.trial, self.state.trials[event.trial].trial.configuration, event.time, again)
 
@@ -110,7 +106,6 @@ class TrialTracker(Callback):
 
     def best_value(self, ending: Ending) -> float | None:
         """The metric of the trial's best report since its run was opened."""
-        assert self.state is not None
         return None if ending.loss is None else self.state.objective.value(ending.loss)
 
 

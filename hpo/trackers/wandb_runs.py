@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.values import Configuration, Status
@@ -21,14 +20,12 @@ class WandB(TrialTracker):
     """
 
     package = "wandb"
-    extra = "wandb"
 
     def __init__(
         self, config: ExperimentConfig, directory: Path | str, project: str = "hpo", mode: str = "offline"
     ) -> None:
         super().__init__(config, directory)
         self._project, self._mode = project, mode
-        self._runs: dict[int, Any] = {}
 
     def begin(self, trial_id: int, configuration: Configuration, time: float, again: bool) -> None:
         """Open the trial's run; its id is the same each time, so that a resumed trial goes on with it."""
@@ -51,16 +48,16 @@ class WandB(TrialTracker):
         resource = self.config.benchmark.resource_attr or "report"
         run.define_metric(resource)
         run.define_metric("*", step_metric=resource)
-        self._runs[trial_id] = run
+        self.runs[trial_id] = run
 
     def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
         """One row of the run's history, over the resource."""
         name = self.config.benchmark.resource_attr or "report"
-        self._runs[trial_id].log({**metrics, name: resource, "_timestamp": time})
+        self.runs[trial_id].log({**metrics, name: resource, "_timestamp": time})
 
     def end(self, trial_id: int, ending: Ending) -> None:
         """Finish the run."""
-        run = self._runs.pop(trial_id)
+        run = self.runs.pop(trial_id)
         run.summary["hpo_status"] = ending.status.value
         best = self.best_value(ending)
         if best is not None:

@@ -39,7 +39,9 @@ def sweep_frame(experiments: Sequence[Seen], width: int, height: int) -> "Group"
     running = [seen for seen in ordered if seen.condition == "running"]
     detail = 16 if running and height >= 26 else 0
     most = max(height - 4 - detail, 1)
-    lines = [_text(_summary(experiments), "bold"), _text(""), *_overview(ordered[:most], width)]
+    trials = sum(len(seen.board.state.trials) for seen in experiments)
+    summary = f"{len(experiments)} experiments ({_conditions(experiments)}), {trials} trials"
+    lines = [_text(summary, "bold"), _text(""), *_overview(ordered[:most], width)]
     if len(ordered) > most:
         lines.append(_text(f"… and {len(ordered) - most} more: {_conditions(ordered[most:])}"))
     if detail:
@@ -53,11 +55,6 @@ _ORDER = {"running": 0, "waiting": 1, "interrupted": 2, "complete": 3}
 def _conditions(experiments: Sequence[Seen]) -> str:
     counts = {name: sum(seen.condition == name for seen in experiments) for name in _ORDER}
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-
-
-def _summary(experiments: Sequence[Seen]) -> str:
-    trials = sum(len(seen.board.state.trials) for seen in experiments)
-    return f"{len(experiments)} experiments ({_conditions(experiments)}), {trials} trials"
 
 
 def _overview(experiments: Sequence[Seen], width: int) -> list["Text"]:
@@ -90,8 +87,7 @@ def _experiment(seen: Seen, width: int, height: int) -> list["Text"]:
         if block and used + len(block) <= height:
             lines += block
             used += len(block)
-    latest = seen.board.latest(min(height - used - 2, MOST_LATEST))
-    if latest:
+    if latest := seen.board.latest(min(height - used - 2, MOST_LATEST)):
         lines += [_text(""), *_trials(seen.board, latest, width)]
     return lines
 
@@ -107,10 +103,10 @@ def _head(seen: Seen) -> list["Text"]:
         return [title]
     if seen.condition == "complete":
         return [title, _text(f"{_bar(1.0)} {progress.budget}")]
-    left = ""
+    line = f"{_bar(progress.share)} {progress.share:.0%}, {progress.budget}"
     if progress.seconds_left is not None and seen.condition == "running":
-        left = f", about {clock(progress.seconds_left)} left"
-    return [title, _text(f"{_bar(progress.share)} {progress.share:.0%}, {progress.budget}{left}")]
+        line += f", about {clock(progress.seconds_left)} left"
+    return [title, _text(line)]
 
 
 def _best(seen: Seen) -> list["Text"]:
@@ -118,9 +114,7 @@ def _best(seen: Seen) -> list["Text"]:
 
     board = seen.board
     overall, recent = board.utilisation(seen.elapsed)
-    busy = f"workers busy {overall:.0%}"
-    if seen.condition == "running":
-        busy += f", {recent:.0%} in the last minute"
+    busy = f"workers busy {overall:.0%}" + (f", {recent:.0%} in the last minute" if seen.condition == "running" else "")
     best = Text.assemble(("best ", "bold"), printable(best_text(board.state)))
     if board.config.target_value is not None:
         best.append(f"; target {board.config.target_value:g}")
@@ -145,10 +139,17 @@ def _workers(seen: Seen, width: int) -> list["Text"]:
         if state is None:
             rows.append([*cells, "idle"])
             continue
-        goal = f"/{state.until}" if state.until is not None else ""
-        where = f"{state.resource}{goal}" if state.ending is None else "ending"
-        value, text = _value(board, state.loss), configuration_text(state.trial.configuration)
-        rows.append([*cells, str(state.trial.id), where, value, clock(row.seconds), text])
+        where = str(state.resource) if state.until is None else f"{state.resource}/{state.until}"
+        rows.append(
+            [
+                *cells,
+                str(state.trial.id),
+                where if state.ending is None else "ending",
+                _value(board, state.loss),
+                clock(row.seconds),
+                configuration_text(state.trial.configuration),
+            ]
+        )
     lines = [_text(""), *_grid([*names, "configuration"], rows, width, right=range(1 + gpus, len(names)))]
     if len(workers) > MOST_WORKERS:
         lines.append(_text(f"… and {len(workers) - MOST_WORKERS} more"))
@@ -161,8 +162,7 @@ def _devices(names: str, use: Mapping[str, int]) -> str:
 
 
 def _rungs(board: Board, width: int) -> list["Text"]:
-    rungs = board.rungs.rows(board.state)
-    if not rungs:
+    if not (rungs := board.rungs.rows(board.state)):
         return []
     resource = board.state.objective.resource_attr or "reports"
     promotes = board.rungs.promotes
@@ -170,9 +170,7 @@ def _rungs(board: Board, width: int) -> list["Text"]:
     names = (f"rung ({resource})", "on the way", "reached", *middle, f"best {board.state.objective.metric}")
     rows = []
     for row in rungs:
-        last = row.level == board.rungs.maximum
-        counts = (row.waiting, row.promoted) if promotes else (row.stopped,)
-        shown = ["" if last else str(count) for count in counts]
+        shown = ["" if row.level == board.rungs.maximum else str(getattr(row, name)) for name in middle]
         rows.append([str(row.level), str(row.running or ""), str(row.reached), *shown, _value(board, row.best)])
     line = f"next: {board.next_text()}"
     if board.rungs.promotions:
@@ -182,11 +180,8 @@ def _rungs(board: Board, width: int) -> list["Text"]:
 
 
 def _failures(board: Board) -> list["Text"]:
-    lines = [
-        _text(f"{clock(failure.elapsed)} trial {failure.trial_id} {failure.status}: {failure.reason}", "red")
-        for failure in board.failures
-    ]
-    return [_text(""), *lines] if lines else []
+    lines = [f"{clock(one.elapsed)} trial {one.trial_id} {one.status}: {one.reason}" for one in board.failures]
+    return [_text(""), *(_text(line, "red") for line in lines)] if lines else []
 
 
 def _trials(board: Board, trials: Sequence[TrialState], width: int) -> list["Text"]:

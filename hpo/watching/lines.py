@@ -9,6 +9,7 @@ from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind, Status
 from hpo.events.wording import best_text, clock, counts_text, printable
+from hpo.results.rows import last_line
 
 LINE_EVERY = 5.0
 """Seconds between plain lines that say how things stand."""
@@ -57,8 +58,8 @@ class PlainLines(Callback):
             self._best = state.incumbent.loss
             self._say(f"{clock(event.elapsed)} best {best_text(state)}")
         elif event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
-            reason = (event.body.get("error") or "").strip().splitlines()[-1:]
-            self._say(f"{clock(event.elapsed)} trial {event.trial} {event.body['status']}: {' '.join(reason)}")
+            what = f"{event.body['status']}: {last_line(event.body.get('error'))}"
+            self._say(f"{clock(event.elapsed)} trial {event.trial} {what}")
         elif event.kind == Kind.ENDED and time.monotonic() - self._said > LINE_EVERY:
             self._say(f"{clock(event.elapsed)} {counts_text(state)}")
 

@@ -18,7 +18,6 @@ from hpo.watching.lines import PlainLines, say
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.live import Live
 
 TICK = 1.0
 """Seconds after which clocks are drawn again, and files are looked at where the kernel does not tell of changes."""
@@ -49,12 +48,10 @@ class Watch:
         self._found = 0.0
         self._find()
 
-    def _find(self) -> list[Follower]:
-        """Followers of experiments that are new."""
+    def _find(self) -> None:
+        """Follow experiments that are new."""
         self._found = time.monotonic()
-        new = [path for path in find_experiments(self.place) if path not in self.followers]
-        self.followers |= {path: Follower(path) for path in new}
-        return [self.followers[path] for path in new]
+        self.followers |= {path: Follower(path) for path in find_experiments(self.place) if path not in self.followers}
 
     def once(self, console: "Console") -> None:
         """Print one frame."""
@@ -66,7 +63,11 @@ class Watch:
         from rich.live import Live
 
         with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=True) as live:
-            self._follow(lambda: self._draw(live))
+            self._follow(
+                lambda: live.update(
+                    sweep_frame(self._seen(), console.size.width, console.size.height - 1), refresh=True
+                )
+            )
 
     def lines(self) -> None:
         """Print a line for whatever is worth one, until all experiments are complete."""
@@ -92,10 +93,6 @@ class Watch:
         plain.attach(state)
         follower.on_event = plain.on_event
 
-    def _draw(self, live: "Live") -> None:
-        size = live.console.size
-        live.update(sweep_frame(self._seen(), size.width, size.height - 1), refresh=True)
-
     def _seen(self) -> list[Seen]:
         return [follower.seen() for follower in self.followers.values()]
 
@@ -105,27 +102,19 @@ class Watch:
                 follower.advance()
 
     def _follow(self, draw: Callable[[], None]) -> None:
-        bell = _Bell()
-        with contextlib.closing(bell):
+        with contextlib.closing(_Bell()) as bell:
             while True:
                 began = time.process_time()
-                self._look()
+                if time.monotonic() - self._found >= FIND_EVERY:
+                    with contextlib.suppress(StoreError):  # what is known is enough: one may just be overwritten
+                        self._find()
                 bell.arm([path for path, follower in self.followers.items() if not follower.complete])
                 self._advance()
                 draw()
-                if self._over():
+                if all(follower.complete for follower in self.followers.values()) and not is_sweep_open(self.place):
                     return
-                cost = time.process_time() - began
-                time.sleep(max(self.interval, cost / SHARE))
+                time.sleep(max(self.interval, (time.process_time() - began) / SHARE))
                 bell.wait(TICK)
-
-    def _look(self) -> None:
-        if time.monotonic() - self._found >= FIND_EVERY:
-            with contextlib.suppress(StoreError):  # what is known is enough: one may just be overwritten
-                self._find()
-
-    def _over(self) -> bool:
-        return all(follower.complete for follower in self.followers.values()) and not is_sweep_open(self.place)
 
 
 def _name(follower: Follower) -> str:
@@ -140,9 +129,7 @@ class _Bell:
 
     def arm(self, folders: Sequence[Path]) -> None:
         """Listen from now on."""
-        if self._inotify is None:
-            return
-        for folder in folders:
+        for folder in folders if self._inotify is not None else ():
             with contextlib.suppress(OSError):  # it is gone, or there are too many: the tick will do
                 self._inotify.add_watch(folder, MODIFY | CREATE | MOVED_TO | ONE_SHOT)
 

@@ -6,7 +6,7 @@ On a terminal a live view that `hpo watch` shows too, elsewhere plain lines.
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -64,8 +64,7 @@ class LiveTable(Callback):
 
         self._board = Board(self._config)
         if state.trials and self._directory is not None:  # a resumed one, of which this process has seen no event
-            store = Store(ExperimentDirectory(self._directory).events, read_only=True)
-            with contextlib.closing(store):
+            with contextlib.closing(Store(ExperimentDirectory(self._directory).events, read_only=True)) as store:
                 self._board.apply_all(store.read())
         self._live = Live(auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=True)
         self._live.start()
@@ -78,12 +77,11 @@ class LiveTable(Callback):
 
     def on_idle(self) -> float | None:
         """Draw if it is time to, and say when it will be."""
-        now = time.monotonic()
-        due = self._drawn + (DRAW_EVERY if self._dirty else TICK)
-        if now >= due:
-            self._draw()
-            return TICK
-        return due - now
+        left = self._drawn + (DRAW_EVERY if self._dirty else TICK) - time.monotonic()
+        if left > 0:
+            return left
+        self._draw()
+        return TICK
 
     def on_close(self) -> None:
         """Take the view down; the summary follows."""
@@ -114,43 +112,39 @@ def summary(
     n_workers = config.n_workers or config.benchmark.n_workers
     available = state.elapsed * n_workers
     used = f"{state.busy_seconds() / available:.0%}" if available > 0 else "–"
-    lines = [
-        f"{name}: {ended}",
-        f"  best     {best_text(state)}",
-        f"  trials   {counts_text(state)}",
-        f"  time     {clock(state.elapsed)}, {n_workers} worker(s) busy {used} of it, random_seed={config.random_seed}",
-        f"  files    {directory}",
-    ]
-    return "\n".join(lines)
+    return (
+        f"{name}: {ended}\n"
+        f"  best     {best_text(state)}\n"
+        f"  trials   {counts_text(state)}\n"
+        f"  time     {clock(state.elapsed)}, {n_workers} worker(s) busy {used} of it, random_seed={config.random_seed}\n"
+        f"  files    {directory}"
+    )
 
 
 def counted(results: Generator[Result, None, None], total: int) -> Generator[Result, None, None]:
     """Pass the results of a batch on and show how far it is: a bar on a terminal, else a line every tenth."""
     begin = time.monotonic()
-    advance, close = _bar(total) if sys.stdout.isatty() else (lambda: None, lambda: None)
-    try:
-        with contextlib.closing(results):
-            for done, result in enumerate(results, 1):
+    bar = _bar(total) if sys.stdout.isatty() else contextlib.nullcontext()
+    with bar as advance, contextlib.closing(results):
+        for done, result in enumerate(results, 1):
+            if advance is not None:
                 advance()
-                if not sys.stdout.isatty() and (done * 10 // total > (done - 1) * 10 // total):
-                    say(f"{done} of {total} simulated experiments, {clock(time.monotonic() - begin)}")
-                yield result
-    finally:
-        close()
+            elif done * 10 // total > (done - 1) * 10 // total:
+                say(f"{done} of {total} simulated experiments, {clock(time.monotonic() - begin)}")
+            yield result
 
 
-def _bar(total: int) -> tuple[Callable[[], None], Callable[[], None]]:
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+@contextlib.contextmanager
+def _bar(total: int) -> Iterator[Callable[[], None]]:
+    """Shows a bar; what is given moves it on by one."""
+    from rich import progress as bars
 
-    columns = (TextColumn("simulated experiments"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    progress = Progress(*columns, TimeRemainingColumn())
-    task = progress.add_task("simulated experiments", total=total)
-    progress.start()
-    return lambda: progress.advance(task), progress.stop
+    with bars.Progress(
+        bars.TextColumn("simulated experiments"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(),
+        bars.TimeRemainingColumn(),
+    ) as progress:
+        task = progress.add_task("simulated experiments", total=total)
+        yield lambda: progress.advance(task)

@@ -14,7 +14,7 @@ import pytest
 from inotify_simple import INotify
 
 from hpo.checking.check import check_script
-from hpo.checking.diagnosis import Course, diagnose
+from hpo.checking.diagnosis import Continuation, diagnose
 from hpo.checking.findings import Verdict, clock_like, different
 from hpo.checking.hyperparameters import others
 from hpo.checking.saves import Saves
@@ -296,36 +296,36 @@ def resumed(*pairs):
 
 
 @pytest.mark.parametrize(
-    ("after", "course"),
+    ("after", "continuation"),
     [
-        ([(4, 6.0), (5, 5.0)], Course.CONTINUED),
-        ([(3, 7.0), (4, 6.0)], Course.CONTINUED),
-        ([(1, 9.0), (2, 8.0)], Course.RESTARTED),
-        ([(2, 8.0), (3, 7.0)], Course.BEHIND),
-        ([(1, 6.0), (2, 5.0)], Course.MISCOUNTED),
-        ([(3, 6.0), (4, 5.0)], Course.MISCOUNTED),
-        ([(5, 5.0)], Course.UNREPORTED),
-        ([(5, 4.0)], Course.MISCOUNTED),
-        ([(6, 4.0)], Course.MISCOUNTED),
-        ([(4, 6.0), (6, 4.0)], Course.MISCOUNTED),
-        ([(4, 6.5), (5, 5.5)], Course.DIFFERENT),
-        ([], Course.SILENT),
+        ([(4, 6.0), (5, 5.0)], Continuation.CONTINUED),
+        ([(3, 7.0), (4, 6.0)], Continuation.CONTINUED),
+        ([(1, 9.0), (2, 8.0)], Continuation.RESTARTED),
+        ([(2, 8.0), (3, 7.0)], Continuation.BEHIND),
+        ([(1, 6.0), (2, 5.0)], Continuation.MISCOUNTED),
+        ([(3, 6.0), (4, 5.0)], Continuation.MISCOUNTED),
+        ([(5, 5.0)], Continuation.UNREPORTED),
+        ([(5, 4.0)], Continuation.MISCOUNTED),
+        ([(6, 4.0)], Continuation.MISCOUNTED),
+        ([(4, 6.0), (6, 4.0)], Continuation.MISCOUNTED),
+        ([(4, 6.5), (5, 5.5)], Continuation.DIFFERENT),
+        ([], Continuation.SILENT),
     ],
 )
-def test_how_a_script_went_on_after_epoch_3(after, course):
+def test_how_a_script_went_on_after_epoch_3(after, continuation):
     reference = curve(9.0, 8.0, 7.0, 6.0, 5.0, 4.0)
     found = diagnose(reference, 3, resumed(*after), metric="loss", resource="epoch", tolerance=0.0)
 
-    assert found.course == course
+    assert found.continuation == continuation
 
 
 def test_a_difference_within_the_tolerance_is_none():
     reference = curve(9.0, 8.0)
     after = resumed((2, 8.0 * (1 + 1e-7)))
 
-    for tolerance, course in ((0.0, Course.DIFFERENT), (1e-6, Course.CONTINUED)):
+    for tolerance, continuation in ((0.0, Continuation.DIFFERENT), (1e-6, Continuation.CONTINUED)):
         found = diagnose(reference, 1, after, metric="loss", resource="epoch", tolerance=tolerance)
-        assert found.course == course
+        assert found.continuation == continuation
 
 
 def test_another_number_than_the_metric_that_differs_is_told_apart():
@@ -333,7 +333,7 @@ def test_another_number_than_the_metric_that_differs_is_told_apart():
     after = [(2, {"epoch": 2, "loss": 1.0, "norm": 4.0, "seconds": 9.0, "name": "b", "good": False})]
     found = diagnose(reference, 1, after, metric="loss", resource="epoch", tolerance=0.0)
 
-    assert (found.course, found.other_keys) == (Course.CONTINUED, ("norm",))
+    assert (found.continuation, found.other_keys) == (Continuation.CONTINUED, ("norm",))
 
 
 def test_values_that_are_no_numbers_equal_themselves():

@@ -8,9 +8,9 @@ import hpo
 from hpo.cli.recording import record
 from hpo.errors import ConfigError
 from hpo.events.values import Kind
+from hpo.exporting.recorded import table_of
 from hpo.results.experiment import load_experiment
 from hpo.store.places import find_experiments
-from hpo.tables.recorded import table_of
 from hpo.tables.table import read_table
 from tests.conftest import error_of, succeeded
 

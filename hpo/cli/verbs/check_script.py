@@ -27,8 +27,7 @@ def check_script(
     from hpo.checking.check import script_of
     from hpo.cli.run import compose_jobs
 
-    jobs = compose_jobs(as_arguments(overrides, config_dir))
-    config, promoting = script_of([job.config for job in jobs])
+    config, promoting = script_of([job.config for job in compose_jobs(as_arguments(overrides, config_dir))])
     findings = check(
         config,
         promoting,

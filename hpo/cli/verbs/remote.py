@@ -35,8 +35,13 @@ def stop(place: Place, trust: Trusted = None) -> None:
 
 def _each(place: str, work: Callable[[Path, Mapping[str, Any]], str]) -> None:
     """Do something for every experiment that was launched; one that it fails for does not keep it from the others."""
+    if not (launched := find_launched(place)):
+        raise ConfigError(
+            f"{place}: nothing was launched remotely in that directory or under that tag; an experiment "
+            f"that runs here is ended by Ctrl-C, or by SIGTERM to the process that hpo status names"
+        )
     failed = False
-    for directory in _launched(place):
+    for directory in launched:
         try:
             typer.echo(f"{directory}: {work(directory, read_record(directory))}")
         except HPOError as error:
@@ -44,13 +49,3 @@ def _each(place: str, work: Callable[[Path, Mapping[str, Any]], str]) -> None:
             failed = True
     if failed:
         raise typer.Exit(1)
-
-
-def _launched(place: str) -> list[Path]:
-    found = find_launched(place)
-    if not found:
-        raise ConfigError(
-            f"{place}: nothing was launched remotely in that directory or under that tag; an experiment "
-            f"that runs here is ended by Ctrl-C, or by SIGTERM to the process that hpo status names"
-        )
-    return found

@@ -8,6 +8,7 @@ import typer
 from hpo.cli.verbs.app import Place, app
 from hpo.errors import ConfigError
 from hpo.results.experiment import load_experiment
+from hpo.results.rows import last_line
 from hpo.store.places import find_experiments
 
 
@@ -21,7 +22,7 @@ def reproduce(
     output: Annotated[Path | None, typer.Option(help="A new folder to train it in.")] = None,
 ) -> None:
     """Print the exact command of a trial with its environment, or run it again in a fresh folder and compare."""
-    from hpo.checking.reproducing import Difference, Reproduction, compare
+    from hpo.checking.reproducing import Reproduction, compare
 
     directories = find_experiments(place)
     if len(directories) > 1:
@@ -40,28 +41,21 @@ def reproduce(
     )
     resource = config.benchmark.resource_attr or "report"
 
-    def told(difference: Difference) -> str:
-        if not difference.different:
-            return f"  {difference.name}: equal in all {difference.compared}"
-        return (
-            f"  {difference.name}: differs in {difference.different} of {difference.compared}, most at {resource} "
-            f"{difference.at}: stored {difference.stored!r}, again {difference.again!r}"
-        )
-
     differences = compare(stored.reports, again.reports)
-    for difference in sorted(differences, key=lambda difference: difference.name != config.benchmark.metric):
-        typer.echo(told(difference))
+    for found in sorted(differences, key=lambda difference: difference.name != config.benchmark.metric):
+        told = f"equal in all {found.compared}"
+        if found.different:
+            told = (
+                f"differs in {found.different} of {found.compared}, most at {resource} {found.at}: stored "
+                f"{found.stored!r}, again {found.again!r}"
+            )
+        typer.echo(f"  {found.name}: {told}")
     if again.exit is not None:
         how = f"exit code {again.exit.exit_code}" if again.exit.signal is None else f"signal {again.exit.signal}"
-        typer.echo(f"  it failed with {how}: {_last_line(again.exit.error)}")
+        typer.echo(f"  it failed with {how}: {last_line(again.exit.error) or 'no message'}")
         if stored.error:
-            typer.echo(f"  as stored: {_last_line(stored.error)}")
+            typer.echo(f"  as stored: {last_line(stored.error) or 'no message'}")
     metric = next((d for d in differences if d.name == config.benchmark.metric), None)
     equal = common == len(stored.reports) and (metric is None or not metric.different)
     if not equal or (again.exit is not None) != (stored.error is not None):
         raise typer.Exit(1)
-
-
-def _last_line(text: str | None) -> str:
-    lines = (text or "").strip().splitlines()
-    return lines[-1] if lines else "no message"

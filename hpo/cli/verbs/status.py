@@ -1,8 +1,5 @@
 """`hpo status` and `hpo replay`: where experiments stand, and whether their decisions can be computed again."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import typer
 
 from hpo.cli.verbs.app import Place, Trusted, app
@@ -27,7 +24,9 @@ def status(place: Place, trust: Trusted = None) -> None:
         typer.echo(
             f"{directory}: job {content['record'].get('job')} {state_of_job.phase} {state_of_job.detail}".rstrip()
         )
-    for directory in find_experiments(place) if not launched else _local_parts(launched):
+    # Of launched ones those whose events are here: fetched, or in a shared directory.
+    local = [directory for directory in launched if ExperimentDirectory(directory).events.is_file()]
+    for directory in local if launched else find_experiments(place):
         experiment = load_experiment(directory)
         state = experiment.state
         condition = f"complete ({state.finished})" if state.finished else _condition(experiment)
@@ -44,11 +43,6 @@ def _condition(experiment: Experiment) -> str:
     if error := experiment.metadata.get("error"):
         return f"ended by an error: {error}\n  the command that started it goes on with it"
     return "interrupted; the command that started it goes on with it"
-
-
-def _local_parts(launched: Sequence[Path]) -> list[Path]:
-    """Those launched experiments whose events are here: fetched, or in a shared directory."""
-    return [directory for directory in launched if ExperimentDirectory(directory).events.is_file()]
 
 
 @app.command()

@@ -1,40 +1,18 @@
 """The table that complete experiments of a grid have recorded."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
-from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind
+from hpo.events.values import Kind
+from hpo.results.experiment import Experiment
 from hpo.tables.table import Table
 
 
-class Recorded(Protocol):
-    """An experiment as it is read from its directory: configuration, events, and the state they lead to."""
-
-    @property
-    def directory(self) -> Path:
-        """Where it is, for messages."""
-
-    @property
-    def config(self) -> ExperimentConfig:
-        """What was asked for."""
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """Its log."""
-
-    @property
-    def state(self) -> ExperimentState:
-        """What the log leads to."""
-
-
-def table_of(experiments: Sequence[Recorded], name: str, provenance: str) -> Table:
+def table_of(experiments: Sequence[Experiment], name: str, provenance: str) -> Table:
     """The table of what complete GRID experiments of one benchmark, one per seed, have recorded.
 
     A training that ended early, for it diverged, keeps its last values to the end.
@@ -55,8 +33,7 @@ def table_of(experiments: Sequence[Recorded], name: str, provenance: str) -> Tab
     most = max(len(found) for found in trainings)
     if len(keys) < most or not keys:
         raise ConfigError(f"{len(keys)} of {most} configurations are recorded for all seeds; record the rest first")
-    names = list(first.config.space.domains)
-    columns = {n: np.array([key[i] for key in keys]) for i, n in enumerate(names)}
+    columns = {name: np.array([key[i] for key in keys]) for i, name in enumerate(first.config.space.domains)}
     cells = [[found[key] for found in trainings] for key in keys]
     reported = sorted(set.intersection(*(set(metrics) for row in cells for metrics, _ in row)))
     about = {
@@ -76,7 +53,7 @@ def table_of(experiments: Sequence[Recorded], name: str, provenance: str) -> Tab
     return Table(about, columns, metrics, np.array([[seconds for _, seconds in row] for row in cells]))
 
 
-def _trainings(experiment: Recorded, limit: int) -> dict[tuple[Any, ...], tuple[dict[str, list[float]], list[float]]]:
+def _trainings(experiment: Experiment, limit: int) -> dict[tuple[Any, ...], tuple[dict[str, list[float]], list[float]]]:
     """Configuration's values -> (every number reported, seconds) after each unit of resource."""
     resource_attr = experiment.config.benchmark.resource_attr
     rows: dict[int, dict[int, tuple[Mapping[str, Any], float]]] = {}
@@ -101,12 +78,12 @@ def _trainings(experiment: Recorded, limit: int) -> dict[tuple[Any, ...], tuple[
             for name, value in current[0].items():
                 if isinstance(value, int | float) and not isinstance(value, bool) and name != resource_attr:
                     metrics.setdefault(name, []).append(float(value))
-        configuration = experiment.state.trials[trial_id].trial.configuration
-        found[tuple(configuration.values())] = {n: v for n, v in metrics.items() if len(v) == limit}, seconds
+        values = tuple(experiment.state.trials[trial_id].trial.configuration.values())
+        found[values] = {name: column for name, column in metrics.items() if len(column) == limit}, seconds
     return found
 
 
-def _ordinals(experiment: Recorded, columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+def _ordinals(experiment: Experiment, columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     """The space that was recorded: every numeric hyperparameter as the list of its recorded values."""
     space = {}
     for name, spec in experiment.config.benchmark.config_space.items():
