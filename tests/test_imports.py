@@ -170,6 +170,15 @@ def test_no_module_imports_itself_through_others():
     order.prepare()  # raises CycleError, which names the circle
 
 
+def test_no_two_public_classes_have_the_same_name():
+    places: dict[str, list[str]] = {}
+    for name, path in MODULES.items():
+        for node in nodes_of(path):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name)
+    assert not {name: found for name, found in places.items() if len(found) > 1}
+
+
 def test_every_permission_is_used():
     used = {package: set() for package in ALLOWED}
     for path in FILES:
