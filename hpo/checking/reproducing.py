@@ -183,8 +183,7 @@ def stored_trial(experiment: Experiment, trial_id: int) -> Stored:
         if event.kind in (Kind.STARTED, Kind.RESUMED):  # RESTARTED goes on with the leg it was in
             legs.append(event.body["until"])
         elif event.kind == Kind.REPORTED:
-            assert event.resource is not None
-            reports[event.resource] = event.body["metrics"]
+            reports[event.reached] = event.body["metrics"]
         elif event.kind == Kind.ENDED:
             error = event.body.get("error")
     reached = max(reports, default=0)

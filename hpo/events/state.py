@@ -110,12 +110,10 @@ class ExperimentState:
         return done + sum(self.elapsed - state.began for state in self.running.values())
 
     def _of(self, event: Event) -> TrialState:
-        assert event.trial is not None
-        return self.trials[event.trial]
+        return self.trials[event.trial_id]
 
     def _started(self, event: Event) -> None:
-        assert event.trial is not None
-        trial = Trial(event.trial, event.body["configuration"])
+        trial = Trial(event.trial_id, event.body["configuration"])
         state = TrialState(trial, event.body["until"], began=event.elapsed, heard=event.elapsed)
         self.trials[trial.id] = state
         self._counts[Status.RUNNING] += 1
@@ -147,9 +145,8 @@ class ExperimentState:
 
     def _reported(self, event: Event) -> None:
         state = self._of(event)
-        assert event.resource is not None
         loss = self.objective.loss(event.body["metrics"])
-        state.resource, state.loss = event.resource, loss
+        state.resource, state.loss = event.reached, loss
         state.position, state.heard = event.body["position"], event.elapsed
         state.lines = event.body.get("line", 0)
         decision = event.body["decision"]
@@ -160,7 +157,7 @@ class ExperimentState:
         best = self.incumbent
         # Ties go to the earlier trial; an infinite loss is nobody's best.
         if loss != float("inf") and (best is None or (loss, state.trial.id) < (best.loss, best.trial_id)):
-            self.incumbent = Incumbent(loss, state.trial.id, event.resource, event.elapsed)
+            self.incumbent = Incumbent(loss, state.trial.id, event.reached, event.elapsed)
 
     def _ended(self, event: Event) -> None:
         state = self._of(event)

@@ -148,3 +148,15 @@ class Event:
     attempt: int | None = None
     resource: int | None = None
     body: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def trial_id(self) -> int:
+        """The trial of an event whose kind has one."""
+        assert self.trial is not None
+        return self.trial
+
+    @property
+    def reached(self) -> int:
+        """The resource of a report that could be used."""
+        assert self.resource is not None
+        return self.resource

@@ -114,16 +114,15 @@ class Board:
 
     def _end(self, event: Event) -> None:
         """An attempt is over; the state still has it."""
-        assert event.trial is not None
-        trial = self.state.trials[event.trial]
+        trial = self.state.trials[event.trial_id]
         self._workers[trial.worker] += event.elapsed - trial.began
         self._ended.append((trial.began, event.elapsed))
         while self._ended[0][1] < event.elapsed - RECENT:
             self._ended.popleft()
-        self._devices.pop(event.trial, None)
+        self._devices.pop(event.trial_id, None)
         if event.body["status"] in (Status.FAILED, Status.TIMEOUT):
             reason = last_line(event.body.get("error")) or "no message"
-            self.failures.append(Failure(event.elapsed, event.trial, event.body["status"], reason))
+            self.failures.append(Failure(event.elapsed, event.trial_id, event.body["status"], reason))
 
     # ------------------------------------------------------------------ what is shown
 

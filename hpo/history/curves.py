@@ -114,8 +114,7 @@ def timeline(experiment: Experiment) -> Timeline:
 
     for event in experiment.events:
         if event.kind == Kind.ENDED:
-            assert event.trial is not None
-            add(state.trials[event.trial], event.elapsed, str(event.body["status"]))
+            add(state.trials[event.trial_id], event.elapsed, str(event.body["status"]))
         if event.kind != Kind.REPORTED:  # no attempt begins or ends by a report
             state.apply(event)
     elapsed = experiment.state.elapsed

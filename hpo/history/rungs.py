@@ -92,11 +92,9 @@ class RungBoard:
                     rung.remove(event.trial)
 
     def _reported(self, event: Event, state: ExperimentState) -> None:
-        assert event.trial is not None
-        assert event.resource is not None
-        steps, done = self.steps, self._reached[event.trial]
+        steps, done = self.steps, self._reached[event.trial_id]
         decision = event.body["decision"]
-        while done < len(steps) and event.resource >= steps[done]:
+        while done < len(steps) and event.reached >= steps[done]:
             tally = self._tallies[steps[done]]
             loss = state.objective.loss(event.body["metrics"])
             tally.reached += 1
@@ -104,24 +102,23 @@ class RungBoard:
             if done < len(self._rungs):
                 rung = self._rungs[done]
                 if decision == Decision.PAUSE:
-                    rung.park(event.trial, loss)
+                    rung.park(event.trial_id, loss)
                 else:
                     rung.record(loss)
             done += 1
             if self.promotes and decision == Decision.PAUSE:
                 break  # a report that skips a rung counts for the one the trial was sent to
-        if done > self._reached[event.trial] and decision == Decision.STOP and done < len(steps):
+        if done > self._reached[event.trial_id] and decision == Decision.STOP and done < len(steps):
             self._tallies[steps[done - 1]].stopped += 1
-        self._reached[event.trial] = done
+        self._reached[event.trial_id] = done
 
     def _resumed(self, event: Event) -> None:
-        assert event.trial is not None
-        done = self._reached[event.trial]
+        done = self._reached[event.trial_id]
         if 0 < done <= len(self._rungs):
             rung = self._rungs[done - 1]
-            rung.remove(event.trial)
+            rung.remove(event.trial_id)
             self._tallies[rung.level].promoted += 1
-            self.promotions.append((event.elapsed, event.trial, rung.level, event.body["until"]))
+            self.promotions.append((event.elapsed, event.trial_id, rung.level, event.body["until"]))
 
     def rows(self, state: ExperimentState) -> list[RungRow]:
         """One row per rung and one for the maximum."""

@@ -32,8 +32,7 @@ def report_rows(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[d
         if event.kind != Kind.REPORTED:  # no attempt begins or ends by a report
             state.apply(event)
             continue
-        assert event.trial is not None
-        now = state.trials[event.trial]
+        now = state.trials[event.trial_id]
         settings = {**now.trial.configuration, **constants}
         if limit is not None and now.until is not None:
             settings[limit] = now.until
@@ -41,15 +40,15 @@ def report_rows(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[d
             **event.body["metrics"],
             "st_worker_timestamp": event.time,
             "st_worker_time": event.elapsed - now.began,
-            "st_worker_iter": count[event.trial, now.attempt],
+            "st_worker_iter": count[event.trial_id, now.attempt],
             "st_decision": event.body["decision"],
             "st_status": "InProgress",
-            "trial_id": event.trial,
+            "trial_id": event.trial_id,
             **{f"config_{name}": value for name, value in settings.items()},
             "st_tuner_time": event.elapsed,
             **event.body.get("extra", {}),
         }
-        count[event.trial, now.attempt] += 1
+        count[event.trial_id, now.attempt] += 1
 
 
 _FIXED = ("st_worker_timestamp", "st_worker_time", "st_worker_iter", "st_decision", "st_status", "trial_id")

@@ -35,9 +35,8 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
         case Kind.RESUMED:
             scheduler.accept(suggestion_of(event))
         case Kind.REPORTED:
-            assert event.resource is not None
             loss = state.objective.loss(event.body["metrics"])
-            return scheduler.on_report(state.trials[event.trial].trial, event.resource, loss)
+            return scheduler.on_report(state.trials[event.trial].trial, event.reached, loss)
         case Kind.ENDED:
             tell_end(scheduler, state.trials[event.trial].trial, Status(event.body["status"]))
     return None
@@ -81,5 +80,4 @@ def suggestion_of(event: Event) -> Suggestion:
     """The suggestion that a STARTED or RESUMED event carried out."""
     if event.kind == Kind.STARTED:
         return Start(event.body["configuration"], event.body["until"])
-    assert event.trial is not None
-    return Resume(event.trial, event.body["until"])
+    return Resume(event.trial_id, event.body["until"])

@@ -82,10 +82,9 @@ class TrialTracker(Callback):
         if event.kind in (Kind.STARTED, Kind.RESUMED, Kind.RESTARTED):
             self._ensure_open(event, again=event.kind != Kind.STARTED)
         elif event.kind == Kind.REPORTED:
-            assert event.resource is not None
             self._ensure_open(event, again=True)
             self._open[event.trial] = min(self._open[event.trial], self.state.objective.loss(event.body["metrics"]))
-            self.log(event.trial, numbers_of(event.body["metrics"]), event.resource, event.time)
+            self.log(event.trial, numbers_of(event.body["metrics"]), event.reached, event.time)
         elif event.kind == Kind.ENDED and event.trial in self._open:
             self._end(event.trial, Status(event.body["status"]), event.time)
 
@@ -95,10 +94,9 @@ class TrialTracker(Callback):
             self._end(trial_id, Status.INTERRUPTED, self._told)
 
     def _ensure_open(self, event: Event, again: bool) -> None:
-        assert event.trial is not None
-        if event.trial not in self._open:
-            self._open[event.trial] = math.inf
-            self.begin(event.trial, self.state.trials[event.trial].trial.configuration, event.time, again)
+        if event.trial_id not in self._open:
+            self._open[event.trial_id] = math.inf
+            self.begin(event.trial_id, self.state.trials[event.trial_id].trial.configuration, event.time, again)
 
     def _end(self, trial_id: int, status: Status, time: float) -> None:
         loss = self._open.pop(trial_id)

@@ -1,11 +1,5 @@
-"""Slurm: one job per experiment. Loaded when it is named: the job's side goes without."""
+"""Slurm: one job per experiment."""
+
+from hpo.launchers.slurm.launcher import SlurmLauncher
 
 __all__ = ["SlurmLauncher"]
-
-
-def __getattr__(name: str) -> object:
-    if name != "SlurmLauncher":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from hpo.launchers.slurm.launcher import SlurmLauncher
-
-    return SlurmLauncher
