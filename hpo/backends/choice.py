@@ -1,12 +1,11 @@
 """Which backend a configuration asks for: a class by its `_target_`, and the options beside it."""
 
-import inspect
 from typing import Any
 
 from hpo.backends.base import Backend
 from hpo.config.mistakes import unknown_key
 from hpo.config.schema import ExperimentConfig
-from hpo.config.targets import factory_of
+from hpo.config.targets import factory_of, parameters_of
 from hpo.errors import ConfigError
 from hpo.store.directory import ExperimentDirectory
 
@@ -25,11 +24,10 @@ def backend_of(config: ExperimentConfig) -> tuple[type[Backend], dict[str, Any]]
         raise ConfigError(f"backend._target_={config.backend_target}: it is not a subclass of hpo's Backend")
     options = {str(key): value for key, value in config.backend.items() if key not in _NOT_OPTIONS}
     made_by_options = getattr(kind.open, "__func__", None) is getattr(Backend.open, "__func__", None)
-    takes = inspect.signature(kind if made_by_options else kind.open).parameters
+    takes = parameters_of("backend", kind if made_by_options else kind.open) - {"config", "files"}
     for key in options:
-        if key not in takes and not any(parameter.kind == parameter.VAR_KEYWORD for parameter in takes.values()):
-            names = [name for name in takes if name not in ("config", "files")]
-            raise ConfigError(unknown_key(f"backend.{key}", [*_NOT_OPTIONS, *names]))
+        if key not in takes:
+            raise ConfigError(unknown_key(f"backend.{key}", [*_NOT_OPTIONS, *sorted(takes)]))
     return kind, options
 
 

@@ -167,8 +167,7 @@ class CleanGpus:
         """Listed pids of this experiment's ended attempts."""
         device, found = self._devices[name], set()
         for pid in self._listed(name):
-            mark = get_mark(pid)
-            if mark is not None:
+            if (mark := get_mark(pid)) is not None:
                 ours = self._is_of_experiment(mark) and mark not in self._attempts.values()
             else:
                 seen = pid in device.known or (self._sees_all and pid not in device.before)

@@ -19,8 +19,7 @@ def visible_gpus(gpus_to_use: Sequence[int] | None = None) -> list[str]:
     Raises:
         ConfigError: `gpus_to_use` names a device twice or one that is not there.
     """
-    inherited = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if inherited is not None:
+    if (inherited := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         devices = [name.strip() for name in inherited.split(",") if name.strip() and name.strip() != "-1"]
     else:
         devices = [str(index) for index in range(_count())]

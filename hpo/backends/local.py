@@ -105,8 +105,7 @@ class LocalBackend(Backend):
         self._files = GrowingFiles()
         if self._files.descriptor is not None:
             self._poll.register(self._files.descriptor, select.POLLIN)
-        swept = marks.sweep(self._mark, grace)
-        if swept:
+        if swept := marks.sweep(self._mark, grace):
             log.info("ended %d process(es) that an earlier session of this experiment left behind", swept)
         self._start_host()
 

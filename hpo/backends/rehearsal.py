@@ -82,18 +82,20 @@ class Rehearsal:
     Args:
         config: a resolved experiment with a program.
         folder: an empty folder for reports, output and checkpoints.
+        randomness: gives trainings their seeds; unless given, all get the same.
         silence: seconds without a report after which an attempt is given up.
 
     Raises:
         ConfigError, BackendError: the program or the devices are not there.
     """
 
-    def __init__(self, config: ExperimentConfig, folder: Path, *, silence: float = 600.0) -> None:
+    def __init__(
+        self, config: ExperimentConfig, folder: Path, *, randomness: Randomness | None = None, silence: float = 600.0
+    ) -> None:
         self.config = replace(config, random_seed=config.random_seed or 0)
         self.files = ExperimentDirectory(folder)
         self.silence = silence
-        randomness = SameSeed(self.config.random_seed or 0, config.seed)
-        self.program = Program(self.config, self.files, randomness)
+        self.program = Program(self.config, self.files, randomness or SameSeed(config.random_seed or 0, config.seed))
         self._backend = LocalBackend.for_program(self.program)
         self._ids = itertools.count()
         self._attempts: dict[int, int] = {}

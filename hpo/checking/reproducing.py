@@ -3,25 +3,24 @@
 A trial that was paused and resumed is trained in the same legs, each up to the resource it was sent to.
 """
 
-import contextlib
 import itertools
 import math
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hpo.backends.gpus import visible_gpus
-from hpo.backends.local import LocalBackend
 from hpo.backends.program import Program
+from hpo.backends.rehearsal import Heard, Rehearsal
 from hpo.config.reading import resolve
 from hpo.config.references import shell_word
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
-from hpo.events.objective import Objective
-from hpo.events.values import Exit, Kind, Report, Status, Trial
+from hpo.events.values import Exit, Kind, Status, Trial
 from hpo.results.experiment import Experiment
 from hpo.store.directory import ExperimentDirectory
 
@@ -141,34 +140,26 @@ class Reproduction:
         self.folder.mkdir(parents=True, exist_ok=True)
         objective = self.config.objective
         reports: dict[int, Mapping[str, Any]] = {}
-        with contextlib.closing(LocalBackend.for_program(replace(self._printed, printed=False))) as backend:
-            for attempt, until in enumerate(self.stored.legs):
-                backend.start(self.stored.trial, attempt, until)
+        with Rehearsal(self.config, self.folder, randomness=self.config.randomness, silence=math.inf) as rehearsal:
+            for until in self.stored.legs:
                 goal = self.stored.resource if until is None else min(until, self.stored.resource)
-                end = self._attend(backend, objective, reports, goal)
-                if end.exit_code != 0 and not (goal and goal in reports):
-                    return Again(reports, end)
+                attempt = rehearsal.run(self.stored.trial, until, stop=partial(self._patience, goal))
+                for count, heard in enumerate(attempt.reports, 1):
+                    resource = objective.resource(heard.metrics) or count
+                    if resource > max(reports, default=0) and (not goal or resource <= goal):
+                        reports[resource] = heard.metrics
+                assert attempt.exit is not None
+                if attempt.exit.exit_code != 0 and not (goal and goal in reports):
+                    return Again(reports, attempt.exit)
         return Again(reports, None)
 
-    def _attend(
-        self, backend: LocalBackend, objective: Objective, reports: dict[int, Mapping[str, Any]], goal: int
-    ) -> Exit:
-        """Take in the reports of an attempt, and end it when it has come as far as its model."""
-        count = 0
-        while True:
-            for event in backend.wait(None):
-                if isinstance(event, Exit):
-                    return event
-                if not isinstance(event, Report):
-                    continue
-                count += 1
-                resource = objective.resource(event.metrics) or count
-                if resource > max(reports, default=0) and (not goal or resource <= goal):
-                    reports[resource] = event.metrics
-                if goal and resource >= goal:
-                    # A script that was told to end here does so by itself; another one is stopped, as it was then.
-                    ends = self.config.benchmark.max_resource_attr is not None and goal in self.stored.legs
-                    backend.stop(event.trial_id, self.config.grace_period_seconds if ends else 0.0)
+    def _patience(self, goal: int, heard: Sequence[Heard]) -> float | None:
+        """Seconds until an attempt is stopped that has come as far as its model; None before that."""
+        if not goal or (self.config.objective.resource(heard[-1].metrics) or len(heard)) < goal:
+            return None
+        # A script that was told to end here does so by itself; another one is stopped, as it was then.
+        ends = self.config.benchmark.max_resource_attr is not None and goal in self.stored.legs
+        return self.config.grace_period_seconds if ends else 0.0
 
 
 def stored_trial(experiment: Experiment, trial_id: int) -> Stored:

@@ -126,8 +126,7 @@ class _Composer:
     def jobs(self) -> Iterator[Job]:
         given = self._parse(self.words)
         head = self._compose([_text(override) for override in given if not override.is_sweep_override()])
-        params = OmegaConf.to_container(head.hydra.sweeper.params, resolve=True)
-        assert isinstance(params, dict)
+        params: Any = OmegaConf.to_container(head.hydra.sweeper.params, resolve=True)
         defaults = self._parse([f"{key!s}={value}" for key, value in params.items()])
         chosen = {override.get_key_element(): override for override in [*defaults, *given]}
         yield from map(self._job, itertools.product(*map(self._axis, chosen.values())))

@@ -106,8 +106,7 @@ def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _container(node: Any) -> dict[str, Any]:
-    content = OmegaConf.to_container(node)
-    assert isinstance(content, dict)
+    content: Any = OmegaConf.to_container(node)
     return {str(key): value for key, value in content.items()}
 
 

@@ -106,6 +106,7 @@ def target_error_as_sentence(error: HPOError, config: ExperimentConfig) -> str:
         "method.searcher": config.method.searcher,
         "method.scheduler": config.method.scheduler,
         "launcher": config.launcher,
+        "backend": config.backend,
         **{f"callbacks.{name}": spec for name, spec in config.callbacks.items()},
     }
     for key, spec in specs.items():

@@ -3,12 +3,9 @@
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
-
-if TYPE_CHECKING:
-    from hpo.config.schema import ExperimentConfig
 
 TAG = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 
@@ -38,7 +35,7 @@ _NUMBERS = {
 """The least value of each, and what to use in place of a smaller one."""
 
 
-def check(config: "ExperimentConfig") -> None:
+def check(config: ExperimentConfig) -> None:
     """Raise ConfigError for the first value that cannot be used: key, value and remedy."""
     if not TAG.fullmatch(config.experiment_tag):
         raise ConfigError(wrong_tag(config.experiment_tag))
@@ -54,8 +51,7 @@ def check(config: "ExperimentConfig") -> None:
     space = config.space
     if odd := [point for point in benchmark.points_to_evaluate or () if not isinstance(point, Mapping)]:
         raise ConfigError(f"benchmark.points_to_evaluate: {odd[0]!r} is no configuration; use {{name: value, ...}}")
-    clashes = sorted(set(benchmark.arguments) & set(space.domains))
-    if clashes:
+    if clashes := sorted(set(benchmark.arguments) & set(space.domains)):
         raise ConfigError(f"benchmark.arguments.{clashes[0]}: it is also tuned in config_space; remove one of the two")
     _ = config.max_resource
 
@@ -69,7 +65,7 @@ def wrong_tag(tag: str) -> str:
     )
 
 
-def check_names(config: "ExperimentConfig", longest: float = math.inf) -> None:
+def check_names(config: ExperimentConfig, longest: float = math.inf) -> None:
     """Raise ConfigError unless tag, benchmark and method are each the name of one directory, and none is too long."""
     for key, name in (
         ("benchmark.name", config.benchmark.name),

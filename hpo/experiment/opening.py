@@ -90,8 +90,7 @@ def is_done(last: Event | None, stored: ExperimentConfig | None, config: Experim
     """
     if last is None or last.kind != Kind.FINISHED:
         return False
-    budget = last.body.get("budget")
-    if budget is not None:
+    if (budget := last.body.get("budget")) is not None:
         return all(budget.get(key) == getattr(config, key) for key in BUDGET_KEYS)
     return stored is None or all(getattr(stored, key) == getattr(config, key) for key in BUDGET_KEYS)
 

@@ -132,12 +132,11 @@ def _run(
             limits=_limits_of(config),
             callbacks=callbacks,
         )
-        opened = backend.opened
         if not backend.repeatable:
-            log.info("%s %s seed %d begins: %s", config.benchmark.name, config.method.name, config.seed, opened)
+            log.info("%s %s seed %d begins: %s", config.benchmark.name, config.method.name, config.seed, backend.opened)
         write_metadata(files, config, **{**provenance(), **backend.facts}, status="running", error=None)
         with signals_interrupt(tuner.interrupt) as received:
-            reason = tuner.run(opened)
+            reason = tuner.run(backend.opened)
         if not backend.repeatable:
             log.info("the session ends after %.1f s: %s", state.elapsed, reason or "interrupted")
         if isinstance(events, Buffer):

@@ -11,10 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from sys import UnraisableHookArgs
+from typing import Any
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -101,7 +98,7 @@ def _remember(number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _show_unless_remembered(dropped: "UnraisableHookArgs") -> None:
+def _show_unless_remembered(dropped: "sys.UnraisableHookArgs") -> None:
     """Tell of a dropped exception, unless it is a Ctrl-C, which is heeded."""
     if not issubclass(dropped.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(dropped)

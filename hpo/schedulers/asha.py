@@ -104,8 +104,7 @@ class ASHA(_Asynchronous):
         """A promotion if there is one, else a new trial."""
         for system in self._systems:
             for rung in reversed(system):
-                trial_id = rung.promotable()
-                if trial_id is not None:
+                if (trial_id := rung.promotable()) is not None:
                     return Resume(trial_id, next_level(self.levels, rung.level, self.maximum))
         configuration = self.searcher.propose() if new_trials else None
         return None if configuration is None else Start(configuration, self.steps[self._draw_bracket()])

@@ -41,8 +41,7 @@ class Scheduler(ABC):
         Args:
             new_trials: False when no further trial may be started, only paused ones resumed.
         """
-        suggestion = self.propose(new_trials=new_trials)
-        if suggestion is not None:
+        if (suggestion := self.propose(new_trials=new_trials)) is not None:
             self.accept(suggestion)
         return suggestion
 

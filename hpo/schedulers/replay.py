@@ -68,8 +68,7 @@ def verify(
             proposed = scheduler.propose(new_trials=event.kind == Kind.STARTED or event.body.get("new_trials", True))
             if proposed != logged:
                 yield ReplayedOtherwise(sequence, str(logged), str(proposed))
-        decision = feed(scheduler, state, event)
-        if decision is not None:
+        if (decision := feed(scheduler, state, event)) is not None:
             count[0] += 1
             if decision != event.body["decision"]:
                 yield ReplayedOtherwise(sequence, event.body["decision"], decision)

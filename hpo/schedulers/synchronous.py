@@ -53,15 +53,13 @@ class SynchronousHyperband(Halving):
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """A trial that may go on, of the oldest bracket with one; else a new trial; else what closing a rung frees."""
         for bracket in self._open:
-            trial_id = bracket.next()
-            if trial_id is not None:
+            if (trial_id := bracket.next()) is not None:
                 return Resume(trial_id, bracket.resource)
         configuration = self.searcher.propose() if new_trials else None
         if configuration is not None:
             return Start(configuration, (self._filling() or self._following()).resource)
         for bracket in self._open:
-            found = bracket.next_if_closed()
-            if found is not None:
+            if (found := bracket.next_if_closed()) is not None:
                 return Resume(*found)
         return None
 

@@ -52,8 +52,7 @@ class Searcher(ABC):
 
     def suggest(self) -> Configuration | None:
         """The next configuration, recorded as suggested; None when the space is exhausted."""
-        configuration = self.propose()
-        if configuration is not None:
+        if (configuration := self.propose()) is not None:
             self.accept(configuration)
         return configuration
 

@@ -170,8 +170,7 @@ def _parse_domain(key: str, spec: dict[str, Any]) -> Domain:
     lower, upper = (_number(f"{key}.{end}", spec.get(end), kind) for end in ("lower", "upper"))
     if lower > upper:
         raise ConfigError(f"{key}: lower={lower} is above upper={upper}; exchange them")
-    step = spec.get("step")
-    if step is not None:
+    if (step := spec.get("step")) is not None:
         step = _number(f"{key}.step", step, kind)
         if step <= 0:
             raise ConfigError(f"{key}.step={step}: use a positive number")

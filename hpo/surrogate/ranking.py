@@ -6,16 +6,13 @@ cross-validation.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hpo.surrogate.fit import factorise
+from hpo.surrogate.independent import Level
 from hpo.surrogate.kernel import Floats, Inputs
 from hpo.surrogate.posterior import Posterior
-
-if TYPE_CHECKING:
-    from hpo.surrogate.independent import Level
 
 SAMPLES = 50
 LEAST = 6
@@ -27,7 +24,7 @@ NEGLIGIBLE = 0.01
 FOLDS = 5
 
 
-def ranking_weights(levels: "Sequence[Level]", rng: np.random.Generator) -> list[float]:
+def ranking_weights(levels: Sequence[Level], rng: np.random.Generator) -> list[float]:
     """A weight for each level, summing to 1.
 
     Args:

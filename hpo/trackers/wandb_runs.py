@@ -59,7 +59,6 @@ class WandB(TrialTracker):
         """Finish the run."""
         run = self.runs.pop(trial_id)
         run.summary["hpo_status"] = ending.status.value
-        best = self.best_value(ending)
-        if best is not None:
+        if (best := self.best_value(ending)) is not None:
             run.summary[f"best_{self.config.benchmark.metric}"] = best
         run.finish(exit_code=1 if ending.status in (Status.FAILED, Status.TIMEOUT) else 0)
