@@ -62,7 +62,7 @@ def ended_trial(gpus, listed, trial=0):
     assert gpus.acquire(trial, mark)[0] == "0"
     process = listed.process(mark)
     listed["0"] = {process.pid}
-    gpus.look(trial)
+    gpus.learn_pids(trial)
     listed.end(process)
     gpus.release(trial)
     return process.pid
@@ -102,7 +102,7 @@ def test_processes_of_others_hold_nothing_back(listed):
     listed["0"] = {desktop.pid, experiment.pid, 1, listed.end(listed.process())}
     for trial in range(3):
         assert gpus.acquire(trial, EXPERIMENT + 1 + trial) == ["0"]
-        gpus.look(trial, at_once=True)
+        gpus.learn_pids(trial, at_once=True)
         gpus.release(trial)
 
 
@@ -111,7 +111,7 @@ def test_a_number_that_somebody_else_has_by_now_holds_nothing_back(listed):
     gpus.acquire(0, EXPERIMENT + 1)
     process = listed.process(EXPERIMENT + 1)
     listed["0"] = {process.pid}
-    gpus.look(0)
+    gpus.learn_pids(0)
     marks.set_mark(-1, process.pid)  # as if the number were given to a new process
     gpus.release(0)
     assert gpus.acquire(1, EXPERIMENT + 2) == ["0"]
@@ -202,6 +202,6 @@ def test_nvml_is_not_asked_for_trials_without_gpus(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", library)
     gpus = CleanGpus(GpuPool([], 0), EXPERIMENT)
     assert gpus.acquire(0, EXPERIMENT + 1) == []
-    gpus.look(0, at_once=True)
+    gpus.learn_pids(0, at_once=True)
     gpus.release(0)
     assert asked == []
