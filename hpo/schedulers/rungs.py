@@ -87,7 +87,10 @@ class Rung:
 
     def remove(self, trial_id: int) -> None:
         """The trial no longer waits here. Its result stays and counts for the quantile."""
-        self.waiting = [(loss, other) for loss, other in self.waiting if other != trial_id]
+        for index, (_, waiting_id) in enumerate(self.waiting):  # the best, which is promoted, is the first
+            if waiting_id == trial_id:
+                del self.waiting[index]
+                return
 
     def passes(self, loss: float) -> bool:
         """Stopping rule, asked after `record`: does a trial with this result go on?"""
