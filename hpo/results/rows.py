@@ -27,28 +27,31 @@ def report_rows(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[d
     constants = {**config.space.constants, **config.benchmark.arguments}
     limit = config.benchmark.max_resource_attr
     state = ExperimentState(config.objective)
+    columns: dict[tuple[int, int], dict[str, Any]] = {}
     count: Counter[tuple[int, int]] = Counter()
     for event in events:
         if event.kind != Kind.REPORTED:  # no attempt begins or ends by a report
             state.apply(event)
             continue
         now = state.trials[event.trial_id]
-        settings = {**now.trial.configuration, **constants}
-        if limit is not None and now.until is not None:
-            settings[limit] = now.until
+        attempt = event.trial_id, now.attempt
+        if attempt not in columns:
+            told = {} if limit is None or now.until is None else {limit: now.until}
+            settings = {**now.trial.configuration, **constants, **told}
+            columns[attempt] = {f"config_{name}": value for name, value in settings.items()}
         yield {
             **event.body["metrics"],
             "st_worker_timestamp": event.time,
             "st_worker_time": event.elapsed - now.began,
-            "st_worker_iter": count[event.trial_id, now.attempt],
+            "st_worker_iter": count[attempt],
             "st_decision": event.body["decision"],
             "st_status": "InProgress",
             "trial_id": event.trial_id,
-            **{f"config_{name}": value for name, value in settings.items()},
+            **columns[attempt],
             "st_tuner_time": event.elapsed,
             **event.body.get("extra", {}),
         }
-        count[event.trial_id, now.attempt] += 1
+        count[attempt] += 1
 
 
 _FIXED = ("st_worker_timestamp", "st_worker_time", "st_worker_iter", "st_decision", "st_status", "trial_id")
