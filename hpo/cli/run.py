@@ -101,9 +101,13 @@ def _run_all(call: _Call, composed: Sequence[Job]) -> None:
     others: list[Job] = []
     for job in composed:
         (simulated if job.config.simulated and runs_here(job.config) else others).append(job)
-    from hpo.host.starting import shared_imports
+    with contextlib.ExitStack() as stack:
+        if len(others) > 1:
+            from hpo.host.starting import (
+                shared_imports,
+            )  # milliseconds that a simulation and a single job need not spend
 
-    with shared_imports() if len(others) > 1 else contextlib.nullcontext():
+            stack.enter_context(shared_imports())
         for job in others:
             _run(call, job)
     if len(simulated) == 1:
@@ -170,16 +174,18 @@ def _run(call: _Call, job: Job) -> None:
     try:
         call.codes.append(_launch(call, job))
     except HPOError as error:
-        call.codes.append(1)
-        text = target_error_as_sentence(error, job.config)
-        call.failures.append(f"{from_here(job.output_dir)}: {text}")
-        complain(text)
+        _fail(call, job, target_error_as_sentence(error, job.config))
     except Exception:
-        call.codes.append(1)
-        call.failures.append(f"{from_here(job.output_dir)}: an error in hpo itself")
-        complain(f"an error in hpo itself; please report it with this:\n{traceback.format_exc()}")
+        _fail(call, job, "an error in hpo itself", details=f"; please report it with this:\n{traceback.format_exc()}")
     if call.codes[-1] > 128:
         raise SystemExit(call.codes[-1])  # a signal ends the sweep, not only this experiment
+
+
+def _fail(call: _Call, job: Job, text: str, *, details: str = "") -> None:
+    """Note that an experiment failed, and complain at once, with details."""
+    call.codes.append(1)
+    call.failures.append(f"{from_here(job.output_dir)}: {text}")
+    complain(text + details)
 
 
 def _launch(call: _Call, job: Job) -> int:
