@@ -7,12 +7,12 @@ In every epoch save first, then report. A kill between the two loses the report:
 them again after `load`; what the tuner knows already it drops.
 """
 
-import contextlib
-import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+
+from hpo.store.replacing import remove_leftovers, replacing
 
 CHECKPOINT_DIR = "HPO_CHECKPOINT_DIR"
 
@@ -39,12 +39,10 @@ def save(state: Mapping[str, Any], name: str = "checkpoint.pt") -> None:
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(folder / name)
-    with _temporary(folder / f"{name}.{os.getpid()}.tmp") as (temporary, file):
+    with replacing(folder / name) as temporary, temporary.open("wb") as file:
         torch.save(dict(state), file)
         file.flush()
         os.fsync(file.fileno())
-        temporary.replace(folder / name)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)  # the rename itself reaches the disk before the report that follows
@@ -66,7 +64,7 @@ def load(name: str = "checkpoint.pt", map_location: Any = "cpu") -> dict[str, An
     folder = directory()
     if folder is None:
         return None
-    _remove_leftovers(folder / name)
+    remove_leftovers(folder / name)
     if not (folder / name).exists():
         return None
     import torch
@@ -76,32 +74,3 @@ def load(name: str = "checkpoint.pt", map_location: Any = "cpu") -> dict[str, An
     except Exception as error:  # torch raises nearly anything, depending on where the damage is
         raise ValueError(f"{folder / name}: is damaged ({type(error).__name__}: {error})") from error
     return state
-
-
-@contextlib.contextmanager
-def _temporary(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """A new file, locked for as long as it is written: the lock says of what a killed save left that nobody writes it."""
-    while True:
-        with path.open("wb") as file:
-            try:
-                with contextlib.suppress(OSError):  # a file system without locks: there leftovers stay
-                    fcntl.flock(file, fcntl.LOCK_EX)
-                if os.fstat(file.fileno()).st_nlink == 0:
-                    continue  # taken for a leftover before it was locked
-                yield path, file
-                return
-            finally:
-                path.unlink(missing_ok=True)
-
-
-def _remove_leftovers(target: Path) -> None:
-    """Remove what killed saves of `target` left beside it. What another rank of the trial writes just now is locked."""
-    with contextlib.suppress(FileNotFoundError):  # no folder yet
-        for path in target.parent.iterdir():
-            number = path.name.removeprefix(f"{target.name}.").removesuffix(".tmp")
-            if path.name == f"{target.name}.{number}.tmp" and number.isdecimal():
-                # Where it cannot be locked or removed, it stays: no checkpoint fails for that.
-                with contextlib.suppress(OSError), path.open("r+b") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                        path.unlink()

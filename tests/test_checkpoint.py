@@ -1,5 +1,6 @@
 """Checkpoints: the old one or the new one, whole, and never silently ignored."""
 
+import fcntl
 import os
 import pickle
 import random
@@ -122,13 +123,13 @@ def saving(folder):
 @pytest.mark.process
 def test_what_a_killed_save_left_is_removed_by_the_next_attempt(folder, saving, look):
     checkpoint.save({"epoch": 1}, name="other")
-    (folder / "checkpoint.pt.best.tmp").touch()  # whatever that is, it is not ours
+    (folder / ".checkpoint.pt.best.tmp").touch()  # whatever that is, it is not ours
     saving.kill()
     saving.wait()
-    assert (folder / f"checkpoint.pt.{saving.pid}.tmp").exists(), "it was killed at another moment"
+    assert (folder / f".checkpoint.pt.{saving.pid}.tmp").exists(), "it was killed at another moment"
     look()
     assert sorted(path.name for path in folder.iterdir() if path.name != "checkpoint.pt") == [
-        "checkpoint.pt.best.tmp",
+        ".checkpoint.pt.best.tmp",
         "other",
     ]
 
@@ -137,7 +138,7 @@ def test_what_a_killed_save_left_is_removed_by_the_next_attempt(folder, saving, 
 def test_what_a_living_process_is_writing_stays(folder, saving):
     checkpoint.save({"epoch": 1})
     assert checkpoint.load() == {"epoch": 1}
-    assert (folder / f"checkpoint.pt.{saving.pid}.tmp").exists()
+    assert (folder / f".checkpoint.pt.{saving.pid}.tmp").exists()
     saving.communicate("go on\n", timeout=60)
     assert saving.returncode == 0
     assert checkpoint.load() == {"epoch": 2}
@@ -145,16 +146,16 @@ def test_what_a_living_process_is_writing_stays(folder, saving):
 
 
 def test_a_save_whose_file_was_taken_for_a_leftover_before_it_was_locked_writes_another(folder, monkeypatch):
-    lock = checkpoint.fcntl.flock
+    lock = fcntl.flock
     removed = []
 
     def late(file, how):
-        if how == checkpoint.fcntl.LOCK_EX and not removed:
-            removed.append(folder / f"checkpoint.pt.{os.getpid()}.tmp")
+        if how == fcntl.LOCK_EX and not removed:
+            removed.append(folder / f".checkpoint.pt.{os.getpid()}.tmp")
             removed[0].unlink()
         lock(file, how)
 
-    monkeypatch.setattr(checkpoint.fcntl, "flock", late)
+    monkeypatch.setattr(fcntl, "flock", late)
     checkpoint.save({"epoch": 1})
     assert removed
     assert checkpoint.load() == {"epoch": 1}

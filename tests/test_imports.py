@@ -17,10 +17,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 TESTS = Path(__file__).parent
 
 FLOORS = [
-    {"", "errors", "randomness", "reporting", "checkpoint"},
+    {"", "errors", "randomness", "reporting"},
     {"events", "host"},
     {"space", "store"},
-    {"config", "surrogate"},
+    {"config", "surrogate", "checkpoint"},
     {"searchers", "results", "tables", "trackers"},
     {"schedulers", "backends", "exporting"},
     {"tuner", "history"},

@@ -27,10 +27,11 @@ from hpo.experiment.signals import signals_interrupt
 from hpo.results.files import is_complete, write_best, write_metadata, write_results
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import restore
-from hpo.store.directory import ExperimentDirectory, refuse_links, write_atomically
+from hpo.store.directory import ExperimentDirectory, refuse_links
 from hpo.store.disk import check_room, disk_error_as_sentence
 from hpo.store.event_store import Store
 from hpo.store.ownership import owned
+from hpo.store.replacing import write_atomically
 from hpo.store.salvage import open_store
 from hpo.tuner.limits import Limits
 from hpo.tuner.loop import Tuner

@@ -10,7 +10,7 @@ from typing import IO, Any
 from hpo.errors import ConfigError, installing
 from hpo.results.experiment import Experiment
 from hpo.results.rows import report_rows
-from hpo.store.directory import replacing, write_atomically
+from hpo.store.replacing import replacing, write_atomically
 
 KEYS = ("experiment_tag", "benchmark", "method", "seed")
 """Columns that tell experiments apart; they come first."""

@@ -9,8 +9,8 @@ from hpo.errors import ConfigError
 from hpo.reports.experiment_page import experiment_page
 from hpo.reports.tag_page import NAME, tag_page
 from hpo.results.experiment import load_experiment
-from hpo.store.directory import write_atomically
 from hpo.store.places import find_experiments, folder_of
+from hpo.store.replacing import write_atomically
 
 
 def write_report(

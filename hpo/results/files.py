@@ -17,7 +17,8 @@ from hpo.config.yamlfiles import dump_verbatim, override_text
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.results.rows import best_of, columns, report_rows
-from hpo.store.directory import ExperimentDirectory, json_object, write_atomically
+from hpo.store.directory import ExperimentDirectory, json_object
+from hpo.store.replacing import write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,25 +76,6 @@ def folders_with(base: Path, name: str) -> list[Path]:
             with contextlib.suppress(OSError), os.scandir(folder) as entries:
                 ahead += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
     return sorted(found)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A file beside `path` to write to, which then takes its place; after an error there is only what was there before."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the file at `path`: after a crash it is the old one or the new one, whole."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def refuse_links(files: ExperimentDirectory) -> None:

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from hpo.errors import complain
-from hpo.store.directory import ExperimentDirectory, json_object, write_atomically
+from hpo.store.directory import ExperimentDirectory, json_object
+from hpo.store.replacing import write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from filelock import FileLock
 
-from hpo.store.directory import CONFIG, folders_with, read_json, write_atomically
+from hpo.store.directory import CONFIG, folders_with, read_json
 from hpo.store.disk import disk_error_as_sentence
+from hpo.store.replacing import write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from hpo.errors import ConfigError
 from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace, parse_space
-from hpo.store.directory import write_atomically
+from hpo.store.replacing import write_atomically
 from hpo.tables.curves import Curves
 
 Array = NDArray[np.float64]

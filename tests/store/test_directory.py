@@ -1,23 +1,8 @@
-"""Files that are replaced whole, and JSON objects read from them."""
-
-import json
+"""JSON objects read from files of an experiment."""
 
 import pytest
 
-from hpo.store.directory import json_object, read_json, replacing, write_atomically
-
-
-def test_a_replaced_file_is_the_old_one_or_the_new_one_and_nothing_stays_beside_it(tmp_path):
-    path = tmp_path / "a.json"
-    write_atomically(path, b"{}")
-    with pytest.raises(TypeError), replacing(path) as temporary, temporary.open("w") as file:
-        json.dump(["half", object()], file)
-    assert path.read_text() == "{}"
-    with replacing(path) as temporary:
-        temporary.write_text("[]")
-        assert path.read_text() == "{}"
-    assert path.read_text() == "[]"
-    assert list(tmp_path.iterdir()) == [path]
+from hpo.store.directory import json_object, read_json
 
 
 def test_a_json_object_is_read(tmp_path):

@@ -27,7 +27,7 @@ from hpo.launchers.sagemaker.bootstrap import ML, WORK, write_failure
 from hpo.launchers.sagemaker.mirror import Mirror, Restored
 from hpo.launchers.sagemaker.request import IDENTITY
 from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics, nonce_of
-from hpo.store.directory import write_atomically
+from hpo.store.replacing import write_atomically
 
 log = logging.getLogger("hpo.launchers.sagemaker.job")  # also where this module is __main__
 

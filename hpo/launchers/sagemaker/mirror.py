@@ -29,8 +29,9 @@ from hpo.events.values import Kind, Status
 from hpo.events.wording import best_text, clock, counts_text
 from hpo.launchers.sagemaker.archive import CHECKPOINT, Stamps, pack, seal, stamps, unpack, unseal
 from hpo.launchers.sagemaker.results import PROGRESS
-from hpo.store.directory import ExperimentDirectory, replacing, write_atomically
+from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
+from hpo.store.replacing import replacing, write_atomically
 from hpo.store.sqlitefile import copy_store
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from typing import Any
 from hpo.errors import HPOError
 from hpo.launchers.sagemaker.archive import CHECKPOINT, unpack
 from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, read_object
-from hpo.store.directory import read_json, replacing
+from hpo.store.directory import read_json
+from hpo.store.replacing import replacing
 
 THREADS = 8
 PROGRESS = "progress.json"

@@ -23,7 +23,8 @@ from hpo.experiment.signals import asked_to_end, leave
 from hpo.launchers.remote import Phase
 from hpo.launchers.slurm.commands import call, queued_as
 from hpo.results.experiment import load_experiment
-from hpo.store.directory import read_json, write_atomically
+from hpo.store.directory import read_json
+from hpo.store.replacing import write_atomically
 
 NOTE = "slurm.json"
 FRUITLESS = 3

@@ -16,7 +16,7 @@ from hpo.launchers.slurm.commands import TooLargeError, call, sbatch_error_as_se
 from hpo.launchers.slurm.job import work
 from hpo.launchers.slurm.nodes import shares
 from hpo.launchers.slurm.request import CORES_PER_GPU
-from hpo.store.directory import write_atomically
+from hpo.store.replacing import write_atomically
 
 log = logging.getLogger(__name__)
 
