@@ -54,9 +54,9 @@ def arrange(runs: Sequence[Run], *, include_incomplete: bool, unpaired: bool) ->
     methods = list(dict.fromkeys(run.label for run in kept))
     if len(methods) < 2:
         raise ConfigError(
-            f"only {methods[0] if methods else 'incomplete experiments'} to compare among {len(runs)} experiment(s)"
-            f"{'' if kept or include_incomplete else ' (--include-incomplete takes them as they are)'}; a comparison "
-            "needs two methods: run the same command with method=RS,ASHA, or name another tag too"
+            f"{f'only {methods[0]}' if methods else 'nothing'} to compare among {len(runs)} experiment(s)"
+            f"{''.join(f' ({warning})' for warning in warnings)}; a comparison needs two methods: run the same command with "
+            "method=RS,ASHA, or name another tag too"
         )
     groups: dict[str, list[Run]] = defaultdict(list)
     for run in kept:
@@ -107,17 +107,23 @@ def _labelled(runs: Sequence[Run]) -> list[Run]:
 
 
 def _complete(runs: Sequence[Run], include_incomplete: bool) -> tuple[list[Run], list[str]]:
-    incomplete = [str(run.directory) for run in runs if run.finished is None]
-    kept = [run for run in runs if run.end > 0 and (include_incomplete or run.finished is not None)]
-    if not incomplete:
-        return kept, []
-    count, names = f"{len(incomplete)} experiment(s)", shortened(incomplete)
-    if include_incomplete:
-        return kept, [f"{count} are not complete and taken as far as they got: {names}"]
-    return kept, [
-        f"left out {count} that are not complete: {names}; the command that started them goes on with them, "
-        "--include-incomplete takes them as they are"
-    ]
+    taken = ("complete", "not complete") if include_incomplete else ("complete",)
+    kept = [run for run in runs if run.end > 0 and run.status in taken]
+    warnings = []
+    if failed := [str(run.directory) for run in runs if run.status == "failed"]:
+        warnings.append(
+            f"left out {len(failed)} experiment(s) that failed, without one finite result: {shortened(failed)}; the command "
+            "that started them trains them again with retry=failed"
+        )
+    if incomplete := [str(run.directory) for run in runs if run.status == "not complete"]:
+        count, names = f"{len(incomplete)} experiment(s)", shortened(incomplete)
+        warnings.append(
+            f"{count} are not complete and taken as far as they got: {names}"
+            if include_incomplete
+            else f"left out {count} that are not complete: {names}; the command that started them goes on with them, "
+            "--include-incomplete takes them as they are"
+        )
+    return kept, warnings
 
 
 def _block(benchmark: str, methods: Sequence[str], group: Sequence[Run], warnings: list[str]) -> Block | None:

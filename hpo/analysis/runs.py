@@ -43,9 +43,16 @@ class Run:
     end: float
     """Elapsed seconds up to which it is known what the experiment found."""
     finished: str | None
-    """Why it is complete; None where it is not."""
+    """Why it is over; None where it is not."""
     hosts: frozenset[str]
     """The machines its tuner ran on."""
+
+    @property
+    def status(self) -> str:
+        """`complete`; `failed`, where it is over without one finite result; `not complete`."""
+        if self.finished is None:
+            return "not complete"
+        return "complete" if len(self.trajectory.losses) else "failed"
 
     @property
     def benchmark(self) -> str:

@@ -42,6 +42,12 @@ class Mode(Enum):
     max = "max"
 
 
+class Retry(Enum):
+    """Which trials are trained again."""
+
+    failed = "failed"
+
+
 class ReportChannel(Enum):
     """How a script reports."""
 
@@ -127,6 +133,7 @@ class ExperimentConfig:
     max_checkpoint_gigabytes: float | None = field(default=None, metadata=_CALL)
     overwrite: bool = field(default=False, metadata=_CALL)
     resume: bool = field(default=True, metadata=_CALL)
+    retry: Retry | None = field(default=None, metadata=_CALL)
     callbacks: dict[str, Any] = field(default_factory=dict, metadata=_CALL)
     trusted_modules: list[str] = field(default_factory=list, metadata=_CALL)
 

@@ -37,6 +37,8 @@ class TrialState:
     """Seconds of all attempts that are over."""
     worker: int = 0
     """Of the last attempt, numbered from 0: the lowest that was free when it began."""
+    retried: bool = False
+    """Another trial trains its configuration again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,9 @@ class ExperimentState:
     out_of_memory: int = 0
     """Trials that failed because memory was used up."""
     finished: str | None = None
-    """Why the experiment is complete."""
+    """Why the experiment is over."""
+    retries: int = 0
+    """Trials that train the configuration of a failed one again."""
     _counts: Counter[Status] = field(default_factory=Counter)
 
     def apply(self, event: Event) -> None:
@@ -104,6 +108,23 @@ class ExperimentState:
         """How many trials are in each state, in the order of `Status`."""
         return {status: self._counts[status] for status in Status if self._counts[status]}
 
+    @property
+    def status(self) -> str:
+        """`complete`; `failed`, where it is over without one finite result; `interrupted`, or still at work."""
+        if self.finished is None:
+            return "interrupted"
+        return "complete" if self.incumbent is not None else "failed"
+
+    @property
+    def counted_trials(self) -> int:
+        """Trials that use up `max_num_trials`: not those that train a failed one again."""
+        return len(self.trials) - self.retries
+
+    def failed_trials(self) -> list[TrialState]:
+        """Those that failed and were not trained again; all that are over, where none has given a finite result."""
+        over = set(Status) - {Status.RUNNING, Status.INTERRUPTED} if self.incumbent is None else {Status.FAILED}
+        return [state for state in self.trials.values() if state.status in over and not state.retried]
+
     def busy_seconds(self) -> float:
         """Worker seconds spent on trials so far."""
         done = sum(state.busy for state in self.trials.values())
@@ -115,6 +136,9 @@ class ExperimentState:
     def _started(self, event: Event) -> None:
         trial = Trial(event.trial_id, event.body["configuration"])
         state = TrialState(trial, event.body["until"], began=event.elapsed, heard=event.elapsed)
+        if (failed := event.body.get("retries")) is not None:
+            self.trials[failed].retried = True
+            self.retries += 1
         self.trials[trial.id] = state
         self._counts[Status.RUNNING] += 1
         self._employ(state)

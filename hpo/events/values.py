@@ -49,6 +49,8 @@ class Start:
 
     configuration: Configuration
     until: int | None = None
+    retries: int | None = None
+    """The failed trial whose configuration is trained again: asked for by a person, no proposal of a searcher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Kind(StrEnum):
     OPENED = "opened"
     """A process took over the experiment: host, pid, versions."""
     STARTED = "started"
-    """Decision: a new trial; `configuration`, `until`."""
+    """Decision: a new trial; `configuration`, `until`. With `retries`, the failed trial that it trains again, it is none."""
     RESUMED = "resumed"
     """Decision: a paused trial goes on; `until`."""
     RESTARTED = "restarted"

@@ -23,7 +23,8 @@ def counts_text(state: ExperimentState) -> str:
     memory = f" ({state.out_of_memory} out of memory)" if state.out_of_memory else ""
     counts = state.counts().items()
     text = ", ".join(f"{count} {status}{memory if status == Status.FAILED else ''}" for status, count in counts)
-    return f"{len(state.trials)} trials ({text or 'none'}), {state.reports} reports"
+    again = f", {state.retries} of them to train a failed one again" if state.retries else ""
+    return f"{len(state.trials)} trials ({text or 'none'}){again}, {state.reports} reports"
 
 
 def configuration_text(configuration: Mapping[str, Any]) -> str:
@@ -45,7 +46,7 @@ def printable(text: str) -> str:
 
 
 def overview(result: Any, state: ExperimentState, otherwise: str) -> str:
-    """What a notebook shows of an object that has an experiment's `directory`; `otherwise`: unless it is complete."""
-    parts = {"status": f"complete: {state.finished}" if state.finished else otherwise}
+    """What a notebook shows of an object that has an experiment's `directory`; `otherwise`: unless it is over."""
+    parts = {"status": f"{state.status}: {state.finished}" if state.finished else otherwise}
     parts |= {"best": best_text(state), "trials": counts_text(state)}
     return f"{type(result).__name__} {result.directory}" + "".join(f"\n  {k:<9}{text}" for k, text in parts.items())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
-from hpo.experiment.run import run_experiment
+from hpo.experiment.run import conduct
 from hpo.experiment.signals import ENDING, asked_to_end, signals_raise
 from hpo.host.parent import end_with
 from hpo.tables.find import find_table
@@ -141,9 +141,11 @@ def _work(pipe: Connection, others: Iterable[Connection], parent: int, experimen
 
 def _run(config: ExperimentConfig, directory: Path) -> Result:
     try:
-        outcome = run_experiment(config, directory)
+        outcome = conduct(config, directory)
     except HPOError as error:
         return Result(directory, 1, str(error))
     except Exception:
         return Result(directory, 1, f"an error in hpo itself; please report it with this:\n{traceback.format_exc()}")
+    if outcome.failure is not None:
+        return Result(directory, 1, outcome.failure)
     return Result(directory, 0 if outcome.signal is None else 128 + outcome.signal)

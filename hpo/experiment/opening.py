@@ -11,6 +11,7 @@ from typing import Any
 from hpo.config.reading import read_config, resolve, to_plain
 from hpo.config.schema import BUDGET_KEYS, RUN_KEYS, ExperimentConfig
 from hpo.errors import ConfigError, StoreError
+from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
 from hpo.store.directory import LAUNCH_LOCK, LAUNCH_RECORD, ExperimentDirectory
 from hpo.store.event_store import Store
@@ -81,7 +82,7 @@ def _delete(files: ExperimentDirectory) -> None:
 
 
 def is_done(last: Event | None, stored: ExperimentConfig | None, config: ExperimentConfig) -> bool:
-    """Is an experiment complete with the budget that `config` gives it?
+    """Is an experiment over with the budget that `config` gives it?
 
     Args:
         last: its newest event. It names the budget that was used up; those of earlier versions do not.
@@ -93,6 +94,14 @@ def is_done(last: Event | None, stored: ExperimentConfig | None, config: Experim
     if (budget := last.body.get("budget")) is not None:
         return all(budget.get(key) == getattr(config, key) for key in BUDGET_KEYS)
     return stored is None or all(getattr(stored, key) == getattr(config, key) for key in BUDGET_KEYS)
+
+
+def what_is_over(store: Store, stored: ExperimentConfig | None, config: ExperimentConfig) -> ExperimentState | None:
+    """What is known of an experiment of which `config` asks nothing more; None where there is something to do."""
+    if not is_done(store.last(), stored, config):
+        return None
+    state = ExperimentState(config.objective).apply_all(store.read())
+    return None if config.retry is not None and state.failed_trials() else state
 
 
 def check_resumable(files: ExperimentDirectory, stored: ExperimentConfig | None, config: ExperimentConfig) -> None:

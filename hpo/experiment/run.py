@@ -3,11 +3,12 @@
 import contextlib
 import logging
 import math
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import overview
-from hpo.experiment.opening import is_done, settle
+from hpo.experiment.opening import is_done, settle, what_is_over
 from hpo.experiment.sessions import Buffer, provenance
 from hpo.experiment.signals import signals_interrupt
-from hpo.results.files import is_complete, write_best, write_metadata, write_results
+from hpo.results.failure import failure_of
+from hpo.results.files import read_metadata, write_best, write_metadata, write_results
+from hpo.results.rows import best_of
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import restore
 from hpo.store.directory import ExperimentDirectory, refuse_links
@@ -48,14 +51,29 @@ class Outcome:
     config: ExperimentConfig
     state: ExperimentState
     reason: str | None
-    """Why the experiment is complete; None when it was interrupted."""
+    """Why the experiment is over; None when it was interrupted."""
     signal: int | None = None
     """What interrupted it."""
     skipped: bool = False
-    """It was complete before."""
+    """It was over before."""
 
     def __repr__(self) -> str:
-        return overview(self, self.state, "interrupted")
+        return overview(self, self.state, self.status)
+
+    @property
+    def status(self) -> str:
+        """`complete`; `failed`, where the budget is used up without one finite result; `interrupted`."""
+        return self.state.status
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """trial_id, value of the metric, resource and configuration of the best report; None where there is none."""
+        return best_of(self.state)
+
+    @property
+    def failure(self) -> str | None:
+        """Why it failed, and what to do; None where it did not."""
+        return failure_of(self.state, self.directory)
 
 
 def run_experiment(
@@ -70,7 +88,19 @@ def run_experiment(
 
     Raises:
         HPOError: one sentence that says what is wrong and what to do.
+        KeyboardInterrupt: Ctrl-C has ended the session in order; the same call goes on. Any other signal that has done so
+            is likewise given on to whoever had handled it.
     """
+    outcome = conduct(config, output_dir, callbacks=callbacks)
+    if outcome.signal is not None:
+        signal.raise_signal(outcome.signal)
+    return outcome
+
+
+def conduct(
+    config: ExperimentConfig | Mapping[str, Any], output_dir: str | Path, *, callbacks: Sequence[Callback] = ()
+) -> Outcome:
+    """`run_experiment` for a caller that ends by itself after the signal that the outcome names."""
     if not isinstance(config, ExperimentConfig):
         config = to_config(config)
     files = ExperimentDirectory(Path(output_dir))
@@ -82,11 +112,11 @@ def run_experiment(
     with owned(files):
         check_room(files.path)
         config, stored = settle(files, config)
-        write_atomically(files.config, to_yaml(config).encode())
+        write_atomically(files.config, to_yaml(replace(config, retry=None)).encode())
         with _log_file(files.log):
             try:
                 with contextlib.closing(open_store(files.events)) as store:
-                    return _run(files, config, store, is_done(store.last(), stored, config), callbacks)
+                    return _run(files, config, store, what_is_over(store, stored, config), callbacks)
             except (HPOError, OSError) as error:
                 log.error("%s", error)
                 with contextlib.suppress(OSError):  # a full disk, perhaps: the log and the terminal have said it
@@ -101,15 +131,14 @@ def _run(
     files: ExperimentDirectory,
     config: ExperimentConfig,
     store: Store,
-    done: bool,
+    over: ExperimentState | None,
     callbacks: Sequence[Callback],
 ) -> Outcome:
+    if over is not None:
+        if read_metadata(files).get("status") != over.status:  # its tuner was killed before it wrote the last files
+            _export(files, config, store.read, over)
+        return Outcome(files.path, config, over, over.finished, skipped=True)
     state = ExperimentState(config.objective)
-    if done:
-        state.apply_all(store.read())
-        if not is_complete(files.path):  # its tuner was killed between the last event and the files made from it
-            _export(files, config, store.read, state)
-        return Outcome(files.path, config, state, state.finished, skipped=True)
     backend = open_backend(config, files)  # first, for a trial host starts while the rest is made
     events = Buffer(store) if backend.repeatable else store
     try:
@@ -132,6 +161,7 @@ def _run(
             budget=budget,
             limits=_limits_of(config),
             callbacks=callbacks,
+            retry=config.retry is not None,
         )
         if not backend.repeatable:
             log.info("%s %s seed %d begins: %s", config.benchmark.name, config.method.name, config.seed, backend.opened)
@@ -167,8 +197,7 @@ def _export(
     try:
         write_results(files, config, read)
         write_best(files, state)
-        status = "complete" if state.finished else "interrupted"
-        write_metadata(files, config, status=status, reason=state.finished, st_tuner_end_timestamp=time.time())
+        write_metadata(files, config, status=state.status, reason=state.finished, st_tuner_end_timestamp=time.time())
     except OSError as error:
         raise StoreError(f"{files.path}: results could not be written ({error}); events.db has everything") from error
 

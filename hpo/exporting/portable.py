@@ -86,7 +86,7 @@ def _prepared(directory: Path) -> Iterator[list[tuple[Path, str]]]:
             write_results(made, config, store.read)
         write_best(made, state)
         if metadata := read_metadata(files):
-            metadata["status"] = "complete" if state.finished else "interrupted"  # the copy does not run
+            metadata["status"] = state.status  # the copy does not run
             write_atomically(made.metadata, json.dumps(metadata, indent=1).encode())
         yield [*((path, path.name) for path in sorted(made.path.iterdir())), *_logs(files)]
 

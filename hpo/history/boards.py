@@ -175,7 +175,8 @@ class Board:
         if config.max_num_evaluations:
             found.append(_estimate(state.reports, config.max_num_evaluations, "reports", elapsed))
         if config.max_num_trials:
-            found.append(_estimate(len(state.trials) - len(state.running), config.max_num_trials, "trials", elapsed))
+            done = state.counted_trials - len(state.running)
+            found.append(_estimate(done, config.max_num_trials, "trials", elapsed))
         if state.finished is not None:
             return Progress(1.0, state.finished, 0.0)
         return max(found, key=lambda progress: progress.share, default=None)
@@ -183,12 +184,12 @@ class Board:
     def next_text(self) -> str:
         """What a free worker would do now."""
         if self.state.finished is not None:
-            return "nothing: complete"
+            return f"nothing: {self.state.status}"
         if (promotion := self.rungs.next_promotion()) is not None:
             begin = self.state.trials[promotion.trial_id].resource
             return f"trial {promotion.trial_id} goes on from {begin} to {promotion.until}"
         limit = self.config.max_num_trials
-        if limit is not None and len(self.state.trials) >= limit:
+        if limit is not None and self.state.counted_trials >= limit:
             return "nothing, until a running trial is through"
         unknown = self.rungs.promotes and not self.rungs.predictable
         return "a promotion or a new trial, as the method decides" if unknown else "a new trial"

@@ -98,7 +98,7 @@ class Follower:
         return self.board.state
 
     @property
-    def complete(self) -> bool:
+    def over(self) -> bool:
         """Is there nothing more to come?"""
         return self.state.finished is not None
 
@@ -114,8 +114,8 @@ class Follower:
 
     def condition(self) -> tuple[str, str]:
         """State and detail, found without touching the experiment's lock."""
-        if self.complete:
-            return "complete", ""
+        if self.over:
+            return self.state.status, ""
         if not self.sequence:
             launched = (self.files.path / LAUNCH_RECORD).is_file()
             return "waiting", "no events here yet" + ("; hpo sync brings those of a remote job" if launched else "")

@@ -9,7 +9,7 @@ from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError, complain
 from hpo.events.callback import Callback
-from hpo.experiment.run import run_experiment
+from hpo.experiment.run import conduct
 from hpo.watching.lines import PlainLines, say
 from hpo.watching.progress import summary
 
@@ -34,7 +34,7 @@ def run(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         experiment = read_config(config)
-        outcome = run_experiment(experiment, output_dir, callbacks=[PlainLines(experiment), *callbacks(experiment)])
+        outcome = conduct(experiment, output_dir, callbacks=[PlainLines(experiment), *callbacks(experiment)])
     except HPOError as error:
         complain(error)
         on_failure(str(error))
@@ -44,4 +44,8 @@ def run(
         on_failure(f"an error in hpo itself: {type(error).__name__}: {error}")
         return FAILED
     say(summary(outcome.config, outcome.state, outcome.directory, outcome.reason, outcome.skipped))
+    if outcome.failure is not None:
+        complain(outcome.failure)
+        on_failure(outcome.failure)
+        return FAILED
     return 128 + outcome.signal if outcome.signal is not None else 0

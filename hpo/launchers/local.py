@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from hpo.config.schema import ExperimentConfig
-from hpo.experiment.run import run_experiment
+from hpo.errors import ExperimentError
+from hpo.experiment.run import conduct
 from hpo.launchers.base import Launcher
 from hpo.watching.lines import say
 from hpo.watching.progress import progress_display, summary
@@ -16,6 +17,8 @@ class LocalLauncher(Launcher):
 
     def launch(self, experiment: ExperimentConfig, output_dir: Path) -> int:
         """Run to the end, or until a signal; see `Launcher.launch`."""
-        outcome = run_experiment(experiment, output_dir, callbacks=[progress_display(experiment, output_dir)])
+        outcome = conduct(experiment, output_dir, callbacks=[progress_display(experiment, output_dir)])
         say(summary(outcome.config, outcome.state, outcome.directory, outcome.reason, outcome.skipped))
+        if outcome.failure is not None:
+            raise ExperimentError(outcome.failure)
         return 128 + outcome.signal if outcome.signal is not None else 0

@@ -80,8 +80,8 @@ class Group:
 
     @property
     def to_do(self) -> list[Place]:
-        """Experiments that are not complete."""
-        return [place for place in self.places if place.standing != Standing.COMPLETE]
+        """Experiments that are not over."""
+        return [place for place in self.places if place.standing not in (Standing.COMPLETE, Standing.FAILED)]
 
     @property
     def standings(self) -> dict[Standing, int]:

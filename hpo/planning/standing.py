@@ -8,6 +8,7 @@ from pathlib import Path
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import StoreError
+from hpo.events.state import ExperimentState
 from hpo.events.values import Kind
 from hpo.experiment.opening import differences, has_begun, is_done, stored_config, with_random_seed
 from hpo.launchers.base import Job
@@ -23,6 +24,8 @@ class Standing(StrEnum):
 
     NEW = "new"
     COMPLETE = "complete"
+    FAILED = "failed, and is not run again without retry=failed"
+    RETRIED = "failed trials are trained again"
     UNFINISHED = "unfinished"
     EXTENDED = "complete, goes on with the changed budget"
     DIFFERENT = "another configuration"
@@ -64,9 +67,14 @@ def place_of(job: Job) -> Place:
         return Place(config, shown, Standing.NEW)
     if changes := differences(stored, config):
         return Place(config, shown, Standing.DIFFERENT, "; ".join(changes[:3]) + ("; …" if len(changes) > 3 else ""))
-    last = None  # also of a damaged store, which the command itself will mend
+    last, state = None, ExperimentState(config.objective)  # also of a damaged store, which the command itself will mend
     with contextlib.suppress(StoreError), contextlib.closing(Store(files.events, read_only=True)) as store:
         last = store.last()
+        state.apply_all(store.read())
+    if config.retry is not None and (failed := len(state.failed_trials())):
+        return Place(config, shown, Standing.RETRIED, f"{failed} of {len(state.trials)}")
     if last is None or last.kind != Kind.FINISHED:
         return Place(config, shown, Standing.UNFINISHED)
-    return Place(config, shown, Standing.COMPLETE if is_done(last, stored, config) else Standing.EXTENDED)
+    if not is_done(last, stored, config):
+        return Place(config, shown, Standing.EXTENDED)
+    return Place(config, shown, Standing.FAILED if state.status == "failed" else Standing.COMPLETE)

@@ -45,7 +45,7 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
     title = f"{config.benchmark.name} · {config.method.name} · seed {config.seed}"
     label = data_label(experiment.metadata)
     finished = experiment.state.finished
-    condition = f"complete: {finished}" if finished else "not complete when this report was written"
+    condition = f"{experiment.state.status}: {finished}" if finished else "not complete when this report was written"
     where = f"{config.experiment_tag} · {condition}" + (f" · {label} data" if label else "")
     found = importance(experiment)
     failures = list(_failures(experiment))

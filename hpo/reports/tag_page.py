@@ -46,7 +46,7 @@ def tag_page(
 def _headline(runs: Sequence[Run]) -> str:
     return tiles(
         [
-            ("experiments", str(len(runs)), f"{sum(run.finished is not None for run in runs)} complete"),
+            ("experiments", str(len(runs)), f"{sum(run.status == 'complete' for run in runs)} complete"),
             ("benchmarks", str(len({run.benchmark for run in runs})), ""),
             ("methods", str(len({run.label for run in runs})), ""),
             ("seeds", str(len({run.seed for run in runs})), ""),
@@ -152,7 +152,7 @@ def _experiments(runs: Sequence[Run], output: Path) -> PageTable:
                 len(run.trial_losses),
                 run.reports,
                 run.end,
-                "complete" if run.finished else "not complete",
+                run.status,
                 [_link(run.directory, output)],
             ]
         )

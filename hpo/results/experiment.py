@@ -71,6 +71,11 @@ class Experiment:
         )
 
     @property
+    def status(self) -> str:
+        """`complete`; `failed`, where it is over without one finite result; `interrupted`, which a running one is too."""
+        return self.state.status
+
+    @property
     def best(self) -> dict[str, Any] | None:
         """trial_id, value of the metric, resource and configuration of the best report; None before the first."""
         return best_of(self.state)

@@ -4,7 +4,7 @@ Li et al., "A System for Massively Parallel Hyperparameter Tuning" (MLSys 2020);
 (Klein et al., "Model-based Asynchronous Hyperparameter and Neural Architecture Search", 2020, section 3.1).
 """
 
-from hpo.events.values import Decision, Resume, Start, Suggestion, Trial
+from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness
 from hpo.schedulers.halving import Halving
 from hpo.schedulers.rungs import Rung, bracket_probabilities, make_rungs, next_level
@@ -107,7 +107,11 @@ class ASHA(_Asynchronous):
                 if (trial_id := rung.promotable()) is not None:
                     return Resume(trial_id, next_level(self.levels, rung.level, self.maximum))
         configuration = self.searcher.propose() if new_trials else None
-        return None if configuration is None else Start(configuration, self.steps[self._draw_bracket()])
+        return None if configuration is None else self.start_of(configuration)
+
+    def start_of(self, configuration: Configuration) -> Start:
+        """Towards the first rung of the bracket drawn for it."""
+        return Start(configuration, self.steps[self._draw_bracket()])
 
     def _bracket_of(self, start: Start) -> int:
         return self.steps.index(start.until or self.maximum)
@@ -148,7 +152,7 @@ class StoppingASHA(_Asynchronous):
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """A new trial, on its way to the maximum."""
         configuration = self.searcher.propose() if new_trials else None
-        return None if configuration is None else Start(configuration, self.maximum)
+        return None if configuration is None else self.start_of(configuration)
 
     def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
         """STOP below the cut-off of a rung and at the maximum, else CONTINUE."""

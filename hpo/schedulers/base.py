@@ -12,7 +12,7 @@ files. `propose` changes nothing, `accept` records; replaying a log calls `accep
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from hpo.events.values import Decision, Resume, Start, Suggestion, Trial
+from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.searchers.base import Searcher
 
 
@@ -57,12 +57,16 @@ class Scheduler(ABC):
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """What `suggest` would return, without taking it as done."""
 
+    def start_of(self, configuration: Configuration) -> Start:
+        """How a new trial of this configuration begins. Changes nothing."""
+        return Start(configuration, self.max_resource)
+
     def accept(self, suggestion: Suggestion) -> None:
         """`suggestion` is being carried out."""
-        if isinstance(suggestion, Start):
-            self.searcher.accept(suggestion.configuration)
-        else:
+        if isinstance(suggestion, Resume):
             self._on_resume(suggestion)
+        elif suggestion.retries is None:  # else the searcher has proposed it before
+            self.searcher.accept(suggestion.configuration)
 
     def _on_resume(self, resume: Resume) -> None:  # noqa: B027
         """A paused trial goes on."""

@@ -1,6 +1,6 @@
 """First in, first out: every trial runs to its end."""
 
-from hpo.events.values import Decision, Start, Suggestion, Trial
+from hpo.events.values import Decision, Suggestion, Trial
 from hpo.schedulers.base import Scheduler
 from hpo.searchers.base import Searcher
 
@@ -15,7 +15,7 @@ class FIFO(Scheduler):
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """A new trial to the maximum resource."""
         configuration = self.searcher.propose() if new_trials else None
-        return None if configuration is None else Start(configuration, self.max_resource)
+        return None if configuration is None else self.start_of(configuration)
 
     def on_start(self, trial: Trial) -> None:
         """The searcher hears that a result at the maximum will follow."""

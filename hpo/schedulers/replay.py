@@ -62,9 +62,9 @@ def verify(
 ) -> Iterator[ReplayedOtherwise]:
     """Compute every logged decision again. Yields the differences; `count[0]` grows by the decisions compared."""
     for sequence, event in events:
-        if event.kind in (Kind.STARTED, Kind.RESUMED):
+        logged = suggestion_of(event) if event.kind in (Kind.STARTED, Kind.RESUMED) else None
+        if logged is not None and not (isinstance(logged, Start) and logged.retries is not None):
             count[0] += 1
-            logged = suggestion_of(event)
             proposed = scheduler.propose(new_trials=event.kind == Kind.STARTED or event.body.get("new_trials", True))
             if proposed != logged:
                 yield ReplayedOtherwise(sequence, str(logged), str(proposed))
@@ -76,7 +76,7 @@ def verify(
 
 
 def suggestion_of(event: Event) -> Suggestion:
-    """The suggestion that a STARTED or RESUMED event carried out."""
+    """What a STARTED or RESUMED event carried out: a suggestion, or the wish to train a failed trial again."""
     if event.kind == Kind.STARTED:
-        return Start(event.body["configuration"], event.body["until"])
+        return Start(event.body["configuration"], event.body["until"], event.body.get("retries"))
     return Resume(event.trial_id, event.body["until"])

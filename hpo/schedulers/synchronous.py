@@ -4,7 +4,7 @@ Li et al., "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimizat
 trial per worker: while a rung waits for its last trials, free workers begin the next bracket.
 """
 
-from hpo.events.values import Decision, Resume, Start, Suggestion, Trial
+from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.schedulers.bracket import Bracket, bracket_sizes
 from hpo.schedulers.halving import Halving
 from hpo.searchers.base import Searcher
@@ -57,11 +57,15 @@ class SynchronousHyperband(Halving):
                 return Resume(trial_id, bracket.resource)
         configuration = self.searcher.propose() if new_trials else None
         if configuration is not None:
-            return Start(configuration, (self._filling() or self._following()).resource)
+            return self.start_of(configuration)
         for bracket in self._open:
             if (found := bracket.next_if_closed()) is not None:
                 return Resume(*found)
         return None
+
+    def start_of(self, configuration: Configuration) -> Start:
+        """Towards the first rung of the bracket that has room for it."""
+        return Start(configuration, (self._filling() or self._following()).resource)
 
     def _filling(self) -> Bracket | None:
         return next((bracket for bracket in self._open if bracket.has_room), None)

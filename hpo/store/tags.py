@@ -42,8 +42,8 @@ def default_tag(command: Sequence[str], outputs: Path = OUTPUTS) -> tuple[str, b
 
 
 def normalised(command: Sequence[str]) -> list[str]:
-    """The overrides of a command line in an order that does not matter."""
-    return sorted(word for word in command if word not in ("-m", "--multirun"))
+    """The overrides of a command line in an order that does not matter; without `retry`, which goes on with the same tag."""
+    return sorted(word for word in command if word not in ("-m", "--multirun") and not word.startswith("retry="))
 
 
 def read_tag(directory: Path) -> dict[str, Any]:

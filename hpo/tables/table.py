@@ -168,9 +168,12 @@ class Table:
 
     @cached_property
     def optimum(self) -> float:
-        """The best mean final value over the recorded trainings."""
+        """The best mean final value over the recorded trainings; NaN where none is finite."""
         final = self.metrics[self.about["metric"]][:, :, -1].mean(axis=1)
-        return float(np.nanmax(final) if self.about["mode"] == "max" else np.nanmin(final))
+        finite = final[np.isfinite(final)]
+        if not len(finite):
+            return float("nan")
+        return float(finite.max() if self.about["mode"] == "max" else finite.min())
 
     def save(self, path: Path) -> None:
         """Write `path`.npz and `path`.yaml."""

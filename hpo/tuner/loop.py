@@ -36,6 +36,7 @@ class Tuner:
         budget: when to end.
         limits: of trials and workers.
         callbacks: see everything.
+        retry: first train again the trials that have failed.
     """
 
     scheduler: Scheduler
@@ -45,6 +46,7 @@ class Tuner:
     budget: Budget
     limits: Limits
     callbacks: Sequence[Callback] = ()
+    retry: bool = False
     _interrupts: int = 0
     _spent: str | None = None  # the budget that is used up
 
@@ -102,6 +104,7 @@ class Tuner:
         try:
             self.journal.emit(Kind.OPENED, body=dict(opened or {}))
             self.trials.take_over()
+            self.trials.failed = self.state.failed_trials() if self.retry else []
             self._step(())
             self.scheduler.prepare()
             while not self._over():
@@ -143,6 +146,8 @@ class Tuner:
         elif not self.trials.closing:
             self._spent = self.budget.spent(self.state, self.elapsed)
             if self._spent is not None:
+                if self.trials.failed:
+                    log.warning("%s, so that no failed trial is trained again; give more", self._spent)
                 self.trials.end_all()
 
     def _fill(self) -> None:
@@ -150,6 +155,9 @@ class Tuner:
         while not self.trials.closing and len(self.state.running) < self._slots:
             if self.trials.waiting:
                 self.trials.restart()
+                continue
+            if self.trials.failed:
+                self.trials.retry()
                 continue
             new_trials = self.budget.allows_new_trial(self.state)
             suggestion = self.scheduler.suggest(new_trials=new_trials)

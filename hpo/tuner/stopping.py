@@ -12,7 +12,7 @@ class Budget:
     max_wallclock_time: float | None = None
     """Seconds, all sessions added up."""
     max_num_trials: int | None = None
-    """Trials started; when it is reached the running and paused ones go on."""
+    """Trials started, without those that train a failed one again; when it is reached the running and paused ones go on."""
     max_num_evaluations: int | None = None
     """Reports; when it is reached everything stops."""
     target_value: float | None = None
@@ -33,7 +33,7 @@ class Budget:
 
     def allows_new_trial(self, state: ExperimentState) -> bool:
         """May another trial be started?"""
-        return self.max_num_trials is None or len(state.trials) < self.max_num_trials
+        return self.max_num_trials is None or state.counted_trials < self.max_num_trials
 
     def time_left(self, elapsed: float) -> float | None:
         """Seconds until `max_wallclock_time`; None without one."""

@@ -4,7 +4,7 @@ Late reports of trials whose end is decided are dropped here and nowhere else.
 """
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hpo.backends.base import Backend
@@ -60,6 +60,8 @@ class Supervision:
     """Why the experiment cannot go on."""
     waiting: list[TrialState] = field(default_factory=list)
     """Interrupted trials that go on when a worker is free."""
+    failed: list[TrialState] = field(default_factory=list)
+    """Failed trials that are to be trained again when a worker is free."""
     _condemned: dict[int, tuple[Status, str]] = field(default_factory=dict)
     _held: dict[int, float] = field(default_factory=dict)
     """Until when the backend held back an attempt, at the last look."""
@@ -79,6 +81,8 @@ class Supervision:
             trial = Trial(len(self.state.trials), suggestion.configuration)
             self.scheduler.on_start(trial)
             body = {"configuration": dict(suggestion.configuration), "until": suggestion.until}
+            if suggestion.retries is not None:
+                body["retries"] = suggestion.retries
             self.journal.emit(Kind.STARTED, trial.id, 0, body=body)
             self._begin(self.state.trials[trial.id])
             return
@@ -94,6 +98,13 @@ class Supervision:
         state = self.waiting.pop(0)
         self.journal.emit(Kind.RESTARTED, state.trial.id, state.attempt + 1, body={"until": state.until})
         self._begin(state)
+
+    def retry(self) -> None:
+        """Train the first of the failed trials again, as a new one: what it has left stays to be looked at."""
+        failed = self.failed.pop(0).trial
+        start = replace(self.scheduler.start_of(failed.configuration), retries=failed.id)
+        self.scheduler.accept(start)
+        self.carry_out(start, new_trials=True)
 
     def _begin(self, state: TrialState) -> None:
         self._intake.begin(state.trial.id)

@@ -49,7 +49,7 @@ def sweep_frame(experiments: Sequence[Seen], width: int, height: int) -> "Group"
     return Group(*lines)
 
 
-_ORDER = {"running": 0, "waiting": 1, "interrupted": 2, "complete": 3}
+_ORDER = {"running": 0, "waiting": 1, "interrupted": 2, "failed": 3, "complete": 4}
 
 
 def _conditions(experiments: Sequence[Seen]) -> str:
@@ -101,7 +101,7 @@ def _head(seen: Seen) -> list["Text"]:
     progress = board.progress(seen.elapsed)
     if progress is None:
         return [title]
-    if seen.condition == "complete":
+    if board.state.finished is not None:
         return [title, _text(f"{_bar(1.0)} {progress.budget}")]
     line = f"{_bar(progress.share)} {progress.share:.0%}, {progress.budget}"
     if progress.seconds_left is not None and seen.condition == "running":

@@ -1,4 +1,4 @@
-"""`hpo watch`: look when a file has changed, draw at most so often, and end when all experiments are complete."""
+"""`hpo watch`: look when a file has changed, draw at most so often, and end when all experiments are over."""
 
 import contextlib
 import logging
@@ -59,7 +59,7 @@ class Watch:
         console.print(sweep_frame(self._seen(), console.width, 10_000))
 
     def live(self, console: "Console") -> None:
-        """Keep a frame up to date until all experiments are complete."""
+        """Keep a frame up to date until all experiments are over."""
         from rich.live import Live
 
         with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=True) as live:
@@ -70,17 +70,17 @@ class Watch:
             )
 
     def lines(self) -> None:
-        """Print a line for whatever is worth one, until all experiments are complete."""
+        """Print a line for whatever is worth one, until all experiments are over."""
         told: dict[Path, str] = {}
 
         def tell() -> None:
             for path, follower in self.followers.items():
                 if follower.on_event is None:
                     self._announce(follower)
-                if told.get(path) == "complete":
+                if told.get(path) in ("complete", "failed"):
                     continue
                 condition, detail = follower.condition()
-                if condition != told.get(path) and condition in ("complete", "interrupted"):
+                if condition != told.get(path) and condition in ("complete", "failed", "interrupted"):
                     say(f"{_name(follower)}: {condition}: {follower.state.finished or detail}")
                 told[path] = condition
 
@@ -98,7 +98,7 @@ class Watch:
 
     def _advance(self) -> None:
         for follower in self.followers.values():
-            if not follower.complete or not follower.sequence:
+            if not follower.over or not follower.sequence:
                 follower.advance()
 
     def _follow(self, draw: Callable[[], None]) -> None:
@@ -108,10 +108,10 @@ class Watch:
                 if time.monotonic() - self._found >= FIND_EVERY:
                     with contextlib.suppress(StoreError):  # what is known is enough: one may just be overwritten
                         self._find()
-                bell.arm([path for path, follower in self.followers.items() if not follower.complete])
+                bell.arm([path for path, follower in self.followers.items() if not follower.over])
                 self._advance()
                 draw()
-                if all(follower.complete for follower in self.followers.values()) and not is_sweep_open(self.place):
+                if all(follower.over for follower in self.followers.values()) and not is_sweep_open(self.place):
                     return
                 time.sleep(max(self.interval, (time.process_time() - began) / SHARE))
                 bell.wait(TICK)

@@ -222,3 +222,36 @@ def test_events_can_be_applied_at_once():
     story.start(0)
     events = [Event(Kind.STARTED, 0.0, 0.0, 0, 0, body={"configuration": {"x": 0}, "until": 9})]
     assert ExperimentState(OBJECTIVE).apply_all(events) == story.state
+
+
+def test_what_is_over_without_a_finite_result_has_failed(story):
+    assert story.start(0).status == "interrupted"
+    story.report(0, 1, math.nan)
+    story.end(0, Status.COMPLETED)
+    assert story.tell(Kind.FINISHED, reason="done").status == "failed"
+    assert story.tell(Kind.OPENED).status == "interrupted"
+    story.start(1)
+    story.report(1, 1, 0.5)
+    assert story.tell(Kind.FINISHED, reason="done").status == "complete"
+
+
+def test_failed_trials_are_those_that_failed_or_all_that_are_over_where_nothing_finite_came(story):
+    for trial, status in enumerate(
+        [Status.FAILED, Status.COMPLETED, Status.PAUSED, Status.TIMEOUT, Status.INTERRUPTED]
+    ):
+        story.start(trial)
+        story.end(trial, status)
+    story.start(5)
+    assert [state.trial.id for state in story.state.failed_trials()] == [0, 1, 2, 3]
+    story.report(5, 1, 0.5)
+    assert [state.trial.id for state in story.state.failed_trials()] == [0]
+
+
+def test_a_trial_that_trains_a_failed_one_again_counts_for_no_budget_and_is_needed_once(story):
+    story.start(0)
+    story.end(0, Status.FAILED)
+    state = story.tell(Kind.STARTED, 1, 0, configuration={"x": 0}, until=9, retries=0)
+    assert (len(state.trials), state.counted_trials) == (2, 1)
+    assert state.failed_trials() == []
+    story.end(1, Status.FAILED)
+    assert [failed.trial.id for failed in state.failed_trials()] == [1]

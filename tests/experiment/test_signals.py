@@ -1,8 +1,9 @@
-"""A Ctrl-C that comes while a session starts is not lost, whoever swallows its exception."""
+"""A signal ends a session in order, and is lost neither in what swallows its exception nor in who called the session."""
 
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -86,3 +87,68 @@ def test_a_handler_that_is_not_the_interpreter_s_own_stays(handler):
         assert signal.getsignal(signal.SIGINT) is handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+LOOP = """
+import sys
+import time
+from pathlib import Path
+import hpo
+import yaml
+
+base = Path(sys.argv[1])
+for seed in range(3):
+    config = hpo.load_config(yaml.safe_load(open("conf/benchmark/mine.yaml")), "RS", seed=seed, random_seed=1)
+    print(hpo.run_experiment(config, base / str(seed)).status, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "words"),
+    [(signal.SIGINT, -signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, -signal.SIGTERM, "")],
+)
+def test_a_loop_over_seeds_ends_with_the_session_that_a_signal_ended(workplace, number, code, words):
+    workplace.benchmark(arguments={"epochs": 50, "sleep": 0.2}, n_workers=1)
+    workplace.write("loop.py", LOOP)
+    command = [sys.executable, "loop.py", str(workplace.path)]
+    with subprocess.Popen(command, cwd=workplace.path, stdout=-1, stderr=-1, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not any(p.stat().st_size for p in workplace.path.glob("0/trials/*/attempt_0/reports.jsonl")):
+            assert time.monotonic() < deadline, "it never reported"
+            time.sleep(0.02)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert words in err
+    assert out == ""
+    assert load_experiment(workplace.path / "0").metadata["status"] == "interrupted"
+    assert not load_experiment(workplace.path / "0").state.running, "it did not end in order"
+    assert not (workplace.path / "1").exists()
+
+
+HANDLED = """
+import os
+import signal
+import sys
+import hpo
+import yaml
+
+signal.signal(signal.SIGTERM, lambda number, frame: print("told", number == signal.SIGTERM, flush=True))
+
+class Ending(hpo.Callback):
+    def on_event(self, event):
+        if event.kind == "reported":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+config = hpo.load_config(yaml.safe_load(open("conf/benchmark/mine.yaml")), "RS", random_seed=1)
+outcome = hpo.run_experiment(config, "out", callbacks=[Ending()])
+print(outcome.status, outcome.signal == signal.SIGTERM, outcome.best["trial_id"])
+"""
+
+
+def test_a_caller_s_own_handler_is_told_after_the_session_and_the_outcome_names_the_signal(workplace):
+    workplace.write("handled.py", HANDLED)
+    done = subprocess.run(
+        [sys.executable, "handled.py"], cwd=workplace.path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines() == ["told True", "interrupted True 0"]

@@ -66,6 +66,33 @@ def test_a_scheduler_fed_the_log_to_any_point_decides_the_rest_as_it_was_decided
         assert count == [len(decided)]
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.long
+def test_failed_trials_that_are_trained_again_are_taken_as_given_and_all_other_decisions_verify(method, stored):
+    experiment = experiment_of(method, 0)
+    experiment.run()
+    failed = {e.trial for e in experiment.log.events if e.kind == Kind.ENDED and e.body["status"] == Status.FAILED}
+    assert failed
+    experiment.retry = True
+    crash = FailingLog(4, stored=stored)
+    crash.events[:] = experiment.log.events
+    experiment.log = crash
+    with pytest.raises(StoreError):
+        experiment.run()
+    experiment.run()
+    state = ExperimentState(experiment.objective)
+    scheduler = experiment.scheduler()
+    assert list(verify(scheduler, state, list(enumerate(experiment.log.events)), [0])) == []
+    again = {e.body["retries"]: e for e in experiment.log.events if e.kind == Kind.STARTED and "retries" in e.body}
+    assert set(again) == failed
+    for trial, event in again.items():
+        assert event.body["configuration"] == state.trials[trial].trial.configuration
+        assert state.trials[event.trial].status not in (Status.FAILED, Status.RUNNING)
+    assert scheduler.searcher.suggested == state.counted_trials == len(state.trials) - len(failed) == 9
+    assert not state.failed_trials()
+
+
 def sessions(experiment):
     """Run it in three: one is interrupted, one crashes, one ends well."""
     tuner = experiment.session()

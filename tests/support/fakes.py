@@ -371,6 +371,7 @@ class FakeExperiment:
     limits: Mapping[str, Any] = field(default_factory=dict)
     backend: Mapping[str, Any] = field(default_factory=dict)
     callbacks: Sequence[Any] = ()
+    retry: bool = False
     log: MemoryLog = field(default_factory=MemoryLog)
     disk: Disk = field(default_factory=Disk)
     clock: Clock = field(default_factory=Clock)
@@ -401,6 +402,7 @@ class FakeExperiment:
             self.budget,
             Limits(**{**limits, **self.limits}),
             self.callbacks,
+            self.retry,
         )
 
     def run(self) -> tuple[str | None, ExperimentState, list[Event]]:

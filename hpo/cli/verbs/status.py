@@ -7,6 +7,7 @@ from hpo.errors import HPOError, StoreError
 from hpo.events.wording import best_text, clock, counts_text
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.results.experiment import Experiment, load_experiment
+from hpo.results.failure import failure_of
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.places import find_experiments, find_launched
 
@@ -29,10 +30,12 @@ def status(place: Place, trust: Trusted = None) -> None:
     for directory in local if launched else find_experiments(place):
         experiment = load_experiment(directory)
         state = experiment.state
-        condition = f"complete ({state.finished})" if state.finished else _condition(experiment)
+        condition = f"{state.status} ({state.finished})" if state.finished else _condition(experiment)
         typer.echo(f"{directory}: {condition}")
         typer.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
         typer.echo(f"  best {best_text(state)}")
+        if failure := failure_of(state, directory):
+            typer.echo(f"  {failure}")
 
 
 def _condition(experiment: Experiment) -> str:

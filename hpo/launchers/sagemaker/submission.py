@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hpo.config.reading import read_config, to_yaml
-from hpo.config.schema import ExperimentConfig
+from hpo.config.schema import BUDGET_KEYS, ExperimentConfig
 from hpo.errors import HPOError
 from hpo.experiment.opening import differences
 from hpo.launchers.remote import REQUEST
@@ -34,7 +34,7 @@ from hpo.launchers.sagemaker.client import (
 from hpo.launchers.sagemaker.names import job_name
 from hpo.launchers.sagemaker.request import IDENTITY, SageMakerJob
 from hpo.launchers.sagemaker.settings import SageMakerSettings
-from hpo.store.directory import LAUNCH_RECORD
+from hpo.store.directory import LAUNCH_RECORD, json_object
 from hpo.watching.lines import say
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,16 @@ def _check_results(job: SageMakerJob, settings: SageMakerSettings) -> None:
                 f"{address} holds an experiment of another configuration ({'; '.join(changes[:5])}); pass overwrite=true "
                 f"to replace it, or another experiment_tag"
             )
+        metadata = read_object(s3, settings.bucket, f"{job.results}/metadata.json")
+        if metadata is not None and job.config.retry is None and _has_failed(json_object(metadata), job.config):
+            raise HPOError(
+                f"{address} holds an experiment that is over without one finite {job.config.benchmark.metric}; see `hpo "
+                f"status {job.config.experiment_tag}`, mend the script, then run the same command with retry=failed"
+            )
+
+
+def _has_failed(metadata: Mapping[str, Any], config: ExperimentConfig) -> bool:
+    return metadata.get("status") == "failed" and all(metadata.get(k) == getattr(config, k) for k in BUDGET_KEYS)
 
 
 def _remove_results(job: SageMakerJob, settings: SageMakerSettings, output_dir: Path) -> None:
@@ -121,7 +131,8 @@ def _create(
             continue  # somebody else's
         if status == "Stopping":
             raise HPOError(f"job {name} is being stopped; run the command again when it has ended, and it goes on")
-        if status in ("Failed", "Stopped") or (status == "Completed" and experiment.overwrite):
+        again = experiment.overwrite or experiment.retry is not None
+        if status in ("Failed", "Stopped") or (status == "Completed" and again):
             reason = " ".join(found.get("FailureReason", "").split())
             say(
                 f"job {name} {status.lower()} before{': ' + reason if reason else ''}; the next one goes on from its results"

@@ -15,8 +15,8 @@ from typing import Any
 from hpo.backends.program import find_program
 from hpo.config.reading import read_config, to_yaml
 from hpo.config.schema import ExperimentConfig
-from hpo.errors import BackendError, StoreError
-from hpo.experiment.opening import differences, is_done, settle
+from hpo.errors import BackendError, ExperimentError, StoreError
+from hpo.experiment.opening import differences, settle, what_is_over
 from hpo.launchers.remote import (
     REQUEST,
     JobDescription,
@@ -33,6 +33,7 @@ from hpo.launchers.slurm.nodes import gpus_in
 from hpo.launchers.slurm.request import CONFIG, SlurmSettings, make_request
 from hpo.launchers.slurm.state import job_state
 from hpo.launchers.slurm.submission import queue
+from hpo.results.failure import failure_of
 from hpo.schedulers.assembly import scheduler_of
 from hpo.store.directory import LAUNCH_LOCK, LAUNCH_RECORD, ExperimentDirectory
 from hpo.store.event_store import Store
@@ -178,6 +179,9 @@ def _prepare(experiment: ExperimentConfig, output_dir: Path) -> ExperimentConfig
     """What the job shall run; None when it is complete. Mistakes are said now, not hours later from the queue.
 
     `overwrite` and `resume` concern this call: the job would otherwise delete its own work each time it is requeued.
+
+    Raises:
+        ExperimentError: it is over without a result.
     """
     files = ExperimentDirectory(output_dir)
     with owned(files):
@@ -187,6 +191,9 @@ def _prepare(experiment: ExperimentConfig, output_dir: Path) -> ExperimentConfig
             find_program(experiment.benchmark)
         if stored is not None and files.events.is_file():
             with contextlib.closing(Store(files.events)) as store:
-                if is_done(store.last(), stored, experiment):
-                    return None
+                over = what_is_over(store, stored, experiment)
+            if over is not None:
+                if (failure := failure_of(over, output_dir)) is not None:
+                    raise ExperimentError(failure)
+                return None
     return replace(experiment, overwrite=False, resume=True)

@@ -183,6 +183,25 @@ def test_a_failing_experiment_says_why_in_status(place, fake):
     assert "benchmark.metric=accuracy" in succeeded(place.verb("status", "t"))
 
 
+def test_an_experiment_without_a_result_has_failed_sends_no_second_job_and_is_retried_when_asked_to(place, fake):
+    script = "import os, sys, hpo\nos.path.exists({!r}) or sys.exit(3)\nhpo.report(epoch=3, loss=1)\n"
+    place.write("train.py", script.format(str(place.path / "go")))
+    place.benchmark(script="train.py", instance_type="ml.c5.4xlarge", max_num_trials=2)
+    command = ("method=RS", "experiment_tag=t", "random_seed=7", "launcher.wait=true")
+    assert send(place, fake, *command).returncode == 1
+    name = only(fake)
+    assert "no finite loss" in fake.describe(name)["FailureReason"]
+    assert load_experiment(place.directory("t")).metadata["status"] == "failed"
+    sentence = error_of(send(place, fake, *command))
+    assert "without one finite loss" in sentence
+    assert "retry=failed" in sentence
+    place.write("go", "")
+    succeeded(send(place, fake, *command, "retry=failed"))
+    assert fake.jobs() == {name: "Failed", f"{name}-r1": "Completed"}
+    experiment = load_experiment(place.directory("t"))
+    assert [s.status for s in experiment.state.trials.values()] == ["failed"] * 2 + ["completed"] * 2
+
+
 def test_requirements_that_do_not_install_say_so_in_status(place, fake):
     place.write("code/train.py", "")
     place.write("code/requirements.txt", "no-such-project-of-anybody>=7\n")

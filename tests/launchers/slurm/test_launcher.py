@@ -12,7 +12,7 @@ from itertools import combinations
 import pytest
 
 from hpo.config.reading import load_config, resolve, to_yaml
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, ExperimentError
 from hpo.events.values import Kind
 from hpo.experiment.run import run_experiment
 from hpo.launchers.remote import Phase
@@ -584,6 +584,20 @@ def test_a_signal_that_was_dropped_while_the_job_imports_ends_it_in_order(
     assert read_note(directory)["phase"] == phase
     if (directory / "events.db").exists():
         assert not load_experiment(directory).state.trials
+
+
+def test_what_has_failed_is_submitted_again_only_to_retry_what_failed(lone, monkeypatch):
+    directory = lone.path / "e"
+    keys = {"random_seed": 1, "launcher": {"_target_": "hpo.launchers.slurm.SlurmLauncher"}}
+    benchmark = lone.benchmark(num_gpus_per_trial=0, script=..., command=["sh", "-c", "exit 3"], max_num_trials=2)
+    experiment = resolve(load_config(benchmark, "RS", **keys))
+    run_experiment(experiment, directory)
+    monkeypatch.setattr(submission, "_sbatch", lambda *_: "5")
+    launcher = SlurmLauncher()
+    with pytest.raises(ExperimentError, match=r"no finite loss .*retry=failed.*/trials/0/attempt_0/stderr\.log"):
+        launcher.submit(experiment, directory, launcher.request(experiment, directory))
+    again = resolve(load_config(benchmark, "RS", **keys, retry="failed"))
+    assert launcher.submit(again, directory, launcher.request(again, directory))["job"] == "5"
 
 
 def test_overwriting_lets_no_second_command_submit_beside_the_first(lone, monkeypatch):

@@ -1,0 +1,23 @@
+"""An experiment that has used up its budget without one finite result: what to say of it."""
+
+from pathlib import Path
+
+from hpo.events.state import ExperimentState
+from hpo.events.values import Status
+from hpo.events.wording import counts_text
+from hpo.store.directory import ExperimentDirectory
+
+
+def failure_of(state: ExperimentState, directory: Path) -> str | None:
+    """Why an experiment failed, what to do, and where to look; None where it did not."""
+    if state.status != "failed":
+        return None
+    result = f"no finite {state.objective.metric} in {counts_text(state)}"
+    trials = state.trials.values()
+    shown = next((trial for trial in trials if trial.status == Status.FAILED), next(iter(trials), None))
+    if shown is None:
+        return f"{result}; run the same command with a larger budget"
+    files = ExperimentDirectory(directory)
+    log = files.attempt(shown.trial.id, shown.attempt) / "stderr.log"
+    place = log if log.is_file() else files.log  # a simulated trial has written nothing
+    return f"{result}; mend what keeps it from training, then add retry=failed to the same command; see {place}"
