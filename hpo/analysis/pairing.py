@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.analysis.runs import Run, shortened
+from hpo.analysis.runs import Run
 from hpo.config.schema import BUDGET_KEYS, CONDITIONS
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
+from hpo.events.wording import shortened
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,9 +161,10 @@ def _conditions(block: Block) -> list[str]:
     first = runs[0]
     for run in runs[1:]:
         old, new = first.config.benchmark, run.config.benchmark
+        machine = {*old.arguments_of_the_machine, *new.arguments_of_the_machine}
         pairs = {
             **{f"benchmark.{key}": (getattr(old, key), getattr(new, key)) for key in CONDITIONS},
-            "n_workers": (first.config.n_workers, run.config.n_workers),
+            "benchmark.arguments": (old.arguments_besides(machine), new.arguments_besides(machine)),
             "num_gpus_per_trial": (first.config.num_gpus_per_trial, run.config.num_gpus_per_trial),
             "backend": (first.metadata.get("backend"), run.metadata.get("backend", first.metadata.get("backend"))),
         }
@@ -173,7 +175,7 @@ def _conditions(block: Block) -> list[str]:
                     f"{block.benchmark}: {key} is {a} in {first.directory} and {b} in {run.directory}; methods are compared "
                     "under equal conditions only: run them with one command, or name other directories"
                 )
-    warnings = []
+    warnings = _workers(block, runs)
     for key in BUDGET_KEYS:
         values = sorted({str(getattr(run.config, key)) for run in runs})
         if len(values) > 1:
@@ -183,6 +185,21 @@ def _conditions(block: Block) -> list[str]:
     hosts = sorted({host for run in runs for host in run.hosts})
     if len(hosts) > 1 and "imulat" not in str(first.metadata.get("backend")):
         warnings.append(f"{block.benchmark}: times are compared across {len(hosts)} machines ({shortened(hosts)})")
+    return warnings
+
+
+def _workers(block: Block, runs: Sequence[Run]) -> list[str]:
+    """What is to be said where not all had the same number of workers all the time."""
+    warnings = [
+        f"{block.benchmark}: n_workers changed within {run.directory} (from {' to '.join(map(str, run.n_workers))})"
+        for run in runs
+        if len(run.n_workers) > 1
+    ]
+    if len(counts := sorted({run.config.n_workers or 1 for run in runs})) > 1:
+        warnings.append(
+            f"{block.benchmark}: n_workers differs ({', '.join(map(str, counts))}); with more of them results come sooner, "
+            "whatever the method"
+        )
     return warnings
 
 

@@ -46,6 +46,8 @@ class Pair:
     """(benchmark, seed) pairs."""
     more_seeds: int | None
     """How many more seeds per benchmark would show a difference of `delta` with a power of 80 %."""
+    more_seeds_if_real: int | None
+    """How many would show the difference itself, were it real; None also where there is none."""
     comparisons: int
     """Pairs of methods that the correction is for."""
     identical: bool
@@ -104,15 +106,19 @@ def _compare(
     low, high = interval(strata, indices)
     stream = Randomness(random_seed, 0).stream(f"sign-flip/{score}/{first}/{second}")
     seeds, spread = min(map(len, strata)), spread_of(strata)
-    more = None
-    if not math.isnan(spread):
-        needed = pairs_needed(spread, delta, level=LEVEL / comparisons) + ALLOWANCE
-        more = max(0, math.ceil(max(needed, fewest_pairs(LEVEL, comparisons)) / len(strata)) - seeds)
+    difference = aggregate(strata)
+
+    def more_for(wanted: float) -> int | None:
+        if math.isnan(spread) or not wanted:
+            return None
+        needed = pairs_needed(spread, wanted, level=LEVEL / comparisons) + ALLOWANCE
+        return max(0, math.ceil(max(needed, fewest_pairs(LEVEL, comparisons)) / len(strata)) - seeds)
+
     return Pair(
         score=score,
         first=first,
         second=second,
-        difference=aggregate(strata),
+        difference=difference,
         low=max(low, -1.0),  # regrets lie in [0, 1]; nan stays nan, it is the first argument
         high=min(high, 1.0),
         probability=probability_of_improvement(strata),
@@ -124,7 +130,8 @@ def _compare(
         spread=spread,
         seeds=seeds,
         pairs=sum(map(len, strata)),
-        more_seeds=more,
+        more_seeds=more_for(delta),
+        more_seeds_if_real=more_for(abs(difference)),
         comparisons=comparisons,
         identical=not any(values.any() for values in strata),
     )

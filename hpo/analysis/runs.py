@@ -14,6 +14,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective, ReportError
 from hpo.events.values import Event, Kind
+from hpo.events.wording import shortened
 from hpo.history.trajectories import Floats, Trajectory
 from hpo.results.files import read_metadata
 from hpo.store.directory import ExperimentDirectory
@@ -46,6 +47,8 @@ class Run:
     """Why it is over; None where it is not."""
     hosts: frozenset[str]
     """The machines its tuner ran on."""
+    n_workers: Sequence[int]
+    """Of its sessions, each time that it changed; empty where the log does not say."""
 
     @property
     def status(self) -> str:
@@ -92,11 +95,6 @@ def load_runs(places: Iterable[str | Path]) -> Loaded:
     ]
 
 
-def shortened(names: Sequence[str], most: int = 3) -> str:
-    """A list for a sentence, shortened."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
 def _load(files: ExperimentDirectory, configs: dict[str, ExperimentConfig]) -> Run:
     config = _config(files.config, configs)
     with contextlib.closing(Store(files.events, read_only=True)) as store:
@@ -133,6 +131,7 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
     improvements: list[tuple[float, float]] = []
     trials: dict[int, float] = {}
     hosts: set[str] = set()
+    n_workers: list[int] = []
     reports, end, finished = 0, 0.0, None
     for event in events:
         end = event.elapsed if event.elapsed > end else end
@@ -153,6 +152,8 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
         elif kind is Kind.OPENED:
             finished = None
             hosts.add(str(event.body.get("host", "")))
+            if (workers := event.body.get("n_workers")) is not None and workers not in n_workers[-1:]:
+                n_workers.append(workers)
         elif kind is Kind.FINISHED:
             finished = str(event.body["reason"])
     import numpy as np
@@ -164,4 +165,5 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
         "end": end,
         "finished": finished,
         "hosts": frozenset(hosts - {""}),
+        "n_workers": n_workers,
     }

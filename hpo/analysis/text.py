@@ -10,6 +10,7 @@ from hpo.analysis.pairs import Pair
 from hpo.analysis.scores import Scored
 from hpo.analysis.significance import FLIPS
 from hpo.analysis.verdict import target
+from hpo.events.wording import in_unit_of
 
 WIDTH = 96
 
@@ -28,12 +29,14 @@ def render(comparison: Compared) -> str:
 
 
 def _benchmarks(scored: Sequence[Scored]) -> Iterator[str]:
+    longest = max(one.scale.end for one in scored)
     for one in scored:
         objective, scale, block = one.block.objective, one.scale, one.block
         label = f", {block.data_label.upper()} data" if block.data_label else ""
         yield from _wrapped(
             f"{block.benchmark}{label}: {objective.metric} ({objective.mode}), {block.loaded[0].config.n_workers} worker(s), "
-            f"{len(block.methods)} methods x {len(block.seeds)} seeds, from {scale.start:.4g} s to {scale.end:.4g} s",
+            f"{len(block.methods)} methods x {len(block.seeds)} seeds, from {in_unit_of(longest, scale.start)} to "
+            f"{in_unit_of(longest, scale.end)}",
             "",
         )
         yield from _wrapped(
@@ -68,14 +71,15 @@ def _methods(comparison: Compared) -> str:
 
 def _speed_ups(comparison: Compared) -> str:
     several = len(comparison.scored) > 1
+    longest = max(one.scale.end for one in comparison.scored)
     rows = [
         (
             method,
             *((benchmark or "all (geometric mean)",) if several else ()),
             f"{found.ratio:.2f}" if math.isfinite(found.ratio) else "-",
             "-" if math.isnan(found.low) else f"{found.low:.2f} to {found.high:.2f}",
-            _seconds(found.method_time),
-            _seconds(found.baseline_time),
+            in_unit_of(longest, found.method_time),
+            in_unit_of(longest, found.baseline_time),
             f"{found.method_reached:.0%} / {found.baseline_reached:.0%}".replace("%", " %"),
         )
         for method, benchmark, found in comparison.speed_ups
@@ -143,12 +147,6 @@ def _wrapped(text: str, indent: str) -> Iterable[str]:
 
 def _with_interval(value: float, low: float, high: float) -> str:
     return f"{value:.3f} [none]" if math.isnan(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _seconds(value: float) -> str:
-    if math.isnan(value):
-        return "-"
-    return "never" if math.isinf(value) else f"{value:.3g} s"
 
 
 def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -12,6 +12,7 @@ from hpo.analysis.pairs import LEVEL, Pair
 from hpo.analysis.scores import Scored
 from hpo.analysis.significance import fewest_pairs, smallest_p
 from hpo.analysis.speedup import SpeedUp
+from hpo.events.wording import in_unit_of
 
 WORDS = {"anytime": "anytime regret", "final": "final regret"}
 
@@ -43,12 +44,17 @@ def verdict(
             f"{smallest_p(pairs[0].pairs):.2g}; with {_count(pairs[0].comparisons, 'comparison')} it takes at least "
             f"{fewest} seeds{over}."
         )
-    told = [pair for pair in pairs if baseline in (pair.first, pair.second)]
-    told += [pair for pair in pairs if best in (pair.first, pair.second) and pair not in told]
+    if len(pairs) > 1 and not any(pair.distinct for pair in pairs):
+        sentences.append(_nothing(pairs, delta))
+        told = []
+    else:
+        told = [pair for pair in pairs if baseline in (pair.first, pair.second)]
+        told += [pair for pair in pairs if best in (pair.first, pair.second) and pair not in told]
+    longest = max(block.scale.end for block in scored)
     for pair in told:
         other = pair.first if pair.second == baseline else pair.second
         speed = speed_ups.get(other) if baseline in (pair.first, pair.second) else None
-        sentences.append(_sentence(pair, speed, target(scored, baseline), baseline, delta))
+        sentences.append(_sentence(pair, speed, target(scored, baseline), baseline, delta, longest))
     names = ", ".join(block.block.benchmark for block in scored)
     sentences.append(f"This is about more seeds on {names}; about other benchmarks it says nothing.")
     return sentences
@@ -73,7 +79,19 @@ def target(scored: Sequence[Scored], baseline: str) -> str:
     return f"{baseline}'s final {objective.metric} of {objective.value(scored[0].target):.4g}"
 
 
-def _sentence(pair: Pair, speed: SpeedUp | None, aim: str, baseline: str, delta: float) -> str:
+def _nothing(pairs: Sequence[Pair], delta: float) -> str:
+    """No two of several methods differ by more than chance: what is to be said of the two that differ most."""
+    methods = list(dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second)))
+    names = f"{', '.join(methods[:-1])} and {methods[-1]}"
+    most = max(pairs, key=lambda pair: abs(pair.difference))
+    if most.identical:
+        return f"{names} gave the same {WORDS[most.score]} on every seed."
+    return (
+        f"No two of {names} can be told apart, and these two differ most: {_undecided(most, WORDS[most.score], delta)}"
+    )
+
+
+def _sentence(pair: Pair, speed: SpeedUp | None, aim: str, baseline: str, delta: float, longest: float) -> str:
     what = WORDS[pair.score]
     if pair.identical:
         return f"{pair.first} and {pair.second} gave the same {what} on every seed."
@@ -86,7 +104,8 @@ def _sentence(pair: Pair, speed: SpeedUp | None, aim: str, baseline: str, delta:
         return f"{better} is ahead of {worse}: {gain}."
     if speed.low > 1:
         times = f"{speed.ratio:.2g} times sooner, 95 % CI {speed.low:.2g} to {speed.high:.2g}"
-        expected = f" (expected {speed.method_time:.3g} s against {speed.baseline_time:.3g} s)"
+        times_of = (in_unit_of(longest, speed.method_time), in_unit_of(longest, speed.baseline_time))
+        expected = f" (expected {times_of[0]} against {times_of[1]})"
         expected = "" if math.isnan(speed.method_time) else expected
         return f"{better} reaches {aim} {times}{expected}; {gain}."
     known = (
@@ -96,20 +115,38 @@ def _sentence(pair: Pair, speed: SpeedUp | None, aim: str, baseline: str, delta:
 
 
 def _undecided(pair: Pair, what: str, delta: float) -> str:
-    limits = "no interval from these data" if math.isnan(pair.low) else f"95 % CI {pair.low:.3f} to {pair.high:.3f}"
-    head = (
-        f"{pair.first} and {pair.second} cannot be told apart: their {what} differs by {pair.difference:+.3f}, {limits}"
-    )
+    """Two methods of which none is shown to be better: who looks better, how far that reaches, what would show it."""
+    better, worse = (pair.first, pair.second) if pair.difference < 0 else (pair.second, pair.first)
+    seen = f"{better} looks better, its {what} is {abs(pair.difference):.3f} lower than {worse}'s"
+    if not pair.difference:
+        seen = f"on average their {what} is the same"
+    head = f"{pair.first} and {pair.second} cannot be told apart: {seen}, {_limits(pair)}"
     if pair.low > 0 or pair.high < 0:
         head += f" (the interval excludes 0, but the sign-flip test does not confirm it, p = {pair.sign_flip_holm:.2g})"
     if -delta < pair.low <= pair.high < delta:
         return f"{head}; a difference of {delta:g} is ruled out."
     if pair.more_seeds is None:
         return f"{head}; one seed does not even say how many would be needed."
+    about = "at least" if pair.hopeless else "about"
+    if abs(pair.difference) >= delta and pair.more_seeds_if_real:
+        return (
+            f"{head}; {about} {_count(pair.more_seeds_if_real, 'more seed')} would show it if the difference is real."
+        )
     if pair.more_seeds == 0:
         return f"{head}; this many seeds find a difference of {delta:g} in 4 of 5 cases."
-    about = "at least" if pair.hopeless else "about"
-    return f"{head}; {about} {_count(pair.more_seeds, 'more seed')} would show a difference of {delta:g}."
+    return (
+        f"{head}; {about} {_count(pair.more_seeds, 'more seed')} would show a difference of {delta:g} if there is one."
+    )
+
+
+def _limits(pair: Pair) -> str:
+    """The interval of a difference, seen from the method that looks better."""
+    if math.isnan(pair.low):
+        return "no interval from these data"
+    sign = 1 if pair.difference < 0 else -1
+    ends = sorted((sign * pair.low, sign * pair.high))
+    told = [f"{abs(end):.3f} {'lower' if end < 0 else 'higher'}" for end in ends]
+    return f"95 % CI {told[0]} to {told[1]}"
 
 
 def _count(number: int, noun: str) -> str:

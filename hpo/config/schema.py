@@ -3,7 +3,7 @@
 Hydra merges the YAML groups into `ExperimentConfig`, so that a misspelt key is an error that names it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
@@ -33,6 +33,7 @@ BACKENDS = {
 
 _CALL = {"concerns": "call"}
 _RESULTS = {"concerns": "results"}
+_MACHINE = {"concerns": "machine"}
 
 
 class Mode(Enum):
@@ -40,6 +41,13 @@ class Mode(Enum):
 
     min = "min"
     max = "max"
+
+
+class CodeChanges(Enum):
+    """What becomes of an experiment whose script has changed since its last session."""
+
+    warn = "warn"
+    refuse = "refuse"
 
 
 class Retry(Enum):
@@ -71,8 +79,9 @@ class BenchmarkConfig:
     config_space: dict[str, Any] = field(default=MISSING, metadata=_RESULTS)
     arguments: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
     arguments_as_json: bool = False
+    arguments_of_the_machine: list[str] = field(default_factory=list, metadata=_CALL)
     points_to_evaluate: list[dict[str, Any]] | None = field(default=None, metadata=_RESULTS)
-    n_workers: int = 1
+    n_workers: int = field(default=1, metadata=_MACHINE)
     max_wallclock_time: float | None = None
     max_num_trials: int | None = None
     max_num_evaluations: int | None = None
@@ -84,6 +93,10 @@ class BenchmarkConfig:
     table: str | None = field(default=None, metadata=_RESULTS)
     instance_type: str | None = field(default=None, metadata=_RESULTS)
     framework: str | None = None
+
+    def arguments_besides(self, names: Collection[str]) -> dict[str, Any]:
+        """The constants that the script gets, without some."""
+        return {name: value for name, value in self.arguments.items() if name not in names}
 
     @property
     def reports_file(self) -> str:
@@ -113,7 +126,7 @@ class ExperimentConfig:
     start_seed: int = field(default=0, metadata=_CALL)
     num_seeds: int = field(default=1, metadata=_CALL)
     random_seed: int | None = None
-    n_workers: int | None = None
+    n_workers: int | None = field(default=None, metadata=_MACHINE)
     max_wallclock_time: float | None = None
     max_num_trials: int | None = None
     max_num_evaluations: int | None = None
@@ -134,6 +147,7 @@ class ExperimentConfig:
     overwrite: bool = field(default=False, metadata=_CALL)
     resume: bool = field(default=True, metadata=_CALL)
     retry: Retry | None = field(default=None, metadata=_CALL)
+    code_changes: CodeChanges = field(default=CodeChanges.warn, metadata=_CALL)
     callbacks: dict[str, Any] = field(default_factory=dict, metadata=_CALL)
     trusted_modules: list[str] = field(default_factory=list, metadata=_CALL)
 
@@ -208,5 +222,7 @@ def keys_that_concern(kind: type, what: str) -> tuple[str, ...]:
 
 RUN_KEYS = (*keys_that_concern(ExperimentConfig, "call"), *keys_that_concern(BenchmarkConfig, "call"))
 """What concerns a call, not the experiment: where and how carefully trials run, not what is tried."""
+MACHINE_KEYS = (*keys_that_concern(ExperimentConfig, "machine"), *keys_that_concern(BenchmarkConfig, "machine"))
+"""What another machine may have otherwise, in a later session of an experiment and between those that are compared."""
 CONDITIONS = keys_that_concern(BenchmarkConfig, "results")
 """Keys of a benchmark in which experiments that are compared must agree."""

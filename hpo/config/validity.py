@@ -53,6 +53,11 @@ def check(config: ExperimentConfig) -> None:
         raise ConfigError(f"benchmark.points_to_evaluate: {odd[0]!r} is no configuration; use {{name: value, ...}}")
     if clashes := sorted(set(benchmark.arguments) & set(space.domains)):
         raise ConfigError(f"benchmark.arguments.{clashes[0]}: it is also tuned in config_space; remove one of the two")
+    if missing := [name for name in benchmark.arguments_of_the_machine if name not in benchmark.arguments]:
+        raise ConfigError(
+            f"benchmark.arguments_of_the_machine: {missing[0]!r} is not among benchmark.arguments; give its value there, or "
+            "remove it here"
+        )
     _ = config.max_resource
 
 

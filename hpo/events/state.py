@@ -2,8 +2,9 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hpo.events.objective import Objective
 from hpo.events.values import Decision, Event, Kind, Status, Trial
@@ -72,6 +73,10 @@ class ExperimentState:
     """Why the experiment is over."""
     retries: int = 0
     """Trials that train the configuration of a failed one again."""
+    code: Mapping[str, Any] = field(default_factory=dict)
+    """What the last session ran."""
+    code_changes: dict[int, Sequence[str]] = field(default_factory=dict)
+    """Files that had changed since the session before, by session, from 1."""
     _counts: Counter[Status] = field(default_factory=Counter)
 
     def apply(self, event: Event) -> None:
@@ -92,6 +97,10 @@ class ExperimentState:
             case Kind.OPENED:
                 self.sessions += 1
                 self.finished = None
+                if code := event.body.get("code"):
+                    self.code = code
+                    if code["changed"]:
+                        self.code_changes[self.sessions] = code["changed"]
                 self.silent_failures = 0  # whoever runs the command again may have mended something
             case Kind.FINISHED:
                 self.finished = event.body["reason"]

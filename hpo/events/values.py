@@ -120,7 +120,7 @@ class Kind(StrEnum):
     """Kinds of stored events."""
 
     OPENED = "opened"
-    """A process took over the experiment: host, pid, versions."""
+    """A process took over the experiment: host, pid, versions, `n_workers`, `code` and in it `changed` files."""
     STARTED = "started"
     """Decision: a new trial; `configuration`, `until`. With `retries`, the failed trial that it trains again, it is none."""
     RESUMED = "resumed"

@@ -1,6 +1,7 @@
 """Times, counts, configurations and results in words: the same wherever a person reads them."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpo.events.state import ExperimentState
@@ -40,9 +41,25 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
+def in_unit_of(longest: float, seconds: float) -> str:
+    """Seconds in the unit that suits the longest of several times, so that a reader need not convert."""
+    if math.isnan(seconds):
+        return "-"
+    if math.isinf(seconds):
+        return "never"
+    name, size = next((unit for unit in (("s", 1), ("min", 60)) if longest < 120 * unit[1]), ("h", 3600))
+    value = seconds / size
+    return f"{value:.0f} {name}" if value >= 100 else f"{value:.3g} {name}"
+
+
 def printable(text: str) -> str:
     """What a program said, as one line that does nothing to a terminal."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
+def shortened(names: Sequence[str], most: int = 3) -> str:
+    """A list for a sentence, shortened."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def overview(result: Any, state: ExperimentState, otherwise: str) -> str:

@@ -4,12 +4,12 @@ import contextlib
 import logging
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
 from hpo.config.reading import read_config, resolve, to_plain
-from hpo.config.schema import BUDGET_KEYS, RUN_KEYS, ExperimentConfig
+from hpo.config.schema import BUDGET_KEYS, MACHINE_KEYS, RUN_KEYS, ExperimentConfig
 from hpo.errors import ConfigError, StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
@@ -129,14 +129,16 @@ def has_begun(files: ExperimentDirectory) -> bool:
 
 def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
     """`key: old -> new` for every key in which two resolved experiments differ and may not when one resumes the other."""
-    return list(_diff("", _comparable(old), _comparable(new)))
+    machine = {*old.benchmark.arguments_of_the_machine, *new.benchmark.arguments_of_the_machine}
+    return list(_diff("", _comparable(old, machine), _comparable(new, machine)))
 
 
-def _comparable(config: ExperimentConfig) -> dict[str, Any]:
+def _comparable(config: ExperimentConfig, machine: Collection[str]) -> dict[str, Any]:
     content = to_plain(config)
-    for key in (*BUDGET_KEYS, *RUN_KEYS):  # more budget goes on where it ended
+    for key in (*BUDGET_KEYS, *RUN_KEYS, *MACHINE_KEYS):  # more budget goes on where it ended
         content.pop(key, None)
         content["benchmark"].pop(key, None)
+    content["benchmark"]["arguments"] = config.benchmark.arguments_besides(machine)
     return content
 
 

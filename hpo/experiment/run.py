@@ -23,7 +23,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import overview
 from hpo.experiment.opening import is_done, settle, what_is_over
-from hpo.experiment.sessions import Buffer, provenance
+from hpo.experiment.sessions import Buffer, opening, provenance
 from hpo.experiment.signals import signals_interrupt
 from hpo.results.failure import failure_of
 from hpo.results.files import read_metadata, write_best, write_metadata, write_results
@@ -147,6 +147,7 @@ def _run(
         restore(scheduler, state, store.read())
         if state.trials:
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
+        opened = opening(config, backend, state)
         backend.go_on(state)
         budget = Budget(**{key: getattr(config, key) for key in BUDGET_KEYS})
         if budget == Budget() and math.isinf(config.space.size):
@@ -165,9 +166,9 @@ def _run(
         )
         if not backend.repeatable:
             log.info("%s %s seed %d begins: %s", config.benchmark.name, config.method.name, config.seed, backend.opened)
-        write_metadata(files, config, **{**provenance(), **backend.facts}, status="running", error=None)
+        write_metadata(files, config, **{**provenance(opened), **backend.facts}, status="running", error=None)
         with signals_interrupt(tuner.interrupt) as received:
-            reason = tuner.run(backend.opened)
+            reason = tuner.run(opened)
         if not backend.repeatable:
             log.info("the session ends after %.1f s: %s", state.elapsed, reason or "interrupted")
         if isinstance(events, Buffer):

@@ -1,16 +1,25 @@
 """What belongs to one call's work on an experiment: where and with what it runs, and when its events reach the disk."""
 
+import logging
 import os
 import platform
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import hpo
+from hpo.backends.base import Backend
+from hpo.config.schema import CodeChanges, ExperimentConfig
+from hpo.errors import StoreError
+from hpo.events.state import ExperimentState
 from hpo.events.values import Event
+from hpo.events.wording import shortened
+from hpo.experiment.code import changed_files, code_of
 from hpo.store.event_store import Store
+
+log = logging.getLogger(__name__)
 
 
 class Buffer:
@@ -43,8 +52,40 @@ class Buffer:
         self._store.append(self._new)
 
 
-def provenance() -> dict[str, Any]:
-    """Where and with what a session runs."""
+def opening(config: ExperimentConfig, backend: Backend, state: ExperimentState) -> dict[str, Any]:
+    """What is stored with the event that a session begins with: where it runs, with how many workers, and which code.
+
+    Args:
+        config: of the experiment.
+        backend: of the session.
+        state: as earlier sessions left it.
+
+    Raises:
+        StoreError: the script is not what earlier trials ran, and the configuration refuses to go on with another.
+    """
+    facts = {**backend.opened, "n_workers": config.n_workers}
+    if backend.repeatable or (code := code_of(config.benchmark)) is None:
+        return facts
+    changed = changed_files(state.code, code) if state.trials else []
+    if changed:
+        text = (
+            f"{shortened(changed)} has changed since the last session: the results of {len(state.trials)} trial(s) are those "
+            "of the former code"
+        )
+        if config.code_changes == CodeChanges.refuse:
+            raise StoreError(
+                f"code_changes=refuse: {text}; put it back, choose another experiment_tag, or overwrite=true"
+            )
+        log.warning("%s; code_changes=refuse would stop here, overwrite=true starts again", text)
+    return {**facts, "code": {**code, "changed": changed}}
+
+
+def provenance(opened: Mapping[str, Any]) -> dict[str, Any]:
+    """Where and with what a session runs, for metadata.json.
+
+    Args:
+        opened: what `opening` gave.
+    """
     now = time.time()
     system = os.uname()
     return {
@@ -55,4 +96,5 @@ def provenance() -> dict[str, Any]:
         "platform": f"{system.sysname} {system.release} {system.machine}",
         "host": socket.gethostname(),
         "executable": sys.executable,
+        "code": {key: value for key, value in opened.get("code", {}).items() if key != "sources"},
     }

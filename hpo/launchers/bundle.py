@@ -23,10 +23,10 @@ import hpo
 from hpo.backends.program import find_file
 from hpo.config.schema import CONF_DIR, BenchmarkConfig
 from hpo.errors import ConfigError
+from hpo.experiment.code import NOT_CODE
 
 REQUIREMENTS = ".requirements.txt"
 LEFT_TO_THE_IMAGE = {"torch", "torchvision"}
-_EXCLUDED = ("__pycache__", "*.pyc", ".*", "outputs", "node_modules", "*.egg-info")
 _RESERVED = {"hpo", "program"}
 
 
@@ -138,7 +138,7 @@ class _Collected:
         if source.is_file():
             self._take(place, source, source.parent)
             return
-        for path in _walk(source, (*_EXCLUDED, *exclude), set()):
+        for path in _walk(source, (*NOT_CODE, *exclude), set()):
             name = str(PurePosixPath(place) / path.relative_to(source).as_posix())
             if name.split("/")[0] != "hpo" or place.split("/")[0] == "hpo":
                 self._take(name, path, source)

@@ -223,9 +223,39 @@ class TestVerdict:
         result = compare(written.path)
         (pair,) = by(result.pairs, score="anytime").to_dict("records")
         assert not pair["distinct"]
-        assert "ASHA and RS cannot be told apart" in result.verdict
-        assert f"about {pair['more_seeds']} more seeds would show a difference of 0.03" in result.verdict
+        better, worse = ("ASHA", "RS") if pair["difference"] < 0 else ("RS", "ASHA")
+        size = abs(pair["difference"])
+        assert size >= 0.03
+        assert (
+            f"ASHA and RS cannot be told apart: {better} looks better, its anytime regret is {size:.3f} lower than {worse}'s"
+            in result.verdict
+        )
+        assert re.search(r"95 % CI 0\.\d{3} lower to 0\.\d{3} higher", result.verdict)
+        z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+        more = math.ceil((z * pair["spread"] / size) ** 2) + 8 - 12
+        assert f"about {more} more seeds would show it if the difference is real" in result.verdict
+        planned = compare(written.path, delta=0.07)
+        assert (
+            f"about {planned.pairings[0].more_seeds} more seeds would show a difference of 0.07 if there is one"
+            in planned.verdict
+        )
         assert "sooner" not in result.verdict
+
+    def test_who_looks_better_does_not_hang_on_who_is_named_first(self, written):
+        written.noise(12)
+        sentences = {compare(written.path, baseline=baseline).sentences[1] for baseline in ("RS", "ASHA")}
+        one, other = (sentence.partition(": ")[2].partition(",")[0] for sentence in sentences)
+        assert one == other
+
+    def test_where_nothing_can_be_told_apart_one_sentence_says_so(self, written):
+        written.noise(8, methods=("RS", "ASHA", "SOBOL"))
+        result = compare(written.path)
+        pairs = by(result.pairs, score="anytime")
+        most = pairs.loc[pairs.difference.abs().idxmax()]
+        assert not pairs.distinct.any()
+        _, sentence, last = result.sentences
+        assert "says nothing" in last
+        assert f"can be told apart, and these two differ most: {most['first']} and {most['second']} cannot" in sentence
 
     def test_more_seeds_are_fewer_for_a_larger_difference(self, written):
         written.noise(12)
@@ -376,7 +406,6 @@ class TestRefusals:
                 {"benchmark": {"config_space": {"x": {"type": "float", "lower": 0.0, "upper": 9.0}}}},
                 "config_space.x.upper",
             ),
-            ({"n_workers": 4}, "n_workers is 4 in .* and 2 in"),
             ({"metadata": {"backend": "Simulated"}}, "backend is Simulated in .* and LocalBackend in"),
         ],
     )
@@ -385,6 +414,27 @@ class TestRefusals:
         written.run("ASHA", 0, [(8.0, 1.0)], **{"metadata": {"backend": "LocalBackend"}, **change})
         with pytest.raises(ConfigError, match=f"mine: .*{said}.*equal conditions"):
             compare(written.path)
+
+    def test_what_may_differ_between_machines_is_compared_and_said(self, written):
+        machine = {"arguments_of_the_machine": ["data_dir"]}
+        given = BENCHMARK.get("arguments", {})
+        written.run("RS", 0, [(8.0, 1.0)], benchmark={"arguments": {**given, "data_dir": "/a"}, **machine})
+        written.run(
+            "ASHA", 0, [(8.0, 1.0)], benchmark={"arguments": {**given, "data_dir": "/b"}, **machine}, n_workers=4
+        )
+        (warning,) = [w for w in compare(written.path).warnings if "n_workers" in w]
+        assert warning.startswith("mine: n_workers differs (2, 4)")
+
+    def test_workers_that_changed_within_an_experiment_are_said(self, written):
+        written.pair(1)
+        store = Store(written.path / "t/mine/RS/seed_0/events.db")
+        for workers in (2, 2, 4):
+            store.append([Event(Kind.OPENED, 100.5, 0.0, body={"n_workers": workers})])
+        store.append([Event(Kind.FINISHED, 100.5, 0.0, body={"reason": "max_wallclock_time=100 s is over"})])
+        store.close()
+        (warning,) = [w for w in compare(written.path).warnings if "n_workers" in w]
+        assert "n_workers changed within" in warning
+        assert "RS/seed_0 (from 2 to 4)" in warning
 
     def test_different_budgets_are_compared_within_the_smaller(self, written):
         written.run("RS", 0, [(8.0, 1.0)])

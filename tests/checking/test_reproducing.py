@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -105,7 +106,22 @@ def test_another_number_is_told_and_fails(workplace, tmp_path):
     result = workplace.verb("reproduce", "t", "--trial", "1", "--run", "--output", "again")
     assert result.returncode == 1
     assert "loss: differs in 3 of 3, most at epoch " in result.stdout
+    assert "train.py has changed since the experiment's last session" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_it_works_from_another_folder(workplace, tmp_path):
+    workplace.write("code/train.py", SEEDED)
+    workplace.benchmark(script="code/train.py", arguments={"epochs": 3}, max_num_trials=1)
+    succeeded(workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t"))
+    elsewhere = replace(workplace, path=tmp_path / "elsewhere")
+    elsewhere.path.mkdir()
+    out = succeeded(elsewhere.verb("reproduce", str(workplace.path / "outputs/t"), "--run"))
+    assert "loss: equal in all 3" in out
+    assert [path.name for path in elsewhere.path.iterdir()] == ["reproduced"]
+    assert f"cd {workplace.path}" in succeeded(
+        elsewhere.verb("reproduce", str(workplace.path / "outputs/t"), "--output", "x")
+    )
 
 
 def test_a_trial_that_was_stopped_early_is_stopped_there_again(tmp_path):
@@ -122,7 +138,7 @@ def test_a_trial_that_was_stopped_early_is_stopped_there_again(tmp_path):
 def test_a_failing_trial_fails_again_with_its_error(workplace):
     script = workplace.write("fail.py", "import sys\nsys.exit('no luck with this one')\n")
     workplace.benchmark(script=str(script), max_num_trials=1)
-    succeeded(workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t", "max_failures=9"))
+    error_of(workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t", "max_failures=9"))
     out = succeeded(workplace.verb("reproduce", "t", "--trial", "0", "--run"))
     assert "it failed with exit code 1: no luck with this one" in out
     assert "as stored: no luck with this one" in out

@@ -58,7 +58,7 @@ def test_an_empty_directory_is_open_to_any_configuration(tmp_path):
 @pytest.mark.parametrize(
     ("change", "shown"),
     [
-        ({"n_workers": 4}, "n_workers: 1 -> 4"),
+        ({"max_size_data_for_model": 99}, "max_size_data_for_model: 500 -> 99"),
         ({"seed": 2}, "seed: 0 -> 2"),
         ({"method.scheduler.reduction_factor": 4}, "method.scheduler.reduction_factor: 3 -> 4"),
         ({"benchmark.arguments.epochs": 5}, "benchmark.arguments.epochs: 9 -> 5"),
@@ -87,8 +87,8 @@ def test_another_random_seed_is_a_difference(files):
 
 
 def test_several_differences_are_all_shown(files):
-    new = config(n_workers=4, num_gpus_per_trial=2)
-    with pytest.raises(StoreError, match=r"n_workers: 1 -> 4; .*num_gpus_per_trial: 1 -> 2"):
+    new = config(seed=4, num_gpus_per_trial=2)
+    with pytest.raises(StoreError, match=r"seed: 0 -> 4; .*num_gpus_per_trial: 1 -> 2"):
         check_resumable(files, stored_config(files), new)
 
 
@@ -113,6 +113,8 @@ def test_very_many_differences_are_cut_and_counted(files):
         {"callbacks": {"mine": {"_target_": "hpo.Callback"}}},
         {"max_failures": 9},
         {"trial_timeout": 5, "trial_silence_timeout": 5, "grace_period_seconds": 3},
+        {"n_workers": 4, "benchmark.n_workers": 4},
+        {"code_changes": "refuse", "retry": "failed"},
         {"gpus_to_use": [1], "benchmark.preload": None, "delete_checkpoints": True},
     ],
 )
@@ -122,24 +124,39 @@ def test_budgets_and_what_concerns_a_call_may_differ(files, change):
     check_resumable(files, stored_config(files), new)
 
 
+@pytest.mark.parametrize("named_in", [(True, True), (False, True), (True, False)], ids=["both", "new", "old"])
+def test_arguments_of_the_machine_may_differ_whichever_side_names_them(named_in):
+    names = [{"arguments_of_the_machine": ["data_dir"]} if named else {} for named in named_in]
+    old, new = (config({"arguments": {"epochs": 9, "data_dir": f"/{n}"}, **keys}) for n, keys in enumerate(names))
+    assert differences(old, new) == []
+    assert differences(old, config({"arguments": {"epochs": 8, "data_dir": "/0"}, **names[1]})) == [
+        "benchmark.arguments.epochs: 9 -> 8"
+    ]
+
+
+def test_an_argument_of_the_machine_must_be_one_of_the_script():
+    with pytest.raises(ConfigError, match=r"benchmark\.arguments_of_the_machine: 'data' is not among"):
+        config({"arguments_of_the_machine": ["data"]})
+
+
 def test_before_a_trial_has_started_any_configuration_may_follow(files):
     files.trials.rmdir()
-    new = config(n_workers=4)
+    new = config(seed=4)
     check_resumable(files, stored_config(files), new)
     store = Store(files.events)
     store.append([Event(Kind.OPENED, 0.0, 1.0)])
     check_resumable(files, stored_config(files), new)
     store.append([Event(Kind.STARTED, 0.0, 1.0, 0, 0, body={"configuration": {"lr": 0.5}, "until": 1})])
     store.close()
-    with pytest.raises(StoreError, match="n_workers: 1 -> 4"):
+    with pytest.raises(StoreError, match="seed: 0 -> 4"):
         check_resumable(files, stored_config(files), new)
 
 
 def test_a_submitted_job_has_begun(files):
     files.trials.rmdir()
     (files.path / "launch.json").touch()
-    with pytest.raises(StoreError, match="n_workers: 1 -> 4"):
-        check_resumable(files, stored_config(files), config(n_workers=4))
+    with pytest.raises(StoreError, match="seed: 0 -> 4"):
+        check_resumable(files, stored_config(files), config(seed=4))
 
 
 @pytest.mark.process

@@ -1,5 +1,7 @@
 """`hpo reproduce`: one trial, trained again."""
 
+import logging
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -7,9 +9,12 @@ import typer
 
 from hpo.cli.verbs.app import Place, app
 from hpo.errors import ConfigError
+from hpo.events.wording import shortened
 from hpo.results.experiment import load_experiment
 from hpo.results.rows import last_line
 from hpo.store.places import find_experiments
+
+log = logging.getLogger(__name__)
 
 
 @app.command()
@@ -23,6 +28,7 @@ def reproduce(
 ) -> None:
     """Print the exact command of a trial with its environment, or run it again in a fresh folder and compare."""
     from hpo.checking.reproducing import Reproduction, compare
+    from hpo.experiment.code import changed_files, code_of
 
     directories = find_experiments(place)
     if len(directories) > 1:
@@ -30,7 +36,13 @@ def reproduce(
     experiment = load_experiment(directories[0])
     config = experiment.config
     name = f"{config.experiment_tag}-{config.benchmark.name}-{config.method.name}-seed_{config.seed}-trial_{trial}"
-    reproduction = Reproduction(experiment, trial, output or Path("reproduced") / name)
+    folder = (output or Path("reproduced") / name).absolute()
+    ran = experiment.state.code
+    if ran and Path(ran["directory"]).is_dir():
+        os.chdir(ran["directory"])  # what its paths are relative to
+    reproduction = Reproduction(experiment, trial, folder)
+    if changed := changed_files(ran, code_of(config.benchmark) or {}):
+        log.warning("%s has changed since the experiment's last session", shortened(changed))
     if not run:
         typer.echo(reproduction.script())
         return

@@ -4,7 +4,7 @@ import typer
 
 from hpo.cli.verbs.app import Place, Trusted, app
 from hpo.errors import HPOError, StoreError
-from hpo.events.wording import best_text, clock, counts_text
+from hpo.events.wording import best_text, clock, counts_text, shortened
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.results.experiment import Experiment, load_experiment
 from hpo.results.failure import failure_of
@@ -34,6 +34,8 @@ def status(place: Place, trust: Trusted = None) -> None:
         typer.echo(f"{directory}: {condition}")
         typer.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
         typer.echo(f"  best {best_text(state)}")
+        for session, names in state.code_changes.items():
+            typer.echo(f"  code {shortened(names)} changed before session {session}: results of both are mixed")
         if failure := failure_of(state, directory):
             typer.echo(f"  {failure}")
 
