@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hpo.host import marks
-from hpo.host.starting import ForkedHost, shared_imports, start_host
+from hpo.host.starting import COMMAND, ForkedHost, shared_imports, start_host
 
 pytestmark = pytest.mark.process
 
@@ -40,7 +40,7 @@ class HostProcess:
             return
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "hpo.host.host", str(theirs.fileno()), str(self.mark), str(grace), *preload],
+                [*COMMAND, str(theirs.fileno()), str(self.mark), str(grace), *preload],
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 env={**os.environ, **(env or {})},
