@@ -138,11 +138,11 @@ def _run_script(script: str, argv: Sequence[str]) -> NoReturn:
         sys.path[0] = _folder(script)
     main = types.ModuleType("__main__")
     main.__dict__.update(
-        __file__=script,
-        __builtins__=builtins,
         __loader__=importlib.machinery.SourceFileLoader("__main__", script),
-        __cached__=None,
         __annotations__={},
+        __builtins__=builtins,
+        __file__=script,
+        __cached__=None,
     )
     sys.modules["__main__"] = main
     _end(_outcome(script, main), main)
