@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import signal
 import sys
 import weakref
@@ -99,21 +100,30 @@ def _import_unnoticed(wanted: Sequence[str], connection: int) -> dict[str, Any]:
             os.close(writing)
             return {"preloaded": imported, "left_out": left_out}
         os.close(writing)
-        news = _hear(reading)
+        news = _hear(reading, pid)
         if news is True:
             _give_way(pid, connection)
         _end_children()
+        if news is None:
+            raise ChildProcessError("a fork was killed before it had begun to import")
         left_out |= news if isinstance(news, dict) else {str(news): "it ends the process"}
 
 
-def _hear(pipe: int) -> object:
+def _hear(pipe: int, fork: int) -> object:
     """The verdict: True, or what is to be left out; the module that was at work where the fork did not come to one."""
     news: object = None
-    with open(pipe, "rb") as lines:
-        for line in lines:
-            news = json.loads(line)
-            if not isinstance(news, str):
-                break
+    received = b""
+    process = os.pidfd_open(fork)
+    poll = select.poll()
+    for descriptor in (pipe, process):  # what a module has started may keep the pipe open
+        poll.register(descriptor, select.POLLIN)
+    while (news is None or isinstance(news, str)) and pipe in dict(poll.poll()):
+        if not (data := os.read(pipe, 1 << 16)):
+            break
+        *lines, received = (received + data).split(b"\n")
+        news = json.loads(lines[-1]) if lines else news
+    os.close(process)
+    os.close(pipe)
     return news
 
 

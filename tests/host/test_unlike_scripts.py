@@ -35,7 +35,7 @@ hpo.report(loss=1 - np.mean(scores))
 """
 
 LOADER = """
-import argparse
+import argparse, os
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -50,6 +50,7 @@ if __name__ == "__main__":
     model = nn.Linear(4, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=x)
     print(torch.get_num_threads(), torch.get_num_interop_threads(), torch.cuda.is_initialized(), torch.initial_seed())
+    print(os.environ.get("TORCHINDUCTOR_CACHE_DIR"))
     for context in ("fork", "spawn"):
         loader = DataLoader(data, batch_size=16, shuffle=True, num_workers=2, multiprocessing_context=context)
         for inputs, targets in loader:
