@@ -168,7 +168,11 @@ def _trace_of(module: str, names: Sequence[str]) -> str | None:
     printed = os.memfd_create("stdout")
     os.dup2(printed, 1)
     try:
-        __import__(module, fromlist=names)
+        package = importlib.import_module(module)
+        for name in names:
+            if not hasattr(package, name):
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(f"{module}.{name}")
         sys.stdout.flush()
         size = os.fstat(printed).st_size
     except BaseException as error:
@@ -243,8 +247,8 @@ def _give_way(host: int, connection: int) -> NoReturn:
 
 def _children() -> Iterable[int]:
     for task in os.listdir("/proc/self/task"):  # noqa: PTH208
-        with open(f"/proc/self/task/{task}/children", "rb") as file:  # noqa: PTH123
-            yield from map(int, file.read().split())
+        with contextlib.suppress(OSError), open(f"/proc/self/task/{task}/children", "rb") as file:  # noqa: PTH123
+            yield from map(int, file.read().split())  # a kernel may lack this file
 
 
 def _end_children() -> None:
