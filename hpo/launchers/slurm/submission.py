@@ -77,7 +77,7 @@ def _sbatch(request: Mapping[str, Any], kept: Path) -> str:
 
 
 def python() -> str:
-    """The job's Python, for a shell. Called with -m, as submitit does, it would look in the working directory for hpo first."""
+    """The job's Python, for a shell. With -m, as submitit calls it, it looks for hpo in the working directory first."""
     package = Path(hpo.__file__).parent
     other = PathFinder.find_spec("hpo", [str(Path.cwd())])
     hidden = other is not None and other.has_location and not package.samefile(Path(str(other.origin)).parent)
