@@ -1,4 +1,4 @@
-"""`python -m hpo <overrides>`: Hydra composes experiments, a launcher runs each. Hydra ends here."""
+"""`hpo <overrides>`: Hydra composes experiments, a launcher runs each. Hydra ends here."""
 
 import contextlib
 import logging
