@@ -1,4 +1,4 @@
-"""`python -m hpo <overrides>`: Hydra composes experiments, a launcher runs each. Hydra ends here."""
+"""`hpo <overrides>`: Hydra composes experiments, a launcher runs each. Hydra ends here."""
 
 import contextlib
 import logging
@@ -249,7 +249,8 @@ def _show_warnings() -> None:
     handler = logging.StreamHandler(sys.stderr)
 
     handler.setFormatter(_WithoutTraceback("hpo: %(message)s"))
-    handler.addFilter(lambda record: record.levelno == logging.WARNING)  # errors are said where they are caught
+    # Errors are said where they are caught; a record marked so is for the terminal, too.
+    handler.addFilter(lambda record: record.levelno == logging.WARNING or hasattr(record, "terminal"))
     logging.getLogger("hpo").addHandler(handler)
     logging.getLogger("hpo").propagate = False
 
