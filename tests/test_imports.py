@@ -53,6 +53,7 @@ ALLOWED = {
     "rich": {"watching"},
     "typer": {"cli"},
     "filelock": {"store"},
+    "tomli_w": {"config"},
     "inotify_simple": {"store"},
     "pynvml": {"backends"},
     "optuna": {"exporting"},

@@ -15,13 +15,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hpo.backends.arguments import CONFIG_FILE, Written, fill, write
 from hpo.config.references import from_environment
-from hpo.config.schema import CONF_DIR, BenchmarkConfig, ExperimentConfig
+from hpo.config.schema import CONF_DIR, ArgumentStyle, BenchmarkConfig, ExperimentConfig, WorkingDirectory
+from hpo.config.templates import Template
+from hpo.config.yamlfiles import override_text
 from hpo.errors import ConfigError
 from hpo.events.values import Trial
 from hpo.host.leading import leading_imports
 from hpo.host.preloading import AUTO
 from hpo.randomness import Randomness
+from hpo.space.search_space import SearchSpace
 from hpo.store.directory import ExperimentDirectory
 
 
@@ -45,17 +49,19 @@ class Program:
     printed: bool = False
 
     def __post_init__(self) -> None:
-        _ = self._prefix, self._constants  # a missing program or variable is an error now, not at the first trial
+        # A missing program, variable or place in a file is an error now, not at the first trial.
+        self.file(Trial(0, self._space.default), 0, None)
+        self.describe(Trial(0, self._space.default), 0, None, [])
 
     @cached_property
     def _prefix(self) -> list[str]:
         return find_program(self.config.benchmark)
 
-    @property
-    def _forked(self) -> bool:
-        """Is it a Python script for a fork of the host?"""
-        benchmark = self.config.benchmark
-        return benchmark.command is None and benchmark.preload is not None and self._prefix[-1].endswith(".py")
+    @cached_property
+    def _script(self) -> str | None:
+        """The Python script for a fork of the host, where it may be one."""
+        given = self.config.benchmark.preload is not None and len(self._prefix) > 1 and self._prefix[1].endswith(".py")
+        return self._prefix[1] if given and is_this_python(self._prefix[0]) else None
 
     @property
     def preload(self) -> list[str]:
@@ -63,15 +69,29 @@ class Program:
         given = self.config.benchmark.preload
         if given != "auto":
             return list(given or [])
-        names = leading_imports(self._prefix[-1]) if self._forked else []
+        names = leading_imports(self._script) if self._script is not None else []
         return [AUTO, *names] if names else []
+
+    @cached_property
+    def _space(self) -> SearchSpace:
+        return self.config.space
 
     @cached_property
     def _constants(self) -> dict[str, Any]:
         given = self.config.benchmark.arguments
         if not self.printed:
             given = from_environment("benchmark.arguments", given)
-        return {**self.config.space.constants, **given}
+        return {**self._space.constants, **given}
+
+    @cached_property
+    def _says_where(self) -> bool:
+        """Is it said where the configuration file goes?"""
+        return CONFIG_FILE in json.dumps([self._constants, self._prefix], default=str)
+
+    @cached_property
+    def _template(self) -> Template | None:
+        name = self.config.benchmark.config_file
+        return None if name is None else Template.read(find_file(name) or Path(name))
 
     def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
         """What the trial host needs to start this attempt. Creates the attempt's folder."""
@@ -80,26 +100,25 @@ class Program:
         self.directory.checkpoint(trial.id).absolute().mkdir(exist_ok=True)
         (folder / "reports.jsonl").touch()
         (folder / "stdout.log").touch()
-        if self.config.benchmark.arguments_as_json:
-            (folder / "arguments.json").write_text(self.arguments_text(trial, until))
+        if (file := self.file(trial, attempt, until)) is not None:
+            file[0].write_text(file[1])
         return self.describe(trial, attempt, until, devices)
 
     def describe(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
-        """The same without touching anything: `script`, `argv`, `env`, `stdout`, `stderr` and their limit."""
+        """The same without touching anything: `script`, `argv`, `env`, `stdout`, `stderr` and their limit, `cwd`."""
         folder = self.directory.attempt(trial.id, attempt).absolute()
-        checkpoint = self.directory.checkpoint(trial.id).absolute()
-        if self.config.benchmark.arguments_as_json:
-            options = [str(folder / "arguments.json")]
-        else:
-            arguments = self._arguments(trial, until, checkpoint)
-            options = [f"--{name}={as_text(value)}" for name, value in arguments.items()]
-        prefix = self._prefix
+        written = self._written(trial, attempt, until)
+        places = self._places(trial, attempt)
+        words = [fill(word, places) for word in self._prefix]
+        benchmark = self.config.benchmark
+        here = benchmark.working_directory == WorkingDirectory.here
         return {
-            "script": prefix[-1] if self._forked else None,
-            "argv": [*(prefix[-1:] if self._forked else prefix), *options],
-            "env": self._environment(trial, folder, checkpoint, devices),
+            "script": self._script,
+            "argv": [*(words[1:] if self._script is not None else words), *written.words],
+            "env": {**written.environment, **self._environment(trial, attempt, devices)},
             "stdout": str(folder / "stdout.log"),
             "stderr": str(folder / "stderr.log"),
+            "cwd": None if here else places["checkpoint_dir"],
             **self._caps(),
         }
 
@@ -111,41 +130,73 @@ class Program:
         names = [name for name in ("stdout", "stderr") if self.config.benchmark.reports_file != f"{name}.log"]
         return {"capped": names, "most_log_bytes": int(limit * 1e6)}
 
-    def arguments_text(self, trial: Trial, until: int | None) -> str:
-        """The content of an attempt's arguments.json, for programs that read one."""
-        return json.dumps(self._arguments(trial, until, self.directory.checkpoint(trial.id).absolute()), indent=1)
+    def file(self, trial: Trial, attempt: int, until: int | None) -> tuple[Path, str] | None:
+        """The configuration file of an attempt and its text, for programs that read one."""
+        path = Path(self._places(trial, attempt)["config_file"])
+        if self.config.benchmark.arguments_as_json:
+            return path, json.dumps(self._written(trial, attempt, until).content, indent=1)
+        return (
+            None
+            if self._template is None
+            else (path, self._template.text(self._written(trial, attempt, until).content))
+        )
 
     def reports(self, trial_id: int, attempt: int) -> Path:
         """The file that carries an attempt's reports."""
         return self.directory.attempt(trial_id, attempt) / self.config.benchmark.reports_file
 
-    def _arguments(self, trial: Trial, until: int | None, checkpoint: Path) -> dict[str, Any]:
-        benchmark = self.config.benchmark
-        arguments = {**trial.configuration, **self._constants}
-        if benchmark.max_resource_attr is not None and until is not None:
-            arguments[benchmark.max_resource_attr] = until
-        if benchmark.data is not None:
-            arguments["data"] = str(Path(benchmark.data).expanduser().absolute())
-        if benchmark.checkpoint_argument is not None:
-            arguments[benchmark.checkpoint_argument] = str(checkpoint)
-        return arguments
-
-    def _environment(self, trial: Trial, folder: Path, checkpoint: Path, devices: list[str]) -> dict[str, str]:
-        """HPO_* and what concerns devices and threads. A trial without GPUs sees none: it shall not share one."""
+    def _places(self, trial: Trial, attempt: int) -> dict[str, str]:
+        """What stands for something of the trial in constants and commands."""
+        suffix = ".json" if self._template is None else self._template.path.suffix
+        file = self.directory.attempt(trial.id, attempt) / f"arguments{suffix}"
         return {
-            "HPO_REPORT_FILE": str(folder / "reports.jsonl"),
-            "HPO_CHECKPOINT_DIR": str(checkpoint),
+            "trial_seed": str(self.randomness.training_seed(trial.configuration)),
+            "checkpoint_dir": str(self.directory.checkpoint(trial.id).absolute()),
+            "trial_id": str(trial.id),
+            "config_file": str(file.absolute()),
+        }
+
+    def _written(self, trial: Trial, attempt: int, until: int | None) -> Written:
+        """What the program is given: the configuration, constants, where to end, and where its files are."""
+        benchmark, places = self.config.benchmark, self._places(trial, attempt)
+        constants = fill(self._constants, places)
+        if benchmark.max_resource_attr is not None and until is not None:
+            constants[benchmark.max_resource_attr] = until
+        if benchmark.data is not None:
+            constants["data"] = str(Path(benchmark.data).expanduser().absolute())
+        if benchmark.checkpoint_argument is not None:
+            constants[benchmark.checkpoint_argument] = places["checkpoint_dir"]
+        style = ArgumentStyle.file if benchmark.arguments_as_json else benchmark.argument_style
+        written = write({**trial.configuration, **constants}, self._space.spelling, style)
+        if style == ArgumentStyle.overrides and not any(word.startswith("hydra.run.dir=") for word in written.options):
+            here = benchmark.working_directory == WorkingDirectory.here
+            folder = self.directory.attempt(trial.id, attempt).absolute() if here else places["checkpoint_dir"]
+            written.options += [f"hydra.run.dir={override_text(str(folder))}", "hydra.output_subdir=null"]
+        if style == ArgumentStyle.file and not self._says_where:
+            option = benchmark.arguments_as_json
+            written.options.append(
+                f"--{option}={places['config_file']}" if isinstance(option, str) else places["config_file"]
+            )
+        return written
+
+    def _environment(self, trial: Trial, attempt: int, devices: list[str]) -> dict[str, str]:
+        """HPO_* and what concerns devices and threads. A trial without GPUs sees none: it shall not share one."""
+        places = self._places(trial, attempt)
+        return {
+            "HPO_REPORT_FILE": str(self.directory.attempt(trial.id, attempt).absolute() / "reports.jsonl"),
+            "HPO_CHECKPOINT_DIR": places["checkpoint_dir"],
             "HPO_TRIAL_ID": str(trial.id),
-            "HPO_TRIAL_SEED": str(self.randomness.training_seed(trial.configuration)),
+            "HPO_TRIAL_SEED": places["trial_seed"],
             "HPO_EXPERIMENT_DIR": str(self.directory.path.absolute()),
             "CUDA_VISIBLE_DEVICES": ",".join(devices),
             **threads_per_trial(self.config.n_workers or 1),
         }
 
 
-def as_text(value: Any) -> str:
-    """A value as it stands on a command line: strings as they are, floats so that they read back equal."""
-    return json.dumps(value) if isinstance(value, list | dict) else str(value)
+def is_this_python(program: str) -> bool:
+    """Is a fork of this process what the program is? Another environment is another folder, though links lead to one file."""
+    given, ours = Path(program), Path(sys.executable)
+    return given.parent == ours.parent and given.resolve() == ours.resolve()
 
 
 def threads_per_trial(n_workers: int) -> dict[str, str]:

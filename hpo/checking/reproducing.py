@@ -124,10 +124,11 @@ class Reproduction:
             argv = [sys.executable, *order["argv"]] if order["script"] is not None else order["argv"]
             place = str(ExperimentDirectory(folder).attempt(stored.trial.id, attempt))
             lines.append(shlex.join(["mkdir", "-p", place, order["env"]["HPO_CHECKPOINT_DIR"]]))
-            if self.config.benchmark.arguments_as_json:
-                text = shell_word(self._printed.arguments_text(stored.trial, until))
-                lines.append(f"printf '%s' {text} > {shlex.quote(argv[-1])}")
-            variables = [f"{name}={shlex.quote(value)}" for name, value in order["env"].items()]
+            if (file := self._printed.file(stored.trial, attempt, until)) is not None:
+                lines.append(f"printf '%s' {shell_word(file[1])} > {shlex.quote(str(file[0]))}")
+            if order["cwd"] is not None:
+                lines.append(shlex.join(["cd", order["cwd"]]))
+            variables = [f"{name}={shell_word(value)}" for name, value in order["env"].items()]
             lines.append(" \\\n    ".join([*variables, " ".join(map(shell_word, argv))]))
         return "\n".join(lines)
 

@@ -56,6 +56,32 @@ class Retry(Enum):
     failed = "failed"
 
 
+class ArgumentStyle(Enum):
+    """How a program takes its arguments."""
+
+    flags = "flags"
+    """`--lr=0.1`"""
+    separate = "separate"
+    """`--lr 0.1`"""
+    switches = "switches"
+    """As flags, but what is true is `--amp`, and what is false is left out."""
+    overrides = "overrides"
+    """`lr=0.1`, as programs that are written with Hydra take them."""
+    positional = "positional"
+    """`0.1`, in the order of the configuration."""
+    environment = "environment"
+    """Variables of these names."""
+    file = "file"
+    """A copy of `config_file` in which they are set."""
+
+
+class WorkingDirectory(Enum):
+    """Where trials run."""
+
+    here = "here"
+    trial = "trial"
+
+
 class ReportChannel(Enum):
     """How a script reports."""
 
@@ -78,7 +104,10 @@ class BenchmarkConfig:
     max_resource_attr: str | None = field(default=None, metadata=_RESULTS)
     config_space: dict[str, Any] = field(default=MISSING, metadata=_RESULTS)
     arguments: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
-    arguments_as_json: bool = False
+    argument_style: ArgumentStyle = ArgumentStyle.flags
+    arguments_as_json: bool | str = False
+    config_file: str | None = None
+    working_directory: WorkingDirectory = WorkingDirectory.here
     arguments_of_the_machine: list[str] = field(default_factory=list, metadata=_CALL)
     points_to_evaluate: list[dict[str, Any]] | None = field(default=None, metadata=_RESULTS)
     n_workers: int = field(default=1, metadata=_MACHINE)

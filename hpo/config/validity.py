@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from hpo.config.schema import ExperimentConfig
+from hpo.config.schema import ArgumentStyle, BenchmarkConfig, ExperimentConfig
 from hpo.errors import ConfigError
 
 TAG = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
@@ -58,6 +58,7 @@ def check(config: ExperimentConfig) -> None:
         raise ConfigError(f"benchmark.points_to_evaluate: {odd[0]!r} is no configuration; use {{name: value, ...}}")
     if clashes := sorted(set(benchmark.arguments) & set(space.domains)):
         raise ConfigError(f"benchmark.arguments.{clashes[0]}: it is also tuned in config_space; remove one of the two")
+    _check_writing(benchmark)
     if missing := [name for name in benchmark.arguments_of_the_machine if name not in benchmark.arguments]:
         raise ConfigError(
             f"benchmark.arguments_of_the_machine: {missing[0]!r} is not among benchmark.arguments; give its value there, or "
@@ -69,6 +70,20 @@ def check(config: ExperimentConfig) -> None:
 def _is_preload(value: object) -> bool:
     """Is it what `benchmark.preload` may be?"""
     return value in (None, "auto") or (isinstance(value, list) and all(isinstance(name, str) for name in value))
+
+
+def _check_writing(benchmark: BenchmarkConfig) -> None:
+    """How arguments are written: keys that belong together."""
+    by_file = benchmark.argument_style == ArgumentStyle.file
+    if by_file != (benchmark.config_file is not None):
+        raise ConfigError(
+            "benchmark.argument_style=file and benchmark.config_file belong together: name the file that each trial gets a copy of"
+        )
+    if benchmark.arguments_as_json is not False and benchmark.argument_style != ArgumentStyle.flags:
+        raise ConfigError(
+            f"benchmark.arguments_as_json={benchmark.arguments_as_json}: it is a style of its own; remove "
+            f"benchmark.argument_style={benchmark.argument_style.value}"
+        )
 
 
 def wrong_tag(tag: str) -> str:

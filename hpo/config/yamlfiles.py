@@ -88,7 +88,9 @@ def dump_verbatim(content: Any) -> str:
 
 def override_text(value: Any) -> str:
     """A value as Hydra's override grammar reads it back."""
-    return quoted(escape(value)) if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        return quoted(escape(value))
+    return f"[{','.join(map(override_text, value))}]" if isinstance(value, list) else json.dumps(value)
 
 
 def quoted(text: str) -> str:

@@ -91,6 +91,8 @@ def _settle(order: Mapping[str, Any]) -> None:
     os.close(_PIPE)
     for name, value in order["env"].items():
         os.environ[name] = value
+    if order.get("cwd") is not None:
+        os.chdir(order["cwd"])
 
 
 def _execute(argv: Sequence[str]) -> NoReturn:

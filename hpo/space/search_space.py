@@ -30,6 +30,8 @@ class SearchSpace:
 
     domains: Mapping[str, Domain]
     constants: Mapping[str, Any] = field(default_factory=dict)
+    spelling: Mapping[str, str] = field(default_factory=dict)
+    """The `argument` of those that the program calls otherwise, by their names here."""
 
     def __len__(self) -> int:
         return len(self.domains)
@@ -97,9 +99,13 @@ def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
     """
     domains: dict[str, Domain] = {}
     constants: dict[str, Any] = {}
+    spelling: dict[str, str] = {}
     for name, spec in config_space.items():
         if isinstance(spec, Mapping):
-            domains[name] = _parse_domain(f"config_space.{name}", dict(spec))
+            given = dict(spec)
+            if (argument := given.pop("argument", None)) is not None:
+                spelling[name] = _check_spelling(f"config_space.{name}.argument", argument)
+            domains[name] = _parse_domain(f"config_space.{name}", given)
         else:
             _check_constant(f"config_space.{name}", spec)
             constants[name] = spec
@@ -107,7 +113,7 @@ def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
         raise ConfigError(
             "config_space has no hyperparameter to tune; add one, such as lr: {type: float, lower: 1.0e-4, upper: 1.0}"
         )
-    return SearchSpace(domains, constants)
+    return SearchSpace(domains, constants, spelling)
 
 
 MOST_STEPS = 1e15
@@ -146,6 +152,16 @@ def _short(value: Any) -> str:
     text = repr(list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value)
     text = text if isinstance(value, str) else re.sub(r"(?<![\w.])(\d+)e", r"\1.0e", text)
     return text if len(text) <= 200 else text[:200] + " …"
+
+
+def _check_spelling(key: str, argument: Any) -> str:
+    """What the program calls a hyperparameter; a number is the place of a word that is no option."""
+    text = str(argument)
+    if isinstance(argument, bool) or not isinstance(argument, str | int) or not text.strip("-$/") or text == "0":
+        raise ConfigError(
+            f"{key}={argument!r}: use a name, an option such as --rate, a variable such as $RATE, or a place from 1"
+        )
+    return text
 
 
 _KEYS = {

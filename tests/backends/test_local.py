@@ -256,3 +256,25 @@ def test_what_an_earlier_session_left_running_is_ended_first(tmp_path):
 def test_a_timeout_of_decades_is_no_error(backend):
     backend.start(Trial(0, {"x": 0.1}), 0, 9)
     assert len(backend.wait(1e12)) >= 1
+
+
+WRITING_HERE = """
+import os, hpo
+from pathlib import Path
+seen = Path("seen").read_text() if Path("seen").exists() else ""
+Path("seen").write_text(seen + "x")
+hpo.report(epoch=len(seen) + 1, loss=1.0, where=os.getcwd())
+"""
+
+
+@pytest.mark.parametrize("backend", [{"script": WRITING_HERE, "working_directory": "trial"}], indirect=True)
+def test_a_trial_may_have_a_folder_of_its_own_that_is_kept_and_counted_as_its_checkpoint(backend, tmp_path):
+    events = []
+    for attempt, trial_id in ((0, 0), (1, 0), (0, 1)):
+        backend.start(Trial(trial_id, {"x": 0.5}), attempt, 9)
+        events += collect(backend, lambda event: isinstance(event, Exit))
+    reports = [event.metrics for event in events if isinstance(event, Report)]
+    assert [report["epoch"] for report in reports] == [1, 2, 1]
+    folders = [str(ExperimentDirectory(tmp_path / "experiment").checkpoint(trial)) for trial in (0, 0, 1)]
+    assert [report["where"] for report in reports] == folders
+    assert backend.checkpoint_bytes(0) > 0

@@ -4,12 +4,15 @@ import json
 import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.backends.program import Program, as_text, environment_of_host, find_file, find_program, threads_per_trial
+from hpo.backends.arguments import as_text
+from hpo.backends.program import Program, environment_of_host, find_file, find_program, threads_per_trial
 from hpo.config.reading import load_config, resolve
 from hpo.config.schema import CONF_DIR, BenchmarkConfig, Mode
 from hpo.errors import ConfigError
@@ -319,3 +322,105 @@ def test_logs_have_a_limit_but_one_that_carries_reports(make):
     program = make()
     unlimited = replace(program, config=replace(program.config, max_log_megabytes=None))
     assert "capped" not in unlimited.order(Trial(2, {"x": 0.25}), 0, None, [])
+
+
+# ---------------------------------------------------------------------- other ways to hand over
+
+TRIAL = Trial(3, {"x": 0.25})
+
+
+@pytest.mark.parametrize(
+    ("style", "tail"),
+    [
+        ("flags", ["--x=0.25", "--epochs=3"]),
+        ("separate", ["--x", "0.25", "--epochs", "3"]),
+        ("positional", ["0.25", "3"]),
+    ],
+)
+def test_arguments_are_written_in_the_style_of_the_benchmark(make, style, tail):
+    assert make(argument_style=style).order(TRIAL, 0, 3, [])["argv"][1:] == tail
+
+
+def test_a_hydra_app_writes_into_the_folder_of_the_attempt_unless_it_is_told_otherwise(make, tmp_path):
+    argv = make(argument_style="overrides").order(TRIAL, 1, 3, [])["argv"]
+    folder = tmp_path / "experiment/trials/3/attempt_1"
+    assert argv[1:] == ["x=0.25", "epochs=3", f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
+    own = make(argument_style="overrides", arguments={"epochs": 9, "hydra.run.dir": "mine"})
+    assert own.order(TRIAL, 0, 3, [])["argv"][1:] == ["x=0.25", "epochs=3", "hydra.run.dir='mine'"]
+    kept = make(argument_style="overrides", working_directory="trial").order(TRIAL, 1, 3, [])
+    assert f"hydra.run.dir='{kept['cwd']}'" in kept["argv"], "what it writes is there for its next attempt"
+
+
+def test_variables_of_the_user_do_not_take_the_place_of_hpo_s(make):
+    space = {"x": {"type": "float", "lower": 0.0, "upper": 1.0, "argument": "$RATE"}}
+    order = make(config_space=space, arguments={"epochs": 9, "$HPO_TRIAL_ID": 77}).order(TRIAL, 0, 3, [])
+    assert order["env"]["RATE"] == "0.25"
+    assert order["env"]["HPO_TRIAL_ID"] == "3"
+    assert order["argv"][1:] == ["--epochs=3"]
+
+
+def test_words_that_stand_for_the_trial_are_filled_in_where_the_user_wrote_them(make, tmp_path):
+    space = {"x": {"type": "choice", "values": ["{trial_id}", "b"]}}
+    constants = {"epochs": 9, "out": "{checkpoint_dir}/{trial_id}", "seed": "{trial_seed}", "left": "{x}"}
+    program = make(config_space=space, script=..., command=["sh", "run.sh", "job-{trial_id}"], arguments=constants)
+    order = program.order(Trial(3, {"x": "{trial_id}"}), 0, 3, [])
+    seed = order["env"]["HPO_TRIAL_SEED"]
+    assert order["argv"][1:] == [
+        "run.sh", "job-3", "--x={trial_id}", "--epochs=3", f"--out={tmp_path}/experiment/trials/3/checkpoint/3",
+        f"--seed={seed}", "--left={x}",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [({"epochs": 9}, [-1]), ({"epochs": 9, "--config": "{config_file}"}, None)],
+    ids=["last word", "as it says"],
+)
+def test_each_attempt_gets_a_copy_of_the_user_s_file_with_its_values(make, tmp_path, arguments, where):
+    template = tmp_path / "base.yaml"
+    template.write_text("optimizer: {lr: 0.5}\nepochs: 1\nname: a\n")
+    space = {"x": {"type": "float", "lower": 0.0, "upper": 1.0, "argument": "optimizer.lr"}}
+    program = make(config_space=space, argument_style="file", config_file=str(template), arguments=arguments)
+    order = program.order(TRIAL, 0, 3, [])
+    path = tmp_path / "experiment/trials/3/attempt_0/arguments.yaml"
+    assert yaml.safe_load(path.read_text()) == {"optimizer": {"lr": 0.25}, "epochs": 3, "name": "a"}
+    assert order["argv"][1:] == [str(path) if where else f"--config={path}"]
+
+
+def test_a_place_that_the_file_has_not_is_an_error_before_the_first_trial(make, tmp_path):
+    template = tmp_path / "base.json"
+    template.write_text('{"epochs": 1, "xs": 2}')
+    with pytest.raises(ConfigError, match=r"x: benchmark\.config_file=.*did you mean xs\?"):
+        make(argument_style="file", config_file=str(template))
+
+
+def test_the_json_file_can_be_named_by_an_option_as_the_scripts_of_syne_tune_take_it(make, tmp_path):
+    order = make(arguments_as_json="st_config_json_filename").order(TRIAL, 0, 3, [])
+    path = tmp_path / "experiment/trials/3/attempt_0/arguments.json"
+    assert order["argv"][1:] == [f"--st_config_json_filename={path}"]
+    assert json.loads(path.read_text()) == {"x": 0.25, "epochs": 3}
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"argument_style": "file"}, "benchmark.config_file belong together"),
+        ({"config_file": "a.json"}, "belong together"),
+        ({"arguments_as_json": True, "argument_style": "separate"}, "remove benchmark.argument_style=separate"),
+    ],
+)
+def test_keys_that_do_not_fit_are_one_sentence(make, keys, words):
+    with pytest.raises(ConfigError, match=words):
+        make(**keys)
+
+
+@pytest.mark.parametrize(("python", "forked"), [("python3", True), ("/usr/bin/env", False)])
+def test_a_command_that_is_this_python_and_a_script_is_forked_with_its_fixed_arguments(
+    make, python, forked, monkeypatch
+):
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    script = str(SCRIPTS / "steps.py")
+    order = make(script=..., command=[python, script, "fit", "--foo=1"]).order(TRIAL, 0, 3, [])
+    assert order["script"] == (script if forked else None)
+    tail = [script, "fit", "--foo=1", "--x=0.25", "--epochs=3"]
+    assert order["argv"] == (tail if forked else [python, *tail])
