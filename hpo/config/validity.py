@@ -77,7 +77,7 @@ def _check_writing(benchmark: BenchmarkConfig) -> None:
     by_file = benchmark.argument_style == ArgumentStyle.file
     if by_file != (benchmark.config_file is not None):
         raise ConfigError(
-            "benchmark.argument_style=file and benchmark.config_file belong together: name the file that each trial gets a copy of"
+            "benchmark.argument_style=file and benchmark.config_file belong together: name the file that trials get copies of"
         )
     if benchmark.arguments_as_json is not False and benchmark.argument_style != ArgumentStyle.flags:
         raise ConfigError(
