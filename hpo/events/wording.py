@@ -1,6 +1,7 @@
 """Times, counts, configurations and results in words: the same wherever a person reads them."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from hpo.events.state import ExperimentState
@@ -28,7 +29,12 @@ def counts_text(state: ExperimentState) -> str:
 
 def configuration_text(configuration: Mapping[str, Any]) -> str:
     """A configuration as a person reads it."""
-    return " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in configuration.items())
+    return " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={word(v)}" for k, v in configuration.items())
+
+
+def word(value: object) -> str:
+    """A value as text; truth values as in YAML."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def clock(seconds: float) -> str:
@@ -37,6 +43,17 @@ def clock(seconds: float) -> str:
         return f"{seconds:.1f} s"
     whole = int(seconds + 0.05)
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def days_text(began: float | None, ended: float | None) -> str:
+    """From when to when, of unix times, in UTC; nothing where the beginning is not known."""
+    if began is None:
+        return ""
+    first, *last = (datetime.fromtimestamp(time, UTC) for time in (began, ended) if time is not None)
+    text = f"{first:%Y-%m-%d %H:%M}"
+    if last and f"{last[0]:%Y-%m-%d %H:%M}" != text:
+        text += f" to {last[0]:%H:%M}" if last[0].date() == first.date() else f" to {last[0]:%Y-%m-%d %H:%M}"
+    return f"{text} UTC"
 
 
 def printable(text: str) -> str:
