@@ -13,6 +13,8 @@ from hpo.figures.chart import Axis, axis
 
 FAR = ((0.9, 4.0, 1.75), (0.5, 40.0, 3.5))
 """A quantile, how many times its distance from the best the worst must have to be far out, and how many times are shown."""
+FAR_IN_DECADES = ((0.9, 1.75, 1.75), (0.5, 5.0, 3.5))
+"""The same where distances are those of logarithms."""
 DECADES = 2.0
 """Positive values whose middle nine tenths span so many are drawn on a logarithmic axis."""
 
@@ -23,12 +25,14 @@ def metric_axis(objective: Objective, values: Iterable[float | None]) -> Axis:
     Keys besides those of `axis`: limits, where values are far out; all, keys that hold instead when all values are shown.
     """
     ordered = _from_best(objective, values)
-    log = _spans_decades(ordered, 0.05)
-    kept = _kept([math.log10(value) for value in ordered] if log else ordered)
+    kept = _kept(ordered, FAR)
+    log = _spans_decades(ordered, ordered[:kept], 0.05)
+    if log:
+        kept = _kept([math.log10(value) for value in ordered], FAR_IN_DECADES)
     if kept == len(ordered):
         return axis(objective.metric, **({"log": True} if log else {}))
     limits = sorted((ordered[0], ordered[kept - 1]))
-    return axis(objective.metric, log=log, limits=limits, all={"log": _spans_decades(ordered, 0.0)})
+    return axis(objective.metric, log=log, limits=limits, all={"log": _spans_decades(ordered, ordered, 0.0)})
 
 
 def beyond(objective: Objective, drawn: Axis, values: Iterable[float | None]) -> str:
@@ -50,21 +54,21 @@ def _from_best(objective: Objective, values: Iterable[float | None]) -> list[flo
     return sorted(found, reverse=objective.mode == "max")
 
 
-def _spans_decades(ordered: Sequence[float], cut: float) -> bool:
-    """Do positive values, without a share `cut` at both ends, span decades?"""
-    if not ordered or min(ordered[0], ordered[-1]) <= 0:
+def _spans_decades(ordered: Sequence[float], part: Sequence[float], cut: float) -> bool:
+    """Are all values positive, and does a part of them, without a share `cut` at both ends, span decades?"""
+    least = math.ceil(cut * len(part))
+    middle = part[least : len(part) - least]
+    if not middle or min(ordered[0], ordered[-1]) <= 0:
         return False
-    least = math.ceil(cut * len(ordered))
-    ends = ordered[least], ordered[-1 - least]
-    return math.log10(max(ends)) - math.log10(min(ends)) >= DECADES
+    return abs(math.log10(middle[0]) - math.log10(middle[-1])) >= DECADES
 
 
-def _kept(places: Sequence[float]) -> int:
+def _kept(places: Sequence[float], rules: Sequence[tuple[float, float, float]]) -> int:
     """How many values, the best first, the axis holds: all, or at least half."""
     distances = [abs(place - places[0]) for place in places]
     count = len(distances)
     while count > 1:
-        for quantile, far, shown in FAR:
+        for quantile, far, shown in rules:
             span = distances[int(quantile * (count - 1))]
             if 0 < span * far < distances[count - 1]:
                 less = bisect_right(distances, span * shown, hi=count)

@@ -20,7 +20,7 @@ OUTCOME_COLOURS = {
 }
 DEPTHS = ("#3E9C8F", "#2E7DB8", "#4B4FA6", "#3B0F5C")
 """Points in slices, the least trained first."""
-BANDS = ("#8A8F98", "#5490BE", "#2877B5", "#0B4F86", "#D55E00")
+BANDS = ("#8A8F98", "#4583B4", "#23699F", "#0B4F86", "#D55E00")
 """Lines in parallel coordinates, the worst first; the best are orange, and drawn last."""
 SHARES = (0.5, 0.25, 0.1, 0.02, 0.0)
 """Where each of those bands ends: so large a share of the trials is better."""

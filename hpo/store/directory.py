@@ -65,10 +65,10 @@ class ExperimentDirectory:
         return self.trials / str(trial_id) / f"attempt_{attempt}"
 
 
-def _by_number(path: Path) -> tuple[Path, str, int]:
+def _by_number(path: Path) -> list[tuple[str, int]]:
     """Orders seed_2 before seed_10."""
     stem = path.name.rstrip("0123456789")
-    return path.parent, stem, int(path.name[len(stem) :] or -1)
+    return [*((part, -1) for part in path.parent.parts), (stem, int(path.name[len(stem) :] or -1))]
 
 
 def folders_with(base: Path, name: str) -> list[Path]:
