@@ -138,11 +138,10 @@ const contrast = (colour, opacity) => {
 const pale = [];
 let count = 0;
 for (const mark of document.querySelectorAll('.area .mark:not(.context), .key svg *')) {
-  const style = getComputedStyle(mark), seen = [];
-  if (style.fill !== 'none') seen.push(contrast(style.fill, style.opacity * style.fillOpacity));
-  if (style.stroke !== 'none') seen.push(contrast(style.stroke, style.opacity * style.strokeOpacity));
+  const style = getComputedStyle(mark), filled = style.fill !== 'none' && style.fillOpacity === '1';
+  const found = filled ? contrast(style.fill, style.opacity) : contrast(style.stroke, style.opacity * style.strokeOpacity);
   count += 1;
-  if (Math.max(...seen) < 3) pale.push([mark.closest('figure').querySelector('h3').textContent, style.fill, style.stroke]);
+  if (!(found >= 3)) pale.push([mark.closest('figure').querySelector('h3').textContent, style.fill, style.stroke]);
 }
 for (const dot of document.querySelectorAll('.dot')) {
   count += 1;
