@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from hpo.events.objective import Objective
 from hpo.figures.chart import Axis, axis
 
-FAR = ((0.9, 4.0, 1.75), (0.5, 40.0, 3.5))
+FAR = ((0.9, 8.0, 1.75), (0.5, 40.0, 3.5))
 """A quantile, how many times its distance from the best the worst must have to be far out, and how many times are shown."""
 FAR_IN_DECADES = ((0.9, 1.75, 1.75), (0.5, 5.0, 3.5))
 """The same where distances are those of logarithms."""

@@ -63,7 +63,7 @@ class Chart {
       button.type = "button";
       button.setAttribute("aria-pressed", "true");
       const swatch = Chart.svg("svg", { width: 22, height: 10, "aria-hidden": "true" }), colour = Chart.colour(series.colour);
-      if (series.kind === "line") swatch.append(Chart.svg("path", { d: "M0 5H22", stroke: colour, "stroke-width": 3, "stroke-dasharray": series.dash || "" }));
+      if (series.kind === "line") swatch.append(Chart.svg("path", { d: "M0 5H22", fill: "none", stroke: colour, "stroke-width": 3, "stroke-dasharray": series.dash || "" }));
       else swatch.append(Chart.svg("rect", { x: 6, width: 10, height: 10, rx: series.kind === "points" ? 5 : 1, fill: series.hollow ? "none" : colour, stroke: colour, "stroke-width": series.hollow ? 2 : 0 }));
       button.append(swatch, name);
       button.addEventListener("click", () => {
@@ -157,30 +157,9 @@ class Chart {
     image.append(this.over);
     this.at = null;
     this.area.replaceChildren(image, this.tip);
-    this.thin(image);
+    Labels.thin(image);
     this.tip.hidden = true;
     this.host.dispatchEvent(new CustomEvent("zoomed", { detail: this.zoom.size > 0 }));
-  }
-
-  // Takes labels away that would lie on others, those drawn later first.
-  thin(image) {
-    const kept = [];
-    for (const text of image.querySelectorAll("text")) {
-      const box = text.getBBox(), map = text.getCTM(), corners = [];
-      if (!box.width) continue; // nothing is drawn yet
-      for (const x of [box.x, box.x + box.width]) for (const y of [box.y + 2, box.y + box.height - 2]) corners.push([map.a * x + map.c * y + map.e, map.b * x + map.d * y + map.f]);
-      const shape = { corners, sides: [[map.a, map.b], [map.c, map.d]] };
-      if (kept.some((other) => Chart.cross(shape, other))) (text.closest(".noted") || text).remove();
-      else kept.push(shape);
-    }
-  }
-
-  // Two rectangles cross unless they lie apart along a side of one of them.
-  static cross(one, other) {
-    return [...one.sides, ...other.sides].every(([x, y]) => {
-      const [p, q] = [one, other].map(({ corners }) => corners.map(([u, v]) => u * x + v * y));
-      return Math.max(...p) > Math.min(...q) && Math.max(...q) > Math.min(...p);
-    });
   }
 
   // Where a panel's data lie in the image, with room for its labels.
@@ -258,13 +237,10 @@ class Chart {
       let d = "", up = [], down = [];
       for (let i = 0; i <= series.x.length; i++) {
         if (i < series.x.length && series.top[i] !== null) {
-          const x = f(px(series.x[i]));
-          if (series.step && up.length) {
-            up.push(`${x} ${up.at(-1).split(" ")[1]}`);
-            down.unshift(`${x} ${down[0].split(" ")[1]}`);
+          for (const j of series.step && up.length ? [i - 1, i] : [i]) { // a step keeps the height until it is there
+            up.push(`${f(px(series.x[i]))} ${f(py(series.top[j]))}`);
+            down.unshift(`${f(px(series.x[i]))} ${f(py(series.bottom[j]))}`);
           }
-          up.push(`${x} ${f(py(series.top[i]))}`);
-          down.unshift(`${x} ${f(py(series.bottom[i]))}`);
         } else if (up.length) {
           d += `M${up.join("L")}L${down.join("L")}Z`;
           [up, down] = [[], []];
@@ -299,9 +275,8 @@ class Chart {
     if (view.limited) {
       let d = "";
       series.x.forEach((x, i) => {
-        const y = py(series.y?.[i] ?? null), edge = view.at(series.y?.[i] ?? null);
-        if (y < edge) d += `M${f(px(x))} ${f(edge)}l4 7h-8Z`;
-        if (y > edge) d += `M${f(px(x))} ${f(edge)}l4-7h-8Z`;
+        const value = series.y?.[i] ?? null, y = py(value), edge = view.at(value);
+        if (y < edge || y > edge) d += `M${f(px(x))} ${f(edge)}l4 ${y < edge ? 7 : -7}h-8Z`;
       });
       put(d, { fill: colour, class: "mark beyond" });
     }
