@@ -112,12 +112,22 @@ for (const svg of document.querySelectorAll('.area svg')) {
 return found"""
 
 
+CUT_OFF = """
+return [...document.querySelectorAll('.area svg')].flatMap(svg => {
+  const f = svg.getBoundingClientRect();
+  const out = b => b.left < f.left - 1 || b.right > f.right + 1 || b.top < f.top - 1 || b.bottom > f.bottom + 1;
+  return [...svg.querySelectorAll('text')].filter(t => out(t.getBoundingClientRect())).map(t => t.textContent);
+})"""
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("page", PAGES)
-def test_nothing_scrolls_sideways_and_no_label_lies_on_another(shown, request, page, width):
+def test_nothing_scrolls_sideways_and_no_label_lies_on_another_or_is_cut_off(shown, request, page, width):
     window = shown(request.getfixturevalue(page), width)
-    assert window.run("return document.documentElement.scrollWidth") <= width
+    assert window.run("return innerWidth") == width
+    assert window.run("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert window.run(OVERLAPPING) == []
+    assert window.run(CUT_OFF) == []
     assert all(
         window.run("return [...document.querySelectorAll('.area svg')].map(s => s.querySelectorAll('.tick').length)")
     )

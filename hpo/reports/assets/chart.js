@@ -168,7 +168,7 @@ class Chart {
     const [x, y] = ["x", "y"].map((letter) => this.range(index, letter));
     const yTicks = Chart.ticks(panel.y, y, Math.max(2, box.height / 55));
     const wide = panel.y.bare ? 0 : Math.max(10, ...yTicks.map(([, text]) => Chart.width(Chart.cut(text, 36))));
-    const left = box.left + (panel.y.bare ? 14 : 14 + wide + (title ? 22 : 0));
+    const left = box.left + (panel.y.bare ? 28 : 14 + wide + (title ? 22 : 0));
     const right = box.left + box.width - (panel.right || 14);
     const xTicks = Chart.ticks(panel.x, x, Math.max(2, (right - left) / 75));
     const widest = Math.max(0, ...xTicks.map(([, text]) => Chart.width(Chart.cut(text, 18))));
