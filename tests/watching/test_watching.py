@@ -525,6 +525,20 @@ def test_trials_that_fail_leave_whole_lines_above_the_live_view_and_nothing_of_i
 
 
 @pytest.mark.process
+def test_what_a_callback_prints_stands_above_the_live_view(workplace):
+    workplace.write(
+        "talking.py",
+        "from hpo.events.callback import Callback\n\nclass Talk(Callback):\n    def on_event(self, event):\n"
+        "        if event.kind == 'ended':\n            print(f'trial {event.trial} is over')\n",
+    )
+    workplace.benchmark("slow", arguments={"epochs": 3, "sleep": 0.2}, max_num_trials=3)
+    keys = ("+callbacks.talk._target_=talking.Talk", "trusted_modules=[talking]", "experiment_tag=t")
+    lines, _ = _on_terminal(workplace.command("benchmark=slow", "method=RS", *keys), workplace.path, 100)
+    assert sorted(line for line in lines if "is over" in line) == [f"trial {trial} is over" for trial in range(3)]
+    assert not any("running" in line or "█" in line for line in lines)
+
+
+@pytest.mark.process
 def test_a_terminal_gets_the_summary_broken_between_words(workplace):
     space = {f"rather_long_{i}": {"type": "choice", "values": ["a_long_value"]} for i in range(6)}
     workplace.write("one.py", "from hpo import report\nreport(epoch=1, loss=1.0)\n")
