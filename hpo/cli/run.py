@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import hydra
 import yaml
@@ -246,12 +246,17 @@ def _conclude(call: _Call) -> int:
 
 def _show_warnings() -> None:
     """Warnings of the library reach the terminal, without tracebacks; the rest goes to each experiment's log."""
-    handler = logging.StreamHandler(sys.stderr)
-
+    handler = _ToStandardError()
     handler.setFormatter(_WithoutTraceback("hpo: %(message)s"))
     handler.addFilter(lambda record: record.levelno == logging.WARNING)  # errors are said where they are caught
     logging.getLogger("hpo").addHandler(handler)
     logging.getLogger("hpo").propagate = False
+
+
+class _ToStandardError(logging.StreamHandler[TextIO]):
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr  # while a live view is up another, that puts lines above it
+        super().emit(record)
 
 
 class _WithoutTraceback(logging.Formatter):

@@ -1,7 +1,10 @@
 """Plain lines for logs and pipes: each improvement, each failure, and now and then how things stand."""
 
 import os
+import re
+import shutil
 import sys
+import textwrap
 import time
 
 from hpo.config.schema import ExperimentConfig
@@ -16,12 +19,27 @@ LINE_EVERY = 5.0
 
 
 def say(text: str) -> None:
-    """Write a line to standard output; when nobody reads it any more (`hpo … | head`), to nowhere from then on."""
+    """Write lines to standard output; when nobody reads them any more (`hpo … | head`), to nowhere from then on.
+
+    A terminal gets them broken between words, for it would break them inside.
+    """
     try:
+        if sys.stdout.isatty():
+            width = shutil.get_terminal_size().columns
+            text = "\n".join(_broken(line, width) for line in text.split("\n"))
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  stays open to the end
+
+
+def _broken(line: str, width: int) -> str:
+    """One line as several, the further ones below what follows the indented name of the first."""
+    if len(line.split()) < 3:
+        return line  # a path, which must stay one
+    named = re.match(r"( +(\S+  +)?)?", line)
+    below = " " * len(named[0]) if named is not None and len(named[0]) < width // 2 else ""
+    return textwrap.fill(line, width, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
 
 
 class PlainLines(Callback):

@@ -66,7 +66,7 @@ class LiveTable(Callback):
         if state.trials and self._directory is not None:  # a resumed one, of which this process has seen no event
             with contextlib.closing(Store(ExperimentDirectory(self._directory).events, read_only=True)) as store:
                 self._board.apply_all(store.read())
-        self._live = Live(auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=True)
+        self._live = Live(auto_refresh=False, transient=True)  # what is written meanwhile goes above it
         self._live.start()
 
     def on_event(self, event: Event) -> None:
