@@ -66,6 +66,8 @@ class ExperimentState:
     """Of the first in that row."""
     out_of_memory: int = 0
     """Trials that failed because memory was used up."""
+    unread: int = 0
+    """Lines on report channels that were no reports."""
     finished: str | None = None
     """Why the experiment is complete."""
     _counts: Counter[Status] = field(default_factory=Counter)
@@ -163,6 +165,7 @@ class ExperimentState:
         state = self._of(event)
         self._set_status(state, Status(event.body["status"]))
         state.busy += event.elapsed - state.began
+        self.unread += event.body.get("unread", 0)
         state.ending = None
         self.running.pop(state.trial.id, None)
         if state.status in (Status.FAILED, Status.TIMEOUT):

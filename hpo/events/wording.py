@@ -23,7 +23,8 @@ def counts_text(state: ExperimentState) -> str:
     memory = f" ({state.out_of_memory} out of memory)" if state.out_of_memory else ""
     counts = state.counts().items()
     text = ", ".join(f"{count} {status}{memory if status == Status.FAILED else ''}" for status, count in counts)
-    return f"{len(state.trials)} trials ({text or 'none'}), {state.reports} reports"
+    unread = f", {state.unread:,} lines that are no reports" if state.unread else ""
+    return f"{len(state.trials)} trials ({text or 'none'}), {state.reports} reports{unread}"
 
 
 def configuration_text(configuration: Mapping[str, Any]) -> str:

@@ -11,6 +11,8 @@ HOW_TO_REPORT = (
     "lines"
 )
 
+ONE_OBJECT = 'write one JSON object per line, such as {"epoch": 1, "loss": 0.5}'
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -66,8 +68,17 @@ class Limits:
             return Status.PAUSED
         return Status.COMPLETED if self.is_complete(state) else Status.STOPPED
 
-    def status_after(self, state: TrialState, event: Exit, session_ends: bool) -> tuple[Status, str | None]:
-        """What becomes of a trial whose attempt ended without a decision, and the reason where it is not a good one."""
+    def status_after(
+        self, state: TrialState, event: Exit, session_ends: bool, unread: str | None = None
+    ) -> tuple[Status, str | None]:
+        """What becomes of a trial whose attempt ended without a decision, and the reason where it is not a good one.
+
+        Args:
+            state: of the trial.
+            event: the end.
+            session_ends: all trials are being ended.
+            unread: a line that the attempt wrote and that is not a report.
+        """
         if self.is_complete(state):
             return Status.COMPLETED, None
         # Nobody here sent that SIGTERM: a cluster or a machine takes its processes back, the configuration is not at fault.
@@ -77,10 +88,12 @@ class Limits:
             how = f"exit code {event.exit_code}" if event.signal is None else f"signal {event.signal}"
             how += ", out of memory" if event.out_of_memory else ""
             return Status.FAILED, f"{how}\n{event.error or ''}".rstrip()
-        return (Status.FAILED, self._unreported(state)) if state.resource == 0 else (Status.COMPLETED, None)
+        return (Status.FAILED, self._unreported(state, unread)) if state.resource == 0 else (Status.COMPLETED, None)
 
-    def _unreported(self, state: TrialState) -> str:
+    def _unreported(self, state: TrialState, unread: str | None) -> str:
         """Why there may be no report, and what to do. A script told to end early may be one that reports more seldom."""
+        if unread is not None:
+            return f"it ended without a report, for what it wrote is none: {unread!r}; {ONE_OBJECT}"
         if self.ends_by_itself and state.until is not None and state.until < (self.max_resource or 0):
             return (
                 f"it ended without a report at {state.until}, where it was told to end; if it reports only every 5 epochs, "

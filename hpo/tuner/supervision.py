@@ -4,6 +4,7 @@ Late reports of trials whose end is decided are dropped here and nowhere else.
 """
 
 import logging
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +65,10 @@ class Supervision:
     _held: dict[int, float] = field(default_factory=dict)
     """Until when the backend held back an attempt, at the last look."""
     _losses: int = 0
+    _quoted: dict[int, str] = field(default_factory=dict)
+    """Of each trial that has written what is no report, the first line."""
+    _unread: Counter[int] = field(default_factory=Counter)
+    """Lines of each current attempt that are no reports."""
 
     def __post_init__(self) -> None:
         self._intake = Intake(self.state.objective)
@@ -122,11 +127,18 @@ class Supervision:
             case Exit():
                 self._on_exit(event)
             case Garbage():
-                text = f"trial {event.trial_id} wrote a line that is not a report: {event.text!r}"
-                self.journal.note(text, event.trial_id)
+                self._on_garbage(event)
             case Placed():
                 text, devices = f"trial {event.trial_id} is on GPU {','.join(event.devices)}", list(event.devices)
                 self.journal.note(text, event.trial_id, event.attempt, level=logging.INFO, devices=devices)
+
+    def _on_garbage(self, event: Garbage) -> None:
+        """Say it once a trial, for a script that prints where it should report does so in every step; the rest is counted."""
+        self._unread[event.trial_id] += 1
+        if event.trial_id not in self._quoted:
+            self._quoted[event.trial_id] = event.text
+            text = f"trial {event.trial_id} wrote a line that is not a report: {event.text!r}; further ones are counted"
+            self.journal.note(text, event.trial_id, event.attempt)
 
     def _current(self, event: Report | Exit) -> TrialState | None:
         """The trial, if the event is of the attempt that is running."""
@@ -185,6 +197,8 @@ class Supervision:
         body |= {"usage": dict(event.usage)} | ({"error": error} if error else {})
         if event.out_of_memory and status == Status.FAILED:
             body["out_of_memory"] = True
+        if unread := self._unread.pop(state.trial.id, 0):
+            body["unread"] = unread
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
             log.warning("trial %d %s: %s", state.trial.id, status, (error or "no message").splitlines()[-1])
@@ -210,7 +224,8 @@ class Supervision:
             return self.limits.decided_status(state), None
         if state.trial.id in self._condemned:
             return self._condemned.pop(state.trial.id)
-        return self.limits.status_after(state, event, self.closing)
+        quoted = self._quoted.get(state.trial.id) if self._unread[state.trial.id] else None
+        return self.limits.status_after(state, event, self.closing, quoted)
 
     # ------------------------------------------------------------------ ending them
 
