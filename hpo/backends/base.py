@@ -100,6 +100,10 @@ class Backend(ABC):
         """What an attempt of an earlier session reported after byte `position` of its channel."""
         return ()
 
+    def has_checkpoint(self, trial_id: int) -> bool:
+        """Has a trial saved anything that its next attempt may go on from?"""
+        return self.checkpoint_bytes(trial_id) > 0
+
     def checkpoint_bytes(self, trial_id: int) -> int:
         """How much a trial's checkpoint takes."""
         return 0

@@ -131,7 +131,7 @@ class Kind(StrEnum):
     """A report that came after the decision to end its trial; `metrics`, `position`."""
     ENDED = "ended"
     """An attempt is over; `status`, `exit_code`, `signal`, `error`, `usage`, and where there is something to tell
-    `out_of_memory` (true) and `unread` (how many lines of the session were no reports)."""
+    `out_of_memory` (true), `unread` (how many of its lines were no reports) and `again` (units of resource it repeated)."""
     NOTED = "noted"
     """Something a reader of the log should know; `text`, and `devices` where it is that a trial was given GPUs."""
     FINISHED = "finished"

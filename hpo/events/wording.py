@@ -27,6 +27,19 @@ def counts_text(state: ExperimentState) -> str:
     return f"{len(state.trials)} trials ({text or 'none'}), {state.reports} reports{unread}"
 
 
+def again_text(state: ExperimentState) -> str:
+    """How much of the training was done twice; empty where nothing was."""
+    again = sum(state.again.values())
+    if not again:
+        return ""
+    unit = state.objective.resource_attr or "report"
+    who = " and ".join(
+        f"{kind} trials" for kind, promoted in (("promoted", True), ("interrupted", False)) if state.again[promoted]
+    )
+    total = state.trained + again
+    return f"{again} of {total} {unit}s ({again / total:.0%}) were trained before: {who} did not go on where they were"
+
+
 def configuration_text(configuration: Mapping[str, Any]) -> str:
     """A configuration as a person reads it."""
     return " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in configuration.items())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.events.values import Kind, Status
-from hpo.events.wording import clock, configuration_text
+from hpo.events.wording import again_text, clock, configuration_text
 from hpo.figures import experiment_charts as charts
 from hpo.figures import space_charts
 from hpo.figures.style import OUTCOME_COLOURS, data_label
@@ -81,6 +81,8 @@ def _headline(experiment: Experiment) -> str:
         ("elapsed time", clock(state.elapsed), f"{state.elapsed:.6g} s"),
         ("workers", str(line.workers), f"busy {line.utilisation:.1%}" if line.attempts else ""),
     ]
+    if text := again_text(state):
+        shown.append(("trained again", f"{sum(state.again.values()):,}", text))
     if best is None:
         return tiles(shown)
     pairs = configuration_text(best["configuration"])

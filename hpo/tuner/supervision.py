@@ -4,7 +4,6 @@ Late reports of trials whose end is decided are dropped here and nowhere else.
 """
 
 import logging
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +30,7 @@ from hpo.tuner.checkpoints import CheckpointBudget
 from hpo.tuner.intake import Intake
 from hpo.tuner.journal import Journal
 from hpo.tuner.limits import Limits
+from hpo.tuner.remarks import Remarks
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +65,16 @@ class Supervision:
     _held: dict[int, float] = field(default_factory=dict)
     """Until when the backend held back an attempt, at the last look."""
     _losses: int = 0
-    _quoted: dict[int, str] = field(default_factory=dict)
-    """Of each trial that has written what is no report, the first line."""
-    _unread: Counter[int] = field(default_factory=Counter)
-    """Lines of each current attempt that are no reports."""
 
     def __post_init__(self) -> None:
         self._intake = Intake(self.state.objective)
+        self._remarks = Remarks(
+            scheduler=self.scheduler,
+            state=self.state,
+            limits=self.limits,
+            journal=self.journal,
+            intake=self._intake,
+        )
         self._checkpoints = CheckpointBudget(
             limit=self.limits.max_checkpoint_bytes, state=self.state, journal=self.journal, backend=self.backend
         )
@@ -101,11 +104,13 @@ class Supervision:
         self._begin(state)
 
     def _begin(self, state: TrialState) -> None:
-        self._intake.begin(state.trial.id)
         self._held.pop(state.trial.id, None)
-        if state.attempt > 0 and self.state.objective.resource_attr is None:
+        counted = self.state.objective.resource_attr is None
+        if state.attempt > 0 and counted:
             # Its reports are counted: after going on from a checkpoint nobody could tell which of them are new.
             self._checkpoints.forget(state.trial.id)
+        kept = state.attempt > 0 and not counted and self.backend.has_checkpoint(state.trial.id)
+        self._intake.begin(state.trial.id, kept=kept)
         self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
 
     def take_over(self) -> None:
@@ -127,18 +132,10 @@ class Supervision:
             case Exit():
                 self._on_exit(event)
             case Garbage():
-                self._on_garbage(event)
+                self._remarks.on_garbage(event)
             case Placed():
                 text, devices = f"trial {event.trial_id} is on GPU {','.join(event.devices)}", list(event.devices)
                 self.journal.note(text, event.trial_id, event.attempt, level=logging.INFO, devices=devices)
-
-    def _on_garbage(self, event: Garbage) -> None:
-        """Say it once a trial, for a script that prints where it should report does so in every step; the rest is counted."""
-        self._unread[event.trial_id] += 1
-        if event.trial_id not in self._quoted:
-            self._quoted[event.trial_id] = event.text
-            text = f"trial {event.trial_id} wrote a line that is not a report: {event.text!r}; further ones are counted"
-            self.journal.note(text, event.trial_id, event.attempt)
 
     def _current(self, event: Report | Exit) -> TrialState | None:
         """The trial, if the event is of the attempt that is running."""
@@ -164,6 +161,7 @@ class Supervision:
             return
         if reading is None:
             state.heard = self.journal.elapsed()
+            self._remarks.on_repeated(state)
             return
         resource, loss = reading
         self._losses = 0
@@ -197,8 +195,7 @@ class Supervision:
         body |= {"usage": dict(event.usage)} | ({"error": error} if error else {})
         if event.out_of_memory and status == Status.FAILED:
             body["out_of_memory"] = True
-        if unread := self._unread.pop(state.trial.id, 0):
-            body["unread"] = unread
+        body |= self._remarks.counts(state.trial.id)
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
             log.warning("trial %d %s: %s", state.trial.id, status, (error or "no message").splitlines()[-1])
@@ -224,8 +221,7 @@ class Supervision:
             return self.limits.decided_status(state), None
         if state.trial.id in self._condemned:
             return self._condemned.pop(state.trial.id)
-        quoted = self._quoted.get(state.trial.id) if self._unread[state.trial.id] else None
-        return self.limits.status_after(state, event, self.closing, quoted)
+        return self.limits.status_after(state, event, self.closing, self._remarks.unread(state.trial.id))
 
     # ------------------------------------------------------------------ ending them
 

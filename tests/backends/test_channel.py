@@ -160,7 +160,8 @@ def test_a_number_is_read_as_any_language_prints_it(file, number, text, prefixed
     append(file, f"{PREFIX if prefixed else ''}{line}\n".encode())
     (report,) = read_all(file, prefixed=prefixed)
     found = report.metrics
-    assert found["epoch"] == 3 and isinstance(found["epoch"], int)
+    assert found["epoch"] == 3
+    assert isinstance(found["epoch"], int)
     assert all(same(value, number) for value in (found["loss"], *found["all"], found["in"]["it"])), found
 
 

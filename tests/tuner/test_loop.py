@@ -11,7 +11,6 @@ from hpo import Callback
 from hpo.errors import ExperimentError, StoreError
 from hpo.events.objective import Objective
 from hpo.events.values import Decision, Kind, Status
-from hpo.events.wording import counts_text
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import (
     HALVING,
@@ -383,40 +382,6 @@ def test_a_line_that_is_no_report_is_noted_and_the_trial_goes_on():
     assert "Epoch 2/3 <100%>" in note.body["text"]
     assert note.trial == 0
     assert state.trials[0].status == Status.COMPLETED
-
-
-def test_lines_that_are_no_reports_are_said_once_a_trial_and_counted(caplog):
-    many = [Garble(2, f"line {i}") for i in range(6000)]
-    _, state, events = two_configurations(backend={"faults": {0: many, 1: [Garble(1, "another")]}}).run()
-    assert [(note.trial, "'line 0'" in note.body["text"]) for note in of_kind(events, Kind.NOTED)] == [
-        (1, False),
-        (0, True),
-    ]
-    assert len([record for record in caplog.records if "not a report" in record.message]) == 2
-    assert {event.trial: event.body["unread"] for event in of_kind(events, Kind.ENDED)} == {0: 6000, 1: 1}
-    assert counts_text(state).endswith("6 reports, 6,001 lines that are no reports")
-
-
-def test_they_are_said_once_for_all_attempts_of_a_trial():
-    faults = {trial: [Garble(epoch, "words") for epoch in range(1, 10)] for trial in range(4)}
-    _, state, events = run_fake("ASHA", n_workers=1, budget=Budget(max_num_trials=4), backend={"faults": faults})
-    assert len(of_kind(events, Kind.RESUMED)) >= 1
-    assert len(of_kind(events, Kind.NOTED)) == 4
-    assert state.unread == state.reports
-
-
-def test_a_trial_that_wrote_lines_but_no_report_fails_with_the_first_of_them():
-    def garbled(*_):
-        raise AssertionError("it reports nothing")
-
-    experiment = two_configurations(
-        backend={"evaluate": garbled, "faults": {0: [Garble(1, "loss=0.5"), Crash(1, exit_code=0)]}}
-    )
-    experiment.budget = Budget(max_num_trials=1)
-    _, state, events = experiment.run()
-    (end,) = of_kind(events, Kind.ENDED)
-    assert "'loss=0.5'" in end.body["error"] and "one JSON object per line" in end.body["error"]
-    assert "report_channel" not in end.body["error"]
 
 
 def test_a_wrong_metric_at_the_first_report_ends_the_experiment_with_the_nearest_name():
