@@ -172,6 +172,19 @@ def test_asha_pauses_and_resumes_from_checkpoints(workplace):
     assert {len(rows) for _, rows in experiment.reports.groupby("trial_id")} <= {1, 3, 9}
 
 
+def test_a_metric_whose_mode_contradicts_its_name_is_a_warning_once_a_command_and_in_each_log(workplace):
+    script = workplace.write("train.py", "import hpo\nhpo.report(epoch=1, val_acc=0.5)\n")
+    workplace.benchmark(script=str(script), metric="val_acc", mode="min")
+    done = workplace.hpo("benchmark=mine", "method=RS", "num_seeds=2", "experiment_tag=t", "max_num_trials=1")
+    succeeded(done)
+    assert done.stderr.count("benchmark.metric=val_acc, benchmark.mode=min") == len(done.stderr.splitlines()) == 1
+    logs = [workplace.directory("t", seed=seed) / "hpo.log" for seed in (0, 1)]
+    assert [log.read_text().count("benchmark.metric=val_acc, benchmark.mode=min") for log in logs] == [1, 1]
+    table = ("benchmark=nasbench201_cifar100", "benchmark.mode=min", "method=RS,ASHA", "num_seeds=3")
+    done = workplace.hpo(*table, "experiment_tag=s", "max_num_trials=2")
+    assert done.stderr.count("benchmark.mode=min") == 1, "simulated ones run in processes of their own"
+
+
 def test_without_a_budget_it_is_said_that_nothing_but_an_interruption_ends_it(workplace):
     workplace.benchmark(max_num_trials=..., max_wallclock_time=...)
     with workplace.start("benchmark=mine", "method=RS", "experiment_tag=t") as process:
