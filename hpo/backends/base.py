@@ -17,6 +17,9 @@ class Backend(ABC):
     repeatable: ClassVar[bool] = False
     """A session that is lost can be made again just as it was, so that its events need not reach the disk one by one."""
 
+    gpus_of_this_machine: ClassVar[bool] = False
+    """Its trials are given them."""
+
     @classmethod  # noqa: B027
     def check(cls, config: ExperimentConfig) -> None:
         """Raise ConfigError unless the experiment can be run; nothing is started."""

@@ -13,6 +13,9 @@ GROUPS = ("benchmark", "method", "backend", "launcher", "hydra")
 FOLDER = ("--config-dir", "-cd")
 
 
+_OTHER_CONFIG = ("--config-path", "-cp", "--config-name", "-cn")
+
+
 _NEEDS_CFG = ("--package", "-p", "--resolve")
 
 
@@ -26,6 +29,11 @@ def check_words(arguments: Sequence[str]) -> None:
             _check_folder(name, word.partition("=")[2] if "=" in word else after)
         elif name in _NEEDS_CFG and not shows:
             raise ConfigError(f"{name}: it says what `--cfg job` prints, and does nothing without that; add --cfg job")
+        elif name in _OTHER_CONFIG:
+            raise ConfigError(
+                f"{name}: hpo's own configuration always comes first, so that no other can stand in its place; put your YAML "
+                f"into FOLDER/benchmark/ or FOLDER/method/, and pass --config-dir FOLDER benchmark=NAME"
+            )
         elif name == "--experimental-rerun":
             raise ConfigError(
                 f"{name}: hpo does not take it; the same command again goes on with what it left unfinished, and `hpo "

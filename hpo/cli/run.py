@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hpo.cli.arguments import check_words, has_folder
 from hpo.cli.composition import is_plain, jobs, typed
-from hpo.cli.preflight import check_sweep
+from hpo.cli.preflight import check_jobs
 from hpo.config.direction import doubt
 from hpo.config.mistakes import hydra_error_as_sentence, unreadable
 from hpo.config.reading import resolve
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
     with _hydra_errors_as_sentence(arguments):
         if is_plain(arguments):
             composed = list(jobs(arguments))  # a mistake in the last is found before the first runs
-            check_sweep(composed)
+            check_jobs(composed, chosen=any(word.startswith("benchmark=") for word in arguments))
             _say_doubts(composed)
             _run_all(call, composed)
         else:
@@ -119,7 +119,7 @@ def _run_all(call: _Call, composed: Sequence[Job]) -> None:
 
 
 def _say_doubts(composed: Sequence[Job]) -> None:
-    """What is doubtful of a benchmark, once for all its experiments and before any is begun; each says it in its log again."""
+    """What is doubtful of a benchmark, once for all its experiments and before any begins; each says it in its log again."""
     for benchmark in (job.config.benchmark for job in composed):
         if text := doubt(benchmark.metric, benchmark.mode.value):
             log.warning("%s", text, extra={"once": text})

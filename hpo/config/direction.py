@@ -3,13 +3,79 @@
 import re
 
 _HIGHER = frozenset(
-    "acc accuracy auc auroc auprc aucpr f1 r2 bleu rouge meteor precision recall sensitivity specificity iou miou dice jaccard "
-    "map ndcg mrr mcc kappa psnr ssim reward".split()
+    {
+        *(
+            "acc",
+            "accuracy",
+            "auc",
+            "auroc",
+            "auprc",
+            "aucpr",
+            "f1",
+            "r2",
+            "precision",
+            "recall",
+            "sensitivity",
+            "specificity",
+        ),
+        *(
+            "bleu",
+            "rouge",
+            "meteor",
+            "iou",
+            "miou",
+            "dice",
+            "jaccard",
+            "map",
+            "ndcg",
+            "mrr",
+            "mcc",
+            "kappa",
+            "psnr",
+            "ssim",
+        ),
+        "reward",
+    }
 )
 _LOWER = frozenset(
-    "loss logloss error err errors perplexity ppl rmse mse mae mape rmsle nll bpc bpb wer cer fid regret misclassification".split()
+    {
+        *(
+            "loss",
+            "logloss",
+            "error",
+            "err",
+            "errors",
+            "perplexity",
+            "ppl",
+            "rmse",
+            "mse",
+            "mae",
+            "mape",
+            "rmsle",
+            "nll",
+        ),
+        *("bpc", "bpb", "wer", "cer", "fid", "regret", "misclassification"),
+    }
 )
-_TURNED = frozenset("neg negative minus inverse inverted drop gap diff difference delta to until per".split())
+_TURNED = frozenset(
+    {
+        *(
+            "neg",
+            "negative",
+            "minus",
+            "inverse",
+            "inverted",
+            "drop",
+            "gap",
+            "diff",
+            "difference",
+            "delta",
+            "to",
+            "until",
+        ),
+        "per",
+    }
+)
 """Words that make of a metric another one: neg_loss, acc_drop, epochs_to_acc."""
 
 
@@ -25,8 +91,8 @@ def doubt(metric: str, mode: str) -> str | None:
     word = min(higher or lower)
     better, sought = ("higher", "lower") if higher else ("lower", "higher")
     return (
-        f"benchmark.metric={metric}, benchmark.mode={mode}: {better} values of what is called {word!r} are usually better, and "
-        f"this looks for {sought} ones; write mode: {usual}, unless that is meant"
+        f"benchmark.metric={metric}, benchmark.mode={mode}: {better} values of what is called {word!r} are usually better, "
+        f"and this looks for {sought} ones; write mode: {usual}, unless that is meant"
     )
 
 
