@@ -56,6 +56,12 @@ class Program:
             given = from_environment("benchmark.arguments", given)
         return {**self.config.space.constants, **given}
 
+    @property
+    def folders(self) -> list[Path]:
+        """Where the user's own code is: beside the files that the program is called with, and in the working directory."""
+        files = [Path(word) for word in self._prefix[1:] if Path(word).is_absolute() and Path(word).is_file()]
+        return [*(file.parent for file in files), Path.cwd()]
+
     def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
         """What the trial host needs to start this attempt. Creates the attempt's folder."""
         folder = self.directory.attempt(trial.id, attempt).absolute()

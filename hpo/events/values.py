@@ -7,6 +7,7 @@ sequence of events is the experiment, everything else can be recomputed from it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 Configuration = Mapping[str, Any]
@@ -95,6 +96,10 @@ class Exit:
     """The process was not ended by itself or by us: its host died."""
     error: str | None = None
     """The last lines of its standard error, for an exit that is not clean."""
+    where: str | None = None
+    """The line of the script that was at work then, such as `train.py:17`."""
+    log: Path | None = None
+    """Where all of its standard error is."""
     usage: Mapping[str, float] = field(default_factory=dict)
     """`cpu_seconds` (user and system, children included) and `peak_memory_mb`."""
     out_of_memory: bool = False
@@ -130,7 +135,7 @@ class Kind(StrEnum):
     DROPPED = "dropped"
     """A report that came after the decision to end its trial; `metrics`, `position`."""
     ENDED = "ended"
-    """An attempt is over; `status`, `exit_code`, `signal`, `error`, `usage`, and where there is something to tell
+    """An attempt is over; `status`, `exit_code`, `signal`, `error`, `usage`, and where there is something to tell `where`,
     `out_of_memory` (true), `unread` (how many of its lines were no reports) and `again` (units of resource it repeated)."""
     NOTED = "noted"
     """Something a reader of the log should know; `text`, and `devices` where it is that a trial was given GPUs."""

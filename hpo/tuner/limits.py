@@ -2,9 +2,11 @@
 
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 from hpo.events.state import TrialState
 from hpo.events.values import Decision, Exit, Status
+from hpo.store.places import from_here
 
 HOW_TO_REPORT = (
     "call hpo.report(...), append to $HPO_REPORT_FILE, or set benchmark.report_channel=syne_tune if it prints [tune-metric] "
@@ -86,6 +88,7 @@ class Limits:
             return Status.INTERRUPTED, event.error
         if event.exit_code != 0:
             how = f"exit code {event.exit_code}" if event.signal is None else f"signal {event.signal}"
+            how += f" at {event.where}" if event.where else ""
             how += ", out of memory" if event.out_of_memory else ""
             return Status.FAILED, f"{how}\n{event.error or ''}".rstrip()
         return (Status.FAILED, self._unreported(state, unread)) if state.resource == 0 else (Status.COMPLETED, None)
@@ -100,3 +103,14 @@ class Limits:
                 f"say, pass method.scheduler.min_resource=5, else {HOW_TO_REPORT}"
             )
         return f"it ended without a report; {HOW_TO_REPORT}"
+
+
+def see(log: Path | None) -> str:
+    """Where to read more, as the end of a sentence."""
+    return "" if log is None else f" (see {from_here(log)})"
+
+
+def brief(error: str | None) -> str:
+    """The first and the last line of an error: how the process ended, and what a traceback comes to."""
+    lines = [line.strip() for line in (error or "nothing").splitlines() if line.strip()]
+    return lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1]}"

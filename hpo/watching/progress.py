@@ -39,7 +39,7 @@ def progress_display(config: ExperimentConfig, directory: Path | None = None) ->
         config: of the experiment.
         directory: of the experiment, where a resumed one finds what was before.
     """
-    return LiveTable(config, directory) if sys.stdout.isatty() else PlainLines(config)
+    return LiveTable(config, directory) if sys.stdout.isatty() else PlainLines(config, directory=directory)
 
 
 class LiveTable(Callback):
