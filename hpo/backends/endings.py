@@ -112,6 +112,7 @@ def ending(
 
 
 _FRAME = re.compile(r'^ *File "(.+?)", line (\d+)', re.MULTILINE)
+_SYNTAX = re.compile(r"^(SyntaxError|IndentationError|TabError): ", re.MULTILINE)
 _TRACEBACK = 200_000
 """Bytes of a log in which the beginning of its last traceback is looked for: libraries call themselves a hundred times."""
 
@@ -123,10 +124,11 @@ def line_of_script(stderr: Path, own: Sequence[Path]) -> str | None:
         stderr: the log.
         own: folders with the user's code; a file is named as it is seen from the first that has it.
     """
-    _, found, traceback = last_lines(stderr, lines=_TRACEBACK, most=_TRACEBACK).rpartition(
-        "Traceback (most recent call last)"
-    )
-    for file, line in reversed(_FRAME.findall(traceback) if found else []):
+    text = last_lines(stderr, lines=_TRACEBACK, most=_TRACEBACK)
+    _, found, traceback = text.rpartition("Traceback (most recent call last)")
+    if not found and not _SYNTAX.search(text):  # that of the script itself has a file and a line, and no traceback
+        return None
+    for file, line in reversed(_FRAME.findall(traceback)):
         path = Path(file)
         if not {"site-packages", "dist-packages"} & set(path.parts) and not path.is_relative_to(_PACKAGE):
             for folder in own:

@@ -30,6 +30,8 @@ class Failure:
     trial_id: int
     status: str
     reason: str
+    log: str
+    """In the experiment's directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,8 @@ class Board:
             self._ended.popleft()
         self._devices.pop(event.trial_id, None)
         if event.body["status"] in (Status.FAILED, Status.TIMEOUT):
-            log = "" if self.config.simulated else f" (trials/{event.trial}/attempt_{event.attempt}/stderr.log)"
-            self.failures.append(Failure(event.elapsed, event.trial_id, event.body["status"], reason_of(event) + log))
+            log = f"trials/{event.trial}/attempt_{event.attempt}/stderr.log"
+            self.failures.append(Failure(event.elapsed, event.trial_id, event.body["status"], reason_of(event), log))
 
     # ------------------------------------------------------------------ what is shown
 
