@@ -97,19 +97,33 @@ def unknown_key(full_key: str, known: Sequence[str]) -> str:
 
 
 def _no_such_choice(error: Exception, own_folder: bool) -> str:
-    group, _, name = str(getattr(error, "missing_cfg_file", "")).rpartition("/")
+    missing = str(getattr(error, "missing_cfg_file", ""))
+    # The groups of Hydra itself have a slash in their names, in a choice of ours it is that of a path.
+    group, _, name = missing.rpartition("/") if missing.startswith("hydra/") else missing.partition("/")
     options = [str(option) for option in getattr(error, "options", None) or ()]
     where = _found(r"^In '([^']+)'", str(error))
     file = f"{where}.yaml: " if where not in ("", "config") else ""
     text = f"{file}{group}={name}: there is no such {group or 'file'}"
-    for folder in ("conf", "."):
-        if group and os.path.isfile(os.path.join(folder, group, f"{name}.yaml")):  # noqa: PTH113, PTH118  no pathlib here
-            return f"{text}, but {folder}/{group}/{name}.yaml is one: pass --config-dir {folder} to have it found"
+    if (found := _in_folders(group, name)) is not None:
+        return f"{text}, but {found}"
     text += choose(name, options)
     alike = name.casefold() in [option.casefold() for option in options]
     if not own_folder and not alike:
         text += f" (a {group} of your own needs --config-dir FOLDER, the folder that has {group}/ in it)"
     return text
+
+
+def _in_folders(group: str, name: str) -> str | None:
+    """What to pass where a choice that Hydra does not find is a file all the same: in a folder beside, or by its path."""
+    stem = name.removesuffix(".yaml")
+    parent, last = os.path.split(stem)
+    folder, its_group = os.path.split(parent)
+    if its_group == group and os.path.isfile(f"{stem}.yaml"):  # noqa: PTH113  pathlib is not loaded here
+        return f"a choice is a name, not a path: pass --config-dir {folder or '.'} {group}={last}"
+    for folder in ("conf", "."):
+        if group and not parent and os.path.isfile(f"{folder}/{group}/{stem}.yaml"):  # noqa: PTH113
+            return f"{folder}/{group}/{stem}.yaml is one: pass --config-dir {folder} {group}={stem}"
+    return None
 
 
 def _unknown_key(given: str, parent: str, key: str, schema: type, node: Any) -> str:
@@ -118,6 +132,9 @@ def _unknown_key(given: str, parent: str, key: str, schema: type, node: Any) -> 
     about = f"{given}: there is no key {full}" if given != full else f"{full}: there is no such key"
     if dataclasses.is_dataclass(kind):
         known = [field.name for field in dataclasses.fields(kind)]
+        for name, part in typing.get_type_hints(kind).items() if not parent else ():
+            if dataclasses.is_dataclass(part) and key in [field.name for field in dataclasses.fields(part)]:
+                return f"{about}; did you mean {name}.{key}?"
         return about + did_you_mean(key, known, f"; {parent} has {', '.join(known)}" if parent else _ALL_KEYS)
     try:
         known = [str(name) for name in node if not str(name).startswith("_")]

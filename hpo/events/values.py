@@ -96,14 +96,14 @@ class Exit:
     """The process was not ended by itself or by us: its host died."""
     error: str | None = None
     """The last lines of its standard error, for an exit that is not clean."""
-    where: str | None = None
-    """The line of the script that was at work then, such as `train.py:17`."""
-    log: Path | None = None
-    """Where all of its standard error is."""
     usage: Mapping[str, float] = field(default_factory=dict)
     """`cpu_seconds` (user and system, children included) and `peak_memory_mb`."""
     out_of_memory: bool = False
     """It ended because memory, the machine's or a GPU's, was used up."""
+    where: str | None = None
+    """The line of the script that was at work then, such as `train.py:17`."""
+    log: Path | None = None
+    """Where all of its standard error is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -415,6 +415,10 @@ def test_a_program_that_is_not_on_the_path_is_named(workplace):
         (["-p", "x"], ["-p", "--cfg job"]),
         (["--config-dir"], ["--config-dir", "a folder after it"]),
         (["--config-dir", "n_workers=2"], ["--config-dir", "a folder after it"]),
+        (["--n_workers=2"], ["--n_workers=2", "without dashes", "n_workers=2"]),
+        (["--method", "ASHA"], ["--method", "without dashes, as method=ASHA"]),
+        (["script=train.py"], ["script=train.py", "did you mean benchmark.script?"]),
+        (["metric=loss"], ["did you mean benchmark.metric?"]),
         (["--config-path", "conf"], ["--config-path", "--config-dir FOLDER"]),
         (["-cp=conf"], ["-cp", "--config-dir FOLDER"]),
         (["--config-name=mine"], ["--config-name", "--config-dir FOLDER benchmark=NAME"]),
@@ -489,6 +493,10 @@ def test_a_choice_in_a_folder_beside_is_told_the_option_that_finds_it(workplace)
     )
     assert "pass --config-dir conf" in error_of(workplace.verb("plan", "benchmark=mine", "method=RS"))
     succeeded(workplace.verb("--config-dir", "conf", "benchmark=mine", "method=RS", "experiment_tag=t"))
+    for given in ("conf/benchmark/mine.yaml", "conf/benchmark/mine"):
+        sentence = error_of(workplace.verb(f"benchmark={given}", "method=RS"))
+        assert "a choice is a name, not a path: pass --config-dir conf benchmark=mine" in sentence
+    assert "--config-dir conf benchmark=mine" in error_of(workplace.verb("benchmark=mine.yaml", "method=RS"))
     workplace.write("method/OWN.yaml", "name: OWN")
     assert "method=OWN: there is no such method, but ./method/OWN.yaml is one: pass --config-dir ." in error_of(
         workplace.verb("benchmark=mlp_digits", "method=OWN")
