@@ -26,7 +26,21 @@ def counts_text(state: ExperimentState) -> str:
     counts = state.counts().items()
     text = ", ".join(f"{count} {status}{memory if status == Status.FAILED else ''}" for status, count in counts)
     again = f", {state.retries} of them to train a failed one again" if state.retries else ""
-    return f"{len(state.trials)} trials ({text or 'none'}){again}, {state.reports} reports"
+    unread = f", {state.unread:,} lines that are no reports" if state.unread else ""
+    return f"{len(state.trials)} trials ({text or 'none'}){again}, {state.reports} reports{unread}"
+
+
+def again_text(state: ExperimentState) -> str:
+    """How much of the training was done twice; empty where nothing was."""
+    again = sum(state.again.values())
+    if not again:
+        return ""
+    unit = state.objective.resource_attr or "report"
+    who = " and ".join(
+        f"{kind} trials" for kind, promoted in (("promoted", True), ("interrupted", False)) if state.again[promoted]
+    )
+    total = state.trained + again
+    return f"{again} of {total} {unit}s ({again / total:.0%}) were trained before: {who} did not go on where they were"
 
 
 def configuration_text(configuration: Mapping[str, Any]) -> str:

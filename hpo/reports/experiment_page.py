@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.events.values import Kind, Status
-from hpo.events.wording import clock, configuration_text, days_text, word
+from hpo.events.wording import again_text, clock, configuration_text, days_text, shortened, word
 from hpo.figures import experiment_charts as charts
 from hpo.figures import space_charts
 from hpo.figures.style import OUTCOME_COLOURS, data_label
@@ -71,7 +71,7 @@ def _headline(experiment: Experiment) -> str:
     objective = state.objective
     line = history.timeline(experiment)
     counts = ", ".join(f"{count} {status.value}" for status, count in state.counts().items())
-    value, remark = "none yet", ""
+    value, remark = "none" if state.finished else "none yet", ""
     if best is not None:
         value = f"{best[objective.metric]:.6g}"
         resource = objective.resource_attr or "report"
@@ -83,6 +83,10 @@ def _headline(experiment: Experiment) -> str:
         ("elapsed time", clock(state.elapsed), f"{state.elapsed:.6g} s"),
         ("workers", str(line.workers), f"busy {line.utilisation:.1%}" if line.attempts else ""),
     ]
+    if text := again_text(state):
+        shown.append(("trained again", f"{sum(state.again.values()):,}", text))
+    for session, names in state.code_changes.items():
+        shown.append(("code changed", f"session {session}", f"{shortened(names)}; results of both are mixed"))
     if best is None:
         return tiles(shown)
     pairs = configuration_text(best["configuration"])
@@ -174,7 +178,7 @@ def _provenance(experiment: Experiment) -> list[Part]:
     files = ExperimentDirectory(experiment.directory)
     metadata = {key: value for key, value in experiment.metadata.items() if key != "config_space" and value is not None}
     sessions = [
-        f"session {number} from {event.elapsed:.4g} s: " + ", ".join(f"{k}={word(v)}" for k, v in event.body.items())
+        f"session {number} from {event.elapsed:.4g} s: " + ", ".join(f"{k}={word(v)}" for k, v in _flat(event.body))
         for number, event in enumerate((e for e in experiment.events if e.kind == Kind.OPENED), 1)
     ]
     notes = [
@@ -188,4 +192,13 @@ def _provenance(experiment: Experiment) -> list[Part]:
     ]
     if notes:
         parts.append(folded(f"Notes in the log ({len(notes)})", "\n".join(notes)))
-    return [*parts, facts(metadata.items())]
+    return [*parts, facts(_flat(metadata))]
+
+
+def _flat(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Names and values, those inside a mapping too; of the code not every file."""
+    for name, value in content.items():
+        if not isinstance(value, Mapping):
+            yield name, value
+        elif name != "sources":
+            yield from ((f"{name}.{inner}", item) for inner, item in _flat(value))

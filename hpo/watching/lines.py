@@ -6,13 +6,15 @@ import shutil
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind, Status
 from hpo.events.wording import best_text, clock, counts_text, printable
-from hpo.results.rows import last_line
+from hpo.results.rows import log_of, reason_of
+from hpo.store.places import from_here
 
 LINE_EVERY = 5.0
 """Seconds between plain lines that say how things stand."""
@@ -48,9 +50,11 @@ class PlainLines(Callback):
     Args:
         config: of the experiment.
         prefix: stands before each line; for several experiments in one stream.
+        directory: of the experiment, where the logs of trials are.
     """
 
-    def __init__(self, config: ExperimentConfig, prefix: str = "") -> None:
+    def __init__(self, config: ExperimentConfig, prefix: str = "", directory: Path | None = None) -> None:
+        self._directory = directory
         self._name = f"{config.benchmark.name} {config.method.name} seed {config.seed}"
         self._prefix = prefix
         self._best: float | None = None
@@ -76,8 +80,9 @@ class PlainLines(Callback):
             self._best = state.incumbent.loss
             self._say(f"{clock(event.elapsed)} best {best_text(state)}")
         elif event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
-            what = f"{event.body['status']}: {last_line(event.body.get('error'))}"
-            self._say(f"{clock(event.elapsed)} trial {event.trial} {what}")
+            log = log_of(self._directory, event)
+            see = "" if log is None else f" (see {from_here(log)})"
+            self._say(f"{clock(event.elapsed)} trial {event.trial} {event.body['status']}: {reason_of(event)}{see}")
         elif event.kind == Kind.ENDED and time.monotonic() - self._said > LINE_EVERY:
             self._say(f"{clock(event.elapsed)} {counts_text(state)}")
 

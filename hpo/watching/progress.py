@@ -14,7 +14,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
-from hpo.events.wording import best_text, clock, counts_text
+from hpo.events.wording import again_text, best_text, clock, counts_text
 from hpo.history.boards import Board
 from hpo.history.following import Seen
 from hpo.store.directory import ExperimentDirectory
@@ -39,7 +39,7 @@ def progress_display(config: ExperimentConfig, directory: Path | None = None) ->
         config: of the experiment.
         directory: of the experiment, where a resumed one finds what was before.
     """
-    return LiveTable(config, directory) if sys.stdout.isatty() else PlainLines(config)
+    return LiveTable(config, directory) if sys.stdout.isatty() else PlainLines(config, directory=directory)
 
 
 class LiveTable(Callback):
@@ -112,11 +112,13 @@ def summary(
         )
     n_workers = config.n_workers or config.benchmark.n_workers
     available = state.elapsed * n_workers
+    again = f"  again    {text}\n" if (text := again_text(state)) else ""
     used = f"{state.busy_seconds() / available:.0%}" if available > 0 else "–"
     return (
         f"{name}: {ended}\n"
         f"  best     {best_text(state)}\n"
         f"  trials   {counts_text(state)}\n"
+        f"{again}"
         f"  time     {clock(state.elapsed)}, {n_workers} worker(s) busy {used} of it, random_seed={config.random_seed}\n"
         f"  files    {directory}"
     )

@@ -341,3 +341,17 @@ def test_a_benchmark_s_misspelt_key_in_python_gets_the_nearest():
 def test_a_misspelt_choice_in_python_gets_the_nearest(group, name, near):
     with pytest.raises(ConfigError, match=f"did you mean {near}"):
         content_of(group, name)
+
+
+def test_an_object_of_python_where_a_path_is_expected_is_told_what_to_write():
+    content = content_of("benchmark", "mlp_digits")
+    for script in (print, lambda: 0.5, object()):
+        with pytest.raises(
+            ConfigError, match=r"benchmark\.script: an object of type .* save what it does as a script"
+        ) as caught:
+            load_config({**content, "script": script}, "RS")
+        assert "full_key" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"benchmark\.arguments\.f: an object of type"):
+        load_config({**content, "arguments": {"f": print}}, "RS")
+    with pytest.raises(ConfigError, match="benchmark: a function is neither the name of a benchmark nor a mapping"):
+        load_config(lambda: 0.5, "RS")

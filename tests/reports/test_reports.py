@@ -566,6 +566,30 @@ def test_failures_show_their_stderr_and_logs_are_linked(workplace):
     assert not any(link.startswith("/") for link in links)
 
 
+def test_what_was_trained_again_is_said_by_the_run_its_summary_and_its_report(workplace):
+    script = "import sys\nimport hpo\nfor epoch in range(1, int(sys.argv[-1].split('=')[1]) + 1):\n"
+    script += "    hpo.report(epoch=epoch, loss=epoch)\n"
+    workplace.benchmark(script=str(workplace.write("train.py", script)), arguments={"epochs": 9})
+    done = workplace.hpo("benchmark=mine", "method=ASHA", "experiment_tag=t", "max_num_trials=6")
+    assert succeeded(done)
+    assert done.stderr.count("starts over") == 1
+    assert "method=ASHA-STOP" in done.stderr
+    directory = workplace.directory("t", method="ASHA")
+    highest, again = {}, 0
+    for kind, trial, resource in sql(directory, "SELECT kind, trial, resource FROM events ORDER BY seq"):
+        if kind == "reported":
+            highest[trial] = resource
+        elif kind == "resumed":
+            again += highest[trial]
+    total = sum(highest.values()) + again
+    text = (
+        f"{again} of {total} epochs ({again / total:.0%}) were trained before: promoted trials did not go on where they"
+    )
+    assert again > 0
+    assert f"  again    {text} were\n" in done.stdout
+    assert text in write_report(directory, workplace.path / "report.html").read_text()
+
+
 def test_one_method_over_seeds_is_reported_without_a_comparison(tag, tmp_path):
     folder = tmp_path / "outputs" / "half"
     shutil.copytree(tag / "nasbench201_cifar100" / "RS", folder / "nasbench201_cifar100" / "RS")
