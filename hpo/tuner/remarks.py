@@ -1,10 +1,11 @@
 """What is said once about a script, and counted from then on: lines that are no reports, and trials that start over."""
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
 from hpo.events.state import ExperimentState, TrialState
-from hpo.events.values import Garbage
+from hpo.events.values import Garbage, Placed
 from hpo.schedulers.base import Scheduler
 from hpo.tuner.intake import Intake
 from hpo.tuner.journal import Journal
@@ -42,6 +43,12 @@ class Remarks:
             self._quoted[line.trial_id] = line.text
             text = f"trial {line.trial_id} wrote a line that is not a report: {line.text!r}; further ones are counted"
             self.journal.note(text, line.trial_id, line.attempt)
+
+    def on_placed(self, placed: Placed) -> None:
+        """A reader of the log may want to know the GPUs; a terminal need not."""
+        text = f"trial {placed.trial_id} is on GPU {','.join(placed.devices)}"
+        devices = list(placed.devices)
+        self.journal.note(text, placed.trial_id, placed.attempt, level=logging.INFO, devices=devices)
 
     def unread(self, trial_id: int) -> str | None:
         """The first line of a trial that was no report, if its current attempt has written any."""

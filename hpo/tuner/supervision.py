@@ -91,9 +91,8 @@ class Supervision:
         if isinstance(suggestion, Start):
             trial = Trial(len(self.state.trials), suggestion.configuration)
             self.scheduler.on_start(trial)
-            body = {"configuration": dict(suggestion.configuration), "until": suggestion.until}
-            if suggestion.retries is not None:
-                body["retries"] = suggestion.retries
+            again = {} if suggestion.retries is None else {"retries": suggestion.retries}
+            body = {"configuration": dict(suggestion.configuration), "until": suggestion.until, **again}
             self.journal.emit(Kind.STARTED, trial.id, 0, body=body)
             self._begin(self.state.trials[trial.id])
             return
@@ -148,8 +147,7 @@ class Supervision:
             case Garbage():
                 self._remarks.on_garbage(event)
             case Placed():
-                text, devices = f"trial {event.trial_id} is on GPU {','.join(event.devices)}", list(event.devices)
-                self.journal.note(text, event.trial_id, event.attempt, level=logging.INFO, devices=devices)
+                self._remarks.on_placed(event)
 
     def _current(self, event: Report | Exit) -> TrialState | None:
         """The trial, if the event is of the attempt that is running."""

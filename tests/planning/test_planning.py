@@ -234,7 +234,7 @@ def test_directories_are_new_complete_unfinished_or_of_another_configuration(com
     assert states("benchmark=mine", "experiment_tag=t", "max_num_trials=9") == [
         "complete, goes on with the changed budget"
     ]
-    assert states("benchmark=mine", "experiment_tag=t", "n_workers=9") == ["another configuration"]
+    assert states("benchmark=mine", "experiment_tag=t", "benchmark.mode=max") == ["another configuration"]
     assert states("benchmark=mine", "experiment_tag=t", "max_failures=9") == ["complete"]
     assert states("benchmark=mine", "experiment_tag=t", "overwrite=true") == ["deleted and begun anew"]
     (complete.directory("t") / "metadata.json").write_text('{"status": "interrupted"}')

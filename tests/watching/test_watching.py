@@ -514,10 +514,12 @@ def test_trials_that_fail_leave_whole_lines_above_the_live_view_and_nothing_of_i
     )
     workplace.benchmark("failing", script=str(workplace.path / "fail.py"), max_num_trials=6, n_workers=2)
     command = workplace.command("benchmark=failing", "method=RS", "experiment_tag=f", "max_failures=99")
-    lines, _ = _on_terminal(command, workplace.path, 100)
+    lines, _ = _on_terminal(command, workplace.path, 200)
     failed = [line for line in lines if "failed: " in line]
+    logs = [f"outputs/f/failing/RS/seed_0/trials/{trial}/attempt_0/stderr.log" for trial in range(6)]
     assert sorted(failed) == [
-        f"hpo: trial {trial} failed: one sentence about a loss that was not finite" for trial in range(6)
+        f"hpo: trial {trial} failed: one sentence about a loss that was not finite (see {log})"
+        for trial, log in enumerate(logs)
     ]
     (summary,) = [line for line in lines if line.startswith("failing · RS · seed 0")]
     assert lines.index(summary) > max(map(lines.index, failed))
