@@ -48,9 +48,9 @@ if __name__ == "__main__":
     torch.manual_seed(3)
     data = TensorDataset(torch.randn(64, 4), torch.randn(64, 1))
     model = nn.Linear(4, 1)
+    print(os.environ.get("TORCHINDUCTOR_CACHE_DIR"))
     optimizer = torch.optim.Adam(model.parameters(), lr=x)
     print(torch.get_num_threads(), torch.get_num_interop_threads(), torch.cuda.is_initialized(), torch.initial_seed())
-    print(os.environ.get("TORCHINDUCTOR_CACHE_DIR"))
     for context in ("fork", "spawn"):
         loader = DataLoader(data, batch_size=16, shuffle=True, num_workers=2, multiprocessing_context=context)
         for inputs, targets in loader:
