@@ -1,4 +1,4 @@
-"""`python -m hpo <overrides>` runs experiments, `python -m hpo <verb> …` looks at them."""
+"""`hpo <overrides>` runs experiments, `hpo <verb> …` looks at them; `python -m hpo` does the same."""
 
 import gc
 import io

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hpo.events.wording import printable
 from hpo.host import marks
 from hpo.host.starting import start_host
 
@@ -54,14 +55,18 @@ class HostConnection:
             self._socket.sendall(json.dumps(order).encode() + b"\n")
 
     def receive(self) -> list[dict[str, Any]] | None:
-        """What it has to say; None when it is gone, which is then said in the log."""
+        """What it has to say that is not for the log; None when it is gone, which is."""
         try:
             data = self._socket.recv(1 << 16)
         except ConnectionError:
             data = b""
         if data:
             *lines, self._received = (self._received + data).split(b"\n")
-            return [json.loads(line) for line in lines]
+            messages = [json.loads(line) for line in lines]
+            for message in messages:
+                if "preloaded" in message:
+                    _say(message["preloaded"], message["left_out"])
+            return [message for message in messages if "preloaded" not in message]
         self._socket.close()
         self.process.wait()
         code = self.process.returncode
@@ -80,3 +85,11 @@ class HostConnection:
         with contextlib.suppress(OSError):
             if self._log_file.stat().st_size == 0:
                 self._log_file.unlink()
+
+
+def _say(preloaded: Sequence[str], left_out: Mapping[str, str]) -> None:
+    """What came of `preload=auto`, in one line."""
+    line = f"preload=auto: {', '.join(preloaded) or 'nothing'} imported once for all trials"
+    if left_out:
+        line += "; left out: " + ", ".join(f"{module} ({why})" for module, why in left_out.items())
+    log.info("%s", printable(line), extra={"terminal": True})

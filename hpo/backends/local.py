@@ -130,7 +130,7 @@ class LocalBackend(Backend):
         self._host = HostConnection(
             mark=self._mark,
             grace=self._grace,
-            preload=config.benchmark.preload or [],
+            preload=self._program.preload,
             log_file=self._program.directory.host_log,
             environment=environment_of_host(config.n_workers or 1),
         )

@@ -19,6 +19,8 @@ from hpo.config.references import from_environment
 from hpo.config.schema import CONF_DIR, BenchmarkConfig, ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.values import Trial
+from hpo.host.leading import leading_imports
+from hpo.host.preloading import AUTO
 from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
 
@@ -48,6 +50,21 @@ class Program:
     @cached_property
     def _prefix(self) -> list[str]:
         return find_program(self.config.benchmark)
+
+    @property
+    def _forked(self) -> bool:
+        """Is it a Python script for a fork of the host?"""
+        benchmark = self.config.benchmark
+        return benchmark.command is None and benchmark.preload is not None and self._prefix[-1].endswith(".py")
+
+    @property
+    def preload(self) -> list[str]:
+        """What the host is to import for all trials; behind `AUTO` what the script imports first."""
+        given = self.config.benchmark.preload
+        if given != "auto":
+            return list(given or [])
+        names = leading_imports(self._prefix[-1]) if self._forked else []
+        return [AUTO, *names] if names else []
 
     @cached_property
     def _constants(self) -> dict[str, Any]:
@@ -82,12 +99,10 @@ class Program:
         else:
             arguments = self._arguments(trial, until, checkpoint)
             options = [f"--{name}={as_text(value)}" for name, value in arguments.items()]
-        benchmark = self.config.benchmark
         prefix = self._prefix
-        forked = benchmark.command is None and benchmark.preload is not None and prefix[-1].endswith(".py")
         return {
-            "script": prefix[-1] if forked else None,
-            "argv": [*(prefix[-1:] if forked else prefix), *options],
+            "script": prefix[-1] if self._forked else None,
+            "argv": [*(prefix[-1:] if self._forked else prefix), *options],
             "env": self._environment(trial, folder, checkpoint, devices),
             "stdout": str(folder / "stdout.log"),
             "stderr": str(folder / "stderr.log"),
@@ -130,7 +145,7 @@ class Program:
             "HPO_TRIAL_SEED": str(self.randomness.training_seed(trial.configuration)),
             "HPO_EXPERIMENT_DIR": str(self.directory.path.absolute()),
             "CUDA_VISIBLE_DEVICES": ",".join(devices),
-            "OMP_NUM_THREADS": threads_per_trial(self.config.n_workers or 1),
+            **threads_per_trial(self.config.n_workers or 1),
         }
 
 
@@ -139,9 +154,15 @@ def as_text(value: Any) -> str:
     return json.dumps(value) if isinstance(value, list | dict) else str(value)
 
 
-def threads_per_trial(n_workers: int) -> str:
-    """OMP_NUM_THREADS of a trial: as the user set it, else this process's cores shared among the workers."""
-    return os.environ.get("OMP_NUM_THREADS") or str(max(len(os.sched_getaffinity(0)) // n_workers, 1))
+def threads_per_trial(n_workers: int) -> dict[str, str]:
+    """OMP_NUM_THREADS of a trial: as the user set it, else this process's cores shared among the workers.
+
+    The trial of an only worker has them all, as libraries take them by themselves; where the variable says so, each process
+    of a pool that the trial starts would take them all, too.
+    """
+    if (given := os.environ.get("OMP_NUM_THREADS")) or n_workers > 1:
+        return {"OMP_NUM_THREADS": given or str(max(len(os.sched_getaffinity(0)) // n_workers, 1))}
+    return {}
 
 
 def find_program(benchmark: BenchmarkConfig) -> list[str]:
@@ -202,4 +223,4 @@ def find_file(name: str) -> Path | None:
 
 def environment_of_host(n_workers: int) -> Mapping[str, str]:
     """The trial host's environment: thread counts must be there before NumPy or torch is imported."""
-    return {**os.environ, "OMP_NUM_THREADS": threads_per_trial(n_workers)}
+    return {**os.environ, **threads_per_trial(n_workers)}

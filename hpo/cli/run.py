@@ -1,4 +1,4 @@
-"""`python -m hpo <overrides>`: Hydra composes experiments, a launcher runs each. Hydra ends here."""
+"""`hpo <overrides>`: Hydra composes experiments, a launcher runs each. Hydra ends here."""
 
 import contextlib
 import logging
@@ -269,7 +269,10 @@ class _ToStandardError(logging.StreamHandler[TextIO]):
 
 
 class _Worthwhile(logging.Filter):
-    """Warnings, for errors are said where they are caught; of those that several experiments have in common the first."""
+    """Warnings, and what is marked for the terminal, not errors, which are said where they are caught.
+
+    Of those that several experiments have in common only the first.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -277,7 +280,8 @@ class _Worthwhile(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         once = getattr(record, "once", None)
-        if record.levelno != logging.WARNING or once in self._said:
+        wanted = record.levelno == logging.WARNING or hasattr(record, "terminal")
+        if not wanted or once in self._said:
             return False
         if once is not None:
             self._said.add(once)

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException, UnsupportedValueType
 
 from hpo.config.mistakes import hydra_error_as_sentence, not_plain
 from hpo.config.schema import CONF_DIR, ExperimentConfig
-from hpo.config.validity import check, check_names
+from hpo.config.validity import check, check_names, check_preload
 from hpo.config.yamlfiles import check_kinds, dump_yaml, errors_as_sentence, read_stored, read_yaml, with_leaves
 from hpo.errors import ConfigError, choose
 
@@ -82,6 +82,7 @@ def read_config(path: Path) -> ExperimentConfig:
     """
     config = to_config(read_stored(path))
     check_names(config)
+    check_preload(config.benchmark.preload)
     return replace(config, backend=_with_target(config))
 
 

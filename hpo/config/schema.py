@@ -86,7 +86,8 @@ class BenchmarkConfig:
     max_num_trials: int | None = None
     max_num_evaluations: int | None = None
     num_gpus_per_trial: int = 1
-    preload: list[str] | None = field(default_factory=list, metadata=_CALL)
+    preload: Any = field(default="auto", metadata=_CALL)
+    """`auto`, a list of modules, or null: OmegaConf knows no type for that."""
     report_channel: ReportChannel = ReportChannel.file
     checkpoint_argument: str | None = None
     data: str | None = None

@@ -125,7 +125,7 @@ def _wrong_target(key: str, target: str, trusted: bool) -> str:
     if trusted and importlib.util.find_spec(top) is None:
         return (
             f"{key}._target_={target}: cannot import {top} (trusted_modules): is its folder on PYTHONPATH? For example "
-            f"PYTHONPATH=. python -m hpo ..."
+            f"PYTHONPATH=. hpo ..."
         )
     try:
         made = importlib.import_module(module)

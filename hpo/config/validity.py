@@ -48,6 +48,7 @@ def check(config: ExperimentConfig) -> None:
     programs = [p for p in (benchmark.script, benchmark.command) if p is not None]
     if len(programs) > 1 or not (programs or benchmark.table):
         raise ConfigError("benchmark.script and benchmark.command: give one of them, the training program (or a table)")
+    check_preload(benchmark.preload)
     space = config.space
     if odd := [point for point in benchmark.points_to_evaluate or () if not isinstance(point, Mapping)]:
         raise ConfigError(f"benchmark.points_to_evaluate: {odd[0]!r} is no configuration; use {{name: value, ...}}")
@@ -59,6 +60,16 @@ def check(config: ExperimentConfig) -> None:
             "remove it here"
         )
     _ = config.max_resource
+
+
+def check_preload(value: object) -> None:
+    """Raise ConfigError for what `benchmark.preload` cannot be: it has no type of which the schema could say so."""
+    names = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    if not names and value not in (None, "auto"):
+        raise ConfigError(
+            f"benchmark.preload={str(value)[:200]}: use auto, a list of modules, or null, which gives each trial a fresh "
+            f"interpreter"
+        )
 
 
 def wrong_tag(tag: str) -> str:

@@ -55,6 +55,8 @@ def wait_for_order(pipe: int, parent: int) -> NoReturn:
         os._exit(_complain(f"hpo: the trial cannot be set up: {error}\n"))
     if order["script"] is None:
         _execute(order["argv"])
+    if not sys.flags.safe_path and _is_shadowed(_folder(order["script"])):
+        _execute([sys.executable, *order["argv"]])
     _run_script(order["script"], order["argv"])
 
 
@@ -107,17 +109,40 @@ def _complain(text: str) -> int:
     return 127
 
 
+def _folder(script: str) -> str:
+    return os.path.dirname(os.path.realpath(script))  # noqa: PTH120
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    return os.path.realpath(one or "") == os.path.realpath(other or "")
+
+
+def _is_shadowed(folder: str) -> bool:
+    """Has the host a module for which the script would find another one in its folder, such as a random.py of the user's?"""
+    try:
+        names = {name.partition(".")[0] for name in os.listdir(folder)}  # noqa: PTH208
+        for name in names & sys.modules.keys() - {"hpo"}:  # a trial's hpo is the one that it reports to
+            here = importlib.machinery.PathFinder.find_spec(name, [folder])
+            there = getattr(sys.modules[name], "__spec__", None)
+            # One that is built in or frozen comes before all files.
+            if here and here.has_location and there and there.has_location and not _same(here.origin, there.origin):
+                return True
+    except OSError:
+        pass  # the trial will meet the same error and show it
+    return False
+
+
 def _run_script(script: str, argv: Sequence[str]) -> NoReturn:
     sys.argv = list(argv)
     if not sys.flags.safe_path:
-        sys.path[0] = os.path.dirname(os.path.realpath(script))  # noqa: PTH120
+        sys.path[0] = _folder(script)
     main = types.ModuleType("__main__")
     main.__dict__.update(
-        __file__=script,
-        __builtins__=builtins,
         __loader__=importlib.machinery.SourceFileLoader("__main__", script),
-        __cached__=None,
         __annotations__={},
+        __builtins__=builtins,
+        __file__=script,
+        __cached__=None,
     )
     sys.modules["__main__"] = main
     _end(_outcome(script, main), main)

@@ -10,28 +10,18 @@ Orders come as JSON lines on the connection and outcomes leave on it:
     -> {"do": "stop", "key": 7, "patience": 0.0, "grace": 30.0}
     <- {"key": 7, "code": 0, "signal": null, "usage": {...}}     when all processes of the attempt are gone
     <- {"fatal": "..."}                                          what is preloaded cannot be imported
+    <- {"preloaded": ["numpy"], "left_out": {"x": "it prints"}}  what came of modules that were read from the script
 """
 
-# ruff: noqa: E402
-import sys
-
-_WORKING: list[str] = []
-"""The working directory, where `python -m` has put it first: there a user's random.py would pass for that of Python."""
-if __name__ == "__main__" and not sys.flags.safe_path:
-    _WORKING.append(sys.path[0])
-    sys.path[0] = "/dev/null"  # nothing is found there; a trial puts its script's folder in this place
-
 import contextlib
-import ctypes
-import gc
 import importlib
 import json
 import os
 import select
 import signal
+import sys
 import time
-import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import hpo.reporting  # noqa: F401  trials will want it
@@ -40,12 +30,9 @@ from hpo.host.attempt import Attempt
 from hpo.host.logcap import INTERVAL, LogCap
 from hpo.host.marks import LONGEST_WAIT, set_mark
 from hpo.host.parent import end_with
+from hpo.host.preloading import COMMON, adopt_orphans, freeze, preloaded
 
-_PR_SET_CHILD_SUBREAPER = 36
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-COMMON = ("argparse", "dataclasses", "locale", "logging", "pathlib", "random", "shutil", "tempfile", "typing")
-"""Imported ahead of time, but not ahead of the first trial: what nearly every script, or parsing its arguments, imports."""
 
 
 class Host:
@@ -229,7 +216,7 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def main() -> None:
-    """Entry: `python -m hpo.host.host CONNECTION MARK GRACE PRELOAD…`, or `… nursery SOCKET TUNER PRELOAD…`."""
+    """Entry, by `start.py`: `CONNECTION MARK GRACE PRELOAD…`, or `nursery SOCKET TUNER PRELOAD…`."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)  # the tuner decides; it is gone when the connection is closed
     signal.pthread_sigmask(signal.SIG_SETMASK, [])  # the tuner may have been started with SIGCHLD blocked
@@ -238,63 +225,25 @@ def main() -> None:
         from hpo.host import nursery  # brings modules that other hosts have no need of
 
         end_with(int(third))
-        with preloaded(preload) as error:
-            nursery.serve(int(second), lambda connection, mark, grace: run(connection, mark, grace, error))
+        with preloaded(preload, int(second)) as message:
+            nursery.serve(int(second), lambda connection, mark, grace: run(connection, mark, grace, message))
     else:
         _adopt(int(second))  # now, so that it can be found if an import hangs
-        with preloaded(preload) as error:
-            run(int(first), int(second), float(third), error, [] if preload else COMMON)
+        with preloaded(preload, int(first)) as message:
+            run(int(first), int(second), float(third), message, [] if preload else COMMON)
 
 
 def _adopt(mark: int) -> None:
     """Become the parent of all that an experiment's trials start and leave behind."""
     set_mark(mark)
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans()
 
 
-@contextlib.contextmanager
-def preloaded(names: list[str]) -> Iterator[str | None]:
-    """With modules imported that forks of this process shall have; yields why one cannot be."""
-    error = _import_all(names)
-    # What the preloaded modules want cleaned up at the end is this process's to clean up, not a fork's.
-    own = [finalizer for finalizer in list(weakref.finalize._registry) if finalizer.atexit]  # type: ignore[attr-defined]
-    for finalizer in own:
-        finalizer.atexit = False
-    freeze()
-    yield error
-    for finalizer in own:
-        finalizer.atexit = True
-
-
-def _import_all(names: list[str]) -> str | None:
-    last = [folder for folder in _WORKING if folder not in sys.path]
-    sys.path += last  # for modules of the user's
-    try:
-        for name in (*COMMON, *names) if names else ():
-            importlib.import_module(name)
-    except Exception as error:
-        return f"benchmark.preload: {name} cannot be imported ({type(error).__name__}: {error})"
-    finally:
-        for folder in last:
-            sys.path.remove(folder)
-    return None
-
-
-def run(connection: int, mark: int, grace: float, error: str | None, ahead: Iterable[str] = ()) -> None:
-    """Work until the tuner is gone, or tell it the error for which there is nothing to be done."""
+def run(connection: int, mark: int, grace: float, message: dict[str, Any], ahead: Iterable[str] = ()) -> None:
+    """Tell the tuner what came of the imports, and work until it is gone; there is nothing to be done after a fatal error."""
     _adopt(mark)
     host = Host(connection, mark, grace, list(ahead))
-    if error is not None:
-        host.send({"fatal": error})
-    else:
+    if message:
+        host.send(message)
+    if "fatal" not in message:
         host.serve()
-
-
-def freeze() -> None:
-    """Take all objects there are from the collector, which in a fork then leaves the shared pages alone."""
-    gc.collect()
-    gc.freeze()
-
-
-if __name__ == "__main__":
-    main()

@@ -16,6 +16,8 @@ from hpo.host.marks import wait_ended
 
 log = logging.getLogger(__name__)
 
+COMMAND = (sys.executable, str(Path(__file__).absolute().with_name("start.py")), "hpo.host.host")
+"""What starts a host or a nursery, wherever the user is."""
 _PATIENCE = 5.0
 """Seconds that a nursery has to end in order."""
 _LONGEST_IMPORT = 300.0
@@ -174,7 +176,7 @@ def _start(
     arguments: Sequence[str], inherited: socket.socket, log_file: int, environment: Mapping[str, str]
 ) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-m", "hpo.host.host", *arguments],
+        [*COMMAND, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=log_file,
         stderr=log_file,

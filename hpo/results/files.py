@@ -78,7 +78,7 @@ def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
         return
     point = ", ".join(f"{name}: {override_text(value)}" for name, value in best["configuration"].items())
     content = {**best, "overrides": [f"benchmark.points_to_evaluate=[{{{point}}}]"]}
-    head = "# The best result. Start a search from it: python -m hpo @best.yaml benchmark=...\n"
+    head = "# The best result. Start a search from it: hpo @best.yaml benchmark=...\n"
     write_atomically(directory.best, (head + dump_verbatim(content)).encode())
 
 

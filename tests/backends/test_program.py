@@ -151,7 +151,7 @@ def test_the_environment_says_everything_a_script_needs(make, tmp_path):
         "HPO_TRIAL_ID": "7",
         "HPO_EXPERIMENT_DIR": str(root),
         "CUDA_VISIBLE_DEVICES": "3,1",
-        "OMP_NUM_THREADS": threads_per_trial(2),
+        "OMP_NUM_THREADS": str(max(len(os.sched_getaffinity(0)) // 2, 1)),
     }
     assert 0 <= int(seed) < 2**31
 
@@ -191,14 +191,18 @@ def test_logs_without_a_limit_are_not_capped(make, limit):
 
 def test_threads_are_the_cores_shared_among_the_workers():
     cores = len(os.sched_getaffinity(0))
-    assert threads_per_trial(1) == str(cores)
-    assert threads_per_trial(cores) == "1"
-    assert threads_per_trial(1000) == "1"
+    assert threads_per_trial(max(cores, 2)) == threads_per_trial(1000) == {"OMP_NUM_THREADS": "1"}
+
+
+def test_an_only_worker_has_the_threads_that_libraries_take_by_themselves(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert threads_per_trial(1) == {}
+    assert "OMP_NUM_THREADS" not in environment_of_host(1)
 
 
 def test_threads_that_the_user_has_set_are_kept(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    assert threads_per_trial(1) == "5"
+    assert threads_per_trial(1) == {"OMP_NUM_THREADS": "5"}
     assert environment_of_host(8)["OMP_NUM_THREADS"] == "5"
 
 
@@ -296,6 +300,17 @@ def test_a_python_script_is_forked_unless_preload_is_null(make, preload, forked)
     assert order["argv"][:-2] == ([script] if forked else [sys.executable, script])
 
 
+def test_what_a_script_imports_first_is_for_the_host_where_nothing_else_is_said(make, tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text("import argparse\nimport numpy as np\nfrom scipy.stats import norm\nimport hpo\n")
+    assert make(script=str(script), preload=...).preload == ["auto:", "numpy", "scipy.stats:norm"]
+    assert make(script=str(script), preload="auto").preload == ["auto:", "numpy", "scipy.stats:norm"]
+    assert make(script=str(script), preload=["json"]).preload == ["json"]
+    assert make(script=str(script), preload=[]).preload == make(script=str(script), preload=None).preload == []
+    assert make(preload="auto").preload == []  # it imports nothing that is installed
+    assert make(script=..., command=[sys.executable, str(script)], preload="auto").preload == []
+
+
 def test_a_command_is_never_forked(make):
     order = make(script=..., command=["bash", "-c", "true"]).order(Trial(0, {"x": 0.5}), 0, 9, [])
     assert order["script"] is None
@@ -304,9 +319,8 @@ def test_a_command_is_never_forked(make):
 
 def test_a_changed_number_of_workers_changes_the_threads(make):
     program = make()
-    program = replace(program, config=replace(program.config, n_workers=1))
-    threads = program.order(Trial(0, {"x": 0.5}), 0, 9, [])["env"]["OMP_NUM_THREADS"]
-    assert threads == str(len(os.sched_getaffinity(0)))
+    program = replace(program, config=replace(program.config, n_workers=1000))
+    assert program.order(Trial(0, {"x": 0.5}), 0, 9, [])["env"]["OMP_NUM_THREADS"] == "1"
 
 
 def test_logs_have_a_limit_but_one_that_carries_reports(make):

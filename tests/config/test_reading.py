@@ -1,5 +1,6 @@
 """The typed configuration: defaults, cross-checks, and errors that name key, value and remedy."""
 
+import json
 import math
 from dataclasses import fields
 
@@ -290,6 +291,30 @@ def test_a_literal_dollar_brace_reads_back_equal(tmp_path):
     path = tmp_path / "experiment.yaml"
     path.write_text(to_yaml(made))
     assert read_config(path) == made
+
+
+@pytest.mark.parametrize("preload", ["auto", None, [], ["torch", "numpy"]])
+def test_what_is_imported_for_all_trials_reads_back_equal(tmp_path, preload):
+    made = config({"preload": preload}, random_seed=3)
+    assert resolve(made).benchmark.preload == preload
+    (tmp_path / "experiment.yaml").write_text(to_yaml(made))
+    assert read_config(tmp_path / "experiment.yaml").benchmark.preload == preload
+
+
+def test_what_a_script_imports_first_is_imported_for_all_where_nothing_is_said():
+    assert config().benchmark.preload == "auto"
+
+
+@pytest.mark.parametrize("preload", ["torch", {"torch": 1}, 5, True, [["torch"]], [None]])
+def test_what_cannot_be_imported_for_all_trials_is_one_sentence(tmp_path, preload):
+    wrong = r"benchmark\.preload=.*: use auto, a list of modules, or null, which gives"
+    with pytest.raises(ConfigError, match=wrong):
+        config({"preload": preload})
+    stored = to_yaml(config(random_seed=3))
+    assert "preload: auto" in stored
+    (tmp_path / "experiment.yaml").write_text(stored.replace("preload: auto", f"preload: {json.dumps(preload)}"))
+    with pytest.raises(ConfigError, match=wrong):
+        read_config(tmp_path / "experiment.yaml")
 
 
 @pytest.mark.parametrize(

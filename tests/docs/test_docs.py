@@ -17,6 +17,8 @@ from tests.support import forking
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+RUN = re.compile(r"(^|\s)hpo (?=\S*=|--config-dir |@)")
+"""What begins a command that runs experiments."""
 BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -85,10 +87,10 @@ def test_what_the_page_says_works(page, tmp_path):
             run(text, tmp_path, shell=False)
         elif language == "text":
             for command in commands(text):
-                if (start := command.find("python -m hpo")) >= 0:
-                    words = shlex.split(command[start:].partition("  #")[0])
+                if (call := RUN.search(command)) is not None:
+                    words = shlex.split(command[call.end() :].partition("  #")[0])
                     sweep = any("," in word and "[" not in word for word in words)
-                    composing = ["hpo", "plan", *words[3:]] if sweep else [*words, "--cfg", "job"]
+                    composing = ["hpo", "plan", *words] if sweep else ["hpo", *words, "--cfg", "job"]
                     run(shlex.join(composing), tmp_path, shell=True)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hpo.host import marks
-from hpo.host.starting import ForkedHost, shared_imports, start_host
+from hpo.host.starting import COMMAND, ForkedHost, shared_imports, start_host
 
 pytestmark = pytest.mark.process
 
@@ -40,7 +40,7 @@ class HostProcess:
             return
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "hpo.host.host", str(theirs.fileno()), str(self.mark), str(grace), *preload],
+                [*COMMAND, str(theirs.fileno()), str(self.mark), str(grace), *preload],
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 env={**os.environ, **(env or {})},
@@ -500,3 +500,28 @@ def test_a_trial_stopped_the_moment_it_is_ordered_needs_no_grace(tmp_path):
         host.stop(key, grace=60.0)
         assert host.outcome()["signal"] == signal.SIGTERM
         host.close()
+
+
+SHADOWING = """
+import random
+import hpo
+print(random.MINE, sys.argv[1:], __file__ == sys.argv[0], callable(hpo.report)) if (sys := __import__("sys")) else None
+raise SystemExit(4)
+"""
+
+
+@pytest.mark.parametrize("name", ["random.py", "random/__init__.py"])
+def test_a_module_beside_the_script_comes_before_one_that_the_host_has(host, tmp_path, name):
+    host.run("pass")  # by now it has imported what nearly every script does
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("MINE = 'mine'")
+    outcome, out, err = host.run(SHADOWING, "a b")
+    assert (outcome["code"], out, err) == (4, "mine ['a b'] True True\n", "")
+
+
+@pytest.mark.parametrize("name", ["random.txt", "random/data.csv", "os.py", "hpo.py"])
+def test_what_cannot_or_shall_not_hide_a_module_leaves_a_trial_a_fork(host, tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("")
+    outcome, out, err = host.run("import sys, hpo; print('hpo.host' in sys.modules, callable(hpo.report))")
+    assert (outcome["code"], out, err) == (0, "True True\n", "")

@@ -8,9 +8,11 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
+import hpo
 from hpo.errors import ConfigError, installing
 from hpo.launchers.slurm.commands import TooLargeError, call, sbatch_error_as_sentence
 from hpo.launchers.slurm.job import work
@@ -62,7 +64,7 @@ def _sbatch(request: Mapping[str, Any], kept: Path) -> str:
         raise ConfigError(f"launcher=slurm: submitit is not installed; {installing('slurm')}") from error
     options = request["sbatch"]
     # exec makes the batch script the job's Python: its signals are then ours, under any of Slurm's process trackers.
-    executor = submitit.SlurmExecutor(folder=request["folder"], python=f"exec {shlex.quote(sys.executable)}")
+    executor = submitit.SlurmExecutor(folder=request["folder"], python=f"exec {python()}")
     names = {name.replace("-", "_"): value for name, value in options.items()}
     executor.update_parameters(use_srun=False, wckey=None, additional_parameters=names)
     config, directory = request["command"][-2:]
@@ -72,6 +74,14 @@ def _sbatch(request: Mapping[str, Any], kept: Path) -> str:
     except (FailedJobError, FailedSubmissionError) as error:
         raise sbatch_error_as_sentence(str(error), options) from error
     return str(job.job_id)
+
+
+def python() -> str:
+    """The job's Python, for a shell. With -m, as submitit calls it, it looks for hpo in the working directory first."""
+    package = Path(hpo.__file__).parent
+    other = PathFinder.find_spec("hpo", [str(Path.cwd())])
+    hidden = other is not None and other.has_location and not package.samefile(Path(str(other.origin)).parent)
+    return shlex.quote(sys.executable) + (" -P" if hidden else "")
 
 
 @contextlib.contextmanager

@@ -4,13 +4,16 @@ import fcntl
 import json
 import os
 import pickletools
+import shlex
 import signal
 import subprocess
 import sys
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
+import hpo
 from hpo.config.reading import load_config, resolve, to_yaml
 from hpo.errors import ConfigError, ExperimentError
 from hpo.events.values import Kind
@@ -293,6 +296,23 @@ def test_paths_with_spaces_quotes_and_dollars_reach_the_job_as_they_are(tmp_path
     succeeded(here.hpo("launcher.wait=true", comment))
     is_complete(here.directory("t"))
     assert not list(tmp_path.rglob("owned"))
+
+
+def test_a_job_takes_nothing_called_hpo_from_the_working_directory(place):
+    place.write("hpo.py", "raise RuntimeError('not ours')")
+    succeeded(place.launch("launcher.wait=true"))
+    is_complete(place.directory("t"))
+
+
+def test_the_working_directory_is_passed_over_only_where_it_has_another_hpo(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shlex.split(submission.python()) == [sys.executable]
+    (tmp_path / "hpo").mkdir()
+    assert shlex.split(submission.python()) == [sys.executable]
+    (tmp_path / "hpo" / "__init__.py").touch()
+    assert shlex.split(submission.python()) == [sys.executable, "-P"]
+    monkeypatch.chdir(Path(hpo.__file__).parents[1])
+    assert shlex.split(submission.python()) == [sys.executable]
 
 
 def test_only_a_function_s_name_and_two_paths_are_pickled(place):

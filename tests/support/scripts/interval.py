@@ -13,4 +13,10 @@ args = parser.parse_args()
 begin = time.monotonic()
 time.sleep(args.sleep)
 devices = os.environ["CUDA_VISIBLE_DEVICES"]
-report(loss=args.x, devices=f"[{devices}]", begin=begin, end=time.monotonic(), threads=os.environ["OMP_NUM_THREADS"])
+report(
+    loss=args.x,
+    devices=f"[{devices}]",
+    begin=begin,
+    end=time.monotonic(),
+    threads=os.environ.get("OMP_NUM_THREADS", "all"),
+)
