@@ -5,6 +5,7 @@ Public names load on first use, so that `import hpo` in a training script costs 
 
 TYPE_CHECKING = False  # type checkers read it as true; importing typing would cost more than all the rest here
 if TYPE_CHECKING:
+    from hpo import checkpoint
     from hpo.config.reading import load_config
     from hpo.config.schema import ExperimentConfig
     from hpo.errors import HPOError
@@ -44,6 +45,7 @@ __all__ = [
     "Trial",
     "__version__",
     "build_scheduler",
+    "checkpoint",
     "load_config",
     "load_experiment",
     "report",
@@ -53,6 +55,8 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Import the module that holds a public name when the name is first used (PEP 562)."""
+    if name == "checkpoint":
+        return __import__("hpo.checkpoint", fromlist=[name])
     if name not in _HOME:
         raise AttributeError(f"module 'hpo' has no attribute {name!r}")
     value = getattr(__import__(_HOME[name], fromlist=[name]), name)

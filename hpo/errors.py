@@ -49,7 +49,19 @@ def complain(text: object) -> None:
 
 def installing(extra: str) -> str:
     """The remedy where a package is missing. By its name alone pip would fetch another project that is called hpo."""
-    return f"install it with: pip install -e '.[{extra}]' in the clone of this repository"
+    import re  # only after a mistake
+    import shlex
+    from importlib import metadata
+    from pathlib import Path
+
+    if (Path(__file__).parents[1] / "pyproject.toml").is_file():
+        return f"install it with: pip install -e '.[{extra}]' in the clone of this repository"
+    try:
+        required = metadata.requires("hpo") or []
+    except metadata.PackageNotFoundError:
+        required = []
+    wanted = [line.partition(";")[0].strip() for line in required if re.search(rf"extra *== *['\"]{extra}['\"]", line)]
+    return f"install it with: pip install {shlex.join(wanted) or extra}"
 
 
 _MOST = 20

@@ -13,16 +13,19 @@ from typing import Any
 REPORT_FILE = "HPO_REPORT_FILE"
 
 
-def report(**metrics: Any) -> None:
+def report(*mappings: Any, **metrics: Any) -> None:
     """Hand one set of values to the tuner, or print it where no tuner listens.
 
     Args:
+        *mappings: dictionaries of such values: `report({"epoch": 3, "accuracy": 0.91})`.
         **metrics: the metric, the resource spent so far (`epoch`) and whatever else should be kept. Numbers, strings,
             booleans, None, lists and dictionaries; NumPy and torch scalars are converted.
 
     Raises:
-        TypeError: a value cannot be written as JSON; the message names its key.
+        TypeError: a value cannot be written as JSON; the message names its key. Or it has no name.
     """
+    for mapping in reversed(mappings):
+        metrics = {**_named(mapping), **metrics}
     line = _encode(metrics)
     path = os.environ.get(REPORT_FILE)
     if not path:
@@ -38,6 +41,14 @@ def report(**metrics: Any) -> None:
         os.fdatasync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _named(mapping: Any) -> dict[str, Any]:
+    try:
+        return dict(mapping)
+    except (TypeError, ValueError):
+        text = f"report({mapping!r:.200}): give each value a name, as in report(epoch=3, loss=0.5) or report({{'loss': 0.5}})"
+        raise TypeError(text) from None
 
 
 def _encode(metrics: dict[str, Any]) -> str:

@@ -30,6 +30,13 @@ def test_what_is_saved_is_loaded(folder):
     assert all(torch.equal(state["model"][name], value) for name, value in model.state_dict().items())
 
 
+@pytest.mark.process
+def test_the_module_is_there_after_importing_the_package_alone():
+    code = "import sys, hpo; assert 'hpo.checkpoint' not in sys.modules; print(hpo.checkpoint.load(), hpo.checkpoint)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("None <module 'hpo.checkpoint'")
+
+
 def test_the_newest_is_loaded_and_names_are_kept_apart(folder):
     checkpoint.save({"epoch": 1})
     checkpoint.save({"epoch": 2})

@@ -2,11 +2,13 @@
 
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import hpo
+from hpo import errors
 from hpo.errors import BackendError, ConfigError, ExperimentError, HPOError, StoreError, installing
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +37,19 @@ def test_every_public_name_is_there():
 
 def test_what_a_missing_package_is_installed_with_is_an_extra_of_the_clone():
     assert installing("slurm") == "install it with: pip install -e '.[slurm]' in the clone of this repository"
+
+
+def test_where_there_is_no_clone_it_is_the_packages_of_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr(errors, "__file__", str(tmp_path / "site-packages" / "hpo" / "errors.py"))
+    assert installing("slurm") == "install it with: pip install 'submitit>=1.5'"
+    words = set(installing("torch").removeprefix("install it with: pip install ").split())
+    assert words == {"'torch>=2.4'", "'torchvision>=0.19'", "'scikit-learn>=1.3'"}
+
+    def gone(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "requires", gone)  # code that a launcher has copied, say
+    assert installing("mlflow") == "install it with: pip install mlflow"
 
 
 def test_no_text_has_pip_fetch_the_other_project_of_this_name_and_every_extra_named_is_there():

@@ -40,6 +40,21 @@ def test_a_report_is_one_json_object_on_a_line(file):
     ]
 
 
+def test_a_dictionary_of_values_is_a_report_too(file):
+    hpo.report({"loss": 1})
+    hpo.report({"loss": 1, "epoch": 2, "test/acc": 0.5}, {"loss": 2}, epoch=3)
+    assert reported(file) == [{"loss": 1}, {"loss": 2, "epoch": 3, "test/acc": 0.5}]
+
+
+@pytest.mark.parametrize("value", [0.5, "loss", None, [1, 2], np.float64(0.5)])
+def test_a_value_without_a_name_is_told_what_to_write(file, value):
+    with pytest.raises(TypeError, match=r"report\(.*\): give each value a name, as in report\(epoch=3, loss=0.5\)"):
+        hpo.report(value)
+    with pytest.raises(TypeError, match="give each value a name"):
+        hpo.report(3, value)
+    assert reported(file) == []
+
+
 def test_without_a_tuner_a_report_is_printed(capsys):
     hpo.report(epoch=1, accuracy=0.5)
     assert json.loads(capsys.readouterr().out) == {"epoch": 1, "accuracy": 0.5}

@@ -36,20 +36,14 @@ def verdict(
         delta: the difference that planning is for.
     """
     sentences = [subject(scored)]
-    if pairs[0].hopeless:
-        fewest = fewest_pairs(LEVEL, pairs[0].comparisons)
-        over = f" over the {len(scored)} benchmarks together" if len(scored) > 1 else ""
-        sentences.append(
-            f"Too few seeds to tell any methods apart: {_count(pairs[0].pairs, 'pair')} can give no p-value below "
-            f"{smallest_p(pairs[0].pairs):.2g}; with {_count(pairs[0].comparisons, 'comparison')} it takes at least "
-            f"{fewest} seeds{over}."
-        )
+    few = _too_few(pairs[0], len(scored)) if pairs[0].hopeless else None
+    told = [pair for pair in pairs if baseline in (pair.first, pair.second)]
+    told += [pair for pair in pairs if best in (pair.first, pair.second) and pair not in told]
     if len(pairs) > 1 and not any(pair.distinct for pair in pairs):
-        sentences.append(_nothing(pairs, delta))
+        sentences.append(_nothing(pairs, few, delta))
         told = []
-    else:
-        told = [pair for pair in pairs if baseline in (pair.first, pair.second)]
-        told += [pair for pair in pairs if best in (pair.first, pair.second) and pair not in told]
+    elif few is not None:
+        sentences.append(f"{few}.")
     longest = max(block.scale.end for block in scored)
     for pair in told:
         other = pair.first if pair.second == baseline else pair.second
@@ -79,16 +73,26 @@ def target(scored: Sequence[Scored], baseline: str) -> str:
     return f"{baseline}'s final {objective.metric} of {objective.value(scored[0].target):.4g}"
 
 
-def _nothing(pairs: Sequence[Pair], delta: float) -> str:
+def _too_few(pair: Pair, benchmarks: int) -> str:
+    """What keeps any result from being significant."""
+    over = f" over the {benchmarks} benchmarks together" if benchmarks > 1 else ""
+    return (
+        f"Too few seeds to tell any methods apart: {_count(pair.pairs, 'pair')} can give no p-value below "
+        f"{smallest_p(pair.pairs):.2g}; with {_count(pair.comparisons, 'comparison')} it takes at least "
+        f"{fewest_pairs(LEVEL, pair.comparisons)} seeds{over}"
+    )
+
+
+def _nothing(pairs: Sequence[Pair], few: str | None, delta: float) -> str:
     """No two of several methods differ by more than chance: what is to be said of the two that differ most."""
     methods = list(dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second)))
     names = f"{', '.join(methods[:-1])} and {methods[-1]}"
     most = max(pairs, key=lambda pair: abs(pair.difference))
-    if most.identical:
-        return f"{names} gave the same {WORDS[most.score]} on every seed."
-    return (
-        f"No two of {names} can be told apart, and these two differ most: {_undecided(most, WORDS[most.score], delta)}"
-    )
+    what = WORDS[most.score]
+    if all(pair.identical for pair in pairs):
+        return f"{names} gave the same {what} on every seed."
+    start = few or f"No two of {names} can be told apart"
+    return f"{start}. Of all pairs {most.first} and {most.second} differ most: {_seen(most, what, delta)}"
 
 
 def _sentence(pair: Pair, speed: SpeedUp | None, aim: str, baseline: str, delta: float, longest: float) -> str:
@@ -96,7 +100,7 @@ def _sentence(pair: Pair, speed: SpeedUp | None, aim: str, baseline: str, delta:
     if pair.identical:
         return f"{pair.first} and {pair.second} gave the same {what} on every seed."
     if not pair.distinct:
-        return _undecided(pair, what, delta)
+        return f"{pair.first} and {pair.second} cannot be told apart: {_seen(pair, what, delta)}"
     better, worse = (pair.first, pair.second) if pair.difference < 0 else (pair.second, pair.first)
     size = sorted((abs(pair.low), abs(pair.high)))
     gain = f"its {what} is {abs(pair.difference):.3f} lower, 95 % CI {size[0]:.3f} to {size[1]:.3f}"
@@ -114,13 +118,13 @@ def _sentence(pair: Pair, speed: SpeedUp | None, aim: str, baseline: str, delta:
     return f"{better} is ahead of {worse}: {gain}; that it reaches {aim} sooner is not shown{known}."
 
 
-def _undecided(pair: Pair, what: str, delta: float) -> str:
-    """Two methods of which none is shown to be better: who looks better, how far that reaches, what would show it."""
+def _seen(pair: Pair, what: str, delta: float) -> str:
+    """Of two methods of which none is shown to be better: who looks better, how far that reaches, what would show it."""
     better, worse = (pair.first, pair.second) if pair.difference < 0 else (pair.second, pair.first)
-    seen = f"{better} looks better, its {what} is {abs(pair.difference):.3f} lower than {worse}'s"
+    head = f"{better} looks better, its {what} is {abs(pair.difference):.3f} lower than {worse}'s"
     if not pair.difference:
-        seen = f"on average their {what} is the same"
-    head = f"{pair.first} and {pair.second} cannot be told apart: {seen}, {_limits(pair)}"
+        head = f"on average their {what} is the same"
+    head += f", {_limits(pair)}"
     if pair.low > 0 or pair.high < 0:
         head += f" (the interval excludes 0, but the sign-flip test does not confirm it, p = {pair.sign_flip_holm:.2g})"
     if -delta < pair.low <= pair.high < delta:

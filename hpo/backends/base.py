@@ -17,6 +17,9 @@ class Backend(ABC):
     repeatable: ClassVar[bool] = False
     """A session that is lost can be made again just as it was, so that its events need not reach the disk one by one."""
 
+    gpus_of_this_machine: ClassVar[bool] = False
+    """Its trials are given them."""
+
     @classmethod  # noqa: B027
     def check(cls, config: ExperimentConfig) -> None:
         """Raise ConfigError unless the experiment can be run; nothing is started."""
@@ -99,6 +102,10 @@ class Backend(ABC):
     def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:
         """What an attempt of an earlier session reported after byte `position` of its channel."""
         return ()
+
+    def has_checkpoint(self, trial_id: int) -> bool:
+        """Has a trial saved anything that its next attempt may go on from?"""
+        return self.checkpoint_bytes(trial_id) > 0
 
     def checkpoint_bytes(self, trial_id: int) -> int:
         """How much a trial's checkpoint takes."""

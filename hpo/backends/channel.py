@@ -1,7 +1,12 @@
-"""The report channel: a file a trial appends to, read from where reading stopped, one JSON object per line."""
+"""The report channel: a file a trial appends to, read from where reading stopped, one JSON object per line.
+
+JSON has no word for what a diverged training comes to, and few programs that are not Python know how it wants its numbers:
+where a line is not JSON, bare numbers such as `-nan`, `+Infinity`, `1.#QNAN`, `.5` and `1.0D-03` are taken for what they say.
+"""
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +18,14 @@ LONGEST_LINE = 1 << 20
 DEEPEST = 100
 """A report may be nested so deeply. How deep Python's parser goes depends on how deep its own stack is: what is taken in
 near that limit could not be stored a few calls further down, or not be read back by another program."""
+
+_WORD = re.compile(r'"(?:[^"\\]|\\.)*+"?|[^\s",:\[\]{}]+')
+"""A text, or what stands outside of all texts."""
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
+_NAN = re.compile(r"[-+]?(nan\(\w*\)|1\.#(?!inf)\w+)", re.ASCII | re.IGNORECASE)
+_INFINITY = re.compile(r"1\.#inf0*", re.IGNORECASE)
+_SPELLED = re.compile(r"[-+]?(nan|inf(inity)?|((0|[1-9]\d*)(\.\d*)?|\.\d+)([ed][-+]?\d+)?)", re.ASCII | re.IGNORECASE)
+"""A number as C, Fortran or awk print it, in words of Python but for Fortran's exponent."""
 
 
 class Channel:
@@ -70,12 +83,30 @@ class Channel:
         if not line.strip():
             return []
         try:
-            metrics = json.loads(line.decode("utf-8", "replace"))
+            metrics = _object(line.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
             metrics = None
         if not isinstance(metrics, dict) or (line.count(b"[") + line.count(b"{") > DEEPEST and _is_too_deep(metrics)):
             return [Garbage(self._trial_id, self._attempt, _excerpt(line))]
         return [Report(self._trial_id, self._attempt, metrics, self.position)]
+
+
+def _object(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        if not line.lstrip().startswith("{"):
+            raise
+    return json.loads(_WORD.sub(_as_json, line))
+
+
+def _as_json(word: re.Match[str]) -> str:
+    """A bare number as JSON, or rather Python's dialect of it, writes it; anything else as it is."""
+    text = word[0]
+    if text.startswith('"') or _NUMBER.fullmatch(text):
+        return text
+    text = _INFINITY.sub("inf", _NAN.sub("nan", text))
+    return json.dumps(float(re.sub("[dD]", "e", text))) if _SPELLED.fullmatch(text) else text
 
 
 def _is_too_deep(metrics: dict[str, Any]) -> bool:

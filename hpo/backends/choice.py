@@ -3,6 +3,7 @@
 from typing import Any
 
 from hpo.backends.base import Backend
+from hpo.backends.gpus import pool_of_this_machine
 from hpo.config.mistakes import unknown_key
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of, parameters_of
@@ -34,6 +35,12 @@ def backend_of(config: ExperimentConfig) -> tuple[type[Backend], dict[str, Any]]
 def check_backend(config: ExperimentConfig) -> None:
     """Raise ConfigError unless the backend can run the experiment; nothing is started."""
     backend_of(config)[0].check(config)
+
+
+def check_devices(config: ExperimentConfig) -> None:
+    """Raise ConfigError or BackendError unless this machine has the devices that a trial of the experiment needs."""
+    if backend_of(config)[0].gpus_of_this_machine:
+        pool_of_this_machine(config.num_gpus_per_trial or 0, config.gpus_to_use)
 
 
 def open_backend(config: ExperimentConfig, files: ExperimentDirectory) -> Backend:

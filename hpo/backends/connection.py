@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hpo.events.wording import printable
 from hpo.host import marks
 from hpo.host.starting import start_host
 
@@ -91,4 +92,4 @@ def _say(preloaded: Sequence[str], left_out: Mapping[str, str]) -> None:
     line = f"preload=auto: {', '.join(preloaded) or 'nothing'} imported once for all trials"
     if left_out:
         line += "; left out: " + ", ".join(f"{module} ({why})" for module, why in left_out.items())
-    log.info("%s", line, extra={"terminal": True})
+    log.info("%s", printable(line), extra={"terminal": True})

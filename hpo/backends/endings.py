@@ -4,11 +4,14 @@ import errno
 import os
 import re
 import signal
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hpo.errors import BackendError
+from hpo.events.values import Exit
 from hpo.store.disk import FREE, LEAST, LITTLE, disk_error_as_sentence, free_bytes
 
+_PACKAGE = Path(__file__).absolute().parents[1]
 _NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
 _NO_MEMORY = re.compile(
@@ -57,6 +60,81 @@ def check_disk(folder: Path, trial_id: int, error: str) -> None:
     if free_bytes(folder) < (LITTLE if said else LEAST):
         what = f"trial {trial_id} could not write on, and goes on from its checkpoint once there is room"
         raise BackendError(str(disk_error_as_sentence(folder, what, FREE)))
+
+
+def ending(
+    *,
+    trial_id: int,
+    attempt: int,
+    code: int | None,
+    number: int | None,
+    usage: Mapping[str, float],
+    error: str | None,
+    stderr: Path,
+    kills_before: int,
+    own: Sequence[Path],
+    directory: Path,
+) -> Exit:
+    """The end of an attempt, and what its standard error says of it.
+
+    Args:
+        trial_id: of the trial.
+        attempt: its number.
+        code: how the process ended; None where a signal ended it.
+        number: that signal.
+        usage: of the machine.
+        error: why it could not be started.
+        stderr: its log.
+        kills_before: `oom_kills` when it began.
+        own: folders with the user's own code.
+        directory: of the experiment.
+
+    Raises:
+        BackendError: it ended because the disk is full.
+    """
+    where = None
+    if code != 0 and error is None:
+        error = last_lines(stderr)
+        check_disk(directory, trial_id, error)
+        where = line_of_script(stderr, own) if code == 1 else None  # as Python ends after an exception
+    return Exit(
+        trial_id=trial_id,
+        attempt=attempt,
+        exit_code=code,
+        signal=number,
+        lost=code is None and number is None,  # nobody saw its end
+        error=error or None,
+        where=where,
+        log=stderr if error else None,
+        usage=usage,
+        out_of_memory=code != 0 and ran_out_of_memory(number, error or "", kills_before),
+    )
+
+
+_FRAME = re.compile(r'^ *File "(.+?)", line (\d+)', re.MULTILINE)
+_SYNTAX = re.compile(r"^(SyntaxError|IndentationError|TabError): ", re.MULTILINE)
+_TRACEBACK = 200_000
+"""Bytes of a log in which the beginning of its last traceback is looked for: libraries call themselves a hundred times."""
+
+
+def line_of_script(stderr: Path, own: Sequence[Path]) -> str | None:
+    """`train.py:17`, the line of the user's own code that was at work when Python's last exception was raised.
+
+    Args:
+        stderr: the log.
+        own: folders with the user's code; a file is named as it is seen from the first that has it.
+    """
+    text = last_lines(stderr, lines=_TRACEBACK, most=_TRACEBACK)
+    _, found, traceback = text.rpartition("Traceback (most recent call last)")
+    if not found and not _SYNTAX.search(text):  # that of the script itself has a file and a line, and no traceback
+        return None
+    for file, line in reversed(_FRAME.findall(traceback)):
+        path = Path(file)
+        if not {"site-packages", "dist-packages"} & set(path.parts) and not path.is_relative_to(_PACKAGE):
+            for folder in own:
+                if path.is_relative_to(folder) and not re.search(r"/lib/python3[.\d]*/", file):
+                    return f"{path.relative_to(folder)}:{line}"
+    return None
 
 
 def last_lines(path: Path, lines: int = 20, most: int = 8000) -> str:

@@ -133,3 +133,13 @@ class GpuPool:
     def release(self, owner: int) -> None:
         """Everything `owner` held is free again."""
         self._free += self._held.pop(owner, [])
+
+
+def pool_of_this_machine(per_trial: int, gpus_to_use: Sequence[int] | None) -> GpuPool:
+    """The devices of this machine that trials may have; nothing is looked for where they need none.
+
+    Raises:
+        ConfigError: `gpus_to_use` names what is not there.
+        BackendError: there are too few for one trial.
+    """
+    return GpuPool(visible_gpus(gpus_to_use) if per_trial else [], per_trial)

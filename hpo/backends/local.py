@@ -20,9 +20,9 @@ import hpo
 from hpo.backends.base import Backend
 from hpo.backends.channel import Channel
 from hpo.backends.connection import HostConnection
-from hpo.backends.endings import check_disk, last_lines, oom_kills, ran_out_of_memory
+from hpo.backends.endings import ending, last_lines, oom_kills
 from hpo.backends.gpu_memory import CleanGpus
-from hpo.backends.gpus import GpuPool, visible_gpus
+from hpo.backends.gpus import GpuPool, pool_of_this_machine
 from hpo.backends.growth import GrowingFiles
 from hpo.backends.program import Program, environment_of_host, find_program
 from hpo.config.schema import ExperimentConfig, ReportChannel
@@ -61,6 +61,8 @@ class LocalBackend(Backend):
         BackendError: the host cannot be started.
     """
 
+    gpus_of_this_machine = True
+
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:
         """Raise ConfigError unless the benchmark's program is there."""
@@ -82,8 +84,7 @@ class LocalBackend(Backend):
             ConfigError, BackendError: they are not there, or the host cannot be started.
         """
         config = program.config
-        per_trial = config.num_gpus_per_trial or 0
-        pool = GpuPool(visible_gpus(config.gpus_to_use) if per_trial else [], per_trial)
+        pool = pool_of_this_machine(config.num_gpus_per_trial or 0, config.gpus_to_use)
         return cls(program, pool, config.grace_period_seconds)
 
     def __init__(self, program: Program, gpus: GpuPool, grace: float) -> None:
@@ -246,18 +247,17 @@ class LocalBackend(Backend):
         events = running.channel.finish()
         self._files.remove(key)
         self._gpus.release(running.trial_id)
-        if code != 0 and error is None:
-            error = last_lines(running.stderr)
-            check_disk(self._program.directory.path, running.trial_id, error)
-        end = Exit(
+        end = ending(
             trial_id=running.trial_id,
             attempt=running.attempt,
-            exit_code=code,
-            signal=number,
-            lost=code is None and number is None,  # nobody saw its end
-            error=error or None,
+            code=code,
+            number=number,
             usage=usage,
-            out_of_memory=code != 0 and ran_out_of_memory(number, error or "", running.oom_kills),
+            error=error,
+            stderr=running.stderr,
+            kills_before=running.oom_kills,
+            own=self._program.folders,
+            directory=self._program.directory.path,
         )
         return [*events, end]
 

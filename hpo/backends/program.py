@@ -93,6 +93,12 @@ class Program:
         name = self.config.benchmark.config_file
         return None if name is None else Template.read(find_file(name) or Path(name))
 
+    @property
+    def folders(self) -> list[Path]:
+        """Where the user's own code is: beside the files that the program is called with, and in the working directory."""
+        files = [Path(word) for word in self._prefix[1:] if Path(word).is_absolute() and Path(word).is_file()]
+        return [*(file.parent for file in files), Path.cwd()]
+
     def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
         """What the trial host needs to start this attempt. Creates the attempt's folder."""
         folder = self.directory.attempt(trial.id, attempt).absolute()
@@ -221,10 +227,7 @@ def find_program(benchmark: BenchmarkConfig) -> list[str]:
     assert benchmark.script is not None
     path = find_file(benchmark.script)
     if path is None:
-        raise ConfigError(
-            f"benchmark.script={benchmark.script}: there is no such file here ({Path.cwd()}) nor beside {CONF_DIR}; give "
-            f"an absolute path or one relative to the working directory"
-        )
+        raise ConfigError(f"benchmark.script={benchmark.script}: {_no_such_script(benchmark.script)}")
     if path.suffix == ".py":
         return [sys.executable, str(path)]
     if not os.access(path, os.X_OK):
@@ -233,6 +236,23 @@ def find_program(benchmark: BenchmarkConfig) -> list[str]:
             f"interpreter with benchmark.command=[bash,{benchmark.script}]"
         )
     return [str(path)]
+
+
+def _no_such_script(script: str) -> str:
+    """Why it is none, and what may be meant: a function, a module or a command line are often written in its place."""
+    words = script.split()
+    if len(words) > 1 and any(find_file(word) for word in words):
+        return f"it is a command line; write benchmark.command=[{','.join(words)}]"
+    if Path(script).is_dir():
+        return "it is a folder; name the file in it that is to be run"
+    modules = [script.rpartition(mark)[0] for mark in ":." if mark in script] + [script]
+    files = (f"{module.replace('.', '/')}.py" for module in modules if "/" not in module)
+    if file := next((file for file in files if find_file(file)), None):
+        return f"it is the path of a file that is run for each trial, not of a module or a function in it; write {file}"
+    return (
+        f"there is no such file here ({Path.cwd()}) nor beside {CONF_DIR}; give an absolute path or one relative to the "
+        f"working directory"
+    )
 
 
 def _find_command(command: list[str]) -> list[str]:

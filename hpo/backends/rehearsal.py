@@ -63,6 +63,7 @@ class RehearsedAttempt:
             return f"nothing was heard of it for {self.seconds - (self.reports[-1].at if self.reports else 0.0):.0f} s"
         code, number = self.exit.exit_code, self.exit.signal
         how = f"signal {number}" if number is not None else f"exit code {code}"
+        how += f" at {self.exit.where}" if self.exit.where else ""
         last = [line.strip() for line in (self.exit.error or "").splitlines() if line.strip()][-1:]
         return f"it ended with {how}" + (f" ({last[0]})" if last else "")
 

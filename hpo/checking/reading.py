@@ -3,15 +3,15 @@
 from hpo.backends.rehearsal import RehearsedAttempt
 from hpo.config.schema import ExperimentConfig
 from hpo.events.objective import ReportError
-from hpo.tuner.limits import HOW_TO_REPORT
+from hpo.tuner.limits import HOW_TO_REPORT, ONE_OBJECT
 
 
 def problem_of(attempt: RehearsedAttempt, config: ExperimentConfig) -> str | None:
     """What is wrong with its reports; None when they can be used."""
     if attempt.garbage:
         return (
-            f"it wrote a line that is not a report: {attempt.garbage[0]!r}; append one JSON object per line to "
-            f"HPO_REPORT_FILE, or call hpo.report"
+            f"it wrote a line that is not a report: {attempt.garbage[0]!r}; {ONE_OBJECT}, to HPO_REPORT_FILE, or call "
+            f"hpo.report"
         )
     if not attempt.reports:
         return _nothing_from(attempt, config)

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
+from hpo.config.schema import ExperimentConfig
 from hpo.config.yamlfiles import read_plain
 from hpo.errors import ConfigError
 
@@ -11,6 +13,10 @@ GROUPS = ("benchmark", "method", "backend", "launcher", "hydra")
 
 
 FOLDER = ("--config-dir", "-cd")
+
+
+_KEYS = [key.name for key in fields(ExperimentConfig)]
+_OTHER_CONFIG = ("--config-path", "-cp", "--config-name", "-cn")
 
 
 _NEEDS_CFG = ("--package", "-p", "--resolve")
@@ -26,6 +32,14 @@ def check_words(arguments: Sequence[str]) -> None:
             _check_folder(name, word.partition("=")[2] if "=" in word else after)
         elif name in _NEEDS_CFG and not shows:
             raise ConfigError(f"{name}: it says what `--cfg job` prints, and does nothing without that; add --cfg job")
+        elif name in _OTHER_CONFIG:
+            raise ConfigError(
+                f"{name}: hpo's own configuration always comes first, so that no other can stand in its place; put your YAML "
+                f"into FOLDER/benchmark/ or FOLDER/method/, and pass --config-dir FOLDER benchmark=NAME"
+            )
+        elif name.startswith("--") and name[2:] in _KEYS:
+            value = word.partition("=")[2] or after or "..."
+            raise ConfigError(f"{word}: keys are written without dashes, as {name[2:]}={value}")
         elif name == "--experimental-rerun":
             raise ConfigError(
                 f"{name}: hpo does not take it; the same command again goes on with what it left unfinished, and `hpo "

@@ -1,7 +1,7 @@
 """Before the first experiment of a command starts: can all of them run, and each in a directory of its own?
 
-A sweep takes hours, and a mistake in its last value must not be found after the others. A single experiment is not looked
-at here: its own start finds the same.
+A sweep takes hours, and a mistake in its last value must not be found after the others; nor shall a command that cannot run
+leave anything behind.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,27 +9,30 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.choice import check_backend
+from hpo.backends.choice import check_backend, check_devices
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
 from hpo.config.validity import TAG
-from hpo.errors import ConfigError
+from hpo.errors import BackendError, ConfigError
 from hpo.launchers.base import Job, runs_here
 from hpo.schedulers.assembly import scheduler_of
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.places import from_here
 
 
-def check_sweep(jobs: Sequence[Job]) -> None:
-    """Raise ConfigError unless all experiments of a sweep can be run.
+def check_jobs(jobs: Sequence[Job], *, chosen: bool = True) -> None:
+    """Raise ConfigError unless all experiments of a command can be run.
 
     What else keeps one of them from running, such as what lies in its directory, does not keep the others from it.
+
+    Args:
+        jobs: the experiments.
+        chosen: has somebody named the benchmark? Who has not is told of one that needs nothing.
     """
-    if len(jobs) < 2:
-        return
     _check_directories(jobs)
     seen: list[ExperimentConfig] = []
+    devices: list[tuple[int | None, list[int] | None]] = []
     for job in jobs:
         alike = replace(job.config, seed=0)
         if alike in seen:
@@ -37,10 +40,20 @@ def check_sweep(jobs: Sequence[Job]) -> None:
         seen.append(alike)
         try:
             config = resolve(job.config)
-            if runs_here(config):  # what is trusted may be importable only where a job runs
+            if not runs_here(config):  # what is trusted may be importable only where a job runs
+                continue
+            if len(jobs) > 1:  # a single one makes it at once, for itself
                 scheduler_of(replace(config, random_seed=0))
-                if not ExperimentDirectory(job.output_dir).config.exists():  # one that is complete needs no program
-                    check_backend(config)
+            if ExperimentDirectory(job.output_dir).config.exists():  # one that is complete needs no program
+                continue
+            check_backend(config)
+            needs = config.num_gpus_per_trial, config.gpus_to_use
+            if needs not in devices:  # the same for all methods and seeds, and a driver takes its time
+                devices.append(needs)
+                check_devices(config)
+        except BackendError as error:
+            example = "" if chosen else ", or try it with a small network: python -m hpo benchmark=mlp_digits"
+            raise ConfigError(f"benchmark={config.benchmark.name}: {error}{example}; nothing was started") from error
         except ConfigError as error:
             first = "" if job is jobs[0] else f"{from_here(job.output_dir)}: "
             raise ConfigError(

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import hydra
 import yaml
@@ -20,7 +20,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hpo.cli.arguments import check_words, has_folder
 from hpo.cli.composition import is_plain, jobs, typed
-from hpo.cli.preflight import check_sweep
+from hpo.cli.preflight import check_jobs
+from hpo.config.direction import doubt
 from hpo.config.mistakes import hydra_error_as_sentence, unreadable
 from hpo.config.reading import resolve
 from hpo.config.schema import CONF_DIR, ExperimentConfig
@@ -60,7 +61,8 @@ def main(arguments: Sequence[str]) -> int:
     with _hydra_errors_as_sentence(arguments):
         if is_plain(arguments):
             composed = list(jobs(arguments))  # a mistake in the last is found before the first runs
-            check_sweep(composed)
+            check_jobs(composed, chosen=any(word.startswith("benchmark=") for word in arguments))
+            _say_doubts(composed)
             _run_all(call, composed)
         else:
             _leave_to_hydra(call, arguments)
@@ -114,6 +116,13 @@ def _run_all(call: _Call, composed: Sequence[Job]) -> None:
         _run(call, simulated[0])
     elif simulated:
         _run_batch(call, simulated)
+
+
+def _say_doubts(composed: Sequence[Job]) -> None:
+    """What is doubtful of a benchmark, once for all its experiments and before any begins; each says it in its log again."""
+    for benchmark in (job.config.benchmark for job in composed):
+        if text := doubt(benchmark.metric, benchmark.mode.value):
+            log.warning("%s", text, extra={"once": text})
 
 
 def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
@@ -246,13 +255,37 @@ def _conclude(call: _Call) -> int:
 
 def _show_warnings() -> None:
     """Warnings of the library reach the terminal, without tracebacks; the rest goes to each experiment's log."""
-    handler = logging.StreamHandler(sys.stderr)
-
+    handler = _ToStandardError()
     handler.setFormatter(_WithoutTraceback("hpo: %(message)s"))
-    # Errors are said where they are caught; a record marked so is for the terminal, too.
-    handler.addFilter(lambda record: record.levelno == logging.WARNING or hasattr(record, "terminal"))
+    handler.addFilter(_Worthwhile())
     logging.getLogger("hpo").addHandler(handler)
     logging.getLogger("hpo").propagate = False
+
+
+class _ToStandardError(logging.StreamHandler[TextIO]):
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr  # while a live view is up another, that puts lines above it
+        super().emit(record)
+
+
+class _Worthwhile(logging.Filter):
+    """Warnings, and what is marked for the terminal, not errors, which are said where they are caught.
+
+    Of those that several experiments have in common only the first.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        once = getattr(record, "once", None)
+        wanted = record.levelno == logging.WARNING or hasattr(record, "terminal")
+        if not wanted or once in self._said:
+            return False
+        if once is not None:
+            self._said.add(once)
+        return True
 
 
 class _WithoutTraceback(logging.Formatter):

@@ -5,6 +5,7 @@ Nothing of either is imported here: their exceptions are known by what they carr
 
 import dataclasses
 import enum
+import os
 import re
 import shlex
 import types
@@ -40,6 +41,8 @@ def _sentence_about(error: Exception, schema: type, own_folder: bool) -> str:
         key = full_key if full_key.endswith(name) else missing
         whose = f"the {key.partition('.')[0]}'s YAML" if "." in key else "the YAML"
         return f"{key}: it is missing; {whose} needs a line `{name}: ...`"
+    if (sentence := _about_interpolation(full_key, type(cause).__name__, text)) is not None:
+        return sentence
     where = _found(r"^In '([^']+)': \w+ raised while composing", text)
     file = f"{where}.yaml: " if where else ""
     if key := _found(r"Key '(.+?)' (?:not in|is not in)", text):
@@ -55,6 +58,36 @@ def _sentence_about(error: Exception, schema: type, own_folder: bool) -> str:
     return _message_as_sentence(error)
 
 
+def _about_interpolation(full_key: str, kind: str, text: str) -> str | None:
+    """The sentence about a `${...}` that cannot be resolved; None where the error is another."""
+    if variable := _found(r"Environment variable '(.+?)' not found", text):
+        return (
+            f"{full_key}: the environment variable {variable} is not set; set it, or name what to take without it: "
+            f"${{oc.env:{variable},null}}"
+        )
+    if name := _found(r"Interpolation key '(.+?)' not found", text):
+        what = f"${{{name}}} stands for a key of the configuration, and there is no key {name}"
+    elif name := _found(r"Unsupported interpolation type (\S+)", text):
+        what = f"${{{name}:...}} stands for something that nobody has defined"
+    elif kind == "GrammarParseError":
+        what = "there is a ${ in it that begins no key of the configuration"
+    else:
+        return None
+    variable = name if name in os.environ else "NAME"
+    return (
+        f"{full_key}: {what}; write \\${{...}} for what a program shall see as it is, ${{oc.env:{variable}}} for a variable "
+        f"of the environment, or a key in full, such as ${{benchmark.name}}"
+    )
+
+
+def not_plain(full_key: str, kind: str) -> str:
+    """The sentence about an object of Python where a configuration needs what can be stored."""
+    wanted = "write a text, a number, a list or a mapping"
+    if full_key in ("benchmark.script", "benchmark.command"):
+        wanted = "save what it does as a script, and write its path, such as train.py"
+    return f"{full_key}: an object of type {kind} cannot stand in a configuration, which is stored; {wanted}"
+
+
 def unknown_key(full_key: str, known: Sequence[str]) -> str:
     """The sentence about a key that nothing reads."""
     parent, _, key = full_key.rpartition(".")
@@ -64,16 +97,33 @@ def unknown_key(full_key: str, known: Sequence[str]) -> str:
 
 
 def _no_such_choice(error: Exception, own_folder: bool) -> str:
-    group, _, name = str(getattr(error, "missing_cfg_file", "")).rpartition("/")
+    missing = str(getattr(error, "missing_cfg_file", ""))
+    # The groups of Hydra itself have a slash in their names, in a choice of ours it is that of a path.
+    group, _, name = missing.rpartition("/") if missing.startswith("hydra/") else missing.partition("/")
     options = [str(option) for option in getattr(error, "options", None) or ()]
     where = _found(r"^In '([^']+)'", str(error))
     file = f"{where}.yaml: " if where not in ("", "config") else ""
     text = f"{file}{group}={name}: there is no such {group or 'file'}"
+    if (found := _in_folders(group, name)) is not None:
+        return f"{text}, but {found}"
     text += choose(name, options)
     alike = name.casefold() in [option.casefold() for option in options]
     if not own_folder and not alike:
         text += f" (a {group} of your own needs --config-dir FOLDER, the folder that has {group}/ in it)"
     return text
+
+
+def _in_folders(group: str, name: str) -> str | None:
+    """What to pass where a choice that Hydra does not find is a file all the same: in a folder beside, or by its path."""
+    stem = name.removesuffix(".yaml")
+    parent, last = os.path.split(stem)
+    folder, its_group = os.path.split(parent)
+    if its_group == group and os.path.isfile(f"{stem}.yaml"):  # noqa: PTH113  pathlib is not loaded here
+        return f"a choice is a name, not a path: pass --config-dir {folder or '.'} {group}={last}"
+    for folder in ("conf", "."):
+        if group and not parent and os.path.isfile(f"{folder}/{group}/{stem}.yaml"):  # noqa: PTH113
+            return f"{folder}/{group}/{stem}.yaml is one: pass --config-dir {folder} {group}={stem}"
+    return None
 
 
 def _unknown_key(given: str, parent: str, key: str, schema: type, node: Any) -> str:
@@ -82,6 +132,9 @@ def _unknown_key(given: str, parent: str, key: str, schema: type, node: Any) -> 
     about = f"{given}: there is no key {full}" if given != full else f"{full}: there is no such key"
     if dataclasses.is_dataclass(kind):
         known = [field.name for field in dataclasses.fields(kind)]
+        for name, part in typing.get_type_hints(kind).items() if not parent else ():
+            if dataclasses.is_dataclass(part) and key in [field.name for field in dataclasses.fields(part)]:
+                return f"{about}; did you mean {name}.{key}?"
         return about + did_you_mean(key, known, f"; {parent} has {', '.join(known)}" if parent else _ALL_KEYS)
     try:
         known = [str(name) for name in node if not str(name).startswith("_")]
@@ -122,6 +175,8 @@ def _wanted(kind: Any, full_key: str, value: Any) -> str:
         return "use true or false"
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return f"use {' or '.join(member.name for member in kind)}"
+    if key == "benchmark.script":
+        return "it is the path of a file that is run for each trial, such as train.py"
     if typing.get_origin(kind) is dict or dataclasses.is_dataclass(kind):
         return f"use a mapping, such as '{key}={{name: value}}'"
     return "use one text"

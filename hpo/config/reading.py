@@ -1,5 +1,6 @@
 """Configurations from Hydra, from files and from Python; `resolve` fills in what the benchmark provides and checks them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from enum import Enum
@@ -7,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException, UnsupportedValueType
 
-from hpo.config.mistakes import hydra_error_as_sentence
+from hpo.config.mistakes import hydra_error_as_sentence, not_plain
 from hpo.config.schema import CONF_DIR, ExperimentConfig
-from hpo.config.validity import check, check_names
+from hpo.config.validity import check, check_names, check_preload
 from hpo.config.yamlfiles import check_kinds, dump_yaml, errors_as_sentence, read_stored, read_yaml, with_leaves
 from hpo.errors import ConfigError, choose
 
@@ -81,6 +82,7 @@ def read_config(path: Path) -> ExperimentConfig:
     """
     config = to_config(read_stored(path))
     check_names(config)
+    check_preload(config.benchmark.preload)
     return replace(config, backend=_with_target(config))
 
 
@@ -96,8 +98,17 @@ def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: there is no such file; the message lists those there are.
     """
     if not isinstance(choice, str):
+        if not isinstance(choice, Mapping):
+            kind = type(choice).__name__
+            raise ConfigError(
+                f"{group}: a {kind} is neither the name of a {group} nor a mapping with what its YAML has"
+            )
         with errors_as_sentence():
-            return _container(OmegaConf.create(dict(choice)))
+            try:
+                return _container(OmegaConf.create(dict(choice)))
+            except UnsupportedValueType as error:
+                found = re.search("'(.+?)'", str(error.msg))
+                raise ConfigError(not_plain(f"{group}.{error.full_key}", found[1] if found else "unknown")) from error
     path = CONF_DIR / group / f"{choice}.yaml"
     if not path.is_file():
         names = sorted(p.stem for p in (CONF_DIR / group).glob("*.yaml"))

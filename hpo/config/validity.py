@@ -48,11 +48,7 @@ def check(config: ExperimentConfig) -> None:
     programs = [p for p in (benchmark.script, benchmark.command) if p is not None]
     if len(programs) > 1 or not (programs or benchmark.table):
         raise ConfigError("benchmark.script and benchmark.command: give one of them, the training program (or a table)")
-    if not _is_preload(benchmark.preload):
-        raise ConfigError(
-            f"benchmark.preload={benchmark.preload!r}: use auto, a list of modules, or null, which gives each trial a fresh "
-            f"interpreter"
-        )
+    check_preload(benchmark.preload)
     space = config.space
     if odd := [point for point in benchmark.points_to_evaluate or () if not isinstance(point, Mapping)]:
         raise ConfigError(f"benchmark.points_to_evaluate: {odd[0]!r} is no configuration; use {{name: value, ...}}")
@@ -67,9 +63,14 @@ def check(config: ExperimentConfig) -> None:
     _ = config.max_resource
 
 
-def _is_preload(value: object) -> bool:
-    """Is it what `benchmark.preload` may be?"""
-    return value in (None, "auto") or (isinstance(value, list) and all(isinstance(name, str) for name in value))
+def check_preload(value: object) -> None:
+    """Raise ConfigError for what `benchmark.preload` cannot be: it has no type of which the schema could say so."""
+    names = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    if not names and value not in (None, "auto"):
+        raise ConfigError(
+            f"benchmark.preload={str(value)[:200]}: use auto, a list of modules, or null, which gives each trial a fresh "
+            f"interpreter"
+        )
 
 
 def _check_writing(benchmark: BenchmarkConfig) -> None:

@@ -28,7 +28,12 @@ class Objective:
         """
         value = self._get(metrics, self.metric, "benchmark.metric")
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ReportError(f"benchmark.metric={self.metric}: the script reported {value!r}, which is not a number")
+            hint = (
+                "; write NaN where training has diverged" if value is None else ""
+            )  # of which JSON.stringify makes null
+            raise ReportError(
+                f"benchmark.metric={self.metric}: the script reported {value!r}, which is not a number{hint}"
+            )
         try:
             value = float(value)
         except OverflowError:

@@ -20,6 +20,8 @@ class TrialState:
     attempt: int = 0
     resource: int = 0
     """The highest reported so far."""
+    first: int = 0
+    """Of the very first report."""
     loss: float | None = None
     """Of the last report."""
     position: int = 0
@@ -36,6 +38,8 @@ class TrialState:
     """Elapsed time of the last sign of life."""
     busy: float = 0.0
     """Seconds of all attempts that are over."""
+    promoted: bool = False
+    """The current attempt goes on by a decision; one that goes on after an interruption does not."""
     worker: int = 0
     """Of the last attempt, numbered from 0: the lowest that was free when it began."""
     retried: bool = False
@@ -69,6 +73,12 @@ class ExperimentState:
     """Of the first in that row."""
     out_of_memory: int = 0
     """Trials that failed because memory was used up."""
+    trained: int = 0
+    """Units of resource that were trained, each trial's counted once."""
+    again: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
+    """Units that were trained again: by promoted trials, and by interrupted ones."""
+    unread: int = 0
+    """Lines on report channels that were no reports."""
     finished: str | None = None
     """Why the experiment is over."""
     retries: int = 0
@@ -154,6 +164,7 @@ class ExperimentState:
 
     def _again(self, event: Event) -> None:
         state = self._of(event)
+        state.promoted = event.kind == Kind.RESUMED
         if state.status == Status.RUNNING:
             state.then = event.body["until"]
         else:
@@ -179,6 +190,8 @@ class ExperimentState:
     def _reported(self, event: Event) -> None:
         state = self._of(event)
         loss = self.objective.loss(event.body["metrics"])
+        self.trained += event.reached - state.resource
+        state.first = state.first or event.reached
         state.resource, state.loss = event.reached, loss
         state.position, state.heard = event.body["position"], event.elapsed
         state.lines = event.body.get("line", 0)
@@ -196,6 +209,8 @@ class ExperimentState:
         state = self._of(event)
         self._set_status(state, Status(event.body["status"]))
         state.busy += event.elapsed - state.began
+        self.unread += event.body.get("unread", 0)
+        self.again[state.promoted] += event.body.get("again", 0)
         state.ending = None
         self.running.pop(state.trial.id, None)
         if state.status in (Status.FAILED, Status.TIMEOUT):

@@ -7,6 +7,7 @@ sequence of events is the experiment, everything else can be recomputed from it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 Configuration = Mapping[str, Any]
@@ -101,6 +102,10 @@ class Exit:
     """`cpu_seconds` (user and system, children included) and `peak_memory_mb`."""
     out_of_memory: bool = False
     """It ended because memory, the machine's or a GPU's, was used up."""
+    where: str | None = None
+    """The line of the script that was at work then, such as `train.py:17`."""
+    log: Path | None = None
+    """Where all of its standard error is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,8 @@ class Kind(StrEnum):
     DROPPED = "dropped"
     """A report that came after the decision to end its trial; `metrics`, `position`."""
     ENDED = "ended"
-    """An attempt is over; `status`, `exit_code`, `signal`, `error`, `usage`, `out_of_memory` (true or absent)."""
+    """An attempt is over; `status`, `exit_code`, `signal`, `error`, `usage`, and where there is something to tell `where`,
+    `out_of_memory` (true), `unread` (how many of its lines were no reports) and `again` (units of resource it repeated)."""
     NOTED = "noted"
     """Something a reader of the log should know; `text`, and `devices` where it is that a trial was given GPUs."""
     FINISHED = "finished"

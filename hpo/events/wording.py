@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from hpo.events.state import ExperimentState
@@ -25,12 +26,31 @@ def counts_text(state: ExperimentState) -> str:
     counts = state.counts().items()
     text = ", ".join(f"{count} {status}{memory if status == Status.FAILED else ''}" for status, count in counts)
     again = f", {state.retries} of them to train a failed one again" if state.retries else ""
-    return f"{len(state.trials)} trials ({text or 'none'}){again}, {state.reports} reports"
+    unread = f", {state.unread:,} lines that are no reports" if state.unread else ""
+    return f"{len(state.trials)} trials ({text or 'none'}){again}, {state.reports} reports{unread}"
+
+
+def again_text(state: ExperimentState) -> str:
+    """How much of the training was done twice; empty where nothing was."""
+    again = sum(state.again.values())
+    if not again:
+        return ""
+    unit = state.objective.resource_attr or "report"
+    who = " and ".join(
+        f"{kind} trials" for kind, promoted in (("promoted", True), ("interrupted", False)) if state.again[promoted]
+    )
+    total = state.trained + again
+    return f"{again} of {total} {unit}s ({again / total:.0%}) were trained before: {who} did not go on where they were"
 
 
 def configuration_text(configuration: Mapping[str, Any]) -> str:
     """A configuration as a person reads it."""
-    return " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in configuration.items())
+    return " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={word(v)}" for k, v in configuration.items())
+
+
+def word(value: object) -> str:
+    """A value as text; truth values as in YAML."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def clock(seconds: float) -> str:
@@ -50,6 +70,17 @@ def in_unit_of(longest: float, seconds: float) -> str:
     name, size = next((unit for unit in (("s", 1), ("min", 60)) if longest < 120 * unit[1]), ("h", 3600))
     value = seconds / size
     return f"{value:.0f} {name}" if value >= 100 else f"{value:.3g} {name}"
+
+
+def days_text(began: float | None, ended: float | None) -> str:
+    """From when to when, of unix times, in UTC; nothing where the beginning is not known."""
+    if began is None:
+        return ""
+    first, *last = (datetime.fromtimestamp(time, UTC) for time in (began, ended) if time is not None)
+    text = f"{first:%Y-%m-%d %H:%M}"
+    if last and f"{last[0]:%Y-%m-%d %H:%M}" != text:
+        text += f" to {last[0]:%H:%M}" if last[0].date() == first.date() else f" to {last[0]:%Y-%m-%d %H:%M}"
+    return f"{text} UTC"
 
 
 def printable(text: str) -> str:

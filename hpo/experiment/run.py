@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.backends.choice import open_backend
+from hpo.config.direction import doubt
 from hpo.config.reading import to_config, to_yaml
 from hpo.config.references import from_environment
 from hpo.config.schema import BUDGET_KEYS, ExperimentConfig
@@ -154,6 +155,8 @@ def _run(
             log.warning(
                 "no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until it is interrupted"
             )
+        if text := doubt(config.benchmark.metric, config.benchmark.mode.value):
+            log.warning("%s", text, extra={"once": text})
         tuner = Tuner(
             scheduler=scheduler,
             backend=backend,

@@ -5,7 +5,7 @@ The page's script draws it (`content`), and matplotlib for print (`hpo.figures.d
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Series = dict[str, Any]
@@ -26,6 +26,19 @@ class Panel:
     """Labels alone say what a point is, its coordinates mean nothing."""
     right: int = 0
     """Pixels to leave free at the right; 0: as usual."""
+    whole: "Panel | None" = None
+    """What is drawn instead when all values are asked for, where other limits of `y` do not do."""
+
+    def content(self) -> Mapping[str, Any]:
+        """For the page's script."""
+        known = {key: value for key, value in vars(self).items() if value}
+        return known if self.whole is None else {**known, "whole": self.whole.content()}
+
+    def without_limits(self) -> "Panel":
+        """With all values on its axes."""
+        if self.whole is not None:
+            return self.whole
+        return replace(self, y=without_limits(self.y))
 
 
 @dataclass(frozen=True)
@@ -45,15 +58,23 @@ class Chart:
     """`y` where all panels have the same range of y."""
     instead: str = "There is nothing to draw."
     """A sentence that takes the figure's place when it has no panels."""
+    needless: bool = False
+    """It says nothing about this experiment: pages leave it out."""
     remark: str = ""
     """What readers in print must know, who see no caption; drawn below the last x axis."""
+
+    def without_limits(self) -> "Chart":
+        """With all values on its axes."""
+        if not any("limits" in panel.y for panel in self.panels):
+            return self
+        return replace(self, panels=[panel.without_limits() for panel in self.panels], remark="")
 
     def content(self) -> Mapping[str, Any]:
         """For the page's script."""
         return {
             "name": self.name,
             "title": self.title,
-            "panels": [{key: value for key, value in vars(panel).items() if value} for panel in self.panels],
+            "panels": [panel.content() for panel in self.panels],
             "height": self.height,
             "label": None if self.label is None else f"{self.label} data",
             "columns": self.columns,
@@ -87,8 +108,17 @@ def finite(value: float) -> float | None:
 
 
 def axis(title: str = "", **keys: Any) -> Axis:
-    """An axis. Keys: log, range, ticks ((place, text), ...), reversed, percent, zero, whole, tight, bare, plain, above."""
+    """An axis. Keys: log, range, ticks ((place, text), ...), reversed, percent, zero, whole, tight, bare, plain, above.
+
+    What lies beyond its `limits` is marked at the edge; the keys in `all` hold when all values are asked for.
+    """
     return {"title": title, **keys}
+
+
+def without_limits(limited: Axis) -> Axis:
+    """An axis as it is when all values are asked for."""
+    kept = {key: value for key, value in limited.items() if key not in ("limits", "all")}
+    return {**kept, **limited.get("all", {})}
 
 
 def rows(names: Sequence[str]) -> Axis:

@@ -47,6 +47,7 @@ STYLE: Mapping[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "hpo",
     "text.parse_math": False,
+    "axes.formatter.use_mathtext": False,
 }
 """Settings of matplotlib, for `matplotlib.rc_context`; text stays text in PDF and SVG."""
 
@@ -116,7 +117,7 @@ def _fill(chart: Chart, axes: Sequence["Axes"], room: float) -> None:
             ax.axvline(place, color=INK, lw=0.8)
         for series in panel.series:
             artist = _mark(ax, series)
-            if series["name"] and series["name"] not in keys:
+            if series["name"] and series["name"] not in keys and not series.get("context"):
                 artist.set_label(series["name"])
                 keys[series["name"]] = artist
         for x, y, text in panel.notes:
@@ -124,8 +125,11 @@ def _fill(chart: Chart, axes: Sequence["Axes"], room: float) -> None:
             ax.annotate(_cut(text, 16), (x, y), (3, 0), textcoords="offset points", va="center", size=6.5, bbox=box)
         for letter, axis in (("x", panel.x), ("y", panel.y)):
             _scale(ax, letter, axis)
+        if "limits" in panel.y:
+            for series in panel.series:
+                _mark_beyond(ax, series)
     if chart.remark:
-        axes[-1].set_xlabel(f"{axes[-1].get_xlabel()}\n{chart.remark}")
+        axes[-1].set_xlabel(f"{axes[-1].get_xlabel()}\n{chart.remark}".lstrip("\n"))
     if not chart.panels:
         axes[0].text(0.5, 0.5, textwrap.fill(chart.instead, 50), ha="center", va="center", transform=axes[0].transAxes)
         axes[0].set_axis_off()
@@ -147,7 +151,8 @@ def _mark(ax: "Axes", series: Series) -> "Artist":
     known = [key for key in ("x", "y", "x0", "low", "high", "bottom", "top") if key in series]
     data = {key: np.array(series[key], dtype=float) for key in known}  # None, a gap, is nan
     if kind == "band":
-        return ax.fill_between(data["x"], data["bottom"], data["top"], lw=0, zorder=1, **look)
+        step: Any = "post" if series.get("step") else None
+        return ax.fill_between(data["x"], data["bottom"], data["top"], step=step, lw=0, zorder=1, **look)
     if "low" in data:
         there = np.isfinite(data["low"])
         low, high, y = data["low"][there], data["high"][there], data["y"][there]
@@ -174,6 +179,15 @@ def _mark(ax: "Axes", series: Series) -> "Artist":
     return ax.plot(data["x"][:end], data["y"][:end], **look)[0]
 
 
+def _mark_beyond(ax: "Axes", series: Series) -> None:
+    """Triangles at the edges, for points beyond them."""
+    x, y = np.array(series["x"], dtype=float), np.array(series["y"], dtype=float)
+    for place, marker, out in ((0.0, "v", y < ax.get_ylim()[0]), (1.0, "^", y > ax.get_ylim()[1])):
+        if out.any():
+            look: dict[str, Any] = {"c": series["colour"], "s": 16, "lw": 0, "clip_on": False, "zorder": 3}
+            ax.scatter(x[out], np.full(out.sum(), place), marker=marker, transform=ax.get_xaxis_transform(), **look)
+
+
 def _scale(ax: "Axes", letter: str, axis: Axis) -> None:
     """Range, ticks and title of an axis, by the keys of `chart.axis`; `above` is for pages."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
@@ -187,6 +201,11 @@ def _scale(ax: "Axes", letter: str, axis: Axis) -> None:
     low, high = own.get_data_interval()
     if "range" in axis:
         ax.set(**{f"{letter}lim": axis["range"]})
+    elif "limits" in axis:
+        scale = own.get_transform()
+        ends = scale.transform(np.array(axis["limits"]))
+        room = 0.04 * (ends[1] - ends[0])
+        ax.set(**{f"{letter}lim": scale.inverted().transform(ends + np.array((-room, room)))})
     elif axis.get("zero") and low >= 0:
         ax.set(**{f"{letter}lim": (0, None)})
     elif axis.get("zero") and high <= 0:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, rows
+from hpo.figures.limits import beyond, metric_axis
 from hpo.figures.style import ACCENT, NEUTRAL, OUTCOME_COLOURS, data_label, seconds_scale, thinned
 from hpo.history import curves as history
 from hpo.history.importance import LEVEL, TRUSTED, Importance
@@ -36,12 +37,14 @@ def anytime(experiment: Experiment) -> Chart:
     times = [time / unit for time in [*path.times.tolist(), experiment.state.elapsed]]
     best.add(times, [*values, values[-1]], "best so far")
     series = [
-        trials.series("points", "last report of a trial", NEUTRAL, opacity=0.45),
+        trials.series("points", "last report of a trial", NEUTRAL),
         best.series("line", "best so far", ACCENT, width=2.4, step=True),
     ]
-    panel = Panel(axis(f"elapsed time, {name}", zero=True), axis(objective.metric), series)
-    caption = "A step is an improvement at any resource; points are the last report of each trial."
-    return Chart("anytime", title, caption, [panel], 330, data_label(experiment.metadata), wide=False)
+    y = metric_axis(objective, [*trials.y, *best.y])
+    out = beyond(objective, y, trials.y)
+    panel = Panel(axis(f"elapsed time, {name}", zero=True), y, series)
+    caption = f"A step is an improvement at any resource; points are the last report of each trial. {out}".rstrip()
+    return Chart("anytime", title, caption, [panel], 330, data_label(experiment.metadata), wide=False, remark=out)
 
 
 def learning_curves(experiment: Experiment, *, whole: bool = False) -> Chart:
@@ -51,6 +54,7 @@ def learning_curves(experiment: Experiment, *, whole: bool = False) -> Chart:
     title = "Learning curves"
     if not found:
         return Chart("curves", title, instead="No trial has reported yet.", wide=False)
+    needless = max(len(curve.resources) for curve in found) < 2  # a trial has one report: there are no curves
     kept, each, caption = _thinning(found, math.inf if whole else MOST_POINTS)
     dots = 4 if sum(len(curve.resources) for curve in kept) <= MOST_DOTS else 0
     width = 1.2 if len(kept) <= MANY_CURVES else 0.6
@@ -65,11 +69,24 @@ def learning_curves(experiment: Experiment, *, whole: bool = False) -> Chart:
                 into.add(xs, ys, f"trial {curve.trial}")
         name = f"{outcome} ({sum(curve.outcome == outcome for curve in found)})"
         if lines.x:
-            series.append(lines.series("line", name, colour, opacity=0.75, gaps=True, dots=dots, width=width))
+            series.append(lines.series("line", name, colour, gaps=True, dots=dots, width=width))
         if lone.x:
-            series.append(lone.series("points", name, colour, opacity=0.75))
-    panel = Panel(axis(objective.resource_attr or "report", whole=True), axis(objective.metric), series)
-    return Chart("curves", title, caption, [panel], 330, data_label(experiment.metadata), wide=False)
+            series.append(lone.series("points", name, colour))
+    values = [value for curve in found for value in curve.values]
+    y = metric_axis(objective, values)
+    out = beyond(objective, y, values)
+    panel = Panel(axis(objective.resource_attr or "report", whole=True), y, series)
+    return Chart(
+        "curves",
+        title,
+        f"{caption} {out}".rstrip(),
+        [panel],
+        330,
+        data_label(experiment.metadata),
+        wide=False,
+        needless=needless,
+        remark=out,
+    )
 
 
 def _thinning(found: Sequence[history.Curve], most: float) -> tuple[list[history.Curve], int, str]:
@@ -99,9 +116,10 @@ def rung_board(experiment: Experiment) -> Chart:
     title = "Rungs"
     if len(rungs) < 2 or not rungs[0].reached:
         none = "No trial has reached a rung yet."
-        if not rungs or rungs[0].reached:
+        needless = not rungs or rungs[0].reached > 0
+        if needless:
             none = "This method has compared no trials on the way: there are no rungs."
-        return Chart("rungs", title, instead=none, wide=False)
+        return Chart("rungs", title, instead=none, wide=False, needless=needless)
     series: list[Series] = []
     for name, colour in RUNG_COLOURS.items():
         ends = [

@@ -4,13 +4,22 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from hpo.analysis.comparison import Comparison
 from hpo.analysis.overtime import OverTime
 from hpo.analysis.runs import Run
 from hpo.analysis.scores import Scored
 from hpo.analysis.verdict import WORDS
+from hpo.events.objective import Objective
 from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, finite, rows
-from hpo.figures.style import ACCENT, NEUTRAL, colour_of, dash_of, seconds_scale
+from hpo.figures.limits import beyond, metric_axis
+from hpo.figures.style import ACCENT, NEUTRAL, colour_of, dash_of, seconds_scale, thinned
+
+MANY_RUNS = 15
+"""Of more experiments in one panel only the median and the middle half of each method stand out."""
+MOST_TIMES = 400
+"""Of a median."""
 
 
 def regret(number: int, scored: Scored, found: OverTime) -> Chart:
@@ -70,7 +79,7 @@ def seeds(number: int, scored: Scored, comparison: Comparison) -> Chart:
     paired = Pieces()
     for column, seed in enumerate(scored.block.seeds):
         paired.add(range(len(methods)), values[:, column].tolist(), f"seed {seed}")
-    series = [paired.series("line", "", NEUTRAL, width=0.8, opacity=0.55, gaps=True)]
+    series = [paired.series("line", "", NEUTRAL, width=0.8, gaps=True)]
     for place, method in enumerate(methods):
         labels = [f"{method}, seed {seed}" for seed in scored.block.seeds]
         places = {"x": [place] * len(labels), "y": values[place].tolist(), "labels": labels}
@@ -129,33 +138,52 @@ def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -
     """Best result so far of each experiment, coloured by method."""
     objective = found[0].objective
     unit, name = seconds_scale(max(run.end for run in found))
+    many = len(found) > MANY_RUNS
     series: list[Series] = []
+    summaries: list[Series] = []
+    drawn: list[float | None] = []
     for index, method in enumerate(dict.fromkeys(run.label for run in found)):
+        own = [run for run in found if run.label == method and len(run.trajectory.times)]
         curves = Pieces()
-        for run in found:
-            if run.label == method and len(run.trajectory.times):
-                values = [objective.value(loss) for loss in run.trajectory.losses.tolist()]
-                times = [time / unit for time in [*run.trajectory.times.tolist(), run.end]]
-                curves.add(times, [*values, values[-1]], f"{method}, seed {run.seed}")
-        if curves.x:
-            series.append(
-                curves.series(
-                    "line",
-                    method,
-                    colour_of(index),
-                    dash=dash_of(index),
-                    width=1.2,
-                    opacity=0.8,
-                    step=True,
-                    gaps=True,
-                )
-            )
+        for run in own:
+            values = [objective.value(loss) for loss in run.trajectory.losses.tolist()]
+            times = [time / unit for time in [*run.trajectory.times.tolist(), run.end]]
+            curves.add(times, [*values, values[-1]], f"{method}, seed {run.seed}")
+        if own:
+            look = {"width": 0.6, "context": True} if many else {"width": 1.4, "dash": dash_of(index)}
+            series.append(curves.series("line", method, colour_of(index), step=True, gaps=True, **look))
+            drawn += curves.y
+        if own and many:
+            summaries += _summary(index, method, objective, own, unit)
     title = f"Every experiment: {benchmark}"
     if not series:
         return Chart(f"runs-{number}", title, instead="No experiment has a finite result yet.")
-    panel = Panel(axis(f"elapsed time, {name}", zero=True), axis(objective.metric), series)
-    caption = f"{objective.metric} of the best report so far, one step function per experiment."
-    return Chart(f"runs-{number}", title, caption, [panel], 380, label)
+    y = metric_axis(objective, drawn)
+    out = beyond(objective, y, drawn)
+    panel = Panel(axis(f"elapsed time, {name}", zero=True), y, [*series, *summaries])
+    caption = f"{objective.metric} of the best report so far, one step function per experiment"
+    caption += ": thin lines. A thick one is the median of a method, its band the middle half." if many else "."
+    return Chart(f"runs-{number}", title, f"{caption} {out}".rstrip(), [panel], 380, label, remark=out)
+
+
+def _summary(index: int, method: str, objective: Objective, own: Sequence[Run], unit: float) -> list[Series]:
+    """The median over a method's experiments and the band of the middle half, from when all have a result.
+
+    An experiment that is over keeps its result.
+    """
+    first, end = max(float(run.trajectory.times[0]) for run in own), max(run.end for run in own)
+    moments = sorted({time for run in own for time in run.trajectory.times.tolist() if time >= first} | {end})
+    times = [moments[i] for i in thinned(len(moments), MOST_TIMES)]
+    values = [[objective.value(run.trajectory.at(time)) for run in own] for time in times]
+    bottom, middle, top = np.quantile(values, (0.25, 0.5, 0.75), axis=1).tolist()
+    x, line = [time / unit for time in times], Pieces()
+    line.add(x, middle, f"median of {len(own)}: {method}")
+    look = {"dash": dash_of(index), "width": 2.4, "step": True}
+    band = {"kind": "band", "step": True, "x": x, "bottom": bottom, "top": top}
+    return [
+        line.series("line", method, colour_of(index), **look),
+        {**band, "name": method, "colour": colour_of(index), "opacity": 0.13},
+    ]
 
 
 def _line(index: int, method: str, x: Sequence[float], y: Sequence[float]) -> Series:

@@ -1,6 +1,7 @@
 """The figures of `hpo.figures`: each turns an experiment or a comparison into a chart, draws it, and returns the axes.
 
-`ax`, or `figure`, is what to draw into; a new figure is made unless it is given.
+`ax`, or `figure`, is what to draw into; a new figure is made unless it is given. Values of the metric far from all others are
+marked at the edge; `all_values` puts them on the axis.
 """
 
 from dataclasses import replace
@@ -11,7 +12,7 @@ from hpo.analysis.overtime import over_time
 from hpo.analysis.scores import Scored
 from hpo.errors import ConfigError
 from hpo.figures import experiment_charts, method_charts, space_charts
-from hpo.figures.chart import Chart, axis
+from hpo.figures.chart import Chart
 from hpo.figures.drawing import draw, draw_panels
 from hpo.history import importance as shares
 from hpo.results.experiment import Experiment
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def anytime(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
+def anytime(experiment: Experiment, ax: "Axes | None" = None, *, all_values: bool = False) -> "Axes":
     """Best result so far against elapsed time, and the last report of each trial."""
-    return draw(_named(experiment, experiment_charts.anytime(experiment)), ax)
+    return draw(_named(experiment, experiment_charts.anytime(experiment), all_values), ax)
 
 
-def curves(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
+def curves(experiment: Experiment, ax: "Axes | None" = None, *, all_values: bool = False) -> "Axes":
     """One learning curve per trial, coloured by what became of it."""
-    return draw(_named(experiment, experiment_charts.learning_curves(experiment, whole=True)), ax)
+    return draw(_named(experiment, experiment_charts.learning_curves(experiment, whole=True), all_values), ax)
 
 
 def rungs(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
@@ -53,12 +54,12 @@ def importance(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
     return draw(_named(experiment, experiment_charts.importance_bars(experiment, found)), ax)
 
 
-def parallel(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
+def parallel(experiment: Experiment, ax: "Axes | None" = None, *, all_values: bool = False) -> "Axes":
     """One line per trial through all hyperparameters to its last metric, the best on top."""
-    return draw(_named(experiment, space_charts.parallel(experiment, whole=True)), ax)
+    return draw(_named(experiment, space_charts.parallel(experiment, whole=True), all_values), ax)
 
 
-def slice_of(experiment: Experiment, ax: "Axes | None" = None, *, name: str) -> "Axes":
+def slice_of(experiment: Experiment, ax: "Axes | None" = None, *, name: str, all_values: bool = False) -> "Axes":
     """Each trial's last metric against one hyperparameter.
 
     Raises:
@@ -68,13 +69,14 @@ def slice_of(experiment: Experiment, ax: "Axes | None" = None, *, name: str) -> 
     if name not in domains:
         raise ConfigError(f"name={name}: the hyperparameters are {', '.join(domains)}; choose one of them")
     chart = space_charts.slices(experiment, whole=True)
-    own = [replace(p, y=axis(experiment.state.objective.metric)) for p in chart.panels if p.x["title"] == name]
-    return draw(_named(experiment, replace(chart, panels=own, height=space_charts.SLICE, wide=False)), ax)
+    title = experiment.state.objective.metric
+    own = [replace(p, y={**p.y, "title": title}) for p in chart.panels if p.x["title"] == name]
+    return draw(_named(experiment, replace(chart, panels=own, height=space_charts.SLICE, wide=False), all_values), ax)
 
 
-def slices(experiment: Experiment, figure: "Figure | None" = None) -> "Figure":
+def slices(experiment: Experiment, figure: "Figure | None" = None, *, all_values: bool = False) -> "Figure":
     """`slice_of` every hyperparameter, in one figure."""
-    return draw_panels(_named(experiment, space_charts.slices(experiment, whole=True)), figure)
+    return draw_panels(_named(experiment, space_charts.slices(experiment, whole=True), all_values), figure)
 
 
 def regret(comparison: Comparison, ax: "Axes | None" = None, benchmark: str | None = None) -> "Axes":
@@ -99,9 +101,10 @@ def differences(comparison: Comparison, ax: "Axes | None" = None) -> "Axes":
     return draw(method_charts.differences(comparison), ax)
 
 
-def _named(experiment: Experiment, chart: Chart) -> Chart:
-    """With benchmark and method in the title: on paper no page says what it is about."""
+def _named(experiment: Experiment, chart: Chart, all_values: bool = False) -> Chart:
+    """With benchmark and method in the title, for on paper no page says what it is about; if asked for, without limits."""
     config = experiment.config
+    chart = chart.without_limits() if all_values else chart
     return replace(chart, title=f"{chart.title}: {config.benchmark.name}, {config.method.name}")
 
 

@@ -28,6 +28,8 @@ OF_EXPERIMENT: Mapping[str, Callable[..., Any]] = {
     "parallel": plots.parallel,
     "slices": plots.slices,
 }
+LIMITED = ("anytime", "curves", "parallel", "slices")
+"""Those of an experiment that have an axis for its metric, on which what is far out can be shown or marked at the edge."""
 OF_COMPARISON: Mapping[str, Callable[..., Any]] = {
     "anytime": plots.regret,
     "ranks": plots.ranks,
@@ -47,8 +49,15 @@ def subject_of(place: str | Path, **keys: Any) -> Experiment | Comparison:
     return load_experiment(found[0]) if len(found) == 1 else compare([place], **keys)
 
 
-def save(subject: Experiment | Comparison, name: str, path: str | Path, benchmark: str | None = None) -> Path:
-    """Draw one figure into a file; its ending says the format.
+def save(
+    subject: Experiment | Comparison,
+    name: str,
+    path: str | Path,
+    benchmark: str | None = None,
+    *,
+    all_values: bool = False,
+) -> Path:
+    """Draw one figure into a file; its ending says the format. `all_values`: also those far from all others.
 
     Raises:
         ConfigError: there is no such figure or format, or nothing to draw.
@@ -62,7 +71,10 @@ def save(subject: Experiment | Comparison, name: str, path: str | Path, benchmar
         raise ConfigError(f"--output {target}: end the name in {', '.join('.' + end for end in FORMATS)}")
     if isinstance(subject, Experiment) and not subject.state.reports:
         raise ConfigError(f"{subject.directory}: no trial has reported yet, there is nothing to draw")
-    drawn = known[name](subject, **({} if benchmark is None else {"benchmark": benchmark}))
+    keys: dict[str, Any] = {} if benchmark is None else {"benchmark": benchmark}
+    if isinstance(subject, Experiment) and name in LIMITED:
+        keys["all_values"] = all_values
+    drawn = known[name](subject, **keys)
     figure = getattr(drawn, "figure", None) or drawn
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -73,8 +85,10 @@ def save(subject: Experiment | Comparison, name: str, path: str | Path, benchmar
     return target
 
 
-def save_all(place: str | Path | Experiment | Comparison, folder: str | Path, format: str = "pdf") -> list[Path]:
-    """Draw all figures there are into a folder, of several benchmarks each.
+def save_all(
+    place: str | Path | Experiment | Comparison, folder: str | Path, format: str = "pdf", *, all_values: bool = False
+) -> list[Path]:
+    """Draw all figures there are into a folder, of several benchmarks each. `all_values`: as for `save`.
 
     Raises:
         ConfigError: the format is unknown, or nothing could be drawn.
@@ -92,7 +106,7 @@ def save_all(place: str | Path | Experiment | Comparison, folder: str | Path, fo
         return paths
     for name in OF_EXPERIMENT:
         try:
-            paths.append(save(subject, name, Path(folder) / f"{name}.{format}"))
+            paths.append(save(subject, name, Path(folder) / f"{name}.{format}", all_values=all_values))
         except ConfigError as error:
             if name != "importance":
                 raise

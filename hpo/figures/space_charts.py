@@ -3,16 +3,21 @@
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
-from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis
+from hpo.events.wording import word
+from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, without_limits
+from hpo.figures.limits import beyond, metric_axis
 from hpo.figures.style import BANDS, DEPTHS, SHARES, data_label, thinned
-from hpo.history.points import marks, points, position, short, unit
+from hpo.history.points import Point, marks, points, position, short, unit
 from hpo.results.experiment import Experiment
 from hpo.space.domains import LOG, Choice, Domain, Float, Integer
 
 MOST_LINES = 1_500
 MOST_POINTS = 3_000
 COLUMNS = 3
+BEYOND = 0.2
+"""Where in parallel coordinates a value beyond the limits of the last axis lies, in lengths of the axis beyond its end."""
 SLICE = 250
 """Height of a panel, in pixels."""
 
@@ -28,6 +33,8 @@ def slices(experiment: Experiment, *, whole: bool = False) -> Chart:
     domains = experiment.config.space.domains
     columns = min(COLUMNS, len(domains))
     levels = _levels([point.resource for point in found])
+    y = metric_axis(objective, [point.value for point in known])
+    out = beyond(objective, y, [point.value for point in known])
     panels = []
     for index, (name, domain) in enumerate(domains.items()):
         series: list[Series] = []
@@ -35,26 +42,27 @@ def slices(experiment: Experiment, *, whole: bool = False) -> Chart:
             group = Pieces()
             for p in found:
                 if low <= p.resource <= high:
-                    label = f"trial {p.trial}, {resource} {p.resource}, {name}={p.configuration[name]}"
+                    label = f"trial {p.trial}, {resource} {p.resource}, {name}={word(p.configuration[name])}"
                     group.add([position(domain, p.configuration[name], p.trial)], [p.value], label)
             text = f"{resource} {low}" if low == high else f"{resource} {low} to {high}"
-            series.append(group.series("points", text, colour, opacity=0.85, size=5))
-        panels.append(Panel(_axis(name, domain), axis("" if index % columns else objective.metric), series))
+            series.append(group.series("points", text, colour, size=5))
+        panels.append(Panel(_axis(name, domain), {**y, "title": "" if index % columns else objective.metric}, series))
     caption = (
-        f"Each trial's last {objective.metric} against each hyperparameter; the darker, the further it was trained. "
-        "Values of choices are spread sideways by trial number, to be told apart."
+        f"Each trial's last {objective.metric} against each hyperparameter; the more a point stands out from the ground, the "
+        "further it was trained. Values of choices are spread sideways by trial number, to be told apart."
     )
     if len(found) < len(known):
         caption += f" Thinned: {len(found):,} of {len(known):,} trials, evenly spaced by number."
     return Chart(
         "slices",
         "Slices",
-        caption,
+        f"{caption} {out}".rstrip(),
         panels,
         height=SLICE * math.ceil(len(domains) / columns),
         label=data_label(experiment.metadata),
         columns=columns,
         shared="y",
+        remark=out,
     )
 
 
@@ -83,8 +91,23 @@ def parallel(experiment: Experiment, *, whole: bool = False) -> Chart:
     if not found:
         return Chart("parallel", title, instead="No trial has reported a finite result yet.")
     kept = found if whole else [found[i] for i in thinned(len(found), MOST_LINES)]
-    domains = experiment.config.space.domains
-    low, high = min(p.value for p in found), max(p.value for p in found)
+    y = metric_axis(objective, [point.value for point in found])
+    out = beyond(objective, y, [point.value for point in found])
+    panel = _lines(experiment, found, kept, y)
+    if "limits" in y:
+        panel = replace(panel, whole=_lines(experiment, found, kept, without_limits(y)))
+    caption = f"A line is a trial; the last axis is its last {objective.metric}. Point at a line to see it alone."
+    caption += f" {out}" if out else ""
+    if len(kept) < len(found):
+        caption += f" Thinned: {len(kept):,} of {len(found):,} trials, evenly spaced by rank, the best among them."
+    return Chart("parallel", title, caption, [panel], 400, data_label(experiment.metadata), remark=out)
+
+
+def _lines(experiment: Experiment, found: Sequence[Point], kept: Sequence[Point], last: Axis) -> Panel:
+    """Lines of those trials that are `kept`, the worst first, to the `last` axis, which suits all."""
+    domains, metric = experiment.config.space.domains, experiment.state.objective.metric
+    low, high = last.get("limits") or (min(p.value for p in found), max(p.value for p in found))
+    place_of = math.log10 if last.get("log") else float
     series: list[Series] = []
     start = 0
     for place, (colour, share) in enumerate(zip(BANDS, SHARES, strict=True)):
@@ -92,20 +115,20 @@ def parallel(experiment: Experiment, *, whole: bool = False) -> Chart:
         band = Pieces()
         for p in kept[start:stop]:
             units = [unit(domain, p.configuration[name], p.trial) for name, domain in domains.items()]
-            units.append((p.value - low) / (high - low) if high > low else 0.5)
-            band.add(range(len(units)), units, f"trial {p.trial}: {objective.metric} {p.value:.6g}")
+            inside = (place_of(p.value) - place_of(low)) / (place_of(high) - place_of(low)) if high > low else 0.5
+            units.append(min(max(inside, -BEYOND), 1 + BEYOND))
+            band.add(range(len(units)), units, f"trial {p.trial}: {metric} {p.value:.6g}")
         start = max(start, stop)
         if band.x:
             name = "worse half" if place == 0 else f"best {SHARES[place - 1]:.0%}"
-            width, opacity = (2, 0.95) if place == len(BANDS) - 1 else (1, 0.6)
-            series.append(band.series("line", name, colour, width=width, opacity=opacity, gaps=True))
-    caption = f"A line is a trial; the last axis is its last {objective.metric}. Point at a line to see it alone."
-    if len(kept) < len(found):
-        caption += f" Thinned: {len(kept):,} of {len(found):,} trials, evenly spaced by rank, the best among them."
-    names = [*domains, objective.metric]
+            width = 2 if place == len(BANDS) - 1 else 1
+            series.append(band.series("line", name, colour, width=width, gaps=True))
+    names = [*domains, metric]
     notes = [(place, at, text) for place, domain in enumerate(domains.values()) for at, text in marks(domain)]
     notes += [(len(domains), 0.0, f"{low:.4g}"), (len(domains), 1.0, f"{high:.4g}")]
     x = axis(ticks=list(enumerate(names)), range=[-0.25, len(names) - 0.85], above=True, bare=True)
-    y = axis(range=[-0.05, 1.05], bare=True)
-    panel = Panel(x, y, series, notes, list(range(len(names))), quiet=True, right=70)
-    return Chart("parallel", title, caption, [panel], 400, data_label(experiment.metadata))
+    room = [-0.05, 1.05]
+    y = axis(range=room, bare=True)
+    if "limits" in last:
+        y["limits"] = room
+    return Panel(x, y, series, notes, list(range(len(names))), quiet=True, right=70)

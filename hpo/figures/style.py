@@ -1,30 +1,44 @@
 """One look for all figures, of the report and on paper: colours that colour-blind readers can tell apart, small text.
 
-The colours are those of Okabe & Ito, "Color Universal Design" (2008), without its yellow, which is too pale for lines.
-Methods differ in the dashes of their lines, too.
+The colours follow Okabe & Ito, "Color Universal Design" (2008), without its yellow. Each stands out from white by a contrast
+of 3:1 at least, and its counterpart in `DARK` from a dark page; where colours have an order, the last stands out the most, on
+both. Methods differ in the dashes of their lines, too.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6B6B6B")
+COLOURS = ("#0072B2", "#D55E00", "#008663", "#B85C8F", "#B07500", "#3394D0", "#6B6B6B")
 DASHES = ("", "8 5", "2 4", "9 4 2 4", "15 5")
 """Pixels drawn and left out, as SVG writes them."""
 OUTCOME_COLOURS = {
-    "completed": "#009E73",
-    "stopped": "#E69F00",
-    "paused": "#56B4E9",
+    "completed": "#008663",
+    "stopped": "#B07500",
+    "paused": "#3394D0",
     "failed": "#D55E00",
-    "running": "#CC79A7",
+    "running": "#B85C8F",
 }
-DEPTHS = ("#9CC9E8", "#56A0D3", "#1F6FB2", "#08306B")
+DEPTHS = ("#3E9C8F", "#2E7DB8", "#4B4FA6", "#3B0F5C")
 """Points in slices, the least trained first."""
-BANDS = ("#C3C8CF", "#9DC3E2", "#4C97CE", "#0B5A97", "#D55E00")
+BANDS = ("#8A8F98", "#4583B4", "#23699F", "#0B4F86", "#D55E00")
 """Lines in parallel coordinates, the worst first; the best are orange, and drawn last."""
 SHARES = (0.5, 0.25, 0.1, 0.02, 0.0)
 """Where each of those bands ends: so large a share of the trials is better."""
 ACCENT = COLOURS[0]
-NEUTRAL = "#8A8F98"
+NEUTRAL = "#767C86"
+DARK: Mapping[str, str] = {
+    "#0072B2": "#4C9BE0",
+    "#D55E00": "#FF8A3D",
+    "#008663": "#2FC79A",
+    "#B85C8F": "#D98BB8",
+    "#B07500": "#E6A92E",
+    "#3394D0": "#8FD0F5",
+    "#6B6B6B": "#A3A3A3",
+    "#767C86": "#9299A3",
+    **dict(zip(DEPTHS, ("#6B7FC4", "#3FA7C4", "#74D6A8", "#F6F2A2"), strict=True)),
+    **dict(zip(BANDS[:-1], ("#6B737E", "#5A8DBC", "#7FB5E3", "#C4E3F8"), strict=True)),
+}
+"""What stands for each colour on a dark page."""
 
 
 def colour_of(index: int) -> str:

@@ -15,7 +15,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Event, Kind, Status
 from hpo.history.rungs import RungBoard, rung_board
-from hpo.results.rows import last_line
+from hpo.results.rows import reason_of
 
 RECENT = 60.0
 """Seconds over which the recent use of workers is taken."""
@@ -30,6 +30,8 @@ class Failure:
     trial_id: int
     status: str
     reason: str
+    log: str
+    """In the experiment's directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,8 @@ class Board:
             self._ended.popleft()
         self._devices.pop(event.trial_id, None)
         if event.body["status"] in (Status.FAILED, Status.TIMEOUT):
-            reason = last_line(event.body.get("error")) or "no message"
-            self.failures.append(Failure(event.elapsed, event.trial_id, event.body["status"], reason))
+            log = f"trials/{event.trial}/attempt_{event.attempt}/stderr.log"
+            self.failures.append(Failure(event.elapsed, event.trial_id, event.body["status"], reason_of(event), log))
 
     # ------------------------------------------------------------------ what is shown
 

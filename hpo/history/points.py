@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpo.events.values import Configuration
+from hpo.events.wording import word
 from hpo.history import curves as history
 from hpo.results.experiment import Experiment
 from hpo.space.domains import Choice, Domain, Float, Integer
@@ -64,7 +65,7 @@ def marks(domain: Domain) -> Sequence[tuple[float, str]]:
 
 def short(value: object) -> str:
     """A value for a tick label."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else word(value)
 
 
 def _shift(trial: int) -> float:

@@ -176,7 +176,8 @@ def _trace_of(module: str, names: Sequence[str]) -> str | None:
         sys.stdout.flush()
         size = os.fstat(printed).st_size
     except BaseException as error:
-        return f"it cannot be imported: {type(error).__name__}: {error}"
+        said = str(error).strip().partition("\n")[0]  # the trial shows all of it
+        return f"it cannot be imported: {type(error).__name__}: {said}"
     finally:
         os.dup2(stdout, 1)
         os.close(stdout)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from hpo.config.direction import doubt
 from hpo.planning.plan import Group, Plan
 from hpo.planning.standing import Standing
 from hpo.searchers import GridSearcher
@@ -15,7 +16,7 @@ USUAL_QUOTA = 20
 
 def advice(plan: Plan) -> list[str]:
     """All that is doubtful, each sentence once."""
-    parts = (_standing, _budget, _search, _rungs, _devices, _script, _elsewhere)
+    parts = (_standing, _metric, _budget, _search, _rungs, _devices, _script, _elsewhere)
     found = [sentence for group in plan.groups for part in parts for sentence in part(group, plan)]
     return list(dict.fromkeys([*found, *_about_all(plan)]))
 
@@ -29,6 +30,11 @@ def _standing(group: Group, _plan: Plan) -> Iterator[str]:
         )
     if deleted := group.standings.get(Standing.OVERWRITTEN):
         yield f"overwrite=true deletes {deleted} experiment(s) of {group.name}: leave it out to go on with them"
+
+
+def _metric(group: Group, _plan: Plan) -> Iterator[str]:
+    if text := doubt(group.config.benchmark.metric, group.config.benchmark.mode.value):
+        yield text
 
 
 def _budget(group: Group, _plan: Plan) -> Iterator[str]:

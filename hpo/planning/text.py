@@ -131,7 +131,10 @@ def _total(plan: Plan) -> Iterator[str]:
 def _money(plan: Plan) -> str:
     prices = plan.prices
     if prices is None:
-        return "no prices are known; give a file with --prices FILE (docs/planning.md says what stands in it)"
+        return (
+            "no prices are known; give a file with --prices FILE (YAML: date, region, currency, source, and prices per hour "
+            "by instance type)"
+        )
     if plan.cost is None:
         return "unknown: not all prices are in the file"
     return (

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.events.values import Kind, Status
-from hpo.events.wording import clock, configuration_text
+from hpo.events.wording import again_text, clock, configuration_text, days_text, shortened, word
 from hpo.figures import experiment_charts as charts
 from hpo.figures import space_charts
 from hpo.figures.style import OUTCOME_COLOURS, data_label
@@ -46,7 +46,9 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
     label = data_label(experiment.metadata)
     finished = experiment.state.finished
     condition = f"{experiment.state.status}: {finished}" if finished else "not complete when this report was written"
-    where = f"{config.experiment_tag} · {condition}" + (f" · {label} data" if label else "")
+    began, ended = (experiment.metadata.get(f"st_tuner_{key}_timestamp") for key in ("creation", "end"))
+    when = days_text(began, ended if finished else None)
+    where = " · ".join(filter(None, (config.experiment_tag, condition, when, label and f"{label} data")))
     found = importance(experiment)
     failures = list(_failures(experiment))
     sections = [
@@ -69,7 +71,7 @@ def _headline(experiment: Experiment) -> str:
     objective = state.objective
     line = history.timeline(experiment)
     counts = ", ".join(f"{count} {status.value}" for status, count in state.counts().items())
-    value, remark = "none yet", ""
+    value, remark = "none" if state.finished else "none yet", ""
     if best is not None:
         value = f"{best[objective.metric]:.6g}"
         resource = objective.resource_attr or "report"
@@ -81,6 +83,10 @@ def _headline(experiment: Experiment) -> str:
         ("elapsed time", clock(state.elapsed), f"{state.elapsed:.6g} s"),
         ("workers", str(line.workers), f"busy {line.utilisation:.1%}" if line.attempts else ""),
     ]
+    if text := again_text(state):
+        shown.append(("trained again", f"{sum(state.again.values()):,}", text))
+    for session, names in state.code_changes.items():
+        shown.append(("code changed", f"session {session}", f"{shortened(names)}; results of both are mixed"))
     if best is None:
         return tiles(shown)
     pairs = configuration_text(best["configuration"])
@@ -109,12 +115,12 @@ def _trials(experiment: Experiment, output: Path) -> PageTable:
                 last,
                 *bests.get(trial_id, (None, None)),
                 spent[trial_id],
-                *(trial.trial.configuration.get(name) for name in domains),
                 list(_logs(experiment, trial_id, trial.attempt, output)),
+                *(trial.trial.configuration.get(name) for name in domains),
             ]
         )
     resource = objective.resource_attr or "reports"
-    numeric = [all(isinstance(row[8 + i], int | float) for row in rows) for i in range(len(domains))]
+    numeric = [all(isinstance(row[9 + i], int | float) for row in rows) for i in range(len(domains))]
     columns = [
         PageColumn("trial", number=True),
         PageColumn("status", dots=STATUS_COLOURS),
@@ -124,11 +130,11 @@ def _trials(experiment: Experiment, output: Path) -> PageTable:
         PageColumn(f"best {objective.metric}", number=True),
         PageColumn(f"at {resource}", number=True),
         PageColumn("seconds", number=True),
-        *(PageColumn(name, number=number) for name, number in zip(domains, numeric, strict=True)),
         PageColumn("logs", links=True),
+        *(PageColumn(name, number=number) for name, number in zip(domains, numeric, strict=True)),
     ]
-    if not any(row[-1] for row in rows):  # nothing was run here, so there are none
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    if not any(row[8] for row in rows):  # nothing was run here, so there are no logs
+        columns, rows = [*columns[:8], *columns[9:]], [[*row[:8], *row[9:]] for row in rows]
     return PageTable("trials", "All trials", columns, rows, sort=5, down=objective.mode == "max")
 
 
@@ -172,7 +178,7 @@ def _provenance(experiment: Experiment) -> list[Part]:
     files = ExperimentDirectory(experiment.directory)
     metadata = {key: value for key, value in experiment.metadata.items() if key != "config_space" and value is not None}
     sessions = [
-        f"session {number} from {event.elapsed:.4g} s: " + ", ".join(f"{k}={v}" for k, v in event.body.items())
+        f"session {number} from {event.elapsed:.4g} s: " + ", ".join(f"{k}={word(v)}" for k, v in _flat(event.body))
         for number, event in enumerate((e for e in experiment.events if e.kind == Kind.OPENED), 1)
     ]
     notes = [
@@ -186,4 +192,13 @@ def _provenance(experiment: Experiment) -> list[Part]:
     ]
     if notes:
         parts.append(folded(f"Notes in the log ({len(notes)})", "\n".join(notes)))
-    return [*parts, facts(metadata.items())]
+    return [*parts, facts(_flat(metadata))]
+
+
+def _flat(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Names and values, those inside a mapping too; of the code not every file."""
+    for name, value in content.items():
+        if not isinstance(value, Mapping):
+            yield name, value
+        elif name != "sources":
+            yield from ((f"{name}.{inner}", item) for inner, item in _flat(value))

@@ -12,16 +12,18 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from hpo.events.wording import word
 from hpo.figures.chart import Chart
+from hpo.figures.style import DARK
 
 ROWS_PER_PAGE = 100
-SCRIPTS = ("chart.js", "pointing.js", "report.js")
+SCRIPTS = ("labels.js", "chart.js", "pointing.js", "report.js")
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def tiles(facts: Iterable[tuple[str, str, str]]) -> str:
 
 def facts(pairs: Iterable[tuple[str, object]]) -> str:
     """Names and values, one a line."""
-    rows = "".join(f'<tr><th scope="row">{escaped(k)}</th><td>{escaped(v)}</td></tr>' for k, v in pairs)
+    rows = "".join(f'<tr><th scope="row">{escaped(k)}</th><td>{escaped(word(v))}</td></tr>' for k, v in pairs)
     return f'<table class="facts"><tbody>{rows}</tbody></table>'
 
 
@@ -102,6 +104,7 @@ def render(title: str, subtitle: str, head: Sequence[str], sections: Sequence[Se
         head: markup above the first section.
         sections: empty ones are left out.
     """
+    sections = [replace(s, parts=[p for p in s.parts if not (isinstance(p, Chart) and p.needless)]) for s in sections]
     sections = [section for section in sections if section.parts]
     parts = [part for section in sections for part in section.parts]
     charts = [part for part in parts if isinstance(part, Chart)]
@@ -123,7 +126,7 @@ def render(title: str, subtitle: str, head: Sequence[str], sections: Sequence[Se
 <meta name="generator" content="hpo">
 <title>{escaped(title)}</title>
 <link rel="icon" href="data:,">
-<style>{_asset("report.css")}</style>
+<style>{_colours()}{_asset("report.css")}</style>
 </head>
 <body>
 <a class="skip" href="#{sections[0].anchor if sections else ""}">Skip to the content</a>
@@ -178,7 +181,7 @@ def _table(table: PageTable) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """A value that JSON has: numbers that are not finite become their names."""
     if isinstance(value, bool):
-        return str(value).lower()
+        return word(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     lossy = isinstance(value, int) and abs(value) > 2**53  # a number of JavaScript would lose digits
@@ -193,6 +196,13 @@ def _json(content: Any) -> str:
 def link_to(path: Path, output: Path) -> str:
     """The address of a file or folder in the page that is written to `output`."""
     return quote(os.path.relpath(path.resolve(), output.resolve().parent))
+
+
+def _colours() -> str:
+    """What the figures' colours are on a dark page."""
+    dark = "".join(f"--c-{light[1:]}:{colour};" for light, colour in DARK.items())
+    system = f'@media (prefers-color-scheme: dark) {{ :root:not([data-theme="light"]) {{ {dark} }} }}'
+    return f'{system}\n:root[data-theme="dark"] {{ {dark} }}\n'
 
 
 def _asset(name: str) -> str:

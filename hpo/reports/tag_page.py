@@ -9,12 +9,14 @@ from typing import Any
 from hpo.analysis.comparison import Comparison
 from hpo.analysis.overtime import over_time
 from hpo.analysis.runs import Run
+from hpo.events.wording import days_text
 from hpo.figures import method_charts
 from hpo.figures.chart import Chart
 from hpo.figures.style import data_label
 from hpo.reports.page import PageColumn, PageTable, Part, Section, escaped, link_to, paragraph, render, tiles
 
 NAME = "report.html"
+TIMES = ("creation", "end")
 
 
 def tag_page(
@@ -30,7 +32,9 @@ def tag_page(
         output: the file it will be, for links relative to it.
     """
     label = ", ".join(sorted({text for run in runs if (text := data_label(run.metadata))}))
-    subtitle = f"{len(runs)} experiments" + (f" · {label} data" if label else "")
+    began, ended = ([time for run in runs if (time := run.metadata.get(f"st_tuner_{key}_timestamp"))] for key in TIMES)
+    when = days_text(min(began, default=None), max(ended) if len(ended) == len(runs) else None)
+    subtitle = " · ".join(filter(None, (f"{len(runs)} experiments", label and f"{label} data", when)))
     if isinstance(comparison, str):
         head = [paragraph(f"Methods are not compared: {comparison}.", "warn")]
         sections = []

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
+from hpo.store.directory import ExperimentDirectory
 
 
 def best_of(state: ExperimentState) -> dict[str, Any] | None:
@@ -69,6 +71,21 @@ def columns(config: ExperimentConfig, events: Iterable[Event]) -> list[str]:
             extra |= dict.fromkeys(event.body.get("extra", ()))
     settings = [f"config_{name}" for name in known if name is not None]
     return list(dict.fromkeys([*metrics, *_FIXED, *settings, "st_tuner_time", *extra]))
+
+
+def reason_of(end: Event) -> str:
+    """Why a trial failed, in one line: the line of the script where that is known, and the last of its error."""
+    where, last = end.body.get("where"), last_line(end.body.get("error")) or "no message"
+    return f"{where}: {last}" if where else last
+
+
+def log_of(directory: Path | None, end: Event) -> Path | None:
+    """What the attempt that ended has printed: its standard error, or its output where that is empty; None: nothing."""
+    if directory is None or end.attempt is None:
+        return None
+    folder = ExperimentDirectory(directory).attempt(end.trial_id, end.attempt)
+    logs = [folder / name for name in ("stderr.log", "stdout.log")]
+    return next((log for log in logs if log.is_file() and log.stat().st_size > 0), None)
 
 
 def last_line(text: str | None) -> str:

@@ -9,6 +9,7 @@ from hpo.randomness import Randomness
 from hpo.schedulers.halving import Halving
 from hpo.schedulers.rungs import Rung, bracket_probabilities, make_rungs, next_level
 from hpo.searchers.base import Searcher
+from hpo.searchers.random import RandomSearcher
 
 
 class _Asynchronous(Halving):
@@ -99,6 +100,13 @@ class ASHA(_Asynchronous):
     """
 
     pauses = True
+
+    @property
+    def unpausing(self) -> str:
+        """The stopping type, with the same searcher."""
+        if type(self.searcher) is RandomSearcher:
+            return "method=ASHA-STOP, which never pauses trials"
+        return "method.scheduler._target_=hpo.schedulers.StoppingASHA, which never pauses trials, and a method.name for that"
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """A promotion if there is one, else a new trial."""

@@ -65,6 +65,12 @@ class ExperimentDirectory:
         return self.trials / str(trial_id) / f"attempt_{attempt}"
 
 
+def _by_number(path: Path) -> list[tuple[str, int]]:
+    """Orders seed_2 before seed_10."""
+    stem = path.name.rstrip("0123456789")
+    return [*((part, -1) for part in path.parent.parts), (stem, int(path.name[len(stem) :] or -1))]
+
+
 def folders_with(base: Path, name: str) -> list[Path]:
     """Directories from `base` down that hold a file of that name, in order; none below such a one, or below an experiment."""
     found, ahead = [], [str(base)]
@@ -75,7 +81,7 @@ def folders_with(base: Path, name: str) -> list[Path]:
         elif not os.access(f"{folder}/{CONFIG}", os.F_OK):  # there thousands of trials may be
             with contextlib.suppress(OSError), os.scandir(folder) as entries:
                 ahead += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-    return sorted(found)
+    return sorted(found, key=_by_number)
 
 
 def refuse_links(files: ExperimentDirectory) -> None:

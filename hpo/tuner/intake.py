@@ -19,10 +19,27 @@ class Intake:
     _lines: dict[int, int] = field(default_factory=dict)
     """Reports of each current attempt, where the script does not name its resource."""
     _warned: set[tuple[int, int]] = field(default_factory=set)
+    _kept: set[int] = field(default_factory=set)
+    """Trials whose current attempt has a checkpoint to go on from."""
+    _repeated: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Of each current attempt that repeats what is known: the resource it went on from, and how far it repeated."""
 
-    def begin(self, trial_id: int) -> None:
-        """A new attempt starts to report."""
+    def begin(self, trial_id: int, *, kept: bool) -> None:
+        """A new attempt starts to report; `kept`: there is a checkpoint that it may go on from."""
         self._lines.pop(trial_id, None)
+        self._repeated.pop(trial_id, None)
+        self._kept.discard(trial_id)
+        if kept:
+            self._kept.add(trial_id)
+
+    def started_over(self, trial_id: int) -> bool:
+        """Did the current attempt begin where the very first one had begun?"""
+        return trial_id in self._repeated and self._repeated[trial_id][0] == 0
+
+    def again(self, trial_id: int) -> int:
+        """How much of the resource the current attempt has trained that an earlier one had trained."""
+        begin, end = self._repeated.get(trial_id, (0, 0))
+        return end - begin
 
     def line(self, trial_id: int) -> int:
         """How many reports the current attempt has made, where they are counted."""
@@ -45,6 +62,8 @@ class Intake:
             resource = self._lines[state.trial.id] = self._lines.get(state.trial.id, state.lines) + 1
         if resource > state.resource:
             return resource, loss
+        begin, end = self._repeated.get(state.trial.id, (self._base(state, resource), resource))
+        self._repeated[state.trial.id] = begin, max(end, resource)
         key = (state.trial.id, state.attempt)
         if key not in self._warned:
             self._warned.add(key)
@@ -56,6 +75,15 @@ class Intake:
                 _brief(str(dict(metrics))),
             )
         return None
+
+    def _base(self, state: TrialState, first: int) -> int:
+        """Where an attempt went on from whose first report is of a known resource.
+
+        One that has loaded a checkpoint reports again what was saved last, which costs nothing; one that begins with what the
+        trial's very first report was of has started over, unless that is all there was and a checkpoint may hold it.
+        """
+        started_over = first == state.first and (first < state.resource or state.trial.id not in self._kept)
+        return 0 if started_over else first
 
 
 def _brief(text: str) -> str:

@@ -2,14 +2,18 @@
 
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 from hpo.events.state import TrialState
 from hpo.events.values import Decision, Exit, Status
+from hpo.store.places import from_here
 
 HOW_TO_REPORT = (
     "call hpo.report(...), append to $HPO_REPORT_FILE, or set benchmark.report_channel=syne_tune if it prints [tune-metric] "
     "lines"
 )
+
+ONE_OBJECT = 'write one JSON object per line, such as {"epoch": 1, "loss": 0.5}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,17 @@ class Limits:
             return Status.PAUSED
         return Status.COMPLETED if self.is_complete(state) else Status.STOPPED
 
-    def status_after(self, state: TrialState, event: Exit, session_ends: bool) -> tuple[Status, str | None]:
-        """What becomes of a trial whose attempt ended without a decision, and the reason where it is not a good one."""
+    def status_after(
+        self, state: TrialState, event: Exit, session_ends: bool, unread: str | None = None
+    ) -> tuple[Status, str | None]:
+        """What becomes of a trial whose attempt ended without a decision, and the reason where it is not a good one.
+
+        Args:
+            state: of the trial.
+            event: the end.
+            session_ends: all trials are being ended.
+            unread: a line that the attempt wrote and that is not a report.
+        """
         if self.is_complete(state):
             return Status.COMPLETED, None
         # Nobody here sent that SIGTERM: a cluster or a machine takes its processes back, the configuration is not at fault.
@@ -75,15 +88,29 @@ class Limits:
             return Status.INTERRUPTED, event.error
         if event.exit_code != 0:
             how = f"exit code {event.exit_code}" if event.signal is None else f"signal {event.signal}"
+            how += f" at {event.where}" if event.where else ""
             how += ", out of memory" if event.out_of_memory else ""
             return Status.FAILED, f"{how}\n{event.error or ''}".rstrip()
-        return (Status.FAILED, self._unreported(state)) if state.resource == 0 else (Status.COMPLETED, None)
+        return (Status.FAILED, self._unreported(state, unread)) if state.resource == 0 else (Status.COMPLETED, None)
 
-    def _unreported(self, state: TrialState) -> str:
+    def _unreported(self, state: TrialState, unread: str | None) -> str:
         """Why there may be no report, and what to do. A script told to end early may be one that reports more seldom."""
+        if unread is not None:
+            return f"it ended without a report, for what it wrote is none: {unread!r}; {ONE_OBJECT}"
         if self.ends_by_itself and state.until is not None and state.until < (self.max_resource or 0):
             return (
                 f"it ended without a report at {state.until}, where it was told to end; if it reports only every 5 epochs, "
                 f"say, pass method.scheduler.min_resource=5, else {HOW_TO_REPORT}"
             )
         return f"it ended without a report; {HOW_TO_REPORT}"
+
+
+def see(log: Path | None) -> str:
+    """Where to read more, as the end of a sentence."""
+    return "" if log is None else f" (see {from_here(log)})"
+
+
+def brief(error: str | None) -> str:
+    """The first and the last line of an error: how the process ended, and what a traceback comes to."""
+    lines = [line.strip() for line in (error or "nothing").splitlines() if line.strip()]
+    return lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1]}"

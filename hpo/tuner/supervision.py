@@ -5,6 +5,7 @@ Late reports of trials whose end is decided are dropped here and nowhere else.
 
 import logging
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from hpo.backends.base import Backend
@@ -29,7 +30,8 @@ from hpo.schedulers.replay import tell_end
 from hpo.tuner.checkpoints import CheckpointBudget
 from hpo.tuner.intake import Intake
 from hpo.tuner.journal import Journal
-from hpo.tuner.limits import Limits
+from hpo.tuner.limits import Limits, brief, see
+from hpo.tuner.remarks import Remarks
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +68,18 @@ class Supervision:
     _held: dict[int, float] = field(default_factory=dict)
     """Until when the backend held back an attempt, at the last look."""
     _losses: int = 0
+    _first_log: Path | None = None
+    """Of the first trial in a row that failed without a report."""
 
     def __post_init__(self) -> None:
         self._intake = Intake(self.state.objective)
+        self._remarks = Remarks(
+            scheduler=self.scheduler,
+            state=self.state,
+            limits=self.limits,
+            journal=self.journal,
+            intake=self._intake,
+        )
         self._checkpoints = CheckpointBudget(
             limit=self.limits.max_checkpoint_bytes, state=self.state, journal=self.journal, backend=self.backend
         )
@@ -80,9 +91,8 @@ class Supervision:
         if isinstance(suggestion, Start):
             trial = Trial(len(self.state.trials), suggestion.configuration)
             self.scheduler.on_start(trial)
-            body = {"configuration": dict(suggestion.configuration), "until": suggestion.until}
-            if suggestion.retries is not None:
-                body["retries"] = suggestion.retries
+            again = {} if suggestion.retries is None else {"retries": suggestion.retries}
+            body = {"configuration": dict(suggestion.configuration), "until": suggestion.until, **again}
             self.journal.emit(Kind.STARTED, trial.id, 0, body=body)
             self._begin(self.state.trials[trial.id])
             return
@@ -107,11 +117,13 @@ class Supervision:
         self.carry_out(start, new_trials=True)
 
     def _begin(self, state: TrialState) -> None:
-        self._intake.begin(state.trial.id)
         self._held.pop(state.trial.id, None)
-        if state.attempt > 0 and self.state.objective.resource_attr is None:
+        counted = self.state.objective.resource_attr is None
+        if state.attempt > 0 and counted:
             # Its reports are counted: after going on from a checkpoint nobody could tell which of them are new.
             self._checkpoints.forget(state.trial.id)
+        kept = state.attempt > 0 and not counted and self.backend.has_checkpoint(state.trial.id)
+        self._intake.begin(state.trial.id, kept=kept)
         self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
 
     def take_over(self) -> None:
@@ -133,11 +145,9 @@ class Supervision:
             case Exit():
                 self._on_exit(event)
             case Garbage():
-                text = f"trial {event.trial_id} wrote a line that is not a report: {event.text!r}"
-                self.journal.note(text, event.trial_id)
+                self._remarks.on_garbage(event)
             case Placed():
-                text, devices = f"trial {event.trial_id} is on GPU {','.join(event.devices)}", list(event.devices)
-                self.journal.note(text, event.trial_id, event.attempt, level=logging.INFO, devices=devices)
+                self._remarks.on_placed(event)
 
     def _current(self, event: Report | Exit) -> TrialState | None:
         """The trial, if the event is of the attempt that is running."""
@@ -163,6 +173,7 @@ class Supervision:
             return
         if reading is None:
             state.heard = self.journal.elapsed()
+            self._remarks.on_repeated(state)
             return
         resource, loss = reading
         self._losses = 0
@@ -193,17 +204,25 @@ class Supervision:
         status, error = self._status_after(state, event)
         tell_end(self.scheduler, state.trial, status)
         body: dict[str, Any] = {"status": status.value, "exit_code": event.exit_code, "signal": event.signal}
-        body |= {"usage": dict(event.usage)} | ({"error": error} if error else {})
+        body |= (
+            {"usage": dict(event.usage)}
+            | ({"error": error} if error else {})
+            | ({"where": event.where} if event.where else {})
+        )
         if event.out_of_memory and status == Status.FAILED:
             body["out_of_memory"] = True
+        body |= self._remarks.counts(state.trial.id)
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
-            log.warning("trial %d %s: %s", state.trial.id, status, (error or "no message").splitlines()[-1])
+            where, said = f"{event.where}: " if event.where else "", (error or "no message").splitlines()[-1]
+            log.warning("trial %d %s: %s%s%s", state.trial.id, status, where, said, see(event.log))
+            if self.state.silent_failures == 1:
+                self._first_log = event.log
             if self.state.silent_failures >= self.limits.max_failures:
                 self.fail(
                     f"max_failures={self.limits.max_failures}: so many trials in a row failed without a report, so that "
                     f"something other than their configurations is wrong; the first said: "
-                    f"{_brief(self.state.first_error)}"
+                    f"{brief(self.state.first_error)}{see(self._first_log)}"
                 )
         if self.limits.delete_checkpoints and status not in (Status.PAUSED, Status.INTERRUPTED):
             self._checkpoints.forget(state.trial.id)
@@ -221,7 +240,7 @@ class Supervision:
             return self.limits.decided_status(state), None
         if state.trial.id in self._condemned:
             return self._condemned.pop(state.trial.id)
-        return self.limits.status_after(state, event, self.closing)
+        return self.limits.status_after(state, event, self.closing, self._remarks.unread(state.trial.id))
 
     # ------------------------------------------------------------------ ending them
 
@@ -279,9 +298,3 @@ class Supervision:
             for state in self.state.trials.values():
                 if state.status == Status.PAUSED:
                     self._checkpoints.forget(state.trial.id)
-
-
-def _brief(error: str | None) -> str:
-    """The first and the last line of an error: how the process ended, and what a traceback comes to."""
-    lines = [line.strip() for line in (error or "nothing").splitlines() if line.strip()]
-    return lines[0] if len(lines) == 1 else f"{lines[0]}: {lines[-1]}"

@@ -181,7 +181,9 @@ def _rungs(board: Board, width: int) -> list["Text"]:
 
 def _failures(board: Board) -> list["Text"]:
     lines = [f"{clock(one.elapsed)} trial {one.trial_id} {one.status}: {one.reason}" for one in board.failures]
-    return [_text(""), *(_text(line, "red") for line in lines)] if lines else []
+    if not lines:
+        return []
+    return [_text(""), *(_text(line, "red") for line in lines), _text(f"log of the last: {board.failures[-1].log}")]
 
 
 def _trials(board: Board, trials: Sequence[TrialState], width: int) -> list["Text"]:

@@ -1,27 +1,47 @@
 """Plain lines for logs and pipes: each improvement, each failure, and now and then how things stand."""
 
 import os
+import re
+import shutil
 import sys
+import textwrap
 import time
+from pathlib import Path
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind, Status
 from hpo.events.wording import best_text, clock, counts_text, printable
-from hpo.results.rows import last_line
+from hpo.results.rows import log_of, reason_of
+from hpo.store.places import from_here
 
 LINE_EVERY = 5.0
 """Seconds between plain lines that say how things stand."""
 
 
 def say(text: str) -> None:
-    """Write a line to standard output; when nobody reads it any more (`hpo … | head`), to nowhere from then on."""
+    """Write lines to standard output; when nobody reads them any more (`hpo … | head`), to nowhere from then on.
+
+    A terminal gets them broken between words, for it would break them inside.
+    """
     try:
+        if sys.stdout.isatty():
+            width = shutil.get_terminal_size().columns
+            text = "\n".join(_broken(line, width) for line in text.split("\n"))
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  stays open to the end
+
+
+def _broken(line: str, width: int) -> str:
+    """One line as several, the further ones below what follows the indented name of the first."""
+    if len(line.split()) < 3:
+        return line  # a path, which must stay one
+    named = re.match(r"( +(\S+  +)?)?", line)
+    below = " " * len(named[0]) if named is not None and len(named[0]) < width // 2 else ""
+    return textwrap.fill(line, width, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
 
 
 class PlainLines(Callback):
@@ -30,9 +50,11 @@ class PlainLines(Callback):
     Args:
         config: of the experiment.
         prefix: stands before each line; for several experiments in one stream.
+        directory: of the experiment, where the logs of trials are.
     """
 
-    def __init__(self, config: ExperimentConfig, prefix: str = "") -> None:
+    def __init__(self, config: ExperimentConfig, prefix: str = "", directory: Path | None = None) -> None:
+        self._directory = directory
         self._name = f"{config.benchmark.name} {config.method.name} seed {config.seed}"
         self._prefix = prefix
         self._best: float | None = None
@@ -58,8 +80,9 @@ class PlainLines(Callback):
             self._best = state.incumbent.loss
             self._say(f"{clock(event.elapsed)} best {best_text(state)}")
         elif event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
-            what = f"{event.body['status']}: {last_line(event.body.get('error'))}"
-            self._say(f"{clock(event.elapsed)} trial {event.trial} {what}")
+            log = log_of(self._directory, event)
+            see = "" if log is None else f" (see {from_here(log)})"
+            self._say(f"{clock(event.elapsed)} trial {event.trial} {event.body['status']}: {reason_of(event)}{see}")
         elif event.kind == Kind.ENDED and time.monotonic() - self._said > LINE_EVERY:
             self._say(f"{clock(event.elapsed)} {counts_text(state)}")
 

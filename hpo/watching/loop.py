@@ -89,7 +89,7 @@ class Watch:
     def _announce(self, follower: Follower) -> None:
         seen, state, name = follower.seen(), follower.state, _name(follower)
         say(f"{name}: {seen.condition} {clock(seen.elapsed)}, {counts_text(state)}, best {best_text(state)}")
-        plain = PlainLines(follower.config, f"{name}: ")
+        plain = PlainLines(follower.config, f"{name}: ", follower.files.path)
         plain.attach(state)
         follower.on_event = plain.on_event
 

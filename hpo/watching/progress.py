@@ -14,7 +14,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
-from hpo.events.wording import best_text, clock, counts_text
+from hpo.events.wording import again_text, best_text, clock, counts_text
 from hpo.history.boards import Board
 from hpo.history.following import Seen
 from hpo.store.directory import ExperimentDirectory
@@ -39,7 +39,7 @@ def progress_display(config: ExperimentConfig, directory: Path | None = None) ->
         config: of the experiment.
         directory: of the experiment, where a resumed one finds what was before.
     """
-    return LiveTable(config, directory) if sys.stdout.isatty() else PlainLines(config)
+    return LiveTable(config, directory) if sys.stdout.isatty() else PlainLines(config, directory=directory)
 
 
 class LiveTable(Callback):
@@ -66,7 +66,7 @@ class LiveTable(Callback):
         if state.trials and self._directory is not None:  # a resumed one, of which this process has seen no event
             with contextlib.closing(Store(ExperimentDirectory(self._directory).events, read_only=True)) as store:
                 self._board.apply_all(store.read())
-        self._live = Live(auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=True)
+        self._live = Live(auto_refresh=False, transient=True)  # what is written meanwhile goes above it
         self._live.start()
 
     def on_event(self, event: Event) -> None:
@@ -112,11 +112,13 @@ def summary(
         )
     n_workers = config.n_workers or config.benchmark.n_workers
     available = state.elapsed * n_workers
+    again = f"  again    {text}\n" if (text := again_text(state)) else ""
     used = f"{state.busy_seconds() / available:.0%}" if available > 0 else "–"
     return (
         f"{name}: {ended}\n"
         f"  best     {best_text(state)}\n"
         f"  trials   {counts_text(state)}\n"
+        f"{again}"
         f"  time     {clock(state.elapsed)}, {n_workers} worker(s) busy {used} of it, random_seed={config.random_seed}\n"
         f"  files    {directory}"
     )

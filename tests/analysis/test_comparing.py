@@ -255,7 +255,7 @@ class TestVerdict:
         assert not pairs.distinct.any()
         _, sentence, last = result.sentences
         assert "says nothing" in last
-        assert f"can be told apart, and these two differ most: {most['first']} and {most['second']} cannot" in sentence
+        assert f"can be told apart. Of all pairs {most['first']} and {most['second']} differ most: " in sentence
 
     def test_more_seeds_are_fewer_for_a_larger_difference(self, written):
         written.noise(12)

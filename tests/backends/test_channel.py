@@ -5,6 +5,7 @@ import json
 import math
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,86 @@ def test_nan_and_infinities_are_numbers(file):
     assert math.isnan(report.metrics["a"])
     assert report.metrics["b"] == math.inf
     assert report.metrics["c"] == -math.inf
+
+
+WRITTEN = {
+    math.nan: "nan -nan NAN NaN -NaN nan(0x8000000000000) -nan(ind) nan(snan) 1.#QNAN -1.#IND00 1.#QNAN0 -1.#J",
+    math.inf: "inf +inf INF Inf Infinity +Infinity infinity 1.#INF 1.#INF00 1e999",
+    -math.inf: "-inf -INF -Infinity -1.#INF -1.#INF00 -1E999",
+    0.5: ".5 +.5 +0.5 5.D-1 0.5D0 0.05d+01",
+    -2.0: "-2. -2.0D0 -2E0",
+}
+"""A number, and how C (of Windows too), Fortran, awk, R, Go and Lua print it."""
+
+
+def same(a, b):
+    return a == b or (a != a and b != b)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(number, text) for number, texts in WRITTEN.items() for text in texts.split()]
+)
+@pytest.mark.parametrize("prefixed", [False, True])
+def test_a_number_is_read_as_any_language_prints_it(file, number, text, prefixed):
+    line = f'{{"epoch": 3, "loss": {text}, "all":[{text},{text}],"in": {{"it":{text}}}}}'
+    append(file, f"{PREFIX if prefixed else ''}{line}\n".encode())
+    (report,) = read_all(file, prefixed=prefixed)
+    found = report.metrics
+    assert found["epoch"] == 3
+    assert isinstance(found["epoch"], int)
+    assert all(same(value, number) for value in (found["loss"], *found["all"], found["in"]["it"])), found
+
+
+def test_what_stands_in_a_text_is_never_a_number(file):
+    told = {"inf": 'nan, -nan: [.5, inf] "inf" \\', "-nan": "1.#QNAN", "x": "{nan"}
+    append(file, (json.dumps(told)[:-1] + ', "loss": -nan}\n').encode())
+    (report,) = read_all(file)
+    assert math.isnan(report.metrics.pop("loss"))
+    assert report.metrics == told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nana",
+        "infx",
+        "1_0",
+        "\u0663",
+        "--1",
+        "-",
+        "+",
+        ".",
+        "e5",
+        "01",
+        "0x10",
+        "NA",
+        "True",
+        "nan nan",
+        "nan(a b)",
+        "'1'",
+    ],
+)
+def test_what_is_no_number_in_any_language_keeps_a_line_from_being_a_report(file, text):
+    append(file, f'{{"loss": {text}}}\n{{{text}: 1}}\n{{"loss": 1, {text}}}\n'.encode())
+    assert outcome(read_all(file)) == [Garbage] * 3
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"\\' * 200_000,
+        '{"' + '\\"' * 300_000,
+        "{" + "nan(" * 200_000,
+        "{" + "1.#QNAN0" * 100_000,
+        "{" + "9." * 400_000,
+    ],
+)
+def test_a_long_line_that_is_nearly_json_takes_no_longer_than_its_length(file, line):
+    """Where every quote or bracket were looked for anew, each of these would take minutes."""
+    append(file, f"{line}\n".encode())
+    before = time.process_time()
+    assert outcome(read_all(file)) == [Garbage]
+    assert time.process_time() - before < 20
 
 
 @pytest.mark.parametrize("line", ["[1, 2]", "3", '"text"', "null", "true", "loss=3", "{'a': 1}", '{"a": 1} x', "{"])

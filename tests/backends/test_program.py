@@ -303,6 +303,17 @@ def test_a_python_script_is_forked_unless_preload_is_null(make, preload, forked)
     assert order["argv"][:-2] == ([script] if forked else [sys.executable, script])
 
 
+def test_what_a_script_imports_first_is_for_the_host_where_nothing_else_is_said(make, tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text("import argparse\nimport numpy as np\nfrom scipy.stats import norm\nimport hpo\n")
+    assert make(script=str(script), preload=...).preload == ["auto:", "numpy", "scipy.stats:norm"]
+    assert make(script=str(script), preload="auto").preload == ["auto:", "numpy", "scipy.stats:norm"]
+    assert make(script=str(script), preload=["json"]).preload == ["json"]
+    assert make(script=str(script), preload=[]).preload == make(script=str(script), preload=None).preload == []
+    assert make(preload="auto").preload == []  # it imports nothing that is installed
+    assert make(script=..., command=[sys.executable, str(script)], preload="auto").preload == []
+
+
 def test_a_command_is_never_forked(make):
     order = make(script=..., command=["bash", "-c", "true"]).order(Trial(0, {"x": 0.5}), 0, 9, [])
     assert order["script"] is None

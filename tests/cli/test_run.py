@@ -172,6 +172,19 @@ def test_asha_pauses_and_resumes_from_checkpoints(workplace):
     assert {len(rows) for _, rows in experiment.reports.groupby("trial_id")} <= {1, 3, 9}
 
 
+def test_a_metric_whose_mode_contradicts_its_name_is_a_warning_once_a_command_and_in_each_log(workplace):
+    script = workplace.write("train.py", "import hpo\nhpo.report(epoch=1, val_acc=0.5)\n")
+    workplace.benchmark(script=str(script), metric="val_acc", mode="min")
+    done = workplace.hpo("benchmark=mine", "method=RS", "num_seeds=2", "experiment_tag=t", "max_num_trials=1")
+    succeeded(done)
+    assert done.stderr.count("benchmark.metric=val_acc, benchmark.mode=min") == len(done.stderr.splitlines()) == 1
+    logs = [workplace.directory("t", seed=seed) / "hpo.log" for seed in (0, 1)]
+    assert [log.read_text().count("benchmark.metric=val_acc, benchmark.mode=min") for log in logs] == [1, 1]
+    table = ("benchmark=nasbench201_cifar100", "benchmark.mode=min", "method=RS,ASHA", "num_seeds=3")
+    done = workplace.hpo(*table, "experiment_tag=s", "max_num_trials=2")
+    assert done.stderr.count("benchmark.mode=min") == 1, "simulated ones run in processes of their own"
+
+
 def test_without_a_budget_it_is_said_that_nothing_but_an_interruption_ends_it(workplace):
     workplace.benchmark(max_num_trials=..., max_wallclock_time=...)
     with workplace.start("benchmark=mine", "method=RS", "experiment_tag=t") as process:
@@ -402,12 +415,47 @@ def test_a_program_that_is_not_on_the_path_is_named(workplace):
         (["-p", "x"], ["-p", "--cfg job"]),
         (["--config-dir"], ["--config-dir", "a folder after it"]),
         (["--config-dir", "n_workers=2"], ["--config-dir", "a folder after it"]),
+        (["--n_workers=2"], ["--n_workers=2", "without dashes", "n_workers=2"]),
+        (["--method", "ASHA"], ["--method", "without dashes, as method=ASHA"]),
+        (["script=train.py"], ["script=train.py", "did you mean benchmark.script?"]),
+        (["metric=loss"], ["did you mean benchmark.metric?"]),
+        (["--config-path", "conf"], ["--config-path", "--config-dir FOLDER"]),
+        (["-cp=conf"], ["-cp", "--config-dir FOLDER"]),
+        (["--config-name=mine"], ["--config-name", "--config-dir FOLDER benchmark=NAME"]),
+        (
+            ["benchmark.script=train.main"],
+            ["benchmark.script=train.main", "not of a module or a function", "write train.py"],
+        ),
+        (["benchmark.script='train:main'"], ["benchmark.script=train:main", "write train.py"]),
+        (["benchmark.script=train"], ["write train.py"]),
+        (["benchmark.script=python train.py"], ["a command line", "benchmark.command=[python,train.py]"]),
+        (["benchmark.script=conf"], ["benchmark.script=conf", "a folder"]),
+        (["benchmark.script={_target_: train.main}"], ["benchmark.script=", "the path of a file", "train.py"]),
+        (["benchmark.data=${@}"], ["benchmark.data", "no key @", "\\${...}"]),
+        (["benchmark.data=${nowhere:1}"], ["benchmark.data", "${nowhere:...}", "nobody has defined"]),
+        (["benchmark.data=${HPO_TEST_HOME}"], ["benchmark.data", "${oc.env:HPO_TEST_HOME}"]),
+        (["benchmark.data=${oc.env:NOT_THERE}"], ["the environment variable NOT_THERE is not set"]),
     ],
 )
 def test_a_mistake_is_answered_with_what_to_write(workplace, overrides, words):
+    workplace.write("train.py", "")
+    workplace.environment["HPO_TEST_HOME"] = "/home"
     sentence = refused(workplace, *overrides)
     assert [word for word in words if word not in sentence] == [], sentence
     assert not [word for word in ("object_type", "full_key", "provider=", "append to") if word in sentence], sentence
+
+
+@pytest.mark.parametrize(
+    "text", ["python train.py ${@}", 'python train.py "${@"', "echo ${", "x ${1}", "${x:-3}", "${#x}"]
+)
+def test_what_a_shell_would_replace_in_a_benchmark_s_yaml_is_told_how_to_write_it(workplace, text):
+    workplace.benchmark(script=..., command=["bash", "-c", text, "train"])
+    sentence = refused(workplace)
+    assert "command[2]: " in sentence
+    assert "write \\${...} for what a program shall see as it is" in sentence
+    escaped = text.replace("${", "\\${")
+    workplace.benchmark(script=..., command=["bash", "-c", f"true '{escaped}'", "train"])
+    assert "ended without a report" in refused(workplace), "written so it reaches the program"
 
 
 def test_quotes_that_hydra_s_grammar_needs_are_as_the_sentence_says(workplace):
@@ -433,10 +481,26 @@ def test_a_benchmark_s_yaml_without_what_it_needs_is_told_the_line(workplace, ke
 
 
 def test_a_choice_that_is_not_there_without_a_folder_of_one_s_own_says_how_to_name_one(workplace):
-    without = error_of(workplace.verb("benchmark=mine", "method=RS"))
+    without = error_of(workplace.verb("benchmark=another", "method=RS"))
     assert "--config-dir FOLDER" in without
     assert "benchmark/ in it" in without
     assert "--config-dir" not in refused(workplace, "benchmark=nothing")
+
+
+def test_a_choice_in_a_folder_beside_is_told_the_option_that_finds_it(workplace):
+    assert "conf/benchmark/mine.yaml is one: pass --config-dir conf" in error_of(
+        workplace.verb("benchmark=mine", "method=RS")
+    )
+    assert "pass --config-dir conf" in error_of(workplace.verb("plan", "benchmark=mine", "method=RS"))
+    succeeded(workplace.verb("--config-dir", "conf", "benchmark=mine", "method=RS", "experiment_tag=t"))
+    for given in ("conf/benchmark/mine.yaml", "conf/benchmark/mine"):
+        sentence = error_of(workplace.verb(f"benchmark={given}", "method=RS"))
+        assert "a choice is a name, not a path: pass --config-dir conf benchmark=mine" in sentence
+    assert "--config-dir conf benchmark=mine" in error_of(workplace.verb("benchmark=mine.yaml", "method=RS"))
+    workplace.write("method/OWN.yaml", "name: OWN")
+    assert "method=OWN: there is no such method, but ./method/OWN.yaml is one: pass --config-dir ." in error_of(
+        workplace.verb("benchmark=mlp_digits", "method=OWN")
+    )
 
 
 def test_a_folder_that_has_no_groups_is_named_with_the_one_that_is_meant(workplace):
@@ -635,6 +699,17 @@ def test_a_machine_without_gpus_is_told_the_remedy(workplace):
     sentence = refused(workplace, "num_gpus_per_trial=1", CUDA_VISIBLE_DEVICES="")
     assert "num_gpus_per_trial=1" in sentence
     assert "num_gpus_per_trial=0" in sentence
+    assert not (workplace.path / "outputs").exists()
+
+
+def test_the_command_alone_on_such_a_machine_says_it_once_and_what_to_type_and_makes_nothing(workplace):
+    done = workplace.hpo(CUDA_VISIBLE_DEVICES="")
+    sentence = error_of(done)
+    assert "benchmark=resnet_cifar10" in sentence
+    assert "num_gpus_per_trial=0" in sentence
+    assert "python -m hpo benchmark=mlp_digits" in sentence
+    assert done.stdout == ""
+    assert not (workplace.path / "outputs").exists()
 
 
 def test_too_many_gpus_per_trial_names_how_many_there_are(workplace, pretended_gpus):

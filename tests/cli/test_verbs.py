@@ -1,8 +1,11 @@
 """`hpo status` and `hpo replay`: looking at experiments, also while they run."""
 
+import json
+import shutil
 import signal
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +36,68 @@ def test_status_of_one_directory_shows_that_one(finished):
     out = succeeded(finished.verb("status", str(finished.directory("l", benchmark="longer"))))
     assert "RS" in out
     assert "ASHA" not in out
+
+
+def test_status_without_a_tag_lists_those_in_outputs_with_counts(finished):
+    (finished.directory("l", "ASHA", benchmark="longer") / "metadata.json").unlink()
+    metadata = finished.directory("l", "RS", benchmark="longer") / "metadata.json"
+    metadata.write_text(json.dumps(json.loads(metadata.read_text()) | {"status": "running"}))
+    lines = succeeded(finished.verb("status")).splitlines()
+    assert lines == ["l  2 experiment(s): 1 interrupted, 1 waiting", "t  1 experiment(s): 1 complete"]
+    assert json.loads(succeeded(finished.verb("status", "--json"))) == [
+        {"tag": "l", "experiments": {"waiting": 1, "interrupted": 1}},
+        {"tag": "t", "experiments": {"complete": 1}},
+    ]
+    shutil.rmtree(finished.path / "outputs")
+    assert "there is no experiment here" in error_of(finished.verb("status"))
+
+
+KEYS = """directory tag benchmark method seed state reason error seconds trials reports unread_lines code_changes
+trained trained_again metric mode best last_failure job"""
+
+
+def test_status_for_programs_has_the_keys_that_the_docs_name_and_the_values_of_the_log(finished):
+    docs = (Path(__file__).parents[2] / "docs" / "watching.md").read_text()
+    assert [key for key in KEYS.split() if f"`{key}`" not in docs] == []
+    told = json.loads(succeeded(finished.verb("status", "l", "--json")))
+    assert [one["method"] for one in told] == ["ASHA", "RS"]
+    for one in told:
+        assert list(one) == KEYS.split()
+        experiment = load_experiment(finished.path / one["directory"])
+        best = experiment.best
+        assert one["state"] == "complete"
+        assert one["reason"] == experiment.state.finished
+        assert one["best"] == {
+            "trial_id": best["trial_id"],
+            "value": best["loss"],
+            "resource": best["epoch"],
+            "configuration": best["configuration"],
+        }
+        assert one["reports"] == one["trained"] == len(experiment.reports)
+        assert one["trials"] == experiment.trials["status"].value_counts().to_dict()
+        assert (one["error"], one["last_failure"], one["job"], one["trained_again"]) == (None, None, None, 0)
+
+
+def test_status_names_the_line_of_the_script_and_the_log_of_what_failed(workplace):
+    script = workplace.write("code/train.py", "import hpo\n\n\ndef f():\n    hpo.report(loss=object())\n\n\nf()\n")
+    workplace.benchmark(script=str(script))
+    failed = workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t", "n_workers=1")
+    log = "outputs/t/mine/RS/seed_0/trials/0/attempt_0/stderr.log"
+    assert "exit code 1 at train.py:5: TypeError: report(loss=...): a object cannot be reported" in error_of(failed)
+    assert f"(see {log})" in error_of(failed)
+    lines = [line for line in failed.stdout.splitlines() if "trial 0 failed: train.py:5: TypeError" in line]
+    assert [line.endswith(f"(see {log})") for line in lines] == [True]
+    assert "hpo: trial 0 failed: train.py:5: TypeError" in failed.stderr
+    out = succeeded(workplace.verb("status", "t"))
+    assert "trial 2 failed: train.py:5: TypeError" in out
+    assert f"(see {log.replace('trials/0', 'trials/2')})" in out
+    assert "its log is outputs/t/mine/RS/seed_0/hpo.log" in out
+    (one,) = json.loads(succeeded(workplace.verb("status", "t", "--json")))
+    assert one["last_failure"]["where"] == "train.py:5"
+    assert (workplace.path / one["last_failure"]["log"]).is_file()
+    shown = " ".join(succeeded(workplace.verb("watch", "t", "--once")).split())
+    assert "trial 2 failed: train.py:5: TypeError" in shown
+    assert "log of the last: trials/2/attempt_0/stderr.log" in shown
 
 
 def test_status_tells_running_from_interrupted(workplace):
@@ -98,7 +163,7 @@ def test_a_damaged_store_is_one_sentence(finished):
     assert "events.db" in error_of(finished.verb("status", str(finished.directory("l", benchmark="longer"))))
 
 
-@pytest.mark.parametrize("arguments", [["status"], ["status", "t", "u"], ["status", "--nothing", "t"]])
+@pytest.mark.parametrize("arguments", [["replay"], ["status", "t", "u"], ["status", "--nothing", "t"]])
 def test_a_wrong_call_of_a_verb_shows_its_usage_and_fails(workplace, arguments):
     result = workplace.verb(*arguments)
     assert result.returncode != 0

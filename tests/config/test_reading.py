@@ -1,5 +1,6 @@
 """The typed configuration: defaults, cross-checks, and errors that name key, value and remedy."""
 
+import json
 import math
 from dataclasses import fields
 
@@ -292,6 +293,30 @@ def test_a_literal_dollar_brace_reads_back_equal(tmp_path):
     assert read_config(path) == made
 
 
+@pytest.mark.parametrize("preload", ["auto", None, [], ["torch", "numpy"]])
+def test_what_is_imported_for_all_trials_reads_back_equal(tmp_path, preload):
+    made = config({"preload": preload}, random_seed=3)
+    assert resolve(made).benchmark.preload == preload
+    (tmp_path / "experiment.yaml").write_text(to_yaml(made))
+    assert read_config(tmp_path / "experiment.yaml").benchmark.preload == preload
+
+
+def test_what_a_script_imports_first_is_imported_for_all_where_nothing_is_said():
+    assert config().benchmark.preload == "auto"
+
+
+@pytest.mark.parametrize("preload", ["torch", {"torch": 1}, 5, True, [["torch"]], [None]])
+def test_what_cannot_be_imported_for_all_trials_is_one_sentence(tmp_path, preload):
+    wrong = r"benchmark\.preload=.*: use auto, a list of modules, or null, which gives"
+    with pytest.raises(ConfigError, match=wrong):
+        config({"preload": preload})
+    stored = to_yaml(config(random_seed=3))
+    assert "preload: auto" in stored
+    (tmp_path / "experiment.yaml").write_text(stored.replace("preload: auto", f"preload: {json.dumps(preload)}"))
+    with pytest.raises(ConfigError, match=wrong):
+        read_config(tmp_path / "experiment.yaml")
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"- a\n", b"benchmark: [\n", b"\xff\xfe\x00", b"text", b"n_workers: many\n", b"unknown: 1\n"]
 )
@@ -341,3 +366,17 @@ def test_a_benchmark_s_misspelt_key_in_python_gets_the_nearest():
 def test_a_misspelt_choice_in_python_gets_the_nearest(group, name, near):
     with pytest.raises(ConfigError, match=f"did you mean {near}"):
         content_of(group, name)
+
+
+def test_an_object_of_python_where_a_path_is_expected_is_told_what_to_write():
+    content = content_of("benchmark", "mlp_digits")
+    for script in (print, lambda: 0.5, object()):
+        with pytest.raises(
+            ConfigError, match=r"benchmark\.script: an object of type .* save what it does as a script"
+        ) as caught:
+            load_config({**content, "script": script}, "RS")
+        assert "full_key" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"benchmark\.arguments\.f: an object of type"):
+        load_config({**content, "arguments": {"f": print}}, "RS")
+    with pytest.raises(ConfigError, match="benchmark: a function is neither the name of a benchmark nor a mapping"):
+        load_config(lambda: 0.5, "RS")

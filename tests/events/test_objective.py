@@ -70,3 +70,10 @@ def test_a_resource_that_is_none_is_an_error_that_names_it(value):
 
 def test_reports_are_counted_where_there_is_no_resource():
     assert Objective("error", "min", None).resource({"error": 1.0}) is None
+
+
+def test_null_as_javascript_writes_nan_is_told_what_to_write():
+    with pytest.raises(
+        ReportError, match="reported None, which is not a number; write NaN where training has diverged"
+    ):
+        Objective("loss", "min", None).loss({"loss": None})

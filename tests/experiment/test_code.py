@@ -9,6 +9,7 @@ import pytest
 from hpo.config.schema import BenchmarkConfig
 from hpo.experiment import code
 from hpo.experiment.code import changed_files, code_of
+from hpo.reports.writing import write_report
 from hpo.results.experiment import load_experiment
 from tests.conftest import error_of, succeeded
 
@@ -136,6 +137,10 @@ def test_a_script_that_changed_between_sessions_is_one_warning_and_shown_in_stat
     assert experiment.state.code_changes == {2: ["train.py"]}
     assert experiment.metadata["code"]["directory"] == str(resumed.path)
     assert "code train.py changed before session 2" in succeeded(resumed.verb("status", "t"))
+    page = write_report(resumed.directory("t"), resumed.path / "report.html").read_text()
+    assert "train.py; results of both are mixed" in page
+    assert "code.digest" in page
+    assert "code.sources" not in page, "every file of a large project would stand there"
     again = resumed.hpo(*COMMAND, "max_num_trials=6")
     assert again.stderr == "", "what was said is the difference to the session before"
 

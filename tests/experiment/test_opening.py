@@ -162,7 +162,7 @@ def test_a_submitted_job_has_begun(files):
 @pytest.mark.process
 def test_a_mistake_that_keeps_trials_from_starting_is_corrected_by_the_next_call(workplace):
     command = ("benchmark=mine", "method=RS", "experiment_tag=t")
-    assert "no GPU" in error_of(workplace.hpo(*command, "num_gpus_per_trial=1", CUDA_VISIBLE_DEVICES=""))
+    assert "no_such_module" in error_of(workplace.hpo(*command, "benchmark.preload=[no_such_module]"))
     assert "ended by an error" in workplace.verb("status", "outputs/t").stdout
     succeeded(workplace.hpo(*command))
     assert load_experiment(workplace.directory("t")).metadata["error"] is None

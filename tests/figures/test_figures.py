@@ -187,6 +187,65 @@ def mixed(tmp_path_factory):
     return hpo.load_experiment(place.directory("m", benchmark="mixed"))
 
 
+@pytest.fixture(scope="module")
+def diverged(tmp_path_factory):
+    """30 trials, one of which reports 10^8."""
+    place = Workplace(tmp_path_factory.mktemp("diverged"))
+    place.write(
+        "far.py",
+        "import sys\nfrom hpo import report\nx = float(sys.argv[1].removeprefix('--x='))\n"
+        "for epoch in (1, 2, 3):\n    report(epoch=epoch, loss=1e8 if x == 1.0 else (1 + x) / epoch)\n",
+    )
+    points = [{"x": x / 30} for x in range(1, 31)]
+    keys = {"config_space": {"x": {"type": "float", "lower": 0.0, "upper": 1.0}}, "points_to_evaluate": points}
+    place.benchmark("far", script=str(place.path / "far.py"), max_num_trials=30, **keys)
+    succeeded(place.hpo("benchmark=far", "method=RS", "random_seed=1", "experiment_tag=d"))
+    return hpo.load_experiment(place.directory("d", benchmark="far"))
+
+
+@pytest.mark.parametrize("name", ["anytime", "curves", "slices"])
+def test_one_far_value_leaves_half_of_the_axis_to_the_others_and_is_marked_at_the_edge(diverged, name):
+    def axes(**keys):
+        drawn = figures.OF_EXPERIMENT[name](diverged, **keys)
+        return getattr(drawn, "axes", drawn)[0] if name == "slices" else drawn
+
+    last = [(1 + x / 30) / 3 for x in range(1, 30)]
+    others = [value * 3 / epoch for value in last for epoch in (1, 2, 3)] if name == "curves" else last
+    ax = axes()
+    low, high = ax.get_ylim()
+    assert low < min(last) < high
+    assert (np.quantile(others, 0.9) - min(others)) / (high - low) >= 0.5
+    marks = ax.collections[0]
+    assert len(marks.get_offsets()) == (3 if name == "curves" else 1)
+    assert "as far as 1e+08" in ax.get_xlabel() or "at 1e+08" in ax.get_xlabel()
+    whole = axes(all_values=True)
+    assert whole.get_ylim()[1] > 1e8
+    assert not whole.collections
+    assert "1e+08" not in whole.get_xlabel()
+
+
+def test_the_command_draws_all_values_when_asked_to(diverged):
+    folder = diverged.directory
+    place = Workplace(folder.parents[4])
+    succeeded(place.verb("plot", str(folder), "--format", "svg", "--output", "near"))
+    succeeded(place.verb("plot", str(folder), "--format", "svg", "--output", "whole", "--all-values"))
+    for name in ("anytime", "curves", "parallel", "slices"):
+        near, whole = ((place.path / kind / f"{name}.svg").read_text() for kind in ("near", "whole"))
+        assert "marked at the edge" in near
+        assert "marked at the edge" not in whole
+
+
+def test_no_label_is_raw_latex(diverged, mixed, comparison, tmp_path):
+    for number, subject in enumerate((diverged, mixed)):
+        for all_values in (False, True):
+            figures.save_all(subject, tmp_path / f"{number}{all_values}", "svg", all_values=all_values)
+    figures.save_all(comparison, tmp_path / "t", "svg")
+    for path in tmp_path.rglob("*.svg"):
+        texts = [element.text or "" for element in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+        assert texts
+        assert not any("$" in text or "\\" in text for text in texts), path
+
+
 def test_ticks_on_logarithmic_axes_are_plain_numbers_that_do_not_overlap(mixed):
     drawn = figures.slices(mixed)
     drawn.draw_without_rendering()

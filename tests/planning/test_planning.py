@@ -234,7 +234,7 @@ def test_directories_are_new_complete_unfinished_or_of_another_configuration(com
     assert states("benchmark=mine", "experiment_tag=t", "max_num_trials=9") == [
         "complete, goes on with the changed budget"
     ]
-    assert states("benchmark=mine", "experiment_tag=t", "n_workers=9") == ["another configuration"]
+    assert states("benchmark=mine", "experiment_tag=t", "benchmark.mode=max") == ["another configuration"]
     assert states("benchmark=mine", "experiment_tag=t", "max_failures=9") == ["complete"]
     assert states("benchmark=mine", "experiment_tag=t", "overwrite=true") == ["deleted and begun anew"]
     (complete.directory("t") / "metadata.json").write_text('{"status": "interrupted"}')
@@ -372,6 +372,7 @@ def plan_of(asked, *, gpus=0, cores=8, smoke=None, free=10**12):
             {"smoke": replace(MEASURED, checkpoint_bytes=10**9), "free": 10**10},
             "checkpoints need about 50.0 GB, and 10.0 GB are free here",
         ),
+        (config("RS", of=benchmark(metric="val_acc"), max_num_trials=50), {}, "write mode: max, unless that is meant"),
         (config("GRID", max_num_trials=3), {}, "the grid has 5 points, of which about 3 are tried"),
         (
             config("RS", of=benchmark(config_space={"x": {"type": "int", "lower": 1, "upper": 3}}), max_num_trials=9),

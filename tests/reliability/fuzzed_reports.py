@@ -40,7 +40,7 @@ NO_REPORTS = [
         b"{'a': 1}",
         b"\xff\xfe",
     ),
-    *(b"\x00" * 50, b"{}{}", b'{"a": 01}', b'{"a": +1}', b'{"a": 1,}', b"[" * 100_000, b'{"a":' * 50_000),
+    *(b"\x00" * 50, b"{}{}", b'{"a": 01}', b'{"a": --1}', b'{"a": 1,}', b"[" * 100_000, b'{"a":' * 50_000),
     *(b"9" * 5000, b'{"loss": ' + b"9" * 5000 + b"}", b'{"loss": "\\ud8', b"\xed\xa0\x80", b"x" * 1_500_000),
     *(b"[tune-metric]: no", b"[tune-metric]:{}", b"\x1b[2J\x1b[31m", b"  \t\r", b"\xef\xbb\xbf{}"),
 ]
@@ -241,11 +241,33 @@ def read_channel(folder: Path, rng: random.Random, note: Callable[[bytes], None]
 def _meaning(line: bytes) -> type | None:
     if not line.strip():
         return None
+    text = line.decode("utf-8", "replace")
     try:
-        content = json.loads(line.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
+        content = json.loads(text)
+    except ValueError:
+        try:
+            content = json.loads("".join(map(_number, re.split(r'("(?:[^"\\]|\\.)*"?|[\s,:\[\]{}])', text))))
+        except (ValueError, RecursionError):
+            return Garbage
+    except RecursionError:
         return Garbage
     return Report if isinstance(content, dict) and _depth(content) <= DEEPEST else Garbage
+
+
+def _number(word: str) -> str:
+    """A bare number of another language in Python's words."""
+    bare = re.sub(r"(?<=nan)\(\w*\)$", "", word.lower(), flags=re.ASCII).replace("d", "e")
+    if (
+        word in ("NaN", "Infinity", "-Infinity")
+        or "_" in bare
+        or not bare.isascii()
+        or re.match(r"[-+]?0*\d+$|[-+]?0\d", word)
+    ):
+        return word
+    try:
+        return json.dumps(float(bare))
+    except ValueError:
+        return word
 
 
 def _depth(value: Any) -> int:

@@ -77,7 +77,7 @@ def test_a_trial_that_says_so_is_out_of_memory_and_others_are_not(tmp_path, work
     ends = out_of_memory(experiment)
     assert {kind for kind, body in ends.items() if body.get("out_of_memory")} == {"limit", "gpu"}
     assert {body["status"] for kind, body in ends.items() if kind != "good"} == {"failed"}
-    assert ends["limit"]["error"].splitlines()[0] == "exit code 1, out of memory"
+    assert ends["limit"]["error"].splitlines()[0] == "exit code 1 at train.py:8, out of memory"
     assert ends["limit"]["error"].splitlines()[-1] == "MemoryError"
     assert "4 failed (2 out of memory)" in project.output()
     status = succeeded(workplace.verb("status", str(experiment.directory.absolute())))

@@ -22,7 +22,7 @@ def outputs(tmp_path, monkeypatch):
     return Path("outputs")
 
 
-EXPECTED = [Path("outputs/t", place) for place in ("mine/RS/seed_10", "mine/RS/seed_2", "other")]
+EXPECTED = [Path("outputs/t", place) for place in ("mine/RS/seed_2", "mine/RS/seed_10", "other")]
 
 
 @pytest.mark.parametrize("place", ["t", "outputs/t", "outputs", "", Path("outputs")])

@@ -214,6 +214,9 @@ class FakeBackend(Backend):
     def wall(self) -> float:
         return 1e9 + self.clock.now
 
+    def has_checkpoint(self, trial_id: int) -> bool:
+        return trial_id in self.disk.checkpoints
+
     def checkpoint_bytes(self, trial_id: int) -> int:
         return self.measure(trial_id)
 

@@ -49,3 +49,33 @@ def test_what_is_logged_of_a_known_resource_is_short(caplog):
     assert intake.read(state(3), {"loss": 1.0, "epoch": 3, "text": "x" * 1_000_000}) is None
     assert "resource 3 again" in caplog.text
     assert len(caplog.text) < 1500
+
+
+@pytest.mark.parametrize(
+    ("first", "reached", "kept", "reported", "again", "over"),
+    [
+        (1, 9, False, [1, 2, 3, 4], 4, True),
+        (1, 9, True, [1, 2, 3, 4], 4, True),  # it saves, and does not load
+        (1, 9, False, [*range(1, 12)], 9, True),
+        (1, 1, False, [1, 2, 3], 1, True),
+        (1, 1, True, [1, 2, 3], 0, False),  # it loads, and reports again what was saved last
+        (1, 9, True, [9, 10], 0, False),
+        (1, 9, False, [9, 10], 0, False),  # its checkpoint is somewhere else
+        (1, 9, True, [6, 7, 8, 9, 10], 3, False),  # it saves every few epochs
+        (1, 9, True, [10, 11], 0, False),
+        (5, 10, False, [5, 10, 15], 10, True),
+        (5, 10, True, [10, 15], 0, False),
+    ],
+)
+def test_an_attempt_has_trained_again_what_it_reports_from_where_it_went_on(
+    first, reached, kept, reported, again, over
+):
+    intake, known = Intake(OBJECTIVE), state(reached)
+    known.first = first
+    intake.begin(0, kept=kept)
+    for epoch in reported:
+        if intake.read(known, {"loss": 1.0, "epoch": epoch}) is not None:
+            known.resource = epoch
+    assert (intake.again(0), intake.started_over(0)) == (again, over)
+    intake.begin(0, kept=kept)
+    assert (intake.again(0), intake.started_over(0)) == (0, False)

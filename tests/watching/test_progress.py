@@ -78,6 +78,7 @@ def test_the_clock_never_shows_sixty_seconds():
 
 def test_a_configuration_reads_as_key_value():
     assert configuration_text({"lr": 0.123456, "n": 3, "act": "relu"}) == "lr=0.1235 n=3 act=relu"
+    assert configuration_text({"nesterov": True, "warmup": False}) == "nesterov=true warmup=false", "as in YAML"
 
 
 def test_the_best_names_value_trial_resource_and_configuration():

@@ -1,13 +1,16 @@
 """`hpo watch`: what it shows follows from the event store, it follows what is new, and it is in nobody's way."""
 
+import fcntl
 import io
 import os
 import pty
 import select
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections import Counter
@@ -34,6 +37,7 @@ from hpo.watching.loop import Watch
 from hpo.watching.progress import LiveTable
 from tests.conftest import error_of, succeeded
 from tests.support.fakes import OBJECTIVE, SPACE, Crash, FakeExperiment
+from tests.support.terminal import lines_on_terminal
 
 MAXIMUM = 9
 
@@ -487,6 +491,68 @@ def test_on_a_terminal_the_frame_is_drawn_in_place(complete, no_color):
     assert "ASHA seed 0" in text
     assert "2 complete" in text
     assert ("\x1b[32m" in text) == (not no_color), "green where colours are wanted"
+
+
+def _on_terminal(command, folder, width):
+    """The lines that stay on a terminal of that width when a command has run there, and its exit code."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    keys = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "env": {**environment, "TERM": "xterm-256color"}}
+    with subprocess.Popen(command, cwd=folder, **keys) as run:
+        os.close(theirs)
+        written = _read_all(ours)
+        return lines_on_terminal(written, width), run.wait(timeout=30)
+
+
+@pytest.mark.process
+def test_trials_that_fail_leave_whole_lines_above_the_live_view_and_nothing_of_it_below(workplace):
+    workplace.write(
+        "fail.py",
+        "import sys, time\nfrom hpo import report\nfor epoch in (1, 2):\n    time.sleep(0.3)\n"
+        "    report(epoch=epoch, loss=1 / epoch)\nsys.exit('one sentence about a loss that was not finite')\n",
+    )
+    workplace.benchmark("failing", script=str(workplace.path / "fail.py"), max_num_trials=6, n_workers=2)
+    command = workplace.command("benchmark=failing", "method=RS", "experiment_tag=f", "max_failures=99")
+    lines, _ = _on_terminal(command, workplace.path, 200)
+    failed = [line for line in lines if "failed: " in line]
+    logs = [f"outputs/f/failing/RS/seed_0/trials/{trial}/attempt_0/stderr.log" for trial in range(6)]
+    assert sorted(failed) == [
+        f"hpo: trial {trial} failed: one sentence about a loss that was not finite (see {log})"
+        for trial, log in enumerate(logs)
+    ]
+    (summary,) = [line for line in lines if line.startswith("failing · RS · seed 0")]
+    assert lines.index(summary) > max(map(lines.index, failed))
+    assert not any("running" in line or "█" in line for line in lines)
+
+
+@pytest.mark.process
+def test_what_a_callback_prints_stands_above_the_live_view(workplace):
+    workplace.write(
+        "talking.py",
+        "from hpo.events.callback import Callback\n\nclass Talk(Callback):\n    def on_event(self, event):\n"
+        "        if event.kind == 'ended':\n            print(f'trial {event.trial} is over')\n",
+    )
+    workplace.benchmark("slow", arguments={"epochs": 3, "sleep": 0.2}, max_num_trials=3)
+    keys = ("+callbacks.talk._target_=talking.Talk", "trusted_modules=[talking]", "experiment_tag=t")
+    lines, _ = _on_terminal(workplace.command("benchmark=slow", "method=RS", *keys), workplace.path, 100)
+    assert sorted(line for line in lines if "is over" in line) == [f"trial {trial} is over" for trial in range(3)]
+    assert not any("running" in line or "█" in line for line in lines)
+
+
+@pytest.mark.process
+def test_a_terminal_gets_the_summary_broken_between_words(workplace):
+    space = {f"rather_long_{i}": {"type": "choice", "values": ["a_long_value"]} for i in range(6)}
+    workplace.write("one.py", "from hpo import report\nreport(epoch=1, loss=1.0)\n")
+    workplace.benchmark("wide", script=str(workplace.path / "one.py"), config_space=space, max_num_trials=1)
+    command = workplace.command("benchmark=wide", "method=RS", "experiment_tag=w", "random_seed=1")
+    lines, code = _on_terminal(command, workplace.path, 80)
+    assert code == 0
+    pairs = [f"rather_long_{i}=a_long_value" for i in range(6)]
+    shown = [line for line in lines if "a_long" in line]
+    assert len(shown) > 1
+    assert [word for line in shown for word in line.split() if "=a_l" in word] == pairs
+    assert all(line.startswith(" " * 11) for line in shown[1:])
 
 
 def _read_all(descriptor):

@@ -13,7 +13,7 @@ def plan(
     overrides: Overrides = None,
     config_dir: ConfigDirs = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Run one trial for a moment, and measure it.")] = False,
-    prices: Annotated[Path | None, typer.Option(help="YAML with prices of instances; see docs/planning.md.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="YAML: date, region, currency, source, and prices.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan for programs.")] = False,
 ) -> None:
     """Say what a command would run, how far trials would get, what it takes, and what is doubtful. Runs nothing."""

@@ -49,6 +49,9 @@ def plot(
         typer.Option("--output", "-o", help="With --figure a file, else a folder; figures/ there by default."),
     ] = None,
     file_format: Annotated[str, typer.Option("--format", help="pdf, svg or png, where --output is no file.")] = "pdf",
+    all_values: Annotated[
+        bool, typer.Option("--all-values", help="Axes of the metric reach to values far from all others, too.")
+    ] = False,
     baseline: Baseline = None,
     metric_budget: MetricBudget = "",
     include_incomplete: Incomplete = False,
@@ -72,8 +75,9 @@ def plot(
     if output is None and folder.is_symlink():
         raise ConfigError(f"{folder}: is a link to {folder.resolve()}; name that folder with --output to write there")
     if figure is None:
-        paths = saving.save_all(subject, output or folder, file_format)
+        paths = saving.save_all(subject, output or folder, file_format, all_values=all_values)
     else:
-        paths = [saving.save(subject, figure, output or folder / f"{figure}.{file_format}")]
+        path = output or folder / f"{figure}.{file_format}"
+        paths = [saving.save(subject, figure, path, all_values=all_values)]
     for path in paths:
         typer.echo(path)

@@ -1,52 +1,100 @@
 """`hpo status` and `hpo replay`: where experiments stand, and whether their decisions can be computed again."""
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
 
 from hpo.cli.verbs.app import Place, Trusted, app
 from hpo.errors import HPOError, StoreError
-from hpo.events.wording import best_text, clock, counts_text, shortened
+from hpo.events.wording import best_text, clock, counts_text, printable, shortened
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.results.experiment import Experiment, load_experiment
 from hpo.results.failure import failure_of
+from hpo.results.rows import log_of, reason_of
 from hpo.store.directory import ExperimentDirectory
-from hpo.store.places import find_experiments, find_launched
+from hpo.store.places import find_experiments, find_launched, from_here
+from hpo.watching.standings import last_failure, standing, state_of, tags
 
 
 @app.command()
-def status(place: Place, trust: Trusted = None) -> None:
+def status(
+    place: Annotated[
+        str | None,
+        typer.Argument(metavar="DIR|TAG", help="Experiments to look at; all tags in outputs/ unless given."),
+    ] = None,
+    trust: Trusted = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+) -> None:
     """Show each experiment's state, its trials and its best result so far; of remote ones the job's state."""
+    if place is None:
+        _show_tags(as_json)
+        return
     launched = find_launched(place)
-    for directory in launched:
-        try:
-            content = read_record(directory)
-            state_of_job = launcher_of(content, trust or ()).state(content["record"])
-        except HPOError as error:
-            raise StoreError(f"{directory}: {error}") from error
-        typer.echo(
-            f"{directory}: job {content['record'].get('job')} {state_of_job.phase} {state_of_job.detail}".rstrip()
-        )
+    jobs = {directory: _job(directory, trust or ()) for directory in launched}
     # Of launched ones those whose events are here: fetched, or in a shared directory.
     local = [directory for directory in launched if ExperimentDirectory(directory).events.is_file()]
-    for directory in local if launched else find_experiments(place):
-        experiment = load_experiment(directory)
-        state = experiment.state
-        condition = f"{state.status} ({state.finished})" if state.finished else _condition(experiment)
-        typer.echo(f"{directory}: {condition}")
-        typer.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
-        typer.echo(f"  best {best_text(state)}")
-        for session, names in state.code_changes.items():
-            typer.echo(f"  code {shortened(names)} changed before session {session}: results of both are mixed")
-        if failure := failure_of(state, directory):
-            typer.echo(f"  {failure}")
+    experiments = (load_experiment(directory) for directory in (local if launched else find_experiments(place)))
+    if as_json:
+        told: dict[str, dict[str, Any]] = {
+            str(directory): {"directory": str(directory), "state": "waiting", "job": job}
+            for directory, job in jobs.items()
+        }
+        for experiment in experiments:
+            told[str(experiment.directory)] = {**standing(experiment), "job": jobs.get(experiment.directory)}
+        typer.echo(json.dumps(list(told.values()), indent=1))
+        return
+    for directory, job in jobs.items():
+        typer.echo(f"{directory}: job {job['name']} {job['phase']} {job['detail']}".rstrip())
+    for experiment in experiments:
+        _show(experiment)
+
+
+def _job(directory: Path, trusted: Sequence[str]) -> dict[str, Any]:
+    try:
+        content = read_record(directory)
+        state = launcher_of(content, trusted).state(content["record"])
+    except HPOError as error:
+        raise StoreError(f"{directory}: {error}") from error
+    return {"name": content["record"].get("job"), "phase": str(state.phase), "detail": state.detail}
+
+
+def _show(experiment: Experiment) -> None:
+    state = experiment.state
+    condition = f"{state.status} ({state.finished})" if state.finished else _condition(experiment)
+    typer.echo(f"{experiment.directory}: {condition}")
+    typer.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
+    typer.echo(f"  best {best_text(state)}")
+    for session, names in state.code_changes.items():
+        typer.echo(f"  code {shortened(names)} changed before session {session}: results of both are mixed")
+    if failure := failure_of(state, experiment.directory):
+        typer.echo(f"  {failure}")
+    if (end := last_failure(experiment)) is not None:
+        log = log_of(experiment.directory, end)
+        see = "" if log is None else f" (see {from_here(log)})"
+        typer.echo(printable(f"  trial {end.trial} {end.body['status']}: {reason_of(end)}{see}"))
+
+
+def _show_tags(as_json: bool) -> None:
+    found = tags()
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    width = max(len(tag["tag"]) for tag in found)
+    for tag in found:
+        counts = tag["experiments"]
+        states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        typer.echo(f"{tag['tag']:<{width}}  {sum(counts.values())} experiment(s): {states}")
 
 
 def _condition(experiment: Experiment) -> str:
-    from hpo.store.ownership import is_owned
-
-    if is_owned(ExperimentDirectory(experiment.directory)):
+    if state_of(experiment) == "running":
         return "running"
     if error := experiment.metadata.get("error"):
-        return f"ended by an error: {error}\n  the command that started it goes on with it"
+        log = from_here(ExperimentDirectory(experiment.directory).log)
+        return f"ended by an error: {error}\n  the command that started it goes on with it; its log is {log}"
     return "interrupted; the command that started it goes on with it"
 
 

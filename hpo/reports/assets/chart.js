@@ -7,6 +7,7 @@ class Chart {
 
   constructor(spec, host) {
     this.spec = spec;
+    this.panels = spec.panels;
     this.host = host;
     this.hidden = new Set();
     this.zoom = new Map();
@@ -45,20 +46,25 @@ class Chart {
     return Chart.#pen.measureText(text).width;
   }
 
+  // A colour of the figures; on a dark page the style sheet has another in its place.
+  static colour(name) {
+    return name.startsWith("#") ? `var(--c-${name.slice(1)}, ${name})` : name;
+  }
+
   static cut(text, most) {
     return text.length > most ? text.slice(0, most - 1) + "…" : text;
   }
 
   addLegend() {
     const named = new Map();
-    for (const panel of this.spec.panels) for (const s of panel.series) if (s.name && !named.has(s.name)) named.set(s.name, s);
+    for (const panel of this.spec.panels) for (const s of panel.series) if (s.name && !s.context && !named.has(s.name)) named.set(s.name, s);
     for (const [name, series] of named) {
       const button = Chart.html("button", "key");
       button.type = "button";
       button.setAttribute("aria-pressed", "true");
-      const swatch = Chart.svg("svg", { width: 22, height: 10, "aria-hidden": "true" });
-      if (series.kind === "line") swatch.append(Chart.svg("path", { d: "M0 5H22", stroke: series.colour, "stroke-width": 3, "stroke-dasharray": series.dash || "" }));
-      else swatch.append(Chart.svg("rect", { x: 6, width: 10, height: 10, rx: series.kind === "points" ? 5 : 1, fill: series.hollow ? "none" : series.colour, stroke: series.colour, "stroke-width": series.hollow ? 2 : 0 }));
+      const swatch = Chart.svg("svg", { width: 22, height: 10, "aria-hidden": "true" }), colour = Chart.colour(series.colour);
+      if (series.kind === "line") swatch.append(Chart.svg("path", { d: "M0 5H22", fill: "none", stroke: colour, "stroke-width": 3, "stroke-dasharray": series.dash || "" }));
+      else swatch.append(Chart.svg("rect", { x: 6, width: 10, height: 10, rx: series.kind === "points" ? 5 : 1, fill: series.hollow ? "none" : colour, stroke: colour, "stroke-width": series.hollow ? 2 : 0 }));
       button.append(swatch, name);
       button.addEventListener("click", () => {
         if (!this.hidden.delete(name)) this.hidden.add(name);
@@ -69,19 +75,27 @@ class Chart {
     }
   }
 
+  // Values far from all others lie beyond the axis, marked at its edge, or all lie on it.
+  showAll(all) {
+    this.panels = this.spec.panels.map((panel) => !all || !panel.y.limits ? panel : panel.whole || { ...panel, y: { ...panel.y, limits: undefined, ...panel.y.all } });
+    this.zoom.clear();
+    this.draw();
+  }
+
   visible(panel) {
     return panel.series.filter((series) => !this.hidden.has(series.name));
   }
 
   // The range of an axis: what was zoomed to, what is given, or what the data need.
   range(index, letter) {
-    const panel = this.spec.panels[index], axis = panel[letter], zoomed = this.zoom.get(index)?.[letter];
+    const panel = this.panels[index], axis = panel[letter], zoomed = this.zoom.get(index)?.[letter];
     if (zoomed) return zoomed;
     if (axis.range) return axis.range;
     const forward = axis.log ? Math.log10 : Number;
     let low = Infinity, high = -Infinity;
-    const shared = this.spec.shared === letter ? this.spec.panels : [panel];
-    for (const one of shared) {
+    const shared = this.spec.shared === letter ? this.panels : [panel];
+    if (axis.limits) [low, high] = axis.limits.map(forward);
+    else for (const one of shared) {
       for (const series of this.visible(one)) {
         for (const key of letter === "x" ? ["x", "x0", "low", "high"] : ["y", "bottom", "top"]) {
           for (const value of series[key] || []) {
@@ -131,42 +145,45 @@ class Chart {
   }
 
   draw() {
-    const { spec } = this, width = Math.max(this.area.clientWidth, 240), columns = Math.min(spec.columns || 1, spec.panels.length);
-    const rows = Math.ceil(spec.panels.length / columns), each = spec.height / rows;
-    const image = Chart.svg("svg", { width, height: spec.height, viewBox: `0 0 ${width} ${spec.height}`, "aria-hidden": "true" });
-    this.views = spec.panels.map((_, index) =>
-      this.view(index, { left: (index % columns) * (width / columns), top: Math.floor(index / columns) * each, width: width / columns, height: each }));
+    const { spec, panels } = this, width = Math.max(this.area.clientWidth, 240), most = Math.min(spec.columns || 1, panels.length);
+    const columns = Math.min(most, Math.max(1, Math.floor(width / 240))), each = spec.height / Math.ceil(panels.length / most);
+    const bottom = Math.ceil(panels.length / columns) * each, height = bottom + (spec.label ? 16 : 0);
+    const image = Chart.svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
+    this.views = panels.map((_, index) =>
+      this.view(index, { left: (index % columns) * (width / columns), top: Math.floor(index / columns) * each, width: width / columns, height: each, first: index % columns === 0 }));
     this.views.forEach((view) => image.append(this.panel(view)));
-    if (spec.label) image.append(Chart.svg("text", { x: width - 8, y: spec.height - 3, "text-anchor": "end", class: "label" }, spec.label));
+    if (spec.label) image.append(Chart.svg("text", { x: width - 8, y: height - 4, "text-anchor": "end", class: "label" }, spec.label));
     this.over = Chart.svg("g", { class: "over" });
     image.append(this.over);
     this.at = null;
     this.area.replaceChildren(image, this.tip);
+    Labels.thin(image);
     this.tip.hidden = true;
     this.host.dispatchEvent(new CustomEvent("zoomed", { detail: this.zoom.size > 0 }));
   }
 
   // Where a panel's data lie in the image, with room for its labels.
   view(index, box) {
-    const panel = this.spec.panels[index];
+    const panel = this.panels[index], title = this.spec.shared !== "y" ? panel.y.title : box.first ? this.panels[0].y.title : "";
     const [x, y] = ["x", "y"].map((letter) => this.range(index, letter));
     const yTicks = Chart.ticks(panel.y, y, Math.max(2, box.height / 55));
     const wide = panel.y.bare ? 0 : Math.max(10, ...yTicks.map(([, text]) => Chart.width(Chart.cut(text, 36))));
-    const left = box.left + (panel.y.bare ? 14 : 14 + wide + (panel.y.title ? 22 : 0));
+    const left = box.left + (panel.y.bare ? 28 : 14 + wide + (title ? 22 : 0));
     const right = box.left + box.width - (panel.right || 14);
     const xTicks = Chart.ticks(panel.x, x, Math.max(2, (right - left) / 75));
     const widest = Math.max(0, ...xTicks.map(([, text]) => Chart.width(Chart.cut(text, 18))));
-    const turned = panel.x.ticks && xTicks.length > 1 && widest + 8 > (right - left) / xTicks.length && !panel.x.above;
+    const turned = panel.x.ticks && xTicks.length > 1 && widest + 8 > (right - left) / xTicks.length;
     const below = panel.x.above ? 10 : 22 + (turned ? widest * 0.5 + 4 : 0) + (panel.x.title ? 18 : 0);
-    const top = box.top + (panel.x.above ? 24 : 8), bottom = box.top + box.height - below - (this.spec.label && box.top + box.height >= this.spec.height - 1 && !panel.x.title ? 14 : 0);
+    const top = box.top + (!panel.x.above ? 8 : turned ? 20 + widest * 0.64 : 24), bottom = box.top + box.height - below;
     const scale = (axis, [low, high], from, to) => {
       const f = axis.log ? Math.log : Number, a = f(low), slope = (to - from) / (f(high) - a || 1);
-      const map = (v) => v === null || (axis.log && v <= 0) ? NaN : from + (f(v) - a) * slope;
+      const map = (v) => v === null || (axis.log && v <= 0) ? NaN : Math.min(Math.max(from + (f(v) - a) * slope, -1e5), 1e5);
       map.back = (p) => axis.log ? Math.exp(a + (p - from) / slope) : a + (p - from) / slope;
       return map;
     };
-    const fromY = panel.y.reversed ? [top, bottom] : [bottom, top];
-    return { index, panel, left, right, top, bottom, wide, widest, xTicks, yTicks, turned, px: scale(panel.x, x, left, right), py: scale(panel.y, y, ...fromY), ranges: { x, y } };
+    const fromY = panel.y.reversed ? [top, bottom] : [bottom, top], px = scale(panel.x, x, left, right), py = scale(panel.y, y, ...fromY);
+    const limited = panel.y.limits && !this.zoom.has(index), at = (v) => limited ? Math.min(Math.max(py(v), top), bottom) : py(v);
+    return { index, panel, title, left, right, top, bottom, wide, widest, xTicks, yTicks, turned, px, py, at, limited, ranges: { x, y } };
   }
 
   panel(view) {
@@ -182,13 +199,14 @@ class Chart {
     const axisY = panel.x.above ? top - 8 : bottom + 15;
     for (const [v, text] of view.xTicks) {
       const at = { x: px(v).toFixed(1), y: axisY, class: "tick", "text-anchor": view.turned ? "end" : "middle" };
-      if (view.turned) at.transform = `rotate(-30 ${at.x} ${axisY - 4})`;
+      if (view.turned) at.transform = `rotate(${panel.x.above ? -40 : -30} ${at.x} ${axisY - 4})`;
+      if (view.turned && panel.x.above) at["text-anchor"] = "start";
       group.append(this.named("text", at, text, 18));
     }
     if (!panel.y.bare) for (const [v, text] of view.yTicks) group.append(this.named("text", { x: left - 7, y: py(v) + 4, class: "tick", "text-anchor": "end" }, text, 36));
     if (panel.x.title) group.append(this.named("text", { x: (left + right) / 2, y: bottom + (view.turned ? 30 + view.widest * 0.5 : 34), class: "title", "text-anchor": "middle" }, panel.x.title, 48));
-    if (panel.y.title && !panel.y.bare) {
-      group.append(this.named("text", { transform: `translate(${left - view.wide - 17} ${(top + bottom) / 2}) rotate(-90)`, class: "title", "text-anchor": "middle" }, panel.y.title, 40));
+    if (view.title && !panel.y.bare) {
+      group.append(this.named("text", { transform: `translate(${left - view.wide - 17} ${(top + bottom) / 2}) rotate(-90)`, class: "title", "text-anchor": "middle" }, view.title, 40));
     }
     const marks = Chart.svg("g", { "clip-path": `url(#${clip})` });
     for (const place of panel.verticals || []) marks.append(Chart.svg("path", { d: `M${px(place)} ${top}V${bottom}`, class: "vertical" }));
@@ -196,9 +214,10 @@ class Chart {
     for (const series of this.visible(panel).sort((a, b) => bands(a) - bands(b))) this.mark(series, view, marks);
     group.append(marks);
     for (const [v, u, text] of panel.notes || []) {
-      const x = px(v) + 5, y = py(u);
-      group.append(Chart.svg("rect", { x: x - 2, y: y - 8, width: Chart.width(Chart.cut(text, 16)) + 4, height: 16, rx: 3, class: "plate" }));
-      group.append(this.named("text", { x, y: y + 4, class: "note" }, text, 16));
+      const x = px(v) + 5, y = py(u), note = Chart.svg("g", { class: "noted" });
+      note.append(Chart.svg("rect", { x: x - 2, y: y - 8, width: Chart.width(Chart.cut(text, 16)) + 4, height: 16, rx: 3, class: "plate" }));
+      note.append(this.named("text", { x, y: y + 4, class: "note" }, text, 16));
+      group.append(note);
     }
     return group;
   }
@@ -209,23 +228,25 @@ class Chart {
     return element;
   }
 
-  mark(series, { px, py }, into) {
-    const { kind, colour, opacity = 1 } = series, f = (v) => v.toFixed(1);
-    const put = (d, attributes) => d && into.append(Chart.svg("path", { d, class: "mark", opacity, ...attributes }));
+  mark(series, view, into) {
+    const { kind } = series, { px, py } = view, colour = Chart.colour(series.colour), f = (v) => v.toFixed(1);
+    const put = (d, attributes) => d && into.append(Chart.svg("path", { d, class: series.context ? "mark context" : "mark", ...attributes }));
     if (kind === "line") {
       put(Chart.path(series, px, py, 0, series.x.length), { stroke: colour, fill: "none", "stroke-width": series.width || 1.2, "stroke-dasharray": series.dash || "", "stroke-linejoin": "round" });
     } else if (kind === "band") {
       let d = "", up = [], down = [];
       for (let i = 0; i <= series.x.length; i++) {
         if (i < series.x.length && series.top[i] !== null) {
-          up.push(`${f(px(series.x[i]))} ${f(py(series.top[i]))}`);
-          down.unshift(`${f(px(series.x[i]))} ${f(py(series.bottom[i]))}`);
+          for (const j of series.step && up.length ? [i - 1, i] : [i]) { // a step keeps the height until it is there
+            up.push(`${f(px(series.x[i]))} ${f(py(series.top[j]))}`);
+            down.unshift(`${f(px(series.x[i]))} ${f(py(series.bottom[j]))}`);
+          }
         } else if (up.length) {
           d += `M${up.join("L")}L${down.join("L")}Z`;
           [up, down] = [[], []];
         }
       }
-      put(d, { fill: colour });
+      put(d, { fill: colour, "fill-opacity": series.opacity, stroke: colour, "stroke-width": 0.6 });
     } else if (kind === "bars") {
       let d = "";
       series.x.forEach((x, i) => {
@@ -250,6 +271,14 @@ class Chart {
         if (!Number.isNaN(x) && !Number.isNaN(y)) d += series.hollow ? `M${f(x - size / 2)} ${f(y)}a${size / 2} ${size / 2} 0 1 0 ${size} 0a${size / 2} ${size / 2} 0 1 0 ${-size} 0` : `M${f(x)} ${f(y)}h0`;
       }
       put(d, { stroke: colour, "stroke-width": series.hollow ? 2 : size, "stroke-linecap": "round", fill: "none" });
+    }
+    if (view.limited) {
+      let d = "";
+      series.x.forEach((x, i) => {
+        const value = series.y?.[i] ?? null, y = py(value), edge = view.at(value);
+        if (y < edge || y > edge) d += `M${f(px(x))} ${f(edge)}l4 ${y < edge ? 7 : -7}h-8Z`;
+      });
+      put(d, { fill: colour, class: "mark beyond" });
     }
   }
 

@@ -61,11 +61,11 @@ class PointedChart extends Chart {
 
   key(event) {
     const at = this.at || { view: this.views[0], series: null, index: -1 };
-    const all = at.view.panel.series.filter((s) => s.kind !== "band" && !this.hidden.has(s.name));
+    const all = this.visible(at.view.panel).filter((s) => s.kind !== "band");
     if (event.key === "Escape") this.hide();
     else if (event.key === "0") this.reset();
     else if (event.key === "+" || event.key === "-") {
-      const { view } = at, factor = event.key === "+" ? 0.3 : 0.8, part = at.series ? [view.px(at.series.x[at.index]), view.py(at.series.y[at.index])] : [(view.left + view.right) / 2, (view.top + view.bottom) / 2];
+      const { view } = at, factor = event.key === "+" ? 0.3 : 0.8, part = at.series ? [view.px(at.series.x[at.index]), view.at(at.series.y[at.index])] : [(view.left + view.right) / 2, (view.top + view.bottom) / 2];
       const around = (map, p, half) => [map.back(p - half), map.back(p + half)].sort((a, b) => a - b);
       this.zoom.set(view.index, { x: around(view.px, part[0], (view.right - view.left) * factor), y: around(view.py, part[1], (view.bottom - view.top) * factor) });
       this.draw();
@@ -90,7 +90,7 @@ class PointedChart extends Chart {
       if (series.kind === "band") continue;
       for (let i = 0; i < series.x.length; i++) {
         let dx = view.px(series.x[i]) - x;
-        const dy = view.py(series.y[i]) - y;
+        const dy = view.at(series.y[i]) - y;
         if (series.kind === "bars") dx = Math.max(view.px(series.x0[i]) - x, 0, x - view.px(series.x[i]));
         const distance = dx * dx + dy * dy;
         if (distance < least) [least, best] = [distance, { view, series, index: i }];
@@ -101,7 +101,7 @@ class PointedChart extends Chart {
 
   show({ view, series, index }) {
     this.at = { view, series, index };
-    const x = view.px(series.x[index]), y = view.py(series.y[index]), { panel } = view;
+    const x = view.px(series.x[index]), y = view.at(series.y[index]), { panel } = view;
     this.over.replaceChildren();
     if (series.kind === "line" && series.gaps) {
       let from = index, to = index;

@@ -20,7 +20,19 @@
     holder(chart).addEventListener("zoomed", (event) => { all.hidden = !event.detail; });
     const figure = new PointedChart(chart, holder(chart));
     all.addEventListener("click", () => figure.reset());
-    head.append(make("span", {}, all, numbersButton(chart)));
+    head.append(make("span", {}, all, ...(chart.panels.some((panel) => panel.y.limits) ? [limitsButton(figure)] : []), numbersButton(chart)));
+  }
+
+  // Values far from all others: marked at the edge, or on the axis.
+  function limitsButton(figure) {
+    const button = make("button", { type: "button", textContent: "All values", title: "Show values far from all others on the axis too, not at its edge" });
+    button.setAttribute("aria-pressed", "false");
+    button.addEventListener("click", () => {
+      const all = button.getAttribute("aria-pressed") === "false";
+      button.setAttribute("aria-pressed", String(all));
+      figure.showAll(all);
+    });
+    return button;
   }
 
   const text = (value) => value === null || value === undefined ? "" : String(value);
@@ -33,14 +45,14 @@
   }
 
   function cell(value, column, table, row) {
-    const td = make("td", { className: column.number ? "number" : text(value).length > 32 ? "long" : "" });
+    const td = make("td", { className: column.links ? "links" : column.number ? "number" : text(value).length > 32 ? "long" : "" });
     if (column.links) {
       for (const [label, target] of value || []) td.append(make("a", { href: target, textContent: label }), " ");
     } else {
       const dot = column.dots && column.dots[value];
       if (dot) {
         const mark = make("span", { className: "dot" });
-        mark.style.background = dot;
+        mark.style.background = Chart.colour(dot);
         td.append(mark);
       }
       td.append(shorter(value));

@@ -48,9 +48,9 @@ if __name__ == "__main__":
     torch.manual_seed(3)
     data = TensorDataset(torch.randn(64, 4), torch.randn(64, 1))
     model = nn.Linear(4, 1)
+    print(os.environ.get("TORCHINDUCTOR_CACHE_DIR"))
     optimizer = torch.optim.Adam(model.parameters(), lr=x)
     print(torch.get_num_threads(), torch.get_num_interop_threads(), torch.cuda.is_initialized(), torch.initial_seed())
-    print(os.environ.get("TORCHINDUCTOR_CACHE_DIR"))
     for context in ("fork", "spawn"):
         loader = DataLoader(data, batch_size=16, shuffle=True, num_workers=2, multiprocessing_context=context)
         for inputs, targets in loader:
@@ -164,7 +164,7 @@ def test_a_trial_of_an_imported_script_is_that_of_a_fresh_interpreter(tmp_path, 
     monkeypatch.chdir(tmp_path)
     script = tmp_path / "train.py"
     script.write_text(SCRIPTS[name])
-    trials = 4 if name == "ending" else 2
+    trials = {"ending": 4, "pool": 1}.get(name, 2)
     *imported, said = outcome(tmp_path / "auto", script, ..., n_workers, trials)
     *fresh, silent = outcome(tmp_path / "null", script, None, n_workers, trials)
     assert imported[0], "no report"

@@ -1,0 +1,103 @@
+"""Does a metric's name say in which direction it is better, and does the mode say otherwise?"""
+
+import re
+
+_HIGHER = frozenset(
+    {
+        *(
+            "acc",
+            "accuracy",
+            "auc",
+            "auroc",
+            "auprc",
+            "aucpr",
+            "f1",
+            "r2",
+            "precision",
+            "recall",
+            "sensitivity",
+            "specificity",
+        ),
+        *(
+            "bleu",
+            "rouge",
+            "meteor",
+            "iou",
+            "miou",
+            "dice",
+            "jaccard",
+            "map",
+            "ndcg",
+            "mrr",
+            "mcc",
+            "kappa",
+            "psnr",
+            "ssim",
+        ),
+        "reward",
+    }
+)
+_LOWER = frozenset(
+    {
+        *(
+            "loss",
+            "logloss",
+            "error",
+            "err",
+            "errors",
+            "perplexity",
+            "ppl",
+            "rmse",
+            "mse",
+            "mae",
+            "mape",
+            "rmsle",
+            "nll",
+        ),
+        *("bpc", "bpb", "wer", "cer", "fid", "regret", "misclassification"),
+    }
+)
+_TURNED = frozenset(
+    {
+        *(
+            "neg",
+            "negative",
+            "minus",
+            "inverse",
+            "inverted",
+            "drop",
+            "gap",
+            "diff",
+            "difference",
+            "delta",
+            "to",
+            "until",
+        ),
+        "per",
+    }
+)
+"""Words that make of a metric another one: neg_loss, acc_drop, epochs_to_acc."""
+
+
+def doubt(metric: str, mode: str) -> str | None:
+    """The sentence about a metric whose name and mode contradict each other; None where they do not, or nobody can tell."""
+    words = _words(metric)
+    higher, lower = words & _HIGHER, words & _LOWER
+    if bool(higher) == bool(lower) or words & _TURNED or metric.startswith("1"):
+        return None
+    usual = "max" if higher else "min"
+    if mode == usual:
+        return None
+    word = min(higher or lower)
+    better, sought = ("higher", "lower") if higher else ("lower", "higher")
+    return (
+        f"benchmark.metric={metric}, benchmark.mode={mode}: {better} values of what is called {word!r} are usually better, "
+        f"and this looks for {sought} ones; write mode: {usual}, unless that is meant"
+    )
+
+
+def _words(name: str) -> set[str]:
+    """In lower case, those that stand between signs, and those that begin with a capital."""
+    pieces = re.split(r"[^A-Za-z0-9]+", name)
+    parts = [part for piece in pieces for part in re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*", piece)]
+    return {word.lower() for word in (*pieces, *parts)} - {""}

@@ -1,0 +1,81 @@
+"""What an axis of a metric shows, and on which scale: decided here, for every figure, for page and print.
+
+One diverged trial must not press all others into a line. Values far out lie beyond the limits of the axis and are drawn as
+marks at its edge; where nothing is far out there are no limits, and the axis shows everything.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
+from hpo.events.objective import Objective
+from hpo.figures.chart import Axis, axis
+
+FAR = ((0.9, 8.0, 1.75), (0.5, 40.0, 3.5))
+"""A quantile, how many times its distance from the best the worst must have to be far out, and how many times are shown."""
+FAR_IN_DECADES = ((0.9, 1.75, 1.75), (0.5, 5.0, 3.5))
+"""The same where distances are those of logarithms."""
+DECADES = 2.0
+"""Positive values whose middle nine tenths span so many are drawn on a logarithmic axis."""
+
+
+def metric_axis(objective: Objective, values: Iterable[float | None]) -> Axis:
+    """The axis for values of the metric. The best is always on it.
+
+    Keys besides those of `axis`: limits, where values are far out; all, keys that hold instead when all values are shown.
+    """
+    ordered = _from_best(objective, values)
+    kept = _kept(ordered, FAR)
+    log = _spans_decades(ordered, ordered[:kept], 0.05)
+    if log:
+        kept = _kept([math.log10(value) for value in ordered], FAR_IN_DECADES)
+    if kept == len(ordered):
+        return axis(objective.metric, **({"log": True} if log else {}))
+    limits = sorted((ordered[0], ordered[kept - 1]))
+    return axis(objective.metric, log=log, limits=limits, all={"log": _spans_decades(ordered, ordered, 0.0)})
+
+
+def beyond(objective: Objective, drawn: Axis, values: Iterable[float | None]) -> str:
+    """How many values lie beyond the limits, and how far, as a sentence; nothing where none does."""
+    if "limits" not in drawn:
+        return ""
+    low, high = drawn["limits"]
+    out = [value for value in _from_best(objective, values) if not low <= value <= high]
+    if not out:
+        return ""
+    side, limit = ("above", high) if out[-1] > high else ("below", low)
+    count = f"{len(out)} {'value' if len(out) == 1 else 'values'} {side} {limit:.4g}"
+    return f"{count}, {'at' if len(out) == 1 else 'as far as'} {out[-1]:.4g}: marked at the edge."
+
+
+def _from_best(objective: Objective, values: Iterable[float | None]) -> list[float]:
+    """Those that are finite, the best first."""
+    found = [value for value in values if value is not None and math.isfinite(value)]
+    return sorted(found, reverse=objective.mode == "max")
+
+
+def _spans_decades(ordered: Sequence[float], part: Sequence[float], cut: float) -> bool:
+    """Are all values positive, and does a part of them, without a share `cut` at both ends, span decades?"""
+    least = math.ceil(cut * len(part))
+    middle = part[least : len(part) - least]
+    if not middle or min(ordered[0], ordered[-1]) <= 0:
+        return False
+    return abs(math.log10(middle[0]) - math.log10(middle[-1])) >= DECADES
+
+
+def _kept(places: Sequence[float], rules: Sequence[tuple[float, float, float]]) -> int:
+    """How many values, the best first, the axis holds: all, or at least half."""
+    distances = [abs(place - places[0]) for place in places]
+    count = len(distances)
+    while count > 1:
+        for quantile, far, shown in rules:
+            span = distances[int(quantile * (count - 1))]
+            if 0 < span * far < distances[count - 1]:
+                less = bisect_right(distances, span * shown, hi=count)
+                break
+        else:
+            return count
+        if 2 * less < len(distances):
+            return count
+        count = less
+    return len(distances)

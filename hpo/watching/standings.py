@@ -1,0 +1,98 @@
+"""Where experiments stand: of one, for programs, and of all tags in a few numbers."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from hpo.errors import StoreError
+from hpo.events.values import Event, Kind, Status
+from hpo.results.experiment import Experiment
+from hpo.results.files import read_metadata
+from hpo.results.rows import last_line, log_of
+from hpo.store.directory import CONFIG, ExperimentDirectory, folders_with
+from hpo.store.ownership import is_owned
+from hpo.store.tags import OUTPUTS
+
+
+def state_of(experiment: Experiment) -> str:
+    """`complete`, `failed`, `running` or `interrupted`."""
+    if experiment.state.finished:
+        return experiment.status
+    return "running" if is_owned(ExperimentDirectory(experiment.directory)) else "interrupted"
+
+
+def last_failure(experiment: Experiment) -> Event | None:
+    """The end of the trial that was the last to fail."""
+    failed = (Status.FAILED, Status.TIMEOUT)
+    ends = (event for event in reversed(experiment.events) if event.kind == Kind.ENDED)
+    return next((end for end in ends if end.body["status"] in failed), None)
+
+
+def standing(experiment: Experiment) -> dict[str, Any]:
+    """Plain values for programs. Keys are added, none is renamed or removed."""
+    config, state, best = experiment.config, experiment.state, experiment.state.incumbent
+    finished = state_of(experiment)
+    return {
+        "directory": str(experiment.directory),
+        "tag": config.experiment_tag,
+        "benchmark": config.benchmark.name,
+        "method": config.method.name,
+        "seed": config.seed,
+        "state": finished,
+        "reason": state.finished,
+        "error": None if finished == "complete" else experiment.metadata.get("error"),
+        "seconds": state.elapsed,
+        "trials": {status.value: count for status, count in state.counts().items()},
+        "reports": state.reports,
+        "unread_lines": state.unread,
+        "code_changes": state.code_changes,
+        "trained": state.trained,
+        "trained_again": sum(state.again.values()),
+        "metric": state.objective.metric,
+        "mode": state.objective.mode,
+        "best": best
+        and {
+            "trial_id": best.trial_id,
+            "value": state.objective.value(best.loss),
+            "resource": best.resource,
+            "configuration": dict(state.trials[best.trial_id].trial.configuration),
+        },
+        "last_failure": _failure(experiment.directory, last_failure(experiment)),
+    }
+
+
+def _failure(directory: Path, end: Event | None) -> dict[str, Any] | None:
+    if end is None:
+        return None
+    log = log_of(directory, end)
+    return {
+        "trial_id": end.trial,
+        "status": end.body["status"],
+        "exit_code": end.body.get("exit_code"),
+        "signal": end.body.get("signal"),
+        "where": end.body.get("where"),
+        "message": last_line(end.body.get("error")),
+        "log": log and str(log),
+    }
+
+
+def tags(outputs: Path = OUTPUTS) -> list[dict[str, Any]]:
+    """Each tag under outputs/ and how many of its experiments are in which state, by what their metadata say.
+
+    Raises:
+        StoreError: there is none.
+    """
+    folders = sorted(path for path in outputs.iterdir() if path.is_dir()) if outputs.is_dir() else []
+    counted = {folder: Counter(map(_noted_state, folders_with(folder, CONFIG))) for folder in folders}
+    found = [{"tag": folder.name, "experiments": dict(states)} for folder, states in counted.items() if states]
+    if not found:
+        raise StoreError(f"{outputs}/: there is no experiment here ({Path.cwd()}); name a directory, or run one first")
+    return found
+
+
+def _noted_state(directory: Path) -> str:
+    files = ExperimentDirectory(directory)
+    noted = read_metadata(files).get("status")
+    if noted is None:
+        return "waiting"
+    return "interrupted" if noted == "running" and not is_owned(files) else str(noted)
