@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hpo.events.callback import Callback
     from hpo.events.values import Decision, Resume, Start, Trial
     from hpo.experiment.run import run_experiment
+    from hpo.launchers.tune import tune
     from hpo.reporting import report
     from hpo.results.experiment import Experiment, load_experiment
     from hpo.schedulers.assembly import build_scheduler
@@ -32,6 +33,7 @@ _HOME = {
     "load_experiment": "hpo.results.experiment",
     "report": "hpo.reporting",
     "run_experiment": "hpo.experiment.run",
+    "tune": "hpo.launchers.tune",
 }
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "load_experiment",
     "report",
     "run_experiment",
+    "tune",
 ]
 
 
