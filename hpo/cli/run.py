@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hpo.cli.arguments import check_words, has_folder
 from hpo.cli.composition import is_plain, jobs, typed
 from hpo.cli.preflight import check_jobs
+from hpo.cli.showing import cfg_job, describe_jobs
 from hpo.config.direction import doubt
 from hpo.config.mistakes import hydra_error_as_sentence, unreadable
 from hpo.config.reading import resolve
@@ -57,11 +58,15 @@ class _Call:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the experiments that `arguments` compose. Returns the exit code: 0, 1, or 128 + n after signal n."""
+    arguments = arguments or ["--help"]
     call = _prepared(arguments)
     with _hydra_errors_as_sentence(arguments):
-        if is_plain(arguments):
+        if (shown := cfg_job(arguments)) is not None:
+            sys.stdout.write(describe_jobs(list(jobs(shown.overrides)), shown))
+        elif is_plain(arguments):
             composed = list(jobs(arguments))  # a mistake in the last is found before the first runs
             check_jobs(composed, chosen=any(word.startswith("benchmark=") for word in arguments))
+            _say_seeds(composed)
             _say_doubts(composed)
             _run_all(call, composed)
         else:
@@ -116,6 +121,15 @@ def _run_all(call: _Call, composed: Sequence[Job]) -> None:
         _run(call, simulated[0])
     elif simulated:
         _run_batch(call, simulated)
+
+
+def _say_seeds(composed: Sequence[Job]) -> None:
+    """`num_seeds` counts from 0, wherever the first is: which seeds that gives is said."""
+    first = composed[0].config
+    if first.start_seed > 0 and len(seeds := sorted({job.config.seed for job in composed})) > 1:
+        say(
+            f"seeds {seeds[0]} to {seeds[-1]}: start_seed={first.start_seed}, and num_seeds={first.num_seeds} counts from 0"
+        )
 
 
 def _say_doubts(composed: Sequence[Job]) -> None:

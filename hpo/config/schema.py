@@ -43,6 +43,10 @@ class Mode(Enum):
     max = "max"
 
 
+DEFAULT_METHODS = ("RS", "BO", "ASHA", "MOBSTER")
+"""What `method` means where nobody chose one."""
+
+
 class CodeChanges(Enum):
     """What becomes of an experiment whose script has changed since its last session."""
 
