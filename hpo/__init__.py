@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hpo.events.values import Decision, Resume, Start, Trial
     from hpo.experiment.run import run_experiment
     from hpo.launchers.tune import tune
-    from hpo.reporting import report
+    from hpo.reporting import arguments, report
     from hpo.results.experiment import Experiment, load_experiment
     from hpo.schedulers.assembly import build_scheduler
 
@@ -31,6 +31,7 @@ _HOME = {
     "build_scheduler": "hpo.schedulers.assembly",
     "load_config": "hpo.config.reading",
     "load_experiment": "hpo.results.experiment",
+    "arguments": "hpo.reporting",
     "report": "hpo.reporting",
     "run_experiment": "hpo.experiment.run",
     "tune": "hpo.launchers.tune",
@@ -46,6 +47,7 @@ __all__ = [
     "Start",
     "Trial",
     "__version__",
+    "arguments",
     "build_scheduler",
     "checkpoint",
     "load_config",
