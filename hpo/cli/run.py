@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TextIO
 
 import hydra
 import yaml
@@ -36,6 +35,7 @@ from hpo.results.files import is_complete
 from hpo.store.places import from_here
 from hpo.store.tags import default_tag, master_seed, normalised, update_tag
 from hpo.watching.lines import say
+from hpo.watching.warnings import show_warnings
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +188,8 @@ def _prepared(arguments: Sequence[str], *, quiet: bool = False) -> _Call:
         return call.tag
 
     OmegaConf.register_new_resolver("default_tag", tag, use_cache=True, replace=True)
-    _show_warnings()
+    show_warnings()
+    logging.getLogger("hpo").propagate = False
     return call
 
 
@@ -265,43 +266,3 @@ def _conclude(call: _Call) -> int:
     if call.tag_dir is not None and all(is_complete(directory) for directory in call.directories):
         update_tag(call.tag_dir, complete=True)
     return 0 if all(code == 0 for code in call.codes) else 1
-
-
-def _show_warnings() -> None:
-    """Warnings of the library reach the terminal, without tracebacks; the rest goes to each experiment's log."""
-    handler = _ToStandardError()
-    handler.setFormatter(_WithoutTraceback("hpo: %(message)s"))
-    handler.addFilter(_Worthwhile())
-    logging.getLogger("hpo").addHandler(handler)
-    logging.getLogger("hpo").propagate = False
-
-
-class _ToStandardError(logging.StreamHandler[TextIO]):
-    def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stderr  # while a live view is up another, that puts lines above it
-        super().emit(record)
-
-
-class _Worthwhile(logging.Filter):
-    """Warnings, and what is marked for the terminal, not errors, which are said where they are caught.
-
-    Of those that several experiments have in common only the first.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        once = getattr(record, "once", None)
-        wanted = record.levelno == logging.WARNING or hasattr(record, "terminal")
-        if not wanted or once in self._said:
-            return False
-        if once is not None:
-            self._said.add(once)
-        return True
-
-
-class _WithoutTraceback(logging.Formatter):
-    def formatException(self, ei: Any) -> str:
-        return ""

@@ -15,6 +15,7 @@ from hpo.store.replacing import write_atomically
 from hpo.store.tags import OUTPUTS, master_seed
 from hpo.watching.lines import say
 from hpo.watching.progress import progress_display, summary
+from hpo.watching.warnings import show_warnings
 
 TOLD = "max_resource"
 """The argument that tells a function's trial where to end."""
@@ -111,6 +112,8 @@ def tune(
     if source is not None:
         directory.mkdir(parents=True, exist_ok=True)
         write_atomically(directory / OWN, source.encode())
+    if show:
+        show_warnings()
     shown = [progress_display(config, directory)] if show else []
     outcome = run_experiment(config, directory, callbacks=[*shown, *callbacks])
     if show:
