@@ -52,7 +52,7 @@ def check_jobs(jobs: Sequence[Job], *, chosen: bool = True) -> None:
                 devices.append(needs)
                 check_devices(config)
         except BackendError as error:
-            example = "" if chosen else ", or try it with a small network: python -m hpo benchmark=mlp_digits"
+            example = "" if chosen else ", or try it with a small network: hpo benchmark=mlp_digits"
             raise ConfigError(f"benchmark={config.benchmark.name}: {error}{example}; nothing was started") from error
         except ConfigError as error:
             first = "" if job is jobs[0] else f"{from_here(job.output_dir)}: "

@@ -81,6 +81,8 @@ class ExperimentState:
     """Lines on report channels that were no reports."""
     finished: str | None = None
     """Why the experiment is over."""
+    n_workers: int | None = None
+    """Of the last session; None where earlier versions did not say."""
     retries: int = 0
     """Trials that train the configuration of a failed one again."""
     code: Mapping[str, Any] = field(default_factory=dict)
@@ -88,6 +90,9 @@ class ExperimentState:
     code_changes: dict[int, Sequence[str]] = field(default_factory=dict)
     """Files that had changed since the session before, by session, from 1."""
     _counts: Counter[Status] = field(default_factory=Counter)
+    _opened: float = 0.0
+    _available: float = 0.0
+    """Worker seconds of the sessions before the last one, which was opened at `_opened`."""
 
     def apply(self, event: Event) -> None:
         """Take in the next event."""
@@ -107,6 +112,7 @@ class ExperimentState:
             case Kind.OPENED:
                 self.sessions += 1
                 self.finished = None
+                self._man(event)
                 if code := event.body.get("code"):
                     self.code = code
                     if code["changed"]:
@@ -148,6 +154,22 @@ class ExperimentState:
         """Worker seconds spent on trials so far."""
         done = sum(state.busy for state in self.trials.values())
         return done + sum(self.elapsed - state.began for state in self.running.values())
+
+    def available_seconds(self, n_workers: int, elapsed: float | None = None) -> float:
+        """Worker seconds there were until `elapsed`: each session counts with the workers it had.
+
+        Args:
+            n_workers: for sessions of which it is not known.
+            elapsed: seconds of the experiment; None: until its last event.
+        """
+        until = self.elapsed if elapsed is None else elapsed
+        return self._available + (until - self._opened) * (self.n_workers or n_workers)
+
+    def _man(self, event: Event) -> None:
+        """A session begins, perhaps with other workers than the one before."""
+        if (workers := event.body.get("n_workers")) is not None:
+            self._available = self.available_seconds(workers)
+            self._opened, self.n_workers = self.elapsed, workers
 
     def _of(self, event: Event) -> TrialState:
         return self.trials[event.trial_id]

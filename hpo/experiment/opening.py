@@ -1,6 +1,7 @@
 """Opening an experiment: what shall run in a directory, and may it go on with what is there?"""
 
 import contextlib
+import json
 import logging
 import secrets
 import shutil
@@ -146,5 +147,5 @@ def _diff(prefix: str, old: Any, new: Any) -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(k for k in new if k not in old)]:
             yield from _diff(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
-    elif old != new:
+    elif old != new and json.dumps(old, default=str) != json.dumps(new, default=str):  # nan is not equal to itself
         yield f"{prefix}: {old} -> {new}"

@@ -163,7 +163,7 @@ def workers(experiment: Experiment, *, whole: bool = False) -> Chart:
             series.append({"kind": "bars", **look, **places, "labels": [text for _, _, text in bars]})
     caption = (
         f"{line.workers} worker(s) were busy {line.utilisation:.1%} of {line.elapsed:.6g} s ({line.busy:.6g} of "
-        f"{line.workers * line.elapsed:.6g} worker seconds); what is empty is idle. A bar is one attempt, coloured by how it "
+        f"{line.available:.6g} worker seconds); what is empty is idle. A bar is one attempt, coloured by how it "
         "ended, on the lowest worker that was free."
     )
     if gap >= 0:

@@ -145,12 +145,14 @@ class Board:
 
     def utilisation(self, elapsed: float) -> tuple[float, float]:
         """Shares of the workers' time that trials took: of all of it, and of the last minute."""
-        n_workers = len(self._workers)
+        n_workers = self.state.n_workers or len(self._workers)
         running = [(state.began, max(elapsed, state.began)) for state in self.state.running.values()]
         busy = sum(self._workers) + sum(end - begin for begin, end in running)
         since = max(elapsed - RECENT, 0.0)
         recent = sum(max(end - max(begin, since), 0.0) for begin, end in [*self._ended, *running])
-        return _share(busy, elapsed * n_workers), _share(recent, (elapsed - since) * n_workers)
+        return _share(busy, self.state.available_seconds(n_workers, elapsed)), _share(
+            recent, (elapsed - since) * n_workers
+        )
 
     def workers(self, elapsed: float) -> list[WorkerRow]:
         """One row per worker."""

@@ -50,6 +50,8 @@ class Timeline:
     attempts: Sequence[AttemptSpan]
     workers: int
     elapsed: float
+    available: float
+    """Worker seconds there were."""
 
     @property
     def busy(self) -> float:
@@ -59,8 +61,7 @@ class Timeline:
     @property
     def utilisation(self) -> float:
         """Busy over available worker seconds; nan before anything ran."""
-        available = self.workers * self.elapsed
-        return self.busy / available if available > 0 else math.nan
+        return self.busy / self.available if self.available > 0 else math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,8 @@ def timeline(experiment: Experiment) -> Timeline:
     for trial in state.running.values():
         add(trial, elapsed, "running")
     attempts.sort(key=lambda attempt: (attempt.start, attempt.end, attempt.trial))
-    return Timeline(attempts, experiment.config.n_workers or 1, elapsed)
+    n_workers = experiment.config.n_workers or 1
+    return Timeline(attempts, n_workers, elapsed, experiment.state.available_seconds(n_workers))
 
 
 def rungs(experiment: Experiment) -> list[RungCount]:

@@ -75,7 +75,7 @@ def _import_all(names: Sequence[str]) -> str | None:
     try:
         for name in (*COMMON, *names) if names else ():
             importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a training script takes the host's arguments for its own, and exits
         return f"benchmark.preload: {name} cannot be imported ({type(error).__name__}: {error})"
     finally:
         for folder in last:

@@ -13,7 +13,7 @@ def failure_of(state: ExperimentState, directory: Path) -> str | None:
     if state.status != "failed":
         return None
     result = f"no finite {state.objective.metric} in {counts_text(state)}"
-    trials = state.trials.values()
+    trials = [trial for trial in state.trials.values() if not trial.retried]  # of what the newest code left
     shown = next((trial for trial in trials if trial.status == Status.FAILED), next(iter(trials), None))
     if shown is None:
         return f"{result}; run the same command with a larger budget"

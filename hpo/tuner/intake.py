@@ -16,9 +16,13 @@ class Intake:
     """Reads the reports of running attempts."""
 
     objective: Objective
+    disorder: str | None = None
+    """Of a report that was known already: its resource and the higher one that the same attempt had reported before it."""
     _lines: dict[int, int] = field(default_factory=dict)
     """Reports of each current attempt, where the script does not name its resource."""
     _warned: set[tuple[int, int]] = field(default_factory=set)
+    _last: dict[int, int] = field(default_factory=dict)
+    """The highest resource that each current attempt has reported."""
     _kept: set[int] = field(default_factory=set)
     """Trials whose current attempt has a checkpoint to go on from."""
     _repeated: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -27,6 +31,7 @@ class Intake:
     def begin(self, trial_id: int, *, kept: bool) -> None:
         """A new attempt starts to report; `kept`: there is a checkpoint that it may go on from."""
         self._lines.pop(trial_id, None)
+        self._last.pop(trial_id, None)
         self._repeated.pop(trial_id, None)
         self._kept.discard(trial_id)
         if kept:
@@ -48,7 +53,7 @@ class Intake:
     def read(self, state: TrialState, metrics: Mapping[str, Any]) -> tuple[int, float] | None:
         """(resource, loss) of a report; None when the resource is known already.
 
-        An attempt that starts over reports again what an earlier one did.
+        An attempt that starts over reports again what an earlier one did; one whose reports do not go up is not read right.
 
         Raises:
             ReportError: it cannot be used.
@@ -60,10 +65,14 @@ class Intake:
             raise ReportError(_brief(str(error))) from None
         if resource is None:
             resource = self._lines[state.trial.id] = self._lines.get(state.trial.id, state.lines) + 1
+        last = self._last.get(state.trial.id, 0)
+        self._last[state.trial.id] = max(resource, last)
         if resource > state.resource:
             return resource, loss
-        begin, end = self._repeated.get(state.trial.id, (self._base(state, resource), resource))
-        self._repeated[state.trial.id] = begin, max(end, resource)
+        self.disorder = f"{resource} after {last}" if resource <= last else None
+        if resource > last:
+            begin, _ = self._repeated.get(state.trial.id, (self._base(state, resource), resource))
+            self._repeated[state.trial.id] = begin, resource
         key = (state.trial.id, state.attempt)
         if key not in self._warned:
             self._warned.add(key)

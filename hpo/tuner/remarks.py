@@ -33,6 +33,7 @@ class Remarks:
     """Of each trial that has written what is no report, the first line."""
     _unread: Counter[int] = field(default_factory=Counter)
     """Lines of each current attempt that are no reports."""
+    _said_disorder: bool = False
     _said_again: set[bool] = field(default_factory=set)
     """Has it been said that promoted, or interrupted, trials start over?"""
 
@@ -59,7 +60,20 @@ class Remarks:
         found = {"unread": self._unread.pop(trial_id, 0), "again": self.intake.again(trial_id)}
         return {name: count for name, count in found.items() if count}
 
-    def on_repeated(self, state: TrialState) -> None:
+    def on_known(self, state: TrialState) -> None:
+        """Say once why a report is not counted: its attempt starts over, or reports in an order that cannot be used."""
+        if self.intake.disorder is None:
+            self._on_repeated(state)
+        elif not self._said_disorder:
+            self._said_disorder = True
+            unit = self.state.objective.resource_attr
+            text = (
+                f"trial {state.trial.id} reported {unit} {self.intake.disorder}: such reports are not counted, even if the "
+                f"best value is among them; report each {unit} once, from 1 upwards"
+            )
+            self.journal.note(text, state.trial.id, state.attempt)
+
+    def _on_repeated(self, state: TrialState) -> None:
         """Say once what it costs that a trial starts over, unless its checkpoint may have been removed, as was wanted."""
         promoted = state.promoted
         if (

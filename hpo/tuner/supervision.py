@@ -173,7 +173,7 @@ class Supervision:
             return
         if reading is None:
             state.heard = self.journal.elapsed()
-            self._remarks.on_repeated(state)
+            self._remarks.on_known(state)
             return
         resource, loss = reading
         self._losses = 0

@@ -111,7 +111,7 @@ def summary(
             f"was complete already ({reason})" if state.status == "complete" else f"has {state.status} before: {reason}"
         )
     n_workers = config.n_workers or config.benchmark.n_workers
-    available = state.elapsed * n_workers
+    available = state.available_seconds(n_workers)
     again = f"  again    {text}\n" if (text := again_text(state)) else ""
     used = f"{state.busy_seconds() / available:.0%}" if available > 0 else "–"
     return (

@@ -217,6 +217,23 @@ def test_busy_seconds_are_those_of_all_attempts(story):
     assert story.state.busy_seconds() == 2.0 + 1.0 + 3.0
 
 
+def test_each_session_counts_with_the_workers_it_had(story):
+    story.tell(Kind.OPENED, n_workers=3)  # 0 s
+    story.start(0)  # 1 s
+    story.end(0, Status.PAUSED)  # 2 s
+    story.tell(Kind.OPENED, n_workers=1)  # 3 s
+    story.tell(Kind.RESUMED, 0, 1, until=3)  # 4 s
+    assert story.state.available_seconds(8) == 3 * 3.0 + 1 * 1.0
+    assert story.state.available_seconds(8, elapsed=7.0) == 3 * 3.0 + 1 * 4.0
+    assert story.state.n_workers == 1
+
+
+def test_where_no_session_says_how_many_workers_it_had_all_have_those_of_the_configuration(story):
+    story.start(0)  # 0 s
+    story.end(0, Status.PAUSED)  # 1 s
+    assert story.state.available_seconds(8) == 8.0
+
+
 def test_events_can_be_applied_at_once():
     story = Story()
     story.start(0)

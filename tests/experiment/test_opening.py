@@ -49,6 +49,13 @@ def test_an_equal_configuration_has_no_differences(files):
     check_resumable(files, stored_config(files), config())
 
 
+def test_an_argument_that_is_nan_is_equal_to_itself():
+    """Hydra reads `how=nan` as a number, and the same command goes on."""
+    one, other, third = (config({"arguments": {"how": float(how)}}) for how in ("nan", "nan", "1"))
+    assert differences(one, other) == []
+    assert differences(one, third) == ["benchmark.arguments.how: nan -> 1.0"]
+
+
 def test_an_empty_directory_is_open_to_any_configuration(tmp_path):
     files = ExperimentDirectory(tmp_path)
     assert stored_config(files) is None

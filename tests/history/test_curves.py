@@ -1,11 +1,12 @@
 """Attempts on their workers: figures, watchers and tables tell the same of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hpo.config.reading import load_config, resolve
-from hpo.events.values import Kind
+from hpo.events.values import Event, Kind
 from hpo.history.boards import Board
 from hpo.history.curves import timeline
 from hpo.results.experiment import Experiment
@@ -53,6 +54,18 @@ def test_a_watcher_sees_the_same_seconds_of_work(experiment):
     board = Board(experiment.config).apply_all(experiment.events)
     overall, _ = board.utilisation(experiment.state.elapsed)
     assert overall == pytest.approx(timeline(experiment).utilisation)
+
+
+def test_both_count_each_session_with_the_workers_it_had(experiment):
+    """The first half of the time with four workers, the second with eight: six at the mean."""
+    half, end = experiment.state.elapsed / 2, experiment.state.elapsed
+    first = next(i for i, event in enumerate(experiment.events) if event.elapsed >= half)
+    opened = [Event(Kind.OPENED, at, 0.0, body={"n_workers": n}) for at, n in ((0.0, 4), (half, 8))]
+    events = [opened[0], *experiment.events[:first], opened[1], *experiment.events[first:]]
+    changed = replace(experiment, events=events)
+    assert timeline(changed).utilisation == pytest.approx(timeline(experiment).utilisation * 4 / 6)
+    overall, _ = Board(experiment.config).apply_all(events).utilisation(end)
+    assert overall == pytest.approx(timeline(changed).utilisation)
 
 
 def test_a_watcher_shows_a_trial_on_the_worker_that_the_timeline_has_it_on(experiment):

@@ -468,6 +468,15 @@ def test_a_module_that_cannot_be_preloaded_is_named(tmp_path):
     host.close()
 
 
+def test_a_module_that_exits_when_it_is_preloaded_is_named(tmp_path, monkeypatch):
+    """A training script does, which takes the arguments of the host for its own."""
+    (tmp_path / "exits_when_imported.py").write_text("raise SystemExit(2)")
+    monkeypatch.chdir(tmp_path)
+    host = HostProcess(tmp_path, "exits_when_imported")
+    assert "benchmark.preload: exits_when_imported cannot be imported (SystemExit: 2)" in host.outcome()["fatal"]
+    host.close()
+
+
 def descriptors_at_rest(host):
     """How many the host holds once it waits for orders with one child forked ahead, and no other child, dead or alive."""
     folder = Path(f"/proc/{host.process.pid}")

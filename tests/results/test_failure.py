@@ -80,6 +80,12 @@ def test_it_says_so_each_time_and_is_trained_again_when_asked_to(broken, method,
     assert "was complete already" in succeeded(broken.hpo(*command(method), "retry=failed"))
 
 
+def test_where_those_trained_again_failed_too_their_log_is_the_one_to_look_at(broken):
+    error_of(broken.hpo(*command()))
+    sentence = error_of(broken.hpo(*command(), "retry=failed"))
+    assert sentence.endswith("/trials/2/attempt_0/stderr.log")
+
+
 def test_an_experiment_that_ended_by_max_failures_goes_on_and_retries_what_failed(broken):
     broken.benchmark(script=str(broken.path / "train.py"), max_num_trials=4, n_workers=1)
     assert "max_failures=3" in error_of(broken.hpo(*command()))

@@ -79,3 +79,29 @@ def test_an_attempt_has_trained_again_what_it_reports_from_where_it_went_on(
     assert (intake.again(0), intake.started_over(0)) == (again, over)
     intake.begin(0, kept=kept)
     assert (intake.again(0), intake.started_over(0)) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("reached", "reported", "disorders", "again"),
+    [
+        (0, [1, 1, 2, 2], {1: "1 after 1", 3: "2 after 2"}, 0),
+        (0, [4, 3, 2, 1], {1: "3 after 4", 2: "2 after 4", 3: "1 after 4"}, 0),
+        (0, [1, 2, 3], {}, 0),
+        (3, [1, 2, 3, 4, 4], {4: "4 after 4"}, 3),  # it starts over, and then repeats itself
+        (3, [1, 1, 2, 3], {1: "1 after 1"}, 3),
+    ],
+)
+def test_what_an_attempt_itself_has_reported_before_is_disorder_and_not_training_again(
+    reached, reported, disorders, again
+):
+    intake, known = Intake(OBJECTIVE), state(reached)
+    known.first = 1
+    intake.begin(0, kept=False)
+    found = {}
+    for index, epoch in enumerate(reported):
+        if intake.read(known, {"loss": 1.0, "epoch": epoch}) is not None:
+            known.resource = epoch
+        elif intake.disorder is not None:
+            found[index] = intake.disorder
+    assert found == disorders
+    assert intake.again(0) == again

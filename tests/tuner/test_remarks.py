@@ -6,7 +6,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.values import Kind
 from hpo.events.wording import again_text, counts_text
 from hpo.tuner.stopping import Budget
-from tests.support.fakes import OBJECTIVE, Crash, Disk, FakeExperiment, Garble, Lose
+from tests.support.fakes import OBJECTIVE, Crash, Disk, FakeExperiment, Garble, Lose, Say
 
 
 class Forgetful(dict):
@@ -133,3 +133,23 @@ def test_a_trial_that_wrote_lines_but_no_report_fails_with_the_first_of_them():
     assert "'loss=0.5'" in end.body["error"]
     assert "one JSON object per line" in end.body["error"]
     assert "report_channel" not in end.body["error"]
+
+
+def test_reports_that_do_not_go_up_are_said_once_and_are_no_training_again():
+    """A script that reports an epoch twice, or counts down, has not been interrupted: only its first values are taken."""
+    faults = {trial: [Say({OBJECTIVE.metric: 0.001, "epoch": 2}, at=epoch) for epoch in (3, 4)] for trial in range(3)}
+    _, state, events = FakeExperiment("RS", budget=Budget(max_num_trials=3), backend={"faults": faults}).run()
+    (note,) = of_kind(events, Kind.NOTED)
+    assert "reported epoch 2 after 2" in note.body["text"]
+    assert "not counted" in note.body["text"]
+    assert "interrupted" not in note.body["text"]
+    assert state.again == {True: 0, False: 0}
+    assert again_text(state) == ""
+
+
+def test_an_order_that_cannot_be_used_does_not_hide_that_trials_start_over():
+    faults = {0: [Say({OBJECTIVE.metric: 0.001, "epoch": 2}, at=3), Lose(5)]}
+    _, _, events = forgetful("RS", budget=Budget(max_num_trials=1), backend={"faults": faults}).run()
+    texts = [note.body["text"] for note in of_kind(events, Kind.NOTED)]
+    assert ["after 2" in text for text in texts] == [True, False]
+    assert "starts over" in texts[1]

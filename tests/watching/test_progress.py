@@ -1,6 +1,7 @@
 """What a person sees: improvements, failures, and a closing summary."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,15 @@ def test_the_summary_says_why_what_how_many_and_where():
         "4.0 s", "2 worker", "100%", "random_seed=77", "outputs/t/mine/ASHA/seed_4",
     ):  # fmt: skip
         assert part in text, part
+
+
+def test_the_summary_knows_that_an_earlier_session_had_other_workers():
+    """Two workers are busy for 4 s, then the one of a second session for 2 s: that is all of the time there was."""
+    story = [Event(Kind.OPENED, 0.0, 0.0, body={"n_workers": 2}), start(0, 0.0), start(1, 0.0)]
+    story += [end(0, Status.COMPLETED, 4.0), end(1, Status.COMPLETED, 4.0)]
+    story += [Event(Kind.OPENED, 4.0, 0.0, body={"n_workers": 1}), start(2, 4.0), end(2, Status.COMPLETED, 6.0)]
+    text = summary(replace(CONFIG, n_workers=1), state_after(story), Path("d"), "done")
+    assert "6.0 s, 1 worker(s) busy 100% of it" in text
 
 
 def test_the_summary_of_an_interrupted_experiment_says_how_to_go_on():
