@@ -10,7 +10,7 @@ from hpo.store.places import from_here
 
 HOW_TO_REPORT = (
     "call hpo.report(...), append to $HPO_REPORT_FILE, or set benchmark.report_channel=syne_tune if it prints [tune-metric] "
-    "lines"
+    "lines, or stdout with benchmark.patterns if it prints others"
 )
 
 ONE_OBJECT = 'write one JSON object per line, such as {"epoch": 1, "loss": 0.5}'

@@ -198,3 +198,16 @@ def test_lines_are_found_whatever_stands_between_and_however_it_is_cut(tmp_path_
     reports, _ = made.end()
     assert reports == [{"epoch": n, "loss": 10 - n} for n in range(1, 4)]
     assert made.log.read_bytes() == data
+
+
+def test_what_the_trainer_of_hugging_face_prints_is_found_by_two_patterns(output):
+    """It prints steps between, of which it names the epoch as a fraction."""
+    patterns = {"loss": r"'eval_loss': '?([-+.\w]+)", "epoch": r"'epoch': '?(\d+)"}
+    lines = (
+        b"{'loss': 0.7, 'grad_norm': 1.5, 'learning_rate': 5e-05, 'epoch': 0.5}\n"
+        b" 50%|#####     | 2/4 [00:01<00:01]\r"
+        b"{'eval_loss': 6.9e-01, 'eval_runtime': 0.1, 'epoch': 1.0}\n"
+        b"{'loss': 0.6, 'grad_norm': 1.4, 'learning_rate': 0.0, 'epoch': 1.5}\n"
+        b"{'eval_loss': 0.5, 'eval_runtime': 0.1, 'epoch': 2.0}\n"
+    )
+    assert said(output, lines, patterns=patterns) == [{"loss": 0.69, "epoch": 1}, {"loss": 0.5, "epoch": 2}]
