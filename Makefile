@@ -44,6 +44,7 @@ perf: $(VENV)/.installed ## the measured figures of README
 	$(BIN)/python perf/startup.py
 	$(BIN)/python perf/sweep.py
 	$(BIN)/python perf/own_script.py
+	$(BIN)/python perf/function.py
 	$(BIN)/python perf/simulation.py
 	$(BIN)/python perf/watch.py
 	OMP_NUM_THREADS=1 $(BIN)/python perf/simulated_against_real.py

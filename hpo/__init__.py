@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from hpo.events.callback import Callback
     from hpo.events.values import Decision, Resume, Start, Trial
     from hpo.experiment.run import run_experiment
-    from hpo.reporting import report
+    from hpo.launchers.tune import tune
+    from hpo.reporting import arguments, report
     from hpo.results.experiment import Experiment, load_experiment
     from hpo.schedulers.assembly import build_scheduler
 
@@ -30,8 +31,10 @@ _HOME = {
     "build_scheduler": "hpo.schedulers.assembly",
     "load_config": "hpo.config.reading",
     "load_experiment": "hpo.results.experiment",
+    "arguments": "hpo.reporting",
     "report": "hpo.reporting",
     "run_experiment": "hpo.experiment.run",
+    "tune": "hpo.launchers.tune",
 }
 
 __all__ = [
@@ -44,12 +47,14 @@ __all__ = [
     "Start",
     "Trial",
     "__version__",
+    "arguments",
     "build_scheduler",
     "checkpoint",
     "load_config",
     "load_experiment",
     "report",
     "run_experiment",
+    "tune",
 ]
 
 

@@ -28,6 +28,10 @@ def main() -> None:
             code = _import(arguments)()
         sys.stdout.flush()  # here, where a reader that has ended is known to be no error
     except HPOError as error:
+        if os.environ.get("HYDRA_FULL_ERROR"):  # as Hydra's applications do
+            import traceback
+
+            traceback.print_exc()
         complain(error)
         code = 1
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""What a training script calls: `hpo.report(epoch=3, accuracy=0.91)`. Standard library only.
+"""What a training script calls: `hpo.arguments(lr=0.1)`, `hpo.report(epoch=3, accuracy=0.91)`. Standard library only.
 
 The channel is a file: one JSON object per line, appended to the file that `HPO_REPORT_FILE` names. Any language can
 write it; this module also syncs each line to the disk, so that a report which has returned survives a crash of the
@@ -8,6 +8,7 @@ machine. Save the checkpoint first, then report; after loading a checkpoint repo
 import json
 import os
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 REPORT_FILE = "HPO_REPORT_FILE"
@@ -41,6 +42,54 @@ def report(*mappings: Any, **metrics: Any) -> None:
         os.fdatasync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def arguments(**defaults: Any) -> SimpleNamespace:
+    """The script's arguments, `--name=value` or `--name value`, without a parser of its own.
+
+    Args:
+        **defaults: what holds where an argument is not given. A value that is given gets the type of its default; one that
+            has none is a number, a boolean, None, a list or a dictionary where it reads as one, else a text.
+
+    Returns:
+        an object with an attribute for each; `vars` makes a dictionary of it.
+
+    Raises:
+        SystemExit: a word is no argument, or a value has not the type of its default.
+    """
+    found, words = dict(defaults), iter(sys.argv[1:])
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not name.startswith("--"):
+            raise SystemExit(f"{word!r}: write --name=value")
+        name = name[2:].replace("-", "_")
+        found[name] = _typed(name, text if equals else next(words, ""), defaults.get(name))
+    return SimpleNamespace(**found)
+
+
+def _typed(name: str, text: str, default: Any) -> Any:
+    if isinstance(default, str):
+        return text
+    if isinstance(default, float) and not isinstance(default, bool):
+        try:
+            return float(text)
+        except ValueError:
+            raise SystemExit(f"--{name}={text}: a number is needed") from None
+    value = _read(text)
+    if default is not None and type(value) is not type(default):
+        raise SystemExit(f"--{name}={text}: a value such as {default!r} is needed")
+    return value
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return _WORDS.get(text, text)
+
+
+_WORDS = {"True": True, "False": False, "None": None}
+"""As hpo writes them on a command line."""
 
 
 def _named(mapping: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ TESTS = Path(__file__).parent
 
 FLOORS = [
     {"", "errors", "randomness", "reporting"},
-    {"events", "host"},
+    {"events", "host", "functions"},
     {"space", "store"},
     {"config", "surrogate", "checkpoint"},
     {"searchers", "results", "tables", "trackers"},

@@ -156,3 +156,36 @@ def test_importing_and_reporting_needs_the_standard_library_only():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ.copy()
     )
     assert done.stdout.splitlines()[-1] == "['hpo']"
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ([], {"lr": 0.1, "epochs": 9, "amp": False, "name": "a"}),
+        (["--lr=1", "--epochs=3", "--amp=True", "--name=7"], {"lr": 1.0, "epochs": 3, "amp": True, "name": "7"}),
+        (["--lr", "1e-05", "--name", "a=b c"], {"lr": 1e-05, "epochs": 9, "amp": False, "name": "a=b c"}),
+        (["--weight-decay=0.5", "--layers=[1, 2]", "--act=relu", "--none=None"],
+         {"lr": 0.1, "epochs": 9, "amp": False, "name": "a", "weight_decay": 0.5, "layers": [1, 2], "act": "relu",
+          "none": None}),
+    ],
+)  # fmt: skip
+def test_a_script_gets_its_arguments_with_the_types_of_their_defaults(monkeypatch, words, found):
+    monkeypatch.setattr(sys, "argv", ["train.py", *words])
+    given = vars(hpo.arguments(lr=0.1, epochs=9, amp=False, name="a"))
+    assert given == found
+    assert {name: type(value) for name, value in given.items()} == {name: type(value) for name, value in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("lr=0.1", "'lr=0.1': write --name=value"),
+        ("--lr=high", "--lr=high: a number is needed"),
+        ("--epochs=1.5", "--epochs=1.5: a value such as 9 is needed"),
+    ],
+)
+def test_an_argument_that_is_none_ends_the_script_with_one_sentence(monkeypatch, word, said):
+    monkeypatch.setattr(sys, "argv", ["train.py", word])
+    with pytest.raises(SystemExit) as ended:
+        hpo.arguments(lr=0.1, epochs=9)
+    assert ended.value.code == said

@@ -67,7 +67,7 @@ class LocalBackend(Backend):
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:
         """Raise ConfigError unless the benchmark's program is there."""
-        if config.benchmark.script is None and config.benchmark.command is None:
+        if not config.benchmark.has_program:
             name = config.backend.get("name")
             raise ConfigError(f"backend={name}: the benchmark has a table and no program; use backend=simulated")
         find_program(config.benchmark)

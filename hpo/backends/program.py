@@ -30,6 +30,8 @@ from hpo.config.templates import Template
 from hpo.config.yamlfiles import override_text
 from hpo.errors import ConfigError
 from hpo.events.values import Trial
+from hpo.functions import running
+from hpo.functions.finding import FoundFunction, find_function
 from hpo.host.leading import leading_imports
 from hpo.host.preloading import AUTO
 from hpo.randomness import Randomness
@@ -77,8 +79,14 @@ class Program:
         given = self.config.benchmark.preload
         if given != "auto":
             return list(given or [])
-        names = leading_imports(self._script) if self._script is not None else []
+        source = self._script if self._function is None else self._function.file
+        names = leading_imports(source) if self._script is not None and source is not None else []
         return [AUTO, *names] if names else []
+
+    @cached_property
+    def _function(self) -> FoundFunction | None:
+        target = self.config.benchmark.function
+        return None if target is None else find_function(target, self.directory.path)
 
     @cached_property
     def _space(self) -> SearchSpace:
@@ -150,6 +158,15 @@ class Program:
     def file(self, trial: Trial, attempt: int, until: int | None) -> tuple[Path, str] | None:
         """The configuration file of an attempt and its text, for programs that read one."""
         path = Path(self._places(trial, attempt)["config_file"])
+        if self._function is not None:
+            order = {
+                "function": self._function.order(),
+                "configuration": self._written(trial, attempt, until).content,
+                "metric": self.config.benchmark.metric,
+                "resource_attr": self.config.benchmark.resource_attr,
+                "until": self.config.max_resource if until is None else until,
+            }
+            return path, json.dumps(order, indent=1)
         if self.config.benchmark.arguments_as_json:
             return path, json.dumps(self._written(trial, attempt, until).content, indent=1)
         return (
@@ -177,13 +194,16 @@ class Program:
         """What the program is given: the configuration, constants, where to end, and where its files are."""
         benchmark, places = self.config.benchmark, self._places(trial, attempt)
         constants = fill(self._constants, places)
-        if benchmark.max_resource_attr is not None and until is not None:
+        if self._function is not None:
+            constants.pop(benchmark.max_resource_attr, None)  # `report` knows
+        elif benchmark.max_resource_attr is not None and until is not None:
             constants[benchmark.max_resource_attr] = until
         if benchmark.data is not None:
             constants["data"] = str(Path(benchmark.data).expanduser().absolute())
         if benchmark.checkpoint_argument is not None:
             constants[benchmark.checkpoint_argument] = places["checkpoint_dir"]
-        style = ArgumentStyle.file if benchmark.arguments_as_json else benchmark.argument_style
+        by_json = benchmark.arguments_as_json or self._function is not None
+        style = ArgumentStyle.file if by_json else benchmark.argument_style
         written = write({**trial.configuration, **constants}, self._space.spelling, style)
         if style == ArgumentStyle.overrides and not any(word.startswith("hydra.run.dir=") for word in written.options):
             here = benchmark.working_directory == WorkingDirectory.here
@@ -235,6 +255,8 @@ def find_program(benchmark: BenchmarkConfig) -> list[str]:
     Raises:
         ConfigError: it is not there or not executable.
     """
+    if benchmark.function is not None:
+        return [sys.executable, running.__file__]
     if benchmark.command is not None:
         return _find_command(benchmark.command)
     assert benchmark.script is not None

@@ -72,7 +72,7 @@ def script_of(configs: Sequence[ExperimentConfig]) -> tuple[ExperimentConfig, li
     names = list(dict.fromkeys(config.benchmark.name for config in configs))
     if len(names) > 1:
         raise ConfigError(f"benchmark={','.join(names)}: one script is checked at a time; name one benchmark")
-    if first.simulated or (first.benchmark.script is None and first.benchmark.command is None):
+    if first.simulated or not first.benchmark.has_program:
         raise ConfigError(f"benchmark={names[0]}: it is simulated from a table; there is no script to check")
     methods = {config.method.name: config for config in seeded if config.max_resource is not None}
     return first, [name for name, config in methods.items() if scheduler_of(config).pauses]

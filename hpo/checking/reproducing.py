@@ -8,7 +8,7 @@ import math
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from hpo.config.references import shell_word
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.values import Exit, Kind, Status, Trial
+from hpo.functions.finding import OWN
 from hpo.results.experiment import Experiment
 from hpo.store.directory import ExperimentDirectory
 
@@ -89,7 +90,10 @@ class Reproduction:
     def __post_init__(self) -> None:
         self.config = resolve(self.experiment.config)
         benchmark = self.config.benchmark
-        if benchmark.script is None and benchmark.command is None:
+        if benchmark.function is not None and benchmark.function.startswith(f"{OWN}:"):
+            own = f"{self.experiment.directory.absolute()}/{benchmark.function}"
+            self.config = replace(self.config, benchmark=replace(benchmark, function=own))
+        if not benchmark.has_program:
             raise ConfigError(
                 f"{self.experiment.directory}: its trials were looked up in a table; there is no program to run"
             )

@@ -2,11 +2,12 @@
 
 Hydra's own multirun composes the configuration three times before the first job and twice per job. Here a configuration
 is composed once per choice of groups; seeds and other plain values are then set in it, which gives the same result, for
-value overrides are what composition applies last. Command lines that ask Hydra for more (--help, --cfg, other sweepers
-or launchers) are left to Hydra.
+value overrides are what composition applies last. Command lines that ask Hydra to show something (--help, --info, completion)
+are left to Hydra.
 """
 
 import itertools
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,26 +19,24 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, read_write
 
 from hpo.backends.choice import backend_of
 from hpo.config.mistakes import unknown_key
 from hpo.config.references import keep
-from hpo.config.schema import BACKENDS, CONF_DIR, BenchmarkConfig, ExperimentConfig, MethodConfig
+from hpo.config.schema import (
+    BACKENDS,
+    CONF_DIR,
+    DEFAULT_METHODS,
+    BenchmarkConfig,
+    ExperimentConfig,
+    MethodConfig,
+)
 from hpo.config.yamlfiles import quoted
 from hpo.errors import ConfigError
 from hpo.launchers.base import Job
-
-_LEFT_TO_HYDRA = (
-    "hydra/",
-    "hydra.mode",
-    "hydra.sweeper",
-    "hydra.searchpath",
-    "hydra.run",
-    "hydra.job",
-    "~hydra",
-    "+hydra",
-)
+from hpo.space.expressions import spec_of
 
 
 def typed(config: DictConfig) -> ExperimentConfig:
@@ -71,10 +70,37 @@ def _keep_references(config: DictConfig) -> None:
             parent[name] = keep(OmegaConf.to_container(node))
 
 
+_NOT_OURS = {
+    "hydra/sweeper": "hpo searches by its methods: choose one by method=…, such as method=BO",
+    "hydra/launcher": "hpo has its own, launcher=slurm and launcher=sagemaker; n_workers is how many trials run here",
+}
+_THEIRS = {
+    "submitit_slurm": "hpo's is launcher=slurm",
+    "submitit_local": "experiments run here in turn; n_workers is how many trials run at a time",
+    "joblib": "experiments run here in turn; n_workers is how many trials run at a time",
+    "ray": "hpo has none for that yet",
+}
+"""Names of Hydra's launchers, and what to use in their place."""
+
+
+def check_hydra(settings: DictConfig) -> None:
+    """Raise ConfigError for what Hydra's settings ask for and hpo does not do."""
+    if settings.mode != RunMode.MULTIRUN:
+        raise ConfigError("hydra.mode=RUN: leave it out; a command with one method and one seed is one experiment")
+    if settings.verbose:
+        logging.getLogger("hpo").setLevel(logging.DEBUG)
+    for key, remedy in (
+        ("callbacks", "hpo calls none of Hydra's; give callbacks.NAME._target_=… of hpo's own kind"),
+        ("output_subdir", "nothing is written there; each experiment's directory has its experiment.yaml"),
+        ("job.env_set", "no variable is set by it; set it before the command, and trials have it"),
+    ):
+        if OmegaConf.select(settings, key):
+            raise ConfigError(f"hydra.{key}={OmegaConf.select(settings, key)}: {remedy}")
+
+
 def is_plain(arguments: Sequence[str]) -> bool:
     """Is this a command line that `jobs` composes as Hydra would?"""
-    options, overrides = _split(arguments)
-    return options is not None and not any(word.startswith(_LEFT_TO_HYDRA) for word in overrides)
+    return _split(arguments)[0] is not None
 
 
 def jobs(arguments: Sequence[str]) -> Iterator[Job]:
@@ -86,9 +112,21 @@ def jobs(arguments: Sequence[str]) -> Iterator[Job]:
     """
     config_dirs, overrides = _split(arguments)
     if config_dirs:
-        overrides = [*overrides, f"hydra.searchpath=[{','.join(_quoted(folder) for folder in config_dirs)}]"]
+        overrides = [*_with_folders(config_dirs, overrides)]
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        yield from _Composer(GlobalHydra.instance().config_loader(), overrides).jobs()
+        yield from _Composer(GlobalHydra.instance().config_loader(), overrides, config_dirs or []).jobs()
+
+
+def _with_folders(folders: Sequence[str], overrides: Sequence[str]) -> Iterator[str]:
+    """The overrides with the user's folders on Hydra's search path, besides those that are there."""
+    paths = ",".join(_quoted(folder) for folder in folders)
+    known = False
+    for word in overrides:
+        if word.startswith("hydra.searchpath=["):
+            known, word = True, f"hydra.searchpath=[{paths},{word.partition('[')[2]}"
+        yield word
+    if not known:
+        yield f"hydra.searchpath=[{paths}]"
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str] | None, list[str]]:
@@ -120,16 +158,53 @@ def _quoted(folder: str) -> str:
 class _Composer:
     loader: ConfigLoader
     words: Sequence[str]
+    folders: Sequence[str]
     _composed: dict[tuple[str, ...], DictConfig] = field(default_factory=dict)
     _groups: dict[str, bool] = field(default_factory=dict)
 
     def jobs(self) -> Iterator[Job]:
         given = self._parse(self.words)
-        head = self._compose([_text(override) for override in given if not override.is_sweep_override()])
+        for override in given:
+            self._check_choice(override)
+        swept = {override.key_or_group for override in given if override.is_sweep_override()}
+        # A value in a group that runs through several choices, or is not chosen yet, belongs to each of them alone.
+        apart = {f"{key}." for key in {"method", *swept} if self._is_group(key)}
+        fixed = [override for override in given if not override.is_sweep_override()]
+        head = self._compose([_text(o) for o in fixed if not o.key_or_group.startswith(tuple(apart))])
+        check_hydra(head.hydra)
         params: Any = OmegaConf.to_container(head.hydra.sweeper.params, resolve=True)
-        defaults = self._parse([f"{key!s}={value}" for key, value in params.items()])
-        chosen = {override.get_key_element(): override for override in [*defaults, *given]}
-        yield from map(self._job, itertools.product(*map(self._axis, chosen.values())))
+        chosen = {f"{key!s}": f"{key!s}={value}" for key, value in params.items()}
+        if head.hydra.runtime.choices.get("method") is None and "method" not in {o.key_or_group for o in given}:
+            chosen = {"method": f"method={','.join(DEFAULT_METHODS)}", **chosen}
+        defaults = self._parse(list(chosen.values()))
+        axes = {override.get_key_element(): override for override in [*defaults, *given]}
+        axes = {**({"method": axes["method"]} if "method" in axes else {}), **axes}  # the seeds of a method together
+        for number, combination in enumerate(itertools.product(*map(self._axis, axes.values()))):
+            yield self._job(combination, number)
+
+    def _check_choice(self, override: Override) -> None:
+        """Raise ConfigError for a choice of a group that Hydra would take as something else than it looks like."""
+        group, value = override.key_or_group, override.value()
+        if group in _NOT_OURS and value != "basic":
+            raise ConfigError(f"{override.input_line}: {_NOT_OURS[group]}")
+        if group == "launcher" and (near := _THEIRS.get(str(value))) is not None:
+            raise ConfigError(f"launcher={value}: that is one of Hydra's launchers; {near}")
+        if group.startswith("hydra.run"):
+            raise ConfigError(
+                f"{override.input_line}: experiments lie below hydra.sweep.dir; set that, or experiment_tag"
+            )
+        if not self._is_group(group) or override.is_delete():
+            return
+        if isinstance(value, list):
+            names = ",".join(map(str, value))
+            raise ConfigError(f"{group}=[{names}]: to run each of them, write {group}={names}")
+        for name in [value] if isinstance(value, str) else []:
+            for folder in self.folders:
+                own, built_in = Path(folder) / group / f"{name}.yaml", CONF_DIR / group / f"{name}.yaml"
+                if own.is_file() and built_in.is_file() and own.read_bytes() != built_in.read_bytes():
+                    raise ConfigError(
+                        f"{group}={name}: {own} has the name of the built-in {built_in}, which would be taken; rename it"
+                    )
 
     def _parse(self, words: Sequence[str]) -> list[Override]:
         parsed: list[Override] = OverridesParser.create(config_loader=self.loader).parse_overrides(list(words))
@@ -139,6 +214,9 @@ class _Composer:
         """(override, value as text, value) of everything an override runs through."""
         if not override.is_sweep_override():
             return [(override, override.get_value_element_as_str(), None)]
+        if override.key_or_group.startswith("benchmark.config_space.") and spec_of(override.get_value_string()):
+            text = override.get_value_string()  # a domain, as other sweepers take it
+            return [(override, quoted(text), text)]
         if not override.is_discrete_sweep():
             raise ConfigError(f"{override.key_or_group}: an interval is no list of values; use a,b,c or range(…)")
         if not (values := list(zip(override.sweep_string_iterator(), override.sweep_iterator(), strict=True))):
@@ -146,7 +224,7 @@ class _Composer:
             raise ConfigError(f"{override.key_or_group}={override.get_value_string()}: there is no value in this{hint}")
         return [(override, text, value) for text, value in values]
 
-    def _job(self, combination: Sequence[tuple[Override, str, Any]]) -> Job:
+    def _job(self, combination: Sequence[tuple[Override, str, Any]], number: int) -> Job:
         composed, later = [], []
         for override, text, value in combination:
             plain = override.is_sweep_override() and not override.is_add() and not override.is_delete()
@@ -157,9 +235,14 @@ class _Composer:
         config = self._compose(composed)
         for key, value in later:
             OmegaConf.update(config, key, value)
-        HydraConfig.instance().set_config(config)  # for ${hydra:…} in a user's YAML
-        sweep_dir = Path(config.hydra.sweep.dir)
-        return Job(typed(config), (sweep_dir / config.hydra.sweep.subdir).absolute(), sweep_dir)
+        with read_write(config.hydra), read_write(config.hydra.runtime):
+            config.hydra.job.num, config.hydra.job.id = number, str(number)
+            HydraConfig.instance().set_config(config)  # for ${hydra:…} in a user's YAML
+            sweep_dir = Path(config.hydra.sweep.dir)
+            output_dir = (sweep_dir / config.hydra.sweep.subdir).absolute()
+            config.hydra.runtime.output_dir = str(output_dir)
+            HydraConfig.instance().set_config(config)  # it keeps a copy
+        return Job(typed(config), output_dir, sweep_dir)
 
     def _is_group(self, name: str) -> bool:
         if name not in self._groups:  # Hydra takes 20 ms for an answer

@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TextIO
 
 import hydra
 import yaml
@@ -21,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hpo.cli.arguments import check_words, has_folder
 from hpo.cli.composition import is_plain, jobs, typed
 from hpo.cli.preflight import check_jobs
+from hpo.cli.showing import cfg_job, describe_jobs
 from hpo.config.direction import doubt
 from hpo.config.mistakes import hydra_error_as_sentence, unreadable
 from hpo.config.reading import resolve
@@ -35,6 +35,7 @@ from hpo.results.files import is_complete
 from hpo.store.places import from_here
 from hpo.store.tags import default_tag, master_seed, normalised, update_tag
 from hpo.watching.lines import say
+from hpo.watching.warnings import show_warnings
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +58,15 @@ class _Call:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the experiments that `arguments` compose. Returns the exit code: 0, 1, or 128 + n after signal n."""
+    arguments = arguments or ["--help"]
     call = _prepared(arguments)
     with _hydra_errors_as_sentence(arguments):
-        if is_plain(arguments):
+        if (shown := cfg_job(arguments)) is not None:
+            sys.stdout.write(describe_jobs(list(jobs(shown.overrides)), shown))
+        elif is_plain(arguments):
             composed = list(jobs(arguments))  # a mistake in the last is found before the first runs
             check_jobs(composed, chosen=any(word.startswith("benchmark=") for word in arguments))
+            _say_seeds(composed)
             _say_doubts(composed)
             _run_all(call, composed)
         else:
@@ -116,6 +121,15 @@ def _run_all(call: _Call, composed: Sequence[Job]) -> None:
         _run(call, simulated[0])
     elif simulated:
         _run_batch(call, simulated)
+
+
+def _say_seeds(composed: Sequence[Job]) -> None:
+    """`num_seeds` counts from 0, wherever the first is: which seeds that gives is said."""
+    first = composed[0].config
+    if first.start_seed > 0 and len(seeds := sorted({job.config.seed for job in composed})) > 1:
+        say(
+            f"seeds {seeds[0]} to {seeds[-1]}: start_seed={first.start_seed}, and num_seeds={first.num_seeds} counts from 0"
+        )
 
 
 def _say_doubts(composed: Sequence[Job]) -> None:
@@ -174,7 +188,8 @@ def _prepared(arguments: Sequence[str], *, quiet: bool = False) -> _Call:
         return call.tag
 
     OmegaConf.register_new_resolver("default_tag", tag, use_cache=True, replace=True)
-    _show_warnings()
+    show_warnings()
+    logging.getLogger("hpo").propagate = False
     return call
 
 
@@ -251,43 +266,3 @@ def _conclude(call: _Call) -> int:
     if call.tag_dir is not None and all(is_complete(directory) for directory in call.directories):
         update_tag(call.tag_dir, complete=True)
     return 0 if all(code == 0 for code in call.codes) else 1
-
-
-def _show_warnings() -> None:
-    """Warnings of the library reach the terminal, without tracebacks; the rest goes to each experiment's log."""
-    handler = _ToStandardError()
-    handler.setFormatter(_WithoutTraceback("hpo: %(message)s"))
-    handler.addFilter(_Worthwhile())
-    logging.getLogger("hpo").addHandler(handler)
-    logging.getLogger("hpo").propagate = False
-
-
-class _ToStandardError(logging.StreamHandler[TextIO]):
-    def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stderr  # while a live view is up another, that puts lines above it
-        super().emit(record)
-
-
-class _Worthwhile(logging.Filter):
-    """Warnings, and what is marked for the terminal, not errors, which are said where they are caught.
-
-    Of those that several experiments have in common only the first.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        once = getattr(record, "once", None)
-        wanted = record.levelno == logging.WARNING or hasattr(record, "terminal")
-        if not wanted or once in self._said:
-            return False
-        if once is not None:
-            self._said.add(once)
-        return True
-
-
-class _WithoutTraceback(logging.Formatter):
-    def formatException(self, ei: Any) -> str:
-        return ""

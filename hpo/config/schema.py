@@ -43,6 +43,10 @@ class Mode(Enum):
     max = "max"
 
 
+DEFAULT_METHODS = ("RS", "BO", "ASHA", "MOBSTER")
+"""What `method` means where nobody chose one."""
+
+
 class CodeChanges(Enum):
     """What becomes of an experiment whose script has changed since its last session."""
 
@@ -106,6 +110,7 @@ class BenchmarkConfig:
     mode: Mode = field(default=MISSING, metadata=_RESULTS)
     script: str | None = field(default=None, metadata=_RESULTS)
     command: list[str] | None = field(default=None, metadata=_RESULTS)
+    function: str | None = field(default=None, metadata=_RESULTS)
     resource_attr: str | None = field(default=None, metadata=_RESULTS)
     max_resource_attr: str | None = field(default=None, metadata=_RESULTS)
     config_space: dict[str, Any] = field(default=MISSING, metadata=_RESULTS)
@@ -132,6 +137,11 @@ class BenchmarkConfig:
     table: str | None = field(default=None, metadata=_RESULTS)
     instance_type: str | None = field(default=None, metadata=_RESULTS)
     framework: str | None = None
+
+    @property
+    def has_program(self) -> bool:
+        """Is there something to run, and not only a table?"""
+        return any(program is not None for program in (self.script, self.command, self.function))
 
     def arguments_besides(self, names: Collection[str]) -> dict[str, Any]:
         """The constants that the script gets, without some."""
@@ -219,7 +229,7 @@ class ExperimentConfig:
         """The class that the backend's name alone stands for, if any."""
         name = self.backend.get("name")
         if name == "auto":
-            has_program = self.benchmark.script is not None or self.benchmark.command is not None
+            has_program = self.benchmark.has_program
             name = "local" if has_program or self.benchmark.table is None else "simulated"
         return BACKENDS.get(str(name))
 

@@ -45,9 +45,11 @@ def check(config: ExperimentConfig) -> None:
         if value is not None and not value >= least:
             raise ConfigError(f"{key}={value}: use {wanted}")
     benchmark = config.benchmark
-    programs = [p for p in (benchmark.script, benchmark.command) if p is not None]
+    programs = [p for p in (benchmark.script, benchmark.command, benchmark.function) if p is not None]
     if len(programs) > 1 or not (programs or benchmark.table):
-        raise ConfigError("benchmark.script and benchmark.command: give one of them, the training program (or a table)")
+        raise ConfigError(
+            "benchmark.script, .command and .function: give one of them, the training program (or a table)"
+        )
     check_preload(benchmark.preload)
     space = config.space
     if odd := [point for point in benchmark.points_to_evaluate or () if not isinstance(point, Mapping)]:

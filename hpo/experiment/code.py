@@ -14,6 +14,7 @@ from typing import Any
 
 from hpo.backends.program import find_program
 from hpo.config.schema import BenchmarkConfig
+from hpo.functions.finding import find_function
 
 NOT_CODE = ("__pycache__", "*.pyc", ".*", "outputs", "node_modules", "*.egg-info")
 """Patterns of names beside a script that no job needs."""
@@ -22,14 +23,18 @@ MOST_BYTES = 16_000_000
 GIT_SECONDS = 0.05
 
 
-def code_of(benchmark: BenchmarkConfig) -> dict[str, Any] | None:
+def code_of(benchmark: BenchmarkConfig, directory: Path = Path()) -> dict[str, Any] | None:
     """What a benchmark's program is just now; None where it is no file of the user's.
+
+    Args:
+        benchmark: what names it.
+        directory: of the experiment.
 
     Returns:
         `script`, its `digest`, the digests of the `sources` beside it by name and of `all` files there (both None where there
         are too many), the working `directory`, and `commit` and `dirty` (None where git does not say).
     """
-    script = _script(benchmark) if benchmark.script or benchmark.command else None
+    script = _script(benchmark, directory) if benchmark.has_program else None
     if script is None:
         return None
     head = _git(script.parent, ["rev-parse", "HEAD"])
@@ -63,8 +68,10 @@ def changed_files(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
     ]
 
 
-def _script(benchmark: BenchmarkConfig) -> Path | None:
+def _script(benchmark: BenchmarkConfig, directory: Path) -> Path | None:
     """The file that is the user's: the script, the first argument of a command, or a command that is given by its path."""
+    if benchmark.function is not None:
+        return Path(find_function(benchmark.function, directory).file).resolve()
     words = find_program(benchmark)
     if benchmark.command is None:
         return Path(words[-1]).resolve()

@@ -148,7 +148,7 @@ def _run(
         restore(scheduler, state, store.read())
         if state.trials:
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
-        opened = opening(config, backend, state)
+        opened = opening(config, backend, state, files.path)
         backend.go_on(state)
         budget = Budget(**{key: getattr(config, key) for key in BUDGET_KEYS})
         if budget == Budget() and math.isinf(config.space.size):

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import hpo
@@ -52,19 +53,20 @@ class Buffer:
         self._store.append(self._new)
 
 
-def opening(config: ExperimentConfig, backend: Backend, state: ExperimentState) -> dict[str, Any]:
+def opening(config: ExperimentConfig, backend: Backend, state: ExperimentState, directory: Path) -> dict[str, Any]:
     """What is stored with the event that a session begins with: where it runs, with how many workers, and which code.
 
     Args:
         config: of the experiment.
         backend: of the session.
         state: as earlier sessions left it.
+        directory: of the experiment.
 
     Raises:
         StoreError: the script is not what earlier trials ran, and the configuration refuses to go on with another.
     """
     facts = {**backend.opened, "n_workers": config.n_workers}
-    if backend.repeatable or (code := code_of(config.benchmark)) is None:
+    if backend.repeatable or (code := code_of(config.benchmark, directory)) is None:
         return facts
     changed = changed_files(state.code, code) if state.trials else []
     if changed:

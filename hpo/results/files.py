@@ -86,6 +86,7 @@ def write_metadata(directory: ExperimentDirectory, config: ExperimentConfig, **f
     """Write metadata.json, keeping what an earlier session wrote and `facts` does not change."""
     earlier = read_metadata(directory)
     benchmark = config.benchmark
+    program = benchmark.script or benchmark.table or benchmark.function or (benchmark.command or ["command"])[-1]
     content = {
         **earlier,
         "seed": config.seed,
@@ -98,7 +99,7 @@ def write_metadata(directory: ExperimentDirectory, config: ExperimentConfig, **f
         **{key: getattr(config, key) for key in BUDGET_KEYS},
         "instance_type": benchmark.instance_type,
         "num_gpus_per_trial": config.num_gpus_per_trial,
-        "entrypoint": Path(benchmark.script or benchmark.table or (benchmark.command or ["command"])[-1]).stem,
+        "entrypoint": Path(program).stem,
         "metric_names": [benchmark.metric],
         "metric_mode": benchmark.mode.value,
         "resource_attr": benchmark.named_resource,

@@ -22,6 +22,7 @@ import numpy as np
 from hpo.errors import ConfigError
 from hpo.events.values import Configuration
 from hpo.space.domains import LINEAR, LOG, REVERSE_LOG, Choice, Domain, Float, Integer, Scale
+from hpo.space.expressions import spec_of
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
     constants: dict[str, Any] = {}
     spelling: dict[str, str] = {}
     for name, spec in config_space.items():
+        spec = (spec_of(spec) if isinstance(spec, str) else None) or spec
         if isinstance(spec, Mapping):
             given = dict(spec)
             if (argument := given.pop("argument", None)) is not None:

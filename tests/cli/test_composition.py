@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hpo.cli.composition import is_plain, jobs, typed
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.errors import ConfigError
+from hpo.space.search_space import parse_space
 
 
 @pytest.fixture(autouse=True)
@@ -105,9 +106,7 @@ def test_a_wrong_key_choice_or_type_is_hydras_error(word):
         list(jobs(["benchmark=mlp_digits", word]))
 
 
-@pytest.mark.parametrize(
-    "words", [["--help"], ["--cfg", "job"], ["-sc", "install=bash"], ["hydra/launcher=x"], ["hydra.mode=RUN"]]
-)
+@pytest.mark.parametrize("words", [["--help"], ["--info"], ["-sc", "install=bash"]])
 def test_what_asks_hydra_for_more_is_left_to_hydra(words):
     assert not is_plain(words)
 
@@ -143,3 +142,124 @@ def test_hydra_is_asked_once_whether_a_swept_key_is_a_group(monkeypatch):
 def test_a_key_that_nothing_reads_is_refused(word, name):
     with pytest.raises(ConfigError, match=f"{name}: there is no such key"):
         list(jobs(["benchmark=mlp_digits", "method=RS", word]))
+
+
+# ---------------------------------------------------------------------- what a user of Hydra expects
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A folder of the user's own groups."""
+
+    def write(name, text):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return ["--config-dir", str(tmp_path)]
+
+    return write
+
+
+def methods_of(words):
+    return [job.config.method.name for job in jobs(words)]
+
+
+def test_a_method_that_an_experiment_file_chooses_is_the_one_that_runs(own):
+    words = own(
+        "experiment/mine.yaml",
+        "# @package _global_\ndefaults: [override /method: ASHA, override /benchmark: mlp_digits]\nmax_num_trials: 3\n",
+    )
+    (job,) = jobs([*words, "+experiment=mine"])
+    assert (job.config.method.name, job.config.benchmark.name, job.config.max_num_trials) == ("ASHA", "mlp_digits", 3)
+    assert methods_of([*words, "+experiment=mine", "method=RS,BO"]) == ["RS", "BO"]
+
+
+def test_the_methods_of_who_chose_none_are_the_default_ones_whatever_else_is_composed(own):
+    words = own("experiment/short.yaml", "# @package _global_\ndefaults: [override /benchmark: mlp_digits]\n")
+    assert methods_of([*words, "+experiment=short"]) == ["RS", "BO", "ASHA", "MOBSTER"]
+    assert methods_of(["experiment_tag=x"]) == ["RS", "BO", "ASHA", "MOBSTER"]
+
+
+def test_a_value_that_only_the_swept_methods_have_is_set_in_each(own):
+    made = list(jobs(["benchmark=mlp_digits", "method=ASHA,MOBSTER", "method.scheduler.reduction_factor=4"]))
+    assert [job.config.method.scheduler["reduction_factor"] for job in made] == [4, 4]
+
+
+def test_a_list_of_methods_is_told_how_to_run_each():
+    with pytest.raises(ConfigError, match=r"method=\[RS,ASHA\]: to run each of them, write method=RS,ASHA"):
+        list(jobs(["benchmark=mlp_digits", "method=[RS,ASHA]"]))
+
+
+def test_a_file_with_the_name_of_a_built_in_one_is_an_error_that_names_both(own):
+    words = own("benchmark/mlp_digits.yaml", "name: mine\n")
+    with pytest.raises(ConfigError) as caught:
+        list(jobs([*words, "benchmark=mlp_digits", "method=RS"]))
+    assert str(CONF_DIR / "benchmark/mlp_digits.yaml") in str(caught.value)
+    assert str(words[1]) in str(caught.value)
+
+
+def test_a_copy_of_a_built_in_file_is_that_file(own):
+    words = own("benchmark/mlp_digits.yaml", (CONF_DIR / "benchmark/mlp_digits.yaml").read_text())
+    assert methods_of([*words, "benchmark=mlp_digits", "method=RS"]) == ["RS"]
+
+
+def test_the_search_path_may_be_named_in_hydras_way_and_beside_the_option(own, tmp_path):
+    own("a/benchmark/one.yaml", "defaults: [mlp_digits, _self_]\nname: one\n")
+    own("b/benchmark/two.yaml", "defaults: [mlp_digits, _self_]\nname: two\n")
+    words = ["--config-dir", str(tmp_path / "a"), f"hydra.searchpath=[file://{tmp_path / 'b'}]", "method=RS"]
+    assert [job.config.benchmark.name for job in jobs([*words, "benchmark=one,two"])] == ["one", "two"]
+
+
+def test_what_hydra_knows_of_a_job_is_there(own, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = list(
+        jobs(
+            [
+                "benchmark=mlp_digits", "method=RS", "num_seeds=2", "experiment_tag=t",
+                "+benchmark.arguments.number='${hydra:job.num}'", "+benchmark.arguments.id='${hydra:job.id}'",
+                "+benchmark.arguments.place='${hydra:runtime.output_dir}'",
+            ]
+        )
+    )  # fmt: skip
+    assert [job.config.benchmark.arguments["number"] for job in made] == [0, 1]
+    assert [job.config.benchmark.arguments["id"] for job in made] == ["0", "1"]
+    assert [job.config.benchmark.arguments["place"] for job in made] == [str(job.output_dir) for job in made]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["hydra/launcher=joblib"], "hydra/launcher=joblib: hpo has its own"),
+        (["hydra/sweeper=optuna"], "choose one by method=…"),
+        (["launcher=submitit_slurm"], "hpo's is launcher=slurm"),
+        (["hydra.mode=RUN"], "hydra.mode=RUN: leave it out"),
+        (["hydra.run.dir=there"], "hydra.run.dir=there: experiments lie below hydra.sweep.dir"),
+        (["hydra.output_subdir=.hydra"], "hydra.output_subdir=.hydra: nothing is written there"),
+        (["+hydra.job.env_set.A=1"], "hydra.job.env_set"),
+        (["+hydra.callbacks.mine._target_=x.Y"], "hydra.callbacks"),
+    ],
+)
+def test_what_hpo_does_not_do_of_hydra_is_said(words, said):
+    with pytest.raises((ConfigError, HydraException)) as caught:
+        list(jobs(["benchmark=mlp_digits", "method=RS", *words]))
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ("interval(1e-4,1)", {"type": "float", "lower": 1e-4, "upper": 1.0}),
+        ("tag(log,interval(1e-4,1))", {"type": "float", "lower": 1e-4, "upper": 1.0, "log": True}),
+        ("int(interval(1,8))", {"type": "int", "lower": 1, "upper": 8}),
+        ("choice(relu,tanh)", {"type": "choice", "values": ["relu", "tanh"]}),
+    ],
+)
+def test_a_domain_may_be_written_as_hydras_sweepers_take_it(text, spec):
+    words = ["benchmark=mlp_digits", "method=RS", f"benchmark.config_space.dropout={text}"]
+    (job,) = jobs(words)
+    assert job.config.space.domains["dropout"] == parse_space({"dropout": spec}).domains["dropout"]
+
+
+def test_values_with_commas_sweep_a_part_of_the_space_as_ever():
+    made = list(jobs(["benchmark=mlp_digits", "method=RS", "benchmark.config_space.dropout=0.1,0.2"]))
+    assert [job.config.space.constants["dropout"] for job in made] == [0.1, 0.2]

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from hpo import Start, build_scheduler
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
-from hpo.config.schema import CONF_DIR, ExperimentConfig
+from hpo.config.schema import CONF_DIR, DEFAULT_METHODS, ExperimentConfig
 
 GROUPS = ("benchmark", "method", "backend", "launcher")
 NAMES = {group: sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml")) for group in GROUPS}
@@ -73,10 +73,11 @@ def test_the_command_alone_is_resnet_with_four_methods_and_seed_0(composed):
     assert cfg.benchmark.name == "resnet_cifar10"
     assert cfg.hydra.mode.name == "MULTIRUN"
     params = cfg.hydra.sweeper.params
-    assert set(params.method.split(",")) == FIRST_METHODS
+    assert cfg.hydra.runtime.choices.method is None
+    assert set(DEFAULT_METHODS) == FIRST_METHODS
     assert params.seed == "range(0,1)"
     assert (cfg.start_seed, cfg.num_seeds) == (0, 1)
-    assert cfg.hydra.sweep.subdir == "resnet_cifar10/RS/seed_0"
+    assert composed("method=RS", return_hydra_config=True).hydra.sweep.subdir == "resnet_cifar10/RS/seed_0"
     assert cfg.hydra.sweep.dir == "outputs/automatic"
 
 
@@ -100,7 +101,7 @@ def test_only_config_yaml_mentions_hydra():
 
 
 def test_the_defaults_of_config_yaml_are_those_of_the_schema(composed):
-    cfg = to_config(composed("experiment_tag=t"))
+    cfg = to_config(composed("experiment_tag=t", "method=RS"))
     alone = load_config("resnet_cifar10", "RS", experiment_tag="t")
     alone.launcher.update(cfg.launcher)
     assert cfg == alone

@@ -33,7 +33,7 @@ def reproduce(
     directories = find_experiments(place)
     if len(directories) > 1:
         raise ConfigError(f"{place}: has {len(directories)} experiments; name one of them, such as {directories[0]}")
-    experiment = load_experiment(directories[0])
+    experiment = load_experiment(directories[0].absolute())
     config = experiment.config
     name = f"{config.experiment_tag}-{config.benchmark.name}-{config.method.name}-seed_{config.seed}-trial_{trial}"
     folder = (output or Path("reproduced") / name).absolute()
@@ -41,7 +41,7 @@ def reproduce(
     if ran and Path(ran["directory"]).is_dir():
         os.chdir(ran["directory"])  # what its paths are relative to
     reproduction = Reproduction(experiment, trial, folder)
-    if changed := changed_files(ran, code_of(config.benchmark) or {}):
+    if changed := changed_files(ran, code_of(config.benchmark, experiment.directory) or {}):
         log.warning("%s has changed since the experiment's last session", shortened(changed))
     if not run:
         typer.echo(reproduction.script())

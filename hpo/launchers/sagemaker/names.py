@@ -5,12 +5,21 @@ import json
 import re
 from dataclasses import asdict
 
-from hpo.config.schema import RUN_KEYS, ExperimentConfig
+from hpo.config.schema import RUN_KEYS, BenchmarkConfig, ExperimentConfig
 from hpo.errors import ConfigError
 
 LONGEST_JOB_NAME = 63
 LONGEST_SEED = 20
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+LATER = (
+    "argument_style",
+    "config_file",
+    "function",
+    "working_directory",
+)
+"""Keys of a benchmark that version 0.1 did not have: they count only where they are given, so that its jobs stay known."""
 
 
 def identity(experiment: ExperimentConfig) -> str:
@@ -23,6 +32,10 @@ def identity(experiment: ExperimentConfig) -> str:
     for key in RUN_KEYS:
         content.pop(key, None)
         content["benchmark"].pop(key, None)
+    unset = BenchmarkConfig()
+    for key in LATER:
+        if content["benchmark"][key] == getattr(unset, key):
+            del content["benchmark"][key]
     if experiment.backend_target == experiment.backend_of_name:  # jobs of version 0.1 know it by its name
         content["backend"].pop("_target_", None)
     content["overwrite"] = experiment.overwrite

@@ -229,7 +229,7 @@ def test_stop_gives_trials_their_grace_and_the_same_command_goes_on(tmp_path, cl
     assert place.record(directory)["job"] == first
     assert place.jobs().count("t-RS-0") == 1
     assert f"job {first} running on n" in succeeded(place.verb("status", "t"))
-    assert "n_workers: 2 -> 1" in error_of(place.launch("n_workers=1"))
+    assert "benchmark.mode: min -> max" in error_of(place.launch("benchmark.mode=max"))
     assert "hpo stop" in error_of(place.launch("overwrite=true"))
     assert f"asked job {first} to stop" in succeeded(place.verb("stop", "t"))
     wait_until(lambda: "exit_code" in read_note(directory), what="the job's last word")

@@ -1,0 +1,150 @@
+"""The source of a function that belongs to no module, with all that it needs: what a notebook's objective is stored as.
+
+A trial is a process of its own, and nothing is pickled: modules are imported again, functions and classes of the same
+notebook go by their own source, and constants by what they print as. Anything else belongs into the function.
+"""
+
+import ast
+import builtins
+import dis
+import importlib
+import inspect
+import linecache
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from hpo.errors import ConfigError
+
+HEAD = '"""The objective of this experiment, as it was given to hpo.tune."""\n\nfrom __future__ import annotations\n\n'
+LONGEST = 10_000
+"""Of a constant's text: more than that is data, which the function should load."""
+_MISSING = object()
+
+
+def module_of(function: Callable[..., Any]) -> str | None:
+    """`package.module:name` by which another process imports a function; None where it cannot."""
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", ".")
+    if module in (None, "__main__", "__mp_main__") or "." in name:
+        return None
+    return f"{module}:{name}" if getattr(importlib.import_module(str(module)), name, None) is function else None
+
+
+def source_of(function: Callable[..., Any]) -> str:
+    """A file's text that defines a function under its own name.
+
+    Raises:
+        ConfigError: it has no source, or uses what another process cannot have.
+    """
+    if not isinstance(function, FunctionType) or function.__name__ == "<lambda>":
+        raise ConfigError(f"objective={function!r:.100}: give a function that is defined by def")
+    collected = _Collected(function.__name__)
+    collected.add(function)
+    parts = ["\n".join(sorted(collected.imports)), "\n".join(collected.constants), *collected.definitions]
+    return HEAD + "\n\n\n".join(part for part in parts if part).rstrip() + "\n"
+
+
+@dataclass
+class _Collected:
+    objective: str
+    imports: set[str] = field(default_factory=set)
+    constants: list[str] = field(default_factory=list)
+    definitions: list[str] = field(default_factory=list)
+    """Those that others need come first."""
+    _seen: set[str] = field(default_factory=set)
+
+    def add(self, thing: Any) -> None:
+        """Add a function or class, after what it uses."""
+        try:
+            text = textwrap.dedent(_source(thing))
+        except (OSError, TypeError) as error:
+            raise ConfigError(
+                f"objective={self.objective}: the source of {thing.__name__} cannot be read ({error}); define it in a file"
+            ) from error
+        self._seen.add(thing.__name__)
+        for name, value in _used(thing, text):
+            if name not in self._seen:
+                self._seen.add(name)
+                self._need(name, value)
+        self.definitions.append(text.strip())
+
+    def _need(self, name: str, value: Any) -> None:
+        if isinstance(value, ModuleType):
+            self.imports.add(f"import {value.__name__} as {name}")
+        elif (target := _importable(value)) is not None:
+            self.imports.add(f"from {target[0]} import {target[1]} as {name}")
+        elif isinstance(value, FunctionType | type) and value.__name__ == name:
+            self.add(value)
+        elif _is_plain(value):
+            self.constants.append(f"{name} = {value!r}")
+        else:
+            what = "which is defined nowhere" if value is _MISSING else f"a {type(value).__name__} of this session"
+            raise ConfigError(
+                f"objective={self.objective}: it uses {name}, {what}; each trial is a process of its own, so import, load or "
+                "make it inside the function"
+            )
+
+
+def _source(thing: Any) -> str:
+    """The text of a function or class. `inspect` looks for a class in its module's file, which a notebook has not."""
+    methods = (
+        [value for value in vars(thing).values() if isinstance(value, FunctionType)] if inspect.isclass(thing) else []
+    )
+    if not methods:
+        return inspect.getsource(thing)
+    text = "".join(linecache.getlines(methods[0].__code__.co_filename))
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ClassDef) and node.name == thing.__name__:
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            return "".join(text.splitlines(keepends=True)[first - 1 : node.end_lineno])
+    raise OSError("source code not available")
+
+
+def _importable(value: Any) -> tuple[str, str] | None:
+    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str) or module in ("__main__", "builtins") or "." in name:
+        return None
+    try:
+        return (module, name) if getattr(importlib.import_module(module), name, None) is value else None
+    except ImportError:
+        return None
+
+
+_PLAIN = (int, float, str, bytes, bool, tuple, list, dict, set, type(None))
+
+
+def _is_plain(value: Any) -> bool:
+    """Is its text the value, and not too long?"""
+    try:
+        text = repr(value) if type(value) in _PLAIN else ""
+        return 0 < len(text) <= LONGEST and bool(ast.literal_eval(text) == value)
+    except (ValueError, SyntaxError, TypeError):
+        return False
+
+
+def _used(thing: Any, text: str) -> Iterator[tuple[str, Any]]:
+    """Names that a function or class takes from around it, with their values."""
+    namespace: dict[str, Any] = {}
+    if isinstance(thing, FunctionType):
+        namespace = {**thing.__globals__, **inspect.getclosurevars(thing).nonlocals}
+    else:
+        methods = [value for value in vars(thing).values() if isinstance(value, FunctionType)]
+        namespace = dict(methods[0].__globals__) if methods else {}
+    code = compile(f"from __future__ import annotations\n{text}", thing.__name__, "exec", dont_inherit=True)
+    for name in dict.fromkeys(_global_names(code)):
+        if name != thing.__name__ and not hasattr(builtins, name):
+            yield name, namespace.get(name, _MISSING)
+
+
+def _global_names(code: CodeType) -> Iterator[str]:
+    instructions = list(dis.get_instructions(code))
+    bound = {str(found.argval) for found in instructions if found.opname == "STORE_NAME"}  # in the body of a class, say
+    for found in instructions:
+        name = str(found.argval)
+        if found.opname in ("LOAD_GLOBAL", "LOAD_NAME") and name not in bound and not name.startswith("__"):
+            yield name
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _global_names(constant)

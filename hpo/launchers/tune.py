@@ -1,0 +1,121 @@
+"""`hpo.tune`: an experiment of a Python function, run here."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from hpo.config.reading import load_config
+from hpo.errors import ConfigError
+from hpo.events.callback import Callback
+from hpo.experiment.run import Outcome, run_experiment
+from hpo.functions.finding import OWN
+from hpo.functions.source import module_of, source_of
+from hpo.store.replacing import write_atomically
+from hpo.store.tags import OUTPUTS, master_seed
+from hpo.watching.lines import say
+from hpo.watching.progress import progress_display, summary
+from hpo.watching.warnings import show_warnings
+
+TOLD = "max_resource"
+"""The argument that tells a function's trial where to end."""
+
+
+def tune(
+    objective: Callable[..., Any] | str,
+    config_space: Mapping[str, Any],
+    *,
+    metric: str,
+    mode: str,
+    method: str | Mapping[str, Any] | None = None,
+    resource_attr: str | None = None,
+    max_resource: int | None = None,
+    max_num_trials: int | None = None,
+    max_wallclock_time: float | None = None,
+    n_workers: int = 1,
+    experiment_tag: str | None = None,
+    seed: int = 0,
+    random_seed: int | None = None,
+    num_gpus_per_trial: int = 0,
+    arguments: Mapping[str, Any] | None = None,
+    points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+    callbacks: Sequence[Callback] = (),
+    show: bool = True,
+    **overrides: Any,
+) -> Outcome:
+    """Tune a function: `objective(config, report)`, each call in a process of its own.
+
+    The function reports by `report(**metrics)`, which does not return at the resource where its trial is to end; a number or
+    mapping that it returns is its last report. One of a module is imported; one of a notebook or a script that is run goes by
+    its source, and what it needs besides modules it loads itself. The same call with the same tag resumes.
+
+    Args:
+        objective: the function, or `package.module:name`.
+        config_space: as under `config_space` in a benchmark's YAML.
+        metric: what is reported and tuned.
+        mode: `min` or `max`.
+        method: a name in conf/method or what such a file contains; ASHA-GP with a resource, else BO.
+        resource_attr: what `report` is told is spent, such as `epoch`.
+        max_resource: its maximum; with it trials can end early.
+        max_num_trials: how many configurations.
+        max_wallclock_time: seconds.
+        n_workers: trials at a time.
+        experiment_tag: the folder below outputs/; date and time unless given.
+        seed: the seed number.
+        random_seed: the master seed; that of the tag, else drawn.
+        num_gpus_per_trial: devices of each.
+        arguments: constants, which the function gets beside the configuration.
+        points_to_evaluate: the first configurations.
+        callbacks: see every event.
+        show: progress and a summary on standard output.
+        **overrides: other top-level keys, and dotted ones in a dictionary, as for `hpo.load_config`.
+
+    Returns:
+        the outcome: `status`, `best`, `directory`, and more.
+
+    Raises:
+        HPOError: one sentence that says what is wrong and what to do.
+        KeyboardInterrupt: after an orderly end.
+    """
+    function = objective if isinstance(objective, str) else module_of(objective)
+    source = None if function is not None else source_of(objective)  # type: ignore[arg-type]
+    name = str(function or objective.__name__).rpartition(":")[2]  # type: ignore[union-attr]
+    if (resource_attr is None) != (max_resource is None):
+        raise ConfigError("resource_attr and max_resource: give both, for trials that can end early, or neither")
+    benchmark = {
+        "name": re.sub(r"[^A-Za-z0-9_-]", "-", name),
+        "function": function or f"{OWN}:{name}",
+        "metric": metric,
+        "mode": mode,
+        "resource_attr": resource_attr,
+        "max_resource_attr": None if max_resource is None else TOLD,
+        "config_space": dict(config_space),
+        "arguments": {**(arguments or {}), **({} if max_resource is None else {TOLD: max_resource})},
+        "points_to_evaluate": None if points_to_evaluate is None else [dict(point) for point in points_to_evaluate],
+        "num_gpus_per_trial": num_gpus_per_trial,
+    }
+    tag = experiment_tag or datetime.now().strftime("%Y-%m-%d-%H-%M-%S")
+    config = load_config(
+        benchmark,
+        method or ("BO" if max_resource is None else "ASHA-GP"),
+        seed=seed,
+        experiment_tag=tag,
+        **{
+            "random_seed": master_seed(OUTPUTS / tag, random_seed)[0],
+            "max_num_trials": max_num_trials,
+            "max_wallclock_time": max_wallclock_time,
+            "n_workers": n_workers,
+            **overrides,
+        },
+    )
+    directory = OUTPUTS / config.place
+    if source is not None:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_atomically(directory / OWN, source.encode())
+    if show:
+        show_warnings()
+    shown = [progress_display(config, directory)] if show else []
+    outcome = run_experiment(config, directory, callbacks=[*shown, *callbacks])
+    if show:
+        say(summary(outcome.config, outcome.state, outcome.directory, outcome.reason, outcome.skipped))
+    return outcome
