@@ -3,9 +3,12 @@
     python perf/latency.py [--trials 200]
 
 - stored: from just before `hpo.report` is called to the event's commit
+- decided: the same for the report that gets its trial stopped, which does not end by itself meanwhile
 - told: from just before the report that gets its trial stopped to the SIGTERM's arrival in the trial
 - next: from the last line of a script to the first line of the next trial's script
 - report: how long `hpo.report` itself takes, its synchronisation with the disk included
+
+First as it is, then for a script that prints a line which patterns match.
 """
 
 import argparse
@@ -41,13 +44,21 @@ def told(*_):
 signal.signal(signal.SIGTERM, told)
 time.sleep(0.02)
 times["before"] = time.monotonic()
-hpo.report(epoch=1, loss=options.x)
+REPORT
 times["after"] = time.monotonic()
 if options.epochs > 1:
     time.sleep(10)
 times["last"] = time.monotonic()
 open(path, "w").write(json.dumps(times))
 """
+
+
+FILE = ("hpo.report(epoch=1, loss=options.x)", {})
+STDOUT = (
+    "print(f'epoch 1: loss={options.x}')",
+    {"report_channel": "stdout", "patterns": {"epoch": r"epoch (\d+)", "loss": r"loss=(\S+)"}},
+)
+"""How a report is made, and the keys of a benchmark that reads it."""
 
 
 class StopAtOnce(FIFO):
@@ -57,11 +68,13 @@ class StopAtOnce(FIFO):
         return Decision.STOP
 
 
-def run(epochs: int, trials: int, method: Mapping[str, Any] | str) -> tuple[list[dict[str, float]], list[float]]:
+def run(
+    epochs: int, trials: int, method: Mapping[str, Any] | str, channel: tuple[str, Mapping[str, Any]]
+) -> tuple[list[dict[str, float]], list[float]]:
     """Times each trial noted, in order, and when the events of reports were made, on the same clock."""
     with tempfile.TemporaryDirectory() as directory:
         script = Path(directory) / "train.py"
-        script.write_text(SCRIPT)
+        script.write_text(SCRIPT.replace("REPORT", channel[0]))
         benchmark = {
             "name": "latency",
             "script": str(script),
@@ -73,6 +86,7 @@ def run(epochs: int, trials: int, method: Mapping[str, Any] | str) -> tuple[list
             "arguments": {"epochs": epochs},
             "max_num_trials": trials,
             "num_gpus_per_trial": 0,
+            **channel[1],
         }
         config = hpo.load_config(benchmark, method, random_seed=1, trusted_modules=["__main__"])
         outcome = hpo.run_experiment(config, Path(directory) / "out", callbacks=[stamps := Stamps()])
@@ -107,17 +121,20 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=200)
     trials = parser.parse_args().trials
-    notes, committed = run(1, trials, "RS")
-    show("report", [n["after"] - n["before"] for n in notes])
-    show("stored", [c - n["before"] for c, n in zip(committed, notes, strict=True)])
-    show("next", [b["first"] - a["last"] for a, b in itertools.pairwise(notes)])
     method = {
         "name": "STOP",
         "searcher": {"_target_": "hpo.searchers.RandomSearcher", "_partial_": True},
         "scheduler": {"_target_": "__main__.StopAtOnce", "_partial_": True},
     }
-    notes, _ = run(2, trials, method)
-    show("told", [n["told"] - n["before"] for n in notes])
+    for name, channel in (("file", FILE), ("stdout", STDOUT)):
+        print(f"report_channel: {name}")
+        notes, committed = run(1, trials, "RS", channel)
+        show("report", [n["after"] - n["before"] for n in notes])
+        show("stored", [c - n["before"] for c, n in zip(committed, notes, strict=True)])
+        show("next", [b["first"] - a["last"] for a, b in itertools.pairwise(notes)])
+        notes, committed = run(2, trials, method, channel)
+        show("decided", [c - n["before"] for c, n in zip(committed, notes, strict=True)])
+        show("told", [n["told"] - n["before"] for n in notes])
 
 
 if __name__ == "__main__":

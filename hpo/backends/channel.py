@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.events.values import BackendEvent, Garbage, Report
+from hpo.host.numerals import spelled
 
 _PREFIX = b"[tune-metric]: "
 LONGEST_LINE = 1 << 20
@@ -22,10 +23,6 @@ near that limit could not be stored a few calls further down, or not be read bac
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*+"?|[^\s",:\[\]{}]+')
 """A text, or what stands outside of all texts."""
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
-_NAN = re.compile(r"[-+]?(nan\(\w*\)|1\.#(?!inf)\w+)", re.ASCII | re.IGNORECASE)
-_INFINITY = re.compile(r"1\.#inf0*", re.IGNORECASE)
-_SPELLED = re.compile(r"[-+]?(nan|inf(inity)?|((0|[1-9]\d*)(\.\d*)?|\.\d+)([ed][-+]?\d+)?)", re.ASCII | re.IGNORECASE)
-"""A number as C, Fortran or awk print it, in words of Python but for Fortran's exponent."""
 
 
 class Channel:
@@ -105,8 +102,8 @@ def _as_json(word: re.Match[str]) -> str:
     text = word[0]
     if text.startswith('"') or _NUMBER.fullmatch(text):
         return text
-    text = _INFINITY.sub("inf", _NAN.sub("nan", text))
-    return json.dumps(float(re.sub("[dD]", "e", text))) if _SPELLED.fullmatch(text) else text
+    number = spelled(text)
+    return text if number is None else json.dumps(number)
 
 
 def _is_too_deep(metrics: dict[str, Any]) -> bool:

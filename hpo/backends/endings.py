@@ -93,10 +93,12 @@ def ending(
         BackendError: it ended because the disk is full.
     """
     where = None
-    if code != 0 and error is None:
-        error = last_lines(stderr)
+    if code != 0:
+        where = (
+            line_of_script(stderr, own) if code == 1 and error is None else None
+        )  # as Python ends after an exception
+        error = last_lines(stderr) if error is None else error
         check_disk(directory, trial_id, error)
-        where = line_of_script(stderr, own) if code == 1 else None  # as Python ends after an exception
     return Exit(
         trial_id=trial_id,
         attempt=attempt,

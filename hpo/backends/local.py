@@ -21,6 +21,7 @@ from hpo.backends.base import Backend
 from hpo.backends.channel import Channel
 from hpo.backends.connection import HostConnection
 from hpo.backends.endings import ending, last_lines, oom_kills
+from hpo.backends.foreign import FoundResults
 from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool, pool_of_this_machine
 from hpo.backends.growth import GrowingFiles
@@ -99,6 +100,7 @@ class LocalBackend(Backend):
         self._running: dict[int, _Running] = {}
         self._keys: dict[int, int] = {}  # trial id -> key
         self._deaths = 0
+        self._found = FoundResults(program.config.benchmark)
         self._prefixed = program.config.benchmark.report_channel == ReportChannel.syne_tune
         self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll = select.poll()
@@ -235,13 +237,10 @@ class LocalBackend(Backend):
             if "fatal" in message:
                 raise BackendError(f"{message['fatal']}; correct the name, or install it in {sys.executable}")
             self._deaths = 0
-            code, number = message["code"], message["signal"]
-            events += self._over(message["key"], code, number, message["usage"], message.get("error"))
+            events += self._over(message["key"], message)
         return events
 
-    def _over(
-        self, key: int, code: int | None, number: int | None, usage: dict[str, float], error: str | None = None
-    ) -> list[BackendEvent]:
+    def _over(self, key: int, outcome: Mapping[str, Any]) -> list[BackendEvent]:
         running = self._running.pop(key)
         del self._keys[running.trial_id]
         events = running.channel.finish()
@@ -250,15 +249,17 @@ class LocalBackend(Backend):
         end = ending(
             trial_id=running.trial_id,
             attempt=running.attempt,
-            code=code,
-            number=number,
-            usage=usage,
-            error=error,
+            code=outcome["code"],
+            number=outcome["signal"],
+            usage=outcome["usage"],
+            error=outcome.get("error"),
             stderr=running.stderr,
             kills_before=running.oom_kills,
             own=self._program.folders,
             directory=self._program.directory.path,
         )
+        if "found" in outcome:
+            end = self._found.judge(end, outcome["found"], running.stderr.with_name("stdout.log"))
         return [*events, end]
 
     def _host_died(self) -> list[BackendEvent]:
@@ -271,7 +272,8 @@ class LocalBackend(Backend):
         if self._deaths >= _HOST_DEATHS:
             tail = last_lines(self._program.directory.host_log)
             raise BackendError(f"the trial host died {self._deaths} times in a row; its last words: {tail or 'none'}")
-        return [event for key in list(self._running) for event in self._over(key, None, None, {})]
+        lost: dict[str, Any] = {"code": None, "signal": None, "usage": {}}
+        return [event for key in list(self._running) for event in self._over(key, lost)]
 
     def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:
         """Reports of an earlier session that its tuner never took in."""

@@ -16,8 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from hpo.backends.arguments import CONFIG_FILE, Written, fill, write
+from hpo.backends.foreign import reading_of
 from hpo.config.references import from_environment
-from hpo.config.schema import CONF_DIR, ArgumentStyle, BenchmarkConfig, ExperimentConfig, WorkingDirectory
+from hpo.config.schema import (
+    CONF_DIR,
+    ArgumentStyle,
+    BenchmarkConfig,
+    ExperimentConfig,
+    ReportChannel,
+    WorkingDirectory,
+)
 from hpo.config.templates import Template
 from hpo.config.yamlfiles import override_text
 from hpo.errors import ConfigError
@@ -134,6 +142,9 @@ class Program:
             "stderr": str(folder / "stderr.log"),
             "cwd": None if here else places["checkpoint_dir"],
             **self._caps(),
+            **(
+                {"reading": reading_of(benchmark, places, self.reports(trial.id, attempt))} if benchmark.foreign else {}
+            ),
         }
 
     def _caps(self) -> dict[str, Any]:
@@ -216,6 +227,8 @@ class Program:
             "HPO_EXPERIMENT_DIR": str(self.directory.path.absolute()),
             "CUDA_VISIBLE_DEVICES": ",".join(devices),
             **threads_per_trial(self.config.n_workers or 1),
+            # So that Python writes line by line, in a process of the program's own as well.
+            **({"PYTHONUNBUFFERED": "1"} if self.config.benchmark.report_channel == ReportChannel.stdout else {}),
         }
 
 

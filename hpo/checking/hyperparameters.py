@@ -25,7 +25,7 @@ def check_hyperparameters(rehearsal: Rehearsal, findings: Findings) -> None:
         if all(_train(rehearsal, {**base, name: value}) == first for value in others(domain, base[name]))
     ]
     if unused:
-        one = rehearsal.config.benchmark.resource_attr or "report"
+        one = rehearsal.config.benchmark.named_resource or "report"
         findings.warn(
             "hyperparameters",
             f"{', '.join(unused)}: no other value changes anything in the first {one}; use it in the script, or take it out "

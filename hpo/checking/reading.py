@@ -28,16 +28,18 @@ def problem_of(attempt: RehearsedAttempt, config: ExperimentConfig) -> str | Non
 def _nothing_from(attempt: RehearsedAttempt, config: ExperimentConfig) -> str:
     """It reported nothing. Nothing is wrong with a script that only reports more seldom than it was told to end."""
     limit, most = config.benchmark.max_resource_attr, config.max_resource
+    assert attempt.exit is not None
+    remedy = attempt.exit.error if attempt.exit.exit_code == 0 and attempt.exit.error else HOW_TO_REPORT
     if attempt.printed_metrics:
         return (
             f"{attempt.failure or 'it ended'} without a report, but it printed [tune-metric] lines; set "
             f"benchmark.report_channel=syne_tune"
         )
     if attempt.failure is None and limit is not None and attempt.until is not None and attempt.until < (most or 0):
-        unit = config.benchmark.resource_attr or "report"
+        unit = config.objective.resource_attr or "report"
         return (
             f"it ended without a report at --{limit}={attempt.until}; if it reports only every {attempt.until + 1} {unit}s, "
             f"say, pass method.scheduler.min_resource={attempt.until + 1} (to a method without rungs --units "
-            f"{attempt.until + 1}), else {HOW_TO_REPORT}"
+            f"{attempt.until + 1}), else {remedy}"
         )
-    return f"{attempt.failure or 'it ended'} without a report; {HOW_TO_REPORT}"
+    return f"{attempt.failure or 'it ended'} without a report; {remedy}"

@@ -47,7 +47,7 @@ class Training:
         self.config = self.rehearsal.config
         benchmark = self.config.benchmark
         self.metric = benchmark.metric
-        self.resource = benchmark.resource_attr or "report"
+        self.resource = self.config.objective.resource_attr or "report"
         self.limit = benchmark.max_resource_attr
         self.until = self.units or UNITS
         if self.config.max_resource is not None:

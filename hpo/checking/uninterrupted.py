@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from hpo.backends.foreign import in_blocks
 from hpo.backends.rehearsal import RehearsedAttempt
 from hpo.checking.findings import Findings, by_resource
 from hpo.checking.reading import problem_of
@@ -22,8 +23,16 @@ def check_uninterrupted(training: Training, findings: Findings) -> str | None:
         findings.fail("reports", f"after {count} report(s) {failure}; see what it prints when it is run by hand")
         return "it does not come to its end"
     findings.ok("reports", f"{', '.join(sorted(attempt.reports[0].metrics))}, {count} times")
-    if training.config.benchmark.resource_attr is None:
-        return "benchmark.resource_attr is not given: reports are only counted"
+    benchmark = training.config.benchmark
+    if attempt.exit is not None and in_blocks(attempt.exit.found, benchmark):
+        findings.warn(
+            "lines",
+            f"all {count} reports came at the same moment: the program holds its output back, so that nothing is known of a "
+            f"trial until it is over; have it flush each line, or start it by benchmark.command=[stdbuf,-oL,...]",
+        )
+    if benchmark.named_resource is None:
+        key = f"benchmark.patterns.{benchmark.resource_attr}" if benchmark.patterns else "benchmark.resource_attr"
+        return f"{key} is not given: reports are only counted"
     training.reference = by_resource(attempt.reports, training.resource)
     step = _step([heard.metrics[training.resource] for heard in attempt.reports])
     if step > 1 and training.first_rung % step == 0:
@@ -94,8 +103,11 @@ def _check_end(attempt: RehearsedAttempt, training: Training, findings: Findings
 def _check_order(order: str, reports: int, training: Training, findings: Findings) -> None:
     if not training.saves:
         return
-    if training.config.benchmark.report_channel == ReportChannel.syne_tune:
+    benchmark = training.config.benchmark
+    if benchmark.report_channel == ReportChannel.syne_tune:
         findings.skip("order", "what it prints and what it reports go to the same file")
+    elif benchmark.foreign:
+        findings.skip("order", "its results are read from what it prints or writes, a moment later")
     elif REPORT not in order:
         findings.skip("order", "the kernel has no inotify left to see it with; see fs.inotify.max_user_watches")
     elif reports >= 2 and order == "RS" * reports:

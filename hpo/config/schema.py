@@ -93,6 +93,12 @@ class ReportChannel(Enum):
     """JSON lines appended to HPO_REPORT_FILE, by `hpo.report` or by any program."""
     syne_tune = "syne_tune"
     """`[tune-metric]: {json}` lines on standard output."""
+    stdout = "stdout"
+    """Lines on standard output in which `patterns` find the values."""
+    csv = "csv"
+    """A table that it appends to, at `report_path`."""
+    jsonl = "jsonl"
+    """JSON lines that it appends to, at `report_path`."""
 
 
 @dataclass
@@ -123,6 +129,9 @@ class BenchmarkConfig:
     preload: Any = field(default="auto", metadata=_CALL)
     """`auto`, a list of modules, or null: OmegaConf knows no type for that."""
     report_channel: ReportChannel = ReportChannel.file
+    patterns: dict[str, str] = field(default_factory=dict)
+    report_path: str | None = None
+    first_resource: int = 1
     checkpoint_argument: str | None = None
     data: str | None = None
     table: str | None = field(default=None, metadata=_RESULTS)
@@ -137,6 +146,17 @@ class BenchmarkConfig:
     def arguments_besides(self, names: Collection[str]) -> dict[str, Any]:
         """The constants that the script gets, without some."""
         return {name: value for name, value in self.arguments.items() if name not in names}
+
+    @property
+    def foreign(self) -> bool:
+        """Is its program one that knows nothing of hpo, whose results are read from what it prints or writes?"""
+        return self.report_channel not in (ReportChannel.file, ReportChannel.syne_tune)
+
+    @property
+    def named_resource(self) -> str | None:
+        """What the reports call the resource; None where they are counted."""
+        by_patterns = self.report_channel == ReportChannel.stdout
+        return None if by_patterns and self.resource_attr not in self.patterns else self.resource_attr
 
     @property
     def reports_file(self) -> str:
@@ -221,7 +241,7 @@ class ExperimentConfig:
     @property
     def objective(self) -> Objective:
         """What the benchmark's reports mean."""
-        return Objective(self.benchmark.metric, self.benchmark.mode.value, self.benchmark.resource_attr)
+        return Objective(self.benchmark.metric, self.benchmark.mode.value, self.benchmark.named_resource)
 
     @property
     def randomness(self) -> Randomness:

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from hpo.config.schema import ArgumentStyle, BenchmarkConfig, ExperimentConfig
+from hpo.config.schema import ArgumentStyle, BenchmarkConfig, ExperimentConfig, ReportChannel, WorkingDirectory
 from hpo.errors import ConfigError
 
 TAG = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
@@ -57,6 +57,7 @@ def check(config: ExperimentConfig) -> None:
     if clashes := sorted(set(benchmark.arguments) & set(space.domains)):
         raise ConfigError(f"benchmark.arguments.{clashes[0]}: it is also tuned in config_space; remove one of the two")
     _check_writing(benchmark)
+    _check_reading(benchmark)
     if missing := [name for name in benchmark.arguments_of_the_machine if name not in benchmark.arguments]:
         raise ConfigError(
             f"benchmark.arguments_of_the_machine: {missing[0]!r} is not among benchmark.arguments; give its value there, or "
@@ -87,6 +88,52 @@ def _check_writing(benchmark: BenchmarkConfig) -> None:
             f"benchmark.arguments_as_json={benchmark.arguments_as_json}: it is a style of its own; remove "
             f"benchmark.argument_style={benchmark.argument_style.value}"
         )
+
+
+def _check_reading(benchmark: BenchmarkConfig) -> None:
+    """How results are read: keys that belong together, patterns, and a file for each trial."""
+    channel = benchmark.report_channel
+    if (channel == ReportChannel.stdout) != bool(benchmark.patterns):
+        raise ConfigError(
+            f"benchmark.report_channel={channel.value}: benchmark.patterns belong to stdout: a regular expression for the "
+            f"metric, such as {benchmark.metric}: '{benchmark.metric}=(\\S+)', and one for the resource"
+        )
+    if (channel in (ReportChannel.csv, ReportChannel.jsonl)) != (benchmark.report_path is not None):
+        raise ConfigError(
+            f"benchmark.report_channel={channel.value}: benchmark.report_path belongs to csv and jsonl, and names the file "
+            "that the program appends to"
+        )
+    if benchmark.first_resource not in (0, 1) or (benchmark.first_resource == 0 and not benchmark.foreign):
+        raise ConfigError(
+            f"benchmark.first_resource={benchmark.first_resource}: use 1, or 0 for a program that counts from 0 and whose "
+            "results are read by report_channel=stdout, csv or jsonl"
+        )
+    for name, pattern in benchmark.patterns.items():
+        _check_pattern(f"benchmark.patterns.{name}={pattern}", pattern)
+    if benchmark.patterns and benchmark.metric not in benchmark.patterns:
+        raise ConfigError(
+            f"benchmark.patterns: there is none for benchmark.metric={benchmark.metric}, only for "
+            f"{', '.join(benchmark.patterns)}; add {benchmark.metric}: '{benchmark.metric}=(\\S+)', say"
+        )
+    path = benchmark.report_path
+    apart = benchmark.working_directory == WorkingDirectory.trial and not (path or "").startswith("/")
+    if path is not None and not apart and not any(place in path for place in _PLACES_OF_A_TRIAL):
+        raise ConfigError(
+            f"benchmark.report_path={path}: all trials would write to the same file; set benchmark.working_directory=trial "
+            f"for a relative path, or have the program write where {' or '.join(_PLACES_OF_A_TRIAL)} is part of the path"
+        )
+
+
+_PLACES_OF_A_TRIAL = ("{checkpoint_dir}", "{trial_id}")
+
+
+def _check_pattern(key: str, pattern: str) -> None:
+    try:
+        groups = re.compile(pattern).groups
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ConfigError(f"{key}: it is no regular expression ({error}); correct it") from error
+    if groups == 0:
+        raise ConfigError(f"{key}: put parentheses around the part that is the number, such as (\\S+)")
 
 
 def wrong_tag(tag: str) -> str:

@@ -106,6 +106,8 @@ class Exit:
     """The line of the script that was at work then, such as `train.py:17`."""
     log: Path | None = None
     """Where all of its standard error is."""
+    found: Mapping[str, Any] | None = None
+    """What was found in the output of a program that knows nothing of reports."""
 
 
 @dataclass(frozen=True, slots=True)

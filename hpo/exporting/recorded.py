@@ -23,7 +23,7 @@ def table_of(experiments: Sequence[Experiment], name: str, provenance: str) -> T
     first = experiments[0]
     benchmark = first.config.benchmark
     limit = first.config.max_resource
-    if limit is None or benchmark.resource_attr is None:
+    if limit is None or benchmark.named_resource is None:
         raise ConfigError("a table needs benchmark.resource_attr and benchmark.max_resource_attr")
     for experiment in experiments:
         if experiment.config.benchmark != benchmark or experiment.config.random_seed != first.config.random_seed:
@@ -41,7 +41,7 @@ def table_of(experiments: Sequence[Experiment], name: str, provenance: str) -> T
         "config_space": _ordinals(first, columns),
         "metric": benchmark.metric,
         "mode": benchmark.mode.value,
-        "resource_attr": benchmark.resource_attr,
+        "resource_attr": benchmark.named_resource,
         "max_resource": limit,
         "metrics": reported,
         "recorded_with": {"random_seed": first.config.random_seed, "seeds": [e.config.seed for e in experiments]},
@@ -55,7 +55,7 @@ def table_of(experiments: Sequence[Experiment], name: str, provenance: str) -> T
 
 def _trainings(experiment: Experiment, limit: int) -> dict[tuple[Any, ...], tuple[dict[str, list[float]], list[float]]]:
     """Configuration's values -> (every number reported, seconds) after each unit of resource."""
-    resource_attr = experiment.config.benchmark.resource_attr
+    resource_attr = experiment.config.benchmark.named_resource
     rows: dict[int, dict[int, tuple[Mapping[str, Any], float]]] = {}
     began: dict[int, float] = {}
     last: dict[int, float] = {}

@@ -2,14 +2,21 @@
 
 import os
 import signal
+import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpo.host.logcap import LogCap
 from hpo.host.marks import get_mark, marked, send
 
+if TYPE_CHECKING:  # few hosts have need of it
+    from hpo.host.foreign import Reader
+
 _LEFTOVER_GRACE = 2.0
 """Seconds for processes that outlive their trial's main process."""
+
+READ_INTERVAL = 0.1
+"""Seconds between two looks at a file that a program appends to."""
 
 
 class Attempt:
@@ -20,17 +27,66 @@ class Attempt:
         pid: of its main process.
         mark: that all its processes have.
         logs: those that are kept small.
+        reader: of what a program says that knows nothing of reports.
+        grace: seconds between SIGTERM and SIGKILL where it cannot be read.
     """
 
-    def __init__(self, key: int, pid: int, mark: int, logs: LogCap | None = None) -> None:
+    def __init__(
+        self,
+        key: int,
+        pid: int,
+        mark: int,
+        logs: LogCap | None = None,
+        reader: "Reader | None" = None,
+        grace: float = 0.0,
+    ) -> None:
         self.key = key
         self.pid = pid
         self.mark = mark
         self.logs = logs
+        self.reader = reader
         self.outcome: dict[str, Any] | None = None  # set once the main process has been reaped
         self.term_at: float | None = None
         self.kill_at: float | None = None  # set once SIGTERM has been sent
         self.grace = 0.0
+        self._grace = grace
+        self._unread: str | None = None
+
+    @property
+    def appending(self) -> bool:
+        """Is there a file to look at now and then?"""
+        return self.reader is not None and self.reader.descriptor is None
+
+    def read(self) -> bool:
+        """Let the reader look at what there is; False where that is over.
+
+        An attempt whose reports cannot be kept is ended: the disk is full, and it would end of that by itself.
+        """
+        if self.reader is not None and self._unread is None:
+            try:
+                self.reader.look()
+            except OSError as error:
+                self._unreadable(error)
+                self.stop(0.0, self._grace)
+        return self._unread is None
+
+    def finish(self) -> None:
+        """All its processes are gone: what is left to read, and logs as they stay."""
+        assert self.outcome is not None
+        if self.reader is not None:
+            try:
+                self.outcome["found"] = self.reader.finish(by_itself=self.outcome["signal"] is None)
+            except OSError as error:
+                self._unreadable(error)
+            self.reader.close()
+        if self.logs:
+            self.logs.close()
+        if self._unread is not None:
+            self.outcome |= {"code": self.outcome["code"] or os.EX_IOERR, "signal": None, "error": self._unread}
+
+    def _unreadable(self, error: OSError) -> None:
+        self._unread = self._unread or f"its reports could not be read or kept: {error}"
+        sys.stderr.write(f"attempt {self.key}: {self._unread}\n")
 
     def stop(self, patience: float, grace: float) -> None:
         """Send SIGTERM in `patience` seconds, and SIGKILL `grace` seconds later. Another order can only hasten that."""

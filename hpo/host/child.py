@@ -89,6 +89,8 @@ def _settle(order: Mapping[str, Any]) -> None:
         os.dup2(descriptor, number)
         os.close(descriptor)
     os.close(_PIPE)
+    if order.get("reading", {}).get("channel") == "stdout":
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     for name, value in order["env"].items():
         os.environ[name] = value
     if order.get("cwd") is not None:

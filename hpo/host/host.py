@@ -6,7 +6,7 @@ descendants, so that none escapes by a double fork. When its connection to the t
 Orders come as JSON lines on the connection and outcomes leave on it:
 
     -> {"do": "start", "key": 7, "script": ..., "argv": [...], "env": {...}, "stdout": ..., "stderr": ...,
-        "capped": ["stdout", "stderr"], "most_log_bytes": 100000000}
+        "capped": ["stdout", "stderr"], "most_log_bytes": 100000000, "reading": {...}}
     -> {"do": "stop", "key": 7, "patience": 0.0, "grace": 30.0}
     <- {"key": 7, "code": 0, "signal": null, "usage": {...}}     when all processes of the attempt are gone
     <- {"fatal": "..."}                                          what is preloaded cannot be imported
@@ -26,7 +26,7 @@ from typing import Any
 
 import hpo.reporting  # noqa: F401  trials will want it
 from hpo.host import child
-from hpo.host.attempt import Attempt
+from hpo.host.attempt import READ_INTERVAL, Attempt
 from hpo.host.logcap import INTERVAL, LogCap
 from hpo.host.marks import LONGEST_WAIT, set_mark
 from hpo.host.parent import end_with
@@ -55,6 +55,9 @@ class Host:
         self.received = b""
         self.connected = True
         self.look_at = 0.0  # when to look at the sizes of logs again
+        self.read_at = 0.0  # when to look again at files that programs append to
+        self.poll = select.poll()
+        self.printing: dict[int, Attempt] = {}  # by the descriptor that its output comes from
         self.spare: tuple[int, int] | None = None  # (pid, pipe) of the child forked ahead of time, waiting for an order
 
     def serve(self) -> None:
@@ -64,20 +67,22 @@ class Host:
         os.set_blocking(wakeup, False)
         signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        poll = select.poll()
-        poll.register(self.connection, select.POLLIN)
-        poll.register(wakeup, select.POLLIN)
+        self.poll.register(self.connection, select.POLLIN)
+        self.poll.register(wakeup, select.POLLIN)
         while self.connected or self.attempts or self.spare is not None:
             if self.connected and self.spare is None:
                 self._fork_spare()
-            ready = poll.poll(0 if self.ahead else self._timeout())
+            ready = self.poll.poll(0 if self.ahead else self._timeout())
             if not ready and self.ahead:
                 self._import_ahead()
             for descriptor, _ in ready:
                 if descriptor == wakeup:
                     os.read(wakeup, 4096)
+                elif descriptor in self.printing:
+                    if not self.printing[descriptor].read():
+                        self.poll.unregister(descriptor)
                 elif not self._receive():
-                    poll.unregister(self.connection)
+                    self.poll.unregister(self.connection)
             self._reap()
             self._enforce()
 
@@ -91,6 +96,8 @@ class Host:
         times = [t for a in self.attempts.values() for t in (a.term_at, a.kill_at) if t is not None]
         if any(attempt.logs for attempt in self.attempts.values()):
             times.append(self.look_at)
+        if any(attempt.appending for attempt in self.attempts.values()):
+            times.append(self.read_at)
         if not times:
             return None
         return max(int(min(min(times) - time.monotonic(), LONGEST_WAIT) * 1000) + 1, 0)
@@ -127,12 +134,27 @@ class Host:
         if self.spare is None:
             self.send({"key": key, "code": 127, "signal": None, "usage": {}, "error": "no process could be forked"})
             return
-        (pid, pipe), self.spare = self.spare, None
         logs = (
             LogCap([order[name] for name in order["capped"]], order["most_log_bytes"]) if order.get("capped") else None
         )
-        attempt = Attempt(key, pid, self.mark + key, logs)
+        reader = None
+        if "reading" in order:
+            from hpo.host.foreign import reader_of  # few hosts have need of it
+
+            try:
+                reader = reader_of(order["reading"], order["stdout"])
+            except OSError as error:
+                self.send(
+                    {"key": key, "code": 127, "signal": None, "usage": {}, "error": f"nothing can be read: {error}"}
+                )
+                return
+            order["stdout"] = reader.stdout or order["stdout"]
+        (pid, pipe), self.spare = self.spare, None
+        attempt = Attempt(key, pid, self.mark + key, logs, reader, self.grace)
         self.attempts[key] = self.by_pid[pid] = attempt
+        if reader is not None and reader.descriptor is not None:
+            self.printing[reader.descriptor] = attempt
+            self.poll.register(reader.descriptor, select.POLLIN)
         with contextlib.suppress(ProcessLookupError, BrokenPipeError):  # killed while it waited: reaped as this attempt
             set_mark(attempt.mark, pid)  # here and not there, so that it can be found and stopped from now on
             _write(pipe, json.dumps(order).encode())
@@ -195,14 +217,25 @@ class Host:
             for attempt in self.attempts.values():
                 if attempt.logs:
                     attempt.logs.cut_excess()
+        if now >= self.read_at:
+            self.read_at = now + READ_INTERVAL
+            for attempt in self.attempts.values():
+                if attempt.appending:
+                    attempt.read()
         for attempt in list(self.attempts.values()):
             if attempt.outcome is not None and not attempt.left_behind():
                 del self.attempts[attempt.key]
-                if attempt.logs:
-                    attempt.logs.close()
+                self._close(attempt)
                 self.send(attempt.outcome)
             else:
                 attempt.enforce(now, self.grace)
+
+    def _close(self, attempt: Attempt) -> None:
+        if attempt.reader is not None and attempt.reader.descriptor is not None:
+            del self.printing[attempt.reader.descriptor]
+            with contextlib.suppress(KeyError):  # it could no longer be read
+                self.poll.unregister(attempt.reader.descriptor)
+        attempt.finish()
 
     def send(self, message: dict[str, Any]) -> None:
         """Tell the tuner."""

@@ -55,7 +55,7 @@ def _group(group: Group) -> Iterator[str]:
 
 
 def _unit(group: Group) -> str:
-    return group.config.benchmark.resource_attr or "report"
+    return group.config.benchmark.named_resource or "report"
 
 
 def _workers(group: Group) -> str:

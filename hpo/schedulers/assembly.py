@@ -25,7 +25,7 @@ def scheduler_of(config: ExperimentConfig) -> Scheduler:
     """
     if config.random_seed is None:
         raise ConfigError("random_seed=null: a stored experiment has one; write there what tag.json or hpo.log say")
-    return _assemble(
+    scheduler = _assemble(
         {"searcher": config.method.searcher, "scheduler": config.method.scheduler},
         {},
         config.space,
@@ -35,6 +35,15 @@ def scheduler_of(config: ExperimentConfig) -> Scheduler:
         max_size_data_for_model=config.max_size_data_for_model,
         trusted=config.trusted_modules,
     )
+    benchmark = config.benchmark
+    if benchmark.foreign and benchmark.named_resource is None and scheduler.pauses and not config.simulated:
+        name = benchmark.resource_attr or "epoch"
+        key = f"benchmark.patterns.{name}" if benchmark.patterns else "benchmark.resource_attr"
+        raise ConfigError(
+            f"method={config.method.name}: it pauses trials, and where reports are only counted nobody can tell what a "
+            f"resumed one reports again; give {key}, or use a method that pauses none"
+        )
+    return scheduler
 
 
 def outline_of(config: ExperimentConfig) -> Scheduler | None:

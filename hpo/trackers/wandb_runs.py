@@ -45,14 +45,14 @@ class WandB(TrialTracker):
             reinit="create_new",
             settings=self.module.Settings(console="off", silent=True, x_disable_stats=True, x_disable_meta=True),
         )
-        resource = self.config.benchmark.resource_attr or "report"
+        resource = self.config.benchmark.named_resource or "report"
         run.define_metric(resource)
         run.define_metric("*", step_metric=resource)
         self.runs[trial_id] = run
 
     def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
         """One row of the run's history, over the resource."""
-        name = self.config.benchmark.resource_attr or "report"
+        name = self.config.benchmark.named_resource or "report"
         self.runs[trial_id].log({**metrics, name: resource, "_timestamp": time})
 
     def end(self, trial_id: int, ending: Ending) -> None:

@@ -10,7 +10,7 @@ from hpo.store.places import from_here
 
 HOW_TO_REPORT = (
     "call hpo.report(...), append to $HPO_REPORT_FILE, or set benchmark.report_channel=syne_tune if it prints [tune-metric] "
-    "lines"
+    "lines, or stdout with benchmark.patterns if it prints others"
 )
 
 ONE_OBJECT = 'write one JSON object per line, such as {"epoch": 1, "loss": 0.5}'
@@ -91,18 +91,20 @@ class Limits:
             how += f" at {event.where}" if event.where else ""
             how += ", out of memory" if event.out_of_memory else ""
             return Status.FAILED, f"{how}\n{event.error or ''}".rstrip()
-        return (Status.FAILED, self._unreported(state, unread)) if state.resource == 0 else (Status.COMPLETED, None)
+        if state.resource > 0:
+            return Status.COMPLETED, None
+        return Status.FAILED, self._unreported(state, unread, event.error or HOW_TO_REPORT)
 
-    def _unreported(self, state: TrialState, unread: str | None) -> str:
+    def _unreported(self, state: TrialState, unread: str | None, remedy: str) -> str:
         """Why there may be no report, and what to do. A script told to end early may be one that reports more seldom."""
         if unread is not None:
             return f"it ended without a report, for what it wrote is none: {unread!r}; {ONE_OBJECT}"
         if self.ends_by_itself and state.until is not None and state.until < (self.max_resource or 0):
             return (
                 f"it ended without a report at {state.until}, where it was told to end; if it reports only every 5 epochs, "
-                f"say, pass method.scheduler.min_resource=5, else {HOW_TO_REPORT}"
+                f"say, pass method.scheduler.min_resource=5, else {remedy}"
             )
-        return f"it ended without a report; {HOW_TO_REPORT}"
+        return f"it ended without a report; {remedy}"
 
 
 def see(log: Path | None) -> str:

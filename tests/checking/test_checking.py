@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -462,3 +463,45 @@ def test_an_interrupted_check_leaves_no_process(workplace):
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
     assert not psutil.pid_exists(trial)
+
+
+IN_BLOCKS = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(int count, char **words) {
+    int epochs = 1;
+    for (int i = 1; i < count; i++) if (!strncmp(words[i], "--epochs=", 9)) epochs = atoi(words[i] + 9);
+    for (int epoch = 1; epoch <= epochs; epoch++) { usleep(20000); printf("epoch %d loss=%f\\n", epoch, 1.0 / epoch); }
+    return 0;
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None or shutil.which("stdbuf") is None, reason="needs gcc and stdbuf")
+def test_lines_that_come_in_blocks_are_noticed_and_stdbuf_helps(check, tmp_path):
+    (tmp_path / "train.c").write_text(IN_BLOCKS)
+    program = tmp_path / "train"
+    subprocess.run(["gcc", "-o", program, tmp_path / "train.c"], check=True)
+    keys = {"script": None, "report_channel": "stdout", "arguments": {"epochs": 9}, "promoting": ()}
+    keys["patterns"] = {"loss": r"loss=(\S+)", "epoch": r"epoch (\d+)"}
+
+    found = check("", command=[str(program)], **keys)
+    assert found["lines"].verdict == Verdict.WARNING
+    assert "all 4 reports came at the same moment" in found["lines"].text or "all 9 reports" in found["lines"].text
+    assert "benchmark.command=[stdbuf,-oL,...]" in found["lines"].text
+    assert found["reports"].verdict == found["resources"].verdict == Verdict.OK
+
+    found = check("", command=["stdbuf", "-oL", str(program)], **keys)
+    assert "lines" not in found
+    assert found["order"].verdict == Verdict.SKIPPED if "order" in found else True
+
+
+def test_a_program_whose_output_matches_nothing_is_told_its_pattern(check, tmp_path):
+    (tmp_path / "train.sh").write_text("echo words")
+    found = check(
+        "", script=None, command=["sh", str(tmp_path / "train.sh")], report_channel="stdout", max_resource_attr=None,
+        patterns={"loss": "loss=(.*)", "epoch": "epoch (.*)"},
+    )  # fmt: skip
+    assert "matches benchmark.patterns.loss=loss=(.*); the last is 'words'" in found["reports"].text

@@ -152,3 +152,26 @@ def test_a_million_short_lines_are_no_report_and_a_report_of_a_million_character
     assert list(experiment.reports["epoch"]) == [1, 2]
     assert len(experiment.reports["note"][0]) == 1_000_000
     assert (directory / "events.db").stat().st_size < 4_000_000
+
+
+PATTERNED = SCRIPT.replace("hpo.report(epoch=epoch, loss=1 / epoch)", "print(f'step {epoch}: error {1 / epoch!r}')")
+
+
+@pytest.mark.timeout(1200)
+def test_of_reports_that_patterns_find_the_same_is_true(tmp_path):
+    """The reports stand in the very stream that the hostile output comes in, also behind a bar, and its log stays short."""
+    epochs = 2 * REPORTS
+    keys = ["++benchmark.report_channel=stdout", r'++benchmark.patterns={epoch:"step (\d+): ",loss:"error (\S+)$"}']
+    _, _, quiet = run(tmp_path / "quiet", PATTERNED, *keys, megabytes=0, epochs=epochs)
+    loud = run(tmp_path / "loud", PATTERNED, *keys, f"max_log_megabytes={LIMIT}", megabytes=MEGABYTES, epochs=epochs)
+    experiment, directory, measured = loud
+    assert list(experiment.reports["epoch"]) == list(range(1, epochs + 1))
+    assert list(experiment.reports["loss"]) == [1 / epoch for epoch in range(1, epochs + 1)]
+    assert experiment.trials["status"].tolist() == ["completed"]
+    for process in ("tuner", "host"):
+        assert measured[process] - quiet[process] < 20, f"MB that the {process} grew by"
+    before, after = measured["ticks"]
+    assert after <= 2 * before + 15, "hundredths of a second for as many reports before and after the text"
+    attempt = directory / "trials" / "0" / "attempt_0"
+    assert len((attempt / "reports.jsonl").read_text().splitlines()) == epochs
+    assert len((attempt / "stdout.log").read_bytes()) <= LIMIT * 1_000_000 + 8192

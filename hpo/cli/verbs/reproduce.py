@@ -51,7 +51,7 @@ def reproduce(
     typer.echo(
         f"trial {stored.trial.id}: {common} of {len(stored.reports)} stored reports came again ({reproduction.folder})"
     )
-    resource = config.benchmark.resource_attr or "report"
+    resource = config.benchmark.named_resource or "report"
 
     differences = compare(stored.reports, again.reports)
     for found in sorted(differences, key=lambda difference: difference.name != config.benchmark.metric):
