@@ -1,0 +1,161 @@
+"""What a program takes: by its source, and by its help only where the source shows a parser that cannot be read."""
+
+import ast
+import os
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpo.errors import ConfigError
+from hpo.proposing.argparsers import read_absl, read_argparse
+from hpo.proposing.arguments import Argument, Interface, style_of
+from hpo.proposing.clicks import read_click
+from hpo.proposing.help_text import SECONDS, ask_for_help, read_help
+from hpo.proposing.hydras import read_hydra
+from hpo.proposing.signatures import fields_of, kind_and_choices, read_fire, read_typer
+from hpo.proposing.source import Source, read_sources
+
+INTERPRETERS = {".r": "Rscript", ".sh": "bash", ".jl": "julia", ".rb": "ruby", ".pl": "perl", ".lua": "lua"}
+"""What runs a file that is not executable, by the end of its name."""
+_PYTHON_PARSERS = (
+    "argparse",
+    "click",
+    "typer",
+    "fire",
+    "jsonargparse",
+    "simple_parsing",
+    "tyro",
+    "docopt",
+    "getopt",
+    "absl",
+)
+_OTHER_PARSERS = re.compile(rb"optparse|argparse|argparser|docopt|getopt|argp_parse|ArgParse|--help")
+_OF_TRAINING_ARGUMENTS = {
+    "learning_rate": ("float", 5e-5),
+    "per_device_train_batch_size": ("int", 8),
+    "weight_decay": ("float", 0.0),
+    "num_train_epochs": ("int", 3),
+}
+"""What transformers' TrainingArguments are tuned by, and their defaults there."""
+
+
+def read_interface(script: Path) -> Interface:
+    """What a program takes.
+
+    Raises:
+        ConfigError: nothing shows what it takes, or it cannot be read.
+    """
+    if script.suffix == ".py":
+        return _of_python(script)
+    text = script.read_bytes()
+    if not _OTHER_PARSERS.search(text):
+        raise ConfigError(
+            f"{script}: neither optparse, argparse, docopt, getopt nor --help stands in it, and so nothing shows what it takes; "
+            f"give it --name=value arguments, or write the benchmark by hand"
+        )
+    return _of_help(script, command_of(script), "its own parser")
+
+
+def command_of(script: Path) -> list[str]:
+    """What runs a program.
+
+    Raises:
+        ConfigError: it is neither executable nor known what runs it.
+    """
+    if script.suffix == ".py":
+        return [sys.executable, str(script.absolute())]
+    if os.access(script, os.X_OK):
+        return [str(script.absolute())]
+    interpreter = INTERPRETERS.get(script.suffix.lower())
+    if interpreter is None:
+        raise ConfigError(f"{script}: is neither a Python script nor executable; chmod +x it")
+    if shutil.which(interpreter) is None:
+        raise ConfigError(f"{script}: {interpreter} is not on PATH, and has to be asked for its arguments; install it")
+    return [interpreter, str(script.absolute())]
+
+
+def _of_python(script: Path) -> Interface:
+    sources = read_sources(script)
+    readers = (read_hydra, read_fire, read_typer, read_click, _read_huggingface, read_argparse, read_absl, _read_words)
+    interface = next((found for reader in readers if (found := reader(sources)) is not None), None)
+    if interface is not None and interface.parser == "hydra" and interface.unread:
+        raise ConfigError(
+            f"{script}: the configuration that its @hydra.main names is neither a YAML file beside it nor a dataclass in it; "
+            f"write the benchmark by hand, with argument_style: overrides"
+        )
+    if interface is not None and not interface.unread:
+        return interface
+    imported = [name for name in _PYTHON_PARSERS if any(source.imports(name) for source in sources)]
+    if interface is not None or imported:
+        return _of_help(script, command_of(script), interface.parser if interface is not None else imported[0])
+    tuner = next((name for name in ("ray", "optuna") if sources[0].imports(name)), None)
+    if tuner is not None:
+        raise ConfigError(
+            f"{script}: it tunes by itself, with {tuner}, and takes no arguments; make a program of what it trains, as "
+            f"docs/coming-from.md shows"
+        )
+    raise ConfigError(
+        f"{script}: it has no parser (argparse, click, typer, Hydra, fire, HfArgumentParser, absl, sys.argv); give it "
+        f"--name=value arguments, such as parser.add_argument('--lr', type=float)"
+    )
+
+
+def _of_help(script: Path, command: Sequence[str], parser: str) -> Interface:
+    taken = read_help(ask_for_help(command))
+    if not taken:
+        raise ConfigError(
+            f"{script}: neither its source nor its --help shows its arguments; write the benchmark by hand"
+        )
+    note = (
+        f"Read from its --help, run in an empty folder for at most {SECONDS} s: its source does not show its arguments."
+    )
+    return Interface(parser, taken, style_of(taken), notes=[note])
+
+
+def _read_huggingface(sources: Sequence[Source]) -> Interface | None:
+    """The dataclasses that HfArgumentParser is given."""
+    source = sources[0]
+    call = next((c for c in source.calls if source.full_name(c.func).endswith("HfArgumentParser") and c.args), None)
+    if call is None:
+        return None
+    interface = Interface("HfArgumentParser")
+    for node in call.args[0].elts if isinstance(call.args[0], ast.Tuple | ast.List) else [call.args[0]]:
+        name = ast.unparse(node)
+        holder = next((one for one in sources if name in one.classes), None)
+        if holder is not None:
+            interface.arguments += fields_of(holder, name)
+        bases = [ast.unparse(base) for base in holder.classes[name].bases] if holder is not None else [name]
+        if any(base.endswith("TrainingArguments") for base in bases):
+            where = "as transformers has it"
+            known = {argument.name for argument in interface.arguments}
+            for option, (kind, default) in _OF_TRAINING_ARGUMENTS.items():
+                if option not in known:
+                    interface.arguments.append(Argument(option, kind, default, where=where))
+            interface.arguments += [Argument("output_dir", required=True), Argument("seed", "int", 42, where=where)]
+            interface.notes.append(f"Others of transformers' {name} are not seen; they may be added to arguments.")
+        elif holder is None:
+            interface.notes.append(f"Not seen: the fields of {name}.")
+    return interface
+
+
+def _read_words(sources: Sequence[Source]) -> Interface | None:
+    """Words of sys.argv that are given names."""
+    source, found = sources[0], []
+    for node in source.nodes:
+        if not isinstance(node, ast.Assign):
+            continue
+        both = isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple)
+        targets, values = (node.targets[0].elts, node.value.elts) if both else (node.targets[:1], [node.value])  # type: ignore[attr-defined]
+        for target, value in zip(targets, values, strict=False):
+            for part in ast.walk(value):
+                if isinstance(part, ast.Subscript) and source.full_name(part.value) == "sys.argv":
+                    place = source.value(part.slice)
+                    if type(place) is int and place > 0:
+                        kind, _ = (
+                            kind_and_choices(source, value.func, None) if isinstance(value, ast.Call) else ("text", ())
+                        )
+                        name, where = ast.unparse(target), source.where(node)
+                        found.append(Argument(name, kind, required=True, spelling=str(place), where=where))
+    return Interface("sys.argv", found) if found else None
