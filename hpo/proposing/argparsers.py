@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hpo.proposing.arguments import Argument, Interface, Unread, of_commands, style_of
+from hpo.proposing.roles import is_never_tuned
 from hpo.proposing.source import Source
 
 _MAIN, _COMMON = "", "*"
@@ -110,7 +111,7 @@ def _argument(source: Source, call: ast.Call) -> Argument | None:
         kind = "other"
     else:
         kind = kind_of(ast.unparse(given["type"])) if "type" in given else "text"
-    return Argument(
+    argument = Argument(
         name,
         kind,
         default,
@@ -120,6 +121,9 @@ def _argument(source: Source, call: ast.Call) -> Argument | None:
         where=source.where(call),
         help=text_of(source, given.get("help")),
     )
+    # A number that nobody gives would be None, with which a training cannot do much.
+    bare = kind in ("int", "float") and "default" not in given and not is_never_tuned(argument)
+    return replace(argument, required=True) if bare else argument
 
 
 def with_places(arguments: Sequence[Argument], defaults: Mapping[str, Any] = MappingProxyType({})) -> list[Argument]:

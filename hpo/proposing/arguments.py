@@ -28,6 +28,8 @@ class Argument:
     required: bool = False
     spelling: str | None = None
     """Its `argument` in a benchmark, where that is not its name in the benchmark's style."""
+    given: Any = None
+    """What every training has to be given for it, where that is known."""
     where: str = ""
     """Where that is said: line 14."""
     help: str = ""

@@ -63,6 +63,8 @@ def _fitting(domain: Domain | None, argument: Argument, why: str, *, sure: bool)
         return Proposal({**domain, "values": values}, why, sure) if len(values) > 1 else None
     lower, upper = domain["lower"], domain["upper"]
     lower, upper = lower if low is None else max(lower, low), upper if high is None else min(upper, high)
+    if argument.kind == "float" and domain["type"] == "int" and why:
+        return None  # nobody knows its scale
     if argument.kind == "int" and domain["type"] == "float":
         if "log" not in domain:
             return None  # by its name it would be a fraction
@@ -146,28 +148,39 @@ def _whole(default: float) -> Domain | None:
     return {"type": "int", "lower": max(1, int(default) // 4), "upper": max(4 * int(default), 2), "log": True}
 
 
+def _learning_rate(default: float) -> Domain | None:
+    """Two decades to each side, but above one only where the default is."""
+    return _decades(2, most=max(1.0, 10 * default) if default >= 1 else 1.0)(default)
+
+
+def _nothing(default: float) -> None:
+    """Its name says that it depends on others."""
+
+
 _SCHEDULE = r"(?=.*(decay|schedul|step|gamma|warm|min|final|end|power|factor|mult))"
 _RULES: list[tuple[str, Callable[[float], Domain | None], float]] = [
-    (
-        r"weight_?decay|^wd$|^l2(_|$)|_l2$|^l1(_|$)|reg_lambda|reg_alpha|lambda_l[12]|^lamb?da$",
-        _decades(2, usual=1e-4),
-        1e-4,
-    ),
+    (r"weight_?decay|^wd$", _decades(2, usual=1e-4, most=1.0), 1e-4),
+    (r"^l[12](_|$)|_l[12]$|reg_lambda|reg_alpha|^lamb?da$", _decades(2, usual=1e-2), 1e-2),
     (rf"^{_SCHEDULE}.*(lr|learning_rate).*(decay|gamma|factor|mult)|^gamma$|_gamma$", _gamma, 0.5),
-    (rf"^{_SCHEDULE}.*(lr|learning_rate)", lambda _: None, 0.0),
-    (r"(^|_)(lr|learning_?rate|learn_rate|eta|base_lr|init_lr)(_|$|\d)", _decades(2, most=1.0), 1e-2),
+    (rf"^{_SCHEDULE}.*(lr|learning_rate)", _nothing, 0.0),
+    (r"(^|_)(lr|learning_?rate|learn_rate|eta)(_|$|\d)", _learning_rate, 1e-2),
     (r"drop_?out|(^|_)drop(_(rate|prob|path))?$|^p_drop", _fraction(0.0, 0.8), 0.2),
-    (r"momentum|(^|_)(beta_?[12]|adam_beta[12]|ema|ema_decay|polyak|tau_decay)$", _near_one, 0.9),
+    (r"momentum|(^|_)(beta_?[12]|ema|ema_decay|polyak)$", _near_one, 0.9),
     (r"label_smoothing|warmup_(ratio|proportion|fraction)|mixup|cutmix", _fraction(0.0, 0.3), 0.1),
     (r"subsample|col_?sample|feature_fraction|bagging_fraction|max_features", _fraction(0.4, 1.0), 0.8),
     (r"batch_?size|^bs$|^batch$|_batch$|mini_?batch|^bsz$", _powers, 32),
-    (r"clip|max_grad_norm|grad_norm", _decades(1), 1.0),
-    (r"^(c|alpha)$|(^|_)svm_c$|^nu$|temperature|entropy_coef|(ent|vf)_coef", _decades(2), 1.0),
+    (r"clip|grad_norm", _decades(1), 1.0),
+    (r"^(c|alpha|nu)$|temperature|entropy_coef|(ent|vf)_coef", _decades(2), 1.0),
     (r"num_leaves|max_leaf|n_?estimators|num_trees|ntree|n_?neighbors", _whole, 100),
-    (r"min_(child|data|samples?)_?(weight|in_leaf|leaf|split)?", _decades(1), 1.0),
-    (r"(^|_)(n_?layers?|num_?layers?|layers?|depth|n_?blocks?|blocks|num_blocks|max_depth|nlayers)(_\w+)?$", _few, 3),
-    (r"(^|_)n?heads?$|num_heads", lambda _: None, 0.0),
-    (r"(^|_)(emsize|embed\w*|emb|d_model|model_dim|n_embd|hidden_size|d_ff|embedding_dim)($|_)", _multiples, 128),
-    (r"hidden|units|width|nhid|n_?filters|filters|channels|neurons|^dim$|_dim$|kernels|^size$|nodes_per", _whole, 128),
+    (
+        r"min_samples_split",
+        lambda default: {"type": "int", "lower": 2, "upper": max(20, 4 * int(default)), "log": True},
+        2,
+    ),
+    (r"min_(child|data|samples?)_?(weight|in_leaf|leaf)?", _decades(1), 1.0),
+    (r"^(n|num|max)?_?(\w+_)?(layers?|depth|blocks)$", _few, 3),
+    (r"n?heads?$", _nothing, 0.0),
+    (r"(^|_)(emsize|embed\w*|emb|d_model|model_dim|n_embd|hidden_size|d_ff)($|_)", _multiples, 128),
+    (r"hidden|units|width|nhid|filters|channels|neurons|(^|_)dim$|kernels", _whole, 128),
 ]
 """Patterns of names, what is made of the default, and what is usual where none is known."""

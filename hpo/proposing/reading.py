@@ -52,10 +52,10 @@ def read_interface(script: Path) -> Interface:
     text = script.read_bytes()
     if not _OTHER_PARSERS.search(text):
         raise ConfigError(
-            f"{script}: neither optparse, argparse, docopt, getopt nor --help stands in it, and so nothing shows what it takes; "
+            f"{script}: optparse, argparse, docopt, getopt or --help stand nowhere in it, and nothing shows its arguments; "
             f"give it --name=value arguments, or write the benchmark by hand"
         )
-    return _of_help(script, command_of(script), "its own parser")
+    return _of_help(script, command_of(script), "--help")
 
 
 def command_of(script: Path) -> list[str]:
@@ -108,9 +108,7 @@ def _of_help(script: Path, command: Sequence[str], parser: str) -> Interface:
         raise ConfigError(
             f"{script}: neither its source nor its --help shows its arguments; write the benchmark by hand"
         )
-    note = (
-        f"Read from its --help, run in an empty folder for at most {SECONDS} s: its source does not show its arguments."
-    )
+    note = f"Read from its --help, which was run in an empty folder for this (at most {SECONDS} s)."
     return Interface(parser, taken, style_of(taken), notes=[note])
 
 
@@ -133,7 +131,15 @@ def _read_huggingface(sources: Sequence[Source]) -> Interface | None:
             for option, (kind, default) in _OF_TRAINING_ARGUMENTS.items():
                 if option not in known:
                     interface.arguments.append(Argument(option, kind, default, where=where))
-            interface.arguments += [Argument("output_dir", required=True), Argument("seed", "int", 42, where=where)]
+            interface.arguments += [
+                Argument("output_dir", given="{checkpoint_dir}", where="of the trial"),
+                Argument("seed", "int", 42, where=where),
+            ]
+            text = ast.unparse(source.tree)
+            flags = [flag for flag in ("do_train", "do_eval") if f".{flag}" in text]
+            interface.arguments += [
+                Argument(flag, "word", given=True, where="the script asks for it") for flag in flags
+            ]
             interface.notes.append(f"Others of transformers' {name} are not seen; they may be added to arguments.")
         elif holder is None:
             interface.notes.append(f"Not seen: the fields of {name}.")

@@ -18,7 +18,7 @@ _NEVER = re.compile(
     r"(^|_)(verbose|verbosity|log|logging|logger|print|debug|quiet|interval|every|freq|frequency|save|saves|checkpoints?|ckpt|"
     r"resume|version|wandb|project|run|tag|test|eval|evaluation|valid|validation|val|dry|profile|classes|vocab|in_channels|"
     r"image_size|img_size|max_length|length|seq_len|bptt|samples|limit|precision|fp16|bf16|amp|backend|distributed|task|dataset|"
-    r"mode|split|folds?|metric|monitor|patience|early_stopping|job|id|name|timeout|deterministic|config)($|_)"
+    r"mode|split|folds?|metric|monitor|patience|early_stopping|job|id|name|timeout|deterministic|config|input)($|_)"
 )
 
 

@@ -194,9 +194,7 @@ def fields_of(source: Source, name: str, prefix: str = "") -> list[Argument]:
         metadata = given.get("metadata")
         pairs = zip(metadata.keys, metadata.values, strict=True) if isinstance(metadata, ast.Dict) else ()
         told = {source.value(k): v for k, v in pairs if k is not None}
-        missing = (
-            node.value is None or value in ("MISSING", "???") or (isinstance(value, Unread) and "MISSING" in value)
-        )
+        missing = default is None or value in ("MISSING", "???") or (isinstance(value, Unread) and "MISSING" in value)
         found[key] = Argument(
             key,
             "word" if kind == "bool" else kind,

@@ -40,7 +40,7 @@ class Source:
                 continue
             found.append(node)
             todo += ast.iter_child_nodes(node)
-        placed = (node for node in found if isinstance(node, ast.stmt | ast.expr | ast.arg | ast.keyword))
+        placed: list[Any] = [node for node in found if hasattr(node, "lineno")]
         return sorted(placed, key=lambda node: (node.lineno, node.col_offset))
 
     @cached_property

@@ -1,5 +1,6 @@
 """A benchmark's YAML, with a comment on each line that says where it comes from and what the user may want of it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from hpo.space.search_space import parse_space
 
 MISSING = "???"
 """What OmegaConf takes for a value that is still to be given."""
+_CHECKPOINTS = "st_checkpoint_dir"
+"""The argument by which Syne Tune says where checkpoints are."""
 _TRIALS = 20
 _LONGEST = 100
 
@@ -43,11 +46,10 @@ class Draft:
     @property
     def missing(self) -> list[str]:
         """Keys that the user has to complete."""
-        lines = (line.partition(f": {MISSING}") for line in self._lines())
-        return [key.strip() for key, missing, _ in lines if missing and not key.lstrip().startswith("#")]
+        return [line.partition(":")[0].strip() for line in self._lines() if "  # TODO: " in line]
 
     def _lines(self) -> Iterator[str]:
-        yield f"# Proposed by hpo init, from what it gives to {self.interface.parser}. Look through the space before the first run."
+        yield f"# Proposed by hpo init ({self.interface.parser}). Look through the space before the first run."
         yield from (f"# {note}" for note in self.interface.notes)
         yield f"name: {flow_text(self.name)}"
         yield from (f"{key}: {flow_text(value)}" for key, value in self.program.items())
@@ -55,6 +57,8 @@ class Draft:
             yield f"argument_style: {self.interface.style.value}"
         if self.reported.channel != ReportChannel.file:
             yield f"report_channel: {self.reported.channel.value}"
+        if any(argument.name == _CHECKPOINTS for argument in self.interface.arguments):
+            yield f"checkpoint_argument: {_CHECKPOINTS}"
         yield from self._objective()
         yield from self._space()
         yield from self._arguments()
@@ -63,33 +67,29 @@ class Draft:
         yield f"num_gpus_per_trial: {self.gpus}" + ("" if self.gpus else "  # 1 for a training on a GPU of its own")
 
     def _objective(self) -> Iterator[str]:
-        heard, metrics = self.reported, self.reported.metrics
-        by = (
-            f"the script reports to {heard.elsewhere}, which hpo does not hear"
-            if heard.elsewhere
-            else "no report was found"
-        )
+        heard, metrics, limit = self.reported, self.reported.metrics, self._limit
+        resource, told = heard.resource, "what it reports as spent"
         if metrics and not heard.elsewhere:
             mode = usual_mode(metrics[0])
             others = f"; it also reports {', '.join(metrics[1:])}" if metrics[1:] else ""
             yield _line("metric", metrics[0], f"{heard.where or 'as its text shows'}{others}")
             yield _line("mode", mode or MISSING, "by its name" if mode else "TODO: min or max")
         else:
+            by = (
+                f"it reports to {heard.elsewhere}, which hpo does not hear"
+                if heard.elsewhere
+                else "no report was found"
+            )
             yield _line("metric", MISSING, f"TODO: {by}; call hpo.report(epoch=..., NAME=...), and write NAME here")
             yield _line("mode", MISSING, "TODO: min or max")
-        limit = self._limit
-        if heard.resource is not None and not heard.elsewhere:
-            yield _line("resource_attr", heard.resource, "what it reports as spent")
-        elif limit is not None and not metrics:
-            unit = limit.name.rpartition("_")[2].rpartition("-")[2].rstrip("s") or "epoch"
-            yield _line("resource_attr", unit, "report it, too")
-            heard = Reported([unit])
+            if limit is not None:
+                unit = re.split(r"[_.-]", limit.name)[-1].rstrip("s") or "epoch"
+                resource, told = resource or unit, "report it, too"
+        if resource is not None:
+            yield _line("resource_attr", resource, told)
         if limit is not None:
-            given = heard.resource is not None
-            told = f"{limit.where}; tells it where to end"
-            yield ("" if given else "# ") + _line(
-                "max_resource_attr", self._key(limit), told if given else "where it reports more than once"
-            )
+            line = _line("max_resource_attr", self._key(limit), f"{limit.where}; tells it where to end")
+            yield line if resource is not None else f"# {line}, where it reports more than once"
 
     @property
     def _limit(self) -> Argument | None:
@@ -137,18 +137,16 @@ class Draft:
         if self.interface.command is not None:
             given.append(_line("1", self.interface.command, "the command", indent=2))
         for argument in self.interface.arguments:
-            if argument.name in sure:
+            if argument.name in (*sure, _CHECKPOINTS):
                 continue
             value, told = self._constant(argument)
             line = _line(self._key(argument), value, told, indent=2)
             if value is not None:
                 given.append(line)
-                machine += (
-                    [self._key(argument)] if is_of_the_machine(argument) and argument.name != "output_dir" else []
-                )
+                machine += [self._key(argument)] if argument.required and is_of_the_machine(argument) else []
             elif argument.name not in shown:
-                default = argument.default if not isinstance(argument.default, Unread) else str(argument.default)
-                comments.append(f"  # {_line(self._key(argument), default, _origin(argument, ''))}")
+                origin = _origin(argument, "", default=False)
+                comments.append(f"  # {_line(self._key(argument), argument.default, origin)}")
         if given or comments:
             yield "arguments:" if given else "arguments: {}"
             yield from given
@@ -163,10 +161,11 @@ class Draft:
         if argument == self._limit:
             known = isinstance(argument.default, int | float) and argument.default >= 1
             return (int(argument.default), _origin(argument, "")) if known else (MISSING, "TODO: of a full training")
-        if argument.name == "output_dir" and argument.required:
-            return "{checkpoint_dir}", "of the trial"
+        if argument.given is not None:
+            return argument.given, argument.where
         if argument.required:
-            return MISSING, f"TODO: has no default; {_origin(argument, '')}"
+            numeric = "; give it a value, or tune it in config_space" if argument.kind in ("int", "float") else ""
+            return MISSING, f"TODO: has no default{numeric}; {_origin(argument, '')}"
         return None, ""
 
     def _spelling(self, argument: Argument) -> str | None:
@@ -179,20 +178,15 @@ class Draft:
 
 
 def _line(key: str, value: Any, comment: str, *, indent: int = 0) -> str:
-    text = MISSING if value == MISSING else flow_text(value)
+    text = " ".join(value.split()) if value == MISSING or isinstance(value, Unread) else flow_text(value)
     return f"{' ' * indent}{flow_text(key)}: {text}" + (f"  # {comment}" if comment else "")
 
 
-def _origin(argument: Argument, why: str) -> str:
+def _origin(argument: Argument, why: str, *, default: bool = True) -> str:
     """Where an argument stands, what its default is, and what its help says."""
-    default = argument.default
-    parts = [] if default is None else [f"default {default}"]
-    if argument.where:
-        parts.append(
-            f"in {argument.where}" if default is not None and argument.where.startswith("line") else argument.where
-        )
-    text = " ".join(parts)
-    for more in (why, argument.help):
-        text += f"{'; ' if text and more else ''}{more}"
-    text = " ".join(text.split())
+    where = argument.where
+    if default and argument.default is not None:
+        where = f"default {argument.default} {'in ' if 'line' in where else ''}{where}"
+    told = re.sub(r"\s*[(\[]default[^)\]]*[)\]]", "", argument.help, flags=re.IGNORECASE)
+    text = "; ".join(part for part in (where, why, told) if part)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
