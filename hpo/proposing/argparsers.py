@@ -8,7 +8,7 @@ from typing import Any
 
 from hpo.proposing.arguments import Argument, Interface, Unread, of_commands, style_of
 from hpo.proposing.roles import is_never_tuned
-from hpo.proposing.source import Source
+from hpo.proposing.source import ST_CHECKPOINT_DIR, Source
 
 _MAIN, _COMMON = "", "*"
 """Whose arguments are those of the parser itself, and those of one that nobody knows, such as a function's parameter."""
@@ -37,6 +37,8 @@ class _Reader:
             match node:
                 case ast.Assign(targets=[target], value=ast.Call() as call):
                     self._note(source, ast.unparse(target), call, common)
+                case ast.Call(func=ast.Name(id="add_checkpointing_to_argparse")):
+                    self.taken[_COMMON].append(Argument(ST_CHECKPOINT_DIR, where=source.where(node)))
                 case ast.Call(func=ast.Attribute(attr="set_defaults")):
                     self.defaults |= {name: source.value(value) for name, value in source.keywords(node).items()}
                 case ast.Call(func=ast.Attribute(value=parser, attr="add_argument")):

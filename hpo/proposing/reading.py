@@ -55,7 +55,7 @@ def read_interface(script: Path) -> Interface:
             f"{script}: optparse, argparse, docopt, getopt or --help stand nowhere in it, and nothing shows its arguments; "
             f"give it --name=value arguments, or write the benchmark by hand"
         )
-    return _of_help(script, command_of(script), "--help")
+    return _of_help(script, command_of(script), Interface("--help"))
 
 
 def command_of(script: Path) -> list[str]:
@@ -89,7 +89,7 @@ def _of_python(script: Path) -> Interface:
         return interface
     imported = [name for name in _PYTHON_PARSERS if any(source.imports(name) for source in sources)]
     if interface is not None or imported:
-        return _of_help(script, command_of(script), interface.parser if interface is not None else imported[0])
+        return _of_help(script, command_of(script), interface or Interface(imported[0]))
     tuner = next((name for name in ("ray", "optuna") if sources[0].imports(name)), None)
     if tuner is not None:
         raise ConfigError(
@@ -102,14 +102,20 @@ def _of_python(script: Path) -> Interface:
     )
 
 
-def _of_help(script: Path, command: Sequence[str], parser: str) -> Interface:
-    taken = read_help(ask_for_help(command))
-    if not taken:
+def _of_help(script: Path, command: Sequence[str], seen: Interface) -> Interface:
+    """What the source shows, and from its help what it does not."""
+    known = {argument.name for argument in seen.arguments}
+    taken = [argument for argument in read_help(ask_for_help(command)) if argument.name not in known]
+    if not taken and not known:
         raise ConfigError(
             f"{script}: neither its source nor its --help shows its arguments; write the benchmark by hand"
         )
-    note = f"Read from its --help, which was run in an empty folder for this (at most {SECONDS} s)."
-    return Interface(parser, taken, style_of(taken), notes=[note])
+    note = f"Not seen: arguments with computed names ({seen.unread} times); its --help does not show them, either."
+    if taken:
+        names = ", ".join(argument.name for argument in taken)
+        note = f"Read from its --help, which was run in an empty folder for this (at most {SECONDS} s): {names}."
+    both = [*seen.arguments, *taken]
+    return Interface(seen.parser, both, style_of(both), seen.command, [*seen.notes, note])
 
 
 def _read_huggingface(sources: Sequence[Source]) -> Interface | None:

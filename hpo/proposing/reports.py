@@ -11,9 +11,12 @@ from hpo.config.schema import ReportChannel
 from hpo.proposing.source import Source, read_sources
 
 _RESOURCE = re.compile(
-    r"(epochs?|(global_|train_|training_)?steps?|iter(ation)?s?|rounds?|trees)(_?(done|number|idx))?", re.IGNORECASE
+    r"((global|train|training|current)_)?(epochs?|steps?|iter(ation)?s?|rounds?|trees)(_?(done|number|idx|no|num))?",
+    re.IGNORECASE,
 )
-_NO_METRIC = re.compile(r"time|seconds|second|lr|learning_rate|memory|gpu|size|cost$|timestamp|params", re.IGNORECASE)
+_NO_METRIC = re.compile(
+    r"(^|_)(time|seconds?|lr|learning_rate|memory|gpu|size|cost|timestamp|params)($|_)", re.IGNORECASE
+)
 _UNSEEN = re.compile(r"val|valid|test|dev|eval|mean|avg|average", re.IGNORECASE)
 
 
@@ -58,7 +61,7 @@ def read_reports(script: Path) -> Reported:
             channel = ReportChannel.syne_tune if syne else channel
             where = where or source.where(call)
             found |= dict.fromkeys(_names_of(source, call))
-    if found or elsewhere:
+    if where:
         return Reported(list(found), channel, where, elsewhere)
     return _of_text("\n".join(source.path.read_text(errors="replace") for source in sources), "")
 
@@ -86,9 +89,8 @@ def _keys(source: Source, node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Dict():
             for key, value in zip(node.keys, node.values, strict=True):
-                yield from (
-                    [str(key.value)] if isinstance(key, ast.Constant) else _keys(source, value) if key is None else ()
-                )
+                name = source.value(key)
+                yield from _keys(source, value) if key is None else [name] if type(name) is str else ()
         case ast.Call(func=ast.Name(id="dict")):
             yield from _names_of(source, node)
         case ast.Name():

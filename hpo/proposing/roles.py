@@ -7,16 +7,15 @@ from hpo.proposing.arguments import Argument
 
 SEED = re.compile(r"(^|_)(random_)?(seed|random_state)$")
 RESOURCE = re.compile(
-    r"(n|num|max|nb|total|train|training)?_?(num_|max_|train_|n_)?"
-    r"(epochs?|steps?|iters?|iterations?|rounds?|boost_rounds?|updates?)"
+    r"((n|num|nb|max|total|train|training|boost)_?)*(epochs?|steps?|iters?|iterations?|rounds?|updates?)"
 )
 _MACHINE = re.compile(
     r"(^|_)(workers?|n_?jobs|n?_?threads?|n?procs?|processes|n?cpus?|n?gpus?|(?<!per_)devices?|cuda|mps|port|host|ip|rank|"
-    r"world_size|local_rank|paths?|dirs?|folder|root|files?|filename|cache|out|output)($|_)|^(n|num_|n_)?nodes$|^data|data$"
+    r"world_size|local_rank|paths?|dirs?|folder|root|files?|filename|cache|out|output)($|_)|^(n|num_|n_)?nodes$|^data($|_)|^data(root|dir)|(^|_)data$"
 )
 _NEVER = re.compile(
     r"(^|_)(verbose|verbosity|log|logging|logger|print|debug|quiet|interval|every|freq|frequency|save|saves|checkpoints?|ckpt|"
-    r"resume|version|wandb|project|run|tag|test|eval|evaluation|valid|validation|val|dry|profile|classes|vocab|in_channels|"
+    r"resume|version|wandb|project|run|tag|test|eval|evaluate|evaluation|valid|validation|val|dry|profile|classes|vocab|in_channels|"
     r"image_size|img_size|max_length|length|seq_len|bptt|samples|limit|precision|fp16|bf16|amp|backend|distributed|task|dataset|"
     r"mode|split|folds?|metric|monitor|patience|early_stopping|job|id|name|timeout|deterministic|config|input)($|_)"
 )

@@ -12,6 +12,8 @@ from hpo.errors import ConfigError
 from hpo.proposing.arguments import Unread
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+ST_CHECKPOINT_DIR = "st_checkpoint_dir"
+"""The argument by which Syne Tune says where checkpoints are, and the value of its constant of that name."""
 _OPERATORS: dict[type, Any] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -104,11 +106,19 @@ class Source:
             return ast.literal_eval(node)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             pass
+        if self.full_name(node).endswith(f".{ST_CHECKPOINT_DIR.upper()}"):
+            return ST_CHECKPOINT_DIR
+        if isinstance(node, ast.JoinedStr):
+            parts = [self.value(part.value if isinstance(part, ast.FormattedValue) else part) for part in node.values]
+            if not any(isinstance(part, Unread) for part in parts):
+                return "".join(map(str, parts))
         if isinstance(node, ast.Name) and node.id in self.assigned and depth < 9:
             value = self.value(self.assigned[node.id], depth + 1)
             return Unread(ast.unparse(node)) if isinstance(value, Unread) else value
         if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS and depth < 9:
             parts = [self.value(side, depth + 1) for side in (node.left, node.right)]
+            if isinstance(node.op, ast.Add) and all(type(part) is str for part in parts):
+                return "".join(parts)
             if all(isinstance(part, int | float) for part in parts) and not (type(node.op) is ast.Div and not parts[1]):
                 return _OPERATORS[type(node.op)](*parts)
         if isinstance(node, ast.List | ast.Tuple):

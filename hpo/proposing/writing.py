@@ -12,12 +12,11 @@ from hpo.proposing.arguments import Argument, Interface, Unread
 from hpo.proposing.domains import Proposal, propose
 from hpo.proposing.reports import Reported
 from hpo.proposing.roles import is_of_the_machine, is_seed, resource_of
+from hpo.proposing.source import ST_CHECKPOINT_DIR
 from hpo.space.search_space import parse_space
 
 MISSING = "???"
 """What OmegaConf takes for a value that is still to be given."""
-_CHECKPOINTS = "st_checkpoint_dir"
-"""The argument by which Syne Tune says where checkpoints are."""
 _TRIALS = 20
 _LONGEST = 100
 
@@ -57,8 +56,8 @@ class Draft:
             yield f"argument_style: {self.interface.style.value}"
         if self.reported.channel != ReportChannel.file:
             yield f"report_channel: {self.reported.channel.value}"
-        if any(argument.name == _CHECKPOINTS for argument in self.interface.arguments):
-            yield f"checkpoint_argument: {_CHECKPOINTS}"
+        if any(argument.name == ST_CHECKPOINT_DIR for argument in self.interface.arguments):
+            yield f"checkpoint_argument: {ST_CHECKPOINT_DIR}"
         yield from self._objective()
         yield from self._space()
         yield from self._arguments()
@@ -75,15 +74,16 @@ class Draft:
             yield _line("metric", metrics[0], f"{heard.where or 'as its text shows'}{others}")
             yield _line("mode", mode or MISSING, "by its name" if mode else "TODO: min or max")
         else:
-            by = (
-                f"it reports to {heard.elsewhere}, which hpo does not hear"
-                if heard.elsewhere
-                else "no report was found"
-            )
-            yield _line("metric", MISSING, f"TODO: {by}; call hpo.report(epoch=..., NAME=...), and write NAME here")
+            computed = f"{heard.where}: its names are computed; write that of the metric"
+            calling = "no report was found; call hpo.report(epoch=..., NAME=...), and write NAME here"
+            if heard.elsewhere:
+                calling = calling.replace(
+                    "no report was found", f"it reports to {heard.elsewhere}, which hpo does not hear"
+                )
+            yield _line("metric", MISSING, f"TODO: {computed if heard.where and not heard.elsewhere else calling}")
             yield _line("mode", MISSING, "TODO: min or max")
             if limit is not None:
-                unit = re.split(r"[_.-]", limit.name)[-1].rstrip("s") or "epoch"
+                unit = next(iter(re.findall("epoch|step|iter|round|update", limit.name.lower())), "epoch")
                 resource, told = resource or unit, "report it, too"
         if resource is not None:
             yield _line("resource_attr", resource, told)
@@ -137,7 +137,7 @@ class Draft:
         if self.interface.command is not None:
             given.append(_line("1", self.interface.command, "the command", indent=2))
         for argument in self.interface.arguments:
-            if argument.name in (*sure, _CHECKPOINTS):
+            if argument.name in (*sure, ST_CHECKPOINT_DIR):
                 continue
             value, told = self._constant(argument)
             line = _line(self._key(argument), value, told, indent=2)
