@@ -1,6 +1,7 @@
 """Configurations of Hydra apps: their YAML, or their dataclasses."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -46,30 +47,32 @@ def read_hydra(sources: Sequence[Source]) -> Interface | None:
     return interface
 
 
-def _of_file(file: Path, base: Path, notes: list[str]) -> Iterator[Argument]:
+def _of_file(file: Path, root: Path, notes: list[str]) -> Iterator[Argument]:
     """What a file holds, and those that its defaults list names, by dotted names."""
     content = read_plain(file) or {}
     found: dict[str, Argument] = {}
     for entry in content.get("defaults", []) if isinstance(content, dict) else []:
-        pair = next(iter(entry.items())) if isinstance(entry, dict) else (None, entry)
-        group = None if pair[0] is None else str(pair[0]).removeprefix("override ").removeprefix("optional ")
-        group, _, package = (group or "").partition("@")
-        if pair[1] in ("_self_", None) or group.startswith("hydra/"):
-            continue
-        part = base / group / f"{pair[1]}.yaml"
-        if not part.is_file():
-            notes.append(f"Not seen: {group}={pair[1]}." if group else f"Not seen: {pair[1]}.")
-            continue
-        prefix = (package or group).replace("/", ".").removeprefix("_global_")
-        names = ((f"{prefix}.{a.name}" if prefix else a.name, a) for a in _of_file(part, base, notes))
-        found |= {name: replace(argument, name=name) for name, argument in names}
+        key, options = next(iter(entry.items())) if isinstance(entry, dict) else ("", entry)
+        group, _, package = str(key).removeprefix("override ").removeprefix("optional ").partition("@")
+        for option in options if isinstance(options, list) else [options]:
+            if option in ("_self_", None) or group.strip("/").partition("/")[0] == "hydra":
+                continue
+            part = (root if group.startswith("/") else file.parent) / group.strip("/") / f"{option}.yaml"
+            if not part.is_file():
+                notes.append(f"Not seen: {group}={option}." if group else f"Not seen: {option}.")
+                continue
+            header = re.match(r"#\s*@package\s+(\S+)", part.read_text())
+            prefix = (header[1] if header else package or group).strip("/").replace("/", ".").removeprefix("_global_")
+            for argument in _of_file(part, root, notes):
+                name = f"{prefix}.{argument.name}" if prefix else argument.name
+                found[name] = replace(argument, name=name)
     found |= {argument.name: argument for argument in _leaves(content, "", file, file.read_text().splitlines())}
     yield from found.values()
 
 
 def _leaves(content: Mapping[str, Any], prefix: str, file: Path, lines: Sequence[str]) -> Iterator[Argument]:
     for key, value in content.items():
-        if prefix == "" and key in ("defaults", "hydra"):
+        if (prefix == "" and key in ("defaults", "hydra")) or re.fullmatch("_[a-z]+_", str(key)):
             continue
         name = f"{prefix}{key}"
         if isinstance(value, dict):

@@ -6,15 +6,16 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hpo.errors import ConfigError
-from hpo.proposing.argparsers import read_absl, read_argparse
+from hpo.proposing.argparsers import kind_of, read_absl, read_argparse
 from hpo.proposing.arguments import Argument, Interface, style_of
 from hpo.proposing.clicks import read_click
 from hpo.proposing.help_text import SECONDS, ask_for_help, read_help
 from hpo.proposing.hydras import read_hydra
-from hpo.proposing.signatures import fields_of, kind_and_choices, read_fire, read_typer
+from hpo.proposing.signatures import fields_of, read_fire, read_typer
 from hpo.proposing.source import Source, read_sources
 
 INTERPRETERS = {".r": "Rscript", ".sh": "bash", ".jl": "julia", ".rb": "ruby", ".pl": "perl", ".lua": "lua"}
@@ -78,7 +79,7 @@ def command_of(script: Path) -> list[str]:
 
 def _of_python(script: Path) -> Interface:
     sources = read_sources(script)
-    readers = (read_hydra, read_fire, read_typer, read_click, _read_huggingface, read_argparse, read_absl, _read_words)
+    readers = (read_hydra, read_fire, read_typer, read_click, _read_dataclasses, read_argparse, read_absl, _read_words)
     interface = next((found for reader in readers if (found := reader(sources)) is not None), None)
     if interface is not None and interface.parser == "hydra" and interface.unread:
         raise ConfigError(
@@ -105,10 +106,12 @@ def _of_python(script: Path) -> Interface:
 def _of_help(script: Path, command: Sequence[str], seen: Interface) -> Interface:
     """What the source shows, and from its help what it does not."""
     known = {argument.name for argument in seen.arguments}
-    taken = [argument for argument in read_help(ask_for_help(command)) if argument.name not in known]
+    text = ask_for_help(command)
+    taken = [argument for argument in read_help(text) if argument.name not in known]
     if not taken and not known:
+        said = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing")[:200]
         raise ConfigError(
-            f"{script}: neither its source nor its --help shows its arguments; write the benchmark by hand"
+            f"{script}: neither its source nor its --help shows its arguments (that says: {said}); write it by hand"
         )
     note = f"Not seen: arguments with computed names ({seen.unread} times); its --help does not show them, either."
     if taken:
@@ -118,18 +121,21 @@ def _of_help(script: Path, command: Sequence[str], seen: Interface) -> Interface
     return Interface(seen.parser, both, style_of(both), seen.command, [*seen.notes, note])
 
 
-def _read_huggingface(sources: Sequence[Source]) -> Interface | None:
-    """The dataclasses that HfArgumentParser is given."""
+def _read_dataclasses(sources: Sequence[Source]) -> Interface | None:
+    """The dataclasses that transformers' HfArgumentParser, or tyro, is given."""
     source = sources[0]
-    call = next((c for c in source.calls if source.full_name(c.func).endswith("HfArgumentParser") and c.args), None)
+    names = ("HfArgumentParser", "tyro.cli")
+    call = next((c for c in source.calls if source.full_name(c.func).endswith(names) and c.args), None)
     if call is None:
         return None
-    interface = Interface("HfArgumentParser")
+    interface = Interface(source.full_name(call.func))
     for node in call.args[0].elts if isinstance(call.args[0], ast.Tuple | ast.List) else [call.args[0]]:
         name = ast.unparse(node)
         holder = next((one for one in sources if name in one.classes), None)
         if holder is not None:
-            interface.arguments += fields_of(holder, name)
+            found = fields_of(holder, name)
+            pairs = interface.parser == "tyro.cli"
+            interface.arguments += [_with_both_options(argument) for argument in found] if pairs else found
         bases = [ast.unparse(base) for base in holder.classes[name].bases] if holder is not None else [name]
         if any(base.endswith("TrainingArguments") for base in bases):
             where = "as transformers has it"
@@ -152,6 +158,12 @@ def _read_huggingface(sources: Sequence[Source]) -> Interface | None:
     return interface
 
 
+def _with_both_options(argument: Argument) -> Argument:
+    """Booleans as tyro takes them."""
+    spelling = f"--{argument.name}/--no-{argument.name}" if argument.kind == "word" else None
+    return replace(argument, kind="bool", spelling=spelling) if spelling is not None else argument
+
+
 def _read_words(sources: Sequence[Source]) -> Interface | None:
     """Words of sys.argv that are given names."""
     source, found = sources[0], []
@@ -161,13 +173,14 @@ def _read_words(sources: Sequence[Source]) -> Interface | None:
         both = isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple)
         targets, values = (node.targets[0].elts, node.value.elts) if both else (node.targets[:1], [node.value])  # type: ignore[attr-defined]
         for target, value in zip(targets, values, strict=False):
+            # float(sys.argv[1]) if len(sys.argv) > 1 else 0.5
+            default = source.value(value.orelse) if isinstance(value, ast.IfExp) else None
+            value = value.body if isinstance(value, ast.IfExp) else value
             for part in ast.walk(value):
                 if isinstance(part, ast.Subscript) and source.full_name(part.value) == "sys.argv":
                     place = source.value(part.slice)
                     if type(place) is int and place > 0:
-                        kind, _ = (
-                            kind_and_choices(source, value.func, None) if isinstance(value, ast.Call) else ("text", ())
-                        )
-                        name, where = ast.unparse(target), source.where(node)
-                        found.append(Argument(name, kind, required=True, spelling=str(place), where=where))
+                        kind = kind_of(ast.unparse(value.func)) if isinstance(value, ast.Call) else "text"
+                        name, where, least = ast.unparse(target), source.where(node), default is None
+                        found.append(Argument(name, kind, default, (), (None, None), least, str(place), default, where))
     return Interface("sys.argv", found) if found else None

@@ -7,7 +7,7 @@ from hpo.proposing.arguments import Argument
 
 SEED = re.compile(r"(^|_)(random_)?(seed|random_state)$")
 RESOURCE = re.compile(
-    r"((n|num|nb|max|total|train|training|boost)_?)*(epochs?|steps?|iters?|iterations?|rounds?|updates?)"
+    r"((n|num|nb|max|total|train|training|boost)_?)*(epochs?|steps?|timesteps?|iters?|iterations?|rounds?|updates?)"
 )
 _MACHINE = re.compile(
     r"(^|_)(workers?|n_?jobs|n?_?threads?|n?procs?|processes|n?cpus?|n?gpus?|(?<!per_)devices?|cuda|mps|port|host|ip|rank|"
@@ -56,7 +56,11 @@ def is_never_tuned(argument: Argument) -> bool:
 
 
 def resource_of(arguments: Sequence[Argument]) -> Argument | None:
-    """The one that says how long a training is: of several the one that counts epochs."""
+    """The one that says how long a training is: of several the one that counts epochs, or all of what it counts."""
     found = [a for a in arguments if RESOURCE.fullmatch(last_name(a)) and a.kind in ("int", "float", "text")]
     found = [a for a in found if not (isinstance(a.default, int | float) and a.default < 1)]
-    return min(found, key=lambda a: ("epoch" not in a.name.lower(), found.index(a)), default=None)
+    return min(
+        found,
+        key=lambda a: ("epoch" not in a.name.lower(), "total" not in a.name.lower(), found.index(a)),
+        default=None,
+    )
