@@ -160,6 +160,7 @@ def _nothing(default: float) -> None:
 _SCHEDULE = r"(?=.*(decay|schedul|step|gamma|warm|min|final|end|power|factor|mult))"
 _RULES: list[tuple[str, Callable[[float], Domain | None], float]] = [
     (r"weight_?decay|^wd$", _decades(2, usual=1e-4, most=1.0), 1e-4),
+    (r"l1_ratio", _fraction(0.0, 1.0), 0.5),
     (r"^l[12](_|$)|_l[12]$|reg_lambda|reg_alpha|^lamb?da$", _decades(2, usual=1e-2), 1e-2),
     (rf"^{_SCHEDULE}.*(lr|learning_rate).*(decay|gamma|factor|mult)|^gamma$|_gamma$", _gamma, 0.5),
     (rf"^{_SCHEDULE}.*(lr|learning_rate)", _nothing, 0.0),

@@ -182,5 +182,5 @@ def _read_words(sources: Sequence[Source]) -> Interface | None:
                     if type(place) is int and place > 0:
                         kind = kind_of(ast.unparse(value.func)) if isinstance(value, ast.Call) else "text"
                         name, where, least = ast.unparse(target), source.where(node), default is None
-                        found.append(Argument(name, kind, default, (), (None, None), least, str(place), default, where))
+                        found.append(Argument(name, kind, default, (), (None, None), least, str(place), where=where))
     return Interface("sys.argv", found) if found else None

@@ -163,6 +163,8 @@ class Draft:
             return (int(argument.default), _origin(argument, "")) if known else (MISSING, "TODO: of a full training")
         if argument.given is not None:
             return argument.given, argument.where
+        if (argument.spelling or "").isdecimal() and type(argument.default) in (str, int, float):
+            return argument.default, f"{argument.where}; words behind it need it in its place"
         if argument.required:
             numeric = "; give it a value, or tune it in config_space" if argument.kind in ("int", "float") else ""
             return MISSING, f"TODO: has no default{numeric}; {_origin(argument, '')}"

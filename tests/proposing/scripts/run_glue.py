@@ -33,7 +33,9 @@ class Report(TrainerCallback):
 def main():
     parser = HfArgumentParser((ModelArguments, DataTrainingArguments, TrainingArguments))
     model_args, data_args, training_args = parser.parse_args_into_dataclasses()
-    Trainer(model=model_args.model_name_or_path, args=training_args, callbacks=[Report()]).train()
+    trainer = Trainer(model=model_args.model_name_or_path, args=training_args, callbacks=[Report()])
+    if training_args.do_train:
+        trainer.train()
 
 
 if __name__ == "__main__":
