@@ -458,3 +458,13 @@ def test_an_unfinished_file_is_refused_with_the_line_to_complete(workplace):
     assert "there is a file of that name already" in error_of(
         workplace.verb("init", str(SHAPES / "lightning_module.py"), "--name", "light", "--output", "own")
     )
+
+
+def test_the_page_shows_the_file_that_is_written(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "own-script.md").read_text()
+    script, shown = (
+        re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL)[1] for kind in ("python file=train.py", "yaml")
+    )
+    (tmp_path / "train.py").write_text(script)
+    monkeypatch.chdir(tmp_path)
+    assert propose("train.py", Path("conf")).path.read_text() == shown
