@@ -47,7 +47,7 @@ def propose(argument: Argument) -> Proposal | None:
         if re.search(pattern, name):
             domain = make(default if default is not None else usual)
             why = "" if default is not None else f"no default is known, around {usual}"
-            return _fitting(domain, argument, why, sure=True)
+            return _fitting(domain, argument, why, sure=default is not None or argument.required)
     if default is None or default <= 0:
         return None
     return _fitting(_whole(default) if argument.kind == "int" else _decades(1)(default), argument, "", sure=False)
@@ -109,8 +109,8 @@ def _near_one(default: float) -> Domain:
     rest = 1 - default
     return {
         "type": "float",
-        "lower": _round(1 - min(5 * rest, 1.0)),
-        "upper": float(f"{1 - rest / 10:.6g}"),
+        "lower": round(1 - min(5 * rest, 1.0), 12),
+        "upper": round(1 - rest / 10, 12),
         "reverse_log": True,
     }
 

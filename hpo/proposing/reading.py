@@ -43,15 +43,18 @@ _OF_TRAINING_ARGUMENTS = {
 
 
 def read_interface(script: Path) -> Interface:
-    """What a program takes.
+    """What a program takes; what is said twice, by two parsers in one file, counts once.
 
     Raises:
         ConfigError: nothing shows what it takes, or it cannot be read.
     """
-    if script.suffix == ".py":
-        return _of_python(script)
-    text = script.read_bytes()
-    if not _OTHER_PARSERS.search(text):
+    interface = _of_python(script) if script.suffix == ".py" else _of_any(script)
+    once = {argument.key: argument for argument in reversed(interface.arguments)}
+    return replace(interface, arguments=list(reversed(once.values())))
+
+
+def _of_any(script: Path) -> Interface:
+    if not _OTHER_PARSERS.search(script.read_bytes()):
         raise ConfigError(
             f"{script}: optparse, argparse, docopt, getopt or --help stand nowhere in it, and nothing shows its arguments; "
             f"give it --name=value arguments, or write the benchmark by hand"
