@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 from hpo.proposing.argparsers import PLACE, kind_of, text_of, with_places
 from hpo.proposing.arguments import Argument, Interface, Unread, of_commands, style_of
-from hpo.proposing.source import Function, Source
+from hpo.proposing.source import Source
+
+_OF_ONE = {("click", "option"), ("click", "argument")}
 
 
 def read_click(sources: Sequence[Source]) -> Interface | None:
@@ -14,22 +16,21 @@ def read_click(sources: Sequence[Source]) -> Interface | None:
     groups: dict[str, list[Argument]] = {}
     in_group, unread = False, 0
     for source in sources:
-        shared = {
-            name: [d for d in function.decorator_list if _what(source, d) in ("option", "argument")]
-            for name, function in source.functions.items()
-        }
+        owners = _groups(source)
         for name, function in source.functions.items():
-            kinds = {_what(source, decorator): decorator for decorator in function.decorator_list}
-            if "command" not in kinds and "group" not in kinds:
+            marks = {_split(source, decorator): decorator for decorator in function.decorator_list}
+            kinds = {kind: over for over, kind in marks if over in owners and kind in ("command", "group")}
+            if not kinds:
                 continue
-            found = [_argument(source, mark) for mark in shared[name] if isinstance(mark, ast.Call)]
+            told = [d for d in function.decorator_list if _split(source, d) in _OF_ONE and isinstance(d, ast.Call)]
+            found = [_argument(source, call) for call in told]
             unread += found.count(None)
             taken = with_places([argument for argument in found if argument is not None])
-            command = kinds.get("command")
-            given = command.args if isinstance(command, ast.Call) else []
+            mark = marks.get((kinds.get("command", ""), "command"))
+            given = mark.args if isinstance(mark, ast.Call) else []
             word = str(source.value(given[0])) if given else name.lower().replace("_", "-")
             (groups if "group" in kinds else commands)[word] = taken
-            in_group |= command is not None and _over(source, command) not in ("click", "")
+            in_group |= kinds.get("command", "click") != "click"
     if in_group and commands:
         before = ", ".join(argument.name for taken in groups.values() for argument in taken)
         note = [f"What stands before the command is not proposed: {before}."] if before else []
@@ -43,20 +44,23 @@ def read_click(sources: Sequence[Source]) -> Interface | None:
     return interface
 
 
-def _what(source: Source, decorator: ast.expr) -> str:
-    """command, group, option or argument: of click, or of a group."""
-    call = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return source.full_name(call).rpartition(".")[2] if _over(source, decorator) is not None else ""
+def _groups(source: Source) -> set[str]:
+    """Functions that are groups of commands."""
+    found: set[str] = {"click"}
+    while more := {
+        name
+        for name, function in source.functions.items()
+        if name not in found
+        and any(_split(source, d) in {(over, "group") for over in found} for d in function.decorator_list)
+    }:
+        found |= more
+    return found
 
 
-def _over(source: Source, decorator: ast.expr) -> str | None:
-    """What a decorator belongs to: click, or the name of a group. None where it belongs to neither."""
-    name = source.full_name(decorator.func if isinstance(decorator, ast.Call) else decorator)
-    over = name.rpartition(".")[0]
-    if over == "click":
-        return over
-    function: Function | None = source.functions.get(over)
-    return over if function is not None and any(_what(source, d) == "group" for d in function.decorator_list) else None
+def _split(source: Source, decorator: ast.expr) -> tuple[str, str]:
+    """What a decorator belongs to, and its name there."""
+    over, _, name = source.full_name(decorator.func if isinstance(decorator, ast.Call) else decorator).rpartition(".")
+    return over, name
 
 
 def _argument(source: Source, call: ast.Call) -> Argument | None:

@@ -158,16 +158,17 @@ def _nothing(default: float) -> None:
 
 
 _SCHEDULE = r"(?=.*(decay|schedul|step|gamma|warm|min|final|end|power|factor|mult))"
+_WHOSE = "base|init|initial|max|g|d|actor|critic|generator|discriminator|encoder|decoder|backbone|head"
 _RULES: list[tuple[str, Callable[[float], Domain | None], float]] = [
     (r"weight_?decay|^wd$", _decades(2, usual=1e-4, most=1.0), 1e-4),
     (r"l1_ratio", _fraction(0.0, 1.0), 0.5),
     (r"^l[12](_|$)|_l[12]$|reg_lambda|reg_alpha|^lamb?da$", _decades(2, usual=1e-2), 1e-2),
-    (rf"^{_SCHEDULE}.*(lr|learning_rate).*(decay|gamma|factor|mult)|^gamma$|_gamma$", _gamma, 0.5),
+    (r"^(lr|learning_rate)_(decay|gamma)(_rate|_factor)?$|^gamma$|_gamma$", _gamma, 0.5),
     (rf"^{_SCHEDULE}.*(lr|learning_rate)", _nothing, 0.0),
-    (r"(^|_)(lr|learning_?rate|learn_rate|eta)(_|$|\d)", _learning_rate, 1e-2),
+    (rf"(^|_)(lr|learning_?rate|learn_rate|eta)(_({_WHOSE}|\d+)|\d+)?$", _learning_rate, 1e-2),
     (r"drop_?out|(^|_)drop(_(rate|prob|path))?$|^p_drop", _fraction(0.0, 0.8), 0.2),
     (r"momentum|(^|_)(beta_?[12]|ema|ema_decay|polyak|gae_lambda)$", _near_one, 0.9),
-    (r"label_smoothing|warmup_(ratio|proportion|fraction)|mixup|cutmix", _fraction(0.0, 0.3), 0.1),
+    (r"label_smoothing|warmup_(ratio|proportion|fraction)|^(mixup|cutmix)(_alpha)?$", _fraction(0.0, 0.3), 0.1),
     (r"subsample|col_?sample|feature_fraction|bagging_fraction|max_features", _fraction(0.4, 1.0), 0.8),
     (r"batch_?size|^bs$|^batch$|_batch$|mini_?batch$|^bsz$", _powers, 32),
     (r"clip|grad_norm", _decades(1), 1.0),

@@ -17,6 +17,7 @@ _RESOURCE = re.compile(
 _NO_METRIC = re.compile(
     r"(^|_)(time|seconds?|lr|learning_rate|memory|gpu|size|cost|timestamp|params)($|_)", re.IGNORECASE
 )
+_DEEPEST = 5
 _UNSEEN = re.compile(r"val|valid|test|dev|eval|mean|avg|average", re.IGNORECASE)
 
 
@@ -74,29 +75,30 @@ def _is_reporter(source: Source, node: ast.AST) -> bool:
     )
 
 
-def _names_of(source: Source, call: ast.Call) -> Iterator[str]:
+def _names_of(source: Source, call: ast.Call, depth: int = 0) -> Iterator[str]:
     """Names of values: given by name, in a mapping, or in one that has a name."""
     for keyword in call.keywords:
         if keyword.arg is not None:
             yield keyword.arg
         else:
-            yield from _keys(source, keyword.value)
+            yield from _keys(source, keyword.value, depth)
     for argument in call.args:
-        yield from _keys(source, argument)
+        yield from _keys(source, argument, depth)
 
 
-def _keys(source: Source, node: ast.AST) -> Iterator[str]:
+def _keys(source: Source, node: ast.AST, depth: int) -> Iterator[str]:
+    if depth > _DEEPEST:
+        return  # a mapping that is made of itself
     match node:
         case ast.Dict():
             for key, value in zip(node.keys, node.values, strict=True):
                 name = source.value(key)
-                yield from _keys(source, value) if key is None else [name] if type(name) is str else ()
+                yield from _keys(source, value, depth + 1) if key is None else [name] if type(name) is str else ()
         case ast.Call(func=ast.Name(id="dict")):
-            yield from _names_of(source, node)
+            yield from _names_of(source, node, depth + 1)
         case ast.Name():
-            given = source.assigned.get(node.id)
-            if given is not None and not isinstance(given, ast.Name):
-                yield from _keys(source, given)
+            if (given := source.assigned.get(node.id)) is not None:
+                yield from _keys(source, given, depth + 1)
             pattern = re.compile(rf"{re.escape(node.id)}\[['\"](\w+)['\"]\]")
             yield from (match[1] for text in source.assigned if (match := pattern.fullmatch(text)))
 

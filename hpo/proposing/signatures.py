@@ -8,6 +8,9 @@ from hpo.proposing.argparsers import PLACE, kind_of, text_of, with_places
 from hpo.proposing.arguments import Argument, Interface, Unread, of_commands, style_of
 from hpo.proposing.source import Function, Source
 
+_DEEPEST = 9
+"""Dataclasses inside each other; one may hold itself."""
+
 
 class Parameter(NamedTuple):
     """One of a function, or a field of a dataclass."""
@@ -186,7 +189,11 @@ def fields_of(source: Source, name: str, prefix: str = "") -> list[Argument]:
             if default is None and factory is not None:
                 inner = ast.unparse(factory) if ast.unparse(factory) in source.classes else inner
                 default = factory
-        if inner in source.classes and not any("Enum" in ast.unparse(base) for base in source.classes[inner].bases):
+        if (
+            inner in source.classes
+            and prefix.count(".") < _DEEPEST
+            and not any("Enum" in ast.unparse(base) for base in source.classes[inner].bases)
+        ):
             found |= {argument.name: argument for argument in fields_of(source, inner, f"{key}.")}
             continue
         kind, choices = kind_and_choices(source, node.annotation, default)

@@ -197,3 +197,9 @@ def test_a_help_that_shows_nothing_is_said_with_what_it_says(read):
     sentence = r"neither its source nor its --help shows its arguments \(that says: no torch\)"
     with pytest.raises(ConfigError, match=sentence):
         read(text + "raise SystemExit('no torch')\n")
+
+
+def test_decorators_that_name_their_own_function_are_no_commands(read):
+    text = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', type=float, default=1.0)\n"
+    text += "class A:\n  @property\n  def x(self): ...\n  @x.setter\n  def x(self, value): ...\n"
+    assert list(named(read(text))) == ["lr"]

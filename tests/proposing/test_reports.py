@@ -47,3 +47,9 @@ def test_a_script_without_reports_has_none(tmp_path):
     script = tmp_path / "train.py"
     script.write_text("print({'loss': 1})\n")
     assert read_reports(script).names == ()
+
+
+def test_a_mapping_that_is_made_of_itself_is_read_once(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text("import hpo\nm = {}\nm = {**m, 'epoch': 2}\nm['acc'] = 3\nhpo.report(**m)\n")
+    assert read_reports(script).names == ["epoch", "acc"]
