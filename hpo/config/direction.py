@@ -81,19 +81,24 @@ _TURNED = frozenset(
 
 def doubt(metric: str, mode: str) -> str | None:
     """The sentence about a metric whose name and mode contradict each other; None where they do not, or nobody can tell."""
-    words = _words(metric)
-    higher, lower = words & _HIGHER, words & _LOWER
-    if bool(higher) == bool(lower) or words & _TURNED or metric.startswith("1"):
+    usual = usual_mode(metric)
+    if usual in (None, mode):
         return None
-    usual = "max" if higher else "min"
-    if mode == usual:
-        return None
-    word = min(higher or lower)
-    better, sought = ("higher", "lower") if higher else ("lower", "higher")
+    word = min(_words(metric) & (_HIGHER | _LOWER))
+    better, sought = ("higher", "lower") if usual == "max" else ("lower", "higher")
     return (
         f"benchmark.metric={metric}, benchmark.mode={mode}: {better} values of what is called {word!r} are usually better, "
         f"and this looks for {sought} ones; write mode: {usual}, unless that is meant"
     )
+
+
+def usual_mode(metric: str) -> str | None:
+    """The usual direction, as a metric's name says; None where it does not."""
+    words = _words(metric)
+    higher, lower = words & _HIGHER, words & _LOWER
+    if bool(higher) == bool(lower) or words & _TURNED or metric.startswith("1"):
+        return None
+    return "max" if higher else "min"
 
 
 def _words(name: str) -> set[str]:

@@ -36,11 +36,13 @@ def _sentence_about(error: Exception, schema: type, own_folder: bool) -> str:
     cause = error.__cause__ if hasattr(error.__cause__, "full_key") else error
     text = f"{error}\n{cause}"
     full_key = getattr(cause, "full_key", None) or _found(r"full_key: (\S+)", text)
-    if missing := _found(r"andatory value: ([\w.]+)", text):
+    if missing := _found(r"andatory value: ([^\s']+)", text):
         name = missing.rpartition(".")[2]
         key = full_key if full_key.endswith(name) else missing
         whose = f"the {key.partition('.')[0]}'s YAML" if "." in key else "the YAML"
-        return f"{key}: it is missing; {whose} needs a line `{name}: ...`"
+        if key.count(".") > 1:  # below the schema, what is not there is not missed
+            return f"{key}: it is still ???; complete the line `{name}: ???` in {whose}"
+        return f"{key}: it is missing, or still ???; {whose} needs a line `{name}: ...`"
     if (sentence := _about_interpolation(full_key, type(cause).__name__, text)) is not None:
         return sentence
     where = _found(r"^In '([^']+)': \w+ raised while composing", text)

@@ -86,6 +86,14 @@ def dump_verbatim(content: Any) -> str:
     return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000))
 
 
+def flow_text(value: Any) -> str:
+    """A plain value as YAML on one line, as it may stand behind a key."""
+    text = yaml.dump(
+        escape(value), Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=1_000_000
+    )
+    return str(text).partition("\n")[0]
+
+
 def override_text(value: Any) -> str:
     """A value as Hydra's override grammar reads it back."""
     if isinstance(value, str):

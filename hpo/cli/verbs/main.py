@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hpo.cli.verbs import check_script, compare, export, plan, record, remote, report, reproduce, status, watch
+from hpo.cli.verbs import check_script, compare, export, init, plan, record, remote, report, reproduce, status, watch
 from hpo.cli.verbs.app import app
 from hpo.errors import ConfigError, did_you_mean
 
@@ -10,6 +10,7 @@ __all__ = [
     "check_script",
     "compare",
     "export",
+    "init",
     "main",
     "plan",
     "record",

@@ -1,0 +1,27 @@
+"""`hpo init`: a benchmark for a program that is there."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpo.cli.verbs.app import app
+
+
+@app.command()
+def init(
+    script: Annotated[Path, typer.Argument(metavar="SCRIPT", help="A training program.")],
+    name: Annotated[str | None, typer.Option(help="Of the benchmark; that of the script unless given.")] = None,
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Your folder of configuration groups.")] = Path("conf"),
+) -> None:
+    """Read what a program takes, and write a benchmark for it, DIR/benchmark/NAME.yaml, to look through."""
+    import shlex
+
+    from hpo.backends.gpus import visible_gpus
+    from hpo.proposing.proposal import write_benchmark
+
+    written = write_benchmark(script=script, name=name, folder=output, gpus=bool(visible_gpus()))
+    typer.echo(f"{written.path}: {written.parser}, {written.tuned} proposed to be tuned; look through it")
+    for key in written.missing:
+        typer.echo(f"  to complete: {key}")
+    typer.echo(f"then: hpo check-script --config-dir {shlex.quote(str(output))} benchmark={written.path.stem}")

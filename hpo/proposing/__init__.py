@@ -1,0 +1,1 @@
+"""What a program takes, read from its source or its help, and a benchmark proposed from it."""

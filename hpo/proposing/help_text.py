@@ -1,0 +1,108 @@
+"""Arguments from what a program prints when it is asked for help."""
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpo.errors import ConfigError
+from hpo.proposing.arguments import Argument
+
+SECONDS = 20
+"""A program may take for its help."""
+
+_OPTION = re.compile(r"^\s{1,12}(-{1,2}[A-Za-z][^\n]*)$")
+_SPELLING = re.compile(r"(?<![\w-])(--?[A-Za-z][\w.-]*)(?:[ =]?(\[?[={<]?[A-Z][\w|-]*[\]>]?|<[^>]+>|\{[^}]+\}))?")
+_DEFAULT = re.compile(r"default(?:s to|\s+is)?\s*[:=]?\s*['\"]?([^\s\])'\";,]+)", re.IGNORECASE)
+_WHOLE = {"INT", "INTEGER", "N", "NUM"}
+_NUMBERS = {"FLOAT", "DOUBLE", "NUMBER", "NUMERIC", "REAL"}
+
+
+def ask_for_help(command: Sequence[str]) -> str:
+    """What `command --help` prints, run in an empty folder.
+
+    Raises:
+        ConfigError: it cannot be run, does not end, or prints nothing.
+    """
+    words = [*command, "--help"]
+    shown = " ".join([Path(words[0]).name, *words[1:]])
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            process = subprocess.Popen(
+                words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                errors="replace", start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise ConfigError(f"{shown}: cannot be run ({error.strerror}); write the benchmark by hand") from error
+        try:
+            text, _ = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise ConfigError(
+                f"{shown}: did not end within {SECONDS} s, so that its arguments are not known; write the benchmark by hand"
+            ) from None
+    return text
+
+
+def read_help(text: str) -> list[Argument]:
+    """The options of a help text, in order: those of argparse, click, optparse, getopt and their like."""
+    found: list[Argument] = []
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if (match := _OPTION.match(line)) is None:
+            continue
+        head, _, told = match[1].partition("  ")
+        if "\t" in head:
+            head, _, told = match[1].partition("\t")
+        depth = len(line) - len(line.lstrip())
+        for more in lines[number + 1 :]:
+            if (
+                not more.strip()
+                or len(more.expandtabs()) - len(more.expandtabs().lstrip()) <= depth
+                or _OPTION.match(more)
+            ):
+                break
+            told += f" {more.strip()}"
+        argument = _argument(head, " ".join(told.split()))
+        if argument is not None:
+            found.append(argument)
+    return found
+
+
+def _argument(head: str, told: str) -> Argument | None:
+    spellings = _SPELLING.findall(head)
+    names = [name for name, _ in spellings]
+    if not names or {"--help", "--version", "-h"} & set(names):
+        return None
+    option = next((name for name in names if name.startswith("--")), names[0])
+    metavar = next((word for _, word in spellings if word), "").strip("[]<>=")
+    default = next(iter(_DEFAULT.findall(told)), None)
+    default = None if default in ("None", "NULL", "NA") else default
+    where = "of its --help"
+    if metavar.startswith("{"):
+        choices = [word.strip() for word in metavar.strip("{}").split(",")]
+        return Argument(option.lstrip("-"), "text", default, choices, where=where, help=told)
+    if not metavar:
+        pair = next((name for name in names if name.startswith("--no")), None) if len(names) > 1 else None
+        both = f"{option}/{pair}" if pair is not None and pair != option else None
+        return Argument(option.lstrip("-"), "bool", False, spelling=both, where=where, help=told)
+    kind, value = _number(default)
+    if metavar.upper() in _WHOLE | _NUMBERS and kind == "text":
+        kind = "int" if metavar.upper() in _WHOLE else "float"
+    spelling = None if option.startswith("--") else option
+    return Argument(option.lstrip("-"), kind, value, spelling=spelling, where=where, help=told)
+
+
+def _number(text: str | None) -> tuple[str, object]:
+    """What a default is."""
+    text = text.rstrip(".") if text is not None else None
+    for kind, convert in (("int", int), ("float", float)):
+        try:
+            return kind, convert(text or "")
+        except ValueError:
+            pass
+    return "text", text

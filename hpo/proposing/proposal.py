@@ -1,0 +1,62 @@
+"""`hpo init`: from a program to the file of a benchmark, which is never written over another."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpo.config.schema import CONF_DIR
+from hpo.errors import ConfigError
+from hpo.proposing.reading import command_of, read_interface
+from hpo.proposing.reports import read_reports
+from hpo.proposing.writing import Draft
+
+
+@dataclass(frozen=True)
+class WrittenBenchmark:
+    """A file that was written."""
+
+    path: Path
+    parser: str
+    tuned: int
+    """Hyperparameters in its space."""
+    missing: list[str]
+    """Lines that the user has to complete."""
+
+
+def write_benchmark(*, script: Path, name: str | None, folder: Path, gpus: bool) -> WrittenBenchmark:
+    """Write `folder`/benchmark/NAME.yaml for a program.
+
+    Args:
+        script: the program.
+        name: of the benchmark; from the script's unless given.
+        folder: the user's configuration groups.
+        gpus: has this machine any?
+
+    Raises:
+        ConfigError: it cannot be read what the program takes, or there is such a benchmark.
+    """
+    if not script.is_file():
+        raise ConfigError(f"{script}: there is no such file; name the program that is to be tuned, such as train.py")
+    name = name if name is not None else re.sub(r"[^A-Za-z0-9_-]+", "_", script.stem)
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+        raise ConfigError(f"--name {name}: use letters, digits, '_', '-' and '.'")
+    path = folder / "benchmark" / f"{name}.yaml"
+    own = "benchmark of hpo" if (CONF_DIR / "benchmark" / path.name).is_file() else "file" if path.exists() else None
+    if own is not None:
+        raise ConfigError(
+            f"{path if own == 'file' else name}: there is a {own} of that name already; give another with --name"
+        )
+    interface = read_interface(script)
+    program: dict[str, str | list[str]] = {"script": str(script)}
+    command = command_of(script)
+    if script.suffix != ".py" and len(command) > 1:
+        program = {"command": [command[0], str(script)]}
+    draft = Draft(name, program, interface, read_reports(script), int(gpus and _speaks_of_gpus(script)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x") as file:
+        file.write(draft.text())
+    return WrittenBenchmark(path, interface.parser, draft.tuned, draft.missing)
+
+
+def _speaks_of_gpus(script: Path) -> bool:
+    return re.search(rb"cuda|gpu|accelerator|Trainer\(|device", script.read_bytes(), re.IGNORECASE) is not None

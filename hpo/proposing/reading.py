@@ -1,0 +1,189 @@
+"""What a program takes: by its source, and by its help only where the source shows a parser that cannot be read."""
+
+import ast
+import os
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hpo.errors import ConfigError
+from hpo.proposing.argparsers import kind_of, read_absl, read_argparse
+from hpo.proposing.arguments import Argument, Interface, style_of
+from hpo.proposing.clicks import read_click
+from hpo.proposing.help_text import SECONDS, ask_for_help, read_help
+from hpo.proposing.hydras import read_hydra
+from hpo.proposing.signatures import fields_of, read_fire, read_typer
+from hpo.proposing.source import Source, read_sources
+
+INTERPRETERS = {".r": "Rscript", ".sh": "bash", ".jl": "julia", ".rb": "ruby", ".pl": "perl", ".lua": "lua"}
+"""What runs a file that is not executable, by the end of its name."""
+_PYTHON_PARSERS = (
+    "argparse",
+    "click",
+    "typer",
+    "fire",
+    "jsonargparse",
+    "simple_parsing",
+    "tyro",
+    "docopt",
+    "getopt",
+    "absl",
+)
+_OTHER_PARSERS = re.compile(rb"optparse|argparse|argparser|docopt|getopt|argp_parse|ArgParse|--help")
+_OF_TRAINING_ARGUMENTS = {
+    "learning_rate": ("float", 5e-5),
+    "per_device_train_batch_size": ("int", 8),
+    "weight_decay": ("float", 0.0),
+    "num_train_epochs": ("int", 3),
+}
+"""What transformers' TrainingArguments are tuned by, and their defaults there."""
+
+
+def read_interface(script: Path) -> Interface:
+    """What a program takes; what is said twice, by two parsers in one file, counts once.
+
+    Raises:
+        ConfigError: nothing shows what it takes, or it cannot be read.
+    """
+    interface = _of_python(script) if script.suffix == ".py" else _of_any(script)
+    once = {argument.key: argument for argument in reversed(interface.arguments)}
+    return replace(interface, arguments=list(reversed(once.values())))
+
+
+def _of_any(script: Path) -> Interface:
+    if not _OTHER_PARSERS.search(script.read_bytes()):
+        raise ConfigError(
+            f"{script}: optparse, argparse, docopt, getopt or --help stand nowhere in it, and nothing shows its arguments; "
+            f"give it --name=value arguments, or write the benchmark by hand"
+        )
+    return _of_help(script, command_of(script), Interface("--help"))
+
+
+def command_of(script: Path) -> list[str]:
+    """What runs a program.
+
+    Raises:
+        ConfigError: it is neither executable nor known what runs it.
+    """
+    if script.suffix == ".py":
+        return [sys.executable, str(script.absolute())]
+    if os.access(script, os.X_OK):
+        return [str(script.absolute())]
+    interpreter = INTERPRETERS.get(script.suffix.lower())
+    if interpreter is None:
+        raise ConfigError(f"{script}: is neither a Python script nor executable; chmod +x it")
+    if shutil.which(interpreter) is None:
+        raise ConfigError(f"{script}: {interpreter} is not on PATH, and has to be asked for its arguments; install it")
+    return [interpreter, str(script.absolute())]
+
+
+def _of_python(script: Path) -> Interface:
+    sources = read_sources(script)
+    readers = (read_hydra, read_fire, read_typer, read_click, _read_dataclasses, read_argparse, read_absl, _read_words)
+    interface = next((found for reader in readers if (found := reader(sources)) is not None), None)
+    if interface is not None and interface.parser == "hydra" and interface.unread:
+        raise ConfigError(
+            f"{script}: the configuration that its @hydra.main names is neither a YAML file beside it nor a dataclass in it; "
+            f"write the benchmark by hand, with argument_style: overrides"
+        )
+    if interface is not None and not interface.unread:
+        return interface
+    imported = [name for name in _PYTHON_PARSERS if any(source.imports(name) for source in sources)]
+    if interface is not None or imported:
+        return _of_help(script, command_of(script), interface or Interface(imported[0]))
+    tuner = next((name for name in ("ray", "optuna") if sources[0].imports(name)), None)
+    if tuner is not None:
+        raise ConfigError(
+            f"{script}: it tunes by itself, with {tuner}, and takes no arguments; make a program of what it trains, as "
+            f"docs/coming-from.md shows"
+        )
+    raise ConfigError(
+        f"{script}: it has no parser (argparse, click, typer, Hydra, fire, HfArgumentParser, absl, sys.argv); give it "
+        f"--name=value arguments, such as parser.add_argument('--lr', type=float)"
+    )
+
+
+def _of_help(script: Path, command: Sequence[str], seen: Interface) -> Interface:
+    """What the source shows, and from its help what it does not."""
+    known = {argument.name for argument in seen.arguments}
+    text = ask_for_help(command)
+    taken = [argument for argument in read_help(text) if argument.name not in known]
+    if not taken and not known:
+        said = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing")[:200]
+        raise ConfigError(
+            f"{script}: neither its source nor its --help shows its arguments (that says: {said}); write it by hand"
+        )
+    note = f"Not seen: arguments with computed names ({seen.unread} times); its --help does not show them, either."
+    if taken:
+        names = ", ".join(argument.name for argument in taken)
+        note = f"Read from its --help, which was run in an empty folder for this (at most {SECONDS} s): {names}."
+    both = [*seen.arguments, *taken]
+    return Interface(seen.parser, both, style_of(both), seen.command, [*seen.notes, note])
+
+
+def _read_dataclasses(sources: Sequence[Source]) -> Interface | None:
+    """The dataclasses that transformers' HfArgumentParser, or tyro, is given."""
+    source = sources[0]
+    names = ("HfArgumentParser", "tyro.cli")
+    call = next((c for c in source.calls if source.full_name(c.func).endswith(names) and c.args), None)
+    if call is None:
+        return None
+    interface = Interface(source.full_name(call.func))
+    for node in call.args[0].elts if isinstance(call.args[0], ast.Tuple | ast.List) else [call.args[0]]:
+        name = ast.unparse(node)
+        holder = next((one for one in sources if name in one.classes), None)
+        if holder is not None:
+            found = fields_of(holder, name)
+            pairs = interface.parser == "tyro.cli"
+            interface.arguments += [_with_both_options(argument) for argument in found] if pairs else found
+        bases = [ast.unparse(base) for base in holder.classes[name].bases] if holder is not None else [name]
+        if any(base.endswith("TrainingArguments") for base in bases):
+            where = "as transformers has it"
+            known = {argument.name for argument in interface.arguments}
+            for option, (kind, default) in _OF_TRAINING_ARGUMENTS.items():
+                if option not in known:
+                    interface.arguments.append(Argument(option, kind, default, where=where))
+            interface.arguments += [
+                Argument("output_dir", given="{checkpoint_dir}", where="of the trial"),
+                Argument("seed", "int", 42, where=where),
+            ]
+            text = ast.unparse(source.tree)
+            flags = [flag for flag in ("do_train", "do_eval") if f".{flag}" in text]
+            interface.arguments += [
+                Argument(flag, "word", given=True, where="the script asks for it") for flag in flags
+            ]
+            interface.notes.append(f"Others of transformers' {name} are not seen; they may be added to arguments.")
+        elif holder is None:
+            interface.notes.append(f"Not seen: the fields of {name}.")
+    return interface
+
+
+def _with_both_options(argument: Argument) -> Argument:
+    """Booleans as tyro takes them."""
+    spelling = f"--{argument.name}/--no-{argument.name}" if argument.kind == "word" else None
+    return replace(argument, kind="bool", spelling=spelling) if spelling is not None else argument
+
+
+def _read_words(sources: Sequence[Source]) -> Interface | None:
+    """Words of sys.argv that are given names."""
+    source, found = sources[0], []
+    for node in source.nodes:
+        if not isinstance(node, ast.Assign):
+            continue
+        both = isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple)
+        targets, values = (node.targets[0].elts, node.value.elts) if both else (node.targets[:1], [node.value])  # type: ignore[attr-defined]
+        for target, value in zip(targets, values, strict=False):
+            # float(sys.argv[1]) if len(sys.argv) > 1 else 0.5
+            default = source.value(value.orelse) if isinstance(value, ast.IfExp) else None
+            value = value.body if isinstance(value, ast.IfExp) else value
+            for part in ast.walk(value):
+                if isinstance(part, ast.Subscript) and source.full_name(part.value) == "sys.argv":
+                    place = source.value(part.slice)
+                    if type(place) is int and place > 0:
+                        kind = kind_of(ast.unparse(value.func)) if isinstance(value, ast.Call) else "text"
+                        name, where, least = ast.unparse(target), source.where(node), default is None
+                        found.append(Argument(name, kind, default, (), (None, None), least, str(place), where=where))
+    return Interface("sys.argv", found) if found else None

@@ -1,0 +1,112 @@
+"""What a program reports, and how, as far as its text shows it."""
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpo.config.direction import usual_mode
+from hpo.config.schema import ReportChannel
+from hpo.proposing.source import Source, read_sources
+
+_RESOURCE = re.compile(
+    r"((global|train|training|current)_)?(epochs?|steps?|iter(ation)?s?|rounds?|trees)(_?(done|number|idx|no|num))?",
+    re.IGNORECASE,
+)
+_NO_METRIC = re.compile(
+    r"(^|_)(time|seconds?|lr|learning_rate|memory|gpu|size|cost|timestamp|params)($|_)", re.IGNORECASE
+)
+_DEEPEST = 5
+_UNSEEN = re.compile(r"val|valid|test|dev|eval|mean|avg|average", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What it reports."""
+
+    names: Sequence[str] = ()
+    channel: ReportChannel = ReportChannel.file
+    where: str = ""
+    elsewhere: str = ""
+    """Something else that it reports to."""
+
+    @property
+    def resource(self) -> str | None:
+        """What counts how long it has trained."""
+        return next((name for name in self.names if _RESOURCE.fullmatch(name)), None)
+
+    @property
+    def metrics(self) -> list[str]:
+        """What could be optimised, the likeliest first: of data not trained on, and known to be better up or down."""
+        found = [n for n in self.names if not _RESOURCE.fullmatch(n) and not _NO_METRIC.search(n)]
+        return sorted(found, key=lambda name: (_UNSEEN.search(name) is None, usual_mode(name) is None, "train" in name))
+
+
+def read_reports(script: Path) -> Reported:
+    """By the calls of a Python script, by the text of any other program."""
+    if script.suffix != ".py":
+        return _of_text(script.read_bytes().decode("latin-1"), "")
+    sources = read_sources(script)
+    reporters = {n for source in sources for n, v in source.assigned.items() if _is_reporter(source, v)}
+    found: dict[str, None] = {}
+    where, channel, elsewhere = "", ReportChannel.file, ""
+    for source in sources:
+        for call in source.calls:
+            name = source.full_name(call.func)
+            foreign = re.fullmatch(r"ray\.(tune|train|air\.session)(\.session)?\.report", name) is not None
+            syne = ast.unparse(call.func) in reporters
+            if not (name == "hpo.report" or foreign or syne):
+                continue
+            elsewhere = name if foreign else elsewhere
+            channel = ReportChannel.syne_tune if syne else channel
+            where = where or source.where(call)
+            found |= dict.fromkeys(_names_of(source, call))
+    if where:
+        return Reported(list(found), channel, where, elsewhere)
+    return _of_text("\n".join(source.path.read_text(errors="replace") for source in sources), "")
+
+
+def _is_reporter(source: Source, node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and source.full_name(node.func).startswith("syne_tune")
+        and "Reporter" in ast.unparse(node)
+    )
+
+
+def _names_of(source: Source, call: ast.Call, depth: int = 0) -> Iterator[str]:
+    """Names of values: given by name, in a mapping, or in one that has a name."""
+    for keyword in call.keywords:
+        if keyword.arg is not None:
+            yield keyword.arg
+        else:
+            yield from _keys(source, keyword.value, depth)
+    for argument in call.args:
+        yield from _keys(source, argument, depth)
+
+
+def _keys(source: Source, node: ast.AST, depth: int) -> Iterator[str]:
+    if depth > _DEEPEST:
+        return  # a mapping that is made of itself
+    match node:
+        case ast.Dict():
+            for key, value in zip(node.keys, node.values, strict=True):
+                name = source.value(key)
+                yield from _keys(source, value, depth + 1) if key is None else [name] if type(name) is str else ()
+        case ast.Call(func=ast.Name(id="dict")):
+            yield from _names_of(source, node, depth + 1)
+        case ast.Name():
+            if (given := source.assigned.get(node.id)) is not None:
+                yield from _keys(source, given, depth + 1)
+            pattern = re.compile(rf"{re.escape(node.id)}\[['\"](\w+)['\"]\]")
+            yield from (match[1] for text in source.assigned if (match := pattern.fullmatch(text)))
+
+
+def _of_text(text: str, where: str) -> Reported:
+    """A program that writes the lines itself: by what looks like the keys of a JSON object."""
+    for mark, channel in (("[tune-metric]", ReportChannel.syne_tune), ("HPO_REPORT_FILE", ReportChannel.file)):
+        if mark in text:
+            names = re.findall(r"""\\?["']([A-Za-z_]\w*)\\?["']\s*:""", text)
+            return Reported(list(dict.fromkeys(names)), channel, where)
+    return Reported()

@@ -1,0 +1,194 @@
+"""A benchmark's YAML, with a comment on each line that says where it comes from and what the user may want of it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hpo.config.direction import usual_mode
+from hpo.config.schema import ArgumentStyle, ReportChannel
+from hpo.config.yamlfiles import flow_text
+from hpo.proposing.arguments import Argument, Interface, Unread
+from hpo.proposing.domains import Proposal, propose
+from hpo.proposing.reports import Reported
+from hpo.proposing.roles import is_of_the_machine, is_seed, resource_of
+from hpo.proposing.source import ST_CHECKPOINT_DIR
+from hpo.space.search_space import parse_space
+
+MISSING = "???"
+"""What OmegaConf takes for a value that is still to be given."""
+_TRIALS = 20
+_LONGEST = 100
+
+
+@dataclass
+class Draft:
+    """A benchmark that is proposed."""
+
+    name: str
+    program: Mapping[str, Any]
+    """`script` or `command`."""
+    interface: Interface
+    reported: Reported
+    gpus: int
+    """Of a trial."""
+
+    def text(self) -> str:
+        """The whole file."""
+        return "\n".join(self._lines()) + "\n"
+
+    @property
+    def tuned(self) -> int:
+        """Hyperparameters in its space."""
+        return sum(proposal.sure for _, proposal in self._proposals)
+
+    @property
+    def missing(self) -> list[str]:
+        """Keys that the user has to complete."""
+        return [line.partition(":")[0].strip() for line in self._lines() if "  # TODO: " in line]
+
+    def _lines(self) -> Iterator[str]:
+        yield f"# Proposed by hpo init ({self.interface.parser}). Look through the space before the first run."
+        yield from (f"# {note}" for note in self.interface.notes)
+        yield f"name: {flow_text(self.name)}"
+        yield from (f"{key}: {flow_text(value)}" for key, value in self.program.items())
+        if self.interface.style != ArgumentStyle.flags:
+            yield f"argument_style: {self.interface.style.value}"
+        if self.reported.channel != ReportChannel.file:
+            yield f"report_channel: {self.reported.channel.value}"
+        if any(argument.name == ST_CHECKPOINT_DIR for argument in self.interface.arguments):
+            yield f"checkpoint_argument: {ST_CHECKPOINT_DIR}"
+        yield from self._objective()
+        yield from self._space()
+        yield from self._arguments()
+        yield "n_workers: 1  # trainings at a time"
+        yield f"max_num_trials: {_TRIALS}  # what ends the experiment"
+        yield f"num_gpus_per_trial: {self.gpus}" + ("" if self.gpus else "  # 1 for a training on a GPU of its own")
+
+    def _objective(self) -> Iterator[str]:
+        heard, metrics, limit = self.reported, self.reported.metrics, self._limit
+        resource, told = heard.resource, "what it reports as spent"
+        if metrics and not heard.elsewhere:
+            mode = usual_mode(metrics[0])
+            others = f"; it also reports {', '.join(metrics[1:])}" if metrics[1:] else ""
+            yield _line("metric", metrics[0], f"{heard.where or 'as its text shows'}{others}")
+            yield _line("mode", mode or MISSING, "by its name" if mode else "TODO: min or max")
+        else:
+            computed = f"{heard.where}: its names are computed; write that of the metric"
+            calling = "no report was found; call hpo.report(epoch=..., NAME=...), and write NAME here"
+            if heard.elsewhere:
+                calling = calling.replace(
+                    "no report was found", f"it reports to {heard.elsewhere}, which hpo does not hear"
+                )
+            yield _line("metric", MISSING, f"TODO: {computed if heard.where and not heard.elsewhere else calling}")
+            yield _line("mode", MISSING, "TODO: min or max")
+            if limit is not None:
+                unit = next(iter(re.findall("epoch|step|iter|round|update", limit.name.lower())), "epoch")
+                resource, told = resource or unit, "report it, too"
+        if resource is not None:
+            yield _line("resource_attr", resource, told)
+        if limit is not None:
+            line = _line("max_resource_attr", self._key(limit), f"{limit.where}; tells it where to end")
+            yield line if resource is not None else f"# {line}, where it reports more than once"
+
+    @property
+    def _limit(self) -> Argument | None:
+        """The argument that says how long a training is."""
+        return resource_of(self.interface.arguments)
+
+    @property
+    def _proposals(self) -> list[tuple[Argument, Proposal]]:
+        """What could be tuned."""
+        found = [(argument, propose(argument)) for argument in self.interface.arguments]
+        return [(argument, proposal) for argument, proposal in found if proposal is not None]
+
+    def _space(self) -> Iterator[str]:
+        sure = [(argument, proposal) for argument, proposal in self._proposals if proposal.sure]
+        if not sure:
+            yield "config_space: {}  # TODO: nothing in it looks like a hyperparameter; write one, such as those below"
+        else:
+            yield "config_space:"
+        domains: dict[str, Any] = {}
+        for argument, proposal in self._proposals:
+            spec = dict(proposal.domain)
+            spelling = self._spelling(argument)
+            if spelling is not None:
+                spec["argument"] = int(spelling) if spelling.isdecimal() else spelling
+            name = (
+                argument.name if self.interface.style == ArgumentStyle.overrides else argument.name.rpartition(".")[2]
+            )
+            line = _line(name, spec, _origin(argument, proposal.why), indent=2)
+            yield line if proposal.sure else f"  # {line.lstrip()}"
+            if proposal.sure:
+                domains[name] = spec
+        defaults = {
+            a.name: a.default for a, proposal in sure if a.default is not None and not isinstance(a.default, Unread)
+        }
+        parsed = parse_space(domains).domains if domains else {}
+        inside = {name: value for name, value in defaults.items() if name in parsed and value in parsed[name]}
+        if inside:
+            yield "points_to_evaluate:  # tried first: the program's own defaults"
+            yield f"  - {flow_text(inside)}"
+
+    def _arguments(self) -> Iterator[str]:
+        shown = {argument.name for argument, _ in self._proposals}
+        sure = {argument.name for argument, proposal in self._proposals if proposal.sure}
+        given, comments, machine = [], [], []
+        if self.interface.command is not None:
+            given.append(_line("1", self.interface.command, "the command", indent=2))
+        for argument in self.interface.arguments:
+            if argument.name in (*sure, ST_CHECKPOINT_DIR):
+                continue
+            value, told = self._constant(argument)
+            line = _line(self._key(argument), value, told, indent=2)
+            if value is not None:
+                given.append(line)
+                machine += [self._key(argument)] if argument.required and is_of_the_machine(argument) else []
+            elif argument.name not in shown:
+                origin = _origin(argument, "", default=False)
+                comments.append(f"  # {_line(self._key(argument), argument.default, origin)}")
+        if given or comments:
+            yield "arguments:" if given else "arguments: {}"
+            yield from given
+            yield from comments
+        if machine:
+            yield f"arguments_of_the_machine: {flow_text(machine)}  # may change without being another experiment"
+
+    def _constant(self, argument: Argument) -> tuple[Any, str]:
+        """What a trial gets for an argument that is not tuned, and why; None where it may be left out."""
+        if is_seed(argument):
+            return "{trial_seed}", f"{argument.where}; each configuration has its own"
+        if argument == self._limit:
+            known = isinstance(argument.default, int | float) and argument.default >= 1
+            return (int(argument.default), _origin(argument, "")) if known else (MISSING, "TODO: of a full training")
+        if argument.given is not None:
+            return argument.given, argument.where
+        if (argument.spelling or "").isdecimal() and type(argument.default) in (str, int, float):
+            return argument.default, f"{argument.where}; words behind it need it in its place"
+        if argument.required:
+            numeric = "; give it a value, or tune it in config_space" if argument.kind in ("int", "float") else ""
+            return MISSING, f"TODO: has no default{numeric}; {_origin(argument, '')}"
+        return None, ""
+
+    def _spelling(self, argument: Argument) -> str | None:
+        if argument.spelling is None and self.interface.style != ArgumentStyle.overrides and "." in argument.name:
+            return f"--{argument.name}"
+        return argument.spelling
+
+    def _key(self, argument: Argument) -> str:
+        return self._spelling(argument) or argument.name
+
+
+def _line(key: str, value: Any, comment: str, *, indent: int = 0) -> str:
+    text = " ".join(value.split()) if value == MISSING or isinstance(value, Unread) else flow_text(value)
+    return f"{' ' * indent}{flow_text(key)}: {text}" + (f"  # {comment}" if comment else "")
+
+
+def _origin(argument: Argument, why: str, *, default: bool = True) -> str:
+    """Where an argument stands, what its default is, and what its help says."""
+    where = argument.where
+    if default and argument.default is not None:
+        where = f"default {argument.default} {'in ' if 'line' in where else ''}{where}"
+    told = re.sub(r"\s*[(\[]default[^)\]]*[)\]]", "", argument.help, flags=re.IGNORECASE)
+    text = "; ".join(part for part in (where, why, told) if part)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

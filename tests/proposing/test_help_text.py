@@ -1,0 +1,76 @@
+"""Arguments from help texts, as argparse, click, absl, getopt and optparse write them."""
+
+import pytest
+
+from hpo.errors import ConfigError
+from hpo.proposing import help_text
+from hpo.proposing.help_text import ask_for_help, read_help
+
+ARGPARSE = """usage: train.py [-h] [--lr LR] [-b BATCH_SIZE] [--opt {sgd,adam}] [--amp]
+
+options:
+  -h, --help            show this help message and exit
+  --lr LR               learning rate of the optimizer, which is then
+                        divided (default: 0.001)
+  -b BATCH_SIZE, --batch-size BATCH_SIZE
+                        (default: 32)
+  --opt {sgd,adam}      (default: sgd)
+  --amp                 mixed precision
+"""
+CLICK = """Usage: train [OPTIONS]
+
+Options:
+  -l, --lr FLOAT          Learning rate.  [default: 0.001]
+  --batch-size INTEGER    [default: 32]
+  --amp / --no-amp
+  --help                  Show this message and exit.
+"""
+GETOPT = """Usage: train [OPTION]...
+  -l, --lr=RATE        learning rate (default 1e-3)
+  -b N                 images at a time
+      --amp            mixed precision
+"""
+
+
+def told(text):
+    return [(a.name, a.kind, a.default) for a in read_help(text)]
+
+
+def test_options_of_argparse():
+    assert told(ARGPARSE) == [
+        ("lr", "float", 0.001),
+        ("batch-size", "int", 32),
+        ("opt", "text", "sgd"),
+        ("amp", "bool", False),
+    ]
+    assert read_help(ARGPARSE)[2].choices == ["sgd", "adam"]
+    assert read_help(ARGPARSE)[0].help == "learning rate of the optimizer, which is then divided (default: 0.001)"
+
+
+def test_options_of_click():
+    assert told(CLICK) == [("lr", "float", 0.001), ("batch-size", "int", 32), ("amp", "bool", False)]
+    assert read_help(CLICK)[2].spelling == "--amp/--no-amp"
+
+
+def test_options_of_getopt():
+    assert told(GETOPT) == [("lr", "float", 0.001), ("b", "int", None), ("amp", "bool", False)]
+    assert read_help(GETOPT)[1].spelling == "-b"
+
+
+def test_a_text_without_options_has_none():
+    assert read_help("I train.\nNothing - else\n") == []
+
+
+@pytest.mark.process
+def test_a_program_that_does_not_end_is_given_up_with_all_that_it_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(help_text, "SECONDS", 0.5)
+    script = tmp_path / "hang.sh"
+    script.write_text("sleep 100 & sleep 100\n")
+    with pytest.raises(ConfigError, match=r"hang\.sh --help: did not end within 0\.5 s"):
+        ask_for_help(["bash", str(script)])
+
+
+@pytest.mark.process
+def test_a_program_that_cannot_be_run_is_one_sentence(tmp_path):
+    with pytest.raises(ConfigError, match="nothing --help: cannot be run"):
+        ask_for_help([str(tmp_path / "nothing")])

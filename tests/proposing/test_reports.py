@@ -1,0 +1,55 @@
+"""What a script reports, read from its source."""
+
+import pytest
+
+from hpo.config.schema import ReportChannel
+from hpo.proposing.reports import read_reports
+
+BY_NAME = "import hpo\nhpo.report(epoch=1, train_loss=2, val_loss=3)\n"
+OTHER_NAME = "from hpo import report as tell\ntell({'epoch': 1, 'train_loss': 2, 'val_loss': 3})\n"
+NAMED = "import hpo\nm = {'epoch': 1, 'train_loss': 2}\nm['val_loss'] = 3\nhpo.report(**m)\n"
+BY_DICT = "import hpo\nm = dict(epoch=1, train_loss=2)\nhpo.report({**m, 'val_loss': 3})\n"
+CONSTANTS = "import hpo\nE, L = 'x', 1\nEPOCH = 'epoch'\nhpo.report(**{EPOCH: 1, 'train_loss': 2, 'val_loss': 3})\n"
+
+
+@pytest.mark.parametrize("text", [BY_NAME, OTHER_NAME, NAMED, BY_DICT, CONSTANTS])
+def test_names_are_read_however_they_are_given(tmp_path, text):
+    script = tmp_path / "train.py"
+    script.write_text(text)
+    reported = read_reports(script)
+    assert reported.resource == "epoch"
+    assert reported.metrics == ["val_loss", "train_loss"]
+    assert reported.where == f"line {len(text.splitlines())}"
+
+
+def test_syne_tunes_reporter_is_another_channel(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(
+        "from syne_tune import Reporter\nclass A:\n  def f(self):\n    self.r = Reporter()\n    self.r(step=1, acc=2)\n"
+    )
+    reported = read_reports(script)
+    assert (reported.channel, reported.resource, reported.metrics) == (ReportChannel.syne_tune, "step", ["acc"])
+
+
+def test_reports_to_ray_are_not_heard(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text("from ray import tune\ntune.report({'loss': 1})\n")
+    assert read_reports(script).elsewhere == "ray.tune.report"
+
+
+def test_another_program_shows_the_keys_of_its_lines(tmp_path):
+    script = tmp_path / "train.sh"
+    script.write_text('echo "{\\"epoch\\": $e, \\"loss\\": $l}" >> "$HPO_REPORT_FILE"\n')
+    assert read_reports(script).names == ["epoch", "loss"]
+
+
+def test_a_script_without_reports_has_none(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text("print({'loss': 1})\n")
+    assert read_reports(script).names == ()
+
+
+def test_a_mapping_that_is_made_of_itself_is_read_once(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text("import hpo\nm = {}\nm = {**m, 'epoch': 2}\nm['acc'] = 3\nhpo.report(**m)\n")
+    assert read_reports(script).names == ["epoch", "acc"]
