@@ -21,11 +21,12 @@ from hpo.backends.base import Backend
 from hpo.backends.channel import Channel
 from hpo.backends.connection import HostConnection
 from hpo.backends.endings import ending, last_lines, oom_kills
+from hpo.backends.executables import find_program
 from hpo.backends.foreign import FoundResults
 from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool, pool_of_this_machine
 from hpo.backends.growth import GrowingFiles
-from hpo.backends.program import Program, environment_of_host, find_program
+from hpo.backends.program import Program, environment_of_host
 from hpo.config.schema import ExperimentConfig, ReportChannel
 from hpo.errors import BackendError, ConfigError
 from hpo.events.state import ExperimentState
@@ -38,6 +39,7 @@ from hpo.store.salvage import put_aside_unknown
 _HOST_DEATHS = 3
 """A host that dies so often, each time before a trial ended, is not started again."""
 
+_LOST: Mapping[str, Any] = {"code": None, "signal": None, "usage": {}}
 log = logging.getLogger(__name__)
 
 
@@ -222,9 +224,8 @@ class LocalBackend(Backend):
     def _read(self, keys: Iterable[int]) -> list[BackendEvent]:
         events: list[BackendEvent] = []
         for key in keys:
-            running = self._running[key]
-            if reports := running.channel.read():
-                self._gpus.learn_pids(running.trial_id)
+            if reports := self._running[key].channel.read():
+                self._gpus.learn_pids(self._running[key].trial_id)
                 events += reports
         return events
 
@@ -272,8 +273,7 @@ class LocalBackend(Backend):
         if self._deaths >= _HOST_DEATHS:
             tail = last_lines(self._program.directory.host_log)
             raise BackendError(f"the trial host died {self._deaths} times in a row; its last words: {tail or 'none'}")
-        lost: dict[str, Any] = {"code": None, "signal": None, "usage": {}}
-        return [event for key in list(self._running) for event in self._over(key, lost)]
+        return [event for key in list(self._running) for event in self._over(key, _LOST)]
 
     def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:
         """Reports of an earlier session that its tuner never took in."""

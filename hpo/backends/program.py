@@ -7,8 +7,6 @@ Arguments are a list and never pass through a shell. `script` runs as `python sc
 import json
 import math
 import os
-import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,21 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from hpo.backends.arguments import CONFIG_FILE, Written, fill, write
+from hpo.backends.executables import find_file, find_program, is_this_python
 from hpo.backends.foreign import reading_of
 from hpo.config.references import from_environment
 from hpo.config.schema import (
-    CONF_DIR,
     ArgumentStyle,
-    BenchmarkConfig,
     ExperimentConfig,
     ReportChannel,
     WorkingDirectory,
 )
 from hpo.config.templates import Template
 from hpo.config.yamlfiles import override_text
-from hpo.errors import ConfigError
 from hpo.events.values import Trial
-from hpo.functions import running
 from hpo.functions.finding import FoundFunction, find_function
 from hpo.host.leading import leading_imports
 from hpo.host.preloading import AUTO
@@ -232,12 +227,6 @@ class Program:
         }
 
 
-def is_this_python(program: str) -> bool:
-    """Is a fork of this process what the program is? Another environment is another folder, though links lead to one file."""
-    given, ours = Path(program), Path(sys.executable)
-    return given.parent == ours.parent and given.resolve() == ours.resolve()
-
-
 def threads_per_trial(n_workers: int) -> dict[str, str]:
     """OMP_NUM_THREADS of a trial: as the user set it, else this process's cores shared among the workers.
 
@@ -247,64 +236,6 @@ def threads_per_trial(n_workers: int) -> dict[str, str]:
     if (given := os.environ.get("OMP_NUM_THREADS")) or n_workers > 1:
         return {"OMP_NUM_THREADS": given or str(max(len(os.sched_getaffinity(0)) // n_workers, 1))}
     return {}
-
-
-def find_program(benchmark: BenchmarkConfig) -> list[str]:
-    """The start of the argument list, with absolute paths.
-
-    Raises:
-        ConfigError: it is not there or not executable.
-    """
-    if benchmark.function is not None:
-        return [sys.executable, running.__file__]
-    if benchmark.command is not None:
-        return _find_command(benchmark.command)
-    assert benchmark.script is not None
-    path = find_file(benchmark.script)
-    if path is None:
-        raise ConfigError(f"benchmark.script={benchmark.script}: {_no_such_script(benchmark.script)}")
-    if path.suffix == ".py":
-        return [sys.executable, str(path)]
-    if not os.access(path, os.X_OK):
-        raise ConfigError(
-            f"benchmark.script={benchmark.script}: it is neither a .py file nor executable; chmod +x it, or name its "
-            f"interpreter with benchmark.command=[bash,{benchmark.script}]"
-        )
-    return [str(path)]
-
-
-def _no_such_script(script: str) -> str:
-    """Why it is none, and what may be meant: a function, a module or a command line are often written in its place."""
-    words = script.split()
-    if len(words) > 1 and any(find_file(word) for word in words):
-        return f"it is a command line; write benchmark.command=[{','.join(words)}]"
-    if Path(script).is_dir():
-        return "it is a folder; name the file in it that is to be run"
-    modules = [script.rpartition(mark)[0] for mark in ":." if mark in script] + [script]
-    files = (f"{module.replace('.', '/')}.py" for module in modules if "/" not in module)
-    if file := next((file for file in files if find_file(file)), None):
-        return f"it is the path of a file that is run for each trial, not of a module or a function in it; write {file}"
-    return (
-        f"there is no such file here ({Path.cwd()}) nor beside {CONF_DIR}; give an absolute path or one relative to the "
-        f"working directory"
-    )
-
-
-def _find_command(command: list[str]) -> list[str]:
-    if not command:
-        raise ConfigError("benchmark.command=[]: name the program and its first arguments, such as [bash, train.sh]")
-    program = shutil.which(command[0])
-    if program is None:
-        raise ConfigError(f"benchmark.command={command}: the program {command[0]!r} is not on PATH or not executable")
-    # A later word that is a file here or beside conf/ becomes absolute; anything else stays as it is.
-    rest = [str(find_file(word) or word) if i == 0 else word for i, word in enumerate(command[1:])]
-    return [program, *rest]
-
-
-def find_file(name: str) -> Path | None:
-    """`name` if absolute, else in the working directory, else beside the configuration groups."""
-    places = (base / Path(name).expanduser() for base in (Path.cwd(), CONF_DIR.parent))
-    return next((path.absolute() for path in places if path.is_file()), None)
 
 
 def environment_of_host(n_workers: int) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.program import find_program
+from hpo.backends.executables import find_program
 from hpo.config.schema import BenchmarkConfig
 from hpo.functions.finding import find_function
 

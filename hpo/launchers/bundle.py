@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import hpo
-from hpo.backends.program import find_file
+from hpo.backends.executables import find_file
 from hpo.config.schema import CONF_DIR, BenchmarkConfig
 from hpo.errors import ConfigError
 from hpo.experiment.code import NOT_CODE
@@ -94,6 +94,11 @@ def _add_program(
     collected: "_Collected", benchmark: BenchmarkConfig, exclude: Sequence[str]
 ) -> tuple[BenchmarkConfig, tuple[Path, str] | None]:
     """Add the folder of the program. Returns the benchmark with its place there, and the folder with its place."""
+    if benchmark.function is not None:
+        raise ConfigError(
+            f"benchmark.function={benchmark.function}: jobs on SageMaker take a script; call the function in one, as "
+            "benchmark.script"
+        )
     words = [benchmark.script] if benchmark.script is not None else list(benchmark.command or [])[:2]
     folder = None
     for index, word in enumerate(words):

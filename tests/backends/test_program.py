@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo.backends.arguments import as_text
-from hpo.backends.program import Program, environment_of_host, find_file, find_program, threads_per_trial
+from hpo.backends.executables import find_file, find_program
+from hpo.backends.program import Program, environment_of_host, threads_per_trial
 from hpo.config.reading import load_config, resolve
 from hpo.config.schema import CONF_DIR, BenchmarkConfig, Mode
 from hpo.errors import ConfigError
@@ -311,7 +312,9 @@ def test_what_a_script_imports_first_is_for_the_host_where_nothing_else_is_said(
     assert make(script=str(script), preload=["json"]).preload == ["json"]
     assert make(script=str(script), preload=[]).preload == make(script=str(script), preload=None).preload == []
     assert make(preload="auto").preload == []  # it imports nothing that is installed
-    assert make(script=..., command=[sys.executable, str(script)], preload="auto").preload == []
+    python = make(script=..., command=[sys.executable, str(script)], preload="auto")
+    assert python.preload == ["auto:", "numpy", "scipy.stats:norm"]
+    assert make(script=..., command=["env", str(script)], preload="auto").preload == []
 
 
 def test_a_command_is_never_forked(make):

@@ -229,7 +229,7 @@ def test_an_unknown_name_is_an_error_that_lists_those_there_are(group, key):
 
 @pytest.mark.parametrize("keys", [{"script": None}, {"command": ["bash"]}])
 def test_a_benchmark_has_a_script_or_a_command_and_not_both(keys):
-    with pytest.raises(ConfigError, match=r"benchmark\.script and benchmark\.command"):
+    with pytest.raises(ConfigError, match=r"benchmark\.script, \.command and \.function: give one of them"):
         config(keys)
 
 

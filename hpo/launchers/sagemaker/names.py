@@ -16,7 +16,10 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 LATER = (
     "argument_style",
     "config_file",
+    "first_resource",
     "function",
+    "patterns",
+    "report_path",
     "working_directory",
 )
 """Keys of a benchmark that version 0.1 did not have: they count only where they are given, so that its jobs stay known."""

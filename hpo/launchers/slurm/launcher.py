@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.program import find_program
+from hpo.backends.executables import find_program
 from hpo.config.reading import read_config, to_yaml
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, ExperimentError, StoreError
