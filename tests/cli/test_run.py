@@ -723,7 +723,7 @@ def test_the_command_alone_on_such_a_machine_says_it_once_and_what_to_type_and_m
     sentence = error_of(done)
     assert "benchmark=resnet_cifar10" in sentence
     assert "num_gpus_per_trial=0" in sentence
-    assert sentence.endswith(": hpo benchmark=mlp_digits")
+    assert ": hpo benchmark=mlp_digits" in sentence
     assert done.stdout == ""
     assert not (workplace.path / "outputs").exists()
 
