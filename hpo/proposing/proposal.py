@@ -52,9 +52,10 @@ def write_benchmark(*, script: Path, name: str | None, folder: Path, gpus: bool)
     if script.suffix != ".py" and len(command) > 1:
         program = {"command": [command[0], str(script)]}
     draft = Draft(name, program, interface, read_reports(script), int(gpus and _speaks_of_gpus(script)))
+    text = draft.text()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x") as file:
-        file.write(draft.text())
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
     return WrittenBenchmark(path, interface.parser, draft.tuned, draft.missing)
 
 

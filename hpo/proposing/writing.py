@@ -88,7 +88,7 @@ class Draft:
         if resource is not None:
             yield _line("resource_attr", resource, told)
         if limit is not None:
-            line = _line("max_resource_attr", self._key(limit), f"{limit.where}; tells it where to end")
+            line = _line("max_resource_attr", limit.key, f"{limit.where}; tells it where to end")
             yield line if resource is not None else f"# {line}, where it reports more than once"
 
     @property
@@ -111,16 +111,12 @@ class Draft:
         domains: dict[str, Any] = {}
         for argument, proposal in self._proposals:
             spec = dict(proposal.domain)
-            spelling = self._spelling(argument)
-            if spelling is not None:
-                spec["argument"] = int(spelling) if spelling.isdecimal() else spelling
-            name = (
-                argument.name if self.interface.style == ArgumentStyle.overrides else argument.name.rpartition(".")[2]
-            )
-            line = _line(name, spec, _origin(argument, proposal.why), indent=2)
+            if argument.spelling is not None:
+                spec["argument"] = int(argument.spelling) if argument.spelling.isdecimal() else argument.spelling
+            line = _line(argument.name, spec, _origin(argument, proposal.why), indent=2)
             yield line if proposal.sure else f"  # {line.lstrip()}"
             if proposal.sure:
-                domains[name] = spec
+                domains[argument.name] = spec
         defaults = {
             a.name: a.default for a, proposal in sure if a.default is not None and not isinstance(a.default, Unread)
         }
@@ -140,13 +136,13 @@ class Draft:
             if argument.name in (*sure, ST_CHECKPOINT_DIR):
                 continue
             value, told = self._constant(argument)
-            line = _line(self._key(argument), value, told, indent=2)
+            line = _line(argument.key, value, told, indent=2)
             if value is not None:
                 given.append(line)
-                machine += [self._key(argument)] if argument.required and is_of_the_machine(argument) else []
+                machine += [argument.key] if argument.required and is_of_the_machine(argument) else []
             elif argument.name not in shown:
                 origin = _origin(argument, "", default=False)
-                comments.append(f"  # {_line(self._key(argument), argument.default, origin)}")
+                comments.append(f"  # {_line(argument.key, argument.default, origin)}")
         if given or comments:
             yield "arguments:" if given else "arguments: {}"
             yield from given
@@ -169,14 +165,6 @@ class Draft:
             numeric = "; give it a value, or tune it in config_space" if argument.kind in ("int", "float") else ""
             return MISSING, f"TODO: has no default{numeric}; {_origin(argument, '')}"
         return None, ""
-
-    def _spelling(self, argument: Argument) -> str | None:
-        if argument.spelling is None and self.interface.style != ArgumentStyle.overrides and "." in argument.name:
-            return f"--{argument.name}"
-        return argument.spelling
-
-    def _key(self, argument: Argument) -> str:
-        return self._spelling(argument) or argument.name
 
 
 def _line(key: str, value: Any, comment: str, *, indent: int = 0) -> str:
