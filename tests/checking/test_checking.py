@@ -443,7 +443,7 @@ def test_the_verb_says_a_line_per_check_and_fails_where_one_does(workplace):
         (["benchmark=mlp_digits,mlp_fashionmnist"], "name one benchmark"),
         (["benchmark=mlp_digits", "--units", "0"], "--units=0"),
         (["benchmark=mlp_digits", "--tolerance=-1"], "--tolerance=-1"),
-        (["benchmark=mlp_digits", "hydra/launcher=joblib"], "leave them out"),
+        (["benchmark=mlp_digits", "hydra/launcher=joblib"], "hpo has its own"),
     ],
 )
 def test_what_cannot_be_checked_is_one_sentence(workplace, words, said):

@@ -127,7 +127,8 @@ def test_values_of_100_kb_arrive_as_they_are_and_no_shell_is_started(tmp_path, h
     audited = Audited(tmp_path / "work", tmp_path / "log", tmp_path / "hook")
     strings = drawn(long_values, 100 if RUNS else 8)
     script = Path(__file__).parent.parent / "support" / "scripts" / "show_arguments.py"
-    program = {"script": str(script)} if how == "forked" else {"script": ..., "command": [sys.executable, str(script)]}
+    executed = {"script": ..., "command": [sys.executable, str(script)], "preload": None}
+    program = {"script": str(script)} if how == "forked" else executed
     audited.work.benchmark(
         **program, arguments={}, resource_attr=None, max_resource_attr=None, max_num_trials=len(strings),
         config_space={"x": {"type": "choice", "values": strings}}, max_wallclock_time=300,
