@@ -3,7 +3,6 @@
 from typing import Any
 
 from hpo.backends.base import Backend
-from hpo.backends.gpus import pool_of_this_machine
 from hpo.config.mistakes import unknown_key
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of, parameters_of
@@ -40,6 +39,8 @@ def check_backend(config: ExperimentConfig) -> None:
 def check_devices(config: ExperimentConfig) -> None:
     """Raise ConfigError or BackendError unless this machine has the devices that a trial of the experiment needs."""
     if backend_of(config)[0].gpus_of_this_machine:
+        from hpo.backends.gpus import pool_of_this_machine  # a simulation needs none
+
         pool_of_this_machine(config.num_gpus_per_trial or 0, config.gpus_to_use)
 
 

@@ -168,7 +168,7 @@ class _Composer:
             self._check_choice(override)
         swept = {override.key_or_group for override in given if override.is_sweep_override()}
         # A value in a group that runs through several choices, or is not chosen yet, belongs to each of them alone.
-        apart = {f"{key}." for key in {"method", *swept} if self._is_group(key)}
+        apart = {f"{key}." for key in swept if self._is_group(key)} | {"method."}
         fixed = [override for override in given if not override.is_sweep_override()]
         head = self._compose([_text(o) for o in fixed if not o.key_or_group.startswith(tuple(apart))])
         check_hydra(head.hydra)
@@ -193,7 +193,9 @@ class _Composer:
             raise ConfigError(
                 f"{override.input_line}: experiments lie below hydra.sweep.dir; set that, or experiment_tag"
             )
-        if not self._is_group(group) or override.is_delete():
+        if not (isinstance(value, list) or (isinstance(value, str) and self.folders)) or override.is_delete():
+            return
+        if "." in group or not self._is_group(group):
             return
         if isinstance(value, list):
             names = ",".join(map(str, value))

@@ -17,7 +17,6 @@ from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import shortened
-from hpo.experiment.code import changed_files, code_of
 from hpo.store.event_store import Store
 
 log = logging.getLogger(__name__)
@@ -66,7 +65,11 @@ def opening(config: ExperimentConfig, backend: Backend, state: ExperimentState, 
         StoreError: the script is not what earlier trials ran, and the configuration refuses to go on with another.
     """
     facts = {**backend.opened, "n_workers": config.n_workers}
-    if backend.repeatable or (code := code_of(config.benchmark, directory)) is None:
+    if backend.repeatable:
+        return facts
+    from hpo.experiment.code import changed_files, code_of  # milliseconds that a simulation need not spend
+
+    if (code := code_of(config.benchmark, directory)) is None:
         return facts
     changed = changed_files(state.code, code) if state.trials else []
     if changed:
