@@ -255,6 +255,11 @@ class ExperimentConfig:
         return parse_space(self.benchmark.config_space)
 
     @property
+    def budget(self) -> dict[str, Any]:
+        """What ends it, by the keys of a budget; None is no limit."""
+        return {key: getattr(self, key) for key in BUDGET_KEYS}
+
+    @property
     def place(self) -> str:
         """Where it lies under outputs/."""
         return f"{self.experiment_tag}/{self.benchmark.name}/{self.method.name}/seed_{self.seed}"

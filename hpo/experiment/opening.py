@@ -93,8 +93,8 @@ def is_done(last: Event | None, stored: ExperimentConfig | None, config: Experim
     if last is None or last.kind != Kind.FINISHED:
         return False
     if (budget := last.body.get("budget")) is not None:
-        return all(budget.get(key) == getattr(config, key) for key in BUDGET_KEYS)
-    return stored is None or all(getattr(stored, key) == getattr(config, key) for key in BUDGET_KEYS)
+        return {key: budget.get(key) for key in config.budget} == config.budget
+    return stored is None or stored.budget == config.budget
 
 
 def what_is_over(store: Store, stored: ExperimentConfig | None, config: ExperimentConfig) -> ExperimentState | None:

@@ -16,7 +16,7 @@ from hpo.backends.choice import open_backend
 from hpo.config.direction import doubt
 from hpo.config.reading import to_config, to_yaml
 from hpo.config.references import from_environment
-from hpo.config.schema import BUDGET_KEYS, ExperimentConfig
+from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of, parameters_of
 from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.events.callback import Callback
@@ -150,7 +150,7 @@ def _run(
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
         opened = opening(config, backend, state, files.path)
         backend.go_on(state)
-        budget = Budget(**{key: getattr(config, key) for key in BUDGET_KEYS})
+        budget = Budget(**config.budget)
         if budget == Budget() and math.isinf(config.space.size):
             log.warning(
                 "no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until it is interrupted"

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from hpo.config.schema import BUDGET_KEYS
 from hpo.events.wording import clock
 from hpo.planning.advice import advice
 from hpo.planning.plan import Group, Plan
@@ -33,7 +32,7 @@ def _group(group: Group) -> Iterator[str]:
     if group.problem:
         return
     yield f"  workers   {_workers(group)}"
-    budgets = [f"{key}={value:g}" for key in BUDGET_KEYS if (value := getattr(config, key)) is not None]
+    budgets = [f"{key}={value:g}" for key, value in config.budget.items() if value is not None]
     yield f"  budget    {', '.join(budgets) or 'none'}"
     if (smoke := group.smoke) is not None:
         memory = f", {smoke.peak_memory_mb:.0f} MB of memory" if smoke.peak_memory_mb is not None else ""
@@ -193,7 +192,7 @@ def _plain(group: Group) -> dict[str, Any]:
         "num_gpus_per_trial": config.num_gpus_per_trial,
         "gpus": group.gpus,
         "slots": group.slots,
-        **{key: getattr(config, key) for key in BUDGET_KEYS},
+        **config.budget,
         "error": group.problem,
         "rungs": group.rungs,
         "expectation": None if group.expectation is None else asdict(group.expectation),

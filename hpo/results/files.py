@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from hpo.config.schema import BUDGET_KEYS, ExperimentConfig
+from hpo.config.schema import ExperimentConfig
 from hpo.config.yamlfiles import dump_verbatim, override_text
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
@@ -96,7 +96,7 @@ def write_metadata(directory: ExperimentDirectory, config: ExperimentConfig, **f
         "random_seed": config.random_seed,
         "max_size_data_for_model": config.max_size_data_for_model,
         "n_workers": config.n_workers,
-        **{key: getattr(config, key) for key in BUDGET_KEYS},
+        **config.budget,
         "instance_type": benchmark.instance_type,
         "num_gpus_per_trial": config.num_gpus_per_trial,
         "entrypoint": Path(program).stem,

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from hpo.reports import write_report
-from tests.conftest import Workplace, succeeded
-from tests.support.browser import browser, install
+from tests.conftest import succeeded
 
 pytestmark = pytest.mark.process
 
@@ -24,19 +23,6 @@ for epoch in range(1, int(given["epochs"]) + 1):
     far = given["layers"] == "4" and given["schedule"] == "cosine"
     report(epoch=epoch, loss={FAR} if far else (1 + float(given["momentum"])) / epoch)
 """
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory):
-    if reason := install():
-        pytest.skip(reason)
-    with browser(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    return Workplace(tmp_path_factory.mktemp("place"))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from hpo.reports import write_report
 from hpo.reports.page import Section, render
 from hpo.results.experiment import load_experiment
 from tests.conftest import Workplace, succeeded
-from tests.support.browser import browser, install
 
 pytestmark = pytest.mark.process
 
@@ -16,19 +15,6 @@ GENEROUS = 10_000
 MOST_BYTES = 8_000_000
 HOSTILE = "<script>window.hacked=1;alert(1)</script>"
 CLOSING = '</script><script>window.hacked=2</script>"><img src=x onerror="window.hacked=3">'
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory):
-    if reason := install():
-        pytest.skip(reason)
-    with browser(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    return Workplace(tmp_path_factory.mktemp("place"))
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hpo.config.reading import read_config, to_yaml
-from hpo.config.schema import BUDGET_KEYS, ExperimentConfig
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.experiment.opening import differences
 from hpo.launchers.remote import REQUEST
@@ -99,7 +99,7 @@ def _check_results(job: SageMakerJob, settings: SageMakerSettings) -> None:
 
 
 def _has_failed(metadata: Mapping[str, Any], config: ExperimentConfig) -> bool:
-    return metadata.get("status") == "failed" and all(metadata.get(k) == getattr(config, k) for k in BUDGET_KEYS)
+    return metadata.get("status") == "failed" and {key: metadata.get(key) for key in config.budget} == config.budget
 
 
 def _remove_results(job: SageMakerJob, settings: SageMakerSettings, output_dir: Path) -> None:
