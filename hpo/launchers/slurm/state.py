@@ -49,8 +49,8 @@ def job_state(record: Mapping[str, Any]) -> JobState:
 
 
 def _is_over(answer: Answer, note: Mapping[str, Any]) -> bool:
-    """Slurm still tidies up after a job that has said its last word."""
-    return answer.state == "COMPLETING" and note.get("phase") in _SAID and "exit_code" in note
+    """The job has said its last word; only its process, or Slurm, still tidies up."""
+    return answer.state in ("RUNNING", "COMPLETING") and note.get("phase") in _SAID and "exit_code" in note
 
 
 def _ended(answer: Answer | None, directory: Path, note: Mapping[str, Any]) -> JobState:

@@ -479,6 +479,7 @@ def test_a_directory_whose_name_slurm_would_change_is_refused(tmp_path):
         ("PENDING|Priority||n", 0, {}, "waiting Priority"),
         ("RUNNING|None|n1|n", 0, {"phase": "running"}, "running on n1"),
         ("COMPLETING|None|n1|n", 0, {"phase": "complete", "exit_code": 0}, "complete"),
+        ("RUNNING|None|n1|n", 0, {"phase": "complete", "exit_code": 0}, "complete"),  # its process has yet to end
         ("COMPLETING|None|n1|n", 0, {"phase": "running"}, "running on n1"),
         ("CANCELLED|None||n", 0, {"phase": "interrupted", "detail": "by Slurm"}, "stopped by scancel"),
         ("OUT_OF_MEMORY|None||n", 0, {"phase": "running"}, "failed out of memory; give launcher.mem more"),
