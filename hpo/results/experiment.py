@@ -2,8 +2,9 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
 from hpo.events.wording import overview
 from hpo.results.files import read_metadata
+from hpo.results.notebook import as_html
 from hpo.results.rows import best_of, report_rows
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
@@ -38,6 +40,12 @@ class Experiment:
             return overview(self, self.state, "interrupted" if interrupted else "not complete when it was read")
         except HPOError as error:  # of a damaged one: an object that cannot be shown helps nobody
             return f"Experiment {self.directory}: {error}"
+
+    def _repr_html_(self) -> str:
+        try:
+            return as_html(repr(self), self.state, self.events)
+        except HPOError:
+            return f"<pre>{escape(repr(self))}</pre>"
 
     @cached_property
     def state(self) -> ExperimentState:
@@ -79,6 +87,27 @@ class Experiment:
     def best(self) -> dict[str, Any] | None:
         """trial_id, value of the metric, resource and configuration of the best report; None before the first."""
         return best_of(self.state)
+
+    def refresh(self) -> "Experiment":
+        """The experiment as it is now; only what is new is read, unless it has been overwritten.
+
+        Raises:
+            StoreError: it is gone, or damaged.
+        """
+        files = ExperimentDirectory(self.directory)
+        with contextlib.closing(Store(files.events, read_only=True)) as store:
+            first = store.read_batch(0, 1)
+            if first and self.events and first[0][1] == self.events[0]:
+                return replace(
+                    self, metadata=read_metadata(files), events=[*self.events, *store.read(len(self.events))]
+                )
+        return load_experiment(self.directory)
+
+    def show(self) -> Any:
+        """The whole report, for the last line of a notebook's cell; see `hpo.show`."""
+        import hpo  # its face: reports lie floors above this
+
+        return hpo.show(self)
 
 
 def load_experiment(place: str | Path) -> Experiment:
