@@ -10,9 +10,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run check test test-slow lint reliability perf clean
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml sweeper/pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[torch,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[torch,dev]' --editable ./sweeper
 	touch $@
 
 run: $(VENV)/.installed ## ASHA on an MLP for scikit-learn's digits, two workers on the CPU
