@@ -42,6 +42,7 @@ perf: $(VENV)/.installed ## the measured figures of README
 	$(BIN)/python perf/idle.py
 	$(BIN)/python perf/scale.py
 	$(BIN)/python perf/startup.py
+	$(BIN)/python perf/sweeper.py
 	$(BIN)/python perf/sweep.py
 	$(BIN)/python perf/own_script.py
 	$(BIN)/python perf/function.py

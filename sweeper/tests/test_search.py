@@ -169,4 +169,4 @@ def test_an_app_that_neither_reports_nor_returns_is_told_how(tmp_path):
     assert (
         "neither reported objective nor returned a number (it returned None): return one from the function" in sentence
     )
-    assert "the search has failed; what hpo says of it stands above" in err
+    assert "the search has failed; what hpo says of it stands above; a KEY in it is hydra.sweeper.KEY" in err

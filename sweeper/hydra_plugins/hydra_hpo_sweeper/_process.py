@@ -43,7 +43,10 @@ def run_hpo(words: Sequence[str], directory: Path) -> None:
         log.info("Interrupted; the same command goes on: %s", directory)
         sys.exit(code)
     if code != 0:
-        raise CompactHydraException(f"{directory}: the search has failed; what hpo says of it stands above")
+        raise CompactHydraException(
+            f"{directory}: the search has failed; what hpo says of it stands above; a KEY in it is hydra.sweeper.KEY here, or "
+            "stands in hydra.sweeper.overrides=['KEY=VALUE'], and for an experiment_tag there is hydra.sweep.dir"
+        )
 
 
 @contextlib.contextmanager

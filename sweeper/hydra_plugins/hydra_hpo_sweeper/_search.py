@@ -113,7 +113,7 @@ class Search:
             key = next((key for key in fixed if key.lstrip("+") == limit), limit)
             fixed.pop(key, None)
             arguments[key] = _whole_number(limit, OmegaConf.select(first, limit))
-        words = [*find_options(), *fixed.values(), *self._hydra_words()]
+        words = [*find_options(), *self._hydra_words(), *fixed.values()]
         return {
             "name": self._config.hydra.job.name,
             **find_app(),
@@ -139,12 +139,7 @@ class Search:
 
     def _hydra_words(self) -> list[str]:
         """What a trial's command line says of Hydra itself."""
-        given = OverridesParser.create().parse_overrides(list(self._config.hydra.overrides.hydra))
-        words = [
-            str(override.input_line)
-            for override in given
-            if not override.key_or_group.replace("/", ".").startswith(_OF_THE_SWEEP)
-        ]
+        words = ["hydra.mode=RUN"]
         if not any(word.startswith("benchmark.report_channel=") for word in self._settings.overrides):
             settings = self._settings
             names = settings.metric, settings.resource_attr, settings.max_resource_attr
@@ -152,7 +147,10 @@ class Search:
             target = "hydra_plugins.hydra_hpo_sweeper._returned.ReportReturned"
             keys = f"_target_:{target},metric:{metric},resource_attr:{resource},max_resource_attr:{limit}"
             words.append(f"++hydra.callbacks.hpo_sweeper={{{keys}}}")
-        return [*words, "hydra.mode=RUN"]
+        for override in OverridesParser.create().parse_overrides(list(self._config.hydra.overrides.hydra)):
+            if not override.key_or_group.replace("/", ".").startswith(_OF_THE_SWEEP):
+                words.append(str(override.input_line))
+        return words
 
     def _overrides(self) -> str:
         """What hpo is told besides the directory, as a file that it reads."""
