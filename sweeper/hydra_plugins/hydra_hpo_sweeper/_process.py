@@ -44,8 +44,8 @@ def run_hpo(words: Sequence[str], directory: Path) -> None:
         sys.exit(code)
     if code != 0:
         raise CompactHydraException(
-            f"{directory}: the search has failed; what hpo says of it stands above; a KEY in it is hydra.sweeper.KEY here, or "
-            "stands in hydra.sweeper.overrides=['KEY=VALUE'], and for an experiment_tag there is hydra.sweep.dir"
+            f"{directory}: the search has failed; what hpo says of it stands above; a KEY in it is hydra.sweeper.KEY here, "
+            "or stands in hydra.sweeper.overrides=['KEY=VALUE'], and for an experiment_tag there is hydra.sweep.dir"
         )
 
 
