@@ -7,6 +7,7 @@ Each value is written in the benchmark's `argument_style` under its own name, or
     --amp/--no-amp    two options, for true and false
     $LR               an environment variable
     1                 the first word that is no option
+    layers=           a word of which the value is the rest, as it stands and in no style
 """
 
 import json
@@ -70,7 +71,9 @@ def write(values: Mapping[str, Any], spelling: Mapping[str, str], style: Argumen
     written = Written()
     for name, value in values.items():
         given = spelling.get(name, name)
-        if given.startswith("-"):
+        if given.endswith("="):
+            written.options.append(f"{given}{as_text(value)}")
+        elif given.startswith("-"):
             written.options += _option(name, given, value, style)
         elif given.startswith("$") or style == ArgumentStyle.environment:
             written.environment[given.removeprefix("$")] = as_text(value)

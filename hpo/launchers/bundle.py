@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 import hpo
 from hpo.backends.executables import find_file
 from hpo.config.schema import CONF_DIR, BenchmarkConfig
-from hpo.errors import ConfigError
+from hpo.errors import DISTRIBUTION, ConfigError
 from hpo.experiment.code import NOT_CODE
 
 REQUIREMENTS = ".requirements.txt"
@@ -196,7 +196,7 @@ def own_requirements() -> list[str]:
     else:
         from importlib import metadata
 
-        needed = metadata.requires("hpo") or []
+        needed = metadata.requires(DISTRIBUTION) or []
     return [line for line in needed if "extra ==" not in line and _project(line) not in LEFT_TO_THE_IMAGE]
 
 

@@ -159,7 +159,7 @@ def _short(value: Any) -> str:
 def _check_spelling(key: str, argument: Any) -> str:
     """What the program calls a hyperparameter; a number is the place of a word that is no option."""
     text = str(argument)
-    if isinstance(argument, bool) or not isinstance(argument, str | int) or not text.strip("-$/") or text == "0":
+    if isinstance(argument, bool) or not isinstance(argument, str | int) or not text.strip("-$/=") or text == "0":
         raise ConfigError(
             f"{key}={argument!r}: use a name, an option such as --rate, a variable such as $RATE, or a place from 1"
         )

@@ -53,6 +53,8 @@ def test_each_style_writes_all_values_in_their_order(style, words):
         ("switches", "-a", True, ["-a"]),
         ("switches", "-a", False, []),
         ("flags", "2", 0.1, ["0.1"]),
+        ("overrides", "+layers=", "[32,'a b']", ["+layers=[32,'a b']"]),
+        ("separate", "--layers=", 3, ["--layers=3"]),
     ],
 )
 def test_an_argument_is_written_as_it_says(style, argument, value, words):
