@@ -24,6 +24,8 @@ class Proposal:
 
 def propose(argument: Argument) -> Proposal | None:
     """A domain for an argument; None where nothing can be said."""
+    if argument.domain is not None:
+        return Proposal(argument.domain, "the script's own space", True)
     if is_never_tuned(argument):
         return None
     if argument.choices:

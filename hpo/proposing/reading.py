@@ -15,8 +15,11 @@ from hpo.proposing.arguments import Argument, Interface, style_of
 from hpo.proposing.clicks import read_click
 from hpo.proposing.help_text import SECONDS, ask_for_help, read_help
 from hpo.proposing.hydras import read_hydra
+from hpo.proposing.lightnings import read_lightning
 from hpo.proposing.signatures import fields_of, read_fire, read_typer
-from hpo.proposing.source import Source, read_sources
+from hpo.proposing.source import ST_CONFIG_JSON, Source, read_sources
+from hpo.proposing.spaces import read_space, with_domains
+from hpo.proposing.trainables import read_trainable
 
 INTERPRETERS = {".r": "Rscript", ".sh": "bash", ".jl": "julia", ".rb": "ruby", ".pl": "perl", ".lua": "lua"}
 """What runs a file that is not executable, by the end of its name."""
@@ -49,6 +52,8 @@ def read_interface(script: Path) -> Interface:
         ConfigError: nothing shows what it takes, or it cannot be read.
     """
     interface = _of_python(script) if script.suffix == ".py" else _of_any(script)
+    if script.suffix == ".py":
+        interface.arguments = list(with_domains(interface.arguments, read_space(read_sources(script))))
     once = {argument.key: argument for argument in reversed(interface.arguments)}
     return replace(interface, arguments=list(reversed(once.values())))
 
@@ -82,7 +87,19 @@ def command_of(script: Path) -> list[str]:
 
 def _of_python(script: Path) -> Interface:
     sources = read_sources(script)
-    readers = (read_hydra, read_fire, read_typer, read_click, _read_dataclasses, read_argparse, read_absl, _read_words)
+    readers = (
+        read_trainable,
+        _read_json_config,
+        read_hydra,
+        read_lightning,
+        read_fire,
+        read_typer,
+        read_click,
+        _read_dataclasses,
+        read_argparse,
+        read_absl,
+        _read_words,
+    )
     interface = next((found for reader in readers if (found := reader(sources)) is not None), None)
     if interface is not None and interface.parser == "hydra" and interface.unread:
         raise ConfigError(
@@ -159,6 +176,13 @@ def _read_dataclasses(sources: Sequence[Source]) -> Interface | None:
         elif holder is None:
             interface.notes.append(f"Not seen: the fields of {name}.")
     return interface
+
+
+def _read_json_config(sources: Sequence[Source]) -> Interface | None:
+    """The space of a script for Syne Tune whose arguments come in a file: it is the only one to name them."""
+    calls = (ast.unparse(call.func) for source in sources for call in source.calls)
+    space = read_space(sources) if "add_config_json_to_argparse" in calls else []
+    return Interface("syne_tune", space, json_option=ST_CONFIG_JSON) if space else None
 
 
 def _with_both_options(argument: Argument) -> Argument:
