@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpo.config.schema import ArgumentStyle
+from hpo.config.schema import ARGUMENTS, ArgumentStyle
 from hpo.config.yamlfiles import override_text
 from hpo.errors import ConfigError
 
@@ -54,6 +54,11 @@ class Written:
     def words(self) -> list[str]:
         """Those that are no options come first."""
         return [self.placed[place] for place in sorted(self.placed)] + self.options
+
+    def called_by(self, command: list[str]) -> list[str]:
+        """A whole command line."""
+        place = command.index(ARGUMENTS) if ARGUMENTS in command else len(command)
+        return [*command[:place], *self.words, *command[place + 1 :]]
 
 
 def write(values: Mapping[str, Any], spelling: Mapping[str, str], style: ArgumentStyle) -> Written:

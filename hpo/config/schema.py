@@ -60,6 +60,10 @@ class Retry(Enum):
     failed = "failed"
 
 
+ARGUMENTS = "{arguments}"
+"""In a command: where all arguments go, if not behind it."""
+
+
 class ArgumentStyle(Enum):
     """How a program takes its arguments."""
 

@@ -9,16 +9,13 @@ from hpo.config.reading import load_config
 from hpo.errors import ConfigError
 from hpo.events.callback import Callback
 from hpo.experiment.run import Outcome, run_experiment
-from hpo.functions.finding import OWN
+from hpo.functions.finding import OWN, TOLD
 from hpo.functions.source import module_of, source_of
 from hpo.store.replacing import write_atomically
 from hpo.store.tags import OUTPUTS, master_seed
 from hpo.watching.lines import say
 from hpo.watching.progress import progress_display, summary
 from hpo.watching.warnings import show_warnings
-
-TOLD = "max_resource"
-"""The argument that tells a function's trial where to end."""
 
 
 def tune(

@@ -20,7 +20,7 @@ class Argument:
     name: str
     """As the program calls it, without dashes."""
     kind: str = "text"
-    """float, int, bool, text, or other: what a single value cannot say."""
+    """float, int, number (one of these), bool, text, or other: what a single value cannot say."""
     default: Any = None
     """None where there is none, `Unread` where only running the program would tell."""
     choices: Sequence[Any] = ()
@@ -58,6 +58,8 @@ class Interface:
     """Arguments that are there but cannot be read."""
     function: str | None = None
     """The function of the script that is the program, not the script itself."""
+    behind: list[str] = field(default_factory=list)
+    """Words that have to come behind all options."""
     json_option: str | None = None
     """The option that takes all of them in a file of JSON."""
 

@@ -13,7 +13,7 @@ from hpo.errors import ConfigError
 from hpo.proposing.argparsers import kind_of, read_absl, read_argparse
 from hpo.proposing.arguments import Argument, Interface, style_of
 from hpo.proposing.clicks import read_click
-from hpo.proposing.help_text import SECONDS, ask_for_help, read_help
+from hpo.proposing.help_text import SECONDS, ask_for_help, read_help, words_behind
 from hpo.proposing.hydras import read_hydra
 from hpo.proposing.lightnings import read_lightning
 from hpo.proposing.signatures import fields_of, read_fire, read_typer
@@ -35,7 +35,7 @@ _PYTHON_PARSERS = (
     "getopt",
     "absl",
 )
-_OTHER_PARSERS = re.compile(rb"optparse|argparse|argparser|docopt|getopt|argp_parse|ArgParse|--help")
+_OTHER_PARSERS = re.compile(rb"optparse|argparse|argparser|docopt|getopt|argp_parse|ArgParse|--help|[Uu]sage: ")
 _OF_TRAINING_ARGUMENTS = {
     "learning_rate": ("float", 5e-5),
     "per_device_train_batch_size": ("int", 8),
@@ -61,8 +61,8 @@ def read_interface(script: Path) -> Interface:
 def _of_any(script: Path) -> Interface:
     if not _OTHER_PARSERS.search(script.read_bytes()):
         raise ConfigError(
-            f"{script}: optparse, argparse, docopt, getopt or --help stand nowhere in it, and nothing shows its arguments; "
-            f"give it --name=value arguments, or write the benchmark by hand"
+            f"{script}: optparse, argparse, docopt, getopt, --help or Usage: stand nowhere in it, and nothing shows its "
+            f"arguments; give it --name=value arguments, or write the benchmark by hand"
         )
     return _of_help(script, command_of(script), Interface("--help"))
 
@@ -138,7 +138,8 @@ def _of_help(script: Path, command: Sequence[str], seen: Interface) -> Interface
         names = ", ".join(argument.name for argument in taken)
         note = f"Read from its --help, which was run in an empty folder for this (at most {SECONDS} s): {names}."
     both = [*seen.arguments, *taken]
-    return Interface(seen.parser, both, style_of(both), seen.command, [*seen.notes, note])
+    behind = words_behind(text) if script.suffix != ".py" else []
+    return Interface(seen.parser, both, style_of(both), seen.command, [*seen.notes, note], behind=behind)
 
 
 def _read_dataclasses(sources: Sequence[Source]) -> Interface | None:

@@ -67,7 +67,17 @@ def entries_of(source: Source, space: ast.Dict) -> list[Argument]:
         kinds = {bool: "word", int: "int", float: "float", str: "text", Unread: "text"}
         given = None if isinstance(value, Unread) else value
         where = source.where(node)
-        found.append(Argument(name, kinds.get(type(value), "other"), given, domain=domain, required=domain is None, given=given, where=where))
+        found.append(
+            Argument(
+                name,
+                kinds.get(type(value), "other"),
+                given,
+                domain=domain,
+                required=domain is None,
+                given=given,
+                where=where,
+            )
+        )
     return found
 
 

@@ -52,7 +52,9 @@ class Draft:
         yield f"# Proposed by hpo init ({self.interface.parser}). Look through the space before the first run."
         yield from (f"# {note}" for note in self.interface.notes)
         yield f"name: {flow_text(self.name)}"
-        yield from (f"{key}: {flow_text(value)}" for key, value in self.program.items())
+        behind = ", ".join(self.interface.behind)
+        told = f"TODO: {behind}: write what stands behind the options" if behind else ""
+        yield from (_line(key, value, told) for key, value in self.program.items())
         if self.interface.style != ArgumentStyle.flags:
             yield f"argument_style: {self.interface.style.value}"
         if self.interface.json_option is not None:
