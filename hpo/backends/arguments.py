@@ -83,6 +83,8 @@ def write(values: Mapping[str, Any], spelling: Mapping[str, str], style: Argumen
             written.placed[int(given)] = as_text(value)
         elif style == ArgumentStyle.positional:
             written.options.append(as_text(value))
+        elif style == ArgumentStyle.assignments:
+            written.options.append(f"{given}={as_text(value)}")
         elif style == ArgumentStyle.overrides:
             written.options.append(f"{given}={override_text(value)}")
         elif style == ArgumentStyle.file:
