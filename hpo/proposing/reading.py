@@ -13,9 +13,11 @@ from hpo.errors import ConfigError
 from hpo.proposing.argparsers import kind_of, read_absl, read_argparse
 from hpo.proposing.arguments import Argument, Interface, style_of
 from hpo.proposing.clicks import read_click
+from hpo.proposing.domains import propose
 from hpo.proposing.help_text import SECONDS, ask_for_help, read_help, words_behind
 from hpo.proposing.hydras import read_hydra
 from hpo.proposing.lightnings import read_lightning
+from hpo.proposing.roles import resource_of
 from hpo.proposing.signatures import fields_of, read_fire, read_typer
 from hpo.proposing.source import ST_CONFIG_JSON, Source, read_sources
 from hpo.proposing.spaces import read_space, with_domains
@@ -98,6 +100,7 @@ def _of_python(script: Path) -> Interface:
         _read_dataclasses,
         read_argparse,
         read_absl,
+        _read_own,
         _read_words,
     )
     interface = next((found for reader in readers if (found := reader(sources)) is not None), None)
@@ -119,7 +122,7 @@ def _of_python(script: Path) -> Interface:
         )
     raise ConfigError(
         f"{script}: it has no parser (argparse, click, typer, Hydra, fire, HfArgumentParser, absl, sys.argv); give it "
-        f"--name=value arguments, such as parser.add_argument('--lr', type=float)"
+        f"--name=value arguments, such as args = hpo.arguments({', '.join(_constants(sources[0])) or 'lr=0.1'})"
     )
 
 
@@ -190,6 +193,29 @@ def _with_both_options(argument: Argument) -> Argument:
     """Booleans as tyro takes them."""
     spelling = f"--{argument.name}/--no-{argument.name}" if argument.kind == "word" else None
     return replace(argument, kind="bool", spelling=spelling) if spelling is not None else argument
+
+
+def _constants(source: Source) -> list[str]:
+    """What a script without a parser has of constants that look like its hyperparameters."""
+    values = {name: source.value(node) for name, node in source.assigned.items() if name.isidentifier()}
+    found = [Argument(name.lower(), type(v).__name__, v) for name, v in values.items() if type(v) in (int, float)]
+    chosen = [one for one in found if resource_of([one]) or ((p := propose(one)) is not None and p.sure)]
+    return [f"{one.name}={one.default}" for one in chosen]
+
+
+def _read_own(sources: Sequence[Source]) -> Interface | None:
+    """What `hpo.arguments` is called with."""
+    source = sources[0]
+    call = next((call for call in source.calls if source.full_name(call.func) == "hpo.arguments"), None)
+    if call is None:
+        return None
+    kinds = {bool: "word", int: "int", float: "float", str: "text", type(None): "text"}
+    values = {name: source.value(node) for name, node in source.keywords(call).items()}
+    where = source.where(call)
+    return Interface(
+        "hpo.arguments",
+        [Argument(name, kinds.get(type(value), "other"), value, where=where) for name, value in values.items()],
+    )
 
 
 def _read_words(sources: Sequence[Source]) -> Interface | None:
