@@ -58,6 +58,12 @@ def _of_transformers(sources: Sequence[Source]) -> Reported | None:
     by_arguments = next(_calls(sources, r"HfArgumentParser$"), None) is not None
     if not by_arguments and not any("eval_strategy" in ast.unparse(source.tree) for source in sources):
         return None
+    arguments = [Argument("eval_strategy", given="epoch", where="to report after each epoch")]
+    if next(_calls(sources, r"get_last_checkpoint$"), None) is not None:
+        arguments += [
+            Argument("save_strategy", given="epoch", where="to go on from there after an interruption"),
+            Argument("save_total_limit", given=1, where="the last one"),
+        ]
     where = f"of the Trainer in {call[0].where(call[1])}"
     more = "; what compute_metrics returns is eval_NAME"
     return Reported(
@@ -67,9 +73,7 @@ def _of_transformers(sources: Sequence[Source]) -> Reported | None:
             "eval_loss": (rf"'eval_loss': '?{NUMBER}", where + more),
             "epoch": (r"'epoch': '?(\d+)", where),
         },
-        arguments=[Argument("eval_strategy", given="epoch", where="to report after each epoch")]
-        if by_arguments
-        else [],
+        arguments=arguments if by_arguments else [],
     )
 
 

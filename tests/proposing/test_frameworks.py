@@ -63,3 +63,12 @@ def test_xgboost_prints_its_rounds(framework):
     assert values(found, lines) == {"round": ["0"], "train_mlogloss": ["0.74720"], "test_mlogloss": ["0.8"]}
     assert (found.metrics[0], found.first) == ("test_mlogloss", 0)
     assert framework(text.replace("evals=", "verbose_eval=False, evals=")) is None
+
+
+def test_a_trainer_saves_each_epoch_where_its_script_goes_on_from_the_last_checkpoint(framework):
+    text = "from transformers import HfArgumentParser, Trainer\nHfArgumentParser(A)\nTrainer(args=None)\n"
+    given = {argument.name: argument.given for argument in framework(text).arguments}
+    assert given == {"eval_strategy": "epoch"}
+    saving = "from transformers.trainer_utils import get_last_checkpoint\nlast = get_last_checkpoint(folder)\n"
+    given = {argument.name: argument.given for argument in framework(text + saving).arguments}
+    assert given == {"eval_strategy": "epoch", "save_strategy": "epoch", "save_total_limit": 1}
