@@ -2,7 +2,8 @@
 
     python perf/latency.py [--trials 200]
 
-- stored: from just before `hpo.report` is called to the event's commit
+- asked: from just before `hpo.report` is called to the scheduler's decision, for a trial that ends right after
+- stored: the same to the event's commit, which is then one with that of the trial's end and of the next one's beginning
 - decided: the same for the report that gets its trial stopped, which does not end by itself meanwhile
 - told: from just before the report that gets its trial stopped to the SIGTERM's arrival in the trial
 - next: from the last line of a script to the first line of the next trial's script
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import hpo
 from hpo.events.values import Decision, Trial
@@ -59,6 +60,16 @@ STDOUT = (
     {"report_channel": "stdout", "patterns": {"epoch": r"epoch (\d+)", "loss": r"loss=(\S+)"}},
 )
 """How a report is made, and the keys of a benchmark that reads it."""
+
+
+class Watched(FIFO):
+    """Notes when it is asked."""
+
+    asked: ClassVar[list[float]] = []
+
+    def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
+        self.asked.append(time.monotonic())
+        return super().on_report(trial, resource, loss)
 
 
 class StopAtOnce(FIFO):
@@ -121,18 +132,20 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=200)
     trials = parser.parse_args().trials
-    method = {
-        "name": "STOP",
-        "searcher": {"_target_": "hpo.searchers.RandomSearcher", "_partial_": True},
-        "scheduler": {"_target_": "__main__.StopAtOnce", "_partial_": True},
-    }
+    searcher = {"_target_": "hpo.searchers.RandomSearcher", "_partial_": True}
+    watched, stops = (
+        {"name": name, "searcher": searcher, "scheduler": {"_target_": f"__main__.{name}", "_partial_": True}}
+        for name in ("Watched", "StopAtOnce")
+    )
     for name, channel in (("file", FILE), ("stdout", STDOUT)):
         print(f"report_channel: {name}")
-        notes, committed = run(1, trials, "RS", channel)
+        Watched.asked.clear()
+        notes, committed = run(1, trials, watched, channel)
         show("report", [n["after"] - n["before"] for n in notes])
+        show("asked", [a - n["before"] for a, n in zip(Watched.asked, notes, strict=True)])
         show("stored", [c - n["before"] for c, n in zip(committed, notes, strict=True)])
         show("next", [b["first"] - a["last"] for a, b in itertools.pairwise(notes)])
-        notes, committed = run(2, trials, method, channel)
+        notes, committed = run(2, trials, stops, channel)
         show("decided", [c - n["before"] for c, n in zip(committed, notes, strict=True)])
         show("told", [n["told"] - n["before"] for n in notes])
 

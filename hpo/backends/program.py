@@ -26,7 +26,7 @@ from hpo.config.schema import (
 from hpo.config.templates import Template
 from hpo.config.yamlfiles import override_text
 from hpo.events.values import Trial
-from hpo.functions.finding import FoundFunction, find_function
+from hpo.functions.finding import TOLD, FoundFunction, find_function
 from hpo.host.leading import leading_imports
 from hpo.host.preloading import AUTO
 from hpo.randomness import Randomness
@@ -126,12 +126,12 @@ class Program:
         folder = self.directory.attempt(trial.id, attempt).absolute()
         written = self._written(trial, attempt, until)
         places = self._places(trial, attempt)
-        words = [fill(word, places) for word in self._prefix]
+        words = written.called_by([fill(word, places) for word in self._prefix])
         benchmark = self.config.benchmark
         here = benchmark.working_directory == WorkingDirectory.here
         return {
             "script": self._script,
-            "argv": [*(words[1:] if self._script is not None else words), *written.words],
+            "argv": words[1:] if self._script is not None else words,
             "env": {**written.environment, **self._environment(trial, attempt, devices)},
             "stdout": str(folder / "stdout.log"),
             "stderr": str(folder / "stderr.log"),
@@ -189,8 +189,8 @@ class Program:
         """What the program is given: the configuration, constants, where to end, and where its files are."""
         benchmark, places = self.config.benchmark, self._places(trial, attempt)
         constants = fill(self._constants, places)
-        if self._function is not None:
-            constants.pop(benchmark.max_resource_attr, None)  # `report` knows
+        if self._function is not None and benchmark.max_resource_attr == TOLD:
+            del constants[TOLD]
         elif benchmark.max_resource_attr is not None and until is not None:
             constants[benchmark.max_resource_attr] = until
         if benchmark.data is not None:

@@ -60,6 +60,10 @@ class Retry(Enum):
     failed = "failed"
 
 
+ARGUMENTS = "{arguments}"
+"""In a command: where all arguments go, if not behind it."""
+
+
 class ArgumentStyle(Enum):
     """How a program takes its arguments."""
 
@@ -71,6 +75,8 @@ class ArgumentStyle(Enum):
     """As flags, but what is true is `--amp`, and what is false is left out."""
     overrides = "overrides"
     """`lr=0.1`, as programs that are written with Hydra take them."""
+    assignments = "assignments"
+    """`lr=0.1`, each value as it is."""
     positional = "positional"
     """`0.1`, in the order of the configuration."""
     environment = "environment"

@@ -9,14 +9,11 @@ from hpo.config.reading import load_config
 from hpo.errors import ConfigError
 from hpo.events.callback import Callback
 from hpo.experiment.run import Outcome
-from hpo.functions.finding import OWN
+from hpo.functions.finding import OWN, TOLD
 from hpo.functions.source import module_of, source_of
 from hpo.launchers.shown import run_experiment
 from hpo.store.replacing import write_atomically
 from hpo.store.tags import OUTPUTS, master_seed
-
-TOLD = "max_resource"
-"""The argument that tells a function's trial where to end."""
 
 
 def tune(

@@ -26,6 +26,7 @@ VALUES = {"lr": 0.1, "act": "relu", "amp": True, "quiet": False, "layers": [1, 2
         ),
         ("switches", ["--lr=0.1", "--act=relu", "--amp", "--layers=[1, 2]"]),
         ("overrides", ["lr=0.1", "act='relu'", "amp=true", "quiet=false", "layers=[1,2]"]),
+        ("assignments", ["lr=0.1", "act=relu", "amp=True", "quiet=False", "layers=[1, 2]"]),
         ("positional", ["0.1", "relu", "True", "False", "[1, 2]"]),
         ("environment", []),
         ("file", []),

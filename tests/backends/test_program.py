@@ -66,6 +66,11 @@ def test_values_are_options_of_an_argument_list(make):
     assert order["script"] == str(SCRIPTS / "steps.py")
 
 
+def test_a_command_says_where_its_arguments_go(make):
+    order = make(script=None, command=["true", "{arguments}", "data.txt"]).order(Trial(0, {"x": 0.25}), 0, None, [])
+    assert order["argv"][1:] == ["--x=0.25", "--epochs=9", "data.txt"]
+
+
 awkward = st.sampled_from(
     ["", " ", "-", "--help", "'", '"', "a\nb", "$(reboot)", "`ls`", ";", "\\", "%s", "=", "*", "ü€"]
 )
