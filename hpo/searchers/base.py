@@ -4,9 +4,12 @@
 logged configurations and reaches the same state without computing a proposal again.
 """
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from hpo.events.values import Configuration
 from hpo.randomness import Randomness, canonical
@@ -14,6 +17,12 @@ from hpo.space.search_space import SearchSpace
 
 SHARED_RANDOM = 6
 """How many configurations, points to evaluate included, all methods with the same seeds have in common."""
+
+MOST_LISTED = 1_000_000
+"""Configurations of a space that are listed to find the last ones."""
+
+MOST_BRANCHES = 1_000
+"""Of a space with conditions that are searched for the last ones."""
 
 
 class Searcher(ABC):
@@ -114,11 +123,26 @@ class Searcher(ABC):
             configuration = self.space.sample(rng)
             if not self.is_known(configuration):
                 return configuration
-        return self._draw_remaining(rng.random())
+        if self.space.conditions and self.space.size > MOST_LISTED:
+            return self._draw_from_branches(rng, tries)
+        return self._draw_remaining(self.space, rng.random())
 
-    def _draw_remaining(self, unit: float) -> Configuration | None:
+    def _draw_remaining(self, space: SearchSpace, unit: float) -> Configuration | None:
         """One of the last configurations of a small space, where random draws hit only known ones."""
-        if self.space.size > 1_000_000:
+        if space.size > MOST_LISTED:
             return None
-        left = [configuration for configuration in self.space.enumerate() if not self.is_known(configuration)]
+        left = [configuration for configuration in space.enumerate() if not self.is_known(configuration)]
         return left[int(unit * len(left))] if left else None
+
+    def _draw_from_branches(self, rng: np.random.Generator, tries: int) -> Configuration | None:
+        """One from a branch that is seldom drawn, where the branches that most draws fall into hold only known ones."""
+        branches = list(itertools.islice(self.space.branches.walk(), MOST_BRANCHES))
+        for index in rng.permutation(len(branches)):
+            parts = branches[index]
+            branch = SearchSpace({name: parts[name].values for name in self.space.domains if name in parts})
+            drawn = (branch.sample(rng) for _ in range(tries))
+            configuration = next((one for one in drawn if not self.is_known(one)), None)
+            configuration = configuration or self._draw_remaining(branch, rng.random())
+            if configuration is not None:
+                return configuration
+        return None

@@ -1,0 +1,213 @@
+"""The configurations of a space with conditions, counted and numbered without listing them.
+
+Names are walked through so that one with conditions comes right behind its last gate. On the way all that matters of the
+values so far is which of the later names they close; a state is that set, and there are few of them.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from hpo.errors import ConfigError
+from hpo.space.conditions import Condition
+from hpo.space.domains import Choice, Domain, Integer
+
+MOST_STATES = 10_000
+
+Values = TypeVar("Values")
+Conditions = Mapping[str, tuple[Condition, ...]]
+Closed = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[Values]):
+    """Values of a hyperparameter that no condition tells apart.
+
+    Attributes:
+        values: a domain or a list.
+        count: of them; infinite for a continuous domain.
+        closes: the names that are not used where it has one of them.
+    """
+
+    values: Values
+    count: float
+    closes: Closed
+
+
+class Branches(Generic[Values]):
+    """All ways through a space.
+
+    Args:
+        parts: of each hyperparameter, in the order of the space.
+        conditions: of those that have any.
+
+    Raises:
+        ConfigError: there are too many ways to follow.
+    """
+
+    def __init__(self, parts: Mapping[str, Sequence[Part[Values]]], conditions: Conditions) -> None:
+        self.parts = parts
+        self._children = children_of(conditions)
+        self.order = list(_order(parts, conditions, self._children))
+        self._layers: list[dict[Closed, float]] = [{frozenset(): 0}]  # by position: state, and the ways on from it
+        for name in self.order:
+            layer = {after: 0.0 for closed in self._layers[-1] for _, after in self._steps(name, closed)}
+            if len(layer) > MOST_STATES:
+                raise ConfigError(
+                    f"config_space.{name}: up to there `when` tells apart more than {MOST_STATES:,} combinations of values; "
+                    "let hyperparameters depend on fewer others"
+                )
+            self._layers.append(layer)
+        self._layers[-1] = dict.fromkeys(self._layers[-1], 1)
+        for position in range(len(self.order) - 1, -1, -1):
+            ahead = self._layers[position + 1]
+            for closed in self._layers[position]:
+                self._layers[position][closed] = sum(
+                    ahead[after] if part is None else part.count * ahead[after]
+                    for part, after in self._steps(self.order[position], closed)
+                )
+
+    def _steps(self, name: str, closed: Closed) -> Iterator[tuple[Part[Values] | None, Closed]]:
+        """What `name` can be in a state, None for not used, and the state behind it."""
+        if name in closed:
+            yield None, (closed | self._children.get(name, {}).keys()) - {name}
+        else:
+            for part in self.parts[name]:
+                yield part, closed | part.closes
+
+    @property
+    def count(self) -> float:
+        """The number of configurations."""
+        return self._layers[0][frozenset()]
+
+    def used(self) -> tuple[set[str], set[str]]:
+        """The names that are used somewhere, and those that are used everywhere."""
+        names = list(zip(self.order, self._layers, strict=False))
+        somewhere = {name for name, layer in names if any(name not in closed for closed in layer)}
+        return somewhere, {name for name, layer in names if all(name not in closed for closed in layer)}
+
+    def walk(self) -> Iterator[dict[str, Part[Values]]]:
+        """The parts of every way."""
+        stack: list[tuple[Closed, dict[str, Part[Values]], int]] = [(frozenset(), {}, 0)]
+        while stack:
+            closed, found, position = stack.pop()
+            if position == len(self.order):
+                yield found
+                continue
+            name = self.order[position]
+            ways = [
+                (after, found if part is None else {**found, name: part}, position + 1)
+                for part, after in self._steps(name, closed)
+            ]
+            stack += reversed(ways)
+
+    def at(self: "Branches[Sequence[Any]]", index: int) -> dict[str, Any]:
+        """The `index`-th configuration, from 0; of a space without conditions in lexicographic order."""
+        found: dict[str, Any] = {}
+        closed: Closed = frozenset()
+        for position, name in enumerate(self.order):
+            ahead = self._layers[position + 1]
+            for part, after in self._steps(name, closed):
+                ways = int(ahead[after])
+                if part is None:
+                    closed = after
+                elif index < len(part.values) * ways:
+                    digit, index = divmod(index, ways)
+                    found[name], closed = part.values[digit], after
+                    break
+                else:
+                    index -= len(part.values) * ways
+        return {name: found[name] for name in self.parts if name in found}
+
+    def example(
+        self: "Branches[Domain]", defaults: Mapping[str, Any], wanted: str, among: Part[Domain]
+    ) -> dict[str, Any]:
+        """The configuration with the most defaults in which `wanted` has a value of `among`, one of its parts."""
+        best: dict[Closed, tuple[int, dict[str, Any]]] = {frozenset(): (0, {})}
+        for name in self.order:
+            ahead: dict[Closed, tuple[int, dict[str, Any]]] = {}
+            for closed, (others, found) in best.items():
+                for part, after in self._steps(name, closed):
+                    if name == wanted and part != among:
+                        continue
+                    if part is None:
+                        cost, values = others, found
+                    else:
+                        usual = defaults[name] in part.values
+                        value = defaults[name] if usual else part.values.default
+                        cost, values = others + (not usual), {**found, name: value}
+                    if after not in ahead or cost < ahead[after][0]:
+                        ahead[after] = cost, values
+            best = ahead
+        _, found = min(best.values(), key=lambda way: way[0])
+        return {name: found[name] for name in self.parts if name in found}
+
+
+def domain_parts(domains: Mapping[str, Domain], conditions: Conditions) -> dict[str, list[Part[Domain]]]:
+    """Each domain, cut where conditions tell its values apart."""
+    children = children_of(conditions)
+    found = {}
+    for name, domain in domains.items():
+        waiting = children.get(name, {})
+        pieces = [domain] if not waiting else _pieces(domain, waiting)
+        found[name] = [Part(piece, piece.size, _closes(waiting, piece.default)) for piece in pieces]
+    return found
+
+
+def list_parts(axes: Mapping[str, Sequence[Any]], conditions: Conditions) -> dict[str, list[Part[Sequence[Any]]]]:
+    """Each list of values, cut where conditions tell its values apart."""
+    children = children_of(conditions)
+    return {
+        name: [Part(values, len(values), closes) for closes, values in _alike(axis, children.get(name, {})).items()]
+        for name, axis in axes.items()
+    }
+
+
+def children_of(conditions: Conditions) -> dict[str, dict[str, Condition]]:
+    """Gate -> the names that depend on it, and how."""
+    found: dict[str, dict[str, Condition]] = {}
+    for name, all_of in conditions.items():
+        for condition in all_of:
+            found.setdefault(condition.gate, {})[name] = condition
+    return found
+
+
+def _order(
+    names: Mapping[str, Any], conditions: Conditions, children: Mapping[str, dict[str, Condition]]
+) -> Iterator[str]:
+    placed: set[str] = set()
+    for first in names:
+        stack = [first]
+        while stack:
+            name = stack.pop()
+            if name not in placed and all(condition.gate in placed for condition in conditions.get(name, ())):
+                placed.add(name)
+                yield name
+                stack += reversed(children.get(name, {}))
+
+
+def _closes(waiting: Mapping[str, Condition], value: Any) -> Closed:
+    return frozenset(name for name, condition in waiting.items() if not condition.holds(value))
+
+
+def _alike(values: Sequence[Any], waiting: Mapping[str, Condition]) -> dict[Closed, list[Any]]:
+    found: dict[Closed, list[Any]] = {}
+    for value in values:
+        found.setdefault(_closes(waiting, value), []).append(value)
+    return found
+
+
+def _pieces(domain: Domain, waiting: Mapping[str, Condition]) -> list[Domain]:
+    if isinstance(domain, Choice):
+        return [Choice(tuple(values), domain.ordered) for values in _alike(domain.choices, waiting).values()]
+    assert isinstance(domain, Integer)
+    step, last = domain.step, domain.lower + (int(domain.size) - 1) * domain.step
+    borders = {
+        math.ceil((border - domain.lower) / step) * step + domain.lower
+        for c in waiting.values()
+        for border in c.borders()
+    }
+    starts = sorted({domain.lower, *(border for border in borders if domain.lower < border <= last)})
+    ends = [*(start - step for start in starts[1:]), last]
+    return [Integer(start, end, domain.scale, step) for start, end in zip(starts, ends, strict=True)]
