@@ -119,7 +119,7 @@ def _frozen(optuna: Any, experiment: Experiment, distributions: dict[str, Any]) 
             datetime_start=datetime.fromtimestamp(began[trial_id]),
             datetime_complete=over if becomes in ("COMPLETE", "PRUNED", "FAIL") else None,
             params=dict(known.trial.configuration),
-            distributions=distributions,
+            distributions={name: distributions[name] for name in known.trial.configuration},
             user_attrs=attributes,
             system_attrs={},
             intermediate_values=values[trial_id],

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hpo.errors import ConfigError
 from hpo.events.values import Configuration
 from hpo.randomness import Randomness, canonical
 from hpo.space.search_space import SearchSpace
@@ -37,10 +38,12 @@ class Searcher(ABC):
         points_to_evaluate: the first configurations; left-out hyperparameters get their default. `[]` means none.
 
     Raises:
-        ConfigError: a point to evaluate does not lie in the space.
+        ConfigError: a point to evaluate does not lie in the space, or the space has conditions and the class takes none.
     """
 
     shared_random = SHARED_RANDOM
+    takes_conditions = True
+    """False refuses spaces in which not all hyperparameters are always used."""
 
     def __init__(
         self,
@@ -49,6 +52,11 @@ class Searcher(ABC):
         *,
         points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
+        if space.conditions and not self.takes_conditions:
+            raise ConfigError(
+                f"method.searcher: {type(self).__name__} needs all hyperparameters in every configuration; remove "
+                f"config_space.{next(iter(space.conditions))}.when, or use another method, such as ASHA"
+            )
         self.space = space
         self.randomness = randomness
         self.suggested = 0

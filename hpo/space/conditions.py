@@ -40,6 +40,8 @@ class Condition:
         """Does it hold where the gate has this value?"""
         if self.values is not None:
             return (type(value), value) in self.values
+        if not isinstance(value, int):
+            return False
         return (self.lower is None or value >= self.lower) and (self.upper is None or value <= self.upper)
 
     def borders(self) -> set[int]:
