@@ -65,7 +65,7 @@ class Experiment:
                 "resource": state.resource,
                 objective.metric: None if state.loss is None else objective.value(state.loss),
                 "seconds": state.busy,
-                **{f"config_{name}": value for name, value in state.trial.configuration.items()},
+                **{f"config_{name}": state.trial.configuration.get(name) for name in self.config.space.domains},
             }
             for trial_id, state in self.state.trials.items()
         )

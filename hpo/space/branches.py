@@ -71,7 +71,7 @@ class Branches(Generic[Values]):
     def _steps(self, name: str, closed: Closed) -> Iterator[tuple[Part[Values] | None, Closed]]:
         """What `name` can be in a state, None for not used, and the state behind it."""
         if name in closed:
-            yield None, (closed | self._children.get(name, {}).keys()) - {name}
+            yield None, closed.union(self._children.get(name, ())) - {name}
         else:
             for part in self.parts[name]:
                 yield part, closed | part.closes
