@@ -17,6 +17,7 @@ MOST_STATES = 10_000
 
 Values = TypeVar("Values")
 Conditions = Mapping[str, tuple[Condition, ...]]
+Children = dict[str, dict[str, list[Condition]]]
 Closed = frozenset[str]
 
 
@@ -164,18 +165,16 @@ def list_parts(axes: Mapping[str, Sequence[Any]], conditions: Conditions) -> dic
     }
 
 
-def children_of(conditions: Conditions) -> dict[str, dict[str, Condition]]:
+def children_of(conditions: Conditions) -> Children:
     """Gate -> the names that depend on it, and how."""
-    found: dict[str, dict[str, Condition]] = {}
+    found: Children = {}
     for name, all_of in conditions.items():
         for condition in all_of:
-            found.setdefault(condition.gate, {})[name] = condition
+            found.setdefault(condition.gate, {}).setdefault(name, []).append(condition)
     return found
 
 
-def _order(
-    names: Mapping[str, Any], conditions: Conditions, children: Mapping[str, dict[str, Condition]]
-) -> Iterator[str]:
+def _order(names: Mapping[str, Any], conditions: Conditions, children: Children) -> Iterator[str]:
     placed: set[str] = set()
     for first in names:
         stack = [first]
@@ -187,27 +186,24 @@ def _order(
                 stack += reversed(children.get(name, {}))
 
 
-def _closes(waiting: Mapping[str, Condition], value: Any) -> Closed:
-    return frozenset(name for name, condition in waiting.items() if not condition.holds(value))
+def _closes(waiting: Mapping[str, list[Condition]], value: Any) -> Closed:
+    return frozenset(name for name, all_of in waiting.items() if not all(c.holds(value) for c in all_of))
 
 
-def _alike(values: Sequence[Any], waiting: Mapping[str, Condition]) -> dict[Closed, list[Any]]:
+def _alike(values: Sequence[Any], waiting: Mapping[str, list[Condition]]) -> dict[Closed, list[Any]]:
     found: dict[Closed, list[Any]] = {}
     for value in values:
         found.setdefault(_closes(waiting, value), []).append(value)
     return found
 
 
-def _pieces(domain: Domain, waiting: Mapping[str, Condition]) -> list[Domain]:
+def _pieces(domain: Domain, waiting: Mapping[str, list[Condition]]) -> list[Domain]:
     if isinstance(domain, Choice):
         return [Choice(tuple(values), domain.ordered) for values in _alike(domain.choices, waiting).values()]
     assert isinstance(domain, Integer)
     step, last = domain.step, domain.lower + (int(domain.size) - 1) * domain.step
-    borders = {
-        math.ceil((border - domain.lower) / step) * step + domain.lower
-        for c in waiting.values()
-        for border in c.borders()
-    }
+    ends_of = (border for all_of in waiting.values() for c in all_of for border in c.borders())
+    borders = {math.ceil((border - domain.lower) / step) * step + domain.lower for border in ends_of}
     starts = sorted({domain.lower, *(border for border in borders if domain.lower < border <= last)})
     ends = [*(start - step for start in starts[1:]), last]
     return [Integer(start, end, domain.scale, step) for start, end in zip(starts, ends, strict=True)]

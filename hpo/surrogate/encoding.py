@@ -25,7 +25,7 @@ class Encoding:
 
     One that is not always used is at distance 1 from all its values where it is not: a choice has one more value, and a
     numeric or ordered one lies on an arc of the unit circle, whose centre is where it is not used (after Hutter & Osborne,
-    "A Kernel for Hierarchical Parameter Spaces", 2013). A chord of the arc is within .018 of the distance on the scale.
+    "A Kernel for Hierarchical Parameter Spaces", 2013). A chord of the arc is within .0182 of the distance on the scale.
 
     Attributes:
         dimension: number of length-scales; hyperparameters with a single value have none.
