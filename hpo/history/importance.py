@@ -97,7 +97,7 @@ def importance(experiment: Experiment, random_seed: int = 0) -> Importance:
     points, cells = encode(space, always, configurations)
     shares, interactions, explained = analyse(points, ranks(losses), cells, random_seed)
     found = [Share(name, *limits) for name, limits in zip(always, shares, strict=True)]
-    sometimes, left_out = _of_conditional(space, configurations, losses, random_seed)
+    sometimes, left_out = of_conditional(space, configurations, losses, random_seed)
     found = sorted([*found, *sometimes], key=lambda share: (-share.share, share.name))
     return Importance(found, interactions, explained, len(trials), resource, None, left_out)
 
@@ -106,7 +106,7 @@ def _needed(names: Sequence[str]) -> int:
     return max(FEWEST, PER_HYPERPARAMETER * len(names))
 
 
-def _of_conditional(
+def of_conditional(
     space: SearchSpace, configurations: Sequence[Configuration], losses: Floats, random_seed: int
 ) -> tuple[list[Share], list[str]]:
     """Shares of those that are not always used, among the trials that use them; and which too few do.

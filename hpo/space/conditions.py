@@ -126,7 +126,7 @@ def _condition(key: str, gate: str, wanted: Any, domain: Domain) -> Condition:
             raise ConfigError(f"{key}=null: name a value of {gate}, which are {domain}, or remove this condition")
         if value not in domain:
             raise ConfigError(
-                f"{key}={value!r}: {gate} never is; its values are {domain}: use one of them, or remove the hyperparameter"
+                f"{key}={value!r}: {gate} is never that but {domain}; use what it can be, or remove the hyperparameter"
             )
     return Condition(gate, frozenset((type(value), value) for value in values))
 
@@ -158,7 +158,7 @@ def _between(key: str, gate: str, bounds: Mapping[str, Any], domain: Domain) -> 
         ]
         found, possible = Condition(gate, frozenset((type(value), value) for value in listed)), bool(listed)
     if not possible:
-        raise ConfigError(f"{key}={dict(bounds)}: {gate} never is; it is {domain}: use other bounds")
+        raise ConfigError(f"{key}={dict(bounds)}: {gate} is never that but {domain}; use other bounds")
     return found
 
 

@@ -109,8 +109,9 @@ class Table:
         own = {condition.gate: condition for condition in self.space.conditions.get(name, ())}
         given = {condition.gate: condition for condition in space.conditions[name]}
         for gate, condition in given.items():
-            for value in self._axes[gate]:
-                if gate not in own or (own[gate].holds(value) and not condition.holds(value)):
+            domain = space.domains[gate]
+            for value in domain.values(int(domain.size)):
+                if not condition.holds(value) and (gate not in own or own[gate].holds(value)):
                     raise ConfigError(
                         f"config_space.{name}.when.{gate}: the table {self.name} needs {name} where {gate}={value!r} all the "
                         f"same; give one of its values as config_space.{name}.otherwise, or remove the condition"
