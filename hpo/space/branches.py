@@ -36,12 +36,20 @@ class Part(Generic[Values]):
     closes: Closed
 
 
+Step = tuple[Part[Values] | None, Closed, float]
+"""What a hyperparameter can be, None for not used; the state behind it; and the number of ways on from there."""
+
+
 class Branches(Generic[Values]):
     """All ways through a space.
 
     Args:
         parts: of each hyperparameter, in the order of the space.
         conditions: of those that have any.
+
+    Attributes:
+        order: the names as they are walked through.
+        count: the number of configurations; infinite where a domain is continuous.
 
     Raises:
         ConfigError: there are too many ways to follow.
@@ -51,23 +59,28 @@ class Branches(Generic[Values]):
         self.parts = parts
         self._children = children_of(conditions)
         self.order = list(_order(parts, conditions, self._children))
-        self._layers: list[dict[Closed, float]] = [{frozenset(): 0}]  # by position: state, and the ways on from it
+        states: set[Closed] = {frozenset()}
+        ways: list[dict[Closed, list[tuple[Part[Values] | None, Closed]]]] = []  # by position and state
         for name in self.order:
-            layer = {after: 0.0 for closed in self._layers[-1] for _, after in self._steps(name, closed)}
-            if len(layer) > MOST_STATES:
+            ways.append({closed: list(self._steps(name, closed)) for closed in states})
+            states = {after for steps in ways[-1].values() for _, after in steps}
+            if len(states) > MOST_STATES:
                 raise ConfigError(
                     f"config_space.{name}: up to there `when` tells apart more than {MOST_STATES:,} combinations of values; "
                     "let hyperparameters depend on fewer others"
                 )
-            self._layers.append(layer)
-        self._layers[-1] = dict.fromkeys(self._layers[-1], 1)
-        for position in range(len(self.order) - 1, -1, -1):
-            ahead = self._layers[position + 1]
-            for closed in self._layers[position]:
-                self._layers[position][closed] = sum(
-                    ahead[after] if part is None else part.count * ahead[after]
-                    for part, after in self._steps(self.order[position], closed)
-                )
+        self._layers: list[dict[Closed, list[Step[Values]]]] = []
+        counts: dict[Closed, float] = dict.fromkeys(states, 1)
+        for layer in reversed(ways):
+            self._layers.append(
+                {k: [(part, after, counts[after]) for part, after in steps] for k, steps in layer.items()}
+            )
+            counts = {
+                closed: sum(count if part is None else part.count * count for part, _, count in steps)
+                for closed, steps in self._layers[-1].items()
+            }
+        self._layers.reverse()
+        self.count: float = counts[frozenset()]
 
     def _steps(self, name: str, closed: Closed) -> Iterator[tuple[Part[Values] | None, Closed]]:
         """What `name` can be in a state, None for not used, and the state behind it."""
@@ -77,14 +90,9 @@ class Branches(Generic[Values]):
             for part in self.parts[name]:
                 yield part, closed | part.closes
 
-    @property
-    def count(self) -> float:
-        """The number of configurations."""
-        return self._layers[0][frozenset()]
-
     def used(self) -> tuple[set[str], set[str]]:
         """The names that are used somewhere, and those that are used everywhere."""
-        names = list(zip(self.order, self._layers, strict=False))
+        names = list(zip(self.order, self._layers, strict=True))
         somewhere = {name for name, layer in names if any(name not in closed for closed in layer)}
         return somewhere, {name for name, layer in names if all(name not in closed for closed in layer)}
 
@@ -97,39 +105,37 @@ class Branches(Generic[Values]):
                 yield found
                 continue
             name = self.order[position]
-            ways = [
+            ways = self._layers[position][closed]
+            stack += [
                 (after, found if part is None else {**found, name: part}, position + 1)
-                for part, after in self._steps(name, closed)
+                for part, after, _ in reversed(ways)
             ]
-            stack += reversed(ways)
 
     def at(self: "Branches[Sequence[Any]]", index: int) -> dict[str, Any]:
         """The `index`-th configuration, from 0; of a space without conditions in lexicographic order."""
         found: dict[str, Any] = {}
         closed: Closed = frozenset()
-        for position, name in enumerate(self.order):
-            ahead = self._layers[position + 1]
-            for part, after in self._steps(name, closed):
-                ways = int(ahead[after])
+        for name, layer in zip(self.order, self._layers, strict=True):
+            for part, after, ways in layer[closed]:
                 if part is None:
                     closed = after
-                elif index < len(part.values) * ways:
-                    digit, index = divmod(index, ways)
+                elif index < part.count * ways:
+                    digit, index = divmod(index, int(ways))
                     found[name], closed = part.values[digit], after
                     break
                 else:
-                    index -= len(part.values) * ways
-        return {name: found[name] for name in self.parts if name in found}
+                    index -= int(part.count * ways)
+        return {name: found[name] for name in self.parts if name in found} if self._children else found
 
     def example(
         self: "Branches[Domain]", defaults: Mapping[str, Any], wanted: str, among: Part[Domain]
     ) -> dict[str, Any]:
         """The configuration with the most defaults in which `wanted` has a value of `among`, one of its parts."""
         best: dict[Closed, tuple[int, dict[str, Any]]] = {frozenset(): (0, {})}
-        for name in self.order:
+        for name, layer in zip(self.order, self._layers, strict=True):
             ahead: dict[Closed, tuple[int, dict[str, Any]]] = {}
             for closed, (others, found) in best.items():
-                for part, after in self._steps(name, closed):
+                for part, after, _ in layer[closed]:
                     if name == wanted and part != among:
                         continue
                     if part is None:

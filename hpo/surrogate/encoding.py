@@ -65,9 +65,10 @@ class Encoding:
 
     def _row(self, configuration: Configuration) -> list[float]:
         row: list[float] = []
+        absent = self._absent
         for name in self._names:
-            if name not in configuration:
-                row += self._absent[name]
+            if absent and name not in configuration:
+                row += absent[name]
                 continue
             value = configuration[name]
             if name in self._numeric:
