@@ -55,8 +55,9 @@ class Program:
 
     def __post_init__(self) -> None:
         # A missing program, variable or place in a file is an error now, not at the first trial.
-        self.file(Trial(0, self._space.default), 0, None)
-        self.describe(Trial(0, self._space.default), 0, None, [])
+        for configuration in self._space.covering():
+            self.file(Trial(0, configuration), 0, None)
+            self.describe(Trial(0, configuration), 0, None, [])
 
     @cached_property
     def _prefix(self) -> list[str]:
@@ -199,7 +200,7 @@ class Program:
             constants[benchmark.checkpoint_argument] = places["checkpoint_dir"]
         by_json = benchmark.arguments_as_json or self._function is not None
         style = ArgumentStyle.file if by_json else benchmark.argument_style
-        written = write({**trial.configuration, **constants}, self._space.spelling, style)
+        written = write({**self._space.passed(trial.configuration), **constants}, self._space.spelling, style)
         if style == ArgumentStyle.overrides and not any(word.startswith("hydra.run.dir=") for word in written.options):
             here = benchmark.working_directory == WorkingDirectory.here
             folder = self.directory.attempt(trial.id, attempt).absolute() if here else places["checkpoint_dir"]

@@ -73,7 +73,7 @@ class Experiment:
                 "resource": state.resource,
                 objective.metric: None if state.loss is None else objective.value(state.loss),
                 "seconds": state.busy,
-                **{f"config_{name}": value for name, value in state.trial.configuration.items()},
+                **{f"config_{name}": state.trial.configuration.get(name) for name in self.config.space.domains},
             }
             for trial_id, state in self.state.trials.items()
         )
@@ -131,9 +131,11 @@ def load_experiment(place: str | Path) -> Experiment:
 
 def _check_belongs(files: ExperimentDirectory, config: ExperimentConfig, events: Iterable[Event]) -> None:
     """Raise StoreError unless the trials have the hyperparameters that the configuration names."""
-    names = set(config.space.domains)
+    space = config.space
     for event in events:
-        if event.kind == Kind.STARTED and set(event.body["configuration"]) != names:
+        if event.kind != Kind.STARTED:
+            continue
+        if set(names := space.names_of(event.body["configuration"])) != set(event.body["configuration"]):
             raise StoreError(
                 f"{files.config}: config_space has {', '.join(map(repr, names))}, but trial {event.trial} in events.db has "
                 f"{', '.join(map(repr, event.body['configuration']))}; put back the experiment.yaml that belongs to it"
