@@ -121,6 +121,11 @@ class Program:
         return experiment_mark(self.directory.path)
 
     @property
+    def owns_devices(self) -> bool:
+        """Has whoever else is found on a trial's devices lost them?"""
+        return False
+
+    @property
     def environment_of_host(self) -> Mapping[str, str]:
         """The trial host's: thread counts must be there before NumPy or torch is imported."""
         return {**os.environ, **threads_per_trial(self.config.n_workers or 1)}
