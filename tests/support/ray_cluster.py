@@ -5,12 +5,10 @@
 The head has no room for trials; nodes are added on request. Each is a raylet of its own, as on a machine of its own.
 """
 
-import contextlib
 import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -50,16 +48,18 @@ class RayCluster:
 
     def add(self, **resources: float) -> dict:
         """Another node; `pid` is that of its raylet."""
-        self._process.stdin.write(json.dumps(resources) + "\n")
-        self._process.stdin.flush()
-        self.nodes.append(self._answer())
+        self.nodes.append(self._ask(add=resources))
         return self.nodes[-1]
 
     def remove(self, node: dict) -> None:
-        """As if its machine were gone."""
+        """As if its machine were gone: SIGKILL."""
         self.nodes.remove(node)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(node["pid"], signal.SIGKILL)
+        self._ask(remove=node["id"])
+
+    def _ask(self, **request: object) -> dict:
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
 
     def __enter__(self) -> "RayCluster":
         return self
@@ -88,9 +88,16 @@ def _serve(folder: str) -> None:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **SMALL, **sockets})
     gcs = cluster.head_node.all_processes["gcs_server"][0].process.pid
     _say(address=cluster.address, gcs=gcs)
+    nodes = {}
     for line in sys.stdin:
-        node = cluster.add_node(**json.loads(line), object_store_memory=80 << 20)
-        _say(pid=node.all_processes["raylet"][0].process.pid, id=node.node_id)
+        match json.loads(line):
+            case {"add": resources}:
+                node = cluster.add_node(**resources, object_store_memory=80 << 20)
+                nodes[node.node_id] = node
+                _say(pid=node.all_processes["raylet"][0].process.pid, id=node.node_id)
+            case {"remove": number}:
+                cluster.remove_node(nodes.pop(number), allow_graceful=False)
+                _say()
     cluster.shutdown()
 
 

@@ -1,7 +1,7 @@
 """What a Ray actor is before it has hpo: it finds the code, or says why it cannot. Standard library and ray only.
 
-The class goes to the nodes by value, so that they need not have this package. Orders and answers are JSON, as bytes, which Ray
-carries as they are.
+The class goes to the nodes by value, so that they need not have this package. Orders and answers are JSON, as bytes, which
+Ray carries as they are.
 """
 
 import hashlib
@@ -48,7 +48,8 @@ class SlotActor:
             self._settle(given)
             module = importlib.import_module("hpo.backends.ray.slot")
             try:
-                self._slot = module.Slot({**given, "slots_here": max(given["rooms"].get(node, 1), 1)}, name=f"{node[:8]}_{os.getpid()}")
+                slots_here = max(given["rooms"].get(node, 1), 1)
+                self._slot = module.Slot(given, name=f"{node[:8]}_{os.getpid()}", slots_here=slots_here)
             except module.HPOError as error:
                 answer = {"error": str(error)}
         return json.dumps({**place, **answer}).encode()
@@ -56,17 +57,17 @@ class SlotActor:
     def _why_not(self, given: dict[str, Any]) -> dict[str, Any] | None:
         here = ".".join(platform.python_version_tuple()[:2])
         if here != given["python"]:
-            return {
-                "error": f"it has Python {here}, and this process {given['python']}: start its Ray with the same minor version"
-            }
+            return {"error": f"it has Python {here}, and this process {given['python']}: start its Ray with the same"}
         nonce = os.path.join(given["directory"], given["nonce"])  # noqa: PTH118
         if not os.path.exists(nonce):  # noqa: PTH110
             return {
-                "error": f"{given['directory']} is not the same directory there as here: backend=ray needs one that all nodes "
-                "share; run the command where the shared file system is, or give its place with hydra.sweep.dir"
+                "error": f"{given['directory']} is not the same directory there as here: backend=ray needs one that all "
+                "nodes share; run the command in a shared folder, or name one with hydra.sweep.dir"
             }
         if not os.access(given["directory"], os.W_OK):
-            return {"error": f"{given['directory']} cannot be written to there: make it so for the user that Ray runs as"}
+            return {
+                "error": f"{given['directory']} cannot be written to there: make it so for the user that Ray runs as"
+            }
         return None
 
     def _missing(self, given: dict[str, Any]) -> str | None:

@@ -1,16 +1,14 @@
 """`backend=ray`: trials on the nodes of a Ray cluster, all of which see the experiment's directory.
 
 Each trial writes its reports, logs and checkpoints there, as under the local backend. What a slot reads of them on its node
-comes here as events. The files are the truth: where a slot is lost, they are read to their end, and no report is lost with it.
+comes here as events. The files are the truth: where a slot is lost they are read to their end, so that no report is.
 """
 
 import contextlib
 import logging
 import os
 import select
-import shutil
 import socket
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,9 +19,10 @@ from hpo.backends.endings import last_lines
 from hpo.backends.filed import FiledBackend
 from hpo.backends.ray.connection import DriverConnection
 from hpo.backends.ray.fleet import Fleet, PlacedSlot, RunningAttempt
-from hpo.backends.ray.folders import folder_of_cluster, leave_nonce
+from hpo.backends.ray.folders import SessionFiles
 from hpo.backends.ray.messages import from_json
 from hpo.backends.ray.settings import Settings
+from hpo.backends.ray.timing import StandingClock
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
 from hpo.events.values import BackendEvent, Exit, Placed, Trial
@@ -78,16 +77,13 @@ class RayBackend(FiledBackend):
         self._wanted = config.n_workers or 1
         self._command = driver
         self._environment = settings.environment
-        self._folder = folder_of_cluster(files.path)
-        self._nonce = leave_nonce(files.path)
-        self._opening = settings.opening(config, files, nonce=self._nonce, folder=self._folder)
+        self._files = SessionFiles(files.path)
+        self._opening = settings.opening(config, files, nonce=self._files.nonce, folder=self._files.cluster)
         self._fleet = Fleet()
         self._waiting: dict[int, tuple[Trial, int, int | None]] = {}  # trial id -> what to start when a slot is free
         self._news: list[BackendEvent] = []
         self._deaths = 0
-        self._worked = False
-        self._stood = 0.0
-        self._standing_since: float | None = time.monotonic()
+        self._clock = StandingClock()
         self._cluster: Mapping[str, Any] = {}
         self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll = select.poll()
@@ -118,16 +114,7 @@ class RayBackend(FiledBackend):
 
     def clock(self) -> float:
         """Monotonic seconds in which there was a slot."""
-        now = time.monotonic()
-        return now - self._stood - (0.0 if self._standing_since is None else now - self._standing_since)
-
-    def _count_slots(self) -> None:
-        """The clock stands still while there is none."""
-        if self._fleet.slots and self._standing_since is not None:
-            self._stood += time.monotonic() - self._standing_since
-            self._standing_since = None
-        elif not self._fleet.slots and self._standing_since is None:
-            self._standing_since = time.monotonic()
+        return self._clock()
 
     @property
     def capacity(self) -> int | None:
@@ -210,7 +197,7 @@ class RayBackend(FiledBackend):
                     for item in told if number in self._fleet.slots else ():
                         events += self._told(self._fleet.slots[number], item, lost)
                 case {"up": number, "node": node, "host": host}:
-                    self._deaths, self._worked = 0, True
+                    self._deaths = 0
                     self._fleet.add(PlacedSlot(number, node, host))
                 case {"lost": number, "why": why}:
                     if (slot := self._fleet.remove(number)) is not None:
@@ -218,7 +205,7 @@ class RayBackend(FiledBackend):
                 case _:
                     self._answer(message)
         events += self._lose(lost)
-        self._count_slots()
+        self._clock.go(bool(self._fleet.slots))
         self._start_waiting()
         return events
 
@@ -270,12 +257,8 @@ class RayBackend(FiledBackend):
             return [replace(event, node=slot.host)]
         if self._fleet.take_in(slot, event) and isinstance(event, Exit):
             last = (event.error or "no message").splitlines()[-1]
-            log.warning(
-                "trial %d failed on %s, where none has reported yet: it is tried on another node; it said: %s",
-                event.trial_id,
-                slot.host,
-                last,
-            )
+            text = "trial %d failed on %s, where none has reported yet: it is tried on another node; it said: %s"
+            log.warning(text, event.trial_id, slot.host, last)
             event = replace(event, lost=True)
         if len(self._fleet.nodes.avoided) > avoided:
             log.warning("the node %s fails every trial while others do not: it is used no more", slot.host)
@@ -288,8 +271,7 @@ class RayBackend(FiledBackend):
         if not lost:
             return []
         hosts = ", ".join(f"{count} on {host}" for host, count in Counter(slot.host for slot, _ in lost).items())
-        at_work = sum(slot.running is not None for slot, _ in lost)
-        log.warning("slots are lost (%s): %s; %d trial(s) go on from their checkpoints", hosts, lost[0][1], at_work)
+        log.warning("slots are lost (%s): %s; their trials go on from their checkpoints", hosts, lost[0][1])
         events: list[BackendEvent] = []
         for running in (slot.running for slot, _ in lost):
             if running is not None:
@@ -312,7 +294,6 @@ class RayBackend(FiledBackend):
     def close(self) -> None:
         """Have all slots end what still runs, and wait for it."""
         self._driver.end(self._grace + _SHUTDOWN)
-        shutil.rmtree(self._folder, ignore_errors=True)
-        (self.directory.path / self._nonce).unlink(missing_ok=True)
+        self._files.remove()
         os.close(self._bell)
         os.close(self._rope)

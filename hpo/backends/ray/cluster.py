@@ -90,8 +90,8 @@ def why_unfit(nodes: Sequence[Mapping[str, Any]], needed: Mapping[str, float]) -
     if any(slots_on(node["Resources"], needed) for node in nodes):
         return None
     have = "; ".join(sorted({f"{node['NodeManagerHostname']} has {as_text(node['Resources'])}" for node in nodes}))
-    keys = [f"backend.cpus={needed['CPU']:g}"] + ([f"num_gpus_per_trial={needed['GPU']:g}"] if needed.get("GPU") else [])
-    keys += [
-        f"backend.accelerator_type={name.removeprefix('accelerator_type:')}" for name in needed if ":" in name
-    ]
-    return f"{', '.join(keys)}: no node of the cluster has that much ({have or 'it has no node'}); ask for less, or add a node"
+    keys = [f"backend.cpus={needed['CPU']:g}"] + (
+        [f"num_gpus_per_trial={needed['GPU']:g}"] if needed.get("GPU") else []
+    )
+    keys += [f"backend.accelerator_type={name.removeprefix('accelerator_type:')}" for name in needed if ":" in name]
+    return f"{', '.join(keys)}: no node of the cluster has that much ({have or 'it has none'}); ask for less, or add a node"

@@ -51,9 +51,7 @@ class Driver:
         opening: its first message.
     """
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, opening: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, opening: Mapping[str, Any]) -> None:
         self._reader, self._writer = reader, writer
         self._needed: Mapping[str, float] = opening["needed"]
         self._wanted: int = opening["slots"]
@@ -171,8 +169,8 @@ class Driver:
                 have = "; ".join(f"{node['NodeManagerHostname']} has {as_text(node['Resources'])}" for node in living())
                 self._tell(
                     {
-                        "notice": f"{missing} of {self._wanted} slots wait for a node with {as_text(self._needed)} free; of all "
-                        f"that the cluster has ({have or 'no node'}) other work may have taken a part"
+                        "notice": f"{missing} of {self._wanted} slots wait for a node with {as_text(self._needed)} free; of "
+                        f"what the cluster has ({have or 'no node'}) other work may have taken a part"
                     }
                 )
                 return

@@ -47,7 +47,7 @@ class NodeProgram(Program):
     hidden: frozenset[str] = field(default_factory=frozenset)
 
     @cached_property
-    def mark(self) -> int:  # type: ignore[override]
+    def mark(self) -> int:
         """Of this slot alone: it sweeps what it has started, and its neighbour's trials not."""
         return experiment_mark(self.directory.path / "slots" / self.slot)
 

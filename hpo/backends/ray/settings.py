@@ -101,7 +101,9 @@ class Settings:
         own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
         return {**{name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}, **own}
 
-    def opening(self, config: ExperimentConfig, files: ExperimentDirectory, *, nonce: str, folder: Path) -> dict[str, Any]:
+    def opening(
+        self, config: ExperimentConfig, files: ExperimentDirectory, *, nonce: str, folder: Path
+    ) -> dict[str, Any]:
         """The first message to a driver.
 
         Args:

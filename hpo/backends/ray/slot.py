@@ -42,14 +42,15 @@ class Slot:
     Args:
         given: the tuner's order to open it.
         name: that no other slot has.
+        slots_here: how many may share this node.
 
     Raises:
         ConfigError, BackendError: trials cannot run here.
     """
 
-    def __init__(self, given: Mapping[str, Any], name: str) -> None:
+    def __init__(self, given: Mapping[str, Any], *, name: str, slots_here: int) -> None:
         # Threads are shared among the slots of this node, and no other number of workers concerns a slot.
-        config = replace(to_config(given["config"]), n_workers=given["slots_here"], gpus_to_use=None)
+        config = replace(to_config(given["config"]), n_workers=slots_here, gpus_to_use=None)
         if config.benchmark.data is not None and not Path(config.benchmark.data).expanduser().exists():
             raise ConfigError(f"benchmark.data={config.benchmark.data}: there is no such file or folder there; copy it")
         self._program = NodeProgram(
@@ -128,9 +129,7 @@ class Slot:
     def _carry_out(self, order: Mapping[str, Any]) -> None:
         match order["do"]:
             case "start":
-                self._backend.start(
-                    Trial(order["trial"], order["configuration"]), order["attempt"], order["until"]
-                )
+                self._backend.start(Trial(order["trial"], order["configuration"]), order["attempt"], order["until"])
             case "stop":
                 self._backend.stop(order["trial"], order["patience"])
             case "kill":

@@ -1,24 +1,17 @@
 """Trials on the nodes of a real Ray cluster of this machine."""
 
-import json
-import os
-import signal
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from hpo import load_config, load_experiment, run_experiment
+from hpo import load_config
 from hpo.backends.choice import open_backend
-from hpo.backends.ray.backend import RayBackend
-from hpo.backends.ray.settings import Settings
 from hpo.config.reading import resolve
-from hpo.errors import BackendError
-from hpo.events.values import Exit, Kind, Placed, Report, Trial
+from hpo.events.values import Placed
 from hpo.store.directory import ExperimentDirectory
 from tests.backends.test_backends import SCRIPT
-from tests.support.backend_contract import PATIENCE, BackendContract, listen, resources
+from tests.support.backend_contract import PATIENCE, BackendContract
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("ray")]
 
