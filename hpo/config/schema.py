@@ -30,6 +30,8 @@ BACKENDS = {
     "ray": "hpo.backends.ray.backend.RayBackend",
 }
 """Backends that are known by their name alone, as experiments of version 0.1 have it stored."""
+REAL_BACKENDS = frozenset(target for name, target in BACKENDS.items() if name != "simulated")
+"""Those that train; an experiment may go on with another of them."""
 
 
 _CALL = {"concerns": "call"}

@@ -38,12 +38,12 @@ def connect(address: str, *, folder: str, cpus: float, gpus: int) -> None:
         _knock(address)
     try:
         ray.init(address=address, namespace="hpo", **quiet)
-    except AuthenticationError as error:
+    except (AuthenticationError, ConnectionError) as error:
         raise BackendError(
-            f"backend.address={address}: the cluster refuses the token of this process; set RAY_AUTH_MODE=token and "
-            f"RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH, as its nodes have them"
+            f"backend.address={address}: something answers there, but Ray does not let this process in; is it the port of "
+            f"the head, and is RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH, that of the cluster? ray.log has what Ray says"
         ) from error
-    except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (RayError, RuntimeError, ValueError, OSError) as error:
         said = " ".join(str(error).split()) or type(error).__name__
         raise BackendError(f"backend.address={address}: Ray cannot be used there: {said}") from error
 

@@ -21,8 +21,8 @@ class Nodes:
     avoided: set[str] = field(default_factory=set)
     """Those that are used no more."""
     _records: dict[str, _Record] = field(default_factory=dict)
-    _excused: set[int] = field(default_factory=set)
-    """Trials whose failure was put down to a node; a second one is their own."""
+    _excused: dict[int, str] = field(default_factory=dict)
+    """Trials whose failure was put down to a node; on another one it is their own."""
 
     def reported(self, node: str) -> None:
         """An attempt has reported there."""
@@ -38,10 +38,7 @@ class Nodes:
             return False
         if record.silent >= _ENOUGH:
             self.avoided.add(node)
-        if record.reports or trial_id in self._excused:
-            return False
-        self._excused.add(trial_id)
-        return True
+        return not record.reports and self._excused.setdefault(trial_id, node) == node
 
     def usable(self, node: str, at_work: Iterable[str]) -> bool:
         """May a trial be sent there now?

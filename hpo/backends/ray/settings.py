@@ -75,8 +75,7 @@ class Settings:
                 f"gpus_to_use={config.gpus_to_use}: with backend=ray it is Ray that gives GPUs to trials; leave it out, or "
                 f"start the nodes with CUDA_VISIBLE_DEVICES"
             )
-        if config.benchmark.command is None:  # a command need only be there on the nodes
-            find_program(config.benchmark)
+        find_program(config.benchmark)
         return settings
 
     @property

@@ -1,17 +1,19 @@
 """Trials on the nodes of a real Ray cluster of this machine."""
 
+import os
 import time
 from dataclasses import replace
 
 import pytest
 
-from hpo import load_config
+from hpo import load_config, load_experiment, run_experiment
 from hpo.backends.choice import open_backend
 from hpo.config.reading import resolve
-from hpo.events.values import Placed
+from hpo.errors import BackendError
+from hpo.events.values import Placed, Report, Trial
 from hpo.store.directory import ExperimentDirectory
 from tests.backends.test_backends import SCRIPT
-from tests.support.backend_contract import PATIENCE, BackendContract
+from tests.support.backend_contract import PATIENCE, BackendContract, listen
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("ray")]
 
@@ -80,19 +82,19 @@ class Shifted:
         return {"backend": "Shifted"} if self._backend.facts["backend"] == "RayBackend" else {}
 
 
-@pytest.fixture(scope="module")
-def of_all(ray_cluster, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in ray_cluster.environment.items():
-            patch.setenv(name, value)
-        folder = tmp_path_factory.mktemp("contract")
-        made = ready(config_of(folder, ray_cluster.address), folder)
-    yield made
-    made.kill()
-    made.close()
-
-
 class TestContract(BackendContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def of_all(cls, ray_cluster, tmp_path_factory):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in ray_cluster.environment.items():
+                patch.setenv(name, value)
+            folder = tmp_path_factory.mktemp("contract")
+            made = ready(config_of(folder, ray_cluster.address), folder)
+        yield made
+        made.kill()
+        made.close()
+
     @pytest.fixture
     def backend(self, of_all, request):
         first = 10 * [item.nodeid for item in request.session.items].index(request.node.nodeid)
@@ -101,3 +103,100 @@ class TestContract(BackendContract):
     @pytest.fixture
     def configuration(self):
         return {"x": 0.5}
+
+
+SEEN = """
+import os, hpo
+seen = {name: os.environ.get(name, "") for name in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")}
+seen |= {"nice": os.nice(0), "rays": [name for name in os.environ if name.startswith("RAY_")]}
+with open(os.environ["HPO_CHECKPOINT_DIR"] + "/epoch", "w") as file:
+    file.write("1")
+hpo.report(epoch=1, loss=0.5, where=os.environ["HPO_EXPERIMENT_DIR"], **seen)
+import time; time.sleep(0.3)
+"""
+
+
+def test_trials_have_gpus_of_their_own_and_are_not_slowed_down_by_what_ray_sets(tmp_path, ray_environment):
+    config = config_of(tmp_path, ray_environment.address, SEEN, n_workers=4, gpus=1, max_num_trials=4)
+    made = ready(config, tmp_path)
+    try:
+        for trial in range(4):
+            made.start(Trial(trial, {"x": 0.5}), 0, 1)
+        events = listen(made, count=4)
+    finally:
+        made.close()
+    reports = [event.metrics for event in events if isinstance(event, Report)]
+    assert sorted(report["CUDA_VISIBLE_DEVICES"] for report in reports) == ["0", "0", "1", "1"]
+    threads = str(max(len(os.sched_getaffinity(0)) // 2, 1))  # two slots fit on a node, by its two GPUs
+    assert {(report["nice"], report["OMP_NUM_THREADS"]) for report in reports} == {(os.nice(0), threads)}
+    assert all(report["rays"] == [] for report in reports)
+    assert {report["where"] for report in reports} == {str(tmp_path / "experiment")}
+    places = [event for event in events if isinstance(event, Placed)]
+    assert sorted(place.devices for place in places) == [["0"], ["0"], ["1"], ["1"]]
+    assert all(place.node for place in places)
+    trials = tmp_path / "experiment" / "trials"
+    assert sorted(path.name for path in (trials / "0" / "attempt_0").iterdir()) == [
+        "reports.jsonl",
+        "stderr.log",
+        "stdout.log",
+    ]
+    assert (trials / "0" / "checkpoint" / "epoch").read_text() == "1"
+
+
+def test_a_node_on_which_everything_fails_is_avoided_and_does_not_end_the_experiment(tmp_path, ray_environment, caplog):
+    """Of two slots, one on each node: that which is first is broken, and is known by the process that its hosts come from."""
+    script = """
+import os, pathlib, time, hpo
+raylet = open(f"/proc/{os.getppid()}/status").read().split("PPid:")[1].split()[0]
+node = open(f"/proc/{raylet}/status").read().split("PPid:")[1].split()[0]
+broken = pathlib.Path(os.environ["HPO_EXPERIMENT_DIR"], "broken")
+try:
+    with broken.open("x") as file:
+        file.write(node)
+except FileExistsError:
+    time.sleep(0.1)
+if broken.read_text() == node:
+    raise SystemExit("the driver of the GPU is gone")
+for epoch in (1, 2, 3):
+    time.sleep(0.1)
+    hpo.report(epoch=epoch, loss=1 / epoch)
+"""
+    config = config_of(
+        tmp_path, ray_environment.address, script, n_workers=2, gpus=2, max_num_trials=8, benchmark={"preload": None}
+    )
+    config = replace(config, benchmark=replace(config.benchmark, arguments={"epochs": 3}))
+    outcome = run_experiment(config, tmp_path / "experiment")
+    assert outcome.reason == "max_num_trials=8 trials are done"
+    statuses = load_experiment(tmp_path / "experiment").trials["status"].value_counts().to_dict()
+    assert statuses["completed"] >= 7, "only the first to fail can be taken for a bad configuration"
+    assert "fails every trial while others do not: it is used no more" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("mistake", "sentence"),
+    [
+        ({"address": "127.0.0.1:1"}, "backend.address=127.0.0.1:1: no Ray cluster answers there"),
+        ({"address": "nonsense"}, "backend.address=nonsense: it is not HOST:PORT"),
+        ({"token": "0" * 64}, "is RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH, that of the cluster"),
+        ({"gpus": 3}, "backend.cpus=1, num_gpus_per_trial=3: no node of the cluster has that much"),
+        ({"cpus": 64}, "backend.cpus=64: no node of the cluster has that much"),
+        ({"accelerator_type": "H100"}, "backend.accelerator_type=H100: no node of the cluster has that much"),
+        ({"data": "/nowhere/images"}, "benchmark.data=/nowhere/images: there is no such file or folder there"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_mistake_is_one_sentence_and_no_trial_is_started(tmp_path, ray_environment, monkeypatch, mistake, sentence):
+    if "token" in mistake:
+        monkeypatch.setenv("RAY_AUTH_TOKEN", mistake["token"])
+        monkeypatch.setenv("RAY_NUM_REDIS_GET_RETRIES", "2")  # of 20, a second each
+    address = mistake.get("address", ray_environment.address)
+    benchmark = {"data": mistake["data"]} if "data" in mistake else {}
+    backend = {key: mistake[key] for key in ("cpus", "accelerator_type") if key in mistake}
+    config = config_of(
+        tmp_path, address, n_workers=1, gpus=mistake.get("gpus", 0), backend=backend, benchmark=benchmark
+    )
+    with pytest.raises(BackendError) as raised:
+        run_experiment(config, tmp_path / "experiment")
+    assert sentence in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "experiment" / "trials").exists()
