@@ -144,18 +144,18 @@ def test_trials_have_gpus_of_their_own_and_are_not_slowed_down_by_what_ray_sets(
 
 
 def test_a_node_on_which_everything_fails_is_avoided_and_does_not_end_the_experiment(tmp_path, ray_environment, caplog):
-    """Of two slots, one on each node: that which is first is broken, and is known by the process that its hosts come from."""
+    """Two slots, one on each node. That which comes second is broken; the raylet above its hosts tells which it is."""
     script = """
 import os, pathlib, time, hpo
 raylet = open(f"/proc/{os.getppid()}/status").read().split("PPid:")[1].split()[0]
 node = open(f"/proc/{raylet}/status").read().split("PPid:")[1].split()[0]
-broken = pathlib.Path(os.environ["HPO_EXPERIMENT_DIR"], "broken")
+good = pathlib.Path(os.environ["HPO_EXPERIMENT_DIR"], "good")
 try:
-    with broken.open("x") as file:
+    with good.open("x") as file:
         file.write(node)
 except FileExistsError:
     time.sleep(0.1)
-if broken.read_text() == node:
+if good.read_text() != node:
     raise SystemExit("the driver of the GPU is gone")
 for epoch in (1, 2, 3):
     time.sleep(0.1)
