@@ -1,7 +1,7 @@
-"""What a Ray actor is before it has hpo: it finds the code, or says why it cannot. Standard library and ray only.
+"""What a Ray actor is before it imports hpo: is all there that trials need? Standard library and ray only.
 
-The class goes to the nodes by value, so that they need not have this package. Orders and answers are JSON, as bytes, which
-Ray carries as they are.
+The class goes to the nodes by value, so that one without this package can say so. Orders and answers are JSON, as bytes,
+which Ray carries as they are.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import importlib.util
 import json
 import os
 import platform
-import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,15 +37,16 @@ class SlotActor:
         self._slot: Slot | None = None
 
     async def open(self, data: bytes) -> bytes:
-        """Make ready. Answers where it is; with `needs_code`, or with `error`, why it is not ready."""
+        """Make ready. Answers where it is, and with `error` why it is not ready."""
         import ray
 
         given = json.loads(data)
         node = ray.get_runtime_context().get_node_id()
         place = {"node": node, "host": platform.node(), "ray": ray.__version__, "python": platform.python_version()}
-        answer = self._why_not(given) or {"missing": self._missing(given)}
-        if "error" not in answer and answer["missing"] is None:
-            self._settle(given)
+        why = _why_not(given)
+        answer = {} if why is None else {"error": why}
+        if not answer:
+            _settle(given)
             module = importlib.import_module("hpo.backends.ray.slot")
             try:
                 slots_here = max(given["rooms"].get(node, 1), 1)
@@ -53,43 +54,6 @@ class SlotActor:
             except module.HPOError as error:
                 answer = {"error": str(error)}
         return json.dumps({**place, **answer}).encode()
-
-    def _why_not(self, given: dict[str, Any]) -> dict[str, Any] | None:
-        here = ".".join(platform.python_version_tuple()[:2])
-        if here != given["python"]:
-            return {"error": f"it has Python {here}, and this process {given['python']}: start its Ray with the same"}
-        nonce = os.path.join(given["directory"], given["nonce"])  # noqa: PTH118
-        if not os.path.exists(nonce):  # noqa: PTH110
-            return {
-                "error": f"{given['directory']} is not the same directory there as here: backend=ray needs one that all "
-                "nodes share; run the command in a shared folder, or name one with hydra.sweep.dir"
-            }
-        if not os.access(given["directory"], os.W_OK):
-            return {
-                "error": f"{given['directory']} cannot be written to there: make it so for the user that Ray runs as"
-            }
-        return None
-
-    def _missing(self, given: dict[str, Any]) -> str | None:
-        """What of the code is not there as it is here, unless it is brought."""
-        if given["code"] is not None:
-            return None
-        found = importlib.util.find_spec("hpo")
-        folder = None if found is None or found.origin is None else os.path.dirname(found.origin)  # noqa: PTH120
-        if folder is None or digest_of(folder) != given["hpo"]:
-            return "hpo"
-        if not os.path.isdir(given["cwd"]):  # noqa: PTH112
-            return str(given["cwd"])
-        return next((file for file, digest in given["files"].items() if digest_of(file) != digest), None)
-
-    def _settle(self, given: dict[str, Any]) -> None:
-        """Work where the code is, with the user's number of threads and not Ray's."""
-        os.chdir(given["code"] or given["cwd"])
-        if given["code"] is not None:
-            sys.path.insert(0, given["code"])
-            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [given["code"], os.environ.get("PYTHONPATH")]))
-        os.environ.pop("OMP_NUM_THREADS", None)
-        os.environ.update(given["environment"])
 
     async def changes(self) -> bytes:
         """What has happened since the last call; waits until something has."""
@@ -105,3 +69,37 @@ class SlotActor:
         """End what still runs; returns when it has ended."""
         if self._slot is not None:
             await self._slot.close()
+
+
+def _why_not(given: Mapping[str, Any]) -> str | None:
+    """Why trials cannot run here; None where they can."""
+    here = ".".join(platform.python_version_tuple()[:2])
+    if here != given["python"]:
+        return f"it has Python {here}, and the tuner {given['python']}: start its Ray with the same minor version"
+    directory = given["directory"]
+    if not os.path.exists(os.path.join(directory, given["nonce"])):  # noqa: PTH110, PTH118
+        return (
+            f"{directory} is not the same directory there as here: backend=ray needs one that all nodes share; run the "
+            f"command in a shared folder, or name one with hydra.sweep.dir"
+        )
+    if not os.access(directory, os.W_OK):
+        return f"{directory} cannot be written to there: let the user that Ray runs as write there"
+    found = importlib.util.find_spec("hpo")
+    folder = None if found is None or found.origin is None else os.path.dirname(found.origin)  # noqa: PTH120
+    if folder is None:
+        return "hpo is not installed there: install it in the environment that its Ray runs in"
+    if digest_of(folder) != given["hpo"]:
+        return f"hpo in {folder} is not the version that runs here: install the same there"
+    if not os.path.isdir(given["cwd"]):  # noqa: PTH112
+        return f"the working directory {given['cwd']} is not there: run the command in a shared folder"
+    for file, digest in given["files"].items():
+        if digest_of(file) != digest:
+            return f"{file} is not there what it is here: keep the code in a shared folder"
+    return None
+
+
+def _settle(given: Mapping[str, Any]) -> None:
+    """Work where the tuner does, with the user's number of threads and not Ray's."""
+    os.chdir(given["cwd"])
+    os.environ.pop("OMP_NUM_THREADS", None)
+    os.environ.update(given["environment"])

@@ -216,8 +216,6 @@ class RayBackend(FiledBackend):
                 raise BackendError(why)
             case {"connected": cluster}:
                 self._cluster = cluster
-            case {"missing": what, "host": host}:
-                raise BackendError(f"{what} on the node {host} is not what it is here: install the same there")
             case {"refused": _, "host": host, "why": why, "node": node}:
                 self._give_up(node, f"the node {host} cannot run trials: {why}")
             case {"notice": text}:

@@ -6,7 +6,6 @@
     {"do": "start" | "stop" | "kill", "slot": 2, ...}                                        for a slot's backend
     {"do": "release", "slot": 2}           not on that node any more: another one, elsewhere
     {"do": "avoid", "nodes": [...]}        from now on
-    {"do": "code", "code": ..., ...}       that is missing on a node
     {"do": "close"}                        end all in order
 
 and to it:
@@ -15,7 +14,6 @@ and to it:
     {"connected": {...}}
     {"up": 2, "node": ..., "host": ...}                    a slot is ready
     {"refused": 2, "node": ..., "host": ..., "why": ...}   trials cannot run there
-    {"missing": "..."}                                     code that a node does not have
     {"slot": 2, "told": [...]}                             of a slot: events, what it logs, why it is broken
     {"lost": 2, "why": ...}                                a slot is no more; another one is asked for
     {"notice": "..."}                                      what slots have waited for
@@ -58,8 +56,6 @@ class Driver:
         self._notice_after: float = opening["pending_notice"]
         self._grace: float = opening["grace"]
         self._given: dict[str, Any] = opening["given"]
-        self._code = asyncio.Event()
-        self._missing = False
         self._avoided: Sequence[str] = ()
         self._orders: dict[int, asyncio.Queue[Mapping[str, Any]]] = {}  # of the slots that are ready
         self._actors: dict[int, Any] = {}
@@ -84,9 +80,6 @@ class Driver:
                     return True
                 case "avoid":
                     self._avoided = message["nodes"]
-                case "code":
-                    self._given |= {"code": message["code"], "config": message["config"]}
-                    self._code.set()
                 case _ if message["slot"] in self._orders:  # else it is lost, and the tuner is about to hear it
                     self._orders[message["slot"]].put_nowait(message)
         return False
@@ -117,14 +110,7 @@ class Driver:
     async def _open(self, slot: int) -> bool:
         """Wait for a node that has room, and make ready there."""
         held = self._actors[slot] = _placed(self._needed, self._avoided)
-        while True:
-            answer = json.loads(await held.open.remote(self._order_to_open()))
-            if answer.get("missing") is None:
-                break
-            if not self._missing:
-                self._missing = True
-                self._tell({"missing": answer["missing"], "host": answer["host"]})
-            await self._code.wait()
+        answer = json.loads(await held.open.remote(self._order_to_open()))
         place = {"node": answer["node"], "host": answer["host"]}
         if "error" in answer:
             self._tell({"refused": slot, **place, "why": answer["error"]})

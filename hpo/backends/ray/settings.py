@@ -127,7 +127,6 @@ class Settings:
                 "config": to_plain(config),
                 "directory": str(files.path.absolute()),
                 "nonce": nonce,
-                "code": None,
                 "cwd": str(Path.cwd()),
                 "python": ".".join(platform.python_version_tuple()[:2]),
                 "hpo": digest_of(str(Path(hpo.__file__).parent)),
