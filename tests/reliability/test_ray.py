@@ -11,6 +11,7 @@ import pytest
 from tests.reliability.harness import RUNS, Project, alive, wait_until
 from tests.reliability.test_kill import check, decisions
 from tests.support import forking
+from tests.support.ray_cluster import RayCluster, why_not
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("ray"), pytest.mark.timeout(1800)]
 
@@ -107,3 +108,33 @@ def test_after_kill_9_nothing_is_lost_or_doubled_or_left(tmp_path, ray_environme
         assert replays(project), project.output()
         if workers == 1:
             assert decisions(project.directory) == undisturbed
+
+
+@pytest.mark.slow  # Ray waits a minute for its head
+def test_when_the_head_is_gone_the_experiment_says_so_and_goes_on_with_another_cluster(
+    tmp_path, monkeypatch, undisturbed
+):
+    if reason := why_not():
+        pytest.skip(reason)
+    with RayCluster() as cluster:
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        cluster.add(num_cpus=2)
+        project = RayProject(tmp_path / "p", cluster)
+        tuner = project.start()
+        wait_until(project.is_at_work, 60, "the first report")
+        os.kill(cluster.gcs, signal.SIGKILL)
+        begin = time.monotonic()
+        tuner.wait(120)
+        if tuner.returncode != 0:  # else it was over before Ray noticed
+            assert tuner.returncode == 1
+            assert "no Ray cluster answers there" in project.output()
+            assert time.monotonic() - begin < 90
+        wait_until(project.is_deserted, 90, f"the end of all processes: {ours(project.folder)}")
+    project.overrides = [word for word in project.overrides if not word.startswith("backend")]
+    project.overrides += ["backend=ray", "backend.address=local"]
+    assert project.finish() == 0, project.output()
+    check(project)
+    assert decisions(project.directory) == undisturbed
+    assert replays(project)
+    wait_until(project.is_deserted, LEFT, f"the end of all processes: {ours(project.folder)}")

@@ -73,7 +73,7 @@ class RayCluster:
 
 def why_not() -> str | None:
     """Why there can be none; None where there can."""
-    return None if find_spec("ray") else "ray is not installed here: pip install 'hpo[ray]'"
+    return None if find_spec("ray") else "ray is not installed here; it comes with the extra `dev`"
 
 
 def _say(**message: object) -> None:

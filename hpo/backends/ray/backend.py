@@ -65,9 +65,10 @@ class RayBackend(FiledBackend):
         cpus: float = 1,
         accelerator_type: str | None = None,
         pending_notice: float = 60.0,
+        autoscaling: bool = False,
     ) -> Self:
         """See `Backend.open`; the options are those of `Settings`."""
-        return cls(config, files, Settings(address, cpus, accelerator_type, pending_notice))
+        return cls(config, files, Settings(address, cpus, accelerator_type, pending_notice, autoscaling))
 
     def __init__(
         self, config: ExperimentConfig, files: ExperimentDirectory, settings: Settings, driver: tuple[str, ...] = ()
@@ -223,8 +224,9 @@ class RayBackend(FiledBackend):
 
     def _give_up(self, node: str, why: str) -> None:
         """Do without a node; where there is no other, without the experiment."""
-        others = {slot.node for slot in self._fleet.slots.values()} - {node} - self._fleet.nodes.avoided
-        if not others:
+        if node in self._fleet.nodes.avoided:
+            return
+        if not {slot.node for slot in self._fleet.slots.values()} - {node} - self._fleet.nodes.avoided:
             raise BackendError(why)
         self._fleet.nodes.avoided.add(node)
         log.warning("%s; the experiment goes on without it", why)

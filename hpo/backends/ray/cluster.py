@@ -94,4 +94,7 @@ def why_unfit(nodes: Sequence[Mapping[str, Any]], needed: Mapping[str, float]) -
         [f"num_gpus_per_trial={needed['GPU']:g}"] if needed.get("GPU") else []
     )
     keys += [f"backend.accelerator_type={name.removeprefix('accelerator_type:')}" for name in needed if ":" in name]
-    return f"{', '.join(keys)}: no node of the cluster has that much ({have or 'it has none'}); ask for less, or add a node"
+    return (
+        f"{', '.join(keys)}: no node of the cluster has that much ({have or 'it has none'}); ask for less, add a node, or "
+        f"pass backend.autoscaling=true where one comes by itself"
+    )

@@ -192,7 +192,7 @@ async def _drive(connection: socket.socket) -> None:
     opening = json.loads(await reader.readline())
     try:
         connect(opening["address"], folder=opening["folder"], cpus=opening["cpus"], gpus=opening["gpus"])
-        if why := why_unfit(living(), opening["needed"]):
+        if not opening["autoscaling"] and (why := why_unfit(living(), opening["needed"])):
             raise BackendError(why)
     except BackendError as error:
         writer.write(json.dumps({"fatal": str(error)}).encode() + b"\n")

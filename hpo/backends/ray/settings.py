@@ -15,7 +15,7 @@ from hpo.backends.gpus import visible_gpus
 from hpo.backends.ray.actor import digest_of
 from hpo.config.reading import to_plain
 from hpo.config.schema import ExperimentConfig
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, installing
 from hpo.functions.finding import find_function
 from hpo.store.directory import ExperimentDirectory
 
@@ -32,6 +32,7 @@ class Settings:
         cpus: that Ray sets aside for a trial.
         accelerator_type: of the GPUs.
         pending_notice: seconds after which it is said what slots wait for.
+        autoscaling: nodes that fit may come, though there is none yet.
 
     Raises:
         ConfigError: they cannot be used.
@@ -41,13 +42,14 @@ class Settings:
     cpus: float = 1
     accelerator_type: str | None = None
     pending_notice: float = 60.0
+    autoscaling: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("cpus", self.cpus), ("pending_notice", self.pending_notice)):
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
                 raise ConfigError(f"backend.{name}={value}: give it a positive number")
         if find_spec("ray") is None:
-            raise ConfigError("backend=ray: the package ray is not installed here; pip install 'hpo[ray]'")
+            raise ConfigError(f"backend=ray: the package ray is not installed here; {installing('ray')}")
         if not self.place:
             raise ConfigError(
                 "backend=ray: no cluster is named; set RAY_ADDRESS or backend.address to HOST:PORT of its head, or "
@@ -122,6 +124,7 @@ class Settings:
             "slots": slots,
             "needed": self.needed(config),
             "pending_notice": self.pending_notice,
+            "autoscaling": self.autoscaling,
             "grace": config.grace_period_seconds + 10,
             "given": {
                 "config": to_plain(config),

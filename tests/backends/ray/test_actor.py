@@ -59,7 +59,10 @@ def answer_of(tmp_path, monkeypatch):
         ({"hpo": "another"}, "is not the version that runs here: install the same there"),
         ({"cwd": "/nowhere"}, "the working directory /nowhere is not there: run the command in a shared folder"),
         ({"files": {"/nowhere/train.py": "1"}}, "/nowhere/train.py is not there what it is here"),
-        ({"benchmark": {"command": ["only-elsewhere"]}}, "the program 'only-elsewhere' is not on PATH or not executable"),
+        (
+            {"benchmark": {"command": ["only-elsewhere"]}},
+            "the program 'only-elsewhere' is not on PATH or not executable",
+        ),
         ({"benchmark": {"data": "/nowhere/images"}}, "benchmark.data=/nowhere/images: there is no such file or folder"),
     ],
 )
