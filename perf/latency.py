@@ -80,7 +80,11 @@ class StopAtOnce(FIFO):
 
 
 def run(
-    epochs: int, trials: int, method: Mapping[str, Any] | str, channel: tuple[str, Mapping[str, Any]]
+    epochs: int,
+    trials: int,
+    method: Mapping[str, Any] | str,
+    channel: tuple[str, Mapping[str, Any]],
+    **keys: Any,
 ) -> tuple[list[dict[str, float]], list[float]]:
     """Times each trial noted, in order, and when the events of reports were made, on the same clock."""
     with tempfile.TemporaryDirectory() as directory:
@@ -99,7 +103,7 @@ def run(
             "num_gpus_per_trial": 0,
             **channel[1],
         }
-        config = hpo.load_config(benchmark, method, random_seed=1, trusted_modules=["__main__"])
+        config = hpo.load_config(benchmark, method, random_seed=1, trusted_modules=["__main__", "perf"], **keys)
         outcome = hpo.run_experiment(config, Path(directory) / "out", callbacks=[stamps := Stamps()])
         notes = [
             json.loads((outcome.directory / "trials" / str(trial) / "checkpoint" / "times").read_text())

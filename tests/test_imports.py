@@ -45,6 +45,7 @@ ALLOWED = {
     "boto3": {"launchers"},
     "botocore": {"launchers"},
     "submitit": {"launchers"},
+    "ray": {"backends"},
     "numpy": {"analysis", "exporting", "figures", "history", "randomness", "searchers", "space", "surrogate", "tables"},
     "pandas": {"analysis", "exporting", "results"},
     "threadpoolctl": {"surrogate"},

@@ -27,8 +27,11 @@ BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "t
 BACKENDS = {
     "local": "hpo.backends.local.LocalBackend",
     "simulated": "hpo.backends.simulated.SimulatedBackend",
+    "ray": "hpo.backends.ray.backend.RayBackend",
 }
 """Backends that are known by their name alone, as experiments of version 0.1 have it stored."""
+REAL_BACKENDS = frozenset(target for name, target in BACKENDS.items() if name != "simulated")
+"""Those that train; an experiment may go on with another of them."""
 
 
 _CALL = {"concerns": "call"}
@@ -227,7 +230,7 @@ class ExperimentConfig:
         target = self.backend.get("_target_", self.backend_of_name)
         if target is None:
             name = self.backend.get("name")
-            raise ConfigError(f"backend={name}: use auto, {' or '.join(BACKENDS)}, or give it a _target_")
+            raise ConfigError(f"backend={name}: use auto, {', '.join(BACKENDS)}, or give it a _target_")
         return str(target)
 
     @property
