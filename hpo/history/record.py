@@ -55,12 +55,15 @@ class Reports:
 class OfTrial:
     """The reports of one trial, as columns."""
 
-    __slots__ = ("elapsed", "resources", "values")
+    __slots__ = ("best_at", "best_loss", "elapsed", "resources", "values")
 
     def __init__(self) -> None:
         self.resources = array("q")
         self.values = array("d")
         self.elapsed = array("d")
+        self.best_loss = math.inf
+        self.best_at: int | None = None
+        """The resource at which it came."""
 
 
 class Record:
@@ -80,6 +83,8 @@ class Record:
         """(elapsed, loss) of each report that was better than all before."""
         self.attempts: list[AttemptSpan] = []
         """Those that are over."""
+        self.attempts_of: dict[int, list[AttemptSpan]] = {}
+        """The same, of each trial."""
         self.levels: set[int] = set()
         """Resources to which trials were sent, or at which they were paused or stopped."""
         self.top: dict[int, int] = {}
@@ -99,7 +104,9 @@ class Record:
                     self.goal[event.trial] = max(until, self.goal.get(event.trial, 0))
             case Kind.ENDED:
                 trial = state.trials[event.trial_id]
-                self.attempts.append(AttemptSpan.of(trial, event.elapsed, str(event.body["status"])))
+                span = AttemptSpan.of(trial, event.elapsed, str(event.body["status"]))
+                self.attempts.append(span)
+                self.attempts_of.setdefault(event.trial_id, []).append(span)
 
     def _reported(self, event: Event, trial: int, resource: int) -> None:
         loss = self.objective.loss(event.body["metrics"])
@@ -112,6 +119,8 @@ class Record:
         own.resources.append(resource)
         own.values.append(value)
         own.elapsed.append(event.elapsed)
+        if loss < own.best_loss:
+            own.best_loss, own.best_at = loss, resource
         every = self.reports
         every.sequences.append(self.sequence)
         every.trials.append(trial)

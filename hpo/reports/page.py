@@ -23,7 +23,7 @@ from hpo.figures.chart import Chart
 from hpo.figures.style import DARK
 
 ROWS_PER_PAGE = 100
-SCRIPTS = ("labels.js", "chart.js", "pointing.js", "report.js")
+SCRIPTS = ("labels.js", "chart.js", "pointing.js", "tables.js", "figures.js", "report.js")
 
 
 @dataclass(frozen=True)

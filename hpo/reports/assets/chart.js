@@ -16,13 +16,18 @@ class Chart {
     this.legend = Chart.html("div", "legend");
     this.area = Chart.html("div", "area");
     this.tip = Chart.html("div", "tip");
-    this.tip.setAttribute("role", "status");
+    this.tip.setAttribute("aria-hidden", "true"); // its words are said by the status, and of a pointer's way not each
     this.tip.hidden = true;
+    this.said = Chart.html("div", "said");
+    this.said.setAttribute("role", "status");
     this.area.tabIndex = 0;
-    this.area.setAttribute("role", "img");
+    this.area.setAttribute("role", "group");
+    this.area.setAttribute("aria-roledescription", "figure");
     this.area.setAttribute("aria-label", spec.title + ". Arrow keys go through the points, + and - zoom, 0 shows all.");
+    this.frame = Chart.html("div", "frame");
+    this.frame.append(this.area, this.tip, this.said);
     this.addLegend();
-    host.replaceChildren(this.legend, this.area);
+    host.replaceChildren(this.legend, this.frame);
     this.draw();
   }
 
@@ -156,7 +161,7 @@ class Chart {
     this.over = Chart.svg("g", { class: "over" });
     image.append(this.over);
     this.at = null;
-    this.area.replaceChildren(image, this.tip);
+    this.area.replaceChildren(image);
     Labels.thin(image);
     this.tip.hidden = true;
     this.host.dispatchEvent(new CustomEvent("zoomed", { detail: this.zoom.size > 0 }));

@@ -1,0 +1,155 @@
+"""One experiment that pages look at: read on from its log, with what is sent of it made once for all pages.
+
+All of it happens in the one thread that reads; pages get finished bytes and numbers from `Feed.shown`.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hpo.errors import HPOError
+from hpo.history.following import BATCH, Follower
+from hpo.history.record import Followed, Record, RecordingBoard
+from hpo.results.files import read_metadata
+from hpo.serve.views import board_view, encoded, noted_row, row_view
+from hpo.store.directory import ExperimentDirectory
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What pages are told of an experiment since its last change."""
+
+    board: bytes = b"null"
+    row: bytes = b"null"
+    trouble: str = ""
+    """A sentence, where it cannot be read, or is not there any more."""
+    generation: str = ""
+    """Which log it is: another one in the same place has another."""
+    sequence: int = 0
+    """Of the last event."""
+    reports: int = 0
+    """How many reports there are."""
+    condition: str = "reading"
+    complete: bool = False
+    """All of the log is read."""
+
+
+class Feed:
+    """An experiment and how far its log has been read.
+
+    Args:
+        directory: of the experiment.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.files = ExperimentDirectory(directory)
+        self.follower: Follower | None = None
+        self.shown = Shown(row=encoded(noted_row(self.files)))
+        self.cost = 0.0
+        """Seconds of the processor that the last look took."""
+        self._signature: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def record(self) -> Record:
+        """The record of what was read; an empty one before."""
+        board = self.follower.board if self.follower is not None else None
+        return board.record if isinstance(board, RecordingBoard) else _NOTHING
+
+    def look(self) -> bool:
+        """Take in what is new, a batch at most. Returns whether there is more."""
+        began = time.thread_time()
+        more = False
+        try:
+            more = self._advance()
+            trouble = ""
+        except HPOError as error:
+            trouble = str(error)
+        except Exception as error:  # whatever a damaged file is: its page says so, and the others go on
+            log.exception("%s", self.files.path)
+            trouble = f"{self.files.path}: cannot be shown ({type(error).__name__}: {error}); hpo status says more"
+        try:
+            self._show(trouble, more)
+        except Exception as error:
+            log.exception("%s", self.files.path)
+            text = f"{self.files.path}: cannot be shown ({type(error).__name__}: {error}); hpo status says more"
+            self.shown = replace(self.shown, trouble=text, complete=True)
+        self.cost = time.thread_time() - began
+        return more
+
+    def forget(self) -> None:
+        """Keep no more than what was shown; a later look reads the log again."""
+        self.follower = None
+        self._signature = ()
+
+    def subject(self) -> Followed | None:
+        """For figures; None where nothing could be read."""
+        if self.follower is None or not self.follower.sequence:
+            return None
+        config, state = self.follower.board.config, self.follower.state
+        return Followed(self.files.path, config, read_metadata(self.files), state, self.record)
+
+    def _advance(self) -> bool:
+        if not self.files.config.is_file():
+            self.forget()
+            raise HPOError(f"{self.files.path}: the experiment is not here any more; it was moved or deleted")
+        signature = _signature(self.files)
+        if self.follower is None:
+            self.follower = Follower(self.files.path, RecordingBoard)
+        elif signature == self._signature:
+            return False
+        more = self.follower.advance(batches=1) >= BATCH
+        if not more:
+            self._signature = signature  # taken before reading: what comes meanwhile is another one
+        return more
+
+    def _show(self, trouble: str, more: bool) -> None:
+        follower = self.follower
+        if follower is None:
+            row = {**noted_row(self.files), "condition": "missing", "detail": trouble}
+            self.shown = Shown(row=encoded(row), trouble=trouble, condition="missing", complete=True)
+            return
+        seen = follower.seen()
+        if trouble:
+            seen = replace(seen, condition="unreadable", detail=trouble)
+        elif more:
+            seen = replace(seen, condition="reading", detail=f"{follower.sequence:,} events read so far")
+        self.shown = Shown(
+            board=encoded({**board_view(seen), "sequence": follower.sequence}),
+            row=encoded(row_view(seen, self.record)),
+            trouble=trouble,
+            generation=f"{follower.began or 0:.6f}",
+            sequence=follower.sequence,
+            reports=len(self.record.reports.sequences),
+            condition=seen.condition,
+            complete=not more,
+        )
+
+
+def _signature(files: ExperimentDirectory) -> tuple[tuple[int, int], ...]:
+    """By which it can be told, without opening the log, that nothing was written to it."""
+
+    def of(path: str) -> tuple[int, int]:
+        try:
+            found = os.stat(path)  # noqa: PTH116  many times a second
+        except OSError:
+            return (0, 0)
+        return (found.st_mtime_ns, found.st_size)
+
+    name = str(files.events)
+    return (of(name), of(f"{name}-wal"), of(f"{name}-journal"))
+
+
+def _nothing() -> Record:
+    from hpo.events.objective import Objective
+
+    return Record(Objective("", "min", None))
+
+
+_NOTHING = _nothing()
+
+Look = Callable[[], bool]

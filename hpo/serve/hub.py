@@ -1,0 +1,269 @@
+"""Who looks at what, and when a log is read: woken by the kernel where files change, never by a clock that asks again.
+
+Runs in the event loop; reading and folding happen in one thread beside it. An experiment is followed while a page looks at
+it. After a change it is read at once, then at most every `PACE` seconds, and reading takes no more than a `SHARE` of the time.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from hpo.serve.catalogue import Catalogue
+from hpo.serve.feed import Feed, Shown
+from hpo.store.event_store import on_network
+from hpo.store.inotify import CREATE, DELETE, DELETE_SELF, MODIFY, MOVED_FROM, MOVED_TO, ONE_SHOT, open_inotify
+
+log = logging.getLogger(__name__)
+
+PACE = 0.25
+"""Seconds between two looks at an experiment that a page shows."""
+ROW_PACE = 1.0
+"""The same where only its row among others is shown."""
+SHARE = 0.04
+"""Of the time that reading one experiment may take."""
+ROWS_SHARE = 0.02
+"""Of the time that reading for rows alone may take, all experiments together."""
+TICK = 2.0
+"""Seconds after which a running experiment is asked whether its tuner is still there, which no file tells."""
+ROW_TICK = 10.0
+BLIND = 1.0
+"""Seconds between two looks where the kernel does not tell of changes: on network file systems."""
+FIND_EVERY = 2.0
+"""Least seconds between two searches for further experiments."""
+KEPT = 60.0
+"""Seconds for which an experiment is still followed after the last page has gone."""
+CHANGES = MODIFY | CREATE | MOVED_TO | MOVED_FROM | DELETE | DELETE_SELF | ONE_SHOT
+MOST_FOLDERS = 4096
+"""That are listened to for further experiments."""
+
+T = TypeVar("T")
+
+
+@dataclass
+class Followed:
+    """An experiment, and the pages that wait for its next change."""
+
+    feed: Feed
+    viewers: int = 0
+    version: int = 0
+    """Counts what was told of it."""
+    rang: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set at the next change, and replaced."""
+    blind: bool = False
+    task: "asyncio.Task[None] | None" = None
+    left: float = 0.0
+    """When its last viewer went."""
+
+    def tell(self) -> None:
+        """Wake whoever waits."""
+        self.version += 1
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class Hub:
+    """The experiments of a server.
+
+    Args:
+        catalogue: where they are.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.followed: dict[str, Followed] = {}
+        self.rows_version = 0
+        self.row_versions: dict[str, int] = {}
+        self.rows_changed = asyncio.Event()
+        self.rows_viewers = 0
+        self._reader = ThreadPoolExecutor(1, "reader")
+        self._comparer = ThreadPoolExecutor(1, "comparer")
+        self._inotify = open_inotify(f"event logs are looked at every {BLIND:g} s", logging.INFO)
+        self._bells: dict[int, asyncio.Event] = {}
+        self._finding: asyncio.Task[None] | None = None
+        self._row_gate = asyncio.Lock()
+
+    # ------------------------------------------------------------------ life
+
+    async def begin(self) -> None:
+        """Search, and listen from now on."""
+        if self._inotify is not None:
+            asyncio.get_running_loop().add_reader(self._inotify.fd, self._ring)
+        await self.find()
+
+    async def end(self) -> None:
+        """Follow nothing more."""
+        tasks = [one.task for one in self.followed.values() if one.task is not None]
+        tasks += [self._finding] if self._finding is not None else []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._inotify is not None:
+            asyncio.get_running_loop().remove_reader(self._inotify.fd)
+            self._inotify.close()
+        self._reader.shutdown(wait=False, cancel_futures=True)
+        self._comparer.shutdown(wait=False, cancel_futures=True)
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """What a function returns that is called in the thread that reads."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, work)
+
+    async def compare(self, work: Callable[[], T]) -> T:
+        """The same in a thread that may take long."""
+        return await asyncio.get_running_loop().run_in_executor(self._comparer, work)
+
+    # ------------------------------------------------------------------ what is looked at
+
+    async def find(self) -> None:
+        """Search for further experiments."""
+        await self.read(self.catalogue.look)
+        for name in self.catalogue.experiments:
+            if name not in self.row_versions:
+                self._row_changed(name)
+
+    @contextlib.contextmanager
+    def viewing(self, name: str) -> Iterator[Followed]:
+        """A page looks at an experiment.
+
+        Raises:
+            KeyError: there is none of that id.
+        """
+        one = self._of(name)
+        one.viewers += 1
+        one.rang.set()
+        self._follow(name, one)
+        try:
+            yield one
+        finally:
+            one.viewers -= 1
+            one.left = time.monotonic()
+
+    async def current(self, name: str) -> Followed:
+        """An experiment whose log has been read, for a single answer.
+
+        Raises:
+            KeyError: there is none of that id.
+        """
+        with self.viewing(name) as one:
+            while one.feed.follower is None and not one.feed.shown.trouble or not one.feed.shown.complete:
+                await one.changed.wait()
+        return one
+
+    @contextlib.contextmanager
+    def viewing_rows(self) -> Iterator[None]:
+        """A page looks at all experiments."""
+        self.rows_viewers += 1
+        if self._finding is None or self._finding.done():
+            self._finding = asyncio.get_running_loop().create_task(self._keep_finding())
+        self._follow_all()
+        try:
+            yield
+        finally:
+            self.rows_viewers -= 1
+
+    def row(self, name: str) -> Shown:
+        """What is known of an experiment for its row."""
+        return self._of(name).feed.shown
+
+    def _of(self, name: str) -> Followed:
+        if name not in self.followed:
+            directory = self.catalogue.experiments[name].directory
+            one = Followed(Feed(directory), blind=self._inotify is None or on_network(directory))
+            self.followed[name] = one
+        return self.followed[name]
+
+    def _follow_all(self) -> None:
+        def newest_first(name: str) -> tuple[bool, str]:
+            return self.row(name).condition != "reading", name
+
+        for name in sorted(self.catalogue.experiments, key=newest_first):
+            self._follow(name, self._of(name))
+
+    def _follow(self, name: str, one: Followed) -> None:
+        if one.task is None or one.task.done():
+            one.task = asyncio.get_running_loop().create_task(self._keep_reading(name, one))
+
+    # ------------------------------------------------------------------ reading
+
+    async def _keep_reading(self, name: str, one: Followed) -> None:
+        """Until nobody looks any more."""
+        feed = one.feed
+        while one.viewers or self.rows_viewers or time.monotonic() - one.left < KEPT:
+            one.rang.clear()
+            self._listen(feed.files.path, one.rang)
+            before = feed.shown
+            if one.viewers:
+                more = await self.read(feed.look)
+            else:
+                async with self._row_gate:  # for rows one after the other, and not all of the time
+                    more = await self.read(feed.look)
+                    if self.rows_version > 2 * len(self.followed):
+                        await asyncio.sleep(min(feed.cost / ROWS_SHARE, 1.0))
+            if feed.shown != before:
+                one.tell()
+                self._row_changed(name)
+            if more:
+                continue
+            over = feed.shown.condition in ("complete", "failed", "missing")
+            if over and not one.viewers and time.monotonic() - one.left >= KEPT:
+                feed.forget()
+            pace = PACE if one.viewers else ROW_PACE
+            await asyncio.sleep(max(pace, feed.cost / SHARE))
+            await self._wait(one, over)
+        feed.forget()
+
+    async def _wait(self, one: Followed, over: bool) -> None:
+        """For the next change, or for as long as nothing need be looked at."""
+        seconds: float | None = None if over else (TICK if one.viewers else ROW_TICK)
+        if one.blind:
+            seconds = BLIND if one.viewers else ROW_TICK
+        if over and not one.viewers and not self.rows_viewers:
+            seconds = max(KEPT - (time.monotonic() - one.left), 0.0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await one.rang.wait()
+
+    async def _keep_finding(self) -> None:
+        """Search again where a folder has changed, while a page shows all experiments."""
+        rang = asyncio.Event()
+        while self.rows_viewers:
+            rang.clear()
+            began = time.perf_counter()
+            known = set(self.catalogue.experiments)
+            for folder in self.catalogue.passed[:MOST_FOLDERS]:
+                self._listen(folder, rang)
+            await self.find()
+            if set(self.catalogue.experiments) != known:
+                self._follow_all()
+                continue  # further folders may have come: listen to them, too
+            await asyncio.sleep(max(FIND_EVERY, (time.perf_counter() - began) / SHARE))
+            blind = self._inotify is None or any(on_network(root) for root in self.catalogue.roots)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FIND_EVERY if blind else None):
+                    await rang.wait()
+
+    def _row_changed(self, name: str) -> None:
+        self.rows_version += 1
+        self.row_versions[name] = self.rows_version
+        self.rows_changed.set()
+        self.rows_changed = asyncio.Event()
+
+    # ------------------------------------------------------------------ the kernel's word
+
+    def _listen(self, folder: Path, bell: asyncio.Event) -> None:
+        """Set `bell` at the next change in a folder."""
+        if self._inotify is None:
+            return
+        with contextlib.suppress(OSError):  # it is gone, or there are too many: a tick will do
+            self._bells[self._inotify.add_watch(folder, CHANGES)] = bell
+
+    def _ring(self) -> None:
+        for event in self._inotify.read(timeout=0):
+            if (bell := self._bells.pop(event.wd, None)) is not None:
+                bell.set()
