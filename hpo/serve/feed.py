@@ -6,11 +6,11 @@ All of it happens in the one thread that reads; pages get finished bytes and num
 import logging
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpo.errors import HPOError
+from hpo.events.objective import Objective
 from hpo.history.following import BATCH, Follower
 from hpo.history.record import Followed, Record, RecordingBoard
 from hpo.results.files import read_metadata
@@ -37,6 +37,14 @@ class Shown:
     condition: str = "reading"
     complete: bool = False
     """All of the log is read."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What is another one when there is something to tell; clocks go on by themselves."""
+        return (self.generation, self.sequence, self.condition, self.trouble, self.complete)
+
+
+_NOTHING = Record(Objective("", "min", None))
 
 
 class Feed:
@@ -119,8 +127,8 @@ class Feed:
         elif more:
             seen = replace(seen, condition="reading", detail=f"{follower.sequence:,} events read so far")
         self.shown = Shown(
-            board=encoded({**board_view(seen), "sequence": follower.sequence}),
-            row=encoded(row_view(seen, self.record)),
+            board=encoded({**board_view(seen), "sequence": follower.sequence, "at": time.time()}),
+            row=encoded({**row_view(seen, self.record), "at": time.time()}),
             trouble=trouble,
             generation=f"{follower.began or 0:.6f}",
             sequence=follower.sequence,
@@ -142,14 +150,3 @@ def _signature(files: ExperimentDirectory) -> tuple[tuple[int, int], ...]:
 
     name = str(files.events)
     return (of(name), of(f"{name}-wal"), of(f"{name}-journal"))
-
-
-def _nothing() -> Record:
-    from hpo.events.objective import Objective
-
-    return Record(Objective("", "min", None))
-
-
-_NOTHING = _nothing()
-
-Look = Callable[[], bool]

@@ -1,12 +1,13 @@
 """Who looks at what, and when a log is read: woken by the kernel where files change, never by a clock that asks again.
 
 Runs in the event loop; reading and folding happen in one thread beside it. An experiment is followed while a page looks at
-it. After a change it is read at once, then at most every `PACE` seconds, and reading takes no more than a `SHARE` of the time.
+it. After a change it is read at once, then at most every `PACE` seconds, and reading takes no more than a `SHARE` of time.
 """
 
 import asyncio
 import contextlib
 import logging
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from hpo.serve.answers import Figures
 from hpo.serve.catalogue import Catalogue
 from hpo.serve.feed import Feed, Shown
 from hpo.store.event_store import on_network
@@ -46,7 +48,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Followed:
+class Watched:
     """An experiment, and the pages that wait for its next change."""
 
     feed: Feed
@@ -56,10 +58,16 @@ class Followed:
     rang: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at the next change, and replaced."""
+    messages: dict[tuple[int, int], tuple[str, bytes, int]] = field(default_factory=dict)
+    """What was sent of its last change."""
+    figures: Figures = field(init=False)
     blind: bool = False
     task: "asyncio.Task[None] | None" = None
     left: float = 0.0
     """When its last viewer went."""
+
+    def __post_init__(self) -> None:
+        self.figures = Figures(self.feed)
 
     def tell(self) -> None:
         """Wake whoever waits."""
@@ -77,7 +85,9 @@ class Hub:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self.followed: dict[str, Followed] = {}
+        self.boot = secrets.token_hex(4)
+        """Tells the versions of this server's rows from those of an earlier one."""
+        self.followed: dict[str, Watched] = {}
         self.rows_version = 0
         self.row_versions: dict[str, int] = {}
         self.rows_changed = asyncio.Event()
@@ -85,7 +95,7 @@ class Hub:
         self._reader = ThreadPoolExecutor(1, "reader")
         self._comparer = ThreadPoolExecutor(1, "comparer")
         self._inotify = open_inotify(f"event logs are looked at every {BLIND:g} s", logging.INFO)
-        self._bells: dict[int, asyncio.Event] = {}
+        self._bells: dict[int, set[asyncio.Event]] = {}
         self._finding: asyncio.Task[None] | None = None
         self._row_gate = asyncio.Lock()
 
@@ -128,7 +138,7 @@ class Hub:
                 self._row_changed(name)
 
     @contextlib.contextmanager
-    def viewing(self, name: str) -> Iterator[Followed]:
+    def viewing(self, name: str) -> Iterator[Watched]:
         """A page looks at an experiment.
 
         Raises:
@@ -143,15 +153,16 @@ class Hub:
         finally:
             one.viewers -= 1
             one.left = time.monotonic()
+            one.rang.set()
 
-    async def current(self, name: str) -> Followed:
+    async def current(self, name: str) -> Watched:
         """An experiment whose log has been read, for a single answer.
 
         Raises:
             KeyError: there is none of that id.
         """
         with self.viewing(name) as one:
-            while one.feed.follower is None and not one.feed.shown.trouble or not one.feed.shown.complete:
+            while (one.feed.follower is None and not one.feed.shown.trouble) or not one.feed.shown.complete:
                 await one.changed.wait()
         return one
 
@@ -171,10 +182,10 @@ class Hub:
         """What is known of an experiment for its row."""
         return self._of(name).feed.shown
 
-    def _of(self, name: str) -> Followed:
+    def _of(self, name: str) -> Watched:
         if name not in self.followed:
             directory = self.catalogue.experiments[name].directory
-            one = Followed(Feed(directory), blind=self._inotify is None or on_network(directory))
+            one = Watched(Feed(directory), blind=self._inotify is None or on_network(directory))
             self.followed[name] = one
         return self.followed[name]
 
@@ -185,46 +196,47 @@ class Hub:
         for name in sorted(self.catalogue.experiments, key=newest_first):
             self._follow(name, self._of(name))
 
-    def _follow(self, name: str, one: Followed) -> None:
+    def _follow(self, name: str, one: Watched) -> None:
         if one.task is None or one.task.done():
             one.task = asyncio.get_running_loop().create_task(self._keep_reading(name, one))
 
     # ------------------------------------------------------------------ reading
 
-    async def _keep_reading(self, name: str, one: Followed) -> None:
+    async def _keep_reading(self, name: str, one: Watched) -> None:
         """Until nobody looks any more."""
         feed = one.feed
         while one.viewers or self.rows_viewers or time.monotonic() - one.left < KEPT:
             one.rang.clear()
-            self._listen(feed.files.path, one.rang)
-            before = feed.shown
+            self.listen(feed.files.path, one.rang)
+            before, absent = feed.shown, feed.follower is None
             if one.viewers:
                 more = await self.read(feed.look)
             else:
                 async with self._row_gate:  # for rows one after the other, and not all of the time
                     more = await self.read(feed.look)
-                    if self.rows_version > 2 * len(self.followed):
+                    if before.complete:
                         await asyncio.sleep(min(feed.cost / ROWS_SHARE, 1.0))
-            if feed.shown != before:
-                one.tell()
+            if feed.shown.key != before.key:
                 self._row_changed(name)
+            if feed.shown.key != before.key or absent:
+                one.tell()
             if more:
                 continue
             over = feed.shown.condition in ("complete", "failed", "missing")
             if over and not one.viewers and time.monotonic() - one.left >= KEPT:
-                feed.forget()
+                feed.forget()  # its row is kept
             pace = PACE if one.viewers else ROW_PACE
             await asyncio.sleep(max(pace, feed.cost / SHARE))
             await self._wait(one, over)
         feed.forget()
 
-    async def _wait(self, one: Followed, over: bool) -> None:
+    async def _wait(self, one: Watched, over: bool) -> None:
         """For the next change, or for as long as nothing need be looked at."""
         seconds: float | None = None if over else (TICK if one.viewers else ROW_TICK)
         if one.blind:
             seconds = BLIND if one.viewers else ROW_TICK
-        if over and not one.viewers and not self.rows_viewers:
-            seconds = max(KEPT - (time.monotonic() - one.left), 0.0)
+        if not one.viewers and one.feed.follower is not None:
+            seconds = min(seconds or KEPT, max(KEPT - (time.monotonic() - one.left), 1.0))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await one.rang.wait()
@@ -237,7 +249,7 @@ class Hub:
             began = time.perf_counter()
             known = set(self.catalogue.experiments)
             for folder in self.catalogue.passed[:MOST_FOLDERS]:
-                self._listen(folder, rang)
+                self.listen(folder, rang)
             await self.find()
             if set(self.catalogue.experiments) != known:
                 self._follow_all()
@@ -256,14 +268,16 @@ class Hub:
 
     # ------------------------------------------------------------------ the kernel's word
 
-    def _listen(self, folder: Path, bell: asyncio.Event) -> None:
-        """Set `bell` at the next change in a folder."""
+    def listen(self, folder: Path, bell: asyncio.Event) -> bool:
+        """Set `bell` at the next change in a folder. Returns whether the kernel will tell of it."""
         if self._inotify is None:
-            return
+            return False
         with contextlib.suppress(OSError):  # it is gone, or there are too many: a tick will do
-            self._bells[self._inotify.add_watch(folder, CHANGES)] = bell
+            self._bells.setdefault(self._inotify.add_watch(folder, CHANGES), set()).add(bell)
+            return True
+        return False
 
     def _ring(self) -> None:
         for event in self._inotify.read(timeout=0):
-            if (bell := self._bells.pop(event.wd, None)) is not None:
+            for bell in self._bells.pop(event.wd, ()):
                 bell.set()

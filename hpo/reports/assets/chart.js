@@ -66,7 +66,7 @@ class Chart {
     for (const [name, series] of named) {
       const button = Chart.html("button", "key");
       button.type = "button";
-      button.setAttribute("aria-pressed", "true");
+      button.setAttribute("aria-pressed", String(!this.hidden.has(name)));
       const swatch = Chart.svg("svg", { width: 22, height: 10, "aria-hidden": "true" }), colour = Chart.colour(series.colour);
       if (series.kind === "line") swatch.append(Chart.svg("path", { d: "M0 5H22", fill: "none", stroke: colour, "stroke-width": 3, "stroke-dasharray": series.dash || "" }));
       else swatch.append(Chart.svg("rect", { x: 6, width: 10, height: 10, rx: series.kind === "points" ? 5 : 1, fill: series.hollow ? "none" : colour, stroke: colour, "stroke-width": series.hollow ? 2 : 0 }));
@@ -82,9 +82,13 @@ class Chart {
 
   // Values far from all others lie beyond the axis, marked at its edge, or all lie on it.
   showAll(all) {
-    this.panels = this.spec.panels.map((panel) => !all || !panel.y.limits ? panel : panel.whole || { ...panel, y: { ...panel.y, limits: undefined, ...panel.y.all } });
+    this.panels = all ? this.spec.panels.map((panel) => this.whole(panel)) : this.spec.panels;
     this.zoom.clear();
     this.draw();
+  }
+
+  whole(panel) {
+    return !panel.y.limits ? panel : panel.whole || { ...panel, y: { ...panel.y, limits: undefined, ...panel.y.all } };
   }
 
   visible(panel) {
