@@ -93,6 +93,7 @@ class Feed:
         """Keep no more than what was shown; a later look reads the log again."""
         self.follower = None
         self._signature = ()
+        self.shown = replace(self.shown, complete=False)
 
     def subject(self) -> Followed | None:
         """For figures; None where nothing could be read."""

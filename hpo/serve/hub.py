@@ -162,7 +162,7 @@ class Hub:
             KeyError: there is none of that id.
         """
         with self.viewing(name) as one:
-            while (one.feed.follower is None and not one.feed.shown.trouble) or not one.feed.shown.complete:
+            while not one.feed.shown.complete:
                 await one.changed.wait()
         return one
 

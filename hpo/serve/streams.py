@@ -64,8 +64,10 @@ async def experiment_stream(hub: Hub, name: str, cursor: str) -> AsyncGenerator[
                 continue
             version = one.version
             if shown.complete and shown.generation:
-                if generation not in ("", shown.generation):  # another experiment in the same place
-                    sent = 0
+                if not generation:
+                    sent = shown.sequence  # its figures have what was before, or it asks for that
+                elif generation != shown.generation:  # another experiment in the same place
+                    sent = shown.sequence
                     yield message(encoded({"now": time.time()}), kind="reset")
                 generation = shown.generation
             kind, data, last = _update(one, sent)
@@ -85,12 +87,11 @@ def _update(one: Watched, sent: int) -> tuple[str, bytes, int]:
     key = (sent, one.version)
     if key in one.messages:
         return one.messages[key]
-    begin = bisect.bisect_right(reports.sequences, sent, 0, shown.reports)
-    kind = ""
-    if not shown.complete or shown.reports - begin > MOST_BEHIND:
-        kind, new = ("reset" if shown.complete and begin else "", b"null")
-    else:
-        new = encoded(columns_of(one.feed.record, begin, shown.reports))
+    end = min(shown.reports, len(reports.sequences)) if shown.complete else 0
+    begin = bisect.bisect_right(reports.sequences, sent, 0, end)
+    behind = end - begin > MOST_BEHIND
+    new = encoded(columns_of(one.feed.record, begin, end)) if shown.complete and not behind else b"null"
+    kind = "reset" if behind else ""
     data = b'{"now":%.3f,"trouble":%b,"condition":%b,"board":%b,"new":%b}' % (
         time.time(),
         json.dumps(shown.trouble).encode(),

@@ -3,7 +3,7 @@
 (() => {
   const id = location.pathname.slice(base.length).split("/")[2], path = "/e/" + id;
   const trialHref = (number) => href(`${path}/t/${number}`);
-  let board = null, figures = null, asked = 0, asking = false, sequence = -1;
+  let board = null, figures = null, asked = 0, asking = false, sequence = -1, since = null; // the event after which reports are known
   let fresh = { n: [], trial: [], x: [], y: [], t: [] };
 
   heading("Experiment", [["All experiments", "/"]]);
@@ -192,6 +192,10 @@
       fresh = Object.fromEntries(Object.entries(fresh).map(([name, column]) => [name, kept.map((i) => column[i])]));
       grid.show(found.charts);
       for (const chart of grid.charts.values()) chart.growing = board?.condition === "running";
+      if (since !== null && found.sequence < since) { // they were made earlier: ask for what lies between
+        since = found.sequence;
+        live.restart(found.cursor);
+      }
       showTail();
       root.dataset.figures = found.sequence;
     } catch (error) { notice(error.message); }
@@ -253,7 +257,8 @@
     board = data.board;
     const grown = sequence !== board.sequence;
     sequence = board.sequence;
-    if (data.new && figures) for (const name of Object.keys(fresh)) fresh[name].push(...data.new[name]);
+    if (data.new) since ??= sequence;
+    if (data.new) for (const name of Object.keys(fresh)) fresh[name].push(...data.new[name]);
     showBoard();
     if (data.condition === "reading") return;
     if (first || !figures || ended) loadFigures();
@@ -268,6 +273,7 @@
     message: take,
     reset(data) {
       figures = null;
+      since = null;
       fresh = { n: [], trial: [], x: [], y: [], t: [] };
       board = null;
       byId("summary").textContent = "This experiment was begun anew, or much has happened meanwhile: all of it was read again.";

@@ -94,12 +94,11 @@
 
   function cellsOf(one) {
     const { row } = one, running = row.condition === "running", done = row.progress;
-    const best = row.best ? `${brief(row.best.value)} ${row.metric}` : "";
     const name = { text: nameOf(one), href: href("/e/" + one.id), className: "name" };
     const tag = { text: one.folder, href: href("/t/" + one.group), className: "name" };
     if (row.elapsed === undefined) return [name, tag, stateCell(row.condition), row.detail ? { text: row.detail, className: "long" } : "", "", "", "", "", "", ""];
     return [
-      name, tag, stateCell(row.condition), { text: best, className: "number" },
+      name, tag, stateCell(row.condition), row.best ? { text: brief(row.best.value), unit: row.metric, className: "number" } : "",
       done ? { text: percent(done.share), bar: done.share, className: "state" } : "",
       { text: running && done && done.left !== null ? clock(done.left) : "", className: "number" },
       { text: running ? `${row.running} of ${row.n_workers ?? "?"}` : "", className: "number" },

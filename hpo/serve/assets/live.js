@@ -45,7 +45,7 @@ function ago(seconds) {
 // ---------------------------------------------------------------- elements that are kept while their words change
 
 const shownIn = new WeakMap();
-// A cell's content: a text, a number, or {text, href, bar, dot, className}.
+// A cell's content: a text, a number, or {text, href, bar, dot, unit, spark, className}.
 function setCell(td, value) {
   const known = JSON.stringify(value);
   if (shownIn.get(td) === known) return;
@@ -72,7 +72,7 @@ function setCell(td, value) {
     inner.style.width = percent(made.bar);
     before.push(outer);
   }
-  td.replaceChildren(...before, words);
+  td.replaceChildren(...before, words, ...(made.unit ? [make("span", { className: "unit extra", textContent: " " + made.unit })] : []));
 }
 
 // Rows with a key each are kept, so that focus and selection stay where they are.
@@ -221,6 +221,12 @@ class Live {
     source.addEventListener("reset", on(this.handlers.reset));
     source.addEventListener("beat", on(null));
     source.onerror = () => { if (this.source === source) this.lost(); };
+  }
+
+  restart(cursor) {
+    this.cursor = cursor;
+    this.close();
+    this.turn();
   }
 
   lost() {

@@ -7,7 +7,7 @@
   let asked = 0, wait = 0, changed = true, asking = false, first = true;
 
   heading("Tag", [["All experiments", "/"]]);
-  const verdict = make("div", { className: "verdict", hidden: true }), remarks = make("div"), tables = make("div"), as = make("p", { className: "soft", textContent: "The comparison is being made …" });
+  const verdict = make("div", { className: "verdict", hidden: true }), remarks = make("div"), tables = make("div", { className: "stack" }), as = make("p", { className: "soft", textContent: "The comparison is being made …" });
   const sortBy = (key) => { choices.set({ sort: key, down: choices.get("sort") === key && choices.get("down") !== "1" ? "1" : "" }); show(); };
   const members = tableOf("Experiments", HEADS, { extra: EXTRA, sortable: sortBy });
   const tiles = tilesOf([["experiments", "", ""], ["methods", "", ""], ["seeds", "", ""], ["running", "", ""], ["trials", "", ""]]);

@@ -45,7 +45,7 @@
     ]);
     const names = Object.keys(seen.configuration), best = seen.best_configuration || {};
     pairs.heads.children[2].textContent = seen.best_trial === null ? "the best trial" : `the best, trial ${seen.best_trial}`;
-    setRows(pairs.body, names.map((name) => ({ key: name, cells: [name, seen.configuration[name], best[name] ?? ""] })));
+    setRows(pairs.body, names.map((name) => ({ key: name, cells: [name, { text: brief(seen.configuration[name]) }, { text: brief(best[name]) }] })));
     const bytes = (one, name) => name in one.logs ? { text: `${one.logs[name].toLocaleString("en")} bytes`, href: href(`/api${path}/t/${number}/log/${one.number}/${name}`), className: "number" } : "";
     setRows(attempts.body, kept.map((one) => ({ key: one.number, extra: [2, 3], cells: [
       { text: String(one.number) }, one.status, one.worker, { text: clock(one.start), className: "number" }, { text: (one.end - one.start).toFixed(2), className: "number" }, bytes(one, "stdout"), bytes(one, "stderr"),
@@ -62,7 +62,7 @@
     if (!others) {
       others = ask(path + "/charts/main").then((found) => {
         const chart = found.charts.find((one) => one.name === "curves");
-        grid.show([{ ...chart, needless: false, wide: true, title: "This trial among the others" }]);
+        grid.show([{ ...chart, needless: false, wide: true, title: `Trial ${number} among the others`, caption: `The thick line is trial ${number}. ${chart.caption}` }]);
       }).catch((error) => notice(error.message));
     }
     await others;
@@ -81,7 +81,6 @@
       output.hidden = true;
       return;
     }
-    output.hidden = false;
     const asked = choices.get("log"), bad = last.status === "failed" ? "stderr" : "stdout";
     const usual = names.includes(`${last.number}/${bad}`) && last.logs[bad] ? `${last.number}/${bad}` : names.findLast((name) => { const [n, what] = name.split("/"); return kept.find((one) => String(one.number) === n).logs[what] > 0; }) ?? names.at(-1);
     const chosen = names.includes(asked) ? asked : log?.name && names.includes(log.name) ? log.name : usual;
@@ -106,6 +105,7 @@
   function open(name) {
     log?.source?.close();
     output.textContent = "";
+    output.hidden = true;
     log = { name, source: null };
     resume();
     mark();
@@ -125,6 +125,7 @@
       const down = output.scrollHeight - output.scrollTop - output.clientHeight < 40;
       const words = ((data.anew ? "" : output.textContent) + data.text).slice(-65536);
       output.textContent = words;
+      output.hidden = !data.size;
       which.textContent = data.size ? `${what} of attempt ${attempt}: ${data.size.toLocaleString("en")} bytes` + (data.size > 65536 ? ", the last 64 kB" : "") : `${what} of attempt ${attempt} is empty`;
       if (down) output.scrollTop = output.scrollHeight;
       root.dataset.log = String(data.size);
