@@ -222,7 +222,7 @@ class Hub:
                 one.tell()
             if more:
                 continue
-            over = feed.shown.condition in ("complete", "failed", "missing")
+            over = feed.shown.condition in ("complete", "failed")
             if over and not one.viewers and time.monotonic() - one.left >= KEPT:
                 feed.forget()  # its row is kept
             pace = PACE if one.viewers else ROW_PACE

@@ -208,12 +208,10 @@
     if (!anytime) return void (performance.now() - asked > 1000 && loadFigures()); // the first reports: there is something to draw now
     const best = anytime.spec.panels[0].series.find((series) => series.kind === "line"), dots = { x: [], y: [], labels: [] };
     const better = board.mode === "max" ? (a, b) => a > b : (a, b) => a < b, line = { x: [best.x.at(-2)], y: [best.y.at(-2)] };
-    const of = new Map();
+    const of = new Map(), last = new Map();
     fresh.n.forEach((_, i) => {
       const [t, y, trial] = [fresh.t[i] / figures.unit, fresh.y[i], fresh.trial[i]];
-      dots.x.push(t);
-      dots.y.push(y);
-      dots.labels.push(`trial ${trial}`);
+      last.set(trial, [t, y]);
       if (y !== null && better(y, line.y.at(-1))) {
         line.x.push(t);
         line.y.push(y);
@@ -222,6 +220,11 @@
       of.get(trial).x.push(fresh.x[i]);
       of.get(trial).y.push(y);
     });
+    for (const [trial, [t, y]] of last) {
+      dots.x.push(t);
+      dots.y.push(y);
+      dots.labels.push(`trial ${trial}`);
+    }
     line.x.push(board.elapsed / figures.unit);
     line.y.push(line.y.at(-1));
     anytime.setTail([{ ...dots, kind: "points", name: "last report of a trial", colour: "#767C86" }, { ...best, ...line, labels: line.x.map(() => "best so far") }]);
