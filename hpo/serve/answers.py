@@ -23,9 +23,9 @@ from hpo.serve.views import cut, encoded, number
 
 PAGE = 100
 """Rows that are sent at once."""
-LEAST = 5.0
+LEAST = 2.0
 """Seconds for which figures are not made anew, unless the experiment is over."""
-SHARE = 0.02
+SHARE = 0.01
 """Of the time that making figures may take: what takes long is made less often."""
 GROUPS = ("main", "space", "importance")
 

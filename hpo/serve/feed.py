@@ -107,7 +107,11 @@ class Feed:
             self.forget()
             raise HPOError(f"{self.files.path}: the experiment is not here any more; it was moved or deleted")
         signature = _signature(self.files)
+        configuration, events = signature[0], signature[1]
+        if (configuration,) != self._signature[:1] or (events == _ABSENT and self._signature[1:2] != (_ABSENT,)):
+            self.follower = None  # another budget, or another experiment
         if self.follower is None:
+            self._signature = (configuration,)
             self.follower = Follower(self.files.path, RecordingBoard)
         elif signature == self._signature:
             return False
@@ -131,7 +135,7 @@ class Feed:
             board=encoded({**board_view(seen), "sequence": follower.sequence, "at": time.time()}),
             row=encoded({**row_view(seen, self.record), "at": time.time()}),
             trouble=trouble,
-            generation=f"{follower.began or 0:.6f}",
+            generation="" if follower.began is None else f"{follower.began:.6f}",
             sequence=follower.sequence,
             reports=len(self.record.reports.sequences),
             condition=seen.condition,
@@ -139,15 +143,18 @@ class Feed:
         )
 
 
+_ABSENT = (0, 0)
+
+
 def _signature(files: ExperimentDirectory) -> tuple[tuple[int, int], ...]:
-    """By which it can be told, without opening the log, that nothing was written to it."""
+    """By which it can be told, without opening them, that nothing was written to configuration and log."""
 
     def of(path: str) -> tuple[int, int]:
         try:
             found = os.stat(path)  # noqa: PTH116  many times a second
         except OSError:
-            return (0, 0)
+            return _ABSENT
         return (found.st_mtime_ns, found.st_size)
 
     name = str(files.events)
-    return (of(name), of(f"{name}-wal"), of(f"{name}-journal"))
+    return (of(str(files.config)), of(name), of(f"{name}-wal"), of(f"{name}-journal"))

@@ -87,6 +87,8 @@ class Hub:
         self.catalogue = catalogue
         self.boot = secrets.token_hex(4)
         """Tells the versions of this server's rows from those of an earlier one."""
+        self.closing = False
+        """Streams end."""
         self.followed: dict[str, Watched] = {}
         self.rows_version = 0
         self.row_versions: dict[str, int] = {}
@@ -106,6 +108,16 @@ class Hub:
         if self._inotify is not None:
             asyncio.get_running_loop().add_reader(self._inotify.fd, self._ring)
         await self.find()
+
+    def dismiss(self) -> None:
+        """Have all streams come to their end."""
+        self.closing = True
+        for one in self.followed.values():
+            one.tell()
+        self.rows_changed.set()
+        for bells in self._bells.values():
+            for bell in bells:
+                bell.set()
 
     async def end(self) -> None:
         """Follow nothing more."""

@@ -40,13 +40,16 @@ class Settings:
     """Open one."""
 
 
-def serve(places: Sequence[str], settings: Settings, say: "Callable[[str], None]") -> None:
+def serve(places: Sequence[str], settings: Settings, say: "Callable[[str], None]") -> int:
     """Serve pages about experiments until a signal comes.
 
     Args:
         places: directories, or tags under outputs/; none: all of outputs/.
         settings: where and how.
         say: is told the link, and what is worth a line.
+
+    Returns:
+        the number of the signal.
 
     Raises:
         ConfigError: a setting is wrong, or what it names cannot be had.
@@ -67,7 +70,7 @@ def serve(places: Sequence[str], settings: Settings, say: "Callable[[str], None]
         if settings.socket is not None:
             address = address.replace(f"localhost:{port}", "localhost:PORT")
         try:
-            asyncio.run(_run(bound, roots, settings, base, token, f"hpo-{port}", address, say))
+            return asyncio.run(_run(bound, roots, settings, base, token, f"hpo-{port}", address, say))
         finally:
             if settings.socket is not None:
                 settings.socket.unlink(missing_ok=True)
@@ -95,7 +98,7 @@ async def _run(
     cookie: str,
     address: str,
     say: "Callable[[str], None]",
-) -> None:
+) -> int:
     import uvicorn
 
     from hpo.serve.app import App
@@ -103,8 +106,8 @@ async def _run(
     from hpo.serve.guard import Guard
     from hpo.serve.hub import Hub
 
-    app = App(Hub(Catalogue(roots)), base).build()
-    guard = Guard(app, token=token, cookie=cookie, hosts=frozenset(settings.host_names), base=base)
+    hub = Hub(Catalogue(roots))
+    guard = Guard(App(hub, base).build(), token=token, cookie=cookie, hosts=frozenset(settings.host_names), base=base)
     config = uvicorn.Config(
         guard,
         http=PatientProtocol,
@@ -119,6 +122,7 @@ async def _run(
         timeout_graceful_shutdown=1,
     )
     ending = asyncio.Event()
+    ended_by: list[int] = []
     loop = asyncio.get_running_loop()
 
     class Server(uvicorn.Server):
@@ -133,16 +137,19 @@ async def _run(
             await ending.wait()
 
         def handle_exit(self, sig: int, frame: Any) -> None:
-            super().handle_exit(sig, frame)
+            # Not uvicorn's way, which sends itself the signal again in the end: there is something to remove.
+            self.force_exit = self.should_exit
+            self.should_exit = True
+            ended_by.append(sig)
             loop.call_soon_threadsafe(ending.set)
 
         async def shutdown(self, sockets: Any = None) -> None:
-            for task in list(self.server_state.tasks):
-                task.cancel()  # pages that are kept up to date would be waited for
+            hub.dismiss()
             await super().shutdown(sockets)
 
     with _page_that_opens(address) if settings.browser else contextlib.nullcontext():
         await Server(config).serve(sockets=[bound])
+    return ended_by[0] if ended_by else 0
 
 
 def _tell(settings: Settings, address: str, say: "Callable[[str], None]") -> None:

@@ -56,7 +56,7 @@ async def experiment_stream(hub: Hub, name: str, cursor: str) -> AsyncGenerator[
     generation, sent = _read_cursor(cursor)
     with hub.viewing(name) as one:
         version = -1
-        while True:
+        while not hub.closing:
             changed, shown = one.changed, one.feed.shown
             if one.version == version:
                 if not await _changed(changed):
@@ -109,7 +109,7 @@ async def rows_stream(hub: Hub, cursor: str) -> AsyncGenerator[bytes]:
     boot, version = _read_cursor(cursor)
     version = version if boot == hub.boot else 0
     with hub.viewing_rows():
-        while True:
+        while not hub.closing:
             changed = hub.rows_changed
             new = [name for name, at in hub.row_versions.items() if at > version]
             if new or version == 0:
@@ -135,7 +135,7 @@ async def log_stream(hub: Hub, directory: Path, trial: int, attempt: int, name: 
     folder = directory / "trials" / str(trial) / f"attempt_{attempt}"
     rang, known = asyncio.Event(), -1
     idle = 0.0
-    while True:
+    while not hub.closing:
         rang.clear()
         heard = hub.listen(folder, rang)
         try:

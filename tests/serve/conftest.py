@@ -1,4 +1,4 @@
-"""Experiments that are served: simulated ones, one whose trials have printed, one whose every text tries to be HTML; and events."""
+"""Experiments that are served: simulated ones, one whose trials have printed, one whose every text tries to be HTML."""
 
 import os
 import signal
@@ -20,14 +20,15 @@ CLOSING = '</script><img src=x onerror="window.hacked=2">'
 def place(tmp_path_factory):
     """A working directory with three tags in outputs/: `t`, `real` and `hostile`."""
     work = Workplace(tmp_path_factory.mktemp("served"))
-    short = ("random_seed=1", "max_wallclock_time=4000")
+    short = ("random_seed=1", "max_wallclock_time=20000")
     succeeded(work.verb("benchmark=nasbench201_cifar100", "method=RS,ASHA", "num_seeds=2", "experiment_tag=t", *short))
     script = "import sys\nfrom hpo import report\n"
     script += "print('x is', sys.argv[1])\nfor epoch in (1, 2, 3):\n    report(epoch=epoch, loss=1 / epoch)\n"
     work.write("train.py", script)
     work.benchmark("mine", script=str(work.path / "train.py"))
     succeeded(work.hpo("benchmark=mine", "method=RS", "experiment_tag=real", "random_seed=1"))
-    bad = f"import sys\nprint({CLOSING!r}, flush=True)\nif {CLOSING!r} in sys.argv[1] + sys.argv[2]:\n    sys.exit({HOSTILE!r})\n"
+    bad = f"import sys\nprint({CLOSING!r}, flush=True)\n"
+    bad += f"if {CLOSING!r} in sys.argv[1] + sys.argv[2]:\n    sys.exit({HOSTILE!r})\n"
     work.write(
         "bad.py", bad + "from hpo import report\nfor epoch in (1, 2, 3):\n    report(epoch=epoch, loss=1 / epoch)\n"
     )

@@ -1,7 +1,8 @@
-"""One source: the figures and tables of a page are those of the report, number by number, also when followed event by event."""
+"""One source: figures and tables of a page are those of the report, number by number, also when followed event by event."""
 
 import json
 import re
+import time
 
 import pytest
 
@@ -126,7 +127,8 @@ def test_figures_are_made_anew_when_something_came_but_not_at_each_question(stor
     story.report(0, 2, 51.0)
     feed.look()
     assert figures.body("main") is first, "the page draws what is new by itself meanwhile"
-    monkeypatch.setattr(answers.time, "monotonic", lambda begin=answers.time.monotonic(): begin + 3600)
+    later = time.monotonic() + 3600
+    monkeypatch.setattr(answers.time, "monotonic", lambda: later)
     assert json.loads(figures.body("main"))["sequence"] == 4
 
 

@@ -46,6 +46,7 @@ def serve(
         browser=browser,
     )
     try:
-        run(places or (), settings, typer.echo)
+        ended_by = run(places or (), settings, typer.echo)
     except KeyboardInterrupt:
-        raise typer.Exit(128 + signal.SIGINT) from None
+        ended_by = signal.SIGINT
+    raise typer.Exit(128 + ended_by)

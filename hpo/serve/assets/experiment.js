@@ -205,7 +205,7 @@
   function showTail() {
     if (!figures || !fresh.n.length) return;
     const anytime = grid.charts.get("anytime"), curves = grid.charts.get("curves");
-    if (!anytime) return void (performance.now() - asked > 1000 && loadFigures()); // the first reports: there is something to draw now
+    if (!anytime) return; // the first reports: it is drawn with the next figures
     const best = anytime.spec.panels[0].series.find((series) => series.kind === "line"), dots = { x: [], y: [], labels: [] };
     const better = board.mode === "max" ? (a, b) => a > b : (a, b) => a < b, line = { x: [best.x.at(-2)], y: [best.y.at(-2)] };
     const of = new Map(), last = new Map();
