@@ -19,7 +19,8 @@ from hpo.history.record import AttemptSpan, Followed
 from hpo.history.trials import TrialRow, trial_rows
 from hpo.serve.feed import Feed
 from hpo.serve.logs import sizes
-from hpo.serve.views import cut, encoded, number
+from hpo.serve.views import cut, number
+from hpo.serve.wire import encoded
 
 PAGE = 100
 """Rows that are sent at once."""
@@ -79,8 +80,10 @@ class Figures:
         self._feed = feed
         self._made: dict[str, _Made] = {}
 
-    def body(self, group: str) -> bytes:
-        """A group of figures, with the number of the event that is the last in them."""
+    def body(self, group: str) -> bytes | None:
+        """A group of figures, with the number of the event that is the last in them; None: there is no such group."""
+        if group not in GROUPS:
+            return None
         shown, made = self._feed.shown, self._made.get(group)
         if made is not None and made.generation == shown.generation:
             waits = time.monotonic() - made.made < made.wait and shown.condition == "running"

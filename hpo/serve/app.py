@@ -5,10 +5,9 @@ Ids are looked up in a table and trials are whole numbers: no path is taken from
 
 import contextlib
 import gzip
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,14 +16,13 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response, S
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from hpo.serve.answers import GROUPS, configuration_text_of, trial_body, trials_body
-from hpo.serve.comparing import Comparisons
 from hpo.serve.hub import Hub
 from hpo.serve.logs import NAMES, WHOLE, read_log
 from hpo.serve.streams import experiment_stream, log_stream, rows_stream
-from hpo.serve.views import encoded
+from hpo.serve.wire import encoded
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from hpo.serve.comparing import Comparisons
 
 MOST_STREAMS = 16
 """Pages that are kept up to date at a time."""
@@ -45,9 +43,9 @@ class App:
     def __init__(self, hub: Hub, base: str = "") -> None:
         self.hub = hub
         self.base = base
-        self.comparisons = Comparisons()
+        self.comparisons: Comparisons | None = None
         self.streams = 0
-        self._assets = _load_assets()
+        self._assets: dict[str, tuple[bytes, bytes, str]] = {}
         self._shell = _own("page.html")
 
     def build(self) -> Starlette:
@@ -133,6 +131,7 @@ class App:
         return RedirectResponse(f"{self.base}/e/{name}", 303)
 
     async def _asset(self, request: Request) -> Response:
+        self._assets = self._assets or await self.hub.read(_load_assets)
         found = self._assets.get(request.path_params["name"])
         if found is None:
             raise HTTPException(404)
@@ -143,12 +142,15 @@ class App:
 
     async def _charts(self, request: Request) -> Response:
         group = request.path_params["group"]
-        if group not in GROUPS:
-            raise HTTPException(404)
         one = await self._current(request)
-        return _packed(request, await self.hub.read(lambda: one.figures.body(group)), "application/json")
+        body = await self.hub.read(lambda: one.figures.body(group))
+        if body is None:
+            raise HTTPException(404)
+        return _packed(request, body, "application/json")
 
     async def _trials(self, request: Request) -> Response:
+        from hpo.serve.answers import trials_body
+
         one = await self._current(request)
         asked = request.query_params
         page = asked.get("page", "0")
@@ -164,10 +166,14 @@ class App:
         return _packed(request, body, "application/json")
 
     async def _configuration(self, request: Request) -> Response:
+        from hpo.serve.answers import configuration_text_of
+
         one = await self._current(request)
         return PlainTextResponse(await self.hub.read(lambda: configuration_text_of(one.feed)))
 
     async def _trial(self, request: Request) -> Response:
+        from hpo.serve.answers import trial_body
+
         one = await self._current(request)
         body = await self.hub.read(lambda: trial_body(one.feed, request.path_params["trial"]))
         if body is None:
@@ -189,7 +195,10 @@ class App:
             raise HTTPException(404)
         shown = [self.hub.row(name) for name in group.members]
         state = tuple(f"{one.generation}-{one.sequence}-{one.condition}" for one in shown)
-        body = await self.hub.compare(lambda: self.comparisons.body(group.folder, state))
+        from hpo.serve.comparing import Comparisons
+
+        comparisons = self.comparisons = self.comparisons or Comparisons()
+        body = await self.hub.compare(lambda: comparisons.body(group.folder, state))
         return _packed(request, body, "application/json")
 
     async def _current(self, request: Request) -> Any:

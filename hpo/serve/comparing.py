@@ -7,7 +7,7 @@ from typing import Any
 from hpo.errors import ConfigError, HPOError
 from hpo.figures.chart import Chart
 from hpo.serve.answers import chart_content
-from hpo.serve.views import encoded
+from hpo.serve.wire import encoded
 
 LEAST = 10.0
 """Seconds for which a comparison is not made anew."""

@@ -14,7 +14,8 @@ from hpo.events.objective import Objective
 from hpo.history.following import BATCH, Follower
 from hpo.history.record import Followed, Record, RecordingBoard
 from hpo.results.files import read_metadata
-from hpo.serve.views import board_view, encoded, noted_row, row_view
+from hpo.serve.views import board_view, noted_row, row_view
+from hpo.serve.wire import encoded
 from hpo.store.directory import ExperimentDirectory
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Feed:
         self.cost = 0.0
         """Seconds of the processor that the last look took."""
         self._signature: tuple[tuple[int, int], ...] = ()
+        self._told: tuple[object, ...] = ()
 
     @property
     def record(self) -> Record:
@@ -92,7 +94,7 @@ class Feed:
     def forget(self) -> None:
         """Keep no more than what was shown; a later look reads the log again."""
         self.follower = None
-        self._signature = ()
+        self._signature = self._told = ()
         self.shown = replace(self.shown, complete=False)
 
     def subject(self) -> Followed | None:
@@ -126,6 +128,11 @@ class Feed:
             row = {**noted_row(self.files), "condition": "missing", "detail": trouble}
             self.shown = Shown(row=encoded(row), trouble=trouble, condition="missing", complete=True)
             return
+        condition, detail = follower.condition()
+        told = (follower.began, follower.sequence, trouble, more, condition, detail)
+        if told == self._told:
+            return  # but for clocks, which go on by themselves
+        self._told = told
         seen = follower.seen()
         if trouble:
             seen = replace(seen, condition="unreadable", detail=trouble)

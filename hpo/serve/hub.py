@@ -6,6 +6,7 @@ it. After a change it is read at once, then at most every `PACE` seconds, and re
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import secrets
 import time
@@ -13,13 +14,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from hpo.serve.answers import Figures
 from hpo.serve.catalogue import Catalogue
-from hpo.serve.feed import Feed, Shown
 from hpo.store.event_store import on_network
 from hpo.store.inotify import CREATE, DELETE, DELETE_SELF, MODIFY, MOVED_FROM, MOVED_TO, ONE_SHOT, open_inotify
+
+if TYPE_CHECKING:
+    from hpo.serve.answers import Figures
+    from hpo.serve.feed import Feed, Shown
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,9 @@ CHANGES = MODIFY | CREATE | MOVED_TO | MOVED_FROM | DELETE | DELETE_SELF | ONE_S
 MOST_FOLDERS = 4096
 """That are listened to for further experiments."""
 
+READERS = ("hpo.serve.feed", "hpo.serve.answers", "hpo.reports.page")
+"""What is imported once the server answers, for it takes longer than all that comes before."""
+
 T = TypeVar("T")
 
 
@@ -51,7 +57,8 @@ T = TypeVar("T")
 class Watched:
     """An experiment, and the pages that wait for its next change."""
 
-    feed: Feed
+    feed: "Feed"
+    figures: "Figures"
     viewers: int = 0
     version: int = 0
     """Counts what was told of it."""
@@ -60,14 +67,10 @@ class Watched:
     """Set at the next change, and replaced."""
     messages: dict[tuple[int, int], tuple[str, bytes, int]] = field(default_factory=dict)
     """What was sent of its last change."""
-    figures: Figures = field(init=False)
     blind: bool = False
     task: "asyncio.Task[None] | None" = None
     left: float = 0.0
     """When its last viewer went."""
-
-    def __post_init__(self) -> None:
-        self.figures = Figures(self.feed)
 
     def tell(self) -> None:
         """Wake whoever waits."""
@@ -108,6 +111,10 @@ class Hub:
         if self._inotify is not None:
             asyncio.get_running_loop().add_reader(self._inotify.fd, self._ring)
         await self.find()
+
+    def warm(self) -> None:
+        """Import what the first page needs."""
+        self._reader.submit(lambda: [importlib.import_module(name) for name in READERS])
 
     def dismiss(self) -> None:
         """Have all streams come to their end."""
@@ -190,14 +197,18 @@ class Hub:
         finally:
             self.rows_viewers -= 1
 
-    def row(self, name: str) -> Shown:
+    def row(self, name: str) -> "Shown":
         """What is known of an experiment for its row."""
         return self._of(name).feed.shown
 
     def _of(self, name: str) -> Watched:
         if name not in self.followed:
+            from hpo.serve.answers import Figures
+            from hpo.serve.feed import Feed
+
             directory = self.catalogue.experiments[name].directory
-            one = Watched(Feed(directory), blind=self._inotify is None or on_network(directory))
+            feed = Feed(directory)
+            one = Watched(feed, Figures(feed), blind=self._inotify is None or on_network(directory))
             self.followed[name] = one
         return self.followed[name]
 

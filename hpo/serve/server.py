@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 64
+SETTLING = 0.2
+"""Seconds after which what a page needs is imported, unless one has asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ async def _run(
             await super().startup(sockets)
             if self.started:
                 _tell(settings, address, say)
+                loop.call_later(SETTLING, hub.warm)
 
         async def main_loop(self) -> None:
             await ending.wait()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hpo.serve.hub import Hub, Watched
 from hpo.serve.logs import read_log
-from hpo.serve.views import columns_of, encoded
+from hpo.serve.wire import encoded
 
 BEAT = 15.0
 """Seconds after which a sign of life is sent where there is nothing else."""
@@ -87,6 +87,8 @@ def _update(one: Watched, sent: int) -> tuple[str, bytes, int]:
     key = (sent, one.version)
     if key in one.messages:
         return one.messages[key]
+    from hpo.serve.views import columns_of  # what is needed before a log is read is soon imported
+
     end = min(shown.reports, len(reports.sequences)) if shown.complete else 0
     begin = bisect.bisect_right(reports.sequences, sent, 0, end)
     behind = end - begin > MOST_BEHIND

@@ -3,7 +3,6 @@
 Values are those of `hpo watch` and of the report; only their form is made here. Texts of users stay texts.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,11 +20,6 @@ MOST_TEXT = 240
 """Characters of a text of users in what is sent again and again."""
 SPARK = 40
 """Points of the line that shows the best so far in a row."""
-
-
-def encoded(content: Any) -> bytes:
-    """JSON for the page; numbers that are not finite are null."""
-    return json.dumps(content, separators=(",", ":"), allow_nan=False, default=str).encode()
 
 
 def cut(text: str, most: int = MOST_TEXT) -> str:

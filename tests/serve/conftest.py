@@ -52,7 +52,8 @@ class Served:
 
     def start(self):
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        command = ("serve", "--no-browser", *self.arguments)
+        again = ("--port", str(self.port)) if hasattr(self, "port") else ()
+        command = ("serve", "--no-browser", *self.arguments, *again)
         self.process = forking.start(*command, cwd=self.work.path, env=environment)
         self.link = self.process.stdout.readline().strip()
         assert self.link.startswith("http://"), self.process.communicate(timeout=20)
@@ -60,8 +61,13 @@ class Served:
         self.port = int(self.root.rstrip("/").rpartition(":")[2])
 
     def stop(self, number=signal.SIGTERM):
+        """End it. Returns its exit code; what it complained of is then in `errors`."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=20)
+        code = self.process.wait(timeout=20)
+        self.errors = self.process.stderr.read()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code
 
 
 @pytest.fixture(scope="package")

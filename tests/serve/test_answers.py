@@ -12,7 +12,7 @@ from hpo.serve import answers
 from hpo.serve.answers import Figures, trial_body, trials_body
 from hpo.serve.comparing import Comparisons
 from hpo.serve.feed import Feed
-from hpo.serve.views import encoded
+from hpo.serve.wire import encoded
 
 pytestmark = pytest.mark.process
 

@@ -399,7 +399,7 @@ def test_two_servers_have_two_ports_and_ctrl_c_ends_one_at_once_with_pages_open(
     assert code == 130
     assert time.monotonic() - began < 5
     page.close()
-    assert other.process.stderr.read() == ""
+    assert other.errors == ""
 
 
 def test_a_socket_is_for_this_user_alone(place):
@@ -421,7 +421,9 @@ def test_a_socket_is_for_this_user_alone(place):
         assert "another server uses it" in error_of(second)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
+        assert process.wait(timeout=20) == 128 + signal.SIGTERM
+        process.stdout.close()
+        process.stderr.close()
     assert not path.exists()
 
 
