@@ -306,7 +306,8 @@ def many(folder: Path, seconds: float) -> None:
         used = (server.cpu() - cpu) / (time.monotonic() - begin)
         print(
             f"200 experiments: rows drawn after {drawn:.2f} s, all read after {read:.1f} s ({reading:.1f} s of the server's "
-            f"processor); 40 events a second over all: {100 * used:.1f} % of a core, {server.about.memory_info().rss / 1e6:.0f} MB"
+            f"processor); 40 events a second over all: {100 * used:.1f} % of a core, "
+            f"{server.about.memory_info().rss / 1e6:.0f} MB"
         )
     for log in logs:
         log.store.close()

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 import shlex
 import time
 from collections.abc import Callable, Sequence
@@ -240,13 +241,14 @@ def _attempt(directory: Path, span: AttemptSpan) -> dict[str, Any]:
 
 
 def configuration_text_of(feed: Feed) -> str:
-    """experiment.yaml as it is, its first 256 kB.
+    """experiment.yaml as it is, its first 256 kB. A link in its place leads elsewhere, and is not followed.
 
     Raises:
         HPOError: it cannot be read.
     """
     try:
-        with feed.files.config.open("rb") as file:
+        descriptor = os.open(feed.files.config, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
             return file.read(256 * 1024).decode(errors="replace")
     except OSError as error:
         raise HPOError(f"{feed.files.config}: cannot be read ({error.strerror})") from error

@@ -6,6 +6,7 @@ Ids are looked up in a table and trials are whole numbers: no path is taken from
 import contextlib
 import gzip
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from http import HTTPStatus
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response, S
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
+from hpo.errors import HPOError
 from hpo.serve.hub import Hub
 from hpo.serve.logs import NAMES, WHOLE, read_log
 from hpo.serve.streams import experiment_stream, log_stream, rows_stream
@@ -109,8 +111,11 @@ class App:
     async def _failed(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         if "/api/" in request.url.path or "/assets/" in request.url.path:
-            words = {404: "There is nothing of that name.", 503: "Too many pages are open; close some."}
-            detail = words.get(status, getattr(error, "detail", "") or "It failed.")
+            detail = getattr(error, "detail", "")
+            if detail in ("", HTTPStatus(status).phrase):
+                detail = {404: "There is nothing of that name.", 503: "Too many pages are open; close some."}.get(
+                    status, "It failed."
+                )
             return Response(encoded({"error": detail}), status, media_type="application/json")
         return self._filled("missing", status)
 
@@ -169,7 +174,11 @@ class App:
         from hpo.serve.answers import configuration_text_of
 
         one = await self._current(request)
-        return PlainTextResponse(await self.hub.read(lambda: configuration_text_of(one.feed)))
+        try:
+            text = await self.hub.read(lambda: configuration_text_of(one.feed))
+        except HPOError as error:
+            raise HTTPException(404, str(error)) from error
+        return PlainTextResponse(text)
 
     async def _trial(self, request: Request) -> Response:
         from hpo.serve.answers import trial_body

@@ -23,7 +23,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class TagFolder:
     """A tag: the folder above benchmark, method and seed."""
 
     id: str
@@ -69,7 +69,7 @@ class Catalogue:
     def __init__(self, roots: Sequence[Path]) -> None:
         self.roots = roots
         self.experiments: dict[str, Listed] = {}
-        self.groups: dict[str, Group] = {}
+        self.groups: dict[str, TagFolder] = {}
         self.passed: list[Path] = []
         """Folders in which further experiments may appear."""
 
@@ -83,7 +83,7 @@ class Catalogue:
         members: dict[Path, list[str]] = {}
         for one in self.experiments.values():
             members.setdefault(_above(one.directory), []).append(one.id)
-        self.groups = {id_of(folder): Group(id_of(folder), folder, ids) for folder, ids in members.items()}
+        self.groups = {id_of(folder): TagFolder(id_of(folder), folder, ids) for folder, ids in members.items()}
         self.passed = passed
 
 

@@ -58,7 +58,10 @@ class Feed:
     def __init__(self, directory: Path) -> None:
         self.files = ExperimentDirectory(directory)
         self.follower: Follower | None = None
-        self.shown = Shown(row=encoded(noted_row(self.files)))
+        noted = noted_row(self.files)
+        self.noted: str = noted["noted"]
+        """Its state as its metadata has it."""
+        self.shown = Shown(row=encoded(noted))
         self.cost = 0.0
         """Seconds of the processor that the last look took."""
         self._signature: tuple[tuple[int, int], ...] = ()

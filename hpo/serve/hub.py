@@ -7,24 +7,20 @@ it. After a change it is read at once, then at most every `PACE` seconds, and re
 import asyncio
 import contextlib
 import importlib
-import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from hpo.serve.bell import BLIND, Bells
 from hpo.serve.catalogue import Catalogue
 from hpo.store.event_store import on_network
-from hpo.store.inotify import CREATE, DELETE, DELETE_SELF, MODIFY, MOVED_FROM, MOVED_TO, ONE_SHOT, open_inotify
 
 if TYPE_CHECKING:
     from hpo.serve.answers import Figures
     from hpo.serve.feed import Feed, Shown
-
-log = logging.getLogger(__name__)
 
 PACE = 0.25
 """Seconds between two looks at an experiment that a page shows."""
@@ -37,13 +33,10 @@ ROWS_SHARE = 0.02
 TICK = 2.0
 """Seconds after which a running experiment is asked whether its tuner is still there, which no file tells."""
 ROW_TICK = 10.0
-BLIND = 1.0
-"""Seconds between two looks where the kernel does not tell of changes: on network file systems."""
 FIND_EVERY = 2.0
 """Least seconds between two searches for further experiments."""
 KEPT = 60.0
 """Seconds for which an experiment is still followed after the last page has gone."""
-CHANGES = MODIFY | CREATE | MOVED_TO | MOVED_FROM | DELETE | DELETE_SELF | ONE_SHOT
 MOST_FOLDERS = 4096
 """That are listened to for further experiments."""
 
@@ -99,8 +92,7 @@ class Hub:
         self.rows_viewers = 0
         self._reader = ThreadPoolExecutor(1, "reader")
         self._comparer = ThreadPoolExecutor(1, "comparer")
-        self._inotify = open_inotify(f"event logs are looked at every {BLIND:g} s", logging.INFO)
-        self._bells: dict[int, set[asyncio.Event]] = {}
+        self.bells = Bells()
         self._finding: asyncio.Task[None] | None = None
         self._row_gate = asyncio.Lock()
 
@@ -108,8 +100,7 @@ class Hub:
 
     async def begin(self) -> None:
         """Search, and listen from now on."""
-        if self._inotify is not None:
-            asyncio.get_running_loop().add_reader(self._inotify.fd, self._ring)
+        self.bells.begin()
         await self.find()
 
     def warm(self) -> None:
@@ -122,9 +113,7 @@ class Hub:
         for one in self.followed.values():
             one.tell()
         self.rows_changed.set()
-        for bells in self._bells.values():
-            for bell in bells:
-                bell.set()
+        self.bells.ring_all()
 
     async def end(self) -> None:
         """Follow nothing more."""
@@ -133,9 +122,7 @@ class Hub:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._inotify is not None:
-            asyncio.get_running_loop().remove_reader(self._inotify.fd)
-            self._inotify.close()
+        self.bells.end()
         self._reader.shutdown(wait=False, cancel_futures=True)
         self._comparer.shutdown(wait=False, cancel_futures=True)
 
@@ -208,15 +195,15 @@ class Hub:
 
             directory = self.catalogue.experiments[name].directory
             feed = Feed(directory)
-            one = Watched(feed, Figures(feed), blind=self._inotify is None or on_network(directory))
+            one = Watched(feed, Figures(feed), blind=self.bells.blind or on_network(directory))
             self.followed[name] = one
         return self.followed[name]
 
     def _follow_all(self) -> None:
-        def newest_first(name: str) -> tuple[bool, str]:
-            return self.row(name).condition != "reading", name
+        def at_work_first(name: str) -> tuple[bool, str]:
+            return self._of(name).feed.noted != "running", name
 
-        for name in sorted(self.catalogue.experiments, key=newest_first):
+        for name in sorted(self.catalogue.experiments, key=at_work_first):
             self._follow(name, self._of(name))
 
     def _follow(self, name: str, one: Watched) -> None:
@@ -230,7 +217,7 @@ class Hub:
         feed = one.feed
         while one.viewers or self.rows_viewers or time.monotonic() - one.left < KEPT:
             one.rang.clear()
-            self.listen(feed.files.path, one.rang)
+            self.bells.listen(feed.files.path, one.rang)
             before, absent = feed.shown, feed.follower is None
             if one.viewers:
                 more = await self.read(feed.look)
@@ -272,13 +259,13 @@ class Hub:
             began = time.perf_counter()
             known = set(self.catalogue.experiments)
             for folder in self.catalogue.passed[:MOST_FOLDERS]:
-                self.listen(folder, rang)
+                self.bells.listen(folder, rang)
             await self.find()
             if set(self.catalogue.experiments) != known:
                 self._follow_all()
                 continue  # further folders may have come: listen to them, too
             await asyncio.sleep(max(FIND_EVERY, (time.perf_counter() - began) / SHARE))
-            blind = self._inotify is None or any(on_network(root) for root in self.catalogue.roots)
+            blind = self.bells.blind or any(on_network(root) for root in self.catalogue.roots)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FIND_EVERY if blind else None):
                     await rang.wait()
@@ -288,19 +275,3 @@ class Hub:
         self.row_versions[name] = self.rows_version
         self.rows_changed.set()
         self.rows_changed = asyncio.Event()
-
-    # ------------------------------------------------------------------ the kernel's word
-
-    def listen(self, folder: Path, bell: asyncio.Event) -> bool:
-        """Set `bell` at the next change in a folder. Returns whether the kernel will tell of it."""
-        if self._inotify is None:
-            return False
-        with contextlib.suppress(OSError):  # it is gone, or there are too many: a tick will do
-            self._bells.setdefault(self._inotify.add_watch(folder, CHANGES), set()).add(bell)
-            return True
-        return False
-
-    def _ring(self) -> None:
-        for event in self._inotify.read(timeout=0):
-            for bell in self._bells.pop(event.wd, ()):
-                bell.set()

@@ -139,7 +139,7 @@ async def log_stream(hub: Hub, directory: Path, trial: int, attempt: int, name: 
     idle = 0.0
     while not hub.closing:
         rang.clear()
-        heard = hub.listen(folder, rang)
+        heard = hub.bells.listen(folder, rang)
         try:
             after = None if known < 0 else known
             found, size = await asyncio.to_thread(read_log, directory, trial, attempt, name, after)

@@ -96,7 +96,7 @@
     const { row } = one, running = row.condition === "running", done = row.progress;
     const name = { text: nameOf(one), href: href("/e/" + one.id), className: "name" };
     const tag = { text: one.folder, href: href("/t/" + one.group), className: "name" };
-    if (row.elapsed === undefined) return [name, tag, stateCell(row.condition), row.detail ? { text: row.detail, className: "long" } : "", "", "", "", "", "", ""];
+    if (row.elapsed === undefined) return [name, tag, stateCell(row.condition), { text: row.detail || "reading …", className: row.detail ? "long" : "soft number" }, "", "", "", "", "", ""];
     return [
       name, tag, stateCell(row.condition), row.best ? { text: brief(row.best.value), unit: row.metric, className: "number" } : "",
       done ? { text: percent(done.share), bar: done.share, className: "state" } : "",
@@ -110,7 +110,11 @@
   const soon = () => { due ||= requestAnimationFrame(() => { due = 0; refresh(); }); };
   const take = (data) => {
     total = data.total;
-    for (const one of data.rows) known.set(one.id, one);
+    for (const one of data.rows) {
+      // What its metadata say of its state is shown until its log is read.
+      if (one.row.condition === "reading" && ["complete", "failed", "interrupted"].includes(one.row.noted)) one.row.condition = one.row.noted;
+      known.set(one.id, one);
+    }
     root.dataset.ready ||= performance.now().toFixed(0);
     soon();
   };
