@@ -82,7 +82,7 @@
       return;
     }
     const asked = choices.get("log"), bad = last.status === "failed" ? "stderr" : "stdout";
-    const usual = names.includes(`${last.number}/${bad}`) && last.logs[bad] ? `${last.number}/${bad}` : names.findLast((name) => { const [n, what] = name.split("/"); return kept.find((one) => String(one.number) === n).logs[what] > 0; }) ?? names.at(-1);
+    const usual = names.includes(`${last.number}/${bad}`) && last.logs[bad] ? `${last.number}/${bad}` : names.findLast((name) => { const [n, what] = name.split("/"); return kept.find((one) => String(one.number) === n).logs[what] > 0; }) ?? names.findLast((name) => name.endsWith("stdout")) ?? names.at(-1);
     const chosen = names.includes(asked) ? asked : log?.name && names.includes(log.name) ? log.name : usual;
     const old = new Map([...choose.children].map((button) => [button.dataset.name, button]));
     choose.replaceChildren(...names.slice(-12).map((name) => {
