@@ -27,7 +27,7 @@ FLOORS = [
     {"experiment", "watching", "checking", "analysis"},
     {"launchers", "figures"},
     {"remote", "reports"},
-    {"planning"},
+    {"planning", "serve"},
     {"cli"},
     {"__main__"},
 ]
@@ -59,6 +59,8 @@ ALLOWED = {
     "pynvml": {"backends"},
     "optuna": {"exporting"},
     "pyarrow": {"exporting"},
+    "starlette": {"serve"},
+    "uvicorn": {"serve"},
 }
 """Third-party packages, and the rooms that may import them."""
 

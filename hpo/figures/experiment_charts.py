@@ -8,7 +8,7 @@ from hpo.figures.limits import beyond, metric_axis
 from hpo.figures.style import ACCENT, NEUTRAL, OUTCOME_COLOURS, data_label, seconds_scale, thinned
 from hpo.history import curves as history
 from hpo.history.importance import LEVEL, TRUSTED, Importance
-from hpo.results.experiment import Experiment
+from hpo.history.record import AttemptSpan, Subject
 
 MOST_POINTS = 20_000
 """Of all learning curves together."""
@@ -22,7 +22,7 @@ MOST_BARS = 5_000
 RUNG_COLOURS = {"went on": OUTCOME_COLOURS["completed"], "waiting": OUTCOME_COLOURS["paused"], "ended here": NEUTRAL}
 
 
-def anytime(experiment: Experiment) -> Chart:
+def anytime(experiment: Subject) -> Chart:
     """Best result so far against elapsed time, and the last report of each trial."""
     objective = experiment.state.objective
     path = history.trajectory(experiment)
@@ -47,7 +47,7 @@ def anytime(experiment: Experiment) -> Chart:
     return Chart("anytime", title, caption, [panel], 330, data_label(experiment.metadata), wide=False, remark=out)
 
 
-def learning_curves(experiment: Experiment, *, whole: bool = False) -> Chart:
+def learning_curves(experiment: Subject, *, whole: bool = False) -> Chart:
     """The metric against the resource, one curve per trial, coloured by outcome; `whole`: never thinned."""
     objective = experiment.state.objective
     found = history.curves(experiment)
@@ -109,7 +109,7 @@ def _thinning(found: Sequence[history.Curve], most: float) -> tuple[list[history
     return kept, each, f"{caption} Thinned: {'; '.join(less)}."
 
 
-def rung_board(experiment: Experiment) -> Chart:
+def rung_board(experiment: Subject) -> Chart:
     """How many trials got to each rung, and what became of them there."""
     rungs = history.rungs(experiment)
     resource = experiment.state.objective.resource_attr or "report"
@@ -142,7 +142,7 @@ def rung_board(experiment: Experiment) -> Chart:
     return Chart("rungs", title, caption, [panel], 70 + 36 * len(rungs), data_label(experiment.metadata), wide=False)
 
 
-def workers(experiment: Experiment, *, whole: bool = False) -> Chart:
+def workers(experiment: Subject, *, whole: bool = False) -> Chart:
     """Attempts on their workers; what stays empty is idle time. `whole`: a bar for each, however many."""
     line = history.timeline(experiment)
     if not line.attempts:
@@ -182,11 +182,9 @@ def workers(experiment: Experiment, *, whole: bool = False) -> Chart:
     )
 
 
-def _bars(
-    attempts: Sequence[history.AttemptSpan], gap: float
-) -> list[tuple[history.AttemptSpan, history.AttemptSpan, str]]:
+def _bars(attempts: Sequence[AttemptSpan], gap: float) -> list[tuple[AttemptSpan, AttemptSpan, str]]:
     """First and last attempt of each bar, and what it is; a gap below 0 joins nothing."""
-    bars: dict[int, list[list[history.AttemptSpan]]] = {}
+    bars: dict[int, list[list[AttemptSpan]]] = {}
     for attempt in sorted(attempts, key=lambda a: (a.lane, a.start)):
         lane = bars.setdefault(attempt.lane, [])
         if lane and attempt.start - lane[-1][-1].end <= gap:
@@ -196,13 +194,13 @@ def _bars(
     return [(bar[0], bar[-1], _words(bar)) for lane in bars.values() for bar in lane]
 
 
-def _words(bar: Sequence[history.AttemptSpan]) -> str:
+def _words(bar: Sequence[AttemptSpan]) -> str:
     first = bar[0]
     what = f"trial {first.trial}, attempt {first.number}, {first.status}" if len(bar) == 1 else f"{len(bar)} attempts"
     return f"{what}: {first.start:.5g} to {bar[-1].end:.5g} s"
 
 
-def importance_bars(experiment: Experiment, found: Importance) -> Chart:
+def importance_bars(experiment: Subject, found: Importance) -> Chart:
     """Main effects with their intervals."""
     resource = experiment.state.objective.resource_attr or "report"
     title = "Hyperparameter importance"

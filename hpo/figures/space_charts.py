@@ -10,7 +10,7 @@ from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, without_
 from hpo.figures.limits import beyond, metric_axis
 from hpo.figures.style import BANDS, DEPTHS, SHARES, data_label, thinned
 from hpo.history.points import NOT_USED, Point, marks, points, position, short, unit
-from hpo.results.experiment import Experiment
+from hpo.history.record import Subject
 from hpo.space.domains import LOG, Choice, Domain, Float, Integer
 
 MOST_LINES = 1_500
@@ -22,7 +22,7 @@ SLICE = 250
 """Height of a panel, in pixels."""
 
 
-def slices(experiment: Experiment, *, whole: bool = False) -> Chart:
+def slices(experiment: Subject, *, whole: bool = False) -> Chart:
     """The metric of each trial against each hyperparameter, a panel for each; `whole`: never thinned."""
     objective = experiment.state.objective
     resource = objective.resource_attr or "report"
@@ -88,7 +88,7 @@ def _axis(name: str, domain: Domain) -> Axis:
     return axis(name, log=domain.scale is LOG, whole=isinstance(domain, Integer))
 
 
-def parallel(experiment: Experiment, *, whole: bool = False) -> Chart:
+def parallel(experiment: Subject, *, whole: bool = False) -> Chart:
     """One line per trial through all hyperparameters to its metric, the best on top; `whole`: never thinned."""
     objective = experiment.state.objective
     title = "Parallel coordinates"
@@ -108,7 +108,7 @@ def parallel(experiment: Experiment, *, whole: bool = False) -> Chart:
     return Chart("parallel", title, caption, [panel], 400, data_label(experiment.metadata), remark=out)
 
 
-def _lines(experiment: Experiment, found: Sequence[Point], kept: Sequence[Point], last: Axis) -> Panel:
+def _lines(experiment: Subject, found: Sequence[Point], kept: Sequence[Point], last: Axis) -> Panel:
     """Lines of those trials that are `kept`, the worst first, to the `last` axis, which suits all."""
     space, metric = experiment.config.space, experiment.state.objective.metric
     domains = space.domains

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hpo.events.state import ExperimentState, TrialState
-from hpo.events.values import Decision, Kind, Status
+from hpo.events.values import Status
+from hpo.history.record import AttemptSpan, Subject, record_of
 from hpo.history.rungs import rung_board
 from hpo.history.trajectories import Trajectory
-from hpo.results.experiment import Experiment
 
 
 def outcome(status: str) -> str:
@@ -27,20 +26,6 @@ class Curve:
     values: Sequence[float]
     """The metric; nan where it is not finite."""
     elapsed: Sequence[float]
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptSpan:
-    """One run of a trial's program, in seconds of the experiment."""
-
-    trial: int
-    number: int
-    start: float
-    end: float
-    status: str
-    """How it ended; `running` where it has not."""
-    lane: int
-    """The worker, numbered from 0: the lowest that was free when the attempt began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,75 +63,41 @@ class RungCount:
     """Completed, stopped or failed here, or still on their way."""
 
 
-def trajectory(experiment: Experiment) -> Trajectory:
+def trajectory(experiment: Subject) -> Trajectory:
     """The incumbent's improvements."""
-    objective = experiment.state.objective
-    return Trajectory.of(
-        (event.elapsed, objective.loss(event.body["metrics"]))
-        for event in experiment.events
-        if event.kind == Kind.REPORTED
-    )
+    return Trajectory.of(record_of(experiment).improvements)
 
 
 @lru_cache(maxsize=1)  # several charts of a page show the same
-def curves(experiment: Experiment) -> Sequence[Curve]:
+def curves(experiment: Subject) -> Sequence[Curve]:
     """One per trial that has reported, by trial id."""
-    objective, states = experiment.state.objective, experiment.state.trials
-    columns: dict[int, tuple[list[int], list[float], list[float]]] = {}
-    for event in experiment.events:
-        if event.kind != Kind.REPORTED or event.trial is None or event.resource is None:
-            continue
-        resources, values, elapsed = columns.setdefault(event.trial, ([], [], []))
-        loss = objective.loss(event.body["metrics"])
-        resources.append(event.resource)
-        values.append(objective.value(loss) if math.isfinite(loss) else math.nan)
-        elapsed.append(event.elapsed)
-    return tuple(Curve(trial, outcome(states[trial].status.value), *columns[trial]) for trial in sorted(columns))
+    states = experiment.state.trials
+    return tuple(
+        Curve(trial, outcome(states[trial].status.value), found.resources, found.values, found.elapsed)
+        for trial, found in sorted(record_of(experiment).of_trial.items())
+    )
 
 
 @lru_cache(maxsize=1)
-def timeline(experiment: Experiment) -> Timeline:
+def timeline(experiment: Subject) -> Timeline:
     """When each attempt ran, and on which worker."""
-    state = ExperimentState(experiment.state.objective)
-    attempts: list[AttemptSpan] = []
-
-    def add(trial: TrialState, end: float, status: str) -> None:
-        attempts.append(AttemptSpan(trial.trial.id, trial.attempt, trial.began, end, status, trial.worker))
-
-    for event in experiment.events:
-        if event.kind == Kind.ENDED:
-            add(state.trials[event.trial_id], event.elapsed, str(event.body["status"]))
-        if event.kind != Kind.REPORTED:  # no attempt begins or ends by a report
-            state.apply(event)
-    elapsed = experiment.state.elapsed
-    for trial in state.running.values():
-        add(trial, elapsed, "running")
+    elapsed, state = experiment.state.elapsed, experiment.state
+    running = [AttemptSpan.of(trial, elapsed, "running") for trial in state.running.values()]
+    attempts = [*record_of(experiment).attempts, *running]
     attempts.sort(key=lambda attempt: (attempt.start, attempt.end, attempt.trial))
     n_workers = experiment.config.n_workers or 1
-    return Timeline(attempts, n_workers, elapsed, experiment.state.available_seconds(n_workers))
+    return Timeline(attempts, n_workers, elapsed, state.available_seconds(n_workers))
 
 
-def rungs(experiment: Experiment) -> list[RungCount]:
+def rungs(experiment: Subject) -> list[RungCount]:
     """The levels at which trials are compared, were paused or stopped, or to which they were sent, the lowest first.
 
     hpo's own schedulers have their rungs, also those at which no trial was stopped yet; any has those that the log knows. A
     method that never stops a trial has one level.
     """
-    levels = set(rung_board(experiment.config).steps)
-    top: dict[int, int] = {}
-    goal: dict[int, int] = {}
-    for event in experiment.events:
-        trial = event.trial
-        if trial is None:
-            continue
-        if event.kind in (Kind.STARTED, Kind.RESUMED, Kind.RESTARTED):
-            if (until := event.body.get("until")) is not None:
-                levels.add(until)
-                goal[trial] = max(until, goal.get(trial, 0))
-        elif event.kind == Kind.REPORTED and event.resource is not None:
-            top[trial] = max(event.resource, top.get(trial, 0))
-            if event.body["decision"] in (Decision.PAUSE, Decision.STOP):
-                levels.add(event.resource)
+    record = record_of(experiment)
+    levels = {*rung_board(experiment.config).steps, *record.levels}
+    top, goal = record.top, record.goal
     states = experiment.state.trials
     halted = {t for t, s in states.items() if s.status in (Status.STOPPED, Status.COMPLETED, Status.PAUSED)}
     beyond = {t: max(resource, 0 if t in halted else goal.get(t, 0)) for t, resource in top.items()}

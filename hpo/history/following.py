@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hpo.config.reading import read_config
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
@@ -43,25 +44,31 @@ class Follower:
 
     Args:
         directory: of the experiment.
+        board: what is kept of it.
 
     Raises:
         ConfigError: its experiment.yaml cannot be read.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, board: Callable[[ExperimentConfig], Board] = Board) -> None:
         self.files = ExperimentDirectory(directory)
+        self._new_board = board
         self.on_event: Callable[[Event], None] | None = None
         """Is told each event that came since the first look."""
         self._begin()
 
     def _begin(self) -> None:
         self.config = read_config(self.files.config)
-        self.board = Board(self.config)
+        self.board = self._new_board(self.config)
         self.sequence = 0
-        self._first: float | None = None  # when the first event was made: another one, another experiment
+        self.began: float | None = None
+        """Unix time of the first event: another one, another experiment."""
 
-    def advance(self) -> int:
+    def advance(self, batches: int | None = None) -> int:
         """Take in what is new. Returns how many events that were.
+
+        Args:
+            batches: how many times `BATCH` events at most; None: all.
 
         Raises:
             StoreError: the store is damaged.
@@ -69,20 +76,22 @@ class Follower:
         try:
             if self.files.events.is_file():
                 with contextlib.closing(Store(self.files.events, read_only=True)) as store:
-                    return self._read(store)
+                    return self._read(store, batches)
         except StoreError as error:
             if not is_busy(error.__cause__) and self.files.events.is_file():
                 raise
         return 0
 
-    def _read(self, store: Store) -> int:
+    def _read(self, store: Store, batches: int | None) -> int:
         if not (first := store.read_batch(0, 1)):
             return 0
-        if self._first is not None and self._first != first[0][1].time:  # overwrite=true began anew
+        if self.began is not None and self.began != first[0][1].time:  # overwrite=true began anew
             self._begin()
-        self._first = first[0][1].time
+        self.began = first[0][1].time
         known = self.sequence
-        while batch := store.read_batch(self.sequence, BATCH):
+        taken = 0
+        while (batches is None or taken < batches) and (batch := store.read_batch(self.sequence, BATCH)):
+            taken += 1
             for _, event in batch:
                 self.board.apply(event)
                 if known and self.on_event is not None:

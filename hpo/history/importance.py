@@ -14,8 +14,8 @@ import numpy as np
 from hpo.events.values import Configuration
 from hpo.history.curves import curves
 from hpo.history.forest import Floats, Whole, grow
+from hpo.history.record import Subject
 from hpo.randomness import Randomness
-from hpo.results.experiment import Experiment
 from hpo.space.domains import Choice
 from hpo.space.search_space import SearchSpace
 
@@ -72,7 +72,7 @@ class Importance:
         return self.reason is None and self.explained >= TRUSTED
 
 
-def importance(experiment: Experiment, random_seed: int = 0) -> Importance:
+def importance(experiment: Subject, random_seed: int = 0) -> Importance:
     """Of the hyperparameters of an experiment, at the highest resource that nearly all of its trials reached.
 
     Only there no method has chosen yet which trials are looked at; higher up the good ones are left.
@@ -131,7 +131,7 @@ def of_conditional(
     return found, left_out
 
 
-def losses_at_shared_resource(experiment: Experiment) -> tuple[list[int], Floats, int | None]:
+def losses_at_shared_resource(experiment: Subject) -> tuple[list[int], Floats, int | None]:
     """Trials, their losses at the highest resource that nearly all reached, and that resource.
 
     A trial that has not reported there but beyond counts with its last report before.

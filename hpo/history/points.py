@@ -8,7 +8,7 @@ from typing import Any
 from hpo.events.values import Configuration
 from hpo.events.wording import word
 from hpo.history import curves as history
-from hpo.results.experiment import Experiment
+from hpo.history.record import Subject
 from hpo.space.domains import Choice, Domain, Float, Integer
 
 GOLDEN = 0.6180339887
@@ -29,7 +29,7 @@ class Point:
     """+inf where the last report is not finite."""
 
 
-def points(experiment: Experiment) -> list[Point]:
+def points(experiment: Subject) -> list[Point]:
     """Trials that have reported, by id."""
     states, sign = experiment.state.trials, -1 if experiment.state.objective.mode == "max" else 1
     return [

@@ -1,6 +1,5 @@
 """The report of one experiment, finished or not, from its event log."""
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from hpo.figures import space_charts
 from hpo.figures.style import OUTCOME_COLOURS, data_label
 from hpo.history import curves as history
 from hpo.history.importance import importance
+from hpo.history.trials import trial_rows
 from hpo.reports.page import (
     PageColumn,
     PageTable,
@@ -94,29 +94,22 @@ def _headline(experiment: Experiment) -> str:
 
 
 def _trials(experiment: Experiment, output: Path) -> PageTable:
-    state, config = experiment.state, experiment.config
-    objective = state.objective
-    pick = max if objective.mode == "max" else min
-    bests: dict[int, tuple[float, int]] = {}
-    for curve in history.curves(experiment):
-        if finite := [(v, r) for v, r in zip(curve.values, curve.resources, strict=True) if v == v]:
-            bests[curve.trial] = pick(finite, key=lambda found: found[0])
+    objective, config = experiment.state.objective, experiment.config
     domains = config.space.domains
-    spent = _seconds(experiment)
     rows: list[list[Any]] = []
-    for trial_id, trial in state.trials.items():
-        last = None if trial.loss is None or math.isinf(trial.loss) else objective.value(trial.loss)
+    for row in trial_rows(experiment):
         rows.append(
             [
-                trial_id,
-                trial.status.value,
-                trial.attempt + 1,
-                trial.resource or None,
-                last,
-                *bests.get(trial_id, (None, None)),
-                spent[trial_id],
-                list(_logs(experiment, trial_id, trial.attempt, output)),
-                *(trial.trial.configuration.get(name) for name in domains),
+                row.trial,
+                row.status,
+                row.attempts,
+                row.resource,
+                row.last,
+                row.best,
+                row.best_at,
+                row.seconds,
+                list(_logs(experiment, row.trial, row.attempts - 1, output)),
+                *(row.configuration.get(name) for name in domains),
             ]
         )
     resource = objective.resource_attr or "reports"
@@ -136,14 +129,6 @@ def _trials(experiment: Experiment, output: Path) -> PageTable:
     if not any(row[8] for row in rows):  # nothing was run here, so there are no logs
         columns, rows = [*columns[:8], *columns[9:]], [[*row[:8], *row[9:]] for row in rows]
     return PageTable("trials", "All trials", columns, rows, sort=5, down=objective.mode == "max")
-
-
-def _seconds(experiment: Experiment) -> Mapping[int, float]:
-    """Worker seconds of each trial so far, the running attempt included."""
-    spent = dict.fromkeys(experiment.state.trials, 0.0)
-    for attempt in history.timeline(experiment).attempts:
-        spent[attempt.trial] += attempt.end - attempt.start
-    return spent
 
 
 def _logs(experiment: Experiment, trial: int, last_attempt: int, output: Path) -> Iterator[list[str]]:

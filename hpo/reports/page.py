@@ -23,7 +23,7 @@ from hpo.figures.chart import Chart
 from hpo.figures.style import DARK
 
 ROWS_PER_PAGE = 100
-SCRIPTS = ("labels.js", "chart.js", "pointing.js", "report.js")
+SCRIPTS = ("labels.js", "chart.js", "pointing.js", "tables.js", "figures.js", "report.js")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def render(title: str, subtitle: str, head: Sequence[str], sections: Sequence[Se
     parts = [part for section in sections for part in section.parts]
     charts = [part for part in parts if isinstance(part, Chart)]
     tables = [part for part in parts if isinstance(part, PageTable)]
-    scripts = [_asset(name) for name in SCRIPTS]
+    scripts = [asset(name) for name in SCRIPTS]
     allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
     policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
     links = "".join(f'<a href="#{section.anchor}">{escaped(section.title)}</a>' for section in sections)
@@ -126,7 +126,7 @@ def render(title: str, subtitle: str, head: Sequence[str], sections: Sequence[Se
 <meta name="generator" content="hpo">
 <title>{escaped(title)}</title>
 <link rel="icon" href="data:,">
-<style>{_colours()}{_asset("report.css")}</style>
+<style>{dark_colours()}{asset("report.css")}</style>
 </head>
 <body>
 <a class="skip" href="#{sections[0].anchor if sections else ""}">Skip to the content</a>
@@ -141,7 +141,7 @@ def render(title: str, subtitle: str, head: Sequence[str], sections: Sequence[Se
 </main>
 </div>
 <script type="application/json" id="charts">{_json([chart.content() for chart in charts])}</script>
-<script type="application/json" id="tables">{_json([_table(table) for table in tables])}</script>
+<script type="application/json" id="tables">{_json([table_content(table) for table in tables])}</script>
 {"".join(f"<script>{script}</script>" for script in scripts)}
 </body>
 </html>
@@ -173,7 +173,8 @@ def _figure(chart: Chart) -> str:
     return f'<figure{wide}><div class="head"><h3>{escaped(chart.title)}</h3></div>{caption}{plot}</figure>'
 
 
-def _table(table: PageTable) -> dict[str, Any]:
+def table_content(table: PageTable) -> dict[str, Any]:
+    """For the page's script."""
     rows = [[_plain(value) for value in row] for row in table.rows]
     return {**vars(table), "columns": [vars(column) for column in table.columns], "rows": rows, "page": ROWS_PER_PAGE}
 
@@ -198,14 +199,15 @@ def link_to(path: Path, output: Path) -> str:
     return quote(os.path.relpath(path.resolve(), output.resolve().parent))
 
 
-def _colours() -> str:
+def dark_colours() -> str:
     """What the figures' colours are on a dark page."""
     dark = "".join(f"--c-{light[1:]}:{colour};" for light, colour in DARK.items())
     system = f'@media (prefers-color-scheme: dark) {{ :root:not([data-theme="light"]) {{ {dark} }} }}'
     return f'{system}\n:root[data-theme="dark"] {{ {dark} }}\n'
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A style sheet or script that pages share."""
     return resources.files("hpo.reports").joinpath("assets", name).read_text(encoding="utf-8")
 
 

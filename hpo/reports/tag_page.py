@@ -41,9 +41,12 @@ def tag_page(
     else:
         head = [_verdict(comparison)]
         warnings = comparison.warnings
-        sections = [Section("methods", "Methods", _methods(comparison)), Section("pairs", "Pairs", _pairs(comparison))]
+        sections = [
+            Section("methods", "Methods", methods_of(comparison)),
+            Section("pairs", "Pairs", pairs_of(comparison)),
+        ]
     notes = [paragraph(f"Note: {warning}.", "warn") for warning in warnings]
-    sections.append(Section("experiments", "Experiments", [*_every_run(runs), _experiments(runs, output)]))
+    sections.append(Section("experiments", "Experiments", [*curves_of_runs(runs), _experiments(runs, output)]))
     return render(title, subtitle, [_headline(runs), *head, *notes], sections)
 
 
@@ -65,7 +68,8 @@ def _verdict(comparison: Comparison) -> str:
     return f'<div class="verdict"><p><strong>Verdict, {escaped(first)}</strong></p>{lines}</div>'
 
 
-def _methods(comparison: Comparison) -> list[Part]:
+def methods_of(comparison: Comparison) -> list[Part]:
+    """Figures and a table of the methods' scores."""
     charts: list[Chart] = []
     for number, scored in enumerate(comparison.scored):
         found = over_time(scored, comparison.random_seed)
@@ -91,7 +95,8 @@ def _methods(comparison: Comparison) -> list[Part]:
     ]
 
 
-def _pairs(comparison: Comparison) -> list[Part]:
+def pairs_of(comparison: Comparison) -> list[Part]:
+    """Figures and tables of the differences between methods."""
     heads = {
         "difference": "difference",
         "low": "low",
@@ -130,7 +135,8 @@ def _pairs(comparison: Comparison) -> list[Part]:
     ]
 
 
-def _every_run(runs: Sequence[Run]) -> list[Chart]:
+def curves_of_runs(runs: Sequence[Run]) -> list[Chart]:
+    """The best so far of every experiment, a figure per benchmark."""
     charts = []
     ordered = sorted(runs, key=lambda run: (run.benchmark, run.label, run.seed))
     for number, (benchmark, group) in enumerate(itertools.groupby(ordered, key=lambda run: run.benchmark)):

@@ -73,14 +73,22 @@ def _by_number(path: Path) -> list[tuple[str, int]]:
     return [*((part, -1) for part in path.parent.parts), (stem, int(path.name[len(stem) :] or -1))]
 
 
-def folders_with(base: Path, name: str) -> list[Path]:
-    """Directories from `base` down that hold a file of that name, in order; none below such a one, or below an experiment."""
+def folders_with(base: Path, name: str, passed: list[Path] | None = None) -> list[Path]:
+    """Directories from `base` down that hold a file of that name, in order; none below such a one, or below an experiment.
+
+    Args:
+        base: where to begin.
+        name: of the file.
+        passed: is given the folders that were gone through, in which others may appear.
+    """
     found, ahead = [], [str(base)]
     while ahead:
         folder = ahead.pop()
         if os.access(f"{folder}/{name}", os.F_OK):
             found.append(Path(folder))
         elif not os.access(f"{folder}/{CONFIG}", os.F_OK):  # there thousands of trials may be
+            if passed is not None:
+                passed.append(Path(folder))
             with contextlib.suppress(OSError), os.scandir(folder) as entries:
                 ahead += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
     return sorted(found, key=_by_number)

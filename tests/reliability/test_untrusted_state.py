@@ -6,6 +6,7 @@ Each attack is first shown to work on a reader that trusts what it reads, so tha
 import ast
 import contextlib
 import io
+import itertools
 import json
 import zipfile
 from pathlib import Path
@@ -16,6 +17,9 @@ import hpo
 from hpo.cli.verbs import main as verbs
 from hpo.errors import HPOError
 from hpo.exporting.portable import MANIFEST
+from hpo.serve.answers import GROUPS, Figures, configuration_text_of, trial_body, trials_body
+from hpo.serve.feed import Feed
+from hpo.serve.logs import NAMES, read_log
 from tests.reliability.attacks import ATTACKS, SECRET, Place, links_to_files
 from tests.reliability.harness import RUNS
 
@@ -80,6 +84,24 @@ def run_verb(arguments):
     return said.getvalue()
 
 
+def show(place):
+    """What the pages of `hpo serve` read and say of it; it goes on until it is ended, and so it is no call like others."""
+    feed = Feed(place.directory)
+    while feed.look():
+        pass
+    said = [feed.shown.board, feed.shown.row, feed.shown.trouble.encode()]
+    said += [Figures(feed).body(group) for group in GROUPS]
+    said.append(trials_body(feed, sort="x.x", down=True, words="", page=0))
+    for trial in range(4):
+        said.append(trial_body(feed, trial) or b"")
+        for attempt, name in itertools.product(range(2), NAMES):
+            with contextlib.suppress(OSError):
+                said.append(read_log(place.directory, trial, attempt, name)[0])
+    with contextlib.suppress(HPOError):
+        said.append(configuration_text_of(feed).encode())
+    return b"".join(said)
+
+
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
 def test_no_verb_runs_or_writes_what_an_experiment_directory_asks_for(place, monkeypatch, attack):
     monkeypatch.chdir(place.work.path)
@@ -93,6 +115,9 @@ def test_no_verb_runs_or_writes_what_an_experiment_directory_asks_for(place, mon
             found.append(" ".join(arguments[:1]))
             before = place.around()
     assert found == []
+    assert SECRET not in show(place)
+    assert not place.sprung()
+    assert place.around() == before
 
 
 def test_the_pairs_of_verb_and_attack_are_many(place):

@@ -67,10 +67,7 @@ def shown(window):
     """Opens a page at a width, light or dark."""
 
     def show(page, width=1366, scheme="light"):
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        window.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-        window.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
+        window.show(width, scheme)
         window.open(page)
         return window
 
@@ -152,6 +149,40 @@ def test_every_mark_stands_out_from_the_page(shown, request, page, scheme):
     count, pale = shown(request.getfixturevalue(page), scheme=scheme).run(PALE)
     assert count > 20
     assert pale == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (360, "dark")])
+@pytest.mark.parametrize("page", PAGES)
+def test_axe_finds_nothing_wrong(shown, request, page, width, scheme):
+    window = shown(request.getfixturevalue(page), width, scheme)
+    numbers = window.driver.find_elements("xpath", "//button[.='Numbers']")[0]
+    numbers.send_keys(" ")
+    assert window.violations() == []
+
+
+def test_what_is_at_a_point_is_said_outside_of_the_drawing_and_the_pointer_says_nothing(shown, diverged):
+    """Children of an image are presentational: a screen reader need not say them."""
+    window = shown(diverged)
+    area = window.driver.find_element("css selector", "#figure-anytime .area")
+    assert area.get_attribute("role") == "group"
+    assert area.accessible_name.startswith("Best result so far")
+    said = "return document.querySelector('#figure-anytime [role=status]').textContent"
+    assert window.run("return document.querySelector('#figure-anytime [role=status]').closest('.area')") is None
+    area.send_keys("\ue014")  # arrow right
+    tip = window.run(
+        "return [...document.querySelectorAll('#figure-anytime .tip div')].map(d => d.textContent).join(', ')"
+    )
+    assert tip.startswith("trial 0, ")
+    assert window.run(said) == tip
+    window.run("arguments[0].dispatchEvent(new Event('blur'))", area)
+    assert window.run(said) == ""
+    window.run(
+        """const box = arguments[0].getBoundingClientRect();
+        for (let i = 0; i < 40; i++) arguments[0].dispatchEvent(new PointerEvent('pointermove', {
+          clientX: box.left + box.width * i / 40, clientY: box.top + box.height / 2}))""",
+        area,
+    )
+    assert window.run(said) == ""
 
 
 def charts_of(page):

@@ -1,5 +1,7 @@
-"""A headless Chromium without a network, for what only a browser can tell."""
+"""A headless Chromium, without a network unless it is wanted, for what only a browser can tell."""
 
+import functools
+import importlib.util
 import json
 import shutil
 import time
@@ -22,6 +24,22 @@ def install() -> str | None:
     return debian.install(PROGRAMS, ("chromium", "chromium-driver"))
 
 
+AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+"""Rules by which pages are checked."""
+AXE = """
+const done = arguments[arguments.length - 1];
+const told = (v) => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 160))}`;
+axe.run(document, { runOnly: arguments[0] }).then(found => done(found.violations.map(told)), error => done([`${error}`]));"""
+
+
+@functools.cache
+def axe() -> str:
+    """axe-core, as the package that is installed for it brings it along; nothing else of that package is used."""
+    found = importlib.util.find_spec("axe_playwright_python")
+    assert found is not None, "pip install axe-playwright-python, for axe.min.js"
+    return (Path(str(found.origin)).parent / "axe.min.js").read_text()
+
+
 class Browser:
     """One window. `open` waits until a report says that it is ready."""
 
@@ -31,7 +49,11 @@ class Browser:
     def open(self, path: Path, seconds: float = 60.0) -> float:
         """Open a report; returns the milliseconds that its page took until everything was drawn."""
         self.messages()
-        self.driver.get(path.resolve().as_uri())
+        return self.visit(path.resolve().as_uri(), seconds)
+
+    def visit(self, address: str, seconds: float = 60.0) -> float:
+        """The same for an address."""
+        self.driver.get(address)
         deadline = time.monotonic() + seconds
         while (ready := self.run("return document.documentElement.dataset.ready")) is None:
             assert time.monotonic() < deadline, f"not ready after {seconds} s: {self.messages()}"
@@ -41,6 +63,18 @@ class Browser:
     def run(self, script: str, *arguments: Any) -> Any:
         """The result of JavaScript in the page."""
         return self.driver.execute_script(script, *arguments)
+
+    def violations(self) -> list[str]:
+        """What axe-core finds wrong with the page for people who cannot see it, or use a keyboard alone."""
+        self.run(axe())  # by the driver, past the page's own policy
+        return self.driver.execute_async_script(AXE, list(AXE_TAGS))
+
+    def show(self, width: int = 1366, scheme: str = "light") -> None:
+        """How wide the window is from now on, and whether people want it dark."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
 
     def messages(self) -> list[str]:
         """What the console has shown since the last call."""
@@ -53,7 +87,7 @@ class Browser:
 
 
 @contextmanager
-def browser(profile: Path, size: str = "1366,900") -> Iterator[Browser]:
+def browser(profile: Path, size: str = "1366,900", *, network: bool = False) -> Iterator[Browser]:
     """A Chromium of its own with an empty profile; it is gone at the end."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
@@ -67,7 +101,8 @@ def browser(profile: Path, size: str = "1366,900") -> Iterator[Browser]:
     try:
         driver.execute_cdp_cmd("Network.enable", {})
         offline = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-        driver.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+        if not network:
+            driver.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
         yield Browser(driver)
     finally:
         driver.quit()

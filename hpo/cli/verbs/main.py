@@ -2,7 +2,20 @@
 
 from collections.abc import Sequence
 
-from hpo.cli.verbs import check_script, compare, export, init, plan, record, remote, report, reproduce, status, watch
+from hpo.cli.verbs import (
+    check_script,
+    compare,
+    export,
+    init,
+    plan,
+    record,
+    remote,
+    report,
+    reproduce,
+    serve,
+    status,
+    watch,
+)
 from hpo.cli.verbs.app import app
 from hpo.errors import ConfigError, did_you_mean
 
@@ -17,6 +30,7 @@ __all__ = [
     "remote",
     "report",
     "reproduce",
+    "serve",
     "status",
     "watch",
 ]

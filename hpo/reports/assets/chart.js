@@ -16,13 +16,18 @@ class Chart {
     this.legend = Chart.html("div", "legend");
     this.area = Chart.html("div", "area");
     this.tip = Chart.html("div", "tip");
-    this.tip.setAttribute("role", "status");
+    this.tip.setAttribute("aria-hidden", "true"); // its words are said by the status, and of a pointer's way not each
     this.tip.hidden = true;
+    this.said = Chart.html("div", "said");
+    this.said.setAttribute("role", "status");
     this.area.tabIndex = 0;
-    this.area.setAttribute("role", "img");
+    this.area.setAttribute("role", "group");
+    this.area.setAttribute("aria-roledescription", "figure");
     this.area.setAttribute("aria-label", spec.title + ". Arrow keys go through the points, + and - zoom, 0 shows all.");
+    this.frame = Chart.html("div", "frame");
+    this.frame.append(this.area, this.tip, this.said);
     this.addLegend();
-    host.replaceChildren(this.legend, this.area);
+    host.replaceChildren(this.legend, this.frame);
     this.draw();
   }
 
@@ -61,7 +66,7 @@ class Chart {
     for (const [name, series] of named) {
       const button = Chart.html("button", "key");
       button.type = "button";
-      button.setAttribute("aria-pressed", "true");
+      button.setAttribute("aria-pressed", String(!this.hidden.has(name)));
       const swatch = Chart.svg("svg", { width: 22, height: 10, "aria-hidden": "true" }), colour = Chart.colour(series.colour);
       if (series.kind === "line") swatch.append(Chart.svg("path", { d: "M0 5H22", fill: "none", stroke: colour, "stroke-width": 3, "stroke-dasharray": series.dash || "" }));
       else swatch.append(Chart.svg("rect", { x: 6, width: 10, height: 10, rx: series.kind === "points" ? 5 : 1, fill: series.hollow ? "none" : colour, stroke: colour, "stroke-width": series.hollow ? 2 : 0 }));
@@ -77,9 +82,13 @@ class Chart {
 
   // Values far from all others lie beyond the axis, marked at its edge, or all lie on it.
   showAll(all) {
-    this.panels = this.spec.panels.map((panel) => !all || !panel.y.limits ? panel : panel.whole || { ...panel, y: { ...panel.y, limits: undefined, ...panel.y.all } });
+    this.panels = all ? this.spec.panels.map((panel) => this.whole(panel)) : this.spec.panels;
     this.zoom.clear();
     this.draw();
+  }
+
+  whole(panel) {
+    return !panel.y.limits ? panel : panel.whole || { ...panel, y: { ...panel.y, limits: undefined, ...panel.y.all } };
   }
 
   visible(panel) {
@@ -156,7 +165,7 @@ class Chart {
     this.over = Chart.svg("g", { class: "over" });
     image.append(this.over);
     this.at = null;
-    this.area.replaceChildren(image, this.tip);
+    this.area.replaceChildren(image);
     Labels.thin(image);
     this.tip.hidden = true;
     this.host.dispatchEvent(new CustomEvent("zoomed", { detail: this.zoom.size > 0 }));

@@ -78,7 +78,10 @@ class PointedChart extends Chart {
         series = all[(all.indexOf(series) + (event.key === "ArrowDown" ? 1 : all.length - 1)) % all.length];
         index = Math.min(Math.max(index, 0), series.x.length - 1);
       }
-      if (index >= 0 && index < series.x.length && series.y[index] !== null) this.show({ view: at.view, series, index });
+      if (index >= 0 && index < series.x.length && series.y[index] !== null) {
+        this.show({ view: at.view, series, index });
+        this.said.textContent = [...this.tip.children].map((line) => line.textContent).join(", ");
+      }
     } else return;
     event.preventDefault();
   }
@@ -123,6 +126,7 @@ class PointedChart extends Chart {
   hide() {
     this.at = null;
     this.tip.hidden = true;
+    this.said.textContent = "";
     this.over.replaceChildren();
   }
 }

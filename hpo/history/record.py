@@ -1,0 +1,179 @@
+"""What figures and tables show of one experiment, taken in event by event: reports, attempts, improvements, rungs.
+
+Taking in an event costs the same however many there were. `hpo.history.curves` makes of a record what a figure needs, for an
+experiment that was read as a whole and for one that is followed: both figures have the same numbers.
+"""
+
+import math
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hpo.config.schema import ExperimentConfig
+from hpo.events.objective import Objective
+from hpo.events.state import ExperimentState, TrialState
+from hpo.events.values import Decision, Event, Kind
+from hpo.history.boards import Board
+from hpo.results.experiment import Experiment
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSpan:
+    """One run of a trial's program, in seconds of the experiment."""
+
+    trial: int
+    number: int
+    start: float
+    end: float
+    status: str
+    """How it ended; `running` where it has not."""
+    lane: int
+    """The worker, numbered from 0: the lowest that was free when the attempt began."""
+
+    @classmethod
+    def of(cls, state: TrialState, end: float, status: str) -> "AttemptSpan":
+        """The current attempt of a trial."""
+        return cls(state.trial.id, state.attempt, state.began, end, status, state.worker)
+
+
+class Reports:
+    """All reports of an experiment in the order of the log, as columns."""
+
+    def __init__(self) -> None:
+        self.sequences = array("q")
+        """The number of the event, from 1."""
+        self.trials = array("q")
+        self.resources = array("q")
+        self.values = array("d")
+        """The metric; nan where it is not finite."""
+        self.elapsed = array("d")
+
+
+class OfTrial:
+    """The reports of one trial, as columns."""
+
+    __slots__ = ("best_at", "best_loss", "elapsed", "resources", "values")
+
+    def __init__(self) -> None:
+        self.resources = array("q")
+        self.values = array("d")
+        self.elapsed = array("d")
+        self.best_loss = math.inf
+        self.best_at: int | None = None
+        """The resource at which it came."""
+
+
+class Record:
+    """A fold of events.
+
+    Args:
+        objective: what its reports mean.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.sequence = 0
+        """Of the last event taken in: the log is append-only, its numbers have no gaps."""
+        self.reports = Reports()
+        self.of_trial: dict[int, OfTrial] = {}
+        self.improvements: list[tuple[float, float]] = []
+        """(elapsed, loss) of each report that was better than all before."""
+        self.attempts: list[AttemptSpan] = []
+        """Those that are over."""
+        self.attempts_of: dict[int, list[AttemptSpan]] = {}
+        """The same, of each trial."""
+        self.levels: set[int] = set()
+        """Resources to which trials were sent, or at which they were paused or stopped."""
+        self.top: dict[int, int] = {}
+        """The highest resource each trial has reported."""
+        self.goal: dict[int, int] = {}
+        """The highest resource each trial was sent to."""
+
+    def apply(self, event: Event, state: ExperimentState) -> None:
+        """Take in the next event, before `state` does."""
+        self.sequence += 1
+        match event.kind:
+            case Kind.REPORTED if event.trial is not None and event.resource is not None:
+                self._reported(event, event.trial, event.resource)
+            case Kind.STARTED | Kind.RESUMED | Kind.RESTARTED if event.trial is not None:
+                if (until := event.body.get("until")) is not None:
+                    self.levels.add(until)
+                    self.goal[event.trial] = max(until, self.goal.get(event.trial, 0))
+            case Kind.ENDED:
+                trial = state.trials[event.trial_id]
+                span = AttemptSpan.of(trial, event.elapsed, str(event.body["status"]))
+                self.attempts.append(span)
+                self.attempts_of.setdefault(event.trial_id, []).append(span)
+
+    def _reported(self, event: Event, trial: int, resource: int) -> None:
+        loss = self.objective.loss(event.body["metrics"])
+        value = self.objective.value(loss) if math.isfinite(loss) else math.nan
+        if loss < (self.improvements[-1][1] if self.improvements else math.inf):
+            self.improvements.append((event.elapsed, loss))
+        own = self.of_trial.get(trial)
+        if own is None:
+            own = self.of_trial[trial] = OfTrial()
+        own.resources.append(resource)
+        own.values.append(value)
+        own.elapsed.append(event.elapsed)
+        if loss < own.best_loss:
+            own.best_loss, own.best_at = loss, resource
+        every = self.reports
+        every.sequences.append(self.sequence)
+        every.trials.append(trial)
+        every.resources.append(resource)
+        every.values.append(value)
+        every.elapsed.append(event.elapsed)
+        self.top[trial] = max(resource, self.top.get(trial, 0))
+        if event.body["decision"] in (Decision.PAUSE, Decision.STOP):
+            self.levels.add(resource)
+
+
+@dataclass
+class RecordingBoard(Board):
+    """A board that keeps a record, too."""
+
+    record: Record = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.record = Record(self.state.objective)
+
+    def apply(self, event: Event) -> None:
+        """Take in the next event."""
+        self.record.apply(event, self.state)
+        super().apply(event)
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """An experiment that is followed, at one moment: to figures what an `Experiment` is."""
+
+    directory: Path
+    config: ExperimentConfig
+    metadata: Mapping[str, Any]
+    state: ExperimentState
+    record: Record
+
+
+Subject = Experiment | Followed
+"""What a figure of one experiment shows."""
+
+
+@lru_cache(maxsize=1)  # several charts of a page show the same
+def _read(experiment: Experiment) -> Record:
+    state = ExperimentState(experiment.state.objective)
+    record = Record(state.objective)
+    for event in experiment.events:
+        record.apply(event, state)
+        if event.kind != Kind.REPORTED:  # no attempt begins or ends by a report
+            state.apply(event)
+    return record
+
+
+def record_of(subject: Subject) -> Record:
+    """The record of an experiment."""
+    return subject.record if isinstance(subject, Followed) else _read(subject)

@@ -1,0 +1,48 @@
+"""The trials of an experiment as a table shows them."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hpo.events.values import Configuration, Status
+from hpo.history.record import Subject, record_of
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """One trial so far."""
+
+    trial: int
+    status: str
+    attempts: int
+    resource: int | None
+    """The highest reported; None before the first report."""
+    last: float | None
+    """The metric of the last report; None where it is not finite, or there is none."""
+    best: float | None
+    """The best finite value."""
+    best_at: int | None
+    """The resource at which it came."""
+    seconds: float
+    """Of all attempts, the running one included."""
+    configuration: Configuration
+
+
+def trial_rows(subject: Subject) -> Iterator[TrialRow]:
+    """All trials, in the order in which they started."""
+    state, record = subject.state, record_of(subject)
+    objective = state.objective
+    for trial_id, trial in state.trials.items():
+        own = record.of_trial.get(trial_id)
+        running = state.elapsed - trial.began if trial.status == Status.RUNNING else 0.0
+        yield TrialRow(
+            trial=trial_id,
+            status=trial.status.value,
+            attempts=trial.attempt + 1,
+            resource=trial.resource or None,
+            last=None if trial.loss is None or math.isinf(trial.loss) else objective.value(trial.loss),
+            best=objective.value(own.best_loss) if own is not None and own.best_at is not None else None,
+            best_at=own.best_at if own is not None else None,
+            seconds=trial.busy + running,
+            configuration=trial.trial.configuration,
+        )

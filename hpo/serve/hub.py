@@ -1,0 +1,277 @@
+"""Who looks at what, and when a log is read: woken by the kernel where files change, never by a clock that asks again.
+
+Runs in the event loop; reading and folding happen in one thread beside it. An experiment is followed while a page looks at
+it. After a change it is read at once, then at most every `PACE` seconds, and reading takes no more than a `SHARE` of time.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from hpo.serve.bell import BLIND, Bells
+from hpo.serve.catalogue import Catalogue
+from hpo.store.event_store import on_network
+
+if TYPE_CHECKING:
+    from hpo.serve.answers import Figures
+    from hpo.serve.feed import Feed, Shown
+
+PACE = 0.25
+"""Seconds between two looks at an experiment that a page shows."""
+ROW_PACE = 1.0
+"""The same where only its row among others is shown."""
+SHARE = 0.04
+"""Of the time that reading one experiment may take."""
+ROWS_SHARE = 0.02
+"""Of the time that reading for rows alone may take, all experiments together."""
+TICK = 2.0
+"""Seconds after which a running experiment is asked whether its tuner is still there, which no file tells."""
+ROW_TICK = 10.0
+FIND_EVERY = 2.0
+"""Least seconds between two searches for further experiments."""
+KEPT = 60.0
+"""Seconds for which an experiment is still followed after the last page has gone."""
+MOST_FOLDERS = 4096
+"""That are listened to for further experiments."""
+
+READERS = ("hpo.serve.feed", "hpo.serve.answers", "hpo.reports.page")
+"""What is imported once the server answers, for it takes longer than all that comes before."""
+
+T = TypeVar("T")
+
+
+@dataclass
+class Watched:
+    """An experiment, and the pages that wait for its next change."""
+
+    feed: "Feed"
+    figures: "Figures"
+    viewers: int = 0
+    version: int = 0
+    """Counts what was told of it."""
+    rang: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set at the next change, and replaced."""
+    messages: dict[tuple[int, int], tuple[str, bytes, int]] = field(default_factory=dict)
+    """What was sent of its last change."""
+    blind: bool = False
+    task: "asyncio.Task[None] | None" = None
+    left: float = 0.0
+    """When its last viewer went."""
+
+    def tell(self) -> None:
+        """Wake whoever waits."""
+        self.version += 1
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class Hub:
+    """The experiments of a server.
+
+    Args:
+        catalogue: where they are.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.boot = secrets.token_hex(4)
+        """Tells the versions of this server's rows from those of an earlier one."""
+        self.closing = False
+        """Streams end."""
+        self.followed: dict[str, Watched] = {}
+        self.rows_version = 0
+        self.row_versions: dict[str, int] = {}
+        self.rows_changed = asyncio.Event()
+        self.rows_viewers = 0
+        self._reader = ThreadPoolExecutor(1, "reader")
+        self._comparer = ThreadPoolExecutor(1, "comparer")
+        self.bells = Bells()
+        self._finding: asyncio.Task[None] | None = None
+        self._row_gate = asyncio.Lock()
+
+    # ------------------------------------------------------------------ life
+
+    async def begin(self) -> None:
+        """Search, and listen from now on."""
+        self.bells.begin()
+        await self.find()
+
+    def warm(self) -> None:
+        """Import what the first page needs."""
+        self._reader.submit(lambda: [importlib.import_module(name) for name in READERS])
+
+    def dismiss(self) -> None:
+        """Have all streams come to their end."""
+        self.closing = True
+        for one in self.followed.values():
+            one.tell()
+        self.rows_changed.set()
+        self.bells.ring_all()
+
+    async def end(self) -> None:
+        """Follow nothing more."""
+        tasks = [one.task for one in self.followed.values() if one.task is not None]
+        tasks += [self._finding] if self._finding is not None else []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.bells.end()
+        self._reader.shutdown(wait=False, cancel_futures=True)
+        self._comparer.shutdown(wait=False, cancel_futures=True)
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """What a function returns that is called in the thread that reads."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, work)
+
+    async def compare(self, work: Callable[[], T]) -> T:
+        """The same in a thread that may take long."""
+        return await asyncio.get_running_loop().run_in_executor(self._comparer, work)
+
+    # ------------------------------------------------------------------ what is looked at
+
+    async def find(self) -> None:
+        """Search for further experiments."""
+        await self.read(self.catalogue.look)
+        for name in self.catalogue.experiments:
+            if name not in self.row_versions:
+                self._row_changed(name)
+
+    @contextlib.contextmanager
+    def viewing(self, name: str) -> Iterator[Watched]:
+        """A page looks at an experiment.
+
+        Raises:
+            KeyError: there is none of that id.
+        """
+        one = self._of(name)
+        one.viewers += 1
+        one.rang.set()
+        self._follow(name, one)
+        try:
+            yield one
+        finally:
+            one.viewers -= 1
+            one.left = time.monotonic()
+            one.rang.set()
+
+    async def current(self, name: str) -> Watched:
+        """An experiment whose log has been read, for a single answer.
+
+        Raises:
+            KeyError: there is none of that id.
+        """
+        with self.viewing(name) as one:
+            while not one.feed.shown.complete:
+                await one.changed.wait()
+        return one
+
+    @contextlib.contextmanager
+    def viewing_rows(self) -> Iterator[None]:
+        """A page looks at all experiments."""
+        self.rows_viewers += 1
+        if self._finding is None or self._finding.done():
+            self._finding = asyncio.get_running_loop().create_task(self._keep_finding())
+        self._follow_all()
+        try:
+            yield
+        finally:
+            self.rows_viewers -= 1
+
+    def row(self, name: str) -> "Shown":
+        """What is known of an experiment for its row."""
+        return self._of(name).feed.shown
+
+    def _of(self, name: str) -> Watched:
+        if name not in self.followed:
+            from hpo.serve.answers import Figures
+            from hpo.serve.feed import Feed
+
+            directory = self.catalogue.experiments[name].directory
+            feed = Feed(directory)
+            one = Watched(feed, Figures(feed), blind=self.bells.blind or on_network(directory))
+            self.followed[name] = one
+        return self.followed[name]
+
+    def _follow_all(self) -> None:
+        def at_work_first(name: str) -> tuple[bool, str]:
+            return self._of(name).feed.noted != "running", name
+
+        for name in sorted(self.catalogue.experiments, key=at_work_first):
+            self._follow(name, self._of(name))
+
+    def _follow(self, name: str, one: Watched) -> None:
+        if one.task is None or one.task.done():
+            one.task = asyncio.get_running_loop().create_task(self._keep_reading(name, one))
+
+    # ------------------------------------------------------------------ reading
+
+    async def _keep_reading(self, name: str, one: Watched) -> None:
+        """Until nobody looks any more."""
+        feed = one.feed
+        while one.viewers or self.rows_viewers or time.monotonic() - one.left < KEPT:
+            one.rang.clear()
+            self.bells.listen(feed.files.path, one.rang)
+            before, absent = feed.shown, feed.follower is None
+            if one.viewers:
+                more = await self.read(feed.look)
+            else:
+                async with self._row_gate:  # for rows one after the other, and not all of the time
+                    more = await self.read(feed.look)
+                    if before.complete:
+                        await asyncio.sleep(min(feed.cost / ROWS_SHARE, 1.0))
+            if feed.shown.key != before.key:
+                self._row_changed(name)
+            if feed.shown.key != before.key or absent:
+                one.tell()
+            if more:
+                continue
+            over = feed.shown.condition in ("complete", "failed")
+            if over and not one.viewers and time.monotonic() - one.left >= KEPT:
+                feed.forget()  # its row is kept
+            pace = PACE if one.viewers else ROW_PACE
+            await asyncio.sleep(max(pace, feed.cost / SHARE))
+            await self._wait(one, over)
+        feed.forget()
+
+    async def _wait(self, one: Watched, over: bool) -> None:
+        """For the next change, or for as long as nothing need be looked at."""
+        seconds: float | None = None if over else (TICK if one.viewers else ROW_TICK)
+        if one.blind:
+            seconds = BLIND if one.viewers else ROW_TICK
+        if not one.viewers and one.feed.follower is not None:
+            seconds = min(seconds or KEPT, max(KEPT - (time.monotonic() - one.left), 1.0))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await one.rang.wait()
+
+    async def _keep_finding(self) -> None:
+        """Search again where a folder has changed, while a page shows all experiments."""
+        rang = asyncio.Event()
+        while self.rows_viewers:
+            rang.clear()
+            began = time.perf_counter()
+            known = set(self.catalogue.experiments)
+            for folder in self.catalogue.passed[:MOST_FOLDERS]:
+                self.bells.listen(folder, rang)
+            await self.find()
+            if set(self.catalogue.experiments) != known:
+                self._follow_all()
+                continue  # further folders may have come: listen to them, too
+            await asyncio.sleep(max(FIND_EVERY, (time.perf_counter() - began) / SHARE))
+            blind = self.bells.blind or any(on_network(root) for root in self.catalogue.roots)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FIND_EVERY if blind else None):
+                    await rang.wait()
+
+    def _row_changed(self, name: str) -> None:
+        self.rows_version += 1
+        self.row_versions[name] = self.rows_version
+        self.rows_changed.set()
+        self.rows_changed = asyncio.Event()

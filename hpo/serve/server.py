@@ -1,0 +1,184 @@
+"""Running the server: it says its link when it answers, and ends at once at Ctrl-C, whatever pages are open."""
+
+import asyncio
+import contextlib
+import html
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpo.errors import ConfigError, installing
+from hpo.serve.address import base_of, link, listen, listen_at, token_of
+from hpo.serve.catalogue import Catalogue, roots_of
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+MOST_CONNECTIONS = 64
+SETTLING = 0.2
+"""Seconds after which what a page needs is imported, unless one has asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How experiments are served."""
+
+    port: int | None = None
+    host: str = "127.0.0.1"
+    host_names: Sequence[str] = ()
+    """By which requests may call the server, besides those of this machine."""
+    socket: Path | None = None
+    base_path: str = ""
+    token_file: Path | None = None
+    browser: bool = False
+    """Open one."""
+
+
+def serve(places: Sequence[str], settings: Settings, say: "Callable[[str], None]") -> int:
+    """Serve pages about experiments until a signal comes.
+
+    Args:
+        places: directories, or tags under outputs/; none: all of outputs/.
+        settings: where and how.
+        say: is told the link, and what is worth a line.
+
+    Returns:
+        the number of the signal.
+
+    Raises:
+        ConfigError: a setting is wrong, or what it names cannot be had.
+        StoreError: there is no experiment.
+    """
+    _check(settings)
+    roots = roots_of(places)
+    base = base_of(settings.base_path)
+    token = token_of(settings.token_file)
+    try:
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(f"hpo serve needs starlette and uvicorn; {installing('serve')}") from error
+    bound = listen(settings.host, settings.port) if settings.socket is None else listen_at(settings.socket)
+    with contextlib.closing(bound):
+        port = bound.getsockname()[1] if settings.socket is None else 0
+        address = link(settings.host if settings.socket is None else "localhost", port, base, token)
+        if settings.socket is not None:
+            address = address.replace(f"localhost:{port}", "localhost:PORT")
+        try:
+            return asyncio.run(_run(bound, roots, settings, base, token, f"hpo-{port}", address, say))
+        finally:
+            if settings.socket is not None:
+                settings.socket.unlink(missing_ok=True)
+
+
+def _check(settings: Settings) -> None:
+    loopback = settings.host in ("127.0.0.1", "::1", "localhost")
+    if not loopback and not settings.host_names:
+        raise ConfigError(
+            f"--host {settings.host}: others on the network could reach it; add --host-name NAME, by which they call it, "
+            "or leave --host out and use ssh -L"
+        )
+    if settings.socket is not None and (settings.port is not None or not loopback):
+        raise ConfigError("--socket: goes without --port and --host")
+    if settings.port is not None and not 0 <= settings.port <= 65535:
+        raise ConfigError(f"--port {settings.port}: use a number from 1024 to 65535")
+
+
+async def _run(
+    bound: "socket.socket",
+    roots: Sequence[Path],
+    settings: Settings,
+    base: str,
+    token: str,
+    cookie: str,
+    address: str,
+    say: "Callable[[str], None]",
+) -> int:
+    import uvicorn
+
+    from hpo.serve.app import App
+    from hpo.serve.connection import PatientProtocol
+    from hpo.serve.guard import Guard
+    from hpo.serve.hub import Hub
+
+    hub = Hub(Catalogue(roots))
+    guard = Guard(App(hub, base).build(), token=token, cookie=cookie, hosts=frozenset(settings.host_names), base=base)
+    config = uvicorn.Config(
+        guard,
+        http=PatientProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=1,
+    )
+    ending = asyncio.Event()
+    ended_by: list[int] = []
+    loop = asyncio.get_running_loop()
+
+    class Server(uvicorn.Server):
+        """Waits for a signal, where uvicorn's own looks ten times a second whether there was one."""
+
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                _tell(settings, address, say)
+                loop.call_later(SETTLING, hub.warm)
+
+        async def main_loop(self) -> None:
+            await ending.wait()
+
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            # Not uvicorn's way, which sends itself the signal again in the end: there is something to remove.
+            self.force_exit = self.should_exit
+            self.should_exit = True
+            ended_by.append(sig)
+            loop.call_soon_threadsafe(ending.set)
+
+        async def shutdown(self, sockets: Any = None) -> None:
+            hub.dismiss()
+            await super().shutdown(sockets)
+
+    with _page_that_opens(address) if settings.browser else contextlib.nullcontext():
+        await Server(config).serve(sockets=[bound])
+    return ended_by[0] if ended_by else 0
+
+
+def _tell(settings: Settings, address: str, say: "Callable[[str], None]") -> None:
+    if settings.socket is not None:
+        say(f"socket {settings.socket}; from another machine: ssh -L 8642:{settings.socket.absolute()} HOST, then open")
+        address = address.replace("localhost:PORT", "localhost:8642")
+    say(address)
+    if settings.host not in ("127.0.0.1", "::1", "localhost"):
+        say(f"listens on {settings.host}: whoever has this link and reaches this machine can look; it is not encrypted")
+    say("It only shows. Ctrl-C ends it; experiments do not notice.")
+
+
+@contextlib.contextmanager
+def _page_that_opens(address: str) -> Iterator[None]:
+    """Opens a browser on a file that leads to the address: in an argument list others would read the token."""
+    import webbrowser
+
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="hpo-serve-") as folder:
+        page = Path(folder) / "open.html"
+        page.touch(0o600)
+        page.write_text(f'<!doctype html><meta http-equiv="refresh" content="0;url={html.escape(address)}">')
+        try:
+            webbrowser.open(page.as_uri())
+        except webbrowser.Error as error:
+            log.info("no browser was opened: %s", error)
+        yield

@@ -1,0 +1,162 @@
+"""Server-sent events: what is new since the number that a page has, and nothing again.
+
+A message's id is the cursor: which log it is, and the number of its last event. A page that comes back with it goes on there,
+also after the server was started again.
+"""
+
+import asyncio
+import bisect
+import contextlib
+import json
+import time
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from hpo.serve.hub import Hub, Watched
+from hpo.serve.logs import read_log
+from hpo.serve.wire import encoded
+
+BEAT = 15.0
+"""Seconds after which a sign of life is sent where there is nothing else."""
+MOST_BEHIND = 5000
+"""Reports; a page that is further behind loads its figures again."""
+ROWS_EVERY = 0.5
+LOG_EVERY = 0.25
+LOG_BLIND = 1.0
+
+
+def message(data: bytes, *, kind: str = "", cursor: str = "") -> bytes:
+    """One event of a stream. `data` is JSON in one line."""
+    head = (f"id: {cursor}\n" if cursor else "") + (f"event: {kind}\n" if kind else "")
+    return head.encode() + b"data: " + data + b"\n\n"
+
+
+async def _changed(event: asyncio.Event) -> bool:
+    """Wait for it, as long as no sign of life is due. Returns whether it came."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(BEAT):
+            await event.wait()
+            return True
+    return False
+
+
+def beat() -> bytes:
+    """A sign of life, which tells the server's clock, too."""
+    return message(encoded({"now": time.time()}), kind="beat")
+
+
+async def experiment_stream(hub: Hub, name: str, cursor: str) -> AsyncGenerator[bytes]:
+    """What happens in an experiment.
+
+    Args:
+        hub: of the server.
+        name: the experiment's id.
+        cursor: of the last message that the page has had, or of its figures.
+    """
+    generation, sent = _read_cursor(cursor)
+    with hub.viewing(name) as one:
+        version = -1
+        while not hub.closing:
+            changed, shown = one.changed, one.feed.shown
+            if one.version == version:
+                if not await _changed(changed):
+                    yield beat()
+                continue
+            version = one.version
+            if shown.complete and shown.generation:
+                if not generation:
+                    sent = shown.sequence  # its figures have what was before, or it asks for that
+                elif generation != shown.generation:  # another experiment in the same place
+                    sent = shown.sequence
+                    yield message(encoded({"now": time.time()}), kind="reset")
+                generation = shown.generation
+            kind, data, last = _update(one, sent)
+            if shown.complete:
+                sent = last
+            yield message(data, kind=kind, cursor=f"{generation}-{sent}" if generation else "")
+
+
+def _read_cursor(cursor: str) -> tuple[str, int]:
+    generation, _, sequence = cursor.rpartition("-")
+    return (generation, int(sequence)) if generation and sequence.isdecimal() and len(sequence) < 16 else ("", 0)
+
+
+def _update(one: Watched, sent: int) -> tuple[str, bytes, int]:
+    """Kind, content and last event of the next message: the same bytes for all pages that are as far."""
+    shown, reports = one.feed.shown, one.feed.record.reports
+    key = (sent, one.version)
+    if key in one.messages:
+        return one.messages[key]
+    from hpo.serve.views import columns_of  # what is needed before a log is read is soon imported
+
+    end = min(shown.reports, len(reports.sequences)) if shown.complete else 0
+    begin = bisect.bisect_right(reports.sequences, sent, 0, end)
+    behind = end - begin > MOST_BEHIND
+    new = encoded(columns_of(one.feed.record, begin, end)) if shown.complete and not behind else b"null"
+    kind = "reset" if behind else ""
+    data = b'{"now":%.3f,"trouble":%b,"condition":%b,"board":%b,"new":%b}' % (
+        time.time(),
+        json.dumps(shown.trouble).encode(),
+        json.dumps(shown.condition).encode(),
+        shown.board,
+        new,
+    )
+    one.messages = {k: v for k, v in one.messages.items() if k[1] == one.version}
+    one.messages[key] = kind, data, shown.sequence
+    return one.messages[key]
+
+
+async def rows_stream(hub: Hub, cursor: str) -> AsyncGenerator[bytes]:
+    """The rows of all experiments, then those that change."""
+    boot, version = _read_cursor(cursor)
+    version = version if boot == hub.boot else 0
+    with hub.viewing_rows():
+        while not hub.closing:
+            changed = hub.rows_changed
+            new = [name for name, at in hub.row_versions.items() if at > version]
+            if new or version == 0:
+                version = hub.rows_version
+                yield message(_rows(hub, new), cursor=f"{hub.boot}-{version}")
+                await asyncio.sleep(ROWS_EVERY)
+            elif not await _changed(changed):
+                yield beat()
+
+
+def _rows(hub: Hub, names: list[str]) -> bytes:
+    parts = []
+    for name in names:
+        listed = hub.catalogue.experiments[name]
+        group = hub.catalogue.groups.get(listed.group)
+        about = {"id": name, "group": listed.group, "folder": group.name if group else ""}
+        parts.append(encoded(about)[:-1] + b',"row":' + hub.row(name).row + b"}")
+    return b'{"now":%.3f,"total":%d,"rows":[%b]}' % (time.time(), len(hub.catalogue.experiments), b",".join(parts))
+
+
+async def log_stream(hub: Hub, directory: Path, trial: int, attempt: int, name: str) -> AsyncGenerator[bytes]:
+    """The end of a log, then what is appended to it."""
+    folder = directory / "trials" / str(trial) / f"attempt_{attempt}"
+    rang, known = asyncio.Event(), -1
+    idle = 0.0
+    while not hub.closing:
+        rang.clear()
+        heard = hub.bells.listen(folder, rang)
+        try:
+            after = None if known < 0 else known
+            found, size = await asyncio.to_thread(read_log, directory, trial, attempt, name, after)
+        except OSError as error:
+            yield message(encoded({"gone": error.strerror or str(error)}))
+            return
+        if known < 0 or size != known:
+            anew = known < 0 or size < known or len(found) < size - known
+            text = found.decode(errors="replace")
+            yield message(encoded({"text": text, "anew": anew, "cut": anew and len(found) < size, "size": size}))
+            known, idle = size, 0.0
+            await asyncio.sleep(LOG_EVERY)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BEAT if heard else LOG_BLIND):
+                await rang.wait()
+                continue
+        idle += BEAT if heard else LOG_BLIND
+        if idle >= BEAT:
+            idle = 0.0
+            yield beat()

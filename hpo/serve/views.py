@@ -1,0 +1,183 @@
+"""What the page is told of an experiment, as plain values: its board, its row among others, its trials.
+
+Values are those of `hpo watch` and of the report; only their form is made here. Texts of users stay texts.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpo.events.state import TrialState
+from hpo.events.wording import configuration_text, counts_text
+from hpo.figures.style import thinned
+from hpo.history.boards import Board
+from hpo.history.following import Seen
+from hpo.history.record import Record
+from hpo.store.directory import ExperimentDirectory, read_json
+
+MOST_WORKERS = 16
+MOST_TEXT = 240
+"""Characters of a text of users in what is sent again and again."""
+SPARK = 40
+"""Points of the line that shows the best so far in a row."""
+
+
+def cut(text: str, most: int = MOST_TEXT) -> str:
+    """A text of users, not longer than that."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def number(value: float | None) -> float | None:
+    """A number that JSON has, or None."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def board_view(seen: Seen) -> dict[str, Any]:
+    """The board of an experiment: a few kB, however long it has run."""
+    board, state = seen.board, seen.board.state
+    config, objective = board.config, board.state.objective
+    overall, recent = board.utilisation(seen.elapsed)
+    return {
+        **_head(seen),
+        "counts": counts_text(state),
+        "statuses": {status.value: count for status, count in state.counts().items()},
+        "reports": state.reports,
+        "busy": overall,
+        "recent": recent,
+        "target": config.target_value,
+        "finished": state.finished,
+        "resource": objective.resource_attr or "reports",
+        "gpu_use": dict(seen.gpu_use),
+        "workers": _workers(seen),
+        "rungs": _rungs(board),
+        "next": board.next_text() if seen.condition == "running" else "",
+        "failures": [
+            {"elapsed": f.elapsed, "trial": f.trial_id, "status": f.status, "reason": cut(f.reason)}
+            for f in reversed(board.failures)
+        ],
+        "code_changes": sorted(state.code_changes),
+    }
+
+
+def row_view(seen: Seen, record: Record) -> dict[str, Any]:
+    """Its row among other experiments."""
+    state = seen.board.state
+    kept = [record.improvements[i] for i in thinned(len(record.improvements), SPARK)]
+    return {
+        **_head(seen),
+        "running": len(state.running),
+        "spark": [[elapsed for elapsed, _ in kept], [state.objective.value(loss) for _, loss in kept]],
+    }
+
+
+def noted_row(files: ExperimentDirectory) -> dict[str, Any]:
+    """What its metadata and its place say before its log is read."""
+    noted = read_json(files.metadata)
+
+    def text(key: str, otherwise: str) -> str:
+        value = noted.get(key)
+        return cut(value) if isinstance(value, str) else otherwise
+
+    path = files.path
+    seed = noted.get("seed")
+    return {
+        "benchmark": text("benchmark", path.parents[1].name if len(path.parents) > 1 else ""),
+        "method": text("algorithm", path.parent.name),
+        "seed": seed if isinstance(seed, int) else None,
+        "condition": "reading",
+        "detail": "",
+        "noted": text("status", ""),
+    }
+
+
+def _head(seen: Seen) -> dict[str, Any]:
+    board, state = seen.board, seen.board.state
+    best, progress = state.incumbent, board.progress(seen.elapsed)
+    config, objective = board.config, state.objective
+    return {
+        "benchmark": cut(config.benchmark.name),
+        "method": cut(config.method.name),
+        "seed": config.seed,
+        "tag": cut(config.experiment_tag),
+        "condition": seen.condition,
+        "detail": cut(seen.detail),
+        "elapsed": seen.elapsed,
+        "ticking": seen.condition == "running" and not config.simulated,
+        "told": board.told or None,
+        "metric": cut(objective.metric),
+        "mode": objective.mode,
+        "trials": len(state.trials),
+        "n_workers": state.n_workers or config.n_workers,
+        "progress": progress
+        and {"share": progress.share, "budget": cut(progress.budget), "left": number(progress.seconds_left)},
+        "best": best
+        and {
+            "value": objective.value(best.loss),
+            "trial": best.trial_id,
+            "resource": best.resource,
+            "elapsed": best.elapsed,
+            "configuration": cut(configuration_text(state.trials[best.trial_id].trial.configuration), 800),
+        },
+    }
+
+
+def _workers(seen: Seen) -> dict[str, Any]:
+    board = seen.board
+    if seen.condition != "running" and not board.state.running:
+        return {"rows": [], "more": 0}
+    found = board.workers(seen.elapsed)
+    rows = [
+        {
+            "worker": row.worker,
+            "devices": row.devices,
+            "used": row.used,
+            "seconds": row.seconds,
+            "trial": row.state and _at_work(board, row.state),
+        }
+        for row in found[:MOST_WORKERS]
+    ]
+    return {"rows": rows, "more": len(found) - len(rows)}
+
+
+def _at_work(board: Board, state: TrialState) -> dict[str, Any]:
+    loss = state.loss
+    return {
+        "trial": state.trial.id,
+        "resource": state.resource,
+        "until": state.until,
+        "ending": state.ending is not None,
+        "value": None if loss is None else number(board.state.objective.value(loss)),
+        "configuration": cut(configuration_text(state.trial.configuration), 120),
+    }
+
+
+def _rungs(board: Board) -> dict[str, Any]:
+    value = board.state.objective.value
+    rows = [
+        {
+            "level": row.level,
+            "running": row.running,
+            "reached": row.reached,
+            "waiting": row.waiting,
+            "promoted": row.promoted,
+            "stopped": row.stopped,
+            "best": None if row.best is None else number(value(row.best)),
+        }
+        for row in board.rungs.rows(board.state)
+    ]
+    last = board.rungs.promotions[-1] if board.rungs.promotions else None
+    promoted = last and {"trial": last[1], "from": last[2], "to": last[3]}
+    return {"rows": rows, "promotes": board.rungs.promotes, "maximum": board.rungs.maximum, "last": promoted}
+
+
+def columns_of(record: Record, begin: int, end: int) -> Mapping[str, Sequence[Any]]:
+    """The reports from one place in the record to another, as columns."""
+    reports = record.reports
+    part = slice(begin, end)
+    return {
+        "n": reports.sequences[part].tolist(),
+        "trial": reports.trials[part].tolist(),
+        "x": reports.resources[part].tolist(),
+        "y": [number(value) for value in reports.values[part]],
+        "t": reports.elapsed[part].tolist(),
+    }

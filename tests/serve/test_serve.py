@@ -1,0 +1,456 @@
+"""`hpo serve` as people meet it: a command, its pages in a real browser, and requests that mean no good."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import time
+
+import pytest
+
+from tests.conftest import error_of
+from tests.serve.conftest import CLOSING, HOSTILE, Served, Story
+from tests.support import forking
+from tests.support.browser import browser, install
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serve")]
+
+SOON = 20.0
+
+
+@pytest.fixture(scope="module")
+def window(tmp_path_factory, served):
+    if reason := install():
+        pytest.skip(reason)
+    with browser(tmp_path_factory.mktemp("profile"), network=True) as opened:
+        opened.driver.set_script_timeout(60)
+        opened.visit(served.link)
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def usual(request):
+    yield
+    if "window" in request.fixturenames:
+        request.getfixturevalue("window").show()
+
+
+def ask(served, path, method="GET", **headers):
+    """Status, headers and body, with the token unless other headers are given."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+    connection.request(method, path, headers=headers or {"Authorization": f"Bearer {served.token}"})
+    answer = connection.getresponse()
+    found = answer.status, dict(answer.getheaders()), answer.read()
+    connection.close()
+    return found
+
+
+def rows(window):
+    cells = "r.cells[0].textContent + '|' + r.cells[2].textContent"
+    return window.run(f"return [...document.querySelectorAll('main tbody tr')].map(r => {cells})")
+
+
+def until(window, script, *arguments, seconds=SOON):
+    deadline = time.monotonic() + seconds
+    while not (found := window.run(script, *arguments)):
+        assert time.monotonic() < deadline, (script, window.messages())
+        time.sleep(0.05)
+    return found
+
+
+SETTLED = """
+const rows = document.querySelectorAll('main tbody tr').length;
+return rows === arguments[0] && !document.querySelector('main tbody').textContent.includes('reading')"""
+ADDRESS = """
+const rows = [...document.querySelectorAll('main tbody tr')];
+return rows.find(r => r.textContent.includes(arguments[0])).querySelector('a').href"""
+
+
+def front(window, served):
+    window.visit(served.root)
+    until(window, SETTLED, 6)
+
+
+@pytest.fixture(scope="module")
+def addresses(window, served):
+    """Of an experiment with logs, a hostile one, a simulated one, and a tag."""
+    front(window, served)
+    found = {name: window.run(ADDRESS, name) for name in ("real", "hostile")}
+    found["simulated"] = window.run(ADDRESS, "ASHA · seed 1")
+    found["tag"] = window.run("return [...document.querySelectorAll('main a')].find(a => a.textContent === 't').href")
+    found |= {"trial": found["real"] + "/t/1", "hostile trial": found["hostile"] + "/t/0"}
+    return found | {"front": served.root, "missing": served.root + "e/no"}
+
+
+PAGES = ("front", "real", "simulated", "hostile", "trial", "hostile trial", "tag", "missing")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_drawn_fits_a_phone_is_silent_and_axe_finds_nothing_wrong(window, served, addresses, page):
+    window.messages()
+    window.requested()
+    for width, scheme in ((1366, "light"), (360, "dark")):
+        window.show(width, scheme)
+        window.visit(addresses[page])
+        if page in ("real", "simulated", "hostile"):
+            until(window, "return document.documentElement.dataset.figures && document.documentElement.dataset.trials")
+        assert window.run("return document.documentElement.scrollWidth <= document.documentElement.clientWidth"), width
+        dark = window.run("return getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+        assert dark == (scheme == "dark")
+        assert window.violations() == []
+    said = [message for message in window.messages() if not (page == "missing" and "404" in message)]
+    assert said == []
+    asked = [address for address in window.requested() if not address.startswith(("data:", "chrome:"))]
+    assert asked
+    assert all(address.startswith(served.root) for address in asked), asked
+    assert "token" not in "".join(asked)
+
+
+def test_text_of_users_stays_text(window, addresses):
+    for page in ("hostile", "hostile trial"):
+        window.visit(addresses[page])
+        if page == "hostile":
+            until(window, "return document.documentElement.dataset.trials")
+            cells = window.run("return [...document.querySelectorAll('#trials tbody td')].map(c => c.textContent)")
+            assert {HOSTILE, CLOSING, "&lt;i&gt;"} <= set(cells)
+            assert "<b>bold" in window.run("return document.querySelector('#trials thead').textContent")
+            assert HOSTILE in window.run("return document.querySelector('#failures').textContent")
+            window.run("document.querySelector('#configuration summary').click()")
+            until(
+                window,
+                "return document.querySelector('#configuration pre').textContent.includes(arguments[0])",
+                HOSTILE,
+            )
+        else:
+            until(window, "return document.querySelector('#logs pre').textContent.includes(arguments[0])", CLOSING)
+        for area in window.driver.find_elements("css selector", ".area"):
+            area.send_keys("\ue014")  # arrow right: labels of points are texts of users, too
+        assert window.run("return window.hacked") is None
+        assert window.run("return document.images.length + document.querySelectorAll('main script').length") == 0
+
+
+def test_what_is_chosen_is_in_the_address_and_back_and_forward_keep_it(window, served):
+    from selenium.webdriver.common.keys import Keys
+
+    front(window, served)
+    whole = rows(window)
+    window.driver.find_element("xpath", "//button[starts-with(., 'complete')]").send_keys(Keys.ENTER)
+    window.driver.find_element("css selector", "main input").send_keys("asha")
+    window.driver.find_element("xpath", "//th//button[starts-with(., 'best')]").send_keys(Keys.SPACE)
+    chosen = rows(window)
+    assert len(chosen) == 2
+    assert all("ASHA" in row for row in chosen)
+    address = window.driver.current_url
+    assert all(part in address for part in ("q=asha", "state=complete", "sort=best"))
+    window.driver.back()
+    window.driver.back()
+    until(window, "return location.search === ''")
+    assert rows(window) == whole
+    window.driver.forward()
+    window.driver.forward()
+    until(window, "return location.search.includes('sort=best')")
+    assert rows(window) == chosen
+    window.visit(address)
+    until(window, SETTLED, 2)
+    assert rows(window) == chosen
+
+
+def test_the_table_of_trials_is_sorted_searched_and_paged_by_the_server_with_the_keyboard(window, addresses):
+    from selenium.webdriver.common.keys import Keys
+
+    column = "return [...document.querySelectorAll('#trials tbody tr')].map(r => r.cells[arguments[0]].textContent)"
+    window.visit(addresses["simulated"])
+    until(window, "return document.documentElement.dataset.trials")
+    number = window.run(
+        "return [...document.querySelectorAll('#trials th')].findIndex(h => h.textContent.startsWith('best'))"
+    )
+    window.driver.find_element("css selector", f"#trials th:nth-child({number + 1}) button").send_keys(Keys.ENTER)
+    until(window, "return document.querySelector('#trials th[aria-sort=ascending]')?.textContent.startsWith('best')")
+    until(window, f"{column.replace('return', 'const v =')}; return +v[0] <= +v[1] && +v[1] <= +v[2]", number)
+    window.driver.find_element("xpath", "//section[@id='trials']//button[.='Next']").send_keys(Keys.ENTER)
+    until(window, "return document.querySelector('#trials [role=status]').textContent.startsWith('101')")
+    assert "page=1" in window.driver.current_url
+    window.driver.find_element("css selector", "#trials input").send_keys("completed")
+    until(
+        window,
+        "return [...document.querySelectorAll('#trials tbody tr')].every(r => r.cells[1].textContent === 'completed')",
+    )
+    assert "page" not in window.driver.current_url
+
+
+def test_from_the_first_page_to_a_log_by_keyboard_alone(window, served, addresses):
+    from selenium.webdriver.common.keys import Keys
+
+    front(window, served)
+
+    def press_until(holds, key=Keys.TAB, most=80):
+        for _ in range(most):
+            window.driver.switch_to.active_element.send_keys(key)
+            if window.run(f"return {holds}"):
+                return
+        raise AssertionError(holds)
+
+    press_until("document.activeElement.textContent.startsWith('mine')")
+    window.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    until(window, "return document.documentElement.dataset.trials && location.pathname.startsWith('/e/')")
+    press_until("document.activeElement.closest('#trials tbody a') !== null")
+    window.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    until(window, "return location.pathname.includes('/t/') && document.documentElement.dataset.log")
+    press_until("document.activeElement.textContent.startsWith('stdout of')")
+    window.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    until(window, "return document.querySelector('#logs pre').textContent.startsWith('x is --x=')")
+    assert "log=" in window.driver.current_url
+
+
+@pytest.fixture
+def running(place):
+    """An experiment that goes on while it is watched."""
+    story = Story(place.path / "outputs" / "later" / "mine" / "RS" / "seed_0")
+    story.start(0)
+    story.report(0, 1, 50.0)
+    yield story
+    story.close()
+    shutil.rmtree(place.path / "outputs" / "later")
+
+
+def test_a_report_stands_in_the_page_which_comes_back_by_itself_when_the_server_does(window, served, place, running):
+    from selenium.webdriver.common.keys import Keys
+
+    window.visit(served.root + "latest")
+    until(window, "return document.documentElement.dataset.figures")
+    search = window.driver.find_element("css selector", "#trials input")
+    search.send_keys("0")
+    tile = "return document.querySelectorAll('.tile dd')[2].firstChild.nodeValue"
+    for epoch in (2, 3, 4):
+        running.report(0, epoch, 50.0 + epoch)
+        until(window, f"{tile} === '{epoch}'")
+    assert window.run("return document.activeElement.matches('#trials input')"), "focus stays where it was"
+    served.stop(signal.SIGKILL)
+    until(window, "return document.querySelector('#connection').dataset.state === 'disconnected'", seconds=3)
+    running.report(0, 5, 55.0)
+    time.sleep(0.3)
+    link = served.link
+    served.start()
+    assert served.link == link, "the token is kept in a file"
+    until(window, f"{tile} === '5'")
+    running.report(0, 6, 56.0)
+    until(window, f"{tile} === '6'")
+    until(window, "return document.querySelector('#figure-curves .mark')")
+    running.end(0)
+    running.finish()
+    until(window, "return document.querySelector('#subtitle').textContent.includes('complete: it is over')")
+    until(window, "return document.documentElement.dataset.figures === document.documentElement.dataset.sequence")
+    window.driver.find_element("xpath", "//figure[.//h3='Learning curves']//button[.='Numbers']").send_keys(Keys.ENTER)
+    cells = "[...r.cells].slice(-2).map(c => +c.textContent)"
+    shown = window.run(f"return [...document.querySelectorAll('#table-numbers-curves tbody tr')].map(r => {cells})")
+    assert shown == [[1, 50], *([epoch, 50 + epoch] for epoch in range(2, 7))]
+
+
+def test_updates_can_be_paused_and_hidden_pages_ask_for_nothing(window, served, running):
+    from selenium.webdriver.common.keys import Keys
+
+    window.visit(served.root + "latest")
+    until(window, "return document.documentElement.dataset.figures")
+    pause = window.driver.find_element("css selector", "#pause")
+    pause.send_keys(Keys.ENTER)
+    assert pause.get_attribute("aria-pressed") == "true"
+    assert "paused=1" in window.driver.current_url
+    before = window.run("return document.documentElement.dataset.sequence")
+    running.report(0, 2, 51.0)
+    time.sleep(1.0)
+    assert window.run("return document.documentElement.dataset.sequence") == before
+    pause.send_keys(Keys.SPACE)
+    until(window, "return document.documentElement.dataset.sequence === arguments[0]", str(int(before) + 1))
+
+
+def test_eight_tabs_of_a_browser_are_all_kept_up_to_date(window, served, running):
+    """HTTP/1.1 gives a browser six connections per host: pages that are not seen close theirs."""
+    driver = window.driver
+    first = driver.current_window_handle
+    window.visit(served.root + "latest")
+    try:
+        for _ in range(7):
+            driver.switch_to.new_window("tab")
+            window.visit(served.root + "latest")
+        running.report(0, 2, 51.0)
+        for handle in driver.window_handles:
+            driver.switch_to.window(handle)
+            until(window, "return document.documentElement.dataset.sequence === '4'")
+    finally:
+        for handle in driver.window_handles:
+            if handle != first:
+                driver.switch_to.window(handle)
+                driver.close()
+        driver.switch_to.window(first)
+
+
+# ---------------------------------------------------------------------- requests that mean no good
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/e/..%2f..%2fetc/configuration", "/e/../../../../etc/passwd", "/assets/..%2f..%2fapp.py", "/assets/../app.py",
+        "/api/e/{id}/t/1/log/0/..%2f..%2f..%2f..%2fexperiment.yaml", "/api/e/{id}/t/1/log/0/reports.jsonl",
+        "/api/e/{id}/t/-1",
+        "/api/e/{id}/t/1/log/0/stdout.log", "/api/e/{id}/t/99999999999999999999/log/0/stdout", "/api/e/{id}/charts/..%2fx",
+        "/api/e/{id}/t/1e3", "/api/t/{id}", "/.token", "/token", "/outputs/real",
+    ],
+)  # fmt: skip
+def test_no_path_of_a_request_leads_to_a_file(served, addresses, path):
+    status, headers, body = ask(served, path.replace("{id}", addresses["real"].rpartition("/")[2]))
+    assert status == 404
+    assert b"root:" not in body
+    assert b"config_space" not in body
+    assert "content-security-policy" in headers
+
+
+def test_logs_are_plain_text_whatever_is_in_them(served, addresses):
+    status, headers, body = ask(served, f"/api/e/{addresses['hostile'].rpartition('/')[2]}/t/0/log/0/stdout")
+    assert (status, headers["content-type"], headers["x-content-type-options"]) == (
+        200,
+        "text/plain; charset=utf-8",
+        "nosniff",
+    )
+    assert CLOSING.encode() in body
+
+
+def test_odd_questions_get_an_answer_and_no_traceback(served, addresses):
+    root = f"/api/e/{addresses['real'].rpartition('/')[2]}"
+    for query in (
+        "page=-1",
+        "page=x",
+        "page=" + "9" * 300,
+        "sort=__class__&down=1",
+        "sort=x.__dict__",
+        "q=" + "a" * 5000,
+        "q=%00%ff",
+    ):
+        status, _, body = ask(served, f"{root}/trials?{query}")
+        assert status == 200
+        assert len(json.loads(body)["rows"]) in (0, 3)
+    assert ask(served, f"{root}/stream", method="HEAD")[0] == 200
+
+
+def test_whoever_has_no_token_gets_a_page_that_says_what_to_do(window, served):
+    status, _, body = ask(served, "/", Accept="text/html")
+    assert status == 401
+    assert b"Open the link that hpo serve has printed" in body
+    assert ask(served, "/?token=wrong", Accept="text/html")[0] == 401
+
+
+def test_pages_beyond_the_limit_are_refused_and_others_go_on(served):
+    held = []
+    try:
+        for _ in range(17):
+            connection = socket.create_connection(("127.0.0.1", served.port), timeout=20)
+            request = f"GET /api/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {served.token}\r\n\r\n"
+            connection.sendall(request.encode())
+            held.append(connection)
+        statuses = [connection.recv(12) for connection in held]
+        assert statuses.count(b"HTTP/1.1 200") <= 16
+        assert statuses.count(b"HTTP/1.1 503") >= 1
+        assert ask(served, "/")[0] == 200
+    finally:
+        for connection in held:
+            connection.close()
+    deadline = time.monotonic() + SOON
+    while True:  # those that have gone are noticed
+        with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+            connection.sendall(request.encode())
+            if connection.recv(12) == b"HTTP/1.1 200":
+                break
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_head_that_does_not_come_to_its_end_holds_no_connection(served):
+    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        began = time.monotonic()
+        while time.monotonic() - began < SOON:
+            connection.sendall(b"X-Slow: 1\r\n") if time.monotonic() - began < 4 else None
+            connection.settimeout(0.5)
+            try:
+                assert connection.recv(100) == b""
+                break
+            except TimeoutError:
+                continue
+        assert time.monotonic() - began < 10
+
+
+# ---------------------------------------------------------------------- the command
+
+
+def test_two_servers_have_two_ports_and_ctrl_c_ends_one_at_once_with_pages_open(place, served):
+    other = Served(place, "t")
+    try:
+        assert other.port != served.port
+        page = socket.create_connection(("127.0.0.1", other.port), timeout=20)
+        request = f"GET /api/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {other.token}\r\n\r\n"
+        page.sendall(request.encode())
+        assert page.recv(12) == b"HTTP/1.1 200"
+        assert ask(served, "/", Cookie=f"hpo-{other.port}={other.token}")[0] == 401, "each has its own token"
+    finally:
+        began = time.monotonic()
+        code = other.stop(signal.SIGINT)
+    assert code == 130
+    assert time.monotonic() - began < 5
+    page.close()
+    assert other.errors == ""
+
+
+def test_a_socket_is_for_this_user_alone(place):
+    path = place.path / "serve.sock"
+    process = forking.start("serve", "--no-browser", "t", "--socket", str(path), cwd=place.path, env=dict(os.environ))
+    try:
+        line = process.stdout.readline()
+        assert f"ssh -L 8642:{path}" in line
+        token = process.stdout.readline().partition("token=")[2].strip()
+        assert path.stat().st_mode & 0o777 == 0o600
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(20)
+            connection.connect(str(path))
+            connection.sendall(
+                f"GET / HTTP/1.1\r\nHost: localhost:8642\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+            )
+            assert connection.recv(12) == b"HTTP/1.1 200"
+        second = place.verb("serve", "--no-browser", "t", "--socket", str(path))
+        assert "another server uses it" in error_of(second)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 128 + signal.SIGTERM
+        process.stdout.close()
+        process.stderr.close()
+    assert not path.exists()
+
+
+def test_mistakes_are_one_sentence_each(place, served, tmp_path):
+    def error(*arguments):
+        done = place.verb("serve", "--no-browser", *arguments)
+        assert done.returncode != 0
+        return error_of(done)
+
+    assert (
+        error("--port", str(served.port))
+        == f"--port {served.port}: another program uses it; choose another, or leave --port out"
+    )
+    assert error("nowhere").startswith("nowhere: there is no experiment")
+    assert error("--host", "0.0.0.0").startswith(
+        "--host 0.0.0.0: others on the network could reach it; add --host-name NAME"
+    )
+    assert error("--host", "192.0.2.1", "--host-name", "x").startswith("--host 192.0.2.1 --port 8642: cannot be used")
+    assert error("--port", "70000") == "--port 70000: use a number from 1024 to 65535"
+    assert error("--base-path", "a b").startswith("--base-path a b: use a path such as /hpo")
+    token = tmp_path / "token"
+    token.write_text("short")
+    token.chmod(0o644)
+    assert error("--token-file", str(token)).endswith(f"others may read it; chmod 600 {token}")
+    token.chmod(0o600)
+    assert "has no token of 22 or more" in error("--token-file", str(token))
+    file = tmp_path / "file"
+    file.touch()
+    assert error("--socket", str(file)) == f"--socket {file}: there is a file of that name; choose another"
+    assert error("--socket", str(tmp_path / "s"), "--port", "9000") == "--socket: goes without --port and --host"
