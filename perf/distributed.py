@@ -25,7 +25,7 @@ from typing import Any
 import hpo
 from hpo.backends.ray.backend import RayBackend
 from hpo.backends.ray.messages import to_json
-from hpo.backends.ray.settings import Settings
+from hpo.backends.ray.settings import RaySettings
 from hpo.config.reading import resolve
 from hpo.events.values import Exit, Report, Trial
 from hpo.store.directory import ExperimentDirectory
@@ -132,7 +132,7 @@ def measure_fleet(slots: int, silence: float) -> None:
         config = resolve(hpo.load_config(content, "RS", random_seed=1, backend={"name": "ray", "address": "none:1"}))
         files = ExperimentDirectory(Path(folder))
         command = (sys.executable, "-m", "perf.distributed", "--pretend")
-        backend = RayBackend(config, files, Settings(address="none:1"), driver=command)
+        backend = RayBackend(config, files, RaySettings(address="none:1"), driver=command)
         while backend.capacity != slots:
             backend.wait(10.0)
         for trial in range(slots):

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from hpo.backends.base import Backend
 from hpo.backends.channel import Channel
-from hpo.config.schema import BenchmarkConfig, ReportChannel
+from hpo.config.choices import ReportChannel
+from hpo.config.schema import BenchmarkConfig
 from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent
 from hpo.store.directory import ExperimentDirectory

@@ -4,7 +4,8 @@ import math
 import re
 from collections.abc import Mapping
 
-from hpo.config.schema import ArgumentStyle, BenchmarkConfig, ExperimentConfig, ReportChannel, WorkingDirectory
+from hpo.config.choices import ArgumentStyle, ReportChannel, WorkingDirectory
+from hpo.config.schema import BenchmarkConfig, ExperimentConfig
 from hpo.errors import ConfigError
 
 TAG = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")

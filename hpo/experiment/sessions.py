@@ -12,7 +12,8 @@ from typing import Any
 
 import hpo
 from hpo.backends.base import Backend
-from hpo.config.schema import CodeChanges, ExperimentConfig
+from hpo.config.choices import CodeChanges
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event

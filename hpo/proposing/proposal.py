@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpo.config.schema import ARGUMENTS, CONF_DIR
+from hpo.config.choices import ARGUMENTS
+from hpo.config.schema import CONF_DIR
 from hpo.errors import ConfigError
 from hpo.proposing.reading import command_of, read_interface
 from hpo.proposing.reports import read_reports

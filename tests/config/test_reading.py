@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from hpo.config.choices import Mode
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
-from hpo.config.schema import ExperimentConfig, Mode
+from hpo.config.schema import ExperimentConfig
 from hpo.config.validity import TAG
 from hpo.errors import ConfigError
 

@@ -21,7 +21,7 @@ from hpo.backends.ray.connection import DriverConnection
 from hpo.backends.ray.fleet import Fleet, PlacedSlot, RunningAttempt
 from hpo.backends.ray.folders import SessionFiles
 from hpo.backends.ray.messages import from_json
-from hpo.backends.ray.settings import Settings
+from hpo.backends.ray.settings import RaySettings
 from hpo.backends.ray.timing import StandingClock
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
@@ -53,7 +53,7 @@ class RayBackend(FiledBackend):
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:
         """Raise ConfigError unless a cluster is named and the experiment can be run there; it is not asked."""
-        Settings.of(config)
+        RaySettings.of(config)
 
     @classmethod
     def open(
@@ -67,11 +67,11 @@ class RayBackend(FiledBackend):
         pending_notice: float = 60.0,
         autoscaling: bool = False,
     ) -> Self:
-        """See `Backend.open`; the options are those of `Settings`."""
-        return cls(config, files, Settings(address, cpus, accelerator_type, pending_notice, autoscaling))
+        """See `Backend.open`; the options are those of `RaySettings`."""
+        return cls(config, files, RaySettings(address, cpus, accelerator_type, pending_notice, autoscaling))
 
     def __init__(
-        self, config: ExperimentConfig, files: ExperimentDirectory, settings: Settings, driver: tuple[str, ...] = ()
+        self, config: ExperimentConfig, files: ExperimentDirectory, settings: RaySettings, driver: tuple[str, ...] = ()
     ) -> None:
         super().__init__(files, config.benchmark)
         self._grace = config.grace_period_seconds

@@ -24,7 +24,7 @@ LOCAL = "local"
 
 
 @dataclass(frozen=True)
-class Settings:
+class RaySettings:
     """The options of the backend.
 
     Args:

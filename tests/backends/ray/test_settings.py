@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hpo.backends.choice import check_backend
-from hpo.backends.ray.settings import Settings
+from hpo.backends.ray.settings import RaySettings
 from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError
 from hpo.store.directory import ExperimentDirectory
@@ -69,29 +69,31 @@ def test_without_ray_it_is_said_how_to_get_it(monkeypatch):
 
 def test_the_environment_names_a_cluster_where_the_configuration_does_not(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "there:1")
-    assert Settings().place == "there:1"
-    assert Settings(address="here:1").place == "here:1"
+    assert RaySettings().place == "there:1"
+    assert RaySettings(address="here:1").place == "here:1"
 
 
 def test_a_slot_takes_whole_gpus_and_the_cpus_that_are_set_aside():
-    assert Settings(address="a:1").needed(config()) == {"CPU": 1}
-    needed = Settings(address="a:1", cpus=4, accelerator_type="A100").needed(config(num_gpus_per_trial=2))
+    assert RaySettings(address="a:1").needed(config()) == {"CPU": 1}
+    needed = RaySettings(address="a:1", cpus=4, accelerator_type="A100").needed(config(num_gpus_per_trial=2))
     assert needed == {"CPU": 4, "GPU": 2, "accelerator_type:A100": 0.001}
 
 
 def test_a_cluster_of_its_own_has_a_token_of_its_own(monkeypatch):
     monkeypatch.setenv("RAY_AUTH_TOKEN", "of another cluster")
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "likewise")
-    one, other = (Settings(address="local").environment for _ in range(2))
+    one, other = (RaySettings(address="local").environment for _ in range(2))
     assert one["RAY_AUTH_MODE"] == "token"
     assert len({one["RAY_AUTH_TOKEN"], other["RAY_AUTH_TOKEN"], "of another cluster"}) == 3
     assert "RAY_AUTH_TOKEN_PATH" not in one
-    assert Settings(address="head:1").environment["RAY_AUTH_TOKEN"] == "of another cluster"
+    assert RaySettings(address="head:1").environment["RAY_AUTH_TOKEN"] == "of another cluster"
 
 
 def test_slots_are_told_what_makes_a_call_where_they_are_and_no_paths_of_this_interpreter(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    opening = Settings(address="a:1").opening(config(), ExperimentDirectory(tmp_path), nonce="n", folder=Path("/tmp/f"))
+    opening = RaySettings(address="a:1").opening(
+        config(), ExperimentDirectory(tmp_path), nonce="n", folder=Path("/tmp/f")
+    )
     assert opening["slots"] == 3
     assert opening["given"]["environment"] == {"OMP_NUM_THREADS": "3"}
     assert str(Path(sys.executable).parent) not in str(opening["given"])
