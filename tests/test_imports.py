@@ -41,7 +41,7 @@ ALLOWED = {
     "torch": {"checkpoint", "searchers"},
     "botorch": {"searchers"},
     "gpytorch": {"searchers"},
-    "yaml": {"cli", "config", "tables"},
+    "yaml": {"config", "tables"},
     "boto3": {"launchers"},
     "botocore": {"launchers"},
     "submitit": {"launchers"},

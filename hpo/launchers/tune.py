@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from hpo.config.reading import load_config
@@ -11,6 +12,7 @@ from hpo.events.callback import Callback
 from hpo.experiment.run import Outcome, run_experiment
 from hpo.functions.finding import OWN
 from hpo.functions.source import module_of, source_of
+from hpo.launchers.base import runs_here
 from hpo.store.replacing import write_atomically
 from hpo.store.tags import OUTPUTS, master_seed
 from hpo.watching.lines import say
@@ -28,6 +30,7 @@ def tune(
     metric: str,
     mode: str,
     method: str | Mapping[str, Any] | None = None,
+    config_dir: str | Path | Sequence[str | Path] | None = None,
     resource_attr: str | None = None,
     max_resource: int | None = None,
     max_num_trials: int | None = None,
@@ -55,6 +58,7 @@ def tune(
         metric: what is reported and tuned.
         mode: `min` or `max`.
         method: a name in conf/method or what such a file contains; ASHA-GP with a resource, else BO.
+        config_dir: the folder with YAML of your own, which has method/ in it; see `hpo.load_config`.
         resource_attr: what `report` is told is spent, such as `epoch`.
         max_resource: its maximum; with it trials can end early.
         max_num_trials: how many configurations.
@@ -100,6 +104,7 @@ def tune(
         method or ("BO" if max_resource is None else "ASHA-GP"),
         seed=seed,
         experiment_tag=tag,
+        config_dir=config_dir,
         **{
             "random_seed": master_seed(OUTPUTS / tag, random_seed)[0],
             "max_num_trials": max_num_trials,
@@ -108,6 +113,11 @@ def tune(
             **overrides,
         },
     )
+    if config.launcher and not runs_here(config):
+        raise ConfigError(
+            "launcher: hpo.tune runs its trials here; for a job save the function in a module, name it as "
+            "benchmark.function in a YAML of your own, and run hpo with --config-dir, that benchmark and the launcher"
+        )
     directory = OUTPUTS / config.place
     if source is not None:
         directory.mkdir(parents=True, exist_ok=True)
