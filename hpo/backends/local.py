@@ -21,12 +21,11 @@ from hpo.backends.base import Backend
 from hpo.backends.channel import Channel
 from hpo.backends.connection import HostConnection
 from hpo.backends.endings import ending, last_lines, oom_kills
-from hpo.backends.executables import find_program
 from hpo.backends.foreign import FoundResults
 from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool, pool_of_this_machine
 from hpo.backends.growth import GrowingFiles
-from hpo.backends.program import Program, environment_of_host
+from hpo.backends.program import Program, check_program, environment_of_host
 from hpo.config.schema import ExperimentConfig, ReportChannel
 from hpo.errors import BackendError, ConfigError
 from hpo.events.state import ExperimentState
@@ -68,11 +67,11 @@ class LocalBackend(Backend):
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:
-        """Raise ConfigError unless the benchmark's program is there."""
+        """Raise ConfigError unless the benchmark's program is there, and what it is to be given."""
         if not config.benchmark.has_program:
             name = config.backend.get("name")
             raise ConfigError(f"backend={name}: the benchmark has a table and no program; use backend=simulated")
-        find_program(config.benchmark)
+        check_program(config)
 
     @classmethod
     def open(cls, config: ExperimentConfig, files: ExperimentDirectory) -> Self:

@@ -26,7 +26,7 @@ from hpo.config.schema import (
 from hpo.config.templates import Template
 from hpo.config.yamlfiles import override_text
 from hpo.events.values import Trial
-from hpo.functions.finding import FoundFunction, find_function
+from hpo.functions.finding import FoundFunction, find_function, is_own
 from hpo.host.leading import leading_imports
 from hpo.host.preloading import AUTO
 from hpo.randomness import Randomness
@@ -238,6 +238,14 @@ class Program:
             # So that Python writes line by line, in a process of the program's own as well.
             **({"PYTHONUNBUFFERED": "1"} if self.config.benchmark.report_channel == ReportChannel.stdout else {}),
         }
+
+
+def check_program(config: ExperimentConfig) -> None:
+    """Raise ConfigError unless an experiment's program is there, and what it is to be given. Nothing is touched."""
+    if is_own(config.benchmark.function):  # that lies in the experiment's directory, which is not known here
+        from_environment("benchmark.arguments", config.benchmark.arguments)
+    else:
+        Program(config, ExperimentDirectory(Path()), Randomness(config.random_seed or 0, config.seed))
 
 
 def threads_per_trial(n_workers: int) -> dict[str, str]:

@@ -168,18 +168,28 @@ def _declared(schema: Any, full_key: str) -> Any:
 
 def _wanted(kind: Any, full_key: str, value: Any) -> str:
     """What to write in the place of a value of the wrong type."""
-    key = re.sub(r"\[.*", "", full_key)
     parts = [part for part in typing.get_args(kind) if part is not type(None)]
     optional = len(parts) < len(typing.get_args(kind)) and isinstance(kind, types.UnionType)
     if optional:
         kind = parts[0]
     if value is None:
-        return "it cannot be null" if not optional else "use another value"
+        return (
+            "use another value"
+            if optional
+            else f"it cannot be null: leave it out; otherwise {_instead(kind, full_key, value)}"
+        )
+    return _instead(kind, full_key, value)
+
+
+def _instead(kind: Any, full_key: str, value: Any) -> str:
+    key = re.sub(r"\[.*", "", full_key)
     if typing.get_origin(kind) is list:
         return _wanted_list(typing.get_args(kind)[0], key, value, inside=key != full_key)
     if kind is int:
+        if key == "max_failures" and value is None:
+            return f"use a whole number, such as {key}=1000000 for no limit"
         whole = _whole(value)
-        return "use a whole number" + (f", such as {key}={4 if whole is None else whole}")
+        return f"use a whole number, such as {key}={4 if whole is None else whole}"
     if kind is float:
         if re.search("time|seconds", key):
             return f"use a number of seconds, such as {key}={_seconds(value)}"

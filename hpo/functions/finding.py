@@ -30,6 +30,11 @@ class FoundFunction:
         return asdict(self)
 
 
+def is_own(target: str | None) -> bool:
+    """Is it the function of a notebook or of a script that was run, whose source the experiment has?"""
+    return target is not None and target.startswith(f"{OWN}:")
+
+
 def find_function(target: str, directory: Path) -> FoundFunction:
     """Where the function is that `benchmark.function` names.
 
@@ -47,7 +52,7 @@ def find_function(target: str, directory: Path) -> FoundFunction:
             f"{key}: name a module and its function, as in package.module:objective, or train.py:objective"
         )
     if place.endswith(".py"):
-        folder = directory if place == OWN else Path.cwd()
+        folder = directory if is_own(target) and (directory / OWN).is_file() else Path.cwd()
         file = (folder / Path(place).expanduser()).absolute()
         if not file.is_file():
             raise ConfigError(f"{key}: there is no file {file}; give its path from the working directory")

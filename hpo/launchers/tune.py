@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hpo.config.reading import load_config
+from hpo.backends.choice import check_backend
+from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError
 from hpo.events.callback import Callback
 from hpo.experiment.run import Outcome, run_experiment
@@ -98,15 +100,13 @@ def tune(
         "points_to_evaluate": None if points_to_evaluate is None else [dict(point) for point in points_to_evaluate],
         "num_gpus_per_trial": num_gpus_per_trial,
     }
-    tag = experiment_tag or datetime.now().strftime("%Y-%m-%d-%H-%M-%S")
     config = load_config(
         benchmark,
         method or ("BO" if max_resource is None else "ASHA-GP"),
         seed=seed,
-        experiment_tag=tag,
+        experiment_tag=experiment_tag or datetime.now().strftime("%Y-%m-%d-%H-%M-%S"),
         config_dir=config_dir,
         **{
-            "random_seed": master_seed(OUTPUTS / tag, random_seed)[0],
             "max_num_trials": max_num_trials,
             "max_wallclock_time": max_wallclock_time,
             "n_workers": n_workers,
@@ -118,6 +118,8 @@ def tune(
             "launcher: hpo.tune runs its trials here; for a job save the function in a module, name it as "
             "benchmark.function in a YAML of your own, and run hpo with --config-dir, that benchmark and the launcher"
         )
+    check_backend(resolve(config))  # before anything is written
+    config = replace(config, random_seed=master_seed(OUTPUTS / config.experiment_tag, random_seed)[0])
     directory = OUTPUTS / config.place
     if source is not None:
         directory.mkdir(parents=True, exist_ok=True)

@@ -300,6 +300,26 @@ def test_shell_completion_knows_groups_and_keys(workplace, line, wanted):
 # ---------------------------------------------------------------------- what users get wrong
 
 
+UNSET = "${oc.env:NOT_THERE}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (
+            [f"+benchmark.arguments.token='{UNSET}'"],
+            ["benchmark.arguments.token=${hpo.env:NOT_THERE}", "no environment variable NOT_THERE; set it"],
+        ),
+        ([f"+callbacks.mine={{_target_: hpo.Callback, key: '{UNSET}'}}"], ["callbacks.mine.key", "NOT_THERE"]),
+        (["benchmark.script=null", "benchmark.function=nomodule:f"], ["benchmark.function=nomodule:f", "no module"]),
+    ],
+)
+def test_what_keeps_a_trial_from_starting_is_said_before_anything_is_written(workplace, overrides, words):
+    sentence = refused(workplace, *overrides)
+    assert [word for word in [*words, "no experiment was started"] if word not in sentence] == [], sentence
+    assert not (workplace.path / "outputs").exists()
+
+
 def refused(workplace, *overrides, **environment):
     result = workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t", *overrides, **environment)
     return error_of(result)
@@ -414,7 +434,8 @@ def test_a_program_that_is_not_on_the_path_is_named(workplace):
         (["max_wallclock_time=1h"], ["max_wallclock_time=1h", "seconds", "max_wallclock_time=3600"]),
         (["max_wallclock_time=30min"], ["max_wallclock_time=30min", "max_wallclock_time=1800"]),
         (["delete_checkpoints=maybe"], ["delete_checkpoints=maybe", "true or false"]),
-        (["max_failures=null"], ["max_failures=null", "cannot be null"]),
+        (["max_failures=null"], ["max_failures=null", "cannot be null", "max_failures=1000000 for no limit"]),
+        (["resume=null"], ["resume=null", "cannot be null: leave it out; otherwise use true or false"]),
         (["gpus_to_use=0"], ["gpus_to_use=0", "'gpus_to_use=[0]'"]),
         (["gpus_to_use=[a]"], ["gpus_to_use[0]=a", "'gpus_to_use=[0,1]'"]),
         (["trusted_modules=my"], ["trusted_modules=my", "'trusted_modules=[my]'"]),
