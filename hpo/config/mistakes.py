@@ -172,13 +172,10 @@ def _wanted(kind: Any, full_key: str, value: Any) -> str:
     optional = len(parts) < len(typing.get_args(kind)) and isinstance(kind, types.UnionType)
     if optional:
         kind = parts[0]
-    if value is None:
-        return (
-            "use another value"
-            if optional
-            else f"it cannot be null: leave it out; otherwise {_instead(kind, full_key, value)}"
-        )
-    return _instead(kind, full_key, value)
+    if value is None and optional:
+        return "use another value"
+    wanted = _instead(kind, full_key, value)
+    return f"it cannot be null: leave it out; otherwise {wanted}" if value is None else wanted
 
 
 def _instead(kind: Any, full_key: str, value: Any) -> str:

@@ -4,7 +4,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -68,23 +68,26 @@ def _in_module(key: str, module: str, name: str) -> FoundFunction:
     base, spec = None, None
     parts = module.split(".")
     for depth in range(len(parts)):
-        spec = PathFinder.find_spec(".".join(parts[: depth + 1]), path)
+        spec = _spec(".".join(parts[: depth + 1]), path)
         if spec is None:
             raise ConfigError(
                 f"{key}: there is no module {'.'.join(parts[: depth + 1])} in {Path.cwd()} nor on Python's path; see "
                 "its spelling, or set PYTHONPATH to the folder that has it"
             )
-        if base is None:
-            base = next((entry for entry in path if entry and _lies_in(spec.origin, entry)), str(Path.cwd()))
         path = list(spec.submodule_search_locations or [])
+        if base is None:
+            base = Path(path[0] if path else str(spec.origin)).absolute().parent
     assert spec is not None
     if spec.origin is None or not spec.origin.endswith(".py"):
         raise ConfigError(f"{key}: {module} is no Python module of source code")
     return FoundFunction(spec.origin, module, name, str(base))
 
 
-def _lies_in(origin: str | None, folder: str) -> bool:
-    return origin is not None and Path(origin).is_relative_to(Path(folder).absolute())
+def _spec(name: str, path: list[str]) -> ModuleSpec | None:
+    """Where a module is; the last to be asked are finders of packages that are installed from where they are edited."""
+    finders: list[Any] = [PathFinder, *sys.meta_path]
+    found = (finder.find_spec(name, path) for finder in finders)
+    return next((spec for spec in found if spec is not None), None)
 
 
 def _check_defined(key: str, found: FoundFunction) -> None:

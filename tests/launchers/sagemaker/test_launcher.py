@@ -123,6 +123,34 @@ def test_the_job_runs_the_code_that_was_sent(place, fake):
     assert printed.startswith("/opt/ml/hpo/code/hpo/__init__.py /opt/ml/hpo/code ")
 
 
+def test_a_function_of_a_module_is_tuned_in_a_job_and_goes_on_from_its_checkpoints(place, fake):
+    place.write("lab/__init__.py", "from lab.helping import loss\n")
+    place.write("lab/helping.py", "def loss(x, epoch):\n    return (x - 0.3) ** 2 + 1 / epoch\n")
+    place.write("lab/training.py", FUNCTION)
+    place.benchmark(
+        script=..., function="lab.training:objective", instance_type="ml.c5.4xlarge", arguments={"epochs": 9}
+    )
+    succeeded(send(place, fake, "method=ASHA", "experiment_tag=t", "launcher.wait=true"))
+    experiment = load_experiment(place.directory("t", "ASHA"))
+    assert experiment.metadata["status"] == "complete"
+    resumed = experiment.reports[experiment.reports["first"] > 1]
+    assert len(resumed) > 0
+    assert not sum(experiment.state.again.values())
+
+
+FUNCTION = """
+from hpo import checkpoint
+from lab import loss
+
+def objective(config, report):
+    saved = checkpoint.directory() / "epoch"
+    first = int(saved.read_text()) + 1 if saved.exists() else 1
+    for epoch in range(first, 100):
+        saved.write_text(str(epoch))
+        report(epoch=epoch, loss=loss(config["x"], epoch), first=first)
+"""
+
+
 PATIENT = """
 import os, pathlib, sys, time, hpo
 given = dict(word[2:].split("=", 1) for word in sys.argv[1:])
