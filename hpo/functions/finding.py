@@ -74,7 +74,10 @@ def _in_module(key: str, module: str, name: str) -> FoundFunction:
                 f"{key}: there is no module {'.'.join(parts[: depth + 1])} in {Path.cwd()} nor on Python's path; see "
                 "its spelling, or set PYTHONPATH to the folder that has it"
             )
-        path = list(spec.submodule_search_locations or [])
+        if spec.has_location:
+            path = list(spec.submodule_search_locations or [])
+        else:  # a package without __init__.py, whose places Python itself tells only once it is imported
+            path = [str(folder) for entry in path if (folder := Path(entry) / parts[depth]).is_dir()]
         if base is None:
             base = Path(path[0] if path else str(spec.origin)).absolute().parent
     assert spec is not None
@@ -85,9 +88,11 @@ def _in_module(key: str, module: str, name: str) -> FoundFunction:
 
 def _spec(name: str, path: list[str]) -> ModuleSpec | None:
     """Where a module is; the last to be asked are finders of packages that are installed from where they are edited."""
-    finders: list[Any] = [PathFinder, *sys.meta_path]
-    found = (finder.find_spec(name, path) for finder in finders)
-    return next((spec for spec in found if spec is not None), None)
+    last = name.rpartition(".")[2]  # of a whole name Python wants the parents imported
+    if (spec := PathFinder.find_spec(last, path)) is not None:
+        return spec
+    others: list[Any] = [finder for finder in sys.meta_path if finder is not PathFinder]
+    return next((spec for finder in others if (spec := finder.find_spec(name, path)) is not None), None)
 
 
 def _check_defined(key: str, found: FoundFunction) -> None:
