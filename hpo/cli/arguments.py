@@ -40,6 +40,11 @@ def check_words(arguments: Sequence[str]) -> None:
                 f"{name}: hpo's own configuration always comes first, so that no other can stand in its place; put your YAML "
                 f"into FOLDER/benchmark/ or FOLDER/method/, and pass --config-dir FOLDER benchmark=NAME"
             )
+        elif name in ("--shell-completion", "-sc"):
+            raise ConfigError(
+                f'{name}: hpo has one completion for keys, groups, verbs and options: eval "$(hpo completion bash)", or with '
+                "zsh, or hpo completion fish | source"
+            )
         elif name.startswith("--") and name[2:] in _KEYS:
             value = word.partition("=")[2] or after or "..."
             raise ConfigError(f"{word}: keys are written without dashes, as {name[2:]}={value}")

@@ -2,8 +2,8 @@
 
 Hydra's own multirun composes the configuration three times before the first job and twice per job. Here a configuration
 is composed once per choice of groups; seeds and other plain values are then set in it, which gives the same result, for
-value overrides are what composition applies last. Command lines that ask Hydra to show something (--help, --info, completion)
-are left to Hydra.
+value overrides are what composition applies last. Command lines that ask Hydra to show something (--help, --info) are left to
+Hydra.
 """
 
 import itertools
@@ -94,17 +94,26 @@ def jobs(arguments: Sequence[str]) -> Iterator[Job]:
         HydraException: an override or a choice is wrong.
         ConfigError: a sweep is empty.
     """
-    folders, overrides = _split(arguments)
-    places = [f"file://{check_folder(f'--config-dir {folder}', folder)}" for folder in folders or ()]
-    places += [place for word in overrides for place in _places(word)]
-    with composing(places) as composer:
+    _, overrides = _split(arguments)
+    with composing(places_of(arguments)) as composer:
         yield from _Sweep(composer, [word for word in overrides if not word.startswith(_SEARCH_PATH)]).jobs()
 
 
 _SEARCH_PATH = "hydra.searchpath="
 
 
-def _places(word: str) -> list[str]:
+def places_of(arguments: Sequence[str]) -> list[str]:
+    """Those that a command line has on Hydra's search path, besides hpo's own.
+
+    Raises:
+        ConfigError: one is none.
+    """
+    folders, overrides = _split(arguments)
+    places = [f"file://{check_folder(f'--config-dir {folder}', folder)}" for folder in folders or ()]
+    return [*places, *(place for word in overrides for place in _searched(word))]
+
+
+def _searched(word: str) -> list[str]:
     """Those that an override adds to Hydra's search path."""
     if not word.startswith(_SEARCH_PATH):
         return []

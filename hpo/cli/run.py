@@ -138,7 +138,7 @@ def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
 
 
 def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
-    """--help, --cfg, completion, other sweepers and launchers."""
+    """--help, --cfg hydra, --info."""
     sys.argv = ["hpo", *arguments]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would print, and we say it in one sentence
     ConfigStore.instance().store(name="schema", node=ExperimentConfig)
@@ -226,7 +226,7 @@ def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
 def _conclude(call: _Call) -> int:
     """Wait for the remote experiments that are to be waited for, and say what became of all."""
     if not call.codes:
-        return 0  # --help, --cfg, completion
+        return 0  # --help, --cfg
     for launcher, directory in call.awaited:
         try:
             code = launcher.finish(directory)

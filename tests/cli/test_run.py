@@ -278,25 +278,6 @@ def test_the_traceback_is_shown_where_hydras_variable_asks_for_it(workplace):
     assert err.splitlines()[-1].startswith("hpo: error: ")
 
 
-def test_shell_completion_can_be_installed(workplace):
-    out = succeeded(workplace.hpo("-sc", "install=bash"))
-    assert "complete " in out
-    assert "COMP_LINE" in out
-
-
-@pytest.mark.parametrize(
-    ("line", "wanted"),
-    [
-        ("hpo method=A", {"method=ASHA", "method=ASHA-STOP"}),
-        ("hpo n_wor", {"n_workers="}),
-        ("hpo benchmark=mlp_f", {"benchmark=mlp_fashionmnist"}),
-    ],
-)
-def test_shell_completion_knows_groups_and_keys(workplace, line, wanted):
-    out = succeeded(workplace.hpo("-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line))))
-    assert wanted <= set(out.split())
-
-
 # ---------------------------------------------------------------------- what users get wrong
 
 
@@ -450,6 +431,7 @@ def test_a_program_that_is_not_on_the_path_is_named(workplace):
         (["experiment_tag=" + "a" * 300], ["experiment_tag=aaa", "300 characters", "at most"]),
         (["--experimental-rerun", "x"], ["--experimental-rerun", "the same command again"]),
         (["-p", "x"], ["-p", "--cfg job"]),
+        (["-sc", "install=bash"], ["-sc: ", 'eval "$(hpo completion bash)"']),
         (["--config-dir"], ["--config-dir", "a folder after it"]),
         (["--config-dir", "n_workers=2"], ["--config-dir", "a folder after it"]),
         (["--n_workers=2"], ["--n_workers=2", "without dashes", "n_workers=2"]),

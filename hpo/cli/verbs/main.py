@@ -2,13 +2,27 @@
 
 from collections.abc import Sequence
 
-from hpo.cli.verbs import check_script, compare, export, init, plan, record, remote, report, reproduce, status, watch
+from hpo.cli.verbs import (
+    check_script,
+    compare,
+    completion,
+    export,
+    init,
+    plan,
+    record,
+    remote,
+    report,
+    reproduce,
+    status,
+    watch,
+)
 from hpo.cli.verbs.app import app
 from hpo.errors import ConfigError, did_you_mean
 
 __all__ = [
     "check_script",
     "compare",
+    "completion",
     "export",
     "init",
     "main",
