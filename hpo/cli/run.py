@@ -1,4 +1,4 @@
-"""`hpo <overrides>`: Hydra composes experiments, a launcher runs each. Hydra ends here."""
+"""`hpo <overrides>`: Hydra composes experiments, a launcher runs each."""
 
 import contextlib
 import logging
