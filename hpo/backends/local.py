@@ -19,13 +19,12 @@ import hpo
 from hpo.backends.channel import Channel
 from hpo.backends.connection import HostConnection
 from hpo.backends.endings import ending, last_lines, oom_kills
-from hpo.backends.executables import find_program
 from hpo.backends.filed import FiledBackend
 from hpo.backends.foreign import FoundResults
 from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool, pool_of_this_machine
 from hpo.backends.growth import GrowingFiles
-from hpo.backends.program import Program
+from hpo.backends.program import Program, check_program
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, ConfigError
 from hpo.events.values import BackendEvent, Exit, Placed, Trial
@@ -64,11 +63,11 @@ class LocalBackend(FiledBackend):
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:
-        """Raise ConfigError unless the benchmark's program is there."""
+        """Raise ConfigError unless the benchmark's program is there, and what it is to be given."""
         if not config.benchmark.has_program:
             name = config.backend.get("name")
             raise ConfigError(f"backend={name}: the benchmark has a table and no program; use backend=simulated")
-        find_program(config.benchmark)
+        check_program(config)
 
     @classmethod
     def open(cls, config: ExperimentConfig, files: ExperimentDirectory) -> Self:

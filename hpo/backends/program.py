@@ -22,13 +22,27 @@ from hpo.config.schema import ExperimentConfig
 from hpo.config.templates import Template
 from hpo.config.yamlfiles import override_text
 from hpo.events.values import Trial
-from hpo.functions.finding import TOLD, FoundFunction, find_function
+from hpo.functions.finding import TOLD, FoundFunction, find_function, is_own
 from hpo.host.leading import leading_imports
 from hpo.host.marks import experiment_mark
 from hpo.host.preloading import AUTO
 from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace
 from hpo.store.directory import ExperimentDirectory
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What one attempt is called with."""
+
+    trial: Trial
+    attempt: int
+    until: int | None
+    folder: Path
+    """The attempt's."""
+    places: Mapping[str, str]
+    """What stands for something of the trial in constants and commands."""
+    written: Written
 
 
 @dataclass(frozen=True)
@@ -53,8 +67,9 @@ class Program:
     def __post_init__(self) -> None:
         # A missing program, variable or place in a file is an error now, not at the first trial.
         for configuration in self._space.covering():
-            self.file(Trial(0, configuration), 0, None)
-            self.describe(Trial(0, configuration), 0, None, [])
+            call = self._call(Trial(0, configuration), 0, None)
+            self._file(call)
+            self._describe(call, [])
 
     @cached_property
     def _prefix(self) -> list[str]:
@@ -129,34 +144,33 @@ class Program:
 
     def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
         """What the trial host needs to start this attempt. Creates the attempt's folder."""
-        folder = self.directory.attempt(trial.id, attempt).absolute()
-        folder.mkdir(parents=True, exist_ok=True)
+        call = self._call(trial, attempt, until)
+        call.folder.mkdir(parents=True, exist_ok=True)
         self.directory.checkpoint(trial.id).absolute().mkdir(exist_ok=True)
-        (folder / "reports.jsonl").touch()
-        (folder / "stdout.log").touch()
-        if (file := self.file(trial, attempt, until)) is not None:
+        (call.folder / "reports.jsonl").touch()
+        (call.folder / "stdout.log").touch()
+        if (file := self._file(call)) is not None:
             file[0].write_text(file[1])
-        return self.describe(trial, attempt, until, devices)
+        return self._describe(call, devices)
 
     def describe(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
         """The same without touching anything: `script`, `argv`, `env`, `stdout`, `stderr` and their limit, `cwd`."""
-        folder = self.directory.attempt(trial.id, attempt).absolute()
-        written = self._written(trial, attempt, until)
-        places = self._places(trial, attempt)
-        words = written.called_by([fill(word, places) for word in self._prefix])
+        return self._describe(self._call(trial, attempt, until), devices)
+
+    def _describe(self, call: _Call, devices: list[str]) -> dict[str, Any]:
+        words = call.written.called_by([fill(word, call.places) for word in self._prefix])
         benchmark = self.config.benchmark
         here = benchmark.working_directory == WorkingDirectory.here
+        reports = self.reports(call.trial.id, call.attempt)
         return {
             "script": self._script,
             "argv": words[1:] if self._script is not None else words,
-            "env": {**written.environment, **self._environment(trial, attempt, devices)},
-            "stdout": str(folder / "stdout.log"),
-            "stderr": str(folder / "stderr.log"),
-            "cwd": None if here else places["checkpoint_dir"],
+            "env": {**call.written.environment, **self._environment(call, devices)},
+            "stdout": str(call.folder / "stdout.log"),
+            "stderr": str(call.folder / "stderr.log"),
+            "cwd": None if here else call.places["checkpoint_dir"],
             **self._caps(),
-            **(
-                {"reading": reading_of(benchmark, places, self.reports(trial.id, attempt))} if benchmark.foreign else {}
-            ),
+            **({"reading": reading_of(benchmark, call.places, reports)} if benchmark.foreign else {}),
         }
 
     def _caps(self) -> dict[str, Any]:
@@ -169,42 +183,46 @@ class Program:
 
     def file(self, trial: Trial, attempt: int, until: int | None) -> tuple[Path, str] | None:
         """The configuration file of an attempt and its text, for programs that read one."""
-        path = Path(self._places(trial, attempt)["config_file"])
+        return self._file(self._call(trial, attempt, until))
+
+    def _file(self, call: _Call) -> tuple[Path, str] | None:
+        path, content = Path(call.places["config_file"]), call.written.content
         if self._function is not None:
             order = {
                 "function": self._function.order(),
-                "configuration": self._written(trial, attempt, until).content,
+                "configuration": content,
                 "metric": self.config.benchmark.metric,
                 "resource_attr": self.config.benchmark.resource_attr,
-                "until": self.config.max_resource if until is None else until,
+                "until": self.config.max_resource if call.until is None else call.until,
             }
             return path, json.dumps(order, indent=1)
         if self.config.benchmark.arguments_as_json:
-            return path, json.dumps(self._written(trial, attempt, until).content, indent=1)
-        return (
-            None
-            if self._template is None
-            else (path, self._template.text(self._written(trial, attempt, until).content))
-        )
+            return path, json.dumps(content, indent=1)
+        return None if self._template is None else (path, self._template.text(content))
 
     def reports(self, trial_id: int, attempt: int) -> Path:
         """The file that carries an attempt's reports."""
         return self.directory.attempt(trial_id, attempt) / self.config.benchmark.reports_file
 
-    def _places(self, trial: Trial, attempt: int) -> dict[str, str]:
-        """What stands for something of the trial in constants and commands."""
+    def _call(self, trial: Trial, attempt: int, until: int | None) -> _Call:
+        """What an attempt is called with, made once for all that tells of it."""
         suffix = ".json" if self._template is None else self._template.path.suffix
-        file = self.directory.attempt(trial.id, attempt) / f"arguments{suffix}"
-        return {
+        folder = self.directory.attempt(trial.id, attempt).absolute()
+        places = {
             "trial_seed": str(self.randomness.training_seed(trial.configuration)),
-            "checkpoint_dir": str(self.directory.checkpoint(trial.id).absolute()),
+            "checkpoint_dir": str(self._checkpoint(trial.id, attempt)),
             "trial_id": str(trial.id),
-            "config_file": str(file.absolute()),
+            "config_file": str(folder / f"arguments{suffix}"),
         }
+        return _Call(trial, attempt, until, folder, places, self._written(trial, until, folder, places))
 
-    def _written(self, trial: Trial, attempt: int, until: int | None) -> Written:
+    def _checkpoint(self, trial_id: int, attempt: int) -> Path:
+        """The folder as the attempt knows it."""
+        return self.directory.checkpoint(trial_id).absolute()
+
+    def _written(self, trial: Trial, until: int | None, folder: Path, places: Mapping[str, str]) -> Written:
         """What the program is given: the configuration, constants, where to end, and where its files are."""
-        benchmark, places = self.config.benchmark, self._places(trial, attempt)
+        benchmark = self.config.benchmark
         constants = fill(self._constants, places)
         if self._function is not None and benchmark.max_resource_attr == TOLD:
             del constants[TOLD]
@@ -219,8 +237,8 @@ class Program:
         written = write({**self._space.passed(trial.configuration), **constants}, self._space.spelling, style)
         if style == ArgumentStyle.overrides and not any(word.startswith("hydra.run.dir=") for word in written.options):
             here = benchmark.working_directory == WorkingDirectory.here
-            folder = self.directory.attempt(trial.id, attempt).absolute() if here else places["checkpoint_dir"]
-            written.options += [f"hydra.run.dir={override_text(str(folder))}", "hydra.output_subdir=null"]
+            place = str(folder) if here else places["checkpoint_dir"]
+            written.options += [f"hydra.run.dir={override_text(place)}", "hydra.output_subdir=null"]
         if style == ArgumentStyle.file and not self._says_where:
             option = benchmark.arguments_as_json
             written.options.append(
@@ -228,20 +246,27 @@ class Program:
             )
         return written
 
-    def _environment(self, trial: Trial, attempt: int, devices: list[str]) -> dict[str, str]:
+    def _environment(self, call: _Call, devices: list[str]) -> dict[str, str]:
         """HPO_* and what concerns devices and threads. A trial without GPUs sees none: it shall not share one."""
-        places = self._places(trial, attempt)
         return {
-            "HPO_REPORT_FILE": str(self.directory.attempt(trial.id, attempt).absolute() / "reports.jsonl"),
-            "HPO_CHECKPOINT_DIR": places["checkpoint_dir"],
-            "HPO_TRIAL_ID": str(trial.id),
-            "HPO_TRIAL_SEED": places["trial_seed"],
+            "HPO_REPORT_FILE": str(call.folder / "reports.jsonl"),
+            "HPO_CHECKPOINT_DIR": call.places["checkpoint_dir"],
+            "HPO_TRIAL_ID": str(call.trial.id),
+            "HPO_TRIAL_SEED": call.places["trial_seed"],
             "HPO_EXPERIMENT_DIR": str(self.directory.path.absolute()),
             "CUDA_VISIBLE_DEVICES": ",".join(devices),
             **threads_per_trial(self.config.n_workers or 1),
             # So that Python writes line by line, in a process of the program's own as well.
             **({"PYTHONUNBUFFERED": "1"} if self.config.benchmark.report_channel == ReportChannel.stdout else {}),
         }
+
+
+def check_program(config: ExperimentConfig) -> None:
+    """Raise ConfigError unless an experiment's program is there, and what it is to be given. Nothing is touched."""
+    if is_own(config.benchmark.function):  # that lies in the experiment's directory, which is not known here
+        from_environment("benchmark.arguments", config.benchmark.arguments)
+    else:
+        Program(config, ExperimentDirectory(Path()), Randomness(config.random_seed or 0, config.seed))
 
 
 def threads_per_trial(n_workers: int) -> dict[str, str]:

@@ -21,7 +21,7 @@ from hpo.config.references import shell_word
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.values import Exit, Kind, Status, Trial
-from hpo.functions.finding import OWN
+from hpo.functions.finding import OWN, is_own
 from hpo.results.experiment import Experiment
 from hpo.store.directory import ExperimentDirectory
 
@@ -90,9 +90,11 @@ class Reproduction:
     def __post_init__(self) -> None:
         self.config = resolve(self.experiment.config)
         benchmark = self.config.benchmark
-        if benchmark.function is not None and benchmark.function.startswith(f"{OWN}:"):
-            own = f"{self.experiment.directory.absolute()}/{benchmark.function}"
-            self.config = replace(self.config, benchmark=replace(benchmark, function=own))
+        directory = self.experiment.directory.absolute()
+        if is_own(benchmark.function) and (directory / OWN).is_file():
+            self.config = replace(
+                self.config, benchmark=replace(benchmark, function=f"{directory}/{benchmark.function}")
+            )
         if not benchmark.has_program:
             raise ConfigError(
                 f"{self.experiment.directory}: its trials were looked up in a table; there is no program to run"

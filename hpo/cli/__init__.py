@@ -1,1 +1,1 @@
-"""The command line: words become overrides, Hydra composes jobs, a launcher takes each. Hydra ends here."""
+"""The command line: words become overrides, Hydra composes jobs, a launcher takes each."""

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from hpo.config.folders import check_folder
 from hpo.config.schema import ExperimentConfig
 from hpo.config.yamlfiles import read_plain
 from hpo.errors import ConfigError
-
-GROUPS = ("benchmark", "method", "backend", "launcher", "hydra")
-
 
 FOLDER = ("--config-dir", "-cd")
 
@@ -29,13 +27,23 @@ def check_words(arguments: Sequence[str]) -> None:
     for number, (word, name) in enumerate(zip(arguments, names, strict=True)):
         after = arguments[number + 1] if number + 1 < len(arguments) else ""
         if name in FOLDER:
-            _check_folder(name, word.partition("=")[2] if "=" in word else after)
+            folder = word.partition("=")[2] if "=" in word else after
+            if not folder or folder.startswith("-") or ("=" in folder and not Path(folder).expanduser().is_dir()):
+                raise ConfigError(
+                    f"{name}: it needs a folder after it, the one that has your benchmark/ and method/ in it"
+                )
+            check_folder(f"{name} {folder}", folder)
         elif name in _NEEDS_CFG and not shows:
             raise ConfigError(f"{name}: it says what `--cfg job` prints, and does nothing without that; add --cfg job")
         elif name in _OTHER_CONFIG:
             raise ConfigError(
                 f"{name}: hpo's own configuration always comes first, so that no other can stand in its place; put your YAML "
                 f"into FOLDER/benchmark/ or FOLDER/method/, and pass --config-dir FOLDER benchmark=NAME"
+            )
+        elif name in ("--shell-completion", "-sc"):
+            raise ConfigError(
+                f'{name}: hpo has one completion for keys, groups, verbs and options: eval "$(hpo completion bash)", or with '
+                "zsh, or hpo completion fish | source"
             )
         elif name.startswith("--") and name[2:] in _KEYS:
             value = word.partition("=")[2] or after or "..."
@@ -52,21 +60,6 @@ def check_words(arguments: Sequence[str]) -> None:
 def has_folder(arguments: Sequence[str]) -> bool:
     """Were folders with the user's own YAML given?"""
     return any(word.partition("=")[0] in FOLDER for word in arguments)
-
-
-def _check_folder(option: str, folder: str) -> None:
-    path = Path(folder).expanduser()
-    if not folder or folder.startswith("-") or ("=" in folder and not path.is_dir()):
-        raise ConfigError(f"{option}: it needs a folder after it, the one that has your benchmark/ and method/ in it")
-    if not path.is_dir():
-        raise ConfigError(
-            f"{option} {folder}: there is no such directory; give the folder that has your benchmark/ and method/ in it"
-        )
-    if not any((path / group).is_dir() for group in GROUPS) and not any(path.glob("*/*.yaml")):
-        meant = f", here {path.absolute().parent}" if path.absolute().name in GROUPS else ""
-        raise ConfigError(
-            f"{option} {folder}: it has neither benchmark/ nor method/ in it; give the folder that has them{meant}"
-        )
 
 
 def expand(arguments: Sequence[str]) -> list[str]:

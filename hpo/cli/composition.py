@@ -2,20 +2,17 @@
 
 Hydra's own multirun composes the configuration three times before the first job and twice per job. Here a configuration
 is composed once per choice of groups; seeds and other plain values are then set in it, which gives the same result, for
-value overrides are what composition applies last. Command lines that ask Hydra to show something (--help, --info, completion)
-are left to Hydra.
+value overrides are what composition applies last. Command lines that ask Hydra to show something (--help, --info) are left to
+Hydra.
 """
 
 import itertools
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.config_loader import ConfigLoader
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -23,16 +20,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from hpo.backends.choice import backend_of
+from hpo.config.composing import Composer, composing
+from hpo.config.folders import check_folder
 from hpo.config.mistakes import unknown_key
-from hpo.config.references import keep
-from hpo.config.schema import (
-    BACKENDS,
-    CONF_DIR,
-    DEFAULT_METHODS,
-    BenchmarkConfig,
-    ExperimentConfig,
-    MethodConfig,
-)
+from hpo.config.references import keep_references
+from hpo.config.schema import BACKENDS, DEFAULT_METHODS, BenchmarkConfig, ExperimentConfig, MethodConfig
 from hpo.config.yamlfiles import quoted
 from hpo.errors import ConfigError
 from hpo.launchers.base import Job
@@ -42,7 +34,7 @@ from hpo.space.expressions import spec_of
 def typed(config: DictConfig) -> ExperimentConfig:
     """What Hydra composed under our schema, as the objects it describes; its own `hydra` key is left out."""
     _check_keys(config)
-    _keep_references(config)
+    keep_references(config)
     values = {str(name): config[name] for name in config if name != "hydra"}
     plain: dict[str, Any] = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in values.items()}
     made = ExperimentConfig(**plain)
@@ -60,14 +52,6 @@ def _check_keys(config: DictConfig) -> None:
         for name in map(str, node):
             if name not in names and (prefix or name != "hydra"):
                 raise ConfigError(unknown_key(prefix + name, names))
-
-
-def _keep_references(config: DictConfig) -> None:
-    """What programs and callbacks are given from the environment is not resolved here: the configuration is stored."""
-    for parent, name in ((config.benchmark, "arguments"), (config, "callbacks")):
-        node = parent.get(name)
-        if OmegaConf.is_config(node):
-            parent[name] = keep(OmegaConf.to_container(node))
 
 
 _NOT_OURS = {
@@ -110,23 +94,35 @@ def jobs(arguments: Sequence[str]) -> Iterator[Job]:
         HydraException: an override or a choice is wrong.
         ConfigError: a sweep is empty.
     """
-    config_dirs, overrides = _split(arguments)
-    if config_dirs:
-        overrides = [*_with_folders(config_dirs, overrides)]
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        yield from _Composer(GlobalHydra.instance().config_loader(), overrides, config_dirs or []).jobs()
+    _, overrides = _split(arguments)
+    with composing(places_of(arguments)) as composer:
+        yield from _Sweep(composer, [word for word in overrides if not word.startswith(_SEARCH_PATH)]).jobs()
 
 
-def _with_folders(folders: Sequence[str], overrides: Sequence[str]) -> Iterator[str]:
-    """The overrides with the user's folders on Hydra's search path, besides those that are there."""
-    paths = ",".join(_quoted(folder) for folder in folders)
-    known = False
-    for word in overrides:
-        if word.startswith("hydra.searchpath=["):
-            known, word = True, f"hydra.searchpath=[{paths},{word.partition('[')[2]}"
-        yield word
-    if not known:
-        yield f"hydra.searchpath=[{paths}]"
+_SEARCH_PATH = "hydra.searchpath="
+
+
+def places_of(arguments: Sequence[str]) -> list[str]:
+    """Those that a command line has on Hydra's search path, besides hpo's own.
+
+    Raises:
+        ConfigError: one is none.
+    """
+    folders, overrides = _split(arguments)
+    places = [f"file://{check_folder(f'--config-dir {folder}', folder)}" for folder in folders or ()]
+    return [*places, *(place for word in overrides for place in _searched(word))]
+
+
+def _searched(word: str) -> list[str]:
+    """Those that an override adds to Hydra's search path."""
+    if not word.startswith(_SEARCH_PATH):
+        return []
+    value = OverridesParser.create().parse_overrides([word])[0].value()
+    if not isinstance(value, list) or not all(isinstance(place, str) for place in value):
+        raise ConfigError(
+            f"{word}: it is a list of places, such as '{_SEARCH_PATH}[file:///home/me/conf,pkg://lab.conf]'"
+        )
+    return value
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str] | None, list[str]]:
@@ -147,36 +143,26 @@ def _split(arguments: Sequence[str]) -> tuple[list[str] | None, list[str]]:
     return folders, overrides
 
 
-def _quoted(folder: str) -> str:
-    path = Path(folder).expanduser().absolute()
-    if not path.is_dir():
-        raise ConfigError(f"--config-dir {folder}: there is no such directory")
-    return quoted(f"file://{path}")  # Hydra takes search paths as they are
-
-
 @dataclass
-class _Composer:
-    loader: ConfigLoader
+class _Sweep:
+    composer: Composer
     words: Sequence[str]
-    folders: Sequence[str]
-    _composed: dict[tuple[str, ...], DictConfig] = field(default_factory=dict)
-    _groups: dict[str, bool] = field(default_factory=dict)
 
     def jobs(self) -> Iterator[Job]:
-        given = self._parse(self.words)
+        given = self.composer.parse(self.words)
         for override in given:
             self._check_choice(override)
         swept = {override.key_or_group for override in given if override.is_sweep_override()}
         # A value in a group that runs through several choices, or is not chosen yet, belongs to each of them alone.
-        apart = {f"{key}." for key in swept if self._is_group(key)} | {"method."}
+        apart = {f"{key}." for key in swept if self.composer.is_group(key)} | {"method."}
         fixed = [override for override in given if not override.is_sweep_override()]
-        head = self._compose([_text(o) for o in fixed if not o.key_or_group.startswith(tuple(apart))])
+        head = self.composer.compose([_text(o) for o in fixed if not o.key_or_group.startswith(tuple(apart))])
         check_hydra(head.hydra)
         params: Any = OmegaConf.to_container(head.hydra.sweeper.params, resolve=True)
         chosen = {f"{key!s}": f"{key!s}={value}" for key, value in params.items()}
         if head.hydra.runtime.choices.get("method") is None and "method" not in {o.key_or_group for o in given}:
             chosen = {"method": f"method={','.join(DEFAULT_METHODS)}", **chosen}
-        defaults = self._parse(list(chosen.values()))
+        defaults = self.composer.parse(list(chosen.values()))
         axes = {override.get_key_element(): override for override in [*defaults, *given]}
         axes = {**({"method": axes["method"]} if "method" in axes else {}), **axes}  # the seeds of a method together
         for number, combination in enumerate(itertools.product(*map(self._axis, axes.values()))):
@@ -193,24 +179,9 @@ class _Composer:
             raise ConfigError(
                 f"{override.input_line}: experiments lie below hydra.sweep.dir; set that, or experiment_tag"
             )
-        if not (isinstance(value, list) or (isinstance(value, str) and self.folders)) or override.is_delete():
-            return
-        if "." in group or not self._is_group(group):
-            return
-        if isinstance(value, list):
+        if isinstance(value, list) and "." not in group and not override.is_delete() and self.composer.is_group(group):
             names = ",".join(map(str, value))
             raise ConfigError(f"{group}=[{names}]: to run each of them, write {group}={names}")
-        for name in [value] if isinstance(value, str) else []:
-            for folder in self.folders:
-                own, built_in = Path(folder) / group / f"{name}.yaml", CONF_DIR / group / f"{name}.yaml"
-                if own.is_file() and built_in.is_file() and own.read_bytes() != built_in.read_bytes():
-                    raise ConfigError(
-                        f"{group}={name}: {own} has the name of the built-in {built_in}, which would be taken; rename it"
-                    )
-
-    def _parse(self, words: Sequence[str]) -> list[Override]:
-        parsed: list[Override] = OverridesParser.create(config_loader=self.loader).parse_overrides(list(words))
-        return parsed
 
     def _axis(self, override: Override) -> list[tuple[Override, str, Any]]:
         """(override, value as text, value) of everything an override runs through."""
@@ -230,11 +201,11 @@ class _Composer:
         composed, later = [], []
         for override, text, value in combination:
             plain = override.is_sweep_override() and not override.is_add() and not override.is_delete()
-            if plain and not self._is_group(override.key_or_group):
+            if plain and not self.composer.is_group(override.key_or_group):
                 later.append((override.key_or_group, value))
             else:
                 composed.append(_text(override, text))
-        config = self._compose(composed)
+        config = self.composer.compose(composed)
         for key, value in later:
             domain = _conditional(OmegaConf.select(config, key), value)
             OmegaConf.update(config, key, value if domain is None else domain, merge=domain is None)
@@ -246,17 +217,6 @@ class _Composer:
             config.hydra.runtime.output_dir = str(output_dir)
             HydraConfig.instance().set_config(config)  # it keeps a copy
         return Job(typed(config), output_dir, sweep_dir)
-
-    def _is_group(self, name: str) -> bool:
-        if name not in self._groups:  # Hydra takes 20 ms for an answer
-            self._groups[name] = bool(self.loader.get_group_options(name))
-        return self._groups[name]
-
-    def _compose(self, overrides: Sequence[str]) -> DictConfig:
-        key = tuple(sorted(overrides))
-        if key not in self._composed:
-            self._composed[key] = compose("config", list(overrides), return_hydra_config=True)
-        return self._composed[key]
 
 
 def _conditional(before: Any, value: Any) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from hpo.backends.choice import check_backend, check_devices
 from hpo.config.reading import resolve
+from hpo.config.references import from_environment
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
 from hpo.config.validity import TAG
@@ -47,6 +48,7 @@ def check_jobs(jobs: Sequence[Job], *, chosen: bool = True) -> None:
             if ExperimentDirectory(job.output_dir).config.exists():  # one that is complete needs no program
                 continue
             check_backend(config)
+            from_environment("callbacks", config.callbacks)
             needs = config.num_gpus_per_trial, config.gpus_to_use
             if needs not in devices:  # the same for all methods and seeds, and a driver takes its time
                 devices.append(needs)

@@ -1,33 +1,28 @@
-"""`hpo <overrides>`: Hydra composes experiments, a launcher runs each. Hydra ends here."""
+"""`hpo <overrides>`: Hydra composes experiments, a launcher runs each."""
 
 import contextlib
 import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import hydra
-import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from hpo.cli.arguments import check_words, has_folder
 from hpo.cli.composition import is_plain, jobs, typed
 from hpo.cli.preflight import check_jobs
 from hpo.cli.showing import cfg_job, describe_jobs
+from hpo.config.composing import hydra_errors_as_sentence
 from hpo.config.direction import doubt
-from hpo.config.mistakes import hydra_error_as_sentence, unreadable
 from hpo.config.reading import resolve
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
-from hpo.config.validity import wrong_tag
-from hpo.config.yamlfiles import one_line
 from hpo.errors import ConfigError, HPOError, complain
 from hpo.launchers.base import Job, make_launcher, runs_here
 from hpo.launchers.remote import RemoteLauncher
@@ -60,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the experiments that `arguments` compose. Returns the exit code: 0, 1, or 128 + n after signal n."""
     arguments = arguments or ["--help"]
     call = _prepared(arguments)
-    with _hydra_errors_as_sentence(arguments):
+    with hydra_errors_as_sentence(own_folder=has_folder(arguments)):
         if (shown := cfg_job(arguments)) is not None:
             sys.stdout.write(describe_jobs(list(jobs(shown.overrides)), shown))
         elif is_plain(arguments):
@@ -81,25 +76,10 @@ def compose_jobs(arguments: Sequence[str]) -> list[Job]:
         ConfigError: an override is wrong, or asks Hydra for more than composing.
     """
     _prepared(arguments, quiet=True)
-    with _hydra_errors_as_sentence(arguments):
+    with hydra_errors_as_sentence(own_folder=has_folder(arguments)):
         if not is_plain(arguments):
             raise ConfigError(f"{' '.join(arguments)}: options and sweepers of Hydra cannot be planned; leave them out")
         return list(jobs(arguments))
-
-
-@contextlib.contextmanager
-def _hydra_errors_as_sentence(arguments: Sequence[str]) -> Iterator[None]:
-    """What Hydra and OmegaConf raise, as one sentence."""
-    try:
-        yield
-    except OverrideParseException as error:
-        key, _, value = str(error.override).partition("=")
-        readable = key != "experiment_tag" or value.startswith(("[", "{"))
-        raise ConfigError(unreadable(error.override, error.message) if readable else wrong_tag(value)) from error
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(hydra_error_as_sentence(error, ExperimentConfig, own_folder=has_folder(arguments))) from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"a configuration file is not valid YAML: {one_line(error)}") from error
 
 
 def _run_all(call: _Call, composed: Sequence[Job]) -> None:
@@ -158,9 +138,10 @@ def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
 
 
 def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
-    """--help, --cfg, completion, other sweepers and launchers."""
+    """--help, --cfg hydra, --info."""
     sys.argv = ["hpo", *arguments]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would print, and we say it in one sentence
+    ConfigStore.instance().store(name="schema", node=ExperimentConfig)
     logging.raiseExceptions = False  # it logs what --info shows; a reader that ends (`… | head`) is no error
 
     def run(config: DictConfig) -> None:
@@ -175,7 +156,6 @@ def _prepared(arguments: Sequence[str], *, quiet: bool = False) -> _Call:
     """The call of a command line that can be meant; Hydra knows our schema and the tag of the call from now on."""
     check_words(arguments)
     call = _Call(normalised(arguments))
-    ConfigStore.instance().store(name="schema", node=ExperimentConfig)
 
     def tag() -> str:
         if call.tag is None:  # the same for all that are composed, though each asks and time goes on
@@ -246,7 +226,7 @@ def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
 def _conclude(call: _Call) -> int:
     """Wait for the remote experiments that are to be waited for, and say what became of all."""
     if not call.codes:
-        return 0  # --help, --cfg, completion
+        return 0  # --help, --cfg
     for launcher, directory in call.awaited:
         try:
             code = launcher.finish(directory)

@@ -1,1 +1,1 @@
-"""Configuration: the schema, its checks, reading and writing YAML, and mistakes in one sentence."""
+"""Configuration: the schema, its checks, composing, reading and writing YAML, and mistakes in one sentence."""

@@ -19,20 +19,21 @@ _ALL_KEYS = "; `hpo --help` lists all keys"
 _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
-def hydra_error_as_sentence(error: Exception, schema: type, *, own_folder: bool = True) -> str:
+def hydra_error_as_sentence(error: Exception, schema: type, *, own_folder: bool = True, in_python: bool = False) -> str:
     """The sentence for what was raised while a configuration was composed, or converted to `schema`.
 
     Args:
         error: from Hydra or OmegaConf.
         schema: the dataclass of the whole configuration.
         own_folder: were folders with the user's own YAML given, or is there no such option?
+        in_python: is it the argument of a function, and not a command line, that is to be corrected?
     """
-    return " ".join(_sentence_about(error, schema, own_folder).split())
-
-
-def _sentence_about(error: Exception, schema: type, own_folder: bool) -> str:
     if getattr(error, "missing_cfg_file", None):
-        return _no_such_choice(error, own_folder)
+        return " ".join(_no_such_choice(error, own_folder, in_python).split())
+    return " ".join(_sentence_about(error, schema).split())
+
+
+def _sentence_about(error: Exception, schema: type) -> str:
     cause = error.__cause__ if hasattr(error.__cause__, "full_key") else error
     text = f"{error}\n{cause}"
     full_key = getattr(cause, "full_key", None) or _found(r"full_key: (\S+)", text)
@@ -98,33 +99,43 @@ def unknown_key(full_key: str, known: Sequence[str]) -> str:
     )
 
 
-def _no_such_choice(error: Exception, own_folder: bool) -> str:
+def _no_such_choice(error: Exception, own_folder: bool, in_python: bool) -> str:
     missing = str(getattr(error, "missing_cfg_file", ""))
     # The groups of Hydra itself have a slash in their names, in a choice of ours it is that of a path.
     group, _, name = missing.rpartition("/") if missing.startswith("hydra/") else missing.partition("/")
     options = [str(option) for option in getattr(error, "options", None) or ()]
     where = _found(r"^In '([^']+)'", str(error))
     file = f"{where}.yaml: " if where not in ("", "config") else ""
-    text = f"{file}{group}={name}: there is no such {group or 'file'}"
-    if (found := _in_folders(group, name)) is not None:
+    text = f"{file}{group}={repr(name) if in_python else name}: there is no such {group or 'file'}"
+    if (found := _in_folders(group, name, in_python)) is not None:
         return f"{text}, but {found}"
     text += choose(name, options)
     alike = name.casefold() in [option.casefold() for option in options]
     if not own_folder and not alike:
-        text += f" (a {group} of your own needs --config-dir FOLDER, the folder that has {group}/ in it)"
+        article = "an" if group.startswith("e") else "a"
+        option = "config_dir=FOLDER" if in_python else "--config-dir FOLDER"
+        text += f" ({article} {group} of your own needs {option}, the folder that has {group}/ in it)"
     return text
 
 
-def _in_folders(group: str, name: str) -> str | None:
+def _in_folders(group: str, name: str, in_python: bool) -> str | None:
     """What to pass where a choice that Hydra does not find is a file all the same: in a folder beside, or by its path."""
+
+    def passing(folder: str, name: str) -> str:
+        return (
+            f"pass {name!r}, and config_dir={folder!r}" if in_python else f"pass --config-dir {folder} {group}={name}"
+        )
+
     stem = name.removesuffix(".yaml")
     parent, last = os.path.split(stem)
     folder, its_group = os.path.split(parent)
     if its_group == group and os.path.isfile(f"{stem}.yaml"):  # noqa: PTH113  pathlib is not loaded here
-        return f"a choice is a name, not a path: pass --config-dir {folder or '.'} {group}={last}"
+        return f"a choice is a name, not a path: {passing(folder or '.', last)}"
     for folder in ("conf", "."):
         if group and not parent and os.path.isfile(f"{folder}/{group}/{stem}.yaml"):  # noqa: PTH113
-            return f"{folder}/{group}/{stem}.yaml is one: pass --config-dir {folder} {group}={stem}"
+            return f"{folder}/{group}/{stem}.yaml is one: {passing(folder, stem)}"
+    if group and os.path.isfile(f"{stem}.yaml"):  # noqa: PTH113
+        return f"{stem}.yaml is a file: move it to conf/{group}/{last}.yaml, and {passing('conf', last)}"
     return None
 
 
@@ -160,18 +171,25 @@ def _declared(schema: Any, full_key: str) -> Any:
 
 def _wanted(kind: Any, full_key: str, value: Any) -> str:
     """What to write in the place of a value of the wrong type."""
-    key = re.sub(r"\[.*", "", full_key)
     parts = [part for part in typing.get_args(kind) if part is not type(None)]
     optional = len(parts) < len(typing.get_args(kind)) and isinstance(kind, types.UnionType)
     if optional:
         kind = parts[0]
-    if value is None:
-        return "it cannot be null" if not optional else "use another value"
+    if value is None and optional:
+        return "use another value"
+    wanted = _instead(kind, full_key, value)
+    return f"it cannot be null: leave it out; otherwise {wanted}" if value is None else wanted
+
+
+def _instead(kind: Any, full_key: str, value: Any) -> str:
+    key = re.sub(r"\[.*", "", full_key)
     if typing.get_origin(kind) is list:
         return _wanted_list(typing.get_args(kind)[0], key, value, inside=key != full_key)
     if kind is int:
+        if key == "max_failures" and value is None:
+            return f"use a whole number, such as {key}=1000000 for no limit"
         whole = _whole(value)
-        return "use a whole number" + (f", such as {key}={4 if whole is None else whole}")
+        return f"use a whole number, such as {key}={4 if whole is None else whole}"
     if kind is float:
         if re.search("time|seconds", key):
             return f"use a number of seconds, such as {key}={_seconds(value)}"

@@ -1,20 +1,22 @@
 """Configurations from Hydra, from files and from Python; `resolve` fills in what the benchmark provides and checks them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, UnsupportedValueType
 
+from hpo.config.folders import check_folder
 from hpo.config.mistakes import hydra_error_as_sentence, not_plain
+from hpo.config.references import keep_references
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.config.validity import check, check_names, check_preload
 from hpo.config.yamlfiles import check_kinds, dump_yaml, errors_as_sentence, read_stored, read_yaml, with_leaves
-from hpo.errors import ConfigError, choose
+from hpo.errors import ConfigError
 
 _OF_BENCHMARK = ("n_workers", "max_num_trials", "max_num_evaluations", "num_gpus_per_trial")
 """What the benchmark says where the experiment does not."""
@@ -92,7 +94,7 @@ def _with_target(config: ExperimentConfig) -> dict[str, Any]:
 
 
 def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
-    """What a choice of a group stands for, as plain values: the file of that name in conf/`group`, or a given content.
+    """What a choice of a group stands for, as plain values: the file of that name, or a given content.
 
     Raises:
         ConfigError: there is no such file; the message lists those there are.
@@ -109,11 +111,16 @@ def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
             except UnsupportedValueType as error:
                 found = re.search("'(.+?)'", str(error.msg))
                 raise ConfigError(not_plain(f"{group}.{error.full_key}", found[1] if found else "unknown")) from error
-    path = CONF_DIR / group / f"{choice}.yaml"
-    if not path.is_file():
-        names = sorted(p.stem for p in (CONF_DIR / group).glob("*.yaml"))
-        raise ConfigError(f"{group}={choice!r}: there is no such {group}{choose(choice, names)}")
-    return _container(read_yaml(path))
+    if _is_built_in(group, choice):
+        return _container(read_yaml(CONF_DIR / group / f"{choice}.yaml"))
+    from hpo.config.composing import compose_plain
+
+    return _container(OmegaConf.create(compose_plain({group: choice})[group]))
+
+
+def _is_built_in(group: str, choice: Any) -> bool:
+    """Is it the name of a file that comes with hpo? Those need no Hydra, for none of them extends another."""
+    return group != "experiment" and (CONF_DIR / group / f"{choice}.yaml").is_file()
 
 
 def _container(node: Any) -> dict[str, Any]:
@@ -122,28 +129,57 @@ def _container(node: Any) -> dict[str, Any]:
 
 
 def load_config(
-    benchmark: str | Mapping[str, Any],
-    method: str | Mapping[str, Any],
+    benchmark: str | Mapping[str, Any] | None = None,
+    method: str | Mapping[str, Any] | None = None,
     *,
+    config_dir: str | Path | Sequence[str | Path] | None = None,
     seed: int = 0,
     experiment_tag: str = "python",
     **overrides: Any,
 ) -> ExperimentConfig:
-    """An experiment's configuration from Python, without Hydra.
+    """An experiment's configuration from Python, composed as on the command line.
 
     Args:
-        benchmark: a name in conf/benchmark, or what such a file contains.
-        method: likewise for conf/method.
+        benchmark: the name of a benchmark, or what its YAML contains. None leaves it to an experiment file.
+        method: likewise.
+        config_dir: the folder with your own YAML, as for `--config-dir`, or several.
         seed: the seed number.
         experiment_tag: the tag.
-        **overrides: top-level keys, and dotted ones in a dictionary: `**{"method.scheduler.reduction_factor": 4}`.
+        **overrides: top-level keys, and dotted ones in a dictionary: `**{"method.scheduler.reduction_factor": 4}`. Groups are
+            chosen by name: `backend="simulated"`, `experiment="small"` for what is `+experiment=small` on a command line.
 
     Raises:
         ConfigError: a name, key or value is wrong.
     """
-    parts = {group: content_of(group, choice) for group, choice in (("benchmark", benchmark), ("method", method))}
+    groups = {key: value for key, value in overrides.items() if isinstance(value, str) and _may_be_group(key)}
+    choices = {"benchmark": benchmark, "method": method, **groups}
+    given = {group: choice for group, choice in choices.items() if choice is not None}
+    for group, example in (("benchmark", "mlp_digits"), ("method", "ASHA")):
+        if group not in given and "experiment" not in given:
+            raise ConfigError(f"{group}: name one, such as {example!r}, or an experiment that chooses it")
+    names = {group: choice for group, choice in given.items() if isinstance(choice, str)}
+    parts: dict[str, Any] = {}
+    if config_dir is not None or not all(_is_built_in(group, name) for group, name in names.items()):
+        from hpo.config.composing import compose_plain
+
+        folders = [config_dir] if isinstance(config_dir, str | Path) else config_dir or ()
+        places = [f"file://{check_folder(f'config_dir={str(folder)!r}', str(folder))}" for folder in folders]
+        parts, names = compose_plain(names, places), {}
+        if method is None and parts["method"]["name"] == MISSING:
+            raise ConfigError(f"method: experiment={groups['experiment']!r} chooses none; name one, such as 'ASHA'")
+    for group, choice in given.items():
+        if group in names or not isinstance(choice, str):
+            parts[group] = content_of(group, choice)
     with errors_as_sentence():
         node = OmegaConf.create({**parts, "seed": seed, "experiment_tag": experiment_tag})
         for key, value in overrides.items():
-            OmegaConf.update(node, key, value, force_add=True)
+            if key not in groups:
+                OmegaConf.update(node, key, value, force_add=True)
+        keep_references(node)
     return to_config(node)
+
+
+def _may_be_group(key: str) -> bool:
+    """May a text given for this key be a choice, and not a value?"""
+    known = key in ExperimentConfig.__dataclass_fields__
+    return key in ("backend", "launcher") if known else re.fullmatch(r"\w+(/\w+)*", key) is not None

@@ -11,6 +11,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from omegaconf import DictConfig, OmegaConf
+
 from hpo.config.yamlfiles import escape, with_texts
 from hpo.errors import ConfigError
 
@@ -31,6 +33,14 @@ def keep(value: Any) -> Any:
         return str(escape(GIVEN.sub(lambda match: "${hpo." + match[0].removeprefix("${oc."), text)))
 
     return with_texts(value, lambda text: kept(text) if is_reference(text) else text)
+
+
+def keep_references(config: DictConfig) -> None:
+    """Leave what programs and callbacks are given from the environment as it is: the configuration is stored."""
+    for parent, name in ((config.get("benchmark"), "arguments"), (config, "callbacks")):
+        given = OmegaConf.is_dict(parent) and not OmegaConf.is_interpolation(parent, name)
+        if given and OmegaConf.is_config(node := parent.get(name)):
+            parent[name] = keep(OmegaConf.to_container(node))
 
 
 def from_environment(key: str, value: Any) -> Any:

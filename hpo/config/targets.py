@@ -1,5 +1,6 @@
 """`_target_`: classes that a configuration names. Nothing outside hpo is imported unless the user trusts it."""
 
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -46,6 +47,8 @@ def factory_of(key: str, spec: Any, trusted: Sequence[str], kinds: tuple[type, .
     if not isinstance(spec, Mapping) or not isinstance(spec.get("_target_"), str):
         raise ConfigError(f"{key}: it needs a _target_, the class to make it from, such as hpo.schedulers.ASHA")
     _check_targets(key, spec, trusted, kinds)
+    if (made := _of_hpo_alone(spec)) is not None:
+        return made
     from hydra.errors import HydraException
     from hydra.utils import instantiate
 
@@ -54,6 +57,26 @@ def factory_of(key: str, spec: Any, trusted: Sequence[str], kinds: tuple[type, .
     except (HydraException, TypeError, ValueError) as error:  # the latter for Hydra's own keys, such as _recursive_
         raise ConfigError(f"{key}._target_={spec['_target_']}: {str(error).splitlines()[0]}") from error
     return factory
+
+
+def _of_hpo_alone(spec: Mapping[str, Any]) -> Callable[..., Any] | None:
+    """What Hydra makes of a class of hpo beside which plain values stand, without the time that importing Hydra takes."""
+    arguments = {name: value for name, value in spec.items() if name not in ("_target_", "_partial_")}
+    module, _, name = str(spec["_target_"]).rpartition(".")
+    if not _inside(module, "hpo") or not all(_is_plain(name, value) for name, value in arguments.items()):
+        return None
+    try:
+        kind = getattr(importlib.import_module(module), name, None)
+    except ImportError:  # Hydra says what is wrong
+        return None
+    return functools.partial(kind, **arguments) if isinstance(kind, type) else None
+
+
+def _is_plain(name: Any, value: Any) -> bool:
+    """Is an argument handed on as it is? Others mean something to Hydra, which also wraps lists and mappings."""
+    if not isinstance(name, str) or name.startswith("_"):
+        return False
+    return value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and "${" not in value)
 
 
 def _check_targets(key: str, spec: Any, trusted: Sequence[str], kinds: tuple[type, ...]) -> None:

@@ -4,7 +4,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,11 @@ class FoundFunction:
         return asdict(self)
 
 
+def is_own(target: str | None) -> bool:
+    """Is it the function of a notebook or of a script that was run, whose source the experiment has?"""
+    return target is not None and target.startswith(f"{OWN}:")
+
+
 def find_function(target: str, directory: Path) -> FoundFunction:
     """Where the function is that `benchmark.function` names.
 
@@ -49,7 +54,7 @@ def find_function(target: str, directory: Path) -> FoundFunction:
             f"{key}: name a module and its function, as in package.module:objective, or train.py:objective"
         )
     if place.endswith(".py"):
-        folder = directory if place == OWN else Path.cwd()
+        folder = directory if is_own(target) and (directory / OWN).is_file() else Path.cwd()
         file = (folder / Path(place).expanduser()).absolute()
         if not file.is_file():
             raise ConfigError(f"{key}: there is no file {file}; give its path from the working directory")
@@ -65,23 +70,31 @@ def _in_module(key: str, module: str, name: str) -> FoundFunction:
     base, spec = None, None
     parts = module.split(".")
     for depth in range(len(parts)):
-        spec = PathFinder.find_spec(".".join(parts[: depth + 1]), path)
+        spec = _spec(".".join(parts[: depth + 1]), path)
         if spec is None:
             raise ConfigError(
                 f"{key}: there is no module {'.'.join(parts[: depth + 1])} in {Path.cwd()} nor on Python's path; see "
                 "its spelling, or set PYTHONPATH to the folder that has it"
             )
+        if spec.has_location:
+            path = list(spec.submodule_search_locations or [])
+        else:  # a package without __init__.py, whose places Python itself tells only once it is imported
+            path = [str(folder) for entry in path if (folder := Path(entry) / parts[depth]).is_dir()]
         if base is None:
-            base = next((entry for entry in path if entry and _lies_in(spec.origin, entry)), str(Path.cwd()))
-        path = list(spec.submodule_search_locations or [])
+            base = Path(path[0] if path else str(spec.origin)).absolute().parent
     assert spec is not None
     if spec.origin is None or not spec.origin.endswith(".py"):
         raise ConfigError(f"{key}: {module} is no Python module of source code")
     return FoundFunction(spec.origin, module, name, str(base))
 
 
-def _lies_in(origin: str | None, folder: str) -> bool:
-    return origin is not None and Path(origin).is_relative_to(Path(folder).absolute())
+def _spec(name: str, path: list[str]) -> ModuleSpec | None:
+    """Where a module is; the last to be asked are finders of packages that are installed from where they are edited."""
+    last = name.rpartition(".")[2]  # of a whole name Python wants the parents imported
+    if (spec := PathFinder.find_spec(last, path)) is not None:
+        return spec
+    others: list[Any] = [finder for finder in sys.meta_path if finder is not PathFinder]
+    return next((spec for finder in others if (spec := finder.find_spec(name, path)) is not None), None)
 
 
 def _check_defined(key: str, found: FoundFunction) -> None:

@@ -2,6 +2,7 @@
 
 hpo/                  this package, with conf/ and training_scripts/ inside, as in a wheel
 <script's folder>     at the place its relative path names; `program/` for an absolute one
+<a function's folder> what Python is to import it from; of an environment's packages that one alone
 <dependency>          each of launcher.source_dependencies, importable by its name
 .requirements.txt     what hpo needs and the script's requirements.txt, without torch and torchvision
 """
@@ -24,10 +25,12 @@ from hpo.backends.executables import find_file
 from hpo.config.schema import CONF_DIR, BenchmarkConfig
 from hpo.errors import DISTRIBUTION, ConfigError
 from hpo.experiment.code import NOT_CODE
+from hpo.functions.finding import find_function
 
 REQUIREMENTS = ".requirements.txt"
 LEFT_TO_THE_IMAGE = {"torch", "torchvision"}
 _RESERVED = {"hpo", "program"}
+_OF_AN_ENVIRONMENT = {"site-packages", "dist-packages"}
 
 
 @dataclass(frozen=True)
@@ -78,29 +81,26 @@ def make_bundle(
         ("hpo/training_scripts", CONF_DIR.parent / "training_scripts"),
     ):
         collected.add(place, folder)
-    changed, script_folder = _add_program(collected, benchmark, exclude)
+    changed, needed = _add_program(collected, benchmark, exclude)
     for dependency in dependencies:
         path = Path(dependency).expanduser()
         if path.name in _RESERVED or not path.exists():
             why = "that name is taken by hpo itself" if path.name in _RESERVED else f"there is none here ({Path.cwd()})"
             raise ConfigError(f"launcher.source_dependencies={dependency}: {why}; give the path of a folder or module")
         collected.add(path.resolve().name, path, exclude)
-    lines = [*own_requirements(), *_script_requirements(script_folder)]
+    lines = [*own_requirements(), *needed]
     collected.files[REQUIREMENTS] = ("\n".join(dict.fromkeys(lines)) + "\n").encode()
     return Bundle(collected.files, changed)
 
 
 def _add_program(
     collected: "_Collected", benchmark: BenchmarkConfig, exclude: Sequence[str]
-) -> tuple[BenchmarkConfig, tuple[Path, str] | None]:
-    """Add the folder of the program. Returns the benchmark with its place there, and the folder with its place."""
+) -> tuple[BenchmarkConfig, list[str]]:
+    """Add the folder of the program. Returns the benchmark with its place there, and what the program requires."""
     if benchmark.function is not None:
-        raise ConfigError(
-            f"benchmark.function={benchmark.function}: jobs on SageMaker take a script; call the function in one, as "
-            "benchmark.script"
-        )
+        return _add_function(collected, benchmark, exclude)
     words = [benchmark.script] if benchmark.script is not None else list(benchmark.command or [])[:2]
-    folder = None
+    needed: list[str] = []
     for index, word in enumerate(words):
         found = find_file(word)
         if found is None or (benchmark.command is not None and index == 0 and "/" not in word):
@@ -111,15 +111,38 @@ def _add_program(
                 )
             continue  # a program of the image, or an argument
         place, new = _place_of(word, found)
-        folder = found.parent, place
+        needed = [*_requirements_beside(found.parent, place)]
         if not found.is_relative_to(CONF_DIR.parent / "training_scripts") or place == "program":
             collected.add(place, found.parent, exclude)
         if benchmark.script is not None:
-            return replace(benchmark, script=new), folder
+            return replace(benchmark, script=new), needed
         command = list(benchmark.command or [])
         command[index] = new
         benchmark = replace(benchmark, command=command)
-    return benchmark, folder
+    return benchmark, needed
+
+
+def _add_function(
+    collected: "_Collected", benchmark: BenchmarkConfig, exclude: Sequence[str]
+) -> tuple[BenchmarkConfig, list[str]]:
+    """Add what a function is imported from; see `_add_program`."""
+    target = str(benchmark.function)
+    found = find_function(target, Path.cwd())
+    if found.module is None:
+        word, _, name = target.rpartition(":")
+        folder = Path(found.file).parent
+        place, new = _place_of(word, Path(found.file))
+        collected.add(place, folder, exclude)
+        return replace(benchmark, function=f"{new}:{name}"), [*_requirements_beside(folder, place)]
+    base, first = Path(found.base), found.module.partition(".")[0]
+    if first in _RESERVED:
+        raise ConfigError(f"benchmark.function={target}: in the job {first} is something of hpo's; rename it")
+    if base.name in _OF_AN_ENVIRONMENT:
+        package = base / first if (base / first).is_dir() else base / f"{first}.py"
+        collected.add(package.name, package, exclude)
+        return benchmark, [*_requirements_of(first)]
+    collected.add("", base, exclude)
+    return benchmark, [*_requirements_beside(base, "")]
 
 
 def _place_of(word: str, found: Path) -> tuple[str, str]:
@@ -200,11 +223,21 @@ def own_requirements() -> list[str]:
     return [line for line in needed if "extra ==" not in line and _project(line) not in LEFT_TO_THE_IMAGE]
 
 
-def _script_requirements(folder: tuple[Path, str] | None) -> Iterator[str]:
-    """The lines of the script's requirements.txt; files that it names are found where the archive has them."""
-    if folder is None or not (folder[0] / "requirements.txt").is_file():
+def _requirements_of(package: str) -> Iterator[str]:
+    """What an installed package requires, but for hpo itself and what the image has."""
+    from importlib import metadata
+
+    for distribution in metadata.packages_distributions().get(package, ()):
+        for line in metadata.requires(distribution) or ():
+            if "extra ==" not in line and _project(line) not in LEFT_TO_THE_IMAGE | {"hpo"}:
+                yield line
+
+
+def _requirements_beside(folder: Path, place: str) -> Iterator[str]:
+    """The lines of a program's requirements.txt; files that it names are found where the archive has them."""
+    if not (folder / "requirements.txt").is_file():
         return
-    text = (folder[0] / "requirements.txt").read_text().replace("\\\n", " ")
+    text = (folder / "requirements.txt").read_text().replace("\\\n", " ")
     for line in (" ".join(re.sub(r"(^|\s)#.*", "", line).split()) for line in text.splitlines()):
         if not line or _project(line) in LEFT_TO_THE_IMAGE:
             continue
@@ -212,7 +245,7 @@ def _script_requirements(folder: tuple[Path, str] | None) -> Iterator[str]:
         if other is None:
             yield line
         else:
-            yield f"-{other[1] or other[2] or other[3]} {PurePosixPath(folder[1]) / other[4].strip()}"
+            yield f"-{other[1] or other[2] or other[3]} {PurePosixPath(place) / other[4].strip()}"
 
 
 def _project(line: str) -> str:

@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from hpo.config.reading import load_config
+from hpo.backends.choice import check_backend
+from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError
 from hpo.events.callback import Callback
 from hpo.experiment.run import Outcome
 from hpo.functions.finding import OWN, TOLD
 from hpo.functions.source import module_of, source_of
+from hpo.launchers.base import runs_here
 from hpo.launchers.shown import run_experiment
 from hpo.store.replacing import write_atomically
 from hpo.store.tags import OUTPUTS, master_seed
@@ -23,6 +27,7 @@ def tune(
     metric: str,
     mode: str,
     method: str | Mapping[str, Any] | None = None,
+    config_dir: str | Path | Sequence[str | Path] | None = None,
     resource_attr: str | None = None,
     max_resource: int | None = None,
     max_num_trials: int | None = None,
@@ -50,6 +55,7 @@ def tune(
         metric: what is reported and tuned.
         mode: `min` or `max`.
         method: a name in conf/method or what such a file contains; ASHA-GP with a resource, else BO.
+        config_dir: the folder with YAML of your own, which has method/ in it; see `hpo.load_config`.
         resource_attr: what `report` is told is spent, such as `epoch`.
         max_resource: its maximum; with it trials can end early.
         max_num_trials: how many configurations.
@@ -89,20 +95,26 @@ def tune(
         "points_to_evaluate": None if points_to_evaluate is None else [dict(point) for point in points_to_evaluate],
         "num_gpus_per_trial": num_gpus_per_trial,
     }
-    tag = experiment_tag or datetime.now().strftime("%Y-%m-%d-%H-%M-%S")
     config = load_config(
         benchmark,
         method or ("BO" if max_resource is None else "ASHA-GP"),
         seed=seed,
-        experiment_tag=tag,
+        experiment_tag=experiment_tag or datetime.now().strftime("%Y-%m-%d-%H-%M-%S"),
+        config_dir=config_dir,
         **{
-            "random_seed": master_seed(OUTPUTS / tag, random_seed)[0],
             "max_num_trials": max_num_trials,
             "max_wallclock_time": max_wallclock_time,
             "n_workers": n_workers,
             **overrides,
         },
     )
+    if config.launcher and not runs_here(config):
+        raise ConfigError(
+            "launcher: hpo.tune runs its trials here; for a job save the function in a module, name it as "
+            "benchmark.function in a YAML of your own, and run hpo with --config-dir, that benchmark and the launcher"
+        )
+    check_backend(resolve(config))  # before anything is written
+    config = replace(config, random_seed=master_seed(OUTPUTS / config.experiment_tag, random_seed)[0])
     directory = OUTPUTS / config.place
     if source is not None:
         directory.mkdir(parents=True, exist_ok=True)

@@ -106,7 +106,7 @@ def test_a_wrong_key_choice_or_type_is_hydras_error(word):
         list(jobs(["benchmark=mlp_digits", word]))
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--info"], ["-sc", "install=bash"]])
+@pytest.mark.parametrize("words", [["--help"], ["--info"], ["--hydra-help"]])
 def test_what_asks_hydra_for_more_is_left_to_hydra(words):
     assert not is_plain(words)
 
@@ -117,11 +117,11 @@ def test_what_runs_experiments_is_composed_here(words):
 
 
 def test_a_hundred_seeds_compose_each_choice_of_groups_once(monkeypatch):
-    import hpo.cli.composition
+    import hpo.config.composing
 
     composed = []
-    original = hpo.cli.composition.compose
-    monkeypatch.setattr(hpo.cli.composition, "compose", lambda *a, **k: composed.append(a) or original(*a, **k))
+    original = hpo.config.composing.compose
+    monkeypatch.setattr(hpo.config.composing, "compose", lambda *a, **k: composed.append(a) or original(*a, **k))
     made = list(jobs(["benchmark=mlp_digits", "method=RS,ASHA", "num_seeds=50"]))
     assert len(made) == 100
     assert len(composed) <= 3

@@ -278,26 +278,27 @@ def test_the_traceback_is_shown_where_hydras_variable_asks_for_it(workplace):
     assert err.splitlines()[-1].startswith("hpo: error: ")
 
 
-def test_shell_completion_can_be_installed(workplace):
-    out = succeeded(workplace.hpo("-sc", "install=bash"))
-    assert "complete " in out
-    assert "COMP_LINE" in out
+# ---------------------------------------------------------------------- what users get wrong
+
+
+UNSET = "${oc.env:NOT_THERE}"
 
 
 @pytest.mark.parametrize(
-    ("line", "wanted"),
+    ("overrides", "words"),
     [
-        ("hpo method=A", {"method=ASHA", "method=ASHA-STOP"}),
-        ("hpo n_wor", {"n_workers="}),
-        ("hpo benchmark=mlp_f", {"benchmark=mlp_fashionmnist"}),
+        (
+            [f"+benchmark.arguments.token='{UNSET}'"],
+            ["benchmark.arguments.token=${hpo.env:NOT_THERE}", "no environment variable NOT_THERE; set it"],
+        ),
+        ([f"+callbacks.mine={{_target_: hpo.Callback, key: '{UNSET}'}}"], ["callbacks.mine.key", "NOT_THERE"]),
+        (["benchmark.script=null", "benchmark.function=nomodule:f"], ["benchmark.function=nomodule:f", "no module"]),
     ],
 )
-def test_shell_completion_knows_groups_and_keys(workplace, line, wanted):
-    out = succeeded(workplace.hpo("-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line))))
-    assert wanted <= set(out.split())
-
-
-# ---------------------------------------------------------------------- what users get wrong
+def test_what_keeps_a_trial_from_starting_is_said_before_anything_is_written(workplace, overrides, words):
+    sentence = refused(workplace, *overrides)
+    assert [word for word in [*words, "no experiment was started"] if word not in sentence] == [], sentence
+    assert not (workplace.path / "outputs").exists()
 
 
 def refused(workplace, *overrides, **environment):
@@ -423,7 +424,8 @@ def test_a_name_with_a_dot_is_set_in_braces(workplace):
         (["max_wallclock_time=1h"], ["max_wallclock_time=1h", "seconds", "max_wallclock_time=3600"]),
         (["max_wallclock_time=30min"], ["max_wallclock_time=30min", "max_wallclock_time=1800"]),
         (["delete_checkpoints=maybe"], ["delete_checkpoints=maybe", "true or false"]),
-        (["max_failures=null"], ["max_failures=null", "cannot be null"]),
+        (["max_failures=null"], ["max_failures=null", "cannot be null", "max_failures=1000000 for no limit"]),
+        (["resume=null"], ["resume=null", "cannot be null: leave it out; otherwise use true or false"]),
         (["gpus_to_use=0"], ["gpus_to_use=0", "'gpus_to_use=[0]'"]),
         (["gpus_to_use=[a]"], ["gpus_to_use[0]=a", "'gpus_to_use=[0,1]'"]),
         (["trusted_modules=my"], ["trusted_modules=my", "'trusted_modules=[my]'"]),
@@ -438,6 +440,7 @@ def test_a_name_with_a_dot_is_set_in_braces(workplace):
         (["experiment_tag=" + "a" * 300], ["experiment_tag=aaa", "300 characters", "at most"]),
         (["--experimental-rerun", "x"], ["--experimental-rerun", "the same command again"]),
         (["-p", "x"], ["-p", "--cfg job"]),
+        (["-sc", "install=bash"], ["-sc: ", 'eval "$(hpo completion bash)"']),
         (["--config-dir"], ["--config-dir", "a folder after it"]),
         (["--config-dir", "n_workers=2"], ["--config-dir", "a folder after it"]),
         (["--n_workers=2"], ["--n_workers=2", "without dashes", "n_workers=2"]),

@@ -161,3 +161,61 @@ def test_hpo_s_own_requirements_are_those_of_the_source_tree_or_the_installation
     assert any(line.startswith("hydra-core") for line in bundle.own_requirements())
     monkeypatch.setattr(bundle, "CONF_DIR", tmp_path / "conf")
     assert bundle.own_requirements() == ["rich>=13"]
+
+
+# ---------------------------------------------------------------------- functions
+
+
+def function(target):
+    return benchmark(script=..., function=target)
+
+
+def test_of_a_function_the_folder_that_python_imports_it_from_is_sent(project, monkeypatch):
+    (project / "code" / "lab").mkdir()
+    (project / "code" / "lab" / "__init__.py").write_text("")
+    (project / "code" / "lab" / "training.py").write_text("def objective(config, report): ...\n")
+    (project / "code" / "requirements.txt").write_text("einops\n")
+    monkeypatch.syspath_prepend(project / "code")
+    made = make_bundle(function("lab.training:objective"))
+    assert {"lab/__init__.py", "lab/training.py", "model.py"} <= set(made.files)
+    assert made.benchmark.function == "lab.training:objective"
+    assert b"einops" in made.files[REQUIREMENTS]
+
+
+@pytest.mark.parametrize("given", ["code/objective.py", "{}/code/objective.py"])
+def test_a_function_of_a_file_is_named_where_the_archive_has_it(project, given):
+    (project / "code" / "objective.py").write_text("def f(config, report): ...\n")
+    made = make_bundle(function(f"{given.format(project)}:f"))
+    place = "code" if given.startswith("code") else "program"
+    assert made.benchmark.function == f"{place}/objective.py:f"
+    assert {f"{place}/objective.py", f"{place}/model.py"} <= set(made.files)
+
+
+def test_of_an_installed_package_it_alone_is_sent_with_what_it_requires(project, monkeypatch):
+    place = project / "site-packages"
+    for name, text in {
+        "lab/__init__.py": "def objective(config, report): ...\n",
+        "other/__init__.py": "",
+        "lab-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: lab\nVersion: 1.0\nRequires-Dist: hpo\n"
+        "Requires-Dist: torch\nRequires-Dist: einops>=0.8\nRequires-Dist: black ; extra == 'dev'\n",
+        "lab-1.0.dist-info/top_level.txt": "lab\n",
+    }.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    monkeypatch.syspath_prepend(place)
+    made = make_bundle(function("lab:objective"))
+    assert "lab/__init__.py" in made.files
+    assert not [name for name in made.files if name.startswith(("other", "lab-1.0"))]
+    lines = made.files[REQUIREMENTS].decode().splitlines()
+    assert lines[-1] == "einops>=0.8"
+    assert not {"hpo", "torch"} & set(lines)
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("nomodule:f", "there is no module nomodule"), ("program:f", "in the job program is something")],
+)
+def test_a_function_that_a_job_cannot_have_is_one_sentence(project, target, said):
+    (project / "program.py").write_text("def f(config, report): ...\n")
+    with pytest.raises(ConfigError, match=f"benchmark.function={target}: {said}"):
+        make_bundle(function(target))

@@ -124,13 +124,26 @@ def test_an_objective_that_raises_is_a_failed_trial_with_its_line(place):
         ({"mode": "least"}, "least"),
         ({"method": "ASHAA"}, "ASHAA"),
         ({"no_such_key": 1}, "no_such_key"),
+        ({"launcher": "slurm"}, "hpo.tune runs its trials here"),
+        ({"arguments": {"token": "${oc.env:NOT_THERE}"}}, "no environment variable NOT_THERE"),
     ],
 )
-def test_mistakes_are_one_sentence(place, keys, words):
+def test_mistakes_are_one_sentence_and_leave_nothing(place, keys, words):
     import mine
 
     with pytest.raises(ConfigError, match=words):
         tune(mine.once, **keys)
+    assert not (place / "outputs").exists()
+
+
+def test_a_method_of_ones_own_is_found_in_its_folder(place):
+    import mine
+
+    (place / "conf" / "method").mkdir(parents=True)
+    (place / "conf" / "method" / "Mine.yaml").write_text("defaults: [SOBOL, _self_]\nname: Mine\n")
+    outcome = tune(mine.once, method="Mine", config_dir="conf", max_num_trials=1)
+    assert outcome.config.method.name == "Mine"
+    assert outcome.config.method.searcher["_target_"] == "hpo.searchers.SobolSearcher"
 
 
 def test_progress_and_a_summary_are_shown(place, capsys):

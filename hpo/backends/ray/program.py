@@ -77,8 +77,8 @@ class NodeProgram(Program):
     def _link(self, trial_id: int, attempt: int) -> Path:
         return self.directory.attempt(trial_id, attempt).absolute() / _LINK
 
-    def _places(self, trial: Trial, attempt: int) -> dict[str, str]:
-        return {**super()._places(trial, attempt), "checkpoint_dir": str(self._link(trial.id, attempt))}
+    def _checkpoint(self, trial_id: int, attempt: int) -> Path:
+        return self._link(trial_id, attempt)
 
 
 def shut_out(link: Path, checkpoint: Path) -> None:

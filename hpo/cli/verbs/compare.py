@@ -9,7 +9,7 @@ from hpo.errors import ConfigError
 
 Baseline = Annotated[str | None, typer.Option(help="Method that others are measured by; RS where there is.")]
 MetricBudget = Annotated[str, typer.Option(metavar="TO|FROM:TO", help="Compare from and up to these elapsed seconds.")]
-Score = Annotated[str, typer.Option(help="What the verdict goes by: anytime or final.")]
+Score = Annotated[str, typer.Option(metavar="anytime|final", help="What the verdict goes by: anytime or final.")]
 Incomplete = Annotated[bool, typer.Option("--include-incomplete", help="As far as they got.")]
 Unpaired = Annotated[bool, typer.Option("--unpaired", help="Accept different random_seeds.")]
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from hpo.cli.verbs import (
     check_script,
     compare,
+    completion,
     export,
     init,
     plan,
@@ -22,6 +23,7 @@ from hpo.errors import ConfigError, did_you_mean
 __all__ = [
     "check_script",
     "compare",
+    "completion",
     "export",
     "init",
     "main",

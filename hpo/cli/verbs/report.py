@@ -48,7 +48,9 @@ def plot(
         Path | None,
         typer.Option("--output", "-o", help="With --figure a file, else a folder; figures/ there by default."),
     ] = None,
-    file_format: Annotated[str, typer.Option("--format", help="pdf, svg or png, where --output is no file.")] = "pdf",
+    file_format: Annotated[
+        str, typer.Option("--format", metavar="pdf|svg|png", help="Where --output is no file.")
+    ] = "pdf",
     all_values: Annotated[
         bool, typer.Option("--all-values", help="Axes of the metric reach to values far from all others, too.")
     ] = False,

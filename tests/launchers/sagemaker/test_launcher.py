@@ -114,13 +114,37 @@ def test_an_experiment_runs_as_a_job_and_its_results_come_back(place, fake):
     }
 
 
-def test_the_job_runs_the_code_that_was_sent(place, fake):
-    script = "import hpo, os, sys\nprint(hpo.__file__, os.getcwd(), sys.path)\nhpo.report(epoch=1, loss=0.0)\n"
-    place.write("train.py", script)
-    place.benchmark(script="train.py", instance_type="ml.c5.4xlarge", max_num_trials=1)
-    succeeded(send(place, fake, "method=RS", "experiment_tag=t", "launcher.wait=true"))
-    printed = (place.directory("t") / "trials/0/attempt_0/stdout.log").read_text()
-    assert printed.startswith("/opt/ml/hpo/code/hpo/__init__.py /opt/ml/hpo/code ")
+def test_the_job_runs_the_code_that_was_sent_and_its_function_goes_on_from_checkpoints(place, fake):
+    place.write("lab/__init__.py", "from lab.helping import loss\n")
+    place.write("lab/helping.py", "def loss(x, epoch):\n    return (x - 0.3) ** 2 + 1 / epoch\n")
+    place.write("lab/training.py", FUNCTION)
+    place.benchmark(
+        script=..., function="lab.training:objective", instance_type="ml.c5.4xlarge", arguments={"epochs": 9}
+    )
+    succeeded(send(place, fake, "method=ASHA", "experiment_tag=t", "launcher.wait=true"))
+    experiment = load_experiment(place.directory("t", "ASHA"))
+    assert experiment.metadata["status"] == "complete"
+    resumed = experiment.reports[experiment.reports["first"] > 1]
+    assert len(resumed) > 0
+    assert not sum(experiment.state.again.values())
+    printed = (experiment.directory / "trials/0/attempt_0/stdout.log").read_text()
+    assert printed == "/opt/ml/hpo/code/hpo/__init__.py /opt/ml/hpo/code /opt/ml/hpo/code/lab/training.py\n"
+
+
+FUNCTION = """
+import os
+import hpo
+from hpo import checkpoint
+from lab import loss
+
+def objective(config, report):
+    print(hpo.__file__, os.getcwd(), __file__)
+    saved = checkpoint.directory() / "epoch"
+    first = int(saved.read_text()) + 1 if saved.exists() else 1
+    for epoch in range(first, 100):
+        saved.write_text(str(epoch))
+        report(epoch=epoch, loss=loss(config["x"], epoch), first=first)
+"""
 
 
 PATIENT = """

@@ -298,10 +298,15 @@ def test_paths_with_spaces_quotes_and_dollars_reach_the_job_as_they_are(tmp_path
     assert not list(tmp_path.rglob("owned"))
 
 
-def test_a_job_takes_nothing_called_hpo_from_the_working_directory(place):
+def test_a_job_finds_a_function_in_the_working_directory_and_takes_nothing_called_hpo_from_there(place):
     place.write("hpo.py", "raise RuntimeError('not ours')")
+    place.write(
+        "mine.py", "def objective(config, report):\n    for epoch in (1, 2, 3):\n        report(epoch=epoch, loss=0.5)"
+    )
+    place.benchmark(script=..., function="mine:objective")
     succeeded(place.launch("launcher.wait=true"))
-    is_complete(place.directory("t"))
+    _, rows = is_complete(place.directory("t"))
+    assert len(rows) == 9
 
 
 def test_the_working_directory_is_passed_over_only_where_it_has_another_hpo(tmp_path, monkeypatch):

@@ -1,0 +1,201 @@
+"""Composing configurations with Hydra: hpo's groups, the user's folders, and what packages add to Hydra's search path.
+
+Imported where a command line is composed, or a name is none of hpo's own: Hydra takes its time to be imported. What the
+process has of Hydra is afterwards as before, for it may be an application of Hydra itself.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException, OverrideParseException
+from hydra.plugins.config_source import ConfigSource
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
+from hydra.version import VersionBase
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from hpo.config.mistakes import hydra_error_as_sentence, unreadable
+from hpo.config.schema import CONF_DIR, ExperimentConfig
+from hpo.config.validity import wrong_tag
+from hpo.config.yamlfiles import one_line, quoted
+from hpo.errors import ConfigError
+
+_GIVEN = "hpo: places that were given"
+_OF_HYDRA = ("hydra", "schema")
+"""Sources that have no groups of ours: Hydra's own files, and what Python has stored."""
+
+
+class Composer:
+    """Hydra, over all places that have groups.
+
+    Args:
+        loader: what reads them.
+    """
+
+    def __init__(self, loader: ConfigLoader) -> None:
+        self.loader = loader
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._groups: dict[str, bool] = {}
+        self._clashes = dict(_clashes(loader.get_sources()))
+
+    def parse(self, words: Sequence[str]) -> list[Override]:
+        """The overrides that words are."""
+        parsed: list[Override] = OverridesParser.create(config_loader=self.loader).parse_overrides(list(words))
+        return parsed
+
+    def is_group(self, name: str) -> bool:
+        """Is there a group of this name?"""
+        if name not in self._groups:  # Hydra takes milliseconds for an answer
+            self._groups[name] = bool(self.loader.get_group_options(name))
+        return self._groups[name]
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """What the overrides compose, with Hydra's own key; the same object for the same overrides.
+
+        Raises:
+            HydraException: an override or a choice is wrong.
+            ConfigError: a file is left out for another of its name.
+        """
+        key = tuple(sorted(overrides))
+        if key not in self._composed:
+            if self._clashes:
+                self._check(overrides)
+            self._composed[key] = compose("config", list(overrides), return_hydra_config=True)
+        return self._composed[key]
+
+    def _check(self, overrides: Sequence[str]) -> None:
+        """Raise ConfigError where something that is composed stands for another file of its name; a copy is that file."""
+        found = self.loader.compute_defaults_list("config", list(overrides), RunMode.RUN).defaults
+        for path in (str(default.config_path).removesuffix(".yaml") for default in found):
+            first, other = self._clashes.get(path, (None, None))
+            if first is not None and other is not None and _content(first, path) != _content(other, path):
+                group, _, name = path.rpartition("/")
+                what = "the built-in " if first.provider == "main" else ""
+                raise ConfigError(
+                    f"{group}={name}: {_file(other, path)} has the name of {what}{_file(first, path)}, which would be "
+                    "taken; rename it"
+                )
+
+
+def _clashes(sources: Sequence[ConfigSource]) -> Iterator[tuple[str, tuple[ConfigSource, ConfigSource]]]:
+    """Files of the same name, each with the source that is taken and one that is not."""
+    sources = [source for source in sources if source.provider not in _OF_HYDRA]
+    taken: dict[str, ConfigSource] = {}
+    groups = [folder.name for folder in CONF_DIR.iterdir() if folder.is_dir()] if len(sources) > 1 else []
+    for source in sources:
+        for group in filter(source.is_group, groups):
+            for name in source.list(group, ObjectType.CONFIG):
+                path = f"{group}/{name}"
+                first = taken.setdefault(path, source)
+                if first is not source:
+                    yield path, (first, source)
+
+
+def _content(source: ConfigSource, path: str) -> Any:
+    loaded = source.load_config(path)
+    return loaded.header, OmegaConf.to_container(loaded.config)
+
+
+def _file(source: ConfigSource, path: str) -> str:
+    return f"{source.full_path().removeprefix('file://')}/{path}.yaml"
+
+
+class _GivenPlaces(SearchPathPlugin):
+    """Hydra's own way to add places to the search path of all that is composed; outside `composing` it adds none."""
+
+    places: ClassVar[Sequence[str]] = ()
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for place in self.places:
+            search_path.append(_GIVEN, place)
+
+
+@contextlib.contextmanager
+def composing(places: Sequence[str] = ()) -> Iterator[Composer]:
+    """Compose over hpo's groups, those of packages with a plugin, and those of further places.
+
+    Args:
+        places: as on Hydra's search path: `file:///home/me/conf`, `pkg://lab.conf`.
+
+    Raises:
+        ConfigError: a place is none.
+    """
+    running, base = GlobalHydra.instance().hydra, VersionBase.instance().version_base
+    store = ConfigStore.instance()
+    theirs = store.repo.get("schema.yaml")
+    GlobalHydra.instance().clear()
+    store.store(name="schema", node=ExperimentConfig)
+    Plugins.instance().register(_GivenPlaces)
+    _GivenPlaces.places = places
+    try:
+        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            loader = GlobalHydra.instance().config_loader()
+            for source in loader.get_sources():
+                if source.provider == _GIVEN and not source.available():
+                    raise ConfigError(_no_such_place(source))
+            yield Composer(loader)
+    finally:
+        _GivenPlaces.places = ()
+        GlobalHydra.instance().hydra = running
+        VersionBase.instance().version_base = base
+        store.repo.pop("schema.yaml")
+        if theirs is not None:
+            store.repo["schema.yaml"] = theirs
+
+
+def _no_such_place(source: ConfigSource) -> str:
+    why = "there is no such directory"
+    if source.scheme() == "pkg":
+        why = f"{source.path} is no package with an __init__.py that this Python finds; install it, or set PYTHONPATH"
+    return f"hydra.searchpath={source.full_path()}: {why}"
+
+
+def compose_plain(choices: Mapping[str, str], places: Sequence[str] = ()) -> dict[str, Any]:
+    """A whole configuration as plain values, in which interpolations are not resolved yet.
+
+    Args:
+        choices: of groups, by their names. A group that hpo's defaults do not have is added.
+        places: see `composing`.
+
+    Raises:
+        ConfigError: there is no such choice, or what it says cannot be composed.
+    """
+    ours = ("benchmark", "method", "backend", "launcher")
+    words = [f"{'' if group in ours else '+'}{group}={quoted(name)}" for group, name in choices.items()]
+    with hydra_errors_as_sentence(own_folder=bool(places), in_python=True), composing(places) as composer:
+        content = OmegaConf.to_container(composer.compose(words))
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items() if key != "hydra"}
+
+
+@contextlib.contextmanager
+def hydra_errors_as_sentence(*, own_folder: bool, in_python: bool = False) -> Iterator[None]:
+    """What Hydra and OmegaConf raise, as one sentence.
+
+    Args:
+        own_folder: were folders with the user's own YAML given?
+        in_python: and not on a command line.
+    """
+    try:
+        yield
+    except OverrideParseException as error:
+        key, _, value = str(error.override).partition("=")
+        readable = key != "experiment_tag" or value.startswith(("[", "{"))
+        raise ConfigError(unreadable(error.override, error.message) if readable else wrong_tag(value)) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        sentence = hydra_error_as_sentence(error, ExperimentConfig, own_folder=own_folder, in_python=in_python)
+        raise ConfigError(sentence) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"a configuration file is not valid YAML: {one_line(error)}") from error

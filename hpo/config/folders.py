@@ -1,0 +1,27 @@
+"""Folders with YAML of the user's own: `--config-dir DIR` on the command line, `config_dir=` in Python."""
+
+from pathlib import Path
+
+from hpo.errors import ConfigError
+
+GROUPS = ("benchmark", "method", "backend", "launcher", "experiment", "hydra")
+_WANTED = "the folder that has your benchmark/ and method/ in it"
+
+
+def check_folder(said: str, folder: str) -> Path:
+    """The absolute path of a folder that has groups in it.
+
+    Args:
+        said: what the user has written, with which the sentence begins.
+        folder: its path.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    path = Path(folder).expanduser().absolute()
+    if not path.is_dir():
+        raise ConfigError(f"{said}: there is no such directory; give {_WANTED}")
+    if not any((path / group).is_dir() for group in GROUPS) and not any(path.glob("*/*.yaml")):
+        meant = f", here {path.parent}" if path.name in GROUPS else ""
+        raise ConfigError(f"{said}: it has neither benchmark/ nor method/ in it; give the folder that has them{meant}")
+    return path
