@@ -21,7 +21,7 @@ FLOORS = [
     {"events", "host", "functions"},
     {"space", "store"},
     {"config", "surrogate", "checkpoint"},
-    {"searchers", "results", "tables", "trackers", "proposing"},
+    {"searchers", "results", "tables", "trackers", "proposing", "integrations"},
     {"schedulers", "backends", "exporting"},
     {"tuner", "history"},
     {"experiment", "watching", "checking", "analysis"},
@@ -58,6 +58,14 @@ ALLOWED = {
     "pynvml": {"backends"},
     "optuna": {"exporting"},
     "pyarrow": {"exporting"},
+    "lightning": {"integrations"},
+    "pytorch_lightning": {"integrations"},
+    "transformers": {"integrations"},
+    "safetensors": {"integrations"},
+    "keras": {"integrations"},
+    "xgboost": {"integrations"},
+    "lightgbm": {"integrations"},
+    "skops": {"integrations"},
 }
 """Third-party packages, and the rooms that may import them."""
 

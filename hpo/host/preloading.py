@@ -34,7 +34,7 @@ _SAME_FOR_ALL = (
     "TF_FORCE_GPU_ALLOW_GROWTH",
     "TORCHINDUCTOR_CACHE_DIR",
 )
-"""Variables that joblib, scikit-learn, Lightning, Keras and torch set for themselves: in a trial they would set them to the same."""
+"""Variables that joblib, scikit-learn, torch, Lightning and Keras set for themselves: in a trial to the same, too."""
 _KNOWS_FORKS = "jemalloc_bg_thd"
 """A thread that its library starts again in a fork."""
 

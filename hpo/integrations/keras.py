@@ -20,8 +20,10 @@ def resume(model: Any) -> int:
     Raises:
         ValueError: what was saved is damaged; or the model has no weights or no optimizer yet.
     """
-    if not model.built or model.optimizer is None:
-        raise ValueError("resume(model): build the model, by a keras.Input or model.build(shape), and compile it before")
+    if not model.built or getattr(model, "optimizer", None) is None:
+        raise ValueError(
+            "resume(model): build the model, by a keras.Input or model.build(shape), and compile it before"
+        )
     found = saved.resume()
     if found is None:
         return 0
@@ -30,7 +32,7 @@ def resume(model: Any) -> int:
     return int(found.metrics["epoch"])
 
 
-class KerasReport(keras.callbacks.Callback):  # type: ignore[misc]
+class KerasReport(keras.callbacks.Callback):
     """Saves weights and optimizer at the end of each epoch, then reports its logs and `epoch`, counted from 1.
 
     It comes last among the callbacks: what others change at the end of an epoch is then saved, too.

@@ -12,7 +12,9 @@ from hpo.integrations import saved
 try:
     from skops import io
 except ImportError as error:
-    raise ImportError(f"hpo.integrations.sklearn saves by skops, which is not there; {installing('sklearn')}") from error
+    raise ImportError(
+        f"hpo.integrations.sklearn saves by skops, which is not there; {installing('sklearn')}"
+    ) from error
 
 Model = TypeVar("Model")
 _HARMLESS = [f"sklearn.neural_network._stochastic_optimizers.{kind}Optimizer" for kind in ("Adam", "SGD")]
@@ -55,6 +57,8 @@ def report(model: Any, *, epoch: int, trusted: Collection[str] = (), **metrics: 
         io.dump(model, path)
         if unknown := set(io.get_untrusted_types(file=path)) - {*_HARMLESS, *trusted}:
             names = sorted(unknown)
-            raise TypeError(f"{names[0]} could not be read back: if that is right give resume and report trusted={names}")
+            raise TypeError(
+                f"{names[0]} could not be read back: if that is right give resume and report trusted={names}"
+            )
 
     saved.save_and_report(f"epoch-{epoch}.skops", write, {**metrics, "epoch": epoch})

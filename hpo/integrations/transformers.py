@@ -23,13 +23,13 @@ def resume() -> str | None:
 class TransformersReport(TrainerCallback):
     """Has the Trainer save after each evaluation, then reports what it has logged at that step.
 
-    Without evaluations (`eval_strategy="no"`) it is after each log of the loss. Reported are all numbers under the names that
-    the Trainer gives them (`eval_loss`), `step`, and `epoch`: a whole one, unless evaluations are counted in steps. While
-    a tuner listens, checkpoints are written into the trial's folder instead of `output_dir`, and each replaces the one before.
+    Without evaluations (`eval_strategy="no"`) it is after each log of the loss. Reported are all numbers under the names
+    that the Trainer gives them (`eval_loss`), `step`, and `epoch`: a whole one, unless evaluations are counted in steps.
+    While a tuner listens checkpoints are written into the trial's folder, not into `output_dir`, each in place of the last.
 
     Args:
-        until: the epoch (or the step, where evaluations are counted in steps) after which the training ends. The learning rate
-            is planned for `num_train_epochs`: give that the largest number of epochs, and here what the trial is to train.
+        until: the epoch (or the step, where evaluations are counted in steps) after which the training ends. The learning
+            rate is planned for `num_train_epochs`: give that the most epochs of all, and here what the trial is to train.
     """
 
     def __init__(self, until: int | None = None) -> None:
@@ -48,7 +48,9 @@ class TransformersReport(TrainerCallback):
         folder = directory()
         if folder is not None:
             if args.save_strategy == "best":
-                raise ValueError("save_strategy='best': it leaves evaluations unsaved; use 'no', and hpo has each of them saved")
+                raise ValueError(
+                    "save_strategy='best': it leaves evaluations unsaved; use 'no', and hpo has each of them saved"
+                )
             args.output_dir = str(folder)
             args.save_total_limit = None  # the one before is removed when the next is whole, and not earlier
             found = saved.find()
@@ -57,7 +59,9 @@ class TransformersReport(TrainerCallback):
         # The Trainer looks at that after the first step, whose evaluation is none of the trial's.
         self._over = control.should_training_stop = self._is_over(args, state)
 
-    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
+    ) -> None:
         """Leave alone what was complete before."""
         if self._over:
             control.should_log = control.should_evaluate = control.should_save = False
@@ -117,7 +121,8 @@ class TransformersReport(TrainerCallback):
 
 def _in_epochs(args: TrainingArguments) -> bool:
     """Is there one evaluation, or log, per epoch?"""
-    return (args.logging_strategy if args.eval_strategy == "no" else args.eval_strategy) == "epoch"
+    strategy: str = args.logging_strategy if args.eval_strategy == "no" else args.eval_strategy
+    return strategy == "epoch"
 
 
 def _load_renamed(model: Any, folder: Path) -> None:
