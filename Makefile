@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+EXTRAS ?= .venv-extras
 # Three on two cores: many tests wait for the processes that they start.
 WORKERS ?= 3
 QUICK_WORKERS ?= 2
 # Where this is set, as in many containers, each of the hundreds of processes of a test run would compile hpo anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run check test test-slow lint reliability perf clean
+.PHONY: run check test test-slow test-extras lint reliability perf clean
 
 $(VENV)/.installed: pyproject.toml sweeper/pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -26,6 +27,14 @@ test: $(VENV)/.installed ## the suite, a bounded share of the reliability tests 
 
 test-slow: $(VENV)/.installed ## what the suite leaves out: every benchmark with every method, the long SageMaker runs
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m slow
+
+$(EXTRAS)/.installed: pyproject.toml
+	test -x $(EXTRAS)/bin/python || $(PYTHON) -m venv $(EXTRAS)
+	$(EXTRAS)/bin/python -m pip install --quiet --editable '.[test-extras]'
+	touch $@
+
+test-extras: $(EXTRAS)/.installed ## what the suite skips: training libraries and the SDK of SageMaker, in an environment of their own
+	HPO_TEST_EXTRAS=1 $(EXTRAS)/bin/python -m pytest -n $(WORKERS) tests/integrations tests/launchers/sagemaker/test_request.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -57,4 +66,4 @@ perf: $(VENV)/.installed ## the measured figures of README
 	$(BIN)/python -m perf.report
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(EXTRAS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

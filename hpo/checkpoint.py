@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.store.replacing import remove_leftovers, replacing
+from hpo.store.replacing import remove_leftovers, replacing, sync
 
 CHECKPOINT_DIR = "HPO_CHECKPOINT_DIR"
 
@@ -43,11 +43,7 @@ def save(state: Mapping[str, Any], name: str = "checkpoint.pt") -> None:
         torch.save(dict(state), file)
         file.flush()
         os.fsync(file.fileno())
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)  # the rename itself reaches the disk before the report that follows
-    finally:
-        os.close(descriptor)
+    sync(folder)  # the rename itself reaches the disk before the report that follows
 
 
 def load(name: str = "checkpoint.pt", map_location: Any = "cpu") -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ def report(*mappings: Any, **metrics: Any) -> None:
     """
     for mapping in reversed(mappings):
         metrics = {**_named(mapping), **metrics}
-    line = _encode(metrics)
+    line = encode(metrics)
     path = os.environ.get(REPORT_FILE)
     if not path:
         sys.stdout.write(line)
@@ -100,7 +100,12 @@ def _named(mapping: Any) -> dict[str, Any]:
         raise TypeError(text) from None
 
 
-def _encode(metrics: dict[str, Any]) -> str:
+def encode(metrics: dict[str, Any]) -> str:
+    """The line of a report.
+
+    Raises:
+        TypeError: a value cannot be written as JSON; the message names its key.
+    """
     try:
         return json.dumps(metrics, default=_scalar) + "\n"
     except (TypeError, ValueError, RecursionError):

@@ -21,7 +21,7 @@ FLOORS = [
     {"events", "host", "functions"},
     {"space", "store"},
     {"config", "surrogate", "checkpoint"},
-    {"searchers", "results", "tables", "trackers", "proposing"},
+    {"searchers", "results", "tables", "trackers", "proposing", "integrations"},
     {"schedulers", "backends", "exporting"},
     {"tuner", "history"},
     {"experiment", "watching", "checking", "analysis"},
@@ -61,6 +61,14 @@ ALLOWED = {
     "pyarrow": {"exporting"},
     "starlette": {"serve"},
     "uvicorn": {"serve"},
+    "lightning": {"integrations"},
+    "pytorch_lightning": {"integrations"},
+    "transformers": {"integrations"},
+    "safetensors": {"integrations"},
+    "keras": {"integrations"},
+    "xgboost": {"integrations"},
+    "lightgbm": {"integrations"},
+    "skops": {"integrations"},
 }
 """Third-party packages, and the rooms that may import them."""
 

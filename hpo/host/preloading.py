@@ -27,8 +27,14 @@ COMMON = ("argparse", "dataclasses", "locale", "logging", "pathlib", "random", "
 """What nearly every script, or parsing its arguments, imports."""
 
 _PR_SET_CHILD_SUBREAPER = 36
-_SAME_FOR_ALL = ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK", "TORCHINDUCTOR_CACHE_DIR")
-"""Variables that joblib, scikit-learn and torch set for themselves: in a trial they would set them to the same."""
+_SAME_FOR_ALL = (
+    "KMP_DUPLICATE_LIB_OK",
+    "KMP_INIT_AT_FORK",
+    "PYTORCH_NVML_BASED_CUDA_CHECK",
+    "TF_FORCE_GPU_ALLOW_GROWTH",
+    "TORCHINDUCTOR_CACHE_DIR",
+)
+"""Variables that joblib, scikit-learn, torch, Lightning and Keras set for themselves: in a trial to the same, too."""
 _KNOWS_FORKS = "jemalloc_bg_thd"
 """A thread that its library starts again in a fork."""
 

@@ -31,6 +31,15 @@ def write_atomically(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, reach the disk: what comes after is not there without it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def remove_leftovers(target: Path) -> None:
     """Remove what killed writers of `target` left beside it; not what another process writes just now."""
     with contextlib.suppress(FileNotFoundError):  # no folder yet

@@ -13,6 +13,7 @@ from hpo.events.values import Event
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.disk import disk_error_as_sentence
 from hpo.store.event_store import Store
+from hpo.store.replacing import sync
 
 log = logging.getLogger(__name__)
 
@@ -87,13 +88,13 @@ def _put_in_place(path: Path) -> None:
     """Let a mended store, where there is one, take the place of the damaged one."""
     mended = _passing(path)
     if mended.exists():
-        _sync_folder(path.parent)
+        sync(path.parent)
         # Before the new database is there, for SQLite would write the old log into it.
         for part in ("-wal", "-shm", "-journal"):
             Path(f"{path}{part}").unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync(path.parent)
         mended.replace(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
 
 
 def _readable(path: Path, folder: Path) -> list[Event]:
@@ -126,15 +127,6 @@ def _keep(path: Path) -> Path:
         with contextlib.suppress(FileNotFoundError):
             Path(f"{kept}{part}").hardlink_to(f"{path}{part}")
     return kept
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make renames in it last through a crash of the machine."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def put_aside_unknown(files: ExperimentDirectory, state: ExperimentState) -> None:

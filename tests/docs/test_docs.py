@@ -4,56 +4,17 @@ Blocks marked `file=NAME` are saved under that name, `bash` blocks are run line 
 `import hpo` are run as scripts. Commands for what this machine lacks (GPUs) stand in `text` blocks and are composed only.
 """
 
-import os
 import re
 import shlex
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.support import forking
+from tests.support.pages import ROOT, arguments_of, blocks, commands, run, save
 
-ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN = re.compile(r"(^|\s)hpo (?=\S*=|--config-dir |@)")
 """What begins a command that runs experiments."""
-BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
-
-
-def blocks(page):
-    return [match.groups() for match in BLOCK.finditer(page.read_text())]
-
-
-def commands(text):
-    """The lines of a shell block, continuation lines joined."""
-    return [line for line in text.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
-
-
-def arguments_of(command):
-    """Those of `hpo` in a line that needs no shell, None for any other line."""
-    if re.search(r"[|&;<>$*?~`(\\]", re.sub(r"'[^']*'", "", command)):
-        return None
-    words = shlex.split(command, comments=True)
-    lengths = [len(start) for start in (["python", "-m", "hpo"], ["hpo"]) if words[: len(start)] == start]
-    return words[lengths[0] :] if lengths else None
-
-
-def run(command, folder, shell):
-    # More threads than the cores that are free just now make torch's small examples wait for each other.
-    env = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
-    arguments = arguments_of(command) if shell else None
-    if arguments is not None:
-        done = forking.run(*arguments, cwd=folder, env=env, timeout=300)
-    else:
-        program = ["bash", "-c", command] if shell else [sys.executable, "-c", command]
-        done = subprocess.run(program, cwd=folder, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+ELSEWHERE = {"frameworks": "its libraries are not those of the suite: make test-extras runs it, by tests/integrations"}
 
 
 def test_a_line_that_needs_a_shell_is_left_to_one():
@@ -73,11 +34,11 @@ def test_a_line_that_needs_a_shell_is_left_to_one():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 @pytest.mark.process
 def test_what_the_page_says_works(page, tmp_path):
-    for language, name, text in blocks(page):
+    if page.stem in ELSEWHERE:
+        pytest.skip(ELSEWHERE[page.stem])
+    for language, name, text in blocks(page.read_text()):
         if name:
-            target = tmp_path / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
+            save(tmp_path, name, text)
         elif language == "bash":
             for command in commands(text):
                 if command.startswith(("make ", "git ")):

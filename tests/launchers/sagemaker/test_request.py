@@ -19,6 +19,7 @@ from hpo.launchers.sagemaker.launcher import SageMakerLauncher, phase_of
 from hpo.launchers.sagemaker.names import identity, job_name, part, results_prefix
 from hpo.launchers.sagemaker.settings import SageMakerSettings
 from tests.conftest import error_of, succeeded
+from tests.support.extras import extra
 from tests.support.fake_sagemaker import request_violations
 
 ROLE = "arn:aws:iam::123456789012:role/service-role/hpo"
@@ -305,7 +306,7 @@ def test_an_unknown_framework_asks_for_an_image():
 
 @pytest.mark.parametrize("version", PYTHON_OF)
 def test_images_are_those_of_the_sdk(version):
-    image_uris = pytest.importorskip("sagemaker.core.image_uris", reason="the SDK is not installed")
+    image_uris = extra("sagemaker.core.image_uris")
     from hpo.launchers.sagemaker.images import _ACCOUNTS
 
     for region in _ACCOUNTS:
