@@ -64,6 +64,20 @@ def test_what_is_written_is_told_and_nothing_is_looked_at_meanwhile(story, monke
     asyncio.run(scene())
 
 
+def test_two_commits_within_one_tick_of_the_file_system_s_clock_are_both_seen(story, monkeypatch):
+    """A write-ahead log that is used again keeps its size, and times of files have steps of milliseconds."""
+    from hpo.serve import feed as module_of_feed
+
+    feed = Feed(story.directory)
+    frozen = module_of_feed._signature(feed.files)
+    just_now = tuple((time.time_ns(), size) for _, size in frozen)
+    monkeypatch.setattr(module_of_feed, "_signature", lambda _: just_now)
+    feed.look()
+    story.start(0)
+    feed.look()
+    assert feed.shown.sequence == 2
+
+
 def test_many_pages_of_an_experiment_are_one_reader_and_it_is_left_alone_after_the_last(story, monkeypatch):
     monkeypatch.setattr(module, "KEPT", 0.2)
     monkeypatch.setattr(module, "PACE", 0.05)
