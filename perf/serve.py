@@ -8,6 +8,7 @@ of the process itself, so that a machine that runs other things blurs them littl
 
 import argparse
 import http.client
+import math
 import random
 import statistics
 import subprocess
@@ -41,7 +42,12 @@ class Log:
         self.elapsed, self.first = 0.0, time.time()
         self.taken: list[float] = []
         body = {"host": "elsewhere", "pid": 1, "n_workers": 8}
-        self.store.append([Event(Kind.OPENED, 0.0, self.first, body=body)])
+        self.count = 0
+        self.append([Event(Kind.OPENED, 0.0, self.first, body=body)])
+
+    def append(self, events: list[Event]) -> None:
+        self.store.append(events)
+        self.count += len(events)
 
     def start(self, trial: int) -> Event:
         configuration = {name: self.draw.choice(choices) for name, choices in self.domains.items()}
@@ -58,7 +64,7 @@ class Log:
 
     def commit(self, events: list[Event]) -> None:
         begin = time.perf_counter()
-        self.store.append(events)
+        self.append(events)
         self.taken.append(time.perf_counter() - begin)
 
     def fill(self, trials: int, reports: int) -> int:
@@ -67,7 +73,7 @@ class Log:
         for trial in range(trials):
             reported = (self.report(trial, resource) for resource in range(1, reports + 1))
             events += [self.start(trial), *reported, self.end(trial)]
-        self.store.append(events)
+        self.append(events)
         return len(events)
 
     def _event(self, kind: Kind, trial: int, resource: int | None, body: dict[str, Any]) -> Event:
@@ -133,7 +139,7 @@ def steadily(log: Log, rate: float, seconds: float) -> Callable[[], int]:
 
     def write() -> int:
         trials = list(range(10_000, 10_008))
-        log.store.append([log.start(trial) for trial in trials])
+        log.append([log.start(trial) for trial in trials])
         begin, count = time.monotonic(), 0
         while time.monotonic() - begin < seconds:
             count += 1
@@ -167,15 +173,13 @@ def delay(folder: Path, seconds: float) -> None:
     log = Log(folder / "outputs" / "t" / "b" / "ASHA" / "seed_0")
     log.fill(20, 10)
     with served(folder) as server, pages(server, 1) as window:
-        log.store.append([log.start(500)])
+        log.append([log.start(500)])
         for rate in (1.0, 100.0):
             time.sleep(2)
             window.run(SEEN)
             written: dict[int, float] = {}
             begin, count = time.monotonic(), 0
-            with_last = log.store.last()
-            assert with_last is not None
-            sequence = int(window.run("return +document.documentElement.dataset.sequence"))
+            sequence = log.count
             while time.monotonic() - begin < seconds:
                 count += 1
                 time.sleep(max(begin + count / rate - time.monotonic(), 0))
@@ -183,7 +187,7 @@ def delay(folder: Path, seconds: float) -> None:
                 written[sequence + count] = time.time()
             time.sleep(2)
             seen = sorted(window.run("return window.seen"))
-            waited = [next(at for n, at in seen if n >= number) - when for number, when in written.items()]
+            waited = [next((at for n, at in seen if n >= k), math.inf) - when for k, when in written.items()]
             print(
                 f"delay at {rate:g} reports a second: {quantiles(waited)}, {count} written, {seen[-1][0] - sequence} shown"
             )
@@ -279,7 +283,7 @@ def many(folder: Path, seconds: float) -> None:
     logs = [Log(folder / "outputs" / "t" / f"b{i // 20}" / "ASHA" / f"seed_{i % 20}") for i in range(200)]
     for log in logs:
         log.fill(20, 5)
-        log.store.append([log.start(100)])
+        log.append([log.start(100)])
     with (
         served(folder) as server,
         tempfile.TemporaryDirectory() as profile,
@@ -302,7 +306,7 @@ def many(folder: Path, seconds: float) -> None:
             count += 1
             time.sleep(max(begin + count / 40 - time.monotonic(), 0))
             log = logs[count % 200]
-            log.store.append([log.report(100, 1 + count // 200)])
+            log.append([log.report(100, 1 + count // 200)])
         used = (server.cpu() - cpu) / (time.monotonic() - begin)
         print(
             f"200 experiments: rows drawn after {drawn:.2f} s, all read after {read:.1f} s ({reading:.1f} s of the server's "

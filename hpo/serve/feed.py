@@ -45,6 +45,9 @@ class Shown:
         return (self.generation, self.sequence, self.condition, self.trouble, self.complete)
 
 
+UNSETTLED = 100_000_000
+"""Nanoseconds in which a file can change again with the same time and size: clocks of file systems are coarse."""
+
 _NOTHING = Record(Objective("", "min", None))
 
 
@@ -65,6 +68,8 @@ class Feed:
         self.cost = 0.0
         """Seconds of the processor that the last look took."""
         self._signature: tuple[tuple[int, int], ...] = ()
+        self.settled = False
+        """All that was written is read for certain; if not, a look a moment later will tell."""
         self._told: tuple[object, ...] = ()
 
     @property
@@ -108,21 +113,23 @@ class Feed:
         return Followed(self.files.path, config, read_metadata(self.files), state, self.record)
 
     def _advance(self) -> bool:
+        settled, self.settled = self.settled, True
         if not self.files.config.is_file():
             self.forget()
             raise HPOError(f"{self.files.path}: the experiment is not here any more; it was moved or deleted")
-        signature = _signature(self.files)
+        now, signature = time.time_ns(), _signature(self.files)
         configuration, events = signature[0], signature[1]
         if (configuration,) != self._signature[:1] or (events == _ABSENT and self._signature[1:2] != (_ABSENT,)):
             self.follower = None  # another budget, or another experiment
         if self.follower is None:
             self._signature = (configuration,)
             self.follower = Follower(self.files.path, RecordingBoard)
-        elif signature == self._signature:
+        elif signature == self._signature and settled:
             return False
         more = self.follower.advance(batches=1) >= BATCH
         if not more:
             self._signature = signature  # taken before reading: what comes meanwhile is another one
+            self.settled = abs(now - max(changed for changed, _ in signature)) > UNSETTLED
         return more
 
     def _show(self, trouble: str, more: bool) -> None:

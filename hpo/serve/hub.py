@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 PACE = 0.25
 """Seconds between two looks at an experiment that a page shows."""
+COMMIT = 0.008
+"""Seconds from the kernel's word to a look: it comes when a commit begins, and what is committed is seen when it is over."""
+AGAIN = 0.04
+"""Seconds between two looks where a commit seems to go on."""
 ROW_PACE = 1.0
 """The same where only its row among others is shown."""
 SHARE = 0.04
@@ -235,14 +239,20 @@ class Hub:
             over = feed.shown.condition in ("complete", "failed")
             if over and not one.viewers and time.monotonic() - one.left >= KEPT:
                 feed.forget()  # its row is kept
+            if feed.shown.key == before.key and not feed.settled and one.viewers:
+                await asyncio.sleep(AGAIN)
+                continue
             pace = PACE if one.viewers else ROW_PACE
             await asyncio.sleep(max(pace, feed.cost / SHARE))
             await self._wait(one, over)
+            await asyncio.sleep(COMMIT)
         feed.forget()
 
     async def _wait(self, one: Watched, over: bool) -> None:
         """For the next change, or for as long as nothing need be looked at."""
         seconds: float | None = None if over else (TICK if one.viewers else ROW_TICK)
+        if not one.feed.settled:
+            seconds = AGAIN
         if one.blind:
             seconds = BLIND if one.viewers else ROW_TICK
         if not one.viewers and one.feed.follower is not None:
