@@ -21,13 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hpo.aws.archive import CHECKPOINT, Stamps, pack, seal, stamps, unpack, unseal
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Kind, Status
 from hpo.events.wording import best_text, clock, counts_text
-from hpo.launchers.sagemaker.archive import CHECKPOINT, Stamps, pack, seal, stamps, unpack, unseal
 from hpo.launchers.sagemaker.results import PROGRESS
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hpo.aws.images import checked_instance_type, image_uri
+from hpo.aws.names import identity, job_name, results_prefix, tag_value
+from hpo.aws.settings import SageMakerSettings, refuse_secrets
+from hpo.backends.bundle import Bundle, make_bundle
 from hpo.config.reading import to_yaml
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
-from hpo.launchers.bundle import Bundle, make_bundle
-from hpo.launchers.sagemaker.images import checked_instance_type, image_uri
-from hpo.launchers.sagemaker.names import identity, job_name, results_prefix, tag_value
-from hpo.launchers.sagemaker.settings import SageMakerSettings, refuse_secrets
 from hpo.launchers.sagemaker.tuning_metrics import definitions, nonce_of
 
 IDENTITY = "hpo_experiment"

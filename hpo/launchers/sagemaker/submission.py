@@ -16,13 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hpo.config.reading import read_config, to_yaml
-from hpo.config.schema import ExperimentConfig
-from hpo.errors import HPOError
-from hpo.experiment.opening import differences
-from hpo.launchers.remote import REQUEST
-from hpo.launchers.sagemaker import bootstrap as sagemaker_bootstrap
-from hpo.launchers.sagemaker.client import (
+from hpo.aws import bootstrap as sagemaker_bootstrap
+from hpo.aws.client import (
     aws_errors_as_sentence,
     client,
     code_of,
@@ -31,9 +26,14 @@ from hpo.launchers.sagemaker.client import (
     read_object,
     upload,
 )
-from hpo.launchers.sagemaker.names import job_name
+from hpo.aws.names import job_name
+from hpo.aws.settings import SageMakerSettings
+from hpo.config.reading import read_config, to_yaml
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import HPOError
+from hpo.experiment.opening import differences
+from hpo.launchers.remote import REQUEST
 from hpo.launchers.sagemaker.request import IDENTITY, SageMakerJob
-from hpo.launchers.sagemaker.settings import SageMakerSettings
 from hpo.store.directory import LAUNCH_RECORD, json_object
 from hpo.watching.lines import say
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hpo.aws.images import PYTHON_OF, gpus_of, image_uri
+from hpo.aws.names import identity, job_name, part, results_prefix
+from hpo.aws.settings import SageMakerSettings
 from hpo.config.reading import load_config, resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.config.validity import LONGEST_NAME
 from hpo.errors import ConfigError
-from hpo.launchers.sagemaker.images import PYTHON_OF, gpus_of, image_uri
 from hpo.launchers.sagemaker.launcher import SageMakerLauncher, phase_of
-from hpo.launchers.sagemaker.names import identity, job_name, part, results_prefix
-from hpo.launchers.sagemaker.settings import SageMakerSettings
 from tests.conftest import error_of, succeeded
 from tests.support.fake_sagemaker import request_violations
 
@@ -306,7 +306,7 @@ def test_an_unknown_framework_asks_for_an_image():
 @pytest.mark.parametrize("version", PYTHON_OF)
 def test_images_are_those_of_the_sdk(version):
     image_uris = pytest.importorskip("sagemaker.core.image_uris", reason="the SDK is not installed")
-    from hpo.launchers.sagemaker.images import _ACCOUNTS
+    from hpo.aws.images import _ACCOUNTS
 
     for region in _ACCOUNTS:
         if version < "2.4" and region in ("ap-east-2", "ap-southeast-7"):

@@ -20,10 +20,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import hpo
-from hpo.backends.executables import find_file
+from hpo.backends.executables import NOT_CODE, find_file
 from hpo.config.schema import CONF_DIR, BenchmarkConfig
 from hpo.errors import ConfigError
-from hpo.experiment.code import NOT_CODE
 
 REQUIREMENTS = ".requirements.txt"
 LEFT_TO_THE_IMAGE = {"torch", "torchvision"}

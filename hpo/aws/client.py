@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from hpo.aws.settings import SageMakerSettings
 from hpo.errors import ConfigError, HPOError, installing
-from hpo.launchers.sagemaker.settings import SageMakerSettings
 
 log = logging.getLogger(__name__)
 
