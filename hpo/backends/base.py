@@ -53,7 +53,7 @@ class Backend(ABC):
         return {"backend": type(self).__name__}
 
     def clock(self) -> float:
-        """Monotonic seconds, by which the experiment's time is measured."""
+        """Monotonic seconds, by which the experiment's time is measured; it stands still while there is no place at all."""
         return time.monotonic()
 
     def wall(self) -> float:
@@ -65,8 +65,13 @@ class Backend(ABC):
 
     @property
     def capacity(self) -> int | None:
-        """How many trials can run at once, by devices; None: as many as there are workers."""
+        """How many trials can run at once, by devices or nodes that are there now; None: as many as there are workers."""
         return None
+
+    @property
+    def waiting_for_capacity(self) -> bool:
+        """May there be more places than there are now? Without any, the experiment then waits and is not over."""
+        return False
 
     @abstractmethod
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:

@@ -1,14 +1,13 @@
 """The tuner's side of a trial host: the process, and the socket on which orders go and exits come, in lines of JSON."""
 
 import contextlib
-import json
 import logging
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hpo.backends.lines import JsonLines
 from hpo.events.wording import printable
 from hpo.host import marks
 from hpo.host.starting import start_host
@@ -16,7 +15,7 @@ from hpo.host.starting import start_host
 log = logging.getLogger(__name__)
 
 
-class HostConnection:
+class HostConnection(JsonLines):
     """A host that has been started.
 
     Args:
@@ -33,49 +32,30 @@ class HostConnection:
     def __init__(
         self, *, mark: int, grace: float, preload: Sequence[str], log_file: Path, environment: Mapping[str, str]
     ) -> None:
+        super().__init__()
         self._mark = mark
         self._log_file = log_file
-        self._received = b""
-        self._socket, theirs = socket.socketpair()
-        with log_file.open("ab") as errors, theirs:
+        with log_file.open("ab") as errors, self.theirs:
             self.process = start_host(
-                mark, grace, preload, connection=theirs, log_file=errors.fileno(), environment=environment
+                mark, grace, preload, connection=self.theirs, log_file=errors.fileno(), environment=environment
             )
-        self.descriptor = self._socket.fileno()
-        """To be polled; of no use after the host has ended."""
-
-    @property
-    def alive(self) -> bool:
-        """Has it not been seen to end?"""
-        return self._socket.fileno() >= 0
-
-    def send(self, order: Mapping[str, Any]) -> None:
-        """Give an order. Where the host has died, `receive` will tell."""
-        with contextlib.suppress(OSError):
-            self._socket.sendall(json.dumps(order).encode() + b"\n")
 
     def receive(self) -> list[dict[str, Any]] | None:
         """What it has to say that is not for the log; None when it is gone, which is."""
-        try:
-            data = self._socket.recv(1 << 16)
-        except ConnectionError:
-            data = b""
-        if data:
-            *lines, self._received = (self._received + data).split(b"\n")
-            messages = [json.loads(line) for line in lines]
+        messages = super().receive()
+        if messages is not None:
             for message in messages:
                 if "preloaded" in message:
                     _say(message["preloaded"], message["left_out"])
             return [message for message in messages if "preloaded" not in message]
-        self._socket.close()
         self.process.wait()
         code = self.process.returncode
         log.warning("the trial host died (exit code %s); see %s", "unknown" if code is None else code, self._log_file)
         return None
 
-    def close(self, limit: float) -> None:
+    def end(self, limit: float) -> None:
         """Have it end what still runs, and wait up to `limit` seconds for it; then all is killed."""
-        self._socket.close()
+        self.close()
         try:
             self.process.wait(limit)
         except subprocess.TimeoutExpired:

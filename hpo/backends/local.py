@@ -8,7 +8,6 @@ import contextlib
 import logging
 import os
 import select
-import shutil
 import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,24 +16,21 @@ from pathlib import Path
 from typing import Any, Self
 
 import hpo
-from hpo.backends.base import Backend
 from hpo.backends.channel import Channel
 from hpo.backends.connection import HostConnection
 from hpo.backends.endings import ending, last_lines, oom_kills
 from hpo.backends.executables import find_program
+from hpo.backends.filed import FiledBackend
 from hpo.backends.foreign import FoundResults
 from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool, pool_of_this_machine
 from hpo.backends.growth import GrowingFiles
-from hpo.backends.program import Program, environment_of_host
-from hpo.config.schema import ExperimentConfig, ReportChannel
+from hpo.backends.program import Program
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, ConfigError
-from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent, Exit, Placed, Trial
 from hpo.host import marks
 from hpo.store.directory import ExperimentDirectory
-from hpo.store.disk import folder_bytes
-from hpo.store.salvage import put_aside_unknown
 
 _HOST_DEATHS = 3
 """A host that dies so often, each time before a trial ended, is not started again."""
@@ -52,7 +48,7 @@ class _Running:
     oom_kills: int
 
 
-class LocalBackend(Backend):
+class LocalBackend(FiledBackend):
     """Runs attempts as children of a trial host and reads their report files.
 
     Args:
@@ -93,7 +89,8 @@ class LocalBackend(Backend):
     def __init__(self, program: Program, gpus: GpuPool, grace: float) -> None:
         self._program = program
         self._grace = grace
-        self._mark = marks.experiment_mark(program.directory.path)
+        super().__init__(program.directory, program.config.benchmark)
+        self._mark = program.mark
         self._gpus = CleanGpus(gpus, self._mark)
         self._devices = list(gpus.devices)
         self._waiting: dict[int, tuple[Trial, int, int | None]] = {}  # trial id -> what to start when devices are clean
@@ -103,7 +100,6 @@ class LocalBackend(Backend):
         self._keys: dict[int, int] = {}  # trial id -> key
         self._deaths = 0
         self._found = FoundResults(program.config.benchmark)
-        self._prefixed = program.config.benchmark.report_channel == ReportChannel.syne_tune
         self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._bell, select.POLLIN)
@@ -120,23 +116,18 @@ class LocalBackend(Backend):
         facts = {"host": socket.gethostname(), "pid": os.getpid(), "hpo": hpo.__version__}
         return {**facts, "gpus": self._devices} if self._devices else facts
 
-    def go_on(self, state: ExperimentState) -> None:
-        """Put folders aside that the log does not know."""
-        put_aside_unknown(self._program.directory, state)
-
     @property
     def capacity(self) -> int | None:
         """As many trials as there are usable devices for."""
         return self._gpus.capacity
 
     def _start_host(self) -> None:
-        config = self._program.config
         self._host = HostConnection(
             mark=self._mark,
             grace=self._grace,
             preload=self._program.preload,
             log_file=self._program.directory.host_log,
-            environment=environment_of_host(config.n_workers or 1),
+            environment=self._program.environment_of_host,
         )
         self._poll.register(self._host.descriptor, select.POLLIN)
 
@@ -169,7 +160,7 @@ class LocalBackend(Backend):
         self._key += 1
         order = self._program.order(trial, attempt, until, devices)
         reports = self._program.reports(trial.id, attempt)
-        channel = Channel(reports, trial.id, attempt, prefixed=self._prefixed)
+        channel = Channel(reports, trial.id, attempt, prefixed=self.prefixed)
         self._files.add(reports, self._key)
         self._running[self._key] = _Running(
             trial_id=trial.id,
@@ -275,24 +266,9 @@ class LocalBackend(Backend):
             raise BackendError(f"the trial host died {self._deaths} times in a row; its last words: {tail or 'none'}")
         return [event for key in list(self._running) for event in self._over(key, _LOST)]
 
-    def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:
-        """Reports of an earlier session that its tuner never took in."""
-        path = self._program.reports(trial_id, attempt)
-        if not path.exists():
-            return ()
-        return Channel(path, trial_id, attempt, position, prefixed=self._prefixed).finish()
-
-    def checkpoint_bytes(self, trial_id: int) -> int:
-        """Of the trial's checkpoint folder."""
-        return folder_bytes(self._program.directory.checkpoint(trial_id))
-
-    def forget_checkpoint(self, trial_id: int) -> None:
-        """Delete the trial's checkpoint folder."""
-        shutil.rmtree(self._program.directory.checkpoint(trial_id), ignore_errors=True)
-
     def close(self) -> None:
         """Let the host end what still runs, and wait for it."""
-        self._host.close(self._grace + 10)
+        self._host.end(self._grace + 10)
         for running in self._running.values():
             running.channel.finish()
         self._files.close()

@@ -28,6 +28,7 @@ from hpo.config.yamlfiles import override_text
 from hpo.events.values import Trial
 from hpo.functions.finding import FoundFunction, find_function
 from hpo.host.leading import leading_imports
+from hpo.host.marks import experiment_mark
 from hpo.host.preloading import AUTO
 from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace
@@ -109,6 +110,20 @@ class Program:
         """Where the user's own code is: beside the files that the program is called with, and in the working directory."""
         files = [Path(word) for word in self._prefix[1:] if Path(word).is_absolute() and Path(word).is_file()]
         return [*(file.parent for file in files), Path.cwd()]
+
+    @property
+    def mark(self) -> int:
+        """What the processes of its trials carry.
+
+        Raises:
+            BackendError: this process may set none.
+        """
+        return experiment_mark(self.directory.path)
+
+    @property
+    def environment_of_host(self) -> Mapping[str, str]:
+        """The trial host's: thread counts must be there before NumPy or torch is imported."""
+        return {**os.environ, **threads_per_trial(self.config.n_workers or 1)}
 
     def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
         """What the trial host needs to start this attempt. Creates the attempt's folder."""
@@ -237,7 +252,3 @@ def threads_per_trial(n_workers: int) -> dict[str, str]:
         return {"OMP_NUM_THREADS": given or str(max(len(os.sched_getaffinity(0)) // n_workers, 1))}
     return {}
 
-
-def environment_of_host(n_workers: int) -> Mapping[str, str]:
-    """The trial host's environment: thread counts must be there before NumPy or torch is imported."""
-    return {**os.environ, **threads_per_trial(n_workers)}

@@ -112,12 +112,14 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An attempt was given GPUs; comes before its reports."""
+    """An attempt was given GPUs, or runs on one of several machines; comes before its reports."""
 
     trial_id: int
     attempt: int
-    devices: Sequence[str]
+    devices: Sequence[str] = ()
     """As CUDA_VISIBLE_DEVICES names them."""
+    node: str | None = None
+    """The machine, where there is more than one."""
 
 
 BackendEvent = Report | Garbage | Exit | Placed
@@ -142,7 +144,8 @@ class Kind(StrEnum):
     """An attempt is over; `status`, `exit_code`, `signal`, `error`, `usage`, and where there is something to tell `where`,
     `out_of_memory` (true), `unread` (how many of its lines were no reports) and `again` (units of resource it repeated)."""
     NOTED = "noted"
-    """Something a reader of the log should know; `text`, and `devices` where it is that a trial was given GPUs."""
+    """Something a reader of the log should know; `text`, and where it is that a trial was given GPUs or a machine `devices`
+    and `node`."""
     FINISHED = "finished"
     """The experiment is complete; `reason`, and the `budget` with which it is."""
 

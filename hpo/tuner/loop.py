@@ -66,7 +66,7 @@ class Tuner:
             limits=self.limits,
             journal=self.journal,
         )
-        if self._slots < self.limits.n_workers:
+        if self._slots < self.limits.n_workers and not self.backend.waiting_for_capacity:
             log.warning(
                 "n_workers=%d but there are devices for %d: further trials wait", self.limits.n_workers, self._slots
             )
@@ -76,6 +76,11 @@ class Tuner:
         """How many trials may run now: a device can be lost to the experiment for a while."""
         capacity = self.backend.capacity
         return self.limits.n_workers if capacity is None else min(self.limits.n_workers, capacity)
+
+    @property
+    def _stalled(self) -> bool:
+        """Is there no place for a trial, while one may yet come? The clock stands still."""
+        return self.backend.capacity == 0 and self.backend.waiting_for_capacity
 
     @property
     def elapsed(self) -> float:
@@ -129,7 +134,8 @@ class Tuner:
         self.trials.end_overdue()
         self._check_session()
         self._fill()
-        if not self.state.running and not self._interrupts and self.trials.failure is None:
+        over = self.trials.closing or not self._stalled
+        if over and not self.state.running and not self._interrupts and self.trials.failure is None:
             self._finish()
         self.journal.commit()
 
@@ -181,6 +187,6 @@ class Tuner:
         """Seconds until something has to be looked at."""
         times = [*self.journal.next_call(), *self.trials.time_left()]
         left = self.budget.time_left(self.elapsed)
-        if left is not None and not self.trials.closing:
+        if left is not None and not self.trials.closing and not self._stalled:
             times.append(left)
         return min(times) if times else None

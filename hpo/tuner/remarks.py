@@ -46,10 +46,13 @@ class Remarks:
             self.journal.note(text, line.trial_id, line.attempt)
 
     def on_placed(self, placed: Placed) -> None:
-        """A reader of the log may want to know the GPUs; a terminal need not."""
-        text = f"trial {placed.trial_id} is on GPU {','.join(placed.devices)}"
+        """A reader of the log may want to know the GPUs and the machine; a terminal need not."""
         devices = list(placed.devices)
-        self.journal.note(text, placed.trial_id, placed.attempt, level=logging.INFO, devices=devices)
+        places = [] if placed.node is None else [placed.node]
+        places += [f"GPU {','.join(devices)}"] if devices else []
+        where = {"devices": devices} | ({} if placed.node is None else {"node": placed.node})
+        text = f"trial {placed.trial_id} is on {', '.join(places)}"
+        self.journal.note(text, placed.trial_id, placed.attempt, level=logging.INFO, **where)
 
     def unread(self, trial_id: int) -> str | None:
         """The first line of a trial that was no report, if its current attempt has written any."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hpo.backends.arguments import as_text
 from hpo.backends.executables import find_file, find_program
-from hpo.backends.program import Program, environment_of_host, threads_per_trial
+from hpo.backends.program import Program, threads_per_trial
 from hpo.config.reading import load_config, resolve
 from hpo.config.schema import CONF_DIR, BenchmarkConfig, Mode
 from hpo.errors import ConfigError
@@ -198,16 +198,16 @@ def test_threads_are_the_cores_shared_among_the_workers():
     assert threads_per_trial(max(cores, 2)) == threads_per_trial(1000) == {"OMP_NUM_THREADS": "1"}
 
 
-def test_an_only_worker_has_the_threads_that_libraries_take_by_themselves(monkeypatch):
+def test_an_only_worker_has_the_threads_that_libraries_take_by_themselves(make, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert threads_per_trial(1) == {}
-    assert "OMP_NUM_THREADS" not in environment_of_host(1)
+    assert "OMP_NUM_THREADS" not in make(n_workers=1).environment_of_host
 
 
-def test_threads_that_the_user_has_set_are_kept(monkeypatch):
+def test_threads_that_the_user_has_set_are_kept(make, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     assert threads_per_trial(1) == {"OMP_NUM_THREADS": "5"}
-    assert environment_of_host(8)["OMP_NUM_THREADS"] == "5"
+    assert make(n_workers=8).environment_of_host["OMP_NUM_THREADS"] == "5"
 
 
 # ---------------------------------------------------------------------- finding the program

@@ -63,9 +63,17 @@ class Clock:
     """Virtual seconds."""
 
     now: float = 0.0
+    stood: float = 0.0
+    """Of these, those that no experiment is charged for."""
 
     def __call__(self) -> float:
-        return self.now
+        return self.now - self.stood
+
+    def go_to(self, when: float, *, counts: bool = True) -> None:
+        """Let time pass."""
+        if when > self.now:
+            self.stood += 0.0 if counts else when - self.now
+            self.now = when
 
 
 class MemoryLog:
@@ -179,6 +187,7 @@ class FakeBackend(Backend):
         stop_delay: seconds between a stop and the exit.
         late_reports: how many reports a script still writes after it was stopped.
         measure: bytes of a trial's checkpoint.
+        places: (when, how many there are from then on), for a backend whose nodes come and go; before the first there are none.
     """
 
     def __init__(
@@ -196,6 +205,7 @@ class FakeBackend(Backend):
         stop_delay: float = 0.125,
         late_reports: int = 0,
         measure: Callable[[int], int] = lambda _: 0,
+        places: Sequence[tuple[float, int]] = (),
     ) -> None:
         self.clock, self.disk = clock, disk or Disk()
         self.evaluate, self.seconds, self.max_resource = evaluate, seconds, max_resource
@@ -210,6 +220,11 @@ class FakeBackend(Backend):
         self._numbers = itertools.count()
         self._woken = False
         self._waits = 0
+        self._comes_and_goes = bool(places)
+        if places:
+            self._capacity = 0
+        for when, count in places:
+            self.at(when, lambda count=count: setattr(self, "_capacity", count))
 
     def wall(self) -> float:
         return 1e9 + self.clock.now
@@ -236,6 +251,10 @@ class FakeBackend(Backend):
     @property
     def capacity(self) -> int | None:
         return self._capacity
+
+    @property
+    def waiting_for_capacity(self) -> bool:
+        return self._comes_and_goes
 
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:
         self.calls.append(("start", trial.id, attempt, until))
@@ -268,10 +287,10 @@ class FakeBackend(Backend):
         due = self._agenda[0][0] if self._agenda else None
         if due is None or (timeout is not None and due > self.clock.now + timeout):
             assert timeout is not None, "the tuner waits for ever: nothing runs"
-            self.clock.now += timeout
+            self.clock.go_to(self.clock.now + timeout, counts=self._capacity != 0)
             return ()
         when, _, happen = heapq.heappop(self._agenda)
-        self.clock.now = max(self.clock.now, when)
+        self.clock.go_to(when, counts=self._capacity != 0)
         return happen()
 
     def wake(self) -> None:

@@ -149,6 +149,38 @@ def test_nothing_starts_in_a_session_whose_budget_is_used_up():
     assert len(of_kind(experiment.log.events, Kind.STARTED)) == before
 
 
+# ---------------------------------------------------------------------- places that come and go
+
+
+def test_an_experiment_whose_places_have_yet_to_come_waits_for_them():
+    reason, state, events = run_fake("ASHA", n_workers=2, backend={"places": [(100, 1), (110, 2)]})
+    assert reason == "max_num_trials=12 trials are done"
+    assert len(state.trials) == 12
+    assert [event.elapsed for event in events if event.kind == Kind.STARTED][0] == 0
+
+
+def test_the_budget_of_time_stands_still_while_there_is_no_place():
+    places = [(50, 1), (53, 0), (1053, 1)]
+    experiment = FakeExperiment("RS", n_workers=1, budget=Budget(max_wallclock_time=10), backend={"places": places})
+    reason, state, _ = experiment.run()
+    assert reason == "max_wallclock_time=10 s is over"
+    assert 10 <= state.elapsed < 11
+    assert 1060 <= experiment.clock.now < 1061
+
+
+def test_an_interruption_ends_a_session_that_waits_for_a_place():
+    experiment = FakeExperiment("RS", backend={"places": [(1e6, 1)]})
+    tuner = experiment.session()
+    tuner.backend.at(5, tuner.interrupt)
+    assert tuner.run() is None
+    assert experiment.clock.now == 5
+
+
+def test_places_that_have_yet_to_come_are_no_reason_for_a_warning(caplog):
+    FakeExperiment("RS", n_workers=3, backend={"places": [(1, 3)]}).session()
+    assert not caplog.records
+
+
 # ---------------------------------------------------------------------- workers
 
 
