@@ -3,6 +3,7 @@
 Pure: nothing is asked and nothing is written.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +19,9 @@ IDENTITY = "hpo_experiment"
 SIGNAL_GRACE = 90.0
 """Seconds of grace a job may give its trials: the service kills it 120 s after SIGTERM, and results are copied last."""
 
+START_UP = 900
 LONGEST_RUN = 2419200
+USUAL_LONGEST_RUN = 432000
 DATA_CHANNEL = "/opt/ml/input/data/data"
 
 
@@ -97,6 +100,18 @@ def training_request(
     )
     _check_limits(request, settings.group)
     return request
+
+
+def longest_run(experiment: ExperimentConfig, settings: SageMakerSettings) -> int:
+    """As given, else what the budget needs and time to start; without a budget three days, as Syne Tune does."""
+    if settings.max_runtime is not None:
+        return settings.max_runtime
+    budget = experiment.max_wallclock_time
+    if budget is None:
+        return 72 * 3600
+    if not math.isfinite(budget) or 1.2 * budget + START_UP > USUAL_LONGEST_RUN:
+        return USUAL_LONGEST_RUN
+    return math.ceil(1.2 * budget) + START_UP
 
 
 def tags_of(experiment: ExperimentConfig) -> dict[str, str]:

@@ -251,4 +251,3 @@ def threads_per_trial(n_workers: int) -> dict[str, str]:
     if (given := os.environ.get("OMP_NUM_THREADS")) or n_workers > 1:
         return {"OMP_NUM_THREADS": given or str(max(len(os.sched_getaffinity(0)) // n_workers, 1))}
     return {}
-

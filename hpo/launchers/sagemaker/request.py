@@ -5,7 +5,6 @@ their content, so that twenty jobs share one upload and a second call makes the 
 """
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,14 +12,11 @@ from typing import Any
 from hpo.aws.images import checked_instance_type, image_uri
 from hpo.aws.names import identity, job_name, results_prefix
 from hpo.aws.settings import SageMakerSettings, refuse_secrets
-from hpo.aws.training import DATA_CHANNEL, SIGNAL_GRACE, tags_of, training_request
+from hpo.aws.training import DATA_CHANNEL, SIGNAL_GRACE, longest_run, tags_of, training_request
 from hpo.backends.bundle import Bundle, make_bundle
 from hpo.config.reading import to_yaml
 from hpo.config.schema import ExperimentConfig
 from hpo.launchers.sagemaker.tuning_metrics import definitions, nonce_of
-
-START_UP = 900
-USUAL_LONGEST_RUN = 432000
 
 
 @dataclass(frozen=True)
@@ -99,20 +95,8 @@ def _request(
             "experiment": f"{root}/{config_key}/",
             **({"data": data} if data.startswith("s3://") else {}),
         },
-        runtime=_max_runtime(experiment, settings),
+        runtime=longest_run(experiment, settings),
         tags=tags_of(experiment),
         metrics=definitions(experiment, nonce_of(digest)) if experiment.remote_tuning_metrics else [],
         checkpoints=f"{root}/{results}/",
     )
-
-
-def _max_runtime(experiment: ExperimentConfig, settings: SageMakerSettings) -> int:
-    """As given, else what the budget needs and time to start; without a budget three days, as Syne Tune does."""
-    if settings.max_runtime is not None:
-        return settings.max_runtime
-    budget = experiment.max_wallclock_time
-    if budget is None:
-        return 72 * 3600
-    if not math.isfinite(budget) or 1.2 * budget + START_UP > USUAL_LONGEST_RUN:
-        return USUAL_LONGEST_RUN
-    return math.ceil(1.2 * budget) + START_UP

@@ -226,13 +226,13 @@ def test_a_checkpoint_that_is_being_written_is_copied_later(place, tmp_path):
 
 def test_a_script_that_saves_after_it_reports_is_waited_for(place, monkeypatch):
     work, kept = place
-    monkeypatch.setattr("hpo.launchers.sagemaker.mirror.SETTLED", 60.0)
+    monkeypatch.setattr("hpo.aws.archive.SETTLED", 60.0)
     time.sleep(0.05)
     write_checkpoint(work, 0, "saved late")
     mirror = Mirror(work, kept)
     mirror.copy()
     assert not (kept / "trials" / "0" / CHECKPOINT).exists()
-    monkeypatch.setattr("hpo.launchers.sagemaker.mirror.SETTLED", 0.01)
+    monkeypatch.setattr("hpo.aws.archive.SETTLED", 0.01)
     time.sleep(0.05)
     mirror.copy()
     assert (kept / "trials" / "0" / CHECKPOINT).exists()

@@ -382,6 +382,7 @@ def test_a_dry_run_prints_and_stores_requests_without_anything_of_aws(workplace)
     workplace.benchmark(instance_type="ml.c5.4xlarge")
     blocked = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_CONFIG_FILE": "/dev/null"}
     out = succeeded(workplace.hpo("benchmark=mine", *DRY, **blocked))
+    assert "2 of 2 experiments written" in out
     for method in ("RS", "ASHA"):
         stored = json.loads((workplace.directory("t", method) / "request.json").read_text())
         assert request_violations(stored) == []
