@@ -20,6 +20,9 @@ class Backend(ABC):
     gpus_of_this_machine: ClassVar[bool] = False
     """Its trials are given them."""
 
+    trials_beside_it: ClassVar[bool] = True
+    """Trials run on the machine of the tuner, so that this needs what they need."""
+
     options: ClassVar[Collection[str] | None] = None
     """What may stand beside its `_target_`; None: the arguments of what makes it."""
 

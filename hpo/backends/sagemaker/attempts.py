@@ -9,7 +9,7 @@ from typing import Any
 from hpo.aws.client import aws_error_as_sentence
 from hpo.backends.channel import Channel
 from hpo.backends.sagemaker.outcome import ENDED, INTERRUPTED, exit_of, exit_without_word
-from hpo.backends.sagemaker.service import Cancelled, Created, Described, Held, TrialJob, Service
+from hpo.backends.sagemaker.service import Cancelled, Created, Described, Held, Service, TrialJob
 from hpo.backends.sagemaker.watch import Ended, Gone, Piece, Silent, Torn, Trouble, Watch
 from hpo.errors import BackendError, HPOError
 from hpo.events.values import BackendEvent, Exit, Placed

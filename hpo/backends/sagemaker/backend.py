@@ -47,6 +47,7 @@ class SageMakerBackend(Backend):
         jobs: makes their requests; what they need is on S3.
     """
 
+    trials_beside_it = False
     options = (*KEYS, SILENCE)
     extras = ("aws",)
 

@@ -14,6 +14,7 @@ from hpo.aws.names import identity, job_name, results_prefix
 from hpo.aws.settings import SageMakerSettings, refuse_secrets
 from hpo.aws.training import DATA_CHANNEL, SIGNAL_GRACE, longest_run, tags_of, training_request
 from hpo.backends.bundle import Bundle, make_bundle
+from hpo.backends.choice import backend_of
 from hpo.config.reading import to_yaml
 from hpo.config.schema import ExperimentConfig
 from hpo.launchers.sagemaker.tuning_metrics import definitions, nonce_of
@@ -42,16 +43,24 @@ def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageM
     constants = {k: v for k, v in experiment.benchmark.config_space.items() if not isinstance(v, Mapping)}
     refuse_secrets("benchmark.arguments", {**constants, **experiment.benchmark.arguments})
     refuse_secrets("callbacks", experiment.callbacks)
+    backend = backend_of(experiment)[0]
+    if not (backend.trials_beside_it or experiment.launcher.get("dry_run")):
+        backend.check(experiment)  # now, and not in a job that then fails
     bundle = make_bundle(
-        experiment.benchmark, settings.source_dependencies, settings.exclude, most_mb=settings.max_bundle_mb
+        experiment.benchmark,
+        settings.source_dependencies,
+        settings.exclude,
+        most_mb=settings.max_bundle_mb,
+        extras=backend.extras,
     )
     in_job = bundle.benchmark
-    if in_job.data is not None and in_job.data.startswith("s3://"):
+    if in_job.data is not None and in_job.data.startswith("s3://") and backend.trials_beside_it:
         in_job = replace(in_job, data=DATA_CHANNEL)
     config = replace(
         experiment,
         benchmark=in_job,
         grace_period_seconds=min(experiment.grace_period_seconds, SIGNAL_GRACE),
+        backend=dict(backend.keys_of(experiment)),
         launcher={"name": "sagemaker", "sync_seconds": settings.sync_seconds},
         resume=True,  # the service restarts interrupted jobs, which then resume
     )
@@ -73,8 +82,10 @@ def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageM
 def _request(
     experiment: ExperimentConfig, settings: SageMakerSettings, code_key: str, config_key: str, results: str
 ) -> dict[str, Any]:
+    beside = backend_of(experiment)[0].trials_beside_it
     instance_type = checked_instance_type(
-        settings.instance_type or experiment.benchmark.instance_type, experiment.num_gpus_per_trial or 0
+        settings.instance_type or experiment.benchmark.instance_type,
+        (experiment.num_gpus_per_trial or 0) if beside else 0,
     )
     assert settings.region is not None
     image = settings.image_uri or image_uri(
@@ -82,7 +93,7 @@ def _request(
     )
     root = f"s3://{settings.bucket}"
     digest = identity(experiment)
-    data = experiment.benchmark.data or ""
+    data = (experiment.benchmark.data or "") if beside else ""
     return training_request(
         name=job_name(experiment),
         identity=digest,

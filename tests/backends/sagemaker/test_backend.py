@@ -1,22 +1,32 @@
 """Trials as jobs of a SageMaker that really runs them: tests/support/fake_sagemaker.py, our reading of the service."""
 
+import re
+
 import pytest
 
 import hpo
 from hpo.aws import client as aws_client
-from hpo.backends.choice import open_backend
+from hpo.backends.choice import check_backend, open_backend
 from hpo.config.reading import resolve
+from hpo.errors import ConfigError, HPOError
+from hpo.events.state import ExperimentState
+from hpo.events.values import Kind, Placed, Trial
+from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.replay import verify
 from hpo.store.directory import ExperimentDirectory
 from tests.backends.test_backends import SCRIPT
-from tests.launchers.sagemaker.test_launcher import fake, needs_service, service  # noqa: F401  fixtures
-from tests.support.backend_contract import BackendContract
+from tests.launchers.sagemaker.test_launcher import needs_service, service  # noqa: F401  fixture
+from tests.reliability.test_kill import decisions
+from tests.support.backend_contract import BackendContract, listen
+from tests.support.fake_sagemaker import SETTINGS
 
 pytestmark = [*needs_service, pytest.mark.process]
 
+LOCAL = "hpo.backends.local.LocalBackend"
 TARGET = "hpo.backends.sagemaker.SageMakerBackend"
 
 
-def config_of(folder, script=SCRIPT, *, backend=(), arguments=(), **keys):
+def config_of(folder, script=SCRIPT, *, method="RS", backend=(), arguments=(), **keys):
     """An experiment of a script whose trials are jobs of the fake."""
     (folder / "code").mkdir(exist_ok=True)
     (folder / "code" / "train.py").write_text(script)
@@ -45,24 +55,37 @@ def config_of(folder, script=SCRIPT, *, backend=(), arguments=(), **keys):
         **dict(backend),
     }
     keys = {"random_seed": 1, "grace_period_seconds": 5.0, "experiment_tag": "t", **keys}
-    return resolve(hpo.load_config(benchmark, "RS", backend=spec, **keys))
+    if "_target_" in dict(backend):
+        spec = dict(backend)
+    return resolve(hpo.load_config(benchmark, method, backend=spec, **keys))
+
+
+@pytest.fixture(scope="module")
+def account(service, tmp_path_factory):  # noqa: F811
+    """The fake as this process's AWS, empty at first. What jobs compile of hpo is kept for the next."""
+    service.control("reset")
+    cache = str(tmp_path_factory.mktemp("compiled"))
+    service.control("set", image_environment={"PYTHONPYCACHEPREFIX": cache, "PYTHONDONTWRITEBYTECODE": ""})
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in service.environment.items():
+            patch.setenv(name, value)
+        aws_client.client.cache_clear()
+        aws_client._checked.clear()
+        yield service
+    aws_client.client.cache_clear()
+    aws_client._checked.clear()
 
 
 @pytest.fixture
-def aws(fake, monkeypatch):  # noqa: F811
-    """The fake as this process's AWS."""
-    for name, value in fake.environment.items():
-        monkeypatch.setenv(name, value)
-    aws_client.client.cache_clear()
-    aws_client._checked.clear()
-    yield fake
-    aws_client.client.cache_clear()
+def tag(request):
+    """What tells the experiment of a test from those before it."""
+    return re.sub(r"[\W_]+", "-", request.node.name)
 
 
 class TestSageMaker(BackendContract):
     @pytest.fixture
-    def backend(self, aws, tmp_path):
-        made = open_backend(config_of(tmp_path), ExperimentDirectory(tmp_path / "experiment"))
+    def backend(self, account, tmp_path, tag):
+        made = open_backend(config_of(tmp_path, experiment_tag=tag), ExperimentDirectory(tmp_path / "experiment"))
         yield made
         made.kill()
         made.close()
@@ -70,3 +93,179 @@ class TestSageMaker(BackendContract):
     @pytest.fixture
     def configuration(self):
         return {"x": 0.5}
+
+
+@pytest.fixture
+def empty(account):
+    """The account with its usual settings, and none of its jobs at work."""
+    yield account
+    account.control("set", **{key: SETTINGS[key] for key in ("quota", "deny", "throttle", "lose", "s3", "stop_grace")})
+
+
+def different(experiment):
+    """Decisions of the log that a fresh scheduler makes otherwise."""
+    state, count = ExperimentState(experiment.config.objective), [0]
+    found = list(verify(scheduler_of(experiment.config), state, enumerate(experiment.events, 1), count))
+    assert count[0] > 0
+    return found
+
+
+def run(config, directory):
+    """An experiment to its end."""
+    outcome = hpo.run_experiment(config, directory)
+    assert outcome.reason is not None
+    return hpo.load_experiment(directory)
+
+
+def jobs_of(account, tag):
+    return sorted(name for name in account.jobs() if name.startswith(f"{tag}-"))
+
+
+def test_one_worker_decides_as_a_local_run_does_and_each_attempt_has_a_job(account, tmp_path):
+    keys = {"max_num_trials": 3, "n_workers": 1, "experiment_tag": "one"}
+    there = run(config_of(tmp_path, method="ASHA", **keys), tmp_path / "there")
+    here = run(
+        config_of(tmp_path, method="ASHA", backend={"name": "local", "_target_": LOCAL}, **keys), tmp_path / "here"
+    )
+    assert decisions(tmp_path / "there") == decisions(tmp_path / "here")
+    assert different(there) == []
+    attempts = [(e.trial, e.attempt) for e in there.events if e.kind == Kind.ENDED]
+    assert len(attempts) > len(here.state.trials), "some trial was to be resumed"
+    names = jobs_of(account, "one")
+    assert sorted(tuple(int(word) for word in name.split("-")[-2:]) for name in names) == sorted(attempts)
+    for trial, attempt in attempts:
+        folder = f"trials/{trial}/attempt_{attempt}"
+        assert (tmp_path / "there" / folder / "reports.jsonl").read_bytes() == (
+            tmp_path / "here" / folder / "reports.jsonl"
+        ).read_bytes()
+    calls = account.control("calls")
+    assert "ListTrainingJobs" not in calls
+
+
+def notes(experiment):
+    return [event.body["text"] for event in experiment.events if event.kind == Kind.NOTED]
+
+
+def ends(experiment):
+    return [(e.trial, e.attempt, e.body["status"]) for e in experiment.events if e.kind == Kind.ENDED]
+
+
+def test_trials_wait_while_the_quota_is_used_up_and_that_is_said_once(account, empty, tmp_path, caplog):
+    account.control("set", quota=1)
+    config = config_of(tmp_path, n_workers=2, max_num_trials=3, arguments={"epochs": 2}, experiment_tag="quota")
+    experiment = run(config, tmp_path / "e")
+    assert [status for *_, status in ends(experiment)] == ["completed"] * 3
+    assert account.control("calls")["limited"] >= 1
+    assert len([record for record in caplog.records if "waiting for room" in record.message]) == 1
+
+
+SLOWLY = SCRIPT.replace("time.sleep(0.02)", "time.sleep(0.4)")
+
+
+def test_time_stands_still_while_no_trial_has_a_job(account, empty, tmp_path):
+    account.control("set", quota=0)
+    backend = open_backend(config_of(tmp_path, experiment_tag="still"), ExperimentDirectory(tmp_path / "e"))
+    account.control("set", quota=1)
+    other = open_backend(config_of(tmp_path, SLOWLY, experiment_tag="other"), ExperimentDirectory(tmp_path / "o"))
+    try:
+        other.start(Trial(0, {"x": 0.5}), 0, None)
+        while not any(isinstance(event, Placed) for event in other.wait(1.0)):
+            pass
+        backend.start(Trial(0, {"x": 0.5}), 0, 2)
+        while not backend.waiting_for_capacity:
+            backend.wait(0.1)
+        before = backend.clock()
+        assert (backend.capacity, backend.holds(0)) == (0, True)
+        backend.wait(0.5)
+        assert backend.clock() == before
+        other.stop(0)
+        listen(other)
+        *_, end = listen(backend)
+        assert end.exit_code == 0
+        assert before < backend.clock()
+        assert not backend.waiting_for_capacity
+    finally:
+        for one in (backend, other):
+            one.kill()
+            one.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "keys", "sentence"),
+    [
+        ({}, {"bucket": None}, r"^backend\.bucket: it is missing; name a bucket .*backend\.bucket=my-bucket"),
+        ({}, {"role": None}, r"^backend\.role: it is missing"),
+        ({}, {"bucket": "nobodys"}, r"^backend\.bucket=nobodys: there is no such bucket"),
+        ({}, {"role": "arn:aws:iam::123456789012:role/nobody"}, r"^backend\.role=.*: there is no such role"),
+        ({"quota": 0}, {}, r"backend\.instance_type=ml\.c5\.xlarge: this account's quota is 0; request"),
+        ({"deny": ["CreateTrainingJob"]}, {}, r"^one-sentence-RS-0-.{4}-0-0: access denied .*CreateTrainingJob"),
+        ({}, {"poll_seconds": 0.01}, r"^backend\.poll_seconds=0\.01: use a number from"),
+        ({}, {"silence_seconds": 0}, r"^backend\.silence_seconds=0: use a number from"),
+        ({}, {"buckets": "b"}, r"backend\.buckets.*bucket"),
+        ({}, {"spot": True, "keep_alive": 60}, r"^backend\.keep_alive: a warm pool cannot be had with backend\.spot"),
+    ],
+)
+def test_what_cannot_run_is_one_sentence_and_no_job(account, empty, tmp_path, settings, keys, sentence):
+    account.control("set", **settings)
+    aws_client._checked.clear()
+    with pytest.raises(HPOError, match=sentence):
+        hpo.run_experiment(config_of(tmp_path, backend=keys, experiment_tag="one-sentence"), tmp_path / "e")
+    assert jobs_of(account, "one-sentence") == []
+
+
+def test_devices_and_data_of_this_machine_are_refused(account, tmp_path):
+    with pytest.raises(ConfigError, match=r"^gpus_to_use=\[0\]: with backend=sagemaker .*; drop the key"):
+        check_backend(config_of(tmp_path, gpus_to_use=[0]))
+    with pytest.raises(ConfigError, match=r"^benchmark\.data=/data: a job sees nothing of this machine's disk"):
+        check_backend(config_of(tmp_path, **{"benchmark.data": "/data"}))
+
+
+PRINTING = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--x"); parser.add_argument("--epochs", type=int)
+a = parser.parse_args()
+for epoch in range(1, a.epochs + 1):
+    print("some other line", flush=True)
+    print(FORM % (epoch, 1 / epoch), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("channel", "form", "more"),
+    [
+        ("syne_tune", '[tune-metric]: {"epoch": %d, "loss": %f}', {}),
+        (
+            "stdout",
+            "epoch %d: loss=%f",
+            {"patterns": {"epoch": r"epoch (\d+)", "loss": r"loss=(\S+)"}},
+        ),
+    ],
+)
+def test_programs_that_print_are_read_there_as_here(account, tmp_path, channel, form, more):
+    script = PRINTING.replace("FORM", repr(form))
+    keys = {"benchmark.report_channel": channel, **{f"benchmark.{name}": value for name, value in more.items()}}
+    config = config_of(
+        tmp_path, script, max_num_trials=1, experiment_tag=channel.replace("_", "-"), arguments={"epochs": 3}, **keys
+    )
+    experiment = run(config, tmp_path / "e")
+    assert [e.resource for e in experiment.events if e.kind == Kind.REPORTED] == [1, 2, 3]
+    assert (tmp_path / "e" / "trials" / "0" / "attempt_0" / "stdout.log").read_text().count("some other line") == 3
+
+
+FAILING = """
+import sys
+import hpo
+hpo.report(epoch=1, loss=1.0)
+raise ValueError("this script is wrong")
+"""
+
+
+def test_a_script_that_fails_says_why_here(account, tmp_path):
+    experiment = run(config_of(tmp_path, FAILING, max_num_trials=1, experiment_tag="wrong"), tmp_path / "e")
+    (end,) = (event for event in experiment.events if event.kind == Kind.ENDED)
+    assert (end.body["status"], end.body["where"]) == ("failed", "train.py:5")
+    assert end.body["error"].endswith("ValueError: this script is wrong")
+    assert "ValueError" in (tmp_path / "e" / "trials" / "0" / "attempt_0" / "stderr.log").read_text()
+    (name,) = jobs_of(account, "wrong")
+    assert account.describe(name)["FailureReason"] == "AlgorithmError: trial 0: ValueError: this script is wrong"
