@@ -44,6 +44,7 @@ ALLOWED = {
     "yaml": {"cli", "config", "tables"},
     "boto3": {"aws"},
     "botocore": {"aws"},
+    "sagemaker": {"aws"},
     "submitit": {"launchers"},
     "numpy": {"analysis", "exporting", "figures", "history", "randomness", "searchers", "space", "surrogate", "tables"},
     "pandas": {"analysis", "exporting", "results"},

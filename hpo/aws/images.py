@@ -1,11 +1,15 @@
 """Which container image a job gets, and what its machine has. Tables of 2026-11, from SageMaker's own SDK; no network.
 
+Where the SDK is installed (the extra `sagemaker`), it is asked for what the tables do not know.
 Both are only defaults: the keys `image_uri` and `instance_type` name anything else.
 """
 
+import logging
 import re
 
 from hpo.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 PYTHON_OF = {
     "2.3.0": "py311",
@@ -91,19 +95,44 @@ def image_uri(framework: str | None, version: str, region: str, instance_type: s
             f"benchmark.framework={framework}: no image of it is known here; name one with {group}.image_uri"
         )
     known = next((full for full in PYTHON_OF if full == version or full.rpartition(".")[0] == version), None)
-    if known is None:
-        raise ConfigError(
-            f"{group}.framework_version={version}: choose from {', '.join(PYTHON_OF)}, or name an image with "
-            f"{group}.image_uri"
+    if known is None or region not in _ACCOUNTS:
+        if (found := _as_the_sdk_says(version, region, instance_type)) is not None:
+            return found
+        key, why = (
+            (f"{group}.framework_version={version}", f"choose from {', '.join(PYTHON_OF)}")
+            if known is None
+            else (
+                f"{group}.region={region}",
+                "no training image is known there; check the spelling (such as us-west-2)",
+            )
         )
-    if region not in _ACCOUNTS:
         raise ConfigError(
-            f"{group}.region={region}: no training image is known there; check the spelling (such as us-west-2), or "
-            f"name an image with {group}.image_uri"
+            f"{key}: {why}, or name an image with {group}.image_uri; the extra sagemaker brings tables that may be newer"
         )
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     kind = "gpu" if has_gpus(instance_type) else "cpu"
     return f"{_ACCOUNTS[region]}.dkr.ecr.{region}.{suffix}/pytorch-training:{known}-{kind}-{PYTHON_OF[known]}"
+
+
+def _as_the_sdk_says(version: str, region: str, instance_type: str) -> str | None:
+    """What SageMaker's SDK says, where it is installed and knows; to import it takes seconds."""
+    try:
+        from sagemaker.core import image_uris
+    except ImportError:
+        return None
+    try:
+        return str(
+            image_uris.retrieve(
+                framework="pytorch",
+                region=region,
+                version=version,
+                instance_type=instance_type,
+                image_scope="training",
+            )
+        )
+    except (ValueError, KeyError) as error:
+        log.info("SageMaker's SDK: %s", error)
+        return None
 
 
 def has_gpus(instance_type: str) -> bool:

@@ -23,6 +23,9 @@ class Backend(ABC):
     trials_beside_it: ClassVar[bool] = True
     """Trials run on the machine of the tuner, so that this needs what they need."""
 
+    start_up_seconds: ClassVar[float] = 0.0
+    """From the order of an attempt to its script, where that is worth a word."""
+
     options: ClassVar[Collection[str] | None] = None
     """What may stand beside its `_target_`; None: the arguments of what makes it."""
 

@@ -1,4 +1,4 @@
-"""`kill -9` of a tuner whose trials are SageMaker jobs, and of such jobs, at random moments: nothing lost, nothing doubled."""
+"""`kill -9` of a tuner whose trials are SageMaker jobs, and of such jobs, at any moment: nothing lost, nothing doubled."""
 
 import random
 import time

@@ -22,13 +22,12 @@ moto serves S3, CloudWatch Logs, IAM and STS. Ours are Create-, Describe-, List-
 Not faithful: what is in an image (the job gets this Python), GPUs, permissions, start-up times, the regex engine.
 Needs the right to make namespaces (`can_run` says whether), and Linux.
 
-Control, for tests: POST JSON to /_fake/<command>: `set` {quota, limit, deny (actions), throttle, lose, sync, stop_grace, idle, keep,
-image_environment, s3}, `settings`, `interrupt` {job, hard, grace, upload}, `kill` {job} (its container), `calls` -> counts of API calls and, by who makes
-them ("x": the tests' user, "job", "service"), of requests to S3, `jobs` -> all
-jobs, `machine` {job} -> the folder of its last machine (`keep` leaves it after the end), `reset`. With `idle` jobs run
-nothing until they are stopped. `s3` is a list of {match, fault} and, where wanted, {methods, rate, after, seconds}:
-`match` is part of a path with its query, `fault` an error's code or "slow", `after` a number of such requests that are
-spared.
+Control, for tests: POST JSON to /_fake/<command>: `set` {quota, limit, deny (actions), throttle, lose, sync, stop_grace,
+idle, keep, image_environment, s3}, `settings`, `interrupt` {job, hard, grace, upload}, `kill` {job} (its container), `calls`
+-> counts of API calls and, by whose credentials they have ("x": the tests' user, "job", "service"), of requests to S3, `jobs`
+-> all jobs, `machine` {job} -> the folder of its last machine (`keep` leaves it after the end), `reset`. With `idle` jobs run
+nothing until they are stopped. `s3` is a list of {match, fault} and, where wanted, {methods, rate, after, seconds}: `match`
+is part of a path with its query, `fault` an error's code or "slow", `after` a number of such requests that are spared.
 """
 
 import contextlib
@@ -347,9 +346,13 @@ class Job:
         self.signal(signal.SIGKILL)
 
     def signal(self, number):
-        """To the container's first process, which is the child of unshare."""
+        """To the container's first process, which is the child of unshare; there may be none yet, or any more."""
+        with self.lock:
+            pid = None if self.process is None else self.process.pid
+        if pid is None:
+            return
         with contextlib.suppress(OSError):
-            for child in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
                 os.kill(int(child), number)
 
     # -------------------------------------------------------------- its life

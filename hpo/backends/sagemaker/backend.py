@@ -48,6 +48,7 @@ class SageMakerBackend(Backend):
     """
 
     trials_beside_it = False
+    start_up_seconds = 180.0  # of a warm machine; a cold one takes 7 to 8 minutes, as Syne Tune's users have measured
     options = (*KEYS, SILENCE)
     extras = ("aws",)
 

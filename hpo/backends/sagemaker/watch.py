@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 KEPT = 120.0
 """Seconds that a piece stays after it was written."""
+MANY = 100
+"""Objects that are removed together: a request for each would cost as much as to read it."""
 READERS = 8
 
 
@@ -191,7 +193,7 @@ class Watch:
                     ends.add(name)
         for name, one in watched.items():
             self._hand_on(one, sorted(pieces.get(name, ())), name in ends, words.get(name, 0), name in ended)
-        for start in range(0, len(old), 1000):
+        for start in range(0, len(old), 1000) if len(old) >= MANY else ():
             keys = [{"Key": key} for key in old[start : start + 1000]]
             self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True})
 
