@@ -62,11 +62,13 @@ class JobSlot:
         Raises:
             HPOError: it cannot be run, or the machine is another one than it began on.
         """
-        order, begun = self._order, self._begun()
-        if begun is not None:
+        order, before = self._order, self._before()
+        if before:
             # The service restarts jobs whose machine it took away. What was running there is lost, with what it wrote last.
             end = Exit(self._trial.id, order["attempt"], None, lost=True)
-            self._put(self._places.end(order["name"]), self._record(end, begun, {"logs": [], "checkpoints": []}))
+            if not any(last for _, _, last in before):
+                sent = max((piece[1] for _, piece, _ in before if piece is not None), default=0)
+                self._put(self._places.end(order["name"]), self._record(end, sent, {"logs": [], "checkpoints": []}))
             return end
         self._put(self._places.beginning(order["name"]), b"")
         config = read_config(experiment)
@@ -88,12 +90,12 @@ class JobSlot:
         self._put(self._places.end(order["name"]), self._record(end, mirror.sent, left))
         return end
 
-    def _begun(self) -> int | None:
-        """Bytes of reports that the attempt has left before; None where it has not begun before."""
+    def _before(self) -> list[tuple[str, tuple[int, int] | None, bool]]:
+        """What the attempt has left on S3 before: nothing, unless it began on another machine."""
         prefix = f"{self._places.live}{self._order['name']}/"
         found = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._order["bucket"], Prefix=prefix)
         keys = [live_key(item["Key"], self._places.live) for page in found for item in page.get("Contents", ())]
-        return max((key[1][1] for key in keys if key and key[1]), default=0) if keys else None
+        return [key for key in keys if key is not None]
 
     def _restore(self, key: str) -> None:
         folder = self._files.checkpoint(self._trial.id)

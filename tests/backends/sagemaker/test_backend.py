@@ -1,6 +1,6 @@
 """Trials as jobs of a SageMaker that really runs them: tests/support/fake_sagemaker.py, our reading of the service."""
 
-import re
+import zlib
 
 import pytest
 
@@ -10,14 +10,15 @@ from hpo.backends.choice import check_backend, open_backend
 from hpo.config.reading import resolve
 from hpo.errors import ConfigError, HPOError
 from hpo.events.state import ExperimentState
-from hpo.events.values import Kind, Placed, Trial
+from hpo.events.values import Exit, Kind, Placed, Report, Trial
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import verify
 from hpo.store.directory import ExperimentDirectory
 from tests.backends.test_backends import SCRIPT
+from tests.conftest import Workplace, succeeded
 from tests.launchers.sagemaker.test_launcher import needs_service, service  # noqa: F401  fixture
 from tests.reliability.test_kill import decisions
-from tests.support.backend_contract import BackendContract, listen
+from tests.support.backend_contract import BackendContract, listen, resources
 from tests.support.fake_sagemaker import SETTINGS
 
 pytestmark = [*needs_service, pytest.mark.process]
@@ -79,7 +80,7 @@ def account(service, tmp_path_factory):  # noqa: F811
 @pytest.fixture
 def tag(request):
     """What tells the experiment of a test from those before it."""
-    return re.sub(r"[\W_]+", "-", request.node.name)
+    return f"t{zlib.crc32(request.node.name.encode()):08x}"
 
 
 class TestSageMaker(BackendContract):
@@ -269,3 +270,112 @@ def test_a_script_that_fails_says_why_here(account, tmp_path):
     assert "ValueError" in (tmp_path / "e" / "trials" / "0" / "attempt_0" / "stderr.log").read_text()
     (name,) = jobs_of(account, "wrong")
     assert account.describe(name)["FailureReason"] == "AlgorithmError: trial 0: ValueError: this script is wrong"
+
+
+@pytest.fixture
+def opened(account, tmp_path, tag):
+    """Opens backends whose jobs are ended with the test."""
+    made = []
+
+    def open_one(script=SCRIPT, folder="e", **keys):
+        made.append(
+            open_backend(
+                config_of(tmp_path, script, experiment_tag=tag, **keys), ExperimentDirectory(tmp_path / folder)
+            )
+        )
+        return made[-1]
+
+    yield open_one
+    for backend in made:
+        backend.kill()
+        backend.close()
+
+
+def listen_until(backend, count):
+    """Events up to the `count`-th report."""
+    events = []
+    while len(resources(events)) < count:
+        events += backend.wait(1.0)
+        assert not any(isinstance(event, Exit) for event in events)
+    return events
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_an_attempt_whose_machine_is_taken_away_is_lost_and_the_next_goes_on_from_what_was_saved(
+    account, opened, tag, hard
+):
+    backend, trial = opened(SLOWLY), Trial(0, {"x": 0.5})
+    backend.start(trial, 0, None)
+    events = listen_until(backend, 2)
+    account.control("interrupt", job=jobs_of(account, tag)[0], hard=hard)
+    events += listen(backend)
+    assert (events[-1].lost, events[-1].exit_code) == (True, None)
+    backend.start(trial, 1, resources(events)[-1] + 1)
+    again = resources(listen(backend))
+    first = again[0] if hard else resources(events)[-1] + 1  # the last checkpoint may be some epochs old
+    assert again == list(range(first, resources(events)[-1] + 2))
+
+
+def test_a_trial_that_is_stopped_saves_and_goes_on_where_it_was(opened):
+    backend, trial = opened(SLOWLY), Trial(0, {"x": 0.5})
+    backend.start(trial, 0, None)
+    events = listen_until(backend, 2)
+    backend.stop(0)
+    events += listen(backend)
+    assert (events[-1].signal, events[-1].lost) == (15, False)
+    assert backend.has_checkpoint(0)
+    last = resources(events)[-1]
+    backend.start(trial, 1, last + 2)
+    assert resources(listen(backend)) == [last + 1, last + 2]
+
+
+def test_a_job_that_cannot_begin_says_why(opened, tmp_path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "requirements.txt").write_text("there-is-no-such-package==7\n")
+    backend = opened()
+    backend.start(Trial(0, {"x": 0.5}), 0, 2)
+    *_, end = listen(backend)
+    assert end.exit_code == 1
+    assert end.error.startswith("AlgorithmError: the requirements could not be installed")
+
+
+def test_reports_arrive_once_while_s3_and_the_service_fail_now_and_then(account, empty, opened, tag):
+    faulty = [{"match": "/live/", "fault": "InternalError", "rate": 0.3, "methods": ["GET", "PUT"]}]
+    account.control("set", s3=faulty, throttle=0.3, lose=0.3)
+    backend = opened()
+    backend.start(Trial(0, {"x": 0.5}), 0, 4)
+    *events, end = listen(backend)
+    assert (resources(events), end.exit_code) == ([1, 2, 3, 4], 0)
+    assert len(jobs_of(account, tag)) == 1
+
+
+def test_a_session_after_another_reads_on_from_where_its_log_stands(opened):
+    trial = Trial(0, {"x": 0.5})
+    first = opened(SLOWLY)
+    first.start(trial, 0, 4)
+    events = listen_until(first, 2)
+    known = next(event for event in events if isinstance(event, Report))
+    first._attempts._by_name.clear()  # as if it were killed: nothing of its jobs is stopped
+    first._attempts._by_trial.clear()
+    second = opened(SLOWLY)
+    assert second.adopt(trial, 0, 4, known.position)
+    events = listen(second)
+    assert resources(events) == [2, 3, 4]
+    assert not any(isinstance(event, Placed) for event in events)
+
+
+@pytest.mark.long
+def test_the_tuner_can_be_a_job_itself_and_its_trials_have_the_keys_of_its_launcher(account, tmp_path):
+    place = Workplace(tmp_path)
+    place.benchmark(instance_type="ml.c5.4xlarge", max_num_trials=1, max_wallclock_time=..., arguments={"epochs": 2})
+    keys = ("backend.poll_seconds=0.2", "backend.instance_type=ml.c5.xlarge", "experiment_tag=nested", "method=RS")
+    given = account.overrides(instance_type="ml.m5.large")
+    succeeded(place.hpo("benchmark=mine", "backend=sagemaker", *keys, *given))
+    account.wait(120, count=2)
+    succeeded(place.verb("sync", "nested"))
+    experiment = hpo.load_experiment(place.directory("nested"))
+    assert [e.resource for e in experiment.events if e.kind == Kind.REPORTED] == [1, 2]
+    machines = {
+        name: account.describe(name)["ResourceConfig"]["InstanceType"] for name in account.jobs() if "nested" in name
+    }
+    assert sorted(machines.values()) == ["ml.c5.xlarge", "ml.m5.large"]
