@@ -1,6 +1,6 @@
 """Trials as SageMaker jobs, on the tests' stand-in for the service: how late decisions are, and what S3 is asked.
 
-    python perf/sagemaker_trials.py [--trials 4] [--every 10] [--seconds 90]
+    python -m perf.sagemaker_trials [--trials 4] [--every 10] [--seconds 90]
 
 - decided: from just before `hpo.report` is called in a job to the commit of the decision here
 - requests: to S3, by jobs and tuner together, of each trial in an hour that all of them report

@@ -27,6 +27,7 @@ BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "t
 BACKENDS = {
     "local": "hpo.backends.local.LocalBackend",
     "simulated": "hpo.backends.simulated.SimulatedBackend",
+    "sagemaker": "hpo.backends.sagemaker.SageMakerBackend",
 }
 """Backends that are known by their name alone, as experiments of version 0.1 have it stored."""
 
@@ -221,7 +222,7 @@ class ExperimentConfig:
         target = self.backend.get("_target_", self.backend_of_name)
         if target is None:
             name = self.backend.get("name")
-            raise ConfigError(f"backend={name}: use auto, {' or '.join(BACKENDS)}, or give it a _target_")
+            raise ConfigError(f"backend={name}: use auto, {', '.join(BACKENDS)}, or give it a _target_")
         return str(target)
 
     @property

@@ -10,7 +10,7 @@ from hpo.aws.client import aws_error_as_sentence
 from hpo.backends.channel import Channel
 from hpo.backends.sagemaker.outcome import ENDED, INTERRUPTED, exit_of, exit_without_word
 from hpo.backends.sagemaker.service import Cancelled, Created, Described, Held, Service, TrialJob
-from hpo.backends.sagemaker.watch import Ended, Gone, Piece, Silent, Torn, Trouble, Watch
+from hpo.backends.sagemaker.watch import Ended, Gone, Piece, ReportWatch, Silent, Torn, Trouble
 from hpo.errors import BackendError, HPOError
 from hpo.events.values import BackendEvent, Exit, Placed
 
@@ -50,7 +50,7 @@ class Attempts:
     """
 
     def __init__(
-        self, service: Service, watch: Watch, refused: Callable[[str], None], saved: Callable[[int, int], None]
+        self, service: Service, watch: ReportWatch, refused: Callable[[str], None], saved: Callable[[int, int], None]
     ) -> None:
         self._service, self._watch, self._refused, self._saved = service, watch, refused, saved
         self._by_name: dict[str, Running] = {}
@@ -129,7 +129,13 @@ class Attempts:
         return ()
 
     def _created(self, running: Running, message: Created) -> Sequence[BackendEvent]:
-        self._watch.add(message.name, running.reports.stat().st_size)
+        here = running.reports.stat().st_size
+        if (
+            message.found["new"] and here > 0
+        ):  # of an attempt that another backend has begun: this job cannot go on with it
+            self._service.stop(running.job)
+            return self._over(running, running.end())
+        self._watch.add(message.name, here)
         if message.found["new"]:
             return [Placed(running.trial_id, running.attempt, node=message.job)]
         log.info("trial %d: attempt %d has job %s already", running.trial_id, running.attempt, message.job)

@@ -26,11 +26,11 @@ from hpo.backends.sagemaker.orders import Orders
 from hpo.backends.sagemaker.request import TrialJobs
 from hpo.backends.sagemaker.room import Room
 from hpo.backends.sagemaker.service import Service
-from hpo.backends.sagemaker.watch import Watch
+from hpo.backends.sagemaker.watch import ReportWatch
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Trial
+from hpo.events.values import BackendEvent, Status, Trial
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.salvage import put_aside_unknown
 
@@ -108,6 +108,9 @@ class SageMakerBackend(Backend):
         if state.trials:
             for one in sorted(self._service.stored()):
                 self._sizes[int(one.key.split("/")[-2])] = one.size
+        waiting = [trial for trial in state.trials.values() if trial.status in (Status.PAUSED, Status.INTERRUPTED)]
+        if over := [trial.trial.id for trial in waiting if trial.resource and trial.trial.id not in self._sizes]:
+            log.warning("no checkpoint of trial(s) %s is on S3: they start over", ", ".join(map(str, over)))
 
     # Made with the first attempt: by then the log says when the experiment began.
 
@@ -127,7 +130,7 @@ class SageMakerBackend(Backend):
 
     @cached_property
     def _attempts(self) -> Attempts:
-        watch = Watch(
+        watch = ReportWatch(
             s3=self._client("s3"),
             bucket=str(self._settings.bucket),
             places=self._orders.places,

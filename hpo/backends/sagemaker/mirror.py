@@ -11,7 +11,7 @@ from typing import Any
 
 from hpo.aws.archive import Stamps, pack_whole, stamps
 from hpo.backends.channel import PREFIX
-from hpo.backends.sagemaker.places import Places, Stored
+from hpo.backends.sagemaker.places import JobPlaces, StoredCheckpoint
 from hpo.config.schema import BenchmarkConfig, ReportChannel
 from hpo.store.directory import ExperimentDirectory
 
@@ -77,7 +77,7 @@ class AttemptMirror:
         benchmark: BenchmarkConfig,
         put: Callable[[str, bytes | Path], None],
         remove: Callable[[str], None],
-        places: Places,
+        places: JobPlaces,
     ) -> None:
         self._order, self._put, self._remove, self._places = order, put, remove, places
         self._folder = files.attempt(order["trial"], order["attempt"])
@@ -163,7 +163,7 @@ class AttemptMirror:
                 return
             position = self._take_in()
             self._number += 1
-            name = Stored.name(self._order["attempt"], self._number, position)
+            name = StoredCheckpoint.name(self._order["attempt"], self._number, position)
             key = self._places.checkpoints(self._order["trial"]) + name
             self._put(key, archive)
             self.checkpoints.append((key, archive.stat().st_size))

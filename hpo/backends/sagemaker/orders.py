@@ -5,7 +5,7 @@ from functools import cached_property
 
 from hpo.aws.client import encryption
 from hpo.aws.settings import SageMakerSettings
-from hpo.backends.sagemaker.places import Places, attempt_name, description, job_of_attempt, life
+from hpo.backends.sagemaker.places import JobPlaces, attempt_name, description, job_of_attempt, life
 from hpo.backends.sagemaker.request import TrialJobs
 from hpo.backends.sagemaker.service import TrialJob
 from hpo.config.schema import ExperimentConfig
@@ -29,9 +29,9 @@ class Orders:
         self._life = life(config, created or 0.0)
 
     @cached_property
-    def places(self) -> Places:
+    def places(self) -> JobPlaces:
         """Where its things are."""
-        return Places.of(self._config, self._settings.prefix, self._life)
+        return JobPlaces.of(self._config, self._settings.prefix, self._life)
 
     def job(self, trial: Trial, attempt: int, until: int | None, taken: Mapping[int, int], after: int) -> TrialJob:
         """The job of an attempt, which is not asked for by this.

@@ -28,7 +28,7 @@ _STORED = re.compile(r"(\d{5})-(\d{6})-(\d{15})\.tar")
 
 
 @dataclass(frozen=True)
-class Places:
+class JobPlaces:
     """Keys of one experiment's life.
 
     Args:
@@ -38,7 +38,7 @@ class Places:
     root: str
 
     @classmethod
-    def of(cls, experiment: ExperimentConfig, prefix: str, whose: str) -> "Places":
+    def of(cls, experiment: ExperimentConfig, prefix: str, whose: str) -> "JobPlaces":
         """Those of an experiment, in one of its lives."""
         run = f"{part(experiment.method.name)}-{experiment.seed}"
         where = [prefix, "_trials", part(experiment.experiment_tag), run, part(experiment.benchmark.name)]
@@ -75,7 +75,7 @@ class Places:
 
 
 @dataclass(frozen=True, order=True)
-class Stored:
+class StoredCheckpoint:
     """A checkpoint on S3; the later one is the greater."""
 
     attempt: int
@@ -86,7 +86,7 @@ class Stored:
     size: int
 
     @classmethod
-    def read(cls, key: str, size: int) -> "Stored | None":
+    def read(cls, key: str, size: int) -> "StoredCheckpoint | None":
         """What a key says; None where it is none of ours."""
         found = _STORED.fullmatch(key.rpartition("/")[2])
         return None if found is None else cls(int(found[1]), int(found[2]), int(found[3]), key, size)
@@ -97,7 +97,7 @@ class Stored:
         return f"{attempt:05d}-{number:06d}-{position:015d}.tar"
 
 
-def newest(stored: Iterable[Stored], taken: Mapping[int, int], after: int) -> Stored | None:
+def newest(stored: Iterable[StoredCheckpoint], taken: Mapping[int, int], after: int) -> StoredCheckpoint | None:
     """The checkpoint to go on from.
 
     Args:

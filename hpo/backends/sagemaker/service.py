@@ -13,7 +13,7 @@ from typing import Any
 from hpo.aws.client import aws_errors_as_sentence, code_of, encryption
 from hpo.aws.creation import NoRoom, create, is_ours
 from hpo.aws.settings import SageMakerSettings
-from hpo.backends.sagemaker.places import Places, Stored, newest
+from hpo.backends.sagemaker.places import JobPlaces, StoredCheckpoint, newest
 from hpo.backends.sagemaker.watch import Trouble
 from hpo.errors import HPOError
 
@@ -88,7 +88,7 @@ class Service:
     """
 
     def __init__(
-        self, *, sagemaker: Any, s3: Any, settings: SageMakerSettings, places: Places, tell: Callable[[Any], None]
+        self, *, sagemaker: Any, s3: Any, settings: SageMakerSettings, places: JobPlaces, tell: Callable[[Any], None]
     ) -> None:
         self._sagemaker, self._s3, self._settings, self._places = sagemaker, s3, settings, places
         self._tell = tell
@@ -175,12 +175,14 @@ class Service:
         found = newest(stored, job.taken, job.after)
         return None if found is None else found.key
 
-    def _stored(self, prefix: str) -> list[Stored]:
+    def _stored(self, prefix: str) -> list[StoredCheckpoint]:
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._settings.bucket, Prefix=prefix)
-        found = (Stored.read(item["Key"], item["Size"]) for page in pages for item in page.get("Contents", ()))
+        found = (
+            StoredCheckpoint.read(item["Key"], item["Size"]) for page in pages for item in page.get("Contents", ())
+        )
         return [one for one in found if one is not None]
 
-    def stored(self) -> list[Stored]:
+    def stored(self) -> list[StoredCheckpoint]:
         """All checkpoints of the experiment; asked in the caller's thread."""
         with aws_errors_as_sentence(f"s3://{self._settings.bucket}/{self._places.root}", group="backend"):
             return self._stored(self._places.checkpoints())

@@ -24,7 +24,7 @@ from hpo.aws.client import aws_errors_as_sentence, client, code_of
 from hpo.backends.local import LocalBackend
 from hpo.backends.program import Program
 from hpo.backends.sagemaker.mirror import AttemptMirror
-from hpo.backends.sagemaker.places import Places, live_key
+from hpo.backends.sagemaker.places import JobPlaces, live_key
 from hpo.config.reading import read_config
 from hpo.errors import HPOError, complain
 from hpo.events.values import Exit, Trial
@@ -44,7 +44,7 @@ class JobSlot:
     def __init__(self, order: dict[str, Any], work: Path) -> None:
         self._order = order
         self._trial = Trial(order["trial"], order["configuration"])
-        self._places = Places(order["root"])
+        self._places = JobPlaces(order["root"])
         self._s3 = client("s3", order["region"], None)
         self._files = ExperimentDirectory(work / "experiment")
         self._stopped = False

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpo.aws.client import aws_error_as_sentence, code_of
-from hpo.backends.sagemaker.places import Places, live_key
+from hpo.backends.sagemaker.places import JobPlaces, live_key
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class _Watched:
     job_ended: Mapping[str, Any] | None = None
 
 
-class Watch:
+class ReportWatch:
     """Reads for one backend.
 
     Args:
@@ -101,7 +101,7 @@ class Watch:
         *,
         s3: Any,
         bucket: str,
-        places: Places,
+        places: JobPlaces,
         seconds: float,
         silence: float,
         tell: Callable[[Any], None],

@@ -379,3 +379,13 @@ def test_the_tuner_can_be_a_job_itself_and_its_trials_have_the_keys_of_its_launc
         name: account.describe(name)["ResourceConfig"]["InstanceType"] for name in account.jobs() if "nested" in name
     }
     assert sorted(machines.values()) == ["ml.c5.xlarge", "ml.m5.large"]
+
+
+def test_an_attempt_that_another_backend_has_begun_is_lost_and_not_mixed_with_a_job(opened, tmp_path):
+    begun = ExperimentDirectory(tmp_path / "e").attempt(0, 0)
+    begun.mkdir(parents=True)
+    (begun / "reports.jsonl").write_text('{"epoch": 1, "loss": 1.0}\n')
+    backend = opened()
+    assert backend.adopt(Trial(0, {"x": 0.5}), 0, None, 0)
+    *events, end = listen(backend)
+    assert (resources(events), end.lost) == ([1], True)

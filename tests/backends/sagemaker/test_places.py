@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from hpo.backends.sagemaker.places import Stored, attempt_name, job_of_attempt, life, live_key, newest
+from hpo.backends.sagemaker.places import StoredCheckpoint, attempt_name, job_of_attempt, life, live_key, newest
 from hpo.config.reading import load_config, resolve
 from hpo.events.values import Trial
 
@@ -42,7 +42,7 @@ def test_an_experiment_that_replaces_another_has_names_of_its_own():
 
 
 STORED = [
-    Stored.read(f"x/checkpoints/7/{Stored.name(attempt, number, position)}", 10)
+    StoredCheckpoint.read(f"x/checkpoints/7/{StoredCheckpoint.name(attempt, number, position)}", 10)
     for attempt, number, position in ((0, 1, 10), (0, 2, 20), (2, 1, 5), (2, 2, 9))
 ]
 
@@ -69,4 +69,4 @@ def test_keys_say_what_they_hold_and_others_are_left_alone():
     assert live_key("a/live/0-1-ab/exit", "a/live/") == ("0-1-ab", None, True)
     assert live_key("a/live/0-1-ab/begun", "a/live/") == ("0-1-ab", None, False)
     assert live_key("a/live/0-1-ab/notes.txt", "a/live/") is None
-    assert Stored.read("a/checkpoints/0/notes.txt", 1) is None
+    assert StoredCheckpoint.read("a/checkpoints/0/notes.txt", 1) is None

@@ -6,8 +6,8 @@ import queue
 import pytest
 
 from hpo.backends.sagemaker import watch
-from hpo.backends.sagemaker.places import Places
-from hpo.backends.sagemaker.watch import Ended, Gone, Piece, Silent, Torn, Watch
+from hpo.backends.sagemaker.places import JobPlaces
+from hpo.backends.sagemaker.watch import Ended, Gone, Piece, ReportWatch, Silent, Torn
 from tests.backends.sagemaker.test_backend import account, service  # noqa: F401  fixtures
 from tests.launchers.sagemaker.test_launcher import needs_service
 
@@ -17,8 +17,8 @@ pytestmark = [*needs_service, pytest.mark.process]
 @pytest.fixture
 def watching(account, request):  # noqa: F811
     """(watch, its messages, writes of an attempt's job)."""
-    places, told, s3 = Places(f"watch/{request.node.name}"), queue.SimpleQueue(), account.client("s3")
-    made = Watch(s3=s3, bucket="bucket", places=places, seconds=0.05, silence=0.5, tell=told.put)
+    places, told, s3 = JobPlaces(f"watch/{request.node.name}"), queue.SimpleQueue(), account.client("s3")
+    made = ReportWatch(s3=s3, bucket="bucket", places=places, seconds=0.05, silence=0.5, tell=told.put)
 
     def write(name, start, data=None):
         key = places.piece(name, start, start + len(data)) if data is not None else f"{places.live}{name}/{start}"
