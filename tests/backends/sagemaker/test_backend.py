@@ -153,9 +153,9 @@ def ends(experiment):
 
 def test_trials_wait_while_the_quota_is_used_up_and_that_is_said_once(account, empty, tmp_path, caplog):
     account.control("set", quota=1)
-    config = config_of(tmp_path, n_workers=2, max_num_trials=3, arguments={"epochs": 2}, experiment_tag="quota")
+    config = config_of(tmp_path, n_workers=2, max_num_trials=2, arguments={"epochs": 2}, experiment_tag="quota")
     experiment = run(config, tmp_path / "e")
-    assert [status for *_, status in ends(experiment)] == ["completed"] * 3
+    assert [status for *_, status in ends(experiment)] == ["completed"] * 2
     assert account.control("calls")["limited"] >= 1
     assert len([record for record in caplog.records if "waiting for room" in record.message]) == 1
 
@@ -236,10 +236,11 @@ for epoch in range(1, a.epochs + 1):
     ("channel", "form", "more"),
     [
         ("syne_tune", '[tune-metric]: {"epoch": %d, "loss": %f}', {}),
-        (
+        pytest.param(
             "stdout",
             "epoch %d: loss=%f",
             {"patterns": {"epoch": r"epoch (\d+)", "loss": r"loss=(\S+)"}},
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -300,7 +301,7 @@ def listen_until(backend, count):
     return events
 
 
-@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("hard", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_an_attempt_whose_machine_is_taken_away_is_lost_and_the_next_goes_on_from_what_was_saved(
     account, opened, tag, hard
 ):
@@ -349,6 +350,7 @@ def test_reports_arrive_once_while_s3_and_the_service_fail_now_and_then(account,
     assert len(jobs_of(account, tag)) == 1
 
 
+@pytest.mark.slow
 def test_a_session_after_another_reads_on_from_where_its_log_stands(opened):
     trial = Trial(0, {"x": 0.5})
     first = opened(SLOWLY)
@@ -364,7 +366,7 @@ def test_a_session_after_another_reads_on_from_where_its_log_stands(opened):
     assert not any(isinstance(event, Placed) for event in events)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_tuner_can_be_a_job_itself_and_its_trials_have_the_keys_of_its_launcher(account, tmp_path):
     place = Workplace(tmp_path)
     place.benchmark(instance_type="ml.c5.4xlarge", max_num_trials=1, max_wallclock_time=..., arguments={"epochs": 2})
