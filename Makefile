@@ -10,9 +10,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run check test test-slow lint reliability perf clean
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml sweeper/pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[torch,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[torch,dev]' --editable ./sweeper
 	touch $@
 
 run: $(VENV)/.installed ## ASHA on an MLP for scikit-learn's digits, two workers on the CPU
@@ -42,6 +42,7 @@ perf: $(VENV)/.installed ## the measured figures of README
 	$(BIN)/python perf/idle.py
 	$(BIN)/python perf/scale.py
 	$(BIN)/python perf/startup.py
+	$(BIN)/python perf/sweeper.py
 	$(BIN)/python perf/sweep.py
 	$(BIN)/python perf/own_script.py
 	$(BIN)/python perf/function.py

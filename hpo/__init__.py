@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from hpo.errors import HPOError
     from hpo.events.callback import Callback
     from hpo.events.values import Decision, Resume, Start, Trial
-    from hpo.experiment.run import run_experiment
+    from hpo.launchers.shown import run_experiment
     from hpo.launchers.tune import tune
     from hpo.reporting import arguments, report
+    from hpo.reports.showing import show
+    from hpo.results.collection import load_experiments
     from hpo.results.experiment import Experiment, load_experiment
     from hpo.schedulers.assembly import build_scheduler
+    from hpo.watching.loop import follow
 
 __version__ = "0.1.0"
 
@@ -30,10 +33,13 @@ _HOME = {
     "Trial": "hpo.events.values",
     "build_scheduler": "hpo.schedulers.assembly",
     "load_config": "hpo.config.reading",
+    "follow": "hpo.watching.loop",
     "load_experiment": "hpo.results.experiment",
+    "load_experiments": "hpo.results.collection",
     "arguments": "hpo.reporting",
     "report": "hpo.reporting",
-    "run_experiment": "hpo.experiment.run",
+    "run_experiment": "hpo.launchers.shown",
+    "show": "hpo.reports.showing",
     "tune": "hpo.launchers.tune",
 }
 
@@ -50,10 +56,13 @@ __all__ = [
     "arguments",
     "build_scheduler",
     "checkpoint",
+    "follow",
     "load_config",
     "load_experiment",
+    "load_experiments",
     "report",
     "run_experiment",
+    "show",
     "tune",
 ]
 

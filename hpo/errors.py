@@ -47,8 +47,12 @@ def complain(text: object) -> None:
     sys.stderr.flush()
 
 
+DISTRIBUTION = "hydra-hpo"
+"""As pip knows this package; `hpo` is another project there."""
+
+
 def installing(extra: str) -> str:
-    """The remedy where a package is missing. By its name alone pip would fetch another project that is called hpo."""
+    """The remedy where a package is missing: right in a clone, after an installation, and for code that was only copied."""
     import re  # only after a mistake
     import shlex
     from importlib import metadata
@@ -57,7 +61,7 @@ def installing(extra: str) -> str:
     if (Path(__file__).parents[1] / "pyproject.toml").is_file():
         return f"install it with: pip install -e '.[{extra}]' in the clone of this repository"
     try:
-        required = metadata.requires("hpo") or []
+        required = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         required = []
     wanted = [line.partition(";")[0].strip() for line in required if re.search(rf"extra *== *['\"]{extra}['\"]", line)]

@@ -2,7 +2,8 @@
 
     python perf/latency.py [--trials 200]
 
-- stored: from just before `hpo.report` is called to the event's commit
+- asked: from just before `hpo.report` is called to the scheduler's decision, for a trial that ends right after
+- stored: the same to the event's commit, which is then one with that of the trial's end and of the next one's beginning
 - decided: the same for the report that gets its trial stopped, which does not end by itself meanwhile
 - told: from just before the report that gets its trial stopped to the SIGTERM's arrival in the trial
 - next: from the last line of a script to the first line of the next trial's script
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import hpo
 from hpo.events.values import Decision, Trial
@@ -61,6 +62,16 @@ STDOUT = (
 """How a report is made, and the keys of a benchmark that reads it."""
 
 
+class Watched(FIFO):
+    """Notes when it is asked."""
+
+    asked: ClassVar[list[float]] = []
+
+    def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
+        self.asked.append(time.monotonic())
+        return super().on_report(trial, resource, loss)
+
+
 class StopAtOnce(FIFO):
     """Stops every trial at its first report."""
 
@@ -69,7 +80,11 @@ class StopAtOnce(FIFO):
 
 
 def run(
-    epochs: int, trials: int, method: Mapping[str, Any] | str, channel: tuple[str, Mapping[str, Any]]
+    epochs: int,
+    trials: int,
+    method: Mapping[str, Any] | str,
+    channel: tuple[str, Mapping[str, Any]],
+    **keys: Any,
 ) -> tuple[list[dict[str, float]], list[float]]:
     """Times each trial noted, in order, and when the events of reports were made, on the same clock."""
     with tempfile.TemporaryDirectory() as directory:
@@ -88,7 +103,7 @@ def run(
             "num_gpus_per_trial": 0,
             **channel[1],
         }
-        config = hpo.load_config(benchmark, method, random_seed=1, trusted_modules=["__main__"])
+        config = hpo.load_config(benchmark, method, random_seed=1, trusted_modules=["__main__", "perf"], **keys)
         outcome = hpo.run_experiment(config, Path(directory) / "out", callbacks=[stamps := Stamps()])
         notes = [
             json.loads((outcome.directory / "trials" / str(trial) / "checkpoint" / "times").read_text())
@@ -121,18 +136,20 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=200)
     trials = parser.parse_args().trials
-    method = {
-        "name": "STOP",
-        "searcher": {"_target_": "hpo.searchers.RandomSearcher", "_partial_": True},
-        "scheduler": {"_target_": "__main__.StopAtOnce", "_partial_": True},
-    }
+    searcher = {"_target_": "hpo.searchers.RandomSearcher", "_partial_": True}
+    watched, stops = (
+        {"name": name, "searcher": searcher, "scheduler": {"_target_": f"__main__.{name}", "_partial_": True}}
+        for name in ("Watched", "StopAtOnce")
+    )
     for name, channel in (("file", FILE), ("stdout", STDOUT)):
         print(f"report_channel: {name}")
-        notes, committed = run(1, trials, "RS", channel)
+        Watched.asked.clear()
+        notes, committed = run(1, trials, watched, channel)
         show("report", [n["after"] - n["before"] for n in notes])
+        show("asked", [a - n["before"] for a, n in zip(Watched.asked, notes, strict=True)])
         show("stored", [c - n["before"] for c, n in zip(committed, notes, strict=True)])
         show("next", [b["first"] - a["last"] for a, b in itertools.pairwise(notes)])
-        notes, committed = run(2, trials, method, channel)
+        notes, committed = run(2, trials, stops, channel)
         show("decided", [c - n["before"] for c, n in zip(committed, notes, strict=True)])
         show("told", [n["told"] - n["before"] for n in notes])
 

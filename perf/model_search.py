@@ -81,13 +81,7 @@ class ContinuousTask:
     def __init__(self, name: str) -> None:
         _, self.family, number = name.split("/")
         rng = Randomness(0, int(number)).stream("continuous")
-        self.space = {
-            "a": {"type": "float", "lower": 1e-5, "upper": 1.0, "log": True},
-            "b": {"type": "float", "lower": 0.0, "upper": 1.0},
-            "c": {"type": "float", "lower": 0.0, "upper": 1.0},
-            "d": {"type": "int", "lower": 4, "upper": 1024, "log": True},
-            "e": {"type": "choice", "values": ["p", "q", "r"]},
-        }
+        self.space = self.make_space()
         self.max_resource = 27
         self.parsed = parse_space(self.space)
         self._fields = [self._field(rng) for _ in range(3)]
@@ -104,8 +98,19 @@ class ContinuousTask:
         self._strength = np.append(np.sqrt(1 - rho**2) / rho, 0.0)
 
     @staticmethod
-    def _field(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return rng.normal(size=(7, 64)) * 2.5 / math.sqrt(5), rng.uniform(0, 2 * math.pi, 64), rng.normal(size=64)
+    def make_space() -> dict[str, Any]:
+        """As in a benchmark's YAML."""
+        return {
+            "a": {"type": "float", "lower": 1e-5, "upper": 1.0, "log": True},
+            "b": {"type": "float", "lower": 0.0, "upper": 1.0},
+            "c": {"type": "float", "lower": 0.0, "upper": 1.0},
+            "d": {"type": "int", "lower": 4, "upper": 1024, "log": True},
+            "e": {"type": "choice", "values": ["p", "q", "r"]},
+        }
+
+    def _field(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        width = len(self._point(self.parsed.default))
+        return rng.normal(size=(width, 64)) * 2.5 / math.sqrt(5), rng.uniform(0, 2 * math.pi, 64), rng.normal(size=64)
 
     def _point(self, configuration: Mapping[str, Any]) -> list[float]:
         units = [self.parsed.domains[n].encode(configuration[n]) for n in "abcd"]
@@ -115,6 +120,10 @@ class ContinuousTask:
     def _raw(field: tuple[np.ndarray, np.ndarray, np.ndarray], points: np.ndarray) -> np.ndarray:
         return np.cos(points @ field[0] + field[1]) @ field[2]
 
+    @staticmethod
+    def _above(wobble: np.ndarray) -> np.ndarray:
+        return wobble
+
     def training(self, configuration: Mapping[str, Any], randomness: Randomness) -> tuple[list[float], list[float]]:
         point = np.array([self._point(configuration)])
         y, region, pace = (
@@ -122,7 +131,7 @@ class ContinuousTask:
             for f, c, s in zip(self._fields, self._centre, self._spread, strict=True)
         )
         noise = np.random.default_rng(randomness.training_seed(configuration)).standard_normal(27)
-        losses = np.exp(0.5 * (y + self._gap + self._strength * (0.7 * region + 0.714 * noise)))
+        losses = np.exp(0.5 * (y + self._gap + self._strength * self._above(0.7 * region + 0.714 * noise)))
         return losses.tolist(), (math.exp(0.7 * pace) * np.arange(1.0, 28.0)).tolist()
 
 
@@ -132,10 +141,14 @@ def task_of(name: str) -> TableTask | ContinuousTask:
 
 
 def simulate(
-    method: str | Mapping[str, Any], task_name: str, workers: int, seed: int, until: float, **overrides: Any
+    method: str | Mapping[str, Any],
+    task: TableTask | ContinuousTask,
+    workers: int,
+    seed: int,
+    until: float,
+    **overrides: Any,
 ) -> tuple[Trajectory, float, int]:
     """One experiment up to `until` seconds. Returns incumbents, CPU seconds of the searcher, and trials started."""
-    task = task_of(task_name)
     randomness = Randomness(1, seed)
     scheduler = build_scheduler(
         method, task.space, max_resource=task.max_resource, seed=seed, random_seed=1, **overrides
@@ -201,7 +214,7 @@ def run_one(job: tuple[str, str, int, int, tuple[tuple[str, Any], ...]]) -> list
     """Scores in all ranges, then CPU milliseconds per suggestion."""
     method, task_name, workers, seed, overrides = job
     task = task_of(task_name)
-    trajectory, cpu, trials = simulate(method, task_name, workers, seed, 12.0 * task.full, **dict(overrides))
+    trajectory, cpu, trials = simulate(method, task, workers, seed, 12.0 * task.full, **dict(overrides))
     return [*(score(trajectory, task, span) for span in RANGES), 1000 * cpu / max(trials, 1), float(trials)]
 
 

@@ -15,10 +15,11 @@ import yaml
 from hypothesis import HealthCheck, settings
 
 from tests.support import forking
+from tests.support import ray_cluster as ray_cluster_of_tests
 
 SCRIPTS = Path(__file__).parent / "support" / "scripts"
 os.environ["OMP_NUM_THREADS"] = "1"  # of the tests' own process, for NumPy and torch: it shares its cores with others
-FOREIGN = ("HPO_", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "SYNETUNE_FOLDER", "HYDRA_FULL_ERROR")
+FOREIGN = ("HPO_", "RAY_", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "SYNETUNE_FOLDER", "HYDRA_FULL_ERROR")
 
 if threading.current_thread() is threading.main_thread():
     # A shell has these ignored in what it starts in the background, and so would all that the tests start.
@@ -175,6 +176,25 @@ def succeeded(result: "subprocess.CompletedProcess[str]") -> str:
     """Standard output of a command that must have worked."""
     assert result.returncode == 0, f"exit code {result.returncode}\n{result.stdout}\n{result.stderr}"
     return result.stdout
+
+
+@pytest.fixture(scope="session")
+def ray_cluster():
+    """Two nodes with two CPUs and two pretended GPUs each; the head takes no trials."""
+    if reason := ray_cluster_of_tests.why_not():
+        pytest.skip(reason)
+    with ray_cluster_of_tests.RayCluster() as cluster:
+        for _ in range(2):
+            cluster.add(num_cpus=2, num_gpus=2)
+        yield cluster
+
+
+@pytest.fixture
+def ray_environment(ray_cluster, monkeypatch):
+    """Lets this process, and those that it starts, into the cluster; returns it."""
+    for name, value in ray_cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    return ray_cluster
 
 
 @pytest.fixture

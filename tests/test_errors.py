@@ -9,7 +9,7 @@ import pytest
 
 import hpo
 from hpo import errors
-from hpo.errors import BackendError, ConfigError, ExperimentError, HPOError, StoreError, installing
+from hpo.errors import DISTRIBUTION, BackendError, ConfigError, ExperimentError, HPOError, StoreError, installing
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,13 +52,20 @@ def test_where_there_is_no_clone_it_is_the_packages_of_the_extra(tmp_path, monke
     assert installing("mlflow") == "install it with: pip install mlflow"
 
 
-def test_no_text_has_pip_fetch_the_other_project_of_this_name_and_every_extra_named_is_there():
+def test_the_distribution_is_not_called_as_the_other_project_and_both_commands_are_one():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["name"] == DISTRIBUTION == "hydra-hpo"
+    assert project["scripts"]["hpo"] == project["scripts"]["hydra-hpo"]  # `uvx NAME` looks for a command of that name
+    assert metadata.version(DISTRIBUTION) == hpo.__version__
+
+
+def test_no_text_has_pip_fetch_the_other_project_and_every_extra_named_is_there():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     files = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("hpo/**/*.py")]
     named = set()
     for path in files:
         text = path.read_text()
-        assert not re.search(r"pip\s+install\s+'?hpo\b(?!\[torch\] @)", text), path
+        assert not re.search(r"pip\s+install\s+['\"]?hpo\b", text), path
         for group in re.findall(r"pip\s+install\s+-e\s+'[\w.]+\[([\w,]+)\]'", text):
             named.update(group.split(","))
         named.update(re.findall(r"installing\('(\w+)'\)", text))

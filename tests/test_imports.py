@@ -46,6 +46,7 @@ ALLOWED = {
     "botocore": {"aws"},
     "sagemaker": {"aws"},
     "submitit": {"launchers"},
+    "ray": {"backends"},
     "numpy": {"analysis", "exporting", "figures", "history", "randomness", "searchers", "space", "surrogate", "tables"},
     "pandas": {"analysis", "exporting", "results"},
     "threadpoolctl": {"surrogate"},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.analysis import rows
 from hpo.analysis.data import Compared
-from hpo.analysis.text import render
+from hpo.analysis.text import render, render_html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,9 @@ class Comparison(Compared):
     def text(self) -> str:
         """All of it as plain text of at most 100 columns."""
         return render(self)
+
+    def _repr_html_(self) -> str:
+        return render_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it for programs: numbers, texts and None, as `hpo compare --json` prints it."""

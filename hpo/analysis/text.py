@@ -1,8 +1,10 @@
-"""A comparison as plain text of at most 100 columns: what was compared, the tables, the verdict."""
+"""A comparison as plain text of at most 100 columns, and as HTML: what was compared, the tables, the verdict."""
 
 import math
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
 
 from hpo.analysis.bootstrap import RESAMPLES
 from hpo.analysis.data import Compared
@@ -15,17 +17,53 @@ from hpo.events.wording import in_unit_of
 WIDTH = 96
 
 
+@dataclass(frozen=True)
+class _Table:
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def text(self) -> str:
+        widths = [max(len(row[column]) for row in [self.head, *self.rows]) for column in range(len(self.head))]
+        lines = ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in [self.head, *self.rows]]
+        return "\n".join([self.title, *lines])
+
+    def html(self) -> str:
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.head)
+        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows)
+        caption = f"<caption>{escape(self.title)}</caption>"
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
 def render(comparison: Compared) -> str:
     """The whole text, its last line without a line break."""
     parts = [
         "\n".join(_benchmarks(comparison.scored)),
-        _methods(comparison),
-        _speed_ups(comparison),
-        _pairs(comparison),
+        *(table.text() for table in _tables(comparison)),
         "\n".join(_notes(comparison)),
         "\n".join(_verdict(comparison)),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def render_html(comparison: Compared) -> str:
+    """The same for a notebook, the verdict first; no script, no style sheet, and all text escaped."""
+    parts = [
+        _preformatted(_verdict(comparison)),
+        *(table.html() for table in _tables(comparison)),
+        _preformatted(_benchmarks(comparison.scored)),
+        _preformatted(_notes(comparison)),
+    ]
+    return f"<div>{''.join(parts)}</div>"
+
+
+def _preformatted(lines: Iterable[str]) -> str:
+    return f"<pre>{escape(chr(10).join(lines))}</pre>"
+
+
+def _tables(comparison: Compared) -> list[_Table]:
+    tables = [_methods(comparison), _speed_ups(comparison), *_pairs(comparison)]
+    return [table for table in tables if table.rows]
 
 
 def _benchmarks(scored: Sequence[Scored]) -> Iterator[str]:
@@ -46,7 +84,7 @@ def _benchmarks(scored: Sequence[Scored]) -> Iterator[str]:
         )
 
 
-def _methods(comparison: Compared) -> str:
+def _methods(comparison: Compared) -> _Table:
     rows = [
         (
             one.method,
@@ -66,10 +104,10 @@ def _methods(comparison: Compared) -> str:
         found.pop() if len(found) == 1 else name for found, name in ((shares, "start"), (middles, "middle"))
     )
     head = ("method", "anytime regret [95 % CI]", f"at {early}", f"at {middle}", "final regret [95 % CI]")
-    return _table("Normalised regret, IQM over seeds", (*head, "rank", "final rank"), rows)
+    return _Table("Normalised regret, IQM over seeds", (*head, "rank", "final rank"), rows)
 
 
-def _speed_ups(comparison: Compared) -> str:
+def _speed_ups(comparison: Compared) -> _Table:
     several = len(comparison.scored) > 1
     longest = max(one.scale.end for one in comparison.scored)
     rows = [
@@ -86,11 +124,10 @@ def _speed_ups(comparison: Compared) -> str:
     ]
     base = comparison.baseline
     head = ("method", *(("benchmark",) if several else ()), "speed-up", "95 % CI", "ERT", f"ERT {base}", "reached by")
-    return _table(f"Time to {target(comparison.scored, base)} (median), method / {base}", head, rows)
+    return _Table(f"Time to {target(comparison.scored, base)} (median), method / {base}", head, rows)
 
 
-def _pairs(comparison: Compared) -> str:
-    tables = []
+def _pairs(comparison: Compared) -> Iterator[_Table]:
     for score in ("anytime", "final"):
         pairs = [pair for pair in comparison.pairings if pair.score == score]
         generality = any(not math.isnan(pair.across_benchmarks) for pair in pairs)
@@ -98,8 +135,7 @@ def _pairs(comparison: Compared) -> str:
         rows = [_pair(pair, generality) for pair in pairs]
         over = ("benchmarks",) if generality else ()
         title = f"Paired differences of {score} regret; below 0 the first is better; p-values are Holm's"
-        tables.append(_table(title, (*head, *over), rows))
-    return "\n\n".join(tables)
+        yield _Table(title, (*head, *over), rows)
 
 
 def _pair(pair: Pair, generality: bool) -> tuple[str, ...]:
@@ -147,13 +183,3 @@ def _wrapped(text: str, indent: str) -> Iterable[str]:
 
 def _with_interval(value: float, low: float, high: float) -> str:
     return f"{value:.3f} [none]" if math.isnan(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    lines = [title]
-    for row in [head, *rows]:
-        lines.append("  " + "  ".join(map(str.ljust, row, widths)).rstrip())
-    return "\n".join(lines)

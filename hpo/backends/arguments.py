@@ -7,6 +7,7 @@ Each value is written in the benchmark's `argument_style` under its own name, or
     --amp/--no-amp    two options, for true and false
     $LR               an environment variable
     1                 the first word that is no option
+    layers=           a word of which the value is the rest, as it stands and in no style
 """
 
 import json
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpo.config.schema import ArgumentStyle
+from hpo.config.schema import ARGUMENTS, ArgumentStyle
 from hpo.config.yamlfiles import override_text
 from hpo.errors import ConfigError
 
@@ -55,6 +56,11 @@ class Written:
         """Those that are no options come first."""
         return [self.placed[place] for place in sorted(self.placed)] + self.options
 
+    def called_by(self, command: list[str]) -> list[str]:
+        """A whole command line."""
+        place = command.index(ARGUMENTS) if ARGUMENTS in command else len(command)
+        return [*command[:place], *self.words, *command[place + 1 :]]
+
 
 def write(values: Mapping[str, Any], spelling: Mapping[str, str], style: ArgumentStyle) -> Written:
     """Write values for a program.
@@ -70,7 +76,9 @@ def write(values: Mapping[str, Any], spelling: Mapping[str, str], style: Argumen
     written = Written()
     for name, value in values.items():
         given = spelling.get(name, name)
-        if given.startswith("-"):
+        if given.endswith("="):
+            written.options.append(f"{given}{as_text(value)}")
+        elif given.startswith("-"):
             written.options += _option(name, given, value, style)
         elif given.startswith("$") or style == ArgumentStyle.environment:
             written.environment[given.removeprefix("$")] = as_text(value)
@@ -78,6 +86,8 @@ def write(values: Mapping[str, Any], spelling: Mapping[str, str], style: Argumen
             written.placed[int(given)] = as_text(value)
         elif style == ArgumentStyle.positional:
             written.options.append(as_text(value))
+        elif style == ArgumentStyle.assignments:
+            written.options.append(f"{given}={as_text(value)}")
         elif style == ArgumentStyle.overrides:
             written.options.append(f"{given}={override_text(value)}")
         elif style == ArgumentStyle.file:

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 import hpo
 from hpo.backends.executables import NOT_CODE, find_file
 from hpo.config.schema import CONF_DIR, BenchmarkConfig
-from hpo.errors import ConfigError
+from hpo.errors import DISTRIBUTION, ConfigError
 
 REQUIREMENTS = ".requirements.txt"
 LEFT_TO_THE_IMAGE = {"torch", "torchvision"}
@@ -215,7 +215,7 @@ def own_requirements(extras: Sequence[str] = ()) -> list[str]:
         from importlib import metadata
 
         wanted = [re.compile(rf"; *extra *== *['\"]{extra}['\"]$") for extra in extras]
-        lines = metadata.requires("hpo") or []
+        lines = metadata.requires(DISTRIBUTION) or []
         needed = [line for line in lines if "extra ==" not in line]
         needed += [pattern.sub("", line) for pattern in wanted for line in lines if pattern.search(line)]
     return [line for line in needed if _project(line) not in LEFT_TO_THE_IMAGE]

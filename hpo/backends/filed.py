@@ -1,4 +1,4 @@
-"""Backends whose trials leave their files in the experiment's directory, as all do whose tuner and trials see the same disk."""
+"""Backends whose trials leave their files in the experiment's directory, for tuner and trials see the same disk."""
 
 import shutil
 from collections.abc import Sequence

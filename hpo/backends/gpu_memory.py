@@ -55,11 +55,13 @@ class CleanGpus:
     Args:
         pool: the devices.
         mark: of the experiment. Living processes of an earlier session are noticed now: call this before they are swept.
+        alone: no trial of whatever experiment may share the devices.
     """
 
-    def __init__(self, pool: GpuPool, mark: int) -> None:
+    def __init__(self, pool: GpuPool, mark: int, *, alone: bool = False) -> None:
         self._pool = pool
         self._mark = mark
+        self._alone = alone
         self._nvml = nvml() if pool.per_trial else None
         self._sees_all = _sees_all_processes()
         self._devices = {name: _Device() for name in pool.devices}
@@ -177,7 +179,7 @@ class CleanGpus:
         return found
 
     def _is_of_experiment(self, mark: int | None) -> bool:
-        return mark is not None and experiment_of(mark) == self._mark
+        return mark is not None and (self._alone or experiment_of(mark) == self._mark)
 
     def _listed(self, name: str) -> set[int]:
         """Pids that NVML lists on a device."""

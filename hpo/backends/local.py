@@ -91,7 +91,7 @@ class LocalBackend(FiledBackend):
         self._grace = grace
         super().__init__(program.directory, program.config.benchmark)
         self._mark = program.mark
-        self._gpus = CleanGpus(gpus, self._mark)
+        self._gpus = CleanGpus(gpus, self._mark, alone=program.owns_devices)
         self._devices = list(gpus.devices)
         self._waiting: dict[int, tuple[Trial, int, int | None]] = {}  # trial id -> what to start when devices are clean
         self._news: list[BackendEvent] = []  # what the next `wait` has to tell

@@ -26,7 +26,7 @@ from hpo.config.schema import (
 from hpo.config.templates import Template
 from hpo.config.yamlfiles import override_text
 from hpo.events.values import Trial
-from hpo.functions.finding import FoundFunction, find_function
+from hpo.functions.finding import TOLD, FoundFunction, find_function
 from hpo.host.leading import leading_imports
 from hpo.host.marks import experiment_mark
 from hpo.host.preloading import AUTO
@@ -56,8 +56,9 @@ class Program:
 
     def __post_init__(self) -> None:
         # A missing program, variable or place in a file is an error now, not at the first trial.
-        self.file(Trial(0, self._space.default), 0, None)
-        self.describe(Trial(0, self._space.default), 0, None, [])
+        for configuration in self._space.covering():
+            self.file(Trial(0, configuration), 0, None)
+            self.describe(Trial(0, configuration), 0, None, [])
 
     @cached_property
     def _prefix(self) -> list[str]:
@@ -121,6 +122,11 @@ class Program:
         return experiment_mark(self.directory.path)
 
     @property
+    def owns_devices(self) -> bool:
+        """Has whoever else is found on a trial's devices lost them?"""
+        return False
+
+    @property
     def environment_of_host(self) -> Mapping[str, str]:
         """The trial host's: thread counts must be there before NumPy or torch is imported."""
         return {**os.environ, **threads_per_trial(self.config.n_workers or 1)}
@@ -141,12 +147,12 @@ class Program:
         folder = self.directory.attempt(trial.id, attempt).absolute()
         written = self._written(trial, attempt, until)
         places = self._places(trial, attempt)
-        words = [fill(word, places) for word in self._prefix]
+        words = written.called_by([fill(word, places) for word in self._prefix])
         benchmark = self.config.benchmark
         here = benchmark.working_directory == WorkingDirectory.here
         return {
             "script": self._script,
-            "argv": [*(words[1:] if self._script is not None else words), *written.words],
+            "argv": words[1:] if self._script is not None else words,
             "env": {**written.environment, **self._environment(trial, attempt, devices)},
             "stdout": str(folder / "stdout.log"),
             "stderr": str(folder / "stderr.log"),
@@ -204,8 +210,8 @@ class Program:
         """What the program is given: the configuration, constants, where to end, and where its files are."""
         benchmark, places = self.config.benchmark, self._places(trial, attempt)
         constants = fill(self._constants, places)
-        if self._function is not None:
-            constants.pop(benchmark.max_resource_attr, None)  # `report` knows
+        if self._function is not None and benchmark.max_resource_attr == TOLD:
+            del constants[TOLD]
         elif benchmark.max_resource_attr is not None and until is not None:
             constants[benchmark.max_resource_attr] = until
         if benchmark.data is not None:
@@ -214,7 +220,7 @@ class Program:
             constants[benchmark.checkpoint_argument] = places["checkpoint_dir"]
         by_json = benchmark.arguments_as_json or self._function is not None
         style = ArgumentStyle.file if by_json else benchmark.argument_style
-        written = write({**trial.configuration, **constants}, self._space.spelling, style)
+        written = write({**self._space.passed(trial.configuration), **constants}, self._space.spelling, style)
         if style == ArgumentStyle.overrides and not any(word.startswith("hydra.run.dir=") for word in written.options):
             here = benchmark.working_directory == WorkingDirectory.here
             folder = self.directory.attempt(trial.id, attempt).absolute() if here else places["checkpoint_dir"]

@@ -47,11 +47,13 @@ class SimulatedBackend(Backend):
         table: where results come from.
         randomness: decides which of the recorded trainings a configuration gets, the same for all methods.
         charge_decisions: also let virtual time pass while the tuner decides; experiments are then not reproducible.
+        otherwise: values of hyperparameters that a trial does not use, where the table has them all the same.
     """
 
     table: Table
     randomness: Randomness
     charge_decisions: bool = False
+    otherwise: Mapping[str, Any] = field(default_factory=dict)
     now: float = 0.0
     _heap: list[tuple[float, int, int, int, int]] = field(default_factory=list)
     """(time, worker, trial, kind, attempt)."""
@@ -92,7 +94,8 @@ class SimulatedBackend(Backend):
             files: not used.
             charge_decisions: see the class.
         """
-        return cls(find_table(str(config.benchmark.table)), config.randomness, bool(charge_decisions))
+        table = find_table(str(config.benchmark.table))
+        return cls(table, config.randomness, bool(charge_decisions), config.space.otherwise)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -114,7 +117,7 @@ class SimulatedBackend(Backend):
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:
         """Schedule the attempt's first report; it goes on from the resource that earlier attempts reached."""
         replicate = self.table.replicate(self.randomness, trial.configuration)
-        metrics, seconds = self.table.training(trial.configuration, replicate)
+        metrics, seconds = self.table.training({**self.otherwise, **trial.configuration}, replicate)
         reached = self._reached.get(trial.id, 0)
         end = self.table.max_resource if until is None else min(until, self.table.max_resource)
         began = self.now - (seconds[reached - 1] if reached else 0.0)

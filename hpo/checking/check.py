@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hpo.backends.rehearsal import Rehearsal
 from hpo.checking.findings import Findings, Verdict
-from hpo.checking.hyperparameters import check_hyperparameters
+from hpo.checking.hyperparameters import check_conditions, check_hyperparameters
 from hpo.checking.interruptions import check_interrupted, check_promoted
 from hpo.checking.training import Training
 from hpo.checking.uninterrupted import check_uninterrupted
@@ -56,6 +56,8 @@ def check_script(
         else:
             for check in ("SIGTERM", "resume", "promotion"):
                 findings.skip(check, obstacle)
+        if config.space.conditions and findings.of("reports") == Verdict.OK:
+            check_conditions(rehearsal, findings)
         if hyperparameters and findings.of("reports") == Verdict.OK:
             check_hyperparameters(rehearsal, findings)
     return findings

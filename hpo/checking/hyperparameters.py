@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.backends.rehearsal import Rehearsal
+from hpo.backends.rehearsal import Rehearsal, RehearsedAttempt
 from hpo.checking.findings import Findings, numbers
 from hpo.events.values import Configuration
+from hpo.events.wording import configuration_text
 from hpo.space.domains import Domain
 
 _OTHERS = 3
@@ -14,16 +15,19 @@ _OTHERS = 3
 
 def check_hyperparameters(rehearsal: Rehearsal, findings: Findings) -> None:
     """Train for one unit of resource with each hyperparameter changed in turn; those that change nothing are a warning."""
-    base = dict(rehearsal.trial().configuration)
-    first = _train(rehearsal, base)
-    if first is None or _train(rehearsal, base) != first:
+    space = rehearsal.config.space
+    first = dict(rehearsal.trial().configuration)
+    results = [(base, _train(rehearsal, base)) for base in [first, *space.covering()[1:]]]
+    if results[0][1] is None or _train(rehearsal, first) != results[0][1]:
         findings.skip("hyperparameters", "two equal trainings already differ; seed everything with HPO_TRIAL_SEED")
         return
-    unused = [
-        name
-        for name, domain in rehearsal.config.space.domains.items()
-        if all(_train(rehearsal, {**base, name: value}) == first for value in others(domain, base[name]))
-    ]
+    defaults = {name: domain.default for name, domain in space.domains.items()}
+    unused = []
+    for name, domain in space.domains.items():
+        base, result = next((base, result) for base, result in results if name in base)
+        changed = (space.used({**defaults, **base, name: value}) for value in others(domain, base[name]))
+        if all(_train(rehearsal, one) == result for one in changed):
+            unused.append(name)
     if unused:
         one = rehearsal.config.benchmark.named_resource or "report"
         findings.warn(
@@ -32,7 +36,23 @@ def check_hyperparameters(rehearsal: Rehearsal, findings: Findings) -> None:
             f"of config_space",
         )
     else:
-        findings.ok("hyperparameters", f"each of {', '.join(base)} changes the result")
+        findings.ok("hyperparameters", f"each of {', '.join(space.domains)} changes the result")
+
+
+def check_conditions(rehearsal: Rehearsal, findings: Findings) -> None:
+    """Train for one unit of resource with each range of values that conditions tell apart: arguments are missing there."""
+    trained = rehearsal.trial().configuration
+    configurations = [one for one in rehearsal.config.space.covering() if one != trained]
+    for configuration in configurations:
+        attempt = _attempt(rehearsal, configuration)
+        if not attempt.reports:
+            findings.fail(
+                "conditions",
+                f"with {configuration_text(configuration)} alone: {attempt.failure or 'it reports nothing'}; make what is "
+                "missing there optional in the script, or give its value as `otherwise` in config_space",
+            )
+            return
+    findings.ok("conditions", f"it takes {len(configurations) + 1} combinations of arguments that `when` tells apart")
 
 
 def others(domain: Domain, value: Any) -> list[Any]:
@@ -43,6 +63,10 @@ def others(domain: Domain, value: Any) -> list[Any]:
 
 def _train(rehearsal: Rehearsal, configuration: Configuration) -> Mapping[str, float] | None:
     """What the first unit of resource reports; None where it fails, which is also a change."""
-    until = 1 if rehearsal.config.benchmark.max_resource_attr is not None else None
-    attempt = rehearsal.run(rehearsal.trial(configuration), until, stop=lambda _: None if until else 0.0)
+    attempt = _attempt(rehearsal, configuration)
     return numbers(attempt.reports[0].metrics) if attempt.reports else None
+
+
+def _attempt(rehearsal: Rehearsal, configuration: Configuration) -> RehearsedAttempt:
+    until = 1 if rehearsal.config.benchmark.max_resource_attr is not None else None
+    return rehearsal.run(rehearsal.trial(configuration), until, stop=lambda _: None if until else 0.0)

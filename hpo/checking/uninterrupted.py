@@ -31,7 +31,8 @@ def check_uninterrupted(training: Training, findings: Findings) -> str | None:
             f"trial until it is over; have it flush each line, or start it by benchmark.command=[stdbuf,-oL,...]",
         )
     if benchmark.named_resource is None:
-        key = f"benchmark.patterns.{benchmark.resource_attr}" if benchmark.patterns else "benchmark.resource_attr"
+        name = benchmark.resource_attr
+        key = f"benchmark.patterns.{name}" if benchmark.patterns and name is not None else "benchmark.resource_attr"
         return f"{key} is not given: reports are only counted"
     training.reference = by_resource(attempt.reports, training.resource)
     step = _step([heard.metrics[training.resource] for heard in attempt.reports])

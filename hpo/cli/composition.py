@@ -236,7 +236,8 @@ class _Composer:
                 composed.append(_text(override, text))
         config = self._compose(composed)
         for key, value in later:
-            OmegaConf.update(config, key, value)
+            domain = _conditional(OmegaConf.select(config, key), value)
+            OmegaConf.update(config, key, value if domain is None else domain, merge=domain is None)
         with read_write(config.hydra), read_write(config.hydra.runtime):
             config.hydra.job.num, config.hydra.job.id = number, str(number)
             HydraConfig.instance().set_config(config)  # for ${hydra:…} in a user's YAML
@@ -256,6 +257,14 @@ class _Composer:
         if key not in self._composed:
             self._composed[key] = compose("config", list(overrides), return_hydra_config=True)
         return self._composed[key]
+
+
+def _conditional(before: Any, value: Any) -> dict[str, Any] | None:
+    """A domain given as a text, with the conditions of the one it replaces; None where these are no such two."""
+    spec = spec_of(value) if isinstance(value, str) else None
+    if spec is None or not isinstance(before, DictConfig) or "when" not in before:
+        return None
+    return {**spec, **{key: before[key] for key in ("when", "otherwise", "argument") if key in before}}
 
 
 def _text(override: Override, value: str | None = None) -> str:

@@ -42,6 +42,8 @@ _LOWER = frozenset(
         *(
             "loss",
             "logloss",
+            "mlogloss",
+            "merror",
             "error",
             "err",
             "errors",

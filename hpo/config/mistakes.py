@@ -142,6 +142,9 @@ def _unknown_key(given: str, parent: str, key: str, schema: type, node: Any) -> 
         known = [str(name) for name in node if not str(name).startswith("_")]
     except TypeError:
         known = []
+    name, _, value = given.removeprefix(f"{parent}.").partition("=")
+    if name in known:
+        return f"{given}: a name with a dot stands in braces; write '{parent}={{{name}: {value}}}'"
     return about + did_you_mean(key, known, f" in its YAML; to add it, write +{given}")
 
 

@@ -19,18 +19,18 @@ from hpo.space.search_space import SearchSpace, parse_space
 CONF_DIR = next(folder / "conf" for folder in Path(__file__).parents[1:3] if (folder / "conf").is_dir())
 """The YAML groups: inside the package when installed from a wheel, beside it in a source tree."""
 
-
 BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
 """What ends an experiment; more of it goes on where it ended."""
-
 
 BACKENDS = {
     "local": "hpo.backends.local.LocalBackend",
     "simulated": "hpo.backends.simulated.SimulatedBackend",
+    "ray": "hpo.backends.ray.backend.RayBackend",
     "sagemaker": "hpo.backends.sagemaker.SageMakerBackend",
 }
 """Backends that are known by their name alone, as experiments of version 0.1 have it stored."""
-
+REAL_BACKENDS = frozenset(target for name, target in BACKENDS.items() if name != "simulated")
+"""Those that train; an experiment may go on with another of them."""
 
 _CALL = {"concerns": "call"}
 _RESULTS = {"concerns": "results"}
@@ -61,6 +61,10 @@ class Retry(Enum):
     failed = "failed"
 
 
+ARGUMENTS = "{arguments}"
+"""In a command: where all arguments go, if not behind it."""
+
+
 class ArgumentStyle(Enum):
     """How a program takes its arguments."""
 
@@ -72,6 +76,8 @@ class ArgumentStyle(Enum):
     """As flags, but what is true is `--amp`, and what is false is left out."""
     overrides = "overrides"
     """`lr=0.1`, as programs that are written with Hydra take them."""
+    assignments = "assignments"
+    """`lr=0.1`, each value as it is."""
     positional = "positional"
     """`0.1`, in the order of the configuration."""
     environment = "environment"

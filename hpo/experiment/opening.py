@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from hpo.config.reading import read_config, resolve, to_plain
-from hpo.config.schema import BUDGET_KEYS, MACHINE_KEYS, RUN_KEYS, ExperimentConfig
+from hpo.config.schema import BUDGET_KEYS, MACHINE_KEYS, REAL_BACKENDS, RUN_KEYS, ExperimentConfig
 from hpo.errors import ConfigError, StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
@@ -131,7 +131,13 @@ def has_begun(files: ExperimentDirectory) -> bool:
 def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
     """`key: old -> new` for every key in which two resolved experiments differ and may not when one resumes the other."""
     machine = {*old.benchmark.arguments_of_the_machine, *new.benchmark.arguments_of_the_machine}
-    return list(_diff("", _comparable(old, machine), _comparable(new, machine)))
+    before, after = _comparable(old, machine), _comparable(new, machine)
+    if {
+        old.backend_target,
+        new.backend_target,
+    } <= REAL_BACKENDS:  # which of them trains is no matter to what comes of it
+        del before["backend"], after["backend"]
+    return list(_diff("", before, after))
 
 
 def _comparable(config: ExperimentConfig, machine: Collection[str]) -> dict[str, Any]:

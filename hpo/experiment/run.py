@@ -26,6 +26,7 @@ from hpo.events.wording import overview
 from hpo.experiment.opening import is_done, settle, what_is_over
 from hpo.experiment.sessions import Buffer, opening, provenance
 from hpo.experiment.signals import signals_interrupt
+from hpo.results.experiment import load_experiment
 from hpo.results.failure import failure_of
 from hpo.results.files import read_metadata, write_best, write_metadata, write_results
 from hpo.results.rows import best_of
@@ -60,6 +61,9 @@ class Outcome:
 
     def __repr__(self) -> str:
         return overview(self, self.state, self.status)
+
+    def _repr_html_(self) -> str:
+        return load_experiment(self.directory)._repr_html_()
 
     @property
     def status(self) -> str:

@@ -43,14 +43,15 @@ def write_optuna(experiments: Sequence[Experiment], output: Path) -> None:
     storage = optuna.storages.RDBStorage(f"sqlite:///{output.absolute()}")
     try:
         for experiment in experiments:
-            _add_study(optuna, storage, experiment)
+            add_study(optuna, storage, experiment)
     finally:
         optuna.logging.set_verbosity(level)
         storage.remove_session()
         storage.engine.dispose()
 
 
-def _add_study(optuna: Any, storage: Any, experiment: Experiment) -> None:
+def add_study(optuna: Any, storage: Any, experiment: Experiment) -> None:
+    """Add an experiment to a storage of optuna's, the imported package."""
     config = experiment.config
     direction = "maximize" if config.benchmark.mode.value == "max" else "minimize"
     study = optuna.create_study(storage=storage, study_name=config.place, direction=direction)
@@ -119,7 +120,7 @@ def _frozen(optuna: Any, experiment: Experiment, distributions: dict[str, Any]) 
             datetime_start=datetime.fromtimestamp(began[trial_id]),
             datetime_complete=over if becomes in ("COMPLETE", "PRUNED", "FAIL") else None,
             params=dict(known.trial.configuration),
-            distributions=distributions,
+            distributions={name: distributions[name] for name in known.trial.configuration},
             user_attrs=attributes,
             system_attrs={},
             intermediate_values=values[trial_id],

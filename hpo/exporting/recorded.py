@@ -1,6 +1,7 @@
 """The table that complete experiments of a grid have recorded."""
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,10 @@ from hpo.errors import ConfigError
 from hpo.events.values import Kind
 from hpo.results.experiment import Experiment
 from hpo.tables.table import Table
+
+
+class _Absent(Enum):
+    NOT_USED = "in the place of a value"
 
 
 def table_of(experiments: Sequence[Experiment], name: str, provenance: str) -> Table:
@@ -33,7 +38,10 @@ def table_of(experiments: Sequence[Experiment], name: str, provenance: str) -> T
     most = max(len(found) for found in trainings)
     if len(keys) < most or not keys:
         raise ConfigError(f"{len(keys)} of {most} configurations are recorded for all seeds; record the rest first")
-    columns = {name: np.array([key[i] for key in keys]) for i, name in enumerate(first.config.space.domains)}
+    columns = {}
+    for i, name in enumerate(first.config.space.domains):
+        if used := [key[i] for key in keys if key[i] is not _Absent.NOT_USED]:
+            columns[name] = np.array([used[0] if key[i] is _Absent.NOT_USED else key[i] for key in keys])
     cells = [[found[key] for found in trainings] for key in keys]
     reported = sorted(set.intersection(*(set(metrics) for row in cells for metrics, _ in row)))
     about = {
@@ -78,14 +86,15 @@ def _trainings(experiment: Experiment, limit: int) -> dict[tuple[Any, ...], tupl
             for name, value in current[0].items():
                 if isinstance(value, int | float) and not isinstance(value, bool) and name != resource_attr:
                     metrics.setdefault(name, []).append(float(value))
-        values = tuple(experiment.state.trials[trial_id].trial.configuration.values())
+        configuration = experiment.state.trials[trial_id].trial.configuration
+        values = tuple(configuration.get(name, _Absent.NOT_USED) for name in experiment.config.space.domains)
         found[values] = {name: column for name, column in metrics.items() if len(column) == limit}, seconds
     return found
 
 
 def _ordinals(experiment: Experiment, columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     """The space that was recorded: every numeric hyperparameter as the list of its recorded values."""
-    space = {}
+    space: dict[str, dict[str, Any]] = {}
     for name, spec in experiment.config.benchmark.config_space.items():
         if name not in columns:
             continue
@@ -93,4 +102,6 @@ def _ordinals(experiment: Experiment, columns: Mapping[str, NDArray[Any]]) -> di
         present = set(columns[name].tolist())
         listed = spec.get("values")
         space[name] = {"type": kind, "values": [v for v in listed if v in present] if listed else sorted(present)}
+        if conditions := experiment.config.space.conditions.get(name):
+            space[name]["when"] = {c.gate: [v for v in space[c.gate]["values"] if c.holds(v)] for c in conditions}
     return space

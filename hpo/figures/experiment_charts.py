@@ -215,6 +215,10 @@ def importance_bars(experiment: Experiment, found: Importance) -> Chart:
         f"The forest predicts {max(found.explained, 0):.0%} of the variance of trials it has not seen"
     )
     caption += "." if found.trusted else f", less than {TRUSTED:.0%}: these shares describe noise, do not go by them."
+    if some := [f"{share.name} in {share.trials}" for share in found.shares if share.trials is not None]:
+        caption += f" Not always used are {', '.join(some)} trials: their shares are of the variance among these."
+    if found.left_out:
+        caption += f" Too few trials use {', '.join(found.left_out)} for a share."
     remark = f"of the rank at {resource} {found.resource}, out-of-bag R² {found.explained:.2f}"
     remark += "" if found.trusted else ", not trustworthy"
     shares = found.shares
@@ -230,7 +234,7 @@ def importance_bars(experiment: Experiment, found: Importance) -> Chart:
         "labels": [f"{s.name}: {s.share:.1%}, interval {s.low:.1%} to {s.high:.1%}" for s in shares],
         "thick": 0.62,
     }
-    y = rows([share.name for share in shares])
+    y = rows([s.name if s.trials is None else f"{s.name} ({s.trials} trials)" for s in shares])
     panel = Panel(axis("share of variance", zero=True, percent=True), y, [bars], quiet=True)
     return Chart(
         "importance",

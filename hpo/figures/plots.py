@@ -71,6 +71,8 @@ def slice_of(experiment: Experiment, ax: "Axes | None" = None, *, name: str, all
     chart = space_charts.slices(experiment, whole=True)
     title = experiment.state.objective.metric
     own = [replace(p, y={**p.y, "title": title}) for p in chart.panels if p.x["title"] == name]
+    if not own:
+        raise ConfigError(f"name={name}: no trial that reported has used it; choose another hyperparameter")
     return draw(_named(experiment, replace(chart, panels=own, height=space_charts.SLICE, wide=False), all_values), ax)
 
 

@@ -9,7 +9,7 @@ from hpo.events.wording import word
 from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, without_limits
 from hpo.figures.limits import beyond, metric_axis
 from hpo.figures.style import BANDS, DEPTHS, SHARES, data_label, thinned
-from hpo.history.points import Point, marks, points, position, short, unit
+from hpo.history.points import NOT_USED, Point, marks, points, position, short, unit
 from hpo.results.experiment import Experiment
 from hpo.space.domains import LOG, Choice, Domain, Float, Integer
 
@@ -35,22 +35,27 @@ def slices(experiment: Experiment, *, whole: bool = False) -> Chart:
     levels = _levels([point.resource for point in found])
     y = metric_axis(objective, [point.value for point in known])
     out = beyond(objective, y, [point.value for point in known])
-    panels = []
-    for index, (name, domain) in enumerate(domains.items()):
+    panels: list[Panel] = []
+    for name, domain in domains.items():
         series: list[Series] = []
         for (low, high), colour in zip(levels, DEPTHS[-len(levels) :], strict=True):
             group = Pieces()
             for p in found:
-                if low <= p.resource <= high:
+                if low <= p.resource <= high and name in p.configuration:
                     label = f"trial {p.trial}, {resource} {p.resource}, {name}={word(p.configuration[name])}"
                     group.add([position(domain, p.configuration[name], p.trial)], [p.value], label)
             text = f"{resource} {low}" if low == high else f"{resource} {low} to {high}"
-            series.append(group.series("points", text, colour, size=5))
-        panels.append(Panel(_axis(name, domain), {**y, "title": "" if index % columns else objective.metric}, series))
+            if group.x:
+                series.append(group.series("points", text, colour, size=5))
+        if series:
+            title = "" if len(panels) % columns else objective.metric
+            panels.append(Panel(_axis(name, domain), {**y, "title": title}, series))
     caption = (
         f"Each trial's last {objective.metric} against each hyperparameter; the more a point stands out from the ground, the "
         "further it was trained. Values of choices are spread sideways by trial number, to be told apart."
     )
+    if experiment.config.space.conditions:
+        caption += " Where a hyperparameter is not used, its trials are left out."
     if len(found) < len(known):
         caption += f" Thinned: {len(found):,} of {len(known):,} trials, evenly spaced by number."
     return Chart(
@@ -58,7 +63,7 @@ def slices(experiment: Experiment, *, whole: bool = False) -> Chart:
         "Slices",
         f"{caption} {out}".rstrip(),
         panels,
-        height=SLICE * math.ceil(len(domains) / columns),
+        height=SLICE * math.ceil(len(panels) / columns),
         label=data_label(experiment.metadata),
         columns=columns,
         shared="y",
@@ -105,7 +110,8 @@ def parallel(experiment: Experiment, *, whole: bool = False) -> Chart:
 
 def _lines(experiment: Experiment, found: Sequence[Point], kept: Sequence[Point], last: Axis) -> Panel:
     """Lines of those trials that are `kept`, the worst first, to the `last` axis, which suits all."""
-    domains, metric = experiment.config.space.domains, experiment.state.objective.metric
+    space, metric = experiment.config.space, experiment.state.objective.metric
+    domains = space.domains
     low, high = last.get("limits") or (min(p.value for p in found), max(p.value for p in found))
     place_of = math.log10 if last.get("log") else float
     series: list[Series] = []
@@ -114,7 +120,10 @@ def _lines(experiment: Experiment, found: Sequence[Point], kept: Sequence[Point]
         stop = len(kept) - math.ceil(share * len(kept))
         band = Pieces()
         for p in kept[start:stop]:
-            units = [unit(domain, p.configuration[name], p.trial) for name, domain in domains.items()]
+            units = [
+                unit(domain, p.configuration[name], p.trial) if name in p.configuration else NOT_USED
+                for name, domain in domains.items()
+            ]
             inside = (place_of(p.value) - place_of(low)) / (place_of(high) - place_of(low)) if high > low else 0.5
             units.append(min(max(inside, -BEYOND), 1 + BEYOND))
             band.add(range(len(units)), units, f"trial {p.trial}: {metric} {p.value:.6g}")
@@ -125,9 +134,10 @@ def _lines(experiment: Experiment, found: Sequence[Point], kept: Sequence[Point]
             series.append(band.series("line", name, colour, width=width, gaps=True))
     names = [*domains, metric]
     notes = [(place, at, text) for place, domain in enumerate(domains.values()) for at, text in marks(domain)]
+    notes += [(place, NOT_USED, "not used") for place, name in enumerate(domains) if name in space.conditions]
     notes += [(len(domains), 0.0, f"{low:.4g}"), (len(domains), 1.0, f"{high:.4g}")]
     x = axis(ticks=list(enumerate(names)), range=[-0.25, len(names) - 0.85], above=True, bare=True)
-    room = [-0.05, 1.05]
+    room = [NOT_USED - 0.03 if space.conditions else -0.05, 1.05]
     y = axis(range=room, bare=True)
     if "limits" in last:
         y["limits"] = room

@@ -10,6 +10,8 @@ from typing import Any
 
 from hpo.errors import ConfigError, did_you_mean
 
+TOLD = "max_resource"
+"""The constant in which `hpo.tune` keeps where trials end: `report` knows, and the function is not given it."""
 OWN = "objective.py"
 """In an experiment's directory: the source of a function that belongs to no module."""
 

@@ -1,4 +1,6 @@
-"""What a trial of a function runs: `python running.py ARGUMENTS.json`. The function is called as objective(config, report).
+"""What a trial of a function runs: `python running.py ARGUMENTS.json`. It is called as objective(config, report).
+
+One that takes the configuration alone returns its result, or reports to Ray Tune.
 
 ARGUMENTS.json: `function` (`file`, `module` or None, `name`, `base`), `configuration`, `metric`, `resource_attr`, `until`.
 """
@@ -12,6 +14,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
+from hpo.functions.trainable import hear_ray
 from hpo.reporting import report as report_to_tuner
 
 
@@ -78,7 +81,14 @@ def main(path: str) -> None:
     with open(path) as file:  # noqa: PTH123
         order = json.load(file)
     reporter = Reporter(order["resource_attr"], order["until"])
-    reporter.conclude(load(order["function"])(order["configuration"], reporter), order["metric"])
+    objective = load(order["function"])
+    if getattr(getattr(objective, "__code__", None), "co_argcount", 2) != 1:
+        result = objective(order["configuration"], reporter)
+    else:
+        if "ray" in sys.modules:
+            hear_ray(objective, reporter)
+        result = objective(order["configuration"])
+    reporter.conclude(result, order["metric"])
 
 
 if __name__ == "__main__":

@@ -44,6 +44,8 @@ class Share:
     share: float
     low: float
     high: float
+    trials: int | None = None
+    """In how many it was used, where not in all: the share is of the variance among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Importance:
     """At which their losses are compared."""
     reason: str | None
     """Why there are no shares."""
+    left_out: Sequence[str] = ()
+    """Hyperparameters that too few trials have used."""
 
     @property
     def trusted(self) -> bool:
@@ -79,10 +83,10 @@ def importance(experiment: Experiment, random_seed: int = 0) -> Importance:
     """
     space = experiment.config.space
     trials, losses, resource = losses_at_shared_resource(experiment)
-    names = [name for name, domain in space.domains.items() if domain.size > 1]
-    needed = max(FEWEST, PER_HYPERPARAMETER * len(names))
-    if len(trials) < needed or not names:
-        reason = f"too little data: {len(trials)} trials, {needed} are needed" if names else "nothing is tuned"
+    always = [name for name, domain in space.domains.items() if domain.size > 1 and name not in space.conditions]
+    needed = _needed(always)
+    if len(trials) < needed or not always:
+        reason = f"too little data: {len(trials)} trials, {needed} are needed" if always else "nothing is tuned"
         return Importance((), math.nan, math.nan, len(trials), resource, reason)
     if len(trials) > MOST:
         taken = np.linspace(0, len(trials) - 1, MOST).astype(int)
@@ -90,11 +94,41 @@ def importance(experiment: Experiment, random_seed: int = 0) -> Importance:
     if np.ptp(ranks(losses)) == 0:
         return Importance((), math.nan, math.nan, len(trials), resource, "all trials have the same result")
     configurations = [experiment.state.trials[trial].trial.configuration for trial in trials]
-    points, cells = encode(space, names, configurations)
+    points, cells = encode(space, always, configurations)
     shares, interactions, explained = analyse(points, ranks(losses), cells, random_seed)
-    found = [Share(name, *limits) for name, limits in zip(names, shares, strict=True)]
-    found.sort(key=lambda share: (-share.share, share.name))
-    return Importance(found, interactions, explained, len(trials), resource, None)
+    found = [Share(name, *limits) for name, limits in zip(always, shares, strict=True)]
+    sometimes, left_out = of_conditional(space, configurations, losses, random_seed)
+    found = sorted([*found, *sometimes], key=lambda share: (-share.share, share.name))
+    return Importance(found, interactions, explained, len(trials), resource, None, left_out)
+
+
+def _needed(names: Sequence[str]) -> int:
+    return max(FEWEST, PER_HYPERPARAMETER * len(names))
+
+
+def of_conditional(
+    space: SearchSpace, configurations: Sequence[Configuration], losses: Floats, random_seed: int
+) -> tuple[list[Share], list[str]]:
+    """Shares of those that are not always used, among the trials that use them; and which too few do.
+
+    A forest for each set of trials has all that is used in all of them, and tells of those that are used in just them.
+    """
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for name in space.conditions:
+        if space.domains[name].size > 1:
+            groups.setdefault(tuple(i for i, one in enumerate(configurations) if name in one), []).append(name)
+    found, left_out = [], []
+    for members, own in groups.items():
+        chosen = [configurations[i] for i in members]
+        names = [n for n, domain in space.domains.items() if domain.size > 1 and all(n in one for one in chosen)]
+        targets = ranks(losses[list(members)])
+        if len(members) < _needed(names) or np.ptp(targets) == 0:
+            left_out += own
+            continue
+        points, cells = encode(space, names, chosen)
+        shares = dict(zip(names, analyse(points, targets, cells, random_seed)[0], strict=True))
+        found += [Share(name, *shares[name], len(members)) for name in own]
+    return found, left_out
 
 
 def losses_at_shared_resource(experiment: Experiment) -> tuple[list[int], Floats, int | None]:

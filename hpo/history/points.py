@@ -13,6 +13,8 @@ from hpo.space.domains import Choice, Domain, Float, Integer
 
 GOLDEN = 0.6180339887
 MOST_MARKS = 12
+NOT_USED = -0.12
+"""Where lines of parallel coordinates pass an axis that their trial does not use, in lengths of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,10 @@ from hpo.host.marks import wait_ended
 
 log = logging.getLogger(__name__)
 
-COMMAND = (sys.executable, str(Path(__file__).absolute().with_name("start.py")), "hpo.host.host")
-"""What starts a host or a nursery, wherever the user is."""
+START = (sys.executable, str(Path(__file__).absolute().with_name("start.py")))
+"""What runs a module of this package, wherever the user is."""
+COMMAND = (*START, "hpo.host.host")
+"""What starts a host or a nursery."""
 _PATIENCE = 5.0
 """Seconds that a nursery has to end in order."""
 _LONGEST_IMPORT = 300.0

@@ -8,17 +8,12 @@ from typing import Any
 from hpo.config.reading import load_config
 from hpo.errors import ConfigError
 from hpo.events.callback import Callback
-from hpo.experiment.run import Outcome, run_experiment
-from hpo.functions.finding import OWN
+from hpo.experiment.run import Outcome
+from hpo.functions.finding import OWN, TOLD
 from hpo.functions.source import module_of, source_of
+from hpo.launchers.shown import run_experiment
 from hpo.store.replacing import write_atomically
 from hpo.store.tags import OUTPUTS, master_seed
-from hpo.watching.lines import say
-from hpo.watching.progress import progress_display, summary
-from hpo.watching.warnings import show_warnings
-
-TOLD = "max_resource"
-"""The argument that tells a function's trial where to end."""
 
 
 def tune(
@@ -67,7 +62,7 @@ def tune(
         arguments: constants, which the function gets beside the configuration.
         points_to_evaluate: the first configurations.
         callbacks: see every event.
-        show: progress and a summary on standard output.
+        show: progress and a summary on standard output or below the cell.
         **overrides: other top-level keys, and dotted ones in a dictionary, as for `hpo.load_config`.
 
     Returns:
@@ -112,10 +107,4 @@ def tune(
     if source is not None:
         directory.mkdir(parents=True, exist_ok=True)
         write_atomically(directory / OWN, source.encode())
-    if show:
-        show_warnings()
-    shown = [progress_display(config, directory)] if show else []
-    outcome = run_experiment(config, directory, callbacks=[*shown, *callbacks])
-    if show:
-        say(summary(outcome.config, outcome.state, outcome.directory, outcome.reason, outcome.skipped))
-    return outcome
+    return run_experiment(config, directory, callbacks=callbacks, show=show)

@@ -62,6 +62,9 @@ def _full_training(group: Group) -> float | None:
 
 def _search(group: Group, _plan: Plan) -> Iterator[str]:
     config, name = group.config, group.name
+    if config.space.conditions:
+        for always in sorted(config.space.branches.used()[1] & config.space.conditions.keys()):
+            yield f"benchmark.config_space.{always}.when always holds: remove it, or add values to what it names"
     size, most, expected = config.space.size, config.max_num_trials, group.expectation
     if most is not None and size < most:
         yield (

@@ -20,7 +20,7 @@ class Argument:
     name: str
     """As the program calls it, without dashes."""
     kind: str = "text"
-    """float, int, bool, text, or other: what a single value cannot say."""
+    """float, int, number (one of these), bool, text, or other: what a single value cannot say."""
     default: Any = None
     """None where there is none, `Unread` where only running the program would tell."""
     choices: Sequence[Any] = ()
@@ -30,6 +30,8 @@ class Argument:
     """Its `argument` in a benchmark, where that is not its name in the benchmark's style."""
     given: Any = None
     """What every training has to be given for it, where that is known."""
+    domain: dict[str, Any] | None = None
+    """That of a search space which the program has for another tuner."""
     where: str = ""
     """Where that is said: line 14."""
     help: str = ""
@@ -54,6 +56,12 @@ class Interface:
     """What whoever looks at the proposal should know."""
     unread: int = 0
     """Arguments that are there but cannot be read."""
+    function: str | None = None
+    """The function of the script that is the program, not the script itself."""
+    behind: list[str] = field(default_factory=list)
+    """Words that have to come behind all options."""
+    json_option: str | None = None
+    """The option that takes all of them in a file of JSON."""
 
 
 def of_commands(parser: str, commands: Mapping[str, list[Argument]], notes: Sequence[str] = ()) -> Interface:

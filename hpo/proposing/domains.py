@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hpo.proposing.arguments import Argument, Unread
@@ -24,6 +24,8 @@ class Proposal:
 
 def propose(argument: Argument) -> Proposal | None:
     """A domain for an argument; None where nothing can be said."""
+    if argument.domain is not None:
+        return Proposal(argument.domain, "the script's own space", True)
     if is_never_tuned(argument):
         return None
     if argument.choices:
@@ -39,18 +41,21 @@ def propose(argument: Argument) -> Proposal | None:
         return Proposal({"type": "choice", "values": [True, False]}, "", False)
     if argument.kind == "word":
         return Proposal({"type": "choice", "values": ["true", "false"]}, "", False)
-    if argument.kind not in ("int", "float"):
+    if argument.kind not in ("int", "float", "number"):
         return None
     default = argument.default if type(argument.default) in (int, float) else None
     name = last_name(argument)
     for pattern, make, usual in _RULES:
         if re.search(pattern, name):
             domain = make(default if default is not None else usual)
+            if argument.kind == "number" and domain is not None and "lower" in domain:
+                argument = replace(argument, kind=domain["type"])
             why = "" if default is not None else f"no default is known, around {usual}"
             return _fitting(domain, argument, why, sure=default is not None or argument.required)
     if default is None or default <= 0:
         return None
-    return _fitting(_whole(default) if argument.kind == "int" else _decades(1)(default), argument, "", sure=False)
+    argument = replace(argument, kind="float" if argument.kind == "float" else "int")
+    return _fitting(_decades(1)(default) if argument.kind == "float" else _whole(default), argument, "", sure=False)
 
 
 def _fitting(domain: Domain | None, argument: Argument, why: str, *, sure: bool) -> Proposal | None:
@@ -172,9 +177,9 @@ _RULES: list[tuple[str, Callable[[float], Domain | None], float]] = [
     (r"subsample|col_?sample|feature_fraction|bagging_fraction|max_features", _fraction(0.4, 1.0), 0.8),
     (r"batch_?size|^bs$|^batch$|_batch$|mini_?batch$|^bsz$", _powers, 32),
     (r"clip|grad_norm", _decades(1), 1.0),
-    (r"^(c|alpha|nu)$", _decades(2), 1.0),
+    (r"^(c|cost|alpha|nu)$", _decades(2), 1.0),
     (r"temperature|(ent|entropy|vf|value)_coeff?$", _decades(1), 1.0),
-    (r"num_leaves|max_leaf|n_?estimators|num_trees|ntree|n_?neighbors", _whole, 100),
+    (r"num_leaves|max_leaf|n_?estimators|(num_|n_?)trees?|n_?neighbors", _whole, 100),
     (
         r"min_samples_split",
         lambda default: {"type": "int", "lower": 2, "upper": max(20, 4 * int(default)), "log": True},

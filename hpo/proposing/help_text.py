@@ -14,7 +14,10 @@ from hpo.proposing.arguments import Argument
 SECONDS = 20
 """A program may take for its help."""
 
-_OPTION = re.compile(r"^\s{1,12}(-{1,2}[A-Za-z][^\n]*)$")
+_OPTION = re.compile(r"^\s{0,12}(-{1,2}[A-Za-z][^\n]*)$")
+_BARE = re.compile(r"-(\w+) ([a-z]\w*)\s*: (.*)")
+"""-c cost : the cost of an error (default 1)"""
+_USAGE = re.compile(r"^\s*usage:\s+\S+\s+\[options\]([^\n]*)", re.IGNORECASE | re.MULTILINE)
 _SPELLING = re.compile(r"(?<![\w-])(--?[A-Za-z][\w.-]*)(?:[ =]?(\[?[={<]?[A-Z][\w|-]*[\]>]?|<[^>]+>|\{[^}]+\}))?")
 _DEFAULT = re.compile(r"default(?:s to|\s+is)?\s*[:=]?\s*['\"]?([^\s\])'\";,]+)", re.IGNORECASE)
 _WHOLE = {"INT", "INTEGER", "N", "NUM"}
@@ -55,6 +58,9 @@ def read_help(text: str) -> list[Argument]:
     for number, line in enumerate(lines):
         if (match := _OPTION.match(line)) is None:
             continue
+        if (bare := _BARE.fullmatch(match[1].strip())) is not None:
+            found.append(_of_letter(*bare.groups()))
+            continue
         head, _, told = match[1].partition("  ")
         if "\t" in head:
             head, _, told = match[1].partition("\t")
@@ -71,6 +77,19 @@ def read_help(text: str) -> list[Argument]:
         if argument is not None:
             found.append(argument)
     return found
+
+
+def words_behind(text: str) -> list[str]:
+    """What a program takes behind its options, as its usage says: `[options] training_file [model_file]`."""
+    usage = _USAGE.search(text)
+    return [] if usage is None else [w for w in usage[1].split() if re.fullmatch(r"<?\w[\w.-]*>?", w)]
+
+
+def _of_letter(letter: str, name: str, told: str) -> Argument:
+    """One that is called by its value, `cost`: the letter says little."""
+    kind, value = _number(next(iter(_DEFAULT.findall(told)), None))
+    kind = "number" if kind == "int" else kind
+    return Argument(name, kind, value, spelling=f"-{letter}", where="of its --help", help=told)
 
 
 def _argument(head: str, told: str) -> Argument | None:

@@ -42,6 +42,8 @@ def read_hydra(sources: Sequence[Source]) -> Interface | None:
     elif name in nodes:
         one, cls = nodes[name]
         interface.arguments = fields_of(one, cls)
+        made = (a for a in interface.arguments if isinstance(a.default, Unread) and re.match(r"[A-Z]\w*\(", a.default))
+        interface.notes += [f"Not seen: what {argument.name} takes, as {argument.name}.NAME." for argument in made]
     else:
         interface.unread = 1
     return interface

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpo.config.schema import CONF_DIR
+from hpo.config.schema import ARGUMENTS, CONF_DIR
 from hpo.errors import ConfigError
 from hpo.proposing.reading import command_of, read_interface
 from hpo.proposing.reports import read_reports
@@ -51,7 +51,14 @@ def write_benchmark(*, script: Path, name: str | None, folder: Path, gpus: bool)
     command = command_of(script)
     if script.suffix != ".py" and len(command) > 1:
         program = {"command": [command[0], str(script)]}
-    draft = Draft(name, program, interface, read_reports(script), int(gpus and _speaks_of_gpus(script)))
+    if interface.behind:
+        program = {"command": [*(program.get("command") or [str(script.absolute())]), ARGUMENTS, *interface.behind]}
+    if interface.function is not None:
+        program = {"function": f"{script}:{interface.function}"}
+    reported = read_reports(script)
+    known = {argument.name for argument in interface.arguments}
+    interface.arguments += [argument for argument in reported.arguments if argument.name not in known]
+    draft = Draft(name, program, interface, reported, int(gpus and _speaks_of_gpus(script)))
     text = draft.text()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("x", encoding="utf-8") as file:

@@ -13,10 +13,15 @@ from hpo.errors import ConfigError
 from hpo.proposing.argparsers import kind_of, read_absl, read_argparse
 from hpo.proposing.arguments import Argument, Interface, style_of
 from hpo.proposing.clicks import read_click
-from hpo.proposing.help_text import SECONDS, ask_for_help, read_help
+from hpo.proposing.domains import propose
+from hpo.proposing.help_text import SECONDS, ask_for_help, read_help, words_behind
 from hpo.proposing.hydras import read_hydra
+from hpo.proposing.lightnings import read_lightning
+from hpo.proposing.roles import resource_of
 from hpo.proposing.signatures import fields_of, read_fire, read_typer
-from hpo.proposing.source import Source, read_sources
+from hpo.proposing.source import ST_CONFIG_JSON, Source, read_sources
+from hpo.proposing.spaces import read_space, with_domains
+from hpo.proposing.trainables import read_trainable
 
 INTERPRETERS = {".r": "Rscript", ".sh": "bash", ".jl": "julia", ".rb": "ruby", ".pl": "perl", ".lua": "lua"}
 """What runs a file that is not executable, by the end of its name."""
@@ -32,7 +37,7 @@ _PYTHON_PARSERS = (
     "getopt",
     "absl",
 )
-_OTHER_PARSERS = re.compile(rb"optparse|argparse|argparser|docopt|getopt|argp_parse|ArgParse|--help")
+_OTHER_PARSERS = re.compile(rb"optparse|argparse|argparser|docopt|getopt|argp_parse|ArgParse|--help|[Uu]sage: ")
 _OF_TRAINING_ARGUMENTS = {
     "learning_rate": ("float", 5e-5),
     "per_device_train_batch_size": ("int", 8),
@@ -49,6 +54,8 @@ def read_interface(script: Path) -> Interface:
         ConfigError: nothing shows what it takes, or it cannot be read.
     """
     interface = _of_python(script) if script.suffix == ".py" else _of_any(script)
+    if script.suffix == ".py":
+        interface.arguments = list(with_domains(interface.arguments, read_space(read_sources(script))))
     once = {argument.key: argument for argument in reversed(interface.arguments)}
     return replace(interface, arguments=list(reversed(once.values())))
 
@@ -56,8 +63,8 @@ def read_interface(script: Path) -> Interface:
 def _of_any(script: Path) -> Interface:
     if not _OTHER_PARSERS.search(script.read_bytes()):
         raise ConfigError(
-            f"{script}: optparse, argparse, docopt, getopt or --help stand nowhere in it, and nothing shows its arguments; "
-            f"give it --name=value arguments, or write the benchmark by hand"
+            f"{script}: optparse, argparse, docopt, getopt, --help or Usage: stand nowhere in it, and nothing shows its "
+            f"arguments; give it --name=value arguments, or write the benchmark by hand"
         )
     return _of_help(script, command_of(script), Interface("--help"))
 
@@ -82,7 +89,20 @@ def command_of(script: Path) -> list[str]:
 
 def _of_python(script: Path) -> Interface:
     sources = read_sources(script)
-    readers = (read_hydra, read_fire, read_typer, read_click, _read_dataclasses, read_argparse, read_absl, _read_words)
+    readers = (
+        read_trainable,
+        _read_json_config,
+        read_hydra,
+        read_lightning,
+        read_fire,
+        read_typer,
+        read_click,
+        _read_dataclasses,
+        read_argparse,
+        read_absl,
+        _read_own,
+        _read_words,
+    )
     interface = next((found for reader in readers if (found := reader(sources)) is not None), None)
     if interface is not None and interface.parser == "hydra" and interface.unread:
         raise ConfigError(
@@ -102,7 +122,7 @@ def _of_python(script: Path) -> Interface:
         )
     raise ConfigError(
         f"{script}: it has no parser (argparse, click, typer, Hydra, fire, HfArgumentParser, absl, sys.argv); give it "
-        f"--name=value arguments, such as parser.add_argument('--lr', type=float)"
+        f"--name=value arguments, such as args = hpo.arguments({', '.join(_constants(sources[0])) or 'lr=0.1'})"
     )
 
 
@@ -121,7 +141,8 @@ def _of_help(script: Path, command: Sequence[str], seen: Interface) -> Interface
         names = ", ".join(argument.name for argument in taken)
         note = f"Read from its --help, which was run in an empty folder for this (at most {SECONDS} s): {names}."
     both = [*seen.arguments, *taken]
-    return Interface(seen.parser, both, style_of(both), seen.command, [*seen.notes, note])
+    behind = words_behind(text) if script.suffix != ".py" else []
+    return Interface(seen.parser, both, style_of(both), seen.command, [*seen.notes, note], behind=behind)
 
 
 def _read_dataclasses(sources: Sequence[Source]) -> Interface | None:
@@ -161,10 +182,40 @@ def _read_dataclasses(sources: Sequence[Source]) -> Interface | None:
     return interface
 
 
+def _read_json_config(sources: Sequence[Source]) -> Interface | None:
+    """The space of a script for Syne Tune whose arguments come in a file: it is the only one to name them."""
+    calls = (ast.unparse(call.func) for source in sources for call in source.calls)
+    space = read_space(sources) if "add_config_json_to_argparse" in calls else []
+    return Interface("syne_tune", space, json_option=ST_CONFIG_JSON) if space else None
+
+
 def _with_both_options(argument: Argument) -> Argument:
     """Booleans as tyro takes them."""
     spelling = f"--{argument.name}/--no-{argument.name}" if argument.kind == "word" else None
     return replace(argument, kind="bool", spelling=spelling) if spelling is not None else argument
+
+
+def _constants(source: Source) -> list[str]:
+    """What a script without a parser has of constants that look like its hyperparameters."""
+    values = {name: source.value(node) for name, node in source.assigned.items() if name.isidentifier()}
+    found = [Argument(name.lower(), type(v).__name__, v) for name, v in values.items() if type(v) in (int, float)]
+    chosen = [one for one in found if resource_of([one]) or ((p := propose(one)) is not None and p.sure)]
+    return [f"{one.name}={one.default}" for one in chosen]
+
+
+def _read_own(sources: Sequence[Source]) -> Interface | None:
+    """What `hpo.arguments` is called with."""
+    source = sources[0]
+    call = next((call for call in source.calls if source.full_name(call.func) == "hpo.arguments"), None)
+    if call is None:
+        return None
+    kinds = {bool: "word", int: "int", float: "float", str: "text", type(None): "text"}
+    values = {name: source.value(node) for name, node in source.keywords(call).items()}
+    where = source.where(call)
+    return Interface(
+        "hpo.arguments",
+        [Argument(name, kinds.get(type(value), "other"), value, where=where) for name, value in values.items()],
+    )
 
 
 def _read_words(sources: Sequence[Source]) -> Interface | None:

@@ -2,45 +2,18 @@
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
-from hpo.config.direction import usual_mode
 from hpo.config.schema import ReportChannel
+from hpo.functions.trainable import RESOURCE
+from hpo.proposing.frameworks import read_framework
+from hpo.proposing.outputs import read_output
+from hpo.proposing.reported import Reported, is_resource
 from hpo.proposing.source import Source, read_sources
+from hpo.proposing.trainables import find_trainable
 
-_RESOURCE = re.compile(
-    r"((global|train|training|current)_)?(epochs?|steps?|iter(ation)?s?|rounds?|trees)(_?(done|number|idx|no|num))?",
-    re.IGNORECASE,
-)
-_NO_METRIC = re.compile(
-    r"(^|_)(time|seconds?|lr|learning_rate|memory|gpu|size|cost|timestamp|params)($|_)", re.IGNORECASE
-)
 _DEEPEST = 5
-_UNSEEN = re.compile(r"val|valid|test|dev|eval|mean|avg|average", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Reported:
-    """What it reports."""
-
-    names: Sequence[str] = ()
-    channel: ReportChannel = ReportChannel.file
-    where: str = ""
-    elsewhere: str = ""
-    """Something else that it reports to."""
-
-    @property
-    def resource(self) -> str | None:
-        """What counts how long it has trained."""
-        return next((name for name in self.names if _RESOURCE.fullmatch(name)), None)
-
-    @property
-    def metrics(self) -> list[str]:
-        """What could be optimised, the likeliest first: of data not trained on, and known to be better up or down."""
-        found = [n for n in self.names if not _RESOURCE.fullmatch(n) and not _NO_METRIC.search(n)]
-        return sorted(found, key=lambda name: (_UNSEEN.search(name) is None, usual_mode(name) is None, "train" in name))
 
 
 def read_reports(script: Path) -> Reported:
@@ -62,9 +35,14 @@ def read_reports(script: Path) -> Reported:
             channel = ReportChannel.syne_tune if syne else channel
             where = where or source.where(call)
             found |= dict.fromkeys(_names_of(source, call))
+    if (trainable := find_trainable(sources)) is not None:
+        names = [RESOURCE, *dict.fromkeys([*([trainable.metric] if trainable.metric else []), *found])]
+        names = [name for name in names if name == RESOURCE or not is_resource(name)]
+        return Reported(names, where=where or trainable.where, metric=trainable.metric, mode=trainable.mode)
     if where:
         return Reported(list(found), channel, where, elsewhere)
-    return _of_text("\n".join(source.path.read_text(errors="replace") for source in sources), "")
+    told = _of_text("\n".join(source.path.read_text(errors="replace") for source in sources), "")
+    return told if told.names else read_framework(sources) or read_output(sources)
 
 
 def _is_reporter(source: Source, node: ast.AST) -> bool:

@@ -14,6 +14,8 @@ from hpo.proposing.arguments import Unread
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 ST_CHECKPOINT_DIR = "st_checkpoint_dir"
 """The argument by which Syne Tune says where checkpoints are, and the value of its constant of that name."""
+ST_CONFIG_JSON = "st_config_json_filename"
+"""The argument by which it gives all others in a file."""
 _OPERATORS: dict[type, Any] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,

@@ -10,7 +10,7 @@ from hpo.config.schema import ArgumentStyle, ReportChannel
 from hpo.config.yamlfiles import flow_text
 from hpo.proposing.arguments import Argument, Interface, Unread
 from hpo.proposing.domains import Proposal, propose
-from hpo.proposing.reports import Reported
+from hpo.proposing.reported import Reported
 from hpo.proposing.roles import is_of_the_machine, is_seed, resource_of
 from hpo.proposing.source import ST_CHECKPOINT_DIR
 from hpo.space.search_space import parse_space
@@ -19,6 +19,7 @@ MISSING = "???"
 """What OmegaConf takes for a value that is still to be given."""
 _TRIALS = 20
 _LONGEST = 100
+_SHOWN = 6
 
 
 @dataclass
@@ -51,11 +52,14 @@ class Draft:
         yield f"# Proposed by hpo init ({self.interface.parser}). Look through the space before the first run."
         yield from (f"# {note}" for note in self.interface.notes)
         yield f"name: {flow_text(self.name)}"
-        yield from (f"{key}: {flow_text(value)}" for key, value in self.program.items())
+        behind = ", ".join(self.interface.behind)
+        told = f"TODO: {behind}: write what stands behind the options" if behind else ""
+        yield from (_line(key, value, told) for key, value in self.program.items())
         if self.interface.style != ArgumentStyle.flags:
             yield f"argument_style: {self.interface.style.value}"
-        if self.reported.channel != ReportChannel.file:
-            yield f"report_channel: {self.reported.channel.value}"
+        if self.interface.json_option is not None:
+            yield f"arguments_as_json: {self.interface.json_option}"
+        yield from self._channel()
         if any(argument.name == ST_CHECKPOINT_DIR for argument in self.interface.arguments):
             yield f"checkpoint_argument: {ST_CHECKPOINT_DIR}"
         yield from self._objective()
@@ -65,20 +69,41 @@ class Draft:
         yield f"max_num_trials: {_TRIALS}  # what ends the experiment"
         yield f"num_gpus_per_trial: {self.gpus}" + ("" if self.gpus else "  # 1 for a training on a GPU of its own")
 
+    def _channel(self) -> Iterator[str]:
+        """Where its reports are read."""
+        heard = self.reported
+        if heard.channel == ReportChannel.file:
+            return
+        read = "what it prints is searched" if heard.patterns else ""
+        yield _line("report_channel", heard.channel.value, read)
+        if heard.path is not None:
+            yield _line("report_path", heard.path, "")
+        if heard.patterns:
+            yield "patterns:"
+            yield from (f"  {name}: {_quoted(pattern)}  # {where}" for name, (pattern, where) in heard.patterns.items())
+        if heard.first != 1:
+            yield _line("first_resource", heard.first, f"it counts {heard.resource} from 0")
+
     def _objective(self) -> Iterator[str]:
         heard, metrics, limit = self.reported, self.reported.metrics, self._limit
         resource, told = heard.resource, "what it reports as spent"
         if metrics and not heard.elsewhere:
-            mode = usual_mode(metrics[0])
+            mode, by = heard.mode or usual_mode(metrics[0]), "as it says" if heard.mode else "by its name"
             others = f"; it also reports {', '.join(metrics[1:])}" if metrics[1:] else ""
-            yield _line("metric", metrics[0], f"{heard.where or 'as its text shows'}{others}")
-            yield _line("mode", mode or MISSING, "by its name" if mode else "TODO: min or max")
+            where = heard.patterns[metrics[0]][1] if heard.patterns else heard.where
+            yield _line("metric", metrics[0], f"{where or 'as its text shows'}{others}")
+            yield _line("mode", mode or MISSING, by if mode else "TODO: min or max")
         else:
             computed = f"{heard.where}: its names are computed; write that of the metric"
             calling = "no report was found; call hpo.report(epoch=..., NAME=...), and write NAME here"
             if heard.elsewhere:
                 calling = calling.replace(
                     "no report was found", f"it reports to {heard.elsewhere}, which hpo does not hear"
+                )
+            elif heard.unnamed:
+                printed = ", ".join(heard.unnamed[:_SHOWN])
+                calling = (
+                    f"it prints {printed}; write a pattern for the metric (report_channel: stdout), or call hpo.report"
                 )
             yield _line("metric", MISSING, f"TODO: {computed if heard.where and not heard.elsewhere else calling}")
             yield _line("mode", MISSING, "TODO: min or max")
@@ -165,6 +190,11 @@ class Draft:
             numeric = "; give it a value, or tune it in config_space" if argument.kind in ("int", "float") else ""
             return MISSING, f"TODO: has no default{numeric}; {_origin(argument, '')}"
         return None, ""
+
+
+def _quoted(pattern: str) -> str:
+    """A regular expression as YAML has it without a backslash more."""
+    return "'" + pattern.replace("'", "''") + "'"
 
 
 def _line(key: str, value: Any, comment: str, *, indent: int = 0) -> str:

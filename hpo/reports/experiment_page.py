@@ -120,7 +120,7 @@ def _trials(experiment: Experiment, output: Path) -> PageTable:
             ]
         )
     resource = objective.resource_attr or "reports"
-    numeric = [all(isinstance(row[9 + i], int | float) for row in rows) for i in range(len(domains))]
+    numeric = [all(isinstance(row[9 + i], int | float | None) for row in rows) for i in range(len(domains))]
     columns = [
         PageColumn("trial", number=True),
         PageColumn("status", dots=STATUS_COLOURS),

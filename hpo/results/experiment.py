@@ -2,8 +2,9 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
 from hpo.events.wording import overview
 from hpo.results.files import read_metadata
+from hpo.results.notebook import as_html
 from hpo.results.rows import best_of, report_rows
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
@@ -38,6 +40,12 @@ class Experiment:
             return overview(self, self.state, "interrupted" if interrupted else "not complete when it was read")
         except HPOError as error:  # of a damaged one: an object that cannot be shown helps nobody
             return f"Experiment {self.directory}: {error}"
+
+    def _repr_html_(self) -> str:
+        try:
+            return as_html(repr(self), self.state, self.events)
+        except HPOError:
+            return f"<pre>{escape(repr(self))}</pre>"
 
     @cached_property
     def state(self) -> ExperimentState:
@@ -65,7 +73,7 @@ class Experiment:
                 "resource": state.resource,
                 objective.metric: None if state.loss is None else objective.value(state.loss),
                 "seconds": state.busy,
-                **{f"config_{name}": value for name, value in state.trial.configuration.items()},
+                **{f"config_{name}": state.trial.configuration.get(name) for name in self.config.space.domains},
             }
             for trial_id, state in self.state.trials.items()
         )
@@ -79,6 +87,27 @@ class Experiment:
     def best(self) -> dict[str, Any] | None:
         """trial_id, value of the metric, resource and configuration of the best report; None before the first."""
         return best_of(self.state)
+
+    def refresh(self) -> "Experiment":
+        """The experiment as it is now; only what is new is read, unless it has been overwritten.
+
+        Raises:
+            StoreError: it is gone, or damaged.
+        """
+        files = ExperimentDirectory(self.directory)
+        with contextlib.closing(Store(files.events, read_only=True)) as store:
+            first = store.read_batch(0, 1)
+            if first and self.events and first[0][1] == self.events[0]:
+                return replace(
+                    self, metadata=read_metadata(files), events=[*self.events, *store.read(len(self.events))]
+                )
+        return load_experiment(self.directory)
+
+    def show(self) -> Any:
+        """The whole report, for the last line of a notebook's cell; see `hpo.show`."""
+        import hpo  # its face: reports lie floors above this
+
+        return hpo.show(self)
 
 
 def load_experiment(place: str | Path) -> Experiment:
@@ -102,9 +131,11 @@ def load_experiment(place: str | Path) -> Experiment:
 
 def _check_belongs(files: ExperimentDirectory, config: ExperimentConfig, events: Iterable[Event]) -> None:
     """Raise StoreError unless the trials have the hyperparameters that the configuration names."""
-    names = set(config.space.domains)
+    space = config.space
     for event in events:
-        if event.kind == Kind.STARTED and set(event.body["configuration"]) != names:
+        if event.kind != Kind.STARTED:
+            continue
+        if set(names := space.names_of(event.body["configuration"])) != set(event.body["configuration"]):
             raise StoreError(
                 f"{files.config}: config_space has {', '.join(map(repr, names))}, but trial {event.trial} in events.db has "
                 f"{', '.join(map(repr, event.body['configuration']))}; put back the experiment.yaml that belongs to it"

@@ -4,16 +4,26 @@
 logged configurations and reaches the same state without computing a proposal again.
 """
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from hpo.errors import ConfigError
 from hpo.events.values import Configuration
 from hpo.randomness import Randomness, canonical
 from hpo.space.search_space import SearchSpace
 
 SHARED_RANDOM = 6
 """How many configurations, points to evaluate included, all methods with the same seeds have in common."""
+
+MOST_LISTED = 1_000_000
+"""Configurations of a space that are listed to find the last ones."""
+
+MOST_BRANCHES = 1_000
+"""Of a space with conditions that are searched for the last ones."""
 
 
 class Searcher(ABC):
@@ -28,10 +38,12 @@ class Searcher(ABC):
         points_to_evaluate: the first configurations; left-out hyperparameters get their default. `[]` means none.
 
     Raises:
-        ConfigError: a point to evaluate does not lie in the space.
+        ConfigError: a point to evaluate does not lie in the space, or the space has conditions and the class takes none.
     """
 
     shared_random = SHARED_RANDOM
+    takes_conditions = True
+    """False refuses spaces in which not all hyperparameters are always used."""
 
     def __init__(
         self,
@@ -40,6 +52,11 @@ class Searcher(ABC):
         *,
         points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
+        if space.conditions and not self.takes_conditions:
+            raise ConfigError(
+                f"method.searcher: {type(self).__name__} needs all hyperparameters in every configuration; remove "
+                f"config_space.{next(iter(space.conditions))}.when, or use another method, such as ASHA"
+            )
         self.space = space
         self.randomness = randomness
         self.suggested = 0
@@ -114,11 +131,26 @@ class Searcher(ABC):
             configuration = self.space.sample(rng)
             if not self.is_known(configuration):
                 return configuration
-        return self._draw_remaining(rng.random())
+        if self.space.conditions and self.space.size > MOST_LISTED:
+            return self._draw_from_branches(rng, tries)
+        return self._draw_remaining(self.space, rng.random())
 
-    def _draw_remaining(self, unit: float) -> Configuration | None:
+    def _draw_remaining(self, space: SearchSpace, unit: float) -> Configuration | None:
         """One of the last configurations of a small space, where random draws hit only known ones."""
-        if self.space.size > 1_000_000:
+        if space.size > MOST_LISTED:
             return None
-        left = [configuration for configuration in self.space.enumerate() if not self.is_known(configuration)]
+        left = [configuration for configuration in space.enumerate() if not self.is_known(configuration)]
         return left[int(unit * len(left))] if left else None
+
+    def _draw_from_branches(self, rng: np.random.Generator, tries: int) -> Configuration | None:
+        """One from a branch that is seldom drawn, where the branches that most draws fall into hold only known ones."""
+        branches = list(itertools.islice(self.space.branches.walk(), MOST_BRANCHES))
+        for index in rng.permutation(len(branches)):
+            parts = branches[index]
+            branch = SearchSpace({name: parts[name].values for name in self.space.domains if name in parts})
+            drawn = (branch.sample(rng) for _ in range(tries))
+            configuration = next((one for one in drawn if not self.is_known(one)), None)
+            configuration = configuration or self._draw_remaining(branch, rng.random())
+            if configuration is not None:
+                return configuration
+        return None

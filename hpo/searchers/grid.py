@@ -10,7 +10,7 @@ from hpo.errors import ConfigError
 from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
-from hpo.space.search_space import SearchSpace, mixed_radix
+from hpo.space.search_space import SearchSpace
 
 
 class GridSearcher(Searcher):
@@ -41,8 +41,8 @@ class GridSearcher(Searcher):
         super().__init__(space, randomness, points_to_evaluate=points_to_evaluate)
         if num_samples < 1:
             raise ConfigError(f"method.searcher.num_samples={num_samples}: use a positive number")
-        self._axes = space.grid(num_samples)
-        self.grid_size = math.prod(len(axis) for axis in self._axes)
+        self._grid = space.grid(num_samples)
+        self.grid_size = int(self._grid.count)
         rng = randomness.stream("grid")
         self._offset = _below(self.grid_size, rng)
         self._stride = 1 + _below(self.grid_size, rng)
@@ -53,7 +53,7 @@ class GridSearcher(Searcher):
     def _next(self) -> Configuration | None:
         while self._cursor < self.grid_size:
             index = (self._offset + self._cursor * self._stride) % self.grid_size
-            configuration = dict(zip(self.space.domains, mixed_radix(index, self._axes), strict=True))
+            configuration = self._grid.at(index)
             if not self.is_known(configuration):
                 return configuration
             self._cursor += 1

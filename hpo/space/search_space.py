@@ -7,22 +7,25 @@ act:    {type: choice, values: [relu, tanh]}
 momentum: {type: float, lower: 0.5, upper: 0.999, reverse_log: true}
 dropout:  {type: float, lower: 0.0, upper: 0.9, step: 0.1}
 optimizer: adam                                    # a constant
+decay:    {type: float, lower: 0.0, upper: 0.9, when: {act: relu}}       # used for some values of others only
 """
 
 import itertools
 import math
-import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from hpo.errors import ConfigError
 from hpo.events.values import Configuration
-from hpo.space.domains import LINEAR, LOG, REVERSE_LOG, Choice, Domain, Float, Integer, Scale
+from hpo.space.branches import Branches, Conditions, domain_parts, list_parts
+from hpo.space.conditions import Condition, check_otherwise, parse_conditions
+from hpo.space.domains import Choice, Domain
 from hpo.space.expressions import spec_of
+from hpo.space.specs import check_constant, check_spelling, parse_domain
 
 
 @dataclass(frozen=True)
@@ -34,53 +37,120 @@ class SearchSpace:
     spelling: Mapping[str, str] = field(default_factory=dict)
     """The `argument` of those that the program calls otherwise, by their names here."""
 
+    conditions: Conditions = field(default_factory=dict)
+    """Of those that are not always used: all must hold. What is not used is absent from a configuration."""
+    otherwise: Mapping[str, Any] = field(default_factory=dict)
+    """What the program gets of those that are not used; nothing unless it stands here."""
+
     def __len__(self) -> int:
         return len(self.domains)
 
     @property
     def size(self) -> float:
         """Number of different configurations; infinite when a domain is continuous."""
-        return math.prod(domain.size for domain in self.domains.values())
+        return self.branches.count if self.conditions else math.prod(domain.size for domain in self.domains.values())
 
     @property
     def default(self) -> Configuration:
         """The centre of every domain."""
-        return {name: domain.default for name, domain in self.domains.items()}
+        return self.used({name: domain.default for name, domain in self.domains.items()})
+
+    def is_used(self, name: str, earlier: Mapping[str, Any]) -> bool:
+        """Is a hyperparameter used where those before it, as far as they are used, have these values?"""
+        conditions = self.conditions.get(name, ())
+        return all(c.gate in earlier and c.holds(earlier[c.gate]) for c in conditions)
+
+    def used(self, values: Mapping[str, Any]) -> Configuration:
+        """The configuration that is left of a value for every hyperparameter."""
+        if not self.conditions:
+            return {name: values[name] for name in self.domains}
+        found: dict[str, Any] = {}
+        for name in self.domains:
+            if self.is_used(name, found):
+                found[name] = values[name]
+        return found
+
+    def names_of(self, configuration: Mapping[str, Any]) -> list[str]:
+        """The names that a configuration with these values has."""
+        if not self.conditions:
+            return list(self.domains)
+        found: dict[str, Any] = {}
+        for name in self.domains:
+            if self.is_used(name, found):
+                found[name] = configuration.get(name)
+        return list(found)
+
+    def passed(self, configuration: Configuration) -> Configuration:
+        """What the program gets: the configuration, and `otherwise` of what is not used."""
+        missing = {name: value for name, value in self.otherwise.items() if name not in configuration}
+        return {**configuration, **missing} if missing else configuration
 
     def decode(self, units: Sequence[float]) -> Configuration:
-        """The configuration at a point of the unit cube, one coordinate per domain."""
+        """The configuration at a point of the unit cube, one coordinate per domain, also of what is not used there."""
         pairs = zip(self.domains.items(), units, strict=True)
-        return {name: domain.decode(float(unit)) for (name, domain), unit in pairs}
+        if not self.conditions:
+            return {name: domain.decode(float(unit)) for (name, domain), unit in pairs}
+        found: dict[str, Any] = {}
+        for (name, domain), unit in pairs:
+            if self.is_used(name, found):
+                found[name] = domain.decode(float(unit))
+        return found
 
     def sample(self, rng: np.random.Generator) -> Configuration:
-        """A random configuration, uniform on each domain's scale."""
+        """A random configuration, uniform on each domain's scale; conditions do not make a value of a gate more likely."""
         return self.decode(rng.random(len(self.domains)).tolist())
 
-    def grid(self, most: int) -> list[Sequence[Any]]:
-        """The values of every domain, at most `most` of a numeric one."""
-        return [domain.values(most) for domain in self.domains.values()]
+    @cached_property
+    def branches(self) -> Branches[Domain]:
+        """Its domains, cut where conditions tell their values apart."""
+        return Branches(domain_parts(self.domains, self.conditions), self.conditions)
+
+    def grid(self, most: int) -> Branches[Sequence[Any]]:
+        """The combinations of the values of every domain, at most `most` of a numeric one."""
+        axes = {name: domain.values(most) for name, domain in self.domains.items()}
+        return Branches(list_parts(axes, self.conditions), self.conditions)
 
     def enumerate(self) -> Iterator[Configuration]:
-        """All configurations of a finite space, in lexicographic order."""
-        axes = [domain.values(int(domain.size)) for domain in self.domains.values()]
-        for values in itertools.product(*axes):
-            yield dict(zip(self.domains, values, strict=True))
+        """All configurations of a finite space; without conditions in lexicographic order."""
+        for way in self.branches.walk():
+            used = {name: way[name].values for name in self.domains if name in way}
+            for values in itertools.product(*(domain.values(int(domain.size)) for domain in used.values())):
+                yield dict(zip(used, values, strict=True))
+
+    def covering(self) -> list[Configuration]:
+        """A few configurations: the default, and one for each range of values that conditions tell apart."""
+        found = [self.default]
+        defaults = {name: domain.default for name, domain in self.domains.items()}
+        for name in self.branches.order if self.conditions else ():
+            for part in self.branches.parts[name]:
+                if not any(name in known and known[name] in part.values for known in found):
+                    found.append(self.branches.example(defaults, name, part))
+        return found
 
     def complete(self, point: Mapping[str, Any], key: str) -> Configuration:
         """`point` with the default of every hyperparameter it leaves out.
 
         Raises:
-            ConfigError: it names an unknown hyperparameter or a value outside its domain.
+            ConfigError: it names an unknown hyperparameter, one that is not used there, or a value outside its domain.
         """
         for name, value in point.items():
             if name not in self.domains:
                 raise ConfigError(f"{key}: {name!r} is not in config_space ({', '.join(self.domains)})")
             if value not in self.domains[name]:
                 raise ConfigError(f"{key}: {name}={value!r} is outside its domain {self.domains[name]}")
-        return {
+        values = {
             name: domain.normalise(point[name]) if name in point else domain.default
             for name, domain in self.domains.items()
         }
+        complete = self.used(values)
+        if unused := next((name for name in point if name not in complete), None):
+            gates = (condition for condition in self.conditions[unused])
+            closed = next(c.gate for c in gates if c.gate not in complete or not c.holds(complete[c.gate]))
+            state = f"{closed}={complete[closed]!r}" if closed in complete else f"{closed} is not used"
+            raise ConfigError(
+                f"{key}: {unused}={point[unused]!r} is not used where {state}; leave it out, or give {closed} another value"
+            )
+        return complete
 
 
 def mixed_radix(index: int, axes: Sequence[Sequence[Any]]) -> list[Any]:
@@ -101,146 +171,63 @@ def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
     domains: dict[str, Domain] = {}
     constants: dict[str, Any] = {}
     spelling: dict[str, str] = {}
+    conditions: dict[str, tuple[Condition, ...]] = {}
+    otherwise: dict[str, Any] = {}
     for name, spec in config_space.items():
         spec = (spec_of(spec) if isinstance(spec, str) else None) or spec
         if isinstance(spec, Mapping):
             given = dict(spec)
             if (argument := given.pop("argument", None)) is not None:
-                spelling[name] = _check_spelling(f"config_space.{name}.argument", argument)
-            domains[name] = _parse_domain(f"config_space.{name}", given)
+                spelling[name] = check_spelling(f"config_space.{name}.argument", argument)
+            when, instead = given.pop("when", None), given.pop("otherwise", None)
+            if when is not None:
+                conditions[name] = parse_conditions(name, when, domains, config_space)
+            domains[name] = parse_domain(f"config_space.{name}", given)
+            if instead is not None:
+                check_otherwise(name, instead, domains[name], conditional=name in conditions)
+                otherwise[name] = instead
         else:
-            _check_constant(f"config_space.{name}", spec)
+            check_constant(f"config_space.{name}", spec)
             constants[name] = spec
     if not domains:
         raise ConfigError(
             "config_space has no hyperparameter to tune; add one, such as lr: {type: float, lower: 1.0e-4, upper: 1.0}"
         )
-    return SearchSpace(domains, constants, spelling)
+    space = SearchSpace(domains, constants, spelling, conditions, otherwise)
+    if conditions:
+        _check_conditions(space)
+    return space
 
 
-MOST_STEPS = 1e15
-"""In an interval: more than that are not told apart by double precision."""
-
-_CALL = re.compile(r"[A-Za-z_][\w.]*\(.*\S.*\)", re.DOTALL)
-"""A word with arguments in parentheses, as other tools write a distribution."""
-
-
-def _check_constant(key: str, value: Any) -> None:
-    """Raise ConfigError for what other tools take for a hyperparameter: every trial would get that list or text as it is."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        kind, instead = "list", _example(None, {"values": value})
-        if len(value) == 2 and all(type(end) in (int, float) and abs(end) <= _LARGEST["float"] for end in value):
-            number = "int" if all(type(end) is int for end in value) else "float"
-            instead = f"{{type: {number}, lower: {_short(min(value))}, upper: {_short(max(value))}}} or {instead}"
-    elif isinstance(value, str) and _CALL.fullmatch(value.strip()):
-        kind, instead = "text", f"{_example(None, {})} or {_example(None, {'values': [1, 2]})}"
-    else:
-        return
-    raise ConfigError(
-        f"{key}={_short(value)}: to tune it write {instead}; a constant {kind} like this belongs in benchmark.arguments"
-    )
-
-
-def _example(kind: Any, spec: Mapping[str, Any]) -> str:
-    """What could be meant where the type is missing or another tool's."""
-    if values := next((v for v in spec.values() if isinstance(v, Sequence) and not isinstance(v, str) and v), None):
-        return f"{{type: choice, values: {_short(values)}}}"
-    whole = isinstance(kind, str) and "int" in kind
-    return "{type: int, lower: 1, upper: 9}" if whole else "{type: float, lower: 1.0e-4, upper: 1.0, log: true}"
-
-
-def _short(value: Any) -> str:
-    """A value for a message, with numbers that YAML takes for such."""
-    text = repr(list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value)
-    text = text if isinstance(value, str) else re.sub(r"(?<![\w.])(\d+)e", r"\1.0e", text)
-    return text if len(text) <= 200 else text[:200] + " …"
-
-
-def _check_spelling(key: str, argument: Any) -> str:
-    """What the program calls a hyperparameter; a number is the place of a word that is no option."""
-    text = str(argument)
-    if isinstance(argument, bool) or not isinstance(argument, str | int) or not text.strip("-$/") or text == "0":
-        raise ConfigError(
-            f"{key}={argument!r}: use a name, an option such as --rate, a variable such as $RATE, or a place from 1"
-        )
-    return text
-
-
-_KEYS = {
-    "float": {"lower", "upper", "log", "reverse_log", "step"},
-    "int": {"lower", "upper", "log", "step"},
-    "choice": {"values"},
-    "ordinal": {"values"},
-}
-
-
-def _parse_domain(key: str, spec: dict[str, Any]) -> Domain:
-    kind = spec.pop("type", None)
-    if not isinstance(kind, str) or kind not in _KEYS:
-        raise ConfigError(
-            f"{key}.type={kind!r}: use one of {', '.join(_KEYS)}, as in {key.rpartition('.')[2]}: {_example(kind, spec)}"
-        )
-    for name in spec:
-        if name not in _KEYS[kind]:
-            raise ConfigError(f"{key}.{name}: a {kind} takes {', '.join(sorted(_KEYS[kind]))}")
-    if kind in ("choice", "ordinal"):
-        return _parse_choice(key, kind, spec)
-    lower, upper = (_number(f"{key}.{end}", spec.get(end), kind) for end in ("lower", "upper"))
-    if lower > upper:
-        raise ConfigError(f"{key}: lower={lower} is above upper={upper}; exchange them")
-    if (step := spec.get("step")) is not None:
-        step = _number(f"{key}.step", step, kind)
-        if step <= 0:
-            raise ConfigError(f"{key}.step={step}: use a positive number")
-        if upper - lower > MOST_STEPS * step:
+def _check_conditions(space: SearchSpace) -> None:
+    """Raise ConfigError where a hyperparameter is used nowhere, or where two give the program the same argument at once."""
+    somewhere, _ = space.branches.used()
+    for name, all_of in space.conditions.items():
+        if name not in somewhere:
             raise ConfigError(
-                f"{key}.step={step}: there are more than {MOST_STEPS:.0e} in the interval; use a larger one"
+                f"config_space.{name}.when: {' and '.join(map(str, all_of))} never come together: change one, or remove it"
             )
-    scale = _parse_scale(key, kind, spec, lower, upper)
-    if kind == "int":
-        return Integer(int(lower), int(upper), scale, int(step or 1))
-    return Float(float(lower), float(upper), scale, step)
+    by_argument: dict[str, list[str]] = {}
+    for name in space.domains:
+        by_argument.setdefault(space.spelling.get(name, name), []).append(name)
+    for argument, names in by_argument.items():
+        for one, other in itertools.combinations(names, 2):
+            if one in space.conditions or other in space.conditions:
+                _check_apart(space, argument, one, other)
 
 
-def _parse_scale(key: str, kind: str, spec: dict[str, Any], lower: float, upper: float) -> Scale:
-    for flag in ("log", "reverse_log"):
-        if not isinstance(spec.get(flag, False), bool):
-            raise ConfigError(f"{key}.{flag}={spec[flag]!r}: use true or false")
-    if spec.get("log"):
-        if spec.get("reverse_log"):
-            raise ConfigError(f"{key}: log and reverse_log exclude each other; keep one")
-        if lower <= 0 or (kind == "int" and lower - (spec.get("step") or 1) / 2 <= 0):
-            raise ConfigError(f"{key}.lower={lower}: a log scale needs a lower bound above 0 (and above half a step)")
-        return LOG
-    if spec.get("reverse_log"):
-        if not 0 <= lower <= upper < 1:
-            raise ConfigError(f"{key}: reverse_log needs 0 <= lower <= upper < 1, not {lower} and {upper}")
-        return REVERSE_LOG
-    return LINEAR
-
-
-_LARGEST = {"int": 2**53, "float": sys.float_info.max}
-"""Whole numbers pass through floats, which skip some beyond this."""
-
-
-def _number(key: str, value: Any, kind: str) -> float:
-    wanted = int if kind == "int" else int | float
-    if isinstance(value, bool) or not isinstance(value, wanted) or not abs(value) <= _LARGEST[kind]:
-        hint = " (YAML reads 1e-4 as text: write 1.0e-4)" if isinstance(value, str) else ""
-        raise ConfigError(f"{key}={value!r}: a{'n' if kind == 'int' else ''} {kind} is needed{hint}")
-    return value
-
-
-def _parse_choice(key: str, kind: str, spec: dict[str, Any]) -> Choice:
-    values = spec.get("values")
-    if not isinstance(values, Sequence) or isinstance(values, str) or not values:
-        raise ConfigError(f"{key}.values={values!r}: a list with at least one value is needed")
-    choice = Choice(tuple(values), ordered=kind == "ordinal")
-    for index, value in enumerate(values):
-        if isinstance(value, Mapping | list):
-            raise ConfigError(f"{key}.values: {value!r} is not a plain value; use numbers, strings or booleans")
-        if isinstance(value, float) and math.isnan(value):
-            raise ConfigError(f"{key}.values: nan equals nothing, not even itself; use another value")
-        if choice.index(value) != index:
-            raise ConfigError(f"{key}.values: {value!r} stands there twice; remove one")
-    return choice
+def _check_apart(space: SearchSpace, argument: str, one: str, other: str) -> None:
+    """Raise ConfigError unless at most one of two hyperparameters gives the program its argument."""
+    if given := next((name for name in (one, other) if name in space.otherwise), None):
+        raise ConfigError(
+            f"config_space.{given}.otherwise: {one} and {other} share the argument {argument}, and it would be passed beside "
+            "the other's value; remove otherwise"
+        )
+    both = (*space.conditions.get(one, ()), *space.conditions.get(other, ()))
+    conditions = {**space.conditions, "": both}
+    together = Branches(domain_parts({**space.domains, "": Choice((None,))}, conditions), conditions)
+    if "" in together.used()[0]:
+        raise ConfigError(
+            f"config_space.{other}.argument={argument}: {one} has it too, and both can be used at once; let their `when` "
+            "exclude each other"
+        )

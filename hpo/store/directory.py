@@ -51,6 +51,8 @@ class ExperimentDirectory:
     """Who holds, or last held, the lock."""
     host_log = _Inside("host.log")
     """Standard error of the trial host; empty unless something is wrong with it."""
+    ray_log = _Inside("ray.log")
+    """What Ray says in the process that talks with it; empty unless something is wrong."""
     trials = _Inside("trials")
     """One folder per trial."""
     left_behind = _Inside("left_behind")
@@ -87,7 +89,7 @@ def folders_with(base: Path, name: str) -> list[Path]:
 def refuse_links(files: ExperimentDirectory) -> None:
     """Raise StoreError for a link in the place of a file that is written to and not replaced: it leads elsewhere."""
     parts = [files.events.with_name(files.events.name + end) for end in ("", "-wal", "-shm", "-journal")]
-    for path in (files.lock, files.log, files.host_log, *parts):
+    for path in (files.lock, files.log, files.host_log, files.ray_log, *parts):
         if path.is_symlink():
             raise StoreError(f"{path}: is a link, and hpo writes only files of the directory itself; remove the link")
 

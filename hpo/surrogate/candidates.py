@@ -52,14 +52,21 @@ def draw(
 
 
 def mutate(space: SearchSpace, parent: Configuration, rng: np.random.Generator) -> Configuration:
-    """A neighbour of `parent`: at least one hyperparameter with more than one value is changed."""
-    names = [name for name, domain in space.domains.items() if domain.size > 1]
+    """A neighbour of `parent`: at least one hyperparameter with more than one value is changed.
+
+    What a changed one brings into use has a uniform value.
+    """
+    names = [name for name, domain in space.domains.items() if domain.size > 1 and name in parent]
     if not names:
         return dict(parent)
     changed = rng.random(len(names)) < max(1 / len(names), RATE)
     changed[rng.integers(len(names))] = True
     moved = {name: _move(space.domains[name], parent[name], rng) for name, do in zip(names, changed, strict=True) if do}
-    return {**parent, **moved}
+    if not space.conditions:
+        return {**parent, **moved}
+    units = rng.random(len(space)).tolist()
+    fresh = {name: domain.decode(unit) for (name, domain), unit in zip(space.domains.items(), units, strict=True)}
+    return space.used({**fresh, **parent, **moved})
 
 
 def _move(domain: Domain, value: object, rng: np.random.Generator) -> object:

@@ -1,7 +1,7 @@
 """Many candidates at once, as points of the unit cube: only the one that is chosen becomes a configuration.
 
 The moves are those of hpo.surrogate.candidates; a column is a hyperparameter with more than one value, in the order of the
-space, and holds what its domain's `encode` gives.
+space, and holds what its domain's `encode` gives, or 0 where the hyperparameter is not used.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,9 @@ import numpy as np
 from hpo.events.values import Configuration
 from hpo.space.domains import Choice
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.activity import Activity, Flags
 from hpo.surrogate.candidates import DECAY, LEVELS, RATE
-from hpo.surrogate.encoding import columns_of
+from hpo.surrogate.encoding import ANGLE, columns_of
 from hpo.surrogate.kernel import Floats, Integers
 
 FINE = 4096
@@ -41,8 +42,12 @@ class Pool:
             for column, domain in enumerate(domains)
             if isinstance(domain, Choice) and not domain.ordered
         ]
+        self._conditional = {column for column, name in enumerate(self._domains) if name in space.conditions}
+        self._activity = None
+        if space.conditions:
+            self._activity = Activity(space, {name: column for column, name in enumerate(self._domains)}, FINE)
         self._codes = [  # of choices: column, and what Encoding has for each value
-            (column, np.array(columns_of(domain)))
+            (column, np.array(columns_of(domain, conditional=column in self._conditional)))
             for column, domain in enumerate(domains)
             if isinstance(domain, Choice)
         ]
@@ -54,21 +59,41 @@ class Pool:
 
     def sample(self, rng: np.random.Generator, count: int) -> Floats:
         """Uniform points, shape (count, d)."""
+        return self._clear(self._draw(rng, count))
+
+    def _draw(self, rng: np.random.Generator, count: int) -> Floats:
+        """Uniform points with a value for everything, used or not."""
         return self._snap(rng.random((count, len(self._domains))))
+
+    def _clear(self, points: Floats) -> Floats:
+        """With zeros for what is not used: points of the same configuration are the same."""
+        return points if self._activity is None else np.where(self._activity.used(points), points, 0.0)
 
     def points(self, configurations: Sequence[Configuration]) -> Floats:
         """Where configurations lie, shape (n, d)."""
         rows = [
-            [d.encode(configuration[name]) for name, d in self._domains.items()] for configuration in configurations
+            [d.encode(configuration[name]) if name in configuration else 0.0 for name, d in self._domains.items()]
+            for configuration in configurations
         ]
         return np.array(rows).reshape(len(rows), len(self._domains))
 
     def mutate(self, rng: np.random.Generator, parents: Floats) -> Floats:
-        """A neighbour of each point: at least one coordinate is moved."""
+        """A neighbour of each point: at least one coordinate that is used there is moved.
+
+        What a moved one brings into use has a uniform value.
+        """
         shape = parents.shape
         count, dimension = shape
-        moved = rng.random(shape) < max(1 / dimension, RATE)
-        moved[np.arange(count), rng.integers(dimension, size=count)] = True
+        if self._activity is None:
+            moved = rng.random(shape) < max(1 / dimension, RATE)
+            moved[np.arange(count), rng.integers(dimension, size=count)] = True
+        else:
+            used = self._activity.used(parents)
+            parents = np.where(used, parents, self._draw(rng, count))
+            some = used.sum(axis=1)
+            moved = used & (rng.random(shape) < np.maximum(1 / some, RATE)[:, None])
+            nth = used.cumsum(axis=1) > rng.integers(some)[:, None]  # from the chosen one on
+            moved[np.arange(count), nth.argmax(axis=1)] = True
         levels = np.minimum(rng.geometric(DECAY, shape), self._farthest)
         levels -= rng.random(shape) * self._fractions
         np.copysign(levels, 0.5 - rng.random(shape), out=levels)
@@ -84,7 +109,7 @@ class Pool:
             other = (parents[:, column] * size).astype(np.intp)
             other += rng.integers(1, size, size=count)
             there[:, column] = centres[other % size]
-        return np.where(moved, there, parents)
+        return self._clear(np.where(moved, there, parents))
 
     @staticmethod
     def _step(there: Floats, index: Integers, levels: Floats, values: Floats, borders: Floats) -> None:
@@ -106,6 +131,8 @@ class Pool:
 
     def encode(self, points: Floats) -> Floats:
         """What Encoding gives for their configurations, shape (n, columns)."""
+        if self._activity is not None:
+            return self._encode_used(points, self._activity.used(points))
         if not self._codes:
             return points
         columns: list[Floats] = []
@@ -116,10 +143,28 @@ class Pool:
             done = column + 1
         return np.concatenate((*columns, points[:, done:]), axis=1)
 
+    def _encode_used(self, points: Floats, used: Flags) -> Floats:
+        codes = dict(self._codes)
+        columns: list[Floats] = []
+        for column in range(len(self._domains)):
+            units = points[:, column]
+            if column in codes:
+                count = len(codes[column]) - (column in self._conditional)
+                index = np.minimum((units * count).astype(np.intp), count - 1)
+                columns.append(codes[column][np.where(used[:, column], index, -1)])
+            elif column in self._conditional:
+                arc = np.column_stack((np.cos(units * ANGLE), np.sin(units * ANGLE)))
+                columns.append(np.where(used[:, column, None], arc, 0.0))
+            else:
+                columns.append(units[:, None])
+        return np.concatenate(columns, axis=1)
+
     def decode(self, point: Floats) -> Configuration:
         """The configuration at a point, shape (d,)."""
         units = iter(point.tolist())
-        return {
-            name: domain.decode(next(units)) if domain.size > 1 else domain.default
-            for name, domain in self._space.domains.items()
-        }
+        return self._space.used(
+            {
+                name: domain.decode(next(units)) if domain.size > 1 else domain.default
+                for name, domain in self._space.domains.items()
+            }
+        )

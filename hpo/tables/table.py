@@ -7,7 +7,7 @@ Two files of one name. `NAME.yaml` says what it is:
 
 and `NAME.npz` holds plain arrays (never objects):
 
-    hp_<hyperparameter>  (N,)        the value of each configuration
+    hp_<hyperparameter>  (N,)        the value of each configuration; any of its values where it is not used
     metric_<metric>      (N, S, R)   after each unit of resource, for each of S trainings; (N, S, 1): final values only
     seconds              (N, S, R)   elapsed in training so far; (N, S, 1): of the whole training
 
@@ -97,8 +97,25 @@ class Table:
             for value in domain.values(int(domain.size)):
                 if value not in known:
                     raise ConfigError(f"config_space.{name}: the table {self.name} has no results for {value!r}")
+            if name in space.conditions:
+                self._check_conditions(space, name)
         if missing := sorted(set(self._axes) - set(space.domains)):
             raise ConfigError(f"config_space: the table {self.name} also has {', '.join(missing)}; add it")
+
+    def _check_conditions(self, space: SearchSpace, name: str) -> None:
+        """Raise ConfigError unless there are results where a hyperparameter is not used."""
+        if name in space.otherwise and space.otherwise[name] in self._axes[name]:
+            return
+        own = {condition.gate: condition for condition in self.space.conditions.get(name, ())}
+        given = {condition.gate: condition for condition in space.conditions[name]}
+        for gate, condition in given.items():
+            domain = space.domains[gate]
+            for value in domain.values(int(domain.size)):
+                if not condition.holds(value) and (gate not in own or own[gate].holds(value)):
+                    raise ConfigError(
+                        f"config_space.{name}.when.{gate}: the table {self.name} needs {name} where {gate}={value!r} all the "
+                        f"same; give one of its values as config_space.{name}.otherwise, or remove the condition"
+                    )
 
     @cached_property
     def _axes(self) -> dict[str, dict[Any, int]]:
@@ -109,14 +126,22 @@ class Table:
     @cached_property
     def _rows(self) -> dict[tuple[int, ...], int]:
         """Indices of values -> row."""
-        columns = []
+        listed = {name: self.hyperparameters[name].tolist() for name in self._axes}
         for name, axis in self._axes.items():
-            values = self.hyperparameters[name].tolist()
-            try:
-                columns.append([axis[value] for value in values])
-            except KeyError as error:
-                raise ConfigError(f"table {self.name}: {name}={error} does not lie in its config_space") from error
-        return {indices: row for row, indices in enumerate(zip(*columns, strict=True))}
+            if odd := [value for value in listed[name] if value not in axis]:
+                raise ConfigError(f"table {self.name}: {name}={odd[0]!r} does not lie in its config_space")
+        if not self.space.conditions:
+            columns = [[axis[value] for value in listed[name]] for name, axis in self._axes.items()]
+            return {indices: row for row, indices in enumerate(zip(*columns, strict=True))}
+        keys = (self._key(dict(zip(listed, values, strict=True))) for values in zip(*listed.values(), strict=True))
+        return {key: row for row, key in enumerate(keys)}
+
+    def _key(self, values: Mapping[str, Any]) -> tuple[int, ...]:
+        """Indices of the values; -1 for what is not used, whatever stands there."""
+        if not self.space.conditions:
+            return tuple([axis[values[name]] for name, axis in self._axes.items()])
+        used = set(self.space.names_of(values))
+        return tuple([axis[values[name]] if name in used else -1 for name, axis in self._axes.items()])
 
     def row(self, configuration: Configuration) -> int:
         """Where a configuration's results stand.
@@ -125,7 +150,7 @@ class Table:
             ConfigError: it is not in the table.
         """
         try:
-            return self._rows[tuple(axis[configuration[name]] for name, axis in self._axes.items())]
+            return self._rows[self._key(configuration)]
         except KeyError as error:
             raise ConfigError(f"table {self.name}: the configuration {dict(configuration)} is not in it") from error
 

@@ -9,5 +9,6 @@ from hpo.trackers.tensorboard_files import TensorBoard
 from hpo.trackers.trackio_runs import Trackio
 from hpo.trackers.trial_runs import TrialTracker
 from hpo.trackers.wandb_runs import WandB
+from hpo.trackers.webhook import Webhook
 
-__all__ = ["MLflow", "TensorBoard", "Trackio", "TrialTracker", "WandB"]
+__all__ = ["MLflow", "TensorBoard", "Trackio", "TrialTracker", "WandB", "Webhook"]

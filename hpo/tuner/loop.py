@@ -114,10 +114,10 @@ class Tuner:
             self.scheduler.prepare()
             while not self._over():
                 self._step(self.backend.wait(self._timeout()))
+            if self.trials.failure is not None:
+                raise self.trials.failure
         finally:
-            self.journal.call("on_close")
-        if self.trials.failure is not None:
-            raise self.trials.failure
+            self.journal.call("on_close")  # a callback may look at what is being raised
         return self.state.finished
 
     def _step(self, happened: Sequence[BackendEvent]) -> None:

@@ -1,4 +1,4 @@
-"""`hpo watch`: look when a file has changed, draw at most so often, and end when all experiments are over."""
+"""`hpo watch` and `hpo.follow`: look when a file has changed, draw at most so often, end when all experiments are over."""
 
 import contextlib
 import logging
@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 from hpo.errors import ConfigError, StoreError
 from hpo.events.wording import best_text, clock, counts_text
 from hpo.history.following import Follower, Seen
+from hpo.results.collection import Experiments, load_experiments
 from hpo.store.inotify import CREATE, MODIFY, MOVED_TO, ONE_SHOT, open_inotify
 from hpo.store.places import find_experiments, is_sweep_open
+from hpo.store.tags import OUTPUTS
 from hpo.watching.frames import sweep_frame
 from hpo.watching.lines import PlainLines, say
+from hpo.watching.notebook import HEIGHT, WIDTH, NotebookView, in_notebook
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,6 +71,12 @@ class Watch:
                     sweep_frame(self._seen(), console.size.width, console.size.height - 1), refresh=True
                 )
             )
+
+    def in_cell(self) -> None:
+        """Keep a frame up to date below a notebook's cell, until all experiments are over or the cell is interrupted."""
+        view = NotebookView()
+        with contextlib.suppress(KeyboardInterrupt):
+            self._follow(lambda: view.show(sweep_frame(self._seen(), WIDTH, HEIGHT)))
 
     def lines(self) -> None:
         """Print a line for whatever is worth one, until all experiments are over."""
@@ -163,7 +172,26 @@ def watch(place: str, *, once: bool = False, interval: float = 0.5) -> None:
     console = Console(highlight=False)
     if once:
         watching.once(console)
+    elif in_notebook():
+        watching.in_cell()
     elif sys.stdout.isatty():
         watching.live(console)
     else:
         watching.lines()
+
+
+def follow(place: str | Path = OUTPUTS) -> Experiments:
+    """Show experiments until all are over, or until Ctrl-C or the interruption of a notebook's cell.
+
+    Args:
+        place: a directory, or a tag under outputs/.
+
+    Returns:
+        the experiments, as they are then.
+
+    Raises:
+        StoreError: there is none, or one is damaged.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        watch(str(place))
+    return load_experiments(place)

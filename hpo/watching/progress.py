@@ -1,14 +1,15 @@
 """What a person sees while an experiment runs, and when it is over.
 
-On a terminal a live view that `hpo watch` shows too, elsewhere plain lines.
+On a terminal and in a notebook a live view that `hpo watch` shows too, elsewhere plain lines.
 """
 
 import contextlib
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
@@ -21,6 +22,7 @@ from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.watching.frames import experiment_frame
 from hpo.watching.lines import PlainLines, say
+from hpo.watching.notebook import HEIGHT, WIDTH, NotebookView, in_notebook
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-DRAW_EVERY = 0.25
 TICK = 2.0
 
 
@@ -39,49 +40,66 @@ def progress_display(config: ExperimentConfig, directory: Path | None = None) ->
         config: of the experiment.
         directory: of the experiment, where a resumed one finds what was before.
     """
+    if in_notebook():
+        return NotebookTable(config, directory)
     return LiveTable(config, directory) if sys.stdout.isatty() else PlainLines(config, directory=directory)
 
 
-class LiveTable(Callback):
-    """For terminals.
+class _Table(Callback, ABC):
+    """A view that is drawn again when something has happened, not more often than it can be read.
 
     Args:
         config: of the experiment.
         directory: of the experiment; see `progress_display`.
     """
 
+    draw_every: ClassVar[float]
+    """Least seconds between two frames."""
+
     def __init__(self, config: ExperimentConfig, directory: Path | None = None) -> None:
-        self._config = config
+        self._board = Board(config)
         self._directory = directory
-        self._board: Board | None = None
-        self._live: Live | None = None
         self._drawn = 0.0
         self._dirty = True
 
     def on_open(self, state: ExperimentState) -> None:
         """Put the view up."""
-        from rich.live import Live
-
-        self._board = Board(self._config)
         if state.trials and self._directory is not None:  # a resumed one, of which this process has seen no event
             with contextlib.closing(Store(ExperimentDirectory(self._directory).events, read_only=True)) as store:
                 self._board.apply_all(store.read())
-        self._live = Live(auto_refresh=False, transient=True)  # what is written meanwhile goes above it
-        self._live.start()
 
     def on_event(self, event: Event) -> None:
         """Something to draw at the next opportunity."""
         self._dirty = True
-        if self._board is not None:
-            self._board.apply(event)
+        self._board.apply(event)
 
     def on_idle(self) -> float | None:
         """Draw if it is time to, and say when it will be."""
-        left = self._drawn + (DRAW_EVERY if self._dirty else TICK) - time.monotonic()
+        left = self._drawn + (self.draw_every if self._dirty else TICK) - time.monotonic()
         if left > 0:
             return left
+        self._drawn, self._dirty = time.monotonic(), False
         self._draw()
         return TICK
+
+    @abstractmethod
+    def _draw(self) -> None:
+        """Show the board."""
+
+
+class LiveTable(_Table):
+    """For terminals."""
+
+    draw_every = 0.25
+    _live: "Live | None" = None
+
+    def on_open(self, state: ExperimentState) -> None:
+        """Put the view up."""
+        from rich.live import Live
+
+        super().on_open(state)
+        self._live = Live(auto_refresh=False, transient=True)  # what is written meanwhile goes above it
+        self._live.start()
 
     def on_close(self) -> None:
         """Take the view down; the summary follows."""
@@ -89,15 +107,35 @@ class LiveTable(Callback):
             self._live.stop()
 
     def _draw(self) -> None:
-        self._drawn, self._dirty = time.monotonic(), False
-        if self._live is not None and self._board is not None:
+        if self._live is not None:
             size = self._live.console.size
             self._live.update(live_frame(self._board, size.width, size.height), refresh=True)
 
 
+class NotebookTable(_Table):
+    """For notebooks. The last frame stays."""
+
+    draw_every = 0.5
+
+    def on_open(self, state: ExperimentState) -> None:
+        """Put the view up."""
+        super().on_open(state)
+        self._view = NotebookView()
+        self._draw()
+
+    def on_close(self) -> None:
+        """Show what it came to."""
+        self._draw()
+
+    def _draw(self) -> None:
+        self._view.show(live_frame(self._board, WIDTH, HEIGHT))
+
+
 def live_frame(board: Board, width: int, height: int) -> "Group":
-    """The view of a running experiment."""
-    return experiment_frame(Seen(board, "running", "", board.elapsed(running=True)), width, height - 1)
+    """The view of a running experiment, or of one that has just come to its end."""
+    over = board.state.finished is not None
+    condition = board.state.status if over else "running"
+    return experiment_frame(Seen(board, condition, "", board.elapsed(running=not over)), width, height - 1)
 
 
 def summary(

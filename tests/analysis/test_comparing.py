@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from html import escape, unescape
 from pathlib import Path
 
 import numpy as np
@@ -347,6 +348,19 @@ class TestVerdict:
         written.noise(8, methods=("RS", "ASHA", "ASHA-STOP", "HYPERBAND"))
         written.noise(8, methods=("RS", "ASHA", "ASHA-STOP", "HYPERBAND"), benchmark={"name": "other"})
         assert max(map(len, compare(written.path).text().splitlines())) <= 100
+
+    def test_a_notebook_shows_the_same_tables_and_verdict(self, written):
+        written.noise(8)
+        result = compare(written.path)
+        html = result._repr_html_()
+        cells = [
+            cell for table in re.findall(r"<table>.*?</table>", html) for cell in re.findall(r"<td>(.*?)</td>", table)
+        ]
+        text = " ".join(result.text().split())
+        assert cells
+        assert all(" ".join(unescape(cell).split()) in text for cell in cells)
+        assert escape(result.sentences[0]) in html
+        assert not re.search("<(script|style|link)", html)
 
 
 class TestRefusals:

@@ -26,6 +26,7 @@ VALUES = {"lr": 0.1, "act": "relu", "amp": True, "quiet": False, "layers": [1, 2
         ),
         ("switches", ["--lr=0.1", "--act=relu", "--amp", "--layers=[1, 2]"]),
         ("overrides", ["lr=0.1", "act='relu'", "amp=true", "quiet=false", "layers=[1,2]"]),
+        ("assignments", ["lr=0.1", "act=relu", "amp=True", "quiet=False", "layers=[1, 2]"]),
         ("positional", ["0.1", "relu", "True", "False", "[1, 2]"]),
         ("environment", []),
         ("file", []),
@@ -53,6 +54,8 @@ def test_each_style_writes_all_values_in_their_order(style, words):
         ("switches", "-a", True, ["-a"]),
         ("switches", "-a", False, []),
         ("flags", "2", 0.1, ["0.1"]),
+        ("overrides", "+layers=", "[32,'a b']", ["+layers=[32,'a b']"]),
+        ("separate", "--layers=", 3, ["--layers=3"]),
     ],
 )
 def test_an_argument_is_written_as_it_says(style, argument, value, words):

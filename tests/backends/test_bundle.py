@@ -156,7 +156,8 @@ def test_requirements_are_the_union_without_what_the_image_brings(project):
 
 
 def test_hpo_s_own_requirements_are_those_of_the_source_tree_or_the_installation(monkeypatch, tmp_path):
-    monkeypatch.setattr("importlib.metadata.requires", lambda _: ["rich>=13", "torch>=2; extra == 'torch'", "torch"])
+    lines = {"hydra-hpo": ["rich>=13", "torch>=2; extra == 'torch'", "torch"]}
+    monkeypatch.setattr("importlib.metadata.requires", lines.__getitem__)
     assert any(line.startswith("hydra-core") for line in bundle.own_requirements())
     monkeypatch.setattr(bundle, "CONF_DIR", tmp_path / "conf")
     assert bundle.own_requirements() == ["rich>=13"]

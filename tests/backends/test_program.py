@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from hpo.backends.arguments import as_text
 from hpo.backends.executables import find_file, find_program
 from hpo.backends.program import Program, threads_per_trial
 from hpo.config.reading import load_config, resolve
-from hpo.config.schema import CONF_DIR, BenchmarkConfig, Mode
+from hpo.config.schema import CONF_DIR, ArgumentStyle, BenchmarkConfig, Mode
 from hpo.errors import ConfigError
 from hpo.events.values import Trial
 from hpo.randomness import Randomness
@@ -64,6 +65,11 @@ def test_values_are_options_of_an_argument_list(make):
     order = make().order(Trial(0, {"x": 0.25}), 0, None, [])
     assert order["argv"] == [str(SCRIPTS / "steps.py"), "--x=0.25", "--epochs=9"]
     assert order["script"] == str(SCRIPTS / "steps.py")
+
+
+def test_a_command_says_where_its_arguments_go(make):
+    order = make(script=None, command=["true", "{arguments}", "data.txt"]).order(Trial(0, {"x": 0.25}), 0, None, [])
+    assert order["argv"][1:] == ["--x=0.25", "--epochs=9", "data.txt"]
 
 
 awkward = st.sampled_from(
@@ -122,6 +128,47 @@ def test_until_overwrites_the_maximum_resource(make):
 def test_without_a_maximum_resource_the_script_is_not_told_one(make):
     program = make(max_resource_attr=None, arguments={})
     assert options(program.order(Trial(0, {"x": 0.5}), 0, None, [])) == {"x": "0.5"}
+
+
+CONDITIONAL = {
+    "kind": {"type": "choice", "values": ["a", "b"]},
+    "x": {"type": "float", "lower": 0.0, "upper": 1.0, "when": {"kind": "a"}},
+    "y": {"type": "float", "lower": 0.0, "upper": 1.0, "when": {"kind": "b"}, "otherwise": -1.0},
+}
+
+
+@pytest.mark.parametrize("style", ["flags", "separate", "overrides", "environment", "json", "file"])
+def test_what_is_not_used_is_not_passed_in_any_style(make, style, tmp_path):
+    keys = {"arguments_as_json": True} if style == "json" else {"argument_style": ArgumentStyle(style)}
+    if style == "file":
+        template = tmp_path / "base.json"
+        template.write_text(json.dumps({"kind": 0, "x": "of the file", "y": "of the file", "epochs": 0}))
+        keys["config_file"] = str(template)
+    program = make(config_space=CONDITIONAL, **keys)
+    for configuration, expected in (
+        ({"kind": "a", "x": 0.25}, {"kind": "a", "x": 0.25, "y": -1.0}),
+        ({"kind": "b", "y": 0.5}, {"kind": "b", "y": 0.5}),
+    ):
+        order = program.order(Trial(0, configuration), 0, None, [])
+        if style in ("json", "file"):
+            found = json.loads(Path(order["argv"][-1]).read_text())
+        elif style == "environment":
+            found = {name: order["env"][name] for name in ("kind", "x", "y") if name in order["env"]}
+        else:
+            pairs = re.findall(r"(?:--)?(kind|x|y)[= ]'?([\w.-]+)", " ".join(order["argv"][1:]))
+            found = dict(pairs)
+        expected = {**({"x": "of the file", "y": "of the file"} if style == "file" else {}), **expected}
+        assert {name: str(value) for name, value in found.items() if name != "epochs"} == {
+            name: str(value) for name, value in expected.items()
+        }
+
+
+def test_a_place_that_the_file_lacks_is_found_though_the_first_trial_does_not_need_it(make, tmp_path):
+    template = tmp_path / "base.json"
+    template.write_text(json.dumps({"kind": 0, "x": 0, "epochs": 0}))
+    space = {name: {k: v for k, v in spec.items() if k != "otherwise"} for name, spec in CONDITIONAL.items()}
+    with pytest.raises(ConfigError, match=r"y: benchmark\.config_file=.* has no such place"):
+        make(config_space=space, argument_style=ArgumentStyle.file, config_file=str(template))
 
 
 def test_constants_of_the_space_are_arguments_too(make):

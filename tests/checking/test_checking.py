@@ -279,6 +279,40 @@ def test_hyperparameters_that_do_nothing_are_named(check):
     assert found["hyperparameters"].text.startswith("y: ")
 
 
+STRICT = """
+import argparse, random, os
+import hpo
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--kind", required=True)
+parser.add_argument("--x", type=float, required=%s)
+parser.add_argument("--epochs", type=int, required=True)
+args = parser.parse_args()
+for epoch in range(1, args.epochs + 1):
+    hpo.report(epoch=epoch, loss=(args.x or 2.0) / epoch)
+"""
+CONDITIONAL = {
+    "kind": {"type": "choice", "values": ["curved", "straight"]},
+    "x": {"type": "float", "lower": 0.5, "upper": 1.0, "when": {"kind": "curved"}},
+}
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_script_that_needs_what_is_not_passed_is_found_by_one_training_of_each_combination(check, tmp_path, required):
+    (tmp_path / "strict.py").write_text(STRICT % required)
+    options = {"hyperparameters": True, "units": 2}
+    found = check(
+        "x", script="strict.py", config_space=CONDITIONAL, arguments={"epochs": 2}, promoting=(), options=options
+    )
+    if required:
+        assert found["conditions"].verdict == Verdict.FAILED
+        assert "with kind=straight alone: it ended with exit code 2" in found["conditions"].text
+        assert "give its value as `otherwise`" in found["conditions"].text
+    else:
+        assert found["conditions"].verdict == Verdict.OK
+        assert found["hyperparameters"].verdict == Verdict.OK
+
+
 def test_without_seeds_no_hyperparameter_is_said_to_do_nothing(check):
     found = check("is not seeded", options={"hyperparameters": True})
 

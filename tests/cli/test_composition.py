@@ -260,6 +260,17 @@ def test_a_domain_may_be_written_as_hydras_sweepers_take_it(text, spec):
     assert job.config.space.domains["dropout"] == parse_space({"dropout": spec}).domains["dropout"]
 
 
+def test_a_domain_written_so_keeps_the_condition_of_the_one_it_replaces():
+    words = ["benchmark=mlp_digits_optimizers", "method=RS", "benchmark.config_space.momentum=interval(0.1,0.2)"]
+    (job,) = jobs(words)
+    when = {"optimizer": "sgd"}
+    spec = {"type": "float", "lower": 0.1, "upper": 0.2, "when": when}
+    assert job.config.benchmark.config_space["momentum"] == spec
+    words[-1] = "+benchmark.config_space.dropout.when={optimizer: [adamw], n_layers: {lower: 2}}"
+    (job,) = jobs(words)
+    assert {condition.gate for condition in job.config.space.conditions["dropout"]} == {"optimizer", "n_layers"}
+
+
 def test_values_with_commas_sweep_a_part_of_the_space_as_ever():
     made = list(jobs(["benchmark=mlp_digits", "method=RS", "benchmark.config_space.dropout=0.1,0.2"]))
     assert [job.config.space.constants["dropout"] for job in made] == [0.1, 0.2]

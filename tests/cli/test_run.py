@@ -390,6 +390,15 @@ def test_a_program_that_is_not_on_the_path_is_named(workplace):
     assert "no-such-program" in sentence
 
 
+def test_a_name_with_a_dot_is_set_in_braces(workplace):
+    workplace.benchmark("dotted", arguments={"epochs": 3, "trainer.max_epochs": 1})
+    given = ["benchmark=dotted", "method=RS", "--cfg", "job", "-p", "benchmark.arguments"]
+    sentence = error_of(workplace.hpo(*given, "benchmark.arguments.trainer.max_epochs=3"))
+    said = "benchmark.arguments={trainer.max_epochs: 3}"
+    assert f"a name with a dot stands in braces; write '{said}'" in sentence
+    assert "trainer.max_epochs: 3" in succeeded(workplace.hpo(*given, said))
+
+
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [

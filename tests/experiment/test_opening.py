@@ -49,6 +49,13 @@ def test_an_equal_configuration_has_no_differences(files):
     check_resumable(files, stored_config(files), config())
 
 
+def test_an_experiment_may_go_on_with_another_backend_that_trains():
+    ray = config(backend={"name": "ray", "address": "head:6379"})
+    assert differences(config(), ray) == differences(ray, config()) == []
+    assert differences(config(), config(backend={"name": "simulated"})) != []
+    assert differences(ray, config(backend={"name": "mine", "_target_": "mine.Backend"})) != []
+
+
 def test_an_argument_that_is_nan_is_equal_to_itself():
     """Hydra reads `how=nan` as a number, and the same command goes on."""
     one, other, third = (config({"arguments": {"how": float(how)}}) for how in ("nan", "nan", "1"))

@@ -8,7 +8,15 @@ import pytest
 
 import hpo
 from hpo.history.forest import grow
-from hpo.history.importance import TRUSTED, analyse, encode, importance, losses_at_shared_resource, ranks
+from hpo.history.importance import (
+    TRUSTED,
+    analyse,
+    encode,
+    importance,
+    losses_at_shared_resource,
+    of_conditional,
+    ranks,
+)
 from hpo.space.search_space import parse_space
 
 CELLS = np.array([32, 32, 32])
@@ -150,6 +158,28 @@ def test_an_experiment_gets_a_share_for_each_hyperparameter_best_first(asha):
     assert {share.name for share in found.shares} == set(asha.config.space.domains)
     assert all(a.share >= b.share for a, b in itertools.pairwise(found.shares))
     assert found.trials == len(losses_at_shared_resource(asha)[0])
+
+
+def test_what_is_not_always_used_has_a_share_among_the_trials_that_use_it():
+    """kind = a: the loss is y, whatever the rest; kind = b: it is 2 + z. A third value is too rare for a share of its own."""
+    space = parse_space(
+        {
+            "kind": {"type": "choice", "values": ["a", "b", "c"]},
+            "x": {"type": "float", "lower": 0.0, "upper": 1.0},
+            "y": {"type": "float", "lower": 0.0, "upper": 1.0, "when": {"kind": "a"}},
+            "z": {"type": "float", "lower": 0.0, "upper": 1.0, "when": {"kind": "b"}},
+            "w": {"type": "float", "lower": 0.0, "upper": 1.0, "when": {"kind": "c"}},
+        }
+    )
+    rng = np.random.default_rng(0)
+    drawn = [space.sample(rng) for _ in range(300)]
+    chosen = [*drawn[:250], *(one for one in drawn[250:] if one["kind"] != "c")]
+    chosen = [one for i, one in enumerate(chosen) if one["kind"] != "c" or i < 30]
+    losses = np.array([one["y"] if "y" in one else 2 + one["z"] if "z" in one else 4 for one in chosen])
+    shares, left_out = of_conditional(space, chosen, losses, random_seed=0)
+    assert left_out == ["w"]
+    assert {share.name: share.trials for share in shares} == {name: sum(name in one for one in chosen) for name in "yz"}
+    assert all(share.share > 0.9 for share in shares)
 
 
 def test_too_few_trials_are_said_to_be_too_few(tmp_path):

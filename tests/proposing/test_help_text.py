@@ -4,7 +4,7 @@ import pytest
 
 from hpo.errors import ConfigError
 from hpo.proposing import help_text
-from hpo.proposing.help_text import ask_for_help, read_help
+from hpo.proposing.help_text import ask_for_help, read_help, words_behind
 
 ARGPARSE = """usage: train.py [-h] [--lr LR] [-b BATCH_SIZE] [--opt {sgd,adam}] [--amp]
 
@@ -74,3 +74,29 @@ def test_a_program_that_does_not_end_is_given_up_with_all_that_it_started(tmp_pa
 def test_a_program_that_cannot_be_run_is_one_sentence(tmp_path):
     with pytest.raises(ConfigError, match="nothing --help: cannot be run"):
         ask_for_help([str(tmp_path / "nothing")])
+
+
+LETTERS = """Usage: fit [options] training_file [model_file]
+options:
+-t kernel : set kind of kernel (default 2)
+\t0 -- linear
+-c cost : set the cost of an error (default 1)
+-p epsilon : set the epsilon in the loss (default 0.1)
+-v n: n-fold cross validation mode
+-q : quiet mode
+"""
+
+
+def test_options_of_one_letter_are_called_by_their_values():
+    found = [(a.name, a.spelling, a.kind, a.default) for a in read_help(LETTERS)]
+    assert found[:4] == [
+        ("kernel", "-t", "number", 2),
+        ("cost", "-c", "number", 1),
+        ("epsilon", "-p", "float", 0.1),
+        ("n", "-v", "text", None),
+    ]
+
+
+def test_what_has_to_stand_behind_the_options_is_seen_where_the_usage_says_so():
+    assert words_behind(LETTERS) == ["training_file"]
+    assert words_behind("usage: train.py [-h] [--lr LR] data\n") == []

@@ -203,3 +203,22 @@ def test_decorators_that_name_their_own_function_are_no_commands(read):
     text = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', type=float, default=1.0)\n"
     text += "class A:\n  @property\n  def x(self): ...\n  @x.setter\n  def x(self, value): ...\n"
     assert list(named(read(text))) == ["lr"]
+
+
+def test_defaults_of_hpo_arguments_are_read(read):
+    found = read("import hpo\nargs = hpo.arguments(lr=0.1, epochs=9, amp=False, act='relu')\n")
+    told = [(a.name, a.kind, a.default) for a in found.arguments]
+    assert told == [("lr", "float", 0.1), ("epochs", "int", 9), ("amp", "word", False), ("act", "text", "relu")]
+
+
+def test_a_script_without_a_parser_is_told_the_line_that_makes_arguments_of_its_constants(read):
+    with pytest.raises(ConfigError, match=r"such as args = hpo\.arguments\(batch_size=128, epochs=3\)$"):
+        read("batch_size = 128\nepochs = 3\nclasses = 10\nshape = (28, 28)\n")
+
+
+def test_a_dataclass_of_another_package_in_a_structured_config_is_said(read):
+    text = "import hydra\nfrom dataclasses import dataclass\nfrom optim import AdamConf\n"
+    text += "from hydra.core.config_store import ConfigStore\n@dataclass\nclass C:\n  lr: float = 0.1\n"
+    text += "  adam: AdamConf = AdamConf()\nConfigStore.instance().store(name='c', node=C)\n"
+    found = read(text + "@hydra.main(config_name='c')\ndef main(c): ...\n")
+    assert found.notes == ["Not seen: what adam takes, as adam.NAME."]

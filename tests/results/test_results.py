@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import html
 import io
 import json
 import math
@@ -18,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+import hpo
 from hpo import load_config, load_experiment, run_experiment
 from hpo.cli.arguments import expand
 from hpo.config.yamlfiles import override_text
@@ -393,3 +395,23 @@ def test_a_running_experiment_can_be_loaded(workplace):
         process.communicate(timeout=60)
     assert lengths == sorted(lengths)
     assert {state.status for state in load_experiment(place).state.trials.values()} == {Status.INTERRUPTED}
+
+
+def test_refreshing_reads_on_and_notices_another_experiment_in_its_place(directory, tmp_path):
+    copy = tmp_path / "outputs" / "t" / "mine" / "ASHA" / "seed_3"
+    shutil.copytree(directory, copy)
+    whole = load_experiment(copy)
+    early = dataclasses.replace(whole, events=whole.events[:5])
+    assert early.refresh().events == whole.events
+    shutil.rmtree(copy)
+    run_experiment(load_config(BENCHMARK, "RS", seed=3, experiment_tag="t", random_seed=6), copy)
+    assert early.refresh().config.method.name == "RS"
+    assert early.refresh().events == load_experiment(copy).events
+
+
+def test_the_whole_report_is_shown_in_a_frame_of_its_own(directory):
+    shown = load_experiment(directory).show()
+    assert shown.page.startswith("<!doctype html>")
+    assert shown._repr_html_().startswith('<iframe sandbox="allow-scripts"')
+    assert html.escape(shown.page) in shown._repr_html_()
+    assert hpo.show(directory) == shown

@@ -6,9 +6,13 @@ import pytest
 
 from hpo import Decision, Resume, Start, Trial, build_scheduler
 from hpo.errors import ConfigError
+from hpo.events.state import ExperimentState
 from hpo.randomness import canonical
-from tests.support.contracts import MAXIMUM, SchedulerContract
-from tests.support.fakes import CONTRACTED, HALVING, SPACE
+from hpo.schedulers.replay import verify
+from hpo.searchers import RandomSearcher
+from hpo.space.search_space import parse_space
+from tests.support.contracts import MAXIMUM, Driver, SchedulerContract
+from tests.support.fakes import CONTRACTED, HALVING, METHODS, OBJECTIVE, SPACE
 
 VARIANTS = {
     **{name: (name, {}) for name in CONTRACTED},
@@ -42,6 +46,48 @@ def factory(request):
 
 class TestEveryMethod(SchedulerContract):
     """All methods in conf/method, and ASHA and Hyperband with other arguments."""
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_honours_conditions_and_is_replayed(name):
+    config_space = {
+        "kind": {"type": "choice", "values": ["p", "q", "r"]},
+        "x": {"type": "float", "lower": 0.0, "upper": 1.0},
+        "y": {"type": "float", "lower": 0.0, "upper": 1.0, "when": {"kind": ["p", "q"]}},
+        "n": {"type": "int", "lower": 1, "upper": 64, "log": True, "when": {"kind": "p"}},
+        "act": {"type": "choice", "values": ["relu", "tanh", "gelu"], "when": {"n": {"lower": 4}}},
+    }
+    space, factory = parse_space(config_space), Factory(name, {})
+    kinds = {"halving": factory.halving, "closes_rungs": factory.closes_rungs}
+    driver = Driver(factory(space=config_space), 7, **kinds, failures=0.05, ask_often=True).run(100)
+    configurations = [state.trial.configuration for state in driver.state.trials.values()]
+    assert len(configurations) > 10
+    assert all(list(one) == space.names_of(one) for one in configurations)
+    assert len({tuple(one) for one in configurations}) > 2, "no branch is left out"
+    assert len({canonical(one) for one in configurations}) == len(configurations)
+    assert list(verify(factory(space=config_space), ExperimentState(OBJECTIVE), enumerate(driver.events), [0])) == []
+
+
+def test_a_searcher_that_takes_no_conditions_refuses_them_in_one_sentence():
+    conditional = {
+        "a": {"type": "choice", "values": [1, 2]},
+        "b": {"type": "choice", "values": [1, 2], "when": {"a": 1}},
+    }
+    method = {
+        "name": "mine",
+        "searcher": {"_target_": f"{__name__}.AllAtOnce", "_partial_": True},
+        "scheduler": {"_target_": "hpo.schedulers.FIFO", "_partial_": True},
+    }
+    with pytest.raises(
+        ConfigError, match=r"AllAtOnce needs all hyperparameters .*; remove config_space\.b\.when, or use"
+    ):
+        build_scheduler(method, conditional, max_resource=9, seed=0)
+    del conditional["b"]["when"]
+    build_scheduler(method, conditional, max_resource=9, seed=0)
+
+
+class AllAtOnce(RandomSearcher):
+    takes_conditions = False
 
 
 def starts(scheduler, count):

@@ -118,6 +118,36 @@ def test_values_that_are_rarely_drawn_are_found_before_a_small_space_is_exhauste
     assert sorted(c["n"] for c in given) == list(range(1, 601))
 
 
+def test_a_branch_that_is_seldom_drawn_is_found_when_all_others_are_known():
+    space = parse_space(
+        {
+            "kind": {"type": "choice", "values": list(range(300))},
+            "x": {"type": "float", "lower": 0.0, "upper": 1.0, "when": {"kind": 7}},
+        }
+    )
+    given = take(maker(RandomSearcher)(space, points_to_evaluate=[]), 600)
+    assert None not in given
+    assert len({canonical(one) for one in given}) == 600
+    assert {one["kind"] for one in given[-150:]} == {7}, "only there is anything left"
+
+
+def test_the_grid_of_a_conditional_space_has_every_combination_once():
+    space = parse_space(
+        {
+            "layers": {"type": "int", "lower": 1, "upper": 3},
+            "rate": {"type": "float", "lower": 0.0, "upper": 1.0, "when": {"layers": {"lower": 2}}},
+            "act": {"type": "choice", "values": ["relu", "tanh"]},
+        }
+    )
+    expected = {canonical({"layers": 1, "act": act}) for act in ("relu", "tanh")}
+    rates = (0.0, 0.5, 1.0)
+    expected |= {canonical({"layers": n, "rate": r, "act": a}) for n in (2, 3) for r in rates for a in ("relu", "tanh")}
+    searcher = maker(GridSearcher)(space, points_to_evaluate=[], num_samples=3)
+    *given, end = take(searcher, len(expected) + 1)
+    assert searcher.grid_size == len(expected)
+    assert ({canonical(one) for one in given}, end) == (expected, None)
+
+
 def test_points_that_stand_for_the_same_values_are_evaluated_once():
     space = parse_space({"d": {"type": "float", "lower": 0.0, "upper": 1.0, "step": 0.5}})
     given = [{"d": 0}, {"d": 0.5000000001}, {"d": 1}, {"d": 0.0}]

@@ -300,7 +300,7 @@ def test_every_value_that_a_space_gives_can_be_given_back_as_a_point():
 def test_a_space_is_made_of_domains():
     space = SearchSpace({"a": Choice(("p", "q"))})
     assert space.constants == {}
-    assert space.grid(1) == [("p", "q")]
+    assert [space.grid(1).at(index) for index in range(2)] == [{"a": "p"}, {"a": "q"}]
 
 
 @pytest.mark.parametrize("upper", [1e308, 1e16])

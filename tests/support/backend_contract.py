@@ -124,3 +124,10 @@ class BackendContract:
 
     def test_it_runs_as_many_as_it_has_places_for(self, backend):
         assert backend.capacity is None or backend.capacity >= 1
+        assert backend.waiting_for_capacity in (True, False)
+
+    def test_an_attempt_that_is_stopped_at_once_ends_too_wherever_it_has_got_to(self, backend, configuration):
+        backend.start(Trial(0, configuration), 0, None)
+        backend.stop(0)
+        assert not backend.holds(0)
+        assert isinstance(listen(backend)[-1], Exit)

@@ -32,6 +32,18 @@ MIXED = parse_space(
         "act": {"type": "choice", "values": ["relu", "tanh", "gelu"]},
     }
 )
+CONDITIONAL = parse_space(
+    {
+        "act": {"type": "choice", "values": ["relu", "tanh"]},
+        "lr": {"type": "float", "lower": 1e-4, "upper": 1.0, "log": True},
+        "slope": {"type": "float", "lower": 0.0, "upper": 1.0, "when": {"act": "relu"}},
+        "layers": {"type": "int", "lower": 1, "upper": 4},
+        "width": {"type": "ordinal", "values": [32, 64, 128], "when": {"layers": {"lower": 2}, "act": ["relu"]}},
+        "norm": {"type": "choice", "values": ["batch", "layer", "none"], "when": {"width": [64, 128]}},
+    }
+)
+"""At least 40 configurations, of which each has between three and six hyperparameters."""
+SPACES = pytest.mark.parametrize("space", [MIXED, CONDITIONAL], ids=["mixed", "conditional"])
 CENTRE = {"layers": (20, 21), "width": (64,), "act": ("relu",)}
 SMALL = parse_space(
     {
@@ -40,7 +52,24 @@ SMALL = parse_space(
         "c": {"type": "ordinal", "values": [1, 10]},
     }
 )
+BRANCHES = parse_space(
+    {
+        "a": {"type": "choice", "values": ["p", "q", "r"]},
+        "b": {"type": "int", "lower": 1, "upper": 5, "when": {"a": "p"}},
+        "c": {"type": "ordinal", "values": [1, 10, 20], "when": {"b": {"upper": 4}}},
+        "d": {"type": "choice", "values": [True, False, None], "when": {"a": "q"}},
+    }
+)
 EVERYTHING_SMALL = {canonical({"a": a, "b": b, "c": c}) for a in "pqr" for b in range(1, 5) for c in (1, 10)}
+EVERYTHING_IN_BRANCHES = {
+    canonical(one)
+    for one in (
+        *({"a": "p", "b": b, "c": c} for b in range(1, 5) for c in (1, 10, 20)),
+        *({"a": "q", "d": d} for d in (True, False, None)),
+        {"a": "p", "b": 5},
+        {"a": "r"},
+    )
+}
 MAXIMUM = 9
 
 
@@ -52,15 +81,17 @@ def take(searcher: Searcher, count: int) -> list[Configuration | None]:
 class SearcherContract:
     """Proposals are new, reproducible, and made without side effects."""
 
-    def test_no_configuration_comes_twice(self, factory):
-        configurations = [canonical(c) for c in take(factory(MIXED), 60) if c is not None]
+    @SPACES
+    def test_no_configuration_comes_twice(self, factory, space):
+        configurations = [canonical(c) for c in take(factory(space), 60) if c is not None]
         assert len(configurations) >= 45
         assert len(set(configurations)) == len(configurations)
 
-    def test_every_configuration_lies_in_the_space(self, factory):
-        for configuration in take(factory(MIXED), 30):
-            assert list(configuration) == list(MIXED.domains)
-            assert all(value in MIXED.domains[name] for name, value in configuration.items())
+    @SPACES
+    def test_every_configuration_lies_in_the_space(self, factory, space):
+        for configuration in take(factory(space), 30):
+            assert list(configuration) == space.names_of(configuration)
+            assert all(value in space.domains[name] for name, value in configuration.items())
 
     def test_equal_seeds_give_equal_sequences(self, factory):
         assert take(factory(MIXED, seed=3), 20) == take(factory(MIXED, seed=3), 20)
@@ -79,8 +110,9 @@ class SearcherContract:
             assert asked.suggest() == first
             assert silent.suggest() == first
 
-    def test_results_and_failures_are_taken_without_complaint(self, factory):
-        searcher = factory(MIXED)
+    @SPACES
+    def test_results_and_failures_are_taken_without_complaint(self, factory, space):
+        searcher = factory(space)
         for loss in (1.0, -1.0, math.inf, 0.5):
             configuration = searcher.suggest()
             searcher.on_pending(configuration, 1)
@@ -88,7 +120,7 @@ class SearcherContract:
             searcher.on_failed(configuration)
         assert searcher.suggest() is not None
 
-    @pytest.mark.parametrize("space", [MIXED, SMALL], ids=["mixed", "small"])
+    @pytest.mark.parametrize("space", [MIXED, SMALL, CONDITIONAL], ids=["mixed", "small", "conditional"])
     def test_a_searcher_told_a_prefix_goes_on_as_the_first_one_did(self, factory, space):
         sequence = take(factory(space, seed=1), 26)
         for told in (0, 1, 2, 5, 6, 7, 13, 23, 24, 25):
@@ -98,11 +130,16 @@ class SearcherContract:
                     restored.accept(configuration)
             assert restored.suggest() == sequence[told]
 
-    def test_a_finite_space_is_gone_through_once_and_then_it_is_over(self, factory):
-        searcher = factory(SMALL)
-        given = take(searcher, 24)
+    @pytest.mark.parametrize(
+        ("space", "everything"),
+        [(SMALL, EVERYTHING_SMALL), (BRANCHES, EVERYTHING_IN_BRANCHES)],
+        ids=["small", "branches"],
+    )
+    def test_a_finite_space_is_gone_through_once_and_then_it_is_over(self, factory, space, everything):
+        searcher = factory(space)
+        given = take(searcher, len(everything))
         assert None not in given
-        assert {canonical(c) for c in given} == EVERYTHING_SMALL
+        assert {canonical(c) for c in given} == everything
         assert take(searcher, 3) == [None, None, None]
 
     def test_an_exhausted_space_includes_the_initial_points(self, factory):

@@ -187,7 +187,7 @@ class FakeBackend(Backend):
         stop_delay: seconds between a stop and the exit.
         late_reports: how many reports a script still writes after it was stopped.
         measure: bytes of a trial's checkpoint.
-        places: (when, how many there are from then on), for a backend whose nodes come and go; before the first there are none.
+        places: (when, how many there are from then on), for a backend whose nodes come and go.
     """
 
     def __init__(

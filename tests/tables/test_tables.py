@@ -54,6 +54,29 @@ def test_a_table_reads_back_equal(tmp_path):
     assert (again.optimum, again.data_label) == (9.0, "recorded")  # mean of 4 and 14, the first row's ends
 
 
+def test_a_table_has_results_for_what_is_not_used_where_otherwise_gives_a_value():
+    when = {**SPACE, "act": {**SPACE["act"], "when": {"x": [1, 2]}}}
+    with pytest.raises(
+        ConfigError, match=r"act\.when\.x: the table small needs act where x=3 .*config_space\.act\.otherwise"
+    ):
+        small().check_space(parse_space(when))
+    when["act"]["otherwise"] = "c"
+    with pytest.raises(ConfigError, match="needs act where x=3"):
+        small().check_space(parse_space(when))
+    when["act"]["otherwise"] = "b"
+    space = parse_space(when)
+    small().check_space(space)
+    assert small().training(space.passed({"x": 3}), 0)[0] == {"loss": [501.0, 502.0, 503.0, 504.0]}
+
+
+def test_a_table_with_conditions_ignores_what_it_does_not_use():
+    table = small(config_space={**SPACE, "act": {**SPACE["act"], "when": {"x": {"lower": 1}}}})
+    assert table.training({"x": 3, "act": "a"}, 0) == small().training({"x": 3, "act": "a"}, 0)
+    assert table.training({"x": 3, "act": "a"}, 0) == table.training({"act": "a", "x": 3}, 0)
+    with pytest.raises(ConfigError, match="is not in it"):
+        table.training({"x": 3}, 0)
+
+
 def test_a_configuration_that_is_not_in_it_is_named():
     with pytest.raises(ConfigError, match="'x': 9"):
         small().training({"x": 9, "act": "a"}, 0)

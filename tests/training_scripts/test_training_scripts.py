@@ -228,6 +228,20 @@ def test_the_digits_are_split_the_same_way_for_all_with_every_class_in_each_part
     assert validation_labels.bincount().min() > 30
 
 
+def test_each_optimizer_of_the_digits_takes_its_own_options_and_no_other(scripts, capsys):
+    script = scripts["mlp_digits"]
+    given = {"sgd": ["--momentum=0.75"], "adamw": ["--beta2=0.9375"]}
+    for optimizer, options in given.items():
+        args = script.parse_args([f"--optimizer={optimizer}", *options])
+        (group,) = script.build_optimizer(args, script.build_model(args)).param_groups
+        assert {"sgd": group.get("momentum"), "adamw": group.get("betas", (0, 0))[1]}[optimizer] in (0.75, 0.9375)
+        with pytest.raises(SystemExit):
+            script.parse_args([f"--optimizer={optimizer}", *options, *given["sgd"], *given["adamw"]])
+        assert "only --optimizer=" in capsys.readouterr().err
+    (group,) = script.build_optimizer(args := script.parse_args([]), script.build_model(args)).param_groups
+    assert (type(group["betas"]), group["betas"], group["lr"]) == (tuple, (0.9, 0.999), 3e-3)
+
+
 def test_the_default_digits_run_is_accurate(run):
     reports = run("mlp_digits", epochs=27, **{
         "learning_rate": 3e-3, "n_units": 128, "n_layers": 2, "dropout": 0.3, "weight_decay": 1e-4,

@@ -156,7 +156,7 @@ def test_an_experiment_whose_places_have_yet_to_come_waits_for_them():
     reason, state, events = run_fake("ASHA", n_workers=2, backend={"places": [(100, 1), (110, 2)]})
     assert reason == "max_num_trials=12 trials are done"
     assert len(state.trials) == 12
-    assert [event.elapsed for event in events if event.kind == Kind.STARTED][0] == 0
+    assert next(event.elapsed for event in events if event.kind == Kind.STARTED) == 0
 
 
 def test_the_budget_of_time_stands_still_while_there_is_no_place():

@@ -3,7 +3,7 @@
 import pytest
 
 from hpo.events.state import ExperimentState
-from hpo.events.values import Kind
+from hpo.events.values import Kind, Placed
 from hpo.events.wording import again_text, counts_text
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import OBJECTIVE, Crash, Disk, FakeExperiment, Garble, Lose, Say
@@ -95,6 +95,23 @@ def test_where_a_limit_removes_checkpoints_it_is_counted_and_not_warned_of():
     _, state, events = forgetful(limits={"max_checkpoint_bytes": 1e9}).run()
     assert not of_kind(events, Kind.NOTED)
     assert state.again[True] == trained_before(events, Kind.RESUMED) > 0
+
+
+@pytest.mark.parametrize(
+    ("placed", "text", "where"),
+    [
+        (Placed(0, 0, ["2", "3"]), "trial 0 is on GPU 2,3", {"devices": ["2", "3"]}),
+        (Placed(0, 0, node="n7"), "trial 0 is on n7", {"devices": [], "node": "n7"}),
+        (Placed(0, 0, ["1"], "n7"), "trial 0 is on n7, GPU 1", {"devices": ["1"], "node": "n7"}),
+    ],
+)
+def test_where_a_trial_is_stands_in_the_log_and_is_no_warning(caplog, placed, text, where):
+    experiment = FakeExperiment("RS", n_workers=1)
+    tuner = experiment.session()
+    tuner.trials.handle(placed)
+    tuner.journal.commit()
+    assert experiment.log.events[-1].body == {"text": text, **where}
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 def test_where_reports_are_only_counted_the_remedy_is_to_name_the_resource():

@@ -2,7 +2,7 @@
 
 Data:    1797 grey images of 8x8 pixels in ten classes, shipped inside scikit-learn (UCI, Optical Recognition
          of Handwritten Digits). 60 % train, 20 % validate; 20 % are kept for a final test, unused here.
-Model:   1-3 hidden layers of equal width with dropout, trained by AdamW at a constant learning rate.
+Model:   1-3 hidden layers of equal width with dropout, trained by AdamW or SGD at a constant learning rate.
 Metric:  `accuracy` on the validation part (maximise), after each epoch.
 Resume:  a run that ended at an earlier `--epochs` goes on from its checkpoint as if it had never stopped.
 """
@@ -33,14 +33,23 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     summary = (__doc__ or "").partition("\n")[0]
     parser = argparse.ArgumentParser(description=summary, formatter_class=formatter, allow_abbrev=False)
     parser.add_argument("--epochs", type=int, default=27, help="the run ends by itself after this epoch")
-    parser.add_argument("--learning_rate", type=float, default=3e-3, help="of AdamW")
+    parser.add_argument("--optimizer", choices=["adamw", "sgd"], default="adamw", help="which update rule")
+    parser.add_argument("--learning_rate", type=float, default=3e-3, help="of either")
     parser.add_argument("--n_units", type=int, default=128, help="width of each hidden layer")
     parser.add_argument("--n_layers", type=int, default=2, help="number of hidden layers")
     parser.add_argument("--dropout", type=float, default=0.3, help="after each hidden layer")
-    parser.add_argument("--weight_decay", type=float, default=1e-4, help="decoupled, of AdamW")
+    parser.add_argument(
+        "--weight_decay", type=float, default=1e-4, help="decoupled with AdamW, in the gradient with SGD"
+    )
+    parser.add_argument("--momentum", type=float, help="of SGD, which has none unless given")
+    parser.add_argument("--beta2", type=float, help="of AdamW, 0.999 unless given")
     parser.add_argument("--batch_size", type=int, default=32, help="images per step")
     parser.add_argument("--activation", choices=sorted(ACTIVATIONS), default="gelu", help="nonlinearity")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    for option, owner in (("momentum", "sgd"), ("beta2", "adamw")):
+        if getattr(args, option) is not None and args.optimizer != owner:
+            parser.error(f"--{option}={getattr(args, option)}: only --optimizer={owner} has it")
+    return args
 
 
 # ---- Data ----------------------------------------------------------------------------------------
@@ -84,6 +93,15 @@ def build_model(args: argparse.Namespace) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(width, 10))
 
 
+def build_optimizer(args: argparse.Namespace, model: nn.Module) -> torch.optim.Optimizer:
+    """Over all parameters of the model."""
+    rates = {"lr": args.learning_rate, "weight_decay": args.weight_decay}
+    if args.optimizer == "sgd":
+        return torch.optim.SGD(model.parameters(), momentum=args.momentum or 0.0, **rates)
+    betas = (0.9, 0.999 if args.beta2 is None else args.beta2)
+    return torch.optim.AdamW(model.parameters(), betas=betas, fused=True, **rates)
+
+
 # ---- Training ------------------------------------------------------------------------------------
 
 
@@ -119,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.manual_seed(seed)  # the initial weights
     model = build_model(args).to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=args.weight_decay, fused=True)
+    optimizer = build_optimizer(args, model)
     first_epoch = 1
     state = checkpoint.load()
     if state is not None:

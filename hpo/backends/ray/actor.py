@@ -1,0 +1,105 @@
+"""What a Ray actor is before it imports hpo: is all there that trials need? Standard library and ray only.
+
+The class goes to the nodes by value, so that one without this package can say so. Orders and answers are JSON, as bytes,
+which Ray carries as they are.
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import json
+import os
+import platform
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hpo.backends.ray.slot import Slot
+
+
+def digest_of(path: str) -> str | None:
+    """Of a file, or of the Python files in a folder; None where there is none."""
+    whole = hashlib.blake2b(digest_size=16)
+    files = [path] if os.path.isfile(path) else []  # noqa: PTH113
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        files += [os.path.join(folder, name) for name in sorted(names) if name.endswith(".py")]  # noqa: PTH118
+    for file in files:
+        with open(file, "rb") as opened:  # noqa: PTH123
+            whole.update(f"{os.path.relpath(file, path)}\0".encode() + hashlib.blake2b(opened.read()).digest())
+    return whole.hexdigest() if files else None
+
+
+class SlotActor:
+    """Lives on a node. `open` comes first; then `changes` is always asked for, and orders are given."""
+
+    def __init__(self) -> None:
+        self._slot: Slot | None = None
+
+    async def open(self, data: bytes) -> bytes:
+        """Make ready. Answers where it is, and with `error` why it is not ready."""
+        import ray
+
+        given = json.loads(data)
+        node = ray.get_runtime_context().get_node_id()
+        place = {"node": node, "host": platform.node(), "ray": ray.__version__, "python": platform.python_version()}
+        why = _why_not(given)
+        answer = {} if why is None else {"error": why}
+        if not answer:
+            _settle(given)
+            module = importlib.import_module("hpo.backends.ray.slot")
+            try:
+                slots_here = max(given["rooms"].get(node, 1), 1)
+                self._slot = module.Slot(given, name=f"{node[:8]}_{os.getpid()}", slots_here=slots_here)
+            except module.HPOError as error:
+                answer = {"error": str(error)}
+        return json.dumps({**place, **answer}).encode()
+
+    async def changes(self) -> bytes:
+        """What has happened since the last call; waits until something has."""
+        assert self._slot is not None
+        return json.dumps(await self._slot.changes()).encode()
+
+    async def orders(self, data: bytes) -> None:
+        """Orders for the backend."""
+        assert self._slot is not None
+        self._slot.take(json.loads(data))
+
+    async def close(self) -> None:
+        """End what still runs; returns when it has ended."""
+        if self._slot is not None:
+            await self._slot.close()
+
+
+def _why_not(given: Mapping[str, Any]) -> str | None:
+    """Why trials cannot run here; None where they can."""
+    here = ".".join(platform.python_version_tuple()[:2])
+    if here != given["python"]:
+        return f"it has Python {here}, and the tuner {given['python']}: start its Ray with the same minor version"
+    directory = given["directory"]
+    if not os.path.exists(os.path.join(directory, given["nonce"])):  # noqa: PTH110, PTH118
+        return (
+            f"{directory} is not the same directory there as here: backend=ray needs one that all nodes share; run the "
+            f"command in a shared folder, or name one with hydra.sweep.dir"
+        )
+    if not os.access(directory, os.W_OK):
+        return f"{directory} cannot be written to there: let the user that Ray runs as write there"
+    found = importlib.util.find_spec("hpo")
+    folder = None if found is None or found.origin is None else os.path.dirname(found.origin)  # noqa: PTH120
+    if folder is None:
+        return "hpo is not installed there: install it in the environment that its Ray runs in"
+    if digest_of(folder) != given["hpo"]:
+        return f"hpo in {folder} is not the version that runs here: install the same there"
+    if not os.path.isdir(given["cwd"]):  # noqa: PTH112
+        return f"the working directory {given['cwd']} is not there: run the command in a shared folder"
+    for file, digest in given["files"].items():
+        if digest_of(file) != digest:
+            return f"{file} is not there what it is here: keep the code in a shared folder"
+    return None
+
+
+def _settle(given: Mapping[str, Any]) -> None:
+    """Work where the tuner does, with the user's number of threads and not Ray's."""
+    os.chdir(given["cwd"])
+    os.environ.pop("OMP_NUM_THREADS", None)
+    os.environ.update(given["environment"])

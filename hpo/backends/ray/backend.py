@@ -1,0 +1,299 @@
+"""`backend=ray`: trials on the nodes of a Ray cluster, all of which see the experiment's directory.
+
+Each trial writes its reports, logs and checkpoints there, as under the local backend. What a slot reads of them on its node
+comes here as events. The files are the truth: where a slot is lost they are read to their end, so that no report is.
+"""
+
+import contextlib
+import logging
+import os
+import select
+import socket
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import hpo
+from hpo.backends.endings import last_lines
+from hpo.backends.filed import FiledBackend
+from hpo.backends.ray.connection import DriverConnection
+from hpo.backends.ray.fleet import Fleet, PlacedSlot, RunningAttempt
+from hpo.backends.ray.folders import SessionFiles
+from hpo.backends.ray.messages import from_json
+from hpo.backends.ray.settings import Settings
+from hpo.backends.ray.timing import StandingClock
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import BackendError
+from hpo.events.values import BackendEvent, Exit, Placed, Trial
+from hpo.host.marks import LONGEST_WAIT
+from hpo.store.directory import ExperimentDirectory
+
+_DEATHS = 3
+"""A driver that dies so often, each time before a slot was ready, is not started again."""
+_SHUTDOWN = 30.0
+"""Seconds that Ray has to end, once all trials have."""
+
+log = logging.getLogger(__name__)
+
+
+class RayBackend(FiledBackend):
+    """Has a driver keep slots on the nodes, and gives each a trial at a time.
+
+    Args:
+        config: of the experiment.
+        files: its directory.
+        settings: of the backend.
+        driver: what starts a driver, for a pretended one.
+
+    Raises:
+        BackendError: there is no cluster, or none of its nodes can hold a slot.
+    """
+
+    @classmethod
+    def check(cls, config: ExperimentConfig) -> None:
+        """Raise ConfigError unless a cluster is named and the experiment can be run there; it is not asked."""
+        Settings.of(config)
+
+    @classmethod
+    def open(
+        cls,
+        config: ExperimentConfig,
+        files: ExperimentDirectory,
+        *,
+        address: str | None = None,
+        cpus: float = 1,
+        accelerator_type: str | None = None,
+        pending_notice: float = 60.0,
+        autoscaling: bool = False,
+    ) -> Self:
+        """See `Backend.open`; the options are those of `Settings`."""
+        return cls(config, files, Settings(address, cpus, accelerator_type, pending_notice, autoscaling))
+
+    def __init__(
+        self, config: ExperimentConfig, files: ExperimentDirectory, settings: Settings, driver: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(files, config.benchmark)
+        self._grace = config.grace_period_seconds
+        self._wanted = config.n_workers or 1
+        self._command = driver
+        self._environment = settings.environment
+        self._files = SessionFiles(files.path)
+        self._opening = settings.opening(config, files, nonce=self._files.nonce, folder=self._files.cluster)
+        self._fleet = Fleet()
+        self._waiting: dict[int, tuple[Trial, int, int | None]] = {}  # trial id -> what to start when a slot is free
+        self._news: list[BackendEvent] = []
+        self._deaths = 0
+        self._clock = StandingClock()
+        self._cluster: Mapping[str, Any] = {}
+        self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._bell, select.POLLIN)
+        self._start_driver()
+        try:
+            while not self._cluster:
+                self._news += self._hear()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start_driver(self) -> None:
+        self._driver = DriverConnection(
+            self._opening,
+            self.directory.ray_log,
+            environment=self._environment,
+            command=self._command,
+        )
+        self._poll.register(self._driver.descriptor, select.POLLIN)
+
+    @property
+    def opened(self) -> Mapping[str, Any]:
+        """The tuner's machine, this process, and the cluster."""
+        return {"host": socket.gethostname(), "pid": os.getpid(), "hpo": hpo.__version__, "cluster": self._cluster}
+
+    # ------------------------------------------------------------------ time and places
+
+    def clock(self) -> float:
+        """Monotonic seconds in which there was a slot."""
+        return self._clock()
+
+    @property
+    def capacity(self) -> int | None:
+        """As many trials as there are slots on nodes that do their work."""
+        return self._fleet.capacity
+
+    @property
+    def waiting_for_capacity(self) -> bool:
+        """Are there fewer slots than are wanted?"""
+        return self._fleet.capacity < self._wanted
+
+    def holds(self, trial_id: int) -> bool:
+        """Does it wait for a slot?"""
+        return trial_id in self._waiting
+
+    # ------------------------------------------------------------------ orders
+
+    def start(self, trial: Trial, attempt: int, until: int | None) -> None:
+        """Give the attempt to a slot, once there is one; see `Backend.start`."""
+        self._waiting[trial.id] = trial, attempt, until
+        self._start_waiting()
+
+    def _start_waiting(self) -> None:
+        while self._waiting and (slot := self._fleet.next_free()) is not None:
+            trial, attempt, until = self._waiting.pop(next(iter(self._waiting)))
+            self._fleet.occupy(slot, RunningAttempt(trial.id, attempt))
+            order = {"trial": trial.id, "configuration": dict(trial.configuration), "attempt": attempt, "until": until}
+            self._order("start", slot, **order)
+
+    def stop(self, trial_id: int, patience: float = 0.0) -> None:
+        """Have the slot end the attempt; see `Backend.stop`."""
+        if trial_id in self._waiting:
+            self._news.append(Exit(trial_id, self._waiting.pop(trial_id)[1], None, lost=True))
+            self.wake()
+        elif (slot := self._fleet.holder(trial_id)) is not None and slot.running is not None:
+            slot.running.told_to_end = True
+            self._order("stop", slot, trial=trial_id, patience=patience)
+
+    def kill(self) -> None:
+        """SIGKILL to everything that belongs to a trial."""
+        for trial_id in list(self._waiting):
+            self.stop(trial_id)
+        for slot in self._fleet.slots.values():
+            if slot.running is not None:
+                slot.running.told_to_end = True
+                self._order("kill", slot)
+
+    def _order(self, what: str, slot: PlacedSlot, **details: Any) -> None:
+        self._driver.send({"do": what, "slot": slot.number, **details})
+
+    # ------------------------------------------------------------------ what happens
+
+    def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
+        """Sleep until something happens; see `Backend.wait`."""
+        ready = self._poll.poll(None if timeout is None else int(min(timeout, LONGEST_WAIT) * 1000) + 1)
+        events, self._news = self._news, []
+        for descriptor, _ in ready:
+            if descriptor == self._bell:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._bell, 4096)
+            else:
+                events += self._hear()
+        return events
+
+    def wake(self) -> None:
+        """Ring the bell that `wait` listens to."""
+        with contextlib.suppress(BlockingIOError):  # full: it rings already
+            os.write(self._rope, b"!")
+
+    def _hear(self) -> list[BackendEvent]:
+        """What the driver has to say."""
+        messages = self._driver.receive()
+        if messages is None:
+            return self._driver_died()
+        events: list[BackendEvent] = []
+        lost: list[tuple[PlacedSlot, str]] = []
+        for message in messages:
+            match message:
+                case {"slot": number, "told": told}:
+                    for item in told if number in self._fleet.slots else ():
+                        events += self._told(self._fleet.slots[number], item, lost)
+                case {"up": number, "node": node, "host": host}:
+                    self._deaths = 0
+                    self._fleet.add(PlacedSlot(number, node, host))
+                case {"lost": number, "why": why}:
+                    if (slot := self._fleet.remove(number)) is not None:
+                        lost.append((slot, why))
+                case _:
+                    self._answer(message)
+        events += self._lose(lost)
+        self._clock.go(bool(self._fleet.slots))
+        self._start_waiting()
+        return events
+
+    def _answer(self, message: Mapping[str, Any]) -> None:
+        """Of the cluster as a whole, and of slots that did not come to be."""
+        match message:
+            case {"fatal": why}:
+                raise BackendError(why)
+            case {"connected": cluster}:
+                self._cluster = cluster
+            case {"refused": _, "host": host, "why": why, "node": node}:
+                self._give_up(node, f"the node {host} cannot run trials: {why}")
+            case {"notice": text}:
+                log.warning("%s", text)
+
+    def _give_up(self, node: str, why: str) -> None:
+        """Do without a node; where there is no other, without the experiment."""
+        if node in self._fleet.nodes.avoided:
+            return
+        if not {slot.node for slot in self._fleet.slots.values()} - {node} - self._fleet.nodes.avoided:
+            raise BackendError(why)
+        self._fleet.nodes.avoided.add(node)
+        log.warning("%s; the experiment goes on without it", why)
+        self._avoid()
+
+    def _avoid(self) -> None:
+        self._driver.send({"do": "avoid", "nodes": sorted(self._fleet.nodes.avoided)})
+        for slot in self._fleet.idle_on_avoided():
+            self._fleet.remove(slot.number)
+            self._order("release", slot)
+
+    def _told(
+        self, slot: PlacedSlot, item: Mapping[str, Any], lost: list[tuple[PlacedSlot, str]]
+    ) -> list[BackendEvent]:
+        """One thing that a slot has told."""
+        if "said" in item:
+            log.log(item["said"], "%s: %s", slot.host, item["text"])
+            return []
+        if "broken" in item:
+            self._give_up(slot.node, f"the node {slot.host}: {item['broken']}")
+            if (gone := self._fleet.remove(slot.number)) is not None:
+                self._order("release", gone)
+                lost.append((gone, item["broken"]))
+            return []
+        event = from_json(item)
+        avoided = len(self._fleet.nodes.avoided)
+        if isinstance(event, Placed):
+            return [replace(event, node=slot.host)]
+        if self._fleet.take_in(slot, event) and isinstance(event, Exit):
+            last = (event.error or "no message").splitlines()[-1]
+            text = "trial %d failed on %s, where none has reported yet: it is tried on another node; it said: %s"
+            log.warning(text, event.trial_id, slot.host, last)
+            event = replace(event, lost=True)
+        if len(self._fleet.nodes.avoided) > avoided:
+            log.warning("the node %s fails every trial while others do not: it is used no more", slot.host)
+        if isinstance(event, Exit) and self._fleet.nodes.avoided:
+            self._avoid()
+        return [event]
+
+    def _lose(self, lost: Sequence[tuple[PlacedSlot, str]]) -> list[BackendEvent]:
+        """Slots are no more: all that their trials have reported, and that these are lost. Together they are one line."""
+        if not lost:
+            return []
+        hosts = ", ".join(f"{count} on {host}" for host, count in Counter(slot.host for slot, _ in lost).items())
+        log.warning("slots are lost (%s): %s; their trials go on from their checkpoints", hosts, lost[0][1])
+        events: list[BackendEvent] = []
+        for running in (slot.running for slot, _ in lost):
+            if running is not None:
+                events += self.left_over(running.trial_id, running.attempt, running.position)
+                events.append(Exit(running.trial_id, running.attempt, None, lost=True))
+        return events
+
+    def _driver_died(self) -> list[BackendEvent]:
+        """No slot is left without it. Another one is started: it says whether the cluster is still there."""
+        self._poll.unregister(self._driver.descriptor)
+        self._driver.end(_SHUTDOWN)
+        self._deaths += 1
+        tail = last_lines(self.directory.ray_log, lines=3) or "no last words"
+        if self._deaths >= _DEATHS:
+            raise BackendError(f"the process that talks with Ray died {self._deaths} times in a row; it said: {tail}")
+        lost = [(slot, "the process that talks with Ray is gone") for slot in self._fleet.remove_all()]
+        self._start_driver()
+        return self._lose(lost)
+
+    def close(self) -> None:
+        """Have all slots end what still runs, and wait for it."""
+        self._driver.end(self._grace + _SHUTDOWN)
+        self._files.remove()
+        os.close(self._bell)
+        os.close(self._rope)

@@ -1,0 +1,210 @@
+"""The process that talks with Ray, so that Ray's threads, signal handlers and sudden ends are not the tuner's.
+
+`start.py hpo.backends.ray.driver DESCRIPTOR`. Messages are lines of JSON. From the tuner:
+
+    {"do": "open", "address": ..., "slots": 4, "needed": {"CPU": 1}, "given": {...}, ...}    first
+    {"do": "start" | "stop" | "kill", "slot": 2, ...}                                        for a slot's backend
+    {"do": "release", "slot": 2}           not on that node any more: another one, elsewhere
+    {"do": "avoid", "nodes": [...]}        from now on
+    {"do": "close"}                        end all in order
+
+and to it:
+
+    {"fatal": "..."}                                       nothing can be run
+    {"connected": {...}}
+    {"up": 2, "node": ..., "host": ...}                    a slot is ready
+    {"refused": 2, "node": ..., "host": ..., "why": ...}   trials cannot run there
+    {"slot": 2, "told": [...]}                             of a slot: events, what it logs, why it is broken
+    {"lost": 2, "why": ...}                                a slot is no more; another one is asked for
+    {"notice": "..."}                                      what slots have waited for
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from hpo.backends.ray import actor
+from hpo.backends.ray.cluster import as_text, connect, living, slots_on, why_unfit
+from hpo.errors import BackendError
+
+_AGAIN = 1.0
+"""Seconds between two tries of a slot that cannot be made."""
+_LONGEST = 1 << 26
+"""Bytes of a message."""
+
+
+class Driver:
+    """Keeps as many slots as are wanted.
+
+    Args:
+        reader: of what the tuner says.
+        writer: to it.
+        opening: its first message.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, opening: Mapping[str, Any]) -> None:
+        self._reader, self._writer = reader, writer
+        self._needed: Mapping[str, float] = opening["needed"]
+        self._wanted: int = opening["slots"]
+        self._notice_after: float = opening["pending_notice"]
+        self._grace: float = opening["grace"]
+        self._given: dict[str, Any] = opening["given"]
+        self._avoided: Sequence[str] = ()
+        self._orders: dict[int, asyncio.Queue[Mapping[str, Any]]] = {}  # of the slots that are ready
+        self._actors: dict[int, Any] = {}
+
+    async def serve(self) -> None:
+        """Work until the tuner says that it is over, or is gone."""
+        tasks = [asyncio.create_task(self._keep(slot)) for slot in range(self._wanted)]
+        tasks.append(asyncio.create_task(self._notice()))
+        if await self._obey():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._close(), self._grace + 5)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _obey(self) -> bool:
+        """Take orders; False when the tuner is gone without a word."""
+        while line := await self._reader.readline():
+            message = json.loads(line)
+            match message["do"]:
+                case "close":
+                    return True
+                case "avoid":
+                    self._avoided = message["nodes"]
+                case _ if message["slot"] in self._orders:  # else it is lost, and the tuner is about to hear it
+                    self._orders[message["slot"]].put_nowait(message)
+        return False
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        self._writer.write(json.dumps(message).encode() + b"\n")
+
+    # ------------------------------------------------------------------ slots
+
+    async def _keep(self, slot: int) -> None:
+        """Have a slot, and another one after each that is lost."""
+        while True:
+            try:
+                if await self._open(slot):
+                    await self._work(slot)
+                else:
+                    await asyncio.sleep(_AGAIN)
+            except RayError as error:
+                if slot in self._orders:
+                    self._tell({"lost": slot, "why": _brief(error)})
+                else:
+                    await asyncio.sleep(_AGAIN)
+            finally:
+                self._orders.pop(slot, None)
+                if (gone := self._actors.pop(slot, None)) is not None:
+                    ray.kill(gone)
+
+    async def _open(self, slot: int) -> bool:
+        """Wait for a node that has room, and make ready there."""
+        held = self._actors[slot] = _placed(self._needed, self._avoided)
+        answer = json.loads(await held.open.remote(self._order_to_open()))
+        place = {"node": answer["node"], "host": answer["host"]}
+        if "error" in answer:
+            self._tell({"refused": slot, **place, "why": answer["error"]})
+            return False
+        self._orders[slot] = asyncio.Queue()
+        self._tell({"up": slot, **place})
+        return True
+
+    def _order_to_open(self) -> bytes:
+        rooms = {node["NodeID"]: min(slots_on(node["Resources"], self._needed), self._wanted) for node in living()}
+        return json.dumps({**self._given, "rooms": rooms}).encode()
+
+    async def _work(self, slot: int) -> None:
+        """Carry orders to the slot and what it tells to the tuner. Raises RayError when it is lost."""
+        held, orders = self._actors[slot], self._orders[slot]
+        hearing, ordering = asyncio.ensure_future(held.changes.remote()), asyncio.ensure_future(orders.get())
+        try:
+            while True:
+                await asyncio.wait({hearing, ordering}, return_when=asyncio.FIRST_COMPLETED)
+                if hearing.done():
+                    told = hearing.result()
+                    hearing = asyncio.ensure_future(held.changes.remote())
+                    self._tell({"slot": slot, "told": json.loads(told)})
+                if ordering.done():
+                    given = [ordering.result()]
+                    while not orders.empty():
+                        given.append(orders.get_nowait())
+                    ordering = asyncio.ensure_future(orders.get())
+                    if any(order["do"] == "release" for order in given):
+                        await held.close.remote()
+                        return
+                    await held.orders.remote(json.dumps(given).encode())
+        finally:
+            hearing.cancel()
+            ordering.cancel()
+
+    async def _notice(self) -> None:
+        """Say once, whenever slots have been missing for long, what they wait for."""
+        while True:
+            await asyncio.sleep(self._notice_after)
+            if (missing := self._wanted - len(self._orders)) > 0:
+                have = "; ".join(f"{node['NodeManagerHostname']} has {as_text(node['Resources'])}" for node in living())
+                self._tell(
+                    {
+                        "notice": f"{missing} of {self._wanted} slots wait for a node with {as_text(self._needed)} free; of "
+                        f"what the cluster has ({have or 'no node'}) other work may have taken a part"
+                    }
+                )
+                return
+
+    async def _close(self) -> None:
+        """End what still runs, everywhere at once."""
+        closing = [held.close.remote() for slot, held in self._actors.items() if slot in self._orders]
+        await asyncio.gather(*closing, return_exceptions=True)
+
+
+def _placed(needed: Mapping[str, float], avoided: Sequence[str]) -> Any:
+    """An actor that Ray starts where there is room, each on another node as far as possible."""
+    options: dict[str, Any] = {
+        "num_cpus": needed["CPU"],
+        "num_gpus": needed.get("GPU", 0),
+        "resources": {name: amount for name, amount in needed.items() if name not in ("CPU", "GPU")},
+        "max_restarts": 0,
+        "scheduling_strategy": "SPREAD",
+        # Trials inherit these: Ray would have them run at nice 15, and kill a trial host when its actor ends in order.
+        "runtime_env": {"env_vars": {"RAY_worker_niceness": "0", "RAY_kill_child_processes_on_worker_exit": "0"}},
+    }
+    if avoided:
+        options["label_selector"] = {"ray.io/node-id": f"!in({','.join(avoided)})"}
+    return ray.remote(actor.SlotActor).options(**options).remote()
+
+
+def _brief(error: RayError) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+async def _drive(connection: socket.socket) -> None:
+    reader, writer = await asyncio.open_connection(sock=connection, limit=_LONGEST)
+    opening = json.loads(await reader.readline())
+    try:
+        connect(opening["address"], folder=opening["folder"], cpus=opening["cpus"], gpus=opening["gpus"])
+        if not opening["autoscaling"] and (why := why_unfit(living(), opening["needed"])):
+            raise BackendError(why)
+    except BackendError as error:
+        writer.write(json.dumps({"fatal": str(error)}).encode() + b"\n")
+        await writer.drain()
+        return
+    ray.cloudpickle.register_pickle_by_value(actor)
+    nodes = [node["NodeManagerHostname"] for node in living()]
+    writer.write(json.dumps({"connected": {"nodes": nodes, "ray": ray.__version__}}).encode() + b"\n")
+    await Driver(reader, writer, opening).serve()
+
+
+def main() -> None:
+    """Entry: `DESCRIPTOR`."""
+    asyncio.run(_drive(socket.socket(fileno=int(sys.argv[1]))))
+    ray.shutdown()

@@ -1,0 +1,99 @@
+"""The slots that are there: where they are, and which trial each has."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from hpo.backends.ray.nodes import Nodes
+from hpo.events.values import BackendEvent, Exit, Report
+
+
+@dataclass(slots=True)
+class RunningAttempt:
+    """What a slot is at."""
+
+    trial_id: int
+    attempt: int
+    position: int = 0
+    """Of the last report that is in."""
+    told_to_end: bool = False
+
+
+@dataclass(slots=True)
+class PlacedSlot:
+    """One that is ready."""
+
+    number: int
+    node: str
+    host: str
+    running: RunningAttempt | None = None
+
+
+@dataclass
+class Fleet:
+    """All slots of a session."""
+
+    nodes: Nodes = field(default_factory=Nodes)
+    slots: dict[int, PlacedSlot] = field(default_factory=dict)
+    _by_trial: dict[int, PlacedSlot] = field(default_factory=dict)
+    _free: dict[int, PlacedSlot] = field(default_factory=dict)
+    """Those that have been free longest come first."""
+
+    def add(self, slot: PlacedSlot) -> None:
+        """It is ready."""
+        self.slots[slot.number] = self._free[slot.number] = slot
+
+    def remove(self, number: int) -> PlacedSlot | None:
+        """It is no more; None where it never was."""
+        slot = self.slots.pop(number, None)
+        self._free.pop(number, None)
+        if slot is not None and slot.running is not None:
+            self._by_trial.pop(slot.running.trial_id, None)
+        return slot
+
+    def remove_all(self) -> list[PlacedSlot]:
+        """None is any more."""
+        return [slot for number in list(self.slots) if (slot := self.remove(number)) is not None]
+
+    @property
+    def capacity(self) -> int:
+        """How many trials can run."""
+        return len(self._by_trial) + sum(1 for _ in self._usable())
+
+    def next_free(self) -> PlacedSlot | None:
+        """Where the next trial goes."""
+        return next(self._usable(), None)
+
+    def _usable(self) -> Iterator[PlacedSlot]:
+        at_work = {slot.node for slot in self._by_trial.values()}
+        return (slot for slot in self._free.values() if self.nodes.usable(slot.node, at_work))
+
+    def occupy(self, slot: PlacedSlot, running: RunningAttempt) -> None:
+        """It has a trial now."""
+        del self._free[slot.number]
+        slot.running = running
+        self._by_trial[running.trial_id] = slot
+
+    def holder(self, trial_id: int) -> PlacedSlot | None:
+        """The slot that has a trial."""
+        return self._by_trial.get(trial_id)
+
+    def idle_on_avoided(self) -> list[PlacedSlot]:
+        """Free slots that shall be elsewhere."""
+        return [slot for slot in self._free.values() if slot.node in self.nodes.avoided]
+
+    def take_in(self, slot: PlacedSlot, event: BackendEvent) -> bool:
+        """Note what has come from a slot. Returns whether it was the end of an attempt for which its node is at fault."""
+        running = slot.running
+        if running is None or (event.trial_id, event.attempt) != (running.trial_id, running.attempt):
+            return False
+        if isinstance(event, Report):
+            running.position = event.position
+            self.nodes.reported(slot.node)
+        elif isinstance(event, Exit):
+            slot.running = None
+            del self._by_trial[running.trial_id]
+            self._free[slot.number] = slot
+            failed = event.exit_code != 0 and not event.lost and not running.told_to_end
+            if failed and running.position == 0:
+                return self.nodes.failed(slot.node, running.trial_id)
+        return False

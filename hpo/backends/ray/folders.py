@@ -1,0 +1,54 @@
+"""Short-lived files of a session: what nodes look for in the experiment's directory, and the folder of a cluster."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+_LONGEST = 40
+"""Bytes: Ray puts sockets 62 bytes deeper, and the kernel takes 107."""
+
+
+class SessionFiles:
+    """Those of one session. What sessions that were killed have left is removed.
+
+    Args:
+        directory: of the experiment.
+
+    Raises:
+        OSError: it cannot be written to.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        for old in directory.glob(".shared-*"):
+            old.unlink(missing_ok=True)
+        self._nonce = directory / f".shared-{secrets.token_hex(8)}"
+        self._nonce.touch()
+        self.cluster = _folder_of_cluster(directory)
+        """For a cluster of this machine."""
+
+    @property
+    def nonce(self) -> str:
+        """The name of a file in the experiment's directory: a node that sees it sees the directory."""
+        return self._nonce.name
+
+    def remove(self) -> None:
+        """The session is over."""
+        self._nonce.unlink(missing_ok=True)
+        shutil.rmtree(self.cluster, ignore_errors=True)
+
+
+def _folder_of_cluster(directory: Path) -> Path:
+    place = f"{os.getuid()} {directory.resolve()}".encode("utf-8", "surrogateescape")
+    name = f"hpo-{hashlib.blake2b(place, digest_size=4).hexdigest()}-"
+    base = Path(tempfile.gettempdir())
+    if len(os.fsencode(base / name)) + len(str(os.getpid())) > _LONGEST:
+        base = Path("/tmp")
+    for old in base.glob(f"{name}*"):
+        with contextlib.suppress(OSError):
+            if not Path(f"/proc/{old.name.rpartition('-')[2]}").exists():
+                shutil.rmtree(old)
+    return base / f"{name}{os.getpid()}"

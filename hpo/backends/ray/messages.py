@@ -1,0 +1,27 @@
+"""Events of a backend as JSON: exactly what they were on the other side."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hpo.events.values import BackendEvent, Exit, Garbage, Placed, Report
+
+_KINDS: Mapping[str, type[BackendEvent]] = {kind.__name__: kind for kind in (Report, Garbage, Exit, Placed)}
+
+
+def to_json(event: BackendEvent) -> dict[str, Any]:
+    """What `from_json` makes the event from."""
+    content = asdict(event)
+    if isinstance(event, Exit) and event.log is not None:
+        content["log"] = str(event.log)
+    return {"kind": type(event).__name__, **content}
+
+
+def from_json(content: Mapping[str, Any]) -> BackendEvent:
+    """The event that `to_json` was given."""
+    values = {**content}
+    kind = _KINDS[values.pop("kind")]
+    if values.get("log") is not None:
+        values["log"] = Path(values["log"])
+    return kind(**values)

@@ -1,0 +1,151 @@
+"""What `backend=ray` is given, checked, and what the driver and the slots are told of it."""
+
+import os
+import platform
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Self
+
+import hpo
+from hpo.backends.executables import find_file, find_program
+from hpo.backends.gpus import visible_gpus
+from hpo.backends.ray.actor import digest_of
+from hpo.config.reading import to_plain
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import ConfigError, installing
+from hpo.functions.finding import find_function
+from hpo.store.directory import ExperimentDirectory
+
+LOCAL = "local"
+"""The address that means a cluster on this machine, for this experiment."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of the backend.
+
+    Args:
+        address: of the cluster's head.
+        cpus: that Ray sets aside for a trial.
+        accelerator_type: of the GPUs.
+        pending_notice: seconds after which it is said what slots wait for.
+        autoscaling: nodes that fit may come, though there is none yet.
+
+    Raises:
+        ConfigError: they cannot be used.
+    """
+
+    address: str | None = None
+    cpus: float = 1
+    accelerator_type: str | None = None
+    pending_notice: float = 60.0
+    autoscaling: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in (("cpus", self.cpus), ("pending_notice", self.pending_notice)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise ConfigError(f"backend.{name}={value}: give it a positive number")
+        if find_spec("ray") is None:
+            raise ConfigError(f"backend=ray: the package ray is not installed here; {installing('ray')}")
+        if not self.place:
+            raise ConfigError(
+                "backend=ray: no cluster is named; set RAY_ADDRESS or backend.address to HOST:PORT of its head, or "
+                "backend.address=local for a cluster on this machine"
+            )
+        if "://" in self.place:
+            raise ConfigError(
+                f"backend.address={self.place}: Ray Client is not meant for this; run the command on a node of the cluster, "
+                f"with HOST:PORT, or by `ray job submit`"
+            )
+
+    @classmethod
+    def of(cls, config: ExperimentConfig) -> Self:
+        """Those of an experiment, which can be run with them.
+
+        Raises:
+            ConfigError: it cannot.
+        """
+        options = {key: value for key, value in config.backend.items() if key not in ("name", "_target_")}
+        settings = cls(**options)
+        if not config.benchmark.has_program:
+            raise ConfigError("backend=ray: the benchmark has a table and no program; use backend=simulated")
+        if config.gpus_to_use is not None:
+            raise ConfigError(
+                f"gpus_to_use={config.gpus_to_use}: with backend=ray it is Ray that gives GPUs to trials; leave it out, or "
+                f"start the nodes with CUDA_VISIBLE_DEVICES"
+            )
+        find_program(config.benchmark)
+        return settings
+
+    @property
+    def place(self) -> str:
+        """The address, as given or as the environment has it."""
+        return self.address or os.environ.get("RAY_ADDRESS", "")
+
+    def needed(self, config: ExperimentConfig) -> dict[str, float]:
+        """What a slot takes of its node, as Ray names it."""
+        needed: dict[str, float] = {"CPU": self.cpus}
+        if gpus := config.num_gpus_per_trial:
+            needed["GPU"] = gpus
+        if self.accelerator_type is not None:
+            needed[f"accelerator_type:{self.accelerator_type}"] = 0.001
+        return needed
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Of the driver. A cluster of its own lets nobody else in, and tells nobody of its use."""
+        if self.place != LOCAL:
+            return os.environ
+        own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
+        return {**{name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}, **own}
+
+    def opening(
+        self, config: ExperimentConfig, files: ExperimentDirectory, *, nonce: str, folder: Path
+    ) -> dict[str, Any]:
+        """The first message to a driver.
+
+        Args:
+            config: of the experiment.
+            files: its directory.
+            nonce: a file there that a node must see.
+            folder: of a local cluster.
+        """
+        slots = config.n_workers or 1
+        local = self.place == LOCAL
+        return {
+            "do": "open",
+            "address": self.place,
+            "folder": str(folder),
+            "cpus": self.cpus * slots,
+            "gpus": len(visible_gpus()) if local and config.num_gpus_per_trial else 0,
+            "slots": slots,
+            "needed": self.needed(config),
+            "pending_notice": self.pending_notice,
+            "autoscaling": self.autoscaling,
+            "grace": config.grace_period_seconds + 10,
+            "given": {
+                "config": to_plain(config),
+                "directory": str(files.path.absolute()),
+                "nonce": nonce,
+                "cwd": str(Path.cwd()),
+                "python": ".".join(platform.python_version_tuple()[:2]),
+                "hpo": digest_of(str(Path(hpo.__file__).parent)),
+                "files": _files(config, files),
+                "environment": {key: os.environ[key] for key in ("OMP_NUM_THREADS",) if key in os.environ},
+            },
+        }
+
+
+def _files(config: ExperimentConfig, files: ExperimentDirectory) -> Mapping[str, str | None]:
+    """The files that the program is called with, and their digests."""
+    benchmark = config.benchmark
+    if benchmark.function is not None:
+        source = find_function(benchmark.function, files.path).file
+        found = [] if source is None else [Path(source)]
+    else:
+        words = [benchmark.script] if benchmark.script is not None else list(benchmark.command or [])[:2]
+        found = [path for word in words if "/" in word or benchmark.script is not None if (path := find_file(word))]
+    return {str(path): digest_of(str(path)) for path in found}

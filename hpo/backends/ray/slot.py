@@ -1,0 +1,136 @@
+"""A place for one trial at a time, on a node: the local backend, in a thread of the actor's process.
+
+The actor's event loop hands orders to the thread and takes what it has to tell.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hpo.backends.local import LocalBackend
+from hpo.backends.ray.messages import to_json
+from hpo.backends.ray.program import NodeDirectory, NodeProgram
+from hpo.config.reading import to_config
+from hpo.errors import ConfigError, HPOError
+from hpo.events.values import Exit, Trial
+
+log = logging.getLogger(__name__)
+
+__all__ = ["HPOError", "Slot"]
+
+
+class _Forwarded(logging.Handler):
+    """What hpo logs here is to be read in the experiment's log."""
+
+    def __init__(self, tell: Any) -> None:
+        super().__init__(logging.INFO)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell([{"said": record.levelno, "text": record.getMessage()}])
+
+
+class Slot:
+    """Runs what the tuner orders.
+
+    Args:
+        given: the tuner's order to open it.
+        name: that no other slot has.
+        slots_here: how many may share this node.
+
+    Raises:
+        ConfigError, BackendError: trials cannot run here.
+    """
+
+    def __init__(self, given: Mapping[str, Any], *, name: str, slots_here: int) -> None:
+        # Threads are shared among the slots of this node, and no other number of workers concerns a slot.
+        config = replace(to_config(given["config"]), n_workers=slots_here, gpus_to_use=None)
+        if config.benchmark.data is not None and not Path(config.benchmark.data).expanduser().exists():
+            raise ConfigError(f"benchmark.data={config.benchmark.data}: there is no such file or folder there; copy it")
+        self._program = NodeProgram(
+            config=config,
+            directory=NodeDirectory(Path(given["directory"]), slot=name),
+            randomness=config.randomness,
+            slot=name,
+            hidden=frozenset(key for key in os.environ if key.startswith("RAY_")),
+        )
+        self._loop = asyncio.get_running_loop()
+        self._told: list[dict[str, Any]] = []
+        self._changed = asyncio.Event()
+        self._closed = asyncio.Event()
+        self._orders: list[dict[str, Any]] = []
+        self._closing = False
+        self._forwarded = _Forwarded(self._tell)
+        logging.getLogger("hpo").addHandler(self._forwarded)
+        logging.getLogger("hpo").setLevel(logging.INFO)
+        self._backend = LocalBackend.for_program(self._program)
+        threading.Thread(target=self._work, name="slot", daemon=True).start()
+
+    # ------------------------------------------------------------------ called in the event loop
+
+    async def changes(self) -> Sequence[Mapping[str, Any]]:
+        """What there is to tell, once there is something."""
+        await self._changed.wait()
+        self._changed.clear()
+        told, self._told = self._told, []
+        return told
+
+    def take(self, orders: Sequence[dict[str, Any]]) -> None:
+        """Have the thread carry them out."""
+        self._orders += orders
+        self._wake()
+
+    async def close(self) -> None:
+        """Returns when nothing of any trial is left."""
+        self._closing = True
+        self._wake()
+        await self._closed.wait()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # it has closed its bell
+            self._backend.wake()
+
+    def _note(self, told: Sequence[dict[str, Any]]) -> None:
+        self._told += told
+        self._changed.set()
+
+    # ------------------------------------------------------------------ in the thread
+
+    def _tell(self, told: Sequence[dict[str, Any]]) -> None:
+        self._loop.call_soon_threadsafe(self._note, told)
+
+    def _work(self) -> None:
+        try:
+            while not self._closing:
+                while self._orders:
+                    self._carry_out(self._orders.pop(0))
+                events = self._backend.wait(None)
+                for event in events:
+                    if isinstance(event, Exit):
+                        self._program.ended(event.trial_id, event.attempt)
+                if events:
+                    self._tell([to_json(event) for event in events])
+        except (HPOError, OSError) as error:
+            self._tell([{"broken": str(error)}])
+        except Exception as error:
+            log.exception("the slot failed")
+            self._tell([{"broken": f"{type(error).__name__}: {error}"}])
+        finally:
+            self._closing = True
+            self._backend.close()
+            self._loop.call_soon_threadsafe(self._closed.set)
+
+    def _carry_out(self, order: Mapping[str, Any]) -> None:
+        match order["do"]:
+            case "start":
+                self._backend.start(Trial(order["trial"], order["configuration"]), order["attempt"], order["until"])
+            case "stop":
+                self._backend.stop(order["trial"], order["patience"])
+            case "kill":
+                self._backend.kill()

@@ -1,0 +1,54 @@
+"""What of a script's output is a report: each epoch's values, and where their count begins."""
+
+import ast
+from collections.abc import Sequence
+
+from hpo.config.schema import ReportChannel
+from hpo.proposing.prints import PrintedValue, read_prints
+from hpo.proposing.reported import Reported, is_metric, is_resource
+from hpo.proposing.source import Source
+
+
+def read_output(sources: Sequence[Source]) -> Reported:
+    """What is printed, where its label is known for something that is better up or down."""
+    printed = read_prints(sources)
+    begins = {id(value): first for value in printed if (first := _first_of(sources, value)) is not None}
+    resource = next((value for value in printed if id(value) in begins and is_resource(value.name)), None)
+    metrics = [value for value in printed if is_metric(value.name) and not value.counted]
+    if not metrics:
+        return Reported(unnamed=[value.name for value in printed])
+    found = [*([resource] if resource else []), *metrics]
+    return Reported(
+        [value.name for value in found],
+        ReportChannel.stdout,
+        patterns={value.name: (value.pattern, value.where) for value in found},
+        first=begins[id(resource)] if resource else 1,
+    )
+
+
+def _first_of(sources: Sequence[Source], value: PrintedValue) -> int | None:
+    """What a printed loop variable begins with, 0 or 1; None where it is none."""
+    node: ast.expr = value.value
+    more = 0
+    match node:
+        case ast.BinOp(left=left, op=ast.Add(), right=ast.Constant(value=int(more))):
+            node = left
+    if not isinstance(node, ast.Name):
+        return None
+    for source in sources:
+        for loop in source.nodes:
+            if isinstance(loop, ast.For) and node.id in ast.unparse(loop.target).strip("()").split(", "):
+                return min(_begin(source, loop.iter) + more, 1)
+    return 1
+
+
+def _begin(source: Source, node: ast.expr) -> int:
+    """The first number of a loop; 1 where only running it would tell."""
+    for call in ast.walk(node):
+        what = ast.unparse(call.func).rpartition(".")[2] if isinstance(call, ast.Call) else ""
+        if isinstance(call, ast.Call) and what in ("range", "trange", "enumerate"):
+            given = source.keywords(call).get("start", call.args[-1] if what == "enumerate" else call.args[0])
+            alone = len(call.args) == 1 and "start" not in source.keywords(call)
+            number = 0 if alone else source.value(given)
+            return number if number in (0, 1) else 1
+    return 1

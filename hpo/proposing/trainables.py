@@ -1,0 +1,61 @@
+"""Functions that a script hands to Ray Tune: their search space, and in what they are compared."""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hpo.functions.trainable import RESOURCE
+from hpo.proposing.arguments import Argument, Interface
+from hpo.proposing.roles import resource_of
+from hpo.proposing.source import Source
+from hpo.proposing.spaces import entries_of
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """A function, and what its tuner was told."""
+
+    function: str
+    space: list[Argument]
+    metric: str | None
+    mode: str | None
+    where: str
+
+
+def find_trainable(sources: Sequence[Source]) -> Trainable | None:
+    """The function of the script that its `Tuner`, or `tune.run`, is given, with its space; None where there is none."""
+    source = sources[0]
+    for call in source.calls:
+        if source.full_name(call.func) not in ("ray.tune.Tuner", "ray.tune.tuner.Tuner", "ray.tune.run"):
+            continue
+        given = source.keywords(call)
+        node: ast.expr | None = call.args[0] if call.args else given.get("trainable") or given.get("run_or_experiment")
+        while isinstance(node, ast.Call) and node.args:  # tune.with_resources(function, ...)
+            node = node.args[0]
+        space = given.get("param_space") or given.get("config")
+        if isinstance(space, ast.Name):
+            space = source.assigned.get(space.id)
+        if not (isinstance(node, ast.Name) and node.id in source.functions and isinstance(space, ast.Dict)):
+            continue
+        config = given.get("tune_config")
+        told = {**given, **(source.keywords(config) if isinstance(config, ast.Call) else {})}
+        metric, mode = (source.value(told.get(key)) for key in ("metric", "mode"))
+        return Trainable(
+            node.id,
+            entries_of(source, space),
+            metric if type(metric) is str else None,
+            mode if mode in ("min", "max") else None,
+            source.where(call),
+        )
+    return None
+
+
+def read_trainable(sources: Sequence[Source]) -> Interface | None:
+    """What such a function takes, and for how long it runs where it would never end; None where there is none."""
+    found = find_trainable(sources)
+    if found is None:
+        return None
+    arguments = found.space
+    if resource_of(arguments) is None:
+        arguments.append(Argument(RESOURCE, "int", where="so many reports"))
+    return Interface("ray.tune", arguments, function=found.function)

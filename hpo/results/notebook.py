@@ -1,0 +1,101 @@
+"""How an experiment looks in a notebook: its overview, the best so far over time, and its best trials.
+
+No script, no style sheet and no colour of its own: notebooks that are not trusted, and sites that show them, drop the
+first two, and nobody knows whether the page is dark. All text is escaped.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from hpo.events.state import ExperimentState
+from hpo.events.values import Event, Kind
+from hpo.events.wording import clock, configuration_text
+
+MOST_TRIALS = 10
+MOST_STEPS = 200
+"""Of the line; what lies between is too close to be seen."""
+LONGEST = 300
+"""Characters of a configuration."""
+
+_WIDTH, _HEIGHT = 480, 140
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The best report of a trial."""
+
+    loss: float
+    trial: int
+    resource: int
+    elapsed: float
+
+
+def as_html(overview: str, state: ExperimentState, events: Sequence[Event]) -> str:
+    """An experiment as HTML of at most 20 kB.
+
+    Args:
+        overview: its headline, in lines.
+        state: of it.
+        events: all of it.
+    """
+    bests: dict[int, _Best] = {}
+    steps: list[_Best] = []
+    for event in events:
+        if event.kind != Kind.REPORTED:
+            continue
+        loss = state.objective.loss(event.body["metrics"])
+        report = _Best(loss, event.trial_id, event.reached, event.elapsed)
+        if loss != float("inf") and (report.trial not in bests or loss < bests[report.trial].loss):
+            bests[report.trial] = report
+            if not steps or loss < steps[-1].loss:
+                steps.append(report)
+    parts = [f"<pre>{escape(_within(overview, 4 * LONGEST))}</pre>"]
+    if steps:
+        parts += [_line(state, steps), _table(state, bests)]
+    return f"<div>{''.join(parts)}</div>"
+
+
+def _line(state: ExperimentState, steps: Sequence[_Best]) -> str:
+    """The best so far over time, as steps."""
+    objective = state.objective
+    values = [objective.value(step.loss) for step in steps]
+    low, high, end = min(values), max(values), max(state.elapsed, steps[-1].elapsed) or 1.0
+    span = (high - low) or 1.0
+    kept = [*range(0, len(steps), -(-len(steps) // MOST_STEPS))]
+    if kept[-1] != len(steps) - 1:
+        kept.append(len(steps) - 1)
+    path = ""
+    for index in kept:
+        x = steps[index].elapsed / end * _WIDTH
+        y = (high - values[index]) / span * _HEIGHT
+        path += f"H{x:.1f}V{y:.1f}" if path else f"M{x:.1f},{y:.1f}"
+    said = f"best {objective.metric} so far: from {values[0]:.6g} to {values[-1]:.6g} in {clock(end)}"
+    return (
+        f'<figure style="margin:0"><svg role="img" aria-label="{escape(said)}" width="{_WIDTH}" height="{_HEIGHT + 10}" '
+        f'viewBox="-4 -5 {_WIDTH + 8} {_HEIGHT + 10}"><path d="{path}H{_WIDTH}" fill="none" stroke="currentColor" '
+        f'stroke-width="2"/></svg><figcaption>{escape(said)}</figcaption></figure>'
+    )
+
+
+def _table(state: ExperimentState, bests: Mapping[int, _Best]) -> str:
+    objective = state.objective
+    ranked = sorted(bests.values(), key=lambda best: (best.loss, best.trial))[:MOST_TRIALS]
+    head = ("trial", "status", objective.metric, objective.resource_attr or "report", "configuration")
+    rows = [
+        (
+            str(best.trial),
+            state.trials[best.trial].status.value,
+            f"{objective.value(best.loss):.6g}",
+            str(best.resource),
+            _within(configuration_text(state.trials[best.trial].trial.configuration), LONGEST),
+        )
+        for best in ranked
+    ]
+    cells = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    names = "".join(f"<th>{escape(_within(name, LONGEST))}</th>" for name in head)
+    return f"<table><thead><tr>{names}</tr></thead><tbody>{cells}</tbody></table>"
+
+
+def _within(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]} …"

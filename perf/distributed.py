@@ -1,0 +1,185 @@
+"""Trials on a Ray cluster of this machine beside the same trials without Ray, in one run.
+
+    python perf/distributed.py [--trials 100] [--budget 30] [--slots 1000] [--only latency,throughput,...]
+
+- latency: from just before the report that gets its trial stopped to the SIGTERM's arrival in the trial, and from the last
+  line of a script to the first line of the next trial's
+- throughput: 100 trials of one report each on four slots, from the first trial's start to the end
+- overhead: wall time over that of the scripts alone, two slots, epochs of 0.2 s, ASHA
+- fleet: a thousand pretended slots in one process behind the real backend: the tuner's processor time per report, and while
+  all are silent
+"""
+
+import argparse
+import itertools
+import json
+import os
+import resource
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import hpo
+from hpo.backends.ray.backend import RayBackend
+from hpo.backends.ray.messages import to_json
+from hpo.backends.ray.settings import Settings
+from hpo.config.reading import resolve
+from hpo.events.values import Exit, Report, Trial
+from hpo.store.directory import ExperimentDirectory
+from perf import latency
+
+RAY = {"name": "ray", "address": "local"}
+BACKENDS: dict[str, dict[str, Any]] = {"local": {"name": "local"}, "ray": RAY}
+SPACE = {"x": {"type": "float", "lower": 0.0, "upper": 1.0}}
+
+
+def benchmark(script: Path, epochs: int, **keys: Any) -> dict[str, Any]:
+    return {
+        "name": "distributed",
+        "script": str(script),
+        "metric": "loss",
+        "mode": "min",
+        "resource_attr": "epoch",
+        "max_resource_attr": "epochs",
+        "config_space": SPACE,
+        "arguments": {"epochs": epochs},
+        "num_gpus_per_trial": 0,
+        **keys,
+    }
+
+
+def compare_latency(trials: int) -> None:
+    """As perf/latency.py has it, with one worker on either backend."""
+    stop = {
+        "name": "STOP",
+        "searcher": {"_target_": "hpo.searchers.RandomSearcher", "_partial_": True},
+        "scheduler": {"_target_": "perf.latency.StopAtOnce", "_partial_": True},
+    }
+    for name, backend in BACKENDS.items():
+        print(f"backend={name}")
+        notes, _ = latency.run(1, trials, "RS", latency.FILE, backend=backend)
+        latency.show("next", [b["first"] - a["last"] for a, b in itertools.pairwise(notes)])
+        notes, _ = latency.run(2, trials, stop, latency.FILE, backend=backend)
+        latency.show("told", [note["told"] - note["before"] for note in notes])
+
+
+def compare_throughput(trials: int) -> None:
+    """Seconds from the first start to the last end."""
+    for name, backend in BACKENDS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            script = Path(folder) / "train.py"
+            script.write_text("import hpo\nhpo.report(epoch=1, loss=hpo.arguments(x=0.5, epochs=1).x)\n")
+            keys = {"n_workers": 4, "max_num_trials": trials, "random_seed": 1, "backend": backend}
+            outcome = hpo.run_experiment(hpo.load_config(benchmark(script, 1), "RS", **keys), f"{folder}/out")
+            print(f"backend={name:6s} {trials} trials of one report on 4 slots: {outcome.state.elapsed:.2f} s")
+
+
+def compare_overhead(budget: float) -> None:
+    """Wall over script, as perf/overhead.py has it."""
+    script = Path(__file__).with_name("stdlib_trial.py")
+    for name, backend in BACKENDS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = {"epochs": 9, "seconds": 0.2, "torch": 0}
+            content = benchmark(script, 9, arguments=arguments, preload=[], n_workers=2, max_wallclock_time=budget)
+            config = hpo.load_config(content, "ASHA", random_seed=1, backend=backend)
+            state = hpo.run_experiment(config, folder).state
+            ratio = state.elapsed / (state.reports * 0.2 / 2)
+            print(
+                f"backend={name:6s} wall over script {ratio:.4f} ({state.reports} epochs, {len(state.trials)} trials)"
+            )
+
+
+# ---------------------------------------------------------------------- pretended slots
+
+
+def pretend(descriptor: int) -> None:
+    """A driver whose slots report once all are told to stop; `patience` is how often each does."""
+    with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
+
+        def say(**message: Any) -> None:
+            stream.write(json.dumps(message).encode() + b"\n")
+
+        opening = json.loads(stream.readline())
+        say(connected={"nodes": ["pretended"], "ray": "none"})
+        for slot in range(opening["slots"]):
+            say(up=slot, node=f"node-{slot // 8}", host=f"host-{slot // 8}")
+        stream.flush()
+        stopped = []
+        for line in stream:
+            order = json.loads(line)
+            if order["do"] == "close":
+                return
+            if order["do"] == "stop":
+                stopped.append(order)
+            if len(stopped) == opening["slots"]:
+                for epoch in range(1, int(order["patience"]) + 1):
+                    for one in stopped:
+                        report = Report(one["trial"], 0, {"epoch": epoch, "loss": 0.5}, 40 * epoch)
+                        say(slot=one["slot"], told=[to_json(report)])
+                stream.flush()
+                stopped = []
+
+
+def measure_fleet(slots: int, silence: float) -> None:
+    """Processor time of this process, which is the tuner's, per report and while all are silent."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "train.py"
+        script.touch()
+        content = benchmark(script, 100, n_workers=slots)
+        config = resolve(hpo.load_config(content, "RS", random_seed=1, backend={"name": "ray", "address": "none:1"}))
+        files = ExperimentDirectory(Path(folder))
+        command = (sys.executable, "-m", "perf.distributed", "--pretend")
+        backend = RayBackend(config, files, Settings(address="none:1"), driver=command)
+        while backend.capacity != slots:
+            backend.wait(10.0)
+        for trial in range(slots):
+            backend.start(Trial(trial, {"x": 0.5}), 0, None)
+        begin, wall = _processor_seconds(), time.monotonic()
+        while (left := wall + silence - time.monotonic()) > 0:
+            backend.wait(left)
+        print(f"{slots} slots, all silent for {silence:g} s: {(_processor_seconds() - begin) / silence:.2%} of a core")
+        begin, heard = _processor_seconds(), 0
+        for trial in range(slots):
+            backend.stop(trial, patience=10)
+        while heard < 10 * slots:
+            heard += sum(isinstance(event, Report | Exit) for event in backend.wait(10.0))
+        used = (_processor_seconds() - begin) / heard
+        print(f"{slots} slots, {heard} reports: {1e3 * used:.3f} ms of processor time for each, orders included")
+        backend.close()
+
+
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--budget", type=float, default=30)
+    parser.add_argument("--slots", type=int, default=1000)
+    parser.add_argument("--silence", type=float, default=60)
+    parser.add_argument("--only", default="latency,throughput,overhead,fleet")
+    parser.add_argument("--pretend", type=int)
+    options = parser.parse_args()
+    if options.pretend is not None:
+        pretend(options.pretend)
+        return
+    print(f"load of the machine: {os.getloadavg()[0]:.1f}")
+    wanted = options.only.split(",")
+    if "fleet" in wanted:
+        measure_fleet(options.slots, options.silence)
+    if "latency" in wanted:
+        compare_latency(options.trials)
+    if "throughput" in wanted:
+        compare_throughput(options.trials)
+    if "overhead" in wanted:
+        compare_overhead(options.budget)
+
+
+if __name__ == "__main__":
+    main()

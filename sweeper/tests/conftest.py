@@ -1,0 +1,3 @@
+"""What the tests of the main suite share, for these too."""
+
+from tests.conftest import clean_environment as clean_environment

@@ -1,0 +1,97 @@
+"""What `backend=ray` is given: each mistake is one sentence."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from hpo.backends.choice import check_backend
+from hpo.backends.ray.settings import Settings
+from hpo.config.reading import load_config, resolve
+from hpo.errors import ConfigError
+from hpo.store.directory import ExperimentDirectory
+from tests.support import ray_cluster
+
+BENCHMARK = {
+    "name": "b",
+    "command": ["bash", "-c", "true"],
+    "metric": "loss",
+    "mode": "min",
+    "config_space": {"x": {"type": "float", "lower": 0.0, "upper": 1.0}},
+    "num_gpus_per_trial": 0,
+    "n_workers": 3,
+}
+
+
+@pytest.fixture(autouse=True)
+def pretended_ray(monkeypatch):
+    """Nothing here needs it."""
+    if ray_cluster.why_not():
+        monkeypatch.setattr("hpo.backends.ray.settings.find_spec", lambda _: True)
+
+
+def config(benchmark=(), **keys):
+    backend = {"name": "ray", "address": "head:6379", **keys.pop("backend", {})}
+    return resolve(load_config({**BENCHMARK, **dict(benchmark)}, "RS", random_seed=1, backend=backend, **keys))
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({"backend": {"address": None}}, "no cluster is named; set RAY_ADDRESS or backend.address"),
+        ({"backend": {"address": "ray://head:10001"}}, "Ray Client is not meant for this; run the command on a node"),
+        ({"backend": {"cpus": 0}}, "backend.cpus=0: give it a positive number"),
+        ({"backend": {"cpus": "many"}}, "backend.cpus=many: give it a positive number"),
+        ({"backend": {"pending_notice": -1}}, "backend.pending_notice=-1: give it a positive number"),
+        ({"gpus_to_use": [0]}, "it is Ray that gives GPUs to trials; leave it out"),
+        ({"benchmark": {"command": ...}}, "the benchmark has a table and no program"),
+        ({"benchmark": {"command": ..., "script": "nowhere.py"}}, "benchmark.script=nowhere.py"),
+        ({"backend": {"adress": "head:1"}}, "backend.adress: there is no such key; did you mean address"),
+    ],
+)
+def test_a_mistake_is_one_sentence(keys, sentence):
+    benchmark = {**BENCHMARK, **keys.pop("benchmark", {})}
+    changed = {key: value for key, value in benchmark.items() if value is not ...}
+    if "command" not in changed and "script" not in changed:
+        changed["table"] = "nowhere"
+    backend = {"name": "ray", "address": "head:6379", **keys.pop("backend", {})}
+    with pytest.raises(ConfigError) as raised:
+        check_backend(resolve(load_config(changed, "RS", random_seed=1, backend=backend, **keys)))
+    assert sentence in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_without_ray_it_is_said_how_to_get_it(monkeypatch):
+    monkeypatch.setattr("hpo.backends.ray.settings.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match="ray is not installed here; install it with: pip install"):
+        check_backend(config())
+
+
+def test_the_environment_names_a_cluster_where_the_configuration_does_not(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "there:1")
+    assert Settings().place == "there:1"
+    assert Settings(address="here:1").place == "here:1"
+
+
+def test_a_slot_takes_whole_gpus_and_the_cpus_that_are_set_aside():
+    assert Settings(address="a:1").needed(config()) == {"CPU": 1}
+    needed = Settings(address="a:1", cpus=4, accelerator_type="A100").needed(config(num_gpus_per_trial=2))
+    assert needed == {"CPU": 4, "GPU": 2, "accelerator_type:A100": 0.001}
+
+
+def test_a_cluster_of_its_own_has_a_token_of_its_own(monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "of another cluster")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "likewise")
+    one, other = (Settings(address="local").environment for _ in range(2))
+    assert one["RAY_AUTH_MODE"] == "token"
+    assert len({one["RAY_AUTH_TOKEN"], other["RAY_AUTH_TOKEN"], "of another cluster"}) == 3
+    assert "RAY_AUTH_TOKEN_PATH" not in one
+    assert Settings(address="head:1").environment["RAY_AUTH_TOKEN"] == "of another cluster"
+
+
+def test_slots_are_told_what_makes_a_call_where_they_are_and_no_paths_of_this_interpreter(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    opening = Settings(address="a:1").opening(config(), ExperimentDirectory(tmp_path), nonce="n", folder=Path("/tmp/f"))
+    assert opening["slots"] == 3
+    assert opening["given"]["environment"] == {"OMP_NUM_THREADS": "3"}
+    assert str(Path(sys.executable).parent) not in str(opening["given"])

@@ -1,0 +1,62 @@
+"""Values that a script prints, and patterns that find them in its output."""
+
+import re
+
+import pytest
+
+from hpo.proposing.prints import read_prints
+from hpo.proposing.source import read_sources
+
+
+@pytest.fixture
+def printed(tmp_path):
+    def of(text):
+        (tmp_path / "train.py").write_text(text)
+        return {value.name: value for value in read_prints(read_sources(tmp_path / "train.py"))}
+
+    return of
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print(f'Valid loss: {x:.4f}, lr {y}')",
+        "print('Valid loss: {:.4f}, lr {}'.format(x, y))",
+        "print('Valid loss: {a:.4f}, lr {b}'.format(a=x, b=y))",
+        "print('Valid loss: %.4f, lr %s' % (x, y))",
+        "print('Valid loss: ' + str(x) + ', lr ' + str(y))",
+        "print('Valid loss:', x, ', lr', y)",
+        "LABEL = 'Valid loss'\nprint(LABEL + ':', x, ', lr', y)",
+        "import click\nclick.echo(f'Valid loss: {x}, lr {y}')",
+        "from tqdm import tqdm\ntqdm.write(f'Valid loss: {x}, lr {y}')",
+        "import sys\nsys.stdout.write(f'start\\n  Valid loss: {x}, lr {y}\\n')",
+    ],
+)
+def test_a_value_is_called_by_the_label_before_it_however_it_is_printed(printed, text):
+    found = printed(text)
+    assert list(found) == ["valid_loss", "valid_lr"]
+    line = "  Valid loss:   1.5e-05, lr 0.1"
+    assert re.search(found["valid_loss"].pattern, line)[1] == "1.5e-05"
+    assert re.search(found["valid_lr"].pattern, line)[1] == "0.1"
+
+
+def test_a_label_that_is_part_of_another_is_told_from_it(printed):
+    found = printed("print(f'epoch {e} | loss {a}')\nprint(f'end | test loss {b}')\n")
+    lines = ["epoch 3 | loss 0.5", "end | test loss 0.25", "lossless 7"]
+    hits = {name: [m[1] for line in lines if (m := re.search(v.pattern, line))] for name, v in found.items()}
+    assert hits == {"epoch": ["3"], "loss": ["0.5"], "test_loss": ["0.25"]}
+
+
+def test_which_data_a_value_is_of_stands_at_the_beginning_of_its_line(printed):
+    assert list(printed("print(f'Test set: Average loss: {x}, Accuracy: {a}/{n}')")) == [
+        "test_average_loss",
+        "test_accuracy",
+    ]
+    assert printed("print(f'Accuracy: {a}/{n}')")["accuracy"].counted
+
+
+def test_sentences_and_what_goes_elsewhere_are_no_values(printed):
+    text = (
+        "import sys\nprint(f'loss: {x}', file=sys.stderr)\nprint(f'we have now reached a loss of {x}')\nprint(x, y)\n"
+    )
+    assert printed(text) == {}
