@@ -162,7 +162,7 @@ class SageMakerBackend(Backend):
     def holds(self, trial_id: int) -> bool:
         """Does it wait for a job?"""
         running = self._attempts.of(trial_id)
-        return running is not None and running.job.created is None
+        return running is not None and running.job.created is None and not running.asked
 
     def _refused(self, message: str) -> None:
         if not self._room.found_full:
