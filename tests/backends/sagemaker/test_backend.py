@@ -18,6 +18,7 @@ from tests.backends.test_backends import SCRIPT
 from tests.conftest import Workplace, succeeded
 from tests.launchers.sagemaker.test_launcher import needs_service, service  # noqa: F401  fixture
 from tests.reliability.test_kill import decisions
+from tests.support import backend_contract
 from tests.support.backend_contract import BackendContract, listen, resources
 from tests.support.fake_sagemaker import SETTINGS
 
@@ -68,6 +69,7 @@ def account(service, tmp_path_factory):  # noqa: F811
     cache = str(tmp_path_factory.mktemp("compiled"))
     service.control("set", image_environment={"PYTHONPYCACHEPREFIX": cache, "PYTHONDONTWRITEBYTECODE": ""})
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backend_contract, "PATIENCE", 120.0)  # a job takes seconds to begin, on a busy machine many
         for name, value in service.environment.items():
             patch.setenv(name, value)
         aws_client.client.cache_clear()
