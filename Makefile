@@ -58,6 +58,7 @@ perf: $(VENV)/.installed ## the measured figures of README
 	$(BIN)/python perf/simulation.py
 	$(BIN)/python perf/watch.py
 	$(BIN)/python -m perf.serve
+	$(BIN)/python -m perf.sagemaker_trials
 	OMP_NUM_THREADS=1 $(BIN)/python perf/simulated_against_real.py
 	$(BIN)/python perf/known_order.py
 	$(BIN)/python perf/suggestion.py

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from hpo.config.schema import ExperimentConfig
@@ -19,6 +19,23 @@ class Backend(ABC):
 
     gpus_of_this_machine: ClassVar[bool] = False
     """Its trials are given them."""
+
+    trials_beside_it: ClassVar[bool] = True
+    """Trials run on the machine of the tuner, so that this needs what they need."""
+
+    start_up_seconds: ClassVar[float] = 0.0
+    """From the order of an attempt to its script, where that is worth a word."""
+
+    options: ClassVar[Collection[str] | None] = None
+    """What may stand beside its `_target_`; None: the arguments of what makes it."""
+
+    extras: ClassVar[Sequence[str]] = ()
+    """Of hpo, that its tuner needs."""
+
+    @classmethod
+    def keys_of(cls, config: ExperimentConfig) -> Mapping[str, Any]:
+        """The keys under `backend`, complete for a tuner that a launcher has run elsewhere."""
+        return config.backend
 
     @classmethod  # noqa: B027
     def check(cls, config: ExperimentConfig) -> None:
@@ -102,6 +119,20 @@ class Backend(ABC):
 
     def holds(self, trial_id: int) -> bool:
         """Does a started attempt still wait for a device?"""
+        return False
+
+    def adopt(self, trial: Trial, attempt: int, until: int | None, position: int) -> bool:
+        """Go on with an attempt that an earlier session has started, and that runs whether or not a tuner does.
+
+        Args:
+            trial: whose.
+            attempt: its number.
+            until: where it ends.
+            position: bytes of its channel that were taken in.
+
+        Returns:
+            whether that is so: what it reports after `position` and its exit are then told by `wait`, as after `start`.
+        """
         return False
 
     def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:

@@ -14,7 +14,8 @@ from typing import Any
 from hpo.events.values import BackendEvent, Garbage, Report
 from hpo.host.numerals import spelled
 
-_PREFIX = b"[tune-metric]: "
+PREFIX = b"[tune-metric]: "
+"""What Syne Tune's reports on standard output begin with."""
 LONGEST_LINE = 1 << 20
 DEEPEST = 100
 """A report may be nested so deeply. How deep Python's parser goes depends on how deep its own stack is: what is taken in
@@ -73,10 +74,10 @@ class Channel:
 
     def _parse(self, line: bytes) -> list[BackendEvent]:
         if self._prefixed:
-            start = line.find(_PREFIX)
+            start = line.find(PREFIX)
             if start < 0:
                 return []
-            line = line[start + len(_PREFIX) :]
+            line = line[start + len(PREFIX) :]
         if not line.strip():
             return []
         try:

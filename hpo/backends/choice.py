@@ -24,7 +24,7 @@ def backend_of(config: ExperimentConfig) -> tuple[type[Backend], dict[str, Any]]
         raise ConfigError(f"backend._target_={config.backend_target}: it is not a subclass of hpo's Backend")
     options = {str(key): value for key, value in config.backend.items() if key not in _NOT_OPTIONS}
     made_by_options = getattr(kind.open, "__func__", None) is getattr(Backend.open, "__func__", None)
-    takes = parameters_of("backend", kind if made_by_options else kind.open) - {"config", "files"}
+    takes = set(kind.options or parameters_of("backend", kind if made_by_options else kind.open)) - {"config", "files"}
     for key in options:
         if key not in takes:
             raise ConfigError(unknown_key(f"backend.{key}", [*_NOT_OPTIONS, *sorted(takes)]))

@@ -9,6 +9,9 @@ from hpo.config.schema import CONF_DIR, BenchmarkConfig
 from hpo.errors import ConfigError
 from hpo.functions import running
 
+NOT_CODE = ("__pycache__", "*.pyc", ".*", "outputs", "node_modules", "*.egg-info")
+"""Patterns of names beside a script that no job needs."""
+
 
 def find_program(benchmark: BenchmarkConfig) -> list[str]:
     """The start of the argument list, with absolute paths.

@@ -45,7 +45,8 @@ class _Call:
     failures: list[str] = field(default_factory=list)
     directories: list[Path] = field(default_factory=list)
     awaited: list[tuple[RemoteLauncher, Path]] = field(default_factory=list)
-    remote: bool = False
+    sent: str | None = None
+    """What has become of those that are not waited for: submitted, or only their requests written."""
     tag_dir: Path | None = None
     tag: str | None = None
     seed: int | None = None
@@ -199,7 +200,7 @@ def _launch(call: _Call, job: Job) -> int:
     call.directories.append(directory)
     if not isinstance(launcher, RemoteLauncher):
         return launcher.launch(config, directory)
-    call.remote = True
+    call.sent = "written" if launcher.dry_run else "submitted"
     wait, launcher.wait = launcher.wait, False  # all are sent before the first is waited for
     code = launcher.launch(config, directory)
     if wait and not launcher.dry_run:
@@ -238,9 +239,8 @@ def _conclude(call: _Call) -> int:
             call.failures.append(f"{directory}: the remote job did not complete")
     if len(call.codes) > 1:
         done = sum(code == 0 for code in call.codes)
-        say(
-            f"{done} of {len(call.codes)} experiments {'submitted' if call.remote and not call.awaited else 'complete'}"
-        )
+        became = "complete" if call.awaited or call.sent is None else call.sent
+        say(f"{done} of {len(call.codes)} experiments {became}")
         for failure in call.failures:
             say(f"  failed: {failure}")
     if call.tag_dir is not None and all(is_complete(directory) for directory in call.directories):

@@ -19,20 +19,18 @@ from hpo.space.search_space import SearchSpace, parse_space
 CONF_DIR = next(folder / "conf" for folder in Path(__file__).parents[1:3] if (folder / "conf").is_dir())
 """The YAML groups: inside the package when installed from a wheel, beside it in a source tree."""
 
-
 BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
 """What ends an experiment; more of it goes on where it ended."""
-
 
 BACKENDS = {
     "local": "hpo.backends.local.LocalBackend",
     "simulated": "hpo.backends.simulated.SimulatedBackend",
     "ray": "hpo.backends.ray.backend.RayBackend",
+    "sagemaker": "hpo.backends.sagemaker.SageMakerBackend",
 }
 """Backends that are known by their name alone, as experiments of version 0.1 have it stored."""
 REAL_BACKENDS = frozenset(target for name, target in BACKENDS.items() if name != "simulated")
 """Those that train; an experiment may go on with another of them."""
-
 
 _CALL = {"concerns": "call"}
 _RESULTS = {"concerns": "results"}

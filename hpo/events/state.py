@@ -66,6 +66,8 @@ class ExperimentState:
     incumbent: Incumbent | None = None
     reports: int = 0
     elapsed: float = 0.0
+    created: float | None = None
+    """Unix time of the first event: tells the experiment from others that have lain, or will lie, at its place."""
     sessions: int = 0
     silent_failures: int = 0
     """Trials in a row that failed without a report."""
@@ -111,6 +113,7 @@ class ExperimentState:
                 state.position, state.heard = event.body["position"], event.elapsed
             case Kind.OPENED:
                 self.sessions += 1
+                self.created = event.time if self.created is None else self.created
                 self.finished = None
                 self._man(event)
                 if code := event.body.get("code"):

@@ -12,12 +12,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.executables import find_program
+from hpo.backends.executables import NOT_CODE, find_program
 from hpo.config.schema import BenchmarkConfig
 from hpo.functions.finding import find_function
 
-NOT_CODE = ("__pycache__", "*.pyc", ".*", "outputs", "node_modules", "*.egg-info")
-"""Patterns of names beside a script that no job needs."""
 MOST_FILES = 1000
 MOST_BYTES = 16_000_000
 GIT_SECONDS = 0.05

@@ -16,7 +16,7 @@ USUAL_QUOTA = 20
 
 def advice(plan: Plan) -> list[str]:
     """All that is doubtful, each sentence once."""
-    parts = (_standing, _metric, _budget, _search, _rungs, _devices, _script, _elsewhere)
+    parts = (_standing, _metric, _budget, _search, _rungs, _start_up, _devices, _script, _elsewhere)
     found = [sentence for group in plan.groups for part in parts for sentence in part(group, plan)]
     return list(dict.fromkeys([*found, *_about_all(plan)]))
 
@@ -91,6 +91,21 @@ def _rungs(group: Group, _plan: Plan) -> Iterator[str]:
             f"{group.name}: {len(rungs)} rung(s) from {rungs[0]:,} to {maximum:,} {config.benchmark.resource_attr}s with "
             f"{group.slots} worker(s): about {_count(top)} will reach the top; give a larger budget, or raise "
             f"method.scheduler.min_resource"
+        )
+
+
+def _start_up(group: Group, _plan: Plan) -> Iterator[str]:
+    """Attempts that wait longer for their machine than they use it."""
+    if not group.start_up:
+        return
+    first = group.rungs[0] if group.rungs and group.promotes else group.config.max_resource
+    trained = group.smoke.per_unit * first if group.smoke is not None and first is not None else None
+    if trained is None or trained < group.start_up:
+        how = "how long it then trains shows --smoke" if trained is None else f"and then trains for {trained:.3g} s"
+        yield (
+            f"{group.name}: each attempt waits about {group.start_up / 60:.0f} minutes for its machine, {how}: for short "
+            f"ones set backend.keep_alive, raise method.scheduler.min_resource, or use launcher=sagemaker, where all trials "
+            f"share a machine"
         )
 
 

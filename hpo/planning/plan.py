@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hpo.backends.choice import check_backend
+from hpo.backends.choice import backend_of, check_backend
 from hpo.backends.gpus import visible_gpus
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
@@ -72,6 +72,11 @@ class Group:
     def rungs(self) -> list[int]:
         """Levels below the maximum."""
         return list(self.scheduler.levels) if self.scheduler is not None else []
+
+    @property
+    def start_up(self) -> float:
+        """Seconds that each attempt waits for its machine; 0 where that is not worth a word."""
+        return backend_of(self.config)[0].start_up_seconds
 
     @property
     def promotes(self) -> bool:
@@ -162,7 +167,7 @@ def make_plan(jobs: Sequence[Job], *, smoke: bool = False, prices: Prices | None
                 group.config,
                 _trainings(group),
                 group.slots,
-                restart=group.smoke.start_up if group.smoke is not None else 0.0,
+                restart=group.start_up + (group.smoke.start_up if group.smoke is not None else 0.0),
             )
     return plan
 
@@ -186,8 +191,9 @@ def _group(places: list[Place]) -> Group:
     group = Group(places, config.n_workers or 1, None, launcher=launcher)
     try:
         group.scheduler = scheduler_of(replace(config, random_seed=config.random_seed or 0))
-        if config.simulated:
+        if config.simulated or not backend_of(config)[0].trials_beside_it:
             check_backend(config)
+        if config.simulated:
             group.table = find_table(str(config.benchmark.table))
     except ConfigError as error:
         group.problem = target_error_as_sentence(error, group.config)
@@ -195,7 +201,7 @@ def _group(places: list[Place]) -> Group:
     if launcher is not None:
         group.jobs = [launcher.describe(place.config, place.directory) for place in group.to_do]
         group.gpus = group.jobs[0].gpus if group.jobs else None
-    elif not config.simulated:
+    elif backend_of(config)[0].gpus_of_this_machine:
         group.gpus = len(visible_gpus(config.gpus_to_use))
     per_trial = config.num_gpus_per_trial or 0
     if per_trial and group.gpus is not None and group.gpus >= per_trial:
@@ -216,5 +222,5 @@ def _trainings(group: Group) -> Trainings | None:
     if (smoke := group.smoke) is None:
         return None
     most = group.config.max_resource or 1
-    measured = Course([smoke.start_up + smoke.per_unit * unit for unit in range(1, most + 1)])
+    measured = Course([group.start_up + smoke.start_up + smoke.per_unit * unit for unit in range(1, most + 1)])
     return lambda _randomness, _configuration: measured

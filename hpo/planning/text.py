@@ -82,9 +82,19 @@ def _expectation(group: Group) -> Iterator[str]:
     if group.rungs:
         levels = [f"{level:,}" for level in expected.reached]
         counts = [_mean(count) for count in expected.reached.values()]
-        width = max(map(len, [*levels, *counts])) + 2
+        waits = [clock(attempts * group.start_up) for attempts in _attempts(group)] if group.start_up else []
+        width = max(map(len, [*levels, *counts, *waits])) + 2
         yield f"  {_unit(group)[:9]:<9} " + "".join(level.rjust(width) for level in levels)
         yield f"  {'get there':<9} " + "".join(count.rjust(width) for count in counts)
+        if waits:
+            yield f"  {'start-up':<9} " + "".join(wait.rjust(width) for wait in waits)
+
+
+def _attempts(group: Group) -> list[float]:
+    """How many attempts begin towards each rung: all of them at the first where no trial is paused."""
+    assert group.expectation is not None
+    reached = list(group.expectation.reached.values())
+    return reached if group.promotes else [group.expectation.trials, *(0.0 for _ in reached[1:])]
 
 
 def _mean(count: float) -> str:

@@ -127,9 +127,14 @@ class Supervision:
         self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
 
     def take_over(self) -> None:
-        """Bring attempts of an earlier session to an end; trials that were interrupted go on before new ones start."""
+        """Go on with attempts of an earlier session, or end them; what was interrupted goes on before new trials start."""
         self._checkpoints.survey()
         for state in list(self.state.running.values()):
+            if self.backend.adopt(state.trial, state.attempt, state.until, state.position):
+                self._intake.begin(state.trial.id, kept=state.attempt > 0)
+                if state.ending is not None:  # decided, and perhaps not acted upon
+                    self.journal.act(self.backend.stop, state.trial.id)
+                continue
             for event in self.backend.left_over(state.trial.id, state.attempt, state.position):
                 self.handle(event)
             self._end(state, Exit(state.trial.id, state.attempt, None, lost=True))
@@ -204,18 +209,13 @@ class Supervision:
         status, error = self._status_after(state, event)
         tell_end(self.scheduler, state.trial, status)
         body: dict[str, Any] = {"status": status.value, "exit_code": event.exit_code, "signal": event.signal}
-        body |= (
-            {"usage": dict(event.usage)}
-            | ({"error": error} if error else {})
-            | ({"where": event.where} if event.where else {})
-        )
-        if event.out_of_memory and status == Status.FAILED:
-            body["out_of_memory"] = True
-        body |= self._remarks.counts(state.trial.id)
+        oom = event.out_of_memory and status == Status.FAILED
+        said = {"usage": dict(event.usage), "error": error, "where": event.where, "out_of_memory": oom}
+        body |= {k: v for k, v in said.items() if v or k == "usage"} | self._remarks.counts(state.trial.id)
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
-            where, said = f"{event.where}: " if event.where else "", (error or "no message").splitlines()[-1]
-            log.warning("trial %d %s: %s%s%s", state.trial.id, status, where, said, see(event.log))
+            where, last = f"{event.where}: " if event.where else "", (error or "no message").splitlines()[-1]
+            log.warning("trial %d %s: %s%s%s", state.trial.id, status, where, last, see(event.log))
             if self.state.silent_failures == 1:
                 self._first_log = event.log
             if self.state.silent_failures >= self.limits.max_failures:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from dataclasses import replace
 from statistics import fmean
 
@@ -280,6 +281,18 @@ def test_jobs_cost_their_hours_times_the_price(workplace):
     assert "about 180.00 USD on demand, by the prices of 2026-11-01 in us-west-2 (https://prices.example)" in out.stdout
     assert "6 on ml.g4dn.12xlarge, 3.00 h each" in out.stdout
     assert "launcher.bucket and launcher.role are missing" in out.stdout
+
+
+def test_what_the_start_of_each_attempt_costs_is_said_for_each_rung(workplace):
+    keys = ("backend.bucket=bucket", "backend.role=arn:aws:iam::123456789012:role/r", "backend.region=us-west-2")
+    workplace.benchmark(instance_type="ml.c5.xlarge", arguments={"epochs": 9}, max_num_trials=9, max_wallclock_time=...)
+    asked = ("plan", "--config-dir", "conf", "benchmark=mine", "method=ASHA", "backend=sagemaker", *keys)
+    out = succeeded(workplace.verb(*asked))
+    reached = re.search(r"^  get there +(.*)$", out, re.MULTILINE)[1].split()
+    waits = re.search(r"^  start-up +(.*)$", out, re.MULTILINE)[1].split()
+    assert len(reached) == len(waits) == 3
+    assert waits[0] == "0:27:00"  # nine trials, three minutes each
+    assert "waits about 3 minutes for its machine" in out
 
 
 @pytest.mark.process

@@ -22,12 +22,12 @@ moto serves S3, CloudWatch Logs, IAM and STS. Ours are Create-, Describe-, List-
 Not faithful: what is in an image (the job gets this Python), GPUs, permissions, start-up times, the regex engine.
 Needs the right to make namespaces (`can_run` says whether), and Linux.
 
-Control, for tests: POST JSON to /_fake/<command>: `set` {quota, limit, throttle, lose, sync, stop_grace, idle, keep,
-image_environment, s3}, `settings`, `interrupt` {job, hard, grace, upload}, `calls` -> counts of API calls, `jobs` -> all
-jobs, `machine` {job} -> the folder of its last machine (`keep` leaves it after the end), `reset`. With `idle` jobs run
-nothing until they are stopped. `s3` is a list of {match, fault} and, where wanted, {methods, rate, after, seconds}:
-`match` is part of a path with its query, `fault` an error's code or "slow", `after` a number of such requests that are
-spared.
+Control, for tests: POST JSON to /_fake/<command>: `set` {quota, limit, deny (actions), throttle, lose, sync, stop_grace,
+idle, keep, image_environment, s3}, `settings`, `interrupt` {job, hard, grace, upload}, `kill` {job} (its container), `calls`
+-> counts of API calls and, by whose credentials they have ("x": the tests' user, "job", "service"), of requests to S3, `jobs`
+-> all jobs, `machine` {job} -> the folder of its last machine (`keep` leaves it after the end), `reset`. With `idle` jobs run
+nothing until they are stopped. `s3` is a list of {match, fault} and, where wanted, {methods, rate, after, seconds}: `match`
+is part of a path with its query, `fault` an error's code or "slow", `after` a number of such requests that are spared.
 """
 
 import contextlib
@@ -49,9 +49,11 @@ from pathlib import Path
 ACCOUNT = "123456789012"
 REGION = "us-west-2"
 REASON_LIMIT = 1024
+JOBS_KEY = "job"
+"""Of the requests that jobs make."""
 ENDED = ("Completed", "Failed", "Stopped")
 SETTINGS = {
-    "quota": 100, "limit": 0, "throttle": 0.0, "lose": 0.0, "sync": 0.5, "stop_grace": 120.0, "idle": False,
+    "quota": 100, "limit": 0, "deny": [], "throttle": 0.0, "lose": 0.0, "sync": 0.5, "stop_grace": 120.0, "idle": False,
     "keep": False, "image_environment": {}, "s3": [],
 }  # fmt: skip
 S3_ERRORS = {
@@ -169,11 +171,13 @@ class Service:
         import boto3
 
         with self.lock:  # making clients is not thread-safe
-            return boto3.Session("x", "x", region_name=REGION).client(name, endpoint_url=self.url)
+            return boto3.Session("service", "x", region_name=REGION).client(name, endpoint_url=self.url)
 
     def call(self, action, request):
         """One call of the API."""
         self.calls[action] += 1
+        if action in self.settings["deny"]:
+            raise Refusal("AccessDeniedException", f"User: x is not authorized to perform: sagemaker:{action}")
         if self.luck.random() < self.settings["throttle"]:
             self.calls["throttled"] += 1
             raise Refusal("ThrottlingException", "Rate exceeded")
@@ -267,6 +271,8 @@ class Service:
             self.reset()
         elif command == "interrupt":
             self.jobs[request.pop("job")].interrupt(**request)
+        elif command == "kill":
+            self.jobs[request["job"]].signal(signal.SIGKILL)
         elif command == "machine":
             return {"path": str(self.jobs[request["job"]].machine)}
         elif command == "settings":
@@ -340,9 +346,13 @@ class Job:
         self.signal(signal.SIGKILL)
 
     def signal(self, number):
-        """To the container's first process, which is the child of unshare."""
+        """To the container's first process, which is the child of unshare; there may be none yet, or any more."""
+        with self.lock:
+            pid = None if self.process is None else self.process.pid
+        if pid is None:
+            return
         with contextlib.suppress(OSError):
-            for child in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
                 os.kill(int(child), number)
 
     # -------------------------------------------------------------- its life
@@ -405,6 +415,11 @@ class Job:
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": "/root",
             "LANG": "C.UTF-8",
+            # What a container finds by its metadata endpoint: the credentials of the job's role, and its region.
+            "AWS_ENDPOINT_URL": self.service.url,
+            "AWS_ACCESS_KEY_ID": JOBS_KEY,
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_DEFAULT_REGION": REGION,
             "TRAINING_JOB_NAME": self.name,
             "TRAINING_JOB_ARN": self.arn,
             "AWS_REGION": REGION,
@@ -558,6 +573,9 @@ def application(service):
         if own or environ["PATH_INFO"].startswith("/_fake/"):
             return ours(environ, start_response)
         address = unquote(f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}")
+        if whose := re.search(r"Credential=(\w+)/\d+/[^/]+/s3/", environ.get("HTTP_AUTHORIZATION", "")):
+            kind = "LIST" if "list-type" in environ["QUERY_STRING"] else environ["REQUEST_METHOD"]
+            service.calls[f"s3 {whose[1]} {kind}"] += 1
         rule = service.s3_fault(environ["REQUEST_METHOD"], address)
         if rule is None or rule["fault"] == "slow":
             time.sleep(rule["seconds"] if rule else 0)

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hpo.aws.bootstrap import ML, WORK, write_failure
+from hpo.aws.training import IDENTITY
 from hpo.config.reading import read_config, to_yaml
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError, complain
@@ -23,9 +25,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
 from hpo.experiment.signals import leave
 from hpo.launchers.inside import FAILED, run
-from hpo.launchers.sagemaker.bootstrap import ML, WORK, write_failure
 from hpo.launchers.sagemaker.mirror import Mirror, Restored
-from hpo.launchers.sagemaker.request import IDENTITY
 from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics, nonce_of
 from hpo.store.replacing import write_atomically
 

@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hpo.aws.client import aws_errors_as_sentence, client, code_of, message_of
+from hpo.aws.images import gpus_of
+from hpo.aws.settings import SageMakerSettings
+from hpo.aws.training import SIGNAL_GRACE
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.launchers.remote import JobDescription, JobState, Phase, RemoteLauncher, hours_of
-from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, code_of, message_of
-from hpo.launchers.sagemaker.images import gpus_of
-from hpo.launchers.sagemaker.request import SIGNAL_GRACE, SageMakerJob, make_job
+from hpo.launchers.sagemaker.request import SageMakerJob, make_job
 from hpo.launchers.sagemaker.results import fetch, is_whole, progress
-from hpo.launchers.sagemaker.settings import SageMakerSettings
 from hpo.launchers.sagemaker.submission import submit
 
 log = logging.getLogger(__name__)

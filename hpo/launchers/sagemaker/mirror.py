@@ -21,13 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hpo.aws.archive import CHECKPOINT, Stamps, pack_whole, seal, stamps, unpack, unseal
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Kind, Status
 from hpo.events.wording import best_text, clock, counts_text
-from hpo.launchers.sagemaker.archive import CHECKPOINT, Stamps, pack, seal, stamps, unpack, unseal
 from hpo.launchers.sagemaker.results import PROGRESS
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
@@ -36,9 +36,6 @@ from hpo.store.sqlitefile import copy_store
 
 log = logging.getLogger(__name__)
 
-TICK = 0.02
-"""Seconds; more than the resolution of a file system's times."""
-SETTLED = 1.0
 _TOP = ("experiment.yaml", "metadata.json", "results.csv.zip", "best.yaml", "hpo.log", "host.log")
 
 
@@ -136,28 +133,20 @@ class Mirror:
         """An archive of one trial's files, all of one moment; None when nothing is new or it is being written."""
         name = f"trials/{folder.parent.name}/{CHECKPOINT}"
         archive = self._staging / f"{folder.parent.name}.tar"
-        for _ in range(3):
-            before = stamps(folder)
-            if before == self._copied.get(name, {}):
-                return None
-            if not before:
-                (self.kept / name).unlink(missing_ok=True)
-                self._copied[name] = before
-                return None
-            whole = final or self._is_whole(folder, max(stamp[1] for stamp in before.values()))
-            if whole and pack(folder, before, archive):
-                return name, archive, before
-            time.sleep(TICK)
-        return None
-
-    def _is_whole(self, folder: Path, written: int) -> bool:
-        """Is a checkpoint last written at `written` complete? Scripts save, then report; others pause for a second."""
-        age = time.time() - written / 1e9
-        if age < TICK:
-            return False
-        name = self._config().benchmark.reports_file
-        reports = [path.stat().st_mtime_ns for path in folder.parent.glob(f"attempt_*/{name}")]
-        return age > SETTLED or written <= max(reports, default=0)
+        packed = pack_whole(
+            folder,
+            archive,
+            known=self._copied.get(name, {}),
+            reports=list(folder.parent.glob(f"attempt_*/{self._config().benchmark.reports_file}")),
+            final=final,
+        )
+        if packed is None:
+            return None
+        if not packed:
+            (self.kept / name).unlink(missing_ok=True)
+            self._copied[name] = packed
+            return None
+        return name, archive, packed
 
     def _config(self) -> ExperimentConfig:
         return read_config(self.work / "experiment.yaml")

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from hpo.aws.archive import CHECKPOINT, unpack
+from hpo.aws.client import aws_errors_as_sentence, client, read_object
 from hpo.errors import HPOError
-from hpo.launchers.sagemaker.archive import CHECKPOINT, unpack
-from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, read_object
 from hpo.store.directory import read_json
 from hpo.store.replacing import replacing
 

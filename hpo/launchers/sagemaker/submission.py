@@ -1,14 +1,12 @@
 """Creating jobs exactly once: same name, same job, however often and whenever the launcher is killed.
 
-The service accepts a name once. When it is taken, the job of that name tells by the identity among its hyperparameters
-whether it is ours; one that failed or was stopped is followed by another under the next name, which goes on with its
-results. While the account's quota is used up we wait; what is not submitted when the user gives up is submitted by the
-next call of the command.
+See `hpo.aws.creation`. A job of ours that failed or was stopped is followed by another under the next name, which goes on
+with its results. While the account's quota is used up we wait; what is not submitted when the user gives up is submitted
+by the next call of the command.
 """
 
 import logging
 import random
-import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -16,24 +14,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from hpo.aws import bootstrap as sagemaker_bootstrap
+from hpo.aws.client import (
+    aws_errors_as_sentence,
+    client,
+    code_of,
+    preflight,
+    read_object,
+    upload,
+)
+from hpo.aws.creation import NoRoom, create, is_ours
+from hpo.aws.names import job_name
+from hpo.aws.settings import SageMakerSettings
+from hpo.aws.training import IDENTITY
 from hpo.config.reading import read_config, to_yaml
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.experiment.opening import differences
 from hpo.launchers.remote import REQUEST
-from hpo.launchers.sagemaker import bootstrap as sagemaker_bootstrap
-from hpo.launchers.sagemaker.client import (
-    aws_errors_as_sentence,
-    client,
-    code_of,
-    message_of,
-    preflight,
-    read_object,
-    upload,
-)
-from hpo.launchers.sagemaker.names import job_name
-from hpo.launchers.sagemaker.request import IDENTITY, SageMakerJob
-from hpo.launchers.sagemaker.settings import SageMakerSettings
+from hpo.launchers.sagemaker.request import SageMakerJob
 from hpo.store.directory import LAUNCH_RECORD, json_object
 from hpo.watching.lines import say
 
@@ -127,7 +126,7 @@ def _create(
         if found["new"]:
             return name, found["TrainingJobArn"]
         status = found["TrainingJobStatus"]
-        if found.get("HyperParameters", {}).get(IDENTITY) != job.request["HyperParameters"][IDENTITY]:
+        if not is_ours(found, job.request):
             continue  # somebody else's
         if status == "Stopping":
             raise HPOError(f"job {name} is being stopped; run the command again when it has ended, and it goes on")
@@ -163,41 +162,10 @@ def _code_of_job(request: Mapping[str, Any]) -> str:
 
 
 def _create_or_describe(sagemaker: Any, request: Mapping[str, Any], quota_wait: float) -> dict[str, Any]:
-    name = request["TrainingJobName"]
-    while True:
-        try:
-            return {"new": True, **sagemaker.create_training_job(**request)}
-        except Exception as error:
-            code = code_of(error)
-            if code == "ResourceInUse" or (code == "ValidationException" and "already exists" in message_of(error)):
-                with aws_errors_as_sentence(name):
-                    return {"new": False, **sagemaker.describe_training_job(TrainingJobName=name)}
-            if code in ("ResourceLimitExceeded", "ThrottlingException", "Throttling", "TooManyRequestsException"):
-                pause = quota_wait if code == "ResourceLimitExceeded" else min(quota_wait, 5.0)
-                _wait_for_room(request, message_of(error), pause)
-                continue
-            if code == "ValidationException" and "ole" in message_of(error) and "assume" in message_of(error):
-                raise HPOError(
-                    f"launcher.role={request['RoleArn']}: SageMaker may not assume it; add sagemaker.amazonaws.com to its "
-                    f"trust relationship"
-                ) from error
-            with aws_errors_as_sentence(name):
-                raise
-
-
-def _wait_for_room(request: Mapping[str, Any], message: str, pause: float) -> None:
-    """Raise HPOError when there will never be room; else wait, not all launchers at the same moments."""
-    instance_type = request["ResourceConfig"]["InstanceType"]
-    limit = re.search(r"is (\d+) Instances", message)
-    if limit is not None and int(limit[1]) == 0:
-        kind = "spot training job usage" if request["EnableManagedSpotTraining"] else "training job usage"
-        raise HPOError(
-            f"launcher.instance_type={instance_type}: this account's quota is 0; request an increase of "
-            f"'{instance_type} for {kind}' under Service Quotas > Amazon SageMaker, or choose another type"
-        )
-    if message not in _waiting_said:
-        _waiting_said.add(message)
-        say(
-            f"waiting for room ({message.split('. ')[0]}); Ctrl-C is safe: the same command later sends what is missing"
-        )
-    time.sleep(pause * random.uniform(0.5, 1.5))
+    while isinstance(found := create(sagemaker, request, "launcher"), NoRoom):
+        if found.message not in _waiting_said:
+            _waiting_said.add(found.message)
+            say(f"{found}; Ctrl-C is safe: the same command later sends what is missing")
+        pause = min(quota_wait, 5.0) if found.throttled else quota_wait
+        time.sleep(pause * random.uniform(0.5, 1.5))  # not all launchers at the same moments
+    return found

@@ -487,8 +487,8 @@ def test_waiting_for_a_quota_can_be_interrupted(place, fake):
 
 
 def test_one_job_is_submitted_within_a_second(fake, tmp_path, monkeypatch):
+    from hpo.aws import client as sagemaker_client
     from hpo.config.reading import load_config, resolve
-    from hpo.launchers.sagemaker import client as sagemaker_client
     from hpo.launchers.sagemaker.launcher import SageMakerLauncher
 
     for name, value in fake.environment.items():

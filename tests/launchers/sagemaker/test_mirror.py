@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from hpo.aws import bootstrap as sagemaker_bootstrap
+from hpo.aws.archive import CHECKPOINT, unpack
 from hpo.config.reading import load_config, resolve, to_yaml
 from hpo.events.values import Event, Kind
-from hpo.launchers.sagemaker import bootstrap as sagemaker_bootstrap
-from hpo.launchers.sagemaker.archive import CHECKPOINT, unpack
 from hpo.launchers.sagemaker.job import PULSE, lost_reports
 from hpo.launchers.sagemaker.mirror import Mirror
 from hpo.launchers.sagemaker.results import PROGRESS, is_whole
@@ -226,13 +226,13 @@ def test_a_checkpoint_that_is_being_written_is_copied_later(place, tmp_path):
 
 def test_a_script_that_saves_after_it_reports_is_waited_for(place, monkeypatch):
     work, kept = place
-    monkeypatch.setattr("hpo.launchers.sagemaker.mirror.SETTLED", 60.0)
+    monkeypatch.setattr("hpo.aws.archive.SETTLED", 60.0)
     time.sleep(0.05)
     write_checkpoint(work, 0, "saved late")
     mirror = Mirror(work, kept)
     mirror.copy()
     assert not (kept / "trials" / "0" / CHECKPOINT).exists()
-    monkeypatch.setattr("hpo.launchers.sagemaker.mirror.SETTLED", 0.01)
+    monkeypatch.setattr("hpo.aws.archive.SETTLED", 0.01)
     time.sleep(0.05)
     mirror.copy()
     assert (kept / "trials" / "0" / CHECKPOINT).exists()
@@ -346,7 +346,7 @@ def test_the_pulse_says_what_a_copy_lacks(place, tmp_path):
 
 def bootstrap(tmp_path, code, **environment):
     """Run a statement with the bootstrap's module, whose /opt/ml is a folder of ours."""
-    text = f"import hpo.launchers.sagemaker.bootstrap as b; b.FAILURE = b.Path({str(tmp_path / 'failure')!r})\n{code}"
+    text = f"import hpo.aws.bootstrap as b; b.FAILURE = b.Path({str(tmp_path / 'failure')!r})\n{code}"
     environment = {**os.environ, "PIP_NO_INDEX": "1", **environment}
     done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, env=environment, capture_output=True, text=True)
     failure = tmp_path / "failure"
@@ -404,7 +404,7 @@ def test_sigterm_while_it_prepares_ends_it(tmp_path):
         "b.OLDEST_PYTHON = (3, 0); b.tarfile.open = lambda p: __import__('time').sleep(60); print('up', flush=True); "
     )
     code += f"b.CODE = b.Path({str(tmp_path / 'code')!r}); b.main()"
-    text = f"import hpo.launchers.sagemaker.bootstrap as b\n{code}"
+    text = f"import hpo.aws.bootstrap as b\n{code}"
     with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "up\n"
         time.sleep(0.3)

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hpo.aws.images import PYTHON_OF, gpus_of, image_uri
+from hpo.aws.names import identity, job_name, part, results_prefix
+from hpo.aws.settings import SageMakerSettings
 from hpo.config.reading import load_config, resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.config.validity import LONGEST_NAME
 from hpo.errors import ConfigError
-from hpo.launchers.sagemaker.images import PYTHON_OF, gpus_of, image_uri
 from hpo.launchers.sagemaker.launcher import SageMakerLauncher, phase_of
-from hpo.launchers.sagemaker.names import identity, job_name, part, results_prefix
-from hpo.launchers.sagemaker.settings import SageMakerSettings
 from tests.conftest import error_of, succeeded
 from tests.support.extras import extra
 from tests.support.fake_sagemaker import request_violations
@@ -65,6 +65,7 @@ def test_a_request_is_what_the_console_would_show():
             "TrainingImage": "763104351884.dkr.ecr.us-west-2.amazonaws.com/pytorch-training:2.10.0-gpu-py313",
             "TrainingInputMode": "File",
             "ContainerEntrypoint": ["python3", "/opt/ml/input/data/code/bootstrap.py"],
+            "ContainerArguments": ["hpo.launchers.sagemaker.job"],
             "EnableSageMakerMetricsTimeSeries": True,
             "MetricDefinitions": [
                 "best_metric_value",
@@ -307,7 +308,7 @@ def test_an_unknown_framework_asks_for_an_image():
 @pytest.mark.parametrize("version", PYTHON_OF)
 def test_images_are_those_of_the_sdk(version):
     image_uris = extra("sagemaker.core.image_uris")
-    from hpo.launchers.sagemaker.images import _ACCOUNTS
+    from hpo.aws.images import _ACCOUNTS
 
     for region in _ACCOUNTS:
         if version < "2.4" and region in ("ap-east-2", "ap-southeast-7"):
@@ -382,6 +383,7 @@ def test_a_dry_run_prints_and_stores_requests_without_anything_of_aws(workplace)
     workplace.benchmark(instance_type="ml.c5.4xlarge")
     blocked = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_CONFIG_FILE": "/dev/null"}
     out = succeeded(workplace.hpo("benchmark=mine", *DRY, **blocked))
+    assert "2 of 2 experiments written" in out
     for method in ("RS", "ASHA"):
         stored = json.loads((workplace.directory("t", method) / "request.json").read_text())
         assert request_violations(stored) == []
@@ -416,6 +418,6 @@ def test_the_shipped_yaml_has_every_key_with_its_default():
 
     shipped = {k: v for k, v in content_of("launcher", "sagemaker").items() if k not in ("_target_", "wait", "dry_run")}
     assert list(shipped) != []
-    assert {f.name for f in fields(SageMakerSettings)} == set(shipped)
+    assert {f.name for f in fields(SageMakerSettings)} - {"group"} == set(shipped)
     made = SageMakerSettings.checked({**shipped, **GIVEN}, placeholders=False)
     assert made == SageMakerSettings(**GIVEN)

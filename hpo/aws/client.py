@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from hpo.aws.settings import SageMakerSettings
 from hpo.errors import ConfigError, HPOError, installing
-from hpo.launchers.sagemaker.settings import SageMakerSettings
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ PROBE = ".hpo-probe"
 
 
 @functools.cache
-def client(service: str, region: str | None, profile: str | None, hasty: bool = False) -> Any:
+def client(service: str, region: str | None, profile: str | None, hasty: bool = False, group: str = "launcher") -> Any:
     """A client; one per process, for making one takes longer than most requests.
 
     Args:
@@ -27,6 +27,7 @@ def client(service: str, region: str | None, profile: str | None, hasty: bool = 
         region: the region.
         profile: of ~/.aws/config.
         hasty: try again less often, for questions asked before the first job; see `preflight` for their deadline.
+        group: what the keys stand under that a sentence names.
 
     Raises:
         ConfigError: boto3 is not there, or the profile.
@@ -36,11 +37,11 @@ def client(service: str, region: str | None, profile: str | None, hasty: bool = 
         from botocore.config import Config
         from botocore.exceptions import ProfileNotFound
     except ImportError as error:
-        raise ConfigError(f"launcher=sagemaker: boto3 is not installed; {installing('aws')}") from error
+        raise ConfigError(f"{group}=sagemaker: boto3 is not installed; {installing('aws')}") from error
     try:
         session = boto3.Session(profile_name=profile)
     except ProfileNotFound as error:
-        raise ConfigError(f"launcher.profile: {error}; `aws configure list-profiles` shows those there are") from error
+        raise ConfigError(f"{group}.profile: {error}; `aws configure list-profiles` shows those there are") from error
     # Adaptive: a client that is told to slow down does, for all its requests.
     retries = {"mode": "standard", "max_attempts": 2} if hasty else {"mode": "adaptive", "max_attempts": 12}
     config = Config(retries=retries, connect_timeout=2 if hasty else 10, read_timeout=60)
@@ -61,12 +62,15 @@ def message_of(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def aws_errors_as_sentence(doing: str, instead: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+def aws_errors_as_sentence(
+    doing: str, instead: Mapping[str, str] = MappingProxyType({}), group: str = "launcher"
+) -> Iterator[None]:
     """Turn what boto3 raises into one sentence.
 
     Args:
         doing: how the sentence begins.
         instead: how it goes on for errors by their codes, in place of what `aws_error_as_sentence` says.
+        group: what the keys stand under that it names.
     """
     try:
         yield
@@ -75,14 +79,14 @@ def aws_errors_as_sentence(doing: str, instead: Mapping[str, str] = MappingProxy
     except Exception as error:
         if not type(error).__module__.startswith(("botocore", "boto3", "s3transfer")):
             raise
-        raise HPOError(f"{doing}: {instead.get(code_of(error)) or aws_error_as_sentence(error)}") from error
+        raise HPOError(f"{doing}: {instead.get(code_of(error)) or aws_error_as_sentence(error, group)}") from error
 
 
 _REMEDIES = {
     "NoCredentialsError": "there are no AWS credentials; run `aws configure`, or set AWS_PROFILE",
     "PartialCredentialsError": "the AWS credentials are incomplete; run `aws configure`, or set AWS_PROFILE",
-    "EndpointConnectionError": "no AWS service answers there; check launcher.region and the network",
-    "ConnectTimeoutError": "no AWS service answers there; check launcher.region and the network",
+    "EndpointConnectionError": "no AWS service answers there; check {group}.region and the network",
+    "ConnectTimeoutError": "no AWS service answers there; check {group}.region and the network",
     "ReadTimeoutError": "AWS did not answer in time; check the network, then run the command again",
     "InvalidClientTokenId": "AWS does not know these credentials; run `aws configure`, or set AWS_PROFILE",
     "UnrecognizedClientException": "AWS does not know these credentials; run `aws configure`, or set AWS_PROFILE",
@@ -93,17 +97,17 @@ _REMEDIES = {
 }
 
 
-def aws_error_as_sentence(error: BaseException) -> str:
+def aws_error_as_sentence(error: BaseException, group: str = "launcher") -> str:
     """What is wrong and what to do."""
     code = code_of(error) or type(error).__name__
     if type(error).__name__ == "S3UploadFailedError" and error.__context__ is not None:
-        return aws_error_as_sentence(error.__context__)
+        return aws_error_as_sentence(error.__context__, group)
     if code in _REMEDIES:
-        return _REMEDIES[code]
+        return _REMEDIES[code].format(group=group)
     if code in ("AccessDenied", "AccessDeniedException", "403"):
         return f"access denied ({message_of(error)}); ask for that permission, or use another AWS_PROFILE"
     if code == "ValidationException" and "nstance" in message_of(error) and "enum value" in message_of(error):
-        return f"the service does not know this launcher.instance_type ({message_of(error)[:200]})"
+        return f"the service does not know this {group}.instance_type ({message_of(error)[:200]})"
     return f"AWS refused it, {code}: {message_of(error)}"
 
 
@@ -118,37 +122,39 @@ def preflight(settings: SageMakerSettings) -> None:
     Raises:
         HPOError: one sentence that says what is missing.
     """
+    group = settings.group
     bucket, role, region = settings.bucket, str(settings.role), settings.region
     key = (bucket, settings.prefix, role, region, settings.profile, settings.kms_key)
     if key in _checked:
         return
     deadline = time.monotonic() + settings.probe_seconds
-    s3 = client("s3", region, settings.profile, hasty=True)
+    s3 = client("s3", region, settings.profile, hasty=True, group=group)
     probe = {"Bucket": bucket, "Key": f"{settings.prefix}/{PROBE}", "Body": b"", **encryption(settings)}
     missing = f"there is no such bucket; create it (`aws s3 mb s3://{bucket}`), or name another"
-    elsewhere = f"it is in another region than launcher.region={region}; jobs need one in their own"
+    elsewhere = f"it is in another region than {group}.region={region}; jobs need one in their own"
     with aws_errors_as_sentence(
-        f"launcher.bucket={bucket}",
+        f"{group}.bucket={bucket}",
         {**dict.fromkeys(_NO_BUCKET, missing), **dict.fromkeys(_OTHER_REGION, elsewhere)},
+        group,
     ):
         try:
             _ask(lambda: s3.put_object(**probe), deadline)
         except TimeoutError as error:
             raise HPOError(
-                f"launcher.bucket={bucket}: S3 did not answer within launcher.probe_seconds={settings.probe_seconds:g}; "
+                f"{group}.bucket={bucket}: S3 did not answer within {group}.probe_seconds={settings.probe_seconds:g}; "
                 f"check the network, or give it longer"
             ) from error
     name = role.rpartition("/")[2]
-    iam = client("iam", region, settings.profile, hasty=True)
+    iam = client("iam", region, settings.profile, hasty=True, group=group)
     try:
         _ask(lambda: iam.get_role(RoleName=name), deadline)
     except Exception as error:
         if code_of(error) == "NoSuchEntity":
             raise HPOError(
-                f"launcher.role={role}: there is no such role; see IAM > Roles for one that SageMaker may assume"
+                f"{group}.role={role}: there is no such role; see IAM > Roles for one that SageMaker may assume"
             ) from error
         # Many may pass a role to SageMaker that they may not look at.
-        log.info("launcher.role: could not be looked at (%s)", message_of(error))
+        log.info("%s.role: could not be looked at (%s)", group, message_of(error))
     _checked.add(key)
 
 
@@ -192,8 +198,8 @@ def encryption(settings: SageMakerSettings) -> dict[str, str]:
 
 def upload(settings: SageMakerSettings, key: str, body: bytes) -> bool:
     """Write an object whose key is made from its content, unless it is there. Returns whether it was written."""
-    s3 = client("s3", settings.region, settings.profile)
-    with aws_errors_as_sentence(f"s3://{settings.bucket}/{key}"):
+    s3 = client("s3", settings.region, settings.profile, group=settings.group)
+    with aws_errors_as_sentence(f"s3://{settings.bucket}/{key}", group=settings.group):
         try:
             if s3.head_object(Bucket=settings.bucket, Key=key)["ContentLength"] == len(body):
                 return False

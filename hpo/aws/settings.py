@@ -1,4 +1,4 @@
-"""The keys of conf/launcher/sagemaker.yaml, checked."""
+"""The keys of conf/launcher/sagemaker.yaml and conf/backend/sagemaker.yaml, checked."""
 
 import configparser
 import os
@@ -15,9 +15,9 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@/-]+")
 _PREFIX = re.compile(r"(?!.{301})[a-zA-Z0-9!_.*'()-]+(/[a-zA-Z0-9!_.*'()-]+)*")
 _REMEDY = {
-    "bucket": "name a bucket that you may write to, such as launcher.bucket=my-bucket",
-    "role": "give the role the job runs as, such as launcher.role=arn:aws:iam::123456789012:role/MyRole",
-    "region": "give one, such as launcher.region=us-west-2, or set AWS_REGION",
+    "bucket": "name a bucket that you may write to, such as {group}.bucket=my-bucket",
+    "role": "give the role the job runs as, such as {group}.role=arn:aws:iam::123456789012:role/MyRole",
+    "region": "give one, such as {group}.region=us-west-2, or set AWS_REGION",
 }
 _PLACEHOLDER = {"bucket": "bucket", "role": "arn:aws:iam::000000000000:role/role", "region": "us-east-1"}
 SECRET_NAME = re.compile(
@@ -32,6 +32,8 @@ SECRET_VALUE = re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVAT
 class SageMakerSettings:
     """How jobs are made and found; see the comments in the YAML."""
 
+    group: str = field(default="launcher", kw_only=True)
+    """What the keys stand under: `launcher` or `backend`."""
     bucket: str | None = None
     prefix: str = "hpo"
     role: str | None = None
@@ -62,40 +64,39 @@ class SageMakerSettings:
     probe_seconds: float = 4.0
 
     @classmethod
-    def checked(cls, keys: Mapping[str, Any], *, placeholders: bool) -> "SageMakerSettings":
-        """Settings from the launcher's keys. With `placeholders`, what a dry run lacks is made up.
+    def checked(cls, keys: Mapping[str, Any], *, placeholders: bool, group: str = "launcher") -> "SageMakerSettings":
+        """Settings from the keys of a `group`. With `placeholders`, what a dry run lacks is made up.
 
         Raises:
             ConfigError: naming key, value and remedy.
         """
-        known = {item.name for item in fields(cls)}
+        known = {item.name for item in fields(cls)} - {"group"}
         if unknown := sorted(set(keys) - known):
-            raise ConfigError(f"launcher.{unknown[0]}: there is no such key; there are {', '.join(sorted(known))}")
+            raise ConfigError(f"{group}.{unknown[0]}: there is no such key; there are {', '.join(sorted(known))}")
         values = {name: _plain(value) for name, value in keys.items()}
         values["region"] = values.get("region") or _region_of_environment(values.get("profile"))
         for name, remedy in _REMEDY.items():
             if values.get(name) is None:
                 if not placeholders:
-                    raise ConfigError(f"launcher.{name}: it is missing; {remedy}")
+                    raise ConfigError(f"{group}.{name}: it is missing; {remedy.format(group=group)}")
                 values[name] = _PLACEHOLDER[name]
-        settings = cls(**values)
+        settings = cls(**values, group=group)
         settings._check()
         return settings
 
     def _check(self) -> None:
+        group = self.group
         for name, pattern, wanted in (
-            ("bucket", _BUCKET, f"that is no bucket's name; {_REMEDY['bucket']}"),
-            ("role", _ROLE, f"that is no role's ARN; {_REMEDY['role']}"),
+            ("bucket", _BUCKET, f"that is no bucket's name; {_REMEDY['bucket'].format(group=group)}"),
+            ("role", _ROLE, f"that is no role's ARN; {_REMEDY['role'].format(group=group)}"),
             ("prefix", _PREFIX, "use letters, digits and - _ . / without blanks"),
         ):
             if not pattern.fullmatch(str(getattr(self, name))):
-                raise ConfigError(f"launcher.{name}={getattr(self, name)!r}: {wanted}")
+                raise ConfigError(f"{group}.{name}={getattr(self, name)!r}: {wanted}")
         if bool(self.subnets) != bool(self.security_groups):
-            raise ConfigError("launcher.subnets and launcher.security_groups: give both, or neither")
+            raise ConfigError(f"{group}.subnets and {group}.security_groups: give both, or neither")
         if self.spot and self.keep_alive:
-            raise ConfigError(
-                "launcher.keep_alive: a warm pool cannot be had with launcher.spot=true; drop one of them"
-            )
+            raise ConfigError(f"{group}.keep_alive: a warm pool cannot be had with {group}.spot=true; drop one of them")
         for name, least, most in (
             ("volume_gb", 1, 16384),
             ("keep_alive", 0, 21600),
@@ -110,9 +111,9 @@ class SageMakerSettings:
         ):
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
-                raise ConfigError(f"launcher.{name}={value}: use a number from {least} to {most}")
-        refuse_secrets("launcher.environment", self.environment)
-        refuse_secrets("launcher.tags", self.tags)
+                raise ConfigError(f"{group}.{name}={value}: use a number from {least} to {most}")
+        refuse_secrets(f"{group}.environment", self.environment)
+        refuse_secrets(f"{group}.tags", self.tags)
 
 
 def refuse_secrets(key: str, values: Mapping[str, Any]) -> None:

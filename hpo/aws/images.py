@@ -1,11 +1,15 @@
 """Which container image a job gets, and what its machine has. Tables of 2026-11, from SageMaker's own SDK; no network.
 
-Both are only defaults: `launcher.image_uri` and `launcher.instance_type` name anything else.
+Where the SDK is installed (the extra `sagemaker`), it is asked for what the tables do not know.
+Both are only defaults: the keys `image_uri` and `instance_type` name anything else.
 """
 
+import logging
 import re
 
 from hpo.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 PYTHON_OF = {
     "2.3.0": "py311",
@@ -80,7 +84,7 @@ _GPUS = {
 }
 
 
-def image_uri(framework: str | None, version: str, region: str, instance_type: str) -> str:
+def image_uri(framework: str | None, version: str, region: str, instance_type: str, group: str = "launcher") -> str:
     """The URI of AWS's training image.
 
     Raises:
@@ -88,22 +92,47 @@ def image_uri(framework: str | None, version: str, region: str, instance_type: s
     """
     if framework not in (None, "PyTorch"):
         raise ConfigError(
-            f"benchmark.framework={framework}: no image of it is known here; name one with launcher.image_uri"
+            f"benchmark.framework={framework}: no image of it is known here; name one with {group}.image_uri"
         )
     known = next((full for full in PYTHON_OF if full == version or full.rpartition(".")[0] == version), None)
-    if known is None:
-        raise ConfigError(
-            f"launcher.framework_version={version}: choose from {', '.join(PYTHON_OF)}, or name an image with "
-            f"launcher.image_uri"
+    if known is None or region not in _ACCOUNTS:
+        if (found := _as_the_sdk_says(version, region, instance_type)) is not None:
+            return found
+        key, why = (
+            (f"{group}.framework_version={version}", f"choose from {', '.join(PYTHON_OF)}")
+            if known is None
+            else (
+                f"{group}.region={region}",
+                "no training image is known there; check the spelling (such as us-west-2)",
+            )
         )
-    if region not in _ACCOUNTS:
         raise ConfigError(
-            f"launcher.region={region}: no training image is known there; check the spelling (such as us-west-2), or "
-            f"name an image with launcher.image_uri"
+            f"{key}: {why}, or name an image with {group}.image_uri; the extra sagemaker brings tables that may be newer"
         )
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     kind = "gpu" if has_gpus(instance_type) else "cpu"
     return f"{_ACCOUNTS[region]}.dkr.ecr.{region}.{suffix}/pytorch-training:{known}-{kind}-{PYTHON_OF[known]}"
+
+
+def _as_the_sdk_says(version: str, region: str, instance_type: str) -> str | None:
+    """What SageMaker's SDK says, where it is installed and knows; to import it takes seconds."""
+    try:
+        from sagemaker.core import image_uris
+    except ImportError:
+        return None
+    try:
+        return str(
+            image_uris.retrieve(
+                framework="pytorch",
+                region=region,
+                version=version,
+                instance_type=instance_type,
+                image_scope="training",
+            )
+        )
+    except (ValueError, KeyError) as error:
+        log.info("SageMaker's SDK: %s", error)
+        return None
 
 
 def has_gpus(instance_type: str) -> bool:
@@ -119,22 +148,22 @@ def gpus_of(instance_type: str) -> int | None:
     return _GPUS[family].get(size, 1 if family.startswith("g") else None) if family in _GPUS else None
 
 
-def checked_instance_type(instance_type: str | None, num_gpus_per_trial: int) -> str:
+def checked_instance_type(instance_type: str | None, num_gpus_per_trial: int, group: str = "launcher") -> str:
     """The instance type, if it looks like one and has what a trial needs.
 
     Raises:
         ConfigError: it does not.
     """
     if instance_type is None:
-        raise ConfigError("launcher.instance_type: the benchmark names none; give one, such as ml.g4dn.12xlarge")
+        raise ConfigError(f"{group}.instance_type: the benchmark names none; give one, such as ml.g4dn.12xlarge")
     if not _INSTANCE.fullmatch(instance_type):
         raise ConfigError(
-            f"launcher.instance_type={instance_type!r}: use a SageMaker type, such as ml.g4dn.12xlarge or ml.c5.4xlarge"
+            f"{group}.instance_type={instance_type!r}: use a SageMaker type, such as ml.g4dn.12xlarge or ml.c5.4xlarge"
         )
     gpus = gpus_of(instance_type)
     if gpus is not None and gpus < num_gpus_per_trial:
         raise ConfigError(
-            f"launcher.instance_type={instance_type}: it has {gpus} GPU(s) but num_gpus_per_trial={num_gpus_per_trial}; "
+            f"{group}.instance_type={instance_type}: it has {gpus} GPU(s) but num_gpus_per_trial={num_gpus_per_trial}; "
             f"choose a larger type, or num_gpus_per_trial={gpus}"
         )
     return instance_type

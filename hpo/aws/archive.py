@@ -10,11 +10,15 @@ import gzip
 import json
 import shutil
 import tarfile
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 CHECKPOINT = "checkpoint.tar"
+TICK = 0.02
+"""Seconds; more than the resolution of a file system's times."""
+SETTLED = 1.0
 _META, _DATABASE = "meta.json", "events.db.gz"
 
 Stamps = dict[str, tuple[int, int]]
@@ -46,6 +50,43 @@ def pack(folder: Path, names: Stamps, archive: Path) -> bool:
         if stamps(folder) == names:
             raise
     return stamps(folder) == names
+
+
+def pack_whole(folder: Path, archive: Path, *, known: Stamps, reports: Iterable[Path], final: bool) -> Stamps | None:
+    """Write a checkpoint that no script is just writing into a new archive.
+
+    Args:
+        folder: with its files.
+        archive: to be written.
+        known: what the last archive had.
+        reports: the files that the trial's reports go to.
+        final: the trial runs no more.
+
+    Returns:
+        what the archive has, nothing where the folder is empty by now; None where nothing is new, or not whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    for _ in range(3):
+        before = stamps(folder)
+        if before == known:
+            return None
+        if not before:
+            return before
+        whole = final or _is_whole(max(stamp[1] for stamp in before.values()), reports)
+        if whole and pack(folder, before, archive):
+            return before
+        time.sleep(TICK)
+    return None
+
+
+def _is_whole(written: int, reports: Iterable[Path]) -> bool:
+    """Is a checkpoint last written at `written` complete? Scripts save, then report; others pause for a second."""
+    age = time.time() - written / 1e9
+    if age < TICK:
+        return False
+    return age > SETTLED or written <= max((path.stat().st_mtime_ns for path in reports), default=0)
 
 
 def seal(archive: Path, meta: Mapping[str, Any], database: Path) -> None:

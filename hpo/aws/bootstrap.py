@@ -1,4 +1,4 @@
-"""The entry point of a SageMaker job: unpack the code, install what it needs, hand over to `hpo.launchers.sagemaker.job`.
+"""The entry point of a SageMaker job: unpack the code, install what it needs, hand over to the module named.
 
 It is copied alone into the job and runs before anything is installed: standard library only. Nothing goes through a
 shell. This process is the container's first: without a handler the kernel would not deliver SIGTERM to it.
@@ -35,7 +35,7 @@ def main() -> None:
     paths = [str(CODE), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
     os.chdir(CODE)
-    os.execve(sys.executable, [sys.executable, "-m", "hpo.launchers.sagemaker.job"], environment)
+    os.execve(sys.executable, [sys.executable, "-m", sys.argv[1]], environment)
 
 
 def install(requirements: Path) -> None:

@@ -8,10 +8,10 @@ import tarfile
 
 import pytest
 
+from hpo.backends import bundle
+from hpo.backends.bundle import REQUIREMENTS, make_bundle
 from hpo.config.reading import load_config
 from hpo.errors import ConfigError
-from hpo.launchers import bundle
-from hpo.launchers.bundle import REQUIREMENTS, make_bundle
 
 SPACE = {"x": {"type": "float", "lower": 0.0, "upper": 1.0}}
 

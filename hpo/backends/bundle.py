@@ -3,7 +3,7 @@
 hpo/                  this package, with conf/ and training_scripts/ inside, as in a wheel
 <script's folder>     at the place its relative path names; `program/` for an absolute one
 <a function's folder> what Python is to import it from; of an environment's packages that one alone
-<dependency>          each of launcher.source_dependencies, importable by its name
+<dependency>          each of source_dependencies, importable by its name
 .requirements.txt     what hpo needs and the script's requirements.txt, without torch and torchvision
 """
 
@@ -21,10 +21,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import hpo
-from hpo.backends.executables import find_file
+from hpo.backends.executables import NOT_CODE, find_file
 from hpo.config.schema import CONF_DIR, BenchmarkConfig
 from hpo.errors import DISTRIBUTION, ConfigError
-from hpo.experiment.code import NOT_CODE
 from hpo.functions.finding import find_function
 
 REQUIREMENTS = ".requirements.txt"
@@ -66,14 +65,28 @@ class Bundle:
 
 
 def make_bundle(
-    benchmark: BenchmarkConfig, dependencies: Sequence[str] = (), exclude: Sequence[str] = (), most_mb: float = 200.0
+    benchmark: BenchmarkConfig,
+    dependencies: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    most_mb: float = 200.0,
+    *,
+    group: str = "launcher",
+    extras: Sequence[str] = (),
 ) -> Bundle:
     """Find everything a benchmark needs elsewhere. Reads names and sizes, not contents.
+
+    Args:
+        benchmark: what is to run.
+        dependencies: folders or modules besides.
+        exclude: patterns of names that are no code.
+        most_mb: megabytes that it may have.
+        group: what these keys stand under.
+        extras: of hpo, whose requirements are wanted there too.
 
     Raises:
         ConfigError: something is not there, or it is too much.
     """
-    collected = _Collected(most_mb)
+    collected = _Collected(most_mb, group)
     package = Path(hpo.__file__).parent
     for place, folder in (
         ("hpo", package),
@@ -86,9 +99,9 @@ def make_bundle(
         path = Path(dependency).expanduser()
         if path.name in _RESERVED or not path.exists():
             why = "that name is taken by hpo itself" if path.name in _RESERVED else f"there is none here ({Path.cwd()})"
-            raise ConfigError(f"launcher.source_dependencies={dependency}: {why}; give the path of a folder or module")
+            raise ConfigError(f"{group}.source_dependencies={dependency}: {why}; give the path of a folder or module")
         collected.add(path.resolve().name, path, exclude)
-    lines = [*own_requirements(), *needed]
+    lines = [*own_requirements(extras), *needed]
     collected.files[REQUIREMENTS] = ("\n".join(dict.fromkeys(lines)) + "\n").encode()
     return Bundle(collected.files, changed)
 
@@ -158,6 +171,7 @@ class _Collected:
     """Files by their names in the archive, as they are found."""
 
     most_mb: float
+    group: str
     files: dict[str, Path | bytes] = field(default_factory=dict)
     used: int = 0
 
@@ -175,8 +189,8 @@ class _Collected:
         self.used += path.stat().st_size
         if self.used > self.most_mb * 1e6:
             raise ConfigError(
-                f"the code for the job is more than launcher.max_bundle_mb={self.most_mb:g} (at {path}); {root} holds "
-                f"other things than code: give the script a folder of its own, or list patterns in launcher.exclude"
+                f"the code for the job is more than {self.group}.max_bundle_mb={self.most_mb:g} (at {path}); {root} holds "
+                f"other things than code: give the script a folder of its own, or list patterns in {self.group}.exclude"
             )
         self.files.setdefault(name, path)
 
@@ -205,22 +219,29 @@ def _content(source: Path | bytes) -> tuple[bytes, int]:
         return source.read_bytes(), 0o755 if os.access(source, os.X_OK) else 0o644
     except OSError as error:
         raise ConfigError(
-            f"{source}: cannot be read for the job's code ({error}); list it in launcher.exclude"
+            f"{source}: cannot be read for the job's code ({error}); list it in the key exclude"
         ) from error
 
 
-def own_requirements() -> list[str]:
-    """What hpo itself needs, without its extras: as its source tree says, else as it was installed."""
-    source = CONF_DIR.parent / "pyproject.toml"
+def own_requirements(extras: Sequence[str] = ()) -> list[str]:
+    """What hpo itself needs, and some of its extras: as its source tree says, the bundle that it came in, or its wheel."""
+    source, unpacked = CONF_DIR.parent / "pyproject.toml", CONF_DIR.parents[1] / REQUIREMENTS
     if source.is_file():
         import tomllib
 
-        needed: Iterable[str] = tomllib.loads(source.read_text())["project"]["dependencies"]
+        project = tomllib.loads(source.read_text())["project"]
+        further = [line for extra in extras for line in project["optional-dependencies"][extra]]
+        needed: Iterable[str] = [*project["dependencies"], *further]
+    elif unpacked.is_file():
+        needed = unpacked.read_text().splitlines()
     else:
         from importlib import metadata
 
-        needed = metadata.requires(DISTRIBUTION) or []
-    return [line for line in needed if "extra ==" not in line and _project(line) not in LEFT_TO_THE_IMAGE]
+        wanted = [re.compile(rf"; *extra *== *['\"]{extra}['\"]$") for extra in extras]
+        lines = metadata.requires(DISTRIBUTION) or []
+        needed = [line for line in lines if "extra ==" not in line]
+        needed += [pattern.sub("", line) for pattern in wanted for line in lines if pattern.search(line)]
+    return [line for line in needed if _project(line) not in LEFT_TO_THE_IMAGE]
 
 
 def _requirements_of(package: str) -> Iterator[str]:
@@ -229,7 +250,7 @@ def _requirements_of(package: str) -> Iterator[str]:
 
     for distribution in metadata.packages_distributions().get(package, ()):
         for line in metadata.requires(distribution) or ():
-            if "extra ==" not in line and _project(line) not in LEFT_TO_THE_IMAGE | {"hpo"}:
+            if "extra ==" not in line and _project(line) not in LEFT_TO_THE_IMAGE | {DISTRIBUTION}:
                 yield line
 
 

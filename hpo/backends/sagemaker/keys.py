@@ -1,0 +1,51 @@
+"""The keys of conf/backend/sagemaker.yaml: those of the launcher, and where they come from when they are not given."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from hpo.aws.settings import SageMakerSettings
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import ConfigError
+
+_LAUNCHER = "hpo.launchers.sagemaker.SageMakerLauncher"
+_OF_THE_LAUNCHER = ("group", "retries", "sync_checkpoints")
+KEYS = tuple(key.name for key in fields(SageMakerSettings) if key.name not in _OF_THE_LAUNCHER)
+POLL_SECONDS = 3.0
+SILENCE = "silence_seconds"
+"""A key that the launcher has not: after so long without a word the service is asked about a job."""
+
+
+def given_keys(config: ExperimentConfig) -> dict[str, Any]:
+    """The keys that are given under `backend`, else with launcher=sagemaker under `launcher`."""
+    launcher: Mapping[str, Any] = config.launcher if config.launcher.get("_target_") == _LAUNCHER else {}
+    inherited = {key: launcher[key] for key in KEYS if key in launcher and key not in ("poll_seconds", "sync_seconds")}
+    own = {key: config.backend[key] for key in KEYS if config.backend.get(key) is not None}
+    return {"poll_seconds": POLL_SECONDS, **{k: v for k, v in inherited.items() if v is not None}, **own}
+
+
+def settings_of(config: ExperimentConfig) -> SageMakerSettings:
+    """The settings, checked.
+
+    Raises:
+        ConfigError: naming key, value and remedy.
+    """
+    settings = SageMakerSettings.checked(given_keys(config), placeholders=False, group="backend")
+    if not 0.2 <= settings.poll_seconds <= 60:
+        raise ConfigError(
+            f"backend.poll_seconds={settings.poll_seconds:g}: use a number from 0.2 to 60; 2 to 5 costs little and is "
+            f"as quick as a job that starts in minutes can use"
+        )
+    return settings
+
+
+def silence_of(config: ExperimentConfig) -> float:
+    """Seconds without a word of a job after which the service is asked about it.
+
+    Raises:
+        ConfigError: it is not a number that makes sense.
+    """
+    seconds = config.backend.get(SILENCE, 60.0)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= 3600:
+        raise ConfigError(f"backend.{SILENCE}={seconds}: use a number from 1 to 3600; AWS slows down who asks often")
+    return float(seconds)

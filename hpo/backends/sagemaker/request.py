@@ -1,0 +1,109 @@
+"""What is sent to SageMaker for an attempt of a trial, and what its job needs besides: code, experiment, order."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hpo.aws import bootstrap
+from hpo.aws.client import upload
+from hpo.aws.images import checked_instance_type, image_uri
+from hpo.aws.settings import SageMakerSettings, refuse_secrets
+from hpo.aws.training import DATA_CHANNEL, SIGNAL_GRACE, longest_run, tags_of, training_request
+from hpo.backends.bundle import make_bundle
+from hpo.config.reading import to_yaml
+from hpo.config.schema import BACKENDS, ExperimentConfig
+from hpo.errors import ConfigError
+
+MODULE = "hpo.backends.sagemaker.slot"
+
+
+class TrialJobs:
+    """The jobs of one experiment. Making it asks nothing of AWS.
+
+    Args:
+        config: the experiment.
+        settings: of the jobs.
+
+    Raises:
+        ConfigError: something in it cannot be sent.
+    """
+
+    def __init__(self, config: ExperimentConfig, settings: SageMakerSettings) -> None:
+        self._config, self._settings = config, settings
+        benchmark = config.benchmark
+        constants = {k: v for k, v in benchmark.config_space.items() if not isinstance(v, Mapping)}
+        refuse_secrets("benchmark.arguments", {**constants, **benchmark.arguments})
+        if benchmark.data is not None and not benchmark.data.startswith("s3://"):
+            raise ConfigError(
+                f"benchmark.data={benchmark.data}: a job sees nothing of this machine's disk; copy it to S3 (`aws s3 sync`) "
+                f"and give its address, such as s3://{settings.bucket}/data/"
+            )
+        self.instance_type = checked_instance_type(
+            settings.instance_type or benchmark.instance_type, config.num_gpus_per_trial or 0, settings.group
+        )
+        assert settings.region is not None
+        self._image = settings.image_uri or image_uri(
+            benchmark.framework, settings.framework_version, settings.region, self.instance_type, settings.group
+        )
+        self._bundle = make_bundle(
+            benchmark,
+            settings.source_dependencies,
+            settings.exclude,
+            most_mb=settings.max_bundle_mb,
+            group=settings.group,
+            extras=["aws"],
+        )
+        in_job = self._bundle.benchmark
+        self._text = to_yaml(
+            replace(
+                config,
+                benchmark=in_job if in_job.data is None else replace(in_job, data=DATA_CHANNEL),
+                backend={"name": "local", "_target_": BACKENDS["local"]},
+                launcher={},
+                callbacks={},
+                n_workers=1,
+                grace_period_seconds=min(config.grace_period_seconds, SIGNAL_GRACE),
+            )
+        ).encode()
+        self._code = f"{settings.prefix}/_code/{self._bundle.digest}"
+        self._experiment = f"{settings.prefix}/_experiments/{hashlib.blake2b(self._text, digest_size=16).hexdigest()}"
+
+    def upload(self) -> None:
+        """Put on S3 what all of the jobs need, unless it is there.
+
+        Raises:
+            HPOError: it cannot be.
+        """
+        upload(self._settings, f"{self._code}/bundle.tar.gz", self._bundle.packed())
+        upload(self._settings, f"{self._code}/bootstrap.py", Path(bootstrap.__file__).read_bytes())
+        upload(self._settings, f"{self._experiment}/experiment.yaml", self._text)
+
+    def request(self, name: str, identity: str, order: str, trial_id: int) -> dict[str, Any]:
+        """The arguments of `create_training_job`.
+
+        Args:
+            name: of the job.
+            identity: what tells it from another job of the same name.
+            order: the folder with what it is to do.
+            trial_id: of the trial.
+        """
+        root, data = f"s3://{self._settings.bucket}", self._config.benchmark.data
+        return training_request(
+            name=name,
+            identity=identity,
+            settings=self._settings,
+            instance_type=self.instance_type,
+            image=self._image,
+            module=MODULE,
+            channels={
+                "code": f"{root}/{self._code}/",
+                "experiment": f"{root}/{self._experiment}/",
+                "order": f"{root}/{order}",
+                **({} if data is None else {"data": data}),
+            },
+            runtime=longest_run(self._config, self._settings),
+            tags={**tags_of(self._config), "hpo:trial": str(trial_id)},
+            retries=0,  # an attempt that is lost is followed by another, which knows what was saved
+        )
