@@ -196,7 +196,7 @@ def test_of_an_installed_package_it_alone_is_sent_with_what_it_requires(project,
     for name, text in {
         "lab/__init__.py": "def objective(config, report): ...\n",
         "other/__init__.py": "",
-        "lab-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: lab\nVersion: 1.0\nRequires-Dist: hpo\n"
+        "lab-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: lab\nVersion: 1.0\nRequires-Dist: hydra-hpo\n"
         "Requires-Dist: torch\nRequires-Dist: einops>=0.8\nRequires-Dist: black ; extra == 'dev'\n",
         "lab-1.0.dist-info/top_level.txt": "lab\n",
     }.items():
@@ -208,7 +208,7 @@ def test_of_an_installed_package_it_alone_is_sent_with_what_it_requires(project,
     assert not [name for name in made.files if name.startswith(("other", "lab-1.0"))]
     lines = made.files[REQUIREMENTS].decode().splitlines()
     assert lines[-1] == "einops>=0.8"
-    assert not {"hpo", "torch"} & set(lines)
+    assert not {"hydra-hpo", "torch"} & set(lines)
 
 
 @pytest.mark.parametrize(
