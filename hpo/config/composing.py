@@ -172,6 +172,9 @@ def compose_plain(choices: Mapping[str, str], places: Sequence[str] = ()) -> dic
     Raises:
         ConfigError: there is no such choice, or what it says cannot be composed.
     """
+    for group, name in choices.items():
+        if not name.isprintable():
+            raise ConfigError(f"{group}={name!r}: there is no such {group}; give the name of a file in {group}/")
     ours = ("benchmark", "method", "backend", "launcher")
     words = [f"{'' if group in ours else '+'}{group}={quoted(name)}" for group, name in choices.items()]
     with hydra_errors_as_sentence(own_folder=bool(places), in_python=True), composing(places) as composer:

@@ -118,9 +118,10 @@ def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
     return _container(OmegaConf.create(compose_plain({group: choice})[group]))
 
 
-def _is_built_in(group: str, choice: Any) -> bool:
+def _is_built_in(group: str, choice: str) -> bool:
     """Is it the name of a file that comes with hpo? Those need no Hydra, for none of them extends another."""
-    return group != "experiment" and (CONF_DIR / group / f"{choice}.yaml").is_file()
+    may_be = group != "experiment" and re.fullmatch(r"[\w-]{1,100}", choice, re.ASCII) is not None
+    return may_be and (CONF_DIR / group / f"{choice}.yaml").is_file()
 
 
 def _container(node: Any) -> dict[str, Any]:
@@ -182,4 +183,4 @@ def load_config(
 def _may_be_group(key: str) -> bool:
     """May a text given for this key be a choice, and not a value?"""
     known = key in ExperimentConfig.__dataclass_fields__
-    return key in ("backend", "launcher") if known else re.fullmatch(r"\w+(/\w+)*", key) is not None
+    return key in ("backend", "launcher") if known else re.fullmatch(r"\w+(/\w+)*", key, re.ASCII) is not None

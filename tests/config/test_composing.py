@@ -109,6 +109,8 @@ def test_a_reference_to_the_environment_stays_one(monkeypatch):
         ({"experiment": "small"}, "experiment='small': there is no such experiment, but conf/experiment/small.yaml"),
         ({"config_dir": "nowhere"}, "config_dir='nowhere': there is no such directory"),
         ({"config_dir": "conf/method"}, "config_dir='conf/method': it has neither"),
+        ({"backend": "\ud800"}, "backend='\\ud800': there is no such backend"),
+        ({"benchmark": "a" * 300}, "there is no such benchmark"),
         ({"n_worker": "2", "config_dir": "conf"}, "n_worker: there is no such key; did you mean n_workers?"),
         ({"n_workers": "two", "config_dir": "conf"}, "n_workers=two: use a whole number"),
         ({"method": None}, "method: name one"),
