@@ -121,7 +121,8 @@ def _of_verb(verb: Any, words: Sequence[str], current: str) -> Iterator[Candidat
         yield from (Candidate(f"{name}={found.text}", found.about) for found in _values(options[name], value, folders))
     elif current.startswith("-"):
         shown = [param for param in options.values() if not param.hidden]
-        yield from (Candidate(param.opts[0], param.help or "") for param in dict.fromkeys(shown))
+        for param in dict.fromkeys(shown):
+            yield from (Candidate(name, param.help or "") for name in [param.opts[0], *param.secondary_opts[:1]])
         yield Candidate("--help")
     elif argument is not None and (len(values) < len(arguments) or argument.nargs == -1):
         yield from _values(argument, current, [*folders, *values[len(arguments) - 1 :]])
@@ -152,7 +153,7 @@ def _values(param: Any, current: str, words: Sequence[str]) -> Iterator[Candidat
         yield Candidate("best")
     elif "|" in (param.metavar or ""):
         yield from (Candidate(word) for word in param.metavar.split("|") if word.islower())
-    elif name in ("output", "prices", "file", "script"):
+    elif name in ("output", "prices", "file", "script", "socket", "token_file"):
         yield from _paths(current)
 
 

@@ -55,6 +55,7 @@ def complete(line):
         ("hpo export --to=par", ["--to=parquet"]),
         ("hpo export first --output my\\ data/t", ["my data/train.py"]),
         ("hpo import outputs/second/", ["outputs/second/best.yaml"]),
+        ("hpo serve --no", ["--no-browser"]),
         ("hpo --con", ["--config-dir"]),
         ("hpo --config-dir c", ["conf/"]),
         ("hpo --config-dir=c", ["--config-dir=conf/"]),

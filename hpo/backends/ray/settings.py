@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import hpo
-from hpo.backends.executables import find_file, find_program
+from hpo.backends.executables import find_file
 from hpo.backends.gpus import visible_gpus
+from hpo.backends.program import check_program
 from hpo.backends.ray.actor import digest_of
 from hpo.config.reading import to_plain
 from hpo.config.schema import ExperimentConfig
@@ -77,7 +78,7 @@ class RaySettings:
                 f"gpus_to_use={config.gpus_to_use}: with backend=ray it is Ray that gives GPUs to trials; leave it out, or "
                 f"start the nodes with CUDA_VISIBLE_DEVICES"
             )
-        find_program(config.benchmark)
+        check_program(config)
         return settings
 
     @property

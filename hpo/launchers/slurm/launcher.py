@@ -17,6 +17,7 @@ from hpo.config.reading import read_config, to_yaml
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, ExperimentError, StoreError
 from hpo.experiment.opening import differences, settle, what_is_over
+from hpo.functions.finding import find_function
 from hpo.launchers.remote import (
     REQUEST,
     JobDescription,
@@ -189,6 +190,8 @@ def _prepare(experiment: ExperimentConfig, output_dir: Path) -> ExperimentConfig
         scheduler_of(experiment)
         if experiment.benchmark.script is not None:  # a command may be there on the nodes only
             find_program(experiment.benchmark)
+        if experiment.benchmark.function is not None:
+            find_function(experiment.benchmark.function, output_dir)
         if stored is not None and files.events.is_file():
             with contextlib.closing(Store(files.events)) as store:
                 over = what_is_over(store, stored, experiment)
