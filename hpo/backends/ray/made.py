@@ -28,7 +28,7 @@ Join = Callable[[Sequence[str]], Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ClusterPlan:
     """What a cluster is made of.
 
     Args:
@@ -52,7 +52,7 @@ def makes_cluster(config: ExperimentConfig) -> bool:
 
 
 @contextlib.contextmanager
-def ray_cluster(plan: Plan, join: Join, log_file: Path) -> Iterator[None]:
+def ray_cluster(plan: ClusterPlan, join: Join, log_file: Path) -> Iterator[None]:
     """Within this there is a cluster, and this process's environment names it. It ends with this process, however that ends.
 
     Args:

@@ -7,8 +7,9 @@
     {"error": "..."}                 in place of either
 
 A cluster manager may send SIGTERM to all processes of a job while the tuner gives trials their grace. Ray's must outlive
-that, so they have the signal blocked, from here on. Trials have not: their host sees to it. When this process is gone, the
-kernel ends what Ray has started in it.
+that, so they have the signal blocked, from here on. Trials have not: their host sees to it. All that Ray starts has a mark,
+by which it is found and ended; hosts of trials have one of their own. When this process is killed, the kernel ends Ray's
+daemons, and all others end with those.
 """
 
 import json
@@ -20,10 +21,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hpo.backends.gpus import visible_gpus
 from hpo.errors import BackendError
+from hpo.host.marks import experiment_mark, marked, send, set_mark, wait_gone
 
 _OWN_PORTS = ("--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0")
 """Any that are free: by default all clusters of a machine would take the same."""
@@ -64,7 +67,13 @@ def _follow(given: Mapping[str, Any], gpus: int) -> int:
     """Be another node of a head's cluster. Returns an exit code: 0 when the cluster is no longer needed."""
     daemons = subprocess.Popen(
         [
-            *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats", *_OWN_PORTS),
+            sys.executable,
+            "-m",
+            "ray.scripts.scripts",
+            "start",
+            "--block",
+            "--disable-usage-stats",
+            *_OWN_PORTS,
             f"--address={given['address']}",
             f"--num-cpus={_cores()}",
             f"--num-gpus={gpus}",
@@ -73,10 +82,7 @@ def _follow(given: Mapping[str, Any], gpus: int) -> int:
         stdin=subprocess.DEVNULL,
     )
     gone = os.pidfd_open(daemons.pid)
-    needed = not _over(None, gone)
-    daemons.kill()
-    code = daemons.wait()
-    return (code or 1) if needed else 0
+    return 0 if _over(None, gone) else daemons.wait() or 1
 
 
 def _over(timeout: float | None, gone: int | None = None) -> bool:
@@ -94,10 +100,12 @@ def _say(**message: Any) -> None:
 
 def main() -> None:
     """Entry: what the launcher gives, as JSON."""
+    given = json.loads(sys.argv[1])
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    mark = experiment_mark(Path(given["folder"]) / str(os.getpid()))
+    set_mark(mark)
     os.dup2(1, _ANSWERS, inheritable=False)
     os.dup2(2, 1)
-    given = json.loads(sys.argv[1])
     for name in list(os.environ):
         if name.startswith(tuple(given["hidden"])):
             del os.environ[name]
@@ -107,6 +115,8 @@ def main() -> None:
         code = _follow(given, gpus)
     else:
         _lead(given, gpus)
-    if not code:
-        shutil.rmtree(given["folder"], ignore_errors=True)
-    os._exit(code)  # Ray would first ask its processes, which do not hear it; the kernel ends them now
+    while left := marked(mark):  # again, for one may have started others meanwhile
+        send(left, signal.SIGKILL)
+        wait_gone(left, 1.0)
+    shutil.rmtree(given["folder"], ignore_errors=True)
+    os._exit(code)  # Ray has an end of its own, which would ask those that are gone

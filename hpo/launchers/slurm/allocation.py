@@ -5,12 +5,23 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hpo.backends.ray.made import Plan, makes_cluster, ray_cluster
+from hpo.backends.ray.made import ClusterPlan, makes_cluster, ray_cluster
 from hpo.config.schema import ExperimentConfig
 
 _OF_STEPS = (
-    *("SLURM_NTASKS", "SLURM_NPROCS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_GTIDS", "SLURM_TASK"),
-    *("SLURM_NNODES", "SLURM_JOB_NUM_NODES", "SLURM_STEP", "SLURM_SRUN", "SRUN_", "PMI"),
+    "PMI",
+    "SLURM_GTIDS",
+    "SLURM_JOB_NUM_NODES",
+    "SLURM_LOCALID",
+    "SLURM_NNODES",
+    "SLURM_NODEID",
+    "SLURM_NPROCS",
+    "SLURM_NTASKS",
+    "SLURM_PROCID",
+    "SLURM_SRUN",
+    "SLURM_STEP",
+    "SLURM_TASK",
+    "SRUN_",
 )
 """What would have a trial's framework believe that it is one task of many: a trial is one process tree on one node."""
 
@@ -30,7 +41,7 @@ def cluster_of_job(config: ExperimentConfig, logs: Path) -> Iterator[None]:
         yield
         return
     job, restart = os.environ["SLURM_JOB_ID"], os.environ.get("SLURM_RESTART_COUNT", "0")
-    plan = Plan(
+    plan = ClusterPlan(
         nodes=int(os.environ.get("SLURM_JOB_NUM_NODES", "1")),
         folder=f"/tmp/hpo-{os.getuid()}-{job}-{restart}",
         gpus=bool(config.num_gpus_per_trial),

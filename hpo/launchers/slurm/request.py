@@ -92,7 +92,7 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
         "chdir": str(Path.cwd()),
         "nodes": nodes,
         "ntasks-per-node": 1,
-        "cpus-per-task": launcher.cpus_per_task or _cores(experiment, on_one, count),
+        "cpus-per-task": _cores(launcher, experiment, on_one, count),
         "time": launcher.timeout_min,
         "signal": f"B:USR2@{delay}",  # to the batch script alone: the trials shall hear of it from their tuner
         "requeue": True,
@@ -129,12 +129,24 @@ def _check_nodes(launcher: SlurmSettings, experiment: ExperimentConfig) -> None:
         )
 
 
-def _cores(experiment: ExperimentConfig, workers: int, gpus: int) -> int:
-    """Of a node, where the launcher says nothing."""
-    of_trials = math.ceil(workers * float(experiment.backend.get("cpus", 1))) if makes_cluster(experiment) else workers
-    if not experiment.num_gpus_per_trial:
-        return of_trials
-    return max(CORES_PER_GPU * gpus, of_trials if makes_cluster(experiment) else 0)
+def _cores(launcher: SlurmSettings, experiment: ExperimentConfig, workers: int, gpus: int) -> int:
+    """Those of a node, for so many workers and GPUs.
+
+    Raises:
+        ConfigError: none of the workers would have enough.
+    """
+    of_gpus = CORES_PER_GPU * gpus if experiment.num_gpus_per_trial else workers
+    if not makes_cluster(experiment):
+        return launcher.cpus_per_task or of_gpus
+    each = experiment.backend.get("cpus", 1)
+    if isinstance(each, bool) or not isinstance(each, int | float) or not each > 0:
+        raise ConfigError(f"backend.cpus={each}: give it a positive number")
+    if launcher.cpus_per_task is not None and launcher.cpus_per_task < each:
+        raise ConfigError(
+            f"launcher.cpus_per_task={launcher.cpus_per_task}: a trial needs backend.cpus={each:g}; give at least as many"
+        )
+    of_trials = math.ceil(workers * each)
+    return launcher.cpus_per_task or (max(of_gpus, of_trials) if experiment.num_gpus_per_trial else of_trials)
 
 
 def job_name(experiment: ExperimentConfig) -> str:
