@@ -39,7 +39,7 @@ def test_nodes_that_cannot_be_reached_end_the_cluster_with_what_they_said(tmp_pa
         return [sys.executable, "-c", "import sys; sys.exit('no way there')"]
 
     with (
-        pytest.raises(BackendError, match="backend=ray: the job's Ray cluster did not come about .*no way there"),
+        pytest.raises(BackendError, match=r"backend=ray: the job's Ray cluster did not come about .*no way there"),
         ray_cluster(plan, join, tmp_path / "log"),
     ):
         pass

