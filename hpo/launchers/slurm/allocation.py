@@ -52,7 +52,7 @@ def cluster_of_job(config: ExperimentConfig, logs: Path) -> Iterator[None]:
         others = plan.nodes - 1
         step = [f"--nodes={others}", f"--ntasks={others}", "--ntasks-per-node=1", "--relative=1"]
         shared = ["--overlap", "--cpu-bind=none", "--export=ALL"]
-        return ["srun", *step, *shared, "--kill-on-bad-exit=0", *command]  # a node that is lost is not all of them
+        return ["srun", *step, *shared, "--no-kill", "--kill-on-bad-exit=0", *command]
 
     with ray_cluster(plan, join, logs / f"{job}_ray.log"):
         yield

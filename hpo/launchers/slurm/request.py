@@ -96,6 +96,7 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
         "time": launcher.timeout_min,
         "signal": f"B:USR2@{delay}",  # to the batch script alone: the trials shall hear of it from their tuner
         "requeue": True,
+        "no-kill": nodes > 1,  # a node that fails takes its own trials with it, and no others
         "partition": launcher.partition,
         "mem": launcher.mem,
         "gres": f"gpu:{gpus}" if count and not any(name.startswith("gpus") for name in launcher.further) else None,

@@ -1,6 +1,8 @@
 """`launcher=slurm launcher.nodes=2 backend=ray`: a Ray cluster in a job, on a private Slurm; see tests/support/slurm."""
 
+import contextlib
 import os
+import subprocess
 from itertools import combinations
 from pathlib import Path
 
@@ -89,13 +91,15 @@ def test_an_experiment_is_on_both_nodes_of_its_job_and_outlives_the_loss_of_one(
     wait_until(
         lambda: {entry["node"] for entry in place.diary() if "epoch" in entry} == {"n1", "n2"}, 90, "both nodes at work"
     )
-    cluster.call("scontrol", "update", "nodename=n2", "state=drain", "reason=test")
+    cluster.call("scontrol", "update", "nodename=n2", "state=down", "reason=test")
     try:
         cluster.call("scancel", "--signal=KILL", f"{job}.0")  # what ends a node that is powered off
         place.hurry()
         place.wait_for(directory, Phase.COMPLETE, 90)
     finally:
-        cluster.call("scontrol", "update", "nodename=n2", "state=resume")
+        with contextlib.suppress(subprocess.CalledProcessError):  # it may have come back by itself
+            cluster.call("scontrol", "update", "nodename=n2", "state=resume")
+        wait_until(lambda: cluster.states() == {"idle"}, what="the return of the node")
     experiment, rows = is_complete(directory)
     assert rows == {(trial, epoch) for trial in range(8) for epoch in range(1, 41)}
     entries = [entry for entry in place.diary() if "epoch" in entry]
@@ -121,13 +125,13 @@ def request(tmp_path, backend, num_gpus_per_trial=0, n_workers=8, **keys):
 @pytest.mark.parametrize(
     ("backend", "gpus", "nodes", "expected"),
     [
-        ({"name": "ray"}, 0, 2, {"nodes": 2, "cpus-per-task": 4}),
+        ({"name": "ray"}, 0, 2, {"nodes": 2, "cpus-per-task": 4, "no-kill": True}),
         ({"name": "ray", "cpus": 2}, 0, 2, {"nodes": 2, "cpus-per-task": 8}),
         ({"name": "ray"}, 1, 3, {"nodes": 3, "gres": "gpu:3", "cpus-per-task": 12}),
         ({"name": "ray", "cpus": 8}, 1, 4, {"nodes": 4, "gres": "gpu:2", "cpus-per-task": 16}),
         ({"name": "ray"}, 1, None, {"nodes": 1, "gres": "gpu:8", "cpus-per-task": 32}),
         ({"name": "ray", "address": "h:1"}, 0, None, {"nodes": 1, "cpus-per-task": 8}),
-        ({"name": "local"}, 1, 1, {"nodes": 1, "gres": "gpu:8"}),
+        ({"name": "local"}, 1, 1, {"nodes": 1, "gres": "gpu:8", "no-kill": None}),
     ],
 )
 def test_each_node_gets_what_its_share_of_the_workers_needs(tmp_path, backend, gpus, nodes, expected):
