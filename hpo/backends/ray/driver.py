@@ -22,6 +22,7 @@ and to it:
 import asyncio
 import contextlib
 import json
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ import ray
 from ray.exceptions import RayError
 
 from hpo.backends.ray import actor
-from hpo.backends.ray.cluster import as_text, connect, living, slots_on, why_unfit
+from hpo.backends.ray.cluster import LOCAL, as_text, connect, living, slots_on, why_unfit
 from hpo.errors import BackendError
 
 _AGAIN = 1.0
@@ -190,6 +191,8 @@ def _brief(error: RayError) -> str:
 async def _drive(connection: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=connection, limit=_LONGEST)
     opening = json.loads(await reader.readline())
+    if opening["address"] != LOCAL:  # whose processes it would keep from hearing it, too
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # meant for the tuner, which has trials to end first
     try:
         connect(opening["address"], folder=opening["folder"], cpus=opening["cpus"], gpus=opening["gpus"])
         if not opening["autoscaling"] and (why := why_unfit(living(), opening["needed"])):

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from hpo.backends.ray.messages import to_json
 from hpo.backends.ray.program import NodeDirectory, NodeProgram
 from hpo.config.reading import to_config
 from hpo.errors import ConfigError, HPOError
-from hpo.events.values import Exit, Trial
+from hpo.events.values import BackendEvent, Exit, Trial
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class Slot:
                     if isinstance(event, Exit):
                         self._program.ended(event.trial_id, event.attempt)
                 if events:
-                    self._tell([to_json(event) for event in events])
+                    self._tell([to_json(_judged(event)) for event in events])
         except (HPOError, OSError) as error:
             self._tell([{"broken": str(error)}])
         except Exception as error:
@@ -134,3 +135,9 @@ class Slot:
                 self._backend.stop(order["trial"], order["patience"])
             case "kill":
                 self._backend.kill()
+
+
+def _judged(event: BackendEvent) -> BackendEvent:
+    """An end that a cluster manager has brought about: it sends SIGTERM to all of a job, and this process has it blocked."""
+    taken_back = signal.SIGTERM in signal.sigpending()
+    return replace(event, lost=True) if isinstance(event, Exit) and taken_back else event

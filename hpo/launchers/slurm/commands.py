@@ -114,7 +114,13 @@ _CAUSES = {
 }
 """Words of Slurm's messages, and the options they are about, the likeliest first."""
 
-OWN_KEYS = {"partition": "partition", "cpus-per-task": "cpus_per_task", "time": "timeout_min", "mem": "mem"}
+OWN_KEYS = {
+    "partition": "partition",
+    "nodes": "nodes",
+    "cpus-per-task": "cpus_per_task",
+    "time": "timeout_min",
+    "mem": "mem",
+}
 """Options that have a key of their own under `launcher`."""
 
 

@@ -18,10 +18,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from hpo.errors import HPOError
+from hpo.config.reading import read_config
+from hpo.errors import HPOError, complain
 from hpo.experiment.signals import asked_to_end, leave
+from hpo.launchers.inside import FAILED
 from hpo.launchers.remote import Phase
+from hpo.launchers.slurm.allocation import cluster_of_job
 from hpo.launchers.slurm.commands import call, queued_as
+from hpo.launchers.slurm.request import LOGS
 from hpo.results.experiment import load_experiment
 from hpo.store.directory import read_json
 from hpo.store.replacing import write_atomically
@@ -65,7 +69,7 @@ def work(request: str, output_dir: str) -> int:
         reports = _reports(directory)
         if (came := asked_to_end()) is not None:
             leave(came, None)
-        code = _run(request, output_dir)
+        code = _run_with_cluster(request, output_dir)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     for number in (*_ENDS, signal.SIGUSR2):
@@ -93,6 +97,18 @@ def read_note(directory: Path) -> dict[str, Any]:
 def write_note(directory: Path, **facts: Any) -> None:
     """Replace the note."""
     write_atomically(directory / NOTE, json.dumps(facts, indent=1).encode())
+
+
+def _run_with_cluster(request: str, output_dir: str) -> int:
+    """Run the experiment, within the Ray cluster that it needs, if any."""
+    try:
+        with cluster_of_job(read_config(Path(request)), Path(output_dir) / LOGS):
+            if (came := asked_to_end()) is not None:
+                leave(came, None)
+            return _run(request, output_dir)
+    except HPOError as error:
+        complain(error)
+        return FAILED
 
 
 def _run(request: str, output_dir: str) -> int:

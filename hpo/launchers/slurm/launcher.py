@@ -50,9 +50,10 @@ class SlurmLauncher(SlurmSettings, RemoteLauncher):
 
     Args:
         partition: None is the cluster's default.
-        cpus_per_task: cores of the job; None is 4 per GPU, or a node's share of fewer; one per worker where trials use none.
-        gpus: GPUs of the job, a number or a text such as a100:2; None is what all workers together need.
-        mem: memory of the job, such as 32G.
+        nodes: machines of the job; more than one with backend=ray alone. What follows is of each.
+        cpus_per_task: cores; None is 4 per GPU, or a node's share of fewer; one per worker where trials use none.
+        gpus: a number or a text such as a100:2; None is what all workers together need.
+        mem: memory, such as 32G.
         timeout_min: time limit of one session in minutes.
         signal_delay_s: seconds before that limit at which the session is ended; None is the grace period and a minute.
         sbatch: any further option of sbatch.
@@ -69,11 +70,12 @@ class SlurmLauncher(SlurmSettings, RemoteLauncher):
         options = self.request(experiment, output_dir)["sbatch"]
         gpus = gpus_in(str(options.get("gres")))
         asked = [f"{options['cpus-per-task']} cores", f"{gpus} GPUs" if gpus else "", str(options.get("partition", ""))]
-        limit = options["time"] / 60
+        limit, nodes = options["time"] / 60, self.nodes or 1
+        machine = ", ".join(filter(None, asked))
         return JobDescription(
             name=options["job-name"],
-            machine=", ".join(filter(None, asked)),
-            gpus=gpus,
+            machine=machine if nodes == 1 else f"{nodes} nodes, each {machine}",
+            gpus=gpus * nodes,
             # A session that reaches the time limit is requeued, so that the budget counts and not the limit.
             hours=hours_of(experiment, limit),
             limit_hours=limit,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpo.config.schema import ExperimentConfig
+from hpo.backends.ray.made import makes_cluster
+from hpo.config.schema import BACKENDS, ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.launchers.slurm.commands import OWN_KEYS
 
@@ -41,6 +42,7 @@ class SlurmSettings:
     """The keys under `launcher`; see `SlurmLauncher`."""
 
     partition: str | None = None
+    nodes: int | None = None
     cpus_per_task: int | None = None
     gpus: int | str | None = None
     mem: str | int | None = None
@@ -50,7 +52,7 @@ class SlurmSettings:
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a value that cannot be."""
-        for key in ("cpus_per_task", "timeout_min", "signal_delay_s"):
+        for key in ("nodes", "cpus_per_task", "timeout_min", "signal_delay_s"):
             value = getattr(self, key)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise ConfigError(f"launcher.{key}={value}: use a positive whole number")
@@ -72,7 +74,10 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
         raise ConfigError(
             f"gpus_to_use={experiment.gpus_to_use}: Slurm chooses the devices; give launcher.gpus instead"
         )
-    gpus = workers * per_trial if launcher.gpus is None else launcher.gpus
+    _check_nodes(launcher, experiment)
+    nodes = launcher.nodes or 1
+    on_one = math.ceil(workers / nodes)
+    gpus = on_one * per_trial if launcher.gpus is None else launcher.gpus
     count = int(str(gpus).rpartition(":")[2])
     if count < per_trial:
         raise ConfigError(f"launcher.gpus={gpus}: a trial needs num_gpus_per_trial={per_trial}; give at least as many")
@@ -85,12 +90,13 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
     options: dict[str, Any] = {
         "job-name": job_name(experiment),
         "chdir": str(Path.cwd()),
-        "nodes": 1,
+        "nodes": nodes,
         "ntasks-per-node": 1,
-        "cpus-per-task": launcher.cpus_per_task or (CORES_PER_GPU * count if per_trial else workers),
+        "cpus-per-task": _cores(launcher, experiment, on_one, count),
         "time": launcher.timeout_min,
         "signal": f"B:USR2@{delay}",  # to the batch script alone: the trials shall hear of it from their tuner
         "requeue": True,
+        "no-kill": nodes > 1,  # a node that fails takes its own trials with it, and no others
         "partition": launcher.partition,
         "mem": launcher.mem,
         "gres": f"gpu:{gpus}" if count and not any(name.startswith("gpus") for name in launcher.further) else None,
@@ -107,6 +113,41 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
         "folder": str(directory / LOGS),
         "sbatch": options,
     }
+
+
+def _check_nodes(launcher: SlurmSettings, experiment: ExperimentConfig) -> None:
+    """Raise ConfigError unless trials can be on all nodes of the job."""
+    on_ray, address = experiment.backend_target == BACKENDS["ray"], experiment.backend.get("address")
+    if (launcher.nodes or 1) > 1 and not on_ray:
+        raise ConfigError(
+            f"launcher.nodes={launcher.nodes}: only backend=ray has trials on more than one node; add backend=ray, or leave "
+            f"launcher.nodes out"
+        )
+    if launcher.nodes is not None and on_ray and address:
+        raise ConfigError(
+            f"launcher.nodes={launcher.nodes}, backend.address={address}: the job makes a Ray cluster of its own nodes, or "
+            f"uses the one at that address; leave one of the two out"
+        )
+
+
+def _cores(launcher: SlurmSettings, experiment: ExperimentConfig, workers: int, gpus: int) -> int:
+    """Those of a node, for so many workers and GPUs.
+
+    Raises:
+        ConfigError: none of the workers would have enough.
+    """
+    of_gpus = CORES_PER_GPU * gpus if experiment.num_gpus_per_trial else workers
+    if not makes_cluster(experiment):
+        return launcher.cpus_per_task or of_gpus
+    each = experiment.backend.get("cpus", 1)
+    if isinstance(each, bool) or not isinstance(each, int | float) or not each > 0:
+        raise ConfigError(f"backend.cpus={each}: give it a positive number")
+    if launcher.cpus_per_task is not None and launcher.cpus_per_task < each:
+        raise ConfigError(
+            f"launcher.cpus_per_task={launcher.cpus_per_task}: a trial needs backend.cpus={each:g}; give at least as many"
+        )
+    of_trials = math.ceil(workers * each)
+    return launcher.cpus_per_task or (max(of_gpus, of_trials) if experiment.num_gpus_per_trial else of_trials)
 
 
 def job_name(experiment: ExperimentConfig) -> str:

@@ -1,0 +1,58 @@
+"""The Ray cluster of a job: its head on the first node, where the tuner is, and one step of the job for the others."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hpo.backends.ray.made import ClusterPlan, makes_cluster, ray_cluster
+from hpo.config.schema import ExperimentConfig
+
+_OF_STEPS = (
+    "PMI",
+    "SLURM_GTIDS",
+    "SLURM_JOB_NUM_NODES",
+    "SLURM_LOCALID",
+    "SLURM_NNODES",
+    "SLURM_NODEID",
+    "SLURM_NPROCS",
+    "SLURM_NTASKS",
+    "SLURM_PROCID",
+    "SLURM_SRUN",
+    "SLURM_STEP",
+    "SLURM_TASK",
+    "SRUN_",
+)
+"""What would have a trial's framework believe that it is one task of many: a trial is one process tree on one node."""
+
+
+@contextlib.contextmanager
+def cluster_of_job(config: ExperimentConfig, logs: Path) -> Iterator[None]:
+    """Within this there is the Ray cluster that an experiment needs; nothing is done where it needs none.
+
+    Args:
+        config: of the experiment.
+        logs: folder of Slurm's own files.
+
+    Raises:
+        BackendError: it did not come about.
+    """
+    if not makes_cluster(config):
+        yield
+        return
+    job, restart = os.environ["SLURM_JOB_ID"], os.environ.get("SLURM_RESTART_COUNT", "0")
+    plan = ClusterPlan(
+        nodes=int(os.environ.get("SLURM_JOB_NUM_NODES", "1")),
+        folder=f"/tmp/hpo-{os.getuid()}-{job}-{restart}",
+        gpus=bool(config.num_gpus_per_trial),
+        hidden=_OF_STEPS,
+    )
+
+    def join(command: Sequence[str]) -> Sequence[str]:
+        others = plan.nodes - 1
+        step = [f"--nodes={others}", f"--ntasks={others}", "--ntasks-per-node=1", "--relative=1"]
+        shared = ["--overlap", "--cpu-bind=none", "--export=ALL"]
+        return ["srun", *step, *shared, "--no-kill", "--kill-on-bad-exit=0", *command]
+
+    with ray_cluster(plan, join, logs / f"{job}_ray.log"):
+        yield
