@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpo.config.schema import ARGUMENTS, ArgumentStyle
+from hpo.config.choices import ArgumentStyle
+from hpo.config.schema import ARGUMENTS
 from hpo.config.yamlfiles import override_text
 from hpo.errors import ConfigError
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from hpo.backends.arguments import fill
 from hpo.backends.endings import last_lines
-from hpo.config.schema import BenchmarkConfig, ReportChannel, WorkingDirectory
+from hpo.config.choices import ReportChannel, WorkingDirectory
+from hpo.config.schema import BenchmarkConfig
 from hpo.errors import did_you_mean
 from hpo.events.values import Exit
 from hpo.events.wording import printable

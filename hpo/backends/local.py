@@ -27,7 +27,8 @@ from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool, pool_of_this_machine
 from hpo.backends.growth import GrowingFiles
 from hpo.backends.program import Program, environment_of_host
-from hpo.config.schema import ExperimentConfig, ReportChannel
+from hpo.config.choices import ReportChannel
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, ConfigError
 from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent, Exit, Placed, Trial

@@ -16,13 +16,9 @@ from typing import Any
 from hpo.backends.arguments import CONFIG_FILE, Written, fill, write
 from hpo.backends.executables import find_file, find_program, is_this_python
 from hpo.backends.foreign import reading_of
+from hpo.config.choices import ArgumentStyle, ReportChannel, WorkingDirectory
 from hpo.config.references import from_environment
-from hpo.config.schema import (
-    ArgumentStyle,
-    ExperimentConfig,
-    ReportChannel,
-    WorkingDirectory,
-)
+from hpo.config.schema import ExperimentConfig
 from hpo.config.templates import Template
 from hpo.config.yamlfiles import override_text
 from hpo.events.values import Trial

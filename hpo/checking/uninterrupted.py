@@ -9,7 +9,7 @@ from hpo.checking.findings import Findings, by_resource
 from hpo.checking.reading import problem_of
 from hpo.checking.saves import REPORT, unsaved
 from hpo.checking.training import Training
-from hpo.config.schema import ReportChannel
+from hpo.config.choices import ReportChannel
 
 
 def check_uninterrupted(training: Training, findings: Findings) -> str | None:

@@ -11,6 +11,14 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from hpo.config.choices import (
+    ArgumentStyle,
+    CodeChanges,
+    ReportChannel,
+    Retry,
+    WarmStartUse,
+    WorkingDirectory,
+)
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
 from hpo.randomness import Randomness
@@ -47,64 +55,8 @@ DEFAULT_METHODS = ("RS", "BO", "ASHA", "MOBSTER")
 """What `method` means where nobody chose one."""
 
 
-class CodeChanges(Enum):
-    """What becomes of an experiment whose script has changed since its last session."""
-
-    warn = "warn"
-    refuse = "refuse"
-
-
-class Retry(Enum):
-    """Which trials are trained again."""
-
-    failed = "failed"
-
-
 ARGUMENTS = "{arguments}"
 """In a command: where all arguments go, if not behind it."""
-
-
-class ArgumentStyle(Enum):
-    """How a program takes its arguments."""
-
-    flags = "flags"
-    """`--lr=0.1`"""
-    separate = "separate"
-    """`--lr 0.1`"""
-    switches = "switches"
-    """As flags, but what is true is `--amp`, and what is false is left out."""
-    overrides = "overrides"
-    """`lr=0.1`, as programs that are written with Hydra take them."""
-    assignments = "assignments"
-    """`lr=0.1`, each value as it is."""
-    positional = "positional"
-    """`0.1`, in the order of the configuration."""
-    environment = "environment"
-    """Variables of these names."""
-    file = "file"
-    """A copy of `config_file` in which they are set."""
-
-
-class WorkingDirectory(Enum):
-    """Where trials run."""
-
-    here = "here"
-    trial = "trial"
-
-
-class ReportChannel(Enum):
-    """How a script reports."""
-
-    file = "file"
-    """JSON lines appended to HPO_REPORT_FILE, by `hpo.report` or by any program."""
-    syne_tune = "syne_tune"
-    """`[tune-metric]: {json}` lines on standard output."""
-    stdout = "stdout"
-    """Lines on standard output in which `patterns` find the values."""
-    csv = "csv"
-    """A table that it appends to, at `report_path`."""
-    jsonl = "jsonl"
-    """JSON lines that it appends to, at `report_path`."""
 
 
 @dataclass
@@ -201,6 +153,10 @@ class ExperimentConfig:
     num_gpus_per_trial: int | None = None
     gpus_to_use: list[int] | None = field(default=None, metadata=_CALL)
     max_size_data_for_model: int = 500
+    warm_start: list[str] = field(default_factory=list)
+    warm_start_use: WarmStartUse = WarmStartUse.points
+    warm_start_sha256: str | None = None
+    """Of warm_start.jsonl, once it is written."""
     delete_checkpoints: bool = field(default=False, metadata=_CALL)
     remote_tuning_metrics: bool = field(default=True, metadata=_CALL)
     use_long_tuner_name_prefix: bool = True

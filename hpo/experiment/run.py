@@ -18,6 +18,7 @@ from hpo.config.reading import to_config, to_yaml
 from hpo.config.references import from_environment
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of, parameters_of
+from hpo.earlier.results import read_copy
 from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
@@ -147,7 +148,7 @@ def _run(
     backend = open_backend(config, files)  # first, for a trial host starts while the rest is made
     events = Buffer(store) if backend.repeatable else store
     try:
-        scheduler = scheduler_of(config)
+        scheduler = scheduler_of(config, read_copy(config, files.path))
         callbacks = [*callbacks, *_callbacks_of(config, files.path)]
         restore(scheduler, state, store.read())
         if state.trials:

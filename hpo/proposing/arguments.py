@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hpo.config.schema import ArgumentStyle
+from hpo.config.choices import ArgumentStyle
 
 
 class Unread(str):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hpo.config.schema import ReportChannel
+from hpo.config.choices import ReportChannel
 from hpo.proposing.arguments import Argument, Unread
 from hpo.proposing.lightnings import find_lightning_cli, logged_names
 from hpo.proposing.prints import NUMBER

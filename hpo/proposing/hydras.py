@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hpo.config.schema import ArgumentStyle
+from hpo.config.choices import ArgumentStyle
 from hpo.config.yamlfiles import read_plain
 from hpo.proposing.arguments import Argument, Interface, Unread
 from hpo.proposing.signatures import fields_of

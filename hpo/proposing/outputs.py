@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Sequence
 
-from hpo.config.schema import ReportChannel
+from hpo.config.choices import ReportChannel
 from hpo.proposing.prints import PrintedValue, read_prints
 from hpo.proposing.reported import Reported, is_metric, is_resource
 from hpo.proposing.source import Source

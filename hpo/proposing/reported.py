@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hpo.config.choices import ReportChannel
 from hpo.config.direction import usual_mode
-from hpo.config.schema import ReportChannel
 from hpo.proposing.arguments import Argument
 
 _RESOURCE = re.compile(

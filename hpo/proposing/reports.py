@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from hpo.config.schema import ReportChannel
+from hpo.config.choices import ReportChannel
 from hpo.functions.trainable import RESOURCE
 from hpo.proposing.frameworks import read_framework
 from hpo.proposing.outputs import read_output

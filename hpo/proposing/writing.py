@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hpo.config.choices import ArgumentStyle, ReportChannel
 from hpo.config.direction import usual_mode
-from hpo.config.schema import ArgumentStyle, ReportChannel
 from hpo.config.yamlfiles import flow_text
 from hpo.proposing.arguments import Argument, Interface, Unread
 from hpo.proposing.domains import Proposal, propose

@@ -1,5 +1,6 @@
 """The searcher of ASHA-GP and BO: a softened posterior draw over few candidates, corrected for cost."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from hpo.searchers.modelled import ModelSearcher
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.candidates import draw
 from hpo.surrogate.cost import EventClock, predict_log_cost
+from hpo.surrogate.earlier import EarlierData
 from hpo.surrogate.fit import factorise
 from hpo.surrogate.model import JointModel
+from hpo.surrogate.warm import WarmModel
 
 PARENTS = 5
 """Half of the candidates are mutations of so many configurations with the lowest posterior means."""
@@ -39,6 +42,8 @@ class GaussianProcessSearcher(ModelSearcher):
         ConfigError: an argument is out of range.
     """
 
+    learns_from_earlier = True
+
     def __init__(
         self,
         space: SearchSpace,
@@ -57,8 +62,12 @@ class GaussianProcessSearcher(ModelSearcher):
         self.num_candidates = num_candidates
         self.cost_weight = cost_weight
         self.exploration = exploration
-        self.model = JointModel(self.history, randomness, self.most)
+        self.model: JointModel = JointModel(self.history, randomness, self.most)
         self._clock = EventClock()
+
+    def learn_from(self, sources: Sequence[EarlierData]) -> None:
+        """Let the model learn from earlier experiments."""
+        self.model = WarmModel(self.history, self.randomness, self.most, sources)
 
     def on_pending(self, configuration: Configuration, resource: int) -> None:
         """The trial runs."""

@@ -63,6 +63,11 @@ class Encoding:
         rows = [self._row(configuration) for configuration in configurations]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.groups))
 
+    def distance(self, one: Configuration, other: Configuration) -> float:
+        """Of the hyperparameter in which two configurations differ most: 1 is all of its range, or another choice."""
+        squares = np.square(np.subtract(*self.encode([one, other])))
+        return math.sqrt(np.bincount(self.groups, squares).max(initial=0.0))
+
     def _row(self, configuration: Configuration) -> list[float]:
         row: list[float] = []
         absent = self._absent

@@ -5,7 +5,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra_plugins.hydra_hpo_sweeper._domains import domain_of, name_of, value_of
 
 from hpo.backends.arguments import write
-from hpo.config.schema import ArgumentStyle
+from hpo.config.choices import ArgumentStyle
 from hpo.space.search_space import parse_space
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo.backends.arguments import fill, write
-from hpo.config.schema import ArgumentStyle
+from hpo.config.choices import ArgumentStyle
 from hpo.errors import ConfigError
 
 VALUES = {"lr": 0.1, "act": "relu", "amp": True, "quiet": False, "layers": [1, 2]}

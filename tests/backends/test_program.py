@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from hpo.backends.arguments import as_text
 from hpo.backends.executables import find_file, find_program
 from hpo.backends.program import Program, environment_of_host, threads_per_trial
+from hpo.config.choices import ArgumentStyle
 from hpo.config.reading import load_config, resolve
-from hpo.config.schema import CONF_DIR, ArgumentStyle, BenchmarkConfig, Mode
+from hpo.config.schema import CONF_DIR, BenchmarkConfig, Mode
 from hpo.errors import ConfigError
 from hpo.events.values import Trial
 from hpo.randomness import Randomness

@@ -2,8 +2,8 @@
 
 import pytest
 
+from hpo.config.choices import ReportChannel
 from hpo.config.reading import load_config, resolve
-from hpo.config.schema import ReportChannel
 from hpo.errors import ConfigError
 from hpo.schedulers.assembly import scheduler_of
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpo.config.schema import ReportChannel
+from hpo.config.choices import ReportChannel
 from hpo.proposing.outputs import read_output
 from hpo.proposing.source import read_sources
 

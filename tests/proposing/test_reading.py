@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpo.config.schema import ArgumentStyle
+from hpo.config.choices import ArgumentStyle
 from hpo.errors import ConfigError
 from hpo.proposing.reading import read_interface
 

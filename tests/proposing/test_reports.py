@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpo.config.schema import ReportChannel
+from hpo.config.choices import ReportChannel
 from hpo.proposing.reports import read_reports
 
 BY_NAME = "import hpo\nhpo.report(epoch=1, train_loss=2, val_loss=3)\n"

@@ -65,7 +65,8 @@ class SageMakerLauncher(RemoteLauncher):
         """The job and its instance; see `RemoteLauncher.describe`."""
         request = self.request(experiment, output_dir)
         name = request["TrainingJobName"]
-        if experiment.random_seed is None:  # it goes into the hash at the end of the name
+        uncopied = bool(experiment.warm_start) and experiment.warm_start_sha256 is None
+        if experiment.random_seed is None or uncopied:  # they go into the hash at the end of the name
             name = name[: -len(_UNDRAWN)] + _UNDRAWN
         instance = request["ResourceConfig"]["InstanceType"]
         limit = request["StoppingCondition"]["MaxRuntimeInSeconds"] / 3600

@@ -39,7 +39,15 @@ log = logging.getLogger(__name__)
 TICK = 0.02
 """Seconds; more than the resolution of a file system's times."""
 SETTLED = 1.0
-_TOP = ("experiment.yaml", "metadata.json", "results.csv.zip", "best.yaml", "hpo.log", "host.log")
+_TOP = (
+    "experiment.yaml",
+    "metadata.json",
+    "results.csv.zip",
+    "best.yaml",
+    "warm_start.jsonl",
+    "hpo.log",
+    "host.log",
+)
 
 
 @dataclass(frozen=True)
