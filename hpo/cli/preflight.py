@@ -45,7 +45,7 @@ def check_jobs(jobs: Sequence[Job], *, chosen: bool = True) -> None:
                 check_sources(config, job.output_dir)
             if not runs_here(config):  # what is trusted may be importable only where a job runs
                 continue
-            if len(jobs) > 1:  # a single one makes it at once, for itself
+            if len(jobs) > 1 or config.warm_start:  # a single one makes it at once, for itself
                 scheduler_of(replace(config, random_seed=0))
             if ExperimentDirectory(job.output_dir).config.exists():  # one that is complete needs no program
                 continue

@@ -136,6 +136,8 @@ def has_begun(files: ExperimentDirectory) -> bool:
 
 def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
     """`key: old -> new` for every key in which two resolved experiments differ and may not when one resumes the other."""
+    if new.warm_start_sha256 is None:  # it has not been looked for yet
+        new = replace(new, warm_start_sha256=old.warm_start_sha256)
     machine = {*old.benchmark.arguments_of_the_machine, *new.benchmark.arguments_of_the_machine}
     return list(_diff("", _comparable(old, machine), _comparable(new, machine)))
 

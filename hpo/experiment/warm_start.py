@@ -73,8 +73,7 @@ def prepare_copy(files: ExperimentDirectory, config: ExperimentConfig) -> Copy:
         match(read_copy(config, files.path), config)
         return Copy(config.warm_start_sha256, files.warm_start.read_bytes() if config.overwrite else None)
     experiments = collect(config.warm_start, own=files.path)
-    for source in match(experiments, config):
-        log.info("%s", source.said, extra={"terminal": True, "once": source.said})
+    match(experiments, config)
     content = to_lines(experiments)
     return Copy(sha256_of(content), content)
 
@@ -106,7 +105,13 @@ def check_sources(config: ExperimentConfig, directory: Path) -> None:
         sources = tuple(config.warm_start)
         if sources not in _held:
             _held[sources] = collect(sources, own=directory)
-        match(collect(sources, own=directory), config)
+        say_taken(_held[sources], config)
+
+
+def say_taken(experiments: Sequence[EarlierExperiment], config: ExperimentConfig) -> None:
+    """Say what of each source is taken, and why the rest is not."""
+    for source in match(experiments, config) if experiments else ():
+        log.info("%s", source.said, extra={"terminal": True, "once": source.said})
 
 
 def collect(sources: Sequence[str], *, own: Path) -> list[EarlierExperiment]:

@@ -20,9 +20,8 @@ from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of
 from hpo.errors import StoreError
-from hpo.experiment.warm_start import with_copy
 from hpo.launchers.base import Launcher
-from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory, json_object
+from hpo.store.directory import LAUNCH_RECORD, json_object
 from hpo.store.replacing import write_atomically
 
 REQUEST = "request.json"
@@ -123,9 +122,8 @@ class RemoteLauncher(Launcher):
     def launch(self, experiment: ExperimentConfig, output_dir: Path) -> int:
         """Send the experiment; see `Launcher.launch`. Exit code 1 when `wait` is given and the job did not complete."""
         experiment = resolve(experiment)
-        output_dir.mkdir(parents=True, exist_ok=True)
-        experiment = with_copy(ExperimentDirectory(output_dir), experiment)  # the sources may be nowhere but here
         request = self.request(experiment, output_dir)
+        output_dir.mkdir(parents=True, exist_ok=True)
         text = json.dumps(request, indent=1, default=str)
         write_atomically(output_dir / REQUEST, text.encode())
         if self.dry_run:

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
+from hpo.experiment.warm_start import with_copy
 from hpo.launchers.remote import JobDescription, JobState, Phase, RemoteLauncher, hours_of
 from hpo.launchers.sagemaker.client import aws_errors_as_sentence, client, code_of, message_of
 from hpo.launchers.sagemaker.images import gpus_of
@@ -20,6 +22,7 @@ from hpo.launchers.sagemaker.request import SIGNAL_GRACE, SageMakerJob, make_job
 from hpo.launchers.sagemaker.results import fetch, is_whole, progress
 from hpo.launchers.sagemaker.settings import SageMakerSettings
 from hpo.launchers.sagemaker.submission import submit
+from hpo.store.directory import ExperimentDirectory
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,13 @@ class SageMakerLauncher(RemoteLauncher):
         super().__init__(dry_run=dry_run, wait=wait)
         self.settings = SageMakerSettings.checked(keys, placeholders=dry_run)
         self._job: tuple[ExperimentConfig, SageMakerJob] | None = None
+
+    def launch(self, experiment: ExperimentConfig, output_dir: Path) -> int:
+        """Send the experiment, with the earlier results that it starts from; see `Launcher.launch`."""
+        if experiment.warm_start:  # the sources are here and not where the job runs
+            output_dir.mkdir(parents=True, exist_ok=True)
+            experiment = with_copy(ExperimentDirectory(output_dir), resolve(experiment))
+        return super().launch(experiment, output_dir)
 
     def request(self, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
         """The arguments of `create_training_job` for a resolved experiment."""
