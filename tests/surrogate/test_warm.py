@@ -83,7 +83,7 @@ def test_a_source_that_orders_own_results_the_other_way_round_is_left_out():
     assert targets.tolist() == own.tolist()
     where = history().unmeasured(history().encoding.encode(OTHERS), 1, levels)
     assert posterior.mean(where).tolist() == plain.mean(where).tolist()
-    both, targets, _ = WarmModel(history(), Randomness(0, 0), 500, [data(-1.0), data()]).posterior([12])
+    _, targets, _ = WarmModel(history(), Randomness(0, 0), 500, [data(-1.0), data()]).posterior([12])
     assert len(targets) == 12 + 30
 
 
