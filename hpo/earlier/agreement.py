@@ -170,7 +170,7 @@ def _place(earlier: Configuration, space: SearchSpace, then: Mapping[str, Any], 
         value = earlier.get(name, then.get(name, _ABSENT))
         if value is _ABSENT:
             guessed.append(name)
-            value = domain.default
+            value = space.defaults[name]
         elif value not in domain:
             return _Placed({}, useless=f"have {name} outside {domain}")
         found[name] = domain.normalise(value)

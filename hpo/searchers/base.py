@@ -45,6 +45,8 @@ class Searcher(ABC):
     shared_random = SHARED_RANDOM
     learns_from_earlier = False
     """True takes results of earlier experiments into a model, by `learn_from`."""
+    takes_priors = True
+    """False refuses spaces in which a hyperparameter has a `confidence`."""
     takes_conditions = True
     """False refuses spaces in which not all hyperparameters are always used."""
 
@@ -59,6 +61,11 @@ class Searcher(ABC):
             raise ConfigError(
                 f"method.searcher: {type(self).__name__} needs all hyperparameters in every configuration; remove "
                 f"config_space.{next(iter(space.conditions))}.when, or use another method, such as ASHA"
+            )
+        if space.priors and not self.takes_priors:
+            raise ConfigError(
+                f"method.searcher: {type(self).__name__} knows nothing of priors; remove "
+                f"config_space.{next(iter(space.priors))}.confidence, or use another method, such as ASHA-GP, BO or ASHA"
             )
         self.space = space
         self.randomness = randomness
@@ -144,17 +151,23 @@ class Searcher(ABC):
             self._first_left.pop()
         if self._first_left:
             return self._first[self._first_left[-1]]
-        return self.draw_new("initial") if self.own < self.shared_random else None
+        return self.draw_new("initial", prior=True) if self.own < self.shared_random else None
 
     def is_known(self, configuration: Configuration) -> bool:
         """Has it been suggested already?"""
         return canonical(configuration) in self._seen
 
-    def draw_new(self, stream: str, tries: int = 100) -> Configuration | None:
-        """A random configuration that has not been suggested; None when there is none left."""
+    def draw_new(self, stream: str, tries: int = 100, *, prior: bool = False) -> Configuration | None:
+        """A random configuration that has not been suggested; None when there is none left.
+
+        Args:
+            stream: of random numbers.
+            tries: draws before the last ones are looked for.
+            prior: is it drawn from what a user believes, where that is known? Else it is uniform.
+        """
         rng = self.randomness.stream(stream, self.own)
         for _ in range(tries):
-            configuration = self.space.sample(rng)
+            configuration = self.space.sample_prior(rng) if prior else self.space.sample(rng)
             if not self.is_known(configuration):
                 return configuration
         if self.space.conditions and self.space.size > MOST_LISTED:
