@@ -39,8 +39,8 @@ class PriorBandSearcher(Searcher):
         randomness: the experiment's streams.
         points_to_evaluate: the first configurations.
         max_resource: of a complete trial.
-        min_resource: the lowest rung.
-        reduction_factor: η.
+        min_resource: the lowest rung, as of the scheduler.
+        reduction_factor: η, as of the scheduler.
 
     Raises:
         ConfigError: an argument is missing or out of range.
@@ -61,11 +61,15 @@ class PriorBandSearcher(Searcher):
             raise ConfigError(
                 "method.searcher: PriorBandSearcher needs benchmark.max_resource_attr; give it, or use method=RS"
             )
-        if reduction_factor < 2 or not 1 <= min_resource <= max_resource:
-            raise ConfigError(
-                f"method.searcher: reduction_factor={reduction_factor}, min_resource={min_resource}; use 2 or more, and 1 to "
-                f"{max_resource}"
-            )
+        for key, value, right in (
+            ("reduction_factor", reduction_factor, reduction_factor >= 2),
+            ("min_resource", min_resource, 1 <= min_resource <= max_resource),
+        ):
+            if not right:
+                wanted = "2 or more" if key == "reduction_factor" else f"1 to {max_resource}"
+                raise ConfigError(
+                    f"method.searcher.{key} and method.scheduler.{key}={value}: use {wanted}, the same for both"
+                )
         self.maximum, self.factor = max_resource, reduction_factor
         self._bracket = bracket_cost(min_resource, max_resource, reduction_factor)
         self._configurations: dict[str, Configuration] = {}
