@@ -11,6 +11,7 @@ from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.modelled import ModelSearcher
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.beliefs import Beliefs
 from hpo.surrogate.candidates import draw
 from hpo.surrogate.cost import EventClock, predict_log_cost
 from hpo.surrogate.earlier import EarlierData
@@ -77,6 +78,7 @@ class GaussianProcessSearcher(ModelSearcher):
         self.exploration = exploration
         self.model: JointModel = JointModel(self.history, randomness, self.most)
         self._clock = EventClock()
+        self._beliefs = Beliefs(space, self.history.encoding)
 
     def learn_from(self, sources: Sequence[EarlierData]) -> None:
         """Let the model learn from earlier experiments."""
@@ -109,8 +111,7 @@ class GaussianProcessSearcher(ModelSearcher):
             scores = scores + self.exploration * (factor @ rng.standard_normal(len(x)))
         if believed:
             spread = math.sqrt(float(np.diagonal(covariance).mean()))
-            density = np.array([self.space.log_prior(candidate) for candidate in candidates])
-            scores = scores - spread * PRIOR_WEIGHT / len(self.history) * density
+            scores = scores - spread * PRIOR_WEIGHT / len(self.history) * self._beliefs.log_density(x)
         if self.cost_weight:
             trials, costs = self._clock.log_costs()
             scores = scores + self.cost_weight * predict_log_cost(self.history.rows(trials), costs, x)
@@ -124,5 +125,5 @@ class GaussianProcessSearcher(ModelSearcher):
         """
         if len(ranked) < ENOUGH_RANKED:
             return True
-        best = [self.history.configurations[trial] for trial in ranked[: len(ranked) // 3].tolist()]
-        return sum(math.exp(self.space.log_prior(one)) for one in best) >= len(best)
+        best = self.history.rows(ranked[: len(ranked) // 3])
+        return float(np.exp(self._beliefs.log_density(best)).mean()) >= 1.0

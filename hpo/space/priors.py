@@ -8,11 +8,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpo.errors import ConfigError
 from hpo.events.values import Configuration
 from hpo.space.domains import Choice, Domain
+
+if TYPE_CHECKING:
+    from statistics import NormalDist
 
 SPREAD = {"low": 0.75, "medium": 0.5, "high": 0.25}
 """Standard deviation by confidence; what is left of 1 is the mass on the default of a choice."""
@@ -43,18 +46,27 @@ class Prior:
         """The normal distribution's function at 0 and at 1."""
         return _below(-self.centre / self.spread), _below((1 - self.centre) / self.spread)
 
+    @cached_property
+    def log_peak(self) -> float:
+        """The logarithm of the density at the centre."""
+        low, high = self._ends
+        return -math.log(math.sqrt(2 * math.pi) * self.spread * (high - low))
+
+    @cached_property
+    def _normal(self) -> "NormalDist":
+        from statistics import NormalDist  # milliseconds that only those spend who have a prior
+
+        return NormalDist(self.centre, self.spread)
+
     def density(self, unit: float) -> float:
         """At a point of [0, 1]; it integrates to 1."""
-        low, high = self._ends
         z = (unit - self.centre) / self.spread
-        return math.exp(-0.5 * z * z) / (math.sqrt(2 * math.pi) * self.spread * (high - low))
+        return math.exp(self.log_peak - 0.5 * z * z)
 
     def quantile(self, share: float) -> float:
         """Where so much of the distribution lies below, in [0, 1]."""
-        from statistics import NormalDist  # milliseconds that only those spend who have a prior
-
         low, high = self._ends
-        return min(max(NormalDist(self.centre, self.spread).inv_cdf(low + share * (high - low)), 0.0), 1.0)
+        return min(max(self._normal.inv_cdf(low + share * (high - low)), 0.0), 1.0)
 
 
 @dataclass(frozen=True)
