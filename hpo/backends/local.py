@@ -27,7 +27,6 @@ from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool, pool_of_this_machine
 from hpo.backends.growth import GrowingFiles
 from hpo.backends.program import Program, environment_of_host
-from hpo.config.choices import ReportChannel
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, ConfigError
 from hpo.events.state import ExperimentState
@@ -104,7 +103,7 @@ class LocalBackend(Backend):
         self._keys: dict[int, int] = {}  # trial id -> key
         self._deaths = 0
         self._found = FoundResults(program.config.benchmark)
-        self._prefixed = program.config.benchmark.report_channel == ReportChannel.syne_tune
+        self._prefixed = program.config.benchmark.prefixed
         self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._bell, select.POLLIN)

@@ -119,7 +119,12 @@ class BenchmarkConfig:
     @property
     def reports_file(self) -> str:
         """The file in an attempt's folder that carries its reports."""
-        return "stdout.log" if self.report_channel == ReportChannel.syne_tune else "reports.jsonl"
+        return "stdout.log" if self.prefixed else "reports.jsonl"
+
+    @property
+    def prefixed(self) -> bool:
+        """Are its reports lines of standard output that begin as Syne Tune's do?"""
+        return self.report_channel == ReportChannel.syne_tune
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What searchers make of priors."""
+"""What searchers make of priors, above all the one with a Gaussian process of its own."""
 
 import math
 
