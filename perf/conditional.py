@@ -99,7 +99,7 @@ def run_one(job: tuple[str, str, str, int, int]) -> list[float]:
     """Scores in all ranges."""
     name, space, method, workers, seed = job
     task = task_of(name, space)
-    trajectory, _, _ = model_search.simulate(method, task, workers, seed, 12.0 * task.full)
+    trajectory = model_search.simulate(method, task, workers, seed, 12.0 * task.full).trajectory
     return [model_search.score(trajectory, task, span) for span in model_search.RANGES]
 
 

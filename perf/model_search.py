@@ -19,6 +19,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from hpo import Decision, Start, Trial, build_scheduler, load_config
 from hpo.analysis.scores import ScoreScale
 from hpo.history.trajectories import Trajectory, log_time_mean
 from hpo.randomness import Randomness
+from hpo.schedulers.base import Scheduler
 from hpo.space.search_space import parse_space
 from hpo.tables.find import find_table
 from hpo.tables.generated import stated_correlation
@@ -140,6 +142,19 @@ def task_of(name: str) -> TableTask | ContinuousTask:
     return ContinuousTask(name) if name.startswith("continuous/") else TableTask(name)
 
 
+@dataclass
+class Course:
+    """What came of a simulated experiment."""
+
+    trajectory: Trajectory
+    """Incumbents."""
+    deciding: float
+    """CPU seconds of the method."""
+    trials: list[Trial]
+    results: list[tuple[int, int, float]]
+    """Trial, resource and loss of each report."""
+
+
 def simulate(
     method: str | Mapping[str, Any],
     task: TableTask | ContinuousTask,
@@ -147,18 +162,30 @@ def simulate(
     seed: int,
     until: float,
     **overrides: Any,
-) -> tuple[Trajectory, float, int]:
-    """One experiment up to `until` seconds. Returns incumbents, CPU seconds of the searcher, and trials started."""
-    randomness = Randomness(1, seed)
+) -> Course:
+    """One experiment up to `until` seconds."""
     scheduler = build_scheduler(
         method, task.space, max_resource=task.max_resource, seed=seed, random_seed=1, **overrides
     )
+    return follow(scheduler, task, workers, Randomness(1, seed), until)
+
+
+def follow(
+    scheduler: Scheduler,
+    task: TableTask | ContinuousTask,
+    workers: int,
+    randomness: Randomness,
+    until: float,
+    most: int | None = None,
+) -> Course:
+    """What comes of a method up to `until` seconds, with at most `most` trials."""
     trials: list[Trial] = []
     curves: list[tuple[list[float], list[float]]] = []
     reached: list[int] = []
     heap: list[tuple[float, int, int, int, float]] = []
     idle = list(range(workers))
     reports: list[tuple[float, float]] = []
+    results: list[tuple[int, int, float]] = []
     now, deciding = 0.0, 0.0
     target: dict[int, int] = {}
 
@@ -166,7 +193,7 @@ def simulate(
         nonlocal deciding
         while idle:
             begin = time.process_time()
-            suggestion = scheduler.suggest()
+            suggestion = scheduler.suggest(new_trials=most is None or len(trials) < most)
             deciding += time.process_time() - begin
             if suggestion is None:
                 return
@@ -191,6 +218,7 @@ def simulate(
         losses, seconds = curves[number]
         reached[number] = resource
         reports.append((now, losses[resource - 1]))
+        results.append((number, resource, losses[resource - 1]))
         decision = scheduler.on_report(trials[number], resource, losses[resource - 1])
         if decision == Decision.CONTINUE and resource < target[number]:
             heapq.heappush(heap, (began + seconds[resource], worker, number, resource + 1, began))
@@ -200,7 +228,7 @@ def simulate(
         idle.append(worker)
         idle.sort()
         give_work()
-    return Trajectory.of(reports), deciding, len(trials)
+    return Course(Trajectory.of(reports), deciding, trials, results)
 
 
 def score(trajectory: Trajectory, task: TableTask | ContinuousTask, span: tuple[float, float]) -> float:
@@ -214,8 +242,13 @@ def run_one(job: tuple[str, str, int, int, tuple[tuple[str, Any], ...]]) -> list
     """Scores in all ranges, then CPU milliseconds per suggestion."""
     method, task_name, workers, seed, overrides = job
     task = task_of(task_name)
-    trajectory, cpu, trials = simulate(method, task, workers, seed, 12.0 * task.full, **dict(overrides))
-    return [*(score(trajectory, task, span) for span in RANGES), 1000 * cpu / max(trials, 1), float(trials)]
+    course = simulate(method, task, workers, seed, 12.0 * task.full, **dict(overrides))
+    trials = len(course.trials)
+    return [
+        *(score(course.trajectory, task, span) for span in RANGES),
+        1000 * course.deciding / max(trials, 1),
+        float(trials),
+    ]
 
 
 def variant_of(text: str) -> tuple[str, str, tuple[tuple[str, Any], ...]]:

@@ -21,7 +21,7 @@ FLOORS = [
     {"events", "host", "functions"},
     {"space", "store"},
     {"config", "surrogate", "checkpoint"},
-    {"searchers", "results", "tables", "trackers", "proposing", "integrations", "aws"},
+    {"earlier", "searchers", "results", "tables", "trackers", "proposing", "integrations", "aws"},
     {"schedulers", "backends", "exporting"},
     {"tuner", "history"},
     {"experiment", "watching", "checking", "analysis"},

@@ -70,7 +70,7 @@ def arrange(runs: Sequence[Run], *, include_incomplete: bool, unpaired: bool) ->
             continue
         block = _block(benchmark, sorted(methods), group, warnings)
         if block is not None:
-            warnings += [*_conditions(block), *_pairing(block, unpaired)]
+            warnings += [*_conditions(block), *_starts(block), *_pairing(block, unpaired)]
             blocks.append(block)
     if not blocks:
         reason = "; ".join(w for w in warnings if w.startswith("left out")) or "nothing is left"
@@ -83,8 +83,13 @@ def _labelled(runs: Sequence[Run]) -> list[Run]:
     cells = Counter((run.benchmark, run.label, run.seed) for run in runs)
     tags = Counter(label for label, _ in {(run.label, run.config.experiment_tag) for run in runs})
     settings = {run.label: run.config.method for run in runs}
+    starts = {(run.benchmark, run.label): _start(run) for run in runs}
     doubled = {label for (_, label, _), count in cells.items() if count > 1}
-    doubled |= {run.label for run in runs if run.config.method != settings[run.label]}
+    doubled |= {
+        run.label
+        for run in runs
+        if run.config.method != settings[run.label] or _start(run) != starts[run.benchmark, run.label]
+    }
     doubled = {label for label in doubled if tags[label] > 1}
     named = [
         dataclasses.replace(run, label=f"{run.label} [{run.config.experiment_tag}]") if run.label in doubled else run
@@ -104,7 +109,22 @@ def _labelled(runs: Sequence[Run]) -> list[Run]:
                 f"{run.label}: its settings differ between {first.directory} and {run.directory}; compare them under two "
                 "method names"
             )
+        if _start(first) != _start(run):
+            raise ConfigError(
+                f"{run.label}: {first.directory} starts from {_said(first)}, and {run.directory} from {_said(run)}, so that "
+                "their seeds are not of one group; run all seeds by one command, or name directories of one group"
+            )
     return named
+
+
+def _start(run: Run) -> tuple[str | None, str]:
+    """The earlier results that it started from, and what they were used for."""
+    return run.config.warm_start_sha256, run.config.warm_start_use.value
+
+
+def _said(run: Run) -> str:
+    digest, use = _start(run)
+    return "nothing" if digest is None else f"the {use} of earlier results {digest[:8]}"
 
 
 def _complete(runs: Sequence[Run], include_incomplete: bool) -> tuple[list[Run], list[str]]:
@@ -209,6 +229,22 @@ def _narrowed(key: str, a: Any, b: Any) -> tuple[str, Any, Any]:
         name = next(name for name in [*a, *b] if a.get(name) != b.get(name))
         key, a, b = f"{key}.{name}", a.get(name), b.get(name)
     return key, getattr(a, "value", a), getattr(b, "value", b)
+
+
+def _starts(block: Block) -> list[str]:
+    """What is to be said where some methods start from earlier results; all that do must start from the same."""
+    firsts = [block.runs[method, block.seeds[0]] for method in block.methods]
+    warm = [run for run in firsts if run.config.warm_start_sha256 is not None]
+    other = next((run for run in warm if run.config.warm_start_sha256 != warm[0].config.warm_start_sha256), None)
+    if other is not None:
+        raise ConfigError(
+            f"{block.benchmark}: {warm[0].directory} starts from {_said(warm[0])}, {other.directory} from {_said(other)}; "
+            "run all methods by one command, so that they start from the same"
+        )
+    if not warm or len(warm) == len(firsts):
+        return []
+    names = shortened([run.label for run in warm])
+    return [f"{block.benchmark}: {names} start(s) from earlier results, which the others do not have"]
 
 
 def _pairing(block: Block, unpaired: bool) -> list[str]:

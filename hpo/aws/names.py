@@ -25,6 +25,10 @@ LATER = (
 """Keys of a benchmark that version 0.1 did not have: they count only where they are given, so that its jobs stay known."""
 
 
+LATER_OF_ALL = ("warm_start", "warm_start_use", "warm_start_sha256")
+"""The same of an experiment."""
+
+
 def identity(experiment: ExperimentConfig) -> str:
     """32 hexadecimal digits that stand for a resolved experiment and its tag.
 
@@ -39,6 +43,10 @@ def identity(experiment: ExperimentConfig) -> str:
     for key in LATER:
         if content["benchmark"][key] == getattr(unset, key):
             del content["benchmark"][key]
+    nothing = ExperimentConfig(experiment_tag="")
+    for key in LATER_OF_ALL:
+        if content[key] == getattr(nothing, key):
+            del content[key]
     if experiment.backend_target == experiment.backend_of_name:  # jobs of version 0.1 know it by its name
         content["backend"].pop("_target_", None)
     content["overwrite"] = experiment.overwrite

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from hpo.backends.base import Backend
 from hpo.backends.channel import Channel
-from hpo.config.choices import ReportChannel
 from hpo.config.schema import BenchmarkConfig
 from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent
@@ -24,7 +23,7 @@ class FiledBackend(Backend):
 
     def __init__(self, directory: ExperimentDirectory, benchmark: BenchmarkConfig) -> None:
         self.directory = directory
-        self.prefixed = benchmark.report_channel == ReportChannel.syne_tune
+        self.prefixed = benchmark.prefixed
         self._reports_file = benchmark.reports_file
 
     def go_on(self, state: ExperimentState) -> None:

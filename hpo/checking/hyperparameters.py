@@ -21,11 +21,10 @@ def check_hyperparameters(rehearsal: Rehearsal, findings: Findings) -> None:
     if results[0][1] is None or _train(rehearsal, first) != results[0][1]:
         findings.skip("hyperparameters", "two equal trainings already differ; seed everything with HPO_TRIAL_SEED")
         return
-    defaults = {name: domain.default for name, domain in space.domains.items()}
     unused = []
     for name, domain in space.domains.items():
         base, result = next((base, result) for base, result in results if name in base)
-        changed = (space.used({**defaults, **base, name: value}) for value in others(domain, base[name]))
+        changed = (space.used({**space.defaults, **base, name: value}) for value in others(domain, base[name]))
         if all(_train(rehearsal, one) == result for one in changed):
             unused.append(name)
     if unused:

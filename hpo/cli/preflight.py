@@ -16,6 +16,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
 from hpo.config.validity import TAG
 from hpo.errors import BackendError, ConfigError
+from hpo.experiment.warm_start import check_sources
 from hpo.launchers.base import Job, runs_here
 from hpo.schedulers.assembly import scheduler_of
 from hpo.store.directory import ExperimentDirectory
@@ -41,9 +42,11 @@ def check_jobs(jobs: Sequence[Job], *, chosen: bool = True) -> None:
         seen.append(alike)
         try:
             config = resolve(job.config)
+            if config.overwrite or not ExperimentDirectory(job.output_dir).config.exists():
+                check_sources(config, job.output_dir)
             if not runs_here(config):  # what is trusted may be importable only where a job runs
                 continue
-            if len(jobs) > 1:  # a single one makes it at once, for itself
+            if len(jobs) > 1 or config.warm_start:  # a single one makes it at once, for itself
                 scheduler_of(replace(config, random_seed=0))
             if ExperimentDirectory(job.output_dir).config.exists():  # one that is complete needs no program
                 continue

@@ -26,6 +26,15 @@ class Retry(Enum):
     failed = "failed"
 
 
+class WarmStartUse(Enum):
+    """What is done with the results of earlier experiments."""
+
+    points = "points"
+    """Their best configurations are trained again, first of all."""
+    data = "data"
+    """The model of the searcher learns from them."""
+
+
 class ArgumentStyle(Enum):
     """How a program takes its arguments."""
 

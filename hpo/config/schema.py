@@ -10,7 +10,15 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from hpo.config.choices import ArgumentStyle, CodeChanges, Mode, ReportChannel, Retry, WorkingDirectory
+from hpo.config.choices import (
+    ArgumentStyle,
+    CodeChanges,
+    Mode,
+    ReportChannel,
+    Retry,
+    WarmStartUse,
+    WorkingDirectory,
+)
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
 from hpo.randomness import Randomness
@@ -101,7 +109,12 @@ class BenchmarkConfig:
     @property
     def reports_file(self) -> str:
         """The file in an attempt's folder that carries its reports."""
-        return "stdout.log" if self.report_channel == ReportChannel.syne_tune else "reports.jsonl"
+        return "stdout.log" if self.prefixed else "reports.jsonl"
+
+    @property
+    def prefixed(self) -> bool:
+        """Are its reports lines of standard output that begin as Syne Tune's do?"""
+        return self.report_channel == ReportChannel.syne_tune
 
 
 @dataclass
@@ -135,6 +148,10 @@ class ExperimentConfig:
     num_gpus_per_trial: int | None = None
     gpus_to_use: list[int] | None = field(default=None, metadata=_CALL)
     max_size_data_for_model: int = 500
+    warm_start: list[str] = field(default_factory=list)
+    warm_start_use: WarmStartUse = WarmStartUse.points
+    warm_start_sha256: str | None = None
+    """Of warm_start.jsonl, once it is written."""
     delete_checkpoints: bool = field(default=False, metadata=_CALL)
     remote_tuning_metrics: bool = field(default=True, metadata=_CALL)
     use_long_tuner_name_prefix: bool = True

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from hpo.config.choices import ArgumentStyle, ReportChannel, WorkingDirectory
+from hpo.config.choices import ArgumentStyle, ReportChannel, WarmStartUse, WorkingDirectory
 from hpo.config.schema import BenchmarkConfig, ExperimentConfig
 from hpo.errors import ConfigError
 
@@ -45,6 +45,10 @@ def check(config: ExperimentConfig) -> None:
         value = getattr(config, key)
         if value is not None and not value >= least:
             raise ConfigError(f"{key}={value}: use {wanted}")
+    if config.warm_start_use == WarmStartUse.data and not config.warm_start:
+        raise ConfigError("warm_start_use=data: there are no data without warm_start; name earlier experiments there")
+    if doubled := [source for source in config.warm_start if not source or config.warm_start.count(source) > 1]:
+        raise ConfigError(f"warm_start={doubled[0]}: name each earlier experiment or tag once")
     benchmark = config.benchmark
     programs = [p for p in (benchmark.script, benchmark.command, benchmark.function) if p is not None]
     if len(programs) > 1 or not (programs or benchmark.table):

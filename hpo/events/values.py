@@ -129,7 +129,8 @@ class Kind(StrEnum):
     """Kinds of stored events."""
 
     OPENED = "opened"
-    """A process took over the experiment: host, pid, versions, `n_workers`, `code` and in it `changed` files."""
+    """A process took over the experiment: host, pid, versions, `n_workers`, `code` and in it `changed` files; with earlier
+    results, `warm_start`, the SHA-256 of their copy."""
     STARTED = "started"
     """Decision: a new trial; `configuration`, `until`. With `retries`, the failed trial that it trains again, it is none."""
     RESUMED = "resumed"

@@ -14,6 +14,7 @@ from hpo.config.schema import BUDGET_KEYS, MACHINE_KEYS, REAL_BACKENDS, RUN_KEYS
 from hpo.errors import ConfigError, StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
+from hpo.experiment.warm_start import prepare_copy
 from hpo.store.directory import LAUNCH_LOCK, LAUNCH_RECORD, ExperimentDirectory
 from hpo.store.event_store import Store
 
@@ -24,19 +25,24 @@ def settle(files: ExperimentDirectory, config: ExperimentConfig) -> tuple[Experi
     """What shall run in a directory, and the configuration of the experiment that it goes on with.
 
     An experiment that is there is deleted when `overwrite` says so. What is returned is resolved and has its random_seed:
-    as given, else as stored, else drawn.
+    as given, else as stored, else drawn. The earlier results that it starts from are copied into the directory.
 
     Raises:
         ConfigError: the configuration is wrong, or the stored one is damaged.
         StoreError: the directory holds another experiment.
     """
+    copy = None
     if config.overwrite:
+        copy = prepare_copy(files, resolve(config))  # what cannot be started from deletes nothing
         _delete(files)
     stored = stored_config(files)
     drawn = secrets.randbelow(2**31) if config.random_seed is None and stored is None else None
     config = resolve(with_random_seed(config, stored, drawn))
+    if stored is not None and config.warm_start and config.warm_start_sha256 is None and has_begun(files):
+        config = replace(config, warm_start_sha256=stored.warm_start_sha256)
     check_resumable(files, stored, config)
-    return config, stored
+    copy = copy or prepare_copy(files, config)
+    return replace(config, warm_start_sha256=copy.write(files)), stored
 
 
 def with_random_seed(
@@ -130,6 +136,8 @@ def has_begun(files: ExperimentDirectory) -> bool:
 
 def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
     """`key: old -> new` for every key in which two resolved experiments differ and may not when one resumes the other."""
+    if new.warm_start_sha256 is None:  # it has not been looked for yet
+        new = replace(new, warm_start_sha256=old.warm_start_sha256)
     machine = {*old.benchmark.arguments_of_the_machine, *new.benchmark.arguments_of_the_machine}
     before, after = _comparable(old, machine), _comparable(new, machine)
     if {

@@ -18,6 +18,7 @@ from hpo.config.reading import to_config, to_yaml
 from hpo.config.references import from_environment
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of, parameters_of
+from hpo.earlier.results import read_copy
 from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
@@ -26,6 +27,7 @@ from hpo.events.wording import overview
 from hpo.experiment.opening import is_done, settle, what_is_over
 from hpo.experiment.sessions import Buffer, opening, provenance
 from hpo.experiment.signals import signals_interrupt
+from hpo.experiment.warm_start import say_taken
 from hpo.results.experiment import load_experiment
 from hpo.results.failure import failure_of
 from hpo.results.files import read_metadata, write_best, write_metadata, write_results
@@ -147,10 +149,13 @@ def _run(
     backend = open_backend(config, files)  # first, for a trial host starts while the rest is made
     events = Buffer(store) if backend.repeatable else store
     try:
-        scheduler = scheduler_of(config)
+        earlier = read_copy(config, files.path)
+        scheduler = scheduler_of(config, earlier)
         callbacks = [*callbacks, *_callbacks_of(config, files.path)]
         restore(scheduler, state, store.read())
-        if state.trials:
+        if not state.trials:
+            say_taken(earlier, config)
+        else:
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
         opened = opening(config, backend, state, files.path)
         backend.go_on(state)

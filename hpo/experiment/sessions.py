@@ -66,6 +66,8 @@ def opening(config: ExperimentConfig, backend: Backend, state: ExperimentState, 
         StoreError: the script is not what earlier trials ran, and the configuration refuses to go on with another.
     """
     facts = {**backend.opened, "n_workers": config.n_workers}
+    if config.warm_start_sha256 is not None:
+        facts["warm_start"] = config.warm_start_sha256
     if backend.repeatable:
         return facts
     from hpo.experiment.code import changed_files, code_of  # milliseconds that a simulation need not spend

@@ -80,6 +80,8 @@ def _prepared(directory: Path) -> Iterator[list[tuple[Path, str]]]:
         made = ExperimentDirectory(Path(folder))
         copy_store(files.events, made.events)
         shutil.copyfile(files.config, made.config)
+        if files.warm_start.is_file():
+            shutil.copyfile(files.warm_start, made.warm_start)
         config = read_config(made.config)
         with contextlib.closing(Store(made.events, read_only=True)) as store:
             state = ExperimentState(config.objective).apply_all(store.read())

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from hpo.config.choices import WarmStartUse
 from hpo.config.schema import ExperimentConfig
 from hpo.events.values import Configuration, Decision, Start, Status, Trial
 from hpo.randomness import Randomness
-from hpo.schedulers.assembly import RANDOM, scheduler_of
+from hpo.schedulers.assembly import RANDOM, scheduler_of, with_random_search
 from hpo.schedulers.replay import tell_end
 
 REPETITIONS = 10
@@ -167,7 +168,7 @@ _CHEAP = (RANDOM["_target_"], "hpo.searchers.SobolSearcher", "hpo.searchers.Grid
 
 def _random(config: ExperimentConfig) -> ExperimentConfig:
     """The experiment with a random searcher where its own would take its time."""
-    method = config.method
+    method, config = config.method, replace(config, warm_start=[], warm_start_use=WarmStartUse.points)
     if method.searcher.get("_target_") in _CHEAP or not str(method.scheduler.get("_target_")).startswith("hpo."):
         return config
-    return replace(config, method=replace(method, searcher=RANDOM))
+    return with_random_search(config)

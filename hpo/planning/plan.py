@@ -13,6 +13,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
 from hpo.errors import ConfigError
 from hpo.events.values import Configuration
+from hpo.experiment.warm_start import check_sources
 from hpo.launchers.base import Job, make_launcher
 from hpo.launchers.remote import JobDescription, RemoteLauncher
 from hpo.planning.expectation import Course, Expectation, Trainings, expect
@@ -191,6 +192,8 @@ def _group(places: list[Place]) -> Group:
     group = Group(places, config.n_workers or 1, None, launcher=launcher)
     try:
         group.scheduler = scheduler_of(replace(config, random_seed=config.random_seed or 0))
+        if group.to_do:
+            check_sources(config, group.to_do[0].directory)
         if config.simulated or not backend_of(config)[0].trials_beside_it:
             check_backend(config)
         if config.simulated:

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hpo.config.choices import WarmStartUse
 from hpo.config.reading import content_of
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of, parameters_of
+from hpo.earlier.results import EarlierExperiment
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness
 from hpo.schedulers.base import Scheduler
@@ -17,8 +19,12 @@ RANDOM = {"_target_": "hpo.searchers.RandomSearcher"}
 """A searcher that takes no time."""
 
 
-def scheduler_of(config: ExperimentConfig) -> Scheduler:
+def scheduler_of(config: ExperimentConfig, earlier: Sequence[EarlierExperiment] = ()) -> Scheduler:
     """The method of a resolved experiment, fresh.
+
+    Args:
+        config: the experiment's.
+        earlier: what it starts from, as `hpo.earlier.results.read_copy` gives it.
 
     Raises:
         ConfigError: the method cannot be made as it is described, or the experiment has no random_seed.
@@ -35,6 +41,7 @@ def scheduler_of(config: ExperimentConfig) -> Scheduler:
         max_size_data_for_model=config.max_size_data_for_model,
         trusted=config.trusted_modules,
     )
+    _warm(scheduler, config, earlier)
     benchmark = config.benchmark
     if benchmark.foreign and benchmark.named_resource is None and scheduler.pauses and not config.simulated:
         name = benchmark.resource_attr or "epoch"
@@ -51,11 +58,37 @@ def outline_of(config: ExperimentConfig) -> Scheduler | None:
 
     None where it is none of hpo's own, for nothing else is imported here, or where this version of hpo cannot make it.
     """
-    method = replace(config.method, searcher=RANDOM)
     try:
-        return scheduler_of(replace(config, method=method, random_seed=0, trusted_modules=[]))
+        return scheduler_of(replace(with_random_search(config), random_seed=0, trusted_modules=[]))
     except ConfigError:
         return None
+
+
+def with_random_search(config: ExperimentConfig) -> ExperimentConfig:
+    """The same experiment with a searcher that takes no time and knows nothing of earlier ones."""
+    method = replace(config.method, searcher=RANDOM)
+    return replace(config, method=method, warm_start=[], warm_start_use=WarmStartUse.points)
+
+
+def _warm(scheduler: Scheduler, config: ExperimentConfig, experiments: Sequence[EarlierExperiment]) -> None:
+    """Give the searcher what it starts from."""
+    searcher = scheduler.searcher
+    if config.warm_start_use == WarmStartUse.data and not searcher.learns_from_earlier:
+        raise ConfigError(
+            f"warm_start_use=data: {config.method.name} has no model that learns from earlier experiments; use "
+            "warm_start_use=points, or method=ASHA-GP or BO"
+        )
+    if not experiments:
+        return
+    from hpo.earlier.agreement import match
+    from hpo.earlier.data import for_model
+    from hpo.earlier.points import best_points
+
+    sources = match(experiments, config)
+    if config.warm_start_use == WarmStartUse.points:
+        searcher.start_with(best_points(sources, config.space))
+    else:
+        searcher.learn_from([for_model(source, {*scheduler.levels, config.max_resource}) for source in sources])
 
 
 def build_scheduler(

@@ -15,6 +15,7 @@ from hpo.errors import ConfigError
 from hpo.events.values import Configuration
 from hpo.randomness import Randomness, canonical
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.earlier import EarlierData
 
 SHARED_RANDOM = 6
 """How many configurations, points to evaluate included, all methods with the same seeds have in common."""
@@ -42,6 +43,10 @@ class Searcher(ABC):
     """
 
     shared_random = SHARED_RANDOM
+    learns_from_earlier = False
+    """True takes results of earlier experiments into a model, by `learn_from`."""
+    takes_priors = True
+    """False refuses spaces in which a hyperparameter has a `confidence`."""
     takes_conditions = True
     """False refuses spaces in which not all hyperparameters are always used."""
 
@@ -57,6 +62,11 @@ class Searcher(ABC):
                 f"method.searcher: {type(self).__name__} needs all hyperparameters in every configuration; remove "
                 f"config_space.{next(iter(space.conditions))}.when, or use another method, such as ASHA"
             )
+        if space.priors and not self.takes_priors:
+            raise ConfigError(
+                f"method.searcher: {type(self).__name__} knows nothing of priors; remove "
+                f"config_space.{next(iter(space.priors))}.confidence, or use another method, such as ASHA-GP, BO or ASHA"
+            )
         self.space = space
         self.randomness = randomness
         self.suggested = 0
@@ -66,6 +76,27 @@ class Searcher(ABC):
         complete = [space.complete(point, f"points_to_evaluate[{i}]") for i, point in enumerate(points)]
         self._first = {canonical(point): point for point in complete}
         self._first_left = list(reversed(self._first))  # not suggested yet, the next one last
+        self._earlier: frozenset[str] = frozenset()  # of earlier experiments, and not among those of this one
+        self._repeated = 0  # suggestions that were such
+
+    def start_with(self, configurations: Sequence[Configuration]) -> None:
+        """The best of earlier experiments, to be suggested before all others, the one that would come first too.
+
+        All later ones are those that would have been suggested without, as far as results do not change them.
+        """
+        earlier = {canonical(configuration): configuration for configuration in configurations}
+        self._earlier = frozenset(earlier.keys() - self._first.keys())
+        self._first = {**earlier, **self._first}
+        self._first_left = list(reversed(self._first))
+
+    def learn_from(self, sources: Sequence[EarlierData]) -> None:
+        """Let the model learn from earlier experiments; only for those that say they can."""
+        raise NotImplementedError(f"{type(self).__name__} has no model that learns from earlier experiments")
+
+    @property
+    def own(self) -> int:
+        """How many were suggested that no earlier experiment brought: what random streams count by."""
+        return self.suggested - self._repeated
 
     def suggest(self) -> Configuration | None:
         """The next configuration, recorded as suggested; None when the space is exhausted."""
@@ -83,7 +114,9 @@ class Searcher(ABC):
 
     def accept(self, configuration: Configuration) -> None:
         """`configuration` has been suggested."""
-        self._seen.add(canonical(configuration))
+        key = canonical(configuration)
+        self._repeated += key in self._earlier and key not in self._seen
+        self._seen.add(key)
         self.suggested += 1
 
     def prepare(self) -> None:  # noqa: B027
@@ -118,17 +151,23 @@ class Searcher(ABC):
             self._first_left.pop()
         if self._first_left:
             return self._first[self._first_left[-1]]
-        return self.draw_new("initial") if self.suggested < self.shared_random else None
+        return self.draw_new("initial", prior=True) if self.own < self.shared_random else None
 
     def is_known(self, configuration: Configuration) -> bool:
         """Has it been suggested already?"""
         return canonical(configuration) in self._seen
 
-    def draw_new(self, stream: str, tries: int = 100) -> Configuration | None:
-        """A random configuration that has not been suggested; None when there is none left."""
-        rng = self.randomness.stream(stream, self.suggested)
+    def draw_new(self, stream: str, tries: int = 100, *, prior: bool = False) -> Configuration | None:
+        """A random configuration that has not been suggested; None when there is none left.
+
+        Args:
+            stream: of random numbers.
+            tries: draws before the last ones are looked for.
+            prior: is it drawn from what a user believes, where that is known? Else it is uniform.
+        """
+        rng = self.randomness.stream(stream, self.own)
         for _ in range(tries):
-            configuration = self.space.sample(rng)
+            configuration = self.space.sample_prior(rng) if prior else self.space.sample(rng)
             if not self.is_known(configuration):
                 return configuration
         if self.space.conditions and self.space.size > MOST_LISTED:

@@ -41,6 +41,8 @@ class ExpectedImprovementSearcher(ModelSearcher):
         **options: of ModelSearcher.
     """
 
+    takes_priors = False
+
     def __init__(
         self,
         space: SearchSpace,

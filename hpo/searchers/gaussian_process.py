@@ -1,5 +1,7 @@
 """The searcher of ASHA-GP and BO: a softened posterior draw over few candidates, corrected for cost."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +11,21 @@ from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.modelled import ModelSearcher
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.beliefs import Beliefs
 from hpo.surrogate.candidates import draw
 from hpo.surrogate.cost import EventClock, predict_log_cost
+from hpo.surrogate.earlier import EarlierData
 from hpo.surrogate.fit import factorise
+from hpo.surrogate.kernel import Integers
 from hpo.surrogate.model import JointModel
+from hpo.surrogate.warm import WarmModel
+
+PRIOR_WEIGHT = 10.0
+"""β of Hvarfner et al., "πBO: Augmenting Acquisition Functions with User Beliefs for Bayesian Optimization" (ICLR 2022): a
+prior's density counts to the power of β over the number of results."""
+
+ENOUGH_RANKED = 9
+"""Trials by which a prior is judged."""
 
 PARENTS = 5
 """Half of the candidates are mutations of so many configurations with the lowest posterior means."""
@@ -27,6 +40,10 @@ class GaussianProcessSearcher(ModelSearcher):
     multiplied by `exploration`, plus `cost_weight` times the predicted ln(cost per unit of resource). The draw keeps the
     proposals of parallel workers apart, and searches on where low resources mislead the mean.
 
+    Where a user has told priors, their density lowers scores, in units of the posterior's standard deviation and less with
+    every result; a quarter of the candidates comes from them. They are passed over as long as the best third of the trials
+    lies where they are low.
+
     Args:
         space: what is searched.
         randomness: the experiment's streams.
@@ -38,6 +55,8 @@ class GaussianProcessSearcher(ModelSearcher):
     Raises:
         ConfigError: an argument is out of range.
     """
+
+    learns_from_earlier = True
 
     def __init__(
         self,
@@ -57,8 +76,13 @@ class GaussianProcessSearcher(ModelSearcher):
         self.num_candidates = num_candidates
         self.cost_weight = cost_weight
         self.exploration = exploration
-        self.model = JointModel(self.history, randomness, self.most)
+        self.model: JointModel = JointModel(self.history, randomness, self.most)
         self._clock = EventClock()
+        self._beliefs = Beliefs(space, self.history.encoding)
+
+    def learn_from(self, sources: Sequence[EarlierData]) -> None:
+        """Let the model learn from earlier experiments."""
+        self.model = WarmModel(self.history, self.randomness, self.most, sources)
 
     def on_pending(self, configuration: Configuration, resource: int) -> None:
         """The trial runs."""
@@ -75,7 +99,8 @@ class GaussianProcessSearcher(ModelSearcher):
         means = posterior.mean(self.history.unmeasured(self.history.rows(tried), self.target_resource, levels))[:, 0]
         order = np.argsort(np.round(means, 9), kind="stable")[:PARENTS]
         best = [self.history.configurations[tried[i]] for i in order]
-        candidates = draw(self.space, rng, best, self.num_candidates, self.is_known)
+        believed = bool(self.space.priors) and self._prior_holds(tried[np.argsort(np.round(means, 9), kind="stable")])
+        candidates = draw(self.space, rng, best, self.num_candidates, self.is_known, prior=believed)
         if not candidates:
             return None
         x = self.history.encoding.encode(candidates)
@@ -84,7 +109,21 @@ class GaussianProcessSearcher(ModelSearcher):
         if self.exploration:
             factor = factorise(covariance, f"the joint covariance of {len(x)} candidates is not positive definite")
             scores = scores + self.exploration * (factor @ rng.standard_normal(len(x)))
+        if believed:
+            spread = math.sqrt(float(np.diagonal(covariance).mean()))
+            scores = scores - spread * PRIOR_WEIGHT / len(self.history) * self._beliefs.log_density(x)
         if self.cost_weight:
             trials, costs = self._clock.log_costs()
             scores = scores + self.cost_weight * predict_log_cost(self.history.rows(trials), costs, x)
         return candidates[int(np.argmin(np.round(scores, 9)))]
+
+    def _prior_holds(self, ranked: Integers) -> bool:
+        """Has the best third of the trials, by the model, a prior density above that of uniform draws?
+
+        Args:
+            ranked: numbers of trials, the best first.
+        """
+        if len(ranked) < ENOUGH_RANKED:
+            return True
+        best = self.history.rows(ranked[: len(ranked) // 3])
+        return float(np.exp(self._beliefs.log_density(best)).mean()) >= 1.0

@@ -106,7 +106,7 @@ class ModelSearcher(Searcher):
 
     def _uses_model(self) -> bool:
         return (
-            self.suggested >= max(self.shared_random, len(self._first))
+            self.own >= max(self.shared_random, len(self._first) - len(self._earlier))
             and len(self.history) >= LEAST
             and self.history.encoding.dimension > 0
         )

@@ -5,7 +5,7 @@ from hpo.searchers.base import Searcher
 
 
 class RandomSearcher(Searcher):
-    """Draws each configuration uniformly on the scales of the space."""
+    """Draws each configuration uniformly on the scales of the space, or from the priors of those that have one."""
 
     def _next(self) -> Configuration | None:
-        return self.draw_new("initial")
+        return self.draw_new("initial", prior=True)

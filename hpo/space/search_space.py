@@ -8,6 +8,7 @@ momentum: {type: float, lower: 0.5, upper: 0.999, reverse_log: true}
 dropout:  {type: float, lower: 0.0, upper: 0.9, step: 0.1}
 optimizer: adam                                    # a constant
 decay:    {type: float, lower: 0.0, upper: 0.9, when: {act: relu}}       # used for some values of others only
+rate:     {type: float, lower: 0.0, upper: 1.0, default: 0.1, confidence: high}     # where good values are thought to be
 """
 
 import itertools
@@ -25,6 +26,7 @@ from hpo.space.branches import Branches, Conditions, domain_parts, list_parts
 from hpo.space.conditions import Condition, check_otherwise, parse_conditions
 from hpo.space.domains import Choice, Domain
 from hpo.space.expressions import spec_of
+from hpo.space.priors import AnyPrior, log_density, parse_prior
 from hpo.space.specs import check_constant, check_spelling, parse_domain
 
 
@@ -41,6 +43,10 @@ class SearchSpace:
     """Of those that are not always used: all must hold. What is not used is absent from a configuration."""
     otherwise: Mapping[str, Any] = field(default_factory=dict)
     """What the program gets of those that are not used; nothing unless it stands here."""
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+    """The `default` of those that have one; of others it is the centre."""
+    priors: Mapping[str, AnyPrior] = field(default_factory=dict)
+    """Of those of which a user is confident."""
 
     def __len__(self) -> int:
         return len(self.domains)
@@ -50,10 +56,15 @@ class SearchSpace:
         """Number of different configurations; infinite when a domain is continuous."""
         return self.branches.count if self.conditions else math.prod(domain.size for domain in self.domains.values())
 
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """Of every hyperparameter: as given, else the centre of its domain."""
+        return {name: self.chosen.get(name, domain.default) for name, domain in self.domains.items()}
+
     @property
     def default(self) -> Configuration:
-        """The centre of every domain."""
-        return self.used({name: domain.default for name, domain in self.domains.items()})
+        """Where a search starts."""
+        return self.used(self.defaults)
 
     def is_used(self, name: str, earlier: Mapping[str, Any]) -> bool:
         """Is a hyperparameter used where those before it, as far as they are used, have these values?"""
@@ -100,6 +111,18 @@ class SearchSpace:
         """A random configuration, uniform on each domain's scale; conditions do not make a value of a gate more likely."""
         return self.decode(rng.random(len(self.domains)).tolist())
 
+    def sample_prior(self, rng: np.random.Generator) -> Configuration:
+        """A random configuration, of each hyperparameter from its prior, where it has one."""
+        if not self.priors:
+            return self.sample(rng)
+        units = rng.random(len(self.domains)).tolist()
+        pairs = zip(self.domains, units, strict=True)
+        return self.decode([self.priors[name].quantile(unit) if name in self.priors else unit for name, unit in pairs])
+
+    def log_prior(self, configuration: Configuration) -> float:
+        """The logarithm of the prior density, relative to a uniform one."""
+        return log_density(self.priors, self.domains, configuration)
+
     @cached_property
     def branches(self) -> Branches[Domain]:
         """Its domains, cut where conditions tell their values apart."""
@@ -120,7 +143,7 @@ class SearchSpace:
     def covering(self) -> list[Configuration]:
         """A few configurations: the default, and one for each range of values that conditions tell apart."""
         found = [self.default]
-        defaults = {name: domain.default for name, domain in self.domains.items()}
+        defaults = self.defaults
         for name in self.branches.order if self.conditions else ():
             for part in self.branches.parts[name]:
                 if not any(name in known and known[name] in part.values for known in found):
@@ -139,7 +162,7 @@ class SearchSpace:
             if value not in self.domains[name]:
                 raise ConfigError(f"{key}: {name}={value!r} is outside its domain {self.domains[name]}")
         values = {
-            name: domain.normalise(point[name]) if name in point else domain.default
+            name: domain.normalise(point[name]) if name in point else self.defaults[name]
             for name, domain in self.domains.items()
         }
         complete = self.used(values)
@@ -173,6 +196,8 @@ def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
     spelling: dict[str, str] = {}
     conditions: dict[str, tuple[Condition, ...]] = {}
     otherwise: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
+    priors: dict[str, AnyPrior] = {}
     for name, spec in config_space.items():
         spec = (spec_of(spec) if isinstance(spec, str) else None) or spec
         if isinstance(spec, Mapping):
@@ -180,12 +205,17 @@ def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
             if (argument := given.pop("argument", None)) is not None:
                 spelling[name] = check_spelling(f"config_space.{name}.argument", argument)
             when, instead = given.pop("when", None), given.pop("otherwise", None)
+            default, confidence = given.pop("default", None), given.pop("confidence", None)
             if when is not None:
                 conditions[name] = parse_conditions(name, when, domains, config_space)
             domains[name] = parse_domain(f"config_space.{name}", given)
             if instead is not None:
                 check_otherwise(name, instead, domains[name], conditional=name in conditions)
                 otherwise[name] = instead
+            if default is not None or confidence is not None:
+                chosen[name], prior = parse_prior(f"config_space.{name}", domains[name], default, confidence)
+                if prior is not None:
+                    priors[name] = prior
         else:
             check_constant(f"config_space.{name}", spec)
             constants[name] = spec
@@ -193,7 +223,7 @@ def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
         raise ConfigError(
             "config_space has no hyperparameter to tune; add one, such as lr: {type: float, lower: 1.0e-4, upper: 1.0}"
         )
-    space = SearchSpace(domains, constants, spelling, conditions, otherwise)
+    space = SearchSpace(domains, constants, spelling, conditions, otherwise, chosen, priors)
     if conditions:
         _check_conditions(space)
     return space

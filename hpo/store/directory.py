@@ -43,6 +43,8 @@ class ExperimentDirectory:
     """One row per report."""
     best = _Inside("best.yaml")
     """The best configuration, as overrides."""
+    warm_start = _Inside("warm_start.jsonl")
+    """Results of earlier experiments, copied when it started from them."""
     log = _Inside("hpo.log")
     """What was logged while it ran."""
     lock = _Inside(".lock")

@@ -27,8 +27,11 @@ def draw(
     is_known: Callable[[Configuration], bool],
     *,
     tries: int = 10,
+    prior: bool = False,
 ) -> list[Configuration]:
     """Up to `count` different unknown configurations, half uniform and half mutations of `parents`.
+
+    With `prior`, every other one of the uniform ones is drawn from the prior instead.
 
     Args:
         space: what is searched.
@@ -37,6 +40,7 @@ def draw(
         count: how many.
         is_known: those to leave out.
         tries: draws per configuration before fewer are returned.
+        prior: does what a user believes count?
     """
     found: dict[str, Configuration] = {}
     for attempt in range(count * tries):
@@ -45,7 +49,7 @@ def draw(
         if parents and len(found) >= count // 2:
             configuration = mutate(space, parents[attempt % len(parents)], rng)
         else:
-            configuration = space.sample(rng)
+            configuration = space.sample_prior(rng) if prior and attempt % 2 else space.sample(rng)
         if not is_known(configuration):
             found.setdefault(canonical(configuration), configuration)
     return list(found.values())

@@ -30,14 +30,16 @@ class Encoding:
     Attributes:
         dimension: number of length-scales; hyperparameters with a single value have none.
         groups: shape (columns,), which length-scale each column belongs to.
+        columns: where those of each hyperparameter stand.
     """
 
     def __init__(self, space: SearchSpace) -> None:
         groups: list[int] = []
+        self.columns: dict[str, slice] = {}
         self.dimension = 0
         self._numeric: dict[str, Domain] = {}
         self._arcs: dict[str, Domain] = {}  # those that are not always used
-        self._columns: dict[str, dict[tuple[type, Any], list[float]]] = {}  # of each choice, by type and value
+        self._rows: dict[str, dict[tuple[type, Any], list[float]]] = {}  # of each choice, by type and value
         self._absent: dict[str, list[float]] = {}
         for name, domain in space.domains.items():
             if domain.size == 1:
@@ -45,7 +47,7 @@ class Encoding:
             conditional = name in space.conditions
             if isinstance(domain, Choice):
                 columns = columns_of(domain, conditional=conditional)
-                self._columns[name] = {(type(v), v): row for v, row in zip(domain.choices, columns, strict=False)}
+                self._rows[name] = {(type(v), v): row for v, row in zip(domain.choices, columns, strict=False)}
                 if conditional:
                     self._absent[name] = columns[-1]
                 width = len(columns[0])
@@ -53,6 +55,7 @@ class Encoding:
                 self._arcs[name], self._absent[name], width = domain, [0.0, 0.0], 2
             else:
                 self._numeric[name], width = domain, 1
+            self.columns[name] = slice(len(groups), len(groups) + width)
             groups += [self.dimension] * width
             self.dimension += 1
         self._names = [name for name, domain in space.domains.items() if domain.size > 1]
@@ -62,6 +65,11 @@ class Encoding:
         """Shape (n, columns)."""
         rows = [self._row(configuration) for configuration in configurations]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.groups))
+
+    def distance(self, one: Configuration, other: Configuration) -> float:
+        """Of the hyperparameter in which two configurations differ most: 1 is all of its range, or another choice."""
+        squares = np.square(np.subtract(*self.encode([one, other])))
+        return math.sqrt(np.bincount(self.groups, squares).max(initial=0.0))
 
     def _row(self, configuration: Configuration) -> list[float]:
         row: list[float] = []
@@ -73,8 +81,8 @@ class Encoding:
             value = configuration[name]
             if name in self._numeric:
                 row.append(self._numeric[name].encode(value))
-            elif name in self._columns:
-                row += self._columns[name][type(value), value]
+            elif name in self._rows:
+                row += self._rows[name][type(value), value]
             else:
                 row += _on_arc(self._arcs[name].encode(value))
         return row

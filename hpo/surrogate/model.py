@@ -12,7 +12,7 @@ import numpy as np
 from hpo.randomness import Randomness
 from hpo.surrogate.fit import Layout, maximise
 from hpo.surrogate.history import History
-from hpo.surrogate.kernel import Floats, Inputs, Integers
+from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
 from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.targets import to_targets
 
@@ -133,7 +133,8 @@ class JointModel(ModelData):
 
     def __init__(self, history: History, randomness: Randomness, most: int) -> None:
         super().__init__(history, randomness, most)
-        self._kept: tuple[int, Integers, Posterior] | None = None  # (fit, measurements, their factor)
+        # (fit, measurements, their factor, targets of those of earlier experiments, which stand before them)
+        self._kept: tuple[int, Integers, Posterior, Floats] | None = None
 
     def posterior(self, fits: Sequence[int]) -> tuple[Posterior, Floats, list[int]]:
         """The posterior of all measurements, their targets, and the resources with a noise of their own.
@@ -147,15 +148,31 @@ class JointModel(ModelData):
         layout, theta, levels = self.hyperparameters(fits)
         index = self.selection(fits[-1])
         if self._kept is not None and self._kept[0] == fits[-1]:
-            known, posterior = self._kept[1:]
+            known, posterior, earlier = self._kept[1:]
         else:
             known = index
-            posterior = Posterior(layout.kernel(theta), self.groups, self.history.measured(index, levels))
+            own = self.history.measured(index, levels)
+            kernel, inputs, earlier = self._with_earlier(layout.kernel(theta), own, levels, fits[-1])
+            posterior = Posterior(kernel, self.groups, inputs)
         if len(index) > len(known):
             posterior = posterior.extended(self.history.measured(index[len(known) :], levels))
-        self._kept = (fits[-1], index, posterior)
+        self._kept = (fits[-1], index, posterior, earlier)
         targets = self.targets(len(self.history))[index]
+        targets = np.concatenate((earlier, targets)) if len(earlier) else targets
         return posterior.condition(targets), targets, levels
+
+    def _with_earlier(
+        self, kernel: Kernel, own: Inputs, levels: Sequence[int], fit: int
+    ) -> tuple[Kernel, Inputs, Floats]:
+        """Kernel and inputs of own measurements and, before them, of earlier experiments; and the targets of these: none.
+
+        Args:
+            kernel: of own measurements.
+            own: their inputs.
+            levels: the resources with a noise of their own.
+            fit: the number of measurements at the last fit.
+        """
+        return kernel, own, np.zeros(0)
 
     def _layout(self, levels: Sequence[int]) -> Layout:
         return Layout(self.history.encoding.dimension, levels=len(levels), resources=True)

@@ -37,14 +37,19 @@ def to_targets(losses: Floats, resources: Integers, trials: Integers) -> Floats:
         resources: shape (n,), at which each was measured.
         trials: shape (n,), which trial each belongs to; a trial has at most one loss at a resource.
     """
+    if len(losses) == 0:
+        return make_finite(losses)
+    return standardise(normal_scores(winsorise(aligned(losses, resources, trials))))
+
+
+def aligned(losses: Floats, resources: Integers, trials: Integers) -> Floats:
+    """Losses that are comparable over resources, on a log scale where they are skewed; arguments as of `to_targets`."""
     values = make_finite(losses)
-    if len(values) == 0:
-        return values
     if values.min() > 0:
         ordered = np.sort(values)
         if quantile(ordered, 0.9) > SKEWED * quantile(ordered, 0.1):
             values = np.log(values)
-    return standardise(normal_scores(winsorise(align(values, resources, trials))))
+    return align(values, resources, trials)
 
 
 def quantile(ordered: Floats, share: float) -> float:

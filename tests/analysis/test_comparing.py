@@ -399,6 +399,29 @@ class TestRefusals:
         written.run("RS", 0, [(8.0, 1.0)], benchmark={"name": "other"})
         assert "left out other: it has no experiment of ASHA" in compare(written.path).warnings
 
+    def test_seeds_that_start_from_different_earlier_results_are_not_one_group(self, written):
+        warm = {"warm_start": ["first"]}
+        for seed, digest in ((0, "a" * 64), (1, "b" * 64)):
+            written.run("RS", seed, [(8.0, 1.0)])
+            written.run("ASHA", seed, [(8.0, 0.5)], **warm, warm_start_sha256=digest)
+        with pytest.raises(
+            ConfigError, match=r"ASHA: .*seed_0 starts from the points of earlier results aaaaaaaa, and .*bbbb"
+        ):
+            compare(written.path)
+
+    def test_a_method_with_and_without_earlier_results_is_two_and_two_starts_are_not_compared(self, written):
+        warm = {"warm_start": ["first"], "warm_start_sha256": "a" * 64}
+        for seed in (0, 1):
+            written.run("ASHA", seed, [(8.0, 0.5)], tag="cold")
+            written.run("ASHA", seed, [(8.0, 0.4)], tag="warm", **warm)
+        found = compare(written.path)
+        assert set(found.methods.method) == {"ASHA [cold]", "ASHA [warm]"}
+        assert "mine: ASHA [warm] start(s) from earlier results, which the others do not have" in found.warnings
+        for seed in (0, 1):
+            written.run("RS", seed, [(8.0, 0.4)], **{**warm, "warm_start_sha256": "b" * 64})
+        with pytest.raises(ConfigError, match="run all methods by one command, so that they start from the same"):
+            compare(written.path)
+
     def test_different_random_seeds_are_not_paired(self, written):
         for seed in range(8):
             written.run("RS", seed, [(8.0, 1.0), (9.0, 0.2)], tag="a", random_seed=1)

@@ -26,10 +26,20 @@ from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 
 MODELS = ("BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE")
-METHODS = ("RS", "SOBOL", "GRID", "ASHA", "ASHA-STOP", "HYPERBAND", "SYNC-HYPERBAND", *MODELS)
+METHODS = ("RS", "SOBOL", "GRID", "ASHA", "ASHA-STOP", "HYPERBAND", "SYNC-HYPERBAND", "PRIORBAND", *MODELS)
 CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-INDEP"))
 """What the scheduler contract runs over: those left out are pairs of parts that the others have."""
-HALVING = ("ASHA", "ASHA-STOP", "HYPERBAND", "SYNC-HYPERBAND", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE")
+HALVING = (
+    "ASHA",
+    "PRIORBAND",
+    "ASHA-STOP",
+    "HYPERBAND",
+    "SYNC-HYPERBAND",
+    "ASHA-GP",
+    "MOBSTER",
+    "MOBSTER-INDEP",
+    "HYPERTUNE",
+)
 SPACE = {
     "x": {"type": "float", "lower": 0.0, "upper": 1.0},
     "n": {"type": "int", "lower": 1, "upper": 64, "log": True},

@@ -12,7 +12,6 @@ from typing import Any
 from hpo.aws.archive import Stamps, pack_whole, stamps
 from hpo.backends.channel import PREFIX
 from hpo.backends.sagemaker.places import JobPlaces, StoredCheckpoint
-from hpo.config.choices import ReportChannel
 from hpo.config.schema import BenchmarkConfig
 from hpo.store.directory import ExperimentDirectory
 
@@ -84,7 +83,7 @@ class AttemptMirror:
         self._folder = files.attempt(order["trial"], order["attempt"])
         self._checkpoint = files.checkpoint(order["trial"])
         self._reports = self._folder / benchmark.reports_file
-        self._stream = Stream(self._reports, prefixed=benchmark.report_channel == ReportChannel.syne_tune)
+        self._stream = Stream(self._reports, prefixed=benchmark.prefixed)
         self._lock = threading.Lock()
         self._pending = b""
         self._seen = 0  # bytes of the stream, sent or pending

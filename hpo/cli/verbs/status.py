@@ -103,6 +103,7 @@ def replay(place: Place, trust: Trusted = None) -> None:
     """Compute every logged decision again with a fresh scheduler, and compare."""
     from dataclasses import replace
 
+    from hpo.earlier.results import read_copy
     from hpo.events.state import ExperimentState
     from hpo.schedulers.assembly import scheduler_of
     from hpo.schedulers.replay import verify
@@ -112,7 +113,8 @@ def replay(place: Place, trust: Trusted = None) -> None:
         experiment = load_experiment(directory)
         count = [0]
         state = ExperimentState(experiment.config.objective)
-        scheduler = scheduler_of(replace(experiment.config, trusted_modules=trust or []))  # not what the file trusts
+        config = replace(experiment.config, trusted_modules=trust or [])  # not what the file trusts
+        scheduler = scheduler_of(config, read_copy(config, directory))
         numbered = enumerate(experiment.events, 1)  # the log is append-only: its numbers have no gaps
         found = list(verify(scheduler, state, numbered, count))
         different += len(found)

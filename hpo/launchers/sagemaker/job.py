@@ -1,6 +1,6 @@
 """What runs inside a SageMaker job, after the bootstrap: `hpo.remote` between restoring and keeping its state.
 
-/opt/ml/input/data/experiment/experiment.yaml     what to run
+/opt/ml/input/data/experiment/experiment.yaml     what to run, and warm_start.jsonl, where it starts from earlier results
 /opt/ml/hpo/experiment/                           the experiment's directory
 /opt/ml/checkpoints/                              its mirror, which the service copies to S3 and brings back
 /opt/ml/output/failure                            why it failed
@@ -8,6 +8,7 @@
 
 import json
 import logging
+import shutil
 import signal
 import sys
 import time
@@ -27,6 +28,7 @@ from hpo.experiment.signals import leave
 from hpo.launchers.inside import FAILED, run
 from hpo.launchers.sagemaker.mirror import Mirror, Restored
 from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics, nonce_of
+from hpo.store.directory import ExperimentDirectory
 from hpo.store.replacing import write_atomically
 
 log = logging.getLogger("hpo.launchers.sagemaker.job")  # also where this module is __main__
@@ -131,6 +133,10 @@ def main(
         experiment = read_config(given)
         mirror = Mirror(directory, kept, float(experiment.launcher.get("sync_seconds", 30.0)))
         restored = mirror.restore()
+        if experiment.warm_start:
+            copy = ExperimentDirectory(directory).warm_start
+            directory.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(given.with_name(copy.name), copy)
     except (HPOError, OSError) as error:
         complain(error)
         write_failure(str(error))

@@ -15,12 +15,15 @@ from hpo.aws.client import aws_errors_as_sentence, client, code_of, message_of
 from hpo.aws.images import gpus_of
 from hpo.aws.settings import SageMakerSettings
 from hpo.aws.training import SIGNAL_GRACE
+from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
+from hpo.experiment.warm_start import with_copy
 from hpo.launchers.remote import JobDescription, JobState, Phase, RemoteLauncher, hours_of
 from hpo.launchers.sagemaker.request import SageMakerJob, make_job
 from hpo.launchers.sagemaker.results import fetch, is_whole, progress
 from hpo.launchers.sagemaker.submission import submit
+from hpo.store.directory import ExperimentDirectory
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +55,13 @@ class SageMakerLauncher(RemoteLauncher):
         self.settings = SageMakerSettings.checked(keys, placeholders=dry_run)
         self._job: tuple[ExperimentConfig, SageMakerJob] | None = None
 
+    def launch(self, experiment: ExperimentConfig, output_dir: Path) -> int:
+        """Send the experiment, with the earlier results that it starts from; see `Launcher.launch`."""
+        if experiment.warm_start:  # the sources are here and not where the job runs
+            output_dir.mkdir(parents=True, exist_ok=True)
+            experiment = with_copy(ExperimentDirectory(output_dir), resolve(experiment))
+        return super().launch(experiment, output_dir)
+
     def request(self, experiment: ExperimentConfig, output_dir: Path) -> dict[str, Any]:
         """The arguments of `create_training_job` for a resolved experiment."""
         if experiment.grace_period_seconds > SIGNAL_GRACE:
@@ -66,7 +76,8 @@ class SageMakerLauncher(RemoteLauncher):
         """The job and its instance; see `RemoteLauncher.describe`."""
         request = self.request(experiment, output_dir)
         name = request["TrainingJobName"]
-        if experiment.random_seed is None:  # it goes into the hash at the end of the name
+        uncopied = bool(experiment.warm_start) and experiment.warm_start_sha256 is None
+        if experiment.random_seed is None or uncopied:  # they go into the hash at the end of the name
             name = name[: -len(_UNDRAWN)] + _UNDRAWN
         instance = request["ResourceConfig"]["InstanceType"]
         limit = request["StoppingCondition"]["MaxRuntimeInSeconds"] / 3600

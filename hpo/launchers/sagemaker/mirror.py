@@ -36,7 +36,15 @@ from hpo.store.sqlitefile import copy_store
 
 log = logging.getLogger(__name__)
 
-_TOP = ("experiment.yaml", "metadata.json", "results.csv.zip", "best.yaml", "hpo.log", "host.log")
+_TOP = (
+    "experiment.yaml",
+    "metadata.json",
+    "results.csv.zip",
+    "best.yaml",
+    "warm_start.jsonl",
+    "hpo.log",
+    "host.log",
+)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import logging
 import random
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,7 +33,7 @@ from hpo.errors import HPOError
 from hpo.experiment.opening import differences
 from hpo.launchers.remote import REQUEST
 from hpo.launchers.sagemaker.request import SageMakerJob
-from hpo.store.directory import LAUNCH_RECORD, json_object
+from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory, json_object
 from hpo.watching.lines import say
 
 log = logging.getLogger(__name__)
@@ -53,11 +53,15 @@ def submit(
     """
     preflight(settings)
     _check_results(job, settings)
-    for key, content in (
-        (f"{job.code_key}/bundle.tar.gz", job.bundle.packed),
-        (f"{job.code_key}/bootstrap.py", Path(sagemaker_bootstrap.__file__).read_bytes),
-        (f"{job.config_key}/experiment.yaml", lambda: to_yaml(job.config).encode()),
-    ):
+    contents: dict[str, Callable[[], bytes]] = {
+        f"{job.code_key}/bundle.tar.gz": job.bundle.packed,
+        f"{job.code_key}/bootstrap.py": Path(sagemaker_bootstrap.__file__).read_bytes,
+        f"{job.config_key}/experiment.yaml": lambda: to_yaml(job.config).encode(),
+    }
+    if job.config.warm_start:
+        copy = ExperimentDirectory(output_dir).warm_start
+        contents[f"{job.config_key}/{copy.name}"] = copy.read_bytes
+    for key, content in contents.items():
         if (settings.bucket, key) not in _uploaded:
             upload(settings, key, content())
             _uploaded.add((settings.bucket, key))
@@ -109,8 +113,9 @@ def _remove_results(job: SageMakerJob, settings: SageMakerSettings, output_dir: 
         for page in pages:
             if keys := [{"Key": item["Key"]} for item in page.get("Contents", ())]:
                 s3.delete_objects(Bucket=settings.bucket, Delete={"Objects": keys, "Quiet": True})
+    files = ExperimentDirectory(output_dir)
     for path in output_dir.iterdir() if output_dir.is_dir() else ():
-        if path.name not in (LAUNCH_RECORD, REQUEST):
+        if path.name not in (LAUNCH_RECORD, REQUEST, files.warm_start.name):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 

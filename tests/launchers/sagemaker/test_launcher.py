@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import sys
 import tarfile
@@ -145,6 +146,22 @@ def objective(config, report):
         saved.write_text(str(epoch))
         report(epoch=epoch, loss=loss(config["x"], epoch), first=first)
 """
+
+
+def test_earlier_results_travel_with_the_job_and_a_second_call_finds_it(place, fake):
+    """The source is here only, goes on after the job was sent, and is then deleted."""
+    succeeded(place.hpo("benchmark=mine", "method=RS", "experiment_tag=first"))
+    command = ("method=RS", "experiment_tag=t", "random_seed=7", "warm_start=[outputs/first]")
+    succeeded(send(place, fake, *command))
+    succeeded(place.hpo("benchmark=mine", "method=RS", "experiment_tag=first", "max_num_trials=5"))
+    succeeded(send(place, fake, *command))
+    assert fake.wait() == {only(fake): "Completed"}
+    shutil.rmtree(place.path / "outputs" / "first")
+    copy = (place.directory("t") / "warm_start.jsonl").read_bytes()
+    shutil.rmtree(place.directory("t") / "trials", ignore_errors=True)
+    succeeded(place.verb("sync", "t"))
+    assert results(fake)["warm_start.jsonl"] == copy
+    assert "0 different" in succeeded(place.verb("replay", "t"))
 
 
 PATIENT = """

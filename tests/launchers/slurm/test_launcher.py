@@ -1,10 +1,12 @@
 """`launcher=slurm`, for real, on a private Slurm of two nodes with pretended GPUs; see tests/support/slurm."""
 
 import fcntl
+import hashlib
 import json
 import os
 import pickletools
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -144,6 +146,18 @@ def test_stop_gives_trials_their_grace_and_the_same_command_goes_on(tmp_path, cl
     succeeded(place.launch("launcher.wait=true"))
     assert place.record(directory)["job"] != first
     assert len(is_complete(directory)[1]) == 90 > before > 0
+
+
+def test_a_job_starts_from_the_earlier_results_that_were_there_when_it_was_sent(place):
+    earlier = ("benchmark=mine", "method=RS", "experiment_tag=first", "launcher=local", "num_gpus_per_trial=0")
+    succeeded(place.hpo(*earlier))
+    succeeded(place.launch("warm_start=[tag:first]"))
+    shutil.rmtree(place.path / "outputs" / "first")
+    directory = place.directory("t")
+    place.wait_for(directory, Phase.COMPLETE)
+    digest = hashlib.sha256((directory / "warm_start.jsonl").read_bytes()).hexdigest()
+    assert load_experiment(directory).config.warm_start_sha256 == digest
+    assert "0 different" in succeeded(place.verb("replay", "t"))
 
 
 def test_a_job_that_waits_in_the_queue_is_submitted_once_and_can_be_stopped(place):

@@ -1,0 +1,178 @@
+"""Which results of earlier experiments say something about a new one: what must agree, and what is said of the rest.
+
+Hyperparameters go by their names. One that only the new experiment tunes has the value it was held at before; else its
+default, which will do for a configuration that is trained again, and not for a model. One that only the earlier experiment
+tuned is left out, and such a result is less certain. A value that the new space does not have makes a result useless.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hpo.config.choices import WarmStartUse
+from hpo.config.schema import ExperimentConfig
+from hpo.earlier.results import EarlierExperiment
+from hpo.errors import ConfigError
+from hpo.events.values import Configuration
+from hpo.space.domains import Choice, Domain, Integer
+from hpo.space.search_space import SearchSpace, parse_space
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """An earlier result, in the new space."""
+
+    trial: tuple[int, int]
+    """Number of its experiment, and its own there."""
+    configuration: Configuration
+    resource: int
+    loss: float
+    reached: float
+    """The share of a full training."""
+    certain: bool
+    """Was no other one tuned?"""
+
+
+@dataclass
+class EarlierSource:
+    """What fits of one source."""
+
+    name: str
+    count: int = 0
+    """Results it has."""
+    fits: list[Fit] = field(default_factory=list)
+    useless: Counter[str] = field(default_factory=Counter)
+    """Why others do not fit, and how many."""
+    remarks: dict[str, None] = field(default_factory=dict)
+    """What was taken for granted."""
+
+    @property
+    def said(self) -> str:
+        """In one line, what is taken of it."""
+        parts = [f"{len(self.fits)} of {self.count} results fit", *(f"{n} {why}" for why, n in self.useless.items())]
+        return f"warm_start={self.name}: {'; '.join([*parts, *self.remarks])}"
+
+
+def match(experiments: Sequence[EarlierExperiment], config: ExperimentConfig) -> list[EarlierSource]:
+    """What of each source fits an experiment, in their order.
+
+    Raises:
+        ConfigError: one measured something else, or nothing of any fits.
+    """
+    sources = {experiment.source: EarlierSource(experiment.source) for experiment in experiments}
+    for number, experiment in enumerate(experiments):
+        _check_metric(experiment, config)
+        _match_one(number, experiment, config, sources[experiment.source])
+    if not any(source.fits for source in sources.values()):
+        raise ConfigError(
+            f"warm_start: nothing in common ({' | '.join(source.said for source in sources.values())}); name other "
+            "experiments, or leave warm_start out"
+        )
+    return list(sources.values())
+
+
+def _check_metric(experiment: EarlierExperiment, config: ExperimentConfig) -> None:
+    benchmark = config.benchmark
+    there, here = (experiment.metric, experiment.mode), (benchmark.metric, benchmark.mode.value)
+    if there != here:
+        raise ConfigError(
+            f"warm_start={experiment.source}: {experiment.experiment} has benchmark.metric={there[0]}, mode={there[1]}, and "
+            f"this experiment {here[0]}, {here[1]}; name experiments that measured the same"
+        )
+
+
+def _match_one(number: int, experiment: EarlierExperiment, config: ExperimentConfig, source: EarlierSource) -> None:
+    source.count += len(experiment.results) + experiment.left_out
+    if experiment.left_out:
+        source.useless["were too many"] += experiment.left_out
+    space, as_data = config.space, config.warm_start_use == WarmStartUse.data
+    there, here = (
+        (experiment.resource_attr, experiment.max_resource),
+        (config.benchmark.resource_attr, config.max_resource),
+    )
+    if as_data and there != here:
+        source.useless[f"are of trainings up to {_training(there)}, not {_training(here)}"] += len(experiment.results)
+        return
+    if (other := _other_kind(space, parse_space(experiment.config_space))) is not None:
+        source.useless[other] += len(experiment.results)
+        return
+    constants = {**space.constants, **config.benchmark.arguments}
+    known: dict[int, _Placed] = {}
+    for result in experiment.results:
+        if result.trial not in known:
+            known[result.trial] = _place(result.configuration, space, experiment.constants, constants)
+        placed = known[result.trial]
+        missing = f"lack {', '.join(placed.guessed)}" if as_data and placed.guessed else None
+        if (why := placed.useless or missing) is not None:
+            source.useless[why] += 1
+            continue
+        source.remarks |= dict.fromkeys(f"{name} is new and takes its default" for name in placed.guessed)
+        source.remarks |= dict.fromkeys(f"{name} is not tuned here" for name in placed.dropped)
+        source.fits.append(
+            Fit(
+                trial=(number, result.trial),
+                configuration=placed.configuration,
+                resource=result.resource,
+                loss=experiment.loss(result),
+                reached=result.resource / (experiment.max_resource or 1),
+                certain=not placed.dropped,
+            )
+        )
+
+
+def _training(training: tuple[str | None, int | None]) -> str:
+    name, most = training
+    return "their end" if name is None and most is None else f"{name or 'resource'}={most}"
+
+
+def _other_kind(space: SearchSpace, earlier: SearchSpace) -> str | None:
+    """Why none of an experiment's results fits: a name stands for something else there."""
+    for name, domain in space.domains.items():
+        before = earlier.domains.get(name)
+        if before is not None and _kind(before) != _kind(domain):
+            return f"have {name} as {_kind(before)}, which is {_kind(domain)} here"
+    return None
+
+
+def _kind(domain: Domain) -> str:
+    if isinstance(domain, Choice):
+        return "a list of values"
+    return "a whole number" if isinstance(domain, Integer) else "a real number"
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """An earlier configuration in the new space."""
+
+    configuration: Configuration
+    guessed: Sequence[str] = ()
+    dropped: Sequence[str] = ()
+    useless: str | None = None
+
+
+def _place(earlier: Configuration, space: SearchSpace, then: Mapping[str, Any], now: Mapping[str, Any]) -> _Placed:
+    """Where an earlier configuration lies.
+
+    Args:
+        earlier: the configuration; what was not used is absent.
+        space: of the new experiment.
+        then: constants of the earlier one.
+        now: those of the new one.
+    """
+    found: dict[str, Any] = {}
+    guessed = []
+    for name, domain in space.domains.items():
+        if not space.is_used(name, found):
+            continue
+        value = earlier.get(name, then.get(name, _ABSENT))
+        if value is _ABSENT:
+            guessed.append(name)
+            value = space.defaults[name]
+        elif value not in domain:
+            return _Placed({}, useless=f"have {name} outside {domain}")
+        found[name] = domain.normalise(value)
+    dropped = [name for name, value in earlier.items() if name not in found and now.get(name, _ABSENT) != value]
+    return _Placed(found, guessed, dropped)

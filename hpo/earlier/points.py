@@ -1,0 +1,48 @@
+"""The best configurations of earlier experiments, to be trained again first of all."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from hpo.earlier.agreement import EarlierSource, Fit
+from hpo.events.values import Configuration
+from hpo.space.search_space import SearchSpace
+from hpo.surrogate.encoding import Encoding
+
+POINTS = 5
+"""How many are taken of all sources together."""
+
+NEAREST = 0.1
+"""Closer to one taken, on the scale of some hyperparameter where 1 is all of its range, none is: the top of a search by a
+model is the same point many times."""
+
+
+def best_points(sources: Sequence[EarlierSource], space: SearchSpace, count: int = POINTS) -> list[Configuration]:
+    """Up to `count` configurations, in turn of each source the best that is not close to one taken.
+
+    The best is the one that was trained furthest, and of those the one with the lowest loss there.
+    """
+    encoding = Encoding(space)
+    taken: list[Configuration] = []
+    queues = [_ordered(source.fits) for source in sources]
+    while queues and len(taken) < count:
+        queues = [queue for queue in queues if len(taken) == count or _take(queue, taken, encoding)]
+    return taken
+
+
+def _take(queue: Iterator[Configuration], taken: list[Configuration], encoding: Encoding) -> bool:
+    """Take the next one of a source; False where it has none left."""
+    for configuration in queue:
+        if all(encoding.distance(configuration, other) >= NEAREST for other in taken):
+            taken.append(configuration)
+            return True
+    return False
+
+
+def _ordered(fits: Sequence[Fit]) -> Iterator[Configuration]:
+    """The configurations of a source, best first; those without a finite loss are left out."""
+    last: dict[tuple[int, int], Fit] = {}
+    for fit in fits:
+        if fit.trial not in last or fit.reached >= last[fit.trial].reached:
+            last[fit.trial] = fit
+    finite = [fit for fit in last.values() if math.isfinite(fit.loss)]
+    return iter([fit.configuration for fit in sorted(finite, key=lambda fit: (-fit.reached, fit.loss))])

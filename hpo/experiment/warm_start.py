@@ -1,0 +1,213 @@
+"""Starting from earlier experiments: their results are read once, when an experiment is opened, and copied beside its log."""
+
+import contextlib
+import logging
+import tempfile
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hpo.config.reading import read_config
+from hpo.config.schema import ExperimentConfig
+from hpo.earlier.agreement import match
+from hpo.earlier.results import (
+    EarlierExperiment,
+    EarlierResult,
+    from_lines,
+    read_copy,
+    sha256_of,
+    to_lines,
+)
+from hpo.errors import ConfigError, DamageError, HPOError
+from hpo.events.values import Kind, Status
+from hpo.exporting.portable import unpack
+from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory
+from hpo.store.event_store import Store
+from hpo.store.places import find_experiments
+from hpo.store.replacing import write_atomically
+from hpo.store.tags import OUTPUTS
+
+log = logging.getLogger(__name__)
+
+MOST_RESULTS = 5000
+"""In a copy; of more than that each source has an equal share: its best trials, and its latest results."""
+
+TAG = "tag:"
+
+_held: dict[tuple[str, ...], list[EarlierExperiment]] = {}
+"""What this command has read: all experiments of a sweep start from the same, though a source may go on meanwhile."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Earlier results as they are, or shall be, in an experiment's directory."""
+
+    sha256: str | None = None
+    content: bytes | None = None
+    """Not written yet, or about to be deleted with the rest."""
+
+    def write(self, files: ExperimentDirectory) -> str | None:
+        """Write what is not written. Returns the SHA-256 of the copy; None where there is none."""
+        if self.content is not None:
+            write_atomically(files.warm_start, self.content)
+        return self.sha256
+
+
+def prepare_copy(files: ExperimentDirectory, config: ExperimentConfig) -> Copy:
+    """The copy of an experiment that is about to be opened: the one that it has, else a new one, which is not yet written.
+
+    Args:
+        files: its directory.
+        config: resolved; with the SHA-256 of the copy where there is one.
+
+    Raises:
+        HPOError: a source cannot be read or does not fit, or the copy is not what it was.
+    """
+    if not config.warm_start:
+        return Copy()
+    if config.warm_start_sha256 is None:
+        config = replace(config, warm_start_sha256=_sent(files, config))
+    if config.warm_start_sha256 is not None:
+        match(read_copy(config, files.path), config)
+        return Copy(config.warm_start_sha256, files.warm_start.read_bytes() if config.overwrite else None)
+    experiments = collect(config.warm_start, own=files.path)
+    match(experiments, config)
+    content = to_lines(experiments)
+    return Copy(sha256_of(content), content)
+
+
+def with_copy(files: ExperimentDirectory, config: ExperimentConfig) -> ExperimentConfig:
+    """A resolved experiment that knows the copy in its directory, which is made unless it is there.
+
+    Raises:
+        HPOError: as `prepare_copy`.
+    """
+    return replace(config, warm_start_sha256=prepare_copy(files, config).write(files))
+
+
+def _sent(files: ExperimentDirectory, config: ExperimentConfig) -> str | None:
+    """The SHA-256 of the copy with which a job was sent for the same sources; None where none was."""
+    if config.overwrite or not (files.path / LAUNCH_RECORD).exists() or not files.warm_start.exists():
+        return None
+    content = files.warm_start.read_bytes()
+    sources = dict.fromkeys(experiment.source for experiment in from_lines(content, files.warm_start))
+    return sha256_of(content) if list(sources) == config.warm_start else None
+
+
+def check_sources(config: ExperimentConfig, directory: Path) -> None:
+    """Raise ConfigError where an experiment that is to begin cannot start from what `warm_start` names.
+
+    What is read counts for all experiments of this process that name the same.
+    """
+    if config.warm_start and config.warm_start_sha256 is None:
+        sources = tuple(config.warm_start)
+        if sources not in _held:
+            _held[sources] = collect(sources, own=directory)
+        say_taken(_held[sources], config)
+
+
+def say_taken(experiments: Sequence[EarlierExperiment], config: ExperimentConfig) -> None:
+    """Say what of each source is taken, and why the rest is not."""
+    for source in match(experiments, config) if experiments else ():
+        log.info("%s", source.said, extra={"terminal": True, "once": source.said})
+
+
+def collect(sources: Sequence[str], *, own: Path) -> list[EarlierExperiment]:
+    """The results of earlier experiments, as they are now.
+
+    Args:
+        sources: directories, tags, files.
+        own: the directory of the experiment that starts from them.
+
+    Raises:
+        ConfigError: there is no such source, it is damaged, or it holds the experiment itself.
+    """
+    if (held := _held.get(tuple(sources))) is not None:
+        return held
+    share = MOST_RESULTS // len(sources)
+    found: list[EarlierExperiment] = []
+    for source in sources:
+        try:
+            found += _shortened(_read_source(source, own), share)
+        except HPOError as error:
+            if isinstance(error, ConfigError) and str(error).startswith("warm_start="):
+                raise
+            raise ConfigError(f"warm_start={source}: {error}") from error
+    return found
+
+
+def _read_source(source: str, own: Path) -> list[EarlierExperiment]:
+    path = Path(source)
+    if path.is_file():
+        if zipfile.is_zipfile(path):
+            with tempfile.TemporaryDirectory(prefix="hpo-warm-start-") as folder:
+                return [_read_experiment(source, directory) for directory in unpack(path, Path(folder))]
+        return [replace(experiment, source=source) for experiment in from_lines(path.read_bytes(), path)]
+    place = OUTPUTS / source.removeprefix(TAG) if source.startswith(TAG) else path
+    if source.startswith(TAG) and not place.is_dir():
+        raise ConfigError(f"warm_start={source}: there is no tag of that name under {OUTPUTS}/; name another")
+    directories = find_experiments(place)
+    if any(directory.resolve() == own.resolve() for directory in directories):
+        raise ConfigError(
+            f"warm_start={source}: it holds the experiment that is to start from it; name the directories of others, or "
+            "choose another experiment_tag"
+        )
+    return [_read_experiment(source, directory) for directory in directories]
+
+
+def _read_experiment(source: str, directory: Path) -> EarlierExperiment:
+    """All reports of trials that have not failed."""
+    files = ExperimentDirectory(directory)
+    config = read_config(files.config)
+    configurations, failed, results, number = {}, set(), [], 0
+    if files.events.is_file():
+        try:
+            with contextlib.closing(Store(files.events, read_only=True)) as store:
+                for number, event in store.read_numbered():  # noqa: B007
+                    if event.kind == Kind.STARTED:
+                        configurations[event.trial_id] = event.body["configuration"]
+                    elif event.kind == Kind.REPORTED:
+                        trial = event.trial_id
+                        results.append(
+                            EarlierResult(trial, configurations[trial], event.reached, event.body["metrics"])
+                        )
+                    elif event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
+                        failed.add(event.trial_id)
+        except DamageError as error:
+            raise ConfigError(f"warm_start={source}: {files.events} is damaged; leave it out, or restore it") from error
+    benchmark = config.benchmark
+    return EarlierExperiment(
+        source=source,
+        experiment=config.place,
+        events=number,
+        metric=benchmark.metric,
+        mode=benchmark.mode.value,
+        resource_attr=benchmark.resource_attr,
+        max_resource=config.max_resource,
+        config_space=benchmark.config_space,
+        constants={**config.space.constants, **benchmark.arguments},
+        results=[result for result in results if result.trial not in failed],
+    )
+
+
+def _shortened(experiments: Sequence[EarlierExperiment], most: int) -> Iterator[EarlierExperiment]:
+    """The experiments of a source with at most so many results: half of them of the best trials, half the latest."""
+    places = [(number, at) for number, one in enumerate(experiments) for at in range(len(one.results))]
+    if len(places) <= most:
+        yield from experiments
+        return
+
+    def quality(place: tuple[int, int]) -> tuple[float, float]:
+        one = experiments[place[0]]
+        result = one.results[place[1]]
+        return -result.resource / (one.max_resource or 1), one.loss(result)
+
+    best = sorted(places, key=quality)[: most // 2]
+    latest = sorted(set(places) - set(best), key=lambda place: (place[1], place[0]))[-(most - len(best)) :]
+    kept = {*best, *latest}
+    counts = Counter(number for number, _ in kept)
+    for number, one in enumerate(experiments):
+        results = [result for at, result in enumerate(one.results) if (number, at) in kept]
+        yield replace(one, results=results, left_out=len(one.results) - counts[number])

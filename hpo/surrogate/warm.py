@@ -1,0 +1,89 @@
+"""The model of a search that also learns from earlier experiments, as long as they rank its own results as it finds them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hpo.randomness import Randomness
+from hpo.surrogate.earlier import EarlierData, agreement, earlier_targets
+from hpo.surrogate.history import History
+from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
+from hpo.surrogate.model import JointModel
+from hpo.surrogate.posterior import Posterior
+
+NOISIER = 4.0
+"""The noise of an earlier measurement, in units of what one of this experiment has; again where something else was tuned."""
+
+ENOUGH = 5
+"""Own measurements at one resource by which a source is judged."""
+
+MOST_JUDGED = 100
+"""Of them, the latest."""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Measurements as the model sees them, those of the trials that got furthest first."""
+
+    x: Floats
+    resources: Integers
+    targets: Floats
+    uncertain: Integers
+    """1 where something else was tuned too."""
+
+
+class WarmModel(JointModel):
+    """A joint model in which rows of earlier experiments stand before the own ones.
+
+    The hyperparameters are fitted to own measurements alone. At each fit, every source is asked by itself, with them: one
+    whose posterior mean orders the own results at the resource with most of them the wrong way round is left out until the
+    next fit; the targets of another are moved by its mean error at all own measurements.
+
+    Args:
+        history: where measurements come from.
+        randomness: decides on subsets.
+        most: measurements in the model, earlier ones included; these have at most half.
+        sources: earlier measurements.
+    """
+
+    def __init__(self, history: History, randomness: Randomness, most: int, sources: Sequence[EarlierData]) -> None:
+        super().__init__(history, randomness, most)
+        self._sources = [_source_of(history, data) for data in sources if data.losses]
+
+    def _with_earlier(
+        self, kernel: Kernel, own: Inputs, levels: Sequence[int], fit: int
+    ) -> tuple[Kernel, Inputs, Floats]:
+        kernel = replace(kernel, noise=np.concatenate([kernel.noise * NOISIER**power for power in range(3)]))
+        room = min(self._most // 2, self._most - len(own)) // max(len(self._sources), 1)
+        blocks = [self._judged(source, kernel, levels, fit, room) for source in self._sources] if room > 0 else []
+        used = [block for block in blocks if block is not None]
+        inputs = own
+        for block, _ in reversed(used):
+            inputs = block.joined(inputs)
+        return kernel, inputs, np.concatenate([np.zeros(0), *(targets for _, targets in used)])
+
+    def _judged(
+        self, source: _Source, kernel: Kernel, levels: Sequence[int], fit: int, room: int
+    ) -> tuple[Inputs, Floats] | None:
+        """The rows of a source, and their targets; None where it misleads."""
+        inputs = self.history.inputs(source.x[:room], source.resources[:room], levels)
+        inputs = replace(inputs, level=inputs.level + len(levels) * (1 + source.uncertain[:room]))
+        targets = source.targets[:room]
+        where = self.history.measured(np.arange(fit), levels)
+        predicted = Posterior(kernel, self.groups, inputs).condition(targets).mean(where)[:, 0]
+        measured, resources = self.targets(fit), self.history.resources.first(fit)
+        most = max(levels, key=lambda level: (np.count_nonzero(resources == level), level))
+        here = np.flatnonzero(resources == most)[-MOST_JUDGED:]
+        if len(here) >= ENOUGH and agreement(predicted[here], measured[here]) < 0:
+            return None
+        return inputs, targets + float((measured - predicted).mean())
+
+
+def _source_of(history: History, data: EarlierData) -> _Source:
+    trials, resources = np.array(data.trials, dtype=np.intp), np.array(data.resources, dtype=np.intp)
+    targets = earlier_targets(np.array(data.losses, dtype=np.float64), resources, trials)
+    order = np.argsort(-np.bincount(trials)[trials], kind="stable")
+    x = history.encoding.encode(data.configurations)[trials]
+    uncertain = 1 - np.array(data.certain, dtype=np.intp)
+    return _Source(x[order], resources[order], targets[order], uncertain[order])

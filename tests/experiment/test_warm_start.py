@@ -1,0 +1,247 @@
+"""Starting from earlier experiments: what is read, copied and kept, what the search does with it, and what is refused."""
+
+import os
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hpo.config.reading import load_config, resolve
+from hpo.earlier.results import from_lines, read_copy, sha256_of
+from hpo.errors import ConfigError, StoreError
+from hpo.events.state import ExperimentState
+from hpo.events.values import Kind
+from hpo.experiment import warm_start
+from hpo.experiment.opening import differences
+from hpo.experiment.run import run_experiment
+from hpo.experiment.warm_start import check_sources, collect
+from hpo.exporting.portable import pack
+from hpo.launchers.base import Job
+from hpo.planning.plan import make_plan
+from hpo.results.experiment import load_experiment
+from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.replay import verify
+from tests.conftest import error_of, succeeded
+from tests.golden.making import decisions_of
+from tests.reliability.harness import wait_until
+
+LOCAL = {"_target_": "hpo.launchers.local.LocalLauncher"}
+METHODS = ("RS", "GRID", "SOBOL", "ASHA", "ASHA-GP", "BO", "MOBSTER", "HYPERBAND", "SYNC-HYPERBAND")
+
+
+def config(method="ASHA", tag="new", trials=12, **keys):
+    keys = {"random_seed": 5, "max_num_trials": trials, "backend": {"name": "simulated"}, **keys}
+    return load_config("generated_typical", method, experiment_tag=tag, **keys)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with the experiment `first`, and one with its portable file."""
+    folder = tmp_path_factory.mktemp("earlier")
+    run_experiment(config("ASHA", "first", 20, random_seed=1), folder / "first")
+    pack([folder / "first"], folder / "first.zip")
+    return folder
+
+
+@pytest.fixture
+def first(made, tmp_path, monkeypatch):
+    """A copy of it, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(warm_start, "_held", {})
+    shutil.copytree(made / "first", "first")
+    return Path("first")
+
+
+def replayed(directory):
+    experiment = load_experiment(directory)
+    scheduler = scheduler_of(experiment.config, read_copy(experiment.config, directory))
+    count = [0]
+    assert (
+        list(verify(scheduler, ExperimentState(experiment.config.objective), enumerate(experiment.events), count)) == []
+    )
+    return count[0]
+
+
+def started(directory):
+    return [event.body["configuration"] for event in load_experiment(directory).events if event.kind == Kind.STARTED]
+
+
+def test_the_copy_has_every_report_of_trials_that_did_not_fail_and_its_digest_stands_in_two_places(first, tmp_path):
+    run_experiment(config(warm_start=["first"]), tmp_path / "new")
+    content = (tmp_path / "new" / "warm_start.jsonl").read_bytes()
+    (source,) = from_lines(content, tmp_path)
+    reports = [event for event in load_experiment(first).events if event.kind == Kind.REPORTED]
+    assert [(r.trial, r.resource, r.metrics) for r in source.results] == [
+        (event.trial, event.resource, event.body["metrics"]) for event in reports
+    ]
+    assert source.events == len(load_experiment(first).events)
+    new = load_experiment(tmp_path / "new")
+    assert new.config.warm_start_sha256 == sha256_of(content)
+    assert next(event for event in new.events if event.kind == Kind.OPENED).body["warm_start"] == sha256_of(content)
+    assert "warm_start=first: " in (tmp_path / "new" / "hpo.log").read_text()
+    assert {row["trial_id"] for row in new.reports.to_dict("records")} == set(range(12)), "no row of an earlier trial"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_points_come_first_and_then_what_would_have_come_without(method, first, tmp_path):
+    run_experiment(config(method), tmp_path / "cold")
+    run_experiment(config(method, trials=17, warm_start=["first"]), tmp_path / "warm")
+    cold, warm = started(tmp_path / "cold"), started(tmp_path / "warm")
+    best = load_experiment(first)
+    loss = {trial: (-state.resource, state.loss) for trial, state in best.state.trials.items()}
+    assert warm[0] == best.state.trials[min(loss, key=loss.__getitem__)].trial.configuration
+    points, shared = warm[:5], [one for one in cold if one not in warm[:5]]
+    assert len({str(sorted(one.items())) for one in warm}) == len(warm), "none is trained twice"
+    assert len([one for one in points if one in [s.trial.configuration for s in best.state.trials.values()]]) == 5
+    alike = 6 if method != "GRID" else 1
+    assert warm[5 : 5 + alike] == shared[:alike]
+    assert replayed(tmp_path / "warm") > 17
+
+
+def test_a_start_without_earlier_experiments_decides_as_one_that_knows_of_none(first, tmp_path):
+    """The golden logs hold this for all methods; here for the key at its default, written out."""
+    run_experiment(config("ASHA-GP"), tmp_path / "a")
+    run_experiment(config("ASHA-GP", warm_start=[], warm_start_use="points"), tmp_path / "b")
+    a, b = (load_experiment(tmp_path / name).events for name in "ab")
+    assert decisions_of(a) == decisions_of(b)
+    assert "warm_start" not in a[0].body
+    assert not (tmp_path / "a" / "warm_start.jsonl").exists()
+
+
+@pytest.mark.parametrize("method", ["ASHA-GP", "BO"])
+def test_data_change_what_the_model_proposes_and_nothing_before_and_replay(method, first, tmp_path):
+    run_experiment(config(method, trials=25), tmp_path / "cold")
+    run_experiment(config(method, trials=25, warm_start=["first"], warm_start_use="data"), tmp_path / "warm")
+    shutil.rmtree(first)
+    cold, warm = started(tmp_path / "cold"), started(tmp_path / "warm")
+    assert warm[:6] == cold[:6]
+    assert warm != cold
+    assert replayed(tmp_path / "warm") > 25
+
+
+def test_only_the_copy_is_read_once_it_is_there(first, tmp_path):
+    """The source goes on, and then is deleted: the same call resumes, and the decisions are the same when replayed."""
+    run_experiment(config(warm_start=["first"]), tmp_path / "new")
+    before = (tmp_path / "new" / "warm_start.jsonl").read_bytes()
+    run_experiment(config("ASHA", "first", 25, random_seed=1), first)
+    run_experiment(config(trials=14, warm_start=["first"]), tmp_path / "new")
+    shutil.rmtree(first)
+    run_experiment(config(trials=16, warm_start=["first"]), tmp_path / "new")
+    assert (tmp_path / "new" / "warm_start.jsonl").read_bytes() == before
+    assert len(started(tmp_path / "new")) == 16
+    replayed(tmp_path / "new")
+
+
+def test_a_copy_that_is_gone_or_another_warm_start_refuse_to_go_on(first, tmp_path):
+    run_experiment(config(warm_start=["first"]), tmp_path / "new")
+    for keys, words in (
+        ({"warm_start": []}, "warm_start: "),
+        ({"warm_start": ["first"], "warm_start_use": "data"}, "_use: "),
+    ):
+        with pytest.raises(StoreError, match=f"another configuration .*{words}"):
+            run_experiment(config("ASHA-GP" if "_use" in words else "ASHA", trials=20, **keys), tmp_path / "new")
+    (tmp_path / "new" / "warm_start.jsonl").unlink()
+    with pytest.raises(StoreError, match=r"new/warm_start\.jsonl: is gone"):
+        run_experiment(config(trials=20, warm_start=["first"]), tmp_path / "new")
+    run_experiment(config(trials=13, warm_start=["first"], overwrite=True), tmp_path / "new")
+    assert len(started(tmp_path / "new")) == 13
+
+
+def test_overwriting_deletes_nothing_where_the_sources_are_wrong(first, tmp_path):
+    for source, words in (
+        ("none", "there is no experiment in that directory"),
+        ("first", "it holds the experiment that is to"),
+    ):
+        with pytest.raises(ConfigError, match=f"warm_start={source}: .*{words}"):
+            run_experiment(config(warm_start=[source], overwrite=True, tag="first"), first)
+    assert len(started(first)) == 20
+
+
+def test_a_portable_file_and_a_copy_are_sources_like_their_experiment(first, made, tmp_path):
+    run_experiment(config(warm_start=["first"]), tmp_path / "new")
+    (tmp_path / "outputs" / "old" / "x").mkdir(parents=True)
+    shutil.copytree(first, tmp_path / "outputs" / "old" / "x" / "y")
+    for source in (str(made / "first.zip"), "new/warm_start.jsonl", "tag:old", "old"):
+        (again,) = collect([source], own=tmp_path / "other")
+        (once,) = collect(["first"], own=tmp_path / "other")
+        assert replace(again, source="first") == once
+
+
+def test_what_cannot_be_a_source_is_one_sentence(first, tmp_path):
+    (tmp_path / "text").write_text("nothing")
+    (tmp_path / "broken").mkdir()
+    shutil.copy(first / "experiment.yaml", "broken")
+    (tmp_path / "broken" / "events.db").write_bytes(b"SQLite format 3\0" + bytes(500))
+    for source, words in (
+        ("none", "there is no experiment in that directory, and no tag"),
+        ("tag:none", "there is no tag of that name under outputs/"),
+        ("text", "is no warm_start.jsonl"),
+        ("broken", "damaged|cannot be read|events.db"),
+    ):
+        with pytest.raises(ConfigError, match=f"^warm_start={source}: .*({words})"):
+            check_sources(resolve(config(warm_start=[source])), tmp_path / "new")
+    with pytest.raises(
+        ConfigError, match=r"warm_start_use=data: MOBSTER has no model that learns .* use warm_start_use=points"
+    ):
+        scheduler_of(config("MOBSTER", warm_start=["first"], warm_start_use="data"))
+    with pytest.raises(ConfigError, match="warm_start_use=data: there are no data without warm_start"):
+        resolve(config(warm_start_use="data"))
+    with pytest.raises(ConfigError, match="warm_start=first: name each"):
+        resolve(config(warm_start=["first", "first"]))
+
+
+def test_a_plan_looks_at_the_sources_and_writes_nothing(first, tmp_path):
+    for source, wrong in (("first", None), ("none", "warm_start=none: ")):
+        job = Job(config(warm_start=[source], launcher=LOCAL), tmp_path / "outputs" / "new", tmp_path / "outputs")
+        (group,) = make_plan([job]).groups
+        assert (group.problem or "").startswith(wrong or "")
+        assert (group.problem is None) == (wrong is None)
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_too_many_results_are_cut_to_the_best_trials_and_the_latest(first, tmp_path, monkeypatch):
+    (whole,) = collect(["first"], own=tmp_path)
+    monkeypatch.setattr(warm_start, "MOST_RESULTS", 20)
+    (cut,) = collect(["first"], own=tmp_path)
+    assert len(cut.results) == 20
+    assert cut.left_out == len(whole.results) - 20
+    furthest = sorted(whole.results, key=lambda r: (-r.resource, r.metrics["loss"]))[:10]
+    assert all(result in cut.results for result in furthest)
+    others = [result for result in whole.results if result not in furthest]
+    assert [result for result in cut.results if result not in furthest] == others[-10:]
+
+
+def test_experiments_of_one_command_start_from_the_same_though_a_source_goes_on(first, tmp_path):
+    new = resolve(config(warm_start=["first"]))
+    check_sources(new, tmp_path / "a")
+    run_experiment(new, tmp_path / "a")
+    run_experiment(config("ASHA", "first", 25, random_seed=1), first)
+    run_experiment(replace(new, seed=1), tmp_path / "b")
+    one, other = (load_experiment(tmp_path / name).config for name in "ab")
+    assert one.warm_start_sha256 == other.warm_start_sha256
+    assert differences(replace(one, seed=1), other) == []
+
+
+@pytest.mark.process
+def test_killed_at_once_it_resumes_from_the_copy_and_replays(complete):
+    """Trials are real processes, and the tuner is killed with SIGKILL; the source is gone before the same command goes on."""
+    complete.benchmark(arguments={"epochs": 3, "sleep": 0.1}, max_num_trials=6, n_workers=1)
+    command = ("benchmark=mine", "method=RS", "experiment_tag=w", "warm_start=[tag:t]")
+    run = complete.start(*command)
+    directory = complete.directory("w")
+    wait_until(lambda: (directory / "trials" / "1").exists())
+    os.kill(run.pid, signal.SIGKILL)
+    run.communicate()
+    shutil.rmtree(complete.directory("t"))
+    succeeded(complete.hpo(*command))
+    assert len(started(directory)) == 6
+    assert "0 different" in succeeded(complete.verb("replay", "w"))
+    assert (
+        complete.hpo("benchmark=mine", "method=RS", "experiment_tag=x", "warm_start=[tag:t]", "--cfg", "job").returncode
+        == 0
+    )
+    sentence = error_of(complete.hpo("benchmark=mine", "method=RS", "experiment_tag=x", "warm_start=[outputs/t]"))
+    assert sentence.startswith("warm_start=outputs/t: ")
+    assert not (complete.path / "outputs" / "x").exists()
