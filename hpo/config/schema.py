@@ -11,6 +11,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from hpo.config.constraints import parse_constraints
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
 from hpo.randomness import Randomness
@@ -19,17 +20,14 @@ from hpo.space.search_space import SearchSpace, parse_space
 CONF_DIR = next(folder / "conf" for folder in Path(__file__).parents[1:3] if (folder / "conf").is_dir())
 """The YAML groups: inside the package when installed from a wheel, beside it in a source tree."""
 
-
 BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
 """What ends an experiment; more of it goes on where it ended."""
-
 
 BACKENDS = {
     "local": "hpo.backends.local.LocalBackend",
     "simulated": "hpo.backends.simulated.SimulatedBackend",
 }
 """Backends that are known by their name alone, as experiments of version 0.1 have it stored."""
-
 
 _CALL = {"concerns": "call"}
 _RESULTS = {"concerns": "results"}
@@ -114,6 +112,7 @@ class BenchmarkConfig:
     name: str = MISSING
     metric: str = field(default=MISSING, metadata=_RESULTS)
     mode: Mode = field(default=MISSING, metadata=_RESULTS)
+    constraints: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
     script: str | None = field(default=None, metadata=_RESULTS)
     command: list[str] | None = field(default=None, metadata=_RESULTS)
     function: str | None = field(default=None, metadata=_RESULTS)
@@ -246,8 +245,10 @@ class ExperimentConfig:
 
     @property
     def objective(self) -> Objective:
-        """What the benchmark's reports mean."""
-        return Objective(self.benchmark.metric, self.benchmark.mode.value, self.benchmark.named_resource)
+        """What the benchmark's reports mean; ConfigError where a constraint cannot be used."""
+        told, end = self.benchmark, self.max_resource if self.benchmark.constraints else None
+        constraints = parse_constraints(told.constraints, end)
+        return Objective(told.metric, told.mode.value, told.named_resource, constraints, end)
 
     @property
     def randomness(self) -> Randomness:

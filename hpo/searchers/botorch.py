@@ -37,6 +37,8 @@ class BoTorchSearcher(ModelSearcher):
         ConfigError: botorch is not installed, or an argument is out of range.
     """
 
+    takes_constraints = False
+
     def __init__(
         self,
         space: SearchSpace,

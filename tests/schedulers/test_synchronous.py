@@ -50,7 +50,7 @@ def filled(losses, sizes=(9, 3, 1)):
         bracket.reserve()
         bracket.begin(trial_id)
     for trial_id, loss in enumerate(losses):
-        bracket.record(trial_id, loss)
+        bracket.record(trial_id, (0.0, loss))
     return bracket
 
 
