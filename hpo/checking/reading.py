@@ -18,8 +18,7 @@ def problem_of(attempt: RehearsedAttempt, config: ExperimentConfig) -> str | Non
     objective = config.objective
     for heard in attempt.reports:
         try:
-            objective.loss(heard.metrics)
-            objective.resource(heard.metrics)
+            objective.outcome(heard.metrics, objective.resource(heard.metrics) or 1)
         except ReportError as error:
             return f"{error}; report it, or correct the key"
     return None

@@ -48,7 +48,7 @@ class ReportOutcome:
 
     @property
     def order(self) -> tuple[float, float]:
-        """What outcomes are compared by, lower is better: first those that are beyond no bound, by loss, then by violation."""
+        """What outcomes are compared by, lower is better: first those that break no bound, by loss, then by violation."""
         return self.violation, self.loss
 
     @property

@@ -27,6 +27,8 @@ class Curve:
     values: Sequence[float]
     """The metric; nan where it is not finite."""
     elapsed: Sequence[float]
+    feasible: Sequence[bool]
+    """Which reports meet the constraints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def trajectory(experiment: Experiment) -> Trajectory:
     """The incumbent's improvements."""
     objective = experiment.state.objective
     return Trajectory.of(
-        (event.elapsed, objective.loss(event.body["metrics"]))
+        (event.elapsed, objective.merit(event.body["metrics"], event.reached))
         for event in experiment.events
         if event.kind == Kind.REPORTED
     )
@@ -92,15 +94,16 @@ def trajectory(experiment: Experiment) -> Trajectory:
 def curves(experiment: Experiment) -> Sequence[Curve]:
     """One per trial that has reported, by trial id."""
     objective, states = experiment.state.objective, experiment.state.trials
-    columns: dict[int, tuple[list[int], list[float], list[float]]] = {}
+    columns: dict[int, tuple[list[int], list[float], list[float], list[bool]]] = {}
     for event in experiment.events:
         if event.kind != Kind.REPORTED or event.trial is None or event.resource is None:
             continue
-        resources, values, elapsed = columns.setdefault(event.trial, ([], [], []))
-        loss = objective.loss(event.body["metrics"])
+        resources, values, elapsed, feasible = columns.setdefault(event.trial, ([], [], [], []))
+        found = objective.outcome(event.body["metrics"], event.resource)
         resources.append(event.resource)
-        values.append(objective.value(loss) if math.isfinite(loss) else math.nan)
+        values.append(objective.value(found.loss) if math.isfinite(found.loss) else math.nan)
         elapsed.append(event.elapsed)
+        feasible.append(found.feasible)
     return tuple(Curve(trial, outcome(states[trial].status.value), *columns[trial]) for trial in sorted(columns))
 
 

@@ -74,7 +74,7 @@ def smoke_trial(config: ExperimentConfig, silence: float = 3600.0) -> Smoke:
     objective = config.objective
     first = attempt.reports[0]
     try:
-        objective.loss(first.metrics)
+        objective.outcome(first.metrics, 1)
         objective.resource(first.metrics)
     except ReportError as error:
         raise ExperimentError(f"the smoke trial: {error}") from error

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from hpo.events.outcome import no_trial_met
 from hpo.events.values import Kind, Status
 from hpo.events.wording import again_text, clock, configuration_text, days_text, shortened, word
 from hpo.figures import experiment_charts as charts
@@ -72,6 +73,8 @@ def _headline(experiment: Experiment) -> str:
     line = history.timeline(experiment)
     counts = ", ".join(f"{count} {status.value}" for status, count in state.counts().items())
     value, remark = "none" if state.finished else "none yet", ""
+    if best is None and state.closest is not None:
+        remark = no_trial_met(objective.constraints, state.closest)
     if best is not None:
         value = f"{best[objective.metric]:.6g}"
         resource = objective.resource_attr or "report"
@@ -99,7 +102,8 @@ def _trials(experiment: Experiment, output: Path) -> PageTable:
     pick = max if objective.mode == "max" else min
     bests: dict[int, tuple[float, int]] = {}
     for curve in history.curves(experiment):
-        if finite := [(v, r) for v, r in zip(curve.values, curve.resources, strict=True) if v == v]:
+        told = zip(curve.values, curve.resources, curve.feasible, strict=True)
+        if finite := [(v, r) for v, r, feasible in told if v == v and feasible]:
             bests[curve.trial] = pick(finite, key=lambda found: found[0])
     domains = config.space.domains
     spent = _seconds(experiment)

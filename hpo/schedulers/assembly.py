@@ -57,8 +57,8 @@ def _check_constraints(config: ExperimentConfig, scheduler: Scheduler) -> None:
     for part, made, takes in parts:
         if not takes:
             raise ConfigError(
-                f"method={config.method.name}: its {part} {type(made).__name__} knows nothing of benchmark.constraints; remove "
-                f"them, or use another method, such as ASHA-GP"
+                f"method={config.method.name}: its {part} {type(made).__name__} knows nothing of benchmark.constraints; "
+                f"remove them, or use another method, such as ASHA-GP"
             )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hpo.errors import ConfigError
 
 Order = tuple[float, ...]
-"""What results are compared by, lower is better, as in `ReportOutcome.order`: infinite where a trial never goes on, never NaN."""
+"""What results are compared by, as `ReportOutcome.order`: lower is better, infinite where a trial never goes on, no NaN."""
 
 
 def rung_levels(min_resource: int, max_resource: int, reduction_factor: float) -> list[int]:
