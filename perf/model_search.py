@@ -31,6 +31,7 @@ from hpo import Decision, Start, Trial, build_scheduler, load_config
 from hpo.analysis.scores import ScoreScale
 from hpo.history.trajectories import Trajectory, log_time_mean
 from hpo.randomness import Randomness
+from hpo.schedulers.base import Scheduler
 from hpo.space.search_space import parse_space
 from hpo.tables.find import find_table
 from hpo.tables.generated import stated_correlation
@@ -52,7 +53,15 @@ HELD_OUT = (
 )
 
 
-class TableTask:
+class Asked:
+    """What is asked of a result: here its loss alone."""
+
+    def tell(self, scheduler: Scheduler, trial: Trial, resource: int, loss: float) -> tuple[float, Decision]:
+        """The loss that counts for the best so far, and the scheduler's decision."""
+        return loss, scheduler.on_report(trial, resource, loss)
+
+
+class TableTask(Asked):
     """A table as the simulated backend would use it."""
 
     def __init__(self, name: str) -> None:
@@ -75,7 +84,7 @@ class TableTask:
         return ([-v for v in values] if self.sign < 0 else values), seconds
 
 
-class ContinuousTask:
+class ContinuousTask(Asked):
     """As hpo.tables.generated, but over a space of floats, integers and a choice."""
 
     def __init__(self, name: str) -> None:
@@ -190,8 +199,8 @@ def simulate(
             break
         losses, seconds = curves[number]
         reached[number] = resource
-        reports.append((now, losses[resource - 1]))
-        decision = scheduler.on_report(trials[number], resource, losses[resource - 1])
+        merit, decision = task.tell(scheduler, trials[number], resource, losses[resource - 1])
+        reports.append((now, merit))
         if decision == Decision.CONTINUE and resource < target[number]:
             heapq.heappush(heap, (began + seconds[resource], worker, number, resource + 1, began))
             continue

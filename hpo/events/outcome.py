@@ -1,4 +1,4 @@
-"""What a report says of a trial: how good it is, and how far it is from what is asked of it. One order for all that compare."""
+"""What a report says of a trial: how good it is, and how far from what is asked of it. One order for all that compare."""
 
 import math
 from collections.abc import Sequence

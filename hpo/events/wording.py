@@ -15,7 +15,7 @@ def best_text(state: ExperimentState) -> str:
     best = state.incumbent
     objective = state.objective
     if best is None:
-        return "none yet" if state.closest is None else no_trial_met(objective.constraints, state.closest)
+        return "none yet" if state.closest is None else f"none: {no_trial_met(objective.constraints, state.closest)}"
     where = f"{objective.resource_attr or 'report'} {best.resource}"
     configuration = configuration_text(state.trials[best.trial_id].trial.configuration)
     return f"{objective.metric}={objective.value(best.loss):.6g} (trial {best.trial_id}, {where}): {configuration}"
