@@ -2,8 +2,8 @@
 
     python perf/constraints.py --seeds 10              # some minutes on two cores
 
-Of each table with a second metric there is a task whose bound `--share` of the configurations meet; in the other that bound is
-one which all meet, and the same method without any is run beside it. A result that does not meet the bound counts for nothing;
+Of each table with a second metric there is a task whose bound `--share` of the configurations meet; in the other the bound is
+one that all meet, and the same method without any is run beside it. A result that is beyond the bound counts for nothing;
 0 is the best configuration that does, 1 the median of those. Clock, scores and intervals are those of model_search.py.
 """
 
@@ -102,7 +102,7 @@ def main() -> None:
         flat = np.array(list(pool.map(run_one, jobs, chunksize=4)))
     result = flat.reshape(len(variants), len(TASKS), options.seeds, -1)
     print(
-        f"{options.workers} workers, {options.seeds} seeds, {len(TASKS)} tasks; {options.share:.0%} meet the bound; against ASHA"
+        f"{options.workers} workers, {options.seeds} seeds, {len(TASKS)} tasks; {options.share:.0%} meet it; against ASHA"
     )
     for index, method in enumerate(METHODS):
         show(method, result[index], result[METHODS.index("ASHA")])

@@ -30,7 +30,23 @@ class Objective:
         Raises:
             ReportError: the metric, or one that has a bound, is missing or not a number.
         """
+        return self._judge(self.loss(metrics), metrics, resource)
+
+    def read(self, metrics: Mapping[str, Any], count: int) -> tuple[int, ReportOutcome]:
+        """The resource of a report, and what it comes to.
+
+        Args:
+            metrics: what was reported.
+            count: the number of the report, which is the resource where reports are counted.
+
+        Raises:
+            ReportError: something is missing, or is not a number; that of the metric comes first.
+        """
         loss = self.loss(metrics)
+        resource = self.resource(metrics) or count
+        return resource, self._judge(loss, metrics, resource)
+
+    def _judge(self, loss: float, metrics: Mapping[str, Any], resource: int) -> ReportOutcome:
         if not self.constraints:
             return ReportOutcome(loss)
         early = self.max_resource is not None and resource < self.max_resource

@@ -36,7 +36,7 @@ def write_optuna(experiments: Sequence[Experiment], output: Path) -> None:
     """Write the storage.
 
     The value of a trial is the best it reported, among reports that meet the constraints where there are any. The trial
-    with the best result is COMPLETE though it may be paused or stopped, for Optuna looks for the best among complete ones alone.
+    with the best result is COMPLETE though it may be paused or stopped, for Optuna looks for the best among those alone.
 
     Raises:
         ConfigError: optuna is not installed.

@@ -60,10 +60,7 @@ class Intake:
             ReportError: it cannot be used.
         """
         try:
-            resource = self.objective.resource(metrics)
-            if resource is None:
-                resource = self._lines.get(state.trial.id, state.lines) + 1
-            outcome = self.objective.outcome(metrics, resource)
+            resource, outcome = self.objective.read(metrics, self._lines.get(state.trial.id, state.lines) + 1)
         except ReportError as error:
             raise ReportError(_brief(str(error))) from None
         if self.objective.resource_attr is None:
