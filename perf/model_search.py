@@ -54,7 +54,15 @@ HELD_OUT = (
 )
 
 
-class TableTask:
+class Asked:
+    """What is asked of a result: here its loss alone."""
+
+    def tell(self, scheduler: Scheduler, trial: Trial, resource: int, loss: float) -> tuple[float, Decision]:
+        """The loss that counts for the best so far, and the scheduler's decision."""
+        return loss, scheduler.on_report(trial, resource, loss)
+
+
+class TableTask(Asked):
     """A table as the simulated backend would use it."""
 
     def __init__(self, name: str) -> None:
@@ -77,7 +85,7 @@ class TableTask:
         return ([-v for v in values] if self.sign < 0 else values), seconds
 
 
-class ContinuousTask:
+class ContinuousTask(Asked):
     """As hpo.tables.generated, but over a space of floats, integers and a choice."""
 
     def __init__(self, name: str) -> None:
@@ -217,9 +225,9 @@ def follow(
             break
         losses, seconds = curves[number]
         reached[number] = resource
-        reports.append((now, losses[resource - 1]))
+        merit, decision = task.tell(scheduler, trials[number], resource, losses[resource - 1])
+        reports.append((now, merit))
         results.append((number, resource, losses[resource - 1]))
-        decision = scheduler.on_report(trials[number], resource, losses[resource - 1])
         if decision == Decision.CONTINUE and resource < target[number]:
             heapq.heappush(heap, (began + seconds[resource], worker, number, resource + 1, began))
             continue

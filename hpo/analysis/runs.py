@@ -39,7 +39,9 @@ class Run:
     """The method's name, followed by the tag where two tags have a method of that name."""
     trajectory: Trajectory
     trial_losses: Floats
-    """The best loss of each trial, shape (trials,), by trial id; +inf where there is none."""
+    """The best loss of each trial that meets the constraints, shape (trials,), by trial id; +inf where there is none."""
+    answered: bool
+    """Has any report a finite result, whether or not it meets the constraints?"""
     reports: int
     end: float
     """Elapsed seconds up to which it is known what the experiment found."""
@@ -55,7 +57,7 @@ class Run:
         """`complete`; `failed`, where it is over without one finite result; `not complete`."""
         if self.finished is None:
             return "not complete"
-        return "complete" if len(self.trajectory.losses) else "failed"
+        return "complete" if self.answered else "failed"
 
     @property
     def benchmark(self) -> str:
@@ -132,7 +134,7 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
     trials: dict[int, float] = {}
     hosts: set[str] = set()
     n_workers: list[int] = []
-    reports, end, finished = 0, 0.0, None
+    reports, end, finished, answered = 0, 0.0, None, False
     for event in events:
         end = event.elapsed if event.elapsed > end else end
         kind, trial = event.kind, event.trial
@@ -140,9 +142,10 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
             assert trial is not None
             reports += 1
             try:
-                loss = objective.loss(event.body["metrics"])
+                loss = objective.merit(event.body["metrics"], event.reached)
             except ReportError:
                 continue
+            answered = answered or loss < math.inf or objective.loss(event.body["metrics"]) < math.inf
             if loss < trials.get(trial, math.inf):
                 trials[trial] = loss
                 improvements.append((event.elapsed, loss))
@@ -161,6 +164,7 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
     return {
         "trajectory": Trajectory.of(improvements),
         "trial_losses": np.array([trials[trial] for trial in sorted(trials)], dtype=float),
+        "answered": answered,
         "reports": reports,
         "end": end,
         "finished": finished,

@@ -138,7 +138,9 @@ def _scale(block: Block, baseline: str, start: float, end: float) -> ScoreScale:
     found = [float(run.trajectory.losses[-1]) for run in block.loaded if len(run.trajectory.losses)]
     if not found:
         raise ConfigError(
-            f"{block.benchmark}: no experiment has a single finite {objective.metric}; there is no result"
+            f"{block.benchmark}: no experiment has a single finite {objective.metric}"
+            + (f" where {' and '.join(map(str, objective.constraints))}" if objective.constraints else "")
+            + "; there is no result"
         )
     best, best_is = min(found), "the best of all loaded experiments"
     optima = {run.metadata.get("table_optimum") for run in block.loaded}

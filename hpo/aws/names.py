@@ -16,6 +16,7 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 LATER = (
     "argument_style",
     "config_file",
+    "constraints",
     "first_resource",
     "function",
     "patterns",

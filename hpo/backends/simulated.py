@@ -7,6 +7,7 @@ Everything that happens is totally ordered by (time, worker, trial), so that the
 
 import heapq
 import itertools
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,12 +49,14 @@ class SimulatedBackend(Backend):
         randomness: decides which of the recorded trainings a configuration gets, the same for all methods.
         charge_decisions: also let virtual time pass while the tuner decides; experiments are then not reproducible.
         otherwise: values of hyperparameters that a trial does not use, where the table has them all the same.
+        optimum: the best value of the metric that a configuration of the table has and that meets the constraints.
     """
 
     table: Table
     randomness: Randomness
     charge_decisions: bool = False
     otherwise: Mapping[str, Any] = field(default_factory=dict)
+    optimum: float = math.nan
     now: float = 0.0
     _heap: list[tuple[float, int, int, int, int]] = field(default_factory=list)
     """(time, worker, trial, kind, attempt)."""
@@ -73,6 +76,12 @@ class SimulatedBackend(Backend):
             raise ConfigError("backend=simulated: benchmark.table is not given; name a table, or use backend=local")
         table = find_table(config.benchmark.table)
         table.check_space(config.space)
+        for constraint in config.objective.constraints:
+            if constraint.metric not in table.metrics:
+                raise ConfigError(
+                    f"benchmark.constraints.{constraint.metric}: the table {table.name} has only {', '.join(table.metrics)}; "
+                    "name one of them"
+                )
         if (config.max_resource or 0) > table.max_resource:
             raise ConfigError(
                 f"benchmark.arguments.{config.benchmark.max_resource_attr}={config.max_resource}: the table {table.name} "
@@ -95,12 +104,14 @@ class SimulatedBackend(Backend):
             charge_decisions: see the class.
         """
         table = find_table(str(config.benchmark.table))
-        return cls(table, config.randomness, bool(charge_decisions), config.space.otherwise)
+        constraints = config.objective.constraints
+        optimum = table.optimum_within(constraints) if constraints else table.optimum
+        return cls(table, config.randomness, bool(charge_decisions), config.space.otherwise, optimum)
 
     @property
     def facts(self) -> Mapping[str, Any]:
         """Also where the values come from, and the best of them."""
-        return {**super().facts, "data_label": self.table.data_label, "table_optimum": self.table.optimum}
+        return {**super().facts, "data_label": self.table.data_label, "table_optimum": self.optimum}
 
     def clock(self) -> float:
         """Virtual seconds."""

@@ -16,10 +16,9 @@ def problem_of(attempt: RehearsedAttempt, config: ExperimentConfig) -> str | Non
     if not attempt.reports:
         return _nothing_from(attempt, config)
     objective = config.objective
-    for heard in attempt.reports:
+    for count, heard in enumerate(attempt.reports, 1):
         try:
-            objective.loss(heard.metrics)
-            objective.resource(heard.metrics)
+            objective.read(heard.metrics, count)
         except ReportError as error:
             return f"{error}; report it, or correct the key"
     return None

@@ -20,6 +20,7 @@ from hpo.config.reading import resolve
 from hpo.config.references import shell_word
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
+from hpo.events.outcome import no_trial_met
 from hpo.events.values import Exit, Kind, Status, Trial
 from hpo.functions.finding import OWN, is_own
 from hpo.results.experiment import Experiment
@@ -108,9 +109,12 @@ class Reproduction:
         state = self.experiment.state
         if self.trial == "best":
             if state.incumbent is None:
-                raise ConfigError(
-                    f"--trial best: {self.experiment.directory} has no result yet; name a trial by its number"
+                why = (
+                    f"{no_trial_met(state.objective.constraints, state.closest)} in"
+                    if state.closest
+                    else "no result yet in"
                 )
+                raise ConfigError(f"--trial best: {why} {self.experiment.directory}; name a trial by its number")
             return state.incumbent.trial_id
         if not self.trial.isdigit() or int(self.trial) not in state.trials:
             known = f"has the trials 0 to {len(state.trials) - 1}" if state.trials else "has no trial yet"

@@ -19,6 +19,7 @@ from hpo.config.choices import (
     WarmStartUse,
     WorkingDirectory,
 )
+from hpo.config.constraints import parse_constraints
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
 from hpo.randomness import Randomness
@@ -56,6 +57,7 @@ class BenchmarkConfig:
     name: str = MISSING
     metric: str = field(default=MISSING, metadata=_RESULTS)
     mode: Mode = field(default=MISSING, metadata=_RESULTS)
+    constraints: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
     script: str | None = field(default=None, metadata=_RESULTS)
     command: list[str] | None = field(default=None, metadata=_RESULTS)
     function: str | None = field(default=None, metadata=_RESULTS)
@@ -197,8 +199,10 @@ class ExperimentConfig:
 
     @property
     def objective(self) -> Objective:
-        """What the benchmark's reports mean."""
-        return Objective(self.benchmark.metric, self.benchmark.mode.value, self.benchmark.named_resource)
+        """What the benchmark's reports mean; ConfigError where a constraint cannot be used."""
+        told, end = self.benchmark, self.max_resource if self.benchmark.constraints else None
+        constraints = parse_constraints(told.constraints, end)
+        return Objective(told.metric, told.mode.value, told.named_resource, constraints, end)
 
     @property
     def randomness(self) -> Randomness:

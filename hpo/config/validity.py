@@ -69,6 +69,15 @@ def check(config: ExperimentConfig) -> None:
             "remove it here"
         )
     _ = config.max_resource
+    if missing := [
+        one.metric
+        for one in config.objective.constraints
+        if benchmark.patterns and one.metric not in benchmark.patterns
+    ]:
+        raise ConfigError(
+            f"benchmark.patterns: there is none for benchmark.constraints.{missing[0]}, only for "
+            f"{', '.join(benchmark.patterns)}; add {missing[0]}: '{missing[0]}=(\\S+)', say"
+        )
 
 
 def check_preload(value: object) -> None:

@@ -1,11 +1,12 @@
 """What a report means: which resource was spent, how good the result is. Signs are turned here and nowhere else."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hpo.errors import HPOError, nearest
+from hpo.events.outcome import Constraint, ReportOutcome
 
 
 class ReportError(HPOError):
@@ -14,11 +15,70 @@ class ReportError(HPOError):
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """The metric, its direction, and the name of the resource (None: reports are counted)."""
+    """The metric, its direction, the name of the resource (None: reports are counted), and what else is asked."""
 
     metric: str
     mode: str
     resource_attr: str | None
+    constraints: Sequence[Constraint] = ()
+    max_resource: int | None = None
+    """Where constraints count that are asked of the end."""
+
+    def outcome(self, metrics: Mapping[str, Any], resource: int) -> ReportOutcome:
+        """What a report at a resource comes to.
+
+        Raises:
+            ReportError: the metric, or one that has a bound, is missing or not a number.
+        """
+        return self._judge(self.loss(metrics), metrics, resource)
+
+    def read(self, metrics: Mapping[str, Any], count: int) -> tuple[int, ReportOutcome]:
+        """The resource of a report, and what it comes to.
+
+        Args:
+            metrics: what was reported.
+            count: the number of the report, which is the resource where reports are counted.
+
+        Raises:
+            ReportError: something is missing, or is not a number; that of the metric comes first.
+        """
+        loss = self.loss(metrics)
+        resource = self.resource(metrics) or count
+        return resource, self._judge(loss, metrics, resource)
+
+    def _judge(self, loss: float, metrics: Mapping[str, Any], resource: int) -> ReportOutcome:
+        if not self.constraints:
+            return ReportOutcome(loss)
+        early = self.max_resource is not None and resource < self.max_resource
+        excesses, violation, judged = [], 0.0, True
+        for constraint in self.constraints:
+            if early and constraint.at_end:
+                judged = False
+                known = constraint.metric in metrics
+                excesses.append(constraint.excess(self._bounded(metrics, constraint)) if known else math.nan)
+            else:
+                excesses.append(constraint.excess(self._bounded(metrics, constraint)))
+                violation += max(excesses[-1], 0.0)
+        return ReportOutcome(loss, violation, judged, tuple(excesses))
+
+    def merit(self, metrics: Mapping[str, Any], resource: int) -> float:
+        """The loss of a report, +inf where it does not meet the constraints: what is looked at for the best.
+
+        Raises:
+            ReportError: as of `outcome`.
+        """
+        return self.outcome(metrics, resource).merit if self.constraints else self.loss(metrics)
+
+    def bounded(self, metrics: Mapping[str, Any]) -> tuple[float, ...]:
+        """The values that have bounds, in the order of the constraints.
+
+        Raises:
+            ReportError: one is missing or not a number.
+        """
+        return tuple(self._bounded(metrics, constraint) for constraint in self.constraints)
+
+    def _bounded(self, metrics: Mapping[str, Any], constraint: Constraint) -> float:
+        return self._number(metrics, constraint.metric, f"benchmark.constraints.{constraint.metric}")
 
     def loss(self, metrics: Mapping[str, Any]) -> float:
         """The metric, turned so that lower is better; +inf for NaN and both infinities.
@@ -26,18 +86,7 @@ class Objective:
         Raises:
             ReportError: it is missing or not a number.
         """
-        value = self._get(metrics, self.metric, "benchmark.metric")
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            hint = (
-                "; write NaN where training has diverged" if value is None else ""
-            )  # of which JSON.stringify makes null
-            raise ReportError(
-                f"benchmark.metric={self.metric}: the script reported {value!r}, which is not a number{hint}"
-            )
-        try:
-            value = float(value)
-        except OverflowError:
-            return math.inf
+        value = self._number(metrics, self.metric, f"benchmark.metric={self.metric}")
         if not math.isfinite(value):
             return math.inf
         return -value if self.mode == "max" else value
@@ -50,7 +99,7 @@ class Objective:
         """
         if self.resource_attr is None:
             return None
-        value = self._get(metrics, self.resource_attr, "benchmark.resource_attr")
+        value = self._get(metrics, self.resource_attr, f"benchmark.resource_attr={self.resource_attr}")
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not 1 <= value < 2**53 or int(value) != value:
             raise ReportError(
@@ -67,6 +116,18 @@ class Objective:
         """The metric that belongs to a loss."""
         return -loss if self.mode == "max" else loss
 
+    def _number(self, metrics: Mapping[str, Any], name: str, key: str) -> float:
+        """A metric as a float; what is too large for one is infinite."""
+        value = self._get(metrics, name, key)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            # JSON.stringify makes null of NaN.
+            hint = "; write NaN where training has diverged" if value is None else ""
+            raise ReportError(f"{key}: the script reported {value!r}, which is not a number{hint}")
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf
+
     @staticmethod
     def _get(metrics: Mapping[str, Any], name: str, key: str) -> Any:
         if name in metrics:
@@ -74,4 +135,4 @@ class Objective:
         reported = [str(k) for k in metrics]
         near = nearest(name, reported)
         hint = f"; did you mean {near!r}?" if near else ""
-        raise ReportError(f"{key}={name}: the script reported only {', '.join(reported) or 'an empty object'}{hint}")
+        raise ReportError(f"{key}: the script reported only {', '.join(reported) or 'an empty object'}{hint}")

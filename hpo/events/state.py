@@ -24,6 +24,8 @@ class TrialState:
     """Of the very first report."""
     loss: float | None = None
     """Of the last report."""
+    violation: float = 0.0
+    """Of the constraints, by the last report."""
     position: int = 0
     """Bytes of the current attempt's reports that have been taken in."""
     then: int | None = None
@@ -48,7 +50,7 @@ class TrialState:
 
 @dataclass(frozen=True, slots=True)
 class Incumbent:
-    """The best result so far."""
+    """The best result so far; it meets all constraints."""
 
     loss: float
     trial_id: int
@@ -64,6 +66,10 @@ class ExperimentState:
     trials: dict[int, TrialState] = field(default_factory=dict)
     running: dict[int, TrialState] = field(default_factory=dict)
     incumbent: Incumbent | None = None
+    closest: tuple[int, Sequence[float]] | None = None
+    """Until there is an incumbent: the trial that came closest to the constraints, and the values that they are about."""
+    answered: bool = False
+    """Has any report had a finite result, whether or not it meets the constraints?"""
     reports: int = 0
     elapsed: float = 0.0
     created: float | None = None
@@ -92,6 +98,8 @@ class ExperimentState:
     code_changes: dict[int, Sequence[str]] = field(default_factory=dict)
     """Files that had changed since the session before, by session, from 1."""
     _counts: Counter[Status] = field(default_factory=Counter)
+    _least: float | None = None
+    """The violation of `closest`."""
     _opened: float = 0.0
     _available: float = 0.0
     """Worker seconds of the sessions before the last one, which was opened at `_opened`."""
@@ -141,7 +149,7 @@ class ExperimentState:
         """`complete`; `failed`, where it is over without one finite result; `interrupted`, or still at work."""
         if self.finished is None:
             return "interrupted"
-        return "complete" if self.incumbent is not None else "failed"
+        return "complete" if self.answered else "failed"
 
     @property
     def counted_trials(self) -> int:
@@ -150,7 +158,7 @@ class ExperimentState:
 
     def failed_trials(self) -> list[TrialState]:
         """Those that failed and were not trained again; all that are over, where none has given a finite result."""
-        over = set(Status) - {Status.RUNNING, Status.INTERRUPTED} if self.incumbent is None else {Status.FAILED}
+        over = {Status.FAILED} if self.answered else set(Status) - {Status.RUNNING, Status.INTERRUPTED}
         return [state for state in self.trials.values() if state.status in over and not state.retried]
 
     def busy_seconds(self) -> float:
@@ -214,10 +222,10 @@ class ExperimentState:
 
     def _reported(self, event: Event) -> None:
         state = self._of(event)
-        loss = self.objective.loss(event.body["metrics"])
+        outcome = self.objective.outcome(event.body["metrics"], event.reached)
         self.trained += event.reached - state.resource
         state.first = state.first or event.reached
-        state.resource, state.loss = event.reached, loss
+        state.resource, state.loss, state.violation = event.reached, outcome.loss, outcome.violation
         state.position, state.heard = event.body["position"], event.elapsed
         state.lines = event.body.get("line", 0)
         decision = event.body["decision"]
@@ -225,10 +233,19 @@ class ExperimentState:
             state.ending = Decision(decision)
         self.reports += 1
         self.silent_failures = 0
-        best = self.incumbent
+        self.answered = self.answered or outcome.loss != float("inf")
+        best, loss = self.incumbent, outcome.merit
         # Ties go to the earlier trial; an infinite loss is nobody's best.
         if loss != float("inf") and (best is None or (loss, state.trial.id) < (best.loss, best.trial_id)):
-            self.incumbent = Incumbent(loss, state.trial.id, event.reached, event.elapsed)
+            self.incumbent, self.closest = Incumbent(loss, state.trial.id, event.reached, event.elapsed), None
+        elif best is None and outcome.judged and outcome.violation > 0:
+            self._come_closer(state.trial.id, outcome.violation, event)
+
+    def _come_closer(self, trial_id: int, violation: float, event: Event) -> None:
+        """No trial has met the constraints, this one neither; of equal ones the earlier counts."""
+        if self._least is None or (violation, trial_id) < (self._least, self.closest[0] if self.closest else trial_id):
+            self._least = violation
+            self.closest = trial_id, self.objective.bounded(event.body["metrics"])
 
     def _ended(self, event: Event) -> None:
         state = self._of(event)

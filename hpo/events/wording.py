@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from hpo.events.outcome import no_trial_met
 from hpo.events.state import ExperimentState
 from hpo.events.values import Status
 
@@ -12,9 +13,9 @@ from hpo.events.values import Status
 def best_text(state: ExperimentState) -> str:
     """The incumbent in one line."""
     best = state.incumbent
-    if best is None:
-        return "none yet"
     objective = state.objective
+    if best is None:
+        return "none yet" if state.closest is None else f"none: {no_trial_met(objective.constraints, state.closest)}"
     where = f"{objective.resource_attr or 'report'} {best.resource}"
     configuration = configuration_text(state.trials[best.trial_id].trial.configuration)
     return f"{objective.metric}={objective.value(best.loss):.6g} (trial {best.trial_id}, {where}): {configuration}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.errors import ConfigError, installing
+from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Event, Kind, Status
 from hpo.results.experiment import Experiment
 from hpo.results.rows import best_of, last_line
@@ -25,11 +26,17 @@ STATES = {
 """What becomes of a trial; `hpo_status` of a trial's user attributes keeps what it was."""
 
 
+CONSTRAINTS = "constraints"
+"""What Optuna calls the attribute of a trial that says how far it is beyond each constraint."""
+LARGEST = 1e300
+"""In place of an infinity, which JSON has not."""
+
+
 def write_optuna(experiments: Sequence[Experiment], output: Path) -> None:
     """Write the storage.
 
-    The value of a trial is the best it reported. The trial with the best result is COMPLETE though it may be paused or
-    stopped, for Optuna looks for the best among complete trials alone.
+    The value of a trial is the best it reported, among reports that meet the constraints where there are any. The trial
+    with the best result is COMPLETE though it may be paused or stopped, for Optuna looks for the best among those alone.
 
     Raises:
         ConfigError: optuna is not installed.
@@ -90,7 +97,7 @@ def _frozen(optuna: Any, experiment: Experiment, distributions: dict[str, Any]) 
     state, metric = experiment.state, experiment.config.benchmark.metric
     began: dict[int, float] = {}
     ended: dict[int, Event] = {}
-    losses = dict.fromkeys(state.trials, math.inf)
+    bests = dict.fromkeys(state.trials, ReportOutcome(math.inf))
     values: dict[int, dict[int, float]] = {trial_id: {} for trial_id in state.trials}
     for event in experiment.events:
         if event.trial is None:
@@ -99,13 +106,15 @@ def _frozen(optuna: Any, experiment: Experiment, distributions: dict[str, Any]) 
             began[event.trial] = event.time
         elif event.kind == Kind.REPORTED and event.resource is not None:
             values[event.trial][event.resource] = _float(event.body["metrics"][metric])
-            losses[event.trial] = min(losses[event.trial], state.objective.loss(event.body["metrics"]))
+            found = state.objective.outcome(event.body["metrics"], event.resource)
+            bests[event.trial] = min(bests[event.trial], found, key=_rank)
         elif event.kind == Kind.ENDED:
             ended[event.trial] = event
     for trial_id, known in state.trials.items():
         best = state.incumbent is not None and trial_id == state.incumbent.trial_id
         becomes, end = "COMPLETE" if best else STATES[known.status], ended.get(trial_id)
-        value = None if math.isinf(losses[trial_id]) else state.objective.value(losses[trial_id])
+        found = bests[trial_id]
+        value = None if math.isinf(found.loss) else state.objective.value(found.loss)
         if becomes == "COMPLETE" and value is None:  # it never reported a finite value
             becomes = "FAIL"
         attributes = {"hpo_trial_id": trial_id, "hpo_status": known.status.value, "hpo_attempts": known.attempt + 1}
@@ -122,9 +131,19 @@ def _frozen(optuna: Any, experiment: Experiment, distributions: dict[str, Any]) 
             params=dict(known.trial.configuration),
             distributions={name: distributions[name] for name in known.trial.configuration},
             user_attrs=attributes,
-            system_attrs={},
+            system_attrs={CONSTRAINTS: [_known(excess) for excess in found.excesses]} if found.excesses else {},
             intermediate_values=values[trial_id],
         )
+
+
+def _rank(found: ReportOutcome) -> tuple[bool, bool, float, float]:
+    """What the reports of a trial are compared by: those that meet all constraints first."""
+    return math.isinf(found.loss), not found.feasible, *found.order
+
+
+def _known(excess: float) -> float:
+    """How far a bound is missed, as Optuna reads it: above 0 is infeasible. What is not known yet is not feasible yet."""
+    return min(excess, LARGEST) if excess == excess else LARGEST
 
 
 def _float(value: Any) -> float:

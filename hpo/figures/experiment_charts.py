@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from hpo.events.outcome import no_trial_met
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, rows
 from hpo.figures.limits import beyond, metric_axis
 from hpo.figures.style import ACCENT, NEUTRAL, OUTCOME_COLOURS, data_label, seconds_scale, thinned
@@ -28,7 +29,13 @@ def anytime(experiment: Subject) -> Chart:
     path = history.trajectory(experiment)
     title = "Best result so far"
     if not len(path.times):
-        return Chart("anytime", title, instead="No trial has reported a finite result yet.", wide=False)
+        closest, constraints = experiment.state.closest, objective.constraints
+        none = (
+            "No trial has reported a finite result yet."
+            if closest is None
+            else f"{no_trial_met(constraints, closest)}."
+        )
+        return Chart("anytime", title, instead=none[0].upper() + none[1:], wide=False)
     unit, name = seconds_scale(experiment.state.elapsed)
     trials, best = Pieces(), Pieces()
     for curve in history.curves(experiment):

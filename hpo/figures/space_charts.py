@@ -92,7 +92,9 @@ def parallel(experiment: Subject, *, whole: bool = False) -> Chart:
     """One line per trial through all hyperparameters to its metric, the best on top; `whole`: never thinned."""
     objective = experiment.state.objective
     title = "Parallel coordinates"
-    found = sorted((p for p in points(experiment) if math.isfinite(p.loss)), key=lambda p: (-p.loss, p.trial))
+    found = sorted(
+        (p for p in points(experiment) if math.isfinite(p.loss)), key=lambda p: (p.feasible, -p.loss, p.trial)
+    )
     if not found:
         return Chart("parallel", title, instead="No trial has reported a finite result yet.")
     kept = found if whole else [found[i] for i in thinned(len(found), MOST_LINES)]

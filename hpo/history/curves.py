@@ -26,6 +26,8 @@ class Curve:
     values: Sequence[float]
     """The metric; nan where it is not finite."""
     elapsed: Sequence[float]
+    feasible: Sequence[bool]
+    """Which reports meet the constraints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def curves(experiment: Subject) -> Sequence[Curve]:
     """One per trial that has reported, by trial id."""
     states = experiment.state.trials
     return tuple(
-        Curve(trial, outcome(states[trial].status.value), found.resources, found.values, found.elapsed)
+        Curve(trial, outcome(states[trial].status.value), found.resources, found.values, found.elapsed, found.feasible)
         for trial, found in sorted(record_of(experiment).of_trial.items())
     )
 

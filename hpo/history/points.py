@@ -27,6 +27,8 @@ class Point:
     value: float
     loss: float
     """+inf where the last report is not finite."""
+    feasible: bool
+    """Does the last report meet the constraints?"""
 
 
 def points(experiment: Subject) -> list[Point]:
@@ -39,6 +41,7 @@ def points(experiment: Subject) -> list[Point]:
             resource=curve.resources[-1],
             value=curve.values[-1],
             loss=math.inf if math.isnan(curve.values[-1]) else sign * curve.values[-1],
+            feasible=curve.feasible[-1],
         )
         for curve in history.curves(experiment)
     ]

@@ -55,12 +55,14 @@ class Reports:
 class OfTrial:
     """The reports of one trial, as columns."""
 
-    __slots__ = ("best_at", "best_loss", "elapsed", "resources", "values")
+    __slots__ = ("best_at", "best_loss", "elapsed", "feasible", "resources", "values")
 
     def __init__(self) -> None:
         self.resources = array("q")
         self.values = array("d")
         self.elapsed = array("d")
+        self.feasible: list[bool] = []
+        """Which meet the constraints; others are nobody's best."""
         self.best_loss = math.inf
         self.best_at: int | None = None
         """The resource at which it came."""
@@ -80,7 +82,7 @@ class Record:
         self.reports = Reports()
         self.of_trial: dict[int, OfTrial] = {}
         self.improvements: list[tuple[float, float]] = []
-        """(elapsed, loss) of each report that was better than all before."""
+        """(elapsed, loss) of each report that was better than all before, among those that meet the constraints."""
         self.attempts: list[AttemptSpan] = []
         """Those that are over."""
         self.attempts_of: dict[int, list[AttemptSpan]] = {}
@@ -109,18 +111,20 @@ class Record:
                 self.attempts_of.setdefault(event.trial_id, []).append(span)
 
     def _reported(self, event: Event, trial: int, resource: int) -> None:
-        loss = self.objective.loss(event.body["metrics"])
-        value = self.objective.value(loss) if math.isfinite(loss) else math.nan
-        if loss < (self.improvements[-1][1] if self.improvements else math.inf):
-            self.improvements.append((event.elapsed, loss))
+        found = self.objective.outcome(event.body["metrics"], resource)
+        merit = found.merit
+        value = self.objective.value(found.loss) if math.isfinite(found.loss) else math.nan
+        if merit < (self.improvements[-1][1] if self.improvements else math.inf):
+            self.improvements.append((event.elapsed, merit))
         own = self.of_trial.get(trial)
         if own is None:
             own = self.of_trial[trial] = OfTrial()
         own.resources.append(resource)
         own.values.append(value)
         own.elapsed.append(event.elapsed)
-        if loss < own.best_loss:
-            own.best_loss, own.best_at = loss, resource
+        own.feasible.append(found.feasible)
+        if merit < own.best_loss:
+            own.best_loss, own.best_at = merit, resource
         every = self.reports
         every.sequences.append(self.sequence)
         every.trials.append(trial)

@@ -31,7 +31,7 @@ class RungRow:
     running: int
     """On their way here."""
     best: float | None
-    """The lowest loss of a result here."""
+    """The lowest loss of a result here that breaks no constraint."""
 
 
 @dataclass
@@ -96,15 +96,16 @@ class RungBoard:
         decision = event.body["decision"]
         while done < len(steps) and event.reached >= steps[done]:
             tally = self._tallies[steps[done]]
-            loss = state.objective.loss(event.body["metrics"])
+            outcome = state.objective.outcome(event.body["metrics"], event.reached)
             tally.reached += 1
-            tally.best = loss if tally.best is None else min(tally.best, loss)
+            if outcome.violation == 0:
+                tally.best = outcome.loss if tally.best is None else min(tally.best, outcome.loss)
             if done < len(self._rungs):
                 rung = self._rungs[done]
                 if decision == Decision.PAUSE:
-                    rung.park(event.trial_id, loss)
+                    rung.park(event.trial_id, outcome.order)
                 else:
-                    rung.record(loss)
+                    rung.record(outcome.order)
             done += 1
             if self.promotes and decision == Decision.PAUSE:
                 break  # a report that skips a rung counts for the one the trial was sent to

@@ -39,6 +39,7 @@ def tune(
     num_gpus_per_trial: int = 0,
     arguments: Mapping[str, Any] | None = None,
     points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+    constraints: Mapping[str, Mapping[str, Any]] | None = None,
     callbacks: Sequence[Callback] = (),
     show: bool = True,
     **overrides: Any,
@@ -67,6 +68,7 @@ def tune(
         num_gpus_per_trial: devices of each.
         arguments: constants, which the function gets beside the configuration.
         points_to_evaluate: the first configurations.
+        constraints: bounds on other reported metrics, such as `{"latency_ms": {"upper": 20}}`.
         callbacks: see every event.
         show: progress and a summary on standard output or below the cell.
         **overrides: other top-level keys, and dotted ones in a dictionary, as for `hpo.load_config`.
@@ -93,6 +95,7 @@ def tune(
         "config_space": dict(config_space),
         "arguments": {**(arguments or {}), **({} if max_resource is None else {TOLD: max_resource})},
         "points_to_evaluate": None if points_to_evaluate is None else [dict(point) for point in points_to_evaluate],
+        "constraints": {name: dict(bound) for name, bound in (constraints or {}).items()},
         "num_gpus_per_trial": num_gpus_per_trial,
     }
     config = load_config(

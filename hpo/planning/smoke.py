@@ -74,8 +74,7 @@ def smoke_trial(config: ExperimentConfig, silence: float = 3600.0) -> Smoke:
     objective = config.objective
     first = attempt.reports[0]
     try:
-        objective.loss(first.metrics)
-        objective.resource(first.metrics)
+        objective.read(first.metrics, 1)
     except ReportError as error:
         raise ExperimentError(f"the smoke trial: {error}") from error
     count, spent = len(attempt.reports), attempt.reports[-1].at - first.at

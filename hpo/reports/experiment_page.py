@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from hpo.events.outcome import no_trial_met
 from hpo.events.values import Kind, Status
 from hpo.events.wording import again_text, clock, configuration_text, days_text, shortened, word
 from hpo.figures import experiment_charts as charts
@@ -72,6 +73,8 @@ def _headline(experiment: Experiment) -> str:
     line = history.timeline(experiment)
     counts = ", ".join(f"{count} {status.value}" for status, count in state.counts().items())
     value, remark = "none" if state.finished else "none yet", ""
+    if best is None and state.closest is not None:
+        remark = no_trial_met(objective.constraints, state.closest)
     if best is not None:
         value = f"{best[objective.metric]:.6g}"
         resource = objective.resource_attr or "report"

@@ -102,6 +102,7 @@ def write_metadata(directory: ExperimentDirectory, config: ExperimentConfig, **f
         "entrypoint": Path(program).stem,
         "metric_names": [benchmark.metric],
         "metric_mode": benchmark.mode.value,
+        **({"constraints": benchmark.constraints} if benchmark.constraints else {}),
         "resource_attr": benchmark.named_resource,
         "max_resource_attr": benchmark.max_resource_attr,
         "scheduler_name": str(config.method.scheduler.get("_target_", "")).rpartition(".")[2],

@@ -44,7 +44,7 @@ def as_html(overview: str, state: ExperimentState, events: Sequence[Event]) -> s
     for event in events:
         if event.kind != Kind.REPORTED:
             continue
-        loss = state.objective.loss(event.body["metrics"])
+        loss = state.objective.merit(event.body["metrics"], event.reached)
         report = _Best(loss, event.trial_id, event.reached, event.elapsed)
         if loss != float("inf") and (report.trial not in bests or loss < bests[report.trial].loss):
             bests[report.trial] = report

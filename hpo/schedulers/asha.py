@@ -4,6 +4,7 @@ Li et al., "A System for Massively Parallel Hyperparameter Tuning" (MLSys 2020);
 (Klein et al., "Model-based Asynchronous Hyperparameter and Neural Architecture Search", 2020, section 3.1).
 """
 
+from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness
 from hpo.schedulers.halving import Halving
@@ -128,20 +129,20 @@ class ASHA(_Asynchronous):
         self._rung_at(resume.trial_id, self._reached[resume.trial_id]).remove(resume.trial_id)
         self.searcher.on_pending(self._configurations[resume.trial_id], resume.until or self.maximum)
 
-    def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
+    def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
         """PAUSE at the level the trial was sent to, or the highest it has passed, STOP at the maximum, else CONTINUE."""
         self.searcher.on_report(trial.configuration, resource)
         target = self._target(trial.id)
         if resource < target:
             return Decision.CONTINUE
         while target < self.maximum and (above := next_level(self.levels, target, self.maximum)) <= resource:
-            self._rung_at(trial.id, target).record(loss)  # passed by a script that reports seldom
+            self._rung_at(trial.id, target).record(outcome.order)  # passed by a script that reports seldom
             target = above
-        self.searcher.update(trial.configuration, target, loss)
+        self.searcher.on_outcome(trial.configuration, target, outcome)
         self._reached[trial.id] = target
         if target >= self.maximum:
             return Decision.STOP
-        self._rung_at(trial.id, target).park(trial.id, loss)
+        self._rung_at(trial.id, target).park(trial.id, outcome.order)
         return Decision.PAUSE
 
     def _leave(self, trial: Trial) -> None:
@@ -162,18 +163,18 @@ class StoppingASHA(_Asynchronous):
         configuration = self.searcher.propose() if new_trials else None
         return None if configuration is None else self.start_of(configuration)
 
-    def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
+    def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
         """STOP below the cut-off of a rung and at the maximum, else CONTINUE."""
         self.searcher.on_report(trial.configuration, resource)
         decision = Decision.CONTINUE
         while decision == Decision.CONTINUE and resource >= (target := self._target(trial.id)):
             self._reached[trial.id] = target
-            self.searcher.update(trial.configuration, target, loss)
+            self.searcher.on_outcome(trial.configuration, target, outcome)
             if target >= self.maximum:
                 return Decision.STOP
             rung = self._rung_at(trial.id, target)
-            rung.record(loss)
-            if not rung.passes(loss):
+            rung.record(outcome.order)
+            if not rung.passes(outcome.order):
                 decision = Decision.STOP
             else:
                 self.searcher.on_pending(trial.configuration, self._target(trial.id))

@@ -43,6 +43,8 @@ def scheduler_of(config: ExperimentConfig, earlier: Sequence[EarlierExperiment] 
     )
     _warm(scheduler, config, earlier)
     benchmark = config.benchmark
+    if benchmark.constraints:
+        _check_constraints(config, scheduler)
     if benchmark.foreign and benchmark.named_resource is None and scheduler.pauses and not config.simulated:
         name = benchmark.resource_attr or "epoch"
         key = f"benchmark.patterns.{name}" if benchmark.patterns else "benchmark.resource_attr"
@@ -51,6 +53,20 @@ def scheduler_of(config: ExperimentConfig, earlier: Sequence[EarlierExperiment] 
             f"resumed one reports again; give {key}, or use a method that pauses none"
         )
     return scheduler
+
+
+def _check_constraints(config: ExperimentConfig, scheduler: Scheduler) -> None:
+    """Raise ConfigError unless both parts of the method know what to do with a trial that breaks a constraint."""
+    parts = (
+        ("scheduler", scheduler, scheduler.takes_outcomes),
+        ("searcher", scheduler.searcher, scheduler.searcher.takes_constraints),
+    )
+    for part, made, takes in parts:
+        if not takes:
+            raise ConfigError(
+                f"method={config.method.name}: its {part} {type(made).__name__} knows nothing of benchmark.constraints; "
+                f"remove them, or use another method, such as ASHA-GP"
+            )
 
 
 def outline_of(config: ExperimentConfig) -> Scheduler | None:

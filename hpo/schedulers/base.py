@@ -12,6 +12,7 @@ files. `propose` changes nothing, `accept` records; replaying a log calls `accep
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.searchers.base import Searcher
 
@@ -30,6 +31,8 @@ class Scheduler(ABC):
 
     pauses = False
     levels: Sequence[int] = ()
+    takes_outcomes = False
+    """False: it is asked `on_report` alone, and benchmarks with constraints are refused."""
 
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         self.searcher = searcher
@@ -84,6 +87,10 @@ class Scheduler(ABC):
     def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
         """A result: lower `loss` is better, infinite where training diverged. `resource` grows from call to call."""
 
+    def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
+        """A result where there are constraints; those that take no outcomes are not asked."""
+        return self.on_report(trial, resource, outcome.loss)
+
     def on_complete(self, trial: Trial) -> None:
         """The script ended by itself, perhaps below the maximum: no further result will follow."""
         self.searcher.on_failed(trial.configuration)
@@ -91,3 +98,17 @@ class Scheduler(ABC):
     def on_error(self, trial: Trial) -> None:
         """The trial failed or timed out."""
         self.searcher.on_failed(trial.configuration)
+
+
+class OutcomeScheduler(Scheduler):
+    """One that compares trials by `ReportOutcome.order`: constraints first, then the loss."""
+
+    takes_outcomes = True
+
+    def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
+        """A result where nothing but the loss counts."""
+        return self.on_outcome(trial, resource, ReportOutcome(loss))
+
+    @abstractmethod
+    def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
+        """A result: `outcome.order` is compared. `resource` grows from call to call."""

@@ -4,9 +4,10 @@ Jamieson & Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter
 sizes as in Li et al., "Hyperband" (JMLR 18, 2018), Algorithm 1, rounded up.
 """
 
-import math
 from bisect import insort
 from collections.abc import Sequence
+
+from hpo.schedulers.rungs import Order, is_finite
 
 
 def bracket_sizes(steps: Sequence[int], skipped: int) -> list[int]:
@@ -38,7 +39,7 @@ class Bracket:
         self._room = sizes[0]  # trials that may still begin
         self._unnumbered = 0  # of those that begin, without a trial id yet
         self._running: set[int] = set()
-        self._results: list[tuple[float, int]] = []  # of the current rung, finite ones, ascending
+        self._results: list[tuple[Order, int]] = []  # of the current rung, finite ones, ascending
         self._chosen: list[int] = []  # may go on to the current rung, best first
 
     @property
@@ -86,18 +87,18 @@ class Bracket:
         self._chosen.remove(trial_id)
         self._running.add(trial_id)
 
-    def record(self, trial_id: int, loss: float) -> None:
-        """The trial has got to the current rung."""
+    def record(self, trial_id: int, order: Order) -> None:
+        """The trial has got to the current rung; what is compared there, lower is better."""
         self._running.discard(trial_id)
-        if math.isfinite(loss):
-            insort(self._results, (loss, trial_id))
+        if is_finite(order):
+            insort(self._results, (order, trial_id))
         self._advance()
 
     def lose(self, trial_id: int) -> None:
         """Nothing more will come of the trial, wherever it is."""
         self._running.discard(trial_id)
         self._chosen = [chosen for chosen in self._chosen if chosen != trial_id]
-        self._results = [(loss, other) for loss, other in self._results if other != trial_id]
+        self._results = [(order, other) for order, other in self._results if other != trial_id]
         self._advance()
 
     def _advance(self) -> None:

@@ -1,16 +1,17 @@
 """First in, first out: every trial runs to its end."""
 
+from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Decision, Suggestion, Trial
-from hpo.schedulers.base import Scheduler
+from hpo.schedulers.base import OutcomeScheduler
 from hpo.searchers.base import Searcher
 
 
-class FIFO(Scheduler):
+class FIFO(OutcomeScheduler):
     """Starts what the searcher proposes; the searcher learns a trial's last result when the trial completes."""
 
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         super().__init__(searcher, max_resource=max_resource)
-        self._last: dict[int, tuple[int, float]] = {}
+        self._last: dict[int, tuple[int, ReportOutcome]] = {}
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """A new trial to the maximum resource."""
@@ -21,16 +22,16 @@ class FIFO(Scheduler):
         """The searcher hears that a result at the maximum will follow."""
         self.searcher.on_pending(trial.configuration, self.max_resource or 1)
 
-    def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
+    def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
         """Always CONTINUE."""
         self.searcher.on_report(trial.configuration, resource)
-        self._last[trial.id] = resource, loss
+        self._last[trial.id] = resource, outcome
         return Decision.CONTINUE
 
     def on_complete(self, trial: Trial) -> None:
         """The last result reaches the searcher."""
         if trial.id in self._last:
-            self.searcher.update(trial.configuration, *self._last.pop(trial.id))
+            self.searcher.on_outcome(trial.configuration, *self._last.pop(trial.id))
         super().on_complete(trial)
 
     def on_error(self, trial: Trial) -> None:

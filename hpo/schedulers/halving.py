@@ -2,12 +2,12 @@
 
 from hpo.errors import ConfigError
 from hpo.events.values import Configuration, Trial
-from hpo.schedulers.base import Scheduler
+from hpo.schedulers.base import OutcomeScheduler
 from hpo.schedulers.rungs import rung_levels
 from hpo.searchers.base import Searcher
 
 
-class Halving(Scheduler):
+class Halving(OutcomeScheduler):
     """Levels and brackets.
 
     Args:

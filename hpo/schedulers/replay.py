@@ -7,6 +7,7 @@ state it was in; asked again, it must answer what the log says it answered.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
 from hpo.events.values import Decision, Event, Kind, Resume, Start, Status, Suggestion, Trial
 from hpo.schedulers.base import Scheduler
@@ -35,11 +36,20 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
         case Kind.RESUMED:
             scheduler.accept(suggestion_of(event))
         case Kind.REPORTED:
-            loss = state.objective.loss(event.body["metrics"])
-            return scheduler.on_report(state.trials[event.trial].trial, event.reached, loss)
+            outcome = state.objective.outcome(event.body["metrics"], event.reached)
+            return tell_result(scheduler, state, state.trials[event.trial].trial, event.reached, outcome)
         case Kind.ENDED:
             tell_end(scheduler, state.trials[event.trial].trial, Status(event.body["status"]))
     return None
+
+
+def tell_result(
+    scheduler: Scheduler, state: ExperimentState, trial: Trial, resource: int, outcome: ReportOutcome
+) -> Decision:
+    """A trial's report: its loss, and what else is asked of it where that is anything."""
+    if state.objective.constraints:
+        return scheduler.on_outcome(trial, resource, outcome)
+    return scheduler.on_report(trial, resource, outcome.loss)
 
 
 def tell_end(scheduler: Scheduler, trial: Trial, status: Status) -> None:

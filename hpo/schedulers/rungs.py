@@ -1,7 +1,8 @@
-"""Rungs of successive halving: levels, quantiles, and the two rules that compare trials at a rung.
+"""Rungs of successive halving: levels, and the two rules that compare trials at a rung.
 
-Li et al., "A System for Massively Parallel Hyperparameter Tuning" (MLSys 2020), Algorithm 2, with the cut-off as an
-interpolated quantile: the best of two trials can already go on, where the paper's floor(n / eta) waits for eta trials.
+Li et al., "A System for Massively Parallel Hyperparameter Tuning" (MLSys 2020), Algorithm 2, where of n trials those may go
+on that have at most (n - 1) q strictly better ones: the best of two can already go on, where the paper's floor(n / eta) waits
+for eta trials. Of losses these are the ones that are not above the interpolated q-quantile; the rule takes any order.
 """
 
 import math
@@ -10,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hpo.errors import ConfigError
+
+Order = tuple[float, ...]
+"""What results are compared by, as `ReportOutcome.order`: lower is better, infinite where a trial never goes on, no NaN."""
 
 
 def rung_levels(min_resource: int, max_resource: int, reduction_factor: float) -> list[int]:
@@ -40,62 +44,52 @@ def rung_levels(min_resource: int, max_resource: int, reduction_factor: float) -
     return levels
 
 
-def quantile(ordered: Sequence[float], q: float) -> float:
-    """The linearly interpolated `q`-quantile of ascending values, which may end in infinities."""
-    position = (len(ordered) - 1) * q
-    below = math.floor(position)
-    fraction = position - below
-    low = ordered[below]
-    if fraction == 0:
-        return low
-    high = ordered[below + 1]
-    return math.inf if math.isinf(high) else low + fraction * (high - low)
+def is_finite(order: Order) -> bool:
+    """May a trial with this result go on?"""
+    return all(map(math.isfinite, order))
 
 
 @dataclass(slots=True)
 class Rung:
-    """The results at one level. Losses are finite or +inf, never NaN."""
+    """The results at one level."""
 
     level: int
     quantile: float
     """The share of its trials that may go on: this level over the next."""
-    losses: list[float] = field(default_factory=list)
-    """All results ever recorded here, ascending."""
-    waiting: list[tuple[float, int]] = field(default_factory=list)
-    """(loss, trial id) of the finite ones paused here and not promoted, ascending."""
+    results: list[Order] = field(default_factory=list)
+    """All that were ever recorded here, ascending."""
+    waiting: list[tuple[Order, int]] = field(default_factory=list)
+    """(result, trial id) of the finite ones paused here and not promoted, ascending."""
 
-    def cutoff(self) -> float | None:
-        """The loss a trial may not exceed; None while there are fewer than two."""
-        return quantile(self.losses, self.quantile) if len(self.losses) >= 2 else None
-
-    def record(self, loss: float) -> None:
+    def record(self, order: Order) -> None:
         """A trial got here and does not wait."""
-        insort(self.losses, loss)
+        insort(self.results, order)
 
-    def park(self, trial_id: int, loss: float) -> None:
+    def park(self, trial_id: int, order: Order) -> None:
         """A trial got here and waits for a promotion; one that diverged is recorded but never promoted."""
-        self.record(loss)
-        if math.isfinite(loss):
-            insort(self.waiting, (loss, trial_id))
+        self.record(order)
+        if is_finite(order):
+            insort(self.waiting, (order, trial_id))
 
     def promotable(self) -> int | None:
-        """The best waiting trial, if it is within the cut-off."""
-        cut = self.cutoff()
-        if cut is None or not self.waiting or self.waiting[0][0] > cut:
+        """The best waiting trial, if it is among those that may go on."""
+        if len(self.results) < 2 or not self.waiting or not self._is_ahead(self.waiting[0][0]):
             return None
         return self.waiting[0][1]
 
     def remove(self, trial_id: int) -> None:
-        """The trial no longer waits here. Its result stays and counts for the quantile."""
+        """The trial no longer waits here. Its result stays and counts among all."""
         for index, (_, waiting_id) in enumerate(self.waiting):  # the best, which is promoted, is the first
             if waiting_id == trial_id:
                 del self.waiting[index]
                 return
 
-    def passes(self, loss: float) -> bool:
+    def passes(self, order: Order) -> bool:
         """Stopping rule, asked after `record`: does a trial with this result go on?"""
-        cut = self.cutoff()
-        return math.isfinite(loss) and (cut is None or loss <= cut)
+        return is_finite(order) and (len(self.results) < 2 or self._is_ahead(order))
+
+    def _is_ahead(self, order: Order) -> bool:
+        return bisect_left(self.results, order) <= (len(self.results) - 1) * self.quantile
 
 
 def make_rungs(levels: Sequence[int], max_resource: int) -> list[Rung]:

@@ -4,6 +4,7 @@ Li et al., "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimizat
 trial per worker: while a rung waits for its last trials, free workers begin the next bracket.
 """
 
+from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.schedulers.bracket import Bracket, bracket_sizes
 from hpo.schedulers.halving import Halving
@@ -98,15 +99,15 @@ class SynchronousHyperband(Halving):
         self._of_trial[resume.trial_id].resume(resume.trial_id)
         self.searcher.on_pending(self._configurations[resume.trial_id], resume.until or self.maximum)
 
-    def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
+    def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
         """PAUSE at the rung the trial was sent to, STOP at the maximum, else CONTINUE."""
         self.searcher.on_report(trial.configuration, resource)
         bracket = self._of_trial[trial.id]
         target = bracket.resource
         if resource < target:
             return Decision.CONTINUE
-        self.searcher.update(trial.configuration, target, loss)
-        bracket.record(trial.id, loss)
+        self.searcher.on_outcome(trial.configuration, target, outcome)
+        bracket.record(trial.id, outcome.order)
         self._forget_ended(bracket)
         return Decision.STOP if target >= self.maximum else Decision.PAUSE
 

@@ -5,6 +5,7 @@ logged configurations and reaches the same state without computing a proposal ag
 """
 
 import itertools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hpo.errors import ConfigError
+from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration
 from hpo.randomness import Randomness, canonical
 from hpo.space.search_space import SearchSpace
@@ -49,6 +51,8 @@ class Searcher(ABC):
     """False refuses spaces in which a hyperparameter has a `confidence`."""
     takes_conditions = True
     """False refuses spaces in which not all hyperparameters are always used."""
+    takes_constraints = True
+    """False refuses benchmarks with constraints."""
 
     def __init__(
         self,
@@ -124,6 +128,10 @@ class Searcher(ABC):
 
     def update(self, configuration: Configuration, resource: int, loss: float) -> None:  # noqa: B027
         """A result: lower `loss` is better, infinite where training diverged."""
+
+    def on_outcome(self, configuration: Configuration, resource: int, outcome: ReportOutcome) -> None:
+        """A result; one that knows nothing of constraints is told an infinite loss where they are not met."""
+        self.update(configuration, resource, math.inf if outcome.violation else outcome.loss)
 
     def on_pending(self, configuration: Configuration, resource: int) -> None:  # noqa: B027
         """A trial is on its way to `resource`; its result will follow."""

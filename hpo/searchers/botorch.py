@@ -38,6 +38,7 @@ class BoTorchSearcher(ModelSearcher):
     """
 
     takes_priors = False
+    takes_constraints = False
 
     def __init__(
         self,

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from hpo.errors import ConfigError
+from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.modelled import ModelSearcher
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.beliefs import Beliefs
+from hpo.surrogate.bounds import BoundModels
 from hpo.surrogate.candidates import draw
 from hpo.surrogate.cost import EventClock, predict_log_cost
 from hpo.surrogate.earlier import EarlierData
@@ -43,6 +45,9 @@ class GaussianProcessSearcher(ModelSearcher):
     Where a user has told priors, their density lowers scores, in units of the posterior's standard deviation and less with
     every result; a quarter of the candidates comes from them. They are passed over as long as the best third of the trials
     lies where they are low.
+
+    Where there are constraints, each has a model of its own and is drawn likewise. Of the candidates whose draws are within
+    all bounds the lowest is proposed, or, where there is none, the one that is least beyond them.
 
     Args:
         space: what is searched.
@@ -77,12 +82,18 @@ class GaussianProcessSearcher(ModelSearcher):
         self.cost_weight = cost_weight
         self.exploration = exploration
         self.model: JointModel = JointModel(self.history, randomness, self.most)
+        self._bounds = BoundModels(self.history.encoding, randomness, self.most)
         self._clock = EventClock()
         self._beliefs = Beliefs(space, self.history.encoding)
 
     def learn_from(self, sources: Sequence[EarlierData]) -> None:
         """Let the model learn from earlier experiments."""
         self.model = WarmModel(self.history, self.randomness, self.most, sources)
+
+    def on_outcome(self, configuration: Configuration, resource: int, outcome: ReportOutcome) -> None:
+        """A measurement for the model of the loss, and one for that of each constraint."""
+        self.history.add(configuration, resource, outcome.loss)
+        self._bounds.add(configuration, resource, outcome.excesses, len(self.history))
 
     def on_pending(self, configuration: Configuration, resource: int) -> None:
         """The trial runs."""
@@ -94,10 +105,12 @@ class GaussianProcessSearcher(ModelSearcher):
         self._clock.tick(self.history.trial(configuration))
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
-        posterior, _, levels = self.model.posterior(self._fits_now())
+        fits = self._fits_now()
+        posterior, _, levels = self.model.posterior(fits)
         tried = self.history.tried()
         means = posterior.mean(self.history.unmeasured(self.history.rows(tried), self.target_resource, levels))[:, 0]
-        order = np.argsort(np.round(means, 9), kind="stable")[:PARENTS]
+        beyond = self._bounds.violations(self.history.rows(tried), self.target_resource, fits)
+        order = np.lexsort((np.round(means, 9), beyond))[:PARENTS]
         best = [self.history.configurations[tried[i]] for i in order]
         believed = bool(self.space.priors) and self._prior_holds(tried[np.argsort(np.round(means, 9), kind="stable")])
         candidates = draw(self.space, rng, best, self.num_candidates, self.is_known, prior=believed)
@@ -115,7 +128,8 @@ class GaussianProcessSearcher(ModelSearcher):
         if self.cost_weight:
             trials, costs = self._clock.log_costs()
             scores = scores + self.cost_weight * predict_log_cost(self.history.rows(trials), costs, x)
-        return candidates[int(np.argmin(np.round(scores, 9)))]
+        beyond = self._bounds.violations(x, self.target_resource, fits, exploration=self.exploration, rng=rng)
+        return candidates[int(np.lexsort((np.round(scores, 9), beyond))[0])]
 
     def _prior_holds(self, ranked: Integers) -> bool:
         """Has the best third of the trials, by the model, a prior density above that of uniform draws?

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hpo.errors import ConfigError
+from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
@@ -76,7 +77,11 @@ class ModelSearcher(Searcher):
 
     def update(self, configuration: Configuration, resource: int, loss: float) -> None:
         """A measurement for the model."""
-        self.history.add(configuration, resource, loss)
+        self.on_outcome(configuration, resource, ReportOutcome(loss))
+
+    def on_outcome(self, configuration: Configuration, resource: int, outcome: ReportOutcome) -> None:
+        """A measurement for the model, with how far it is from meeting the constraints."""
+        self.history.add(configuration, resource, outcome.loss, outcome.violation)
 
     def on_pending(self, configuration: Configuration, resource: int) -> None:
         """The trial runs."""

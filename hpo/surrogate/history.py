@@ -57,6 +57,7 @@ class History:
         self.trials = GrowingArray(np.intp)
         self.resources = GrowingArray(np.intp)
         self.losses = GrowingArray(np.float64)
+        self.violations = GrowingArray(np.float64)
 
     def __len__(self) -> int:
         return len(self.losses)
@@ -70,12 +71,16 @@ class History:
             self._rows.append(self.encoding.encode([configuration])[0])
         return number
 
-    def add(self, configuration: Configuration, resource: int, loss: float) -> None:
-        """A measurement; a pending one of this trial, at this resource or below, is no longer."""
+    def add(self, configuration: Configuration, resource: int, loss: float, violation: float = 0.0) -> None:
+        """A measurement, and how far it is beyond its constraints.
+
+        A pending one of this trial, at this resource or below, is no longer.
+        """
         trial = self.trial(configuration)
         self.trials.append(trial)
         self.resources.append(resource)
         self.losses.append(loss)
+        self.violations.append(violation)
         if self.pending.get(trial, math.inf) <= resource:
             del self.pending[trial]
 

@@ -14,7 +14,7 @@ from hpo.surrogate.fit import Layout, maximise
 from hpo.surrogate.history import History
 from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
 from hpo.surrogate.posterior import Posterior
-from hpo.surrogate.targets import to_targets
+from hpo.surrogate.targets import behind_feasible, to_targets
 
 FIT_BEST, FIT_OTHERS = 50, 100
 """Hyperparameters are fitted to so many of the best targets and so many random others; predictions use all."""
@@ -47,12 +47,13 @@ class ModelData(ABC):
     def targets(self, count: int) -> Floats:
         """Of the first `count` measurements; the last are kept."""
         if self._targets[0] != count:
-            history = self.history
-            self._targets = (
-                count,
-                to_targets(history.losses.first(count), history.resources.first(count), history.trials.first(count)),
-            )
+            self._targets = count, self._make_targets(count)
         return self._targets[1]
+
+    def _make_targets(self, count: int) -> Floats:
+        history = self.history
+        losses = behind_feasible(history.losses.first(count), history.violations.first(count))
+        return to_targets(losses, history.resources.first(count), history.trials.first(count))
 
     def selection(self, fit: int) -> Integers:
         """Which measurements are in the model: those chosen at the last fit, and all later ones."""

@@ -29,6 +29,24 @@ def make_finite(losses: Floats) -> Floats:
     return np.where(finite, losses, worst)
 
 
+def behind_feasible(losses: Floats, violations: Floats) -> Floats:
+    """Losses with those that violate constraints behind all that do not, in the order and the spacing of the violations.
+
+    Args:
+        losses: shape (n,).
+        violations: shape (n,), 0 where there is none; infinite ones, and finite ones with an infinite loss, become +inf.
+    """
+    violated = violations > 0
+    if not violated.any():
+        return losses
+    feasible = make_finite(losses)[np.isfinite(losses) & ~violated]
+    known = np.isfinite(violations) & np.isfinite(losses)
+    worst, spread = (float(feasible.max()), float(np.ptp(feasible))) if len(feasible) else (0.0, 0.0)
+    most = float(violations[known].max(initial=0.0)) or 1.0
+    behind = worst + (spread or 1.0) * (0.1 + violations / most)
+    return np.where(violated, np.where(known, behind, math.inf), losses)
+
+
 def to_targets(losses: Floats, resources: Integers, trials: Integers) -> Floats:
     """Targets of mean 0 and variance 1, lower is better, comparable over resources.
 

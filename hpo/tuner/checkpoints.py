@@ -39,20 +39,21 @@ def order_of_removal(trials: Collection[TrialState], best: int | None) -> list[i
 
 def _shares_ahead(trials: Collection[TrialState]) -> dict[int, float]:
     """For each trial: of those whose last result is at the same resource, the share that is better; 1 where it diverged."""
-    losses: dict[int, list[float]] = defaultdict(list)
+    results: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for state in trials:
-        losses[state.resource].append(_loss(state))
-    for at_one in losses.values():
+        results[state.resource].append(_order(state))
+    for at_one in results.values():
         at_one.sort()
     shares = {}
     for state in trials:
-        at_one, loss = losses[state.resource], _loss(state)
-        shares[state.trial.id] = bisect_left(at_one, loss) / len(at_one) if math.isfinite(loss) else 1.0
+        at_one, order = results[state.resource], _order(state)
+        shares[state.trial.id] = bisect_left(at_one, order) / len(at_one) if all(map(math.isfinite, order)) else 1.0
     return shares
 
 
-def _loss(state: TrialState) -> float:
-    return math.inf if state.loss is None else state.loss
+def _order(state: TrialState) -> tuple[float, float]:
+    """What a rung compares: see `ReportOutcome.order`."""
+    return state.violation, math.inf if state.loss is None else state.loss
 
 
 def to_remove(sizes: Mapping[int, int], order: Sequence[int], limit: float) -> list[int]:

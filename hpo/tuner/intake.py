@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpo.events.objective import Objective, ReportError
+from hpo.events.outcome import ReportOutcome
 from hpo.events.state import TrialState
 
 log = logging.getLogger(__name__)
@@ -50,8 +51,8 @@ class Intake:
         """How many reports the current attempt has made, where they are counted."""
         return self._lines[trial_id]
 
-    def read(self, state: TrialState, metrics: Mapping[str, Any]) -> tuple[int, float] | None:
-        """(resource, loss) of a report; None when the resource is known already.
+    def read(self, state: TrialState, metrics: Mapping[str, Any]) -> tuple[int, ReportOutcome] | None:
+        """(resource, outcome) of a report; None when the resource is known already.
 
         An attempt that starts over reports again what an earlier one did; one whose reports do not go up is not read right.
 
@@ -59,16 +60,15 @@ class Intake:
             ReportError: it cannot be used.
         """
         try:
-            loss = self.objective.loss(metrics)
-            resource = self.objective.resource(metrics)
+            resource, outcome = self.objective.read(metrics, self._lines.get(state.trial.id, state.lines) + 1)
         except ReportError as error:
             raise ReportError(_brief(str(error))) from None
-        if resource is None:
-            resource = self._lines[state.trial.id] = self._lines.get(state.trial.id, state.lines) + 1
+        if self.objective.resource_attr is None:
+            self._lines[state.trial.id] = resource
         last = self._last.get(state.trial.id, 0)
         self._last[state.trial.id] = max(resource, last)
         if resource > state.resource:
-            return resource, loss
+            return resource, outcome
         self.disorder = f"{resource} after {last}" if resource <= last else None
         if resource > last:
             begin, _ = self._repeated.get(state.trial.id, (self._base(state, resource), resource))

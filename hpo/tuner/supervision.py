@@ -26,7 +26,7 @@ from hpo.events.values import (
     Trial,
 )
 from hpo.schedulers.base import Scheduler
-from hpo.schedulers.replay import tell_end
+from hpo.schedulers.replay import tell_end, tell_result
 from hpo.tuner.checkpoints import CheckpointBudget
 from hpo.tuner.intake import Intake
 from hpo.tuner.journal import Journal
@@ -180,9 +180,9 @@ class Supervision:
             state.heard = self.journal.elapsed()
             self._remarks.on_known(state)
             return
-        resource, loss = reading
+        resource, outcome = reading
         self._losses = 0
-        decision = self.scheduler.on_report(state.trial, resource, loss)
+        decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome)
         body["decision"] = decision.value
         if self.state.objective.resource_attr is None:
             body["line"] = self._intake.line(state.trial.id)

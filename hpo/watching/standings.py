@@ -57,6 +57,8 @@ def standing(experiment: Experiment) -> dict[str, Any]:
             "resource": best.resource,
             "configuration": dict(state.trials[best.trial_id].trial.configuration),
         },
+        "constraints": [str(constraint) for constraint in state.objective.constraints],
+        "closest": state.closest and {"trial_id": state.closest[0], "values": list(state.closest[1])},
         "last_failure": _failure(experiment.directory, last_failure(experiment)),
     }
 

@@ -1,5 +1,7 @@
 """The YAML groups that ship: every benchmark and method composes, with Hydra and without."""
 
+import re
+
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
@@ -8,6 +10,9 @@ from omegaconf import OmegaConf
 from hpo import Start, build_scheduler
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
 from hpo.config.schema import CONF_DIR, DEFAULT_METHODS, ExperimentConfig
+from hpo.searchers import GridSearcher, RandomSearcher, SobolSearcher
+from hpo.searchers.botorch import BoTorchSearcher
+from hpo.searchers.gaussian_process import GaussianProcessSearcher
 
 GROUPS = ("benchmark", "method", "backend", "launcher")
 NAMES = {group: sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml")) for group in GROUPS}
@@ -105,3 +110,26 @@ def test_the_defaults_of_config_yaml_are_those_of_the_schema(composed):
     alone = load_config("resnet_cifar10", "RS", experiment_tag="t")
     alone.launcher.update(cfg.launcher)
     assert cfg == alone
+
+
+HONOURS = re.compile(r"^\| `([A-Z-]+)` \| (yes|refused) \| ([a-z ]+) \| ([\w' ]+) \|$", re.MULTILINE)
+
+
+def test_the_table_of_what_each_method_honours_is_what_the_code_does():
+    page = (CONF_DIR.parent / "docs" / "choosing-a-method.md").read_text()
+    rows = {name: cells for name, *cells in HONOURS.findall(page)}
+    assert set(rows) == set(NAMES["method"])
+    space = {"x": {"type": "float", "lower": 0, "upper": 1}}
+    for name, (conditions, trials, proposals) in rows.items():
+        if name == "BOTORCH":
+            takes_conditions, takes, knows, ranks = BoTorchSearcher.takes_conditions, BoTorchSearcher.takes_constraints, "", ""
+        else:
+            scheduler = build_scheduler(name, space, max_resource=9, seed=0)
+            searcher = scheduler.searcher
+            takes_conditions, takes = searcher.takes_conditions, searcher.takes_constraints and scheduler.takes_outcomes
+            modelled = {GaussianProcessSearcher: "modelled", RandomSearcher: "random", GridSearcher: "grid"}
+            modelled |= {SobolSearcher: "Sobol' points"}
+            knows = modelled.get(type(searcher), "worst losses")
+            ranks = "ranked" if scheduler.levels else "never stopped"
+        assert (conditions == "yes") == takes_conditions
+        assert (trials, proposals) == ((ranks, knows) if takes else ("refused", "refused"))

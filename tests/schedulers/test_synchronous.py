@@ -50,7 +50,7 @@ def filled(losses, sizes=(9, 3, 1)):
         bracket.reserve()
         bracket.begin(trial_id)
     for trial_id, loss in enumerate(losses):
-        bracket.record(trial_id, loss)
+        bracket.record(trial_id, (0.0, loss))
     return bracket
 
 
@@ -69,7 +69,7 @@ def test_the_best_third_goes_on_when_the_last_trial_of_the_rung_is_done():
     bracket.reserve()
     bracket.begin(8)
     assert bracket.next() is None
-    bracket.record(8, 0.4)
+    bracket.record(8, (0.0, 0.4))
     assert bracket.resource == 3
     assert resumed(bracket) == [1, 5, 3]
 
@@ -84,7 +84,7 @@ def test_trials_that_diverged_or_failed_take_a_place_and_never_go_on():
     for trial_id in range(3):
         bracket.reserve()
         bracket.begin(trial_id)
-    bracket.record(0, 0.5)
+    bracket.record(0, (0.0, 0.5))
     bracket.lose(1)
     assert bracket.next() is None
     bracket.lose(2)
@@ -102,17 +102,17 @@ def test_a_bracket_of_which_nothing_is_left_is_over(loss):
     if loss is None:
         bracket.lose(8)
     else:
-        bracket.record(8, loss)
+        bracket.record(8, (0.0, loss))
     assert bracket.is_over
 
 
 def test_a_bracket_is_over_when_its_last_trial_is_complete():
     bracket = filled([0.1 * k for k in range(9)])
     for trial_id in resumed(bracket):
-        bracket.record(trial_id, 0.1)
+        bracket.record(trial_id, (0.0, 0.1))
     assert resumed(bracket) == [0]
     assert not bracket.is_over
-    bracket.record(0, 0.1)
+    bracket.record(0, (0.0, 0.1))
     assert bracket.is_over
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hpo import Decision, Resume, Start, Trial, build_scheduler
+from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Kind
 from hpo.randomness import Randomness, canonical
 from hpo.searchers import GaussianProcessSearcher, HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
@@ -246,3 +247,29 @@ def test_a_model_needs_no_torch_and_no_scipy_before_its_first_proposal():
         "assert not {'torch', 'scipy', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_proposals_keep_within_a_bound_that_a_fifth_of_the_space_meets(seed):
+    space = parse_space({name: {"type": "float", "lower": 0.0, "upper": 1.0} for name in "xy"})
+    searcher = GaussianProcessSearcher(space, Randomness(0, seed), max_resource=1, random_fraction=0.0)
+    within = 0
+    for number in range(40):
+        configuration = searcher.suggest()
+        excess = (configuration["x"] - 0.2) / 0.2  # the loss falls with x, and with the distance of y from .5
+        within += number >= 20 and excess <= 0
+        loss = -configuration["x"] + (configuration["y"] - 0.5) ** 2
+        searcher.on_outcome(configuration, 1, ReportOutcome(loss, max(excess, 0.0), True, (excess,)))
+    assert within >= 12  # by chance 4
+
+
+def test_a_constraint_that_all_meet_changes_no_proposal():
+    space = parse_space({name: {"type": "float", "lower": 0.0, "upper": 1.0} for name in "xy"})
+    free, bound = (GaussianProcessSearcher(space, Randomness(0, 5), max_resource=1) for _ in range(2))
+    for _ in range(20):
+        configuration = free.suggest()
+        assert bound.suggest() == configuration
+        loss = (configuration["x"] - 0.3) ** 2 + configuration["y"]
+        free.update(configuration, 1, loss)
+        bound.on_outcome(configuration, 1, ReportOutcome(loss, 0.0, True, (-5.0 - configuration["y"],)))

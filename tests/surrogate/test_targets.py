@@ -1,13 +1,17 @@
 """Losses become targets: ranks are kept, tails are cut, resources are aligned."""
 
+import itertools
+import math
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm, rankdata
 
 from hpo.surrogate.targets import (
     align,
+    behind_feasible,
     make_finite,
     median,
     normal_scores,
@@ -86,3 +90,24 @@ def test_quantiles_and_medians_equal_numpys_to_the_last_bit(n):
         assert median(values) == np.median(values)
         for share in (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0):
             assert quantile(values, share) == np.quantile(values, share)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([-3.0, 0.0, 2.0, 7.5, math.inf]), st.sampled_from([0.0, 0.0, 0.25, 1.0, 40.0, math.inf])
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+@settings(deadline=None, max_examples=200)
+def test_losses_that_break_constraints_stand_behind_all_that_do_not_in_the_order_of_their_violations(told):
+    losses, violations = (np.array(column) for column in zip(*told, strict=True))
+    mapped = behind_feasible(losses, violations)
+    assert (mapped[violations == 0] == losses[violations == 0]).all()
+    for i, j in itertools.permutations(range(len(told)), 2):
+        if violations[i] < violations[j] and math.isfinite(losses[i]):
+            assert mapped[i] < mapped[j]
+        if violations[i] == violations[j] > 0 and math.isfinite(losses[i]) and math.isfinite(losses[j]):
+            assert mapped[i] == mapped[j]

@@ -1,0 +1,146 @@
+"""Whole experiments with constraints, from a table whose best rows break them: in no view is such a trial the best."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import yaml
+
+from hpo import load_config, load_experiment, run_experiment
+from hpo.analysis.runs import load_runs
+from hpo.config.validity import check
+from hpo.errors import ConfigError
+from hpo.events.state import ExperimentState
+from hpo.history.curves import trajectory
+from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics
+from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.replay import restore, verify
+from hpo.tables.table import Table
+from hpo.trackers.webhook import Webhook
+from hpo.watching.progress import summary
+from hpo.watching.standings import standing
+
+WIDTHS = list(range(1, 41))
+BOUND = 12.5
+"""Of the latency, which is the width; the error falls with the width, so that 12 is the best."""
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    path = tmp_path_factory.mktemp("table") / "widths"
+    epochs = np.arange(1, 10)
+    error = np.array([[1 / width + 0.5 / epochs] for width in WIDTHS])
+    latency = np.array([[[float(width)] * 9] for width in WIDTHS])
+    about = {
+        "name": "widths",
+        "config_space": {"width": {"type": "ordinal", "values": WIDTHS}},
+        "metric": "error",
+        "mode": "min",
+        "resource_attr": "epoch",
+        "max_resource": 9,
+    }
+    seconds = np.cumsum(np.ones_like(error), axis=2)
+    Table(about, {"width": np.array(WIDTHS)}, {"error": error, "latency": latency}, seconds).save(path)
+    return path
+
+
+def config_of(table, method, bound=BOUND, at=None, **keys):
+    benchmark = {
+        "name": "widths",
+        "table": str(table),
+        "metric": "error",
+        "mode": "min",
+        "resource_attr": "epoch",
+        "max_resource_attr": "epochs",
+        "arguments": {"epochs": 9},
+        "config_space": {"width": {"type": "ordinal", "values": WIDTHS}},
+        "constraints": {"latency": {"upper": bound, **({"at": at} if at else {})}},
+    }
+    options = {"seed": 0, "random_seed": 3, "experiment_tag": "t", "max_num_trials": 25, "n_workers": 2, **keys}
+    return load_config(benchmark, method, **options)
+
+
+METHODS = ("ASHA", "ASHA-STOP", "SYNC-HYPERBAND", "ASHA-GP", "BO", "MOBSTER", "HYPERTUNE")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("at", [None, "end"])
+def test_the_decisions_come_out_again_and_so_they_do_from_any_moment_on(table, tmp_path, method, at):
+    config = config_of(table, method, at=at)
+    run_experiment(config, tmp_path, show=False)
+    events = list(load_experiment(tmp_path).events)
+    count = [0]
+    assert list(verify(scheduler_of(config), ExperimentState(config.objective), enumerate(events), count)) == []
+    assert count[0] > 25
+    for cut in (len(events) // 3, 2 * len(events) // 3):
+        scheduler, state = scheduler_of(config), ExperimentState(config.objective)
+        restore(scheduler, state, events[:cut])
+        assert list(verify(scheduler, state, enumerate(events[cut:]), [0])) == []
+
+
+def best_by_definition(events):
+    """(error, trial) of the best report within the bound."""
+    told = [(e.body["metrics"], e.trial) for e in events if e.kind == "reported"]
+    return min((metrics["error"], trial) for metrics, trial in told if metrics["latency"] <= BOUND)
+
+
+@pytest.mark.long
+def test_in_no_view_is_a_trial_the_best_that_breaks_a_constraint(table, tmp_path, capsys):
+    from hpo.exporting.optuna_storage import write_optuna
+
+    config = config_of(table, "RS", max_num_trials=38)
+    result = run_experiment(config, tmp_path, show=False)
+    found = load_experiment(tmp_path)
+    error, trial = best_by_definition(found.events)
+    assert any(e.body["metrics"]["error"] < error for e in found.events if e.kind == "reported")  # but too slow
+    assert (result.best["trial_id"], result.best["error"]) == (trial, error)
+    assert yaml.safe_load((tmp_path / "best.yaml").read_text())["trial_id"] == trial
+    assert found.metadata["table_optimum"] == pytest.approx(1 / 12 + 0.5 / 9)
+    assert standing(found)["best"]["trial_id"] == trial
+    assert f"error={error:.6g} (trial {trial}," in summary(config, found.state, tmp_path, "done")
+    assert trajectory(found).losses[-1] == error
+    ((run,), _) = load_runs([tmp_path])
+    assert run.trajectory.losses[-1] == error
+    assert np.isinf(run.trial_losses).sum() == sum(width > 12 for width in found.trials["config_width"])
+    rows = found._repr_html_().split("<tbody>")[1].split("<tr>")[1:]
+    assert all(int(row.split("width=")[1].split("<")[0]) <= 12 for row in rows)
+    hook = Webhook(config, tmp_path, "https://localhost/")
+    assert hook._message(found.state, None)["best"]["trial_id"] == trial
+    TuningMetrics(config, "n").on_open(found.state)
+    assert f"best_trial_id={trial} " in capsys.readouterr().out
+    optuna = pytest.importorskip("optuna", reason="the extra optuna")
+    write_optuna([found], tmp_path / "o.db")
+    study = optuna.load_study(study_name=config.place, storage=f"sqlite:///{tmp_path / 'o.db'}")
+    assert study.best_trial.user_attrs["hpo_trial_id"] == trial
+
+
+@pytest.mark.long
+def test_where_no_trial_meets_the_constraints_all_say_so_and_none_is_the_best(table, tmp_path):
+    config = config_of(table, "ASHA", bound=0.5, target_value=100.0)
+    result = run_experiment(config, tmp_path, show=False)
+    found = load_experiment(tmp_path)
+    least = min(found.trials["config_width"])
+    said = f"no trial met latency <= 0.5 (closest: trial {found.trials['config_width'].idxmin()}, {least:g})"
+    assert result.status == found.status == json.loads((tmp_path / "metadata.json").read_text())["status"] == "complete"
+    assert result.best is None
+    assert "max_num_trials=25" in str(found.state.finished)  # and not target_value
+    assert not (tmp_path / "best.yaml").exists()
+    assert said in summary(config, found.state, tmp_path, "done")
+    assert said in repr(found)
+    assert standing(found)["best"] is None
+    assert standing(found)["closest"] == {"trial_id": found.trials["config_width"].idxmin(), "values": [least]}
+    ((run,), _) = load_runs([tmp_path])
+    assert (run.status, math.isinf(run.trajectory.at(1e9))) == ("complete", True)
+    assert found.metadata["table_optimum"] != found.metadata["table_optimum"] or found.metadata["table_optimum"] is None
+
+
+def test_a_bound_on_what_the_table_has_not_is_refused(table):
+    from hpo.backends.choice import check_backend
+
+    config = config_of(table, "RS")
+    config.benchmark.constraints = {"memory": {"upper": 1.0}}
+    check(config)
+    with pytest.raises(ConfigError, match=r"constraints\.memory: the table widths has only error, latency"):
+        check_backend(config)
