@@ -34,7 +34,8 @@ $(EXTRAS)/.installed: pyproject.toml
 	touch $@
 
 test-extras: $(EXTRAS)/.installed ## what the suite skips: training libraries and the SDK of SageMaker, in an environment of their own
-	HPO_TEST_EXTRAS=1 $(EXTRAS)/bin/python -m pytest -n $(WORKERS) tests/integrations tests/launchers/sagemaker/test_request.py
+	HPO_TEST_EXTRAS=1 $(EXTRAS)/bin/python -m pytest -n $(WORKERS) tests/integrations \
+		tests/launchers/sagemaker/test_request.py::test_images_are_those_of_the_sdk
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

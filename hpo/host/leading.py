@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from importlib.machinery import ModuleSpec, PathFinder
 
 _SITES = ("site-packages", "dist-packages")
+_OURS = "hpo.integrations."
 _MATTERS = re.compile(rb"environ|putenv|dotenv|sys\.(path|modules|meta_path)")
 
 
@@ -21,6 +22,8 @@ def leading_imports(script: str) -> list[str]:
     found: dict[str, None] = {}
     for module, names in _import_statements(script):
         top = module.partition(".")[0]
+        if module.startswith(_OURS):
+            found[module] = None  # `hpo` is this package in every trial
         if top == "hpo" or top in sys.stdlib_module_names:
             continue
         spec = PathFinder.find_spec(top, path)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hpo import reporting
 from hpo.checkpoint import directory
 from hpo.integrations import generators
-from hpo.reporting import encode, report
 from hpo.store.replacing import sync, write_atomically
 
 _NAME = "saved.json"
@@ -66,7 +66,7 @@ def resume() -> Saved | None:
     if saved is not None:
         generators.restore(saved.generators)
         if first_process():
-            report(saved.metrics)
+            reporting.report(saved.metrics)
     return saved
 
 
@@ -115,12 +115,12 @@ def report_saved(path: Path | None, metrics: Mapping[str, Any], keep: Collection
     if path is not None:
         for written in (path, *path.rglob("*")):
             sync(written)
-        known = json.loads(encode(dict(metrics)))
+        known = json.loads(reporting.encode(dict(metrics)))
         content = {"name": path.name, "metrics": known, "generators": generators.states()}
         write_atomically(path.parent / _NAME, json.dumps(content).encode())
         sync(path.parent)
         _remove_others(path, keep)
-    report(metrics)
+    reporting.report(metrics)
 
 
 def _remove_others(path: Path, keep: Collection[Path]) -> None:

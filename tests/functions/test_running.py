@@ -2,9 +2,12 @@
 
 import contextlib
 import json
+import subprocess
+import sys
 
 import pytest
 
+from hpo.functions import running
 from hpo.functions.running import Reporter
 
 
@@ -49,3 +52,19 @@ def test_what_is_returned_is_the_last_report(reported, resource_attr, until, bef
             report(loss=1, epoch=epoch)
         report.conclude(result, "loss")
     assert reported() == last
+
+
+@pytest.mark.parametrize("way", ["hpo.report", "hpo.reporting.report"])
+@pytest.mark.process
+def test_what_the_objective_calls_may_report_as_a_script_does(reported, tmp_path, way):
+    (tmp_path / "mine.py").write_text(
+        "import hpo.reporting\n"
+        "def objective(config, report):\n"
+        "    for epoch in range(1, 10):\n"
+        f"        {way}(epoch=epoch)\n"
+    )
+    function = {"file": "mine.py", "module": None, "name": "objective", "base": ""}
+    order = {"function": function, "configuration": {}, "metric": "loss", "resource_attr": "epoch", "until": 3}
+    (tmp_path / "order.json").write_text(json.dumps(order))
+    subprocess.run([sys.executable, running.__file__, "order.json"], cwd=tmp_path, check=True)
+    assert [line["epoch"] for line in reported()] == [1, 2, 3]

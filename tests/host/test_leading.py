@@ -46,6 +46,7 @@ def read(tmp_path, monkeypatch):
         ("#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n'''Doc.'''\n\nimport alpha", ["alpha"]),
         ("'''Doc.'''\nfrom __future__ import annotations\nimport os, sys\nimport alpha", ["alpha"]),
         ("import hpo\nfrom hpo import checkpoint\nimport alpha", ["alpha"]),
+        ("from hpo.integrations.keras import resume\nimport alpha", ["hpo.integrations.keras", "alpha"]),
         ("import alpha\nx = 1\nimport beta", ["alpha"]),
         ("import os\nos.environ['A'] = '1'\nimport alpha", []),
         ("'''Doc.'''\n'''Another.'''\nimport alpha", []),

@@ -74,3 +74,39 @@ def test_ended_and_resumed_it_reports_what_it_would_have_reported(title, prepare
     assert {finding["check"]: finding["verdict"] for finding in found} == dict.fromkeys(
         ("reports", "resources", "end", "order", "SIGTERM", "resume", "promotion"), "ok"
     )
+
+
+FUNCTION = """
+import hpo
+
+
+def objective(config, report):
+    import numpy as np
+    import xgboost
+
+    from hpo.integrations.xgboost import XGBoostReport, resume
+
+    x = np.random.default_rng(0).normal(size=(80, 3))
+    data = xgboost.DMatrix(x, x.sum(1) > 0)
+    model, left = resume(9)
+    settings = {"objective": "binary:logistic", "nthread": 1, **config}
+    xgboost.train(settings, data, left, evals=[(data, "a")], xgb_model=model, callbacks=[XGBoostReport()])
+
+
+if __name__ == "__main__":
+    space = {"eta": {"type": "float", "lower": 0.01, "upper": 1.0}}
+    given = {"metric": "a-logloss", "mode": "min", "resource_attr": "round", "max_resource": 9}
+    hpo.tune(objective, space, **given, method="ASHA", max_num_trials=9, n_workers=2, experiment_tag="function")
+"""
+
+
+def test_in_a_function_a_callback_ends_the_trial_where_the_method_wants_it(tmp_path):
+    save(tmp_path, "tune.py", FUNCTION)
+    run("python tune.py", tmp_path, shell=True)
+    (directory,) = (tmp_path / "outputs" / "function").glob("*/ASHA/seed_0")
+    attempts = load_experiment(directory).trials
+    last = [
+        json.loads(path.read_text().splitlines()[-1])["round"] for path in directory.glob("trials/*/*/reports.jsonl")
+    ]
+    assert sorted(set(last)) == [1, 3, 9]
+    assert len(last) == attempts.attempts.sum() > 9

@@ -31,7 +31,7 @@ def test_what_is_saved_is_found_with_its_metrics_and_reported_again(trial):
 
 
 def test_it_is_saved_before_it_is_reported(trial, monkeypatch):
-    monkeypatch.setattr(saved, "report", interrupted)
+    monkeypatch.setattr(saved.reporting, "report", interrupted)
     with pytest.raises(KeyboardInterrupt):
         save(1, loss=0.5)
     assert saved.find().metrics == {"epoch": 1, "loss": 0.5}
