@@ -42,10 +42,10 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-reliability: $(VENV)/.installed ## every scenario as often as the figures in README say
+reliability: $(VENV)/.installed ## every scenario as often as docs/how-it-is-measured.md says
 	HPO_RELIABILITY_RUNS=20 $(BIN)/python -m pytest tests/reliability
 
-perf: $(VENV)/.installed ## the measured figures of README
+perf: $(VENV)/.installed ## the figures of docs/how-it-is-measured.md
 	$(BIN)/python perf/overhead.py
 	$(BIN)/python perf/overhead.py --torch --methods ASHA
 	$(BIN)/python perf/latency.py
