@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from hpo import Start, build_scheduler
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
 from hpo.config.schema import CONF_DIR, DEFAULT_METHODS, ExperimentConfig
+from hpo.searchers.priorband import PriorBandSearcher
 from hpo.searchers import GridSearcher, RandomSearcher, SobolSearcher
 from hpo.searchers.botorch import BoTorchSearcher
 from hpo.searchers.gaussian_process import GaussianProcessSearcher
