@@ -465,11 +465,11 @@ def test_one_worker_decides_the_same_here_and_there(place, fake):
         ({"instance_type": "ml.c99.large"}, r"does not know this launcher\.instance_type"),
     ],
 )
-def test_what_aws_lacks_is_one_sentence_within_seconds(place, fake, keys, message):
+def test_what_aws_lacks_is_one_sentence_and_is_not_tried_again_and_again(place, fake, keys, message):
     begin = time.monotonic()
     sentence = error_of(send(place, fake, "method=RS", "experiment_tag=t", **keys))
     assert re.search(message, sentence)
-    assert time.monotonic() - begin < 8
+    assert time.monotonic() - begin < 60, "it does not try again and again"
     assert fake.jobs() == {}
 
 
