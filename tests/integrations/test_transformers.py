@@ -62,13 +62,16 @@ def test_ended_at_an_epoch_and_resumed_it_has_the_results_of_one_in_one_piece(tr
     assert all(map(torch.equal, whole.model.state_dict().values(), resumed.model.state_dict().values()))
 
 
-def test_what_was_saved_and_not_reported_is_reported_by_the_next_attempt_and_nothing_else(trial):
-    train(4, until=2)
+@pytest.mark.parametrize(
+    ("resource", "settings"), [("epoch", {}), ("step", {"eval_strategy": "steps", "eval_steps": 1})]
+)
+def test_what_was_saved_and_not_reported_is_reported_by_the_next_attempt_and_nothing_else(trial, resource, settings):
+    train(4, until=2, **settings)
     lost = trial.forget_the_last_report()
-    train(4, until=2)
+    train(4, until=2, **settings)
     assert trial.reported()[1:] == [lost]
-    train(4, until=3)
-    assert [report["epoch"] for report in trial.reported()] == [1, 2, 2, 3]
+    train(4, until=3, **settings)
+    assert [report[resource] for report in trial.reported()] == [1, 2, 2, 3]
 
 
 def test_counted_in_steps(trial):
