@@ -59,9 +59,7 @@ class TransformersReport(TrainerCallback):
         # The Trainer looks at that after the first step, whose evaluation is none of the trial's.
         self._over = control.should_training_stop = self._is_over(args, state)
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
         """Leave alone what was complete before."""
         if self._over:
             control.should_log = control.should_evaluate = control.should_save = False
