@@ -43,8 +43,8 @@ def test_the_words_for_the_app_mean_what_was_written(text):
         OverridesParser.create().parse_override(f"x={item}").value() for item in override.sweep_string_iterator()
     ]
     space = parse_space({"x": domain_of(override)})
-    [values] = space.grid(10)
-    words = [write({"x": value}, space.spelling, ArgumentStyle.overrides).words for value in values]
+    grid = space.grid(10)
+    words = [write(grid.at(i), space.spelling, ArgumentStyle.overrides).words for i in range(grid.count)]
     assert [OverridesParser.create().parse_override(word).value() for [word] in words] == expected
     assert {word.partition("=")[0] for [word] in words} == {text.partition("=")[0]}
 
@@ -52,7 +52,7 @@ def test_the_words_for_the_app_mean_what_was_written(text):
 def test_an_interpolation_is_resolved_in_the_trial_and_not_before():
     override = OverridesParser.create().parse_override("x=${db.name},b")
     space = parse_space({"x": domain_of(override)})
-    first, _ = (write({"x": value}, space.spelling, ArgumentStyle.overrides).words for value in space.grid(10)[0])
+    first = write(space.grid(10).at(0), space.spelling, ArgumentStyle.overrides).words
     assert OverridesParser.create().parse_override(first[0]).value() == "${db.name}"
 
 
