@@ -13,6 +13,7 @@ from hpo.analysis.scores import Scored
 from hpo.analysis.significance import FLIPS
 from hpo.analysis.verdict import target
 from hpo.events.wording import in_unit_of
+from hpo.results.notebook import html_table
 
 WIDTH = 96
 
@@ -29,10 +30,7 @@ class _Table:
         return "\n".join([self.title, *lines])
 
     def html(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.head)
-        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows)
-        caption = f"<caption>{escape(self.title)}</caption>"
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return html_table(self.head, self.rows, self.title)
 
 
 def render(comparison: Compared) -> str:

@@ -92,9 +92,15 @@ def _table(state: ExperimentState, bests: Mapping[int, _Best]) -> str:
         )
         for best in ranked
     ]
+    return html_table([_within(name, LONGEST) for name in head], rows)
+
+
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
+    """A table of texts."""
+    names = "".join(f"<th>{escape(name)}</th>" for name in head)
     cells = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    names = "".join(f"<th>{escape(_within(name, LONGEST))}</th>" for name in head)
-    return f"<table><thead><tr>{names}</tr></thead><tbody>{cells}</tbody></table>"
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return f"<table>{title}<thead><tr>{names}</tr></thead><tbody>{cells}</tbody></table>"
 
 
 def _within(text: str, most: int) -> str:

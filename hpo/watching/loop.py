@@ -73,10 +73,9 @@ class Watch:
             )
 
     def in_cell(self) -> None:
-        """Keep a frame up to date below a notebook's cell, until all experiments are over or the cell is interrupted."""
+        """Keep a frame up to date below a notebook's cell, until all experiments are over."""
         view = NotebookView()
-        with contextlib.suppress(KeyboardInterrupt):
-            self._follow(lambda: view.show(sweep_frame(self._seen(), WIDTH, HEIGHT)))
+        self._follow(lambda: view.show(sweep_frame(self._seen(), WIDTH, HEIGHT)))
 
     def lines(self) -> None:
         """Print a line for whatever is worth one, until all experiments are over."""
