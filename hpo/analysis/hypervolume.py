@@ -1,0 +1,87 @@
+"""The hypervolume of a front: how much of the space of losses it dominates, up to a reference point.
+
+Two losses by a sweep, three by a sweep over a staircase, four and more by exclusive parts (While, Bradstreet & Barone, "A
+Fast Way of Calculating Exact Hypervolumes", IEEE TEC 2012).
+"""
+
+from bisect import bisect_left, bisect_right
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def front_of(losses: Floats) -> NDArray[np.intp]:
+    """Which rows nothing dominates, ascending; of equal rows the first.
+
+    Args:
+        losses: shape (n, m), lower is better in each; a row with one that is not finite is on no front.
+    """
+    finite = np.flatnonzero(np.isfinite(losses).all(axis=1))
+    # In the order of the losses nothing that comes later dominates what came before.
+    ordered = finite[np.lexsort((finite, *losses[finite].T[::-1]))]
+    if losses.shape[1] == 2 and len(ordered):
+        lowest = np.minimum.accumulate(losses[ordered, 1])
+        return np.sort(ordered[np.append(True, losses[ordered[1:], 1] < lowest[:-1])])
+    kept: list[int] = []
+    for row in ordered:
+        if not (losses[kept] <= losses[row]).all(axis=1).any():
+            kept.append(int(row))
+    return np.sort(np.array(kept, dtype=np.intp))
+
+
+def hypervolume(losses: Floats, reference: Floats) -> float:
+    """The volume between some points, of which any may be dominated, and a reference point.
+
+    Args:
+        losses: shape (n, m), m at least 2; what is not below the reference in all of them counts for nothing.
+        reference: shape (m,).
+    """
+    inside = losses[(losses < reference).all(axis=1)]
+    return _volume(inside[front_of(inside)], reference) if len(inside) else 0.0
+
+
+def _volume(front: Floats, reference: Floats) -> float:
+    """Of points of which none dominates another."""
+    if len(front) == 1:
+        return float(np.prod(reference - front[0]))
+    if len(reference) == 2:
+        return _area(front, reference)
+    if len(reference) == 3:
+        return _sweep(front, reference)
+    front = front[np.argsort(-front[:, -1], kind="stable")]
+    total = 0.0
+    for number, point in enumerate(front):
+        total += float(np.prod(reference - point))
+        if number + 1 < len(front):  # less what later points, cut to this one's box, have of it
+            total -= hypervolume(np.maximum(front[number + 1 :], point), reference)
+    return total
+
+
+def _area(front: Floats, reference: Floats) -> float:
+    x, y = front[np.argsort(front[:, 0], kind="stable")].T
+    widths = np.append(x[1:], reference[0]) - x
+    return float(widths @ (reference[1] - y))
+
+
+def _sweep(front: Floats, reference: Floats) -> float:
+    """Slices along the third loss, each as wide as the staircase of the points before it."""
+    right, top, _ = reference.tolist()
+    xs, ys = [-np.inf, right], [top, -np.inf]  # x ascending, y descending, with a guard at each end
+    area, total = 0.0, 0.0
+    ordered = front[np.argsort(front[:, 2], kind="stable")].tolist()
+    ends = [point[2] for point in ordered[1:]] + [float(reference[2])]
+    for (x, y, z), end in zip(ordered, ends, strict=True):
+        begin = bisect_right(xs, x)
+        if ys[begin - 1] > y:  # else it is dominated among these two
+            begin = bisect_left(xs, x)
+            stop, at, height = begin, x, ys[begin - 1]
+            while ys[stop] >= y:
+                area += (xs[stop] - at) * (height - y)
+                at, height = xs[stop], ys[stop]
+                stop += 1
+            area += (xs[stop] - at) * (height - y)
+            xs[begin:stop], ys[begin:stop] = [x], [y]
+        total += area * (end - z)
+    return total
