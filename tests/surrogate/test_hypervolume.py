@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpo.analysis.hypervolume import front_of, hypervolume
+from hpo.surrogate.hypervolume import front_of, hypervolume
 
 
 def by_inclusion_and_exclusion(losses, reference):

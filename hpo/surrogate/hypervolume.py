@@ -1,7 +1,7 @@
 """The hypervolume of a front: how much of the space of losses it dominates, up to a reference point.
 
-Two losses by a sweep, three by a sweep over a staircase, four and more by exclusive parts (While, Bradstreet & Barone, "A
-Fast Way of Calculating Exact Hypervolumes", IEEE TEC 2012).
+Two losses by a sweep, three by a sweep over a staircase, four and more by slices along the last loss, of which each adds the
+exclusive part of one point (While, Bradstreet & Barone, "A Fast Way of Calculating Exact Hypervolumes", IEEE TEC 2012).
 """
 
 from bisect import bisect_left, bisect_right
@@ -25,9 +25,11 @@ def front_of(losses: Floats) -> NDArray[np.intp]:
         lowest = np.minimum.accumulate(losses[ordered, 1])
         return np.sort(ordered[np.append(True, losses[ordered[1:], 1] < lowest[:-1])])
     kept: list[int] = []
-    for row in ordered:
-        if not (losses[kept] <= losses[row]).all(axis=1).any():
-            kept.append(int(row))
+    left = losses[ordered]
+    while len(ordered):
+        kept.append(int(ordered[0]))
+        better = (left < left[0]).any(axis=1)
+        ordered, left = ordered[better], left[better]
     return np.sort(np.array(kept, dtype=np.intp))
 
 
@@ -39,38 +41,25 @@ def hypervolume(losses: Floats, reference: Floats) -> float:
         reference: shape (m,).
     """
     inside = losses[(losses < reference).all(axis=1)]
-    return _volume(inside[front_of(inside)], reference) if len(inside) else 0.0
-
-
-def _volume(front: Floats, reference: Floats) -> float:
-    """Of points of which none dominates another."""
-    if len(front) == 1:
-        return float(np.prod(reference - front[0]))
+    if len(inside) < 2:
+        return float(np.prod(reference - inside, axis=1).sum())
     if len(reference) == 2:
-        return _area(front, reference)
-    if len(reference) == 3:
-        return _sweep(front, reference)
-    front = front[np.argsort(-front[:, -1], kind="stable")]
-    total = 0.0
-    for number, point in enumerate(front):
-        total += float(np.prod(reference - point))
-        if number + 1 < len(front):  # less what later points, cut to this one's box, have of it
-            total -= hypervolume(np.maximum(front[number + 1 :], point), reference)
-    return total
+        return _area(inside, reference)
+    return _sweep(inside, reference) if len(reference) == 3 else _slices(inside, reference)
 
 
-def _area(front: Floats, reference: Floats) -> float:
-    x, y = front[np.argsort(front[:, 0], kind="stable")].T
+def _area(points: Floats, reference: Floats) -> float:
+    x, y = points[np.argsort(points[:, 0], kind="stable")].T
     widths = np.append(x[1:], reference[0]) - x
-    return float(widths @ (reference[1] - y))
+    return float(widths @ (reference[1] - np.minimum.accumulate(y)))
 
 
-def _sweep(front: Floats, reference: Floats) -> float:
+def _sweep(points: Floats, reference: Floats) -> float:
     """Slices along the third loss, each as wide as the staircase of the points before it."""
     right, top, _ = reference.tolist()
     xs, ys = [-np.inf, right], [top, -np.inf]  # x ascending, y descending, with a guard at each end
     area, total = 0.0, 0.0
-    ordered = front[np.argsort(front[:, 2], kind="stable")].tolist()
+    ordered = points[np.argsort(points[:, 2], kind="stable")].tolist()
     ends = [point[2] for point in ordered[1:]] + [float(reference[2])]
     for (x, y, z), end in zip(ordered, ends, strict=True):
         begin = bisect_right(xs, x)
@@ -84,4 +73,19 @@ def _sweep(front: Floats, reference: Floats) -> float:
             area += (xs[stop] - at) * (height - y)
             xs[begin:stop], ys[begin:stop] = [x], [y]
         total += area * (end - z)
+    return total
+
+
+def _slices(points: Floats, reference: Floats) -> float:
+    """Slices along the last loss, each as large as the volume of the points before it in the others."""
+    points = points[np.argsort(points[:, -1], kind="stable")]
+    ends = np.append(points[1:, -1], reference[-1])
+    known, corner = points[:0, :-1], reference[:-1]
+    volume, total = 0.0, 0.0
+    for point, end in zip(points, ends, strict=True):
+        flat = point[:-1]
+        if not (known <= flat).all(axis=1).any():
+            volume += float(np.prod(corner - flat)) - hypervolume(np.maximum(known, flat), corner)
+            known = np.vstack([known[(known < flat).any(axis=1)], flat])
+        total += volume * float(end - point[-1])
     return total
