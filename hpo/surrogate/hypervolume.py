@@ -80,12 +80,22 @@ def _slices(points: Floats, reference: Floats) -> float:
     """Slices along the last loss, each as large as the volume of the points before it in the others."""
     points = points[np.argsort(points[:, -1], kind="stable")]
     ends = np.append(points[1:, -1], reference[-1])
-    known, corner = points[:0, :-1], reference[:-1]
-    volume, total = 0.0, 0.0
-    for point, end in zip(points, ends, strict=True):
-        flat = point[:-1]
-        if not (known <= flat).all(axis=1).any():
-            volume += float(np.prod(corner - flat)) - hypervolume(np.maximum(known, flat), corner)
-            known = np.vstack([known[(known < flat).any(axis=1)], flat])
-        total += volume * float(end - point[-1])
-    return total
+    return float(volumes(points[:, :-1], reference[:-1]) @ (ends - points[:, -1]))
+
+
+def volumes(losses: Floats, reference: Floats) -> Floats:
+    """The hypervolume of each beginning of a list of points, shape (n,): what each adds is exclusive to it.
+
+    Args:
+        losses: shape (n, m), m at least 2, in their order.
+        reference: shape (m,).
+    """
+    known = losses[:0]
+    found, volume = np.zeros(len(losses)), 0.0
+    for number, point in enumerate(losses):
+        if (point < reference).all() and not (known <= point).all(axis=1).any():
+            shared = np.maximum(known, point)
+            volume += float(np.prod(reference - point)) - hypervolume(shared[front_of(shared)], reference)
+            known = np.vstack([known[(known < point).any(axis=1)], point])
+        found[number] = volume
+    return found

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpo.surrogate.hypervolume import front_of, hypervolume
+from hpo.surrogate.hypervolume import front_of, hypervolume, volumes
 
 
 def by_inclusion_and_exclusion(losses, reference):
@@ -33,6 +33,15 @@ def test_the_hypervolume_is_that_of_inclusion_and_exclusion(points):
     assert hypervolume(losses, reference) == pytest.approx(
         by_inclusion_and_exclusion(losses, reference), abs=1e-10, rel=1e-10
     )
+
+
+@given(POINTS)
+@settings(deadline=None, max_examples=100)
+def test_the_volume_of_each_beginning_is_its_own_hypervolume(points):
+    losses = np.array(points)
+    reference = np.full(losses.shape[1], 4.5)
+    expected = [by_inclusion_and_exclusion(losses[: n + 1], reference) for n in range(len(losses))]
+    assert volumes(losses, reference) == pytest.approx(expected, abs=1e-10, rel=1e-10)
 
 
 @given(POINTS)
