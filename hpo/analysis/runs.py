@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hpo.analysis.measuring import REGRET, Measure, measured
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
+from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective, ReportError
 from hpo.events.values import Event, Kind
 from hpo.events.wording import shortened
@@ -38,6 +40,9 @@ class Run:
     label: str
     """The method's name, followed by the tag where two tags have a method of that name."""
     trajectory: Trajectory
+    """With several objectives of the regret that `measure` has."""
+    arrivals: Floats
+    """With several objectives each report that no earlier one dominated, (elapsed, losses), shape (n, 1 + m)."""
     trial_losses: Floats
     """The best loss of each trial that meets the constraints, shape (trials,), by trial id; +inf where there is none."""
     answered: bool
@@ -51,6 +56,8 @@ class Run:
     """The machines its tuner ran on."""
     n_workers: Sequence[int]
     """Of its sessions, each time that it changed; empty where the log does not say."""
+    measure: Measure | None = None
+    """What its front is measured by, with others of its benchmark; None where there is one objective."""
 
     @property
     def status(self) -> str:
@@ -66,8 +73,8 @@ class Run:
 
     @property
     def objective(self) -> Objective:
-        """What its reports mean."""
-        return self.config.objective
+        """What its trajectory shows."""
+        return self.config.objective if self.measure is None else REGRET
 
 
 Loaded = tuple[list[Run], list[str]]
@@ -90,6 +97,7 @@ def load_runs(places: Iterable[str | Path]) -> Loaded:
     configs: dict[str, ExperimentConfig] = {}
     empty = [str(path) for path in found.values() if not ExperimentDirectory(path).events.is_file()]
     runs = [_load(ExperimentDirectory(path), configs) for path in found.values() if str(path) not in empty]
+    runs = measured(runs)
     if not empty:
         return runs, []
     return runs, [
@@ -131,6 +139,8 @@ def _config(path: Path, known: dict[str, ExperimentConfig]) -> ExperimentConfig:
 
 def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
     improvements: list[tuple[float, float]] = []
+    front: Front = ()
+    arrivals: list[tuple[float, ...]] = []
     trials: dict[int, float] = {}
     hosts: set[str] = set()
     n_workers: list[int] = []
@@ -142,10 +152,14 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
             assert trial is not None
             reports += 1
             try:
-                loss = objective.merit(event.body["metrics"], event.reached)
+                outcome = objective.outcome(event.body["metrics"], event.reached)
             except ReportError:
                 continue
-            answered = answered or loss < math.inf or objective.loss(event.body["metrics"]) < math.inf
+            loss, answered = outcome.merit, answered or outcome.finite
+            if objective.aims and loss < math.inf:
+                before, point = front, FrontPoint(outcome.losses, trial, event.reached, event.elapsed)
+                if (front := extended(before, point)) is not before:
+                    arrivals.append((event.elapsed, *outcome.losses))
             if loss < trials.get(trial, math.inf):
                 trials[trial] = loss
                 improvements.append((event.elapsed, loss))
@@ -163,6 +177,7 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
 
     return {
         "trajectory": Trajectory.of(improvements),
+        "arrivals": np.array(arrivals, dtype=float).reshape(len(arrivals), 1 + len(objective.aims)),
         "trial_losses": np.array([trials[trial] for trial in sorted(trials)], dtype=float),
         "answered": answered,
         "reports": reports,

@@ -50,6 +50,8 @@ class SimulatedBackend(Backend):
         charge_decisions: also let virtual time pass while the tuner decides; experiments are then not reproducible.
         otherwise: values of hyperparameters that a trial does not use, where the table has them all the same.
         optimum: the best value of the metric that a configuration of the table has and that meets the constraints.
+        silent: metrics of the table that are not reported. Its cumulative ones, such as the training time that the clock tells
+            anyway, are where nothing is asked of them.
     """
 
     table: Table
@@ -57,6 +59,7 @@ class SimulatedBackend(Backend):
     charge_decisions: bool = False
     otherwise: Mapping[str, Any] = field(default_factory=dict)
     optimum: float = math.nan
+    silent: frozenset[str] = frozenset()
     now: float = 0.0
     _heap: list[tuple[float, int, int, int, int]] = field(default_factory=list)
     """(time, worker, trial, kind, attempt)."""
@@ -106,7 +109,8 @@ class SimulatedBackend(Backend):
         table = find_table(str(config.benchmark.table))
         constraints = config.objective.constraints
         optimum = table.optimum_within(constraints) if constraints else table.optimum
-        return cls(table, config.randomness, bool(charge_decisions), config.space.otherwise, optimum)
+        silent = table.cumulative - _asked_of(config)
+        return cls(table, config.randomness, bool(charge_decisions), config.space.otherwise, optimum, silent)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -140,7 +144,7 @@ class SimulatedBackend(Backend):
             until=end,
             began=began,
             seconds=seconds,
-            metrics=list(metrics.items()),
+            metrics=[(name, values) for name, values in metrics.items() if name not in self.silent],
             resource=reached + 1,
         )
         self._running[trial.id] = running

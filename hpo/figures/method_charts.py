@@ -161,7 +161,8 @@ def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -
     y = metric_axis(objective, drawn)
     out = beyond(objective, y, drawn)
     panel = Panel(axis(f"elapsed time, {name}", zero=True), y, [*series, *summaries])
-    caption = f"{objective.metric} of the best report so far, one step function per experiment"
+    what = "the best report" if found[0].measure is None else "all reports"
+    caption = f"{objective.metric} of {what} so far, one step function per experiment"
     caption += ": thin lines. A thick one is the median of a method, its band the middle half." if many else "."
     return Chart(f"runs-{number}", title, f"{caption} {out}".rstrip(), [panel], 380, label, remark=out)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config.schema import ExperimentConfig
+from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Decision, Event, Kind
@@ -83,6 +84,9 @@ class Record:
         self.of_trial: dict[int, OfTrial] = {}
         self.improvements: list[tuple[float, float]] = []
         """(elapsed, loss) of each report that was better than all before, among those that meet the constraints."""
+        self.arrivals: list[FrontPoint] = []
+        """With several objectives: each report that no earlier one dominated."""
+        self._front: Front = ()
         self.attempts: list[AttemptSpan] = []
         """Those that are over."""
         self.attempts_of: dict[int, list[AttemptSpan]] = {}
@@ -116,6 +120,11 @@ class Record:
         value = self.objective.value(found.loss) if math.isfinite(found.loss) else math.nan
         if merit < (self.improvements[-1][1] if self.improvements else math.inf):
             self.improvements.append((event.elapsed, merit))
+        if self.objective.aims and math.isfinite(merit):
+            point = FrontPoint(found.losses, trial, resource, event.elapsed)
+            if (front := extended(self._front, point)) is not self._front:
+                self._front = front
+                self.arrivals.append(point)
         own = self.of_trial.get(trial)
         if own is None:
             own = self.of_trial[trial] = OfTrial()

@@ -90,6 +90,11 @@ class Table:
         """`recorded` or `semi-synthetic`."""
         return str(self.about.get("data_label", "recorded"))
 
+    @property
+    def cumulative(self) -> frozenset[str]:
+        """Metrics that grow in proportion to the resource."""
+        return frozenset(self.about.get("cumulative", ()))
+
     def check_space(self, space: SearchSpace) -> None:
         """Raise ConfigError unless every configuration of `space` is in the table."""
         for name, domain in space.domains.items():
@@ -183,7 +188,7 @@ class Table:
             self._synthesised[replicate] = self._curves.of_replicate(replicate)
         curve: list[float] = self._synthesised[replicate][row].tolist()
         final = {name: float(array[row, replicate, -1]) for name, array in self.metrics.items()}
-        grown = {name: [final[name] * share for share in self._shares] for name in self.about.get("cumulative", ())}
+        grown = {name: [final[name] * share for share in self._shares] for name in self.cumulative}
         constant = {name: [value] * self.max_resource for name, value in final.items()}
         whole = float(self.seconds[row, replicate, -1])
         metrics = {**constant, **grown, self.about["metric"]: curve}
