@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hpo.events.outcome import no_trial_met
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, rows
 from hpo.figures.limits import beyond, metric_axis
-from hpo.figures.style import ACCENT, NEUTRAL, OUTCOME_COLOURS, data_label, seconds_scale, thinned
+from hpo.figures.style import ACCENT, NOT_MET, LAST, NEUTRAL, OUTCOME_COLOURS, data_label, seconds_scale, thinned
 from hpo.history import curves as history
 from hpo.history.importance import LEVEL, TRUSTED, Importance
 from hpo.history.record import AttemptSpan, Subject
@@ -37,21 +37,25 @@ def anytime(experiment: Subject) -> Chart:
         )
         return Chart("anytime", title, instead=none[0].upper() + none[1:], wide=False)
     unit, name = seconds_scale(experiment.state.elapsed)
-    trials, best = Pieces(), Pieces()
+    met, broken, best = Pieces(), Pieces(), Pieces()
     for curve in history.curves(experiment):
-        trials.add([curve.elapsed[-1] / unit], curve.values[-1:], f"trial {curve.trial}")
+        into = met if curve.feasible[-1] else broken
+        into.add([curve.elapsed[-1] / unit], curve.values[-1:], f"trial {curve.trial}")
     values = [objective.value(loss) for loss in path.losses.tolist()]
     times = [time / unit for time in [*path.times.tolist(), experiment.state.elapsed]]
     best.add(times, [*values, values[-1]], "best so far")
     series = [
-        trials.series("points", "last report of a trial", NEUTRAL),
+        met.series("points", LAST, NEUTRAL),
+        *([broken.series("points", NOT_MET, NEUTRAL, hollow=True)] if broken.x else []),
         best.series("line", "best so far", ACCENT, width=2.4, step=True),
     ]
-    y = metric_axis(objective, [*trials.y, *best.y])
-    out = beyond(objective, y, trials.y)
+    last = [*met.y, *broken.y]
+    y = metric_axis(objective, [*last, *best.y])
+    out = beyond(objective, y, last)
     panel = Panel(axis(f"elapsed time, {name}", zero=True), y, series)
-    caption = f"A step is an improvement at any resource; points are the last report of each trial. {out}".rstrip()
-    return Chart("anytime", title, caption, [panel], 330, data_label(experiment.metadata), wide=False, remark=out)
+    caption = "A step is an improvement at any resource; points are the last report of each trial."
+    caption += " Hollow ones do not meet the constraints." if broken.x else ""
+    return Chart("anytime", title, f"{caption} {out}".rstrip(), [panel], 330, data_label(experiment.metadata), wide=False, remark=out)
 
 
 def learning_curves(experiment: Subject, *, whole: bool = False) -> Chart:

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from hpo.events.outcome import no_trial_met
 from hpo.events.wording import configuration_text
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, without_limits
 from hpo.figures.limits import beyond, metric_axis
-from hpo.figures.style import ACCENT, COLOURS, NEUTRAL, colour_of, dash_of, data_label, seconds_scale, thinned
+from hpo.figures.style import ACCENT, NOT_MET, COLOURS, LAST, NEUTRAL, colour_of, dash_of, data_label, seconds_scale, thinned
 from hpo.history.curves import curves
 from hpo.history.fronts import growth
 from hpo.history.record import Subject
@@ -28,7 +28,6 @@ COLUMNS = 3
 PAIR = 280
 """Height of a panel where there are several, in pixels."""
 FRONT = COLOURS[1]
-LAST = "last report of a trial"
 QUARTILES = (0.25, 0.5, 0.75)
 
 Values = Sequence[float]
@@ -69,10 +68,11 @@ def front(experiment: Subject, *, whole: bool = False) -> Chart:
         every = [*last, *(values for values, _ in best)]
         series = [_points(met, first, second, LAST, NEUTRAL)] if met else []
         if broken:
-            series.append(_points(broken, first, second, f"{LAST}, beyond a bound", NEUTRAL, hollow=True))
-        series.append(_steps(aims, first, second, [values for values, _ in best], every))
+            series.append(_points(broken, first, second, NOT_MET, NEUTRAL, hollow=True))
         series.append(_points(best, first, second, "on the front", FRONT, size=7))
-        panels.append(_pair(aims, first, second, series, every))
+        panel = _pair(aims, first, second, series, every)
+        steps = _steps(aims, first, second, [values for values, _ in best], every, panel.y.get("limits"))
+        panels.append(replace(panel, series=[*series[:-1], steps, series[-1]]))
     y = panels[0].y
     out = beyond(aims[0], y, [values[0] for values in last]) if len(aims) == 2 else ""
     caption = (
@@ -82,7 +82,7 @@ def front(experiment: Subject, *, whole: bool = False) -> Chart:
     if len(aims) > 2:
         caption += " In each panel the line is the front of its two objectives; the larger points are on the front of all."
     if broken:
-        caption += " Hollow points break a constraint."
+        caption += " Hollow points do not meet the constraints."
     if len(kept) < len(reported):
         caption += f" Thinned: {len(kept):,} of {len(reported):,} trials, evenly spaced by number."
     return Chart(
@@ -188,14 +188,21 @@ def _points(
     return {"kind": "points", "name": name, "colour": colour, "x": x, "y": y, "labels": labels, **look}
 
 
-def _steps(aims: Sequence[Aim], first: int, second: int, best: Sequence[Values], every: Sequence[Values]) -> Series:
+def _steps(
+    aims: Sequence[Aim],
+    first: int,
+    second: int,
+    best: Sequence[Values],
+    every: Sequence[Values],
+    limits: Sequence[float] | None,
+) -> Series:
     """The front of two objectives as steps, from the worst of one to the worst of the other: nothing between is attained."""
     losses = np.array([[aims[second].loss(values[second]), aims[first].loss(values[first])] for values in best])
     corners = sorted(losses[front_of(losses)].tolist())
     x = [aims[second].value(loss) for loss, _ in corners]
     y = [aims[first].value(loss) for _, loss in corners]
     xs = [x[0], *x, _worst(aims[second], [values[second] for values in every])]
-    ys = [_worst(aims[first], [values[first] for values in every]), *y, y[-1]]
+    ys = [_worst(aims[first], limits or [values[first] for values in every]), *y, y[-1]]
     return {"kind": "line", "name": "front", "colour": FRONT, "x": xs, "y": ys, "step": True, "width": 1.8}
 
 

@@ -39,14 +39,17 @@ def slices(experiment: Subject, *, whole: bool = False) -> Chart:
     for name, domain in domains.items():
         series: list[Series] = []
         for (low, high), colour in zip(levels, DEPTHS[-len(levels) :], strict=True):
-            group = Pieces()
+            met, broken = Pieces(), Pieces()
             for p in found:
                 if low <= p.resource <= high and name in p.configuration:
                     label = f"trial {p.trial}, {resource} {p.resource}, {name}={word(p.configuration[name])}"
-                    group.add([position(domain, p.configuration[name], p.trial)], [p.value], label)
+                    into = met if p.feasible else broken
+                    into.add([position(domain, p.configuration[name], p.trial)], [p.value], label)
             text = f"{resource} {low}" if low == high else f"{resource} {low} to {high}"
-            if group.x:
-                series.append(group.series("points", text, colour, size=5))
+            if met.x:
+                series.append(met.series("points", text, colour, size=5))
+            if broken.x:
+                series.append(broken.series("points", f"{text}, constraints not met", colour, size=5, hollow=True))
         if series:
             title = "" if len(panels) % columns else objective.metric
             panels.append(Panel(_axis(name, domain), {**y, "title": title}, series))
@@ -56,6 +59,8 @@ def slices(experiment: Subject, *, whole: bool = False) -> Chart:
     )
     if experiment.config.space.conditions:
         caption += " Where a hyperparameter is not used, its trials are left out."
+    if not all(point.feasible for point in found):
+        caption += " Hollow points do not meet the constraints."
     if len(found) < len(known):
         caption += f" Thinned: {len(found):,} of {len(known):,} trials, evenly spaced by number."
     return Chart(

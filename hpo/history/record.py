@@ -51,6 +51,8 @@ class Reports:
         self.values = array("d")
         """The metric; nan where it is not finite."""
         self.elapsed = array("d")
+        self.feasible = array("b")
+        """1 where the constraints are met."""
 
 
 class OfTrial:
@@ -140,6 +142,7 @@ class Record:
         every.resources.append(resource)
         every.values.append(value)
         every.elapsed.append(event.elapsed)
+        every.feasible.append(found.feasible)
         self.top[trial] = max(resource, self.top.get(trial, 0))
         if event.body["decision"] in (Decision.PAUSE, Decision.STOP):
             self.levels.add(resource)

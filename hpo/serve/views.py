@@ -180,4 +180,5 @@ def columns_of(record: Record, begin: int, end: int) -> Mapping[str, Sequence[An
         "x": reports.resources[part].tolist(),
         "y": [number(value) for value in reports.values[part]],
         "t": reports.elapsed[part].tolist(),
+        "ok": reports.feasible[part].tolist(),
     }
