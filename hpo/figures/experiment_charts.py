@@ -213,12 +213,15 @@ def _words(bar: Sequence[AttemptSpan]) -> str:
 
 def importance_bars(experiment: Subject, found: Importance) -> Chart:
     """Main effects with their intervals."""
-    resource = experiment.state.objective.resource_attr or "report"
-    title = "Hyperparameter importance"
+    objective = experiment.state.objective
+    resource = objective.resource_attr or "report"
+    metric = objective.aims[found.aim].metric if objective.aims else objective.metric
+    title = "Hyperparameter importance" + (f" for {metric}" if objective.aims else "")
+    name = f"importance-{found.aim}" if found.aim else "importance"
     if found.reason is not None:
-        return Chart("importance", title, instead=f"Importance is not computed: {found.reason}.", wide=False)
+        return Chart(name, title, instead=f"Importance is not computed: {found.reason}.", wide=False)
     caption = (
-        f"Functional ANOVA of a random forest fitted to the rank of {experiment.state.objective.metric} at {resource} "
+        f"Functional ANOVA of a random forest fitted to the rank of {metric} at {resource} "
         f"{found.resource}, which {found.trials} trials reached: the share of variance over the whole space that each "
         f"hyperparameter explains alone, with {LEVEL:.0%} bootstrap intervals. {found.interactions:.0%} is interactions. "
         f"The forest predicts {max(found.explained, 0):.0%} of the variance of trials it has not seen"
@@ -246,7 +249,7 @@ def importance_bars(experiment: Subject, found: Importance) -> Chart:
     y = rows([s.name if s.trials is None else f"{s.name} ({s.trials} trials)" for s in shares])
     panel = Panel(axis("share of variance", zero=True, percent=True), y, [bars], quiet=True)
     return Chart(
-        "importance",
+        name,
         title,
         caption,
         [panel],

@@ -58,7 +58,7 @@ class Reports:
 class OfTrial:
     """The reports of one trial, as columns."""
 
-    __slots__ = ("best_at", "best_loss", "elapsed", "feasible", "resources", "values")
+    __slots__ = ("best_at", "best_loss", "elapsed", "feasible", "losses", "resources", "values")
 
     def __init__(self) -> None:
         self.resources = array("q")
@@ -66,6 +66,8 @@ class OfTrial:
         self.elapsed = array("d")
         self.feasible: list[bool] = []
         """Which meet the constraints; others are nobody's best."""
+        self.losses: list[tuple[float, ...]] = []
+        """One per objective, where there are several."""
         self.best_loss = math.inf
         self.best_at: int | None = None
         """The resource at which it came."""
@@ -134,6 +136,8 @@ class Record:
         own.values.append(value)
         own.elapsed.append(event.elapsed)
         own.feasible.append(found.feasible)
+        if self.objective.aims:
+            own.losses.append(found.losses)
         if merit < own.best_loss:
             own.best_loss, own.best_at = merit, resource
         every = self.reports

@@ -8,10 +8,9 @@ from hpo.events.outcome import no_trial_met
 from hpo.events.values import Kind, Status
 from hpo.events.wording import again_text, clock, configuration_text, days_text, shortened, word
 from hpo.figures import experiment_charts as charts
-from hpo.figures import space_charts
+from hpo.figures import pages
 from hpo.figures.style import OUTCOME_COLOURS, data_label
 from hpo.history import curves as history
-from hpo.history.importance import importance
 from hpo.history.trials import trial_rows
 from hpo.reports.page import (
     PageColumn,
@@ -50,16 +49,15 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
     began, ended = (experiment.metadata.get(f"st_tuner_{key}_timestamp") for key in ("creation", "end"))
     when = days_text(began, ended if finished else None)
     where = " · ".join(filter(None, (config.experiment_tag, condition, when, label and f"{label} data")))
-    found = importance(experiment)
     failures = list(_failures(experiment))
     sections = [
-        Section("progress", "Progress", [charts.anytime(experiment), charts.learning_curves(experiment)]),
+        Section("progress", "Progress", pages.progress(experiment)),
         Section(
             "decisions",
             "Decisions and workers",
-            [charts.rung_board(experiment), charts.importance_bars(experiment, found), charts.workers(experiment)],
+            [charts.rung_board(experiment), *pages.importances(experiment), charts.workers(experiment)],
         ),
-        Section("space", "Search space", [space_charts.parallel(experiment), space_charts.slices(experiment)]),
+        Section("space", "Search space", pages.space(experiment)),
         Section("trials", "Trials", [_trials(experiment, output)]),
         Section("failures", f"Failures ({len(failures)})", _failure_parts(failures)),
         Section("configuration", "Configuration and provenance", _provenance(experiment)),

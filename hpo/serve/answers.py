@@ -45,20 +45,13 @@ def chart_content(chart: Chart) -> dict[str, Any]:
 
 def _charts_of(group: str, subject: Followed) -> list[Chart]:
     """The figures of the report."""
-    from hpo.figures import experiment_charts, space_charts
+    from hpo.figures import experiment_charts, pages
 
     if group == "space":
-        return [space_charts.parallel(subject), space_charts.slices(subject)]
+        return pages.space(subject)
     if group == "importance":
-        from hpo.history.importance import importance  # its forest takes a second
-
-        return [experiment_charts.importance_bars(subject, importance(subject))]
-    return [
-        experiment_charts.anytime(subject),
-        experiment_charts.learning_curves(subject),
-        experiment_charts.rung_board(subject),
-        experiment_charts.workers(subject),
-    ]
+        return pages.importances(subject)
+    return [*pages.progress(subject), experiment_charts.rung_board(subject), experiment_charts.workers(subject)]
 
 
 @dataclass
