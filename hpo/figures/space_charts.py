@@ -109,9 +109,8 @@ def parallel(experiment: Subject, *, whole: bool = False) -> Chart:
     )
     if not found:
         return Chart("parallel", title, instead="No trial has reported a finite result yet.")
-    kept = found if whole else [found[i] for i in thinned(len(found), MOST_LINES)]
-    if front:  # it is shown whole
-        kept = [one for one in found if one.point.trial in front or one in kept]
+    others = sum(one.point.trial not in front for one in found)  # the front is shown whole
+    kept = found if whole else [*(found[i] for i in thinned(others, MOST_LINES)), *found[others:]]
     ends = [metric_axis(aim, [one.values[i] for one in found]) for i, aim in enumerate(aims)]
     out = beyond(objective, ends[0], [one.values[0] for one in found])
     bands = _by_front(kept, front) if objective.aims else _by_rank(kept)

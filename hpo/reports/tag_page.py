@@ -10,7 +10,7 @@ from hpo.analysis.comparison import Comparison
 from hpo.analysis.overtime import over_time
 from hpo.analysis.runs import Run
 from hpo.events.wording import days_text
-from hpo.figures import method_charts
+from hpo.figures import front_charts, method_charts
 from hpo.figures.chart import Chart
 from hpo.figures.style import data_label
 from hpo.reports.page import PageColumn, PageTable, Part, Section, escaped, link_to, paragraph, render, tiles
@@ -142,6 +142,8 @@ def curves_of_runs(runs: Sequence[Run]) -> list[Chart]:
     for number, (benchmark, group) in enumerate(itertools.groupby(ordered, key=lambda run: run.benchmark)):
         found = list(group)
         charts.append(method_charts.runs(number, benchmark, found, data_label(found[0].metadata)))
+        if found[0].measure is not None:
+            charts.append(front_charts.attained(number, benchmark, found, data_label(found[0].metadata)))
     return charts
 
 

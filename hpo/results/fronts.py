@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.fronts import Front, FrontPoint
-from hpo.events.state import ExperimentState
 
 if TYPE_CHECKING:
     from hpo.surrogate.boxes import Box
@@ -43,10 +42,16 @@ def front_share(config: ExperimentConfig, front: Front) -> float:
     return 0.0 if box is None else box.share(losses)
 
 
-def front_text(config: ExperimentConfig, state: ExperimentState) -> str:
-    """How large the front is, and its hypervolume."""
-    trials = len({point.trial_id for point in state.front})
-    reports = f"{len(state.front)} {'report' if len(state.front) == 1 else 'reports'}"
-    if not state.front:
+def front_text(config: ExperimentConfig, front: Front, share: float | None = None) -> str:
+    """How large a front is, and its hypervolume, which is computed unless it is given."""
+    if not front:
         return "none yet"
-    return f"{reports} of {trials} {'trial' if trials == 1 else 'trials'}, hypervolume {front_share(config, state.front):.4f}"
+    trials = len({point.trial_id for point in front})
+    reports = f"{len(front)} {'report' if len(front) == 1 else 'reports'}"
+    share = front_share(config, front) if share is None else share
+    return f"{reports} of {trials} {'trial' if trials == 1 else 'trials'}, hypervolume {share:.4f}"
+
+
+def front_line(config: ExperimentConfig, front: Front, head: str) -> str:
+    """The same as a line that begins with `head`; nothing where there is one objective."""
+    return f"{head}{front_text(config, front)}\n" if config.objective.aims else ""
