@@ -11,20 +11,14 @@ from hpo.events.values import Status
 
 
 def best_text(state: ExperimentState) -> str:
-    """The incumbent in one line; with several objectives the report on the front that is best in the first."""
+    """The incumbent in one line."""
     best = state.incumbent
     objective = state.objective
     if best is None:
         return "none yet" if state.closest is None else f"none: {no_trial_met(objective.constraints, state.closest)}"
     where = f"{objective.resource_attr or 'report'} {best.resource}"
     configuration = configuration_text(state.trials[best.trial_id].trial.configuration)
-    values = objective.values(state.front[0].losses) if state.front else {objective.metric: objective.value(best.loss)}
-    return f"{values_text(values)} (trial {best.trial_id}, {where}): {configuration}"
-
-
-def values_text(values: Mapping[str, float]) -> str:
-    """Metrics, such as `accuracy=0.9 latency_ms=12`."""
-    return " ".join(f"{metric}={value:.6g}" for metric, value in values.items())
+    return f"{objective.metric}={objective.value(best.loss):.6g} (trial {best.trial_id}, {where}): {configuration}"
 
 
 def counts_text(state: ExperimentState) -> str:
@@ -100,15 +94,8 @@ def shortened(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def overview(result: Any, state: ExperimentState, otherwise: str, front: str = "") -> str:
-    """What a notebook shows of an object that has an experiment's `directory`.
-
-    Args:
-        result: the object.
-        state: of the experiment.
-        otherwise: what it is doing, unless it is over.
-        front: what there is to say of several objectives.
-    """
+def overview(result: Any, state: ExperimentState, otherwise: str) -> str:
+    """What a notebook shows of an object that has an experiment's `directory`; `otherwise`: unless it is over."""
     parts = {"status": f"{state.status}: {state.finished}" if state.finished else otherwise}
-    parts |= {"best": best_text(state), **({"front": front} if front else {}), "trials": counts_text(state)}
+    parts |= {"best": best_text(state), "trials": counts_text(state)}
     return f"{type(result).__name__} {result.directory}" + "".join(f"\n  {k:<9}{text}" for k, text in parts.items())

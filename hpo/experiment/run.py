@@ -31,7 +31,6 @@ from hpo.experiment.warm_start import say_taken
 from hpo.results.experiment import load_experiment
 from hpo.results.failure import failure_of
 from hpo.results.files import read_metadata, write_best, write_metadata, write_results
-from hpo.results.fronts import front_text
 from hpo.results.rows import best_of
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import restore
@@ -63,8 +62,7 @@ class Outcome:
     """It was over before."""
 
     def __repr__(self) -> str:
-        front = front_text(self.config, self.state.front) if self.state.objective.aims else ""
-        return overview(self, self.state, self.status, front)
+        return overview(self, self.state, self.status)
 
     def _repr_html_(self) -> str:
         return load_experiment(self.directory)._repr_html_()

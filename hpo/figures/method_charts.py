@@ -48,6 +48,8 @@ def regret(number: int, scored: Scored, found: OverTime) -> Chart:
         f"IQM over {len(scored.block.seeds)} seed(s) of the incumbent's regret, from where the anytime score begins to the "
         f"common budget; {which}. 0 is {scored.scale.best_is}; 1 is {scored.scale.reference_is}."
     )
+    if (measure := scored.block.loaded[0].measure) is not None:
+        caption += f" {measure.text().capitalize()}."
     # Lines come first, for the keys and names; bands are drawn below them all the same, they are pale.
     panel = Panel(x, axis("normalised regret", zero=True), [*lines, *bands])
     return _of(scored, f"regret-{number}", "Regret over time", caption, panel, 390)

@@ -26,7 +26,7 @@ from hpo.reports.page import (
     tiles,
 )
 from hpo.results.experiment import Experiment
-from hpo.results.fronts import front_text
+from hpo.results.fronts import front_share
 from hpo.results.rows import last_line
 from hpo.store.directory import ExperimentDirectory
 
@@ -80,7 +80,7 @@ def _headline(experiment: Experiment) -> str:
         remark = f"trial {best['trial_id']}, {resource} {best[resource]}"
     shown = [
         (f"best {objective.metric} ({objective.mode})", value, remark),
-        *([("front", *_front_in_words(experiment))] if objective.aims else []),
+        *([_front_tile(experiment)] if objective.aims else []),
         ("trials", f"{len(state.trials):,}", counts),
         ("reports", f"{state.reports:,}", ""),
         ("elapsed time", clock(state.elapsed), f"{state.elapsed:.6g} s"),
@@ -97,10 +97,11 @@ def _headline(experiment: Experiment) -> str:
     return tiles(shown) + f'<p class="full"><span class="soft">{escaped(named)}</span> {escaped(pairs)}</p>'
 
 
-def _front_in_words(experiment: Experiment) -> tuple[str, str]:
-    text = front_text(experiment.config, experiment.state.front)
-    size, _, rest = text.partition(", ")
-    return size, rest
+def _front_tile(experiment: Experiment) -> tuple[str, str, str]:
+    front = experiment.state.front
+    trials = len({point.trial_id for point in front})
+    remark = f"hypervolume {front_share(experiment.config, front):.4f}; reports of {trials} trials" if front else ""
+    return "front", str(len(front)), remark
 
 
 def _trials(experiment: Experiment, output: Path) -> PageTable:

@@ -15,7 +15,6 @@ from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
 from hpo.events.wording import overview
 from hpo.results.files import read_metadata
-from hpo.results.fronts import front_text
 from hpo.results.notebook import as_html
 from hpo.results.rows import best_of, report_rows
 from hpo.store.directory import ExperimentDirectory
@@ -38,8 +37,7 @@ class Experiment:
     def __repr__(self) -> str:
         interrupted = self.metadata.get("status") == "interrupted"  # "running" may be of a tuner that was killed
         try:
-            otherwise = "interrupted" if interrupted else "not complete when it was read"
-            return overview(self, self.state, otherwise, self._front_text())
+            return overview(self, self.state, "interrupted" if interrupted else "not complete when it was read")
         except HPOError as error:  # of a damaged one: an object that cannot be shown helps nobody
             return f"Experiment {self.directory}: {error}"
 
@@ -48,9 +46,6 @@ class Experiment:
             return as_html(repr(self), self.state, self.events)
         except HPOError:
             return f"<pre>{escape(repr(self))}</pre>"
-
-    def _front_text(self) -> str:
-        return front_text(self.config, self.state.front) if self.state.objective.aims else ""
 
     @cached_property
     def state(self) -> ExperimentState:

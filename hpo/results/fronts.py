@@ -1,4 +1,4 @@
-"""The front of an experiment with several objectives in a few words, and the box in which its hypervolume is taken."""
+"""The hypervolume of an experiment with several objectives, and the box in which it is taken."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -42,16 +42,8 @@ def front_share(config: ExperimentConfig, front: Front) -> float:
     return 0.0 if box is None else box.share(losses)
 
 
-def front_text(config: ExperimentConfig, front: Front, share: float | None = None) -> str:
-    """How large a front is, and its hypervolume, which is computed unless it is given."""
+def hypervolume_text(config: ExperimentConfig, front: Front, share: float | None = None) -> str:
+    """What follows the words about a front: its hypervolume, computed unless it is given; nothing where there is no front."""
     if not front:
-        return "none yet"
-    trials = len({point.trial_id for point in front})
-    reports = f"{len(front)} {'report' if len(front) == 1 else 'reports'}"
-    share = front_share(config, front) if share is None else share
-    return f"{reports} of {trials} {'trial' if trials == 1 else 'trials'}, hypervolume {share:.4f}"
-
-
-def front_line(config: ExperimentConfig, front: Front, head: str) -> str:
-    """The same as a line that begins with `head`; nothing where there is one objective."""
-    return f"{head}{front_text(config, front)}\n" if config.objective.aims else ""
+        return ""
+    return f"; hypervolume {front_share(config, front) if share is None else share:.4f}"

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpo.events.state import TrialState
-from hpo.events.wording import configuration_text, counts_text, values_text
+from hpo.events.wording import best_text, configuration_text, counts_text
 from hpo.figures.style import thinned
 from hpo.history.boards import Board
 from hpo.history.following import Seen
 from hpo.history.record import Record
-from hpo.results.fronts import front_text
+from hpo.results.fronts import hypervolume_text
 from hpo.store.directory import ExperimentDirectory, read_json
 
 MOST_WORKERS = 16
@@ -107,7 +107,7 @@ def _head(seen: Seen) -> dict[str, Any]:
         "told": board.told or None,
         "metric": cut(objective.metric),
         "mode": objective.mode,
-        "front": front_text(config, state.front, board.hypervolume) if objective.aims else None,
+        "front": cut(best_text(state) + hypervolume_text(config, state.front, board.hypervolume)) if state.front else None,
         "trials": len(state.trials),
         "n_workers": state.n_workers or config.n_workers,
         "progress": progress
@@ -115,7 +115,6 @@ def _head(seen: Seen) -> dict[str, Any]:
         "best": best
         and {
             "value": objective.value(best.loss),
-            "values": cut(values_text(objective.values(state.front[0].losses))) if state.front else None,
             "trial": best.trial_id,
             "resource": best.resource,
             "elapsed": best.elapsed,

@@ -8,10 +8,10 @@ from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hpo.events.state import TrialState
-from hpo.events.wording import best_text, clock, configuration_text, counts_text, printable
+from hpo.events.wording import best_name, best_text, clock, configuration_text, counts_text, printable
 from hpo.history.boards import Board
 from hpo.history.following import Seen
-from hpo.results.fronts import front_text
+from hpo.results.fronts import hypervolume_text
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -120,14 +120,11 @@ def _best(seen: Seen) -> list["Text"]:
     board = seen.board
     overall, recent = board.utilisation(seen.elapsed)
     busy = f"workers busy {overall:.0%}" + (f", {recent:.0%} in the last minute" if seen.condition == "running" else "")
-    best = Text.assemble(("best ", "bold"), printable(best_text(board.state)))
+    best = Text.assemble((f"{best_name(board.state)} ", "bold"), printable(best_text(board.state)))
+    best.append(hypervolume_text(board.config, board.state.front, board.hypervolume))
     if board.config.target_value is not None:
         best.append(f"; target {board.config.target_value:g}")
-    front = []
-    if board.state.objective.aims:
-        front = [Text.assemble(("front ", "bold"), front_text(board.config, board.state.front, board.hypervolume))]
     return [
-        *front,
         best,
         Text(f"{counts_text(board.state)}; {busy}"),
     ]

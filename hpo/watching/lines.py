@@ -10,16 +10,12 @@ from pathlib import Path
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
-from hpo.events.fronts import Front
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind, Status
 from hpo.events.wording import best_text, clock, counts_text, printable
-from hpo.results.fronts import front_text
 from hpo.results.rows import log_of, reason_of
 from hpo.store.places import from_here
 
-FRONT_EVERY = 1.0
-"""Seconds without a line after which a front that has grown is told."""
 LINE_EVERY = 5.0
 """Seconds between plain lines that say how things stand."""
 
@@ -60,10 +56,8 @@ class PlainLines(Callback):
     def __init__(self, config: ExperimentConfig, prefix: str = "", directory: Path | None = None) -> None:
         self._directory = directory
         self._name = f"{config.benchmark.name} {config.method.name} seed {config.seed}"
-        self._config = config
         self._prefix = prefix
         self._best: float | None = None
-        self._front: Front = ()
         self._said = 0.0
         self._state: ExperimentState | None = None
 
@@ -77,7 +71,6 @@ class PlainLines(Callback):
         """Take what is known as known, without a word."""
         self._state = state
         self._best = state.incumbent.loss if state.incumbent else None
-        self._front = state.front
 
     def on_event(self, event: Event) -> None:
         """Say what is worth a line."""
@@ -86,18 +79,12 @@ class PlainLines(Callback):
         if event.kind == Kind.REPORTED and state.incumbent and state.incumbent.loss != self._best:
             self._best = state.incumbent.loss
             self._say(f"{clock(event.elapsed)} best {best_text(state)}")
-        elif event.kind == Kind.REPORTED and state.front is not self._front and self._silent_for() > FRONT_EVERY:
-            self._front = state.front
-            self._say(f"{clock(event.elapsed)} front {front_text(self._config, state.front)}")
         elif event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
             log = log_of(self._directory, event)
             see = "" if log is None else f" (see {from_here(log)})"
             self._say(f"{clock(event.elapsed)} trial {event.trial} {event.body['status']}: {reason_of(event)}{see}")
-        elif event.kind == Kind.ENDED and self._silent_for() > LINE_EVERY:
+        elif event.kind == Kind.ENDED and time.monotonic() - self._said > LINE_EVERY:
             self._say(f"{clock(event.elapsed)} {counts_text(state)}")
-
-    def _silent_for(self) -> float:
-        return time.monotonic() - self._said
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()

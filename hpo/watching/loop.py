@@ -12,7 +12,6 @@ from hpo.errors import ConfigError, StoreError
 from hpo.events.wording import best_text, clock, counts_text
 from hpo.history.following import Follower, Seen
 from hpo.results.collection import Experiments, load_experiments
-from hpo.results.fronts import front_line
 from hpo.store.inotify import CREATE, MODIFY, MOVED_TO, ONE_SHOT, open_inotify
 from hpo.store.places import find_experiments, is_sweep_open
 from hpo.store.tags import OUTPUTS
@@ -97,8 +96,7 @@ class Watch:
 
     def _announce(self, follower: Follower) -> None:
         seen, state, name = follower.seen(), follower.state, _name(follower)
-        front = front_line(follower.config, state.front, ", front ").rstrip()
-        say(f"{name}: {seen.condition} {clock(seen.elapsed)}, {counts_text(state)}, best {best_text(state)}{front}")
+        say(f"{name}: {seen.condition} {clock(seen.elapsed)}, {counts_text(state)}, best {best_text(state)}")
         plain = PlainLines(follower.config, f"{name}: ", follower.files.path)
         plain.attach(state)
         follower.on_event = plain.on_event

@@ -18,7 +18,6 @@ from hpo.events.values import Event
 from hpo.events.wording import again_text, best_text, clock, counts_text
 from hpo.history.boards import Board
 from hpo.history.following import Seen
-from hpo.results.fronts import front_line
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.watching.frames import experiment_frame
@@ -156,7 +155,6 @@ def summary(
     return (
         f"{name}: {ended}\n"
         f"  best     {best_text(state)}\n"
-        f"{front_line(config, state.front, '  front    ')}"
         f"  trials   {counts_text(state)}\n"
         f"{again}"
         f"  time     {clock(state.elapsed)}, {n_workers} worker(s) busy {used} of it, random_seed={config.random_seed}\n"

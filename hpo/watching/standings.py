@@ -8,7 +8,6 @@ from hpo.errors import StoreError
 from hpo.events.values import Event, Kind, Status
 from hpo.results.experiment import Experiment
 from hpo.results.files import read_metadata
-from hpo.results.fronts import front_share
 from hpo.results.rows import last_line, log_of
 from hpo.store.directory import CONFIG, ExperimentDirectory, folders_with
 from hpo.store.ownership import is_owned
@@ -58,17 +57,6 @@ def standing(experiment: Experiment) -> dict[str, Any]:
             "resource": best.resource,
             "configuration": dict(state.trials[best.trial_id].trial.configuration),
         },
-        "objectives": {aim.metric: aim.mode for aim in state.objective.aims},
-        "front": [
-            {
-                "trial_id": point.trial_id,
-                "values": state.objective.values(point.losses),
-                "resource": point.resource,
-                "configuration": dict(state.trials[point.trial_id].trial.configuration),
-            }
-            for point in state.front
-        ],
-        "hypervolume": front_share(config, state.front) if state.objective.aims else None,
         "constraints": [str(constraint) for constraint in state.objective.constraints],
         "closest": state.closest and {"trial_id": state.closest[0], "values": list(state.closest[1])},
         "last_failure": _failure(experiment.directory, last_failure(experiment)),

@@ -12,7 +12,6 @@ from hpo.errors import HPOError, StoreError
 from hpo.events.wording import best_text, clock, counts_text, printable, shortened
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.results.experiment import Experiment, load_experiment
-from hpo.results.fronts import front_line
 from hpo.results.failure import failure_of
 from hpo.results.rows import log_of, reason_of
 from hpo.store.directory import ExperimentDirectory
@@ -68,7 +67,6 @@ def _show(experiment: Experiment) -> None:
     typer.echo(f"{experiment.directory}: {condition}")
     typer.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
     typer.echo(f"  best {best_text(state)}")
-    typer.echo(front_line(experiment.config, state.front, "  front "), nl=False)
     for session, names in state.code_changes.items():
         typer.echo(f"  code {shortened(names)} changed before session {session}: results of both are mixed")
     if failure := failure_of(state, experiment.directory):

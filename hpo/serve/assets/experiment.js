@@ -124,7 +124,7 @@
       [0, board.trials.toLocaleString("en"), statuses], [0, board.reports.toLocaleString("en"), board.target === null ? "" : `target ${brief(board.target)}`],
       [0, clock(elapsed()), ""], [0, String(board.n_workers ?? "?"), `busy ${percent(board.busy)}` + (board.condition === "running" ? `, ${percent(board.recent)} in the last minute` : "")],
     ]);
-    const text = !best ? "" : board.front ? `Front: ${board.front}. Best in ${board.metric}: ${best.values}: ${best.configuration}` : `Best configuration: ${best.configuration}`;
+    const text = !best ? "" : board.front ? `Front: ${board.front}. Best configuration for ${board.metric}: ${best.configuration}` : `Best configuration: ${best.configuration}`;
     if (configuration.textContent !== text) configuration.textContent = text;
     const rows = board.workers.rows;
     workers.scroll.hidden = !rows.length;
