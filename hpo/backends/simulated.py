@@ -76,11 +76,10 @@ class SimulatedBackend(Backend):
             raise ConfigError("backend=simulated: benchmark.table is not given; name a table, or use backend=local")
         table = find_table(config.benchmark.table)
         table.check_space(config.space)
-        for constraint in config.objective.constraints:
-            if constraint.metric not in table.metrics:
+        for key, metric in config.objective.judged.items():
+            if metric not in table.metrics:
                 raise ConfigError(
-                    f"benchmark.constraints.{constraint.metric}: the table {table.name} has only {', '.join(table.metrics)}; "
-                    "name one of them"
+                    f"{key}: the table {table.name} has only {', '.join(table.metrics)}; name one of them"
                 )
         if (config.max_resource or 0) > table.max_resource:
             raise ConfigError(

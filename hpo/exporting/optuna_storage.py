@@ -136,7 +136,7 @@ def _frozen(optuna: Any, experiment: Experiment, distributions: dict[str, Any]) 
         )
 
 
-def _rank(found: ReportOutcome) -> tuple[bool, bool, float, float]:
+def _rank(found: ReportOutcome) -> tuple[float, ...]:
     """What the reports of a trial are compared by: those that meet all constraints first."""
     return math.isinf(found.loss), not found.feasible, *found.order
 

@@ -15,7 +15,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
-from hpo.events.wording import again_text, best_text, clock, counts_text
+from hpo.events.wording import again_text, best_name, best_text, clock, counts_text
 from hpo.history.boards import Board
 from hpo.history.following import Seen
 from hpo.store.directory import ExperimentDirectory
@@ -154,7 +154,7 @@ def summary(
     used = f"{state.busy_seconds() / available:.0%}" if available > 0 else "–"
     return (
         f"{name}: {ended}\n"
-        f"  best     {best_text(state)}\n"
+        f"  {best_name(state):<9}{best_text(state)}\n"
         f"  trials   {counts_text(state)}\n"
         f"{again}"
         f"  time     {clock(state.elapsed)}, {n_workers} worker(s) busy {used} of it, random_seed={config.random_seed}\n"

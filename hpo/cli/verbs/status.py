@@ -9,7 +9,7 @@ import typer
 
 from hpo.cli.verbs.app import Place, Trusted, app
 from hpo.errors import HPOError, StoreError
-from hpo.events.wording import best_text, clock, counts_text, printable, shortened
+from hpo.events.wording import best_name, best_text, clock, counts_text, printable, shortened
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.results.experiment import Experiment, load_experiment
 from hpo.results.failure import failure_of
@@ -66,7 +66,7 @@ def _show(experiment: Experiment) -> None:
     condition = f"{state.status} ({state.finished})" if state.finished else _condition(experiment)
     typer.echo(f"{experiment.directory}: {condition}")
     typer.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
-    typer.echo(f"  best {best_text(state)}")
+    typer.echo(f"  {best_name(state)} {best_text(state)}")
     for session, names in state.code_changes.items():
         typer.echo(f"  code {shortened(names)} changed before session {session}: results of both are mixed")
     if failure := failure_of(state, experiment.directory):
