@@ -15,6 +15,9 @@ from hpo.schedulers.base import Scheduler
 from hpo.searchers.base import Searcher
 from hpo.space.search_space import SearchSpace, parse_space
 
+FOR_SEVERAL = ("MO-ASHA-GP", "MO-ASHA", "NSGA-II", "RS", "SOBOL", "GRID")
+"""Methods that know several objectives."""
+
 RANDOM = {"_target_": "hpo.searchers.RandomSearcher"}
 """A searcher that takes no time."""
 
@@ -45,6 +48,8 @@ def scheduler_of(config: ExperimentConfig, earlier: Sequence[EarlierExperiment] 
     benchmark = config.benchmark
     if benchmark.constraints:
         _check_constraints(config, scheduler)
+    if benchmark.objectives:
+        _check_objectives(config, scheduler)
     if benchmark.foreign and benchmark.named_resource is None and scheduler.pauses and not config.simulated:
         name = benchmark.resource_attr or "epoch"
         key = f"benchmark.patterns.{name}" if benchmark.patterns else "benchmark.resource_attr"
@@ -66,6 +71,17 @@ def _check_constraints(config: ExperimentConfig, scheduler: Scheduler) -> None:
             raise ConfigError(
                 f"method={config.method.name}: its {part} {type(made).__name__} knows nothing of benchmark.constraints; "
                 f"remove them, or use another method, such as ASHA-GP"
+            )
+
+
+def _check_objectives(config: ExperimentConfig, scheduler: Scheduler) -> None:
+    """Raise ConfigError unless both parts of the method know what to do with several objectives."""
+    for part, made in (("scheduler", scheduler), ("searcher", scheduler.searcher)):
+        if not made.takes_objectives:
+            raise ConfigError(
+                f"method={config.method.name}: its {part} {type(made).__name__} knows one objective, and there are "
+                f"{len(config.benchmark.objectives)} in benchmark.objectives; use {', '.join(FOR_SEVERAL[:-1])} or "
+                f"{FOR_SEVERAL[-1]}"
             )
 
 

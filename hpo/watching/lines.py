@@ -12,7 +12,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind, Status
-from hpo.events.wording import best_text, clock, counts_text, printable
+from hpo.events.wording import best_name, best_text, clock, counts_text, printable
 from hpo.results.rows import log_of, reason_of
 from hpo.store.places import from_here
 
@@ -57,7 +57,7 @@ class PlainLines(Callback):
         self._directory = directory
         self._name = f"{config.benchmark.name} {config.method.name} seed {config.seed}"
         self._prefix = prefix
-        self._best: float | None = None
+        self._best: object = None
         self._said = 0.0
         self._state: ExperimentState | None = None
 
@@ -70,15 +70,15 @@ class PlainLines(Callback):
     def attach(self, state: ExperimentState) -> None:
         """Take what is known as known, without a word."""
         self._state = state
-        self._best = state.incumbent.loss if state.incumbent else None
+        self._best = _best_of(state)
 
     def on_event(self, event: Event) -> None:
         """Say what is worth a line."""
         state = self._state
         assert state is not None
-        if event.kind == Kind.REPORTED and state.incumbent and state.incumbent.loss != self._best:
-            self._best = state.incumbent.loss
-            self._say(f"{clock(event.elapsed)} best {best_text(state)}")
+        if event.kind == Kind.REPORTED and (best := _best_of(state)) != self._best:
+            self._best = best
+            self._say(f"{clock(event.elapsed)} {best_name(state)} {best_text(state)}")
         elif event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
             log = log_of(self._directory, event)
             see = "" if log is None else f" (see {from_here(log)})"
@@ -89,3 +89,8 @@ class PlainLines(Callback):
     def _say(self, text: str) -> None:
         self._said = time.monotonic()
         say(self._prefix + printable(text))
+
+
+def _best_of(state: ExperimentState) -> object:
+    """What differs from one improvement to the next."""
+    return state.front or (state.incumbent and state.incumbent.loss)
