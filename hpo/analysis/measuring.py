@@ -5,22 +5,18 @@ reference point is the benchmark's, else it follows from the fronts of all of th
 are then those of one objective.
 """
 
-import dataclasses
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from hpo.config.schema import ExperimentConfig
 from hpo.events.objective import Objective
 from hpo.history.trajectories import Floats, Trajectory
 from hpo.results.fronts import box_of
 from hpo.surrogate.boxes import Box
 from hpo.surrogate.hypervolume import front_of
-
-if TYPE_CHECKING:
-    from hpo.analysis.runs import Run
 
 REGRET = Objective("hypervolume regret", "min", None)
 """What is compared in place of the objectives."""
@@ -71,33 +67,22 @@ class Measure:
         return Trajectory.of(zip(times[inside].tolist(), np.maximum(regrets[inside], 0.0).tolist(), strict=True))
 
 
-def measured(runs: Sequence["Run"]) -> list["Run"]:
-    """The experiments, those with several objectives with regrets; those that have the same are measured together."""
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index, run in enumerate(runs):
-        if run.config.objective.aims:
-            benchmark = run.config.benchmark
-            groups[repr((benchmark.name, benchmark.objectives, benchmark.reference_point))].append(index)
-    found = list(runs)
-    for members in groups.values():
-        measure = _measure([runs[index] for index in members])
-        for index in members:
-            run = runs[index]
-            path = measure.trajectory(run.arrivals[:, 0], run.arrivals[:, 1:])
-            found[index] = dataclasses.replace(run, trajectory=path, measure=measure)
-    return found
+def measure_of(config: ExperimentConfig, metadata: Sequence[Mapping[str, Any]], fronts: Sequence[Floats]) -> Measure:
+    """What experiments that have the same objectives and reference point are measured by.
 
-
-def _measure(runs: Sequence["Run"]) -> Measure:
-    objective = runs[0].config.objective
-    fronts = [run.arrivals[front_of(run.arrivals[:, 1:]), 1:] for run in runs]
-    union, best_is = np.vstack(fronts), "all loaded experiments"
-    written = {repr(run.metadata.get("table_front")) for run in runs}
-    if len(written) == 1 and (table := _table_front(runs[0].metadata, objective)) is not None:
+    Args:
+        config: of one of them.
+        metadata: of each.
+        fronts: losses of each, shape (n, m); any may be dominated.
+    """
+    objective = config.objective
+    union, best_is = np.vstack([front[front_of(front)] for front in fronts]), "all loaded experiments"
+    written = {repr(one.get("table_front")) for one in metadata}
+    if len(written) == 1 and (table := _table_front(metadata[0], objective)) is not None:
         union, best_is = np.vstack([union, table]), "the table and all loaded experiments"
-    box = box_of(runs[0].config, union)
-    best, given = 0.0 if box is None else box.share(union), bool(runs[0].config.benchmark.reference_point)
-    return Measure(objective, box, given, best, f"the front of {best_is} together")
+    box = box_of(config, union)
+    best = 0.0 if box is None else box.share(union)
+    return Measure(objective, box, bool(config.benchmark.reference_point), best, f"the front of {best_is} together")
 
 
 def _table_front(metadata: Mapping[str, Any], objective: Objective) -> Floats | None:

@@ -4,12 +4,13 @@ import contextlib
 import dataclasses
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpo.analysis.measuring import REGRET, Measure, measured
+from hpo.analysis.measuring import REGRET, Measure, measure_of
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
@@ -97,12 +98,29 @@ def load_runs(places: Iterable[str | Path]) -> Loaded:
     configs: dict[str, ExperimentConfig] = {}
     empty = [str(path) for path in found.values() if not ExperimentDirectory(path).events.is_file()]
     runs = [_load(ExperimentDirectory(path), configs) for path in found.values() if str(path) not in empty]
-    runs = measured(runs)
+    runs = _measured(runs)
     if not empty:
         return runs, []
     return runs, [
         f"left out {shortened(empty)}: no events are here; start the experiment, or bring a remote one with `hpo sync`"
     ]
+
+
+def _measured(runs: Sequence[Run]) -> list[Run]:
+    """The experiments, those with several objectives with regrets; those that have the same are measured together."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index, run in enumerate(runs):
+        if run.config.objective.aims:
+            benchmark = run.config.benchmark
+            groups[repr((benchmark.name, benchmark.objectives, benchmark.reference_point))].append(index)
+    found = list(runs)
+    for members in groups.values():
+        group = [runs[index] for index in members]
+        measure = measure_of(group[0].config, [run.metadata for run in group], [run.arrivals[:, 1:] for run in group])
+        for index, run in zip(members, group, strict=True):
+            path = measure.trajectory(run.arrivals[:, 0], run.arrivals[:, 1:])
+            found[index] = dataclasses.replace(run, trajectory=path, measure=measure)
+    return found
 
 
 def _load(files: ExperimentDirectory, configs: dict[str, ExperimentConfig]) -> Run:

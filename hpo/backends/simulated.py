@@ -50,8 +50,8 @@ class SimulatedBackend(Backend):
         otherwise: values of hyperparameters that a trial does not use, where the table has them all the same.
         best: as a fact the best value of the metric, or the front, that configurations of the table have that meet the
             constraints.
-        silent: metrics of the table that are not reported. Its cumulative ones, such as the training time that the clock tells
-            anyway, are where nothing is asked of them.
+        silent: metrics of the table that are not reported: its cumulative ones, such as the training time, which the clock
+            tells anyway, unless something is asked of them.
     """
 
     table: Table

@@ -12,7 +12,7 @@ from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Event, Kind, Status
 from hpo.results.experiment import Experiment
-from hpo.results.rows import best_of, last_line
+from hpo.results.rows import best_of, front_of, last_line
 from hpo.space.domains import LOG, Choice, Domain, Float, Integer
 
 STATES = {
@@ -64,16 +64,15 @@ def add_study(optuna: Any, storage: Any, experiment: Experiment) -> None:
     """Add an experiment to a storage of optuna's, the imported package."""
     config = experiment.config
     objective = experiment.state.objective
-    aims = objective.aims or [objective]
-    directions = ["maximize" if aim.mode == "max" else "minimize" for aim in aims]
+    directions = ["maximize" if aim.mode == "max" else "minimize" for aim in objective.each]
     study = optuna.create_study(storage=storage, study_name=config.place, directions=directions)
-    study.set_metric_names([aim.metric for aim in aims])
     facts = {
         "metric": objective.metric,
+        **({"objectives": [aim.metric for aim in objective.aims]} if objective.aims else {}),
         "random_seed": config.random_seed,
         "method": config.method.name,
         "seed": config.seed,
-        "best": best_of(experiment.state),
+        "best": front_of(experiment.state) or best_of(experiment.state),
     }
     for key, value in facts.items():
         study.set_user_attr(f"hpo_{key}", value)

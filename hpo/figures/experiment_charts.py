@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hpo.events.outcome import no_trial_met
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, rows
 from hpo.figures.limits import beyond, metric_axis
-from hpo.figures.style import ACCENT, NOT_MET, LAST, NEUTRAL, OUTCOME_COLOURS, data_label, seconds_scale, thinned
+from hpo.figures.style import ACCENT, LAST, NEUTRAL, NOT_MET, OUTCOME_COLOURS, data_label, seconds_scale, thinned
 from hpo.history import curves as history
 from hpo.history.importance import LEVEL, TRUSTED, Importance
 from hpo.history.record import AttemptSpan, Subject
@@ -55,7 +55,16 @@ def anytime(experiment: Subject) -> Chart:
     panel = Panel(axis(f"elapsed time, {name}", zero=True), y, series)
     caption = "A step is an improvement at any resource; points are the last report of each trial."
     caption += " Hollow ones do not meet the constraints." if broken.x else ""
-    return Chart("anytime", title, f"{caption} {out}".rstrip(), [panel], 330, data_label(experiment.metadata), wide=False, remark=out)
+    return Chart(
+        "anytime",
+        title,
+        f"{caption} {out}".rstrip(),
+        [panel],
+        330,
+        data_label(experiment.metadata),
+        wide=False,
+        remark=out,
+    )
 
 
 def learning_curves(experiment: Subject, *, whole: bool = False) -> Chart:

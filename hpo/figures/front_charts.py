@@ -15,7 +15,18 @@ from hpo.events.outcome import no_trial_met
 from hpo.events.wording import configuration_text
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, without_limits
 from hpo.figures.limits import beyond, metric_axis
-from hpo.figures.style import ACCENT, NOT_MET, COLOURS, LAST, NEUTRAL, colour_of, dash_of, data_label, seconds_scale, thinned
+from hpo.figures.style import (
+    ACCENT,
+    COLOURS,
+    LAST,
+    NEUTRAL,
+    NOT_MET,
+    colour_of,
+    dash_of,
+    data_label,
+    seconds_scale,
+    thinned,
+)
 from hpo.history.curves import curves
 from hpo.history.fronts import growth
 from hpo.history.record import Subject
@@ -44,7 +55,7 @@ def no_front(experiment: Subject) -> str:
 
 
 def front(experiment: Subject, *, whole: bool = False) -> Chart:
-    """All trials by their last report, and the front as steps, a panel for each pair of objectives; `whole`: never thinned."""
+    """All trials by their last report, and the front as steps, for each pair of objectives; `whole`: never thinned."""
     state, title = experiment.state, "Front"
     aims = state.objective.aims
     if not state.front:
@@ -76,11 +87,13 @@ def front(experiment: Subject, *, whole: bool = False) -> Chart:
     y = panels[0].y
     out = beyond(aims[0], y, [values[0] for values in last]) if len(aims) == 2 else ""
     caption = (
-        f"Points are the last report of each trial; the line is the front: the reports, at any {resource}, that no other is as "
-        "good as in all objectives and better in one. What lies beyond its steps is attained, what lies before them is not."
+        f"Points are the last report of each trial; the line is the front: the reports, at any {resource}, that no other "
+        "equals in all objectives and betters in one. What lies beyond its steps is attained, what lies before them is not."
     )
     if len(aims) > 2:
-        caption += " In each panel the line is the front of its two objectives; the larger points are on the front of all."
+        caption += (
+            " In each panel the line is the front of its two objectives; the larger points are on the front of all."
+        )
     if broken:
         caption += " Hollow points do not meet the constraints."
     if len(kept) < len(reported):
@@ -117,12 +130,14 @@ def hypervolume(experiment: Subject) -> Chart:
         + "."
     )
     y = axis("hypervolume", zero=True)
-    panel = Panel(axis(f"elapsed time, {name}", zero=True), y, [line.series("line", "front so far", ACCENT, width=2.4, step=True)])
+    panel = Panel(
+        axis(f"elapsed time, {name}", zero=True), y, [line.series("line", "front so far", ACCENT, width=2.4, step=True)]
+    )
     return Chart("hypervolume", title, caption, [panel], 330, data_label(experiment.metadata), wide=False)
 
 
 def attained(number: int, benchmark: str, runs: Sequence[Run], label: str | None) -> Chart:
-    """What half of a method's seeds have attained, and the band from a quarter to three quarters, for each pair of objectives."""
+    """What half of a method's seeds have attained, with a band from a quarter to three quarters, by pairs of objectives."""
     title, name = f"Attained: {benchmark}", f"attained-{number}"
     found = [run for run in runs if len(run.arrivals)]
     if not found:
@@ -145,8 +160,8 @@ def attained(number: int, benchmark: str, runs: Sequence[Run], label: str | None
                 bands.append({**band, "name": method, "colour": colour_of(index), "opacity": 0.13})
         panels.append(_pair(aims, first, second, [*lines, *bands], every))
     caption = (
-        "Attainment surfaces at the end: what lies beyond a line half of the method's seeds have attained, with a report as good "
-        "in both objectives; bands reach from a quarter of the seeds to three quarters."
+        "Attainment surfaces at the end: what lies beyond a line half of the method's seeds have attained, with a report "
+        "that is as good in both objectives; bands reach from a quarter of the seeds to three quarters."
     )
     return Chart(name, title, caption, panels, _height(panels), label, columns=min(COLUMNS, len(panels)))
 
@@ -161,7 +176,9 @@ class _Surfaces:
     high: list[float]
 
 
-def _surfaces(fronts: Sequence[Floats], aims: Sequence[Aim], first: int, second: int, every: Sequence[Values]) -> _Surfaces:
+def _surfaces(
+    fronts: Sequence[Floats], aims: Sequence[Aim], first: int, second: int, every: Sequence[Values]
+) -> _Surfaces:
     """Up to the worst of all values, where so many fronts attain nothing better."""
     worst_x, worst_y = (aims[i].loss(_worst(aims[i], [v[i] for v in every])) for i in (second, first))
     places, found = attainment([front[:, [second, first]] for front in fronts], QUARTILES)

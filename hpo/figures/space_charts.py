@@ -100,7 +100,7 @@ def parallel(experiment: Subject, *, whole: bool = False) -> Chart:
     """
     objective = experiment.state.objective
     title = "Parallel coordinates"
-    aims = objective.aims or [objective]
+    aims = objective.each
     results = [_Result(p, _values_of(experiment, p)) for p in points(experiment)]
     front = {point.trial_id for point in experiment.state.front}
     found = sorted(

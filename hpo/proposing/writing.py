@@ -134,8 +134,8 @@ class Draft:
             yield "config_space: {}  # TODO: nothing in it looks like a hyperparameter; write one, such as those below"
         else:
             yield "config_space:"
-            yield "  # Each may also have default: VALUE, tried first; confidence: low, medium or high, for a prior around it;"
-            yield "  # and when: {OTHER: VALUE}, where it is used only then."
+            yield "  # Each may have default: VALUE, tried first; confidence: low, medium or high, a prior around it; and"
+            yield "  # when: {OTHER: VALUE}, where it is used only then."
         domains: dict[str, Any] = {}
         for argument, proposal in self._proposals:
             spec = dict(proposal.domain)

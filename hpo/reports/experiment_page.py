@@ -161,13 +161,14 @@ def _front(experiment: Experiment) -> list[Part]:
     configurations = [state.trials[point.trial_id].trial.configuration for point in state.front]
     settings = [[configuration.get(name) for name in names] for configuration in configurations]
     results = [
-        [point.trial_id, point.resource, *objective.values(point.losses).values(), point.elapsed] for point in state.front
+        [point.trial_id, point.resource, *objective.values(point.losses).values(), point.elapsed]
+        for point in state.front
     ]
     heads = ["trial", objective.resource_attr or "report", *(aim.metric for aim in objective.aims), "after seconds"]
     columns = [*(PageColumn(head, number=True) for head in heads), *_columns_of(names, settings)]
     rows = [[*result, *setting] for result, setting in zip(results, settings, strict=True)]
     down = objective.mode == "max"
-    remark = "Noise puts lucky draws on a front: train what matters again with other seeds (hpo reproduce) before believing it."
+    remark = "Noise puts lucky draws on a front: train again what matters, with other seeds, before you believe it."
     return [PageTable("front", "The front", columns, rows, sort=2, down=down), paragraph(remark, "soft")]
 
 

@@ -101,8 +101,16 @@ def _front(state: ExperimentState) -> str:
     """The front, sorted by the first objective; of a long one every so many."""
     objective = state.objective
     kept = state.front[:: -(-len(state.front) // MOST_TRIALS) or 1]
-    caption = "the front" if len(kept) == len(state.front) else f"{len(kept)} of the {len(state.front)} reports on the front"
-    head = ("trial", "status", *(aim.metric for aim in objective.aims), objective.resource_attr or "report", "configuration")
+    caption = (
+        "the front" if len(kept) == len(state.front) else f"{len(kept)} of the {len(state.front)} reports on the front"
+    )
+    head = (
+        "trial",
+        "status",
+        *(aim.metric for aim in objective.aims),
+        objective.resource_attr or "report",
+        "configuration",
+    )
     rows = [
         (
             str(point.trial_id),

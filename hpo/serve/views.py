@@ -107,7 +107,9 @@ def _head(seen: Seen) -> dict[str, Any]:
         "told": board.told or None,
         "metric": cut(objective.metric),
         "mode": objective.mode,
-        "front": cut(best_text(state) + hypervolume_text(config, state.front, board.hypervolume)) if state.front else None,
+        "front": cut(best_text(state) + hypervolume_text(config, state.front, board.hypervolume))
+        if state.front
+        else None,
         "trials": len(state.trials),
         "n_workers": state.n_workers or config.n_workers,
         "progress": progress

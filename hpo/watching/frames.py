@@ -60,10 +60,9 @@ def _conditions(experiments: Sequence[Seen]) -> str:
 
 def _overview(experiments: Sequence[Seen], width: int) -> list["Text"]:
     one = len({seen.board.config.benchmark.name for seen in experiments}) == 1
-    names = ("experiment", "state", "time", "done", "trials", "best", "trial")
     several = any(seen.board.state.objective.aims for seen in experiments)
-    if several:
-        names = (*names, "front", "hypervolume")
+    names = ["experiment", "state", "time", "done", "trials", "best", "trial"]
+    names += ["front", "hypervolume"] if several else []
     rows = []
     for seen in experiments:
         board, state, config = seen.board, seen.board.state, seen.board.config
