@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from hpo.config.choices import WarmStartUse
+from hpo.config.objectives import parse_objectives
 from hpo.config.reading import content_of
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of, parameters_of
@@ -15,7 +16,7 @@ from hpo.schedulers.base import Scheduler
 from hpo.searchers.base import Searcher
 from hpo.space.search_space import SearchSpace, parse_space
 
-FOR_SEVERAL = ("MO-ASHA-GP", "MO-ASHA", "NSGA-II", "RS", "SOBOL", "GRID")
+FOR_SEVERAL = ("MO-ASHA-GP", "MO-ASHA", "MO-BO", "NSGA-II", "RS", "SOBOL", "GRID")
 """Methods that know several objectives."""
 
 RANDOM = {"_target_": "hpo.searchers.RandomSearcher"}
@@ -42,6 +43,7 @@ def scheduler_of(config: ExperimentConfig, earlier: Sequence[EarlierExperiment] 
         max_resource=config.max_resource,
         points_to_evaluate=config.benchmark.points_to_evaluate,
         max_size_data_for_model=config.max_size_data_for_model,
+        aims=config.objective.aims,
         trusted=config.trusted_modules,
     )
     _warm(scheduler, config, earlier)
@@ -131,6 +133,7 @@ def build_scheduler(
     seed: int,
     random_seed: int = 0,
     points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+    objectives: Mapping[str, Any] | None = None,
     **overrides: Any,
 ) -> Scheduler:
     """A method alone, to be asked `suggest()` and told `on_start(trial)` and `on_report(trial, resource, loss)`.
@@ -142,6 +145,7 @@ def build_scheduler(
         seed: seed number.
         random_seed: master seed.
         points_to_evaluate: the first configurations; None is the centre of the space.
+        objectives: several, as in a benchmark's YAML; results are then told by `on_outcome`.
         **overrides: arguments of the scheduler or the searcher, such as `reduction_factor=4`.
 
     Raises:
@@ -155,6 +159,7 @@ def build_scheduler(
         Randomness(random_seed, seed),
         max_resource=max_resource,
         points_to_evaluate=points_to_evaluate,
+        aims=parse_objectives(objectives or {}),
         trusted=("",),
     )
 
