@@ -13,7 +13,7 @@ from hpo.analysis.runs import Run
 from hpo.events.objective import Aim
 from hpo.events.outcome import no_trial_met
 from hpo.events.wording import configuration_text
-from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, without_limits
+from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, without_limits
 from hpo.figures.limits import beyond, metric_axis
 from hpo.figures.style import (
     ACCENT,
@@ -189,8 +189,14 @@ def _surfaces(
 
 def _pair(aims: Sequence[Aim], first: int, second: int, series: Sequence[Series], every: Sequence[Values]) -> Panel:
     """A panel with the second of two objectives to the right and the first upwards, on axes that suit all values."""
-    x, y = (metric_axis(aims[i], [values[i] for values in every]) for i in (second, first))
+    x, y = (_axis(aims[i], [values[i] for values in every]) for i in (second, first))
     return Panel(without_limits(x), y, series)
+
+
+def _axis(aim: Aim, values: Sequence[float]) -> Axis:
+    """Logarithmic where the objective asks for it and its values allow it."""
+    finite = [value for value in values if math.isfinite(value)]
+    return axis(aim.metric, log=True) if aim.log and min(finite) > 0 else metric_axis(aim, values)
 
 
 def _points(

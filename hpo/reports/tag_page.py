@@ -148,7 +148,8 @@ def curves_of_runs(runs: Sequence[Run]) -> list[Chart]:
 
 
 def _experiments(runs: Sequence[Run], output: Path) -> PageTable:
-    heads = ("seed", "best", "trials", "reports", "seconds")
+    measured = all(run.measure is not None for run in runs)
+    heads = ("seed", "hypervolume regret" if measured else "best", "trials", "reports", "seconds")
     columns = [PageColumn("benchmark"), PageColumn("method"), *(PageColumn(head, number=True) for head in heads)]
     columns += [PageColumn("state"), PageColumn("open", links=True)]
     rows: list[list[Any]] = []

@@ -119,7 +119,7 @@ def test_a_reference_point_that_nothing_betters_leaves_no_result(made, tmp_path)
     for method in ("RS", "SOBOL"):
         fronts.run(tmp_path, made, method, reference_point={"error": -1.0, "speed": 1e9})
     with pytest.raises(
-        ConfigError, match="no experiment has a single finite error and speed better than benchmark.ref"
+        ConfigError, match=r"no experiment has a single finite error and speed better than benchmark\.ref"
     ):
         compare([tmp_path / "t"])
 

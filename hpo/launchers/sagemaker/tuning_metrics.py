@@ -3,8 +3,8 @@
     [hpo 1f3a9c2e] best_metric_value=0.9123 best_trial_id=7 best_resource_value=9 best_hp_lr=1e-05
 
 The service looks for the regexes in everything the job prints. The number after `hpo` belongs to the experiment, so that
-nothing a trial says by chance, and nothing quoted from a trial's output, is taken for such a line. With several objectives the best is that of the first, and
-a line comes whenever the front has grown, with its size and its hypervolume.
+nothing a trial says by chance, and nothing quoted from a trial's output, is taken for such a line. With several objectives
+the best is that of the first, and a line comes whenever the front has grown, with its size and its hypervolume.
 """
 
 import hashlib
