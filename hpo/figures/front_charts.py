@@ -81,7 +81,7 @@ def front(experiment: Subject, *, whole: bool = False) -> Chart:
         if broken:
             series.append(_points(broken, first, second, NOT_MET, NEUTRAL, hollow=True))
         series.append(_points(best, first, second, "on the front", FRONT, size=7))
-        panel = _pair(aims, first, second, series, every)
+        panel = _pair(aims, first, second, series, every, [values for values, _ in best])
         steps = _steps(aims, first, second, [values for values, _ in best], every, panel.y.get("limits"))
         panels.append(replace(panel, series=[*series[:-1], steps, series[-1]]))
     y = panels[0].y
@@ -143,8 +143,8 @@ def attained(number: int, benchmark: str, runs: Sequence[Run], label: str | None
     if not found:
         return Chart(name, title, instead="No experiment has a finite result in all objectives yet.")
     aims = found[0].config.objective.aims
-    fronts = {run.label: [other.arrivals[:, 1:] for other in found if other.label == run.label] for run in found}
-    every = [_values(aims, losses) for run in found for losses in run.arrivals[:, 1:].tolist()]
+    fronts = {run.label: [_front_of(other) for other in found if other.label == run.label] for run in found}
+    every = [_values(aims, losses) for own in fronts.values() for one in own for losses in one.tolist()]
     panels = []
     for first, second in itertools.combinations(range(len(aims)), 2):
         lines: list[Series] = []
@@ -158,12 +158,17 @@ def attained(number: int, benchmark: str, runs: Sequence[Run], label: str | None
             if len(own) > 2:
                 band = {"kind": "band", "step": True, "x": surfaces.x, "bottom": surfaces.low, "top": surfaces.high}
                 bands.append({**band, "name": method, "colour": colour_of(index), "opacity": 0.13})
-        panels.append(_pair(aims, first, second, [*lines, *bands], every))
+        panels.append(_pair(aims, first, second, [*lines, *bands], every, every))
     caption = (
         "Attainment surfaces at the end: what lies beyond a line half of the method's seeds have attained, with a report "
         "that is as good in both objectives; bands reach from a quarter of the seeds to three quarters."
     )
     return Chart(name, title, caption, panels, _height(panels), label, columns=min(COLUMNS, len(panels)))
+
+
+def _front_of(run: Run) -> Floats:
+    losses = run.arrivals[:, 1:]
+    return losses[front_of(losses)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,16 +192,31 @@ def _surfaces(
     return _Surfaces([x[0], *x], *([aims[first].value(worst_y), *row] for row in rows))
 
 
-def _pair(aims: Sequence[Aim], first: int, second: int, series: Sequence[Series], every: Sequence[Values]) -> Panel:
+def _pair(
+    aims: Sequence[Aim],
+    first: int,
+    second: int,
+    series: Sequence[Series],
+    every: Sequence[Values],
+    best: Sequence[Values],
+) -> Panel:
     """A panel with the second of two objectives to the right and the first upwards, on axes that suit all values."""
-    x, y = (_axis(aims[i], [values[i] for values in every]) for i in (second, first))
+    x, y = (_axis(aims[i], [values[i] for values in every], [values[i] for values in best]) for i in (second, first))
     return Panel(without_limits(x), y, series)
 
 
-def _axis(aim: Aim, values: Sequence[float]) -> Axis:
-    """Logarithmic where the objective asks for it and its values allow it."""
+def _axis(aim: Aim, values: Sequence[float], best: Sequence[float]) -> Axis:
+    """Logarithmic where the objective asks for it and its values allow it; the front is on it however far it reaches."""
     finite = [value for value in values if math.isfinite(value)]
-    return axis(aim.metric, log=True) if aim.log and min(finite) > 0 else metric_axis(aim, values)
+    if aim.log and min(finite) > 0:
+        return axis(aim.metric, log=True)
+    found = metric_axis(aim, values)
+    if "limits" not in found:
+        return found
+    low, high = min(*found["limits"], *best), max(*found["limits"], *best)
+    if low <= min(finite) and max(finite) <= high:
+        return without_limits(found)
+    return {**found, "limits": [low, high]}
 
 
 def _points(

@@ -10,6 +10,7 @@ from hpo import figures
 from hpo.analysis.runs import load_runs
 from hpo.errors import ConfigError
 from hpo.figures import experiment_charts, front_charts, space_charts
+from hpo.figures.limits import metric_axis
 from hpo.history.fronts import growth
 from tests.support import fronts
 
@@ -59,6 +60,15 @@ def test_steps_bound_what_is_attained_and_never_run_straight_between_points(boun
     for x, y in itertools.product(np.linspace(0, 60, 25), np.linspace(0, 3, 25)):
         attained = any(error <= y and -speed >= x for error, speed in met)
         assert is_beyond(steps, x, y, (-1, 1)) == attained
+
+
+def test_the_whole_front_is_on_the_axes_though_other_values_are_marked_at_the_edge(bounded):
+    (panel,) = front_charts.front(bounded).panels
+    errors = kinds(panel)["on the front"]["y"]
+    assert panel.y["limits"][0] <= min(errors) <= max(errors) <= panel.y["limits"][1]
+    drawn = [y for series in panel.series for y in series["y"]]
+    alone = metric_axis(bounded.state.objective, drawn)
+    assert alone["limits"][1] < max(errors), "a value of the front that is far from the best, as the others are"
 
 
 def test_what_breaks_a_constraint_is_hollow_and_no_point_of_the_front(bounded):
@@ -130,7 +140,7 @@ def test_surfaces_of_a_tag_bound_what_half_of_the_seeds_attain(made, tmp_path):
     assert band["step"]
     assert (line["name"], band["kind"]) == ("RS", "band")
     known = [[losses for *_, losses in fronts.losses_of(one)] for one in experiments]
-    worst = max(front[0] for one in known for front in one if math.isfinite(front[0]))
+    worst = max(error for one in known for error, _ in fronts.front_by_definition(one))
     for index, x in enumerate(line["x"][1:-2], 1):
         rows = sorted(min((e for e, s in one if -s >= x), default=math.inf) for one in known)
         expected = [min(rows[k], worst) for k in (0, 1, 2)]
