@@ -53,7 +53,7 @@ ALLOWED = {
     "scipy": {"analysis", "searchers", "surrogate", "tables"},
     "matplotlib": {"figures"},
     "rich": {"watching"},
-    "typer": {"cli"},
+    "click": {"cli"},
     "filelock": {"store"},
     "tomli_w": {"config"},
     "inotify_simple": {"store"},
