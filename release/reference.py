@@ -49,14 +49,14 @@ def _commands() -> Iterator[str]:
     yield "# Verbs and options"
     yield ""
     yield "`hpo key=value …` runs experiments, `hpo VERB …` does one of the things below. `hpo help VERB` says the same."
-    yield from ["", "## A run", "", "| option | |", "|---|---|"]
+    yield from ["", "## A run", "", "| option | meaning |", "|---|---|"]
     yield from (_row([f"`{option.text}`", option.about]) for option in OPTIONS)
     for name in sorted(VERBS):
         verb = VERBS[name]
         context = click.Context(verb, info_name=f"hpo {name}")
         yield from ["", f"## hpo {name}", "", _paragraphs(verb.help or ""), ""]
         yield from ["```text", " ".join([f"hpo {name}", *verb.collect_usage_pieces(context)]), "```", ""]
-        yield from ["| | |", "|---|---|"]
+        yield from ["| word | meaning |", "|---|---|"]
         for parameter in verb.params:
             if isinstance(parameter, click.Argument):
                 yield _row([f"`{parameter.human_readable_name}`", getattr(parameter, "help", None) or ""])
@@ -183,14 +183,14 @@ def _files() -> Iterator[str]:
     yield "# Files and formats"
     yield ""
     yield "Of `outputs/TAG/BENCHMARK/METHOD/seed_N/`. What stays the same: [Versions](../stability.md)."
-    yield from ["", "| name | |", "|---|---|"]
+    yield from ["", "| name | what it is |", "|---|---|"]
     place = ExperimentDirectory(Path())
     yield from (_row([f"`{getattr(place, name)}`", text]) for name, text in told_of(ExperimentDirectory).items())
     yield from ["", "## events.db", ""]
     yield "SQLite with one table, `events`, to which rows are only added. All other files can be made from it."
     yield from ["", "```sql", *(line.strip() for line in SCHEMA.strip().splitlines()), "```", ""]
     yield "`body` is a JSON object. Its names by the row's `kind`, which also says what happened:"
-    yield from ["", "| `kind` | |", "|---|---|"]
+    yield from ["", "| `kind` | what happened |", "|---|---|"]
     yield from (_row([f"`{Kind[name]}`", text]) for name, text in told_of(Kind).items())
     yield from ["", "## results.csv.zip", ""]
     yield "One row per report: the reported metrics, `config_NAME` of each hyperparameter and constant, Syne Tune's columns"
