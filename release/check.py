@@ -38,8 +38,9 @@ BUILDERS = {
 SCRIPT = """
 import sys
 
-lr = float(next(word.partition("=")[2] for word in sys.argv if word.startswith("--lr=")))
-for epoch in range(1, 4):
+given = dict(word.removeprefix("--").split("=") for word in sys.argv[1:])
+lr = float(given["lr"])
+for epoch in range(1, int(given["epochs"]) + 1):
     print(f"epoch {epoch} loss {(lr - 0.3) ** 2 / epoch + 0.01}", flush=True)
 """
 BENCHMARK = """
@@ -48,6 +49,8 @@ script: train.py
 metric: loss
 mode: min
 resource_attr: epoch
+max_resource_attr: epochs
+arguments: {epochs: 3}
 report_channel: stdout
 patterns: {loss: 'loss ([0-9.e+-]+)', epoch: 'epoch ([0-9]+)'}
 config_space: {lr: {type: float, lower: 0.01, upper: 1}}

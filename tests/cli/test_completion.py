@@ -54,6 +54,7 @@ def complete(line):
         ("hpo export --to=par", ["--to=parquet"]),
         ("hpo export first --output my\\ data/t", ["my data/train.py"]),
         ("hpo import outputs/second/", ["outputs/second/best.yaml"]),
+        ("hpo plan --prices ", ["aws", "conf/", "my data/", "outputs/"]),
         ("hpo serve --no", ["--no-browser"]),
         ("hpo --con", ["--config-dir"]),
         ("hpo --config-dir c", ["conf/"]),
