@@ -130,7 +130,7 @@ def test_a_plan_asks_for_the_instances_of_its_jobs_and_for_nothing_where_it_has_
 
     def planned(**more):
         config = load_config("resnet_cifar10", "RS", seed=0, experiment_tag="t", random_seed=1, **more)
-        made = make_plan([Job(config, tmp_path / "outputs" / config.place)])
+        made = make_plan([Job(config, tmp_path / "outputs" / config.place, tmp_path / "outputs")])
         made.ask_for_prices()
         return made
 
