@@ -134,9 +134,9 @@ def test_a_plan_asks_for_the_instances_of_its_jobs_and_for_nothing_where_it_has_
         made.ask_for_prices()
         return made
 
-    assert planned(num_gpus_per_trial=0).prices is None
+    assert planned(launcher={"_target_": "hpo.launchers.local.LocalLauncher"}, num_gpus_per_trial=0).prices is None
     assert aws.asked == []
-    launcher = {"_target_": "hpo.launchers.sagemaker.SageMakerLauncher", "region": "us-west-2"}
+    launcher = {"_target_": "hpo.launchers.sagemaker.SageMakerLauncher", "region": "us-west-2", "dry_run": True}
     remote = planned(launcher=launcher)
     assert aws.asked == [("AmazonSageMaker", "us-west-2", "ml.g4dn.12xlarge")]
     assert remote.cost == pytest.approx(3 * 5.25)  # 10,800 s of one job
