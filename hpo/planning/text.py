@@ -31,6 +31,8 @@ def _group(group: Group) -> Iterator[str]:
     )
     if group.problem:
         return
+    if aims := group.config.objective.aims:
+        yield f"  front     of {', '.join(f'{aim.metric} ({aim.mode})' for aim in aims)}"
     yield f"  workers   {_workers(group)}"
     budgets = [f"{key}={value:g}" for key, value in config.budget.items() if value is not None]
     yield f"  budget    {', '.join(budgets) or 'none'}"

@@ -33,6 +33,8 @@ class Scheduler(ABC):
     levels: Sequence[int] = ()
     takes_outcomes = False
     """False: it is asked `on_report` alone, and benchmarks with constraints are refused."""
+    takes_objectives = False
+    """True asks `on_outcome` where there are several objectives; else benchmarks that have them are refused."""
 
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         self.searcher = searcher
