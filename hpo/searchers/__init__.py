@@ -1,14 +1,17 @@
 """Searchers: where the next configuration comes from."""
 
 from hpo.searchers.base import Searcher
+from hpo.searchers.bohb import BOHBSearcher
 from hpo.searchers.expected_improvement import HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
 from hpo.searchers.gaussian_process import GaussianProcessSearcher
 from hpo.searchers.grid import GridSearcher
 from hpo.searchers.priorband import PriorBandSearcher
 from hpo.searchers.random import RandomSearcher
 from hpo.searchers.sobol import SobolSearcher
+from hpo.searchers.tpe import TPESearcher
 
 __all__ = [
+    "BOHBSearcher",
     "GaussianProcessSearcher",
     "GridSearcher",
     "HyperTuneSearcher",
@@ -18,4 +21,5 @@ __all__ = [
     "RandomSearcher",
     "Searcher",
     "SobolSearcher",
+    "TPESearcher",
 ]

@@ -8,6 +8,7 @@ import pytest
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness, canonical
 from hpo.searchers import (
+    BOHBSearcher,
     GaussianProcessSearcher,
     GridSearcher,
     HyperTuneSearcher,
@@ -15,11 +16,12 @@ from hpo.searchers import (
     MOBSTERSearcher,
     RandomSearcher,
     SobolSearcher,
+    TPESearcher,
 )
 from hpo.space.search_space import parse_space
 from tests.support.contracts import MIXED, SMALL, SearcherContract, take
 
-MODELS = [GaussianProcessSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher]
+MODELS = [GaussianProcessSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher, TPESearcher, BOHBSearcher]
 SEARCHERS = [RandomSearcher, SobolSearcher, GridSearcher, *MODELS]
 
 

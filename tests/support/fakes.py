@@ -25,9 +25,9 @@ from hpo.tuner.limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 
-MODELS = ("BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE")
+MODELS = ("BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE", "TPE", "ASHA-TPE", "BOHB")
 METHODS = ("RS", "SOBOL", "GRID", "ASHA", "ASHA-STOP", "HYPERBAND", "SYNC-HYPERBAND", "PRIORBAND", *MODELS)
-CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-INDEP"))
+CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-INDEP", "TPE"))
 """What the scheduler contract runs over: those left out are pairs of parts that the others have."""
 HALVING = (
     "ASHA",
@@ -39,6 +39,8 @@ HALVING = (
     "MOBSTER",
     "MOBSTER-INDEP",
     "HYPERTUNE",
+    "ASHA-TPE",
+    "BOHB",
 )
 SPACE = {
     "x": {"type": "float", "lower": 0.0, "upper": 1.0},
