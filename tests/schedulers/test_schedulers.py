@@ -135,7 +135,7 @@ def test_methods_that_do_not_stop_trials_need_no_maximum():
     assert starts(Factory("RS", {})(max_resource=None), 1)[0].until is None
 
 
-@pytest.mark.parametrize("name", HALVING)
+@pytest.mark.parametrize("name", ["MEDIAN", *HALVING])
 def test_methods_that_stop_trials_need_a_maximum(name):
     with pytest.raises(ConfigError, match="max_resource_attr"):
         Factory(name, {})(max_resource=None)
