@@ -9,6 +9,7 @@ from hpo.errors import ConfigError
 from hpo.randomness import Randomness, canonical
 from hpo.searchers import (
     BOHBSearcher,
+    EvolutionSearcher,
     GaussianProcessSearcher,
     GridSearcher,
     HyperTuneSearcher,
@@ -22,7 +23,7 @@ from hpo.space.search_space import parse_space
 from tests.support.contracts import MIXED, SMALL, SearcherContract, take
 
 MODELS = [GaussianProcessSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher, TPESearcher, BOHBSearcher]
-SEARCHERS = [RandomSearcher, SobolSearcher, GridSearcher, *MODELS]
+SEARCHERS = [RandomSearcher, SobolSearcher, GridSearcher, EvolutionSearcher, *MODELS]
 
 
 def maker(cls):

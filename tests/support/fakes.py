@@ -26,8 +26,20 @@ from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 
 MODELS = ("BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE", "TPE", "ASHA-TPE", "BOHB")
-METHODS = ("RS", "SOBOL", "GRID", "ASHA", "ASHA-STOP", "HYPERBAND", "SYNC-HYPERBAND", "PRIORBAND", "MEDIAN", *MODELS)
-CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-INDEP", "TPE"))
+METHODS = (
+    "RS",
+    "SOBOL",
+    "GRID",
+    "ASHA",
+    "ASHA-STOP",
+    "HYPERBAND",
+    "SYNC-HYPERBAND",
+    "PRIORBAND",
+    "MEDIAN",
+    "REA",
+    *MODELS,
+)
+CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-INDEP", "TPE", "REA"))
 """What the scheduler contract runs over: those left out are pairs of parts that the others have."""
 HALVING = (
     "ASHA",
