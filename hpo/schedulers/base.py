@@ -32,6 +32,8 @@ class Scheduler(ABC):
 
     pauses = False
     levels: Sequence[int] = ()
+    completes = False
+    """True: no trial is paused or stopped."""
     takes_outcomes = False
     """False: it is asked `on_report` alone, and benchmarks with constraints are refused."""
 

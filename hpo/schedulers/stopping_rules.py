@@ -150,6 +150,8 @@ class StoppingRules(FIFO):
         ConfigError: a rule or an argument is wrong.
     """
 
+    completes = False
+
     def __init__(
         self, searcher: Searcher, *, max_resource: int | None, rules: Sequence[Mapping[str, Mapping[str, Any] | None]]
     ) -> None:

@@ -2,6 +2,7 @@
 
 from hpo.searchers.base import Searcher
 from hpo.searchers.bohb import BOHBSearcher
+from hpo.searchers.cma_es import CMAESSearcher
 from hpo.searchers.evolution import EvolutionSearcher
 from hpo.searchers.expected_improvement import HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
 from hpo.searchers.gaussian_process import GaussianProcessSearcher
@@ -13,6 +14,7 @@ from hpo.searchers.tpe import TPESearcher
 
 __all__ = [
     "BOHBSearcher",
+    "CMAESSearcher",
     "EvolutionSearcher",
     "GaussianProcessSearcher",
     "GridSearcher",

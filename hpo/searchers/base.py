@@ -53,6 +53,8 @@ class Searcher(ABC):
     """False refuses spaces in which not all hyperparameters are always used."""
     takes_constraints = True
     """False refuses benchmarks with constraints."""
+    needs_complete = False
+    """True refuses schedulers under which some trials end early."""
 
     def __init__(
         self,

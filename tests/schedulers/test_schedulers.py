@@ -48,7 +48,7 @@ class TestEveryMethod(SchedulerContract):
     """All methods in conf/method, and ASHA and Hyperband with other arguments."""
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "CMA-ES"])  # which refuses them
 def test_every_method_honours_conditions_and_is_replayed(name):
     config_space = {
         "kind": {"type": "choice", "values": ["p", "q", "r"]},

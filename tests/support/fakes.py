@@ -37,9 +37,10 @@ METHODS = (
     "PRIORBAND",
     "MEDIAN",
     "REA",
+    "CMA-ES",
     *MODELS,
 )
-CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-INDEP", "TPE", "REA"))
+CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-INDEP", "TPE", "REA", "CMA-ES"))
 """What the scheduler contract runs over: those left out are pairs of parts that the others have."""
 HALVING = (
     "ASHA",
