@@ -109,7 +109,7 @@ class StoredTrials:
     def _root(self) -> str:
         """Of all keys: an experiment that replaces another has others."""
         whose = life(self._config, self._state.created or 0.0)
-        return JobPlaces.of(self._config, "hpo", whose).checkpoints()
+        return JobPlaces.of(self._config, "", whose).checkpoints().lstrip("/")
 
     def _record(self, trial_id: int, attempt: int) -> Path:
         return self._files.attempt(trial_id, attempt) / STORED
