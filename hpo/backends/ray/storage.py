@@ -37,7 +37,9 @@ def check_storage(url: str) -> None:
 
 def _place_in(url: str) -> str:
     parts = urlsplit(url)
-    return parts.path if parts.scheme == "file" and not parts.netloc else parts.netloc
+    if parts.scheme == "file":
+        return "" if parts.netloc else parts.path
+    return parts.netloc
 
 
 class CheckpointStorage:

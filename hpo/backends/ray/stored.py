@@ -57,7 +57,7 @@ class StoredTrials:
 
     def __init__(self, config: ExperimentConfig, files: ExperimentDirectory, storage: CheckpointStorage) -> None:
         self._config, self._files, self._storage = config, files, storage
-        self._created = 0.0
+        self._state = ExperimentState(config.objective)
         self._stored: dict[int, list[Stored]] = {}
         self._forgotten: dict[int, int] = {}  # trial id -> its last attempt whose checkpoints nobody needs
         self._begun: dict[int, int] = {}  # trial id -> its last attempt
