@@ -47,6 +47,7 @@ ALLOWED = {
     "sagemaker": {"aws"},
     "submitit": {"launchers"},
     "ray": {"backends"},
+    "obstore": {"backends"},
     "numpy": {
         "analysis",
         "exporting",

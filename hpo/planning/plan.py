@@ -143,7 +143,9 @@ class Plan:
         if self.prices is None or not self.jobs:
             return None
         prices = self.prices.prices
-        costs = [prices[job.instance_type] * job.hours for job in self.jobs if job.instance_type in prices]
+        costs = [
+            prices[job.instance_type] * job.hours * job.machines for job in self.jobs if job.instance_type in prices
+        ]
         return sum(costs) if len(costs) == len(self.jobs) else None
 
     def ask_for_prices(self) -> None:

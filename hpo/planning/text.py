@@ -134,7 +134,7 @@ def _total(plan: Plan) -> Iterator[str]:
         total = f"{'at least ' if len(known) < len(local) else ''}{clock(sum(known))}"
         yield f"  time      {total} here, one experiment after the other"
     if plan.jobs:
-        yield f"  jobs      {len(plan.jobs)}, {sum(job.hours for job in plan.jobs):.1f} machine hours"
+        yield f"  jobs      {len(plan.jobs)}, {sum(job.hours * job.machines for job in plan.jobs):.1f} machine hours"
         if any(job.instance_type for job in plan.jobs):
             yield f"  money     {_money(plan)}"
 
