@@ -47,6 +47,7 @@ ALLOWED = {
     "sagemaker": {"aws"},
     "submitit": {"launchers"},
     "ray": {"backends"},
+    "obstore": {"backends"},
     "numpy": {
         "analysis",
         "exporting",
@@ -64,7 +65,7 @@ ALLOWED = {
     "scipy": {"analysis", "searchers", "surrogate", "tables"},
     "matplotlib": {"figures"},
     "rich": {"watching"},
-    "typer": {"cli"},
+    "click": {"cli"},
     "filelock": {"store"},
     "tomli_w": {"config"},
     "inotify_simple": {"store"},
