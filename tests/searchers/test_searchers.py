@@ -13,14 +13,16 @@ from hpo.searchers import (
     HyperTuneSearcher,
     IndependentSearcher,
     MOBSTERSearcher,
+    MultiObjectiveSearcher,
+    NSGA2Searcher,
     RandomSearcher,
     SobolSearcher,
 )
 from hpo.space.search_space import parse_space
 from tests.support.contracts import MIXED, SMALL, SearcherContract, take
 
-MODELS = [GaussianProcessSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher]
-SEARCHERS = [RandomSearcher, SobolSearcher, GridSearcher, *MODELS]
+MODELS = [GaussianProcessSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher, MultiObjectiveSearcher]
+SEARCHERS = [RandomSearcher, SobolSearcher, GridSearcher, NSGA2Searcher, *MODELS]
 
 
 def maker(cls):
