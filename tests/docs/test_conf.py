@@ -142,7 +142,7 @@ def test_the_table_of_what_each_method_honours_is_what_the_code_does():
             searcher = scheduler.searcher
             takes_conditions, takes = searcher.takes_conditions, searcher.takes_constraints and scheduler.takes_outcomes
             modelled = {GaussianProcessSearcher: "modelled", RandomSearcher: "random", GridSearcher: "grid"}
-            modelled |= {SobolSearcher: "Sobol' points", PriorBandSearcher: "passed over", EvolutionSearcher: "ranked", CMAESSearcher: "ranked"} | {NSGA2Searcher: "ranked", MultiObjectiveSearcher: "modelled"} | dict.fromkeys((TPESearcher, BOHBSearcher), "split")
+            modelled |= {SobolSearcher: "Sobol' points", PriorBandSearcher: "passed over", EvolutionSearcher: "ranked", CMAESSearcher: "ranked"} | {NSGA2Searcher: "no parents", MultiObjectiveSearcher: "modelled"} | dict.fromkeys((TPESearcher, BOHBSearcher), "split")
             knows = modelled.get(type(searcher), "worst losses")
             ranks = "ranked" if scheduler.levels else "never stopped"
             ranks = "compared" if isinstance(scheduler, StoppingRules) else ranks
