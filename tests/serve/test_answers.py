@@ -56,10 +56,13 @@ def test_a_page_s_figures_are_those_of_the_report(directory, tmp_path):
     report = of_page(write_report(directory, tmp_path / "report.html"), "charts")
     figures = Figures(read(directory))
     found = [chart for group in answers.GROUPS for chart in json.loads(figures.body(group))["charts"]]
-    of_progress, of_each = {"anytime"}, {"importance"}
+    of_progress, of_each = {"anytime"}, {"importance", "slices"}
     if load_experiment(directory).state.objective.aims:
-        of_progress, of_each = {"front", "hypervolume"}, {"importance", "importance-1", "importance-2"}
-    shared = {"curves", "rungs", "workers", "parallel", "slices"}
+        of_progress, of_each = (
+            {"front", "hypervolume"},
+            of_each | {"importance-1", "importance-2", "slices-1", "slices-2"},
+        )
+    shared = {"curves", "rungs", "workers", "parallel"}
     assert {chart["name"] for chart in found} == shared | of_progress | of_each
     for chart in found:
         if chart["needless"]:
