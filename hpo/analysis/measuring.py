@@ -88,9 +88,10 @@ def measure_of(config: ExperimentConfig, metadata: Sequence[Mapping[str, Any]], 
 def _table_front(metadata: Mapping[str, Any], objective: Objective) -> Floats | None:
     """The front of the table that experiments were simulated from, as losses, shape (n, m); None where it is not known."""
     try:
-        values = np.array(metadata.get("table_front"), dtype=np.float64)
+        values: Floats = np.array(metadata.get("table_front"), dtype=np.float64)
     except (TypeError, ValueError):  # a damaged file: what is found is compared with itself
         return None
     if values.ndim != 2 or values.shape[1] != len(objective.aims) or not np.isfinite(values).all():
         return None
-    return values * np.array([-1.0 if aim.mode == "max" else 1.0 for aim in objective.aims])
+    signs: Floats = np.array([-1.0 if aim.mode == "max" else 1.0 for aim in objective.aims])
+    return values * signs
