@@ -33,8 +33,10 @@ from hpo.history.record import Subject
 from hpo.history.trajectories import Floats
 from hpo.surrogate.hypervolume import front_of
 
-MOST_POINTS = 3_000
-"""Trials; the front is always shown whole."""
+MOST_POINTS = 1_500
+"""Trials, in each panel; the front is always shown whole."""
+LONGEST = 160
+"""Characters of a configuration beside a point."""
 COLUMNS = 3
 PAIR = 280
 """Height of a panel where there are several, in pixels."""
@@ -63,7 +65,8 @@ def front(experiment: Subject, *, whole: bool = False) -> Chart:
     resource = state.objective.resource_attr or "report"
 
     def label(trial: int, at: int) -> str:
-        return f"trial {trial}, {resource} {at}: {configuration_text(state.trials[trial].trial.configuration)}"
+        text = configuration_text(state.trials[trial].trial.configuration)
+        return f"trial {trial}, {resource} {at}: {text if len(text) <= LONGEST else f'{text[:LONGEST]}…'}"
 
     reported = curves(experiment)
     met: list[tuple[Values, str]] = []
