@@ -53,6 +53,11 @@ class Objective:
         return aims | {f"benchmark.constraints.{one.metric}": one.metric for one in self.constraints}
 
     @property
+    def each(self) -> Sequence[Aim]:
+        """All objectives, also where there is one."""
+        return self.aims or (Aim(self.metric, self.mode),)
+
+    @property
     def takes_outcomes(self) -> bool:
         """Is there more to a report than its loss?"""
         return bool(self.constraints or self.aims)

@@ -115,8 +115,15 @@ def shortened(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def overview(result: Any, state: ExperimentState, otherwise: str) -> str:
-    """What a notebook shows of an object that has an experiment's `directory`; `otherwise`: unless it is over."""
+def overview(result: Any, state: ExperimentState, otherwise: str, behind: str = "") -> str:
+    """What a notebook shows of an object that has an experiment's `directory`.
+
+    Args:
+        result: the object.
+        state: of the experiment.
+        otherwise: what it is doing, unless it is over.
+        behind: what follows the best.
+    """
     parts = {"status": f"{state.status}: {state.finished}" if state.finished else otherwise}
-    parts |= {best_name(state): best_text(state), "trials": counts_text(state)}
+    parts |= {best_name(state): best_text(state) + behind, "trials": counts_text(state)}
     return f"{type(result).__name__} {result.directory}" + "".join(f"\n  {k:<9}{text}" for k, text in parts.items())

@@ -31,6 +31,7 @@ from hpo.experiment.warm_start import say_taken
 from hpo.results.experiment import load_experiment
 from hpo.results.failure import failure_of
 from hpo.results.files import read_metadata, write_best, write_metadata, write_results
+from hpo.results.fronts import hypervolume_text
 from hpo.results.rows import best_of, front_of
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import restore
@@ -62,7 +63,7 @@ class Outcome:
     """It was over before."""
 
     def __repr__(self) -> str:
-        return overview(self, self.state, self.status)
+        return overview(self, self.state, self.status, hypervolume_text(self.config, self.state.front))
 
     def _repr_html_(self) -> str:
         return load_experiment(self.directory)._repr_html_()

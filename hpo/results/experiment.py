@@ -16,6 +16,7 @@ from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Event, Kind
 from hpo.events.wording import overview
 from hpo.results.files import read_metadata
+from hpo.results.fronts import hypervolume_text
 from hpo.results.notebook import as_html
 from hpo.results.rows import best_of, front_of, report_rows
 from hpo.store.directory import ExperimentDirectory
@@ -38,7 +39,8 @@ class Experiment:
     def __repr__(self) -> str:
         interrupted = self.metadata.get("status") == "interrupted"  # "running" may be of a tuner that was killed
         try:
-            return overview(self, self.state, "interrupted" if interrupted else "not complete when it was read")
+            otherwise = "interrupted" if interrupted else "not complete when it was read"
+            return overview(self, self.state, otherwise, hypervolume_text(self.config, self.state.front))
         except HPOError as error:  # of a damaged one: an object that cannot be shown helps nobody
             return f"Experiment {self.directory}: {error}"
 

@@ -66,7 +66,8 @@ def report_rows(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[d
         count[attempt] += 1
 
 
-_FIXED = ("st_worker_timestamp", "st_worker_time", "st_worker_iter", "st_decision", "st_status", "trial_id")
+ALWAYS = ("st_worker_timestamp", "st_worker_time", "st_worker_iter", "st_decision", "st_status", "trial_id")
+"""Columns that every table of results has, with Syne Tune\'s names."""
 
 
 def columns(config: ExperimentConfig, events: Iterable[Event]) -> list[str]:
@@ -80,7 +81,7 @@ def columns(config: ExperimentConfig, events: Iterable[Event]) -> list[str]:
             metrics |= dict.fromkeys(event.body["metrics"])
             extra |= dict.fromkeys(event.body.get("extra", ()))
     settings = [f"config_{name}" for name in known if name is not None]
-    return list(dict.fromkeys([*metrics, *_FIXED, *settings, "st_tuner_time", *extra]))
+    return list(dict.fromkeys([*metrics, *ALWAYS, *settings, "st_tuner_time", *extra]))
 
 
 def reason_of(end: Event) -> str:

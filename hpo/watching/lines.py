@@ -13,9 +13,12 @@ from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind, Status
 from hpo.events.wording import best_name, best_text, clock, counts_text, printable
+from hpo.results.fronts import hypervolume_text
 from hpo.results.rows import log_of, reason_of
 from hpo.store.places import from_here
 
+FRONT_EVERY = 1.0
+"""Seconds between lines about a front, which grows more often than a best one is found."""
 LINE_EVERY = 5.0
 """Seconds between plain lines that say how things stand."""
 
@@ -56,6 +59,7 @@ class PlainLines(Callback):
     def __init__(self, config: ExperimentConfig, prefix: str = "", directory: Path | None = None) -> None:
         self._directory = directory
         self._name = f"{config.benchmark.name} {config.method.name} seed {config.seed}"
+        self._config = config
         self._prefix = prefix
         self._best: object = None
         self._said = 0.0
@@ -76,14 +80,21 @@ class PlainLines(Callback):
         """Say what is worth a line."""
         state = self._state
         assert state is not None
-        if event.kind == Kind.REPORTED and (best := _best_of(state)) != self._best:
+        silent = time.monotonic() - self._said
+        front = state.front
+        if (
+            event.kind == Kind.REPORTED
+            and (best := _best_of(state)) != self._best
+            and (not front or silent > FRONT_EVERY)
+        ):
             self._best = best
-            self._say(f"{clock(event.elapsed)} {best_name(state)} {best_text(state)}")
+            told = f"{best_name(state)} {best_text(state)}{hypervolume_text(self._config, front)}"
+            self._say(f"{clock(event.elapsed)} {told}")
         elif event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
             log = log_of(self._directory, event)
             see = "" if log is None else f" (see {from_here(log)})"
             self._say(f"{clock(event.elapsed)} trial {event.trial} {event.body['status']}: {reason_of(event)}{see}")
-        elif event.kind == Kind.ENDED and time.monotonic() - self._said > LINE_EVERY:
+        elif event.kind == Kind.ENDED and silent > LINE_EVERY:
             self._say(f"{clock(event.elapsed)} {counts_text(state)}")
 
     def _say(self, text: str) -> None:

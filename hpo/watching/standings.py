@@ -8,6 +8,7 @@ from hpo.errors import StoreError
 from hpo.events.values import Event, Kind, Status
 from hpo.results.experiment import Experiment
 from hpo.results.files import read_metadata
+from hpo.results.fronts import front_share
 from hpo.results.rows import front_of, last_line, log_of
 from hpo.store.directory import CONFIG, ExperimentDirectory, folders_with
 from hpo.store.ownership import is_owned
@@ -59,6 +60,7 @@ def standing(experiment: Experiment) -> dict[str, Any]:
         },
         "objectives": {aim.metric: {"mode": aim.mode, "log": aim.log} for aim in state.objective.aims},
         "front": front_of(state),
+        "hypervolume": front_share(config, state.front) if state.front else None,
         "constraints": [str(constraint) for constraint in state.objective.constraints],
         "closest": state.closest and {"trial_id": state.closest[0], "values": list(state.closest[1])},
         "last_failure": _failure(experiment.directory, last_failure(experiment)),

@@ -10,11 +10,22 @@ from omegaconf import OmegaConf
 from hpo import Start, build_scheduler
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
 from hpo.config.schema import CONF_DIR, DEFAULT_METHODS, ExperimentConfig
-from hpo.searchers.priorband import PriorBandSearcher
+from hpo.schedulers import StoppingRules
 from hpo.schedulers.assembly import FOR_SEVERAL
-from hpo.searchers import GridSearcher, MultiObjectiveSearcher, NSGA2Searcher, RandomSearcher, SobolSearcher
+from hpo.searchers import (
+    BOHBSearcher,
+    CMAESSearcher,
+    EvolutionSearcher,
+    GaussianProcessSearcher,
+    GridSearcher,
+    MultiObjectiveSearcher,
+    NSGA2Searcher,
+    PriorBandSearcher,
+    RandomSearcher,
+    SobolSearcher,
+    TPESearcher,
+)
 from hpo.searchers.botorch import BoTorchSearcher
-from hpo.searchers.gaussian_process import GaussianProcessSearcher
 
 GROUPS = ("benchmark", "method", "backend", "launcher")
 NAMES = {group: sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml")) for group in GROUPS}
@@ -132,10 +143,13 @@ def test_the_table_of_what_each_method_honours_is_what_the_code_does():
             takes_conditions, takes = searcher.takes_conditions, searcher.takes_constraints and scheduler.takes_outcomes
             takes_several = searcher.takes_objectives and scheduler.takes_objectives
             modelled = {GaussianProcessSearcher: "modelled", RandomSearcher: "random", GridSearcher: "grid"}
-            modelled |= {MultiObjectiveSearcher: "modelled", NSGA2Searcher: "no parents"}
             modelled |= {SobolSearcher: "Sobol' points", PriorBandSearcher: "passed over"}
+            modelled |= {MultiObjectiveSearcher: "modelled", NSGA2Searcher: "no parents"}
+            modelled |= dict.fromkeys((EvolutionSearcher, CMAESSearcher), "ranked")
+            modelled |= dict.fromkeys((TPESearcher, BOHBSearcher), "split")
             knows = modelled.get(type(searcher), "worst losses")
             ranks = "ranked" if scheduler.levels else "never stopped"
+            ranks = "compared" if isinstance(scheduler, StoppingRules) else ranks
         assert (conditions == "yes") == takes_conditions
         assert (objectives == "yes", name in FOR_SEVERAL) == (takes_several, takes_several)
         assert (trials, proposals) == ((ranks, knows) if takes else ("refused", "refused"))

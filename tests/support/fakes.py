@@ -25,7 +25,7 @@ from hpo.tuner.limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 
-MODELS = ("BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE")
+MODELS = ("BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE", "TPE", "ASHA-TPE", "BOHB")
 FOR_SEVERAL = ("MO-ASHA", "MO-ASHA-GP", "NSGA-II")
 """Methods that are for several objectives, and get two here."""
 METHODS = (
@@ -37,10 +37,13 @@ METHODS = (
     "HYPERBAND",
     "SYNC-HYPERBAND",
     "PRIORBAND",
+    "MEDIAN",
+    "REA",
+    "CMA-ES",
     *MODELS,
     *FOR_SEVERAL,
 )
-CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-INDEP"))
+CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-INDEP", "TPE", "REA", "CMA-ES"))
 """What the scheduler contract runs over: those left out are pairs of parts that the others have."""
 HALVING = (
     "ASHA",
@@ -54,6 +57,8 @@ HALVING = (
     "HYPERTUNE",
     "MO-ASHA",
     "MO-ASHA-GP",
+    "ASHA-TPE",
+    "BOHB",
 )
 OPTIONS: Mapping[str, Mapping[str, Any]] = {"NSGA-II": {"population_size": 4}}
 """With which few trials are enough for a method to do what is its own."""
