@@ -30,9 +30,9 @@ MODELS = [
     MOBSTERSearcher,
     IndependentSearcher,
     HyperTuneSearcher,
-    MultiObjectiveSearcher,
     TPESearcher,
     BOHBSearcher,
+    MultiObjectiveSearcher,
 ]
 SEARCHERS = [
     RandomSearcher,
