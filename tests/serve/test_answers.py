@@ -192,6 +192,14 @@ def test_a_tag_s_page_says_what_its_report_says(place, tmp_path, request, tag):
     assert all(sentence.partition("<")[0][:60] in page.read_text() for sentence in found["verdict"])
 
 
+def test_one_trial_has_all_objectives_of_its_last_report(several):
+    directory = several / "fronts" / "RS" / "seed_0"
+    _, trial, _, (error, minus_speed, size) = fronts.losses_of(load_experiment(directory), fronts.THREE)[-1]
+    found = json.loads(trial_body(read(directory), trial))
+    assert (found["metric"], found["value"]) == ("error", error)
+    assert found["further"] == f"speed={-minus_speed:.6g} size={size:.6g}"
+
+
 def test_a_tag_that_cannot_be_compared_says_why(story):
     story.start(0)
     story.report(0, 1, 50.0)
