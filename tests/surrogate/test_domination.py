@@ -94,6 +94,10 @@ def test_positions_are_those_of_a_literal_loop_over_fronts_and_distances(results
         assert position == expected if expected <= most else position > most
 
 
-@given(st.lists(st.tuples(st.sampled_from([0.0, 0.5]), st.integers(0, 5).map(float)), min_size=1))
+ONE_LOSS = st.tuples(st.sampled_from([0.0, 0.5, math.inf]), st.one_of(st.integers(0, 5).map(float), st.just(math.inf)))
+
+
+@given(st.lists(ONE_LOSS, min_size=1))
 def test_of_one_loss_a_position_counts_the_results_that_are_strictly_better(results):
-    assert net_positions(results, len(results)) == [sum(o < r for o in results) for r in results]
+    expected = [len(results) if math.inf in r else sum(o < r for o in results) for r in results]
+    assert net_positions(results, len(results)) == expected
