@@ -4,6 +4,7 @@ from hpo.searchers.base import Searcher
 from hpo.searchers.expected_improvement import HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
 from hpo.searchers.gaussian_process import GaussianProcessSearcher
 from hpo.searchers.grid import GridSearcher
+from hpo.searchers.improvement import ImprovementSearcher
 from hpo.searchers.priorband import PriorBandSearcher
 from hpo.searchers.random import RandomSearcher
 from hpo.searchers.sobol import SobolSearcher
@@ -12,6 +13,7 @@ __all__ = [
     "GaussianProcessSearcher",
     "GridSearcher",
     "HyperTuneSearcher",
+    "ImprovementSearcher",
     "IndependentSearcher",
     "MOBSTERSearcher",
     "PriorBandSearcher",

@@ -60,6 +60,13 @@ def to_targets(losses: Floats, resources: Integers, trials: Integers) -> Floats:
     return standardise(normal_scores(winsorise(aligned(losses, resources, trials))))
 
 
+def to_values(losses: Floats, resources: Integers, trials: Integers) -> Floats:
+    """As `to_targets`, with the distances of the losses kept: what a smooth function is found precisely by."""
+    if len(losses) == 0:
+        return make_finite(losses)
+    return standardise(winsorise(align(make_finite(losses), resources, trials)))
+
+
 def aligned(losses: Floats, resources: Integers, trials: Integers) -> Floats:
     """Losses that are comparable over resources, on a log scale where they are skewed; arguments as of `to_targets`."""
     values = make_finite(losses)
