@@ -23,7 +23,7 @@ def log_expected_improvement(mean: Floats, deviation: Floats, best: Floats | flo
 
 
 def log_improvement_slopes(mean: Floats, deviation: Floats, best: Floats | float) -> tuple[Floats, Floats]:
-    """The derivatives of the logarithm of the expected improvement by mean and by deviation: -Φ(z), φ(z) over deviation h(z)."""
+    """Its derivatives by mean and by deviation: -Φ(z) and φ(z), over the deviation times h(z)."""
     from scipy.special import log_ndtr
 
     z = (best - mean) / deviation
