@@ -185,7 +185,7 @@ class Pool:
             by_columns: shape (n, columns).
         """
         slopes = np.zeros((len(points), len(self._continuous)))
-        used = None if self._activity is None else self._activity.used(points)
+        used = None if self.activity is None else self.activity.used(points)
         for number, (column, at, on_arc) in enumerate(self._continuous):
             if on_arc:
                 angle = points[:, column] * ANGLE
