@@ -21,16 +21,16 @@ from hpo.surrogate.pool import Pool
 from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.warm import WarmModel
 
-FANTASIES = 20
+FANTASIES = 8
 """Joint draws of what the running trials will bring; the improvement is averaged over them."""
 
-WORK = 100_000
+WORK = 30_000
 """Candidates times measurements are at most about so many."""
 
-ROUNDS, NEIGHBOURS = 2, 8
+ROUNDS, NEIGHBOURS = 2, 4
 """Where hyperparameters move by steps, the best candidates are moved from in rounds, each so often."""
 
-STARTS, ITERATIONS = 8, 30
+STARTS, ITERATIONS = 3, 8
 """The gradient is climbed along from so many candidates, in so many steps at most."""
 
 STEP = 1e-4
@@ -68,7 +68,7 @@ class ImprovementSearcher(GaussianProcessSearcher):
         space: SearchSpace,
         randomness: Randomness,
         *,
-        num_candidates: int = 1000,
+        num_candidates: int = 300,
         cost_weight: float = 0.0,
         random_fraction: float = 0.0,
         **options: Any,

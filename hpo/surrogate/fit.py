@@ -73,7 +73,7 @@ class Layout:
 
     @property
     def _typical_length(self) -> float:
-        return math.log(0.5 * math.sqrt(max(self.dimension, 1)))
+        return math.log((0.25 if self.exact else 0.5) * math.sqrt(max(self.dimension, 1)))
 
     def _vector(self, length: float, variance: float, resource: float, noise: float) -> Floats:
         parts = [length] * self.dimension + [variance] * self.blocks
