@@ -17,7 +17,13 @@ import time
 import numpy as np
 
 from hpo.randomness import Randomness
-from hpo.searchers import GaussianProcessSearcher, HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
+from hpo.searchers import (
+    GaussianProcessSearcher,
+    HyperTuneSearcher,
+    ImprovementSearcher,
+    IndependentSearcher,
+    MOBSTERSearcher,
+)
 from hpo.searchers.modelled import ModelSearcher
 from hpo.space.search_space import parse_space
 
@@ -97,11 +103,16 @@ def start_up(method: str) -> float:
 def main() -> None:
     """Print the figures."""
     print("milliseconds of CPU per suggestion, 7 pending, 10 hyperparameters   median    95 %")
-    for label, levels in (("BO", (27,)), ("ASHA-GP", LEVELS)):
+    proposing: dict[str, tuple[type[ModelSearcher], tuple[int, ...]]] = {
+        "BO": (ImprovementSearcher, (27,)),
+        "BO-MEDIAN": (GaussianProcessSearcher, (27,)),
+        "ASHA-GP": (GaussianProcessSearcher, LEVELS),
+    }
+    for label, (cls, levels) in proposing.items():
         for n in (100, 500, 1000):
-            median, high = measure(GaussianProcessSearcher, n, levels)
+            median, high = measure(cls, n, levels)
             print(f"  {label:14s} {n:5d} measurements, at most 500 in the model  {median:9.1f} {high:7.1f}")
-        median, high = measure(GaussianProcessSearcher, 1000, levels, max_size_data_for_model=1200)
+        median, high = measure(cls, 1000, levels, max_size_data_for_model=1200)
         print(f"  {label:14s}  1000 measurements, all in the model          {median:9.1f} {high:7.1f}")
     improving: dict[str, type[ModelSearcher]] = {
         "MOBSTER": MOBSTERSearcher,

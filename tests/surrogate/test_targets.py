@@ -11,8 +11,8 @@ from scipy.stats import norm, rankdata
 
 from hpo.surrogate.targets import (
     align,
-    compress,
     behind_feasible,
+    compress,
     make_finite,
     median,
     normal_scores,
