@@ -16,13 +16,16 @@ import time
 
 import numpy as np
 
+from hpo.events.outcome import ReportOutcome
 from hpo.randomness import Randomness
+from hpo.schedulers.front_rungs import FrontRung
 from hpo.searchers import (
     GaussianProcessSearcher,
     HyperTuneSearcher,
     ImprovementSearcher,
     IndependentSearcher,
     MOBSTERSearcher,
+    MultiObjectiveSearcher,
 )
 from hpo.searchers.modelled import ModelSearcher
 from hpo.space.search_space import parse_space
@@ -44,6 +47,27 @@ def loss_of(configuration: dict[str, object], resource: int, rng: np.random.Gene
     return float(sum((v - 0.3) ** 2 for v in x[:5]) + 1 / resource + 0.1 * rng.standard_normal())
 
 
+def size_of(configuration: dict[str, object]) -> float:
+    """A second objective, best elsewhere."""
+    x = [SPACE.domains[name].encode(value) for name, value in configuration.items()]
+    return float(sum((v - 0.7) ** 2 for v in x[:5]))
+
+
+def rung_decision(count: int) -> float:
+    """CPU milliseconds that MO-ASHA takes to look at a rung of so many results, all on one front, that has changed."""
+    rung = FrontRung(1, 1 / 3)
+    for trial_id in range(count - 1):
+        angle = 0.5 * np.pi * (trial_id + 0.5) / count
+        rung.park(trial_id, (0.0, float(np.cos(angle)), float(np.sin(angle))))
+    times = []
+    for again in range(25):
+        rung.park(count - 1, (0.0, 0.5 + again / 1000, 0.5))
+        begin = time.process_time()
+        rung.promotable()
+        times.append(1000 * (time.process_time() - begin))
+    return float(np.median(times))
+
+
 def measure(cls: type[ModelSearcher], n: int, levels: tuple[int, ...], **options: object) -> tuple[float, float]:
     """Milliseconds: median and 95 % quantile."""
     searcher = cls(
@@ -59,7 +83,11 @@ def measure(cls: type[ModelSearcher], n: int, levels: tuple[int, ...], **options
             if number and draw.random() > 1 / 3:
                 return
             searcher.on_report(configuration, level)
-            searcher.update(configuration, level, loss_of(configuration, level, rng))
+            loss = loss_of(configuration, level, rng)
+            if searcher.takes_objectives:
+                searcher.on_outcome(configuration, level, ReportOutcome(loss, further=(size_of(configuration),)))
+            else:
+                searcher.update(configuration, level, loss)
 
     while len(searcher.history) < n:
         configuration = SPACE.sample(rng)
@@ -114,6 +142,11 @@ def main() -> None:
             print(f"  {label:14s} {n:5d} measurements, at most 500 in the model  {median:9.1f} {high:7.1f}")
         median, high = measure(cls, 1000, levels, max_size_data_for_model=1200)
         print(f"  {label:14s}  1000 measurements, all in the model          {median:9.1f} {high:7.1f}")
+    for label, levels in (("MO-BO", (27,)), ("MO-ASHA-GP", LEVELS)):
+        for n in (100, 500):
+            median, high = measure(MultiObjectiveSearcher, n, levels)
+            print(f"  {label:14s} {n:5d} measurements, two objectives             {median:9.1f} {high:7.1f}")
+    print(f"MO-ASHA looks at a rung of 500 results: {rung_decision(500):.1f} ms of CPU")
     improving: dict[str, type[ModelSearcher]] = {
         "MOBSTER": MOBSTERSearcher,
         "MOBSTER-INDEP": IndependentSearcher,
