@@ -1,1 +1,1 @@
-"""A Gaussian process for tuning, in float64 NumPy and SciPy: pure functions of their arguments."""
+"""Models for tuning, fronts and hypervolumes, in float64 NumPy and SciPy: pure functions of their arguments."""

@@ -5,8 +5,10 @@
 
 import math
 from collections.abc import Container, Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from hpo.events.objective import Aim
 from hpo.events.state import TrialState
 from hpo.events.wording import best_name, best_text, clock, configuration_text, counts_text, printable
 from hpo.history.boards import Board
@@ -193,18 +195,19 @@ def _failures(board: Board) -> list["Text"]:
 
 def _trials(board: Board, trials: Sequence[TrialState], width: int) -> list["Text"]:
     objective = board.state.objective
-    names = ("trial", "state", objective.resource_attr or "reports", objective.metric, "configuration")
+    metrics = [aim.metric for aim in objective.each]
+    names = ("trial", "state", objective.resource_attr or "reports", *metrics, "configuration")
     rows = [
         [
             str(row.trial.id),
             row.status.value,
             str(row.resource or ""),
-            _value(board, row.loss),
+            *(_of_aim(aim, loss) for aim, loss in zip_longest(objective.each, row.losses)),
             configuration_text(row.trial.configuration),
         ]
         for row in trials
     ]
-    return _grid(names, rows, width, right=(0, 2, 3), states=1)
+    return _grid(names, rows, width, right=(0, *range(2, 3 + len(metrics))), states=1)
 
 
 def _grid(
@@ -253,6 +256,10 @@ def _bar(share: float) -> str:
 
 
 def _value(board: Board, loss: float | None) -> str:
+    return _of_aim(board.state.objective.each[0], loss)
+
+
+def _of_aim(aim: Aim, loss: float | None) -> str:
     if loss is None:
         return ""
-    return f"{board.state.objective.value(loss):.5g}" if math.isfinite(loss) else "not finite"
+    return f"{aim.value(loss):.5g}" if math.isfinite(loss) else "not finite"
