@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BAR = 24
 MOST_LATEST = 12
 MOST_OF_A_NODE = 20
-"""Characters of a node's name: its end, in which nodes differ."""
+"""Characters of a node's name: the end, in which names that are made differ."""
 MOST_WORKERS = 16
 STYLES = {"running": "cyan", "complete": "green", "completed": "green", "failed": "red", "timeout": "red"}
 
@@ -147,7 +147,7 @@ def _workers(seen: Seen, width: int) -> list["Text"]:
     rows = []
     for row in workers[:MOST_WORKERS]:
         places = [
-            *([row.node[-MOST_OF_A_NODE:]] if several else []),
+            *([_node(row.node)] if several else []),
             *([_devices(row.devices, seen.gpu_use)] if gpus else []),
         ]
         cells = [str(row.worker), *places, f"{row.used:.0%}"]
@@ -170,6 +170,11 @@ def _workers(seen: Seen, width: int) -> list["Text"]:
     if len(workers) > MOST_WORKERS:
         lines.append(_text(f"… and {len(workers) - MOST_WORKERS} more"))
     return lines
+
+
+def _node(name: str) -> str:
+    """A host's name without its domain."""
+    return (name if name.replace(".", "").isdigit() else name.partition(".")[0])[-MOST_OF_A_NODE:]
 
 
 def _devices(names: str, use: Mapping[str, int]) -> str:

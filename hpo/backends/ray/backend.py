@@ -18,7 +18,7 @@ from hpo.backends.filed import FiledBackend
 from hpo.backends.ray.fleet import Fleet, PlacedSlot, RunningAttempt
 from hpo.backends.ray.messages import from_json
 from hpo.backends.ray.session import RaySession
-from hpo.backends.ray.settings import RaySettings
+from hpo.backends.ray.settings import RaySettings, where_slots_are
 from hpo.backends.ray.timing import StandingClock
 from hpo.backends.waking import Sleep
 from hpo.config.schema import ExperimentConfig
@@ -50,6 +50,11 @@ class RayBackend(FiledBackend):
     def check(cls, config: ExperimentConfig) -> None:
         """Raise ConfigError unless a cluster is named and the experiment can be run there; it is not asked."""
         RaySettings.of(config)
+
+    @classmethod
+    def elsewhere(cls, config: ExperimentConfig) -> str | None:
+        """The cluster, which is not asked."""
+        return where_slots_are(config)
 
     @classmethod
     def open(cls, config: ExperimentConfig, files: ExperimentDirectory, **options: Any) -> Self:

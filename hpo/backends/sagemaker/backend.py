@@ -66,6 +66,18 @@ class SageMakerBackend(Backend):
         TrialJobs(config, settings_of(config))
 
     @classmethod
+    def elsewhere(cls, config: ExperimentConfig) -> str | None:
+        """A machine for each attempt."""
+        return (
+            f"{cls.instance_type(config)}, one for each attempt; whether the account may have as many is not asked now"
+        )
+
+    @classmethod
+    def instance_type(cls, config: ExperimentConfig) -> str | None:
+        """As the keys say, or the benchmark."""
+        return given_keys(config).get("instance_type") or config.benchmark.instance_type
+
+    @classmethod
     def keys_of(cls, config: ExperimentConfig) -> Mapping[str, Any]:
         """With those of the launcher where they are not given."""
         return {**config.backend, **given_keys(config)}
