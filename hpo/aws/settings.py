@@ -75,7 +75,7 @@ class SageMakerSettings:
         if unknown := sorted(set(keys) - known):
             raise ConfigError(f"{group}.{unknown[0]}: there is no such key; there are {', '.join(sorted(known))}")
         values = {name: _plain(value) for name, value in keys.items()}
-        values["region"] = values.get("region") or _region_of_environment(values.get("profile"))
+        values["region"] = values.get("region") or region_of_environment(values.get("profile"))
         for name, remedy in _REMEDY.items():
             if values.get(name) is None:
                 if not placeholders:
@@ -144,7 +144,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _region_of_environment(profile: str | None) -> str | None:
+def region_of_environment(profile: str | None) -> str | None:
     """The region as boto3 would find it, without boto3: a dry run shall not need it."""
     if named := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
         return named

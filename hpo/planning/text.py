@@ -31,6 +31,8 @@ def _group(group: Group, plan: Plan) -> Iterator[str]:
     )
     if group.problem:
         return
+    if aims := group.config.objective.aims:
+        yield f"  front     of {', '.join(f'{aim.metric} ({aim.mode})' for aim in aims)}"
     yield f"  workers   {_workers(group)}"
     if group.elsewhere is not None:
         yield f"  trials on {group.elsewhere}"
@@ -149,10 +151,10 @@ def _money(plan: Plan) -> str:
     if prices is None:
         return (
             "no prices are known; give a file with --prices FILE (YAML: date, region, currency, source, and prices per hour "
-            "by instance type)"
+            "by instance type), or --prices aws to ask for AWS's list"
         )
     if plan.cost is None:
-        return "unknown: not all prices are in the file"
+        return f"unknown: not all prices are in the list ({prices.source})"
     return (
         f"about {plan.cost:,.2f} {prices.currency} on demand, by the prices of {prices.date} in {prices.region} "
         f"({prices.source}); storage and start-up not counted"

@@ -45,6 +45,7 @@ _TOP = (
     "metadata.json",
     "results.csv.zip",
     "best.yaml",
+    "front.yaml",
     "warm_start.jsonl",
     "hpo.log",
     "host.log",
