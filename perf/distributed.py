@@ -1,13 +1,13 @@
 """Trials on a Ray cluster of this machine beside the same trials without Ray, in one run.
 
-    python perf/distributed.py [--trials 100] [--budget 30] [--slots 1000] [--only latency,throughput,...]
+    python -m perf.distributed [--trials 100] [--budget 30] [--slots 10,100,1000] [--only latency,throughput,...]
 
 - latency: from just before the report that gets its trial stopped to the SIGTERM's arrival in the trial, and from the last
   line of a script to the first line of the next trial's
 - throughput: 100 trials of one report each on four slots, from the first trial's start to the end
-- overhead: wall time over that of the scripts alone, two slots, epochs of 0.2 s, ASHA
-- fleet: a thousand pretended slots in one process behind the real backend: the tuner's processor time per report, and while
-  all are silent
+- overhead: wall time over that of the scripts alone, two slots, epochs of 0.2 s, ASHA; Ray Tune's ASHA beside it
+- fleet: pretended slots in one process behind the real backend: the tuner's processor time per report, while all are silent,
+  and its memory
 """
 
 import argparse
@@ -16,6 +16,7 @@ import json
 import os
 import resource
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -91,6 +92,60 @@ def compare_overhead(budget: float) -> None:
                 f"backend={name:6s} wall over script {ratio:.4f} ({state.reports} epochs, {len(state.trials)} trials)"
             )
 
+    print(f"Ray Tune's ASHA wall over script {tune_apart(budget)}")
+
+
+def tune_apart(budget: float) -> str:
+    """Ray Tune in a process of its own, which prints much."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **os.environ,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+            "RAY_TMPDIR": folder,
+        }
+        command = [sys.executable, "-m", "perf.distributed", "--tune", folder, "--budget", str(budget)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return f"cannot be had: {' '.join(done.stderr.split()[-40:])}"
+        notes = [line.split() for line in (Path(folder) / "notes").read_text().splitlines()]
+        times = [float(when) for what, when in notes if what == "epoch"]
+        begin = min(float(when) for what, when in notes if what == "start")
+        trials = sum(what == "start" for what, _ in notes)
+        return f"{(max(times) - begin) / (len(times) * 0.2 / 2):.4f} ({len(times)} epochs, {trials} trials)"
+
+
+def run_tune(folder: str, budget: float) -> None:
+    """Two trials at a time with Ray Tune's scheduler of the same name; it stops trials and pauses none."""
+    import ray
+    from ray import tune
+    from ray.tune.schedulers import ASHAScheduler
+
+    notes = Path(folder) / "notes"
+
+    def train(config: dict[str, float]) -> None:
+        def note(what: str) -> None:
+            with notes.open("a") as file:
+                file.write(f"{what} {time.time()}\n")
+
+        note("start")
+        for epoch in range(1, 10):
+            time.sleep(0.2)
+            tune.report({"epoch": epoch, "loss": (config["x"] - 0.3) ** 2 + 1 / epoch})
+            note("epoch")
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    scheduler = ASHAScheduler(time_attr="epoch", max_t=9, grace_period=1, reduction_factor=3)
+    tuner = tune.Tuner(
+        tune.with_resources(train, {"cpu": 1}),
+        param_space={"x": tune.uniform(0.0, 1.0)},
+        tune_config=tune.TuneConfig(
+            metric="loss", mode="min", num_samples=-1, time_budget_s=budget, scheduler=scheduler
+        ),
+        run_config=tune.RunConfig(storage_path=f"{folder}/results", verbose=0),
+    )
+    tuner.fit()
+
 
 # ---------------------------------------------------------------------- pretended slots
 
@@ -132,6 +187,7 @@ def measure_fleet(slots: int, silence: float) -> None:
         config = resolve(hpo.load_config(content, "RS", random_seed=1, backend={"name": "ray", "address": "none:1"}))
         files = ExperimentDirectory(Path(folder))
         command = (sys.executable, "-m", "perf.distributed", "--pretend")
+        memory = _memory()
         backend = RayBackend(config, files, RaySettings(address="none:1"), driver=command)
         while backend.capacity != slots:
             backend.wait(10.0)
@@ -147,8 +203,16 @@ def measure_fleet(slots: int, silence: float) -> None:
         while heard < 10 * slots:
             heard += sum(isinstance(event, Report | Exit) for event in backend.wait(10.0))
         used = (_processor_seconds() - begin) / heard
-        print(f"{slots} slots, {heard} reports: {1e3 * used:.3f} ms of processor time for each, orders included")
+        more = (_memory() - memory) / 2**20
+        print(
+            f"{slots} slots, {heard} reports: {1e3 * used:.3f} ms of processor time for each, orders included; {more:.1f} MB"
+        )
         backend.close()
+
+
+def _memory() -> int:
+    """Bytes of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def _processor_seconds() -> float:
@@ -161,18 +225,23 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--budget", type=float, default=30)
-    parser.add_argument("--slots", type=int, default=1000)
+    parser.add_argument("--slots", default="10,100,1000")
     parser.add_argument("--silence", type=float, default=60)
     parser.add_argument("--only", default="latency,throughput,overhead,fleet")
     parser.add_argument("--pretend", type=int)
+    parser.add_argument("--tune")
     options = parser.parse_args()
     if options.pretend is not None:
         pretend(options.pretend)
         return
+    if options.tune is not None:
+        run_tune(options.tune, options.budget)
+        return
     print(f"load of the machine: {os.getloadavg()[0]:.1f}")
     wanted = options.only.split(",")
     if "fleet" in wanted:
-        measure_fleet(options.slots, options.silence)
+        for slots in options.slots.split(","):
+            measure_fleet(int(slots), options.silence)
     if "latency" in wanted:
         compare_latency(options.trials)
     if "throughput" in wanted:

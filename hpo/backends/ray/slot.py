@@ -25,9 +25,9 @@ from hpo.events.values import BackendEvent, Exit, Trial
 log = logging.getLogger(__name__)
 
 _SILENCE = 15.0
-"""Seconds after which a call is answered though there is nothing to tell, so that the next one shows that somebody is there."""
+"""Seconds after which a call is answered though there is nothing to tell: the next one shows that somebody is there."""
 _DESERTED = 45.0
-"""Seconds without a call, after which nobody is: Ray leaves an actor alive on a node that it took for dead by mistake."""
+"""Seconds without a call, after which nobody is: Ray leaves actors alive on nodes that it took for dead."""
 
 __all__ = ["HPOError", "Slot"]
 
