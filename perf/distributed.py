@@ -6,8 +6,8 @@
   line of a script to the first line of the next trial's
 - throughput: 100 trials of one report each on four slots, from the first trial's start to the end
 - overhead: wall time over that of the scripts alone, two slots, epochs of 0.2 s, ASHA; Ray Tune's ASHA beside it
-- fleet: pretended slots in one process behind the real backend: the tuner's processor time per report, while all are silent,
-  and its memory
+- fleet: pretended slots in one process behind the real backend: processor time per report, while all are silent, and memory;
+  then the whole tuner with ASHA on them, whose trials take no time
 """
 
 import argparse
@@ -176,6 +176,47 @@ def pretend(descriptor: int) -> None:
                         say(slot=one["slot"], told=[to_json(report)])
                 stream.flush()
                 stopped = []
+            if order["do"] == "start" and opening["given"]["config"]["method"]["name"] == "ASHA":
+                told = [to_json(event) for event in _training(order["trial"], order["attempt"], order["until"])]
+                say(slot=order["slot"], told=told)
+                stream.flush()
+
+
+def _training(trial: int, attempt: int, until: int | None) -> list[Report | Exit]:
+    """All reports of an attempt at once, of a script that goes on where the last rung was."""
+    end = until or 9
+    begin = {1: 1, 3: 2, 9: 4}[end]
+    loss = (trial * 37 % 101) / 101
+    reports = [
+        Report(trial, attempt, {"epoch": n, "loss": loss + 1 / n}, 40 * (n - begin + 1)) for n in range(begin, end + 1)
+    ]
+    return [*reports, Exit(trial, attempt, 0)]
+
+
+class PretendedRay(RayBackend):
+    """The backend, with slots that are pretended."""
+
+    @classmethod
+    def open(cls, config: Any, files: ExperimentDirectory, **options: Any) -> "PretendedRay":
+        command = (sys.executable, "-m", "perf.distributed", "--pretend")
+        return cls(config, files, RaySettings(**options), driver=command)
+
+
+def measure_tuner(slots: int) -> None:
+    """The whole tuner: decisions, commits and files included."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "train.py"
+        script.touch()
+        backend = {"name": "pretended", "_target_": "perf.distributed.PretendedRay", "address": "none:1"}
+        content = benchmark(script, 9, n_workers=slots, max_num_trials=3 * slots)
+        config = hpo.load_config(content, "ASHA", random_seed=1, backend=backend, trusted_modules=["perf"])
+        begin, wall, memory = _processor_seconds(), time.monotonic(), _memory()
+        state = hpo.run_experiment(config, f"{folder}/out").state
+        used, took = _processor_seconds() - begin, time.monotonic() - wall
+        print(
+            f"{slots} slots, {len(state.trials)} trials, {state.reports} reports: {1e3 * used / state.reports:.2f} ms of CPU "
+            f"time for each, {state.reports / took:.0f} reports/s, {(_memory() - memory) / 2**20:.0f} MB"
+        )
 
 
 def measure_fleet(slots: int, silence: float) -> None:
@@ -242,6 +283,7 @@ def main() -> None:
     if "fleet" in wanted:
         for slots in options.slots.split(","):
             measure_fleet(int(slots), options.silence)
+            measure_tuner(int(slots))
     if "latency" in wanted:
         compare_latency(options.trials)
     if "throughput" in wanted:
