@@ -134,15 +134,27 @@ def run_tune(folder: str, budget: float) -> None:
             tune.report({"epoch": epoch, "loss": (config["x"] - 0.3) ** 2 + 1 / epoch})
             note("epoch")
 
+    class Over(tune.Stopper):
+        """So many seconds after the first report: its own start is not what is compared."""
+
+        begin: float | None = None
+
+        def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+            self.begin = self.begin or time.monotonic()
+            return False
+
+        def stop_all(self) -> bool:
+            return self.begin is not None and time.monotonic() - self.begin > budget
+
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     scheduler = ASHAScheduler(time_attr="epoch", max_t=9, grace_period=1, reduction_factor=3)
     tuner = tune.Tuner(
         tune.with_resources(train, {"cpu": 1}),
         param_space={"x": tune.uniform(0.0, 1.0)},
         tune_config=tune.TuneConfig(
-            metric="loss", mode="min", num_samples=-1, time_budget_s=budget, scheduler=scheduler
+            metric="loss", mode="min", num_samples=-1, max_concurrent_trials=2, scheduler=scheduler
         ),
-        run_config=tune.RunConfig(storage_path=f"{folder}/results", verbose=0),
+        run_config=tune.RunConfig(storage_path=f"{folder}/results", verbose=0, stop=Over()),
     )
     tuner.fit()
 

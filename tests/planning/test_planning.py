@@ -314,7 +314,8 @@ def test_what_the_start_of_each_attempt_costs_is_said_for_each_rung(workplace):
 )
 def test_slots_of_a_cluster_are_what_is_asked_for_and_its_gpus_are_not_known(backend, place, monkeypatch):
     monkeypatch.setattr("hpo.planning.plan.visible_gpus", lambda *_: ["0"])
-    given = config("ASHA", of=benchmark(n_workers=40), num_gpus_per_trial=2, backend=backend)
+    here = {"_target_": "hpo.launchers.local.LocalLauncher"}
+    given = config("ASHA", of=benchmark(n_workers=40), num_gpus_per_trial=2, backend=backend, launcher=here)
     (group,) = make_plan([Job(given, Path("new"), Path())]).groups
     assert group.problem is None
     assert (group.elsewhere or "").startswith(place or "")
