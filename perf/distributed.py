@@ -14,11 +14,13 @@ import argparse
 import itertools
 import json
 import os
+import queue
 import resource
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -164,16 +166,22 @@ def run_tune(folder: str, budget: float) -> None:
 
 def pretend(descriptor: int) -> None:
     """A driver whose slots report once all are told to stop; `patience` is how often each does."""
-    with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
+    with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as stream:
+        told: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+        def write() -> None:  # apart, as in the real one: both sides may have much to say at a time
+            while True:
+                connection.sendall(told.get())
+
+        threading.Thread(target=write, daemon=True).start()
 
         def say(**message: Any) -> None:
-            stream.write(json.dumps(message).encode() + b"\n")
+            told.put(json.dumps(message).encode() + b"\n")
 
         opening = json.loads(stream.readline())
         say(connected={"nodes": ["pretended"], "ray": "none"})
         for slot in range(opening["slots"]):
             say(up=slot, node=f"node-{slot // 8}", host=f"host-{slot // 8}")
-        stream.flush()
         stopped = []
         for line in stream:
             order = json.loads(line)
@@ -186,12 +194,10 @@ def pretend(descriptor: int) -> None:
                     for one in stopped:
                         report = Report(one["trial"], 0, {"epoch": epoch, "loss": 0.5}, 40 * epoch)
                         say(slot=one["slot"], told=[to_json(report)])
-                stream.flush()
                 stopped = []
             if order["do"] == "start" and opening["given"]["config"]["method"]["name"] == "ASHA":
-                told = [to_json(event) for event in _training(order["trial"], order["attempt"], order["until"])]
-                say(slot=order["slot"], told=told)
-                stream.flush()
+                events = _training(order["trial"], order["attempt"], order["until"])
+                say(slot=order["slot"], told=[to_json(event) for event in events])
 
 
 def _training(trial: int, attempt: int, until: int | None) -> list[Report | Exit]:
