@@ -36,6 +36,8 @@ class Scheduler(ABC):
     """True: no trial is paused or stopped."""
     takes_outcomes = False
     """False: it is asked `on_report` alone, and benchmarks with constraints are refused."""
+    takes_objectives = False
+    """True asks `on_outcome` where there are several objectives; else benchmarks that have them are refused."""
 
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         self.searcher = searcher

@@ -7,6 +7,8 @@ from hpo.searchers.evolution import EvolutionSearcher
 from hpo.searchers.expected_improvement import HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
 from hpo.searchers.gaussian_process import GaussianProcessSearcher
 from hpo.searchers.grid import GridSearcher
+from hpo.searchers.multi_objective import MultiObjectiveSearcher
+from hpo.searchers.nsga2 import NSGA2Searcher
 from hpo.searchers.priorband import PriorBandSearcher
 from hpo.searchers.random import RandomSearcher
 from hpo.searchers.sobol import SobolSearcher
@@ -21,6 +23,8 @@ __all__ = [
     "HyperTuneSearcher",
     "IndependentSearcher",
     "MOBSTERSearcher",
+    "MultiObjectiveSearcher",
+    "NSGA2Searcher",
     "PriorBandSearcher",
     "RandomSearcher",
     "Searcher",

@@ -26,7 +26,7 @@ from hpo.store.sqlitefile import (
 
 SCHEMA_VERSION = 2
 
-_SCHEMA = f"""
+SCHEMA = f"""
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -47,6 +47,7 @@ CREATE VIEW trials AS
     FROM events WHERE kind = 'started';
 PRAGMA user_version = {SCHEMA_VERSION};
 """
+"""What a new store is made with."""
 
 _MIGRATE = "BEGIN IMMEDIATE; ALTER TABLE events ADD COLUMN crc INTEGER; PRAGMA user_version = 2; COMMIT;"
 
@@ -100,7 +101,7 @@ class Store:
             raise sqlite3.DatabaseError("it has no events")
         self._empty = read_only and not columns  # created a moment ago by a writer that has not committed yet
         if not columns and not read_only:
-            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
         elif columns and "crc" not in columns:
             if read_only:
                 return "NULL"

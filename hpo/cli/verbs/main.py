@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import click
+
 from hpo.cli.verbs import (
     check_script,
     compare,
@@ -17,7 +19,7 @@ from hpo.cli.verbs import (
     status,
     watch,
 )
-from hpo.cli.verbs.app import app
+from hpo.cli.verbs.app import VERBS
 from hpo.errors import ConfigError, did_you_mean
 
 __all__ = [
@@ -49,16 +51,20 @@ def main(arguments: Sequence[str]) -> int:
         from hpo.cli import run
 
         return main([arguments[1], "--help"]) if len(arguments) > 1 else run.main(["--help"])
-    verbs = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
-    if arguments[0] not in verbs:
-        remedy = did_you_mean(arguments[0], verbs, "; `hpo help` says what there is")
+    name, *rest = arguments
+    if name not in VERBS:
+        remedy = did_you_mean(name, VERBS, "; `hpo help` says what there is")
         raise ConfigError(
-            f"{arguments[0]!r} is neither a verb ({', '.join(verbs)}) nor an override of the form key=value{remedy}"
+            f"{name!r} is neither a verb ({', '.join(VERBS)}) nor an override of the form key=value{remedy}"
         )
     try:
-        app(args=list(arguments), prog_name="hpo")
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        with VERBS[name].make_context(f"hpo {name}", rest) as context:
+            VERBS[name].invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as mistake:
+        mistake.show()
+        return mistake.exit_code
     except BrokenPipeError:
         raise
     except OSError as error:  # such as looking through all of / for experiments
