@@ -151,6 +151,7 @@ class StoppingRules(FIFO):
     """
 
     completes = False
+    takes_objectives = False
 
     def __init__(
         self, searcher: Searcher, *, max_resource: int | None, rules: Sequence[Mapping[str, Mapping[str, Any] | None]]
