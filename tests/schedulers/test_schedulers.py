@@ -151,7 +151,7 @@ def test_methods_that_stop_trials_need_a_maximum(name):
         Factory(name, {})(max_resource=None)
 
 
-@pytest.mark.parametrize("name", HALVING)
+@pytest.mark.parametrize("name", [name for name in HALVING if name != "PASHA"])  # which has one bracket
 @pytest.mark.parametrize(
     "options",
     [

@@ -37,6 +37,7 @@ METHODS = (
     "HYPERBAND",
     "SYNC-HYPERBAND",
     "PRIORBAND",
+    "PASHA",
     "MEDIAN",
     "REA",
     "CMA-ES",
@@ -48,6 +49,7 @@ CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-
 HALVING = (
     "ASHA",
     "PRIORBAND",
+    "PASHA",
     "ASHA-STOP",
     "HYPERBAND",
     "SYNC-HYPERBAND",
