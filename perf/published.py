@@ -3,8 +3,9 @@
     python perf/published.py                        # ten minutes on two cores
     python perf/published.py --seeds 3 --only REA
 
-A claim compares two methods after so many trials, with 4 workers: normalised regret of the best trial, trained to its end, 0 is
-the best of a task and 1 its median. Differences are paired by (task, seed), intervals bootstrapped over seeds within each task.
+A claim compares two methods after so many trials, with 4 workers: normalised regret of the best trial, trained to its end;
+0 is the best of a task and 1 its median. Differences are paired by (task, seed), intervals bootstrapped over seeds within
+each task.
 """
 
 import argparse
