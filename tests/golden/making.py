@@ -30,7 +30,7 @@ METHODS = (
     "SYNC-MOBSTER",
 )
 """All but BOTORCH, whose decisions are those of a library that changes, and those in DECIDING."""
-DECIDING = ("PRIORBAND", "TPE", "ASHA-TPE", "BOHB", "MEDIAN", "BO-MEDIAN", "REA", "CMA-ES", "PASHA")
+DECIDING = ("PRIORBAND", "TPE", "ASHA-TPE", "BOHB", "MEDIAN", "BO-MEDIAN", "REA", "CMA-ES", "PASHA", "DEHB")
 """Methods of which the decisions alone are recorded, on two benchmarks; texts are made as those of the others."""
 BENCHMARKS = (
     "fcnet_protein_structure",

@@ -24,7 +24,14 @@ from hpo.space.search_space import parse_space
 from tests.support.contracts import MIXED, SMALL, SearcherContract, take
 
 MODELS = [GaussianProcessSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher, TPESearcher, BOHBSearcher]
-SEARCHERS = [RandomSearcher, SobolSearcher, GridSearcher, EvolutionSearcher, CMAESSearcher, *MODELS]
+SEARCHERS = [
+    RandomSearcher,
+    SobolSearcher,
+    GridSearcher,
+    EvolutionSearcher,
+    CMAESSearcher,
+    *MODELS,
+]
 
 
 def maker(cls):
