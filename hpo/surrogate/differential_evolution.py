@@ -46,7 +46,7 @@ class DifferentialEvolution:
         d = points.shape[1]
         for attempt in range(TRIES):
             mixed = attempt < TRIES // 2 and d > 0
-            child: Floats = self._cross(rng, points, target) if mixed else rng.random(size=d)
+            child: Floats = self._cross(rng, points, target) if mixed else rng.random((d,))
             configuration = self._pool.decode(child)
             if not is_known(configuration):
                 return configuration
