@@ -1,1 +1,1 @@
-"""A Gaussian process for tuning, in float64 NumPy and SciPy: pure functions of their arguments."""
+"""What searches learn with, in NumPy and SciPy: Gaussian processes, densities, evolution; pure functions of their arguments."""
