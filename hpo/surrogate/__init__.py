@@ -1,1 +1,1 @@
-"""What searches learn with, in NumPy and SciPy: Gaussian processes, densities, evolution; pure functions of their arguments."""
+"""What searches learn with, in NumPy and SciPy: Gaussian processes, densities, evolution. All of it pure functions."""
