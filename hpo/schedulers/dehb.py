@@ -48,7 +48,7 @@ class DEHB(Halving):
     """Brackets follow one another, each leaving out one more of the lowest rungs, and begin again after the last.
 
     Parents of a child are the population of its rung in the lowest rung of a bracket, and above it the best of the rung
-    below; where they are too few, all that have a result at the rung, then at others. While a rung waits for its last
+    below; where they are too few, the population of the rung joins them, then those of the others. While a rung waits for its last
     trials, free workers begin the next bracket. Scripts should write checkpoints, which the first bracket needs.
 
     Args:
@@ -98,7 +98,6 @@ class DEHB(Halving):
         self._sizes = bracket_sizes(self.steps, 0)
         self._halving = Bracket(self.steps, self._sizes)
         self._populations: list[list[tuple[Order, Configuration] | None]] = [[None] * size for size in self._sizes]
-        self._results: list[list[tuple[Order, Configuration]]] = [[] for _ in self.steps]
         self._evolving: list[_Evolving] = []  # brackets with something to come, oldest first
         self._opened = 1
         self._halved = [0] * len(self.steps)  # trials of the first bracket that were sent to each rung
@@ -141,11 +140,11 @@ class DEHB(Halving):
     def _parents(self, bracket: _Evolving) -> list[Configuration]:
         """At least three, if there are so many with a result at all."""
         rung = bracket.rung
-        below = self._populations[rung if rung == bracket.first else rung - 1]
-        known = [member for member in below if member is not None]
+        populations = [[member for member in members if member is not None] for members in self._populations]
+        known = populations[rung]
         if rung != bracket.first:
-            known = sorted(known, key=lambda member: member[0])[: self._sizes[rung]]
-        pools: list[Sequence[tuple[Order, Configuration]]] = [known, self._results[rung], *reversed(self._results)]
+            known = sorted(populations[rung - 1], key=lambda member: member[0])[: self._sizes[rung]]
+        pools: list[Sequence[tuple[Order, Configuration]]] = [known, populations[rung], *reversed(populations)]
         found: dict[str, Configuration] = {}
         for pool in pools:
             if len(found) < LEAST:
@@ -192,7 +191,6 @@ class DEHB(Halving):
         if resource < target:
             return Decision.CONTINUE
         self.searcher.on_outcome(trial.configuration, target, outcome)
-        self._results[place.rung].append((outcome.order, trial.configuration))
         population = self._populations[place.rung]
         member = population[place.index]
         if member is None or outcome.order < member[0]:

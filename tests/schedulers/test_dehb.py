@@ -44,11 +44,10 @@ def literal(brackets):
     """Bracket after bracket, rung after rung: configuration and resource of what is trained."""
     space = parse_space(SPACE)
     searcher, evolution = RandomSearcher(space, Randomness(0, 0)), DifferentialEvolution(space, 0.5, 0.5)
-    trained, results, population = [], [[], [], []], [[], [], []]
+    trained, population = [], [[], [], []]
 
     def told(rung, configuration):
         trained.append((canonical(configuration), STEPS[rung]))
-        results[rung].append(configuration)
         return loss_of(configuration, STEPS[rung]), configuration
 
     ranked = [searcher.suggest() for _ in range(SIZES[0])]
@@ -64,9 +63,9 @@ def literal(brackets):
                     else sorted(population[rung - 1], key=lambda m: m[0])[: SIZES[rung]]
                 )
                 parents = [one for _, one in source]
-                for pool in (results[rung], *reversed(results)):
+                for pool in (population[rung], *reversed(population)):
                     if len(parents) < 3:
-                        parents += [one for one in pool if one not in parents]
+                        parents += [one for _, one in pool if one not in parents]
                 rng = Randomness(0, 0).stream("dehb", searcher.suggested)
                 child = evolution.child(rng, parents, population[rung][place][1], searcher.is_known)
                 searcher.accept(child)
