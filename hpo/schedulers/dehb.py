@@ -5,13 +5,12 @@ configurations, and fills them. In every later one each place of a rung gets a c
 takes the place if it is better.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
-from hpo.randomness import Randomness, canonical
+from hpo.randomness import Randomness
 from hpo.schedulers.bracket import Bracket, bracket_sizes
 from hpo.schedulers.halving import Halving
 from hpo.schedulers.rungs import Order
@@ -48,8 +47,8 @@ class DEHB(Halving):
     """Brackets follow one another, each leaving out one more of the lowest rungs, and begin again after the last.
 
     Parents of a child are the population of its rung in the lowest rung of a bracket, and above it the best of the rung
-    below; where they are too few, the population of the rung joins them, then those of the others. While a rung waits for its last
-    trials, free workers begin the next bracket. Scripts should write checkpoints, which the first bracket needs.
+    below; where they are too few, the population of the rung joins them, then those of the others. While a rung waits for
+    its last trials, free workers begin the next bracket. Scripts should write checkpoints, which the first bracket needs.
 
     Args:
         searcher: where the configurations of the first bracket come from.
@@ -97,7 +96,7 @@ class DEHB(Halving):
         self._evolution = DifferentialEvolution(searcher.space, factor, crossover)
         self._sizes = bracket_sizes(self.steps, 0)
         self._halving = Bracket(self.steps, self._sizes)
-        self._populations: list[list[tuple[Order, Configuration] | None]] = [[None] * size for size in self._sizes]
+        self._populations: list[list[tuple[Order, int] | None]] = [[None] * size for size in self._sizes]
         self._evolving: list[_Evolving] = []  # brackets with something to come, oldest first
         self._opened = 1
         self._halved = [0] * len(self.steps)  # trials of the first bracket that were sent to each rung
@@ -133,7 +132,10 @@ class DEHB(Halving):
         if len(parents) < LEAST or self.searcher.begins:
             return self.searcher.propose()
         member = self._populations[place.rung][place.index]
-        rng, target = self._randomness.stream("dehb", self.searcher.suggested), None if member is None else member[1]
+        rng, target = (
+            self._randomness.stream("dehb", self.searcher.suggested),
+            member and self._configurations[member[1]],
+        )
         child = self._evolution.child(rng, parents, target, self.searcher.is_known)
         return child or self.searcher.draw_new("initial")
 
@@ -143,13 +145,12 @@ class DEHB(Halving):
         populations = [[member for member in members if member is not None] for members in self._populations]
         known = populations[rung]
         if rung != bracket.first:
-            known = sorted(populations[rung - 1], key=lambda member: member[0])[: self._sizes[rung]]
-        pools: list[Sequence[tuple[Order, Configuration]]] = [known, populations[rung], *reversed(populations)]
-        found: dict[str, Configuration] = {}
-        for pool in pools:
+            known = sorted(populations[rung - 1])[: self._sizes[rung]]
+        found: dict[int, None] = {}  # in their order, each once
+        for pool in (known, populations[rung], *reversed(populations)):
             if len(found) < LEAST:
-                found |= {canonical(configuration): configuration for _, configuration in pool}
-        return list(found.values())
+                found |= {trial_id: None for _, trial_id in pool}
+        return [self._configurations[trial_id] for trial_id in found]
 
     def accept(self, suggestion: Suggestion) -> None:
         """Keep a place for a start."""
@@ -194,7 +195,7 @@ class DEHB(Halving):
         population = self._populations[place.rung]
         member = population[place.index]
         if member is None or outcome.order < member[0]:
-            population[place.index] = outcome.order, trial.configuration
+            population[place.index] = outcome.order, trial.id
         if place.bracket is not None:
             self._finish(trial)
             return Decision.STOP

@@ -42,22 +42,24 @@ class DifferentialEvolution:
             target: whose hyperparameters the mutant's replace; None takes a parent.
             is_known: those to leave out.
         """
-        points = self._pool.points(parents)
-        d = points.shape[1]
+        d = len(self._pool.domains)
         for attempt in range(TRIES):
             mixed = attempt < TRIES // 2 and d > 0
-            child: Floats = self._cross(rng, points, target) if mixed else rng.random((d,))
+            child: Floats = self._cross(rng, parents, target) if mixed else rng.random((d,))
             configuration = self._pool.decode(child)
             if not is_known(configuration):
                 return configuration
         return None
 
-    def _cross(self, rng: np.random.Generator, points: Floats, target: Configuration | None) -> Floats:
-        d = points.shape[1]
-        base, one, other = points[rng.choice(len(points), 3, replace=False)]
+    def _cross(
+        self, rng: np.random.Generator, parents: Sequence[Configuration], target: Configuration | None
+    ) -> Floats:
+        d = len(self._pool.domains)
+        chosen = [parents[index] for index in rng.choice(len(parents), 3, replace=False).tolist()]
+        base, one, other = self._pool.points(chosen)
         mutant = base + self._factor * (one - other)
         mutant = np.where((mutant < 0) | (mutant > 1), rng.random(d), mutant)
-        at = points[rng.integers(len(points))] if target is None else self._pool.points([target])[0]
+        at = self._pool.points([target or parents[int(rng.integers(len(parents)))]])[0]
         crossed = np.less(rng.random(d), self._crossover)
         crossed[rng.integers(d)] = True
         return np.where(crossed, mutant, at)
