@@ -20,12 +20,14 @@ from hpo.events.outcome import ReportOutcome
 from hpo.randomness import Randomness
 from hpo.schedulers.front_rungs import FrontRung
 from hpo.searchers import (
+    BOHBSearcher,
     GaussianProcessSearcher,
     HyperTuneSearcher,
     ImprovementSearcher,
     IndependentSearcher,
     MOBSTERSearcher,
     MultiObjectiveSearcher,
+    TPESearcher,
 )
 from hpo.searchers.modelled import ModelSearcher
 from hpo.space.search_space import parse_space
@@ -155,6 +157,11 @@ def main() -> None:
     for label, cls in improving.items():
         median, high = measure(cls, 400, LEVELS)
         print(f"  {label:14s}   400 measurements                           {median:9.1f} {high:7.1f}")
+    estimating: dict[str, type[ModelSearcher]] = {"TPE": TPESearcher, "BOHB": BOHBSearcher}
+    for label, cls in estimating.items():
+        for n in (100, 500, 5000):
+            median, high = measure(cls, n, (27,) if label == "TPE" else LEVELS)
+            print(f"  {label:14s} {n:5d} measurements, all used                {median:9.1f} {high:7.1f}")
     random, model = start_up("ASHA"), start_up("MOBSTER")
     print(f"start-up to the first suggestion: ASHA {random:.0f} ms, MOBSTER {model:.0f} ms, {model - random:+.0f} ms")
 
