@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BAR = 24
 MOST_LATEST = 12
+MOST_OF_A_NODE = 20
+"""Characters of a node's name: the end, in which names that are made differ."""
 MOST_WORKERS = 16
 STYLES = {"running": "cyan", "complete": "green", "completed": "green", "failed": "red", "timeout": "red"}
 
@@ -138,10 +140,24 @@ def _workers(seen: Seen, width: int) -> list["Text"]:
     workers = board.workers(seen.elapsed)
     resource = board.state.objective.resource_attr or "reports"
     gpus = any(row.devices for row in workers)
-    names = ["worker", *(["gpu"] if gpus else []), "busy", "trial", resource, board.state.objective.metric, "for"]
+    several = any(row.node for row in workers)
+    names = [
+        "worker",
+        *(["node"] if several else []),
+        *(["gpu"] if gpus else []),
+        "busy",
+        "trial",
+        resource,
+        board.state.objective.metric,
+        "for",
+    ]
     rows = []
     for row in workers[:MOST_WORKERS]:
-        cells = [str(row.worker), *([_devices(row.devices, seen.gpu_use)] if gpus else []), f"{row.used:.0%}"]
+        places = [
+            *([_node(row.node)] if several else []),
+            *([_devices(row.devices, seen.gpu_use)] if gpus else []),
+        ]
+        cells = [str(row.worker), *places, f"{row.used:.0%}"]
         state = row.state
         if state is None:
             rows.append([*cells, "idle"])
@@ -157,10 +173,15 @@ def _workers(seen: Seen, width: int) -> list["Text"]:
                 configuration_text(state.trial.configuration),
             ]
         )
-    lines = [_text(""), *_grid([*names, "configuration"], rows, width, right=range(1 + gpus, len(names)))]
+    lines = [_text(""), *_grid([*names, "configuration"], rows, width, right=range(1 + several + gpus, len(names)))]
     if len(workers) > MOST_WORKERS:
         lines.append(_text(f"… and {len(workers) - MOST_WORKERS} more"))
     return lines
+
+
+def _node(name: str) -> str:
+    """A host's name without its domain."""
+    return (name if name.replace(".", "").isdigit() else name.partition(".")[0])[-MOST_OF_A_NODE:]
 
 
 def _devices(names: str, use: Mapping[str, int]) -> str:

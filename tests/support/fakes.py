@@ -37,6 +37,8 @@ METHODS = (
     "HYPERBAND",
     "SYNC-HYPERBAND",
     "PRIORBAND",
+    "PASHA",
+    "DEHB",
     "MEDIAN",
     "REA",
     "CMA-ES",
@@ -48,6 +50,8 @@ CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-
 HALVING = (
     "ASHA",
     "PRIORBAND",
+    "PASHA",
+    "DEHB",
     "ASHA-STOP",
     "HYPERBAND",
     "SYNC-HYPERBAND",
