@@ -40,6 +40,7 @@ class SageMakerSettings:
     region: str | None = None
     profile: str | None = None
     instance_type: str | None = None
+    instance_count: int | None = None
     image_uri: str | None = None
     framework_version: str = "2.10"
     volume_gb: int = 100
@@ -98,6 +99,7 @@ class SageMakerSettings:
         if self.spot and self.keep_alive:
             raise ConfigError(f"{group}.keep_alive: a warm pool cannot be had with {group}.spot=true; drop one of them")
         for name, least, most in (
+            ("instance_count", 1, 1000),
             ("volume_gb", 1, 16384),
             ("keep_alive", 0, 21600),
             ("retries", 0, 30),

@@ -39,11 +39,15 @@ def record(output: Path, overrides: Sequence[str]) -> None:
             f"not all of the grid could be trained; see outputs/{tag}, mend it and run the command again"
         )
     provenance = " ".join(["recorded by: hpo record", str(output), *overrides])
-    table = table_of([load_experiment(place) for place in find_experiments(tag)], output.name, provenance)
+    recorded = [load_experiment(place) for place in find_experiments(tag)]
+    table = table_of(recorded, output.name, provenance)
     output.parent.mkdir(parents=True, exist_ok=True)
     table.save(output)
     rows, seeds, resources = table.seconds.shape
-    say(f"{output}.npz: {rows} configurations x {seeds} trainings x {resources}; best final value {table.optimum:.6g}")
+    best = f"best final value {table.optimum:.6g}"
+    if aims := recorded[0].config.objective.aims:
+        best = f"{len(table.front({aim.metric: aim.mode for aim in aims}))} of them are on the front of final values"
+    say(f"{output}.npz: {rows} configurations x {seeds} trainings x {resources}; {best}")
 
 
 def _announce(output: Path, arguments: Sequence[str]) -> None:

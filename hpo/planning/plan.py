@@ -1,5 +1,6 @@
 """The plan of a command: its experiments in groups that differ by seed alone, what each needs, and what is doubtful."""
 
+import math
 import os
 import shutil
 from collections import Counter
@@ -13,6 +14,7 @@ from hpo.backends.gpus import visible_gpus
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
 from hpo.errors import ConfigError
+from hpo.events.objective import Aim
 from hpo.events.values import Configuration
 from hpo.experiment.warm_start import check_sources
 from hpo.launchers.base import Job, make_launcher
@@ -141,7 +143,9 @@ class Plan:
         if self.prices is None or not self.jobs:
             return None
         prices = self.prices.prices
-        costs = [prices[job.instance_type] * job.hours for job in self.jobs if job.instance_type in prices]
+        costs = [
+            prices[job.instance_type] * job.hours * job.machines for job in self.jobs if job.instance_type in prices
+        ]
         return sum(costs) if len(costs) == len(self.jobs) else None
 
     def ask_for_prices(self) -> None:
@@ -241,7 +245,8 @@ def _trainings(group: Group) -> Trainings | None:
 
         def recorded(randomness: Randomness, configuration: Configuration) -> Course:
             metrics, seconds = table.training(configuration, table.replicate(randomness, configuration))
-            return Course(seconds, [objective.loss({objective.metric: value}) for value in metrics[objective.metric]])
+            first, *others = ([_loss(aim, value) for value in metrics[aim.metric]] for aim in objective.each)
+            return Course(seconds, first, list(zip(*others, strict=True)))
 
         return recorded
     if (smoke := group.smoke) is None:
@@ -249,3 +254,7 @@ def _trainings(group: Group) -> Trainings | None:
     most = group.config.max_resource or 1
     measured = Course([group.start_up + smoke.start_up + smoke.per_unit * unit for unit in range(1, most + 1)])
     return lambda _randomness, _configuration: measured
+
+
+def _loss(aim: Aim, value: float) -> float:
+    return aim.loss(value) if math.isfinite(value) else math.inf

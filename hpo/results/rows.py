@@ -1,7 +1,7 @@
 """The rows of results.csv.zip, one per report, and the best result and errors in words a person uses."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,21 @@ def best_of(state: ExperimentState) -> dict[str, Any] | None:
     best = state.incumbent
     if best is None:
         return None
+    return _told(state, best.trial_id, {state.objective.metric: state.objective.value(best.loss)}, best.resource)
+
+
+def front_of(state: ExperimentState) -> list[dict[str, Any]]:
+    """The front in words a person uses, the best of the first objective first; empty where there is one objective."""
+    values = state.objective.values
+    return [_told(state, point.trial_id, values(point.losses), point.resource) for point in state.front]
+
+
+def _told(state: ExperimentState, trial_id: int, metrics: Mapping[str, float], resource: int) -> dict[str, Any]:
     return {
-        "trial_id": best.trial_id,
-        state.objective.metric: state.objective.value(best.loss),
-        state.objective.resource_attr or "report": best.resource,
-        "configuration": dict(state.trials[best.trial_id].trial.configuration),
+        "trial_id": trial_id,
+        **metrics,
+        **({} if (unit := state.objective.resource_attr or "report") in metrics else {unit: resource}),
+        "configuration": dict(state.trials[trial_id].trial.configuration),
     }
 
 

@@ -51,8 +51,9 @@ def reproduce(
     )
     resource = config.benchmark.named_resource or "report"
 
+    judged = [aim.metric for aim in config.objective.aims] or [config.benchmark.metric]
     differences = compare(stored.reports, again.reports)
-    for found in sorted(differences, key=lambda difference: difference.name != config.benchmark.metric):
+    for found in sorted(differences, key=lambda difference: difference.name not in judged):
         told = f"equal in all {found.compared}"
         if found.different:
             told = (
@@ -65,7 +66,6 @@ def reproduce(
         click.echo(f"  it failed with {how}: {last_line(again.exit.error) or 'no message'}")
         if stored.error:
             click.echo(f"  as stored: {last_line(stored.error) or 'no message'}")
-    metric = next((d for d in differences if d.name == config.benchmark.metric), None)
-    equal = common == len(stored.reports) and (metric is None or not metric.different)
+    equal = common == len(stored.reports) and not any(d.different for d in differences if d.name in judged)
     if not equal or (again.exit is not None) != (stored.error is not None):
         raise click.exceptions.Exit(1)

@@ -9,10 +9,11 @@ import click
 
 from hpo.cli.verbs.app import Option, Place, Trusted, Word, verb
 from hpo.errors import HPOError, StoreError
-from hpo.events.wording import best_text, clock, counts_text, printable, shortened
+from hpo.events.wording import best_name, best_text, clock, counts_text, printable, shortened
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.results.experiment import Experiment, load_experiment
 from hpo.results.failure import failure_of
+from hpo.results.fronts import hypervolume_text
 from hpo.results.rows import log_of, reason_of
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.places import find_experiments, find_launched, from_here
@@ -66,7 +67,7 @@ def _show(experiment: Experiment) -> None:
     condition = f"{state.status} ({state.finished})" if state.finished else _condition(experiment)
     click.echo(f"{experiment.directory}: {condition}")
     click.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
-    click.echo(f"  best {best_text(state)}")
+    click.echo(f"  {best_name(state)} {best_text(state)}{hypervolume_text(experiment.config, state.front)}")
     for session, names in state.code_changes.items():
         click.echo(f"  code {shortened(names)} changed before session {session}: results of both are mixed")
     if failure := failure_of(state, experiment.directory):
