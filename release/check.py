@@ -24,6 +24,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+RESOLUTIONS = ("highest", "lowest-direct")
+"""Of dependencies, as uv calls them: the newest, and the lowest that pyproject.toml allows."""
 LARGEST_WHEEL = 1.5e6
 """Bytes."""
 CORE = {"seconds": 20, "megabytes": 340, "packages": 24}
@@ -56,6 +58,26 @@ patterns: {loss: 'loss ([0-9.e+-]+)', epoch: 'epoch ([0-9]+)'}
 config_space: {lr: {type: float, lower: 0.01, upper: 1}}
 num_gpus_per_trial: 0
 """
+APP = """
+import hydra
+
+
+@hydra.main(version_base="1.3", config_path=None, config_name=None)
+def train(config):
+    return (config.x - 0.3) ** 2
+
+
+train()
+"""
+SWEEP = (
+    "app.py",
+    "-m",
+    "hydra/sweeper=hpo",
+    "hydra.sweeper.method=RS",
+    "hydra.sweeper.max_num_trials=3",
+    "+x=interval(0, 1)",
+)
+"""A Hydra app, tuned by the sweeper."""
 COMMANDS = (
     "hpo --version",
     "hpo --help",
@@ -167,17 +189,19 @@ def interpreters() -> dict[str, str]:
     return found
 
 
-def check_environment(python: str, wheel: Path, folder: Path, tools: Path, resolution: str) -> None:
-    """The wheel alone, in a new environment and in another directory."""
+def check_environment(python: str, wheels: Sequence[Path], folder: Path, tools: Path, resolution: str) -> None:
+    """The wheels alone, in a new environment and in another directory."""
     folder.mkdir()
     env, place = folder / "env", folder / "place"
     run("uv", "venv", "--quiet", "--python", python, env, cwd=folder, path=tools)
-    run("uv", "pip", "install", "--quiet", "--python", env, "--resolution", resolution, wheel, cwd=folder, path=tools)
+    run("uv", "pip", "install", "--quiet", "--python", env, "--resolution", resolution, *wheels, cwd=folder, path=tools)
     (place / "conf" / "benchmark").mkdir(parents=True)
     (place / "train.py").write_text(SCRIPT)
+    (place / "app.py").write_text(APP)
     (place / "conf" / "benchmark" / "own.yaml").write_text(BENCHMARK)
     for command in COMMANDS:
         run(*command.split(), cwd=place, path=env)
+    run("python", *SWEEP, cwd=place, path=env)
     if " 0 different" not in run("hpo", "replay", "real", cwd=place, path=env):
         raise Failed(f"{folder.name}: replay finds other decisions")
     for tag in ("simulated", "real"):
@@ -267,6 +291,7 @@ def main(arguments: Sequence[str]) -> None:
         sdist, wheel = build(clone, folder / "dist", tools)
         check_contents(clone, sdist, wheel)
         packages = [sdist, wheel, *build(clone / "sweeper", folder / "dist-sweeper", tools)]
+        wheels = [package for package in packages if package.suffix == ".whl"]
         version = wheel.name.split("-")[1]
         if "environments" in parts:
             here = interpreters()
@@ -276,9 +301,9 @@ def main(arguments: Sequence[str]) -> None:
                         f"Python {number}: not here; `uv python install {number}` brings it where that can be downloaded"
                     )
                     continue
-                for resolution in ("highest", "lowest-direct"):
+                for resolution in RESOLUTIONS:
                     say(f"Python {number}, {resolution}")
-                    check_environment(here[number], wheel, folder / f"{number}-{resolution}", tools, resolution)
+                    check_environment(here[number], wheels, folder / f"{number}-{resolution}", tools, resolution)
         if "core" in parts:
             say("core")
             measure_core(wheel, folder / "core")
