@@ -70,12 +70,8 @@ def train(config):
 train()
 """
 SWEEP = (
-    "app.py",
-    "-m",
-    "hydra/sweeper=hpo",
-    "hydra.sweeper.method=RS",
-    "hydra.sweeper.max_num_trials=3",
-    "+x=interval(0, 1)",
+    *("app.py", "-m", "+x=interval(0, 1)", "hydra/sweeper=hpo", "hydra.sweeper.method=RS"),
+    *("hydra.sweeper.max_num_trials=3", "hydra.sweeper.num_gpus_per_trial=0"),
 )
 """A Hydra app, tuned by the sweeper."""
 COMMANDS = (
