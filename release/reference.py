@@ -84,7 +84,7 @@ def told(heading: str) -> dict[str, str]:
     """What docs/configuration.md says of the keys in the table below a line that begins so, by their names."""
     text = (DOCS / "configuration.md").read_text()
     table = text[text.index(heading) :].split("\n\n")[1]
-    found = {}
+    found: dict[str, str] = {}
     for line in table.splitlines()[2:]:
         names, _, meaning = re.split(r"(?<!\\)\|", line.strip()[1:-1], maxsplit=2)
         found |= dict.fromkeys(re.findall(r"`([^`]+)`", names), meaning.strip().replace(chr(92) + "|", "|"))
@@ -127,7 +127,7 @@ def _type(kind: Any) -> str:
 def _default(field: dataclasses.Field[Any]) -> str:
     if field.default is MISSING or field.name in GROUPS:
         return "see there" if field.name in GROUPS else "required"
-    value = field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[misc]
+    value = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
     if isinstance(value, Enum):
         return f"`{value.name}`"
     if value is None or isinstance(value, bool):
