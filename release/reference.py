@@ -9,7 +9,8 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args
 
 import click
 from omegaconf import MISSING
@@ -18,7 +19,7 @@ import hpo
 from hpo import analysis, checkpoint, figures, schedulers, searchers, trackers
 from hpo.cli.completion import OPTIONS
 from hpo.cli.verbs.main import VERBS
-from hpo.config.schema import BUDGET_KEYS, CONF_DIR, BenchmarkConfig, ExperimentConfig
+from hpo.config.schema import BUDGET_KEYS, CONF_DIR, BenchmarkConfig, ExperimentConfig, MethodConfig
 from hpo.events.values import Kind
 from hpo.results.rows import ALWAYS
 from hpo.store.directory import ExperimentDirectory
@@ -103,8 +104,8 @@ def _keys() -> Iterator[str]:
         meanings = told(start)
         yield from ["", f"## {heading}", "", "| key | type | default | meaning | may change |", "|---|---|---|---|---|"]
         for field in keys_of(config):
-            meaning = meanings.get(field.name, "").replace("](", "](../")
-            meaning = re.sub(r"\]\(\.\./(?=https?:|#)", "](", meaning)
+            meaning = re.sub(r"\]\((?=[\w-]+\.md)", "](../", meanings.get(field.name, ""))
+            meaning = meaning.replace("](#", "](../configuration.md#")
             yield _row([f"`{field.name}`", f"`{_type(field.type)}`", _default(field), meaning, _may_change(field)])
     for group in ("launcher", "backend"):
         yield from ["", f"## Files of `{group}=`", ""]
@@ -113,15 +114,13 @@ def _keys() -> Iterator[str]:
 
 
 def _type(kind: Any) -> str:
+    if kind in (BenchmarkConfig, MethodConfig):
+        return "name"
+    if isinstance(kind, UnionType):
+        return " or ".join(_type(each) for each in get_args(kind) if each is not NoneType)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return " or ".join(member.name for member in kind)
-    text = kind.__name__ if isinstance(kind, type) and not getattr(kind, "__args__", ()) else str(kind)
-    return (
-        re.sub(r"\b(?:\w+\.)+(?=\w)", "", text)
-        .replace(" | None", "")
-        .replace("BenchmarkConfig", "name")
-        .replace("MethodConfig", "name")
-    )
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind).replace("typing.", "")
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
