@@ -23,7 +23,6 @@ from hpo.cli.verbs.app import VERBS
 from hpo.errors import ConfigError, did_you_mean
 
 __all__ = [
-    "VERBS",
     "check_script",
     "compare",
     "completion",
