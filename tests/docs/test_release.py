@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 import hpo
-from release import check
+from release.environments import PYTHONS
+from release.packages import check_contents
+from release.running import Failed
 from tests.support.pages import ROOT
 
 
@@ -21,11 +23,11 @@ def test_versions_of_python_are_the_same_wherever_they_are_named():
     for place in (ROOT, ROOT / "sweeper"):
         project = tomllib.loads((place / "pyproject.toml").read_text())["project"]
         named = [line.rpartition(" ")[2] for line in project["classifiers"] if "Python :: 3." in line]
-        assert tuple(named) == check.PYTHONS
-        assert project["requires-python"] == f">={check.PYTHONS[0]}"
+        assert tuple(named) == PYTHONS
+        assert project["requires-python"] == f">={PYTHONS[0]}"
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
     versions = workflow["jobs"]["build"]["steps"][1]["with"]["python-version"]
-    assert sorted(versions.split()) == list(check.PYTHONS)
+    assert sorted(versions.split()) == list(PYTHONS)
 
 
 def test_the_version_is_written_in_one_place():
@@ -70,6 +72,6 @@ def packages(tmp_path):
     ],
 )
 def test_packages_that_are_not_what_the_repository_has_are_refused(packages, changes, said):
-    check.check_contents(*packages())
-    with pytest.raises(check.Failed, match=said):
-        check.check_contents(*packages(**changes))
+    check_contents(*packages())
+    with pytest.raises(Failed, match=said):
+        check_contents(*packages(**changes))
