@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState
+from hpo.events.steering import stopped_trial
 from hpo.events.values import Decision, Event, Kind, Resume, Status
 from hpo.schedulers.asha import ASHA
 from hpo.schedulers.assembly import outline_of
@@ -88,8 +89,14 @@ class RungBoard:
             case Kind.RESUMED:
                 self._resumed(event)
             case Kind.ENDED if event.body["status"] in (Status.COMPLETED, Status.FAILED, Status.TIMEOUT):
-                for rung in self._rungs:
-                    rung.remove(event.trial)
+                self._leave(event.trial)
+            case Kind.COMMANDED if stopped_trial(event) is not None:
+                self._leave(event.trial)
+
+    def _leave(self, trial_id: int) -> None:
+        """It is never promoted; its results stay."""
+        for rung in self._rungs:
+            rung.remove(trial_id)
 
     def _reported(self, event: Event, state: ExperimentState) -> None:
         steps, done = self.steps, self._reached[event.trial_id]

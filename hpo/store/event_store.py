@@ -24,7 +24,9 @@ from hpo.store.sqlitefile import (
     write_error_as_sentence,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+"""The latest that is understood. A store is of version 2 until its first COMMANDED event, for older ones damage."""
+_UNCOMMANDED = 2
 
 _SCHEMA = f"""
 CREATE TABLE events (
@@ -45,10 +47,10 @@ CREATE VIEW reports AS
 CREATE VIEW trials AS
     SELECT trial, elapsed AS started, json_extract(body, '$.configuration') AS configuration
     FROM events WHERE kind = 'started';
-PRAGMA user_version = {SCHEMA_VERSION};
+PRAGMA user_version = {_UNCOMMANDED};
 """
 
-_MIGRATE = "BEGIN IMMEDIATE; ALTER TABLE events ADD COLUMN crc INTEGER; PRAGMA user_version = 2; COMMIT;"
+_MIGRATE = f"BEGIN IMMEDIATE; ALTER TABLE events ADD COLUMN crc INTEGER; PRAGMA user_version = {_UNCOMMANDED}; COMMIT;"
 
 _COLUMNS = "seq, kind, elapsed, time, trial, attempt, resource, body"
 
@@ -129,6 +131,8 @@ class Store:
                     "VALUES (?,?,?,?,?,?,?,?)",
                     rows,
                 )
+                if any(event.kind is Kind.COMMANDED for event in events):
+                    self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")  # part of the transaction
                 patiently(self._db, "COMMIT", self.path)
             except BaseException:
                 if self._db.in_transaction:
