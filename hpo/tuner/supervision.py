@@ -266,13 +266,12 @@ class Supervision:
         """Somebody asked, and it is stored: nothing more comes of the trial."""
         state = self.state.trials[trial_id]
         tell_stopped(self.scheduler, state.trial)
-        if state.status == Status.RUNNING:
-            if not self.closing and state.ending is None:
-                self.journal.act(self.backend.stop, trial_id)
-            return
-        self.waiting = [other for other in self.waiting if other is not state]
-        if self.limits.delete_checkpoints:
-            self._checkpoints.forget(trial_id)
+        if state.status != Status.RUNNING:
+            self.waiting = [other for other in self.waiting if other is not state]
+            if self.limits.delete_checkpoints:
+                self._checkpoints.forget(trial_id)
+        elif not self.closing and state.ending is None:
+            self.journal.act(self.backend.stop, trial_id)
 
     def _condemn(self, state: TrialState, status: Status, reason: str) -> None:
         """End a trial because something is wrong with it."""

@@ -15,6 +15,7 @@ from hpo.cli.verbs import (
     reproduce,
     serve,
     status,
+    steer,
     watch,
 )
 from hpo.cli.verbs.app import app
@@ -34,6 +35,7 @@ __all__ = [
     "reproduce",
     "serve",
     "status",
+    "steer",
     "watch",
 ]
 
