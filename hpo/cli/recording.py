@@ -22,7 +22,7 @@ from hpo.watching.lines import say
 UNLIMITED = "max_wallclock_time=1.0e9"
 
 
-def record(output: Path, overrides: Sequence[str]) -> None:
+def record(output: Path, overrides: Sequence[str], *, include_steered: bool = False) -> None:
     """Record the grid of the benchmark that `overrides` compose into OUTPUT.yaml and OUTPUT.npz.
 
     Raises:
@@ -39,7 +39,8 @@ def record(output: Path, overrides: Sequence[str]) -> None:
             f"not all of the grid could be trained; see outputs/{tag}, mend it and run the command again"
         )
     provenance = " ".join(["recorded by: hpo record", str(output), *overrides])
-    table = table_of([load_experiment(place) for place in find_experiments(tag)], output.name, provenance)
+    experiments = [load_experiment(place) for place in find_experiments(tag)]
+    table = table_of(experiments, output.name, provenance, include_steered=include_steered)
     output.parent.mkdir(parents=True, exist_ok=True)
     table.save(output)
     rows, seeds, resources = table.seconds.shape

@@ -81,11 +81,10 @@ class Steering:
 
     def _obey(self, event: Event) -> None:
         by = event.body["by"]
+        if is_mark(event):
+            self.marks.append(event)
         match event.body["command"]:
-            case Verb.STOP:
-                self.marks.append(event)
             case Verb.HOLD:
-                self.marks.append(event)
                 self.held = by
             case Verb.GO_ON:
                 self.held = None
@@ -95,7 +94,12 @@ class Steering:
                 self.end = by
 
 
+def is_mark(event: Event) -> bool:
+    """Is it a command by which what an experiment found is no longer due to its method alone?"""
+    commanded = event.kind == Kind.COMMANDED and event.body["accepted"]
+    return commanded and event.body["command"] in (Verb.STOP, Verb.HOLD)
+
+
 def stopped_trial(event: Event) -> int | None:
     """The trial that a command has stopped; None for all other events."""
-    stops = event.kind == Kind.COMMANDED and event.body["accepted"] and event.body["command"] == Verb.STOP
-    return event.trial if stops else None
+    return event.trial if is_mark(event) else None

@@ -11,6 +11,9 @@ Baseline = Annotated[str | None, typer.Option(help="Method that others are measu
 MetricBudget = Annotated[str, typer.Option(metavar="TO|FROM:TO", help="Compare from and up to these elapsed seconds.")]
 Score = Annotated[str, typer.Option(metavar="anytime|final", help="What the verdict goes by: anytime or final.")]
 Incomplete = Annotated[bool, typer.Option("--include-incomplete", help="As far as they got.")]
+Steered = Annotated[
+    bool, typer.Option("--include-steered", help="Also where trials were stopped, or held, by command.")
+]
 Unpaired = Annotated[bool, typer.Option("--unpaired", help="Accept different random_seeds.")]
 
 
@@ -22,6 +25,7 @@ def compare(
     score: Score = "anytime",
     delta: Annotated[float, typer.Option(help="Difference of regret to plan seeds for.")] = 0.03,
     include_incomplete: Incomplete = False,
+    include_steered: Steered = False,
     unpaired: Unpaired = False,
     random_seed: Annotated[int, typer.Option(help="Of bootstrap and sign flips.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the same numbers for programs.")] = False,
@@ -38,6 +42,7 @@ def compare(
         score=score,
         delta=delta,
         include_incomplete=include_incomplete,
+        include_steered=include_steered,
         unpaired=unpaired,
         random_seed=random_seed,
     )

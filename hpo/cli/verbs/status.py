@@ -9,7 +9,7 @@ import typer
 
 from hpo.cli.verbs.app import Place, Trusted, app
 from hpo.errors import HPOError, StoreError
-from hpo.events.wording import best_text, clock, counts_text, printable, shortened
+from hpo.events.wording import best_text, clock, counts_text, printable, shortened, steering_text
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.results.experiment import Experiment, load_experiment
 from hpo.results.failure import failure_of
@@ -67,6 +67,12 @@ def _show(experiment: Experiment) -> None:
     typer.echo(f"{experiment.directory}: {condition}")
     typer.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
     typer.echo(f"  best {best_text(state)}")
+    if text := steering_text(state):
+        typer.echo(f"  {printable(text)}")
+    if state.steering.held is not None and not state.finished:
+        typer.echo(
+            printable(f"  held by {state.steering.held}: nothing starts until hpo steer {experiment.directory} go-on")
+        )
     for session, names in state.code_changes.items():
         typer.echo(f"  code {shortened(names)} changed before session {session}: results of both are mixed")
     if failure := failure_of(state, experiment.directory):
@@ -118,7 +124,8 @@ def replay(place: Place, trust: Trusted = None) -> None:
         numbered = enumerate(experiment.events, 1)  # the log is append-only: its numbers have no gaps
         found = list(verify(scheduler, state, numbered, count))
         different += len(found)
-        typer.echo(f"{directory}: {count[0]} decisions, {len(found)} different")
+        given = f", {many} command(s) taken as given" if (many := state.steering.accepted) else ""
+        typer.echo(f"{directory}: {count[0]} decisions, {len(found)} different{given}")
         for difference in found[:10]:
             typer.echo(f"  event {difference.sequence}: logged {difference.logged}, replayed {difference.replayed}")
     if different:
