@@ -51,7 +51,7 @@ def refusal(command: Command, moment: Moment) -> str | None:
 def _stop(arguments: Mapping[str, Any], _: Command, moment: Moment) -> str | None:
     trial_id, trials = arguments.get("trial"), moment.state.trials
     if isinstance(trial_id, bool) or not isinstance(trial_id, int):
-        return f"trial={str(trial_id)[:40]!r} is no trial's number"
+        return f"trial={repr(trial_id)[:40]} is no trial's number"
     if trial_id not in trials:
         there = f"there are 0 to {len(trials) - 1}" if trials else "none has started"
         return f"there is no trial {str(trial_id)[:40]}: {there}"
