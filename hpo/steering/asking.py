@@ -13,8 +13,10 @@ from hpo.events.steering import Command
 from hpo.events.values import Event, Kind
 from hpo.history.following import Follower
 from hpo.store.commands import CommandFolder, new_id
-from hpo.store.directory import LAUNCH_RECORD, read_json
+from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory, read_json
+from hpo.store.event_store import Store
 from hpo.store.inotify import MODIFY, open_inotify
+from hpo.store.sqlitefile import is_busy
 from hpo.tuner.commands import LOOK_EVERY
 
 PATIENCE = 2 * LOOK_EVERY
@@ -71,21 +73,31 @@ def ask(directory: Path, verb: str, arguments: Mapping[str, Any], by: str, patie
     follower.advance()
     if (why := why_not(follower)) is not None:
         raise StoreError(f"{directory}: {why}")
-    command = Command(new_id(), verb, arguments, by)
-    answers: list[Event] = []
+    return deliver(follower.files, Command(new_id(), verb, arguments, by), follower.sequence, patience)
 
-    def listen(event: Event) -> None:
-        if event.kind == Kind.COMMANDED and event.body["id"] == command.id:
-            answers.append(event)
 
-    follower.on_event = listen
-    with _changes(follower.files.path) as changed:
-        CommandFolder(follower.files.commands).give(command)
+def deliver(files: ExperimentDirectory, command: Command, after: int, patience: float = PATIENCE) -> Event | None:
+    """Leave a command for a tuner that is at work, and wait for the answer; see `ask`.
+
+    Args:
+        files: of the experiment.
+        command: what is asked.
+        after: an event of the log before the answer.
+        patience: seconds.
+    """
+    with _changes(files.path) as changed:
+        CommandFolder(files.commands).give(command)
         until = time.monotonic() + patience
         while (left := until - time.monotonic()) > 0:
-            follower.advance()
-            if answers:
-                return answers[0]
+            try:
+                with contextlib.closing(Store(files.events, read_only=True)) as store:
+                    for sequence, event in store.read_numbered(after):
+                        after = max(after, sequence)
+                        if event.kind == Kind.COMMANDED and event.body["id"] == command.id:
+                            return event
+            except StoreError as error:
+                if not is_busy(error.__cause__):
+                    raise
             changed(left)
     return None
 

@@ -30,9 +30,12 @@ def serve(
     token_file: Annotated[
         Path | None, typer.Option("--token-file", help="Keep the link's token here, so that the link stays the same.")
     ] = None,
+    steer: Annotated[
+        bool, typer.Option("--steer", help="Print a second link, by which running experiments can be steered.")
+    ] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser where there is one.")] = True,
 ) -> None:
-    """Show experiments in a browser while they run, and afterwards. It only looks, and prints the link that opens it."""
+    """Show experiments in a browser while they run, and afterwards. It prints the link that opens it, and only looks."""
     from hpo.serve.server import Settings
     from hpo.serve.server import serve as run
 
@@ -43,6 +46,7 @@ def serve(
         socket=socket,
         base_path=base_path,
         token_file=token_file,
+        steer=steer,
         browser=browser,
     )
     try:

@@ -27,6 +27,7 @@
     if (file.open) file.querySelector("pre").textContent = await ask(path + "/configuration", "text").catch((error) => error.message);
   });
   const trials = trialsTable();
+  const steering = window.steerExperiment?.(path);
   const parts = {
     workers: sectionOf("workers", "Workers now", none, workers.scroll, more), rungs: sectionOf("rungs", "Rungs", rungs.scroll, next),
     failures: sectionOf("failures", "Failures", make("p", { className: "soft", textContent: "The last ones; the table of trials has all." }), failed.scroll),
@@ -112,6 +113,7 @@
   const elapsed = () => board.elapsed + (board.ticking && board.condition === "running" ? Math.max(0, live.now() - board.at) : 0);
 
   function showBoard() {
+    steering?.(board);
     const name = `${board.benchmark} · ${board.method} · seed ${board.seed}`;
     if (byId("title").textContent !== name) heading(name, [["All experiments", "/"]]);
     const state = board.finished ? `${board.condition}: ${board.finished}` : board.condition + (board.detail ? `: ${board.detail}` : "");
