@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from hpo.cli.completion import Typed, candidates
+from hpo.cli.verbs import every  # noqa: F401  all of them
 from hpo.cli.verbs.app import app
 from hpo.cli.verbs.completion import in_bash
 from hpo.cli.verbs.main import main

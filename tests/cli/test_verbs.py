@@ -201,3 +201,12 @@ def test_a_wrong_override_of_a_verb_is_one_sentence(workplace, override):
 def test_a_damaged_record_of_a_remote_job_is_named_with_its_directory(workplace):
     workplace.write("outputs/t/mine/RS/seed_0/launch.json", '{"launcher": {}, "record": {}}')
     assert "outputs/t/mine/RS/seed_0" in error_of(workplace.verb("status", "t"))
+
+
+def test_each_verb_is_found_in_the_module_that_is_imported_for_it():
+    from hpo.cli.verbs import every, main
+    from hpo.cli.verbs.app import app
+
+    found = {c.name or c.callback.__name__: c.callback.__module__.rpartition(".")[2] for c in app.registered_commands}
+    assert found == main.MODULES
+    assert set(found.values()) == set(every.__all__)

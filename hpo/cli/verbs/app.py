@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from hpo.cli.arguments import expand
-
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -36,4 +34,6 @@ ConfigDirs = Annotated[
 
 def as_arguments(overrides: Sequence[str] | None, config_dirs: Sequence[str] | None) -> list[str]:
     """The command line of a run with these overrides."""
+    from hpo.cli.arguments import expand  # the schema is behind it, which most verbs do not need at once
+
     return [*(f"--config-dir={folder}" for folder in config_dirs or ()), *expand(overrides or ())]

@@ -55,6 +55,8 @@ def completion(
     if line is None:
         typer.echo(SHELLS[shell], nl=False)
         return
+    from hpo.cli.verbs import every  # noqa: F401
+
     typed = Typed.read(line)
     found = candidates(typed, typer.main.get_command(app).commands)  # type: ignore[attr-defined]
     for text in in_bash(typed, found, breaks) if shell == "bash" else map(in_zsh if shell == "zsh" else in_fish, found):

@@ -1,43 +1,32 @@
 """Finding the verb that a command line names, and running it."""
 
+import importlib
 from collections.abc import Sequence
 
-from hpo.cli.verbs import (
-    check_script,
-    compare,
-    completion,
-    export,
-    init,
-    plan,
-    record,
-    remote,
-    report,
-    reproduce,
-    serve,
-    status,
-    steer,
-    watch,
-)
 from hpo.cli.verbs.app import app
 from hpo.errors import ConfigError, did_you_mean
 
-__all__ = [
-    "check_script",
-    "compare",
-    "completion",
-    "export",
-    "init",
-    "main",
-    "plan",
-    "record",
-    "remote",
-    "report",
-    "reproduce",
-    "serve",
-    "status",
-    "steer",
-    "watch",
-]
+MODULES = {
+    "check-script": "check_script",
+    "compare": "compare",
+    "completion": "completion",
+    "export": "export",
+    "import": "export",
+    "init": "init",
+    "plan": "plan",
+    "record": "record",
+    "sync": "remote",
+    "stop": "remote",
+    "report": "report",
+    "plot": "report",
+    "reproduce": "reproduce",
+    "serve": "serve",
+    "status": "status",
+    "replay": "status",
+    "steer": "steer",
+    "watch": "watch",
+}
+"""The verbs and their modules: only that of the verb that is called is imported."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,12 +40,12 @@ def main(arguments: Sequence[str]) -> int:
         from hpo.cli import run
 
         return main([arguments[1], "--help"]) if len(arguments) > 1 else run.main(["--help"])
-    verbs = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
-    if arguments[0] not in verbs:
-        remedy = did_you_mean(arguments[0], verbs, "; `hpo help` says what there is")
+    if arguments[0] not in MODULES:
+        remedy = did_you_mean(arguments[0], MODULES, "; `hpo help` says what there is")
         raise ConfigError(
-            f"{arguments[0]!r} is neither a verb ({', '.join(verbs)}) nor an override of the form key=value{remedy}"
+            f"{arguments[0]!r} is neither a verb ({', '.join(MODULES)}) nor an override of the form key=value{remedy}"
         )
+    importlib.import_module(f"hpo.cli.verbs.{MODULES[arguments[0]]}")
     try:
         app(args=list(arguments), prog_name="hpo")
     except SystemExit as end:

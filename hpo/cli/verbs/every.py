@@ -1,0 +1,35 @@
+"""All verbs at once, for their help, and for completing them."""
+
+from hpo.cli.verbs import (
+    check_script,
+    compare,
+    completion,
+    export,
+    init,
+    plan,
+    record,
+    remote,
+    report,
+    reproduce,
+    serve,
+    status,
+    steer,
+    watch,
+)
+
+__all__ = [
+    "check_script",
+    "compare",
+    "completion",
+    "export",
+    "init",
+    "plan",
+    "record",
+    "remote",
+    "report",
+    "reproduce",
+    "serve",
+    "status",
+    "steer",
+    "watch",
+]
