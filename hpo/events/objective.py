@@ -86,7 +86,9 @@ class Objective:
         Raises:
             ReportError: it is missing or not a number.
         """
-        value = self._number(metrics, self.metric, f"benchmark.metric={self.metric}")
+        value = metrics.get(self.metric)
+        if type(value) is not float:  # nearly all are, and a log may have millions
+            value = self._number(metrics, self.metric, f"benchmark.metric={self.metric}")
         if not math.isfinite(value):
             return math.inf
         return -value if self.mode == "max" else value

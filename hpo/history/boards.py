@@ -104,7 +104,7 @@ class Board:
             case Kind.ENDED:
                 self._end(event)
         self.state.apply(event)
-        if event.kind in (Kind.OPENED, Kind.COMMANDED):
+        if event.kind is Kind.OPENED or event.kind is Kind.COMMANDED:
             steering = self.state.steering  # the stored configuration may be of before
             self.config = replace(self.config, **{**(steering.given or {}), **steering.changes})
         if event.trial in self.state.running:

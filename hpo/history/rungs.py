@@ -65,15 +65,14 @@ class RungBoard:
     _reached: dict[int, int] = field(default_factory=dict)
     """How many of `steps` each trial has behind it."""
 
+    steps: Sequence[int] = field(init=False)
+    """The rungs and the maximum."""
+
     def __post_init__(self) -> None:
+        self.steps = [*self.levels, self.maximum] if self.levels and self.maximum is not None else []
         if self.levels and self.maximum is not None:
             self._rungs = make_rungs(self.levels, self.maximum)
         self._tallies = {level: _Tally() for level in self.steps}
-
-    @property
-    def steps(self) -> list[int]:
-        """The rungs and the maximum."""
-        return [*self.levels, self.maximum] if self.levels and self.maximum is not None else []
 
     def apply(self, event: Event, state: ExperimentState) -> None:
         """Take in an event that `state` has taken in."""

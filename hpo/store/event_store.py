@@ -54,7 +54,7 @@ _MIGRATE = f"BEGIN IMMEDIATE; ALTER TABLE events ADD COLUMN crc INTEGER; PRAGMA 
 
 _COLUMNS = "seq, kind, elapsed, time, trial, attempt, resource, body"
 
-_DAMAGE = (sqlite3.Error, ValueError, TypeError, AttributeError, struct.error)
+_DAMAGE = (sqlite3.Error, ValueError, KeyError, TypeError, AttributeError, struct.error)
 """What reading a damaged row can raise: a text where a number should be, and the other way round."""
 
 _pack = struct.Struct("<ddqqq").pack
@@ -259,7 +259,10 @@ def _numbered(row: Sequence[Any], number: int, *, check: bool) -> tuple[int, Eve
     if check:
         _verify(row, number)
     seq, kind, elapsed, time, trial, attempt, resource, body, _ = row
-    return seq, Event(Kind(kind), elapsed, time, trial, attempt, resource, json.loads(body))
+    content, end = _decode(body)
+    if end != len(body):
+        raise ValueError(f"event {number} has more than its body")
+    return seq, Event(_KINDS[kind], elapsed, time, trial, attempt, resource, content)
 
 
 def on_network(folder: Path) -> bool:
@@ -280,3 +283,6 @@ def on_network(folder: Path) -> bool:
 
 
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
+_decode = json.JSONDecoder().raw_decode
+"""As `json.loads`, which also looks for blanks around what was written without."""
+_KINDS = {kind.value: kind for kind in Kind}
