@@ -73,7 +73,7 @@ class Steering:
                 self.changes = self.changes_under(event.body.get("budget"))
                 self.given = event.body.get("budget")
             case Kind.FINISHED:
-                self.end = None
+                self.end = self.held = None
 
     def changes_under(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
         """What commands have changed of a budget that a session opens with: nothing, if it is another than before."""

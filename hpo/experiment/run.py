@@ -5,6 +5,7 @@ import logging
 import math
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -159,6 +160,10 @@ def _run(
         if not state.trials:
             say_taken(earlier, config)
         else:
+            if state.steering.held is not None:
+                log.warning(
+                    "it is held by %s: nothing starts until hpo steer %s go-on", state.steering.held, files.path
+                )
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
         opened = opening(config, backend, state, files.path)
         config = _with_commanded_budget(files, config, state)
@@ -199,8 +204,13 @@ def _run(
         raise
     backend.close()
     _export(files, config, events.read, state)
-    asked = received or ([signal.SIGINT] if tuner.interrupted_by is not None else [])
+    asked = received or ([signal.SIGINT] if tuner.interrupted_by is not None and _in_main_thread() else [])
     return Outcome(files.path, config, state, reason, asked[0] if asked and reason is None else None)
+
+
+def _in_main_thread() -> bool:
+    """Whose handlers of signals are this session's? Those of a notebook's thread are somebody else's."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def _store(files: ExperimentDirectory, config: ExperimentConfig) -> None:

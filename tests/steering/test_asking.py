@@ -1,17 +1,22 @@
 """`hpo steer` and a tuner in two processes: what is asked is answered, and what cannot be asked is one sentence."""
 
+import contextlib
 import json
 import time
 
 import pytest
 
-from hpo.events.values import Kind, Status
+from hpo.config.reading import load_config, to_yaml
+from hpo.errors import StoreError
+from hpo.events.values import Event, Kind, Status
 from hpo.results.experiment import load_experiment
 from hpo.steering.asking import ask, me
 from hpo.store.directory import ExperimentDirectory
+from hpo.store.event_store import Store
 from hpo.store.ownership import is_owned
 from tests.conftest import error_of, succeeded
 from tests.reliability.harness import wait_until
+from tests.support.steps import STEPS
 
 SLOW = {"arguments": {"epochs": 9, "sleep": 0.25}, "max_num_trials": 40}
 pytestmark = pytest.mark.process
@@ -134,3 +139,14 @@ def test_what_has_been_interrupted_is_started_before_it_is_steered(workplace, ru
         said == f"{directory}: it does not run now (its command goes on with it); start it again with its command first"
     )
     assert not list((directory / "commands").iterdir())
+
+
+def test_an_experiment_that_runs_as_a_sagemaker_job_cannot_be_reached(tmp_path):
+    config = load_config(STEPS, "RS", random_seed=1)
+    (tmp_path / "experiment.yaml").write_text(to_yaml(config))
+    record = {"launcher": {"_target_": "hpo.launchers.sagemaker.SageMakerLauncher"}, "record": {"job": "j"}}
+    (tmp_path / "launch.json").write_text(json.dumps(record))
+    with contextlib.closing(Store(tmp_path / "events.db")) as store:
+        store.append([Event(Kind.OPENED, 0.0, time.time(), body={"host": "elsewhere"})])
+    with pytest.raises(StoreError, match="SageMaker job, which commands do not reach; hpo stop ends it"):
+        ask(tmp_path, "hold", {}, "me")
