@@ -69,11 +69,12 @@ def test_a_changed_budget_holds_as_long_as_the_one_it_was_changed_from_is_given(
 
 def test_an_end_that_was_asked_for_is_asked_until_it_has_come():
     story = Story()
-    state = tell(story, "a", Verb.END)
+    tell(story, "a", Verb.HOLD)
+    state = tell(story, "b", Verb.END)
     story.tell(Kind.OPENED)
-    assert state.steering.end == "ann"
+    assert (state.steering.end, state.steering.held) == ("ann", "ann")
     story.tell(Kind.FINISHED, reason="ended on request by ann", budget={})
-    assert state.steering.end is None
+    assert (state.steering.end, state.steering.held) == (None, None)
 
 
 def test_a_command_in_words():
