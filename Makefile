@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 EXTRAS ?= .venv-extras
+SITE ?= .venv-site
 # Three on two cores: many tests wait for the processes that they start.
 WORKERS ?= 3
 QUICK_WORKERS ?= 2
 # Where this is set, as in many containers, each of the hundreds of processes of a test run would compile hpo anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run check test test-slow test-extras lint reliability perf clean
+.PHONY: run check test test-slow test-extras lint reliability perf site release-check clean
 
 $(VENV)/.installed: pyproject.toml sweeper/pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -67,5 +68,17 @@ perf: $(VENV)/.installed ## the figures of docs/how-it-is-measured.md
 	$(BIN)/python perf/model_search.py
 	$(BIN)/python -m perf.report
 
+$(SITE)/.installed: pyproject.toml
+	test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --editable '.[site]'
+	touch $@
+
+site: $(SITE)/.installed ## the documentation as build/site/index.html; what does not fit together is an error
+	$(SITE)/bin/python -m release.pages
+	$(SITE)/bin/zensical build --clean --strict
+
+release-check: ## of what is committed: packages, environments without the clone, every Python that is here, both builders of the site
+	$(PYTHON) -m release.check
+
 clean:
-	rm -rf $(VENV) $(EXTRAS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(EXTRAS) $(SITE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

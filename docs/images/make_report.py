@@ -16,20 +16,23 @@ OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--n
 MORE = ("--disable-background-networking", "--disable-component-update", "--hide-scrollbars")
 
 
-def main() -> None:
-    """Run, report, and take the picture."""
+def picture(page: Path, target: Path, size: str = SIZE) -> None:
+    """The top of a page, as a browser shows it."""
     chromium = shutil.which("chromium")
     if chromium is None:
         raise SystemExit("chromium is not installed: apt-get install chromium")
+    with tempfile.TemporaryDirectory() as profile:
+        wanted = (f"--screenshot={target}", f"--window-size={size}", f"--user-data-dir={profile}")
+        subprocess.run([chromium, *OPTIONS, *MORE, *wanted, page.as_uri()], check=True, capture_output=True, timeout=120)
+
+
+def main() -> None:
+    """Run, report, and take the picture."""
     limits = {"max_num_trials": 80, "n_workers": 2, "experiment_tag": "quickstart"}
     config = hpo.load_config("mlp_digits", "ASHA", random_seed=1, **limits)
     with tempfile.TemporaryDirectory() as folder:
         directory = hpo.run_experiment(config, Path(folder) / "experiment").directory
-        page = write_report(directory)
-        target = Path(__file__).with_name("report.png")
-        picture = (f"--screenshot={target}", f"--window-size={SIZE}", f"--user-data-dir={folder}/profile")
-        command = [chromium, *OPTIONS, *MORE, *picture, page.as_uri()]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        picture(write_report(directory), Path(__file__).with_name("report.png"))
 
 
 if __name__ == "__main__":

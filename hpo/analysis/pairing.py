@@ -27,7 +27,7 @@ class Block:
 
     @property
     def objective(self) -> Objective:
-        """Metric and direction."""
+        """What is compared; `loaded` have what was asked for."""
         return self.loaded[0].objective
 
     @property

@@ -81,6 +81,7 @@ def benchmark_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
             "benchmark": one.block.benchmark,
             "metric": objective.metric,
             "mode": objective.mode,
+            **_measured(one),
             "n_workers": one.block.loaded[0].config.n_workers,
             "data_label": one.block.data_label,
             "seeds": list(one.block.seeds),
@@ -92,6 +93,17 @@ def benchmark_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
             "y_ref_is": scale.reference_is,
             "target": objective.value(one.target),
         }
+
+
+def _measured(one: Scored) -> dict[str, Any]:
+    """The objectives, where there are several, and the reference point of their hypervolumes."""
+    measure = one.block.loaded[0].measure
+    if measure is None:
+        return {}
+    return {
+        "objectives": {aim.metric: aim.mode for aim in measure.objective.aims},
+        "reference_point": dict(measure.reference),
+    }
 
 
 def content(comparison: Compared) -> dict[str, Any]:

@@ -4,14 +4,17 @@ import contextlib
 import dataclasses
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hpo.analysis.measuring import REGRET, Measure, measure_of
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
+from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective, ReportError
 from hpo.events.steering import is_mark
 from hpo.events.values import Event, Kind
@@ -39,6 +42,9 @@ class Run:
     label: str
     """The method's name, followed by the tag where two tags have a method of that name."""
     trajectory: Trajectory
+    """With several objectives of the regret that `measure` has."""
+    arrivals: Floats
+    """With several objectives each report that no earlier one dominated, (elapsed, losses), shape (n, 1 + m)."""
     trial_losses: Floats
     """The best loss of each trial that meets the constraints, shape (trials,), by trial id; +inf where there is none."""
     answered: bool
@@ -54,6 +60,8 @@ class Run:
     """Of its sessions, each time that it changed; empty where the log does not say."""
     steered: bool
     """Has somebody stopped a trial of it, or held it?"""
+    measure: Measure | None = None
+    """What its front is measured by, with others of its benchmark; None where there is one objective."""
 
     @property
     def status(self) -> str:
@@ -69,8 +77,8 @@ class Run:
 
     @property
     def objective(self) -> Objective:
-        """What its reports mean."""
-        return self.config.objective
+        """What its trajectory shows."""
+        return self.config.objective if self.measure is None else REGRET
 
 
 Loaded = tuple[list[Run], list[str]]
@@ -93,11 +101,29 @@ def load_runs(places: Iterable[str | Path]) -> Loaded:
     configs: dict[str, ExperimentConfig] = {}
     empty = [str(path) for path in found.values() if not ExperimentDirectory(path).events.is_file()]
     runs = [_load(ExperimentDirectory(path), configs) for path in found.values() if str(path) not in empty]
+    runs = _measured(runs)
     if not empty:
         return runs, []
     return runs, [
         f"left out {shortened(empty)}: no events are here; start the experiment, or bring a remote one with `hpo sync`"
     ]
+
+
+def _measured(runs: Sequence[Run]) -> list[Run]:
+    """The experiments, those with several objectives with regrets; those that have the same are measured together."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index, run in enumerate(runs):
+        if run.config.objective.aims:
+            benchmark = run.config.benchmark
+            groups[repr((benchmark.name, benchmark.objectives, benchmark.reference_point))].append(index)
+    found = list(runs)
+    for members in groups.values():
+        group = [runs[index] for index in members]
+        measure = measure_of(group[0].config, [run.metadata for run in group], [run.arrivals[:, 1:] for run in group])
+        for index, run in zip(members, group, strict=True):
+            path = measure.trajectory(run.arrivals[:, 0], run.arrivals[:, 1:])
+            found[index] = dataclasses.replace(run, trajectory=path, measure=measure)
+    return found
 
 
 def _load(files: ExperimentDirectory, configs: dict[str, ExperimentConfig]) -> Run:
@@ -134,6 +160,8 @@ def _config(path: Path, known: dict[str, ExperimentConfig]) -> ExperimentConfig:
 
 def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
     improvements: list[tuple[float, float]] = []
+    front: Front = ()
+    arrivals: list[tuple[float, ...]] = []
     trials: dict[int, float] = {}
     hosts: set[str] = set()
     n_workers: list[int] = []
@@ -145,10 +173,14 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
             assert trial is not None
             reports += 1
             try:
-                loss = objective.merit(event.body["metrics"], event.reached)
+                outcome = objective.outcome(event.body["metrics"], event.reached)
             except ReportError:
                 continue
-            answered = answered or loss < math.inf or objective.loss(event.body["metrics"]) < math.inf
+            loss, answered = outcome.merit, answered or outcome.finite
+            if objective.aims and loss < math.inf:
+                before, point = front, FrontPoint(outcome.losses, trial, event.reached, event.elapsed)
+                if (front := extended(before, point)) is not before:
+                    arrivals.append((event.elapsed, *outcome.losses))
             if loss < trials.get(trial, math.inf):
                 trials[trial] = loss
                 improvements.append((event.elapsed, loss))
@@ -168,6 +200,7 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
 
     return {
         "trajectory": Trajectory.of(improvements),
+        "arrivals": np.array(arrivals, dtype=float).reshape(len(arrivals), 1 + len(objective.aims)),
         "trial_losses": np.array([trials[trial] for trial in sorted(trials)], dtype=float),
         "answered": answered,
         "reports": reports,

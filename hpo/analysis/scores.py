@@ -134,14 +134,18 @@ def _budgets(block: Block, start: float | None, end: float | None) -> tuple[floa
 
 
 def _scale(block: Block, baseline: str, start: float, end: float) -> ScoreScale:
-    objective = block.objective
+    objective, measure = block.objective, block.loaded[0].measure
     found = [float(run.trajectory.losses[-1]) for run in block.loaded if len(run.trajectory.losses)]
     if not found:
+        asked = block.loaded[0].config.objective
+        where = [f" where {' and '.join(map(str, asked.constraints))}"] if asked.constraints else []
+        below = [" better than benchmark.reference_point"] if measure is not None and measure.given else []
+        metrics = " and ".join(aim.metric for aim in asked.aims) or asked.metric
         raise ConfigError(
-            f"{block.benchmark}: no experiment has a single finite {objective.metric}"
-            + (f" where {' and '.join(map(str, objective.constraints))}" if objective.constraints else "")
-            + "; there is no result"
+            f"{block.benchmark}: no experiment has a single finite {metrics}{''.join(below + where)}; there is no result"
         )
+    if measure is not None:
+        return ScoreScale(start, end, 0.0, measure.best_is, 1.0, "a front with nothing better than the reference point")
     best, best_is = min(found), "the best of all loaded experiments"
     optima = {run.metadata.get("table_optimum") for run in block.loaded}
     if len(optima) == 1 and isinstance(optimum := optima.pop(), int | float):

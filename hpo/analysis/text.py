@@ -75,6 +75,10 @@ def _benchmarks(scored: Sequence[Scored]) -> Iterator[str]:
             f"{in_unit_of(longest, scale.end)}",
             "",
         )
+        if (measure := block.loaded[0].measure) is not None:
+            yield from _wrapped(measure.text(), "  ")
+            yield from _wrapped(f"regret 0 = {scale.best_is}; 1 = {scale.reference_is}, or no result yet", "  ")
+            continue
         yield from _wrapped(
             f"regret 0 = {objective.value(scale.best):.6g}, {scale.best_is}; "
             f"1 = {objective.value(scale.reference):.6g}, {scale.reference_is}, and before the first result",

@@ -19,7 +19,9 @@ LATER = (
     "constraints",
     "first_resource",
     "function",
+    "objectives",
     "patterns",
+    "reference_point",
     "report_path",
     "working_directory",
 )

@@ -40,6 +40,7 @@ class SageMakerSettings:
     region: str | None = None
     profile: str | None = None
     instance_type: str | None = None
+    instance_count: int | None = None
     image_uri: str | None = None
     framework_version: str = "2.10"
     volume_gb: int = 100
@@ -74,7 +75,7 @@ class SageMakerSettings:
         if unknown := sorted(set(keys) - known):
             raise ConfigError(f"{group}.{unknown[0]}: there is no such key; there are {', '.join(sorted(known))}")
         values = {name: _plain(value) for name, value in keys.items()}
-        values["region"] = values.get("region") or _region_of_environment(values.get("profile"))
+        values["region"] = values.get("region") or region_of_environment(values.get("profile"))
         for name, remedy in _REMEDY.items():
             if values.get(name) is None:
                 if not placeholders:
@@ -98,6 +99,7 @@ class SageMakerSettings:
         if self.spot and self.keep_alive:
             raise ConfigError(f"{group}.keep_alive: a warm pool cannot be had with {group}.spot=true; drop one of them")
         for name, least, most in (
+            ("instance_count", 1, 1000),
             ("volume_gb", 1, 16384),
             ("keep_alive", 0, 21600),
             ("retries", 0, 30),
@@ -142,7 +144,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _region_of_environment(profile: str | None) -> str | None:
+def region_of_environment(profile: str | None) -> str | None:
     """The region as boto3 would find it, without boto3: a dry run shall not need it."""
     if named := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
         return named

@@ -31,6 +31,7 @@ def training_request(
     identity: str,
     settings: SageMakerSettings,
     instance_type: str,
+    instance_count: int = 1,
     image: str,
     module: str,
     channels: Mapping[str, str],
@@ -47,6 +48,7 @@ def training_request(
         identity: what tells it from another job of the same name.
         settings: of all jobs.
         instance_type: of its machine.
+        instance_count: how many of them.
         image: of its container.
         module: that it runs once its code is there.
         channels: S3 addresses by name; `code` has the bundle and the bootstrap.
@@ -82,7 +84,7 @@ def training_request(
                 {"S3OutputPath": f"s3://{settings.bucket}/{settings.prefix}/_output"}, KmsKeyId=settings.kms_key
             ),
             "ResourceConfig": _with_further(
-                {"InstanceType": instance_type, "InstanceCount": 1, "VolumeSizeInGB": settings.volume_gb},
+                {"InstanceType": instance_type, "InstanceCount": instance_count, "VolumeSizeInGB": settings.volume_gb},
                 KeepAlivePeriodInSeconds=settings.keep_alive,
                 VolumeKmsKeyId=settings.volume_kms_key,
             ),

@@ -72,6 +72,7 @@ def make_bundle(
     *,
     group: str = "launcher",
     extras: Sequence[str] = (),
+    own: bool = True,
 ) -> Bundle:
     """Find everything a benchmark needs elsewhere. Reads names and sizes, not contents.
 
@@ -82,6 +83,7 @@ def make_bundle(
         most_mb: megabytes that it may have.
         group: what these keys stand under.
         extras: of hpo, whose requirements are wanted there too.
+        own: hpo itself and what it requires go along.
 
     Raises:
         ConfigError: something is not there, or it is too much.
@@ -93,6 +95,8 @@ def make_bundle(
         ("hpo/conf", CONF_DIR),
         ("hpo/training_scripts", CONF_DIR.parent / "training_scripts"),
     ):
+        if not own:
+            break
         collected.add(place, folder)
     changed, needed = _add_program(collected, benchmark, exclude)
     for dependency in dependencies:
@@ -101,7 +105,7 @@ def make_bundle(
             why = "that name is taken by hpo itself" if path.name in _RESERVED else f"there is none here ({Path.cwd()})"
             raise ConfigError(f"{group}.source_dependencies={dependency}: {why}; give the path of a folder or module")
         collected.add(path.resolve().name, path, exclude)
-    lines = [*own_requirements(extras), *needed]
+    lines = [*(own_requirements(extras) if own else ()), *needed]
     collected.files[REQUIREMENTS] = ("\n".join(dict.fromkeys(lines)) + "\n").encode()
     return Bundle(collected.files, changed)
 

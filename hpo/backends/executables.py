@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 from hpo.config.schema import CONF_DIR, BenchmarkConfig
@@ -11,6 +12,8 @@ from hpo.functions import running
 
 NOT_CODE = ("__pycache__", "*.pyc", ".*", "outputs", "node_modules", "*.egg-info")
 """Patterns of names beside a script that no job needs."""
+MOST_FILES = 1000
+MOST_BYTES = 16_000_000
 
 
 def find_program(benchmark: BenchmarkConfig) -> list[str]:
@@ -75,3 +78,23 @@ def is_this_python(program: str) -> bool:
     """Is a fork of this process what the program is? Another environment is another folder, though links lead to one file."""
     given, ours = Path(program), Path(sys.executable)
     return given.parent == ours.parent and given.resolve() == ours.resolve()
+
+
+def files_beside(folder: Path) -> list[Path] | None:
+    """Files from `folder` down that may be code, in order; None where there are too many, or they are too large."""
+    found: list[Path] = []
+    ahead, seen, size = [folder], 0, 0
+    while ahead:
+        with os.scandir(ahead.pop()) as entries:
+            for entry in entries:
+                seen += 1
+                if any(fnmatch(entry.name, pattern) for pattern in NOT_CODE):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    ahead.append(Path(entry.path))
+                elif entry.is_file():
+                    found.append(Path(entry.path))
+                    size += entry.stat().st_size
+                if seen > MOST_FILES or size > MOST_BYTES:
+                    return None
+    return sorted(found)

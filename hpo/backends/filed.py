@@ -1,5 +1,6 @@
 """Backends whose trials leave their files in the experiment's directory, for tuner and trials see the same disk."""
 
+import logging
 import shutil
 from collections.abc import Sequence
 
@@ -7,10 +8,15 @@ from hpo.backends.base import Backend
 from hpo.backends.channel import Channel
 from hpo.config.schema import BenchmarkConfig
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent
+from hpo.events.values import BackendEvent, Status
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.disk import folder_bytes
 from hpo.store.salvage import put_aside_unknown
+
+log = logging.getLogger(__name__)
+
+STORED = "checkpoints.jsonl"
+"""In an attempt's folder: which checkpoints of it are in a storage, and not here."""
 
 
 class FiledBackend(Backend):
@@ -24,15 +30,27 @@ class FiledBackend(Backend):
     def __init__(self, directory: ExperimentDirectory, benchmark: BenchmarkConfig) -> None:
         self.directory = directory
         self.prefixed = benchmark.prefixed
-        self._reports_file = benchmark.reports_file
+        self.reports_file = benchmark.reports_file
 
     def go_on(self, state: ExperimentState) -> None:
-        """Put folders aside that the log does not know."""
+        """Put folders aside that the log does not know, and say which checkpoints another backend has put elsewhere."""
         put_aside_unknown(self.directory, state)
+        waiting = [trial for trial in state.trials.values() if trial.status in (Status.PAUSED, Status.INTERRUPTED)]
+        elsewhere = [
+            str(trial.trial.id)
+            for trial in waiting
+            if (self.directory.attempt(trial.trial.id, trial.attempt) / STORED).is_file()
+            and not self.has_checkpoint(trial.trial.id)
+        ]
+        if elsewhere:
+            names = ", ".join(elsewhere)
+            log.warning(
+                "the checkpoints of trial(s) %s are in backend.storage, which is not given: they start over", names
+            )
 
     def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:
         """Reports that a tuner never took in."""
-        path = self.directory.attempt(trial_id, attempt) / self._reports_file
+        path = self.directory.attempt(trial_id, attempt) / self.reports_file
         if not path.exists():
             return ()
         return Channel(path, trial_id, attempt, position, prefixed=self.prefixed).finish()

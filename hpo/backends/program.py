@@ -191,7 +191,7 @@ class Program:
             order = {
                 "function": self._function.order(),
                 "configuration": content,
-                "metric": self.config.benchmark.metric,
+                "metric": None if self.config.benchmark.objectives else self.config.benchmark.metric,
                 "resource_attr": self.config.benchmark.resource_attr,
                 "until": self.config.max_resource if call.until is None else call.until,
             }

@@ -7,7 +7,6 @@ Everything that happens is totally ordered by (time, worker, trial), so that the
 
 import heapq
 import itertools
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,14 +48,18 @@ class SimulatedBackend(Backend):
         randomness: decides which of the recorded trainings a configuration gets, the same for all methods.
         charge_decisions: also let virtual time pass while the tuner decides; experiments are then not reproducible.
         otherwise: values of hyperparameters that a trial does not use, where the table has them all the same.
-        optimum: the best value of the metric that a configuration of the table has and that meets the constraints.
+        best: as a fact the best value of the metric, or the front, that configurations of the table have that meet the
+            constraints.
+        silent: metrics of the table that are not reported: its cumulative ones, such as the training time, which the clock
+            tells anyway, unless something is asked of them.
     """
 
     table: Table
     randomness: Randomness
     charge_decisions: bool = False
     otherwise: Mapping[str, Any] = field(default_factory=dict)
-    optimum: float = math.nan
+    best: Mapping[str, Any] = field(default_factory=dict)
+    silent: frozenset[str] = frozenset()
     now: float = 0.0
     _heap: list[tuple[float, int, int, int, int]] = field(default_factory=list)
     """(time, worker, trial, kind, attempt)."""
@@ -76,11 +79,10 @@ class SimulatedBackend(Backend):
             raise ConfigError("backend=simulated: benchmark.table is not given; name a table, or use backend=local")
         table = find_table(config.benchmark.table)
         table.check_space(config.space)
-        for constraint in config.objective.constraints:
-            if constraint.metric not in table.metrics:
+        for key, metric in config.objective.judged.items():
+            if metric not in table.metrics:
                 raise ConfigError(
-                    f"benchmark.constraints.{constraint.metric}: the table {table.name} has only {', '.join(table.metrics)}; "
-                    "name one of them"
+                    f"{key}: the table {table.name} has only {', '.join(table.metrics)}; name one of them"
                 )
         if (config.max_resource or 0) > table.max_resource:
             raise ConfigError(
@@ -104,14 +106,19 @@ class SimulatedBackend(Backend):
             charge_decisions: see the class.
         """
         table = find_table(str(config.benchmark.table))
-        constraints = config.objective.constraints
-        optimum = table.optimum_within(constraints) if constraints else table.optimum
-        return cls(table, config.randomness, bool(charge_decisions), config.space.otherwise, optimum)
+        objective = config.objective
+        best: dict[str, Any] = {}
+        if objective.aims:
+            best["table_front"] = table.front({aim.metric: aim.mode for aim in objective.aims}, objective.constraints)
+        else:
+            best["table_optimum"] = table.optimum_within(objective.constraints)
+        silent = table.cumulative - set(objective.judged.values())
+        return cls(table, config.randomness, bool(charge_decisions), config.space.otherwise, best, silent)
 
     @property
     def facts(self) -> Mapping[str, Any]:
         """Also where the values come from, and the best of them."""
-        return {**super().facts, "data_label": self.table.data_label, "table_optimum": self.optimum}
+        return {**super().facts, "data_label": self.table.data_label, **self.best}
 
     def clock(self) -> float:
         """Virtual seconds."""
@@ -140,7 +147,7 @@ class SimulatedBackend(Backend):
             until=end,
             began=began,
             seconds=seconds,
-            metrics=list(metrics.items()),
+            metrics=[(name, values) for name, values in metrics.items() if name not in self.silent],
             resource=reached + 1,
         )
         self._running[trial.id] = running

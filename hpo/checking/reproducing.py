@@ -22,6 +22,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.outcome import no_trial_met
 from hpo.events.values import Exit, Kind, Status, Trial
+from hpo.events.wording import shortened
 from hpo.functions.finding import OWN, is_own
 from hpo.results.experiment import Experiment
 from hpo.store.directory import ExperimentDirectory
@@ -115,6 +116,11 @@ class Reproduction:
                     else "no result yet in"
                 )
                 raise ConfigError(f"--trial best: {why} {self.experiment.directory}; name a trial by its number")
+            if len(front := state.best_trials) > 1:
+                raise ConfigError(
+                    f"--trial best: with several objectives there is no one best; name a trial on the front, such as "
+                    f"{front[0]} (it has {shortened([str(trial) for trial in front], 10)})"
+                )
             return state.incumbent.trial_id
         if not self.trial.isdigit() or int(self.trial) not in state.trials:
             known = f"has the trials 0 to {len(state.trials) - 1}" if state.trials else "has no trial yet"

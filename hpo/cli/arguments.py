@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hpo.config.folders import check_folder
 from hpo.config.schema import ExperimentConfig
-from hpo.config.yamlfiles import read_plain
+from hpo.config.yamlfiles import points_override, read_plain
 from hpo.errors import ConfigError
 
 FOLDER = ("--config-dir", "-cd")
@@ -73,7 +73,13 @@ def expand(arguments: Sequence[str]) -> list[str]:
 
 def _read(argument: str) -> list[str]:
     content = read_plain(Path(argument[1:]))
+    if isinstance(content, list) and content and all(_is_result(entry) for entry in content):  # a front.yaml
+        return [points_override([entry["configuration"] for entry in content])]
     overrides = content.get("overrides") if isinstance(content, dict) else None
     if not isinstance(overrides, list) or not overrides:
         raise ConfigError(f"{argument}: has no list `overrides`, as an experiment's best.yaml has")
     return [str(override) for override in overrides]
+
+
+def _is_result(entry: object) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("configuration"), dict)

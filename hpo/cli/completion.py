@@ -153,7 +153,9 @@ def _values(param: Any, current: str, words: Sequence[str]) -> Iterator[Candidat
         yield Candidate("best")
     elif "|" in (param.metavar or ""):
         yield from (Candidate(word) for word in param.metavar.split("|") if word.islower())
-    elif name in ("output", "prices", "file", "script", "socket", "token_file"):
+        if "FILE" in param.metavar:
+            yield from _paths(current)
+    elif name in ("output", "file", "script", "socket", "token_file"):
         yield from _paths(current)
 
 

@@ -23,8 +23,9 @@ from hpo.backends.choice import backend_of
 from hpo.config.composing import Composer, composing
 from hpo.config.folders import check_folder
 from hpo.config.mistakes import unknown_key
+from hpo.config.objectives import with_first
 from hpo.config.references import keep_references
-from hpo.config.schema import BACKENDS, DEFAULT_METHODS, BenchmarkConfig, ExperimentConfig, MethodConfig
+from hpo.config.schema import BACKENDS, BenchmarkConfig, ExperimentConfig, MethodConfig, default_methods
 from hpo.config.yamlfiles import quoted
 from hpo.errors import ConfigError
 from hpo.launchers.base import Job
@@ -36,6 +37,7 @@ def typed(config: DictConfig) -> ExperimentConfig:
     _check_keys(config)
     keep_references(config)
     values = {str(name): config[name] for name in config if name != "hydra"}
+    values["benchmark"] = with_first(values["benchmark"])
     plain: dict[str, Any] = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in values.items()}
     made = ExperimentConfig(**plain)
     if set(made.backend) - {"name", "_target_"} and made.backend_target in BACKENDS.values():
@@ -160,13 +162,23 @@ class _Sweep:
         check_hydra(head.hydra)
         params: Any = OmegaConf.to_container(head.hydra.sweeper.params, resolve=True)
         chosen = {f"{key!s}": f"{key!s}={value}" for key, value in params.items()}
+        differ = False
         if head.hydra.runtime.choices.get("method") is None and "method" not in {o.key_or_group for o in given}:
-            chosen = {"method": f"method={','.join(DEFAULT_METHODS)}", **chosen}
+            # Benchmarks that run through several choices may have one objective here and several there.
+            differ = any(key == "benchmark" or key.startswith("benchmark.objectives") for key in swept)
+            answers = [False, True] if differ else [bool(head.benchmark.objectives)]
+            ours = dict.fromkeys(name for answer in answers for name in default_methods(several=answer))
+            chosen = {"method": f"method={','.join(ours)}", **chosen}
         defaults = self.composer.parse(list(chosen.values()))
         axes = {override.get_key_element(): override for override in [*defaults, *given]}
         axes = {**({"method": axes["method"]} if "method" in axes else {}), **axes}  # the seeds of a method together
-        for number, combination in enumerate(itertools.product(*map(self._axis, axes.values()))):
-            yield self._job(combination, number)
+        number = 0
+        for combination in itertools.product(*map(self._axis, axes.values())):
+            job = self._job(combination, number)
+            several = bool(job.config.benchmark.objectives)
+            if not differ or job.config.method.name in default_methods(several=several):
+                number += 1
+                yield job
 
     def _check_choice(self, override: Override) -> None:
         """Raise ConfigError for a choice of a group that Hydra would take as something else than it looks like."""

@@ -44,7 +44,10 @@ def record(output: Path, overrides: Sequence[str], *, include_steered: bool = Fa
     output.parent.mkdir(parents=True, exist_ok=True)
     table.save(output)
     rows, seeds, resources = table.seconds.shape
-    say(f"{output}.npz: {rows} configurations x {seeds} trainings x {resources}; best final value {table.optimum:.6g}")
+    best = f"best final value {table.optimum:.6g}"
+    if aims := experiments[0].config.objective.aims:
+        best = f"{len(table.front({aim.metric: aim.mode for aim in aims}))} of them are on the front of final values"
+    say(f"{output}.npz: {rows} configurations x {seeds} trainings x {resources}; {best}")
 
 
 def _announce(output: Path, arguments: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from hpo.cli.composition import is_plain, jobs, typed
 from hpo.cli.preflight import check_jobs
 from hpo.cli.showing import cfg_job, describe_jobs
 from hpo.config.composing import hydra_errors_as_sentence
-from hpo.config.direction import doubt
+from hpo.config.direction import doubts
 from hpo.config.reading import resolve
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
@@ -115,8 +115,8 @@ def _say_seeds(composed: Sequence[Job]) -> None:
 
 def _say_doubts(composed: Sequence[Job]) -> None:
     """What is doubtful of a benchmark, once for all its experiments and before any begins; each says it in its log again."""
-    for benchmark in (job.config.benchmark for job in composed):
-        if text := doubt(benchmark.metric, benchmark.mode.value):
+    for config in (job.config for job in composed):
+        for text in doubts(config.objective):
             log.warning("%s", text, extra={"once": text})
 
 

@@ -2,6 +2,8 @@
 
 import re
 
+from hpo.events.objective import Objective
+
 _HIGHER = frozenset(
     {
         *(
@@ -81,15 +83,31 @@ _TURNED = frozenset(
 """Words that make of a metric another one: neg_loss, acc_drop, epochs_to_acc."""
 
 
-def doubt(metric: str, mode: str) -> str | None:
-    """The sentence about a metric whose name and mode contradict each other; None where they do not, or nobody can tell."""
+def doubts(objective: Objective) -> list[str]:
+    """The sentences about metrics of which name and direction contradict each other."""
+    if not objective.aims:
+        found = [doubt(objective.metric, objective.mode)]
+    else:
+        found = [doubt(a.metric, a.mode, f"benchmark.objectives.{a.metric}={a.mode}") for a in objective.aims]
+    return [text for text in found if text is not None]
+
+
+def doubt(metric: str, mode: str, told: str | None = None) -> str | None:
+    """The sentence about a metric whose name and mode contradict each other; None where they do not, or nobody can tell.
+
+    Args:
+        metric: its name.
+        mode: its direction.
+        told: the key that says so, with its value; None: `benchmark.metric` and `benchmark.mode`.
+    """
     usual = usual_mode(metric)
     if usual in (None, mode):
         return None
     word = min(_words(metric) & (_HIGHER | _LOWER))
+    told = told or f"benchmark.metric={metric}, benchmark.mode={mode}"
     better, sought = ("higher", "lower") if usual == "max" else ("lower", "higher")
     return (
-        f"benchmark.metric={metric}, benchmark.mode={mode}: {better} values of what is called {word!r} are usually better, "
+        f"{told}: {better} values of what is called {word!r} are usually better, "
         f"and this looks for {sought} ones; write mode: {usual}, unless that is meant"
     )
 

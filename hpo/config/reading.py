@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException, UnsupportedValueType
 
 from hpo.config.folders import check_folder
 from hpo.config.mistakes import hydra_error_as_sentence, not_plain
+from hpo.config.objectives import with_first
 from hpo.config.references import keep_references
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.config.validity import check, check_names, check_preload
@@ -55,7 +56,9 @@ def to_config(node: Any) -> ExperimentConfig:
     """
     with errors_as_sentence():
         try:
-            config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ExperimentConfig), node))
+            merged: Any = OmegaConf.merge(OmegaConf.structured(ExperimentConfig), node)
+            merged.benchmark = with_first(merged.benchmark)
+            config = OmegaConf.to_object(merged)
         except OmegaConfBaseException as error:
             raise ConfigError(hydra_error_as_sentence(error, ExperimentConfig)) from error
     assert isinstance(config, ExperimentConfig)
@@ -73,7 +76,10 @@ def to_yaml(config: ExperimentConfig) -> str:
 
 def to_plain(config: ExperimentConfig) -> dict[str, Any]:
     """The content of experiment.yaml: lists, dictionaries, texts and numbers."""
-    return dict(with_leaves(asdict(config), lambda leaf: leaf.name if isinstance(leaf, Enum) else leaf))
+    content = dict(with_leaves(asdict(config), lambda leaf: leaf.name if isinstance(leaf, Enum) else leaf))
+    if config.benchmark.objectives:
+        del content["benchmark"]["metric"], content["benchmark"]["mode"]
+    return content
 
 
 def read_config(path: Path) -> ExperimentConfig:

@@ -20,6 +20,7 @@ from hpo.config.choices import (
     WorkingDirectory,
 )
 from hpo.config.constraints import parse_constraints
+from hpo.config.objectives import parse_objectives
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
 from hpo.randomness import Randomness
@@ -48,6 +49,13 @@ _MACHINE = {"concerns": "machine"}
 
 DEFAULT_METHODS = ("RS", "BO", "ASHA", "MOBSTER")
 """What `method` means where nobody chose one."""
+METHODS_OF_SEVERAL = ("RS", "MO-ASHA", "MO-ASHA-GP")
+"""The same where there are several objectives."""
+
+
+def default_methods(*, several: bool) -> tuple[str, ...]:
+    """What `method` means where nobody chose one, and there are several objectives or one."""
+    return METHODS_OF_SEVERAL if several else DEFAULT_METHODS
 
 
 @dataclass
@@ -57,6 +65,9 @@ class BenchmarkConfig:
     name: str = MISSING
     metric: str = field(default=MISSING, metadata=_RESULTS)
     mode: Mode = field(default=MISSING, metadata=_RESULTS)
+    objectives: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
+    """Several, in place of metric and mode, which are then those of the first."""
+    reference_point: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
     constraints: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
     script: str | None = field(default=None, metadata=_RESULTS)
     command: list[str] | None = field(default=None, metadata=_RESULTS)
@@ -199,10 +210,11 @@ class ExperimentConfig:
 
     @property
     def objective(self) -> Objective:
-        """What the benchmark's reports mean; ConfigError where a constraint cannot be used."""
+        """What the benchmark's reports mean; ConfigError where a constraint or an objective cannot be used."""
         told, end = self.benchmark, self.max_resource if self.benchmark.constraints else None
         constraints = parse_constraints(told.constraints, end)
-        return Objective(told.metric, told.mode.value, told.named_resource, constraints, end)
+        aims = parse_objectives(told.objectives)
+        return Objective(told.metric, told.mode.value, told.named_resource, constraints, end, aims)
 
     @property
     def randomness(self) -> Randomness:

@@ -119,7 +119,17 @@ def _inside(target: str, module: str) -> bool:
     return module == "" or target.startswith(f"{module}.")
 
 
-_CONTEXT = {"self", "searcher", "space", "randomness", "max_resource", "points_to_evaluate", "config", "directory"}
+_CONTEXT = {
+    "self",
+    "searcher",
+    "space",
+    "randomness",
+    "max_resource",
+    "points_to_evaluate",
+    "aims",
+    "config",
+    "directory",
+}
 """Arguments that hpo gives, and no configuration."""
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 
 from hpo.config.choices import ArgumentStyle, ReportChannel, WarmStartUse, WorkingDirectory
+from hpo.config.objectives import both_given, check_reference
 from hpo.config.schema import BenchmarkConfig, ExperimentConfig
 from hpo.errors import ConfigError
 
@@ -69,15 +70,29 @@ def check(config: ExperimentConfig) -> None:
             "remove it here"
         )
     _ = config.max_resource
-    if missing := [
-        one.metric
-        for one in config.objective.constraints
-        if benchmark.patterns and one.metric not in benchmark.patterns
-    ]:
+    _check_objective(config)
+
+
+def _check_objective(config: ExperimentConfig) -> None:
+    """What reports are judged by."""
+    benchmark, objective = config.benchmark, config.objective
+    if objective.aims and (benchmark.metric, benchmark.mode.value) != (
+        objective.aims[0].metric,
+        objective.aims[0].mode,
+    ):
+        raise both_given("metric", benchmark.metric)
+    check_reference(benchmark.reference_point, benchmark.objectives)
+    if objective.aims and config.target_value is not None:
         raise ConfigError(
-            f"benchmark.patterns: there is none for benchmark.constraints.{missing[0]}, only for "
-            f"{', '.join(benchmark.patterns)}; add {missing[0]}: '{missing[0]}=(\\S+)', say"
+            f"target_value={config.target_value:g}: with benchmark.objectives no one value ends an experiment; remove it, "
+            "and give max_wallclock_time or max_num_trials"
         )
+    for key, metric in objective.judged.items():
+        if benchmark.patterns and metric not in benchmark.patterns:
+            raise ConfigError(
+                f"benchmark.patterns: there is none for {key}, only for {', '.join(benchmark.patterns)}; add {metric}: "
+                f"'{metric}=(\\S+)', say"
+            )
 
 
 def check_preload(value: object) -> None:

@@ -7,7 +7,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,15 @@ def override_text(value: Any) -> str:
     if isinstance(value, str):
         return quoted(escape(value))
     return f"[{','.join(map(override_text, value))}]" if isinstance(value, list) else json.dumps(value)
+
+
+def points_override(configurations: Iterable[Mapping[str, Any]]) -> str:
+    """The override that has a search begin with these configurations."""
+    points = [
+        "{" + ", ".join(f"{name}: {override_text(value)}" for name, value in configuration.items()) + "}"
+        for configuration in configurations
+    ]
+    return f"benchmark.points_to_evaluate=[{', '.join(points)}]"
 
 
 def quoted(text: str) -> str:

@@ -14,8 +14,28 @@ class ReportError(HPOError):
 
 
 @dataclass(frozen=True, slots=True)
+class Aim:
+    """One of several objectives."""
+
+    metric: str
+    mode: str
+    log: bool = False
+    """Is it spread over orders of magnitude? Models and distances look at its logarithm; comparisons need none."""
+
+    def value(self, loss: float) -> float:
+        """The metric that belongs to a loss."""
+        return -loss if self.mode == "max" else loss
+
+    loss = value
+    """The loss of a value of the metric: turning twice changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Objective:
-    """The metric, its direction, the name of the resource (None: reports are counted), and what else is asked."""
+    """The metric, its direction, the name of the resource (None: reports are counted), and what else is asked.
+
+    With several objectives metric and mode are those of the first, which is shown where there is room for one.
+    """
 
     metric: str
     mode: str
@@ -23,6 +43,24 @@ class Objective:
     constraints: Sequence[Constraint] = ()
     max_resource: int | None = None
     """Where constraints count that are asked of the end."""
+    aims: Sequence[Aim] = ()
+    """All objectives where there are several, the first among them."""
+
+    @property
+    def judged(self) -> dict[str, str]:
+        """Metrics beside `metric` that each report needs, by their keys in the configuration."""
+        aims = {f"benchmark.objectives.{aim.metric}": aim.metric for aim in self.aims}
+        return aims | {f"benchmark.constraints.{one.metric}": one.metric for one in self.constraints}
+
+    @property
+    def each(self) -> Sequence[Aim]:
+        """All objectives, also where there is one."""
+        return self.aims or (Aim(self.metric, self.mode),)
+
+    @property
+    def takes_outcomes(self) -> bool:
+        """Is there more to a report than its loss?"""
+        return bool(self.constraints or self.aims)
 
     def outcome(self, metrics: Mapping[str, Any], resource: int) -> ReportOutcome:
         """What a report at a resource comes to.
@@ -47,8 +85,9 @@ class Objective:
         return resource, self._judge(loss, metrics, resource)
 
     def _judge(self, loss: float, metrics: Mapping[str, Any], resource: int) -> ReportOutcome:
+        further = tuple(self._loss(metrics, aim.metric, aim.mode) for aim in self.aims[1:])
         if not self.constraints:
-            return ReportOutcome(loss)
+            return ReportOutcome(loss, further=further)
         early = self.max_resource is not None and resource < self.max_resource
         excesses, violation, judged = [], 0.0, True
         for constraint in self.constraints:
@@ -59,15 +98,15 @@ class Objective:
             else:
                 excesses.append(constraint.excess(self._bounded(metrics, constraint)))
                 violation += max(excesses[-1], 0.0)
-        return ReportOutcome(loss, violation, judged, tuple(excesses))
+        return ReportOutcome(loss, violation, judged, tuple(excesses), further)
 
     def merit(self, metrics: Mapping[str, Any], resource: int) -> float:
-        """The loss of a report, +inf where it does not meet the constraints: what is looked at for the best.
+        """The loss of a report, +inf where it can be no best: it does not meet the constraints, or diverged in an objective.
 
         Raises:
             ReportError: as of `outcome`.
         """
-        return self.outcome(metrics, resource).merit if self.constraints else self.loss(metrics)
+        return self.outcome(metrics, resource).merit if self.takes_outcomes else self.loss(metrics)
 
     def bounded(self, metrics: Mapping[str, Any]) -> tuple[float, ...]:
         """The values that have bounds, in the order of the constraints.
@@ -86,12 +125,16 @@ class Objective:
         Raises:
             ReportError: it is missing or not a number.
         """
-        value = metrics.get(self.metric)
+        return self._loss(metrics, self.metric, self.mode)
+
+    def _loss(self, metrics: Mapping[str, Any], metric: str, mode: str) -> float:
+        value = metrics.get(metric)
         if type(value) is not float:  # nearly all are, and a log may have millions
-            value = self._number(metrics, self.metric, f"benchmark.metric={self.metric}")
+            key = f"benchmark.objectives.{metric}" if self.aims else f"benchmark.metric={metric}"
+            value = self._number(metrics, metric, key)
         if not math.isfinite(value):
             return math.inf
-        return -value if self.mode == "max" else value
+        return -value if mode == "max" else value
 
     def resource(self, metrics: Mapping[str, Any]) -> int | None:
         """The resource spent so far; None where reports are counted.
@@ -117,6 +160,10 @@ class Objective:
     def value(self, loss: float) -> float:
         """The metric that belongs to a loss."""
         return -loss if self.mode == "max" else loss
+
+    def values(self, losses: Sequence[float]) -> dict[str, float]:
+        """The metrics that belong to the losses of all objectives, by their names."""
+        return {aim.metric: aim.value(loss) for aim, loss in zip(self.aims, losses, strict=True)}
 
     def _number(self, metrics: Mapping[str, Any], name: str, key: str) -> float:
         """A metric as a float; what is too large for one is infinite."""

@@ -35,21 +35,36 @@ class ReportOutcome:
     """What a report comes to.
 
     Attributes:
-        loss: lower is better; +inf where training diverged.
+        loss: lower is better; +inf where training diverged. With several objectives that of the first.
         violation: how far it is beyond all bounds together; 0 where it is beyond none.
         judged: False where a bound is asked of the maximum resource alone, which it has not reached.
         excesses: for each constraint, how far it is beyond the bound; nan where that is not known.
+        further: the losses of the objectives after the first.
     """
 
     loss: float
     violation: float = 0.0
     judged: bool = True
     excesses: Sequence[float] = ()
+    further: tuple[float, ...] = ()
 
     @property
-    def order(self) -> tuple[float, float]:
-        """What outcomes are compared by, lower is better: first those that break no bound, by loss, then by violation."""
-        return self.violation, self.loss
+    def losses(self) -> tuple[float, ...]:
+        """One per objective."""
+        return (self.loss, *self.further)
+
+    @property
+    def order(self) -> tuple[float, ...]:
+        """What outcomes are compared by, lower is better: first those that break no bound, by loss, then by violation.
+
+        With several objectives all losses follow the violation, and none of them comes first.
+        """
+        return (self.violation, self.loss, *self.further)
+
+    @property
+    def finite(self) -> bool:
+        """Has it a result in every objective?"""
+        return all(map(math.isfinite, self.losses))
 
     @property
     def feasible(self) -> bool:
@@ -58,8 +73,8 @@ class ReportOutcome:
 
     @property
     def merit(self) -> float:
-        """The loss where it is feasible, else +inf: what is looked at for the best."""
-        return self.loss if self.feasible else math.inf
+        """The loss where it is feasible and finite in all objectives, else +inf: what is looked at for the best."""
+        return self.loss if self.feasible and self.finite else math.inf
 
 
 def no_trial_met(constraints: Sequence[Constraint], closest: tuple[int, Sequence[float]] | None) -> str:

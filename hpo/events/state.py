@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective
 from hpo.events.steering import Steering, stopped_trial
 from hpo.events.values import Decision, Event, Kind, Status, Trial
@@ -25,6 +26,8 @@ class TrialState:
     """Of the very first report."""
     loss: float | None = None
     """Of the last report."""
+    losses: tuple[float, ...] = ()
+    """Of the last report, one per objective."""
     violation: float = 0.0
     """Of the constraints, by the last report."""
     position: int = 0
@@ -53,7 +56,7 @@ class TrialState:
 
 @dataclass(frozen=True, slots=True)
 class Incumbent:
-    """The best result so far; it meets all constraints."""
+    """The best result so far; it meets all constraints. With several objectives the front's best of the first."""
 
     loss: float
     trial_id: int
@@ -69,10 +72,12 @@ class ExperimentState:
     trials: dict[int, TrialState] = field(default_factory=dict)
     running: dict[int, TrialState] = field(default_factory=dict)
     incumbent: Incumbent | None = None
+    front: Front = ()
+    """Where there are several objectives: the reports that no other dominates."""
     closest: tuple[int, Sequence[float]] | None = None
     """Until there is an incumbent: the trial that came closest to the constraints, and the values that they are about."""
     answered: bool = False
-    """Has any report had a finite result, whether or not it meets the constraints?"""
+    """Has any report had a finite result in all objectives, whether or not it meets the constraints?"""
     reports: int = 0
     elapsed: float = 0.0
     created: float | None = None
@@ -161,6 +166,13 @@ class ExperimentState:
         return "complete" if self.answered else "failed"
 
     @property
+    def best_trials(self) -> list[int]:
+        """The trial with the best result so far, or those on the front; none before the first."""
+        if self.objective.aims:
+            return sorted({point.trial_id for point in self.front})
+        return [] if self.incumbent is None else [self.incumbent.trial_id]
+
+    @property
     def counted_trials(self) -> int:
         """Trials that use up `max_num_trials`: not those that train a failed one again."""
         return len(self.trials) - self.retries
@@ -242,6 +254,7 @@ class ExperimentState:
         self.trained += event.reached - state.resource
         state.first = state.first or event.reached
         state.resource, state.loss, state.violation = event.reached, outcome.loss, outcome.violation
+        state.losses = outcome.losses
         state.position, state.heard = event.body["position"], event.elapsed
         state.lines = event.body.get("line", 0)
         decision = event.body["decision"]
@@ -249,13 +262,20 @@ class ExperimentState:
             state.ending = Decision(decision)
         self.reports += 1
         self.silent_failures = 0
-        self.answered = self.answered or outcome.loss != float("inf")
+        self.answered = self.answered or outcome.finite
         best, loss = self.incumbent, outcome.merit
         # Ties go to the earlier trial; an infinite loss is nobody's best.
-        if loss != float("inf") and (best is None or (loss, state.trial.id) < (best.loss, best.trial_id)):
+        if loss != float("inf") and self.objective.aims:
+            self._extend(FrontPoint(outcome.losses, state.trial.id, event.reached, event.elapsed))
+        elif loss != float("inf") and (best is None or (loss, state.trial.id) < (best.loss, best.trial_id)):
             self.incumbent, self.closest = Incumbent(loss, state.trial.id, event.reached, event.elapsed), None
         elif best is None and outcome.judged and outcome.violation > 0:
             self._come_closer(state.trial.id, outcome.violation, event)
+
+    def _extend(self, point: FrontPoint) -> None:
+        self.front, self.closest = extended(self.front, point), None
+        first = self.front[0]
+        self.incumbent = Incumbent(first.losses[0], first.trial_id, first.resource, first.elapsed)
 
     def _come_closer(self, trial_id: int, violation: float, event: Event) -> None:
         """No trial has met the constraints, this one neither; of equal ones the earlier counts."""

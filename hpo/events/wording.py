@@ -11,15 +11,36 @@ from hpo.events.steering import Verb
 from hpo.events.values import Status
 
 
+def best_name(state: ExperimentState) -> str:
+    """What `best_text` is about."""
+    return "front" if state.objective.aims else "best"
+
+
 def best_text(state: ExperimentState) -> str:
-    """The incumbent in one line."""
+    """The incumbent, or the front, in one line."""
     best = state.incumbent
     objective = state.objective
+    if state.front:
+        return _front_text(state)
     if best is None:
         return "none yet" if state.closest is None else f"none: {no_trial_met(objective.constraints, state.closest)}"
     where = f"{objective.resource_attr or 'report'} {best.resource}"
     configuration = configuration_text(state.trials[best.trial_id].trial.configuration)
     return f"{objective.metric}={objective.value(best.loss):.6g} (trial {best.trial_id}, {where}): {configuration}"
+
+
+def _front_text(state: ExperimentState) -> str:
+    """How many reports are on the front, and from where to where it goes."""
+    first, last = state.front[0], state.front[-1]
+    ends = (
+        f"{name} {value:.6g}" + ("" if first is last else f" to {other:.6g}")
+        for (name, value), other in zip(
+            state.objective.values(first.losses).items(), state.objective.values(last.losses).values(), strict=True
+        )
+    )
+    trials = state.best_trials
+    of = f"trial {trials[0]}" if len(trials) == 1 else f"trials {shortened([str(trial) for trial in trials], 8)}"
+    return f"{len(state.front)} report{'s' if last is not first else ''} ({of}): {', '.join(ends)}"
 
 
 def counts_text(state: ExperimentState) -> str:
@@ -124,8 +145,15 @@ def shortened(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def overview(result: Any, state: ExperimentState, otherwise: str) -> str:
-    """What a notebook shows of an object that has an experiment's `directory`; `otherwise`: unless it is over."""
+def overview(result: Any, state: ExperimentState, otherwise: str, behind: str = "") -> str:
+    """What a notebook shows of an object that has an experiment's `directory`.
+
+    Args:
+        result: the object.
+        state: of the experiment.
+        otherwise: what it is doing, unless it is over.
+        behind: what follows the best.
+    """
     parts = {"status": f"{state.status}: {state.finished}" if state.finished else otherwise}
-    parts |= {"best": best_text(state), "trials": counts_text(state)}
+    parts |= {best_name(state): best_text(state) + behind, "trials": counts_text(state)}
     return f"{type(result).__name__} {result.directory}" + "".join(f"\n  {k:<9}{text}" for k, text in parts.items())

@@ -5,19 +5,15 @@ left out, and so is what git does not say at once.
 """
 
 import hashlib
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.executables import NOT_CODE, find_program
+from hpo.backends.executables import files_beside, find_program
 from hpo.config.schema import BenchmarkConfig
 from hpo.functions.finding import find_function
 
-MOST_FILES = 1000
-MOST_BYTES = 16_000_000
 GIT_SECONDS = 0.05
 
 
@@ -37,7 +33,7 @@ def code_of(benchmark: BenchmarkConfig, directory: Path = Path()) -> dict[str, A
         return None
     head = _git(script.parent, ["rev-parse", "HEAD"])
     difference = _git(script.parent, ["diff", "--quiet", "HEAD", "--", "."])  # works while files are read
-    files = _files(script.parent)
+    files = files_beside(script.parent)
     digests = None if files is None else {str(path.relative_to(script.parent)): _digest(path) for path in files}
     (failed, commit), (dirty, _) = _answer(head), _answer(difference)
     return {
@@ -75,26 +71,6 @@ def _script(benchmark: BenchmarkConfig, directory: Path) -> Path | None:
         return Path(words[-1]).resolve()
     candidates = words[1:2] + ([words[0]] if "/" in benchmark.command[0] else [])
     return next((Path(word).resolve() for word in candidates if Path(word).is_file()), None)
-
-
-def _files(folder: Path) -> list[Path] | None:
-    """Files from `folder` down that may be code, in order; None where there are too many, or they are too large."""
-    found: list[Path] = []
-    ahead, seen, size = [folder], 0, 0
-    while ahead:
-        with os.scandir(ahead.pop()) as entries:
-            for entry in entries:
-                seen += 1
-                if any(fnmatch(entry.name, pattern) for pattern in NOT_CODE):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    ahead.append(Path(entry.path))
-                elif entry.is_file():
-                    found.append(Path(entry.path))
-                    size += entry.stat().st_size
-                if seen > MOST_FILES or size > MOST_BYTES:
-                    return None
-    return sorted(found)
 
 
 def _digest(path: Path) -> str | None:

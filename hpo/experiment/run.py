@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.backends.choice import open_backend
-from hpo.config.direction import doubt
+from hpo.config.direction import doubts
 from hpo.config.reading import to_config, to_yaml
 from hpo.config.references import from_environment
 from hpo.config.schema import ExperimentConfig
@@ -32,7 +32,8 @@ from hpo.experiment.warm_start import say_taken
 from hpo.results.experiment import load_experiment
 from hpo.results.failure import failure_of
 from hpo.results.files import read_metadata, write_best, write_metadata, write_results
-from hpo.results.rows import best_of
+from hpo.results.fronts import hypervolume_text
+from hpo.results.rows import best_of, front_of
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import restore
 from hpo.store.commands import CommandFolder
@@ -63,7 +64,7 @@ class Outcome:
     """It was over before."""
 
     def __repr__(self) -> str:
-        return overview(self, self.state, self.status)
+        return overview(self, self.state, self.status, hypervolume_text(self.config, self.state.front))
 
     def _repr_html_(self) -> str:
         return load_experiment(self.directory)._repr_html_()
@@ -77,6 +78,11 @@ class Outcome:
     def best(self) -> dict[str, Any] | None:
         """trial_id, value of the metric, resource and configuration of the best report; None where there is none."""
         return best_of(self.state)
+
+    @property
+    def front(self) -> list[dict[str, Any]]:
+        """With several objectives: the reports that no other dominates, as in `best`; sorted by the first objective."""
+        return front_of(self.state)
 
     @property
     def failure(self) -> str | None:
@@ -173,7 +179,7 @@ def _run(
             log.warning(
                 "no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until it is interrupted"
             )
-        if text := doubt(config.benchmark.metric, config.benchmark.mode.value):
+        for text in doubts(config.objective):
             log.warning("%s", text, extra={"once": text})
         tuner = Tuner(
             scheduler=scheduler,

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hpo.errors import ConfigError, installing
+from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Event, Kind, Status
 from hpo.results.experiment import Experiment
-from hpo.results.rows import best_of, last_line
+from hpo.results.rows import best_of, front_of, last_line
 from hpo.space.domains import LOG, Choice, Domain, Float, Integer
 
 STATES = {
@@ -35,8 +36,10 @@ LARGEST = 1e300
 def write_optuna(experiments: Sequence[Experiment], output: Path) -> None:
     """Write the storage.
 
-    The value of a trial is the best it reported, among reports that meet the constraints where there are any. The trial
-    with the best result is COMPLETE though it may be paused or stopped, for Optuna looks for the best among those alone.
+    The value of a trial is the best it reported, among reports that meet the constraints where there are any; with several
+    objectives the values of its report on the front, of several the one that is best in the first objective, else of its
+    last. The trial with the best result, or those on the front, are COMPLETE though they may be paused or stopped, for Optuna
+    looks for the best among those alone.
 
     Raises:
         ConfigError: optuna is not installed.
@@ -60,14 +63,16 @@ def write_optuna(experiments: Sequence[Experiment], output: Path) -> None:
 def add_study(optuna: Any, storage: Any, experiment: Experiment) -> None:
     """Add an experiment to a storage of optuna's, the imported package."""
     config = experiment.config
-    direction = "maximize" if config.benchmark.mode.value == "max" else "minimize"
-    study = optuna.create_study(storage=storage, study_name=config.place, direction=direction)
+    objective = experiment.state.objective
+    directions = ["maximize" if aim.mode == "max" else "minimize" for aim in objective.each]
+    study = optuna.create_study(storage=storage, study_name=config.place, directions=directions)
     facts = {
-        "metric": config.benchmark.metric,
+        "metric": objective.metric,
+        **({"objectives": [aim.metric for aim in objective.aims]} if objective.aims else {}),
         "random_seed": config.random_seed,
         "method": config.method.name,
         "seed": config.seed,
-        "best": best_of(experiment.state),
+        "best": front_of(experiment.state) or best_of(experiment.state),
     }
     for key, value in facts.items():
         study.set_user_attr(f"hpo_{key}", value)
@@ -95,27 +100,34 @@ def distribution(domain: Domain) -> Any:
 def _frozen(optuna: Any, experiment: Experiment, distributions: dict[str, Any]) -> Iterator[Any]:
     """All trials, in the order of their ids."""
     state, metric = experiment.state, experiment.config.benchmark.metric
+    several = bool(state.objective.aims)
     began: dict[int, float] = {}
     ended: dict[int, Event] = {}
-    bests = dict.fromkeys(state.trials, ReportOutcome(math.inf))
+    chosen: dict[int, ReportOutcome] = {}
     values: dict[int, dict[int, float]] = {trial_id: {} for trial_id in state.trials}
+    on_front = {(point.trial_id, point.losses): place for place, point in enumerate(state.front)}
     for event in experiment.events:
         if event.trial is None:
             continue
         if event.kind == Kind.STARTED:
             began[event.trial] = event.time
         elif event.kind == Kind.REPORTED and event.resource is not None:
-            values[event.trial][event.resource] = _float(event.body["metrics"][metric])
             found = state.objective.outcome(event.body["metrics"], event.resource)
-            bests[event.trial] = min(bests[event.trial], found, key=_rank)
+            if several:
+                before = chosen.get(event.trial, found)
+                place, then = (on_front.get((event.trial, one.losses), math.inf) for one in (found, before))
+                chosen[event.trial] = found if place <= then else before
+            else:  # Optuna has intermediate values of one objective alone
+                values[event.trial][event.resource] = _float(event.body["metrics"][metric])
+                chosen[event.trial] = min(chosen.get(event.trial, found), found, key=_rank)
         elif event.kind == Kind.ENDED:
             ended[event.trial] = event
+    best = {point.trial_id for point in state.front} or ({state.incumbent.trial_id} if state.incumbent else set())
     for trial_id, known in state.trials.items():
-        best = state.incumbent is not None and trial_id == state.incumbent.trial_id
-        becomes, end = "COMPLETE" if best else STATES[known.status], ended.get(trial_id)
-        found = bests[trial_id]
-        value = None if math.isinf(found.loss) else state.objective.value(found.loss)
-        if becomes == "COMPLETE" and value is None:  # it never reported a finite value
+        becomes, end = "COMPLETE" if trial_id in best else STATES[known.status], ended.get(trial_id)
+        found = chosen.get(trial_id, ReportOutcome(math.inf))
+        told = _values(state.objective, found) if found.finite else None
+        if becomes == "COMPLETE" and told is None:  # it never reported a finite value
             becomes = "FAIL"
         attributes = {"hpo_trial_id": trial_id, "hpo_status": known.status.value, "hpo_attempts": known.attempt + 1}
         if end is not None and (error := last_line(end.body.get("error"))):
@@ -125,7 +137,8 @@ def _frozen(optuna: Any, experiment: Experiment, distributions: dict[str, Any]) 
             number=trial_id,
             trial_id=-1,
             state=optuna.trial.TrialState[becomes],
-            value=value if becomes in ("COMPLETE", "PRUNED") else None,
+            value=None,
+            values=told if becomes in ("COMPLETE", "PRUNED") else None,
             datetime_start=datetime.fromtimestamp(began[trial_id]),
             datetime_complete=over if becomes in ("COMPLETE", "PRUNED", "FAIL") else None,
             params=dict(known.trial.configuration),
@@ -136,9 +149,13 @@ def _frozen(optuna: Any, experiment: Experiment, distributions: dict[str, Any]) 
         )
 
 
+def _values(objective: Objective, found: ReportOutcome) -> list[float]:
+    return list(objective.values(found.losses).values()) if objective.aims else [objective.value(found.loss)]
+
+
 def _rank(found: ReportOutcome) -> tuple[bool, bool, float, float]:
     """What the reports of a trial are compared by: those that meet all constraints first."""
-    return math.isinf(found.loss), not found.feasible, *found.order
+    return math.isinf(found.loss), not found.feasible, found.violation, found.loss
 
 
 def _known(excess: float) -> float:

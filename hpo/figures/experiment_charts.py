@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hpo.events.outcome import no_trial_met
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, rows
 from hpo.figures.limits import beyond, metric_axis
-from hpo.figures.style import ACCENT, NEUTRAL, OUTCOME_COLOURS, data_label, seconds_scale, thinned
+from hpo.figures.style import ACCENT, LAST, NEUTRAL, NOT_MET, OUTCOME_COLOURS, data_label, seconds_scale, thinned
 from hpo.history import curves as history
 from hpo.history.importance import LEVEL, TRUSTED, Importance
 from hpo.history.record import AttemptSpan, Subject
@@ -37,21 +37,34 @@ def anytime(experiment: Subject) -> Chart:
         )
         return Chart("anytime", title, instead=none[0].upper() + none[1:], wide=False)
     unit, name = seconds_scale(experiment.state.elapsed)
-    trials, best = Pieces(), Pieces()
+    met, broken, best = Pieces(), Pieces(), Pieces()
     for curve in history.curves(experiment):
-        trials.add([curve.elapsed[-1] / unit], curve.values[-1:], f"trial {curve.trial}")
+        into = met if curve.feasible[-1] else broken
+        into.add([curve.elapsed[-1] / unit], curve.values[-1:], f"trial {curve.trial}")
     values = [objective.value(loss) for loss in path.losses.tolist()]
     times = [time / unit for time in [*path.times.tolist(), experiment.state.elapsed]]
     best.add(times, [*values, values[-1]], "best so far")
     series = [
-        trials.series("points", "last report of a trial", NEUTRAL),
+        met.series("points", LAST, NEUTRAL),
+        *([broken.series("points", NOT_MET, NEUTRAL, hollow=True)] if broken.x else []),
         best.series("line", "best so far", ACCENT, width=2.4, step=True),
     ]
-    y = metric_axis(objective, [*trials.y, *best.y])
-    out = beyond(objective, y, trials.y)
+    last = [*met.y, *broken.y]
+    y = metric_axis(objective, [*last, *best.y])
+    out = beyond(objective, y, last)
     panel = Panel(axis(f"elapsed time, {name}", zero=True), y, series)
-    caption = f"A step is an improvement at any resource; points are the last report of each trial. {out}".rstrip()
-    return Chart("anytime", title, caption, [panel], 330, data_label(experiment.metadata), wide=False, remark=out)
+    caption = "A step is an improvement at any resource; points are the last report of each trial."
+    caption += " Hollow ones do not meet the constraints." if broken.x else ""
+    return Chart(
+        "anytime",
+        title,
+        f"{caption} {out}".rstrip(),
+        [panel],
+        330,
+        data_label(experiment.metadata),
+        wide=False,
+        remark=out,
+    )
 
 
 def learning_curves(experiment: Subject, *, whole: bool = False) -> Chart:
@@ -209,12 +222,15 @@ def _words(bar: Sequence[AttemptSpan]) -> str:
 
 def importance_bars(experiment: Subject, found: Importance) -> Chart:
     """Main effects with their intervals."""
-    resource = experiment.state.objective.resource_attr or "report"
-    title = "Hyperparameter importance"
+    objective = experiment.state.objective
+    resource = objective.resource_attr or "report"
+    metric = objective.aims[found.aim].metric if objective.aims else objective.metric
+    title = "Hyperparameter importance" + (f" for {metric}" if objective.aims else "")
+    name = f"importance-{found.aim}" if found.aim else "importance"
     if found.reason is not None:
-        return Chart("importance", title, instead=f"Importance is not computed: {found.reason}.", wide=False)
+        return Chart(name, title, instead=f"Importance is not computed: {found.reason}.", wide=False)
     caption = (
-        f"Functional ANOVA of a random forest fitted to the rank of {experiment.state.objective.metric} at {resource} "
+        f"Functional ANOVA of a random forest fitted to the rank of {metric} at {resource} "
         f"{found.resource}, which {found.trials} trials reached: the share of variance over the whole space that each "
         f"hyperparameter explains alone, with {LEVEL:.0%} bootstrap intervals. {found.interactions:.0%} is interactions. "
         f"The forest predicts {max(found.explained, 0):.0%} of the variance of trials it has not seen"
@@ -242,7 +258,7 @@ def importance_bars(experiment: Subject, found: Importance) -> Chart:
     y = rows([s.name if s.trials is None else f"{s.name} ({s.trials} trials)" for s in shares])
     panel = Panel(axis("share of variance", zero=True, percent=True), y, [bars], quiet=True)
     return Chart(
-        "importance",
+        name,
         title,
         caption,
         [panel],

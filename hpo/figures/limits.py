@@ -8,7 +8,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
-from hpo.events.objective import Objective
+from hpo.events.objective import Aim, Objective
 from hpo.figures.chart import Axis, axis
 
 FAR = ((0.9, 8.0, 1.75), (0.5, 40.0, 3.5))
@@ -19,7 +19,7 @@ DECADES = 2.0
 """Positive values whose middle nine tenths span so many are drawn on a logarithmic axis."""
 
 
-def metric_axis(objective: Objective, values: Iterable[float | None]) -> Axis:
+def metric_axis(objective: Objective | Aim, values: Iterable[float | None]) -> Axis:
     """The axis for values of the metric. The best is always on it.
 
     Keys besides those of `axis`: limits, where values are far out; all, keys that hold instead when all values are shown.
@@ -35,7 +35,7 @@ def metric_axis(objective: Objective, values: Iterable[float | None]) -> Axis:
     return axis(objective.metric, log=log, limits=limits, all={"log": _spans_decades(ordered, ordered, 0.0)})
 
 
-def beyond(objective: Objective, drawn: Axis, values: Iterable[float | None]) -> str:
+def beyond(objective: Objective | Aim, drawn: Axis, values: Iterable[float | None]) -> str:
     """How many values lie beyond the limits, and how far, as a sentence; nothing where none does."""
     if "limits" not in drawn:
         return ""
@@ -48,7 +48,7 @@ def beyond(objective: Objective, drawn: Axis, values: Iterable[float | None]) ->
     return f"{count}, {'at' if len(out) == 1 else 'as far as'} {out[-1]:.4g}: marked at the edge."
 
 
-def _from_best(objective: Objective, values: Iterable[float | None]) -> list[float]:
+def _from_best(objective: Objective | Aim, values: Iterable[float | None]) -> list[float]:
     """Those that are finite, the best first."""
     found = [value for value in values if value is not None and math.isfinite(value)]
     return sorted(found, reverse=objective.mode == "max")

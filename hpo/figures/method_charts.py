@@ -48,6 +48,8 @@ def regret(number: int, scored: Scored, found: OverTime) -> Chart:
         f"IQM over {len(scored.block.seeds)} seed(s) of the incumbent's regret, from where the anytime score begins to the "
         f"common budget; {which}. 0 is {scored.scale.best_is}; 1 is {scored.scale.reference_is}."
     )
+    if (measure := scored.block.loaded[0].measure) is not None:
+        caption += f" {measure.text().capitalize()}."
     # Lines come first, for the keys and names; bands are drawn below them all the same, they are pale.
     panel = Panel(x, axis("normalised regret", zero=True), [*lines, *bands])
     return _of(scored, f"regret-{number}", "Regret over time", caption, panel, 390)
@@ -161,7 +163,8 @@ def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -
     y = metric_axis(objective, drawn)
     out = beyond(objective, y, drawn)
     panel = Panel(axis(f"elapsed time, {name}", zero=True), y, [*series, *summaries])
-    caption = f"{objective.metric} of the best report so far, one step function per experiment"
+    what = "the best report" if found[0].measure is None else "all reports"
+    caption = f"{objective.metric} of {what} so far, one step function per experiment"
     caption += ": thin lines. A thick one is the median of a method, its band the middle half." if many else "."
     return Chart(f"runs-{number}", title, f"{caption} {out}".rstrip(), [panel], 380, label, remark=out)
 

@@ -11,7 +11,7 @@ from hpo.analysis.comparison import Comparison
 from hpo.analysis.overtime import over_time
 from hpo.analysis.scores import Scored
 from hpo.errors import ConfigError
-from hpo.figures import experiment_charts, method_charts, space_charts
+from hpo.figures import experiment_charts, front_charts, method_charts, space_charts
 from hpo.figures.chart import Chart
 from hpo.figures.drawing import draw, draw_panels
 from hpo.history import importance as shares
@@ -25,6 +25,26 @@ if TYPE_CHECKING:
 def anytime(experiment: Experiment, ax: "Axes | None" = None, *, all_values: bool = False) -> "Axes":
     """Best result so far against elapsed time, and the last report of each trial."""
     return draw(_named(experiment, experiment_charts.anytime(experiment), all_values), ax)
+
+
+def front(experiment: Experiment, figure: "Figure | None" = None, *, all_values: bool = False) -> "Figure":
+    """All trials by their objectives and the front as steps, a panel for each pair of objectives.
+
+    Raises:
+        ConfigError: it has one objective.
+    """
+    _check_several(experiment, "front")
+    return draw_panels(_named(experiment, front_charts.front(experiment, whole=True), all_values), figure)
+
+
+def hypervolume(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
+    """The share of the box up to the reference point that the front dominates, against elapsed time.
+
+    Raises:
+        ConfigError: it has one objective.
+    """
+    _check_several(experiment, "hypervolume")
+    return draw(_named(experiment, front_charts.hypervolume(experiment)), ax)
 
 
 def curves(experiment: Experiment, ax: "Axes | None" = None, *, all_values: bool = False) -> "Axes":
@@ -42,13 +62,16 @@ def workers(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
     return draw(_named(experiment, experiment_charts.workers(experiment, whole=True)), ax)
 
 
-def importance(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
-    """Main effects of the hyperparameters with their intervals.
+def importance(experiment: Experiment, ax: "Axes | None" = None, *, objective: str | None = None) -> "Axes":
+    """Main effects of the hyperparameters with their intervals, of several objectives for the first or the one that is named.
 
     Raises:
-        ConfigError: there is too little data.
+        ConfigError: there is too little data, or no such objective.
     """
-    found = shares.importance(experiment)
+    known = [aim.metric for aim in experiment.state.objective.aims] or [experiment.state.objective.metric]
+    if objective is not None and objective not in known:
+        raise ConfigError(f"objective={objective}: there is {', '.join(known)}; choose one of them")
+    found = shares.importance(experiment, aim=0 if objective is None else known.index(objective))
     if found.reason is not None:
         raise ConfigError(f"importance cannot be drawn for {experiment.directory}: {found.reason}")
     return draw(_named(experiment, experiment_charts.importance_bars(experiment, found)), ax)
@@ -108,6 +131,13 @@ def _named(experiment: Experiment, chart: Chart, all_values: bool = False) -> Ch
     config = experiment.config
     chart = chart.without_limits() if all_values else chart
     return replace(chart, title=f"{chart.title}: {config.benchmark.name}, {config.method.name}")
+
+
+def _check_several(experiment: Experiment, name: str) -> None:
+    if not experiment.state.objective.aims:
+        raise ConfigError(
+            f"{name}: {experiment.directory} has one objective, {experiment.state.objective.metric}; draw anytime instead"
+        )
 
 
 def _scored(comparison: Comparison, benchmark: str | None) -> Scored:

@@ -21,6 +21,8 @@ UNDATED = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": None}
 
 OF_EXPERIMENT: Mapping[str, Callable[..., Any]] = {
     "anytime": plots.anytime,
+    "front": plots.front,
+    "hypervolume": plots.hypervolume,
     "curves": plots.curves,
     "rungs": plots.rungs,
     "workers": plots.workers,
@@ -28,7 +30,9 @@ OF_EXPERIMENT: Mapping[str, Callable[..., Any]] = {
     "parallel": plots.parallel,
     "slices": plots.slices,
 }
-LIMITED = ("anytime", "curves", "parallel", "slices")
+OF_ONE_OBJECTIVE = ("anytime",)
+OF_SEVERAL = ("front", "hypervolume")
+LIMITED = ("anytime", "front", "curves", "parallel", "slices")
 """Those of an experiment that have an axis for its metric, on which what is far out can be shown or marked at the edge."""
 OF_COMPARISON: Mapping[str, Callable[..., Any]] = {
     "anytime": plots.regret,
@@ -104,7 +108,8 @@ def save_all(
             whose = f"-{benchmark}" if benchmark is not None and len(benchmarks) > 1 else ""
             paths.append(save(subject, name, Path(folder) / f"{name}{whose}.{format}", benchmark))
         return paths
-    for name in OF_EXPERIMENT:
+    left_out = OF_ONE_OBJECTIVE if subject.state.objective.aims else OF_SEVERAL
+    for name in (name for name in OF_EXPERIMENT if name not in left_out):
         try:
             paths.append(save(subject, name, Path(folder) / f"{name}.{format}", all_values=all_values))
         except ConfigError as error:

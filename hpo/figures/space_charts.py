@@ -2,8 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from hpo.events.wording import word
 from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, without_limits
@@ -39,14 +39,17 @@ def slices(experiment: Subject, *, whole: bool = False) -> Chart:
     for name, domain in domains.items():
         series: list[Series] = []
         for (low, high), colour in zip(levels, DEPTHS[-len(levels) :], strict=True):
-            group = Pieces()
+            met, broken = Pieces(), Pieces()
             for p in found:
                 if low <= p.resource <= high and name in p.configuration:
                     label = f"trial {p.trial}, {resource} {p.resource}, {name}={word(p.configuration[name])}"
-                    group.add([position(domain, p.configuration[name], p.trial)], [p.value], label)
+                    into = met if p.feasible else broken
+                    into.add([position(domain, p.configuration[name], p.trial)], [p.value], label)
             text = f"{resource} {low}" if low == high else f"{resource} {low} to {high}"
-            if group.x:
-                series.append(group.series("points", text, colour, size=5))
+            if met.x:
+                series.append(met.series("points", text, colour, size=5))
+            if broken.x:
+                series.append(broken.series("points", f"{text}, constraints not met", colour, size=5, hollow=True))
         if series:
             title = "" if len(panels) % columns else objective.metric
             panels.append(Panel(_axis(name, domain), {**y, "title": title}, series))
@@ -56,6 +59,8 @@ def slices(experiment: Subject, *, whole: bool = False) -> Chart:
     )
     if experiment.config.space.conditions:
         caption += " Where a hyperparameter is not used, its trials are left out."
+    if not all(point.feasible for point in found):
+        caption += " Hollow points do not meet the constraints."
     if len(found) < len(known):
         caption += f" Thinned: {len(found):,} of {len(known):,} trials, evenly spaced by number."
     return Chart(
@@ -89,58 +94,121 @@ def _axis(name: str, domain: Domain) -> Axis:
 
 
 def parallel(experiment: Subject, *, whole: bool = False) -> Chart:
-    """One line per trial through all hyperparameters to its metric, the best on top; `whole`: never thinned."""
+    """One line per trial through all hyperparameters to its metric, the best on top; `whole`: never thinned.
+
+    With several objectives through all of them, those on the front on top.
+    """
     objective = experiment.state.objective
     title = "Parallel coordinates"
+    aims = objective.each
+    results = [_Result(p, _values_of(experiment, p)) for p in points(experiment)]
+    front = {point.trial_id for point in experiment.state.front}
     found = sorted(
-        (p for p in points(experiment) if math.isfinite(p.loss)), key=lambda p: (p.feasible, -p.loss, p.trial)
+        (one for one in results if all(map(math.isfinite, one.values))),
+        key=lambda one: (one.point.trial in front, one.point.feasible, -one.point.loss, one.point.trial),
     )
     if not found:
         return Chart("parallel", title, instead="No trial has reported a finite result yet.")
-    kept = found if whole else [found[i] for i in thinned(len(found), MOST_LINES)]
-    y = metric_axis(objective, [point.value for point in found])
-    out = beyond(objective, y, [point.value for point in found])
-    panel = _lines(experiment, found, kept, y)
-    if "limits" in y:
-        panel = replace(panel, whole=_lines(experiment, found, kept, without_limits(y)))
-    caption = f"A line is a trial; the last axis is its last {objective.metric}. Point at a line to see it alone."
+    others = sum(one.point.trial not in front for one in found)  # the front is shown whole
+    kept = found if whole else [*(found[i] for i in thinned(others, MOST_LINES)), *found[others:]]
+    ends = [metric_axis(aim, [one.values[i] for one in found]) for i, aim in enumerate(aims)]
+    out = beyond(objective, ends[0], [one.values[0] for one in found])
+    bands = _by_front(kept, front) if objective.aims else _by_rank(kept)
+    panel = _lines(experiment, found, bands, ends)
+    if any("limits" in end for end in ends):
+        panel = replace(panel, whole=_lines(experiment, found, bands, [without_limits(end) for end in ends]))
+    last = f"the last axes are its last {' and '.join(aim.metric for aim in aims)}"
+    if not objective.aims:
+        last = f"the last axis is its last {objective.metric}"
+    caption = f"A line is a trial; {last}. Point at a line to see it alone."
     caption += f" {out}" if out else ""
     if len(kept) < len(found):
-        caption += f" Thinned: {len(kept):,} of {len(found):,} trials, evenly spaced by rank, the best among them."
+        best = "the front" if front else "the best"
+        caption += f" Thinned: {len(kept):,} of {len(found):,} trials, evenly spaced by rank, {best} among them."
     return Chart("parallel", title, caption, [panel], 400, data_label(experiment.metadata), remark=out)
 
 
-def _lines(experiment: Subject, found: Sequence[Point], kept: Sequence[Point], last: Axis) -> Panel:
-    """Lines of those trials that are `kept`, the worst first, to the `last` axis, which suits all."""
-    space, metric = experiment.config.space, experiment.state.objective.metric
-    domains = space.domains
-    low, high = last.get("limits") or (min(p.value for p in found), max(p.value for p in found))
-    place_of = math.log10 if last.get("log") else float
-    series: list[Series] = []
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """A trial, and the objectives in its last report, in their own units."""
+
+    point: Point
+    values: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Band:
+    """Trials whose lines look alike."""
+
+    name: str
+    colour: str
+    width: int
+    results: Sequence[_Result]
+
+
+def _values_of(experiment: Subject, point: Point) -> Sequence[float]:
+    state = experiment.state
+    if not state.objective.aims:
+        return [point.value]
+    return list(state.objective.values(state.trials[point.trial].losses).values())
+
+
+def _by_rank(kept: Sequence[_Result]) -> list[_Band]:
+    """Bands of trials that are in order, the worst first."""
+    bands = []
     start = 0
     for place, (colour, share) in enumerate(zip(BANDS, SHARES, strict=True)):
         stop = len(kept) - math.ceil(share * len(kept))
-        band = Pieces()
-        for p in kept[start:stop]:
+        name = "worse half" if place == 0 else f"best {SHARES[place - 1]:.0%}"
+        bands.append(_Band(name, colour, 2 if place == len(BANDS) - 1 else 1, kept[start:stop]))
+        start = max(start, stop)
+    return bands
+
+
+def _by_front(kept: Sequence[_Result], front: Collection[int]) -> list[_Band]:
+    others = [one for one in kept if one.point.trial not in front]
+    best = [one for one in kept if one.point.trial in front]
+    return [_Band("not on the front", BANDS[1], 1, others), _Band("on the front", BANDS[-1], 2, best)]
+
+
+def _lines(experiment: Subject, found: Sequence[_Result], bands: Sequence[_Band], last: Sequence[Axis]) -> Panel:
+    """Lines of the trials in `bands` to the `last` axes, which suit all that were `found`."""
+    space = experiment.config.space
+    domains = space.domains
+    spans = [end.get("limits") or _span([one.values[i] for one in found]) for i, end in enumerate(last)]
+    series: list[Series] = []
+    for band in bands:
+        lines = Pieces()
+        for one in band.results:
+            p = one.point
             units = [
                 unit(domain, p.configuration[name], p.trial) if name in p.configuration else NOT_USED
                 for name, domain in domains.items()
             ]
-            inside = (place_of(p.value) - place_of(low)) / (place_of(high) - place_of(low)) if high > low else 0.5
-            units.append(min(max(inside, -BEYOND), 1 + BEYOND))
-            band.add(range(len(units)), units, f"trial {p.trial}: {metric} {p.value:.6g}")
-        start = max(start, stop)
-        if band.x:
-            name = "worse half" if place == 0 else f"best {SHARES[place - 1]:.0%}"
-            width = 2 if place == len(BANDS) - 1 else 1
-            series.append(band.series("line", name, colour, width=width, gaps=True))
-    names = [*domains, metric]
+            units += [_place(end, span, value) for end, span, value in zip(last, spans, one.values, strict=True)]
+            told = ", ".join(f"{end['title']} {value:.6g}" for end, value in zip(last, one.values, strict=True))
+            lines.add(range(len(units)), units, f"trial {p.trial}: {told}")
+        if lines.x:
+            series.append(lines.series("line", band.name, band.colour, width=band.width, gaps=True))
+    names = [*domains, *(end["title"] for end in last)]
     notes = [(place, at, text) for place, domain in enumerate(domains.values()) for at, text in marks(domain)]
     notes += [(place, NOT_USED, "not used") for place, name in enumerate(domains) if name in space.conditions]
-    notes += [(len(domains), 0.0, f"{low:.4g}"), (len(domains), 1.0, f"{high:.4g}")]
+    for place, (low, high) in enumerate(spans, len(domains)):
+        notes += [(place, 0.0, f"{low:.4g}"), (place, 1.0, f"{high:.4g}")]
     x = axis(ticks=list(enumerate(names)), range=[-0.25, len(names) - 0.85], above=True, bare=True)
     room = [NOT_USED - 0.03 if space.conditions else -0.05, 1.05]
     y = axis(range=room, bare=True)
-    if "limits" in last:
+    if any("limits" in end for end in last):
         y["limits"] = room
     return Panel(x, y, series, notes, list(range(len(names))), quiet=True, right=70)
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(values)
+
+
+def _place(end: Axis, span: Sequence[float], value: float) -> float:
+    """Where a value stands on one of the last axes, from 0 to 1; a little beyond, where it is beyond its limits."""
+    low, high = map(math.log10, span) if end.get("log") else span
+    inside = ((math.log10(value) if end.get("log") else value) - low) / (high - low) if high > low else 0.5
+    return min(max(inside, -BEYOND), 1 + BEYOND)

@@ -26,6 +26,9 @@ SHARES = (0.5, 0.25, 0.1, 0.02, 0.0)
 """Where each of those bands ends: so large a share of the trials is better."""
 ACCENT = COLOURS[0]
 NEUTRAL = "#767C86"
+LAST = "last report of a trial"
+NOT_MET = "last report, constraints not met"
+"""Names of points; those that do not meet the constraints are hollow."""
 DARK: Mapping[str, str] = {
     "#0072B2": "#4C9BE0",
     "#D55E00": "#FF8A3D",

@@ -42,12 +42,18 @@ class Reporter:
         if self.until is not None and self.reached is not None and self.reached >= self.until:
             raise SystemExit(0)  # no `except Exception` of the objective's takes it for a failure
 
-    def conclude(self, result: Any, metric: str) -> None:
-        """What the objective has returned is its last report: a mapping as it is, a number as the metric at the end."""
+    def conclude(self, result: Any, metric: str | None) -> None:
+        """What the objective has returned is its last report: a mapping as it is, a number as the metric at the end.
+
+        Raises:
+            TypeError: it is a number, and there are several metrics, `metric` is None.
+        """
         if result is None:
             return
         if isinstance(result, Mapping):
             self(result)
+        elif metric is None:
+            raise TypeError(f"it returned {result!r}; with several objectives return a mapping that has each of them")
         elif self.resource_attr is None:
             self(**{metric: result})
         elif self.reached != self.until:

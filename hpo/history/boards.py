@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
+from hpo.events.fronts import Front
 from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Event, Kind, Status
 from hpo.history.rungs import RungBoard, rung_board
+from hpo.results.fronts import front_share
 from hpo.results.rows import reason_of
 
 RECENT = 60.0
@@ -78,6 +80,8 @@ class Board:
     """Unix time of the last event."""
     rungs: RungBoard = field(init=False)
 
+    _share: tuple[Front, float] = ((), 0.0)
+    """A front, and its hypervolume: it is looked at more often than it grows."""
     _workers: list[float] = field(default_factory=list)
     """Busy seconds of each worker's attempts that are over."""
     _ended: deque[tuple[float, float]] = field(default_factory=deque)
@@ -140,6 +144,13 @@ class Board:
         """Seconds of the experiment until now where it runs, else until its last event."""
         passed = max(time.time() - self.told, 0.0) if running and self.told and not self.config.simulated else 0.0
         return self.state.elapsed + passed
+
+    @property
+    def hypervolume(self) -> float:
+        """Of the front, as a share of its box; 0 where there is one objective."""
+        if self._share[0] is not self.state.front:
+            self._share = self.state.front, front_share(self.config, self.state.front)
+        return self._share[1]
 
     @property
     def gpus(self) -> list[str]:

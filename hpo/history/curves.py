@@ -28,6 +28,8 @@ class Curve:
     elapsed: Sequence[float]
     feasible: Sequence[bool]
     """Which reports meet the constraints."""
+    losses: Sequence[tuple[float, ...]]
+    """One per objective, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,15 @@ def curves(experiment: Subject) -> Sequence[Curve]:
     """One per trial that has reported, by trial id."""
     states = experiment.state.trials
     return tuple(
-        Curve(trial, outcome(states[trial].status.value), found.resources, found.values, found.elapsed, found.feasible)
+        Curve(
+            trial=trial,
+            outcome=outcome(states[trial].status.value),
+            resources=found.resources,
+            values=found.values,
+            elapsed=found.elapsed,
+            feasible=found.feasible,
+            losses=found.losses,
+        )
         for trial, found in sorted(record_of(experiment).of_trial.items())
     )
 

@@ -65,6 +65,8 @@ class Importance:
     """Why there are no shares."""
     left_out: Sequence[str] = ()
     """Hyperparameters that too few trials have used."""
+    aim: int = 0
+    """For which of several objectives."""
 
     @property
     def trusted(self) -> bool:
@@ -72,7 +74,7 @@ class Importance:
         return self.reason is None and self.explained >= TRUSTED
 
 
-def importance(experiment: Subject, random_seed: int = 0) -> Importance:
+def importance(experiment: Subject, random_seed: int = 0, aim: int = 0) -> Importance:
     """Of the hyperparameters of an experiment, at the highest resource that nearly all of its trials reached.
 
     Only there no method has chosen yet which trials are looked at; higher up the good ones are left.
@@ -80,26 +82,27 @@ def importance(experiment: Subject, random_seed: int = 0) -> Importance:
     Args:
         experiment: a loaded one.
         random_seed: of the forest; the same experiment and seed give the same numbers.
+        aim: for which of several objectives, from 0.
     """
     space = experiment.config.space
-    trials, losses, resource = losses_at_shared_resource(experiment)
+    trials, losses, resource = losses_at_shared_resource(experiment, aim)
     always = [name for name, domain in space.domains.items() if domain.size > 1 and name not in space.conditions]
     needed = _needed(always)
     if len(trials) < needed or not always:
         reason = f"too little data: {len(trials)} trials, {needed} are needed" if always else "nothing is tuned"
-        return Importance((), math.nan, math.nan, len(trials), resource, reason)
+        return Importance((), math.nan, math.nan, len(trials), resource, reason, aim=aim)
     if len(trials) > MOST:
         taken = np.linspace(0, len(trials) - 1, MOST).astype(int)
         trials, losses = [trials[i] for i in taken], losses[taken]
     if np.ptp(ranks(losses)) == 0:
-        return Importance((), math.nan, math.nan, len(trials), resource, "all trials have the same result")
+        return Importance((), math.nan, math.nan, len(trials), resource, "all trials have the same result", aim=aim)
     configurations = [experiment.state.trials[trial].trial.configuration for trial in trials]
     points, cells = encode(space, always, configurations)
     shares, interactions, explained = analyse(points, ranks(losses), cells, random_seed)
     found = [Share(name, *limits) for name, limits in zip(always, shares, strict=True)]
     sometimes, left_out = of_conditional(space, configurations, losses, random_seed)
     found = sorted([*found, *sometimes], key=lambda share: (-share.share, share.name))
-    return Importance(found, interactions, explained, len(trials), resource, None, left_out)
+    return Importance(found, interactions, explained, len(trials), resource, None, left_out, aim)
 
 
 def _needed(names: Sequence[str]) -> int:
@@ -131,10 +134,10 @@ def of_conditional(
     return found, left_out
 
 
-def losses_at_shared_resource(experiment: Subject) -> tuple[list[int], Floats, int | None]:
+def losses_at_shared_resource(experiment: Subject, aim: int = 0) -> tuple[list[int], Floats, int | None]:
     """Trials, their losses at the highest resource that nearly all reached, and that resource.
 
-    A trial that has not reported there but beyond counts with its last report before.
+    A trial that has not reported there but beyond counts with its last report before. Of several objectives it is `aim`.
     """
     objective = experiment.state.objective
     found = curves(experiment)
@@ -146,9 +149,12 @@ def losses_at_shared_resource(experiment: Subject) -> tuple[list[int], Floats, i
     for curve in found:
         below = [i for i, resource in enumerate(curve.resources) if resource <= shared]
         if below and max(curve.resources) >= shared:
-            value = curve.values[below[-1]]
             trials.append(curve.trial)
-            losses.append(math.inf if math.isnan(value) else objective.loss({objective.metric: value}))
+            if objective.aims:
+                losses.append(curve.losses[below[-1]][aim])
+            else:
+                value = curve.values[below[-1]]
+                losses.append(math.inf if math.isnan(value) else objective.loss({objective.metric: value}))
     return trials, np.array(losses), shared
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config.schema import ExperimentConfig
+from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Decision, Event, Kind
@@ -50,12 +51,14 @@ class Reports:
         self.values = array("d")
         """The metric; nan where it is not finite."""
         self.elapsed = array("d")
+        self.feasible = array("b")
+        """1 where the constraints are met."""
 
 
 class OfTrial:
     """The reports of one trial, as columns."""
 
-    __slots__ = ("best_at", "best_loss", "elapsed", "feasible", "resources", "values")
+    __slots__ = ("best_at", "best_loss", "elapsed", "feasible", "losses", "resources", "values")
 
     def __init__(self) -> None:
         self.resources = array("q")
@@ -63,6 +66,8 @@ class OfTrial:
         self.elapsed = array("d")
         self.feasible: list[bool] = []
         """Which meet the constraints; others are nobody's best."""
+        self.losses: list[tuple[float, ...]] = []
+        """One per objective, where there are several."""
         self.best_loss = math.inf
         self.best_at: int | None = None
         """The resource at which it came."""
@@ -83,6 +88,9 @@ class Record:
         self.of_trial: dict[int, OfTrial] = {}
         self.improvements: list[tuple[float, float]] = []
         """(elapsed, loss) of each report that was better than all before, among those that meet the constraints."""
+        self.arrivals: list[FrontPoint] = []
+        """With several objectives: each report that no earlier one dominated."""
+        self._front: Front = ()
         self.attempts: list[AttemptSpan] = []
         """Those that are over."""
         self.attempts_of: dict[int, list[AttemptSpan]] = {}
@@ -116,6 +124,11 @@ class Record:
         value = self.objective.value(found.loss) if math.isfinite(found.loss) else math.nan
         if merit < (self.improvements[-1][1] if self.improvements else math.inf):
             self.improvements.append((event.elapsed, merit))
+        if self.objective.aims and math.isfinite(merit):
+            point = FrontPoint(found.losses, trial, resource, event.elapsed)
+            if (front := extended(self._front, point)) is not self._front:
+                self._front = front
+                self.arrivals.append(point)
         own = self.of_trial.get(trial)
         if own is None:
             own = self.of_trial[trial] = OfTrial()
@@ -123,6 +136,8 @@ class Record:
         own.values.append(value)
         own.elapsed.append(event.elapsed)
         own.feasible.append(found.feasible)
+        if self.objective.aims:
+            own.losses.append(found.losses)
         if merit < own.best_loss:
             own.best_loss, own.best_at = merit, resource
         every = self.reports
@@ -131,6 +146,7 @@ class Record:
         every.resources.append(resource)
         every.values.append(value)
         every.elapsed.append(event.elapsed)
+        every.feasible.append(found.feasible)
         self.top[trial] = max(resource, self.top.get(trial, 0))
         if event.body["decision"] in (Decision.PAUSE, Decision.STOP):
             self.levels.add(resource)

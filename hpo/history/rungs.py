@@ -111,7 +111,7 @@ class RungBoard:
                 if decision == Decision.PAUSE:
                     rung.park(event.trial_id, outcome.order)
                 else:
-                    rung.record(outcome.order)
+                    rung.record(event.trial_id, outcome.order)
             done += 1
             if self.promotes and decision == Decision.PAUSE:
                 break  # a report that skips a rung counts for the one the trial was sent to

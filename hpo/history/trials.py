@@ -1,9 +1,10 @@
 """The trials of an experiment as a table shows them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hpo.events.objective import Aim
 from hpo.events.values import Configuration, Status
 from hpo.history.record import Subject, record_of
 
@@ -26,12 +27,15 @@ class TrialRow:
     seconds: float
     """Of all attempts, the running one included."""
     configuration: Configuration
+    further: Sequence[float | None] = ()
+    """The objectives after the first in the last report; None where one is not finite, or there is none."""
 
 
 def trial_rows(subject: Subject) -> Iterator[TrialRow]:
     """All trials, in the order in which they started."""
     state, record = subject.state, record_of(subject)
     objective = state.objective
+    further = [*enumerate(objective.aims)][1:]
     for trial_id, trial in state.trials.items():
         own = record.of_trial.get(trial_id)
         running = state.elapsed - trial.began if trial.status == Status.RUNNING else 0.0
@@ -45,4 +49,9 @@ def trial_rows(subject: Subject) -> Iterator[TrialRow]:
             best_at=own.best_at if own is not None else None,
             seconds=trial.busy + running,
             configuration=trial.trial.configuration,
+            further=[_value(aim, trial.losses[place]) if trial.losses else None for place, aim in further],
         )
+
+
+def _value(aim: Aim, loss: float) -> float | None:
+    return aim.value(loss) if math.isfinite(loss) else None

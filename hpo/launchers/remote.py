@@ -61,6 +61,7 @@ class JobDescription:
     limit_hours: float
     """The time limit of the job."""
     instance_type: str | None = None
+    machines: int = 1
 
 
 @dataclass(kw_only=True, eq=False)

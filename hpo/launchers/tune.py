@@ -24,8 +24,9 @@ def tune(
     objective: Callable[..., Any] | str,
     config_space: Mapping[str, Any],
     *,
-    metric: str,
-    mode: str,
+    metric: str | None = None,
+    mode: str | None = None,
+    objectives: Mapping[str, Any] | None = None,
     method: str | Mapping[str, Any] | None = None,
     config_dir: str | Path | Sequence[str | Path] | None = None,
     resource_attr: str | None = None,
@@ -55,7 +56,10 @@ def tune(
         config_space: as under `config_space` in a benchmark's YAML.
         metric: what is reported and tuned.
         mode: `min` or `max`.
-        method: a name in conf/method or what such a file contains; ASHA-GP with a resource, else BO.
+        objectives: several, in place of metric and mode, such as `{"accuracy": "max", "latency_ms": {"mode": "min", "log":
+            True}}`; the outcome has a `front`.
+        method: a name in conf/method or what such a file contains; ASHA-GP with a resource, else BO; of several objectives
+            MO-ASHA-GP, else MO-BO.
         config_dir: the folder with YAML of your own, which has method/ in it; see `hpo.load_config`.
         resource_attr: what `report` is told is spent, such as `epoch`.
         max_resource: its maximum; with it trials can end early.
@@ -88,8 +92,8 @@ def tune(
     benchmark = {
         "name": re.sub(r"[^A-Za-z0-9_-]", "-", name),
         "function": function or f"{OWN}:{name}",
-        "metric": metric,
-        "mode": mode,
+        **{key: value for key, value in (("metric", metric), ("mode", mode)) if value is not None},
+        "objectives": dict(objectives or {}),
         "resource_attr": resource_attr,
         "max_resource_attr": None if max_resource is None else TOLD,
         "config_space": dict(config_space),
@@ -100,7 +104,7 @@ def tune(
     }
     config = load_config(
         benchmark,
-        method or ("BO" if max_resource is None else "ASHA-GP"),
+        method or ("MO-" if objectives else "") + ("BO" if max_resource is None else "ASHA-GP"),
         seed=seed,
         experiment_tag=experiment_tag or datetime.now().strftime("%Y-%m-%d-%H-%M-%S"),
         config_dir=config_dir,

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from hpo.config.direction import doubt
+from hpo.config.direction import doubts
 from hpo.planning.plan import Group, Plan
 from hpo.planning.standing import Standing
 from hpo.searchers import GridSearcher
@@ -33,8 +33,7 @@ def _standing(group: Group, _plan: Plan) -> Iterator[str]:
 
 
 def _metric(group: Group, _plan: Plan) -> Iterator[str]:
-    if text := doubt(group.config.benchmark.metric, group.config.benchmark.mode.value):
-        yield text
+    yield from doubts(group.config.objective)
 
 
 def _budget(group: Group, _plan: Plan) -> Iterator[str]:

@@ -12,6 +12,7 @@ from statistics import fmean
 
 from hpo.config.choices import WarmStartUse
 from hpo.config.schema import ExperimentConfig
+from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration, Decision, Start, Status, Trial
 from hpo.randomness import Randomness
 from hpo.schedulers.assembly import RANDOM, scheduler_of, with_random_search
@@ -31,6 +32,8 @@ class Course:
     seconds: Sequence[float]
     losses: Sequence[float] | None = None
     """None: random."""
+    further: Sequence[tuple[float, ...]] = ()
+    """Of the objectives after the first; where they are not given, those are random."""
 
 
 Trainings = Callable[[Randomness, Configuration], Course]
@@ -148,8 +151,14 @@ def _simulate(
         if resource in run.reached:
             run.reached[resource] += 1
         trial, losses = trials[trial_id][0], trials[trial_id][1].losses
-        loss = losses[resource - 1] if losses is not None else float(randomness.stream("plan", trial_id).random())
-        decision = scheduler.on_report(trial, resource, loss)
+        rng = randomness.stream("plan", trial_id)
+        loss = losses[resource - 1] if losses is not None else float(rng.random())
+        if objective.aims:
+            known = trials[trial_id][1].further
+            further = known[resource - 1] if known else tuple(rng.random(len(objective.aims) - 1).tolist())
+            decision = scheduler.on_outcome(trial, resource, ReportOutcome(loss, further=further))
+        else:
+            decision = scheduler.on_report(trial, resource, loss)
         if config.max_num_evaluations is not None and run.reports >= config.max_num_evaluations:
             break
         if losses is not None and target is not None and objective.reaches(objective.value(loss), target):

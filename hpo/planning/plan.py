@@ -1,5 +1,6 @@
 """The plan of a command: its experiments in groups that differ by seed alone, what each needs, and what is doubtful."""
 
+import math
 import os
 import shutil
 from collections import Counter
@@ -7,17 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hpo.aws.settings import region_of_environment
 from hpo.backends.choice import backend_of, check_backend
 from hpo.backends.gpus import visible_gpus
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
 from hpo.errors import ConfigError
+from hpo.events.objective import Aim
 from hpo.events.values import Configuration
 from hpo.experiment.warm_start import check_sources
 from hpo.launchers.base import Job, make_launcher
 from hpo.launchers.remote import JobDescription, RemoteLauncher
 from hpo.planning.expectation import Course, Expectation, Trainings, expect
-from hpo.planning.prices import Prices
+from hpo.planning.prices import Prices, ask_aws
 from hpo.planning.smoke import Smoke, smoke_trial
 from hpo.planning.standing import Place, Standing, place_of
 from hpo.randomness import Randomness
@@ -140,8 +143,31 @@ class Plan:
         if self.prices is None or not self.jobs:
             return None
         prices = self.prices.prices
-        costs = [prices[job.instance_type] * job.hours for job in self.jobs if job.instance_type in prices]
+        costs = [
+            prices[job.instance_type] * job.hours * job.machines for job in self.jobs if job.instance_type in prices
+        ]
         return sum(costs) if len(costs) == len(self.jobs) else None
+
+    def ask_for_prices(self) -> None:
+        """Ask AWS what the instances of its jobs cost; nothing is asked where there are none.
+
+        Raises:
+            ConfigError: boto3 is not there, or the jobs are of several regions.
+            HPOError: AWS cannot be asked, or refuses.
+        """
+        priced = [(group, job.instance_type) for group in self.groups for job in group.jobs if job.instance_type]
+        if not priced:
+            return
+        places = {(g.config.launcher.get("region"), g.config.launcher.get("profile")) for g, _ in priced}
+        if len(places) > 1:
+            raise ConfigError(f"--prices aws: the jobs run in {len(places)} regions or profiles; plan them one by one")
+        (region, profile), *_ = places
+        region = region or region_of_environment(profile)
+        if region is None:
+            raise ConfigError(
+                "launcher.region: give one, such as launcher.region=us-west-2, for prices differ by region"
+            )
+        self.prices = ask_aws({name for _, name in priced}, region, profile)
 
 
 def make_plan(jobs: Sequence[Job], *, smoke: bool = False, prices: Prices | None = None) -> Plan:
@@ -219,7 +245,8 @@ def _trainings(group: Group) -> Trainings | None:
 
         def recorded(randomness: Randomness, configuration: Configuration) -> Course:
             metrics, seconds = table.training(configuration, table.replicate(randomness, configuration))
-            return Course(seconds, [objective.loss({objective.metric: value}) for value in metrics[objective.metric]])
+            first, *others = ([_loss(aim, value) for value in metrics[aim.metric]] for aim in objective.each)
+            return Course(seconds, first, list(zip(*others, strict=True)))
 
         return recorded
     if (smoke := group.smoke) is None:
@@ -227,3 +254,7 @@ def _trainings(group: Group) -> Trainings | None:
     most = group.config.max_resource or 1
     measured = Course([group.start_up + smoke.start_up + smoke.per_unit * unit for unit in range(1, most + 1)])
     return lambda _randomness, _configuration: measured
+
+
+def _loss(aim: Aim, value: float) -> float:
+    return aim.loss(value) if math.isfinite(value) else math.inf

@@ -1,4 +1,4 @@
-"""What machines cost, from a file of the user's. None comes with hpo: prices change, and differ by region and contract.
+"""What machines cost, from a file of the user's or from AWS's list. None comes with hpo: prices change and differ by region.
 
 date: 2026-11-01
 region: us-east-1
@@ -8,12 +8,19 @@ prices:                      # per hour, on demand
   ml.g4dn.12xlarge: 4.9
 """
 
-from dataclasses import dataclass, field
+import os
+import time
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from hpo.config.yamlfiles import read_plain
-from hpo.errors import ConfigError
+from hpo.config.yamlfiles import dump_yaml, read_plain
+from hpo.errors import ConfigError, HPOError
+from hpo.store.replacing import write_atomically
 
+AWS = "aws"
+"""In place of a file: ask for them."""
+KEPT_DAYS = 7
 _TEXTS = ("date", "region", "currency", "source")
 
 
@@ -46,3 +53,36 @@ def read_prices(path: Path) -> Prices:
             raise ConfigError(f"--prices {path}: prices.{name}={price!r}; give a number, per hour")
     per_hour = {str(name): float(price) for name, price in prices.items()}
     return Prices(**{name: str(content[name]) for name in _TEXTS}, prices=per_hour)
+
+
+def ask_aws(instance_types: Collection[str], region: str, profile: str | None) -> Prices:
+    """Prices of AWS's list, kept as a file in the cache folder; asked for again when that is old or lacks an instance type.
+
+    Args:
+        instance_types: such as ml.g4dn.12xlarge; may be none, and then nobody is asked.
+        region: where they run.
+        profile: of ~/.aws/config.
+
+    Raises:
+        ConfigError: boto3 is not there, or the profile.
+        HPOError: AWS cannot be asked, or refuses; names the file that an earlier question has left.
+    """
+    from hpo.aws.prices import SOURCE, training_prices
+
+    path = Path(os.environ.get("HPO_CACHE", "~/.cache/hpo")).expanduser() / "prices" / f"aws-{region}.yaml"
+    known = read_prices(path) if path.is_file() else None
+    missing = set(instance_types) - set(known.prices if known else ())
+    if known is not None and not missing and time.time() - path.stat().st_mtime < KEPT_DAYS * 86400:
+        return known
+    today = time.strftime("%Y-%m-%d")
+    try:
+        asked = training_prices(sorted({*instance_types, *(known.prices if known else ())}), region, profile)
+    except HPOError as error:
+        if known is None or missing:
+            raise
+        raise HPOError(f"{error}; --prices {path} takes those of {known.date}") from error
+    prices = Prices(today, region, "USD", f"{SOURCE}; kept in {path}", asked)
+    if asked:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, dump_yaml(asdict(prices)).encode())
+    return prices

@@ -31,6 +31,8 @@ def _group(group: Group) -> Iterator[str]:
     )
     if group.problem:
         return
+    if aims := group.config.objective.aims:
+        yield f"  front     of {', '.join(f'{aim.metric} ({aim.mode})' for aim in aims)}"
     yield f"  workers   {_workers(group)}"
     budgets = [f"{key}={value:g}" for key, value in config.budget.items() if value is not None]
     yield f"  budget    {', '.join(budgets) or 'none'}"
@@ -132,7 +134,7 @@ def _total(plan: Plan) -> Iterator[str]:
         total = f"{'at least ' if len(known) < len(local) else ''}{clock(sum(known))}"
         yield f"  time      {total} here, one experiment after the other"
     if plan.jobs:
-        yield f"  jobs      {len(plan.jobs)}, {sum(job.hours for job in plan.jobs):.1f} machine hours"
+        yield f"  jobs      {len(plan.jobs)}, {sum(job.hours * job.machines for job in plan.jobs):.1f} machine hours"
         if any(job.instance_type for job in plan.jobs):
             yield f"  money     {_money(plan)}"
 
@@ -142,10 +144,10 @@ def _money(plan: Plan) -> str:
     if prices is None:
         return (
             "no prices are known; give a file with --prices FILE (YAML: date, region, currency, source, and prices per hour "
-            "by instance type)"
+            "by instance type), or --prices aws to ask for AWS's list"
         )
     if plan.cost is None:
-        return "unknown: not all prices are in the file"
+        return f"unknown: not all prices are in the list ({prices.source})"
     return (
         f"about {plan.cost:,.2f} {prices.currency} on demand, by the prices of {prices.date} in {prices.region} "
         f"({prices.source}); storage and start-up not counted"

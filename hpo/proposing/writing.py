@@ -1,7 +1,7 @@
 """A benchmark's YAML, with a comment on each line that says where it comes from and what the user may want of it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +93,7 @@ class Draft:
             where = heard.patterns[metrics[0]][1] if heard.patterns else heard.where
             yield _line("metric", metrics[0], f"{where or 'as its text shows'}{others}")
             yield _line("mode", mode or MISSING, by if mode else "TODO: min or max")
+            yield _several(metrics, mode)
         else:
             computed = f"{heard.where}: its names are computed; write that of the metric"
             calling = "no report was found; call hpo.report(epoch=..., NAME=...), and write NAME here"
@@ -133,6 +134,8 @@ class Draft:
             yield "config_space: {}  # TODO: nothing in it looks like a hyperparameter; write one, such as those below"
         else:
             yield "config_space:"
+            yield "  # Each may have default: VALUE, tried first; confidence: low, medium or high, a prior around it; and"
+            yield "  # when: {OTHER: VALUE}, where it is used only then."
         domains: dict[str, Any] = {}
         for argument, proposal in self._proposals:
             spec = dict(proposal.domain)
@@ -190,6 +193,13 @@ class Draft:
             numeric = "; give it a value, or tune it in config_space" if argument.kind in ("int", "float") else ""
             return MISSING, f"TODO: has no default{numeric}; {_origin(argument, '')}"
         return None, ""
+
+
+def _several(metrics: Sequence[str], mode: str | None) -> str:
+    """The comment on several objectives, with two of the metrics where there are as many."""
+    first, second = [*metrics, "latency_ms"][:2]
+    modes = {first: mode or MISSING, second: usual_mode(second) or "min"}
+    return f"# Several at once, in place of these two: objectives: {flow_text(modes)}"
 
 
 def _quoted(pattern: str) -> str:

@@ -1,6 +1,6 @@
 """The report of one experiment, finished or not, from its event log."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,9 @@ from hpo.events.outcome import no_trial_met
 from hpo.events.values import Kind, Status
 from hpo.events.wording import again_text, clock, configuration_text, days_text, shortened, steering_text, word
 from hpo.figures import experiment_charts as charts
-from hpo.figures import space_charts
+from hpo.figures import pages
 from hpo.figures.style import OUTCOME_COLOURS, data_label
 from hpo.history import curves as history
-from hpo.history.importance import importance
 from hpo.history.trials import trial_rows
 from hpo.reports.page import (
     PageColumn,
@@ -27,6 +26,7 @@ from hpo.reports.page import (
     tiles,
 )
 from hpo.results.experiment import Experiment
+from hpo.results.fronts import front_share
 from hpo.results.rows import last_line
 from hpo.store.directory import ExperimentDirectory
 
@@ -50,17 +50,16 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
     began, ended = (experiment.metadata.get(f"st_tuner_{key}_timestamp") for key in ("creation", "end"))
     when = days_text(began, ended if finished else None)
     where = " · ".join(filter(None, (config.experiment_tag, condition, when, label and f"{label} data")))
-    found = importance(experiment)
     failures = list(_failures(experiment))
     sections = [
-        Section("progress", "Progress", [charts.anytime(experiment), charts.learning_curves(experiment)]),
+        Section("progress", "Progress", pages.progress(experiment)),
         Section(
             "decisions",
             "Decisions and workers",
-            [charts.rung_board(experiment), charts.importance_bars(experiment, found), charts.workers(experiment)],
+            [charts.rung_board(experiment), *pages.importances(experiment), charts.workers(experiment)],
         ),
-        Section("space", "Search space", [space_charts.parallel(experiment), space_charts.slices(experiment)]),
-        Section("trials", "Trials", [_trials(experiment, output)]),
+        Section("space", "Search space", pages.space(experiment)),
+        Section("trials", "Trials", [*_front(experiment), _trials(experiment, output)]),
         Section("failures", f"Failures ({len(failures)})", _failure_parts(failures)),
         Section("configuration", "Configuration and provenance", _provenance(experiment)),
     ]
@@ -81,6 +80,7 @@ def _headline(experiment: Experiment) -> str:
         remark = f"trial {best['trial_id']}, {resource} {best[resource]}"
     shown = [
         (f"best {objective.metric} ({objective.mode})", value, remark),
+        *([_front_tile(experiment)] if objective.aims else []),
         ("trials", f"{len(state.trials):,}", counts),
         ("reports", f"{state.reports:,}", ""),
         ("elapsed time", clock(state.elapsed), f"{state.elapsed:.6g} s"),
@@ -95,12 +95,22 @@ def _headline(experiment: Experiment) -> str:
     if best is None:
         return tiles(shown)
     pairs = configuration_text(best["configuration"])
-    return tiles(shown) + f'<p class="full"><span class="soft">Best configuration:</span> {escaped(pairs)}</p>'
+    named = f"Best configuration for {objective.metric}:" if objective.aims else "Best configuration:"
+    return tiles(shown) + f'<p class="full"><span class="soft">{escaped(named)}</span> {escaped(pairs)}</p>'
+
+
+def _front_tile(experiment: Experiment) -> tuple[str, str, str]:
+    front = experiment.state.front
+    trials = len({point.trial_id for point in front})
+    remark = f"hypervolume {front_share(experiment.config, front):.4f}; reports of {trials} trials" if front else ""
+    return "front", str(len(front)), remark
 
 
 def _trials(experiment: Experiment, output: Path) -> PageTable:
     objective, config = experiment.state.objective, experiment.config
     domains = config.space.domains
+    further = [aim.metric for aim in objective.aims[1:]]
+    results = 8 + len(further)
     rows: list[list[Any]] = []
     for row in trial_rows(experiment):
         rows.append(
@@ -113,12 +123,12 @@ def _trials(experiment: Experiment, output: Path) -> PageTable:
                 row.best,
                 row.best_at,
                 row.seconds,
+                *row.further,
                 list(_logs(experiment, row.trial, row.attempts - 1, output)),
                 *(row.configuration.get(name) for name in domains),
             ]
         )
     resource = objective.resource_attr or "reports"
-    numeric = [all(isinstance(row[9 + i], int | float | None) for row in rows) for i in range(len(domains))]
     columns = [
         PageColumn("trial", number=True),
         PageColumn("status", dots=STATUS_COLOURS),
@@ -128,12 +138,40 @@ def _trials(experiment: Experiment, output: Path) -> PageTable:
         PageColumn(f"best {objective.metric}", number=True),
         PageColumn(f"at {resource}", number=True),
         PageColumn("seconds", number=True),
+        *(PageColumn(metric, number=True) for metric in further),
         PageColumn("logs", links=True),
-        *(PageColumn(name, number=number) for name, number in zip(domains, numeric, strict=True)),
+        *_columns_of(list(domains), [row[results + 1 :] for row in rows]),
     ]
-    if not any(row[8] for row in rows):  # nothing was run here, so there are no logs
-        columns, rows = [*columns[:8], *columns[9:]], [[*row[:8], *row[9:]] for row in rows]
+    if not any(row[results] for row in rows):  # nothing was run here, so there are no logs
+        columns = [*columns[:results], *columns[results + 1 :]]
+        rows = [[*row[:results], *row[results + 1 :]] for row in rows]
     return PageTable("trials", "All trials", columns, rows, sort=5, down=objective.mode == "max")
+
+
+def _columns_of(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[PageColumn]:
+    """Hyperparameters; those that are numbers in all rows stand to the right."""
+    numeric = [all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(names))]
+    return [PageColumn(name, number=number) for name, number in zip(names, numeric, strict=True)]
+
+
+def _front(experiment: Experiment) -> list[Part]:
+    """The reports on the front, where there are several objectives."""
+    state, names = experiment.state, list(experiment.config.space.domains)
+    objective = state.objective
+    if not state.front:
+        return []
+    configurations = [state.trials[point.trial_id].trial.configuration for point in state.front]
+    settings = [[configuration.get(name) for name in names] for configuration in configurations]
+    results = [
+        [point.trial_id, point.resource, *objective.values(point.losses).values(), point.elapsed]
+        for point in state.front
+    ]
+    heads = ["trial", objective.resource_attr or "report", *(aim.metric for aim in objective.aims), "after seconds"]
+    columns = [*(PageColumn(head, number=True) for head in heads), *_columns_of(names, settings)]
+    rows = [[*result, *setting] for result, setting in zip(results, settings, strict=True)]
+    down = objective.mode == "max"
+    remark = "Noise puts lucky draws on a front: train again what matters, with other seeds, before you believe it."
+    return [PageTable("front", "The front", columns, rows, sort=2, down=down), paragraph(remark, "soft")]
 
 
 def _logs(experiment: Experiment, trial: int, last_attempt: int, output: Path) -> Iterator[list[str]]:

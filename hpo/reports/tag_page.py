@@ -10,7 +10,7 @@ from hpo.analysis.comparison import Comparison
 from hpo.analysis.overtime import over_time
 from hpo.analysis.runs import Run
 from hpo.events.wording import days_text
-from hpo.figures import method_charts
+from hpo.figures import front_charts, method_charts
 from hpo.figures.chart import Chart
 from hpo.figures.style import data_label
 from hpo.reports.page import PageColumn, PageTable, Part, Section, escaped, link_to, paragraph, render, tiles
@@ -142,11 +142,14 @@ def curves_of_runs(runs: Sequence[Run]) -> list[Chart]:
     for number, (benchmark, group) in enumerate(itertools.groupby(ordered, key=lambda run: run.benchmark)):
         found = list(group)
         charts.append(method_charts.runs(number, benchmark, found, data_label(found[0].metadata)))
+        if found[0].measure is not None:
+            charts.append(front_charts.attained(number, benchmark, found, data_label(found[0].metadata)))
     return charts
 
 
 def _experiments(runs: Sequence[Run], output: Path) -> PageTable:
-    heads = ("seed", "best", "trials", "reports", "seconds")
+    measured = all(run.measure is not None for run in runs)
+    heads = ("seed", "hypervolume regret" if measured else "best", "trials", "reports", "seconds")
     columns = [PageColumn("benchmark"), PageColumn("method"), *(PageColumn(head, number=True) for head in heads)]
     columns += [PageColumn("state"), PageColumn("open", links=True)]
     rows: list[list[Any]] = []

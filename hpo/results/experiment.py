@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError, StoreError
-from hpo.events.state import ExperimentState
+from hpo.events.objective import Objective
+from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Event, Kind
 from hpo.events.wording import overview
 from hpo.results.files import read_metadata
+from hpo.results.fronts import hypervolume_text
 from hpo.results.notebook import as_html
-from hpo.results.rows import best_of, report_rows
+from hpo.results.rows import best_of, front_of, report_rows
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.places import find_experiments
@@ -37,7 +39,8 @@ class Experiment:
     def __repr__(self) -> str:
         interrupted = self.metadata.get("status") == "interrupted"  # "running" may be of a tuner that was killed
         try:
-            return overview(self, self.state, "interrupted" if interrupted else "not complete when it was read")
+            otherwise = "interrupted" if interrupted else "not complete when it was read"
+            return overview(self, self.state, otherwise, hypervolume_text(self.config, self.state.front))
         except HPOError as error:  # of a damaged one: an object that cannot be shown helps nobody
             return f"Experiment {self.directory}: {error}"
 
@@ -61,7 +64,7 @@ class Experiment:
 
     @cached_property
     def trials(self) -> "pd.DataFrame":
-        """One row per trial: id, status, attempts, resource, the metric of its last report, configuration."""
+        """One row per trial: id, status, attempts, resource, metric or objectives of its last report, configuration."""
         import pandas as pd
 
         objective = self.state.objective
@@ -71,7 +74,7 @@ class Experiment:
                 "status": state.status.value,
                 "attempts": state.attempt + 1,
                 "resource": state.resource,
-                objective.metric: None if state.loss is None else objective.value(state.loss),
+                **_last_of(objective, state),
                 "seconds": state.busy,
                 **{f"config_{name}": state.trial.configuration.get(name) for name in self.config.space.domains},
             }
@@ -85,8 +88,16 @@ class Experiment:
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """trial_id, value of the metric, resource and configuration of the best report; None before the first."""
+        """trial_id, value of the metric, resource and configuration of the best report; None before the first.
+
+        With several objectives the front's best of the first.
+        """
         return best_of(self.state)
+
+    @property
+    def front(self) -> list[dict[str, Any]]:
+        """With several objectives: the reports that no other dominates, as in `best`; sorted by the first objective."""
+        return front_of(self.state)
 
     def refresh(self) -> "Experiment":
         """The experiment as it is now; only what is new is read, unless it has been overwritten.
@@ -108,6 +119,12 @@ class Experiment:
         import hpo  # its face: reports lie floors above this
 
         return hpo.show(self)
+
+
+def _last_of(objective: Objective, state: TrialState) -> Mapping[str, float | None]:
+    if not objective.aims:
+        return {objective.metric: None if state.loss is None else objective.value(state.loss)}
+    return objective.values(state.losses) if state.losses else dict.fromkeys(aim.metric for aim in objective.aims)
 
 
 def load_experiment(place: str | Path) -> Experiment:

@@ -12,7 +12,8 @@ def failure_of(state: ExperimentState, directory: Path) -> str | None:
     """Why an experiment failed, what to do, and where to look; None where it did not."""
     if state.status != "failed":
         return None
-    result = f"no finite {state.objective.metric} in {counts_text(state)}"
+    metrics = " and ".join(aim.metric for aim in state.objective.aims) or state.objective.metric
+    result = f"no finite {metrics} in {counts_text(state)}"
     trials = [trial for trial in state.trials.values() if not trial.retried]  # of what the newest code left
     shown = next((trial for trial in trials if trial.status == Status.FAILED), next(iter(trials), None))
     if shown is None:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config.schema import ExperimentConfig
-from hpo.config.yamlfiles import dump_verbatim, override_text
+from hpo.config.yamlfiles import dump_verbatim, points_override
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
-from hpo.results.rows import best_of, columns, report_rows
+from hpo.results.rows import best_of, columns, front_of, report_rows
 from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.replacing import write_atomically
 
@@ -72,12 +72,15 @@ def write_results(
 
 
 def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
-    """Write best.yaml: the best result, and overrides that start a new search from it."""
+    """Write best.yaml: the best result, and overrides that start a new search from it; else front.yaml, a list of results."""
     best = best_of(state)
     if best is None:
         return
-    point = ", ".join(f"{name}: {override_text(value)}" for name, value in best["configuration"].items())
-    content = {**best, "overrides": [f"benchmark.points_to_evaluate=[{{{point}}}]"]}
+    if front := front_of(state):
+        head = "# What no other result is as good as in everything. Start a search from it: hpo @front.yaml benchmark=...\n"
+        write_atomically(directory.front, (head + dump_verbatim(front)).encode())
+        return
+    content = {**best, "overrides": [points_override([best["configuration"]])]}
     head = "# The best result. Start a search from it: hpo @best.yaml benchmark=...\n"
     write_atomically(directory.best, (head + dump_verbatim(content)).encode())
 
@@ -85,7 +88,7 @@ def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
 def write_metadata(directory: ExperimentDirectory, config: ExperimentConfig, **facts: Any) -> None:
     """Write metadata.json, keeping what an earlier session wrote and `facts` does not change."""
     earlier = read_metadata(directory)
-    benchmark = config.benchmark
+    benchmark, aims = config.benchmark, config.objective.aims
     program = benchmark.script or benchmark.table or benchmark.function or (benchmark.command or ["command"])[-1]
     content = {
         **earlier,
@@ -100,8 +103,9 @@ def write_metadata(directory: ExperimentDirectory, config: ExperimentConfig, **f
         "instance_type": benchmark.instance_type,
         "num_gpus_per_trial": config.num_gpus_per_trial,
         "entrypoint": Path(program).stem,
-        "metric_names": [benchmark.metric],
-        "metric_mode": benchmark.mode.value,
+        "metric_names": [aim.metric for aim in aims] or [benchmark.metric],
+        "metric_mode": [aim.mode for aim in aims] or benchmark.mode.value,
+        **({"reference_point": benchmark.reference_point} if benchmark.reference_point else {}),
         **({"constraints": benchmark.constraints} if benchmark.constraints else {}),
         "resource_attr": benchmark.named_resource,
         "max_resource_attr": benchmark.max_resource_attr,

@@ -51,6 +51,8 @@ def as_html(overview: str, state: ExperimentState, events: Sequence[Event]) -> s
             if not steps or loss < steps[-1].loss:
                 steps.append(report)
     parts = [f"<pre>{escape(_within(overview, 4 * LONGEST))}</pre>"]
+    if state.objective.aims:
+        return f"<div>{''.join([*parts, _front(state)])}</div>"
     if steps:
         parts += [_line(state, steps), _table(state, bests)]
     return f"<div>{''.join(parts)}</div>"
@@ -93,6 +95,33 @@ def _table(state: ExperimentState, bests: Mapping[int, _Best]) -> str:
         for best in ranked
     ]
     return html_table([_within(name, LONGEST) for name in head], rows)
+
+
+def _front(state: ExperimentState) -> str:
+    """The front, sorted by the first objective; of a long one every so many."""
+    objective = state.objective
+    kept = state.front[:: -(-len(state.front) // MOST_TRIALS) or 1]
+    caption = (
+        "the front" if len(kept) == len(state.front) else f"{len(kept)} of the {len(state.front)} reports on the front"
+    )
+    head = (
+        "trial",
+        "status",
+        *(aim.metric for aim in objective.aims),
+        objective.resource_attr or "report",
+        "configuration",
+    )
+    rows = [
+        (
+            str(point.trial_id),
+            state.trials[point.trial_id].status.value,
+            *(f"{value:.6g}" for value in objective.values(point.losses).values()),
+            str(point.resource),
+            _within(configuration_text(state.trials[point.trial_id].trial.configuration), LONGEST),
+        )
+        for point in kept
+    ]
+    return html_table([_within(name, LONGEST) for name in head], rows, caption) if rows else ""
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:

@@ -1,7 +1,7 @@
 """The rows of results.csv.zip, one per report, and the best result and errors in words a person uses."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,21 @@ def best_of(state: ExperimentState) -> dict[str, Any] | None:
     best = state.incumbent
     if best is None:
         return None
+    return _told(state, best.trial_id, {state.objective.metric: state.objective.value(best.loss)}, best.resource)
+
+
+def front_of(state: ExperimentState) -> list[dict[str, Any]]:
+    """The front in words a person uses, the best of the first objective first; empty where there is one objective."""
+    values = state.objective.values
+    return [_told(state, point.trial_id, values(point.losses), point.resource) for point in state.front]
+
+
+def _told(state: ExperimentState, trial_id: int, metrics: Mapping[str, float], resource: int) -> dict[str, Any]:
     return {
-        "trial_id": best.trial_id,
-        state.objective.metric: state.objective.value(best.loss),
-        state.objective.resource_attr or "report": best.resource,
-        "configuration": dict(state.trials[best.trial_id].trial.configuration),
+        "trial_id": trial_id,
+        **metrics,
+        **({} if (unit := state.objective.resource_attr or "report") in metrics else {unit: resource}),
+        "configuration": dict(state.trials[trial_id].trial.configuration),
     }
 
 
@@ -56,7 +66,8 @@ def report_rows(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[d
         count[attempt] += 1
 
 
-_FIXED = ("st_worker_timestamp", "st_worker_time", "st_worker_iter", "st_decision", "st_status", "trial_id")
+ALWAYS = ("st_worker_timestamp", "st_worker_time", "st_worker_iter", "st_decision", "st_status", "trial_id")
+"""Columns that every table of results has, with Syne Tune\'s names."""
 
 
 def columns(config: ExperimentConfig, events: Iterable[Event]) -> list[str]:
@@ -70,7 +81,7 @@ def columns(config: ExperimentConfig, events: Iterable[Event]) -> list[str]:
             metrics |= dict.fromkeys(event.body["metrics"])
             extra |= dict.fromkeys(event.body.get("extra", ()))
     settings = [f"config_{name}" for name in known if name is not None]
-    return list(dict.fromkeys([*metrics, *_FIXED, *settings, "st_tuner_time", *extra]))
+    return list(dict.fromkeys([*metrics, *ALWAYS, *settings, "st_tuner_time", *extra]))
 
 
 def reason_of(end: Event) -> str:

@@ -3,6 +3,8 @@
 from hpo.schedulers.asha import ASHA, StoppingASHA
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.fifo import FIFO
+from hpo.schedulers.mo_asha import MOASHA
+from hpo.schedulers.stopping_rules import StoppingRules
 from hpo.schedulers.synchronous import SynchronousHyperband
 
-__all__ = ["ASHA", "FIFO", "Scheduler", "StoppingASHA", "SynchronousHyperband"]
+__all__ = ["ASHA", "FIFO", "MOASHA", "Scheduler", "StoppingASHA", "StoppingRules", "SynchronousHyperband"]

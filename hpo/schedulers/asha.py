@@ -4,6 +4,8 @@ Li et al., "A System for Massively Parallel Hyperparameter Tuning" (MLSys 2020);
 (Klein et al., "Model-based Asynchronous Hyperparameter and Neural Architecture Search", 2020, section 3.1).
 """
 
+from collections.abc import Sequence
+
 from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness
@@ -49,12 +51,15 @@ class _Asynchronous(Halving):
         )
         self.probabilities = bracket_probabilities(self.levels, self.maximum, self.brackets)
         systems = self.brackets if rung_system_per_bracket else 1
-        self._systems = [make_rungs(self.levels[s:], self.maximum) for s in range(systems)]
+        self._systems = [self._make_rungs(self.levels[s:]) for s in range(systems)]
         self._randomness = randomness
         self._starts = 0
         self._bracket: dict[int, int] = {}
         self._unnumbered: list[int] = []  # brackets of accepted starts that have no trial id yet
         self._reached: dict[int, int] = {}  # the last level of each trial
+
+    def _make_rungs(self, levels: Sequence[int]) -> list[Rung]:
+        return make_rungs(levels, self.maximum)
 
     def _draw_bracket(self) -> int:
         if len(self.probabilities) == 1:
@@ -136,7 +141,7 @@ class ASHA(_Asynchronous):
         if resource < target:
             return Decision.CONTINUE
         while target < self.maximum and (above := next_level(self.levels, target, self.maximum)) <= resource:
-            self._rung_at(trial.id, target).record(outcome.order)  # passed by a script that reports seldom
+            self._rung_at(trial.id, target).record(trial.id, outcome.order)  # passed by a script that reports seldom
             target = above
         self.searcher.on_outcome(trial.configuration, target, outcome)
         self._reached[trial.id] = target
@@ -173,7 +178,7 @@ class StoppingASHA(_Asynchronous):
             if target >= self.maximum:
                 return Decision.STOP
             rung = self._rung_at(trial.id, target)
-            rung.record(outcome.order)
+            rung.record(trial.id, outcome.order)
             if not rung.passes(outcome.order):
                 decision = Decision.STOP
             else:

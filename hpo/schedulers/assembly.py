@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from hpo.config.choices import WarmStartUse
+from hpo.config.objectives import parse_objectives
 from hpo.config.reading import content_of
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of, parameters_of
@@ -14,6 +15,9 @@ from hpo.randomness import Randomness
 from hpo.schedulers.base import Scheduler
 from hpo.searchers.base import Searcher
 from hpo.space.search_space import SearchSpace, parse_space
+
+FOR_SEVERAL = ("MO-ASHA-GP", "MO-ASHA", "MO-BO", "NSGA-II", "RS", "SOBOL", "GRID")
+"""Methods that know several objectives."""
 
 RANDOM = {"_target_": "hpo.searchers.RandomSearcher"}
 """A searcher that takes no time."""
@@ -39,12 +43,15 @@ def scheduler_of(config: ExperimentConfig, earlier: Sequence[EarlierExperiment] 
         max_resource=config.max_resource,
         points_to_evaluate=config.benchmark.points_to_evaluate,
         max_size_data_for_model=config.max_size_data_for_model,
+        aims=config.objective.aims,
         trusted=config.trusted_modules,
     )
     _warm(scheduler, config, earlier)
     benchmark = config.benchmark
     if benchmark.constraints:
         _check_constraints(config, scheduler)
+    if benchmark.objectives:
+        _check_objectives(config, scheduler)
     if benchmark.foreign and benchmark.named_resource is None and scheduler.pauses and not config.simulated:
         name = benchmark.resource_attr or "epoch"
         key = f"benchmark.patterns.{name}" if benchmark.patterns else "benchmark.resource_attr"
@@ -66,6 +73,17 @@ def _check_constraints(config: ExperimentConfig, scheduler: Scheduler) -> None:
             raise ConfigError(
                 f"method={config.method.name}: its {part} {type(made).__name__} knows nothing of benchmark.constraints; "
                 f"remove them, or use another method, such as ASHA-GP"
+            )
+
+
+def _check_objectives(config: ExperimentConfig, scheduler: Scheduler) -> None:
+    """Raise ConfigError unless both parts of the method know what to do with several objectives."""
+    for part, made in (("scheduler", scheduler), ("searcher", scheduler.searcher)):
+        if not made.takes_objectives:
+            raise ConfigError(
+                f"method={config.method.name}: its {part} {type(made).__name__} knows one objective, and there are "
+                f"{len(config.benchmark.objectives)} in benchmark.objectives; use {', '.join(FOR_SEVERAL[:-1])} or "
+                f"{FOR_SEVERAL[-1]}"
             )
 
 
@@ -115,6 +133,7 @@ def build_scheduler(
     seed: int,
     random_seed: int = 0,
     points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+    objectives: Mapping[str, Any] | None = None,
     **overrides: Any,
 ) -> Scheduler:
     """A method alone, to be asked `suggest()` and told `on_start(trial)` and `on_report(trial, resource, loss)`.
@@ -126,6 +145,7 @@ def build_scheduler(
         seed: seed number.
         random_seed: master seed.
         points_to_evaluate: the first configurations; None is the centre of the space.
+        objectives: several, as in a benchmark's YAML; results are then told by `on_outcome`.
         **overrides: arguments of the scheduler or the searcher, such as `reduction_factor=4`.
 
     Raises:
@@ -139,6 +159,7 @@ def build_scheduler(
         Randomness(random_seed, seed),
         max_resource=max_resource,
         points_to_evaluate=points_to_evaluate,
+        aims=parse_objectives(objectives or {}),
         trusted=("",),
     )
 
@@ -172,4 +193,8 @@ def _assemble(
         raise ConfigError(f"method: {error}; check the names under method.searcher and method.scheduler") from error
     if not isinstance(searcher, Searcher) or not isinstance(scheduler, Scheduler):
         raise ConfigError("method: searcher and scheduler must be subclasses of hpo's Searcher and Scheduler")
+    if searcher.needs_complete and not scheduler.completes:
+        raise ConfigError(
+            f"method.scheduler: {type(searcher).__name__} compares complete trainings alone; use hpo.schedulers.FIFO with it"
+        )
     return scheduler

@@ -12,6 +12,7 @@ files. `propose` changes nothing, `accept` records; replaying a log calls `accep
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.searchers.base import Searcher
@@ -31,8 +32,12 @@ class Scheduler(ABC):
 
     pauses = False
     levels: Sequence[int] = ()
+    completes = False
+    """True: no trial is paused or stopped."""
     takes_outcomes = False
     """False: it is asked `on_report` alone, and benchmarks with constraints are refused."""
+    takes_objectives = False
+    """True asks `on_outcome` where there are several objectives; else benchmarks that have them are refused."""
 
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         self.searcher = searcher
@@ -115,3 +120,17 @@ class OutcomeScheduler(Scheduler):
     @abstractmethod
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
         """A result: `outcome.order` is compared. `resource` grows from call to call."""
+
+
+def maximum_of(max_resource: int | None) -> int:
+    """The maximum of a method that cannot do without.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if max_resource is None:
+        raise ConfigError(
+            "benchmark.max_resource_attr=null: this method stops trials early and needs to know their maximum; name "
+            "the script's argument for it (such as epochs) there and give its value in benchmark.arguments"
+        )
+    return max_resource

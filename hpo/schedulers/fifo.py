@@ -9,6 +9,9 @@ from hpo.searchers.base import Searcher
 class FIFO(OutcomeScheduler):
     """Starts what the searcher proposes; the searcher learns a trial's last result when the trial completes."""
 
+    takes_objectives = True
+    completes = True
+
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         super().__init__(searcher, max_resource=max_resource)
         self._last: dict[int, tuple[int, ReportOutcome]] = {}

@@ -2,7 +2,7 @@
 
 from hpo.errors import ConfigError
 from hpo.events.values import Configuration, Trial
-from hpo.schedulers.base import OutcomeScheduler
+from hpo.schedulers.base import OutcomeScheduler, maximum_of
 from hpo.schedulers.rungs import rung_levels
 from hpo.searchers.base import Searcher
 
@@ -30,14 +30,9 @@ class Halving(OutcomeScheduler):
         reduction_factor: float,
         brackets: int | None,
     ) -> None:
-        if max_resource is None:
-            raise ConfigError(
-                "benchmark.max_resource_attr=null: this method stops trials early and needs to know their maximum; name "
-                "the script's argument for it (such as epochs) there and give its value in benchmark.arguments"
-            )
+        self.maximum = maximum_of(max_resource)
         super().__init__(searcher, max_resource=max_resource)
-        self.maximum = max_resource
-        self.levels = rung_levels(min_resource, max_resource, reduction_factor)
+        self.levels = rung_levels(min_resource, self.maximum, reduction_factor)
         most = len(self.levels) + 1
         self.brackets = most if brackets is None else brackets
         if not 1 <= self.brackets <= most:

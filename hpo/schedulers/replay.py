@@ -50,7 +50,7 @@ def tell_result(
     scheduler: Scheduler, state: ExperimentState, trial: Trial, resource: int, outcome: ReportOutcome
 ) -> Decision:
     """A trial's report: its loss, and what else is asked of it where that is anything."""
-    if state.objective.constraints:
+    if state.objective.takes_outcomes:
         return scheduler.on_outcome(trial, resource, outcome)
     return scheduler.on_report(trial, resource, outcome.loss)
 

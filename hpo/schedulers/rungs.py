@@ -61,13 +61,13 @@ class Rung:
     waiting: list[tuple[Order, int]] = field(default_factory=list)
     """(result, trial id) of the finite ones paused here and not promoted, ascending."""
 
-    def record(self, order: Order) -> None:
+    def record(self, trial_id: int, order: Order) -> None:
         """A trial got here and does not wait."""
         insort(self.results, order)
 
     def park(self, trial_id: int, order: Order) -> None:
         """A trial got here and waits for a promotion; one that diverged is recorded but never promoted."""
-        self.record(order)
+        self.record(trial_id, order)
         if is_finite(order):
             insort(self.waiting, (order, trial_id))
 

@@ -1,21 +1,33 @@
 """Searchers: where the next configuration comes from."""
 
 from hpo.searchers.base import Searcher
+from hpo.searchers.bohb import BOHBSearcher
+from hpo.searchers.cma_es import CMAESSearcher
+from hpo.searchers.evolution import EvolutionSearcher
 from hpo.searchers.expected_improvement import HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
 from hpo.searchers.gaussian_process import GaussianProcessSearcher
 from hpo.searchers.grid import GridSearcher
+from hpo.searchers.multi_objective import MultiObjectiveSearcher
+from hpo.searchers.nsga2 import NSGA2Searcher
 from hpo.searchers.priorband import PriorBandSearcher
 from hpo.searchers.random import RandomSearcher
 from hpo.searchers.sobol import SobolSearcher
+from hpo.searchers.tpe import TPESearcher
 
 __all__ = [
+    "BOHBSearcher",
+    "CMAESSearcher",
+    "EvolutionSearcher",
     "GaussianProcessSearcher",
     "GridSearcher",
     "HyperTuneSearcher",
     "IndependentSearcher",
     "MOBSTERSearcher",
+    "MultiObjectiveSearcher",
+    "NSGA2Searcher",
     "PriorBandSearcher",
     "RandomSearcher",
     "Searcher",
     "SobolSearcher",
+    "TPESearcher",
 ]

@@ -53,6 +53,10 @@ class Searcher(ABC):
     """False refuses spaces in which not all hyperparameters are always used."""
     takes_constraints = True
     """False refuses benchmarks with constraints."""
+    takes_objectives = False
+    """True takes several objectives, by `on_outcome`; False refuses benchmarks that have them."""
+    needs_complete = False
+    """True refuses schedulers under which some trials end early."""
 
     def __init__(
         self,

@@ -1,6 +1,5 @@
 """The searcher of ASHA-GP and BO: a softened posterior draw over few candidates, corrected for cost."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,9 +16,9 @@ from hpo.surrogate.bounds import BoundModels
 from hpo.surrogate.candidates import draw
 from hpo.surrogate.cost import EventClock, predict_log_cost
 from hpo.surrogate.earlier import EarlierData
-from hpo.surrogate.fit import factorise
-from hpo.surrogate.kernel import Integers
+from hpo.surrogate.kernel import Floats, Integers
 from hpo.surrogate.model import JointModel
+from hpo.surrogate.sought import OneLoss, Sought
 from hpo.surrogate.warm import WarmModel
 
 PRIOR_WEIGHT = 10.0
@@ -106,30 +105,29 @@ class GaussianProcessSearcher(ModelSearcher):
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         fits = self._fits_now()
-        posterior, _, levels = self.model.posterior(fits)
         tried = self.history.tried()
-        means = posterior.mean(self.history.unmeasured(self.history.rows(tried), self.target_resource, levels))[:, 0]
-        beyond = self._bounds.violations(self.history.rows(tried), self.target_resource, fits)
-        order = np.lexsort((np.round(means, 9), beyond))[:PARENTS]
+        rows = self.history.rows(tried)
+        sought = self._look(fits, rows)
+        means = np.round(sought.means, 9)
+        order = np.lexsort((means, self._bounds.violations(rows, self.target_resource, fits)))[:PARENTS]
         best = [self.history.configurations[tried[i]] for i in order]
-        believed = bool(self.space.priors) and self._prior_holds(tried[np.argsort(np.round(means, 9), kind="stable")])
+        believed = bool(self.space.priors) and self._prior_holds(tried[np.argsort(means, kind="stable")])
         candidates = draw(self.space, rng, best, self.num_candidates, self.is_known, prior=believed)
         if not candidates:
             return None
         x = self.history.encoding.encode(candidates)
-        mean, covariance = posterior.joint(self.history.unmeasured(x, self.target_resource, levels))
-        scores = mean[:, 0]
-        if self.exploration:
-            factor = factorise(covariance, f"the joint covariance of {len(x)} candidates is not positive definite")
-            scores = scores + self.exploration * (factor @ rng.standard_normal(len(x)))
+        scores, spread = sought.drawn(x, self.exploration, rng)
         if believed:
-            spread = math.sqrt(float(np.diagonal(covariance).mean()))
             scores = scores - spread * PRIOR_WEIGHT / len(self.history) * self._beliefs.log_density(x)
         if self.cost_weight:
             trials, costs = self._clock.log_costs()
             scores = scores + self.cost_weight * predict_log_cost(self.history.rows(trials), costs, x)
         beyond = self._bounds.violations(x, self.target_resource, fits, exploration=self.exploration, rng=rng)
         return candidates[int(np.lexsort((np.round(scores, 9), beyond))[0])]
+
+    def _look(self, fits: Sequence[int], rows: Floats) -> Sought:
+        """What a proposal is to be low in, with its means at encoded configurations."""
+        return OneLoss(self.model, fits, self.target_resource, rows)
 
     def _prior_holds(self, ranked: Integers) -> bool:
         """Has the best third of the trials, by the model, a prior density above that of uniform draws?

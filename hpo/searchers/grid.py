@@ -28,6 +28,7 @@ class GridSearcher(Searcher):
         ConfigError: `num_samples` is not positive.
     """
 
+    takes_objectives = True
     shared_random = 0  # random points would not lie on the grid
 
     def __init__(

@@ -15,6 +15,8 @@ BLOCK = 64
 class SobolSearcher(Searcher):
     """Walks along a Sobol' sequence scrambled by the seed, leaving out configurations that came before."""
 
+    takes_objectives = True
+
     def __init__(
         self,
         space: SearchSpace,

@@ -45,20 +45,13 @@ def chart_content(chart: Chart) -> dict[str, Any]:
 
 def _charts_of(group: str, subject: Followed) -> list[Chart]:
     """The figures of the report."""
-    from hpo.figures import experiment_charts, space_charts
+    from hpo.figures import experiment_charts, pages
 
     if group == "space":
-        return [space_charts.parallel(subject), space_charts.slices(subject)]
+        return pages.space(subject)
     if group == "importance":
-        from hpo.history.importance import importance  # its forest takes a second
-
-        return [experiment_charts.importance_bars(subject, importance(subject))]
-    return [
-        experiment_charts.anytime(subject),
-        experiment_charts.learning_curves(subject),
-        experiment_charts.rung_board(subject),
-        experiment_charts.workers(subject),
-    ]
+        return pages.importances(subject)
+    return [*pages.progress(subject), experiment_charts.rung_board(subject), experiment_charts.workers(subject)]
 
 
 @dataclass
@@ -138,6 +131,7 @@ def trials_body(feed: Feed, *, sort: str, down: bool, words: str, page: int) -> 
     if subject is None:
         return encoded({"columns": [], "rows": [], "found": 0, "total": 0, "page": 0, "pages": 1, "sequence": 0})
     names = list(subject.config.space.domains)
+    further = [aim.metric for aim in subject.state.objective.aims][1:]
     rows = list(trial_rows(subject))
     total = len(rows)
     if wanted := words.lower().split():
@@ -145,6 +139,8 @@ def trials_body(feed: Feed, *, sort: str, down: bool, words: str, page: int) -> 
     of = COLUMNS.get(sort, COLUMNS["trial"])
     if sort.startswith("x.") and sort[2:] in names:
         of = functools.partial(_value_of, sort[2:])
+    elif sort.startswith("o.") and sort[2:] in further:
+        of = functools.partial(_further_of, further.index(sort[2:]))
     known = [row for row in rows if of(row) is not None]
     known.sort(key=lambda row: _order(of(row)), reverse=down)
     rows = [*known, *(row for row in rows if of(row) is None)]
@@ -156,7 +152,11 @@ def trials_body(feed: Feed, *, sort: str, down: bool, words: str, page: int) -> 
     columns = [{"key": key, "name": cut(name)} for key, name in zip(COLUMNS, [*heads, "seconds"], strict=True)]
     return encoded(
         {
-            "columns": [*columns, *({"key": f"x.{name}", "name": cut(name)} for name in names)],
+            "columns": [
+                *columns,
+                *({"key": f"o.{name}", "name": cut(name)} for name in further),
+                *({"key": f"x.{name}", "name": cut(name)} for name in names),
+            ],
             "rows": [_cells(row, names) for row in rows[page * PAGE : (page + 1) * PAGE]],
             "found": len(rows),
             "total": total,
@@ -171,6 +171,10 @@ def _value_of(name: str, row: TrialRow) -> Any:
     return row.configuration.get(name)
 
 
+def _further_of(place: int, row: TrialRow) -> Any:
+    return row.further[place]
+
+
 def _order(value: Any) -> tuple[bool, Any]:
     """Numbers by size and before texts."""
     return (False, value) if isinstance(value, int | float) else (True, word(value))
@@ -183,7 +187,8 @@ def _has(row: TrialRow, words: Sequence[str]) -> bool:
 
 
 def _cells(row: TrialRow, names: Sequence[str]) -> list[Any]:
-    return [*(of(row) for of in COLUMNS.values()), *(_plain(row.configuration.get(name)) for name in names)]
+    results = [*(of(row) for of in COLUMNS.values()), *row.further]
+    return [*results, *(_plain(row.configuration.get(name)) for name in names)]
 
 
 def _plain(value: Any) -> Any:

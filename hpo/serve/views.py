@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpo.events.state import TrialState
-from hpo.events.wording import configuration_text, counts_text, steering_text
+from hpo.events.wording import best_text, configuration_text, counts_text, steering_text
 from hpo.figures.style import thinned
 from hpo.history.boards import Board
 from hpo.history.following import Seen
 from hpo.history.record import Record
+from hpo.results.fronts import hypervolume_text
 from hpo.store.directory import ExperimentDirectory, read_json
 
 MOST_WORKERS = 16
@@ -107,6 +108,9 @@ def _head(seen: Seen) -> dict[str, Any]:
         "told": board.told or None,
         "metric": cut(objective.metric),
         "mode": objective.mode,
+        "front": cut(best_text(state) + hypervolume_text(config, state.front, board.hypervolume))
+        if state.front
+        else None,
         "trials": len(state.trials),
         "n_workers": state.n_workers or config.n_workers,
         "progress": progress
@@ -181,4 +185,5 @@ def columns_of(record: Record, begin: int, end: int) -> Mapping[str, Sequence[An
         "x": reports.resources[part].tolist(),
         "y": [number(value) for value in reports.values[part]],
         "t": reports.elapsed[part].tolist(),
+        "ok": reports.feasible[part].tolist(),
     }

@@ -43,6 +43,8 @@ class ExperimentDirectory:
     """One row per report."""
     best = _Inside("best.yaml")
     """The best configuration, as overrides."""
+    front = _Inside("front.yaml")
+    """In its place where there are several objectives: the results on the front."""
     warm_start = _Inside("warm_start.jsonl")
     """Results of earlier experiments, copied when it started from them."""
     log = _Inside("hpo.log")

@@ -28,7 +28,7 @@ SCHEMA_VERSION = 3
 """The latest that is understood. A store is of version 2 until its first COMMANDED event, for older ones damage."""
 _UNCOMMANDED = 2
 
-_SCHEMA = f"""
+SCHEMA = f"""
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -49,6 +49,7 @@ CREATE VIEW trials AS
     FROM events WHERE kind = 'started';
 PRAGMA user_version = {_UNCOMMANDED};
 """
+"""What a new store is made with."""
 
 _MIGRATE = f"BEGIN IMMEDIATE; ALTER TABLE events ADD COLUMN crc INTEGER; PRAGMA user_version = {_UNCOMMANDED}; COMMIT;"
 
@@ -102,7 +103,7 @@ class Store:
             raise sqlite3.DatabaseError("it has no events")
         self._empty = read_only and not columns  # created a moment ago by a writer that has not committed yet
         if not columns and not read_only:
-            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
         elif columns and "crc" not in columns:
             if read_only:
                 return "NULL"

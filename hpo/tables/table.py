@@ -3,7 +3,7 @@
 Two files of one name. `NAME.yaml` says what it is:
 
     name, config_space (finite domains), metric, mode, resource_attr, max_resource, metrics,
-    provenance, licence, data_label (recorded, or semi-synthetic)
+    provenance, licence, data_label (recorded, or semi-synthetic), cumulative (metrics that grow with the resource)
 
 and `NAME.npz` holds plain arrays (never objects):
 
@@ -11,8 +11,9 @@ and `NAME.npz` holds plain arrays (never objects):
     metric_<metric>      (N, S, R)   after each unit of resource, for each of S trainings; (N, S, 1): final values only
     seconds              (N, S, R)   elapsed in training so far; (N, S, 1): of the whole training
 
-Where only final values are known, curves of the metric towards them are synthesised as `hpo.tables.curves` states, and other
-metrics, such as a model's size, have them all along.
+Where only final values are known, curves of the metric towards them are synthesised as `hpo.tables.curves` states; of others
+those that are cumulative, such as a training time, grow in proportion to the resource, and the rest, such as a model's size,
+have them all along.
 """
 
 import io
@@ -33,6 +34,7 @@ from hpo.events.values import Configuration
 from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace, parse_space
 from hpo.store.replacing import write_atomically
+from hpo.surrogate.hypervolume import front_of
 from hpo.tables.curves import Curves
 
 Array = NDArray[np.float64]
@@ -87,6 +89,11 @@ class Table:
     def data_label(self) -> str:
         """`recorded` or `semi-synthetic`."""
         return str(self.about.get("data_label", "recorded"))
+
+    @property
+    def cumulative(self) -> frozenset[str]:
+        """Metrics that grow in proportion to the resource."""
+        return frozenset(self.about.get("cumulative", ()))
 
     def check_space(self, space: SearchSpace) -> None:
         """Raise ConfigError unless every configuration of `space` is in the table."""
@@ -180,13 +187,12 @@ class Table:
         if replicate not in self._synthesised:
             self._synthesised[replicate] = self._curves.of_replicate(replicate)
         curve: list[float] = self._synthesised[replicate][row].tolist()
+        final = {name: float(array[row, replicate, -1]) for name, array in self.metrics.items()}
+        grown = {name: [final[name] * share for share in self._shares] for name in self.cumulative}
+        constant = {name: [value] * self.max_resource for name, value in final.items()}
         whole = float(self.seconds[row, replicate, -1])
-        constant = {
-            name: [float(array[row, replicate, -1])] * self.max_resource
-            for name, array in self.metrics.items()
-            if name != self.about["metric"]
-        }
-        return {self.about["metric"]: curve, **constant}, [whole * share for share in self._shares]
+        metrics = {**constant, **grown, self.about["metric"]: curve}
+        return metrics, [whole * share for share in self._shares]
 
     @cached_property
     def _shares(self) -> list[float]:
@@ -211,13 +217,29 @@ class Table:
     def optimum_within(self, constraints: Sequence[Constraint]) -> float:
         """The best mean final value of a configuration that meets the constraints by its means; NaN where none is finite."""
         final = self.means(self.about["metric"])
-        met = np.isfinite(final)
-        for constraint in constraints:
-            met &= np.array([constraint.excess(value) <= 0 for value in self.means(constraint.metric).tolist()])
-        finite = final[met]
+        finite = final[np.isfinite(final) & self._met(constraints)]
         if not len(finite):
             return float("nan")
         return float(finite.max() if self.about["mode"] == "max" else finite.min())
+
+    def front(self, modes: Mapping[str, str], constraints: Sequence[Constraint] = ()) -> list[list[float]]:
+        """The mean final values of the configurations that no other dominates, ascending by the first objective.
+
+        Args:
+            modes: of each objective, `min` or `max`.
+            constraints: met by the means.
+        """
+        values = np.stack([self.means(metric) for metric in modes], axis=1)[self._met(constraints)]
+        losses = values * np.array([-1.0 if mode == "max" else 1.0 for mode in modes.values()])
+        found: list[list[float]] = sorted(values[front_of(losses)].tolist())
+        return found
+
+    def _met(self, constraints: Sequence[Constraint]) -> NDArray[np.bool_]:
+        """Which configurations meet the constraints by their means, shape (N,)."""
+        met = np.ones(len(self.seconds), dtype=bool)
+        for constraint in constraints:
+            met &= np.array([constraint.excess(value) <= 0 for value in self.means(constraint.metric).tolist()])
+        return met
 
     def save(self, path: Path) -> None:
         """Write `path`.npz and `path`.yaml."""

@@ -13,7 +13,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
-from hpo.events.wording import best_text, clock, counts_text
+from hpo.events.wording import best_name, best_text, clock, counts_text
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +71,9 @@ class Webhook(Callback):
         event = "ended" if error is None else "broke"
         why = state.finished if error is None else f"{type(error).__name__}: {error}"
         how = state.status if error is None else "broke"
+        result = f"{best_name(state)} {best_text(state)}"
         return {
-            "text": f"{name} {how} after {clock(state.elapsed)}: {why}; best {best_text(state)}; {counts_text(state)}",
+            "text": f"{name} {how} after {clock(state.elapsed)}: {why}; {result}; {counts_text(state)}",
             "event": event,
             "status": state.status,
             "reason": why,

@@ -20,12 +20,12 @@ from hpo.tuner.journal import Journal
 _OVER = frozenset({Status.COMPLETED, Status.STOPPED, Status.FAILED, Status.TIMEOUT})
 
 
-def order_of_removal(trials: Collection[TrialState], best: int | None) -> list[int]:
+def order_of_removal(trials: Collection[TrialState], best: Collection[int]) -> list[int]:
     """Ids of the trials whose checkpoint may be removed, the least missed first; running and interrupted ones keep theirs.
 
     Args:
         trials: all of the experiment, for a paused trial is judged among those at its resource.
-        best: the trial with the best result so far.
+        best: the trial with the best result so far, or those on the front.
     """
     over = [state for state in trials if state.status in _OVER]
     over.sort(key=lambda state: (state.heard, state.trial.id))
@@ -34,7 +34,7 @@ def order_of_removal(trials: Collection[TrialState], best: int | None) -> list[i
     # Equal losses rank by trial id at a rung, so that the later trial is the less likely one.
     paused.sort(key=lambda state: (-behind[state.trial.id], state.resource, -state.trial.id))
     ids = [state.trial.id for state in (*over, *paused)]
-    return sorted(ids, key=lambda trial_id: trial_id == best)
+    return sorted(ids, key=lambda trial_id: trial_id in best)
 
 
 def _shares_ahead(trials: Collection[TrialState]) -> dict[int, float]:
@@ -131,7 +131,7 @@ class CheckpointBudget:
         kept = {trial_id: size for trial_id, size in self._sizes.items() if trials[trial_id].status != Status.RUNNING}
         if sum(kept.values()) <= limit:
             return
-        best = self.state.incumbent.trial_id if self.state.incumbent else None
+        best = self.state.best_trials
         for trial_id in to_remove(kept, order_of_removal(trials.values(), best), limit):
             status = trials[trial_id].status
             again = "; if it is promoted, it trains again from nothing" if status == Status.PAUSED else ""

@@ -8,9 +8,10 @@ from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hpo.events.state import TrialState
-from hpo.events.wording import best_text, clock, configuration_text, counts_text, printable, steering_text
+from hpo.events.wording import best_name, best_text, clock, configuration_text, counts_text, printable, steering_text
 from hpo.history.boards import Board
 from hpo.history.following import Seen
+from hpo.results.fronts import hypervolume_text
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -59,7 +60,9 @@ def _conditions(experiments: Sequence[Seen]) -> str:
 
 def _overview(experiments: Sequence[Seen], width: int) -> list["Text"]:
     one = len({seen.board.config.benchmark.name for seen in experiments}) == 1
-    names = ("experiment", "state", "time", "done", "trials", "best", "trial")
+    several = any(seen.board.state.objective.aims for seen in experiments)
+    names = ["experiment", "state", "time", "done", "trials", "best", "trial"]
+    names += ["front", "hypervolume"] if several else []
     rows = []
     for seen in experiments:
         board, state, config = seen.board, seen.board.state, seen.board.config
@@ -75,9 +78,10 @@ def _overview(experiments: Sequence[Seen], width: int) -> list["Text"]:
                 str(len(state.trials)),
                 _value(board, best.loss if best else None),
                 str(best.trial_id) if best else "",
+                *((str(len(state.front)), f"{board.hypervolume:.4f}") if several else ()),
             ]
         )
-    return _grid(names, rows, width, right=(2, 3, 4, 5, 6), states=1)
+    return _grid(names, rows, width, right=range(2, len(names)), states=1)
 
 
 def _experiment(seen: Seen, width: int, height: int) -> list["Text"]:
@@ -120,7 +124,8 @@ def _best(seen: Seen) -> list["Text"]:
     board = seen.board
     overall, recent = board.utilisation(seen.elapsed)
     busy = f"workers busy {overall:.0%}" + (f", {recent:.0%} in the last minute" if seen.condition == "running" else "")
-    best = Text.assemble(("best ", "bold"), printable(best_text(board.state)))
+    best = Text.assemble((f"{best_name(board.state)} ", "bold"), printable(best_text(board.state)))
+    best.append(hypervolume_text(board.config, board.state.front, board.hypervolume))
     if board.config.target_value is not None:
         best.append(f"; target {board.config.target_value:g}")
     return [

@@ -12,10 +12,13 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind, Status
-from hpo.events.wording import best_text, clock, counts_text, printable
+from hpo.events.wording import best_name, best_text, clock, counts_text, printable
+from hpo.results.fronts import hypervolume_text
 from hpo.results.rows import log_of, reason_of
 from hpo.store.places import from_here
 
+FRONT_EVERY = 1.0
+"""Seconds between lines about a front, which grows more often than a best one is found."""
 LINE_EVERY = 5.0
 """Seconds between plain lines that say how things stand."""
 
@@ -56,8 +59,9 @@ class PlainLines(Callback):
     def __init__(self, config: ExperimentConfig, prefix: str = "", directory: Path | None = None) -> None:
         self._directory = directory
         self._name = f"{config.benchmark.name} {config.method.name} seed {config.seed}"
+        self._config = config
         self._prefix = prefix
-        self._best: float | None = None
+        self._best: object = None
         self._said = 0.0
         self._state: ExperimentState | None = None
 
@@ -70,22 +74,34 @@ class PlainLines(Callback):
     def attach(self, state: ExperimentState) -> None:
         """Take what is known as known, without a word."""
         self._state = state
-        self._best = state.incumbent.loss if state.incumbent else None
+        self._best = _best_of(state)
 
     def on_event(self, event: Event) -> None:
         """Say what is worth a line."""
         state = self._state
         assert state is not None
-        if event.kind == Kind.REPORTED and state.incumbent and state.incumbent.loss != self._best:
-            self._best = state.incumbent.loss
-            self._say(f"{clock(event.elapsed)} best {best_text(state)}")
+        silent = time.monotonic() - self._said
+        front = state.front
+        if (
+            event.kind == Kind.REPORTED
+            and (best := _best_of(state)) != self._best
+            and (not front or silent > FRONT_EVERY)
+        ):
+            self._best = best
+            told = f"{best_name(state)} {best_text(state)}{hypervolume_text(self._config, front)}"
+            self._say(f"{clock(event.elapsed)} {told}")
         elif event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
             log = log_of(self._directory, event)
             see = "" if log is None else f" (see {from_here(log)})"
             self._say(f"{clock(event.elapsed)} trial {event.trial} {event.body['status']}: {reason_of(event)}{see}")
-        elif event.kind == Kind.ENDED and time.monotonic() - self._said > LINE_EVERY:
+        elif event.kind == Kind.ENDED and silent > LINE_EVERY:
             self._say(f"{clock(event.elapsed)} {counts_text(state)}")
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()
         say(self._prefix + printable(text))
+
+
+def _best_of(state: ExperimentState) -> object:
+    """What differs from one improvement to the next."""
+    return state.front or (state.incumbent and state.incumbent.loss)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpo.errors import ConfigError, StoreError
-from hpo.events.wording import best_text, clock, counts_text
+from hpo.events.wording import best_name, best_text, clock, counts_text
 from hpo.history.following import Follower, Seen
 from hpo.results.collection import Experiments, load_experiments
+from hpo.results.fronts import hypervolume_text
 from hpo.store.inotify import CREATE, MODIFY, MOVED_TO, ONE_SHOT, open_inotify
 from hpo.store.places import find_experiments, is_sweep_open
 from hpo.store.tags import OUTPUTS
@@ -96,7 +97,8 @@ class Watch:
 
     def _announce(self, follower: Follower) -> None:
         seen, state, name = follower.seen(), follower.state, _name(follower)
-        say(f"{name}: {seen.condition} {clock(seen.elapsed)}, {counts_text(state)}, best {best_text(state)}")
+        best = f"{best_name(state)} {best_text(state)}{hypervolume_text(follower.config, state.front)}"
+        say(f"{name}: {seen.condition} {clock(seen.elapsed)}, {counts_text(state)}, {best}")
         plain = PlainLines(follower.config, f"{name}: ", follower.files.path)
         plain.attach(state)
         follower.on_event = plain.on_event

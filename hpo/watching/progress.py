@@ -15,9 +15,10 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
-from hpo.events.wording import again_text, best_text, clock, counts_text
+from hpo.events.wording import again_text, best_name, best_text, clock, counts_text
 from hpo.history.boards import Board
 from hpo.history.following import Seen
+from hpo.results.fronts import hypervolume_text
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.watching.frames import experiment_frame
@@ -154,7 +155,7 @@ def summary(
     used = f"{state.busy_seconds() / available:.0%}" if available > 0 else "–"
     return (
         f"{name}: {ended}\n"
-        f"  best     {best_text(state)}\n"
+        f"  {best_name(state):<9}{best_text(state)}{hypervolume_text(config, state.front)}\n"
         f"  trials   {counts_text(state)}\n"
         f"{again}"
         f"  time     {clock(state.elapsed)}, {n_workers} worker(s) busy {used} of it, random_seed={config.random_seed}\n"

@@ -9,7 +9,8 @@ from hpo.events.values import Event, Kind, Status
 from hpo.events.wording import steering_text
 from hpo.results.experiment import Experiment
 from hpo.results.files import read_metadata
-from hpo.results.rows import last_line, log_of
+from hpo.results.fronts import front_share
+from hpo.results.rows import front_of, last_line, log_of
 from hpo.store.directory import CONFIG, ExperimentDirectory, folders_with
 from hpo.store.ownership import is_owned
 from hpo.store.tags import OUTPUTS
@@ -60,6 +61,9 @@ def standing(experiment: Experiment) -> dict[str, Any]:
             "resource": best.resource,
             "configuration": dict(state.trials[best.trial_id].trial.configuration),
         },
+        "objectives": {aim.metric: {"mode": aim.mode, "log": aim.log} for aim in state.objective.aims},
+        "front": front_of(state),
+        "hypervolume": front_share(config, state.front) if state.front else None,
         "constraints": [str(constraint) for constraint in state.objective.constraints],
         "closest": state.closest and {"trial_id": state.closest[0], "values": list(state.closest[1])},
         "last_failure": _failure(experiment.directory, last_failure(experiment)),

@@ -5,11 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 
 from hpo.cli.completion import Typed, candidates
 from hpo.cli.verbs import every  # noqa: F401  all of them
-from hpo.cli.verbs.app import app
+from hpo.cli.verbs.app import VERBS
 from hpo.cli.verbs.completion import in_bash
 from hpo.cli.verbs.main import main
 from hpo.errors import ConfigError
@@ -35,7 +34,7 @@ def place(tmp_path, monkeypatch):
 
 
 def complete(line):
-    return [found.text for found in candidates(Typed.read(line), typer.main.get_command(app).commands)]
+    return [found.text for found in candidates(Typed.read(line), VERBS)]
 
 
 @pytest.mark.parametrize(
@@ -56,6 +55,7 @@ def complete(line):
         ("hpo export --to=par", ["--to=parquet"]),
         ("hpo export first --output my\\ data/t", ["my data/train.py"]),
         ("hpo import outputs/second/", ["outputs/second/best.yaml"]),
+        ("hpo plan --prices ", ["aws", "conf/", "my data/", "outputs/"]),
         ("hpo serve --no", ["--no-browser"]),
         ("hpo --con", ["--config-dir"]),
         ("hpo --config-dir c", ["conf/"]),
@@ -100,7 +100,7 @@ def test_names_and_keys_are_those_of_what_the_line_composes(place, line, words):
 def in_place_of(line, *, breaks=" \t\n\"'@><=;|&(:"):
     """What bash is told."""
     typed = Typed.read(line)
-    return list(in_bash(typed, candidates(typed, typer.main.get_command(app).commands), breaks))
+    return list(in_bash(typed, candidates(typed, VERBS), breaks))
 
 
 def test_readline_replaces_what_follows_its_breaks_and_gets_blanks_after_whole_words(place):

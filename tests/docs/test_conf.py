@@ -10,10 +10,19 @@ from omegaconf import OmegaConf
 from hpo import Start, build_scheduler
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
 from hpo.config.schema import CONF_DIR, DEFAULT_METHODS, ExperimentConfig
-from hpo.searchers.priorband import PriorBandSearcher
-from hpo.searchers import GridSearcher, RandomSearcher, SobolSearcher
+from hpo.schedulers import StoppingRules
+from hpo.searchers import (
+    BOHBSearcher,
+    CMAESSearcher,
+    EvolutionSearcher,
+    GaussianProcessSearcher,
+    GridSearcher,
+    PriorBandSearcher,
+    RandomSearcher,
+    SobolSearcher,
+    TPESearcher,
+)
 from hpo.searchers.botorch import BoTorchSearcher
-from hpo.searchers.gaussian_process import GaussianProcessSearcher
 
 GROUPS = ("benchmark", "method", "backend", "launcher")
 NAMES = {group: sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml")) for group in GROUPS}
@@ -129,8 +138,9 @@ def test_the_table_of_what_each_method_honours_is_what_the_code_does():
             searcher = scheduler.searcher
             takes_conditions, takes = searcher.takes_conditions, searcher.takes_constraints and scheduler.takes_outcomes
             modelled = {GaussianProcessSearcher: "modelled", RandomSearcher: "random", GridSearcher: "grid"}
-            modelled |= {SobolSearcher: "Sobol' points", PriorBandSearcher: "passed over"}
+            modelled |= {SobolSearcher: "Sobol' points", PriorBandSearcher: "passed over", EvolutionSearcher: "ranked", CMAESSearcher: "ranked"} | dict.fromkeys((TPESearcher, BOHBSearcher), "split")
             knows = modelled.get(type(searcher), "worst losses")
             ranks = "ranked" if scheduler.levels else "never stopped"
+            ranks = "compared" if isinstance(scheduler, StoppingRules) else ranks
         assert (conditions == "yes") == takes_conditions
         assert (trials, proposals) == ((ranks, knows) if takes else ("refused", "refused"))

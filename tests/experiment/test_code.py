@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hpo.backends import executables
 from hpo.config.schema import BenchmarkConfig
 from hpo.experiment import code
 from hpo.experiment.code import changed_files, code_of
@@ -94,7 +95,7 @@ def test_the_commit_is_gits_and_a_change_makes_it_dirty(project, monkeypatch):
 
 @pytest.mark.parametrize("limit", [("MOST_FILES", 3), ("MOST_BYTES", 10)])
 def test_of_a_folder_that_holds_much_only_the_script_is_recorded(project, monkeypatch, limit):
-    monkeypatch.setattr(code, *limit)
+    monkeypatch.setattr(executables, *limit)
     before = code_of(benchmark(script="train.py"))
     assert (before["sources"], before["all"]) == (None, None)
     (project / "parts" / "model.py").write_text("x = 2\n")

@@ -26,6 +26,7 @@ from hpo.space.domains import LOG, REVERSE_LOG, Choice, Float, Integer
 from hpo.store.event_store import Store
 from hpo.store.sqlitefile import copy_store
 from tests.conftest import Workplace, error_of, succeeded
+from tests.support import fronts
 from tests.support.steps import STEPS, run_steps
 
 pytestmark = pytest.mark.process
@@ -378,6 +379,29 @@ def test_optuna_s_states_say_what_became_of_a_trial(tmp_path):
     importable = optuna.create_study(direction="maximize")
     importable.add_trials([trial for trial in study.trials if trial.state.name == "COMPLETE"])
     importable.ask(study.trials[0].distributions)  # distributions that optuna can go on with
+    storage.engine.dispose()
+
+
+def test_optuna_has_the_directions_and_the_front_of_several_objectives(tmp_path):
+    made = fronts.table(tmp_path)
+    experiment = fronts.run(tmp_path, made, "MO-ASHA", trials=25, constraints={"size": {"upper": 8.0}})
+    write_optuna([experiment], tmp_path / "a.db")
+    storage, (study,) = studies_of(tmp_path / "a.db")
+    assert [direction.name for direction in study.directions] == ["MINIMIZE", "MAXIMIZE"]
+    reports = {}
+    for _, trial, _, (error, minus_speed) in fronts.losses_of(experiment):
+        reports.setdefault(trial, []).append([error, -minus_speed])
+    front = {}
+    for point in experiment.state.front:
+        front.setdefault(point.trial_id, [point.losses[0], -point.losses[1]])  # the best of the first objective
+    for trial in study.trials:
+        if trial.values is not None:
+            assert trial.values == front.get(trial.number, reports[trial.number][-1])
+    best = {trial.number: trial.values for trial in study.best_trials}
+    assert set(best) <= set(front) | {n for n, t in enumerate(study.trials) if t.state.name == "COMPLETE"}
+    assert {n: values for n, values in best.items() if n in front} == front
+    assert study.user_attrs["hpo_objectives"] == ["error", "speed"]
+    assert [point["trial_id"] for point in study.user_attrs["hpo_best"]] == [p.trial_id for p in experiment.state.front]
     storage.engine.dispose()
 
 

@@ -29,7 +29,9 @@ METHODS = (
     "SYNC-HYPERBAND",
     "SYNC-MOBSTER",
 )
-"""All but BOTORCH, whose decisions are those of a library that changes."""
+"""All but BOTORCH, whose decisions are those of a library that changes, and those in DECIDING."""
+DECIDING = ("PRIORBAND", "TPE", "ASHA-TPE", "BOHB", "MEDIAN", "BO-MEDIAN", "REA", "CMA-ES")
+"""Methods of which the decisions alone are recorded, on two benchmarks; texts are made as those of the others."""
 BENCHMARKS = (
     "fcnet_protein_structure",
     "generated_typical",
@@ -37,6 +39,7 @@ BENCHMARKS = (
     "mlp_digits_grid",
     "nasbench201_cifar100",
 )
+DECIDED = ("fcnet_protein_structure", "generated_typical")
 SEEDS = (0, 1)
 RANDOM_SEED = 20261126
 MAX_NUM_TRIALS = 30

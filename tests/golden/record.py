@@ -9,6 +9,8 @@ import hpo
 from tests.golden import files
 from tests.golden.making import (
     BENCHMARKS,
+    DECIDED,
+    DECIDING,
     METHODS,
     SEEDS,
     decisions_of,
@@ -30,7 +32,7 @@ def record_decisions(methods: list[str]) -> None:
     known: dict[str, Any] = files.read("decisions") if path.is_file() else {}
     with tempfile.TemporaryDirectory() as folder:
         for method in methods:
-            for benchmark in BENCHMARKS:
+            for benchmark in DECIDED if method in DECIDING else BENCHMARKS:
                 for seed in SEEDS:
                     key = key_of(benchmark, method, seed)
                     if key in known:
@@ -63,6 +65,6 @@ if __name__ == "__main__":
         case ["texts"]:
             record_texts()
         case ["decisions", *methods]:
-            record_decisions(methods or list(METHODS))
+            record_decisions(methods or [*METHODS, *DECIDING])
         case _:
             sys.exit(__doc__)

@@ -8,6 +8,8 @@ import hpo
 from tests.golden import files
 from tests.golden.making import (
     BENCHMARKS,
+    DECIDED,
+    DECIDING,
     METHODS,
     SEEDS,
     decisions_of,
@@ -38,7 +40,9 @@ def texts():
 
 def test_every_experiment_is_recorded(decisions, texts):
     keys = {key_of(b, m, s) for b in BENCHMARKS for m in METHODS for s in SEEDS}
-    assert set(decisions) == keys | {f"scripted {method}" for method in METHODS}
+    deciding = {key_of(b, m, s) for b in DECIDED for m in DECIDING for s in SEEDS}
+    scripted_ones = {f"scripted {method}" for method in (*METHODS, *DECIDING)}
+    assert set(decisions) == keys | deciding | scripted_ones
     assert set(texts["experiments"]) == keys
 
 
@@ -73,7 +77,17 @@ def check_report(found, recorded, name):
             assert found[kind][part] == recorded[kind][part], f"{name}, {part}: {CHANGED}"
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", DECIDING)
+@pytest.mark.long
+def test_a_method_of_which_decisions_alone_are_recorded_decides_as_recorded(method, tmp_path, decisions):
+    for benchmark in DECIDED:
+        for seed in SEEDS:
+            key = key_of(benchmark, method, seed)
+            found = decisions_of(hpo.load_experiment(simulate(tmp_path, benchmark, method, seed)).events)
+            assert first_difference(found, decisions[key]) is None, key
+
+
+@pytest.mark.parametrize("method", [*METHODS, *DECIDING])
 def test_a_method_whose_trials_fail_in_several_ways_leaves_the_recorded_log(method, decisions):
     found = rounded(log_of(scripted(method)))
     as_text = [[json.dumps(row, sort_keys=True) for row in rows] for rows in (found, decisions[f"scripted {method}"])]

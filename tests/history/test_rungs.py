@@ -16,7 +16,7 @@ from hpo.schedulers.assembly import scheduler_of
 from tests.support.fakes import SPACE
 
 METHODS = sorted(path.stem for path in (CONF_DIR / "method").glob("*.yaml"))
-WITHOUT_RUNGS = ("BO", "BOTORCH", "GRID", "RS", "SOBOL")
+WITHOUT_RUNGS = ("BO-MEDIAN", "CMA-ES", "MEDIAN", "REA", "TPE", "BO", "BOTORCH", "GRID", "RS", "SOBOL")
 RUNGS = [1, 3, 9]
 MAXIMUM = 27
 

@@ -8,6 +8,7 @@ import pytest
 
 from hpo.reports import write_report
 from tests.conftest import succeeded
+from tests.support import fronts
 
 pytestmark = pytest.mark.process
 
@@ -158,6 +159,24 @@ def test_axe_finds_nothing_wrong(shown, request, page, width, scheme):
     numbers = window.driver.find_elements("xpath", "//button[.='Numbers']")[0]
     numbers.send_keys(" ")
     assert window.violations() == []
+
+
+def test_a_front_is_steps_and_what_breaks_a_constraint_is_hollow_as_the_browser_draws_them(shown, place):
+    bound = {"size": {"upper": 6.0}}
+    fronts.run(place.path / "outputs", fronts.table(place.path), tag="steps", constraints=bound)
+    window = shown(write_report(place.path / "outputs" / "steps"))
+    drawn = """return [...document.querySelectorAll('#figure-front path.mark')].map(
+        p => [p.getAttribute('d'), p.getAttribute('stroke'), p.getAttribute('fill')])"""
+    marks = window.run(drawn)
+    (line,) = [d for d, *_ in marks if re.fullmatch(r"M[\d.]+ [\d.]+(H[\d.]+V[\d.]+)+", d)]
+    assert line.count("H") > 3  # never a straight piece from one to the next
+    assert sum("a2 2 0 1 0" in d and fill == "none" for d, _, fill in marks) == 1  # circles
+    assert window.violations() == []
+    area = window.driver.find_element("css selector", "#figure-front .area")
+    area.send_keys("\ue014")  # arrow right
+    tip = window.run("return [...document.querySelectorAll('#figure-front .tip div')].map(d => d.textContent)")
+    assert re.match(r"trial \d+, epoch 4: width=\d+ kind=[ab]", tip[0])
+    assert [line.partition(":")[0] for line in tip[1:]] == ["speed", "error"]
 
 
 def test_what_is_at_a_point_is_said_outside_of_the_drawing_and_the_pointer_says_nothing(shown, diverged):

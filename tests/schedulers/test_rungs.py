@@ -98,7 +98,7 @@ def test_the_first_few_by_violation_and_then_by_loss_go_on(orders, q):
     waiting, stopping = Rung(1, q), Rung(1, q)
     for number, order in enumerate(orders):
         waiting.park(number, order)
-        stopping.record(order)
+        stopping.record(number, order)
         so_far = orders[: number + 1]
         better = sum(other[0] < order[0] or (other[0] == order[0] and other[1] < order[1]) for other in so_far)
         finite = math.inf not in order

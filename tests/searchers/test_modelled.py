@@ -12,13 +12,21 @@ from hpo import Decision, Resume, Start, Trial, build_scheduler
 from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Kind
 from hpo.randomness import Randomness, canonical
-from hpo.searchers import GaussianProcessSearcher, HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
+from hpo.searchers import (
+    BOHBSearcher,
+    GaussianProcessSearcher,
+    HyperTuneSearcher,
+    IndependentSearcher,
+    MOBSTERSearcher,
+    TPESearcher,
+)
 from hpo.space.search_space import parse_space
 from hpo.surrogate.fit import NumericalError
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import SPACE, run_fake
 
-MODELS = (GaussianProcessSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher)
+PROCESSES = (GaussianProcessSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher)
+MODELS = (*PROCESSES, TPESearcher, BOHBSearcher)
 LEVELS = (1, 3, 9, 27)
 
 
@@ -116,6 +124,7 @@ def test_failed_trials_are_not_waited_for(make):
     proposes_well(searcher)
 
 
+@pytest.mark.parametrize("make", PROCESSES, indirect=True)
 def test_more_measurements_than_the_cap_keep_those_of_the_trials_that_got_furthest(make):
     searcher = make(max_size_data_for_model=40, random_fraction=1.0)
     rng = np.random.default_rng(1)

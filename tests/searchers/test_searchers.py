@@ -8,6 +8,9 @@ import pytest
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness, canonical
 from hpo.searchers import (
+    BOHBSearcher,
+    CMAESSearcher,
+    EvolutionSearcher,
     GaussianProcessSearcher,
     GridSearcher,
     HyperTuneSearcher,
@@ -15,16 +18,19 @@ from hpo.searchers import (
     MOBSTERSearcher,
     RandomSearcher,
     SobolSearcher,
+    TPESearcher,
 )
 from hpo.space.search_space import parse_space
 from tests.support.contracts import MIXED, SMALL, SearcherContract, take
 
-MODELS = [GaussianProcessSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher]
-SEARCHERS = [RandomSearcher, SobolSearcher, GridSearcher, *MODELS]
+MODELS = [GaussianProcessSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher, TPESearcher, BOHBSearcher]
+SEARCHERS = [RandomSearcher, SobolSearcher, GridSearcher, EvolutionSearcher, CMAESSearcher, *MODELS]
 
 
 def maker(cls):
     def make(space, *, seed=0, random_seed=0, points_to_evaluate=None, **options):
+        if space.conditions and not cls.takes_conditions:
+            pytest.skip(f"{cls.__name__} refuses spaces with conditions")
         return cls(space, Randomness(random_seed, seed), points_to_evaluate=points_to_evaluate, **options)
 
     return make

@@ -13,6 +13,7 @@ from hpo.serve.answers import Figures, trial_body, trials_body
 from hpo.serve.comparing import Comparisons
 from hpo.serve.feed import Feed
 from hpo.serve.wire import encoded
+from tests.support import fronts
 
 pytestmark = pytest.mark.process
 
@@ -33,8 +34,21 @@ def plain(content):
     return json.loads(encoded(content))
 
 
-@pytest.fixture(params=["t/nasbench201_cifar100/ASHA/seed_1", "real/mine/RS/seed_0"])
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """A tag of two experiments with three objectives and a constraint."""
+    folder = tmp_path_factory.mktemp("several")
+    made = fronts.table(folder)
+    bound = {"speed": {"lower": 4.0}}
+    for method in ("RS", "MO-ASHA"):
+        fronts.run(folder / "outputs", made, method, objectives=fronts.THREE, trials=40, constraints=bound)
+    return folder / "outputs" / "t"
+
+
+@pytest.fixture(params=["t/nasbench201_cifar100/ASHA/seed_1", "real/mine/RS/seed_0", "several"])
 def directory(request, place):
+    if request.param == "several":
+        return request.getfixturevalue("several") / "fronts" / "MO-ASHA" / "seed_0"
     return place.path / "outputs" / request.param
 
 
@@ -42,15 +56,11 @@ def test_a_page_s_figures_are_those_of_the_report(directory, tmp_path):
     report = of_page(write_report(directory, tmp_path / "report.html"), "charts")
     figures = Figures(read(directory))
     found = [chart for group in answers.GROUPS for chart in json.loads(figures.body(group))["charts"]]
-    assert {chart["name"] for chart in found} == {
-        "anytime",
-        "curves",
-        "rungs",
-        "workers",
-        "parallel",
-        "slices",
-        "importance",
-    }
+    of_progress, of_each = {"anytime"}, {"importance"}
+    if load_experiment(directory).state.objective.aims:
+        of_progress, of_each = {"front", "hypervolume"}, {"importance", "importance-1", "importance-2"}
+    shared = {"curves", "rungs", "workers", "parallel", "slices"}
+    assert {chart["name"] for chart in found} == shared | of_progress | of_each
     for chart in found:
         if chart["needless"]:
             assert chart["name"] not in report
@@ -106,11 +116,13 @@ def test_a_table_s_rows_are_those_of_the_report_in_any_order_it_is_asked_for(dir
         values = [row[best] for row in ask(sort="best", down=down)[1]]
         known = [value for value in values if value is not None]
         assert values == [*sorted(known, reverse=down), *[None] * (len(values) - len(known))]
-    name = found["columns"][8]["key"]
-    assert name.startswith("x.")
-    assert [row[8] for row in ask(sort=name)[1]] == sorted(
-        (row[8] for row in expected), key=lambda v: (isinstance(v, str), v)
-    )
+    keys = [column["key"] for column in found["columns"]]
+    at = next(i for i, key in enumerate(keys) if key.startswith("x."))
+    assert keys[8:at] == (["o.speed", "o.size"] if at > 8 else [])
+    for i in range(8, at + 1):
+        values = [row[i] for row in expected if row[i] is not None]
+        found_values = [row[i] for row in ask(sort=keys[i])[1] if row[i] is not None]
+        assert found_values == sorted(values, key=lambda v: (isinstance(v, str), v))
     assert {row[1] for row in ask(words=expected[0][1])[1]} == {expected[0][1]}
     assert ask(words="no-such-word")[0]["found"] == 0
     assert ask(sort="no such column")[1] == expected
@@ -161,8 +173,9 @@ def test_one_trial_has_its_reports_attempts_and_the_command_that_trains_it_again
     assert trial_body(read(directory), 99) is None
 
 
-def test_a_tag_s_page_says_what_its_report_says(place, tmp_path):
-    folder = place.path / "outputs" / "t"
+@pytest.mark.parametrize("tag", ["t", "several"])
+def test_a_tag_s_page_says_what_its_report_says(place, tmp_path, request, tag):
+    folder = request.getfixturevalue("several") if tag == "several" else place.path / "outputs" / tag
     page = write_report(folder, tmp_path / "report.html")
     found = json.loads(Comparisons().body(folder, ("1",)))
     charts, tables = of_page(page, "charts"), of_page(page, "tables")

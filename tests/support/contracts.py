@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from hpo.events.objective import Objective
+from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
 from hpo.events.values import Configuration, Decision, Event, Kind, Resume, Start, Status, Suggestion, Trial
 from hpo.randomness import canonical
 from hpo.schedulers.base import Scheduler
-from hpo.schedulers.replay import feed, restore, tell_end, verify
+from hpo.schedulers.replay import feed, restore, tell_end, tell_result, verify
 from hpo.searchers import Searcher
 from hpo.space.search_space import parse_space
 from tests.support.fakes import OBJECTIVE
@@ -191,13 +193,15 @@ class Driver:
     ask_often: bool = False
     most_trials: int = 40
     failures: float = 0.05
-    state: ExperimentState = field(default_factory=lambda: ExperimentState(OBJECTIVE))
+    objective: Objective = OBJECTIVE
+    state: ExperimentState = field(init=False)
     events: list[Event] = field(default_factory=list)
     proposals: dict[int, Suggestion | None] = field(default_factory=dict)
     """What was proposed after so many events."""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
+        self.state = ExperimentState(self.objective)
         self.going: dict[int, int | None] = {}  # trial id: until
         self.failed: set[int] = set()
 
@@ -226,7 +230,7 @@ class Driver:
             state = self.state.trials[suggestion.trial_id]
             assert state.status == Status.PAUSED, "only a paused trial can be resumed"
             assert state.trial.id not in self.failed, "a failed trial is over"
-            assert math.isfinite(state.loss), "a trial that diverged is not promoted"
+            assert all(map(math.isfinite, state.losses)), "a trial that diverged is not promoted"
             assert suggestion.until > state.resource, "a promotion leads on"
             self._emit(Kind.RESUMED, state.trial.id, None, {"until": suggestion.until, "new_trials": new_trials})
             self.going[state.trial.id] = suggestion.until
@@ -245,9 +249,11 @@ class Driver:
         if self.rng.random() < self.failures:
             self._end(trial_id, Status.FAILED)
             return
-        value = self.rng.choice([self.rng.random(), 0.25, 0.5, self.rng.random(), self.rng.random(), math.nan])
-        metrics = {"error": value, "epoch": resource}
-        decision = self.scheduler.on_report(state.trial, resource, OBJECTIVE.loss(metrics))
+        names = [aim.metric for aim in self.objective.aims] or ["error"]
+        metrics = {name: self._value() for name in names} | {"epoch": resource}
+        decision = tell_result(
+            self.scheduler, self.state, state.trial, resource, self.objective.outcome(metrics, resource)
+        )
         assert isinstance(decision, Decision)
         body = {"metrics": metrics, "decision": decision.value, "position": 0}
         self._emit(Kind.REPORTED, trial_id, resource, body)
@@ -259,6 +265,9 @@ class Driver:
         else:
             until = self.going[trial_id]
             assert until is None or resource < until, "a script that ended by itself is not running on"
+
+    def _value(self) -> float:
+        return self.rng.choice([self.rng.random(), 0.25, 0.5, self.rng.random(), self.rng.random(), math.nan])
 
     def _end(self, trial_id: int, status: Status) -> None:
         if status == Status.FAILED:
@@ -285,7 +294,8 @@ class SchedulerContract:
     """Decisions follow from what was told, and from nothing else."""
 
     def drive(self, factory, seed: int, steps: int = 160, **options) -> Driver:
-        kind = {name: getattr(factory, name) for name in ("halving", "closes_rungs") if hasattr(factory, name)}
+        names = ("halving", "closes_rungs", "objective")
+        kind = {name: getattr(factory, name) for name in names if hasattr(factory, name)}
         return Driver(factory(), seed, **kind, **options).run(steps)
 
     @pytest.mark.parametrize("seed", range(4))
@@ -325,7 +335,7 @@ class SchedulerContract:
         for cut, suggestion in driver.proposals.items():
             if cut % 3:
                 continue
-            fresh, state = factory(), ExperimentState(OBJECTIVE)
+            fresh, state = factory(), ExperimentState(driver.objective)
             restore(fresh, state, driver.events[:cut])
             new_trials = len(state.trials) < driver.most_trials
             assert fresh.suggest(new_trials=new_trials) == suggestion
@@ -333,7 +343,7 @@ class SchedulerContract:
     @pytest.mark.parametrize("seed", range(3))
     def test_every_decision_on_a_report_comes_out_again(self, factory, seed):
         driver = self.drive(factory, seed)
-        fresh, state = factory(), ExperimentState(OBJECTIVE)
+        fresh, state = factory(), ExperimentState(driver.objective)
         for event in driver.events:
             decision = feed(fresh, state, event)
             if event.kind == Kind.REPORTED:
@@ -342,19 +352,20 @@ class SchedulerContract:
 
     def test_a_log_verifies_without_a_difference(self, factory):
         driver, count = self.drive(factory, 5), [0]
-        found = list(verify(factory(), ExperimentState(OBJECTIVE), enumerate(driver.events), count))
+        found = list(verify(factory(), ExperimentState(driver.objective), enumerate(driver.events), count))
         assert found == []
         assert count[0] == sum(e.kind in (Kind.STARTED, Kind.RESUMED, Kind.REPORTED) for e in driver.events)
 
     def test_a_trial_that_diverges_is_never_promoted(self, factory):
-        scheduler = factory()
+        scheduler, state = factory(), ExperimentState(getattr(factory, "objective", OBJECTIVE))
+        diverged = ReportOutcome(math.inf, further=(0.0,) * len(state.objective.aims[1:]))
         for trial_id in range(8):
             suggestion = scheduler.suggest()
             assert isinstance(suggestion, Start)
             trial = Trial(trial_id, suggestion.configuration)
             scheduler.on_start(trial)
             for resource in range(1, suggestion.until + 1):
-                if scheduler.on_report(trial, resource, math.inf) != Decision.CONTINUE:
+                if tell_result(scheduler, state, trial, resource, diverged) != Decision.CONTINUE:
                     break
         assert scheduler.suggest(new_trials=False) is None
 

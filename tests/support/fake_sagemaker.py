@@ -10,8 +10,10 @@ moto serves S3, CloudWatch Logs, IAM and STS. Ours are Create-, Describe-, List-
   (ThrottlingException) and answers that are lost after the deed (HTTP 500) can be set;
 - S3 can be made to refuse, to fail, and to answer late, request by request; what could not be uploaded is tried again
   with the next round, and what cannot be uploaded in the end is not there;
-- a job is a process in a mount and pid namespace of its own that sees the container's /opt/ml: channels and checkpoints
-  downloaded from S3, the JSON files under input/config, a clean environment, entry point and arguments as given;
+- an instance of a job is a process in a mount and pid namespace of its own that sees the container's /opt/ml: channels and
+  checkpoints downloaded from S3, the JSON files under input/config, a clean environment, entry point and arguments as given;
+- several instances of a job know each other by name, each at an address of its own on loopback, and share no directory; the
+  job ends when all have, and where one fails the others are killed;
 - what it prints goes to CloudWatch Logs and through the metrics' regexes into FinalMetricDataList;
 - /opt/ml/checkpoints is uploaded while it runs, file by file; what is deleted there stays on S3;
 - stopping and running too long are SIGTERM, then SIGKILL; the exit code decides between Completed and Failed, and
@@ -64,8 +66,18 @@ S3_ERRORS = {
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 ENTER = """
-mkdir -p /opt/ml && mount --bind "$1" /opt/ml && cd / && shift && exec "$@"
+mkdir -p /opt/ml && mount --bind "$1" /opt/ml || exit 1
+if [ -n "$2" ]; then  # one of several: with names for all, and a /tmp of its own, in which what this Python needs is seen
+    mount --bind "$2" /etc/hosts || exit 1
+    for folder in $3; do mkdir -p "/opt/ml/kept$folder" && mount --bind "$folder" "/opt/ml/kept$folder" || exit 1; done
+    mount -t tmpfs tmpfs /tmp || exit 1
+    for folder in $3; do mkdir -p "$folder" && mount --move "/opt/ml/kept$folder" "$folder" || exit 1; done
+fi
+cd / && shift 3 && exec "$@"
 """
+ROOT = Path(__file__).parents[2]
+OUTSIDE = [Path(sys.prefix)] if not Path(sys.prefix).is_relative_to(ROOT) else []
+NEEDED = [str(path) for path in (ROOT, *OUTSIDE) if path.is_relative_to("/tmp")]
 
 
 def can_run():
@@ -196,7 +208,7 @@ class Service:
             name = request["TrainingJobName"]
             if name in self.jobs:
                 raise Refusal("ResourceInUse", "Training job names must be unique within an AWS account and region")
-            used = sum(job.status not in ENDED for job in self.jobs.values())
+            used = sum(job.count for job in self.jobs.values() if job.status not in ENDED)
             self.calls["wanted"] += 1
             busy = self.settings["limit"] > 0 and self.calls["wanted"] % self.settings["limit"] == 0
             if used >= self.settings["quota"] or busy:
@@ -290,16 +302,19 @@ class Job:
     def __init__(self, service, request):
         self.service, self.request = service, request
         self.name = request["TrainingJobName"]
+        self.count = request["ResourceConfig"]["InstanceCount"]
+        self.network = len(service.jobs) % 250 + 1  # of its instances' addresses
         self.arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/{self.name}"
         self.status, self.secondary, self.reason = "InProgress", "Starting", ""
         self.created = time.time()
-        self.metrics, self.lines, self.runs = {}, [], 0
+        self.metrics, self.lines, self.runs = {}, {}, 0
         self.restarts = False
         self.thread = None
         self.wanted = None  # why the container is being ended: stop, max-runtime, interrupt, hard
         self.asked = threading.Event()
         self.cut_off = False  # nothing is uploaded any more
-        self.process = None
+        self.process = None  # the container of the first instance
+        self.others = []  # those of the others
         self.uploaded = {}
         self.lock = threading.Lock()
 
@@ -346,14 +361,13 @@ class Job:
         self.signal(signal.SIGKILL)
 
     def signal(self, number):
-        """To the container's first process, which is the child of unshare; there may be none yet, or any more."""
+        """To the first process of each container, which is the child of unshare; there may be none yet, or any more."""
         with self.lock:
-            pid = None if self.process is None else self.process.pid
-        if pid is None:
-            return
-        with contextlib.suppress(OSError):
-            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-                os.kill(int(child), number)
+            pids = [] if self.process is None else [process.pid for process in (self.process, *self.others)]
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                    os.kill(int(child), number)
 
     # -------------------------------------------------------------- its life
 
@@ -392,25 +406,58 @@ class Job:
         self.status = status
 
     def run(self):
-        """One machine, from its start to its end."""
+        """One run, from the start of its machines to their end."""
         self.runs += 1
         self.machine = self.service.folder / self.name / str(self.runs)
-        ml = self.machine / "opt" / "ml"
-        for name in ("input/config", "input/data", "checkpoints", "output", "model"):
-            (ml / name).mkdir(parents=True)
         self.secondary = "Downloading"
         s3 = self.service.client("s3")
+        checkpoints = self.request.get("CheckpointConfig", {}).get("S3Uri")
+        folders = [self.furnish(s3, number, checkpoints) for number in range(self.count)]
+        self.uploaded = {path: stamp for ml in folders for path, stamp in self.stamps(ml / "checkpoints").items()}
+        if self.wanted is None:
+            self.secondary = "Training"
+        with self.lock:
+            if self.wanted is not None:
+                return 143
+            self.process, *self.others = [self.boot(ml) for ml in folders]
+        processes = [self.process, *self.others]
+        pumps = [
+            threading.Thread(target=self.pump, args=(process, f"algo-{number}"), daemon=True)
+            for number, process in enumerate(processes, 1)
+        ]
+        for thread in [*pumps, *(threading.Thread(target=self.end_together, args=[one]) for one in processes[1:])]:
+            thread.start()
+        self.attend(s3, folders, checkpoints)
+        code = self.process.wait()
+        if code != 0:
+            self.kill_others()
+        codes = [code, *(process.wait() for process in self.others)]
+        for pump in pumps:
+            pump.join(10)
+        self.secondary = self.secondary if self.wanted else "Uploading"
+        if checkpoints and not self.cut_off:
+            self.sync(s3, folders, checkpoints)
+        with self.lock:
+            self.process, self.others = None, []
+        return next((one for one in codes if one), 0)
+
+    def furnish(self, s3, number, checkpoints):
+        """What one instance finds under /opt/ml. Returns where that is here."""
+        machine = self.machine if number == 0 else self.machine.with_name(f"{self.runs}.{number + 1}")
+        ml = machine / "opt" / "ml"
+        for name in ("input/config", "input/data", "checkpoints", "output", "model"):
+            (ml / name).mkdir(parents=True)
         for channel in self.request.get("InputDataConfig", []):
             self.download(
                 s3, channel["DataSource"]["S3DataSource"]["S3Uri"], ml / "input/data" / channel["ChannelName"]
             )
-        checkpoints = self.request.get("CheckpointConfig", {}).get("S3Uri")
         if checkpoints:
             self.download(s3, checkpoints, ml / "checkpoints")
-        self.uploaded = self.stamps(ml / "checkpoints")
-        self.write_config(ml)
-        if self.wanted is None:
-            self.secondary = "Training"
+        self.write_config(ml, number)
+        return ml
+
+    def boot(self, ml):
+        """Start the container of an instance."""
         environment = {
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": "/root",
@@ -431,32 +478,31 @@ class Job:
         algorithm = self.request["AlgorithmSpecification"]
         command = [*algorithm["ContainerEntrypoint"], *algorithm.get("ContainerArguments", [])]
         enter = ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child=SIGKILL", "sh", "-c", ENTER, "sh", str(ml)]
-        with self.lock:
-            if self.wanted is not None:
-                return 143
-            self.process = subprocess.Popen(
-                [*enter, *command],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        pump = threading.Thread(target=self.pump, daemon=True)
-        pump.start()
-        self.attend(s3, ml / "checkpoints", checkpoints)
-        code = self.process.wait()
-        pump.join(10)
-        self.secondary = self.secondary if self.wanted else "Uploading"
-        if checkpoints and not self.cut_off:
-            self.sync(s3, ml / "checkpoints", checkpoints)
-        with self.lock:
-            self.process = None
-        return code
+        enter += [str(ml.parents[1] / "hosts"), " ".join(NEEDED)] if self.count > 1 else ["", ""]
+        return subprocess.Popen(
+            [*enter, *command],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
-    def write_config(self, ml):
+    def end_together(self, other):
+        """Where an instance fails, the service ends the job."""
+        if other.wait() != 0 and self.process is not None and self.wanted is None:
+            self.signal(signal.SIGKILL)
+
+    def kill_others(self):
+        for other in self.others:
+            other.kill()
+
+    def write_config(self, ml, number):
         config = ml / "input" / "config"
-        resources = {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0"}
+        hosts = [f"algo-{one + 1}" for one in range(self.count)]
+        resources = {"current_host": hosts[number], "hosts": hosts, "network_interface_name": "eth0"}
+        addresses = "".join(f"127.77.{self.network}.{one + 1} {name}\n" for one, name in enumerate(hosts))
+        (ml.parents[1] / "hosts").write_text(Path("/etc/hosts").read_text() + addresses)
         channels = {
             channel["ChannelName"]: {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated"}
             for channel in self.request.get("InputDataConfig", [])
@@ -468,7 +514,7 @@ class Job:
         ):
             (config / f"{name}.json").write_text(json.dumps(content))
 
-    def attend(self, s3, folder, checkpoints):
+    def attend(self, s3, folders, checkpoints):
         """Upload checkpoints until the container ends, or has run too long."""
         deadline = time.monotonic() + self.request["StoppingCondition"]["MaxRuntimeInSeconds"]
         while True:
@@ -476,27 +522,29 @@ class Job:
                 self.process.wait(self.service.settings["sync"])
                 return
             if checkpoints and not self.cut_off:
-                self.sync(s3, folder, checkpoints)
+                self.sync(s3, folders, checkpoints)
             if time.monotonic() > deadline and self.wanted is None:
                 threading.Thread(target=self.end, args=("max-runtime",), daemon=True).start()
 
-    def pump(self):
-        for raw in self.process.stdout:
+    def pump(self, process, host):
+        lines = self.lines.setdefault(host, [])
+        for raw in process.stdout:
             line = raw.decode("utf-8", "replace").rstrip("\n")
-            self.lines.append((time.time(), line))
+            lines.append((time.time(), line))
             for definition in self.request["AlgorithmSpecification"].get("MetricDefinitions", []):
                 if match := re.search(definition["Regex"], line):
                     self.metrics[definition["Name"]] = float(match[1]), time.time()
 
     def write_log(self):
         logs = self.service.client("logs")
-        stream = {"logGroupName": LOG_GROUP, "logStreamName": f"{self.name}/algo-1-{int(self.created)}"}
         with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
             logs.create_log_group(logGroupName=LOG_GROUP)
-        logs.create_log_stream(**stream)
-        events = [{"timestamp": int(t * 1000), "message": line or " "} for t, line in self.lines]
-        for start in range(0, len(events), 1000):
-            logs.put_log_events(**stream, logEvents=events[start : start + 1000])
+        for host, lines in self.lines.items():
+            stream = {"logGroupName": LOG_GROUP, "logStreamName": f"{self.name}/{host}-{int(self.created)}"}
+            logs.create_log_stream(**stream)
+            events = [{"timestamp": int(t * 1000), "message": line or " "} for t, line in lines]
+            for start in range(0, len(events), 1000):
+                logs.put_log_events(**stream, logEvents=events[start : start + 1000])
 
     # -------------------------------------------------------------- S3
 
@@ -522,8 +570,12 @@ class Job:
                     found[path] = path.stat().st_size, path.stat().st_mtime_ns
         return found
 
-    def sync(self, s3, folder, uri):
+    def sync(self, s3, folders, uri):
         """Upload what is new, in no particular order."""
+        for folder in (ml / "checkpoints" for ml in folders):
+            self.sync_one(s3, folder, uri)
+
+    def sync_one(self, s3, folder, uri):
         bucket, prefix = self.split(uri)
         now = self.stamps(folder)
         new = [path for path, stamp in now.items() if self.uploaded.get(path) != stamp]
@@ -607,6 +659,7 @@ def main():
         for job in service.jobs.values():
             if job.process is not None:
                 job.process.kill()
+                job.kill_others()
 
 
 # ---------------------------------------------------------------------- for tests
@@ -618,10 +671,9 @@ class Fake:
     bucket, role = "bucket", f"arn:aws:iam::{ACCOUNT}:role/hpo"
 
     def __init__(self):
-        root = Path(__file__).parents[2]
         command = [sys.executable, "-m", "tests.support.fake_sagemaker"]
         self.process = subprocess.Popen(
-            command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
         self.url = self.process.stdout.readline().split()[0]
         self.environment = {

@@ -16,7 +16,7 @@ from typing import Any
 from hpo import build_scheduler
 from hpo.backends.base import Backend
 from hpo.errors import StoreError
-from hpo.events.objective import Objective
+from hpo.events.objective import Aim, Objective
 from hpo.events.state import ExperimentState
 from hpo.events.steering import Command
 from hpo.events.values import BackendEvent, Configuration, Event, Exit, Garbage, Knock, Report, Trial
@@ -26,9 +26,25 @@ from hpo.tuner.limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 
-MODELS = ("BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE")
-METHODS = ("RS", "SOBOL", "GRID", "ASHA", "ASHA-STOP", "HYPERBAND", "SYNC-HYPERBAND", "PRIORBAND", *MODELS)
-CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-INDEP"))
+MODELS = ("BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE", "TPE", "ASHA-TPE", "BOHB")
+FOR_SEVERAL = ("MO-ASHA", "MO-ASHA-GP", "NSGA-II")
+"""Methods that are for several objectives, and get two here."""
+METHODS = (
+    "RS",
+    "SOBOL",
+    "GRID",
+    "ASHA",
+    "ASHA-STOP",
+    "HYPERBAND",
+    "SYNC-HYPERBAND",
+    "PRIORBAND",
+    "MEDIAN",
+    "REA",
+    "CMA-ES",
+    *MODELS,
+    *FOR_SEVERAL,
+)
+CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-INDEP", "TPE", "REA", "CMA-ES"))
 """What the scheduler contract runs over: those left out are pairs of parts that the others have."""
 HALVING = (
     "ASHA",
@@ -40,7 +56,13 @@ HALVING = (
     "MOBSTER",
     "MOBSTER-INDEP",
     "HYPERTUNE",
+    "MO-ASHA",
+    "MO-ASHA-GP",
+    "ASHA-TPE",
+    "BOHB",
 )
+OPTIONS: Mapping[str, Mapping[str, Any]] = {"NSGA-II": {"population_size": 4}}
+"""With which few trials are enough for a method to do what is its own."""
 SPACE = {
     "x": {"type": "float", "lower": 0.0, "upper": 1.0},
     "n": {"type": "int", "lower": 1, "upper": 64, "log": True},
@@ -51,6 +73,12 @@ TINY = {
     "b": {"type": "int", "lower": 1, "upper": 3},
 }
 OBJECTIVE = Objective("error", "min", "epoch")
+OBJECTIVES = Objective("error", "min", "epoch", aims=(Aim("error", "min"), Aim("speed", "max", log=True)))
+
+
+def objective_of(method: str | Mapping[str, Any]) -> Objective:
+    """What a method is asked for here."""
+    return OBJECTIVES if isinstance(method, str) and method in FOR_SEVERAL else OBJECTIVE
 
 
 def unit(*parts: Any) -> float:
@@ -62,6 +90,11 @@ def unit(*parts: Any) -> float:
 def noisy_error(configuration: Configuration, resource: int) -> float:
     """Falls with the resource; the ranks of configurations change on the way."""
     return unit(dict(configuration)) + 0.5 * unit(dict(configuration), resource) / resource + 1 / resource
+
+
+def error_and_speed(configuration: Configuration, resource: int) -> dict[str, float]:
+    """Two metrics that have nothing to do with each other."""
+    return {"error": noisy_error(configuration, resource), "speed": 0.1 + unit(dict(configuration), "other")}
 
 
 def eighths(trial_id: int, configuration: Configuration) -> float:
@@ -393,7 +426,8 @@ class FakeBackend(Backend):
         return events
 
     def _metrics(self, run: _Run) -> dict[str, Any]:
-        return {"error": self.evaluate(run.trial.configuration, run.resource), "epoch": run.resource}
+        found = self.evaluate(run.trial.configuration, run.resource)
+        return {**(found if isinstance(found, Mapping) else {"error": found}), "epoch": run.resource}
 
     def _write(self, run: _Run, metrics: Mapping[str, Any]) -> Report:
         lines = self.disk.lines[run.trial.id, run.attempt]
@@ -444,6 +478,10 @@ class FakeExperiment:
     disk: Disk = field(default_factory=Disk)
     clock: Clock = field(default_factory=Clock)
 
+    def __post_init__(self) -> None:
+        if self.objective is OBJECTIVE:
+            self.objective = objective_of(self.method)
+
     def scheduler(self) -> Scheduler:
         """A fresh one."""
         return build_scheduler(
@@ -453,14 +491,16 @@ class FakeExperiment:
             seed=self.seed,
             random_seed=self.random_seed,
             points_to_evaluate=self.points_to_evaluate,
-            **self.overrides,
+            objectives={aim.metric: {"mode": aim.mode, "log": aim.log} for aim in self.objective.aims},
+            **{**OPTIONS.get(str(self.method), {}), **self.overrides},
         )
 
     def session(self, state: ExperimentState | None = None) -> Tuner:
         """A tuner that goes on where the log ends, with a backend of its own (`tuner.backend`)."""
         scheduler, state = self.scheduler(), state or ExperimentState(self.objective)
         restore(scheduler, state, list(self.log.events))
-        backend = FakeBackend(self.clock, self.disk, **{"max_resource": self.max_resource, **self.backend})
+        given = {"max_resource": self.max_resource, "evaluate": error_and_speed if self.objective.aims else noisy_error}
+        backend = FakeBackend(self.clock, self.disk, **{**given, **self.backend})
         limits = {"n_workers": self.n_workers, "max_resource": self.max_resource, "ends_by_itself": True}
         given = asdict(self.budget)
         tuner = Tuner(

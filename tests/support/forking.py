@@ -29,11 +29,9 @@ from select import select
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
     *("hpo.cli.run", "hpo.cli.verbs.main", "hpo.cli.verbs.every", "hpo.launchers.local", "hpo.experiment.run"),
-    *("hpo.watching.progress", "hpo.planning.plan", "hpo.results", "hpo.reports", "typer.main", "antlr4"),
+    *("hpo.watching.progress", "hpo.planning.plan", "hpo.results", "hpo.reports", "antlr4"),
 )
 """What calls import as they begin, or soon after."""
-BY_TYPER = ("pydantic.main", "pydantic.type_adapter")
-"""What typer imports as well, where it is installed."""
 _MOST_BYTES = 1 << 17
 
 
@@ -243,9 +241,6 @@ def become(order):
 if __name__ == "__main__":
     for name in IMPORTED:
         importlib.import_module(name)
-    with contextlib.suppress(ImportError):
-        for name in BY_TYPER:
-            importlib.import_module(name)
     gc.collect()
     gc.freeze()
     become(serve(int(sys.argv[1])))

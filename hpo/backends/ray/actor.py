@@ -10,7 +10,7 @@ import importlib.util
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,8 +36,13 @@ class SlotActor:
     def __init__(self) -> None:
         self._slot: Slot | None = None
 
-    async def open(self, data: bytes) -> bytes:
-        """Make ready. Answers where it is, and with `error` why it is not ready."""
+    async def open(self, data: bytes, code: Sequence[Any]) -> bytes:
+        """Make ready. Answers where it is, and with `error` why it is not ready.
+
+        Args:
+            data: what slots are given.
+            code: a reference to the archive of code, for nodes that do not see it; else nothing.
+        """
         import ray
 
         given = json.loads(data)
@@ -49,6 +54,8 @@ class SlotActor:
             _settle(given)
             module = importlib.import_module("hpo.backends.ray.slot")
             try:
+                if code:
+                    await _unpack(given["apart"]["code"], code[0])
                 slots_here = max(given["rooms"].get(node, 1), 1)
                 self._slot = module.Slot(given, name=f"{node[:8]}_{os.getpid()}", slots_here=slots_here)
             except module.HPOError as error:
@@ -76,20 +83,27 @@ def _why_not(given: Mapping[str, Any]) -> str | None:
     here = ".".join(platform.python_version_tuple()[:2])
     if here != given["python"]:
         return f"it has Python {here}, and the tuner {given['python']}: start its Ray with the same minor version"
-    directory = given["directory"]
-    if not os.path.exists(os.path.join(directory, given["nonce"])):  # noqa: PTH110, PTH118
-        return (
-            f"{directory} is not the same directory there as here: backend=ray needs one that all nodes share; run the "
-            f"command in a shared folder, or name one with hydra.sweep.dir"
-        )
-    if not os.access(directory, os.W_OK):
-        return f"{directory} cannot be written to there: let the user that Ray runs as write there"
+    if given["apart"] is None and (why := _why_not_shared(given)):
+        return why
     found = importlib.util.find_spec("hpo")
     folder = None if found is None or found.origin is None else os.path.dirname(found.origin)  # noqa: PTH120
     if folder is None:
         return "hpo is not installed there: install it in the environment that its Ray runs in"
     if digest_of(folder) != given["hpo"]:
         return f"hpo in {folder} is not the version that runs here: install the same there"
+    return None
+
+
+def _why_not_shared(given: Mapping[str, Any]) -> str | None:
+    """Why it does not see what is here."""
+    directory = given["directory"]
+    if not os.path.exists(os.path.join(directory, given["nonce"])):  # noqa: PTH110, PTH118
+        return (
+            f"{directory} is not the same directory there as here: backend=ray needs one that all nodes share; run the "
+            f"command in a shared folder, name one with hydra.sweep.dir, or give backend.storage a place for checkpoints"
+        )
+    if not os.access(directory, os.W_OK):
+        return f"{directory} cannot be written to there: let the user that Ray runs as write there"
     if not os.path.isdir(given["cwd"]):  # noqa: PTH112
         return f"the working directory {given['cwd']} is not there: run the command in a shared folder"
     for file, digest in given["files"].items():
@@ -98,8 +112,16 @@ def _why_not(given: Mapping[str, Any]) -> str | None:
     return None
 
 
+async def _unpack(digest: str, packed: Any) -> None:
+    """Work in a folder with the code, which travels to a node once."""
+    module = importlib.import_module("hpo.backends.ray.apart")
+    there = module.code_folder(digest).is_dir()
+    os.chdir(module.unpack_code(b"" if there else await packed, digest))
+
+
 def _settle(given: Mapping[str, Any]) -> None:
-    """Work where the tuner does, with the user's number of threads and not Ray's."""
-    os.chdir(given["cwd"])
+    """Work where the tuner does, if that is seen, with the user's number of threads and not Ray's."""
+    if given["apart"] is None:
+        os.chdir(given["cwd"])
     os.environ.pop("OMP_NUM_THREADS", None)
     os.environ.update(given["environment"])

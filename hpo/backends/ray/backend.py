@@ -1,7 +1,8 @@
-"""`backend=ray`: trials on the nodes of a Ray cluster, all of which see the experiment's directory.
+"""`backend=ray`: trials on the nodes of a Ray cluster.
 
-Each trial writes its reports, logs and checkpoints there, as under the local backend. What a slot reads of them on its node
-comes here as events. The files are the truth: where a slot is lost they are read to their end, so that no report is.
+Where all of them see the experiment's directory, trials write their reports, logs and checkpoints there, as under the local
+backend. What a slot reads of them on its node comes here as events. The files are the truth: where a slot is lost they are
+read to their end, so that no report is. Where they do not see it, there is a storage; see `StoredTrials`.
 """
 
 import contextlib
@@ -11,28 +12,22 @@ import select
 import socket
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Self
 
 import hpo
-from hpo.backends.endings import last_lines
 from hpo.backends.filed import FiledBackend
-from hpo.backends.ray.connection import DriverConnection
 from hpo.backends.ray.fleet import Fleet, PlacedSlot, RunningAttempt
-from hpo.backends.ray.folders import SessionFiles
 from hpo.backends.ray.messages import from_json
+from hpo.backends.ray.session import RaySession
 from hpo.backends.ray.settings import RaySettings
 from hpo.backends.ray.timing import StandingClock
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
+from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent, Exit, Placed, Trial
 from hpo.host.marks import LONGEST_WAIT
 from hpo.store.directory import ExperimentDirectory
-
-_DEATHS = 3
-"""A driver that dies so often, each time before a slot was ready, is not started again."""
-_SHUTDOWN = 30.0
-"""Seconds that Ray has to end, once all trials have."""
 
 log = logging.getLogger(__name__)
 
@@ -50,61 +45,43 @@ class RayBackend(FiledBackend):
         BackendError: there is no cluster, or none of its nodes can hold a slot.
     """
 
+    options = tuple(option.name for option in fields(RaySettings))
+    extras = ("ray",)
+
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:
         """Raise ConfigError unless a cluster is named and the experiment can be run there; it is not asked."""
         RaySettings.of(config)
 
     @classmethod
-    def open(
-        cls,
-        config: ExperimentConfig,
-        files: ExperimentDirectory,
-        *,
-        address: str | None = None,
-        cpus: float = 1,
-        accelerator_type: str | None = None,
-        pending_notice: float = 60.0,
-        autoscaling: bool = False,
-    ) -> Self:
+    def open(cls, config: ExperimentConfig, files: ExperimentDirectory, **options: Any) -> Self:
         """See `Backend.open`; the options are those of `RaySettings`."""
-        return cls(config, files, RaySettings(address, cpus, accelerator_type, pending_notice, autoscaling))
+        return cls(config, files, RaySettings(**options))
 
     def __init__(
         self, config: ExperimentConfig, files: ExperimentDirectory, settings: RaySettings, driver: tuple[str, ...] = ()
     ) -> None:
         super().__init__(files, config.benchmark)
-        self._grace = config.grace_period_seconds
         self._wanted = config.n_workers or 1
-        self._command = driver
-        self._environment = settings.environment
-        self._files = SessionFiles(files.path)
-        self._opening = settings.opening(config, files, nonce=self._files.nonce, folder=self._files.cluster)
         self._fleet = Fleet()
         self._waiting: dict[int, tuple[Trial, int, int | None]] = {}  # trial id -> what to start when a slot is free
         self._news: list[BackendEvent] = []
-        self._deaths = 0
         self._clock = StandingClock()
         self._cluster: Mapping[str, Any] = {}
+        self._session = RaySession(config, files, settings, driver)
+        self._apart = self._session.apart
+        if self._apart is not None:  # what is here is no output, from which reports are told apart, but reports
+            self.reports_file, self.prefixed = "reports.jsonl", False
         self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._bell, select.POLLIN)
-        self._start_driver()
+        self._poll.register(self._session.descriptor, select.POLLIN)
         try:
             while not self._cluster:
                 self._news += self._hear()
         except BaseException:
             self.close()
             raise
-
-    def _start_driver(self) -> None:
-        self._driver = DriverConnection(
-            self._opening,
-            self.directory.ray_log,
-            environment=self._environment,
-            command=self._command,
-        )
-        self._poll.register(self._driver.descriptor, select.POLLIN)
 
     @property
     def opened(self) -> Mapping[str, Any]:
@@ -139,11 +116,14 @@ class RayBackend(FiledBackend):
         self._start_waiting()
 
     def _start_waiting(self) -> None:
-        while self._waiting and (slot := self._fleet.next_free()) is not None:
-            trial, attempt, until = self._waiting.pop(next(iter(self._waiting)))
-            self._fleet.occupy(slot, RunningAttempt(trial.id, attempt))
-            order = {"trial": trial.id, "configuration": dict(trial.configuration), "attempt": attempt, "until": until}
-            self._order("start", slot, **order)
+        ready = [one for one in self._waiting if self._apart is None or not self._apart.copying(one)]
+        for trial_id in ready:
+            if (slot := self._fleet.next_free()) is None:
+                return
+            trial, attempt, until = self._waiting.pop(trial_id)
+            self._fleet.occupy(slot, RunningAttempt(trial_id, attempt))
+            order = {"trial": trial_id, "configuration": dict(trial.configuration), "attempt": attempt, "until": until}
+            self._order("start", slot, **order, **(self._apart.begin(trial_id, attempt) if self._apart else {}))
 
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
         """Have the slot end the attempt; see `Backend.stop`."""
@@ -164,7 +144,7 @@ class RayBackend(FiledBackend):
                 self._order("kill", slot)
 
     def _order(self, what: str, slot: PlacedSlot, **details: Any) -> None:
-        self._driver.send({"do": what, "slot": slot.number, **details})
+        self._session.send({"do": what, "slot": slot.number, **details})
 
     # ------------------------------------------------------------------ what happens
 
@@ -187,7 +167,7 @@ class RayBackend(FiledBackend):
 
     def _hear(self) -> list[BackendEvent]:
         """What the driver has to say."""
-        messages = self._driver.receive()
+        messages = self._session.receive()
         if messages is None:
             return self._driver_died()
         events: list[BackendEvent] = []
@@ -198,7 +178,6 @@ class RayBackend(FiledBackend):
                     for item in told if number in self._fleet.slots else ():
                         events += self._told(self._fleet.slots[number], item, lost)
                 case {"up": number, "node": node, "host": host}:
-                    self._deaths = 0
                     self._fleet.add(PlacedSlot(number, node, host))
                 case {"lost": number, "why": why}:
                     if (slot := self._fleet.remove(number)) is not None:
@@ -233,7 +212,7 @@ class RayBackend(FiledBackend):
         self._avoid()
 
     def _avoid(self) -> None:
-        self._driver.send({"do": "avoid", "nodes": sorted(self._fleet.nodes.avoided)})
+        self._session.send({"do": "avoid", "nodes": sorted(self._fleet.nodes.avoided)})
         for slot in self._fleet.idle_on_avoided():
             self._fleet.remove(slot.number)
             self._order("release", slot)
@@ -251,10 +230,19 @@ class RayBackend(FiledBackend):
                 self._order("release", gone)
                 lost.append((gone, item["broken"]))
             return []
-        event = from_json(item)
+        if self._apart is None or "kind" in item:
+            events = [from_json(item)] if "kind" in item else []
+        else:
+            events = [*self._apart.take_in(item)]
+        if self._apart is not None and events and isinstance(events[-1], Exit):
+            events = self._apart.over(slot.number, events[-1])
+        return [self._judge(slot, event) for event in events]
+
+    def _judge(self, slot: PlacedSlot, event: BackendEvent) -> BackendEvent:
+        """An event of a slot, and what it says of its node."""
         avoided = len(self._fleet.nodes.avoided)
         if isinstance(event, Placed):
-            return [replace(event, node=slot.host)]
+            return replace(event, node=slot.host)
         if self._fleet.take_in(slot, event) and isinstance(event, Exit):
             last = (event.error or "no message").splitlines()[-1]
             text = "trial %d failed on %s, where none has reported yet: it is tried on another node; it said: %s"
@@ -264,7 +252,7 @@ class RayBackend(FiledBackend):
             log.warning("the node %s fails every trial while others do not: it is used no more", slot.host)
         if isinstance(event, Exit) and self._fleet.nodes.avoided:
             self._avoid()
-        return [event]
+        return event
 
     def _lose(self, lost: Sequence[tuple[PlacedSlot, str]]) -> list[BackendEvent]:
         """Slots are no more: all that their trials have reported, and that these are lost. Together they are one line."""
@@ -273,7 +261,10 @@ class RayBackend(FiledBackend):
         hosts = ", ".join(f"{count} on {host}" for host, count in Counter(slot.host for slot, _ in lost).items())
         log.warning("slots are lost (%s): %s; their trials go on from their checkpoints", hosts, lost[0][1])
         events: list[BackendEvent] = []
-        for running in (slot.running for slot, _ in lost):
+        for slot, _ in lost:
+            running = slot.running
+            if self._apart is not None:
+                events += self._apart.lose(slot.number, None if running is None else running.trial_id)
             if running is not None:
                 events += self.left_over(running.trial_id, running.attempt, running.position)
                 events.append(Exit(running.trial_id, running.attempt, None, lost=True))
@@ -281,19 +272,31 @@ class RayBackend(FiledBackend):
 
     def _driver_died(self) -> list[BackendEvent]:
         """No slot is left without it. Another one is started: it says whether the cluster is still there."""
-        self._poll.unregister(self._driver.descriptor)
-        self._driver.end(_SHUTDOWN)
-        self._deaths += 1
-        tail = last_lines(self.directory.ray_log, lines=3) or "no last words"
-        if self._deaths >= _DEATHS:
-            raise BackendError(f"the process that talks with Ray died {self._deaths} times in a row; it said: {tail}")
-        lost = [(slot, "the process that talks with Ray is gone") for slot in self._fleet.remove_all()]
-        self._start_driver()
-        return self._lose(lost)
+        self._poll.unregister(self._session.descriptor)
+        self._session.start_again()
+        self._poll.register(self._session.descriptor, select.POLLIN)
+        return self._lose([(slot, "the process that talks with Ray is gone") for slot in self._fleet.remove_all()])
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def go_on(self, state: ExperimentState) -> None:
+        """See `Backend.go_on`."""
+        super().go_on(state)
+        if self._apart is not None:
+            self._apart.go_on(state)
+
+    def checkpoint_bytes(self, trial_id: int) -> int:
+        """Of the trial's checkpoint, wherever it is."""
+        return super().checkpoint_bytes(trial_id) if self._apart is None else self._apart.size(trial_id)
+
+    def forget_checkpoint(self, trial_id: int) -> None:
+        """Remove it, wherever it is."""
+        super().forget_checkpoint(trial_id)
+        if self._apart is not None:
+            self._apart.forget(trial_id)
 
     def close(self) -> None:
         """Have all slots end what still runs, and wait for it."""
-        self._driver.end(self._grace + _SHUTDOWN)
-        self._files.remove()
+        self._session.close()
         os.close(self._bell)
         os.close(self._rope)

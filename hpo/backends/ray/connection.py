@@ -2,8 +2,10 @@
 
 import contextlib
 import logging
+import select
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,14 @@ class DriverConnection(JsonLines):
                 start_new_session=True,
             )
         self.send(opening)
+
+    def last_words(self, limit: float) -> Iterator[dict[str, Any]]:
+        """Have it end all slots in order, and hear up to `limit` seconds what they have to tell meanwhile."""
+        poll, deadline = select.poll(), time.monotonic() + limit
+        poll.register(self.descriptor, select.POLLIN)
+        self.send({"do": "close"})
+        while self.alive and poll.poll(max(deadline - time.monotonic(), 0.0) * 1000):
+            yield from self.receive() or ()
 
     def end(self, limit: float) -> None:
         """Have it end all slots in order and wait up to `limit` seconds for it; then Ray ends what is left without it."""

@@ -26,6 +26,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -57,6 +58,9 @@ class Driver:
         self._notice_after: float = opening["pending_notice"]
         self._grace: float = opening["grace"]
         self._given: dict[str, Any] = opening["given"]
+        code = opening["code"]
+        self._code = [] if code is None else [ray.put(Path(code).read_bytes())]
+        self._closing = False
         self._avoided: Sequence[str] = ()
         self._orders: dict[int, asyncio.Queue[Mapping[str, Any]]] = {}  # of the slots that are ready
         self._actors: dict[int, Any] = {}
@@ -67,7 +71,7 @@ class Driver:
         tasks.append(asyncio.create_task(self._notice()))
         if await self._obey():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._close(), self._grace + 5)
+                await asyncio.wait_for(self._close(tasks), self._grace + 5)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -92,7 +96,7 @@ class Driver:
 
     async def _keep(self, slot: int) -> None:
         """Have a slot, and another one after each that is lost."""
-        while True:
+        while not self._closing:
             try:
                 if await self._open(slot):
                     await self._work(slot)
@@ -111,7 +115,7 @@ class Driver:
     async def _open(self, slot: int) -> bool:
         """Wait for a node that has room, and make ready there."""
         held = self._actors[slot] = _placed(self._needed, self._avoided)
-        answer = json.loads(await held.open.remote(self._order_to_open()))
+        answer = json.loads(await held.open.remote(self._order_to_open(), self._code))
         place = {"node": answer["node"], "host": answer["host"]}
         if "error" in answer:
             self._tell({"refused": slot, **place, "why": answer["error"]})
@@ -132,9 +136,11 @@ class Driver:
             while True:
                 await asyncio.wait({hearing, ordering}, return_when=asyncio.FIRST_COMPLETED)
                 if hearing.done():
-                    told = hearing.result()
+                    told = json.loads(hearing.result())
                     hearing = asyncio.ensure_future(held.changes.remote())
-                    self._tell({"slot": slot, "told": json.loads(told)})
+                    self._tell({"slot": slot, "told": told})
+                    if self._closing and any("closed" in item for item in told):
+                        return
                 if ordering.done():
                     given = [ordering.result()]
                     while not orders.empty():
@@ -162,10 +168,12 @@ class Driver:
                 )
                 return
 
-    async def _close(self) -> None:
-        """End what still runs, everywhere at once."""
+    async def _close(self, tasks: Sequence["asyncio.Task[None]"]) -> None:
+        """End what still runs, everywhere at once, and hear all that there is to tell of it."""
+        self._closing = True
+        working = [tasks[slot] for slot in self._orders]
         closing = [held.close.remote() for slot, held in self._actors.items() if slot in self._orders]
-        await asyncio.gather(*closing, return_exceptions=True)
+        await asyncio.gather(*closing, *working, return_exceptions=True)
 
 
 def _placed(needed: Mapping[str, float], avoided: Sequence[str]) -> Any:
@@ -205,6 +213,9 @@ async def _drive(connection: socket.socket) -> None:
     nodes = [node["NodeManagerHostname"] for node in living()]
     writer.write(json.dumps({"connected": {"nodes": nodes, "ray": ray.__version__}}).encode() + b"\n")
     await Driver(reader, writer, opening).serve()
+    writer.close()
+    with contextlib.suppress(OSError):  # the tuner may be gone
+        await writer.wait_closed()
 
 
 def main() -> None:

@@ -35,8 +35,14 @@ class SessionFiles:
         """The name of a file in the experiment's directory: a node that sees it sees the directory."""
         return self._nonce.name
 
+    @property
+    def code(self) -> Path:
+        """The archive of code for nodes that do not see it, where there are such."""
+        return self._nonce.with_name(f"{self._nonce.name}-code")
+
     def remove(self) -> None:
         """The session is over."""
+        self.code.unlink(missing_ok=True)
         self._nonce.unlink(missing_ok=True)
         shutil.rmtree(self.cluster, ignore_errors=True)
 

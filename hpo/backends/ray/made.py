@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from hpo.backends.endings import last_lines
 from hpo.config.schema import BACKENDS, ExperimentConfig
-from hpo.errors import BackendError
+from hpo.errors import BackendError, ConfigError
 from hpo.host.starting import START
 
 _PATIENCE = 120.0
@@ -49,6 +49,28 @@ class ClusterPlan:
 def makes_cluster(config: ExperimentConfig) -> bool:
     """Has an experiment's launcher to make a cluster for it: does it want one, and names none?"""
     return config.backend_target == BACKENDS["ray"] and not config.backend.get("address")
+
+
+def check_nodes(config: ExperimentConfig, key: str, nodes: int | None) -> None:
+    """Raise ConfigError unless trials can be on all machines of a job.
+
+    Args:
+        config: of the experiment.
+        key: the launcher's, by which they are asked for.
+        nodes: how many; None where nobody has said.
+    """
+    on_ray, address = config.backend_target == BACKENDS["ray"], config.backend.get("address")
+    if nodes is not None and (isinstance(nodes, bool) or not isinstance(nodes, int) or nodes < 1):
+        raise ConfigError(f"{key}={nodes}: use a positive whole number")
+    if (nodes or 1) > 1 and not on_ray:
+        raise ConfigError(
+            f"{key}={nodes}: only backend=ray has trials on more than one machine; add backend=ray, or leave {key} out"
+        )
+    if nodes is not None and on_ray and address:
+        raise ConfigError(
+            f"{key}={nodes}, backend.address={address}: the job makes a Ray cluster of its own machines, or uses the one at "
+            f"that address; leave one of the two out"
+        )
 
 
 @contextlib.contextmanager

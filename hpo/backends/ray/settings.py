@@ -3,17 +3,20 @@
 import os
 import platform
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
 import hpo
-from hpo.backends.executables import find_file
+from hpo.backends.bundle import Bundle, make_bundle
+from hpo.backends.executables import files_beside, find_file
 from hpo.backends.gpus import visible_gpus
 from hpo.backends.program import check_program
 from hpo.backends.ray.actor import digest_of
+from hpo.backends.ray.folders import SessionFiles
+from hpo.backends.ray.storage import check_storage
 from hpo.config.reading import to_plain
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError, installing
@@ -22,6 +25,8 @@ from hpo.store.directory import ExperimentDirectory
 
 LOCAL = "local"
 """The address that means a cluster on this machine, for this experiment."""
+UPLOADS = 120.0
+"""Seconds that slots have to store the last checkpoints of trials that have ended with the session."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,11 @@ class RaySettings:
         accelerator_type: of the GPUs.
         pending_notice: seconds after which it is said what slots wait for.
         autoscaling: nodes that fit may come, though there is none yet.
+        storage: address of what keeps checkpoints; None: all nodes see the experiment's directory.
+        sync_seconds: between copies of a trial's checkpoint to the storage.
+        source_dependencies: folders or modules that travel to the nodes besides the script's folder.
+        exclude: patterns of files that do not.
+        max_bundle_mb: that the code may have.
 
     Raises:
         ConfigError: they cannot be used.
@@ -44,9 +54,15 @@ class RaySettings:
     accelerator_type: str | None = None
     pending_notice: float = 60.0
     autoscaling: bool = False
+    storage: str | None = None
+    sync_seconds: float = 30.0
+    source_dependencies: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    max_bundle_mb: float = 200.0
 
     def __post_init__(self) -> None:
-        for name, value in (("cpus", self.cpus), ("pending_notice", self.pending_notice)):
+        for name in ("cpus", "pending_notice", "sync_seconds", "max_bundle_mb"):
+            value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
                 raise ConfigError(f"backend.{name}={value}: give it a positive number")
         if find_spec("ray") is None:
@@ -61,6 +77,8 @@ class RaySettings:
                 f"backend.address={self.place}: Ray Client is not meant for this; run the command on a node of the cluster, "
                 f"with HOST:PORT, or by `ray job submit`"
             )
+        if self.storage is not None:
+            check_storage(self.storage)
 
     @classmethod
     def of(cls, config: ExperimentConfig) -> Self:
@@ -103,45 +121,77 @@ class RaySettings:
         own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
         return {**{name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}, **own}
 
+    def bundle(self, config: ExperimentConfig) -> Bundle:
+        """The code that nodes need which do not see this machine's.
+
+        Raises:
+            ConfigError: something is not there, or it is too much.
+        """
+        return make_bundle(
+            config.benchmark,
+            self.source_dependencies or (),
+            self.exclude or (),
+            self.max_bundle_mb,
+            group="backend",
+            own=False,
+        )
+
     def opening(
-        self, config: ExperimentConfig, files: ExperimentDirectory, *, nonce: str, folder: Path
+        self,
+        config: ExperimentConfig,
+        files: ExperimentDirectory,
+        *,
+        session: SessionFiles,
+        bundle: Bundle | None,
+        proof: str,
     ) -> dict[str, Any]:
         """The first message to a driver.
 
         Args:
             config: of the experiment.
             files: its directory.
-            nonce: a file there that a node must see.
-            folder: of a local cluster.
+            session: has a file that a node must see, and the code for those that see none.
+            bundle: that code, where there is a storage.
+            proof: an object in the storage that a node must see.
         """
+        if bundle is not None:
+            config = replace(config, benchmark=bundle.benchmark)
         slots = config.n_workers or 1
         local = self.place == LOCAL
         return {
             "do": "open",
             "address": self.place,
-            "folder": str(folder),
+            "folder": str(session.cluster),
+            "code": None if bundle is None else str(session.code),
             "cpus": self.cpus * slots,
             "gpus": len(visible_gpus()) if local and config.num_gpus_per_trial else 0,
             "slots": slots,
             "needed": self.needed(config),
             "pending_notice": self.pending_notice,
             "autoscaling": self.autoscaling,
-            "grace": config.grace_period_seconds + 10,
+            "grace": config.grace_period_seconds + (10 if bundle is None else UPLOADS),
             "given": {
                 "config": to_plain(config),
                 "directory": str(files.path.absolute()),
-                "nonce": nonce,
+                "nonce": session.nonce,
                 "cwd": str(Path.cwd()),
                 "python": ".".join(platform.python_version_tuple()[:2]),
                 "hpo": digest_of(str(Path(hpo.__file__).parent)),
-                "files": _files(config, files),
+                "files": _files(config, files) if bundle is None else {},
                 "environment": {key: os.environ[key] for key in ("OMP_NUM_THREADS",) if key in os.environ},
+                "apart": bundle
+                and {
+                    "code": bundle.digest,
+                    "storage": self.storage,
+                    "sync_seconds": self.sync_seconds,
+                    "proof": proof,
+                },
             },
         }
 
 
 def _files(config: ExperimentConfig, files: ExperimentDirectory) -> Mapping[str, str | None]:
-    """The files that the program is called with, and their digests."""
+    """The files that the program is called with, those beside a script that it may import, and their digests."""
     benchmark = config.benchmark
     if benchmark.function is not None:
         source = find_function(benchmark.function, files.path).file
@@ -149,4 +199,5 @@ def _files(config: ExperimentConfig, files: ExperimentDirectory) -> Mapping[str,
     else:
         words = [benchmark.script] if benchmark.script is not None else list(benchmark.command or [])[:2]
         found = [path for word in words if "/" in word or benchmark.script is not None if (path := find_file(word))]
-    return {str(path): digest_of(str(path)) for path in found}
+    beside = [other for path in found[-1:] for other in files_beside(path.parent) or () if other.suffix == path.suffix]
+    return {str(path): digest_of(str(path)) for path in dict.fromkeys([*found, *beside])}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.backends.local import LocalBackend
+from hpo.backends.ray.apart import ApartTrials, scratch_folder
 from hpo.backends.ray.messages import to_json
 from hpo.backends.ray.program import NodeDirectory, NodeProgram
 from hpo.config.reading import to_config
@@ -50,13 +51,15 @@ class Slot:
     """
 
     def __init__(self, given: Mapping[str, Any], *, name: str, slots_here: int) -> None:
+        apart = given.get("apart")
+        directory = Path(given["directory"]) if apart is None else scratch_folder()
         # Threads are shared among the slots of this node, and no other number of workers concerns a slot.
         config = replace(to_config(given["config"]), n_workers=slots_here, gpus_to_use=None)
         if config.benchmark.data is not None and not Path(config.benchmark.data).expanduser().exists():
             raise ConfigError(f"benchmark.data={config.benchmark.data}: there is no such file or folder there; copy it")
         self._program = NodeProgram(
             config=config,
-            directory=NodeDirectory(Path(given["directory"]), slot=name),
+            directory=NodeDirectory(directory, slot=name),
             randomness=config.randomness,
             slot=name,
             hidden=frozenset(key for key in os.environ if key.startswith("RAY_")),
@@ -70,6 +73,9 @@ class Slot:
         self._forwarded = _Forwarded(self._tell)
         logging.getLogger("hpo").addHandler(self._forwarded)
         logging.getLogger("hpo").setLevel(logging.INFO)
+        self._apart = None
+        if apart is not None:
+            self._apart = ApartTrials(self._program.directory, config.benchmark, apart, name=name, tell=self._tell)
         self._backend = LocalBackend.for_program(self._program)
         threading.Thread(target=self._work, name="slot", daemon=True).start()
 
@@ -115,8 +121,12 @@ class Slot:
                 for event in events:
                     if isinstance(event, Exit):
                         self._program.ended(event.trial_id, event.attempt)
-                if events:
-                    self._tell([to_json(_judged(event)) for event in events])
+                events = [_judged(event) for event in events]
+                if self._apart is not None:
+                    for event in events:
+                        self._apart.take_in(event)
+                elif events:
+                    self._tell([to_json(event) for event in events])
         except (HPOError, OSError) as error:
             self._tell([{"broken": str(error)}])
         except Exception as error:
@@ -125,11 +135,14 @@ class Slot:
         finally:
             self._closing = True
             self._backend.close()
+            if self._apart is not None:
+                self._apart.close()
+            self._tell([{"closed": True}])
             self._loop.call_soon_threadsafe(self._closed.set)
 
     def _carry_out(self, order: Mapping[str, Any]) -> None:
         match order["do"]:
-            case "start":
+            case "start" if self._apart is None or self._apart.begin(order):
                 self._backend.start(Trial(order["trial"], order["configuration"]), order["attempt"], order["until"])
             case "stop":
                 self._backend.stop(order["trial"], order["patience"])

@@ -9,7 +9,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 
 _LAUNCHER = "hpo.launchers.sagemaker.SageMakerLauncher"
-_OF_THE_LAUNCHER = ("group", "retries", "sync_checkpoints")
+_OF_THE_LAUNCHER = ("group", "instance_count", "retries", "sync_checkpoints")
 KEYS = tuple(key.name for key in fields(SageMakerSettings) if key.name not in _OF_THE_LAUNCHER)
 POLL_SECONDS = 3.0
 SILENCE = "silence_seconds"

@@ -22,15 +22,18 @@ from hpo.aws.archive import unpack
 from hpo.aws.bootstrap import ML, WORK, write_failure
 from hpo.aws.client import aws_errors_as_sentence, client, code_of
 from hpo.backends.local import LocalBackend
+from hpo.backends.mirror import AttemptMirror
 from hpo.backends.program import Program
-from hpo.backends.sagemaker.mirror import AttemptMirror
-from hpo.backends.sagemaker.places import JobPlaces, live_key
+from hpo.backends.sagemaker.places import JobPlaces, StoredCheckpoint, live_key
 from hpo.config.reading import read_config
 from hpo.errors import HPOError, complain
 from hpo.events.values import Exit, Trial
 from hpo.store.directory import ExperimentDirectory
 
 log = logging.getLogger("hpo.backends.sagemaker.slot")  # also where this module is __main__
+
+INTERVAL = 1.0
+"""Seconds between two pieces of an attempt's reports."""
 
 
 class JobSlot:
@@ -77,12 +80,13 @@ class JobSlot:
             self._restore(order["checkpoint"])
         program = Program(config, self._files, config.randomness)
         mirror = AttemptMirror(
-            order=order,
+            self._trial.id,
+            order["attempt"],
             files=self._files,
             benchmark=config.benchmark,
-            put=self._put,
-            remove=lambda key: self._s3.delete_object(Bucket=order["bucket"], Key=key),
-            places=self._places,
+            outlet=self,
+            interval=INTERVAL,
+            sync_seconds=order["sync_seconds"],
         )
         with mirror.running():
             end = self._attend(LocalBackend.for_program(program), mirror)
@@ -125,6 +129,27 @@ class JobSlot:
     def _record(self, end: Exit, sent: int, more: dict[str, Any]) -> bytes:
         content = asdict(end) | {"log": None, "stopped": self._stopped, "bytes": sent, **more}
         return json.dumps(content, default=str).encode()
+
+    # ------------------------------------------------------------------ an outlet of its mirror
+
+    def send(self, start: int, piece: bytes) -> None:
+        """As an object that is written once."""
+        self._put(self._places.piece(self._order["name"], start, start + len(piece)), piece)
+
+    def save(self, number: int, position: int, archive: Path) -> str:
+        """Returns its key."""
+        name = StoredCheckpoint.name(self._order["attempt"], number, position)
+        key = self._places.checkpoints(self._trial.id) + name
+        self._put(key, archive)
+        return key
+
+    def remove(self, name: str) -> None:
+        """By its key."""
+        self._s3.delete_object(Bucket=self._order["bucket"], Key=name)
+
+    def leave(self, name: str, content: bytes) -> None:
+        """As an object."""
+        self._put(self._places.log(self._order["name"], name), content)
 
     def _put(self, key: str, body: bytes | Path) -> None:
         """Write an object, however long S3 cannot be reached: the service ends the job if it may not go on.

@@ -2,22 +2,20 @@
 
 from typing import Annotated
 
-import typer
+import click
 
-from hpo.cli.verbs.app import ConfigDirs, Overrides, app, as_arguments
+from hpo.cli.verbs.app import ConfigDirs, Option, Overrides, as_arguments, verb
 
 
-@app.command("check-script")
+@verb("check-script")
 def check_script(
-    overrides: Overrides = None,
-    config_dir: ConfigDirs = None,
-    units: Annotated[int | None, typer.Option(help="Of resource, for each training; chosen unless given.")] = None,
-    tolerance: Annotated[float, typer.Option(help="Relative difference of metrics that is none.")] = 0.0,
-    timeout: Annotated[float, typer.Option(help="Seconds without a report.")] = 600.0,
-    hyperparameters: Annotated[
-        bool, typer.Option("--hyperparameters", help="Also find those that do nothing.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results for programs.")] = False,
+    overrides: Overrides = (),
+    config_dir: ConfigDirs = (),
+    units: Annotated[int | None, Option("Of resource, for each training; chosen unless given.")] = None,
+    tolerance: Annotated[float, Option("Relative difference of metrics that is none.")] = 0.0,
+    timeout: Annotated[float, Option("Seconds without a report.")] = 600.0,
+    hyperparameters: Annotated[bool, Option("Also find those that do nothing.", ["--hyperparameters"])] = False,
+    as_json: Annotated[bool, Option("Print the results for programs.", ["--json"])] = False,
 ) -> None:
     """Run a benchmark's script for a few units of resource and check that it reports, ends, saves and resumes."""
     import json
@@ -37,9 +35,9 @@ def check_script(
         hyperparameters=hyperparameters,
     )
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings.found], indent=1))
+        click.echo(json.dumps([asdict(finding) for finding in findings.found], indent=1))
     else:
         for finding in findings.found:
-            typer.echo(f"{finding.check:<15}  {finding.verdict:<11}  {finding.text}")
+            click.echo(f"{finding.check:<15}  {finding.verdict:<11}  {finding.text}")
     if findings.failed:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)

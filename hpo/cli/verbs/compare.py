@@ -1,34 +1,33 @@
 """`hpo compare`: methods over seeds. Its options are those of the other verbs that compare."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
-import typer
+import click
 
-from hpo.cli.verbs.app import app
+from hpo.cli.verbs.app import Option, Word, verb
 from hpo.errors import ConfigError
 
-Baseline = Annotated[str | None, typer.Option(help="Method that others are measured by; RS where there is.")]
-MetricBudget = Annotated[str, typer.Option(metavar="TO|FROM:TO", help="Compare from and up to these elapsed seconds.")]
-Score = Annotated[str, typer.Option(metavar="anytime|final", help="What the verdict goes by: anytime or final.")]
-Incomplete = Annotated[bool, typer.Option("--include-incomplete", help="As far as they got.")]
-Steered = Annotated[
-    bool, typer.Option("--include-steered", help="Also where trials were stopped, or held, by command.")
-]
-Unpaired = Annotated[bool, typer.Option("--unpaired", help="Accept different random_seeds.")]
+Baseline = Annotated[str | None, Option("Method that others are measured by; RS where there is.")]
+MetricBudget = Annotated[str, Option("Compare from and up to these elapsed seconds.", metavar="TO|FROM:TO")]
+Score = Annotated[str, Option("What the verdict goes by: anytime or final.", metavar="anytime|final")]
+Incomplete = Annotated[bool, Option("As far as they got.", ["--include-incomplete"])]
+Steered = Annotated[bool, Option("Also where trials were stopped, or held, by command.", ["--include-steered"])]
+Unpaired = Annotated[bool, Option("Accept different random_seeds.", ["--unpaired"])]
 
 
-@app.command()
+@verb()
 def compare(
-    places: Annotated[list[str], typer.Argument(metavar="DIR|TAG...", help="Directories, or tags under outputs/.")],
+    places: Annotated[Sequence[str], Word("DIR|TAG...", "Directories, or tags under outputs/.")],
     baseline: Baseline = None,
     metric_budget: MetricBudget = "",
     score: Score = "anytime",
-    delta: Annotated[float, typer.Option(help="Difference of regret to plan seeds for.")] = 0.03,
+    delta: Annotated[float, Option("Difference of regret to plan seeds for.")] = 0.03,
     include_incomplete: Incomplete = False,
     include_steered: Steered = False,
     unpaired: Unpaired = False,
-    random_seed: Annotated[int, typer.Option(help="Of bootstrap and sign flips.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the same numbers for programs.")] = False,
+    random_seed: Annotated[int, Option("Of bootstrap and sign flips.")] = 0,
+    as_json: Annotated[bool, Option("Print the same numbers for programs.", ["--json"])] = False,
 ) -> None:
     """Compare methods over seeds: scores, speed-ups, paired statistics, and a verdict that says what they show."""
     import json
@@ -46,7 +45,7 @@ def compare(
         unpaired=unpaired,
         random_seed=random_seed,
     )
-    typer.echo(json.dumps(comparison.to_dict(), indent=1) if as_json else comparison.text())
+    click.echo(json.dumps(comparison.to_dict(), indent=1) if as_json else comparison.text())
 
 
 def seconds_of(metric_budget: str) -> tuple[float | None, float | None]:

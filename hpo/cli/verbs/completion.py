@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
-import typer
+import click
 
 from hpo.cli.completion import Candidate, Typed, candidates
-from hpo.cli.verbs.app import app
+from hpo.cli.verbs.app import VERBS, Option, Word, verb
 from hpo.errors import ConfigError
 
 BASH = r"""_hpo() {
@@ -43,24 +43,24 @@ complete --command hpo --no-files --keep-order --arguments '(__hpo_complete)'
 SHELLS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
 
-@app.command()
+@verb()
 def completion(
-    shell: Annotated[str, typer.Argument(metavar="|".join(SHELLS), help="Yours.")],
-    line: Annotated[str | None, typer.Option(hidden=True)] = None,
-    breaks: Annotated[str, typer.Option(hidden=True)] = "",
+    shell: Annotated[str, Word("|".join(SHELLS), "Yours.")],
+    line: Annotated[str | None, Option(hidden=True)] = None,
+    breaks: Annotated[str, Option(hidden=True)] = "",
 ) -> None:
     """Print the code that makes a shell complete command lines of hpo; `eval "$(hpo completion bash)"` in ~/.bashrc."""
     if shell not in SHELLS:
         raise ConfigError(f"hpo completion {shell}: use one of {', '.join(SHELLS)}")
     if line is None:
-        typer.echo(SHELLS[shell], nl=False)
+        click.echo(SHELLS[shell], nl=False)
         return
     from hpo.cli.verbs import every  # noqa: F401
 
     typed = Typed.read(line)
-    found = candidates(typed, typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    found = candidates(typed, VERBS)
     for text in in_bash(typed, found, breaks) if shell == "bash" else map(in_zsh if shell == "zsh" else in_fish, found):
-        typer.echo(text)
+        click.echo(text)
 
 
 def in_bash(typed: Typed, found: Iterable[Candidate], breaks: str) -> Iterator[str]:

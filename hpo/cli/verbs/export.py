@@ -4,9 +4,9 @@ import importlib
 from pathlib import Path
 from typing import Annotated
 
-import typer
+import click
 
-from hpo.cli.verbs.app import Place, app
+from hpo.cli.verbs.app import Option, Place, Word, verb
 from hpo.errors import ConfigError
 from hpo.results.experiment import load_experiment
 from hpo.store.places import find_experiments
@@ -25,11 +25,11 @@ FORMS = {
 """Each with the end of its default name and who writes it."""
 
 
-@app.command()
+@verb()
 def export(
     place: Place,
-    to: Annotated[str, typer.Option(metavar="|".join(FORMS), help="What to write.")] = "zip",
-    output: Annotated[Path | None, typer.Option(help="Where; made from the place's name when not given.")] = None,
+    to: Annotated[str, Option("What to write.", metavar="|".join(FORMS))] = "zip",
+    output: Annotated[Path | None, Option("Where; made from the place's name when not given.")] = None,
 ) -> None:
     """Write experiments as one portable file, as a table, or for another tool. Checkpoints stay."""
     if to not in FORMS:
@@ -48,7 +48,7 @@ def export(
         target.parent.mkdir(parents=True, exist_ok=True)
         module, _, name = writer.partition(".")
         getattr(importlib.import_module(f"hpo.exporting.{module}"), name)(experiments, target)
-    typer.echo(f"{len(directories)} experiment(s) written to {target}")
+    click.echo(f"{len(directories)} experiment(s) written to {target}")
 
 
 def _name_of(place: str) -> str:
@@ -59,13 +59,13 @@ def _name_of(place: str) -> str:
     return "-".join(parts[-4:]) or "experiments"
 
 
-@app.command("import")
+@verb("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="What `hpo export` has written.")],
-    outputs: Annotated[Path, typer.Option(help="Where its experiments go.")] = Path("outputs"),
+    file: Annotated[Path, Word("FILE", "What `hpo export` has written.")],
+    outputs: Annotated[Path, Option("Where its experiments go.")] = Path("outputs"),
 ) -> None:
     """Unpack experiments from a file, so that every verb works on them. Nothing is overwritten or executed."""
     from hpo.exporting.portable import unpack
 
     for directory in unpack(file, outputs):
-        typer.echo(f"{directory}: imported")
+        click.echo(f"{directory}: imported")

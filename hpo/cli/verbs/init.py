@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+import click
 
-from hpo.cli.verbs.app import app
+from hpo.cli.verbs.app import Option, Word, verb
 
 
-@app.command()
+@verb()
 def init(
-    script: Annotated[Path, typer.Argument(metavar="SCRIPT", help="A training program.")],
-    name: Annotated[str | None, typer.Option(help="Of the benchmark; that of the script unless given.")] = None,
-    output: Annotated[Path, typer.Option(metavar="DIR", help="Your folder of configuration groups.")] = Path("conf"),
+    script: Annotated[Path, Word("SCRIPT", "A training program.")],
+    name: Annotated[str | None, Option("Of the benchmark; that of the script unless given.")] = None,
+    output: Annotated[Path, Option("Your folder of configuration groups.", metavar="DIR")] = Path("conf"),
 ) -> None:
     """Read what a program takes, and write a benchmark for it, DIR/benchmark/NAME.yaml, to look through."""
     import shlex
@@ -21,7 +21,7 @@ def init(
     from hpo.proposing.proposal import write_benchmark
 
     written = write_benchmark(script=script, name=name, folder=output, gpus=bool(visible_gpus()))
-    typer.echo(f"{written.path}: {written.parser}, {written.tuned} proposed to be tuned; look through it")
+    click.echo(f"{written.path}: {written.parser}, {written.tuned} proposed to be tuned; look through it")
     for key in written.missing:
-        typer.echo(f"  to complete: {key}")
-    typer.echo(f"then: hpo check-script --config-dir {shlex.quote(str(output))} benchmark={written.path.stem}")
+        click.echo(f"  to complete: {key}")
+    click.echo(f"then: hpo check-script --config-dir {shlex.quote(str(output))} benchmark={written.path.stem}")

@@ -3,7 +3,9 @@
 import importlib
 from collections.abc import Sequence
 
-from hpo.cli.verbs.app import app
+import click
+
+from hpo.cli.verbs.app import VERBS
 from hpo.errors import ConfigError, did_you_mean
 
 MODULES = {
@@ -40,16 +42,21 @@ def main(arguments: Sequence[str]) -> int:
         from hpo.cli import run
 
         return main([arguments[1], "--help"]) if len(arguments) > 1 else run.main(["--help"])
-    if arguments[0] not in MODULES:
-        remedy = did_you_mean(arguments[0], MODULES, "; `hpo help` says what there is")
+    name, *rest = arguments
+    if name not in MODULES:
+        remedy = did_you_mean(name, MODULES, "; `hpo help` says what there is")
         raise ConfigError(
-            f"{arguments[0]!r} is neither a verb ({', '.join(MODULES)}) nor an override of the form key=value{remedy}"
+            f"{name!r} is neither a verb ({', '.join(MODULES)}) nor an override of the form key=value{remedy}"
         )
-    importlib.import_module(f"hpo.cli.verbs.{MODULES[arguments[0]]}")
+    importlib.import_module(f"hpo.cli.verbs.{MODULES[name]}")
     try:
-        app(args=list(arguments), prog_name="hpo")
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        with VERBS[name].make_context(f"hpo {name}", rest) as context:
+            VERBS[name].invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as mistake:
+        mistake.show()
+        return mistake.exit_code
     except BrokenPipeError:
         raise
     except OSError as error:  # such as looking through all of / for experiments

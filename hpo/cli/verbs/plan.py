@@ -3,29 +3,34 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+import click
 
-from hpo.cli.verbs.app import ConfigDirs, Overrides, app, as_arguments
+from hpo.cli.verbs.app import ConfigDirs, Option, Overrides, as_arguments, verb
 
 
-@app.command()
+@verb()
 def plan(
-    overrides: Overrides = None,
-    config_dir: ConfigDirs = None,
-    smoke: Annotated[bool, typer.Option("--smoke", help="Run one trial for a moment, and measure it.")] = False,
-    prices: Annotated[Path | None, typer.Option(help="YAML: date, region, currency, source, and prices.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the plan for programs.")] = False,
+    overrides: Overrides = (),
+    config_dir: ConfigDirs = (),
+    smoke: Annotated[bool, Option("Run one trial for a moment, and measure it.", ["--smoke"])] = False,
+    prices: Annotated[
+        str | None,
+        Option("YAML: date, region, currency, source, and prices. aws: ask for AWS's list.", metavar="FILE|aws"),
+    ] = None,
+    as_json: Annotated[bool, Option("Print the plan for programs.", ["--json"])] = False,
 ) -> None:
     """Say what a command would run, how far trials would get, what it takes, and what is doubtful. Runs nothing."""
     import json
 
     from hpo.cli.run import compose_jobs
     from hpo.planning.plan import make_plan
-    from hpo.planning.prices import read_prices
+    from hpo.planning.prices import AWS, read_prices
     from hpo.planning.text import text, to_dict
 
-    known = read_prices(prices) if prices is not None else None
+    known = None if prices is None or prices == AWS else read_prices(Path(prices))
     made = make_plan(compose_jobs(as_arguments(overrides, config_dir)), smoke=smoke, prices=known)
-    typer.echo(json.dumps(to_dict(made), indent=1) if as_json else text(made))
+    if prices == AWS:
+        made.ask_for_prices()
+    click.echo(json.dumps(to_dict(made), indent=1) if as_json else text(made))
     if any(group.problem for group in made.groups):
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)

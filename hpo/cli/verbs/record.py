@@ -1,21 +1,18 @@
 """`hpo record`: a benchmark's grid, trained into a table."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from hpo.cli.verbs.app import ConfigDirs, app, as_arguments
+from hpo.cli.verbs.app import ConfigDirs, Word, as_arguments, verb
 from hpo.cli.verbs.compare import Steered
 
 
-@app.command()
+@verb()
 def record(
-    output: Annotated[Path, typer.Argument(help="The table to make: OUTPUT.yaml and OUTPUT.npz.")],
-    overrides: Annotated[
-        list[str], typer.Argument(metavar="KEY=VALUE...", help="As for a run: benchmark=…, num_seeds=…, n_workers=…")
-    ],
-    config_dir: ConfigDirs = None,
+    output: Annotated[Path, Word("OUTPUT", "The table to make: OUTPUT.yaml and OUTPUT.npz.")],
+    overrides: Annotated[Sequence[str], Word("KEY=VALUE...", "As for a run: benchmark=…, num_seeds=…, n_workers=…")],
+    config_dir: ConfigDirs = (),
     include_steered: Steered = False,
 ) -> None:
     """Train a benchmark's grid for real, once per seed, into a table for simulations. Resumable."""

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
+import click
 
-from hpo.cli.verbs.app import Place, Trusted, app
+from hpo.cli.verbs.app import Place, Trusted, verb
 from hpo.errors import ConfigError, HPOError, complain
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.store.directory import ExperimentDirectory
@@ -14,25 +14,25 @@ from hpo.store.ownership import is_owned
 from hpo.store.places import find_experiments, find_launched
 
 
-@app.command()
-def sync(place: Place, trust: Trusted = None) -> None:
+@verb()
+def sync(place: Place, trust: Trusted = ()) -> None:
     """Bring the results of remote experiments here, also while they run."""
 
     def bring(directory: Path, content: Mapping[str, Any]) -> str:
-        return f"{launcher_of(content, trust or ()).fetch(content['record'], directory)} file(s) brought"
+        return f"{launcher_of(content, trust).fetch(content['record'], directory)} file(s) brought"
 
     _each(place, bring)
 
 
-@app.command()
-def stop(place: Place, trust: Trusted = None) -> None:
+@verb()
+def stop(place: Place, trust: Trusted = ()) -> None:
     """End the sessions of experiments, here or remote; trials get their grace, and the same command resumes them."""
     if not find_launched(place) and (running := _running(place)):
         _interrupt(running)
         return
 
     def ask(_directory: Path, content: Mapping[str, Any]) -> str:
-        launcher_of(content, trust or ()).cancel(content["record"])
+        launcher_of(content, trust).cancel(content["record"])
         return f"asked job {content['record'].get('job')} to stop"
 
     _each(place, ask)
@@ -54,9 +54,9 @@ def _interrupt(directories: Sequence[Path]) -> None:
             complain(f"{directory}: {answer.body['why']}")
             failed = True
         else:
-            typer.echo(f"{directory}: asked its tuner to stop")
+            click.echo(f"{directory}: asked its tuner to stop")
     if failed:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _each(place: str, work: Callable[[Path, Mapping[str, Any]], str]) -> None:
@@ -68,9 +68,9 @@ def _each(place: str, work: Callable[[Path, Mapping[str, Any]], str]) -> None:
     failed = False
     for directory in launched:
         try:
-            typer.echo(f"{directory}: {work(directory, read_record(directory))}")
+            click.echo(f"{directory}: {work(directory, read_record(directory))}")
         except HPOError as error:
             complain(f"{directory}: {error}")
             failed = True
     if failed:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)

@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+import click
 
-from hpo.cli.verbs.app import Place, app
+from hpo.cli.verbs.app import Option, Place, verb
 from hpo.cli.verbs.compare import Baseline, Incomplete, MetricBudget, Score, Steered, Unpaired, seconds_of
 from hpo.errors import ConfigError
 
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; see above for the default.")]
+Output = Annotated[Path | None, Option("Where to write; see above for the default.", ["--output", "-o"])]
 
 
-@app.command()
+@verb()
 def report(
     place: Place,
     output: Output = None,
@@ -39,22 +39,20 @@ def report(
         include_steered=include_steered,
         unpaired=unpaired,
     )
-    typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, opens in any browser without a network")
+    click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, opens in any browser without a network")
 
 
-@app.command()
+@verb()
 def plot(
     place: Place,
-    figure: Annotated[str | None, typer.Option(help="One figure, by its name; all of them unless given.")] = None,
+    figure: Annotated[str | None, Option("One figure, by its name; all of them unless given.")] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="With --figure a file, else a folder; figures/ there by default."),
+        Option("With --figure a file, else a folder; figures/ there by default.", ["--output", "-o"]),
     ] = None,
-    file_format: Annotated[
-        str, typer.Option("--format", metavar="pdf|svg|png", help="Where --output is no file.")
-    ] = "pdf",
+    file_format: Annotated[str, Option("Where --output is no file.", ["--format"], metavar="pdf|svg|png")] = "pdf",
     all_values: Annotated[
-        bool, typer.Option("--all-values", help="Axes of the metric reach to values far from all others, too.")
+        bool, Option("Axes of the metric reach to values far from all others, too.", ["--all-values"])
     ] = False,
     baseline: Baseline = None,
     metric_budget: MetricBudget = "",
@@ -86,4 +84,4 @@ def plot(
         path = output or folder / f"{figure}.{file_format}"
         paths = [saving.save(subject, figure, path, all_values=all_values)]
     for path in paths:
-        typer.echo(path)
+        click.echo(path)

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import typer
+import click
 
-from hpo.cli.verbs.app import Place, app
+from hpo.cli.verbs.app import Option, Place, verb
 from hpo.errors import ConfigError
 from hpo.events.wording import shortened
 from hpo.results.experiment import load_experiment
@@ -17,14 +17,12 @@ from hpo.store.places import find_experiments
 log = logging.getLogger(__name__)
 
 
-@app.command()
+@verb()
 def reproduce(
     place: Place,
-    trial: Annotated[str, typer.Option(metavar="best|ID", help="Which trial.")] = "best",
-    run: Annotated[
-        bool, typer.Option("--run", help="Run it here, and compare its numbers with the stored ones.")
-    ] = False,
-    output: Annotated[Path | None, typer.Option(help="A new folder to train it in.")] = None,
+    trial: Annotated[str, Option("Which trial.", metavar="best|ID")] = "best",
+    run: Annotated[bool, Option("Run it here, and compare its numbers with the stored ones.", ["--run"])] = False,
+    output: Annotated[Path | None, Option("A new folder to train it in.")] = None,
 ) -> None:
     """Print the exact command of a trial with its environment, or run it again in a fresh folder and compare."""
     from hpo.checking.reproducing import Reproduction, compare
@@ -44,30 +42,30 @@ def reproduce(
     if changed := changed_files(ran, code_of(config.benchmark, experiment.directory) or {}):
         log.warning("%s has changed since the experiment's last session", shortened(changed))
     if not run:
-        typer.echo(reproduction.script())
+        click.echo(reproduction.script())
         return
     stored, again = reproduction.stored, reproduction.run()
     common = len(set(stored.reports) & set(again.reports))
-    typer.echo(
+    click.echo(
         f"trial {stored.trial.id}: {common} of {len(stored.reports)} stored reports came again ({reproduction.folder})"
     )
     resource = config.benchmark.named_resource or "report"
 
+    judged = [aim.metric for aim in config.objective.aims] or [config.benchmark.metric]
     differences = compare(stored.reports, again.reports)
-    for found in sorted(differences, key=lambda difference: difference.name != config.benchmark.metric):
+    for found in sorted(differences, key=lambda difference: difference.name not in judged):
         told = f"equal in all {found.compared}"
         if found.different:
             told = (
                 f"differs in {found.different} of {found.compared}, most at {resource} {found.at}: stored "
                 f"{found.stored!r}, again {found.again!r}"
             )
-        typer.echo(f"  {found.name}: {told}")
+        click.echo(f"  {found.name}: {told}")
     if again.exit is not None:
         how = f"exit code {again.exit.exit_code}" if again.exit.signal is None else f"signal {again.exit.signal}"
-        typer.echo(f"  it failed with {how}: {last_line(again.exit.error) or 'no message'}")
+        click.echo(f"  it failed with {how}: {last_line(again.exit.error) or 'no message'}")
         if stored.error:
-            typer.echo(f"  as stored: {last_line(stored.error) or 'no message'}")
-    metric = next((d for d in differences if d.name == config.benchmark.metric), None)
-    equal = common == len(stored.reports) and (metric is None or not metric.different)
+            click.echo(f"  as stored: {last_line(stored.error) or 'no message'}")
+    equal = common == len(stored.reports) and not any(d.different for d in differences if d.name in judged)
     if not equal or (again.exit is not None) != (stored.error is not None):
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)

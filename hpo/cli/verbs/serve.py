@@ -1,39 +1,36 @@
 """`hpo serve`: experiments in a browser."""
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import typer
+import click
 
-from hpo.cli.verbs.app import app
+from hpo.cli.verbs.app import Option, Word, verb
 
 
-@app.command()
+@verb()
 def serve(
     places: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="DIR|TAG...", help="Directories, or tags under outputs/; all of outputs/ unless given."),
-    ] = None,
-    port: Annotated[int | None, typer.Option(help="8642 unless given, or the next one that is free.")] = None,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; only with --host-name another than this.")
-    ] = "127.0.0.1",
+        Sequence[str],
+        Word("DIR|TAG...", "Directories, or tags under outputs/; all of outputs/ unless given."),
+    ] = (),
+    port: Annotated[int | None, Option("8642 unless given, or the next one that is free.")] = None,
+    host: Annotated[str, Option("Address to listen on; only with --host-name another than this.")] = "127.0.0.1",
     host_name: Annotated[
-        list[str] | None,
-        typer.Option("--host-name", metavar="NAME", help="A name by which it may be called; repeatable."),
-    ] = None,
+        Sequence[str],
+        Option("A name by which it may be called; repeatable.", ["--host-name"], metavar="NAME"),
+    ] = (),
     socket: Annotated[
-        Path | None, typer.Option(help="A socket of this name instead of a port; ssh -L 8642:SOCKET leads to it.")
+        Path | None, Option("A socket of this name instead of a port; ssh -L 8642:SOCKET leads to it.")
     ] = None,
-    base_path: Annotated[str, typer.Option("--base-path", metavar="/PATH", help="Serve below this path.")] = "",
+    base_path: Annotated[str, Option("Serve below this path.", ["--base-path"], metavar="/PATH")] = "",
     token_file: Annotated[
-        Path | None, typer.Option("--token-file", help="Keep the link's token here, so that the link stays the same.")
+        Path | None, Option("Keep the link's token here, so that the link stays the same.", ["--token-file"])
     ] = None,
-    steer: Annotated[
-        bool, typer.Option("--steer", help="Print a second link, by which running experiments can be steered.")
-    ] = False,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser where there is one.")] = True,
+    steer: Annotated[bool, Option("Print a second link, by which running experiments can be steered.")] = False,
+    browser: Annotated[bool, Option("Open a browser where there is one.", ["--browser/--no-browser"])] = True,
 ) -> None:
     """Show experiments in a browser while they run, and afterwards. It prints the link that opens it, and only looks."""
     from hpo.serve.server import Settings
@@ -42,7 +39,7 @@ def serve(
     settings = Settings(
         port=port,
         host=host,
-        host_names=host_name or (),
+        host_names=host_name,
         socket=socket,
         base_path=base_path,
         token_file=token_file,
@@ -50,7 +47,7 @@ def serve(
         browser=browser,
     )
     try:
-        ended_by = run(places or (), settings, typer.echo)
+        ended_by = run(places, settings, click.echo)
     except KeyboardInterrupt:
         ended_by = signal.SIGINT
-    raise typer.Exit(128 + ended_by)
+    raise click.exceptions.Exit(128 + ended_by)

@@ -5,35 +5,36 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+import click
 
-from hpo.cli.verbs.app import Place, Trusted, app
+from hpo.cli.verbs.app import Option, Place, Trusted, Word, verb
 from hpo.errors import HPOError, StoreError
-from hpo.events.wording import best_text, clock, counts_text, printable, shortened, steering_text
+from hpo.events.wording import best_name, best_text, clock, counts_text, printable, shortened, steering_text
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.results.experiment import Experiment, load_experiment
 from hpo.results.failure import failure_of
+from hpo.results.fronts import hypervolume_text
 from hpo.results.rows import log_of, reason_of
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.places import find_experiments, find_launched, from_here
 from hpo.watching.standings import last_failure, standing, state_of, tags
 
 
-@app.command()
+@verb()
 def status(
     place: Annotated[
         str | None,
-        typer.Argument(metavar="DIR|TAG", help="Experiments to look at; all tags in outputs/ unless given."),
+        Word("DIR|TAG", "Experiments to look at; all tags in outputs/ unless given."),
     ] = None,
-    trust: Trusted = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+    trust: Trusted = (),
+    as_json: Annotated[bool, Option("Print it for programs.", ["--json"])] = False,
 ) -> None:
     """Show each experiment's state, its trials and its best result so far; of remote ones the job's state."""
     if place is None:
         _show_tags(as_json)
         return
     launched = find_launched(place)
-    jobs = {directory: _job(directory, trust or ()) for directory in launched}
+    jobs = {directory: _job(directory, trust) for directory in launched}
     # Of launched ones those whose events are here: fetched, or in a shared directory.
     local = [directory for directory in launched if ExperimentDirectory(directory).events.is_file()]
     experiments = (load_experiment(directory) for directory in (local if launched else find_experiments(place)))
@@ -44,10 +45,10 @@ def status(
         }
         for experiment in experiments:
             told[str(experiment.directory)] = {**standing(experiment), "job": jobs.get(experiment.directory)}
-        typer.echo(json.dumps(list(told.values()), indent=1))
+        click.echo(json.dumps(list(told.values()), indent=1))
         return
     for directory, job in jobs.items():
-        typer.echo(f"{directory}: job {job['name']} {job['phase']} {job['detail']}".rstrip())
+        click.echo(f"{directory}: job {job['name']} {job['phase']} {job['detail']}".rstrip())
     for experiment in experiments:
         _show(experiment)
 
@@ -64,35 +65,34 @@ def _job(directory: Path, trusted: Sequence[str]) -> dict[str, Any]:
 def _show(experiment: Experiment) -> None:
     state = experiment.state
     condition = f"{state.status} ({state.finished})" if state.finished else _condition(experiment)
-    typer.echo(f"{experiment.directory}: {condition}")
-    typer.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
-    typer.echo(f"  best {best_text(state)}")
+    click.echo(f"{experiment.directory}: {condition}")
+    click.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
+    click.echo(f"  {best_name(state)} {best_text(state)}{hypervolume_text(experiment.config, state.front)}")
     if text := steering_text(state):
-        typer.echo(f"  {printable(text)}")
+        click.echo(f"  {printable(text)}")
     if state.steering.held is not None and not state.finished:
-        typer.echo(
-            printable(f"  held by {state.steering.held}: nothing starts until hpo steer {experiment.directory} go-on")
-        )
+        go_on = f"hpo steer {experiment.directory} go-on"
+        click.echo(printable(f"  held by {state.steering.held}: nothing starts until {go_on}"))
     for session, names in state.code_changes.items():
-        typer.echo(f"  code {shortened(names)} changed before session {session}: results of both are mixed")
+        click.echo(f"  code {shortened(names)} changed before session {session}: results of both are mixed")
     if failure := failure_of(state, experiment.directory):
-        typer.echo(f"  {failure}")
+        click.echo(f"  {failure}")
     if (end := last_failure(experiment)) is not None:
         log = log_of(experiment.directory, end)
         see = "" if log is None else f" (see {from_here(log)})"
-        typer.echo(printable(f"  trial {end.trial} {end.body['status']}: {reason_of(end)}{see}"))
+        click.echo(printable(f"  trial {end.trial} {end.body['status']}: {reason_of(end)}{see}"))
 
 
 def _show_tags(as_json: bool) -> None:
     found = tags()
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps(found, indent=1))
         return
     width = max(len(tag["tag"]) for tag in found)
     for tag in found:
         counts = tag["experiments"]
         states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-        typer.echo(f"{tag['tag']:<{width}}  {sum(counts.values())} experiment(s): {states}")
+        click.echo(f"{tag['tag']:<{width}}  {sum(counts.values())} experiment(s): {states}")
 
 
 def _condition(experiment: Experiment) -> str:
@@ -104,8 +104,8 @@ def _condition(experiment: Experiment) -> str:
     return "interrupted; the command that started it goes on with it"
 
 
-@app.command()
-def replay(place: Place, trust: Trusted = None) -> None:
+@verb()
+def replay(place: Place, trust: Trusted = ()) -> None:
     """Compute every logged decision again with a fresh scheduler, and compare."""
     from dataclasses import replace
 
@@ -119,14 +119,14 @@ def replay(place: Place, trust: Trusted = None) -> None:
         experiment = load_experiment(directory)
         count = [0]
         state = ExperimentState(experiment.config.objective)
-        config = replace(experiment.config, trusted_modules=trust or [])  # not what the file trusts
+        config = replace(experiment.config, trusted_modules=list(trust))  # not what the file trusts
         scheduler = scheduler_of(config, read_copy(config, directory))
         numbered = enumerate(experiment.events, 1)  # the log is append-only: its numbers have no gaps
         found = list(verify(scheduler, state, numbered, count))
         different += len(found)
         given = f", {many} command(s) taken as given" if (many := state.steering.accepted) else ""
-        typer.echo(f"{directory}: {count[0]} decisions, {len(found)} different{given}")
+        click.echo(f"{directory}: {count[0]} decisions, {len(found)} different{given}")
         for difference in found[:10]:
-            typer.echo(f"  event {difference.sequence}: logged {difference.logged}, replayed {difference.replayed}")
+            click.echo(f"  event {difference.sequence}: logged {difference.logged}, replayed {difference.replayed}")
     if different:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)

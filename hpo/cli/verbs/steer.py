@@ -3,28 +3,26 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import typer
+import click
 
-from hpo.cli.verbs.app import app
+from hpo.cli.verbs.app import Option, Word, verb
 from hpo.errors import ConfigError, StoreError
 from hpo.events.steering import Verb
 
 
-@app.command()
+@verb()
 def steer(
-    place: Annotated[str, typer.Argument(metavar="DIR", help="Directory of one experiment.")],
-    command: Annotated[str, typer.Argument(metavar="|".join(Verb), help="What it is to do.")],
-    limits: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE...]", help="For budget: such as max_num_trials=60.")
-    ] = None,
-    trial: Annotated[int | None, typer.Option(help="For stop: which trial.")] = None,
+    place: Annotated[str, Word("DIR", "Directory of one experiment.")],
+    command: Annotated[str, Word("|".join(Verb), "What it is to do.")],
+    limits: Annotated[Sequence[str], Word("KEY=VALUE...", "For budget: such as max_num_trials=60.")] = (),
+    trial: Annotated[int | None, Option("For stop: which trial.", metavar="N")] = None,
 ) -> None:
     """Stop a trial, hold or let go on, change the budget, end, or interrupt; the experiment's log keeps what was asked."""
     from hpo.events.wording import command_text
     from hpo.steering.asking import PATIENCE, ask, me
     from hpo.store.places import find_experiments
 
-    arguments = _arguments(command, limits or (), trial)
+    arguments = _arguments(command, limits, trial)
     found = find_experiments(place)
     if len(found) > 1:
         raise ConfigError(
@@ -32,13 +30,13 @@ def steer(
         )
     answer = ask(found[0], command, arguments, me())
     if answer is None:
-        typer.echo(
+        click.echo(
             f"{found[0]}: left for its tuner, which has not answered within {PATIENCE:g} s; hpo status will tell"
         )
     elif not answer.body["accepted"]:
         raise StoreError(f"{found[0]}: {command} was refused: {answer.body['why']}")
     else:
-        typer.echo(f"{found[0]}: {command_text(answer.body)}")
+        click.echo(f"{found[0]}: {command_text(answer.body)}")
 
 
 def _arguments(command: str, limits: Sequence[str], trial: int | None) -> dict[str, Any]:

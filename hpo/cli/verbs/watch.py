@@ -3,16 +3,16 @@
 import signal
 from typing import Annotated
 
-import typer
+import click
 
-from hpo.cli.verbs.app import Place, app
+from hpo.cli.verbs.app import Option, Place, verb
 
 
-@app.command()
+@verb()
 def watch(
     place: Place,
-    once: Annotated[bool, typer.Option("--once", help="Print one frame and end.")] = False,
-    interval: Annotated[float, typer.Option(metavar="SECONDS", help="Least time between two frames.")] = 0.5,
+    once: Annotated[bool, Option("Print one frame and end.", ["--once"])] = False,
+    interval: Annotated[float, Option("Least time between two frames.", metavar="SECONDS")] = 0.5,
 ) -> None:
     """Follow experiments live from their event stores: progress, best, rungs, workers, failures. Never blocks them."""
     from hpo.watching.loop import watch as follow
@@ -20,4 +20,4 @@ def watch(
     try:
         follow(place, once=once, interval=interval)
     except KeyboardInterrupt:
-        raise typer.Exit(128 + signal.SIGINT) from None
+        raise click.exceptions.Exit(128 + signal.SIGINT) from None

@@ -24,9 +24,10 @@ from hpo.errors import HPOError, complain
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
-from hpo.experiment.signals import leave
+from hpo.experiment.signals import asked_to_end, leave
 from hpo.launchers.inside import FAILED, run
-from hpo.launchers.sagemaker.mirror import Mirror, Restored
+from hpo.launchers.sagemaker.instances import Instances, cluster_of_instances, follow
+from hpo.launchers.sagemaker.mirror import CLUSTER_LOG, Mirror, Restored
 from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics, nonce_of
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.replacing import write_atomically
@@ -130,6 +131,9 @@ def main(
     directory = work / "experiment"
     kept.mkdir(parents=True, exist_ok=True)
     try:
+        instances = Instances.read()
+        if not instances.leads:
+            return follow(instances)
         experiment = read_config(given)
         mirror = Mirror(directory, kept, float(experiment.launcher.get("sync_seconds", 30.0)))
         restored = mirror.restore()
@@ -154,9 +158,18 @@ def main(
             made.append(TuningMetrics(config, nonce_of(str(parameters[IDENTITY]))))
         return made
 
+    directory.mkdir(parents=True, exist_ok=True)
     with mirror.running():
-        code = run(config, directory, callbacks=callbacks, on_failure=write_failure)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the last copy is already on its way
+        try:
+            with cluster_of_instances(experiment, instances, directory / CLUSTER_LOG):
+                if (came := asked_to_end()) is not None:
+                    leave(came, None)
+                code = run(config, directory, callbacks=callbacks, on_failure=write_failure)
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the last copy is already on its way
+        except HPOError as error:
+            complain(error)
+            write_failure(str(error))
+            return FAILED
     return code
 
 

@@ -80,11 +80,14 @@ class SageMakerLauncher(RemoteLauncher):
         if experiment.random_seed is None or uncopied:  # they go into the hash at the end of the name
             name = name[: -len(_UNDRAWN)] + _UNDRAWN
         instance = request["ResourceConfig"]["InstanceType"]
+        count = request["ResourceConfig"]["InstanceCount"]
+        gpus = gpus_of(instance)
         limit = request["StoppingCondition"]["MaxRuntimeInSeconds"] / 3600
         return JobDescription(
             name=name,
-            machine=instance,
-            gpus=gpus_of(instance),
+            machine=instance if count == 1 else f"{count} x {instance}",
+            gpus=gpus and gpus * count,
+            machines=count,
             hours=hours_of(experiment, limit),
             limit_hours=limit,
             instance_type=instance,

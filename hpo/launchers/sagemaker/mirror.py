@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.aws.archive import CHECKPOINT, Stamps, pack_whole, seal, stamps, unpack, unseal
+from hpo.backends.filed import STORED
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
@@ -36,14 +37,19 @@ from hpo.store.sqlitefile import copy_store
 
 log = logging.getLogger(__name__)
 
+CLUSTER_LOG = "cluster.log"
+"""What the nodes of a Ray cluster say that was made of the job's instances."""
+
 _TOP = (
     "experiment.yaml",
     "metadata.json",
     "results.csv.zip",
     "best.yaml",
+    "front.yaml",
     "warm_start.jsonl",
     "hpo.log",
     "host.log",
+    CLUSTER_LOG,
 )
 
 
@@ -214,7 +220,7 @@ class Mirror:
         broken: list[int] = []
         for trial_id, state in known.trials.items():
             self._restore_attempts(state)
-            usable = self._restore_checkpoint(state, metas.get(trial_id, {}), archives)
+            usable = self._restore_checkpoint(state, metas.get(trial_id, {}), archives) or self._is_stored(trial_id)
             if state.status in (Status.RUNNING, Status.INTERRUPTED, Status.PAUSED):
                 (whole if usable else broken).append(trial_id)
         return Restored(
@@ -253,6 +259,11 @@ class Mirror:
         unpack(archives[trial_id], folder)
         self._copied[f"trials/{trial_id}/{CHECKPOINT}"] = stamps(folder)
         return True
+
+    def _is_stored(self, trial_id: int) -> bool:
+        """Has its backend kept a checkpoint elsewhere?"""
+        folder = ExperimentDirectory(self.work).trials / str(trial_id)
+        return any(folder.glob(f"attempt_*/{STORED}"))
 
 
 def _last_time(database: Path) -> float:

@@ -15,6 +15,7 @@ from hpo.aws.settings import SageMakerSettings, refuse_secrets
 from hpo.aws.training import DATA_CHANNEL, SIGNAL_GRACE, longest_run, tags_of, training_request
 from hpo.backends.bundle import Bundle, make_bundle
 from hpo.backends.choice import backend_of
+from hpo.backends.ray.made import check_nodes
 from hpo.config.reading import to_yaml
 from hpo.config.schema import ExperimentConfig
 from hpo.launchers.sagemaker.tuning_metrics import definitions, nonce_of
@@ -43,6 +44,7 @@ def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageM
     constants = {k: v for k, v in experiment.benchmark.config_space.items() if not isinstance(v, Mapping)}
     refuse_secrets("benchmark.arguments", {**constants, **experiment.benchmark.arguments})
     refuse_secrets("callbacks", experiment.callbacks)
+    check_nodes(experiment, "launcher.instance_count", settings.instance_count)
     backend = backend_of(experiment)[0]
     if not (backend.trials_beside_it or experiment.launcher.get("dry_run")):
         backend.check(experiment)  # now, and not in a job that then fails
@@ -60,7 +62,7 @@ def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageM
         experiment,
         benchmark=in_job,
         grace_period_seconds=min(experiment.grace_period_seconds, SIGNAL_GRACE),
-        backend=dict(backend.keys_of(experiment)),
+        backend=_backend(backend.keys_of(experiment), settings),
         launcher={"name": "sagemaker", "sync_seconds": settings.sync_seconds},
         resume=True,  # the service restarts interrupted jobs, which then resume
     )
@@ -77,6 +79,13 @@ def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageM
         config_key=config_key,
         results=results,
     )
+
+
+def _backend(keys: Mapping[str, Any], settings: SageMakerSettings) -> dict[str, Any]:
+    """Instances share no directory: where there are several, checkpoints go to the bucket."""
+    if (settings.instance_count or 1) == 1 or keys.get("storage"):
+        return dict(keys)
+    return {**keys, "storage": f"s3://{settings.bucket}/{settings.prefix}"}
 
 
 def _request(
@@ -97,8 +106,9 @@ def _request(
     return training_request(
         name=job_name(experiment),
         identity=digest,
-        settings=settings,
+        settings=_encrypting(settings),
         instance_type=instance_type,
+        instance_count=settings.instance_count or 1,
         image=image,
         module="hpo.launchers.sagemaker.job",
         channels={
@@ -111,3 +121,11 @@ def _request(
         metrics=definitions(experiment, nonce_of(digest)) if experiment.remote_tuning_metrics else [],
         checkpoints=f"{root}/{results}/",
     )
+
+
+def _encrypting(settings: SageMakerSettings) -> SageMakerSettings:
+    """What stores checkpoints on several instances is told of the key in its own way."""
+    if (settings.instance_count or 1) == 1 or settings.kms_key is None:
+        return settings
+    told = {"AWS_SERVER_SIDE_ENCRYPTION": "aws:kms", "AWS_SSE_KMS_KEY_ID": settings.kms_key}
+    return replace(settings, environment={**told, **settings.environment})

@@ -3,7 +3,8 @@
     [hpo 1f3a9c2e] best_metric_value=0.9123 best_trial_id=7 best_resource_value=9 best_hp_lr=1e-05
 
 The service looks for the regexes in everything the job prints. The number after `hpo` belongs to the experiment, so that
-nothing a trial says by chance, and nothing quoted from a trial's output, is taken for such a line.
+nothing a trial says by chance, and nothing quoted from a trial's output, is taken for such a line. With several objectives
+the best is that of the first, and a line comes whenever the front has grown, with its size and its hypervolume.
 """
 
 import hashlib
@@ -17,11 +18,14 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
+from hpo.results.fronts import front_share
 from hpo.space.domains import Choice
 from hpo.watching.lines import say
 
 log = logging.getLogger(__name__)
 
+OF_ALL = ("best_metric_value", "best_trial_id", "best_resource_value")
+OF_FRONTS = ("front_size", "hypervolume")
 MOST_DEFINITIONS = 40
 LONGEST_NAME = 100
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -40,7 +44,7 @@ class TuningMetrics(Callback):
         self._nonce = nonce
         self._names = metric_names(config)
         self._state: ExperimentState | None = None
-        self._said: tuple[float, int] | None = None
+        self._said: tuple[object, ...] | None = None
 
     def on_open(self, state: ExperimentState) -> None:
         """Say where a resumed experiment stands."""
@@ -56,7 +60,7 @@ class TuningMetrics(Callback):
         state = self._state
         if state is None or state.incumbent is None:
             return
-        now = state.incumbent.loss, state.incumbent.trial_id
+        now = state.incumbent.loss, state.incumbent.trial_id, state.front
         if now == self._said:
             return
         self._said = now
@@ -66,6 +70,9 @@ class TuningMetrics(Callback):
             "best_trial_id": state.incumbent.trial_id,
             "best_resource_value": state.incumbent.resource,
         }
+        if state.front:
+            share = front_share(self._config, state.front)
+            values |= dict(zip(OF_FRONTS, (len(state.front), share), strict=True))
         domains = self._config.space.domains
         for name, metric in self._names.items():
             domain, value = domains[name], configuration.get(name)
@@ -84,7 +91,7 @@ def line(values: Mapping[str, float | None], nonce: str) -> str:
 
 def definitions(config: ExperimentConfig, nonce: str) -> list[dict[str, str]]:
     """MetricDefinitions for the lines that `TuningMetrics` writes."""
-    names = ["best_metric_value", "best_trial_id", "best_resource_value", *metric_names(config).values()]
+    names = [*OF_ALL, *(OF_FRONTS if config.objective.aims else ()), *metric_names(config).values()]
     # Not tied to the beginning of a line: whether the service's `^` would mean that is not documented.
     head = re.escape(f"[hpo {nonce}]").replace("\\ ", " ")
     return [{"Name": name, "Regex": rf"{head}(?: \S+)*? {re.escape(name)}=({NUMBER})"} for name in names]
@@ -93,9 +100,10 @@ def definitions(config: ExperimentConfig, nonce: str) -> list[dict[str, str]]:
 def metric_names(config: ExperimentConfig) -> dict[str, str]:
     """Tuned hyperparameters and the names of their metrics; as many as the service takes."""
     names = list(config.space.domains)
-    most = MOST_DEFINITIONS - 3
+    most = MOST_DEFINITIONS - len(OF_ALL) - (len(OF_FRONTS) if config.objective.aims else 0)
     if len(names) > most:
-        log.warning("remote_tuning_metrics: the service takes %d metrics; %s are not shown", most + 3, names[most:])
+        text = "remote_tuning_metrics: the service takes %d metrics; %s are not shown"
+        log.warning(text, MOST_DEFINITIONS, names[most:])
     return {name: f"best_hp_{_safe(name)}" for name in names[:most]}
 
 

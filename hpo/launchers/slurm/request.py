@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.ray.made import makes_cluster
-from hpo.config.schema import BACKENDS, ExperimentConfig
+from hpo.backends.ray.made import check_nodes, makes_cluster
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.launchers.slurm.commands import OWN_KEYS
 
@@ -74,7 +74,7 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
         raise ConfigError(
             f"gpus_to_use={experiment.gpus_to_use}: Slurm chooses the devices; give launcher.gpus instead"
         )
-    _check_nodes(launcher, experiment)
+    check_nodes(experiment, "launcher.nodes", launcher.nodes)
     nodes = launcher.nodes or 1
     on_one = math.ceil(workers / nodes)
     gpus = on_one * per_trial if launcher.gpus is None else launcher.gpus
@@ -113,21 +113,6 @@ def make_request(launcher: SlurmSettings, experiment: ExperimentConfig, output_d
         "folder": str(directory / LOGS),
         "sbatch": options,
     }
-
-
-def _check_nodes(launcher: SlurmSettings, experiment: ExperimentConfig) -> None:
-    """Raise ConfigError unless trials can be on all nodes of the job."""
-    on_ray, address = experiment.backend_target == BACKENDS["ray"], experiment.backend.get("address")
-    if (launcher.nodes or 1) > 1 and not on_ray:
-        raise ConfigError(
-            f"launcher.nodes={launcher.nodes}: only backend=ray has trials on more than one node; add backend=ray, or leave "
-            f"launcher.nodes out"
-        )
-    if launcher.nodes is not None and on_ray and address:
-        raise ConfigError(
-            f"launcher.nodes={launcher.nodes}, backend.address={address}: the job makes a Ray cluster of its own nodes, or "
-            f"uses the one at that address; leave one of the two out"
-        )
 
 
 def _cores(launcher: SlurmSettings, experiment: ExperimentConfig, workers: int, gpus: int) -> int:

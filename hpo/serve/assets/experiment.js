@@ -4,7 +4,7 @@
   const id = location.pathname.slice(base.length).split("/")[2], path = "/e/" + id;
   const trialHref = (number) => href(`${path}/t/${number}`);
   let board = null, figures = null, asked = 0, asking = false, sequence = -1, since = null; // the event after which reports are known
-  let fresh = { n: [], trial: [], x: [], y: [], t: [] };
+  let fresh = { n: [], trial: [], x: [], y: [], t: [], ok: [] };
 
   heading("Experiment", [["All experiments", "/"]]);
   const tiles = tilesOf([["best", "", ""], ["trials", "", ""], ["reports", "", ""], ["elapsed time", "", ""], ["workers", "", ""]]);
@@ -126,7 +126,7 @@
       [0, board.trials.toLocaleString("en"), statuses], [0, board.reports.toLocaleString("en"), board.target === null ? "" : `target ${brief(board.target)}`],
       [0, clock(elapsed()), ""], [0, String(board.n_workers ?? "?"), `busy ${percent(board.busy)}` + (board.condition === "running" ? `, ${percent(board.recent)} in the last minute` : "")],
     ]);
-    const text = best ? `Best configuration: ${best.configuration}` : "";
+    const text = !best ? "" : board.front ? `Front: ${board.front}. Best configuration for ${board.metric}: ${best.configuration}` : `Best configuration: ${best.configuration}`;
     if (configuration.textContent !== text) configuration.textContent = text;
     const rows = board.workers.rows;
     workers.scroll.hidden = !rows.length;
@@ -207,30 +207,15 @@
   function showTail() {
     if (!figures || !fresh.n.length) return;
     const anytime = grid.charts.get("anytime"), curves = grid.charts.get("curves");
-    if (!anytime) return; // the first reports: it is drawn with the next figures
-    const best = anytime.spec.panels[0].series.find((series) => series.kind === "line"), dots = { x: [], y: [], labels: [] };
-    const better = board.mode === "max" ? (a, b) => a > b : (a, b) => a < b, line = { x: [best.x.at(-2)], y: [best.y.at(-2)] };
-    const of = new Map(), last = new Map();
+    if (anytime) showBest(anytime); // the first reports: it is drawn with the next figures
+    if (!curves) return;
+    const of = new Map();
     fresh.n.forEach((_, i) => {
-      const [t, y, trial] = [fresh.t[i] / figures.unit, fresh.y[i], fresh.trial[i]];
-      last.set(trial, [t, y]);
-      if (y !== null && better(y, line.y.at(-1))) {
-        line.x.push(t);
-        line.y.push(y);
-      }
+      const trial = fresh.trial[i];
       if (!of.has(trial)) of.set(trial, { x: [], y: [] });
       of.get(trial).x.push(fresh.x[i]);
-      of.get(trial).y.push(y);
+      of.get(trial).y.push(fresh.y[i]);
     });
-    for (const [trial, [t, y]] of last) {
-      dots.x.push(t);
-      dots.y.push(y);
-      dots.labels.push(`trial ${trial}`);
-    }
-    line.x.push(board.elapsed / figures.unit);
-    line.y.push(line.y.at(-1));
-    anytime.setTail([{ ...dots, kind: "points", name: "last report of a trial", colour: "#767C86" }, { ...best, ...line, labels: line.x.map(() => "best so far") }]);
-    if (!curves) return;
     const pieces = { x: [], y: [], labels: [] }, ends = lastOf(curves.spec);
     for (const [trial, { x, y }] of of) {
       const before = ends.get(`trial ${trial}`);
@@ -239,6 +224,28 @@
       pieces.labels.push(...(before ? [`trial ${trial}`] : []), ...x.map(() => `trial ${trial}`), "");
     }
     curves.setTail([{ ...pieces, kind: "line", gaps: true, name: "just now", colour: "#B85C8F", dots: 4, width: 1.6 }]);
+  }
+
+  // The best so far goes on, and each trial's last report; what does not meet the constraints is hollow and no best.
+  function showBest(anytime) {
+    const best = anytime.spec.panels[0].series.find((series) => series.kind === "line");
+    const better = board.mode === "max" ? (a, b) => a > b : (a, b) => a < b, line = { x: [best.x.at(-2)], y: [best.y.at(-2)] };
+    const last = new Map();
+    fresh.n.forEach((_, i) => {
+      const [t, y] = [fresh.t[i] / figures.unit, fresh.y[i]];
+      last.set(fresh.trial[i], [t, y, fresh.ok[i]]);
+      if (fresh.ok[i] && y !== null && better(y, line.y.at(-1))) {
+        line.x.push(t);
+        line.y.push(y);
+      }
+    });
+    line.x.push(board.elapsed / figures.unit);
+    line.y.push(line.y.at(-1));
+    const dots = (met, name, look) => {
+      const some = [...last].filter(([, [, , ok]]) => Boolean(ok) === met), series = { kind: "points", name, colour: "#767C86", ...look };
+      return { ...series, x: some.map(([, [t]]) => t), y: some.map(([, [, y]]) => y), labels: some.map(([trial]) => `trial ${trial}`) };
+    };
+    anytime.setTail([dots(true, "last report of a trial", {}), dots(false, "last report, constraints not met", { hollow: true }), { ...best, ...line, labels: line.x.map(() => "best so far") }]);
   }
 
   const lastKnown = new WeakMap();
@@ -279,7 +286,7 @@
     reset(data) {
       figures = null;
       since = null;
-      fresh = { n: [], trial: [], x: [], y: [], t: [] };
+      fresh = { n: [], trial: [], x: [], y: [], t: [], ok: [] };
       board = null;
       byId("summary").textContent = "This experiment was begun anew, or much has happened meanwhile: all of it was read again.";
       if (data.board) take(data);

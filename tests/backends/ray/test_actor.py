@@ -43,10 +43,11 @@ def answer_of(tmp_path, monkeypatch):
             "hpo": digest_of(str(Path(hpo.__file__).parent)),
             "files": {str(script): digest_of(str(script))},
             "environment": {},
+            "apart": None,
             "rooms": {},
             **keys,
         }
-        return json.loads(asyncio.run(SlotActor().open(json.dumps(given).encode())))
+        return json.loads(asyncio.run(SlotActor().open(json.dumps(given).encode(), [])))
 
     return answer
 

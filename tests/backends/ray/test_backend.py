@@ -83,6 +83,8 @@ class Shifted:
 
 
 class TestContract(BackendContract):
+    storage: str | None = None
+
     @pytest.fixture(scope="class")
     @classmethod
     def of_all(cls, ray_cluster, tmp_path_factory):
@@ -90,19 +92,28 @@ class TestContract(BackendContract):
             for name, value in ray_cluster.environment.items():
                 patch.setenv(name, value)
             folder = tmp_path_factory.mktemp("contract")
-            made = ready(config_of(folder, ray_cluster.address), folder)
+            storage = cls.storage and f"file://{folder}/{cls.storage}"
+            made = ready(config_of(folder, ray_cluster.address, backend={"storage": storage}), folder)
         yield made
         made.kill()
         made.close()
 
     @pytest.fixture
     def backend(self, of_all, request):
+        while of_all._apart is not None and of_all._apart._copying:  # of the test before
+            of_all.wait(1.0)
         first = 10 * [item.nodeid for item in request.session.items].index(request.node.nodeid)
         return Shifted(of_all, first)
 
     @pytest.fixture
     def configuration(self):
         return {"x": 0.5}
+
+
+class TestContractWithStorage(TestContract):
+    """The same where nothing of the experiment's directory is seen by a trial."""
+
+    storage = "stored checkpoints"
 
 
 SEEN = """

@@ -1,11 +1,13 @@
 """What `backend=ray` is given: each mistake is one sentence."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hpo.backends.choice import check_backend
+from hpo.backends.ray.folders import SessionFiles
 from hpo.backends.ray.settings import RaySettings
 from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError
@@ -92,8 +94,41 @@ def test_a_cluster_of_its_own_has_a_token_of_its_own(monkeypatch):
 def test_slots_are_told_what_makes_a_call_where_they_are_and_no_paths_of_this_interpreter(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     opening = RaySettings(address="a:1").opening(
-        config(), ExperimentDirectory(tmp_path), nonce="n", folder=Path("/tmp/f")
+        config(), ExperimentDirectory(tmp_path), session=SessionFiles(tmp_path), bundle=None, proof=""
     )
     assert opening["slots"] == 3
     assert opening["given"]["environment"] == {"OMP_NUM_THREADS": "3"}
     assert str(Path(sys.executable).parent) not in str(opening["given"])
+
+
+def test_a_helper_beside_the_script_is_told_of_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text("import helper")
+    (tmp_path / "helper.py").write_text("x = 1")
+    (tmp_path / "data.csv").write_text("x")
+    given = resolve(load_config("mlp_digits", "RS", random_seed=1, backend={"name": "ray", "address": "a:1"}))
+    given = replace(given, benchmark=replace(given.benchmark, script="train.py"))
+
+    def files():
+        made = RaySettings(address="a:1").opening(
+            given, ExperimentDirectory(tmp_path), session=SessionFiles(tmp_path), bundle=None, proof=""
+        )
+        return made["given"]["files"]
+
+    before = files()
+    assert {Path(name).name for name in before} == {"train.py", "helper.py"}
+    (tmp_path / "helper.py").write_text("x = 2")
+    assert {Path(name).name for name, digest in files().items() if before[name] != digest} == {"helper.py"}
+
+
+def test_more_code_than_a_bundle_may_have_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text("pass")
+    (tmp_path / "weights.bin").write_bytes(bytes(2_000_000))
+    given = resolve(load_config("mlp_digits", "RS", random_seed=1))
+    given = replace(given, benchmark=replace(given.benchmark, script="train.py"))
+    settings = RaySettings(address="a:1", storage=f"file://{tmp_path}/storage", max_bundle_mb=1)
+    with pytest.raises(ConfigError, match=r"more than backend.max_bundle_mb=1 .*list patterns in backend.exclude"):
+        settings.bundle(given)
+    bundle = replace(settings, exclude=("*.bin",)).bundle(given)
+    assert set(bundle.files) == {"train.py", ".requirements.txt"}, "hpo itself is on the nodes"

@@ -16,7 +16,8 @@ from hpo.schedulers.replay import verify
 from hpo.store.directory import ExperimentDirectory
 from tests.backends.test_backends import SCRIPT
 from tests.conftest import Workplace, succeeded
-from tests.launchers.sagemaker.test_launcher import needs_service, service  # noqa: F401  fixture
+from tests.launchers.sagemaker.conftest import service  # noqa: F401  fixture
+from tests.launchers.sagemaker.test_launcher import needs_service
 from tests.reliability.test_kill import decisions
 from tests.support import backend_contract
 from tests.support.backend_contract import BackendContract, listen, resources

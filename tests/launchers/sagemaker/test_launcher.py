@@ -17,10 +17,10 @@ from collections import Counter
 import pytest
 
 from hpo.results.experiment import load_experiment
-from tests.conftest import Workplace, error_of, succeeded
+from tests.conftest import error_of, succeeded
 from tests.reliability.harness import RUNS, wait_until
 from tests.reliability.test_kill import decisions
-from tests.support.fake_sagemaker import Fake, can_run
+from tests.support.fake_sagemaker import can_run
 
 needs_service = [
     pytest.mark.xdist_group("sagemaker"),
@@ -31,30 +31,6 @@ needs_service = [
 pytestmark = [*needs_service, pytest.mark.process]
 
 METHODS = ("RS", "BO", "ASHA", "MOBSTER")
-
-
-@pytest.fixture(scope="session")
-def service():
-    """The service, for all tests that ask for it."""
-    pytest.importorskip("moto")
-    made = Fake()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def fake(service):
-    """The service, empty."""
-    service.control("reset")
-    return service
-
-
-@pytest.fixture
-def place(fake, tmp_path):
-    """A user's folder with the benchmark `mine`, and AWS's environment set for the fake."""
-    made = Workplace(tmp_path, dict(fake.environment))
-    made.benchmark(instance_type="ml.c5.4xlarge")
-    return made
 
 
 def send(place, fake, *overrides, **keys):

@@ -147,7 +147,7 @@ def test_each_node_gets_what_its_share_of_the_workers_needs(tmp_path, backend, g
         (
             {"name": "auto"},
             {"nodes": 2},
-            "launcher.nodes=2: only backend=ray has trials on more than one node; add back",
+            "launcher.nodes=2: only backend=ray has trials on more than one machine; add back",
         ),
         ({"name": "ray", "address": "h:1"}, {"nodes": 2}, "launcher.nodes=2, backend.address=h:1: .* leave one of the"),
         ({"name": "ray"}, {"nodes": 0}, "launcher.nodes=0: use a positive whole number"),

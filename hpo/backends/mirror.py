@@ -1,24 +1,21 @@
-"""A running attempt on S3: its reports as pieces that are written once, its checkpoints as archives, the ends of its logs."""
+"""A running attempt, copied to where its files are not seen: reports as they grow, archives of checkpoints, ends of logs."""
 
 import contextlib
 import logging
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from hpo.aws.archive import Stamps, pack_whole, stamps
 from hpo.backends.channel import PREFIX
-from hpo.backends.sagemaker.places import JobPlaces, StoredCheckpoint
 from hpo.config.schema import BenchmarkConfig
 from hpo.store.directory import ExperimentDirectory
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 1.0
-"""Seconds between two pieces of an attempt's reports."""
 LARGEST = 4 << 20
 """Bytes of a piece."""
 MOST_OF_A_LOG = 1 << 20
@@ -57,31 +54,53 @@ class Stream:
         return b"".join(line + b"\n" for _, prefix, line in found if prefix)
 
 
+class Outlet(Protocol):
+    """Where the copies go."""
+
+    def send(self, start: int, piece: bytes) -> None:
+        """The bytes of the attempt's reports from `start` on."""
+
+    def save(self, number: int, position: int, archive: Path) -> str:
+        """Checkpoint `number`, made when there were `position` bytes of reports. Returns a name for it.
+
+        Raises:
+            OSError: it cannot be saved now.
+        """
+
+    def remove(self, name: str) -> None:
+        """A checkpoint that later ones have replaced."""
+
+    def leave(self, name: str, content: bytes) -> None:
+        """The end of a log."""
+
+
 class AttemptMirror:
-    """Copies an attempt to S3.
+    """Copies one attempt.
 
     Args:
-        order: what the job is to do.
+        trial_id: whose.
+        attempt: its number.
         files: where the trial's files are.
         benchmark: says which of them carries reports.
-        put: writes an object.
-        remove: removes one.
-        places: where things go.
+        outlet: where the copies go.
+        interval: seconds between two pieces of its reports.
+        sync_seconds: between two copies of the checkpoint.
     """
 
     def __init__(
         self,
+        trial_id: int,
+        attempt: int,
         *,
-        order: Mapping[str, Any],
         files: ExperimentDirectory,
         benchmark: BenchmarkConfig,
-        put: Callable[[str, bytes | Path], None],
-        remove: Callable[[str], None],
-        places: JobPlaces,
+        outlet: Outlet,
+        interval: float,
+        sync_seconds: float,
     ) -> None:
-        self._order, self._put, self._remove, self._places = order, put, remove, places
-        self._folder = files.attempt(order["trial"], order["attempt"])
-        self._checkpoint = files.checkpoint(order["trial"])
+        self._outlet, self._interval, self._sync_seconds = outlet, interval, sync_seconds
+        self._folder = files.attempt(trial_id, attempt)
+        self._checkpoint = files.checkpoint(trial_id)
         self._reports = self._folder / benchmark.reports_file
         self._stream = Stream(self._reports, prefixed=benchmark.prefixed)
         self._lock = threading.Lock()
@@ -90,27 +109,27 @@ class AttemptMirror:
         self._whole = True  # the last of them ends a line
         self._next = 0.0
         self.sent = 0
-        """Bytes of reports that are on S3."""
+        """Bytes of reports that are sent."""
         self.checkpoints: list[tuple[str, int]] = []
-        """(key, bytes) of those that are kept, the latest last."""
+        """(name, bytes) of those that are kept, the latest last."""
         self._number = 0
         self._copied: Stamps = stamps(self._checkpoint)  # that it goes on from, if any
 
     def due(self) -> float | None:
-        """Seconds until something may be written; None where nothing is to be."""
+        """Seconds until something may be sent; None where nothing is to be."""
         return max(self._next - time.monotonic(), 0.001) if self._pending else None
 
     def follow(self, *, final: bool = False) -> None:
-        """Write what is new, if it is time to."""
+        """Send what is new, if it is time to."""
         while True:
             self._take_in()
             if not self._pending or not (final or len(self._pending) >= LARGEST or time.monotonic() >= self._next):
                 return
             with self._lock:
                 piece, self._pending = self._pending, b""
-            self._put(self._places.piece(self._order["name"], self.sent, self.sent + len(piece)), piece)
+            self._outlet.send(self.sent, piece)
             self.sent += len(piece)
-            self._next = time.monotonic() + INTERVAL
+            self._next = time.monotonic() + self._interval
 
     def _take_in(self) -> int:
         """Read what is there now. Returns how many bytes of reports lie behind a checkpoint that is made now, all told."""
@@ -127,12 +146,7 @@ class AttemptMirror:
     def running(self) -> Iterator[None]:
         """Copy the checkpoint every so often, in a thread."""
         over = threading.Event()
-
-        def work() -> None:
-            while not over.wait(self._order["sync_seconds"]):
-                self._copy_checkpoint(final=False)
-
-        thread = threading.Thread(target=work, daemon=True)
+        thread = threading.Thread(target=self.copy_checkpoints, args=[over], daemon=True)
         thread.start()
         try:
             yield
@@ -140,21 +154,30 @@ class AttemptMirror:
             over.set()
             thread.join()
 
+    def copy_checkpoints(self, over: threading.Event) -> None:
+        """Copy the checkpoint every so often, until it is said to be over."""
+        while not over.wait(self._sync_seconds):
+            self.copy_checkpoint(final=False)
+
     def finish(self) -> list[str]:
         """The attempt has ended: copy what is left, the checkpoint first. Returns the names of the logs."""
+        self.copy_checkpoint(final=True)
+        return self.finish_texts()
+
+    def finish_texts(self) -> list[str]:
+        """The attempt has ended: copy what is left of its reports, and the ends of its logs. Returns the names of those."""
         logs = []
-        self._copy_checkpoint(final=True)
         self.follow(final=True)
         for name in ("stdout.log", "stderr.log"):
             path = self._folder / name
             if path.is_file() and path.stat().st_size > 0:
                 with path.open("rb") as file:
                     file.seek(max(path.stat().st_size - MOST_OF_A_LOG, 0))
-                    self._put(self._places.log(self._order["name"], name), file.read())
+                    self._outlet.leave(name, file.read())
                 logs.append(name)
         return logs
 
-    def _copy_checkpoint(self, *, final: bool) -> None:
+    def copy_checkpoint(self, *, final: bool) -> None:
         """A failure is logged: the next round is soon, and at the end a trial goes on from an older one."""
         archive = self._folder / "checkpoint.tar"
         try:
@@ -163,14 +186,12 @@ class AttemptMirror:
                 return
             position = self._take_in()
             self._number += 1
-            name = StoredCheckpoint.name(self._order["attempt"], self._number, position)
-            key = self._places.checkpoints(self._order["trial"]) + name
-            self._put(key, archive)
-            self.checkpoints.append((key, archive.stat().st_size))
+            name = self._outlet.save(self._number, position, archive)
+            self.checkpoints.append((name, archive.stat().st_size))
             self._copied = packed
             archive.unlink()
         except (OSError, tarfile.TarError) as error:
             log.warning("the checkpoint could not be copied now (%s)", error)
             return
         while len(self.checkpoints) > KEPT:
-            self._remove(self.checkpoints.pop(0)[0])
+            self._outlet.remove(self.checkpoints.pop(0)[0])

@@ -1,0 +1,55 @@
+"""What training on an instance costs by AWS's public price list."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from hpo.aws.client import aws_errors_as_sentence, client
+
+SOURCE = "AWS Price List, AmazonSageMaker, training on demand"
+_PLACE = "us-east-1"
+"""The list of all regions is asked for here."""
+
+
+def training_prices(instance_types: Iterable[str], region: str, profile: str | None) -> dict[str, float]:
+    """USD per hour, on demand, of the types that are in the list; nothing but the list is asked for.
+
+    Args:
+        instance_types: such as ml.g4dn.12xlarge.
+        region: where they run.
+        profile: of ~/.aws/config; None: as boto3 finds credentials.
+
+    Raises:
+        ConfigError: boto3 is not there, or the profile.
+        HPOError: AWS cannot be asked, or refuses.
+    """
+    found: dict[str, float] = {}
+    with aws_errors_as_sentence("--prices aws"):
+        pages = client("pricing", _PLACE, profile, hasty=True).get_paginator("get_products")
+        for name in instance_types:
+            asked = [
+                {"Type": "TERM_MATCH", "Field": field, "Value": value}
+                for field, value in (("regionCode", region), ("instanceName", name))
+            ]
+            listed = pages.paginate(ServiceCode="AmazonSageMaker", Filters=asked)
+            products = (json.loads(text) for page in listed for text in page["PriceList"])
+            prices = {price for product in products if _trains(product, name) for price in _hourly(product)}
+            if prices:
+                found[name] = max(prices)  # with several, never promise too little
+    return found
+
+
+def _trains(product: Mapping[str, Any], name: str) -> bool:
+    """Is it training, and not hosting, a notebook, or processing on such an instance?"""
+    return (
+        re.search(rf"(^|-)Train:{re.escape(name)}$", product["product"]["attributes"].get("usagetype", "")) is not None
+    )
+
+
+def _hourly(product: Mapping[str, Any]) -> Iterator[float]:
+    for term in product["terms"].get("OnDemand", {}).values():
+        for dimension in term["priceDimensions"].values():
+            price = dimension["pricePerUnit"].get("USD")
+            if price is not None and dimension["unit"].lower() in ("hrs", "hours", "hour"):
+                yield float(price)

@@ -1,0 +1,222 @@
+"""The tuner's side of trials whose nodes do not see its directory.
+
+Their reports and logs are written here, as after a local run, and of their checkpoints it is known which the storage has:
+
+trials/<id>/attempt_<k>/checkpoints.jsonl     {"key": ..., "position": ..., "size": ...} for each that was stored
+
+A checkpoint is used only when the reports that lie behind it, `position` bytes of them, are here.
+"""
+
+import contextlib
+import json
+import logging
+import tarfile
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hpo.aws.archive import pack_whole
+from hpo.backends.channel import Channel
+from hpo.backends.filed import STORED
+from hpo.backends.ray.apart import from_json_text
+from hpo.backends.ray.storage import CheckpointStorage
+from hpo.backends.sagemaker.places import JobPlaces, life
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import BackendError
+from hpo.events.state import ExperimentState
+from hpo.events.values import BackendEvent, Exit, Status
+from hpo.store.directory import ExperimentDirectory
+
+log = logging.getLogger(__name__)
+
+KEPT = 2
+"""Checkpoints of a trial."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A checkpoint in the storage."""
+
+    attempt: int
+    key: str
+    position: int
+    size: int
+
+
+class StoredTrials:
+    """Those of one session.
+
+    Args:
+        config: of the experiment.
+        files: its directory.
+        storage: where checkpoints are.
+    """
+
+    def __init__(self, config: ExperimentConfig, files: ExperimentDirectory, storage: CheckpointStorage) -> None:
+        self._config, self._files, self._storage = config, files, storage
+        self._state = ExperimentState(config.objective)
+        self._stored: dict[int, list[Stored]] = {}
+        self._forgotten: dict[int, int] = {}  # trial id -> its last attempt whose checkpoints nobody needs
+        self._begun: dict[int, int] = {}  # trial id -> its last attempt
+        self._channels: dict[int, Channel] = {}
+        self._copying: dict[int, int] = {}  # trial id -> slot that still copies its last checkpoint
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="storage")
+
+    def go_on(self, state: ExperimentState) -> None:
+        """See which checkpoints there are; those that nobody knows are removed, those that are only here are stored.
+
+        Raises:
+            BackendError: the storage does not say.
+        """
+        self._state = state
+        if not state.trials:
+            return
+        try:
+            there = self._storage.sizes(self._root)
+            for trial_id, trial in state.trials.items():
+                self._begun[trial_id] = trial.attempt
+                records = [self._record(trial_id, attempt) for attempt in range(trial.attempt + 1)]
+                self._stored[trial_id] = [
+                    Stored(attempt, **json.loads(line))
+                    for attempt, record in enumerate(records)
+                    for line in (record.read_text().splitlines() if record.is_file() else ())
+                ]
+                self._stored[trial_id] = [one for one in self._stored[trial_id] if one.key in there]
+                if trial.status in (Status.PAUSED, Status.INTERRUPTED) and self.newest(trial_id) is None:
+                    self._bring(trial_id, trial.attempt)
+        except OSError as error:
+            raise BackendError(f"backend.storage={self._storage.url}: it cannot be read ({error})") from error
+        known = {one.key for stored in self._stored.values() for one in stored}
+        self._remove([key for key in there if key not in known])
+        waiting = [trial for trial in state.trials.values() if trial.status in (Status.PAUSED, Status.INTERRUPTED)]
+        if over := [trial.trial.id for trial in waiting if trial.resource and self.newest(trial.trial.id) is None]:
+            log.warning("no checkpoint of trial(s) %s is in the storage: they start over", ", ".join(map(str, over)))
+
+    def _bring(self, trial_id: int, attempt: int) -> None:
+        """Store a checkpoint that another backend has left in the experiment's directory, if there is one."""
+        with TemporaryDirectory() as folder:
+            archive = Path(folder) / "checkpoint.tar"
+            with contextlib.suppress(tarfile.TarError):
+                if pack_whole(self._files.checkpoint(trial_id), archive, known={}, reports=[], final=True):
+                    key = f"{self._root}{trial_id}/{attempt:05d}-here.tar"
+                    self._storage.put(key, archive)
+                    self._note(trial_id, Stored(attempt, key, 0, archive.stat().st_size))
+
+    @property
+    def _root(self) -> str:
+        """Of all keys: an experiment that replaces another has others."""
+        whose = life(self._config, self._state.created or 0.0)
+        return JobPlaces.of(self._config, "", whose).checkpoints().lstrip("/")
+
+    def _record(self, trial_id: int, attempt: int) -> Path:
+        return self._files.attempt(trial_id, attempt) / STORED
+
+    def _reports(self, trial_id: int, attempt: int) -> Path:
+        return self._files.attempt(trial_id, attempt) / "reports.jsonl"
+
+    # ------------------------------------------------------------------ attempts
+
+    def copying(self, trial_id: int) -> bool:
+        """Is what the trial goes on from still on its way to the storage?"""
+        return trial_id in self._copying
+
+    def begin(self, trial_id: int, attempt: int) -> Mapping[str, Any]:
+        """An attempt begins. Returns what its slot is told of its checkpoints."""
+        reports = self._reports(trial_id, attempt)
+        reports.parent.mkdir(parents=True, exist_ok=True)
+        reports.touch()
+        self._channels[trial_id] = Channel(reports, trial_id, attempt)
+        found = self.newest(trial_id)
+        self._begun[trial_id] = attempt
+        return {"root": self._root, "restore": None if found is None else found.key}
+
+    def newest(self, trial_id: int) -> Stored | None:
+        """The checkpoint to go on from."""
+        after = self._forgotten.get(trial_id, -1)
+        for one in reversed(self._stored.get(trial_id, ())):
+            reports = self._reports(trial_id, one.attempt)
+            if one.attempt > after and one.position <= (reports.stat().st_size if reports.exists() else 0):
+                return one
+        return None
+
+    def take_in(self, item: Mapping[str, Any]) -> Sequence[BackendEvent]:
+        """What a slot has told of an attempt, other than an event."""
+        trial_id = item["trial"]
+        match item:
+            case {"reports": text, "start": start, "attempt": attempt}:
+                if (channel := self._channels.get(trial_id)) is None or attempt != self._begun[trial_id]:
+                    return ()
+                with self._reports(trial_id, attempt).open("ab") as file:
+                    file.write(from_json_text(text)[file.tell() - start :])
+                return channel.read()
+            case {"log": name, "content": text, "attempt": attempt}:
+                self._files.attempt(trial_id, attempt).joinpath(Path(name).name).write_bytes(from_json_text(text))
+            case {"saved": key, "position": position, "size": size, "attempt": attempt}:
+                self._note(trial_id, Stored(attempt, key, position, size))
+            case {"missing": key}:
+                self._stored[trial_id] = [one for one in self._stored[trial_id] if one.key != key]
+            case {"copied": True, "attempt": attempt}:
+                if attempt == self._begun[trial_id]:
+                    self._copying.pop(trial_id, None)
+        return ()
+
+    def _note(self, trial_id: int, new: Stored) -> None:
+        if new.attempt <= self._forgotten.get(trial_id, -1):
+            self._remove([new.key])
+            return
+        line = {name: value for name, value in asdict(new).items() if name != "attempt"}
+        with self._record(trial_id, new.attempt).open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        stored = sorted([*self._stored.get(trial_id, ()), new], key=lambda one: (one.attempt, one.key))
+        self._stored[trial_id] = stored[-KEPT:]
+        self._remove([one.key for one in stored[:-KEPT]])
+
+    def over(self, slot: int, end: Exit) -> list[BackendEvent]:
+        """An attempt has ended, as its slot says, which still copies its checkpoint."""
+        channel = self._channels.pop(end.trial_id, None)
+        if channel is None:
+            return [end]
+        if not end.lost:
+            self._copying[end.trial_id] = slot
+        stderr = self._files.attempt(end.trial_id, end.attempt) / "stderr.log"
+        return [*channel.finish(), replace(end, log=None if end.log is None else stderr)]
+
+    def lose(self, slot: int, trial_id: int | None) -> list[BackendEvent]:
+        """A slot is no more, and nothing comes of what it had."""
+        for other in [one for one, where in self._copying.items() if where == slot]:
+            del self._copying[other]
+        channel = None if trial_id is None else self._channels.pop(trial_id, None)
+        return [] if channel is None else channel.finish()
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def size(self, trial_id: int) -> int:
+        """Bytes of the checkpoint that a trial goes on from."""
+        found = self.newest(trial_id)
+        return 0 if found is None else found.size
+
+    def forget(self, trial_id: int) -> None:
+        """No decision can need the trial's checkpoints any more."""
+        self._forgotten[trial_id] = self._begun.get(trial_id, 0)
+        self._remove([one.key for one in self._stored.pop(trial_id, ())])
+
+    def _remove(self, keys: Collection[str]) -> None:
+        """In a thread; what cannot be removed now is removed by the next session."""
+        if keys:
+            self._worker.submit(self._try_to, lambda: self._storage.remove(keys))
+
+    @staticmethod
+    def _try_to(remove: Callable[[], None]) -> None:
+        try:
+            remove()
+        except OSError as error:
+            log.info("checkpoints that nobody needs could not be removed now (%s)", error)
+
+    def close(self) -> None:
+        """No slot is left."""
+        for channel in self._channels.values():
+            channel.finish()
+        self._worker.shutdown()

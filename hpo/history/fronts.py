@@ -1,0 +1,30 @@
+"""How much the front of an experiment with several objectives dominates over time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpo.history.record import Subject, record_of
+from hpo.history.trajectories import Floats
+from hpo.results.fronts import box_of, losses_of
+from hpo.surrogate.boxes import Box
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """The hypervolume over time, as a share of the box from the best values to the reference point."""
+
+    times: Floats
+    """Elapsed seconds of each report that no earlier one dominated, shape (n,)."""
+    shares: Floats
+    """From that time on, shape (n,)."""
+    box: Box
+
+
+def growth(experiment: Subject) -> Growth | None:
+    """Of one experiment, in the box of its front; None before that has a point in it."""
+    front, points = experiment.state.front, record_of(experiment).arrivals
+    box = box_of(experiment.config, losses_of(front)) if front else None
+    if box is None:
+        return None
+    return Growth(np.array([point.elapsed for point in points]), box.shares(losses_of(points)), box)

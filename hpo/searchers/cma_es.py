@@ -1,0 +1,111 @@
+"""CMA-ES: an evolution strategy that learns scales and correlations of numeric hyperparameters (Hansen, 2016)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hpo.errors import ConfigError
+from hpo.events.outcome import ReportOutcome
+from hpo.events.values import Configuration
+from hpo.randomness import Randomness
+from hpo.searchers.base import Searcher
+from hpo.space.domains import Choice
+from hpo.space.priors import SPREAD, Prior
+from hpo.space.search_space import SearchSpace
+from hpo.surrogate.cma import Strategy
+from hpo.surrogate.kernel import Floats
+
+TRIES = 20
+"""Draws that may be known, before the proposal is random."""
+
+
+class CMAESSearcher(Searcher):
+    """Draws from a normal distribution over the unit cube that moves after every λ complete trainings.
+
+    It begins at the first configuration that is tried. Results count in the order of their arrival, whichever generation they
+    were drawn for: each by where it lies from the distribution as it is then, so that none is wasted. Whole numbers and
+    steps are rounded. A choice without an order has no place in a normal distribution, and is drawn at random. What breaks
+    constraints is behind what does not, by how far it does. A prior with the confidence `low` is as wide as without one, and
+    narrower with more.
+
+    Args:
+        space: what is searched.
+        randomness: the experiment's streams.
+        points_to_evaluate: the first configurations.
+        step: the standard deviation at the beginning, in units of the range.
+
+    Raises:
+        ConfigError: no hyperparameter has an order, or an argument is out of range.
+    """
+
+    takes_conditions = False
+    needs_complete = True
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        randomness: Randomness,
+        *,
+        points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+        step: float = 1 / 6,
+    ) -> None:
+        super().__init__(space, randomness, points_to_evaluate=points_to_evaluate)
+        if not 0 < step <= 1:
+            raise ConfigError(f"method.searcher.step={step}: use a number above 0 and up to 1")
+        unordered = [n for n, d in space.domains.items() if d.size > 1 and isinstance(d, Choice) and not d.ordered]
+        self._names = [name for name, domain in space.domains.items() if domain.size > 1 and name not in unordered]
+        if not self._names:
+            raise ConfigError(
+                "method.searcher: CMAESSearcher needs a hyperparameter with an order, and config_space has none; use "
+                "another method, such as REA"
+            )
+        self._step = step
+        self._strategy: Strategy | None = None
+        self._generation: list[tuple[tuple[float, ...], Configuration]] = []  # what is compared, lower is better
+        drawn = f"CMA-ES draws {', '.join(unordered)} at random: its values have no order"
+        self._notes = [drawn] if unordered else []
+
+    def take_notes(self) -> list[str]:
+        """What is drawn at random."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    @property
+    def strategy(self) -> Strategy:
+        """The distribution as it is now."""
+        if self._strategy is None:
+            first = next(iter(self._first.values()), self.space.default)
+            priors = [self.space.priors.get(name) for name in self._names]
+            scales = [p.spread / SPREAD["low"] if isinstance(p, Prior) else 1.0 for p in priors]
+            self._strategy = Strategy(self._point(first), self._step, np.array(scales))
+        return self._strategy
+
+    def update(self, configuration: Configuration, resource: int, loss: float) -> None:
+        """A result where nothing but the loss counts."""
+        self.on_outcome(configuration, resource, ReportOutcome(loss))
+
+    def on_outcome(self, configuration: Configuration, resource: int, outcome: ReportOutcome) -> None:
+        """One more of the generation; the last one moves the distribution."""
+        order = (float(math.isinf(outcome.loss)), outcome.violation, outcome.loss, float(len(self._generation)))
+        self._generation.append((order, configuration))
+        if len(self._generation) == self.strategy.constants.count:
+            ranked = sorted(self._generation, key=lambda one: one[0])
+            self.strategy.tell(np.array([self._point(one) for _, one in ranked]))
+            self._generation = []
+
+    def _point(self, configuration: Configuration) -> Floats:
+        return np.array([self.space.domains[name].encode(configuration[name]) for name in self._names])
+
+    def _next(self) -> Configuration | None:
+        rng = self.randomness.stream("cma-es", self.suggested)
+        for _ in range(TRIES):
+            drawn = dict(zip(self._names, self.strategy.draw(rng).tolist(), strict=True))
+            others = rng.random(len(self.space)).tolist()
+            configuration = self.space.decode(
+                [drawn.get(name, other) for name, other in zip(self.space.domains, others, strict=True)]
+            )
+            if not self.is_known(configuration):
+                return configuration
+        return self.draw_new("initial")

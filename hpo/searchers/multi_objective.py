@@ -1,0 +1,53 @@
+"""The searcher of MO-ASHA-GP and MO-BO: that of ASHA-GP, with several objectives and weights that change."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hpo.events.objective import Aim
+from hpo.events.outcome import ReportOutcome
+from hpo.events.values import Configuration
+from hpo.randomness import Randomness
+from hpo.searchers.gaussian_process import GaussianProcessSearcher
+from hpo.space.search_space import SearchSpace
+from hpo.surrogate.earlier import EarlierData
+from hpo.surrogate.kernel import Floats
+from hpo.surrogate.sought import ObjectiveModel, OneLoss, Sought, Weighed, fits_of
+
+
+class MultiObjectiveSearcher(GaussianProcessSearcher):
+    """One Gaussian process per objective; each proposal is the best of few candidates under random weights of its own.
+
+    Args:
+        space: what is searched.
+        randomness: the experiment's streams.
+        aims: the objectives; where none are given, what is told decides how many there are.
+        **options: of GaussianProcessSearcher.
+    """
+
+    takes_objectives = True
+    learns_from_earlier = False
+
+    def __init__(self, space: SearchSpace, randomness: Randomness, *, aims: Sequence[Aim] = (), **options: Any) -> None:
+        super().__init__(space, randomness, **options)
+        self._aims = aims
+        self._models: list[ObjectiveModel] = []
+
+    def learn_from(self, sources: Sequence[EarlierData]) -> None:
+        """It has no model that does."""
+        raise NotImplementedError(f"{type(self).__name__} has no model that learns from earlier experiments")
+
+    def on_outcome(self, configuration: Configuration, resource: int, outcome: ReportOutcome) -> None:
+        """A measurement for the models of all objectives and constraints."""
+        super().on_outcome(configuration, resource, outcome)
+        if not self._models:
+            aims: Sequence[Aim | None] = self._aims or [None] * len(outcome.losses)
+            encoding = self.history.encoding
+            self._models = [ObjectiveModel(encoding, self.randomness, self.most, aim) for aim in aims]
+        for model, loss in zip(self._models, outcome.losses, strict=True):
+            model.history.add(configuration, resource, loss)
+
+    def _look(self, fits: Sequence[int], rows: Floats) -> Sought:
+        models, resource = self._models, self.target_resource
+        weights = self.randomness.stream("weights", self.suggested).standard_exponential(len(models))
+        losses = [OneLoss(m, fits_of(fits, k, len(models)), resource, rows) for k, m in enumerate(models)]
+        return Weighed(losses, weights / weights.sum())

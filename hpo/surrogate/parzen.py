@@ -1,0 +1,231 @@
+"""Density estimates over configurations: mixtures of products of kernels, one product per observation.
+
+In a space with conditions the estimate is a product over the hyperparameters c in the order of the space,
+
+    p(x_c | those before) = Σ_i w_i K_i k_i(x_c) / Σ_i w_i K_i ,
+
+over the observations i that have c, where K_i is the product of the kernels of i over the earlier hyperparameters that both
+have. Without conditions this is the plain mixture Σ_i w_i Π_c k_i(x_c); with them, what a shared hyperparameter tells about
+one of a branch is kept.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpo.space.domains import Choice
+from hpo.space.priors import ChoicePrior
+from hpo.space.search_space import SearchSpace
+from hpo.surrogate.activity import Flags
+from hpo.surrogate.kernel import Floats, Integers
+from hpo.surrogate.pool import Pool
+from hpo.surrogate.smoothing import (
+    ChoiceKernels,
+    Kernels,
+    NormalKernels,
+    aitchison_aitken,
+    borders_of,
+    index_of,
+    neighbour_spreads,
+    reference_spread,
+    smoothed,
+)
+
+RECENT = 25
+"""So many observations count in full; older ones the less the older they are."""
+
+FLOOR = 1e-32
+"""Share of a flat density in estimates without a prior, so that none is zero."""
+
+FLAT = 1000.0
+"""Standard deviation of a normal distribution that is uniform on [0, 1] for all that matters."""
+
+
+def age_weights(n: int) -> Floats:
+    """Of n observations, the oldest first."""
+    if n < RECENT:
+        return np.ones(n)
+    return np.concatenate((np.linspace(1 / n, 1.0, n - RECENT), np.ones(RECENT)))
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Configurations as points of the unit cube, in the order of the trials.
+
+    Attributes:
+        points: shape (n, d), 0 where a hyperparameter is not used.
+        used: shape (n, d).
+        weights: shape (n,).
+    """
+
+    points: Floats
+    used: Flags
+    weights: Floats
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+class Mixture:
+    """An estimate.
+
+    Args:
+        pool: of the space.
+        weights: shape (N,), of the observations and, at the end, of the prior.
+        kernels: of each hyperparameter, for those that have it.
+        members: which of the N these are; None where all are.
+    """
+
+    def __init__(
+        self, pool: Pool, weights: Floats, kernels: Sequence[Kernels], members: Sequence[Integers | None]
+    ) -> None:
+        self._pool, self._kernels, self._members = pool, kernels, members
+        self._log_weights = np.log(weights / weights.sum())
+        self._runs: list[list[int]] = []  # columns next to each other that all observations have, and each other one
+        for column, has in enumerate(members):
+            if has is None and self._runs and members[self._runs[-1][0]] is None:
+                self._runs[-1].append(column)
+            else:
+                self._runs.append([column])
+
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[Floats, Flags]:
+        """Points and what of them is used, both of shape (count, d)."""
+        points = np.zeros((count, len(self._kernels)))
+        used = np.ones(points.shape, dtype=bool)
+        logs = self._start(count)
+        for run in self._runs:
+            shares = rng.random((1 + len(run), count))
+            if self._members[run[0]] is not None and self._pool.activity is not None:
+                used[:, run[0]] = self._pool.activity.used(points)[:, run[0]]
+            rows = np.flatnonzero(used[:, run[0]])
+            which = _choose(self._of_members(logs, run[0], rows), shares[0, rows])
+            for column, share in zip(run, shares[1:], strict=True):
+                points[rows, column] = self._kernels[column].draw(which, share[rows])
+            if run is not self._runs[-1]:
+                self._add(logs, run, points, rows)
+        return points, used
+
+    def log_density(self, points: Floats, used: Flags) -> Floats:
+        """At points, shape (m,), relative to that of uniform draws.
+
+        Args:
+            points: shape (m, d).
+            used: which coordinates mean anything, shape (m, d).
+        """
+        logs, total = self._start(len(points)), np.zeros(len(points))
+        for number, run in enumerate(self._runs):
+            rows = np.flatnonzero(used[:, run[0]])
+            if number:
+                total[rows] -= _log_sum(self._of_members(logs, run[0], rows))
+            self._add(logs, run, points, rows)
+            total[rows] += _log_sum(self._of_members(logs, run[0], rows))
+        return total
+
+    def _start(self, count: int) -> Floats:
+        """Logarithms of the weights for each of some points, shape (count, N)."""
+        return np.repeat(self._log_weights[None], count, axis=0)
+
+    def _of_members(self, logs: Floats, column: int, rows: Integers) -> Floats:
+        members = self._members[column]
+        return logs if members is None else logs[np.ix_(rows, members)]
+
+    def _add(self, logs: Floats, run: Sequence[int], points: Floats, rows: Integers) -> None:
+        """Multiply each observation's product by its kernels of these columns. Changes `logs`."""
+        for column in run:
+            members = self._members[column]
+            if members is None:
+                logs += self._kernels[column].log_density(points[:, column])
+            else:
+                logs[np.ix_(rows, members)] += self._kernels[column].log_density(points[rows, column])
+
+
+def _log_sum(logs: Floats) -> Floats:
+    """Logarithm of the sum of the exponentials of each row."""
+    top = logs.max(axis=1)
+    sums: Floats = top + np.log(np.exp(logs - top[:, None]).sum(axis=1))
+    return sums
+
+
+def _choose(logs: Floats, shares: Floats) -> Integers:
+    """A column for each row, in proportion to the exponentials.
+
+    Args:
+        logs: shape (m, n).
+        shares: uniform numbers, shape (m,).
+    """
+    sums = np.exp(logs - logs.max(axis=1, keepdims=True)).cumsum(axis=1)
+    index: Integers = (sums[:, :-1] <= shares[:, None] * sums[:, -1:]).sum(axis=1)
+    return index
+
+
+class Estimates:
+    """Makes density estimates for a space.
+
+    Args:
+        space: what is searched; its priors are those of `parzen`.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.pool = Pool(space)
+        self._space = space
+        self._names, self._domains = list(self.pool.domains), list(self.pool.domains.values())
+        self._borders = [
+            None if isinstance(domain, Choice) and not domain.ordered else borders_of(domain)
+            for domain in self._domains
+        ]
+
+    def parzen(self, observed: Observed) -> Mixture:
+        """Of Bergstra et al., "Algorithms for Hyper-Parameter Optimization" (NeurIPS 2011), section 4, for all together.
+
+        A kernel is as wide as its neighbours are far. The prior is one more observation of weight 1: at the centre of the
+        range and as wide as it, or what a user told.
+        """
+        return self._mixture(observed, 1.0, self._parzen_kernels)
+
+    def reference(self, observed: Observed, *, least: float, widened: float = 1.0) -> Mixture:
+        """With one bandwidth for each hyperparameter, by the normal reference rule, and all weights equal.
+
+        Args:
+            observed: what it is made from.
+            least: the least bandwidth.
+            widened: bandwidths of numbers times so much.
+        """
+
+        def kernels(column: int, units: Floats) -> Kernels:
+            domain = self._domains[column]
+            unordered = isinstance(domain, Choice) and not domain.ordered
+            count = int(domain.size) if unordered else 0
+            values = index_of(units, count).astype(np.float64) if unordered else units
+            spread = reference_spread(values, len(self._names), least) if len(units) else least
+            if unordered:
+                masses = aitchison_aitken(index_of(units, count), count, spread)
+                return ChoiceKernels(np.append(masses, np.full((1, count), 1 / count), axis=0))
+            spreads = np.append(np.full(len(units), spread * widened), FLAT)
+            return NormalKernels(np.append(units, 0.5), spreads, cut=False)
+
+        return self._mixture(observed, FLOOR, kernels)
+
+    def _mixture(self, observed: Observed, prior: float, kernels: Callable[[int, Floats], Kernels]) -> Mixture:
+        made, members = [], []
+        for column, name in enumerate(self._names):
+            units = observed.points[:, column]
+            conditional = name in self._space.conditions
+            has = np.flatnonzero(observed.used[:, column])
+            made.append(kernels(column, units[has] if conditional else units))
+            members.append(np.append(has, len(observed)) if conditional else None)
+        return Mixture(self.pool, np.append(observed.weights, prior), made, members)
+
+    def _parzen_kernels(self, column: int, units: Floats) -> Kernels:
+        domain = self._domains[column]
+        belief, count = self._space.priors.get(self._names[column]), len(units) + 1
+        if isinstance(domain, Choice) and not domain.ordered:
+            values = int(domain.size)
+            prior = np.full(values, 1 / values)
+            if isinstance(belief, ChoicePrior):
+                prior = np.array([belief.density((index + 0.5) / values) / values for index in range(values)])
+            return ChoiceKernels(np.vstack((smoothed(index_of(units, values), values, count), prior)))
+        assert not isinstance(belief, ChoicePrior)
+        centre, spread = (0.5, 1.0) if belief is None else (belief.centre, belief.spread)
+        spreads = np.concatenate((neighbour_spreads(units, count), (spread,)))
+        return NormalKernels(np.concatenate((units, (centre,))), spreads, self._borders[column])

@@ -1,0 +1,196 @@
+"""Kernels of a density estimate, one per observation, for one hyperparameter on its scale of [0, 1].
+
+All densities are relative to uniform ones, so that a hyperparameter that is not used counts for nothing.
+"""
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from hpo.space.domains import Choice, Domain, Float, Integer
+from hpo.surrogate.kernel import Floats, Integers
+from hpo.surrogate.pool import FINE
+
+ROOT2PI = math.sqrt(2 * math.pi)
+
+BLOCK = 16384
+"""So many numbers are worked on at once: they stay in a core's cache."""
+
+
+class Kernels(ABC):
+    """N of them."""
+
+    @abstractmethod
+    def draw(self, which: Integers, shares: Floats) -> Floats:
+        """A point from each of the kernels `which`, made of uniform numbers; both have shape (m,)."""
+
+    @abstractmethod
+    def log_density(self, units: Floats) -> Floats:
+        """Of each kernel at each point, shape (m, N)."""
+
+
+class NormalKernels(Kernels):
+    """Normal distributions cut to [0, 1].
+
+    Args:
+        centres: shape (N,).
+        spreads: standard deviations, shape (N,).
+        borders: of the intervals that the values of a finite domain stand for, from 0 to 1; None where it is continuous.
+        cut: False has what lies beyond [0, 1] count as part of the density, as of an estimate that knows no ends; points
+            are drawn from within all the same.
+    """
+
+    def __init__(self, centres: Floats, spreads: Floats, borders: Floats | None = None, *, cut: bool = True) -> None:
+        from scipy.special import ndtr
+
+        self.centres, self.spreads, self._borders, self._cut = centres, spreads, borders, cut
+        self._below = ndtr(-centres / spreads)
+        self._within = ndtr((1 - centres) / spreads) - self._below
+
+    def draw(self, which: Integers, shares: Floats) -> Floats:
+        """By the quantile function."""
+        from scipy.special import ndtri
+
+        inside = self._below[which] + shares * self._within[which]
+        units: Floats = self.centres[which] + self.spreads[which] * ndtri(np.minimum(inside, 1 - 1e-16))
+        return np.minimum(np.maximum(units, 0.0, out=units), 1.0, out=units)
+
+    def log_density(self, units: Floats) -> Floats:
+        """At a point, or the mean over the interval of its value."""
+        if self._borders is not None:
+            return self._log_mean(units, self._borders)
+        scales = math.sqrt(0.5) / self.spreads
+        offsets = self.centres * scales
+        peaks = -np.log(self.spreads * ROOT2PI * (self._within if self._cut else 1.0))
+        logs = np.empty((len(units), len(scales)))
+        rows = max(BLOCK // len(scales), 1)
+        for start in range(0, len(units), rows):
+            block = logs[start : start + rows]
+            np.multiply(units[start : start + rows, None], scales, out=block)
+            block -= offsets
+            np.square(block, out=block)
+            np.subtract(peaks, block, out=block)
+        return logs
+
+    def _log_mean(self, units: Floats, borders: Floats) -> Floats:
+        """Points of the same value, and kernels that are equal, are looked at once."""
+        cells, of_cell = np.unique(borders[1:-1].searchsorted(units), return_inverse=True)
+        order = self.centres.argsort(kind="stable")
+        centres, spreads = self.centres[order], self.spreads[order]
+        new = np.ones(len(order), dtype=bool)
+        new[1:] = (centres[1:] != centres[:-1]) | (spreads[1:] != spreads[:-1])
+        of_kernel = np.empty(len(order), dtype=np.intp)
+        of_kernel[order] = new.cumsum() - 1
+        centres, spreads = centres[new], spreads[new]
+        low, high = borders[cells, None], borders[cells + 1, None]
+        logs = log_mass((low - centres) / spreads, (high - centres) / spreads) - np.log(high - low)
+        if self._cut:
+            logs -= np.log(self._within[order][new])
+        return logs[of_cell][:, of_kernel]
+
+
+class ChoiceKernels(Kernels):
+    """Masses on the values of a list.
+
+    Args:
+        masses: shape (N, values), each row adds up to 1.
+    """
+
+    def __init__(self, masses: Floats) -> None:
+        self.masses = masses
+
+    def draw(self, which: Integers, shares: Floats) -> Floats:
+        """The middle of a value's part of [0, 1]."""
+        below = self.masses[which].cumsum(axis=1)[:, :-1]
+        index = (below <= shares[:, None]).sum(axis=1)
+        units: Floats = (index + 0.5) / self.masses.shape[1]
+        return units
+
+    def log_density(self, units: Floats) -> Floats:
+        """Of the value at a point."""
+        count = self.masses.shape[1]
+        logs: Floats = np.log(self.masses.T * count)[index_of(units, count)]
+        return logs
+
+
+def index_of(units: Floats, count: int) -> Integers:
+    """Which of so many values of a list a point stands for."""
+    index: Integers = np.minimum((units * count).astype(np.intp), count - 1)
+    return index
+
+
+def log_mass(low: Floats, high: Floats) -> Floats:
+    """The logarithm of what of a standard normal distribution lies between, far from the middle too."""
+    from scipy.special import log_ndtr
+
+    turned = low > 0
+    below, above = log_ndtr(np.where(turned, -high, low)), log_ndtr(np.where(turned, -low, high))
+    logs: Floats = above + np.log1p(-np.exp(below - above))
+    return logs
+
+
+def borders_of(domain: Domain) -> Floats | None:
+    """From 0 to 1, the ends of the intervals that decode to one value of a numeric or ordered domain.
+
+    None where the domain is continuous, or has so many values that it may as well be.
+    """
+    if domain.size > FINE:
+        return None
+    count = int(domain.size)
+    if isinstance(domain, Choice):
+        return np.arange(count + 1) / count
+    assert isinstance(domain, Float | Integer)
+    values = domain.values(count)
+    between = [domain.encode((one + other) / 2) for one, other in itertools.pairwise(values)]
+    return np.array([0.0, *between, 1.0])
+
+
+def neighbour_spreads(centres: Floats, kernels: int) -> Floats:
+    """Of each observation: how far the farther of its neighbours is, from 1 / min(100, 1 + kernels) to 1.
+
+    The ends of the range are neighbours too, but of the outermost ones only where there is no other.
+
+    Args:
+        centres: shape (n,).
+        kernels: how many the estimate has, its prior included.
+    """
+    n = len(centres)
+    if n == 0:
+        return centres
+    order = centres.argsort(kind="stable")
+    ends = np.concatenate(((0.0,), centres[order], (1.0,)))
+    gaps = ends[1:] - ends[:-1]
+    widest = np.maximum(gaps[:-1], gaps[1:])
+    if n > 1:
+        widest[0], widest[-1] = gaps[1], gaps[-2]
+    spreads = np.empty(n)
+    spreads[order] = np.minimum(np.maximum(widest, 1 / min(100.0, 1.0 + kernels)), 1.0)
+    return spreads
+
+
+def reference_spread(values: Floats, dimension: int, least: float) -> float:
+    """Bandwidth of the normal reference rule: 1.06 s n^(-1 / (4 + d)).
+
+    Args:
+        values: shape (n,).
+        dimension: d, of the estimate.
+        least: no less than this.
+    """
+    return float(max(1.06 * values.std() * len(values) ** (-1 / (4 + dimension)), least))
+
+
+def smoothed(index: Integers, count: int, kernels: int) -> Floats:
+    """1 on the value of each observation and 1 / kernels on every value, of their sum; shape (n, count)."""
+    masses = np.full((len(index), count), 1 / kernels)
+    masses[np.arange(len(index)), index] += 1
+    return masses / (1 + count / kernels)
+
+
+def aitchison_aitken(index: Integers, count: int, spread: float) -> Floats:
+    """1 - h on the value of each observation, and h shared by the others; uniform at most. Shape (n, count)."""
+    h = min(spread, (count - 1) / count)
+    masses = np.full((len(index), count), h / (count - 1))
+    masses[np.arange(len(index)), index] = 1 - h
+    return masses
