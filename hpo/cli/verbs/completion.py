@@ -55,8 +55,6 @@ def completion(
     if line is None:
         click.echo(SHELLS[shell], nl=False)
         return
-    from hpo.cli.verbs import every  # noqa: F401
-
     typed = Typed.read(line)
     found = candidates(typed, VERBS)
     for text in in_bash(typed, found, breaks) if shell == "bash" else map(in_zsh if shell == "zsh" else in_fish, found):

@@ -48,7 +48,8 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(
             f"{name!r} is neither a verb ({', '.join(MODULES)}) nor an override of the form key=value{remedy}"
         )
-    importlib.import_module(f"hpo.cli.verbs.{MODULES[name]}")
+    # What completes them has to know them all.
+    importlib.import_module(f"hpo.cli.verbs.{'every' if name == 'completion' else MODULES[name]}")
     try:
         with VERBS[name].make_context(f"hpo {name}", rest) as context:
             VERBS[name].invoke(context)
