@@ -17,7 +17,7 @@ from omegaconf import MISSING
 import hpo
 from hpo import analysis, checkpoint, figures, schedulers, searchers, trackers
 from hpo.cli.completion import OPTIONS
-from hpo.cli.verbs.main import VERBS
+from hpo.cli.verbs.every import VERBS
 from hpo.config.schema import BUDGET_KEYS, CONF_DIR, BenchmarkConfig, ExperimentConfig
 from hpo.events.values import Kind
 from hpo.results.rows import ALWAYS

@@ -16,8 +16,10 @@ from hpo.cli.verbs import (
     steer,
     watch,
 )
+from hpo.cli.verbs.app import VERBS
 
 __all__ = [
+    "VERBS",
     "check_script",
     "compare",
     "completion",
