@@ -19,8 +19,6 @@ from hpo.store.disk import disk_error_as_sentence
 from hpo.store.replacing import write_atomically
 
 MOST_BYTES = 4096
-MOST_AT_ONCE = 100
-"""Commands that are taken in one turn of the tuner; the others wait for the next."""
 _NAME = re.compile(r"([0-9A-Za-z][0-9A-Za-z-]{0,63})\.json")
 
 
@@ -65,7 +63,7 @@ class CommandFolder:
             OSError: the folder cannot be read.
         """
         names = (_NAME.fullmatch(name) for name in os.listdir(self.path))  # noqa: PTH208  no paths are made of them
-        return sorted(name[1] for name in names if name)[:MOST_AT_ONCE]
+        return sorted(name[1] for name in names if name)
 
     def read(self, name: str) -> Command:
         """The command of that id.

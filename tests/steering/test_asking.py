@@ -9,6 +9,7 @@ import pytest
 from hpo.config.reading import load_config, to_yaml
 from hpo.errors import StoreError
 from hpo.events.values import Event, Kind, Status
+from hpo.reports.experiment_page import experiment_page
 from hpo.results.experiment import load_experiment
 from hpo.steering.asking import ask, me
 from hpo.store.directory import ExperimentDirectory
@@ -69,6 +70,7 @@ def test_a_running_experiment_does_what_it_is_told_and_replay_finds_no_differenc
     assert f"held by {me()}: nothing starts until hpo steer" in shown
     (standing,) = json.loads(succeeded(workplace.verb("status", str(directory), "--json")))
     assert standing["held_by"] == me()
+    assert "trial 1 stopped and held once by command" in experiment_page(experiment, directory / "report.html")
     assert "0 different, 4 command(s) taken as given" in succeeded(workplace.verb("replay", str(directory)))
 
 

@@ -11,7 +11,7 @@
   const bar = make("div", { className: "bar" }, make("div")), done = make("span"), budget = make("div", { className: "budget", hidden: true }, bar, done);
   bar.setAttribute("role", "progressbar");
   bar.setAttribute("aria-label", "Share of the budget that is used");
-  const configuration = make("p", { className: "full" });
+  const configuration = make("p", { className: "full" }), steered = make("p", { className: "full", id: "steered", hidden: true });
   const WORKERS = [{ name: "worker" }, { name: "GPU" }, { name: "busy", number: true }, { name: "trial" }, { name: "resource", number: true }, { name: "metric", number: true }, { name: "for", number: true }, { name: "configuration" }];
   const workers = tableOf("Workers now", WORKERS, { extra: [1, 2, 7] });
   const RUNGS = [{ name: "rung", number: true }, { name: "on the way", number: true }, { name: "reached", number: true }, { name: "waiting", number: true }, { name: "promoted", number: true }, { name: "best", number: true }];
@@ -33,7 +33,7 @@
     failures: sectionOf("failures", "Failures", make("p", { className: "soft", textContent: "The last ones; the table of trials has all." }), failed.scroll),
   };
   byId("content").append(
-    tiles, budget, configuration, make("div", { className: "columns" }, parts.workers, parts.rungs), parts.failures,
+    tiles, budget, steered, configuration, make("div", { className: "columns" }, parts.workers, parts.rungs), parts.failures,
     sectionOf("progress", "Progress", grid.place), trials.section, sectionOf("more", "Search space and importance", space.details, importance.details),
     sectionOf("configuration", "Configuration", file),
   );
@@ -114,6 +114,8 @@
 
   function showBoard() {
     steering?.(board);
+    steered.hidden = !board.steered;
+    if (steered.textContent !== board.steered) steered.textContent = board.steered;
     const name = `${board.benchmark} · ${board.method} · seed ${board.seed}`;
     if (byId("title").textContent !== name) heading(name, [["All experiments", "/"]]);
     const state = board.finished ? `${board.condition}: ${board.finished}` : board.condition + (board.detail ? `: ${board.detail}` : "");
