@@ -46,7 +46,7 @@
       note.textContent = "being made …";
       try {
         const found = await ask(`${path}/charts/${group}`);
-        own.show(found.charts);
+        await own.show(found.charts);
         note.textContent = `As of event ${found.sequence}.`;
       } catch (error) { note.textContent = error.message; }
     };
@@ -191,10 +191,10 @@
     asked = performance.now();
     try {
       const found = await ask(path + "/charts/main");
+      await grid.show(found.charts);
       figures = found;
       const kept = fresh.n.map((n, i) => [n, i]).filter(([n]) => n > found.sequence).map(([, i]) => i);
       fresh = Object.fromEntries(Object.entries(fresh).map(([name, column]) => [name, kept.map((i) => column[i])]));
-      grid.show(found.charts);
       for (const chart of grid.charts.values()) chart.growing = board?.condition === "running";
       if (since !== null && found.sequence < since) { // they were made earlier: ask for what lies between
         since = found.sequence;

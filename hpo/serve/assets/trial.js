@@ -64,7 +64,7 @@
     if (!others) {
       others = ask(path + "/charts/main").then((found) => {
         const chart = found.charts.find((one) => one.name === "curves");
-        grid.show([{ ...chart, needless: false, wide: true, title: `Trial ${number} among the others`, caption: `The thick line is trial ${number}. ${chart.caption}` }]);
+        return grid.show([{ ...chart, needless: false, wide: true, title: `Trial ${number} among the others`, caption: `The thick line is trial ${number}. ${chart.caption}` }]);
       }).catch((error) => notice(error.message));
     }
     await others;
