@@ -20,11 +20,14 @@ from hpo.events.outcome import ReportOutcome
 from hpo.randomness import Randomness
 from hpo.schedulers.front_rungs import FrontRung
 from hpo.searchers import (
+    BOHBSearcher,
     GaussianProcessSearcher,
     HyperTuneSearcher,
+    ImprovementSearcher,
     IndependentSearcher,
     MOBSTERSearcher,
     MultiObjectiveSearcher,
+    TPESearcher,
 )
 from hpo.searchers.modelled import ModelSearcher
 from hpo.space.search_space import parse_space
@@ -130,11 +133,16 @@ def start_up(method: str) -> float:
 def main() -> None:
     """Print the figures."""
     print("milliseconds of CPU per suggestion, 7 pending, 10 hyperparameters   median    95 %")
-    for label, levels in (("BO", (27,)), ("ASHA-GP", LEVELS)):
+    proposing: dict[str, tuple[type[ModelSearcher], tuple[int, ...]]] = {
+        "BO": (ImprovementSearcher, (27,)),
+        "BO-MEDIAN": (GaussianProcessSearcher, (27,)),
+        "ASHA-GP": (GaussianProcessSearcher, LEVELS),
+    }
+    for label, (cls, levels) in proposing.items():
         for n in (100, 500, 1000):
-            median, high = measure(GaussianProcessSearcher, n, levels)
+            median, high = measure(cls, n, levels)
             print(f"  {label:14s} {n:5d} measurements, at most 500 in the model  {median:9.1f} {high:7.1f}")
-        median, high = measure(GaussianProcessSearcher, 1000, levels, max_size_data_for_model=1200)
+        median, high = measure(cls, 1000, levels, max_size_data_for_model=1200)
         print(f"  {label:14s}  1000 measurements, all in the model          {median:9.1f} {high:7.1f}")
     for label, levels in (("MO-BO", (27,)), ("MO-ASHA-GP", LEVELS)):
         for n in (100, 500):
@@ -149,6 +157,11 @@ def main() -> None:
     for label, cls in improving.items():
         median, high = measure(cls, 400, LEVELS)
         print(f"  {label:14s}   400 measurements                           {median:9.1f} {high:7.1f}")
+    estimating: dict[str, type[ModelSearcher]] = {"TPE": TPESearcher, "BOHB": BOHBSearcher}
+    for label, cls in estimating.items():
+        for n in (100, 500, 5000):
+            median, high = measure(cls, n, (27,) if label == "TPE" else LEVELS)
+            print(f"  {label:14s} {n:5d} measurements, all used                {median:9.1f} {high:7.1f}")
     random, model = start_up("ASHA"), start_up("MOBSTER")
     print(f"start-up to the first suggestion: ASHA {random:.0f} ms, MOBSTER {model:.0f} ms, {model - random:+.0f} ms")
 

@@ -3,11 +3,12 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Trial
+from hpo.events.values import BackendEvent, Knock, Trial
 from hpo.store.directory import ExperimentDirectory
 
 
@@ -36,6 +37,16 @@ class Backend(ABC):
     def keys_of(cls, config: ExperimentConfig) -> Mapping[str, Any]:
         """The keys under `backend`, complete for a tuner that a launcher has run elsewhere."""
         return config.backend
+
+    @classmethod
+    def elsewhere(cls, config: ExperimentConfig) -> str | None:
+        """Where trials run, and what is known of it before they do; None where that is the tuner's machine."""
+        return None
+
+    @classmethod
+    def instance_type(cls, config: ExperimentConfig) -> str | None:
+        """The machine that each attempt has for itself, where it has one that is paid for."""
+        return None
 
     @classmethod  # noqa: B027
     def check(cls, config: ExperimentConfig) -> None:
@@ -106,12 +117,20 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
+    def wait(self, timeout: float | None) -> Sequence[BackendEvent | Knock]:
         """Block until something happens, at most `timeout` seconds; may return early with nothing.
 
         Raises:
             BackendError: it cannot go on.
         """
+
+    def attend(self, folder: Path) -> bool:
+        """Have `wait` return with a Knock when a file appears in this folder.
+
+        Returns:
+            whether it will; if not, whoever wants to know has to look.
+        """
+        return False
 
     @abstractmethod
     def wake(self) -> None:

@@ -8,7 +8,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
@@ -41,6 +41,8 @@ class WorkerRow:
     """A worker and what it does."""
 
     worker: int
+    node: str
+    """The machine of its trial, where trials are on several."""
     devices: str
     """GPUs of its trial, as CUDA_VISIBLE_DEVICES names them."""
     used: float
@@ -108,6 +110,9 @@ class Board:
             case Kind.ENDED:
                 self._end(event)
         self.state.apply(event)
+        if event.kind is Kind.OPENED or event.kind is Kind.COMMANDED:
+            steering = self.state.steering  # the stored configuration may be of before
+            self.config = replace(self.config, **{**(steering.given or {}), **steering.changes})
         if event.trial in self.state.running:
             self._workers += [0.0] * (self.state.running[event.trial].worker + 1 - len(self._workers))
         self.rungs.apply(event, self.state)
@@ -173,7 +178,8 @@ class Board:
             state = states.get(worker)
             seconds = max(elapsed - state.began, 0.0) if state is not None else 0.0
             devices = ",".join(self._devices.get(state.trial.id, ())) if state is not None else ""
-            rows.append(WorkerRow(worker, devices, _share(busy + seconds, elapsed), state, seconds))
+            node = state.node or "" if state is not None and len(self.state.nodes) > 1 else ""
+            rows.append(WorkerRow(worker, node, devices, _share(busy + seconds, elapsed), state, seconds))
         return rows
 
     def latest(self, most: int) -> list[TrialState]:

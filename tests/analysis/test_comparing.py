@@ -1,5 +1,6 @@
 """`hpo compare` and `hpo.analysis.compare`: on experiments written as the tuner writes them, with known results."""
 
+import contextlib
 import json
 import math
 import re
@@ -495,6 +496,20 @@ class TestRefusals:
         assert wanted.scored[0].scale.end == 30
         assert any("taken as far as they got" in warning for warning in wanted.warnings)
 
+    def test_experiments_that_somebody_has_steered_are_left_out_unless_they_are_wanted(self, written):
+        written.pair(4)
+        for seed, command in ((1, "stop"), (2, "hold"), (3, "budget")):
+            place = written.path / "t" / "mine" / "RS" / f"seed_{seed}" / "events.db"
+            body = {"id": "1", "command": command, "arguments": {}, "by": "me", "accepted": True, "old": {}, "new": {}}
+            with contextlib.closing(Store(place)) as store:
+                store.append([Event(Kind.COMMANDED, 99.0, 0.0, 0 if command == "stop" else None, body=body)])
+        result = compare(written.path)
+        assert set(result.scores.seed) == {0, 3}
+        assert any("left out 2 experiment(s) that were steered while they ran" in text for text in result.warnings)
+        wanted = compare(written.path, include_steered=True)
+        assert set(wanted.scores.seed) == {0, 1, 2, 3}
+        assert any("seeds do not pair them" in text for text in wanted.warnings)
+
     def test_only_incomplete_experiments_are_refused_with_the_way_out(self, written):
         for method in ("RS", "ASHA"):
             written.run(method, 0, [(8.0, 1.0)], finished=None)
@@ -615,3 +630,20 @@ class TestCommand:
         assert "from 5 s to 40 s" in out
         out = succeeded(workplace.verb("compare", str(written.path), "--metric-budget", "40"))
         assert "from 4 s to 40 s" in out
+
+
+def test_trials_here_and_on_a_cluster_are_compared_with_a_word_on_their_times(written):
+    written.run("RS", 0, [(8.0, 1.0)], metadata={"backend": "LocalBackend"})
+    written.run("ASHA", 0, [(8.0, 1.0)], metadata={"backend": "RayBackend"})
+    (word,) = [warning for warning in compare(written.path).warnings if "RayBackend" in warning]
+    assert (
+        "trials ran with LocalBackend and RayBackend; their results may be compared, but their times are also" in word
+    )
+    assert word.endswith("of the methods, run all methods with one of them")
+
+
+def test_trials_that_wait_minutes_for_a_machine_are_not_compared_with_others(written):
+    written.run("RS", 0, [(8.0, 1.0)], metadata={"backend": "LocalBackend"})
+    written.run("ASHA", 0, [(8.0, 1.0)], metadata={"backend": "SageMakerBackend"})
+    with pytest.raises(ConfigError, match="and an attempt of the one waits minutes for its machine; methods are"):
+        compare(written.path)

@@ -31,7 +31,7 @@ METHODS = (
 )
 """All but BOTORCH, whose decisions are those of a library that changes, and those in DECIDING."""
 SEVERAL = ("MO-ASHA", "MO-ASHA-GP", "MO-BO", "NSGA-II")
-DECIDING = ("PRIORBAND", "TPE", "ASHA-TPE", "BOHB", "MEDIAN", "BO-MEDIAN", "REA", "CMA-ES", *SEVERAL)
+DECIDING = ("PRIORBAND", "TPE", "ASHA-TPE", "BOHB", "MEDIAN", "BO-MEDIAN", "REA", "CMA-ES", "PASHA", "DEHB", *SEVERAL)
 """Methods of which the decisions alone are recorded, on two benchmarks; texts are made as those of the others."""
 BENCHMARKS = (
     "fcnet_protein_structure",

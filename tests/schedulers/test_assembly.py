@@ -102,9 +102,11 @@ def test_an_override_that_nobody_takes_is_an_error_that_lists_those_there_are():
         build("ASHA", reduction_faktor=4)
 
 
-def test_an_unknown_method_is_an_error_that_lists_those_there_are():
-    with pytest.raises(ConfigError, match=r"method='ASHHA'.*ASHA, ASHA-GP, .*BO, .*MOBSTER, .*SOBOL"):
+def test_an_unknown_method_is_an_error_that_names_the_nearest_or_lists_those_there_are():
+    with pytest.raises(ConfigError, match=r"method='ASHHA'.*did you mean ASHA\?"):
         build("ASHHA")
+    with pytest.raises(ConfigError, match=r"method='nothing'.*ASHA, ASHA-GP, .*BO, .*MOBSTER, .*SOBOL"):
+        build("nothing")
 
 
 def test_seeds_reach_the_searcher():
