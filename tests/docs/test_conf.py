@@ -10,7 +10,8 @@ from omegaconf import OmegaConf
 from hpo import Start, build_scheduler
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
 from hpo.config.schema import CONF_DIR, DEFAULT_METHODS, ExperimentConfig
-from hpo.schedulers import StoppingRules
+from hpo.errors import ConfigError
+from hpo.schedulers import DEHB, StoppingRules
 from hpo.schedulers.assembly import FOR_SEVERAL
 from hpo.searchers import (
     BOHBSearcher,
@@ -18,7 +19,6 @@ from hpo.searchers import (
     EvolutionSearcher,
     GaussianProcessSearcher,
     GridSearcher,
-    MultiObjectiveSearcher,
     NSGA2Searcher,
     PriorBandSearcher,
     RandomSearcher,
@@ -142,14 +142,18 @@ def test_the_table_of_what_each_method_honours_is_what_the_code_does():
             searcher = scheduler.searcher
             takes_conditions, takes = searcher.takes_conditions, searcher.takes_constraints and scheduler.takes_outcomes
             takes_several = searcher.takes_objectives and scheduler.takes_objectives
-            modelled = {GaussianProcessSearcher: "modelled", RandomSearcher: "random", GridSearcher: "grid"}
+            modelled = {RandomSearcher: "random", GridSearcher: "grid", NSGA2Searcher: "no parents"}
             modelled |= {SobolSearcher: "Sobol' points", PriorBandSearcher: "passed over"}
-            modelled |= {MultiObjectiveSearcher: "modelled", NSGA2Searcher: "no parents"}
             modelled |= dict.fromkeys((EvolutionSearcher, CMAESSearcher), "ranked")
             modelled |= dict.fromkeys((TPESearcher, BOHBSearcher), "split")
             knows = modelled.get(type(searcher), "worst losses")
+            knows = "modelled" if isinstance(searcher, GaussianProcessSearcher) else knows
             ranks = "ranked" if scheduler.levels else "never stopped"
             ranks = "compared" if isinstance(scheduler, StoppingRules) else ranks
+            if isinstance(scheduler, DEHB):
+                takes_conditions, knows = False, "ranked"
+                with pytest.raises(ConfigError, match="y.when"):
+                    build_scheduler(name, {**space, "y": {**space["x"], "when": {"x": {"lower": 0.5}}}}, max_resource=9, seed=0)
         assert (conditions == "yes") == takes_conditions
         assert (objectives == "yes", name in FOR_SEVERAL) == (takes_several, takes_several)
         assert (trials, proposals) == ((ranks, knows) if takes else ("refused", "refused"))
