@@ -11,18 +11,20 @@ from pathlib import Path
 from hpo.cli import run as cli
 from hpo.cli.composition import is_plain
 from hpo.config.reading import resolve
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import ExperimentError
 from hpo.exporting.recorded import table_of
 from hpo.results.experiment import load_experiment
 from hpo.schedulers.assembly import scheduler_of
 from hpo.searchers import GridSearcher
 from hpo.store.places import find_experiments
+from hpo.tables.table import Table
 from hpo.watching.lines import say
 
 UNLIMITED = "max_wallclock_time=1.0e9"
 
 
-def record(output: Path, overrides: Sequence[str]) -> None:
+def record(output: Path, overrides: Sequence[str], *, include_steered: bool = False) -> None:
     """Record the grid of the benchmark that `overrides` compose into OUTPUT.yaml and OUTPUT.npz.
 
     Raises:
@@ -39,15 +41,21 @@ def record(output: Path, overrides: Sequence[str]) -> None:
             f"not all of the grid could be trained; see outputs/{tag}, mend it and run the command again"
         )
     provenance = " ".join(["recorded by: hpo record", str(output), *overrides])
-    recorded = [load_experiment(place) for place in find_experiments(tag)]
-    table = table_of(recorded, output.name, provenance)
+    experiments = [load_experiment(place) for place in find_experiments(tag)]
+    table = table_of(experiments, output.name, provenance, include_steered=include_steered)
     output.parent.mkdir(parents=True, exist_ok=True)
     table.save(output)
     rows, seeds, resources = table.seconds.shape
-    best = f"best final value {table.optimum:.6g}"
-    if aims := recorded[0].config.objective.aims:
-        best = f"{len(table.front({aim.metric: aim.mode for aim in aims}))} of them are on the front of final values"
+    best = best_in_words(table, experiments[0].config)
     say(f"{output}.npz: {rows} configurations x {seeds} trainings x {resources}; {best}")
+
+
+def best_in_words(table: Table, config: ExperimentConfig) -> str:
+    """The best of a table, or the size of its front."""
+    if not config.objective.aims:
+        return f"best final value {table.optimum:.6g}"
+    front = table.front({aim.metric: aim.mode for aim in config.objective.aims})
+    return f"{len(front)} of them are on the front of final values"
 
 
 def _announce(output: Path, arguments: Sequence[str]) -> None:

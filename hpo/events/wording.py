@@ -7,6 +7,7 @@ from typing import Any
 
 from hpo.events.outcome import no_trial_met
 from hpo.events.state import ExperimentState
+from hpo.events.steering import Verb
 from hpo.events.values import Status
 
 
@@ -29,17 +30,15 @@ def best_text(state: ExperimentState) -> str:
 
 
 def _front_text(state: ExperimentState) -> str:
-    """How many reports are on the front, and from where to where it goes."""
-    first, last = state.front[0], state.front[-1]
-    ends = (
-        f"{name} {value:.6g}" + ("" if first is last else f" to {other:.6g}")
-        for (name, value), other in zip(
-            state.objective.values(first.losses).items(), state.objective.values(last.losses).values(), strict=True
-        )
-    )
+    """How many reports are on the front, and from where to where it goes; of three objectives and more each to its worst."""
+    front, aims, ends = state.front, state.objective.aims, []
+    for place, aim in enumerate(aims):
+        losses = [point.losses[place] for point in front]
+        first, last = (losses[0], losses[-1]) if len(aims) == 2 else (min(losses), max(losses))
+        ends.append(f"{aim.metric} {aim.value(first):.6g}" + (f" to {aim.value(last):.6g}" if len(front) > 1 else ""))
     trials = state.best_trials
     of = f"trial {trials[0]}" if len(trials) == 1 else f"trials {shortened([str(trial) for trial in trials], 8)}"
-    return f"{len(state.front)} report{'s' if last is not first else ''} ({of}): {', '.join(ends)}"
+    return f"{len(front)} report{'s' if len(front) > 1 else ''} ({of}): {', '.join(ends)}"
 
 
 def counts_text(state: ExperimentState) -> str:
@@ -63,6 +62,35 @@ def again_text(state: ExperimentState) -> str:
     )
     total = state.trained + again
     return f"{again} of {total} {unit}s ({again / total:.0%}) were trained before: {who} did not go on where they were"
+
+
+def command_text(body: Mapping[str, Any]) -> str:
+    """What an accepted command asked for, from the body of its event."""
+    match body["command"]:
+        case Verb.STOP:
+            return f"stop trial {body['arguments']['trial']}"
+        case Verb.BUDGET:
+            return ", ".join(
+                f"{key} {limit_text(body['old'][key])} -> {limit_text(new)}" for key, new in body["new"].items()
+            )
+        case other:
+            return str(other)
+
+
+def limit_text(value: float | None) -> str:
+    """A limit of a budget as it is written on a command line."""
+    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def steering_text(state: ExperimentState) -> str:
+    """How people took part in an experiment's decisions; empty where nobody did."""
+    if not state.steering.marks:
+        return ""
+    stops = [str(event.trial) for event in state.steering.marks if event.trial is not None]
+    holds = len(state.steering.marks) - len(stops)
+    parts = [f"trial{'s' * (len(stops) > 1)} {shortened(stops, 5)} stopped"] if stops else []
+    parts += [f"held {'once' if holds == 1 else f'{holds} times'}"] if holds else []
+    return f"steered: {' and '.join(parts)} by command, so that it is no longer its method's result alone"
 
 
 def configuration_text(configuration: Mapping[str, Any]) -> str:

@@ -30,13 +30,7 @@ def anytime(experiment: Subject) -> Chart:
     path = history.trajectory(experiment)
     title = "Best result so far"
     if not len(path.times):
-        closest, constraints = experiment.state.closest, objective.constraints
-        none = (
-            "No trial has reported a finite result yet."
-            if closest is None
-            else f"{no_trial_met(constraints, closest)}."
-        )
-        return Chart("anytime", title, instead=none[0].upper() + none[1:], wide=False)
+        return Chart("anytime", title, instead=nothing_yet(experiment, "a finite result"), wide=False)
     unit, name = seconds_scale(experiment.state.elapsed)
     met, broken, best = Pieces(), Pieces(), Pieces()
     for curve in history.curves(experiment):
@@ -66,6 +60,15 @@ def anytime(experiment: Subject) -> Chart:
         wide=False,
         remark=out,
     )
+
+
+def nothing_yet(experiment: Subject, what: str) -> str:
+    """The sentence that takes the place of a figure while there is nothing best: why not."""
+    closest = experiment.state.closest
+    if closest is None:
+        return f"No trial has reported {what} yet."
+    text = no_trial_met(experiment.state.objective.constraints, closest)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def learning_curves(experiment: Subject, *, whole: bool = False) -> Chart:

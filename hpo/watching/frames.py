@@ -5,10 +5,12 @@
 
 import math
 from collections.abc import Container, Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from hpo.events.objective import Aim
 from hpo.events.state import TrialState
-from hpo.events.wording import best_name, best_text, clock, configuration_text, counts_text, printable
+from hpo.events.wording import best_name, best_text, clock, configuration_text, counts_text, printable, steering_text
 from hpo.history.boards import Board
 from hpo.history.following import Seen
 from hpo.results.fronts import hypervolume_text
@@ -87,7 +89,7 @@ def _overview(experiments: Sequence[Seen], width: int) -> list["Text"]:
 
 
 def _experiment(seen: Seen, width: int, height: int) -> list["Text"]:
-    lines = [*_head(seen), *_best(seen)]
+    lines = [*_head(seen), *_steered(seen), *_best(seen)]
     used = len(lines) + sum(len(line.plain) // max(width, 1) for line in lines[-2:])  # these two may wrap
     for block in (_workers(seen, width), _rungs(seen.board, width), _failures(seen.board)):
         if block and used + len(block) <= height:
@@ -113,6 +115,11 @@ def _head(seen: Seen) -> list["Text"]:
     if progress.seconds_left is not None and seen.condition == "running":
         line += f", about {clock(progress.seconds_left)} left"
     return [title, _text(line)]
+
+
+def _steered(seen: Seen) -> list["Text"]:
+    text = steering_text(seen.board.state)
+    return [_text(text)] if text else []
 
 
 def _best(seen: Seen) -> list["Text"]:
@@ -214,18 +221,19 @@ def _failures(board: Board) -> list["Text"]:
 
 def _trials(board: Board, trials: Sequence[TrialState], width: int) -> list["Text"]:
     objective = board.state.objective
-    names = ("trial", "state", objective.resource_attr or "reports", objective.metric, "configuration")
+    metrics = [aim.metric for aim in objective.each]
+    names = ("trial", "state", objective.resource_attr or "reports", *metrics, "configuration")
     rows = [
         [
             str(row.trial.id),
             row.status.value,
             str(row.resource or ""),
-            _value(board, row.loss),
+            *(_of_aim(aim, loss) for aim, loss in zip_longest(objective.each, row.losses)),
             configuration_text(row.trial.configuration),
         ]
         for row in trials
     ]
-    return _grid(names, rows, width, right=(0, 2, 3), states=1)
+    return _grid(names, rows, width, right=(0, *range(2, 3 + len(metrics))), states=1)
 
 
 def _grid(
@@ -274,6 +282,10 @@ def _bar(share: float) -> str:
 
 
 def _value(board: Board, loss: float | None) -> str:
+    return _of_aim(board.state.objective.each[0], loss)
+
+
+def _of_aim(aim: Aim, loss: float | None) -> str:
     if loss is None:
         return ""
-    return f"{board.state.objective.value(loss):.5g}" if math.isfinite(loss) else "not finite"
+    return f"{aim.value(loss):.5g}" if math.isfinite(loss) else "not finite"
