@@ -18,6 +18,7 @@ from hpo.searchers import (
     EvolutionSearcher,
     GaussianProcessSearcher,
     GridSearcher,
+    ImprovementSearcher,
     MultiObjectiveSearcher,
     NSGA2Searcher,
     PriorBandSearcher,
@@ -145,7 +146,7 @@ def test_the_table_of_what_each_method_honours_is_what_the_code_does():
             takes_several = searcher.takes_objectives and scheduler.takes_objectives
             modelled = {GaussianProcessSearcher: "modelled", RandomSearcher: "random", GridSearcher: "grid"}
             modelled |= {SobolSearcher: "Sobol' points", PriorBandSearcher: "passed over"}
-            modelled |= {MultiObjectiveSearcher: "modelled", NSGA2Searcher: "no parents"}
+            modelled |= {ImprovementSearcher: "modelled", MultiObjectiveSearcher: "modelled", NSGA2Searcher: "no parents"}
             modelled |= dict.fromkeys((EvolutionSearcher, CMAESSearcher), "ranked")
             modelled |= dict.fromkeys((TPESearcher, BOHBSearcher), "split")
             knows = "ranked" if isinstance(scheduler, DEHB) else modelled.get(type(searcher), "worst losses")
