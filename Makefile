@@ -60,6 +60,8 @@ perf: $(VENV)/.installed ## the figures of docs/how-it-is-measured.md
 	$(BIN)/python perf/simulation.py
 	$(BIN)/python perf/watch.py
 	$(BIN)/python -m perf.serve
+	$(BIN)/python -m perf.serve_soak
+	$(BIN)/python -m perf.steering
 	$(BIN)/python -m perf.sagemaker_trials
 	OMP_NUM_THREADS=1 $(BIN)/python perf/simulated_against_real.py
 	$(BIN)/python perf/known_order.py

@@ -24,7 +24,7 @@ FLOORS = [
     {"earlier", "searchers", "results", "tables", "trackers", "proposing", "integrations", "aws"},
     {"schedulers", "backends", "exporting"},
     {"tuner", "history"},
-    {"experiment", "watching", "checking", "analysis"},
+    {"experiment", "watching", "checking", "analysis", "steering"},
     {"launchers", "figures"},
     {"remote", "reports"},
     {"planning", "serve"},

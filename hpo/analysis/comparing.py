@@ -26,6 +26,7 @@ def compare(
     score: str = "anytime",
     delta: float = 0.03,
     include_incomplete: bool = False,
+    include_steered: bool = False,
     unpaired: bool = False,
     random_seed: int = 0,
     loaded: Loaded | None = None,
@@ -40,6 +41,7 @@ def compare(
         score: what the verdict goes by: `anytime` (mean normalised regret over log time) or `final`.
         delta: the difference of normalised regret that planning is for.
         include_incomplete: take experiments that are not complete as far as they got.
+        include_steered: take experiments in which somebody has stopped trials, or which were held.
         unpaired: accept methods that were run with different random_seeds.
         random_seed: of bootstrap and sign flips; the same data and seed give the same numbers.
         loaded: what `load_runs` gave for these paths, so that they are not read again.
@@ -55,7 +57,9 @@ def compare(
     if random_seed < 0:
         raise ConfigError(f"random_seed={random_seed}: use zero or a positive number")
     runs, warnings = loaded or load_runs([paths] if isinstance(paths, str | Path) else paths)
-    blocks, more = arrange(runs, include_incomplete=include_incomplete, unpaired=unpaired)
+    blocks, more = arrange(
+        runs, include_incomplete=include_incomplete, include_steered=include_steered, unpaired=unpaired
+    )
     names = list(blocks[0].methods)
     if baseline is None:
         baseline = "RS" if "RS" in names else names[0]

@@ -41,12 +41,15 @@ class Block:
         return ", ".join(sorted(labels - {"recorded", "real"})) or None
 
 
-def arrange(runs: Sequence[Run], *, include_incomplete: bool, unpaired: bool) -> tuple[list[Block], list[str]]:
+def arrange(
+    runs: Sequence[Run], *, include_incomplete: bool, include_steered: bool = False, unpaired: bool
+) -> tuple[list[Block], list[str]]:
     """Group experiments by benchmark, method and seed, and check that comparing them is fair.
 
     Args:
         runs: what `load_runs` gave.
         include_incomplete: take interrupted and running ones as far as they got.
+        include_steered: take those in which somebody has stopped trials, or which were held.
         unpaired: accept different random_seeds: then seeds pair independent experiments.
 
     Returns:
@@ -56,6 +59,8 @@ def arrange(runs: Sequence[Run], *, include_incomplete: bool, unpaired: bool) ->
         ConfigError: there is nothing to compare, or it would not be fair.
     """
     kept, warnings = _complete(_labelled(runs), include_incomplete)
+    kept, more = _unsteered(kept, include_steered)
+    warnings += more
     methods = list(dict.fromkeys(run.label for run in kept))
     if len(methods) < 2:
         raise ConfigError(
@@ -149,6 +154,18 @@ def _complete(runs: Sequence[Run], include_incomplete: bool) -> tuple[list[Run],
             "--include-incomplete takes them as they are"
         )
     return kept, warnings
+
+
+def _unsteered(runs: Sequence[Run], include_steered: bool) -> tuple[list[Run], list[str]]:
+    """Experiments that their methods have decided alone: with others pairing by seeds does not hold."""
+    if not (steered := [str(run.directory) for run in runs if run.steered]):
+        return list(runs), []
+    count, names = f"{len(steered)} experiment(s)", shortened(steered)
+    if include_steered:
+        return list(runs), [f"{count} were steered while they ran, so that seeds do not pair them: {names}"]
+    return [run for run in runs if not run.steered], [
+        f"left out {count} that were steered while they ran (trials stopped, or held): {names}; --include-steered takes them"
+    ]
 
 
 def _block(benchmark: str, methods: Sequence[str], group: Sequence[Run], warnings: list[str]) -> Block | None:

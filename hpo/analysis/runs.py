@@ -16,6 +16,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective, ReportError
+from hpo.events.steering import is_mark
 from hpo.events.values import Event, Kind
 from hpo.events.wording import shortened
 from hpo.history.trajectories import Floats, Trajectory
@@ -57,6 +58,8 @@ class Run:
     """The machines its tuner ran on."""
     n_workers: Sequence[int]
     """Of its sessions, each time that it changed; empty where the log does not say."""
+    steered: bool
+    """Has somebody stopped a trial of it, or held it?"""
     measure: Measure | None = None
     """What its front is measured by, with others of its benchmark; None where there is one objective."""
 
@@ -162,7 +165,7 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
     trials: dict[int, float] = {}
     hosts: set[str] = set()
     n_workers: list[int] = []
-    reports, end, finished, answered = 0, 0.0, None, False
+    reports, end, finished, answered, steered = 0, 0.0, None, False, False
     for event in events:
         end = event.elapsed if event.elapsed > end else end
         kind, trial = event.kind, event.trial
@@ -191,6 +194,8 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
                 n_workers.append(workers)
         elif kind is Kind.FINISHED:
             finished = str(event.body["reason"])
+        elif kind is Kind.COMMANDED:
+            steered = steered or is_mark(event)
     import numpy as np
 
     return {
@@ -203,4 +208,5 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
         "finished": finished,
         "hosts": frozenset(hosts - {""}),
         "n_workers": n_workers,
+        "steered": steered,
     }

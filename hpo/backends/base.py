@@ -3,11 +3,12 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Trial
+from hpo.events.values import BackendEvent, Knock, Trial
 from hpo.store.directory import ExperimentDirectory
 
 
@@ -116,12 +117,20 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
+    def wait(self, timeout: float | None) -> Sequence[BackendEvent | Knock]:
         """Block until something happens, at most `timeout` seconds; may return early with nothing.
 
         Raises:
             BackendError: it cannot go on.
         """
+
+    def attend(self, folder: Path) -> bool:
+        """Have `wait` return with a Knock when a file appears in this folder.
+
+        Returns:
+            whether it will; if not, whoever wants to know has to look.
+        """
+        return False
 
     @abstractmethod
     def wake(self) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import logging
 from pathlib import Path
 
-from hpo.store.inotify import MODIFY, open_inotify
+from hpo.store.inotify import CLOSE_WRITE, MODIFY, MOVED_TO, open_inotify
 
 _FALLBACK_INTERVAL = 0.25
 
@@ -41,6 +41,17 @@ class GrowingFiles:
                 return
         self.unwatched.add(key)
 
+    def add_folder(self, path: Path, key: int) -> bool:
+        """Look after a folder in which files appear. Returns whether the kernel will tell of them."""
+        if self._inotify is None:
+            return False
+        try:
+            self._keys[self._inotify.add_watch(path, MOVED_TO | CLOSE_WRITE)] = key
+        except OSError as error:
+            log.info("no inotify for %s (%s)", path, error)
+            return False
+        return True
+
     def remove(self, key: int) -> None:
         """Look after it no more."""
         self.unwatched.discard(key)
@@ -57,7 +68,7 @@ class GrowingFiles:
         return _FALLBACK_INTERVAL if timeout is None else min(_FALLBACK_INTERVAL, timeout)
 
     def grown(self) -> list[int]:
-        """Keys of the files that the kernel says have grown."""
+        """Keys of what the kernel says has grown."""
         if self._inotify is None:
             return []
         watches = dict.fromkeys(event.wd for event in self._inotify.read(timeout=0))

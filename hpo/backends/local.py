@@ -26,12 +26,15 @@ from hpo.backends.program import Program, check_program
 from hpo.backends.waking import Sleep
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, ConfigError
-from hpo.events.values import BackendEvent, Exit, Placed, Trial
+from hpo.events.values import BackendEvent, Exit, Knock, Placed, Trial
 from hpo.host import marks
 from hpo.store.directory import ExperimentDirectory
 
 _HOST_DEATHS = 3
 """A host that dies so often, each time before a trial ended, is not started again."""
+
+_COMMANDS = 0
+"""The key of the folder of commands; those of attempts count from 1."""
 
 _LOST: Mapping[str, Any] = {"code": None, "signal": None, "usage": {}}
 log = logging.getLogger(__name__)
@@ -183,22 +186,29 @@ class LocalBackend(FiledBackend):
         for key in self._running:
             self._host.send({"do": "stop", "key": key, "patience": 0.0, "grace": 0.0})
 
-    def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
+    def wait(self, timeout: float | None) -> Sequence[BackendEvent | Knock]:
         """Sleep until something happens; see `Backend.wait`."""
         timeout = self._files.shorten(timeout)
         if self._waiting:
             timeout = self._gpus.shorten(timeout)
         ready = self._sleep.wait(timeout)
-        events, self._news = self._news, []
+        events: list[BackendEvent | Knock] = [*self._news]
+        self._news = []
         for descriptor in ready:
             if descriptor == self._host.descriptor:
                 events += self._hear_host()
             else:
-                events += self._read(self._files.grown())
+                grown = self._files.grown()
+                events += self._read(key for key in grown if key != _COMMANDS)
+                events += [Knock()] * (_COMMANDS in grown)
         events += self._read(self._files.unwatched)
         if self._waiting and self._gpus.due:
             self._start_waiting()
         return events
+
+    def attend(self, folder: Path) -> bool:
+        """By inotify; see `Backend.attend`."""
+        return self._files.add_folder(folder, _COMMANDS)
 
     def wake(self) -> None:
         """Ring the bell that `wait` listens to."""

@@ -24,7 +24,7 @@ from hpo.watching.lines import say
 UNLIMITED = "max_wallclock_time=1.0e9"
 
 
-def record(output: Path, overrides: Sequence[str]) -> None:
+def record(output: Path, overrides: Sequence[str], *, include_steered: bool = False) -> None:
     """Record the grid of the benchmark that `overrides` compose into OUTPUT.yaml and OUTPUT.npz.
 
     Raises:
@@ -41,12 +41,12 @@ def record(output: Path, overrides: Sequence[str]) -> None:
             f"not all of the grid could be trained; see outputs/{tag}, mend it and run the command again"
         )
     provenance = " ".join(["recorded by: hpo record", str(output), *overrides])
-    recorded = [load_experiment(place) for place in find_experiments(tag)]
-    table = table_of(recorded, output.name, provenance)
+    experiments = [load_experiment(place) for place in find_experiments(tag)]
+    table = table_of(experiments, output.name, provenance, include_steered=include_steered)
     output.parent.mkdir(parents=True, exist_ok=True)
     table.save(output)
     rows, seeds, resources = table.seconds.shape
-    best = best_in_words(table, recorded[0].config)
+    best = best_in_words(table, experiments[0].config)
     say(f"{output}.npz: {rows} configurations x {seeds} trainings x {resources}; {best}")
 
 

@@ -128,8 +128,10 @@ class Objective:
         return self._loss(metrics, self.metric, self.mode)
 
     def _loss(self, metrics: Mapping[str, Any], metric: str, mode: str) -> float:
-        key = f"benchmark.objectives.{metric}" if self.aims else f"benchmark.metric={metric}"
-        value = self._number(metrics, metric, key)
+        value = metrics.get(metric)
+        if type(value) is not float:  # nearly all are, and a log may have millions
+            key = f"benchmark.objectives.{metric}" if self.aims else f"benchmark.metric={metric}"
+            value = self._number(metrics, metric, key)
         if not math.isfinite(value):
             return math.inf
         return -value if mode == "max" else value

@@ -8,6 +8,7 @@ from typing import Any
 
 from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective
+from hpo.events.steering import Steering, stopped_trial
 from hpo.events.values import Decision, Event, Kind, Status, Trial
 
 
@@ -51,6 +52,8 @@ class TrialState:
     """The machine of the current attempt, where there may be several."""
     retried: bool = False
     """Another trial trains its configuration again."""
+    stopped_by: str | None = None
+    """The id of the command that stopped it; its processes may still be ending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,8 @@ class ExperimentState:
     """What the last session ran."""
     code_changes: dict[int, Sequence[str]] = field(default_factory=dict)
     """Files that had changed since the session before, by session, from 1."""
+    steering: Steering = field(default_factory=Steering)
+    """What people have told it to do."""
     _counts: Counter[Status] = field(default_factory=Counter)
     _least: float | None = None
     """The violation of `closest`."""
@@ -128,8 +133,11 @@ class ExperimentState:
             case Kind.DROPPED:
                 state = self._of(event)
                 state.position, state.heard = event.body["position"], event.elapsed
+            case Kind.COMMANDED:
+                self._commanded(event)
             case Kind.OPENED:
                 self.sessions += 1
+                self.steering.apply(event)
                 self.created = event.time if self.created is None else self.created
                 self.finished = None
                 self._man(event)
@@ -140,6 +148,7 @@ class ExperimentState:
                 self.silent_failures = 0  # whoever runs the command again may have mended something
             case Kind.FINISHED:
                 self.finished = event.body["reason"]
+                self.steering.apply(event)
             case Kind.NOTED:
                 self._noted(event)
 
@@ -173,9 +182,16 @@ class ExperimentState:
         return len(self.trials) - self.retries
 
     def failed_trials(self) -> list[TrialState]:
-        """Those that failed and were not trained again; all that are over, where none has given a finite result."""
+        """Those that failed and were not trained again; all that are over, where none has given a finite result.
+
+        Not those that somebody has stopped.
+        """
         over = {Status.FAILED} if self.answered else set(Status) - {Status.RUNNING, Status.INTERRUPTED}
-        return [state for state in self.trials.values() if state.status in over and not state.retried]
+        return [
+            state
+            for state in self.trials.values()
+            if state.status in over and not state.retried and state.stopped_by is None
+        ]
 
     def busy_seconds(self) -> float:
         """Worker seconds spent on trials so far."""
@@ -288,8 +304,18 @@ class ExperimentState:
         self.running.pop(state.trial.id, None)
         if state.status in (Status.FAILED, Status.TIMEOUT):
             self._failed(state, event)
-        if state.then is not None:
+        if state.stopped_by is not None:
+            state.then = None  # it had been promoted while its processes were ending
+        elif state.then is not None:
             self._next_attempt(state, state.then, event.elapsed)
+
+    def _commanded(self, event: Event) -> None:
+        self.steering.apply(event)
+        if (trial_id := stopped_trial(event)) is not None:
+            state = self.trials[trial_id]
+            state.stopped_by = event.body["id"]
+            if state.status != Status.RUNNING:  # nothing of it is left to end
+                self._set_status(state, Status.STOPPED)
 
     def _failed(self, state: TrialState, event: Event) -> None:
         self.out_of_memory += bool(event.body.get("out_of_memory"))

@@ -122,6 +122,11 @@ class Placed:
     """The machine, where there is more than one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """Somebody may have left a command."""
+
+
 BackendEvent = Report | Garbage | Exit | Placed
 
 
@@ -129,8 +134,8 @@ class Kind(StrEnum):
     """Kinds of stored events."""
 
     OPENED = "opened"
-    """A process took over the experiment: host, pid, versions, `n_workers`, `code` and in it `changed` files; with earlier
-    results, `warm_start`, the SHA-256 of their copy."""
+    """A process took over the experiment: host, pid, versions, `n_workers`, the `budget` that it was given, `code` and in it
+    `changed` files; with earlier results, `warm_start`, the SHA-256 of their copy."""
     STARTED = "started"
     """Decision: a new trial; `configuration`, `until`. With `retries`, the failed trial that it trains again, it is none."""
     RESUMED = "resumed"
@@ -143,12 +148,17 @@ class Kind(StrEnum):
     """A report that came after the decision to end its trial; `metrics`, `position`."""
     ENDED = "ended"
     """An attempt is over; `status`, `exit_code`, `signal`, `error`, `usage`, and where there is something to tell `where`,
-    `out_of_memory` (true), `unread` (how many of its lines were no reports) and `again` (units of resource it repeated)."""
+    `out_of_memory` (true), `unread` (how many of its lines were no reports), `again` (units of resource it repeated) and
+    `by` (the id of the command that stopped it)."""
     NOTED = "noted"
     """Something a reader of the log should know; `text`, and where it is that a trial was given GPUs or a machine `devices`
     and `node`."""
+    COMMANDED = "commanded"
+    """Somebody asked for something; `id`, `command`, `arguments`, `by`, whether it was `accepted`, if not `why`,
+    and of a budget's limits the `old` and the `new`. A stopped trial gets no further report; a paused one is over with it."""
     FINISHED = "finished"
-    """The experiment is complete; `reason`, and the `budget` with which it is."""
+    """The experiment is complete; `reason`, the `budget` with which it is, and where commands have changed that the one that
+    was `given`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from hpo.events.outcome import no_trial_met
 from hpo.events.state import ExperimentState
+from hpo.events.steering import Verb
 from hpo.events.values import Status
 
 
@@ -61,6 +62,35 @@ def again_text(state: ExperimentState) -> str:
     )
     total = state.trained + again
     return f"{again} of {total} {unit}s ({again / total:.0%}) were trained before: {who} did not go on where they were"
+
+
+def command_text(body: Mapping[str, Any]) -> str:
+    """What an accepted command asked for, from the body of its event."""
+    match body["command"]:
+        case Verb.STOP:
+            return f"stop trial {body['arguments']['trial']}"
+        case Verb.BUDGET:
+            return ", ".join(
+                f"{key} {limit_text(body['old'][key])} -> {limit_text(new)}" for key, new in body["new"].items()
+            )
+        case other:
+            return str(other)
+
+
+def limit_text(value: float | None) -> str:
+    """A limit of a budget as it is written on a command line."""
+    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def steering_text(state: ExperimentState) -> str:
+    """How people took part in an experiment's decisions; empty where nobody did."""
+    if not state.steering.marks:
+        return ""
+    stops = [str(event.trial) for event in state.steering.marks if event.trial is not None]
+    holds = len(state.steering.marks) - len(stops)
+    parts = [f"trial{'s' * (len(stops) > 1)} {shortened(stops, 5)} stopped"] if stops else []
+    parts += [f"held {'once' if holds == 1 else f'{holds} times'}"] if holds else []
+    return f"steered: {' and '.join(parts)} by command, so that it is no longer its method's result alone"
 
 
 def configuration_text(configuration: Mapping[str, Any]) -> str:

@@ -99,7 +99,8 @@ def is_done(last: Event | None, stored: ExperimentConfig | None, config: Experim
     if last is None or last.kind != Kind.FINISHED:
         return False
     if (budget := last.body.get("budget")) is not None:
-        return {key: budget.get(key) for key in config.budget} == config.budget
+        known = [budget, *([last.body["given"]] if last.body.get("given") else [])]  # which commands may have changed
+        return any({key: one.get(key) for key in config.budget} == config.budget for one in known)
     return stored is None or stored.budget == config.budget
 
 

@@ -5,10 +5,11 @@ import logging
 import math
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
-from hpo.events.wording import overview
+from hpo.events.wording import limit_text, overview
 from hpo.experiment.opening import is_done, settle, what_is_over
-from hpo.experiment.sessions import Buffer, opening, provenance
+from hpo.experiment.sessions import Buffer, attend, limits_of, opening, provenance
 from hpo.experiment.signals import signals_interrupt
 from hpo.experiment.warm_start import say_taken
 from hpo.results.experiment import load_experiment
@@ -35,13 +36,13 @@ from hpo.results.fronts import hypervolume_text
 from hpo.results.rows import best_of, front_of
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import restore
+from hpo.store.commands import CommandFolder
 from hpo.store.directory import ExperimentDirectory, refuse_links
 from hpo.store.disk import check_room, disk_error_as_sentence
 from hpo.store.event_store import Store
 from hpo.store.ownership import owned
 from hpo.store.replacing import write_atomically
 from hpo.store.salvage import open_store
-from hpo.tuner.limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 
@@ -122,14 +123,15 @@ def conduct(
     except OSError as error:
         raise disk_error_as_sentence(files.path.parent, error) from error
     refuse_links(files)
+    inbox = CommandFolder(files.commands)
     with owned(files):
         check_room(files.path)
         config, stored = settle(files, config)
-        write_atomically(files.config, to_yaml(replace(config, retry=None)).encode())
+        _store(files, config)
         with _log_file(files.log):
             try:
                 with contextlib.closing(open_store(files.events)) as store:
-                    return _run(files, config, store, what_is_over(store, stored, config), callbacks)
+                    return _run(files, config, store, what_is_over(store, stored, config), callbacks, inbox)
             except (HPOError, OSError) as error:
                 log.error("%s", error)
                 with contextlib.suppress(OSError):  # a full disk, perhaps: the log and the terminal have said it
@@ -146,8 +148,10 @@ def _run(
     store: Store,
     over: ExperimentState | None,
     callbacks: Sequence[Callback],
+    inbox: CommandFolder,
 ) -> Outcome:
     if over is not None:
+        config = _with_commanded_budget(files, config, over)
         if read_metadata(files).get("status") != over.status:  # its tuner was killed before it wrote the last files
             _export(files, config, store.read, over)
         return Outcome(files.path, config, over, over.finished, skipped=True)
@@ -162,8 +166,13 @@ def _run(
         if not state.trials:
             say_taken(earlier, config)
         else:
+            if state.steering.held is not None:
+                log.warning(
+                    "it is held by %s: nothing starts until hpo steer %s go-on", state.steering.held, files.path
+                )
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
         opened = opening(config, backend, state, files.path)
+        config = _with_commanded_budget(files, config, state)
         backend.go_on(state)
         budget = Budget(**config.budget)
         if budget == Budget() and math.isinf(config.space.size):
@@ -178,10 +187,13 @@ def _run(
             events=events,
             state=state,
             budget=budget,
-            limits=_limits_of(config),
+            limits=limits_of(config),
             callbacks=callbacks,
             retry=config.retry is not None,
+            inbox=None if backend.repeatable else inbox,
+            on_budget=lambda budget: _store(files, replace(config, **asdict(budget))),
         )
+        tuner.commands.heard = tuner.inbox is not None and attend(backend, inbox.path)
         if not backend.repeatable:
             log.info("%s %s seed %d begins: %s", config.benchmark.name, config.method.name, config.seed, backend.opened)
         write_metadata(files, config, **{**provenance(opened), **backend.facts}, status="running", error=None)
@@ -198,7 +210,30 @@ def _run(
         raise
     backend.close()
     _export(files, config, events.read, state)
-    return Outcome(files.path, config, state, reason, received[0] if received and reason is None else None)
+    asked = received or ([signal.SIGINT] if tuner.interrupted_by is not None and _in_main_thread() else [])
+    return Outcome(files.path, config, state, reason, asked[0] if asked and reason is None else None)
+
+
+def _in_main_thread() -> bool:
+    """Whose handlers of signals are this session's? Those of a notebook's thread are somebody else's."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _store(files: ExperimentDirectory, config: ExperimentConfig) -> None:
+    write_atomically(files.config, to_yaml(replace(config, retry=None)).encode())
+
+
+def _with_commanded_budget(
+    files: ExperimentDirectory, config: ExperimentConfig, state: ExperimentState
+) -> ExperimentConfig:
+    """A command's budget stays for as long as the experiment is given the one that it has changed."""
+    if not (changes := state.steering.changes_under(config.budget)):
+        return config
+    if not state.finished:
+        log.warning("%s, as a command has set", ", ".join(f"{k}={limit_text(v)}" for k, v in changes.items()))
+    config = replace(config, **changes)
+    _store(files, config)
+    return config
 
 
 def _stored_state(config: ExperimentConfig, store: Store) -> ExperimentState:
@@ -234,21 +269,6 @@ def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
             raise ConfigError(f"{key}: {spec['_target_']} is not a subclass of hpo.Callback")
         made.append(callback)
     return made
-
-
-def _limits_of(config: ExperimentConfig) -> Limits:
-    gigabytes = config.max_checkpoint_gigabytes
-    return Limits(
-        n_workers=config.n_workers or 1,
-        max_resource=config.max_resource,
-        ends_by_itself=config.benchmark.max_resource_attr is not None,
-        max_failures=config.max_failures,
-        trial_timeout=config.trial_timeout,
-        trial_silence_timeout=config.trial_silence_timeout,
-        grace=config.grace_period_seconds,
-        delete_checkpoints=config.delete_checkpoints,
-        max_checkpoint_bytes=None if gigabytes is None else gigabytes * 1e9,
-    )
 
 
 class _LogFile(logging.FileHandler):

@@ -18,7 +18,8 @@ from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import shortened
-from hpo.store.event_store import Store
+from hpo.store.event_store import Store, on_network
+from hpo.tuner.limits import Limits
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def opening(config: ExperimentConfig, backend: Backend, state: ExperimentState, 
     Raises:
         StoreError: the script is not what earlier trials ran, and the configuration refuses to go on with another.
     """
-    facts = {**backend.opened, "n_workers": config.n_workers}
+    facts = {**backend.opened, "n_workers": config.n_workers, "budget": config.budget}
     if config.warm_start_sha256 is not None:
         facts["warm_start"] = config.warm_start_sha256
     if backend.repeatable:
@@ -86,6 +87,37 @@ def opening(config: ExperimentConfig, backend: Backend, state: ExperimentState, 
             )
         log.warning("%s; code_changes=refuse would stop here, overwrite=true starts again", text)
     return {**facts, "code": {**code, "changed": changed}}
+
+
+def attend(backend: Backend, commands: Path) -> bool:
+    """Have a session's waiting end when a command is left. Returns whether that will be told of each.
+
+    Args:
+        backend: of the session.
+        commands: the folder, which is made.
+    """
+    try:
+        commands.mkdir(exist_ok=True)
+    except OSError as error:
+        log.warning("%s: cannot be made (%s); the experiment cannot be steered", commands, error)
+        return True
+    return backend.attend(commands) and not on_network(commands)
+
+
+def limits_of(config: ExperimentConfig) -> Limits:
+    """What trials of an experiment may do."""
+    gigabytes = config.max_checkpoint_gigabytes
+    return Limits(
+        n_workers=config.n_workers or 1,
+        max_resource=config.max_resource,
+        ends_by_itself=config.benchmark.max_resource_attr is not None,
+        max_failures=config.max_failures,
+        trial_timeout=config.trial_timeout,
+        trial_silence_timeout=config.trial_silence_timeout,
+        grace=config.grace_period_seconds,
+        delete_checkpoints=config.delete_checkpoints,
+        max_checkpoint_bytes=None if gigabytes is None else gigabytes * 1e9,
+    )
 
 
 def provenance(opened: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class _Absent(Enum):
     NOT_USED = "in the place of a value"
 
 
-def table_of(experiments: Sequence[Experiment], name: str, provenance: str) -> Table:
+def table_of(experiments: Sequence[Experiment], name: str, provenance: str, *, include_steered: bool = False) -> Table:
     """The table of what complete GRID experiments of one benchmark, one per seed, have recorded.
 
     A training that ended early, for it diverged, keeps its last values to the end.
@@ -33,6 +33,11 @@ def table_of(experiments: Sequence[Experiment], name: str, provenance: str) -> T
     for experiment in experiments:
         if experiment.config.benchmark != benchmark or experiment.config.random_seed != first.config.random_seed:
             raise ConfigError(f"{experiment.directory}: is of another benchmark or random_seed than {first.directory}")
+        if experiment.state.steering.marks and not include_steered:
+            raise ConfigError(
+                f"{experiment.directory}: it was steered while it ran, and a stopped trial keeps its last values to the end; "
+                "--include-steered records it all the same"
+            )
     trainings = [_trainings(experiment, limit) for experiment in experiments]
     keys = sorted(set.intersection(*(set(found) for found in trainings)), key=str)
     most = max(len(found) for found in trainings)

@@ -8,7 +8,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
@@ -110,6 +110,9 @@ class Board:
             case Kind.ENDED:
                 self._end(event)
         self.state.apply(event)
+        if event.kind is Kind.OPENED or event.kind is Kind.COMMANDED:
+            steering = self.state.steering  # the stored configuration may be of before
+            self.config = replace(self.config, **{**(steering.given or {}), **steering.changes})
         if event.trial in self.state.running:
             self._workers += [0.0] * (self.state.running[event.trial].worker + 1 - len(self._workers))
         self.rungs.apply(event, self.state)

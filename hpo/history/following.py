@@ -132,4 +132,6 @@ class Follower:
         if metadata.get("status") == "interrupted" or (here and not is_owned(self.files)):
             error = metadata.get("error")
             return "interrupted", f"{error}; its command goes on with it" if error else "its command goes on with it"
-        return "running", f"on {self.board.host}" if self.board.host and not here else ""
+        details = [f"on {self.board.host}"] if self.board.host and not here else []
+        details += [f"held by {by}"] if (by := self.state.steering.held) is not None else []
+        return "running", ", ".join(details)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState
+from hpo.events.steering import stopped_trial
 from hpo.events.values import Decision, Event, Kind, Resume, Status
 from hpo.schedulers.asha import ASHA
 from hpo.schedulers.assembly import outline_of
@@ -64,15 +65,14 @@ class RungBoard:
     _reached: dict[int, int] = field(default_factory=dict)
     """How many of `steps` each trial has behind it."""
 
+    steps: Sequence[int] = field(init=False)
+    """The rungs and the maximum."""
+
     def __post_init__(self) -> None:
+        self.steps = [*self.levels, self.maximum] if self.levels and self.maximum is not None else []
         if self.levels and self.maximum is not None:
             self._rungs = make_rungs(self.levels, self.maximum)
         self._tallies = {level: _Tally() for level in self.steps}
-
-    @property
-    def steps(self) -> list[int]:
-        """The rungs and the maximum."""
-        return [*self.levels, self.maximum] if self.levels and self.maximum is not None else []
 
     def apply(self, event: Event, state: ExperimentState) -> None:
         """Take in an event that `state` has taken in."""
@@ -88,8 +88,14 @@ class RungBoard:
             case Kind.RESUMED:
                 self._resumed(event)
             case Kind.ENDED if event.body["status"] in (Status.COMPLETED, Status.FAILED, Status.TIMEOUT):
-                for rung in self._rungs:
-                    rung.remove(event.trial)
+                self._leave(event.trial)
+            case Kind.COMMANDED if stopped_trial(event) is not None:
+                self._leave(event.trial)
+
+    def _leave(self, trial_id: int) -> None:
+        """It is never promoted; its results stay."""
+        for rung in self._rungs:
+            rung.remove(trial_id)
 
     def _reported(self, event: Event, state: ExperimentState) -> None:
         steps, done = self.steps, self._reached[event.trial_id]

@@ -21,6 +21,7 @@ def write_report(
     metric_budget: tuple[float | None, float | None] = (None, None),
     score: str = "anytime",
     include_incomplete: bool = False,
+    include_steered: bool = False,
     unpaired: bool = False,
 ) -> Path:
     """Write the report of an experiment, or of all experiments of a tag.
@@ -28,10 +29,11 @@ def write_report(
     Args:
         place: a directory, or a tag under outputs/.
         output: the file; None: report.html in that directory.
-        baseline: of a tag's comparison; see `hpo.analysis.compare`, as for the next four.
+        baseline: of a tag's comparison; see `hpo.analysis.compare`, as for the next five.
         metric_budget: elapsed seconds from which, and up to which, experiments are compared.
         score: what the verdict goes by.
         include_incomplete: compare experiments as far as they got.
+        include_steered: compare those in which somebody took part, too.
         unpaired: compare methods with different random_seeds.
 
     Returns:
@@ -57,6 +59,7 @@ def write_report(
                 metric_budget=metric_budget,
                 score=score,
                 include_incomplete=include_incomplete,
+                include_steered=include_steered,
                 unpaired=unpaired,
                 loaded=(runs, warnings),
             )

@@ -97,7 +97,10 @@ class Scheduler(ABC):
         return self.on_report(trial, resource, outcome.loss)
 
     def on_complete(self, trial: Trial) -> None:
-        """The script ended by itself, perhaps below the maximum: no further result will follow."""
+        """The script ended by itself, perhaps below the maximum, or somebody has stopped the trial, running or paused.
+
+        No further result will follow.
+        """
         self.searcher.on_failed(trial.configuration)
 
     def on_error(self, trial: Trial) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
+from hpo.events.steering import stopped_trial
 from hpo.events.values import Decision, Event, Kind, Resume, Start, Status, Suggestion, Trial
 from hpo.schedulers.base import Scheduler
 
@@ -40,6 +41,8 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
             return tell_result(scheduler, state, state.trials[event.trial].trial, event.reached, outcome)
         case Kind.ENDED:
             tell_end(scheduler, state.trials[event.trial].trial, Status(event.body["status"]))
+        case Kind.COMMANDED if stopped_trial(event) is not None:
+            tell_stopped(scheduler, state.trials[event.trial].trial)
     return None
 
 
@@ -58,6 +61,11 @@ def tell_end(scheduler: Scheduler, trial: Trial, status: Status) -> None:
         scheduler.on_complete(trial)
     elif status in (Status.FAILED, Status.TIMEOUT):
         scheduler.on_error(trial)
+
+
+def tell_stopped(scheduler: Scheduler, trial: Trial) -> None:
+    """Somebody has stopped a trial, running or paused: told when that is stored, before its processes are gone."""
+    scheduler.on_complete(trial)
 
 
 def restore(scheduler: Scheduler, state: ExperimentState, events: Iterable[Event]) -> None:

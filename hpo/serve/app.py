@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from hpo.errors import HPOError
+from hpo.serve.guard import STEERS
 from hpo.serve.hub import Hub
 from hpo.serve.logs import NAMES, WHOLE, read_log
 from hpo.serve.streams import experiment_stream, log_stream, rows_stream
@@ -30,7 +31,7 @@ MOST_STREAMS = 16
 """Pages that are kept up to date at a time."""
 SHARED = ("labels.js", "chart.js", "pointing.js", "tables.js", "figures.js")
 """Scripts of the report."""
-OWN = ("live.js", "canvas.js", "front.js", "experiment.js", "trial.js", "tag.js", "missing.js")
+OWN = ("live.js", "canvas.js", "front.js", "experiment.js", "trial.js", "tag.js", "missing.js", "steer.js")
 Answer = Callable[[Request], Awaitable[Response]]
 
 
@@ -58,6 +59,7 @@ class App:
             Route("/e/{id}/charts/{group}", self._charts),
             Route("/e/{id}/trials", self._trials),
             Route("/e/{id}/configuration", self._configuration),
+            Route("/e/{id}/commands", self._commands, methods=["GET", "POST"]),
             Route("/e/{id}/t/{trial:int}", self._trial),
             Route("/e/{id}/t/{trial:int}/log/{attempt:int}/{name}", self._log),
             Route("/e/{id}/t/{trial:int}/log/{attempt:int}/{name}/stream", self._log_stream),
@@ -95,15 +97,15 @@ class App:
                 await self.hub.find()  # it may be new
                 if not self._is_listed(kind, request.path_params["id"]):
                     raise HTTPException(404)
-            return self._filled(kind, status)
+            return self._filled(kind, status, steers=request.scope[STEERS])
 
         return answer
 
     def _is_listed(self, kind: str, name: str) -> bool:
         return name in (self.hub.catalogue.groups if kind == "tag" else self.hub.catalogue.experiments)
 
-    def _filled(self, kind: str, status: int) -> Response:
-        names = [*SHARED, "live.js", "canvas.js", f"{kind}.js"]
+    def _filled(self, kind: str, status: int, *, steers: bool = False) -> Response:
+        names = [*SHARED, "live.js", "canvas.js", *(["steer.js"] if steers else []), f"{kind}.js"]
         scripts = "\n".join(f'<script defer src="{self.base}/assets/{name}"></script>' for name in names)
         text = self._shell.replace("{kind}", kind).replace("{base}", self.base).replace("{scripts}", scripts)
         return Response(text, status, media_type="text/html; charset=utf-8")
@@ -179,6 +181,11 @@ class App:
         except HPOError as error:
             raise HTTPException(404, str(error)) from error
         return PlainTextResponse(text)
+
+    async def _commands(self, request: Request) -> Response:
+        from hpo.serve.steering import answer  # reads logs, which the first page need not wait for
+
+        return await answer(self.hub, self._known(request), request)
 
     async def _trial(self, request: Request) -> Response:
         from hpo.serve.answers import trial_body

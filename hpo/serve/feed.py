@@ -48,6 +48,9 @@ class Shown:
 UNSETTLED = 100_000_000
 """Nanoseconds in which a file can change again with the same time and size: clocks of file systems are coarse."""
 
+PROGRESS = 0.25
+"""Seconds between two words on how far a long log has been read: saying it costs as much as reading some of it."""
+
 _NOTHING = Record(Objective("", "min", None))
 
 
@@ -71,6 +74,7 @@ class Feed:
         self.settled = False
         """All that was written is read for certain; if not, a look a moment later will tell."""
         self._told: tuple[object, ...] = ()
+        self._showed = -PROGRESS
 
     @property
     def record(self) -> Record:
@@ -90,6 +94,11 @@ class Feed:
         except Exception as error:  # whatever a damaged file is: its page says so, and the others go on
             log.exception("%s", self.files.path)
             trouble = f"{self.files.path}: cannot be shown ({type(error).__name__}: {error}); hpo status says more"
+        now = time.monotonic()
+        if more and not trouble and now - self._showed < PROGRESS:
+            self.cost = time.thread_time() - began
+            return True
+        self._showed = now
         try:
             self._show(trouble, more)
         except Exception as error:

@@ -44,7 +44,7 @@ KEPT = 60.0
 MOST_FOLDERS = 4096
 """That are listened to for further experiments."""
 
-READERS = ("hpo.serve.feed", "hpo.serve.answers", "hpo.reports.page")
+READERS = ("hpo.serve.feed", "hpo.serve.answers", "hpo.reports.page", "hpo.serve.steering")
 """What is imported once the server answers, for it takes longer than all that comes before."""
 
 T = TypeVar("T")

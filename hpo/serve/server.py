@@ -38,6 +38,8 @@ class Settings:
     socket: Path | None = None
     base_path: str = ""
     token_file: Path | None = None
+    steer: bool = False
+    """Print a second link, by which experiments can be steered."""
     browser: bool = False
     """Open one."""
 
@@ -61,6 +63,7 @@ def serve(places: Sequence[str], settings: Settings, say: "Callable[[str], None]
     roots = roots_of(places)
     base = base_of(settings.base_path)
     token = token_of(settings.token_file)
+    steering = token_of(_beside(settings.token_file)) if settings.steer else None
     try:
         import uvicorn  # noqa: F401
     except ImportError as error:
@@ -68,11 +71,12 @@ def serve(places: Sequence[str], settings: Settings, say: "Callable[[str], None]
     bound = listen(settings.host, settings.port) if settings.socket is None else listen_at(settings.socket)
     with contextlib.closing(bound):
         port = bound.getsockname()[1] if settings.socket is None else 0
-        address = link(settings.host if settings.socket is None else "localhost", port, base, token)
-        if settings.socket is not None:
-            address = address.replace(f"localhost:{port}", "localhost:PORT")
+        shown = 8642 if settings.socket is not None else port  # where ssh is told to lead, below
+        host = settings.host if settings.socket is None else "localhost"
+        links = [link(host, shown, base, one) for one in (token, steering) if one is not None]
+        guarded = {"token": token, "steer": steering, "cookie": f"hpo-{port}"}
         try:
-            return asyncio.run(_run(bound, roots, settings, base, token, f"hpo-{port}", address, say))
+            return asyncio.run(_run(bound, roots, settings, base, guarded, links, say))
         finally:
             if settings.socket is not None:
                 settings.socket.unlink(missing_ok=True)
@@ -96,9 +100,8 @@ async def _run(
     roots: Sequence[Path],
     settings: Settings,
     base: str,
-    token: str,
-    cookie: str,
-    address: str,
+    guarded: dict[str, Any],
+    links: Sequence[str],
     say: "Callable[[str], None]",
 ) -> int:
     import uvicorn
@@ -109,7 +112,7 @@ async def _run(
     from hpo.serve.hub import Hub
 
     hub = Hub(Catalogue(roots))
-    guard = Guard(App(hub, base).build(), token=token, cookie=cookie, hosts=frozenset(settings.host_names), base=base)
+    guard = Guard(App(hub, base).build(), **guarded, hosts=frozenset(settings.host_names), base=base)
     config = uvicorn.Config(
         guard,
         http=PatientProtocol,
@@ -133,7 +136,7 @@ async def _run(
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
             if self.started:
-                _tell(settings, address, say)
+                _tell(settings, links, say)
                 loop.call_later(SETTLING, hub.warm)
 
         async def main_loop(self) -> None:
@@ -150,19 +153,25 @@ async def _run(
             hub.dismiss()
             await super().shutdown(sockets)
 
-    with _page_that_opens(address) if settings.browser else contextlib.nullcontext():
+    with _page_that_opens(links[-1]) if settings.browser else contextlib.nullcontext():
         await Server(config).serve(sockets=[bound])
     return ended_by[0] if ended_by else 0
 
 
-def _tell(settings: Settings, address: str, say: "Callable[[str], None]") -> None:
+def _beside(token_file: Path | None) -> Path | None:
+    """Where the token of the link that steers is kept."""
+    return None if token_file is None else token_file.with_name(f"{token_file.name}.steer")
+
+
+def _tell(settings: Settings, links: Sequence[str], say: "Callable[[str], None]") -> None:
     if settings.socket is not None:
         say(f"socket {settings.socket}; from another machine: ssh -L 8642:{settings.socket.absolute()} HOST, then open")
-        address = address.replace("localhost:PORT", "localhost:8642")
-    say(address)
+    say(links[0])
+    for steering in links[1:]:
+        say(f"{steering} steers: whoever has this one can stop trials and end experiments")
     if settings.host not in ("127.0.0.1", "::1", "localhost"):
         say(f"listens on {settings.host}: whoever has this link and reaches this machine can look; it is not encrypted")
-    say("It only shows. Ctrl-C ends it; experiments do not notice.")
+    say(f"{'The first only shows' if settings.steer else 'It only shows'}. Ctrl-C ends it; experiments do not notice.")
 
 
 @contextlib.contextmanager

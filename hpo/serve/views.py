@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpo.events.state import TrialState
-from hpo.events.wording import best_text, configuration_text, counts_text
+from hpo.events.wording import best_text, configuration_text, counts_text, steering_text
 from hpo.figures.style import thinned
 from hpo.history.boards import Board
 from hpo.history.following import Seen
@@ -57,6 +57,7 @@ def board_view(seen: Seen) -> dict[str, Any]:
             for f in reversed(board.failures)
         ],
         "code_changes": sorted(state.code_changes),
+        "steered": cut(steering_text(state)),
     }
 
 

@@ -59,6 +59,8 @@ class ExperimentDirectory:
     """What Ray says in the process that talks with it; empty unless something is wrong."""
     trials = _Inside("trials")
     """One folder per trial."""
+    commands = _Inside("commands")
+    """What people tell the running experiment to do, each a file until it is in the log."""
     left_behind = _Inside("left_behind")
     """Folders of trials that the event log, damaged and mended, no longer knows."""
 
@@ -101,7 +103,7 @@ def folders_with(base: Path, name: str, passed: list[Path] | None = None) -> lis
 def refuse_links(files: ExperimentDirectory) -> None:
     """Raise StoreError for a link in the place of a file that is written to and not replaced: it leads elsewhere."""
     parts = [files.events.with_name(files.events.name + end) for end in ("", "-wal", "-shm", "-journal")]
-    for path in (files.lock, files.log, files.host_log, files.ray_log, *parts):
+    for path in (files.lock, files.log, files.host_log, files.ray_log, files.commands, *parts):
         if path.is_symlink():
             raise StoreError(f"{path}: is a link, and hpo writes only files of the directory itself; remove the link")
 

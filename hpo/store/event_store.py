@@ -24,7 +24,9 @@ from hpo.store.sqlitefile import (
     write_error_as_sentence,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+"""The latest that is understood. A store is of version 2 until its first COMMANDED event, for older ones damage."""
+_UNCOMMANDED = 2
 
 SCHEMA = f"""
 CREATE TABLE events (
@@ -45,15 +47,15 @@ CREATE VIEW reports AS
 CREATE VIEW trials AS
     SELECT trial, elapsed AS started, json_extract(body, '$.configuration') AS configuration
     FROM events WHERE kind = 'started';
-PRAGMA user_version = {SCHEMA_VERSION};
+PRAGMA user_version = {_UNCOMMANDED};
 """
 """What a new store is made with."""
 
-_MIGRATE = "BEGIN IMMEDIATE; ALTER TABLE events ADD COLUMN crc INTEGER; PRAGMA user_version = 2; COMMIT;"
+_MIGRATE = f"BEGIN IMMEDIATE; ALTER TABLE events ADD COLUMN crc INTEGER; PRAGMA user_version = {_UNCOMMANDED}; COMMIT;"
 
 _COLUMNS = "seq, kind, elapsed, time, trial, attempt, resource, body"
 
-_DAMAGE = (sqlite3.Error, ValueError, TypeError, AttributeError, struct.error)
+_DAMAGE = (sqlite3.Error, ValueError, KeyError, TypeError, AttributeError, struct.error)
 """What reading a damaged row can raise: a text where a number should be, and the other way round."""
 
 _pack = struct.Struct("<ddqqq").pack
@@ -130,6 +132,8 @@ class Store:
                     "VALUES (?,?,?,?,?,?,?,?)",
                     rows,
                 )
+                if any(event.kind is Kind.COMMANDED for event in events):
+                    self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")  # part of the transaction
                 patiently(self._db, "COMMIT", self.path)
             except BaseException:
                 if self._db.in_transaction:
@@ -256,7 +260,10 @@ def _numbered(row: Sequence[Any], number: int, *, check: bool) -> tuple[int, Eve
     if check:
         _verify(row, number)
     seq, kind, elapsed, time, trial, attempt, resource, body, _ = row
-    return seq, Event(Kind(kind), elapsed, time, trial, attempt, resource, json.loads(body))
+    content, end = _decode(body)
+    if end != len(body):
+        raise ValueError(f"event {number} has more than its body")
+    return seq, Event(_KINDS[kind], elapsed, time, trial, attempt, resource, content)
 
 
 def on_network(folder: Path) -> bool:
@@ -277,3 +284,6 @@ def on_network(folder: Path) -> bool:
 
 
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
+_decode = json.JSONDecoder().raw_decode
+"""As `json.loads`, which also looks for blanks around what was written without."""
+_KINDS = {kind.value: kind for kind in Kind}

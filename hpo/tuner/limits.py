@@ -13,6 +13,9 @@ HOW_TO_REPORT = (
     "lines, or stdout with benchmark.patterns if it prints others"
 )
 
+MOST_LOSSES = 10
+"""So many attempts per worker lost with their host or terminated from outside, and no report between, end the experiment."""
+
 ONE_OBJECT = 'write one JSON object per line, such as {"epoch": 1, "loss": 0.5}'
 
 
@@ -94,6 +97,19 @@ class Limits:
         if state.resource > 0:
             return Status.COMPLETED, None
         return Status.FAILED, self._unreported(state, unread, event.error or HOW_TO_REPORT)
+
+    def nothing_but_failures(self, first_error: str | None, first_log: Path | None) -> str:
+        """Why so many failures in a row end an experiment."""
+        return (
+            f"max_failures={self.max_failures}: so many trials in a row failed without a report, so that something other "
+            f"than their configurations is wrong; the first said: {brief(first_error)}{see(first_log)}"
+        )
+
+    def nothing_but_losses(self, count: int) -> str | None:
+        """Why so many attempts in a row that were lost or terminated from outside end an experiment; None: they do not."""
+        if count <= MOST_LOSSES * self.n_workers:
+            return None
+        return f"trials were lost or terminated from outside {count} times in a row without a report; see hpo.log"
 
     def _unreported(self, state: TrialState, unread: str | None, remedy: str) -> str:
         """Why there may be no report, and what to do. A script told to end early may be one that reports more seldom."""

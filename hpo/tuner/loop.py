@@ -7,17 +7,20 @@ same loop after such a feeding.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hpo.backends.base import Backend
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Kind
+from hpo.events.steering import Command, Verb
+from hpo.events.values import BackendEvent, Kind, Knock
 from hpo.schedulers.base import Scheduler
+from hpo.tuner.commands import Commands, Inbox
 from hpo.tuner.journal import EventLog, Journal
 from hpo.tuner.limits import Limits
+from hpo.tuner.refusals import Moment
 from hpo.tuner.stopping import Budget
 from hpo.tuner.supervision import Supervision
 
@@ -37,6 +40,8 @@ class Tuner:
         limits: of trials and workers.
         callbacks: see everything.
         retry: first train again the trials that have failed.
+        inbox: where people leave commands; None: nobody can.
+        on_budget: is told the budget that a command has set.
     """
 
     scheduler: Scheduler
@@ -47,6 +52,10 @@ class Tuner:
     limits: Limits
     callbacks: Sequence[Callback] = ()
     retry: bool = False
+    inbox: Inbox | None = None
+    on_budget: Callable[[Budget], None] = lambda _: None
+    interrupted_by: str | None = None
+    """Who has asked for the end of this session."""
     _interrupts: int = 0
     _spent: str | None = None  # the budget that is used up
 
@@ -66,6 +75,7 @@ class Tuner:
             limits=self.limits,
             journal=self.journal,
         )
+        self.commands = Commands(self.inbox, self.state, self.journal)
         if self._slots < self.limits.n_workers and not self.backend.waiting_for_capacity:
             log.warning(
                 "n_workers=%d but there are devices for %d: further trials wait", self.limits.n_workers, self._slots
@@ -120,7 +130,7 @@ class Tuner:
             self.journal.call("on_close")  # a callback may look at what is being raised
         return self.state.finished
 
-    def _step(self, happened: Sequence[BackendEvent]) -> None:
+    def _step(self, happened: Sequence[BackendEvent | Knock]) -> None:
         if self._interrupts:  # before the exits are looked at: who signals this process may have signalled the trials
             if self.state.running and not self.trials.closing:
                 log.warning(
@@ -130,11 +140,15 @@ class Tuner:
                 )
             self.trials.end_all()
         for event in happened:
-            self.trials.handle(event)
+            if isinstance(event, Knock):
+                self.commands.knock()
+            else:
+                self.trials.handle(event)
+        self.commands.take(self._moment, self._obey)
         self.trials.end_overdue()
         self._check_session()
         self._fill()
-        over = self.trials.closing or not self._stalled
+        over = self.trials.closing or not (self._stalled or self.state.steering.held)
         if over and not self.state.running and not self._interrupts and self.trials.failure is None:
             self._finish()
         self.journal.commit()
@@ -150,7 +164,8 @@ class Tuner:
             if self._interrupts > 1:
                 self.backend.kill()
         elif not self.trials.closing:
-            self._spent = self.budget.spent(self.state, self.elapsed)
+            by = self.state.steering.end
+            self._spent = self.budget.spent(self.state, self.elapsed) if by is None else f"ended on request by {by}"
             if self._spent is not None:
                 if self.trials.failed:
                     log.warning("%s, so that no failed trial is trained again; give more", self._spent)
@@ -158,7 +173,7 @@ class Tuner:
 
     def _fill(self) -> None:
         """Give free workers something to do."""
-        while not self.trials.closing and len(self.state.running) < self._slots:
+        while not (self.trials.closing or self.state.steering.held) and len(self.state.running) < self._slots:
             if self.trials.waiting:
                 self.trials.restart()
                 continue
@@ -173,6 +188,29 @@ class Tuner:
                 return
             self.trials.carry_out(suggestion, new_trials)
 
+    def _moment(self) -> Moment:
+        """What a command is judged by."""
+        return Moment(
+            state=self.state,
+            budget=self.budget,
+            elapsed=self.elapsed,
+            closing=self.trials.closing or self._interrupts > 0,
+            condemned=self.trials.condemned,
+            opened="" if self.inbox is None else self.inbox.opened,
+        )
+
+    def _obey(self, command: Command) -> None:
+        """Do what was asked; holds, and the end, are part of the state."""
+        match command.verb:
+            case Verb.STOP:
+                self.trials.stop_on_request(command.arguments["trial"])
+            case Verb.BUDGET:
+                self.budget = replace(self.budget, **command.arguments)
+                self.journal.act(self.on_budget, self.budget)
+            case Verb.INTERRUPT:
+                self.interrupted_by = command.by
+                self._interrupts = max(self._interrupts, 1)
+
     def _finish(self) -> None:
         if self._spent is not None:
             reason = self._spent
@@ -180,12 +218,15 @@ class Tuner:
             reason = f"max_num_trials={self.budget.max_num_trials} trials are done"
         else:
             reason = f"the search space is exhausted: all {len(self.state.trials)} configurations are tried"
-        self.journal.emit(Kind.FINISHED, body={"reason": reason, "budget": asdict(self.budget)})
+        body: dict[str, Any] = {"reason": reason, "budget": asdict(self.budget)}
+        if self.state.steering.changes:
+            body["given"] = self.state.steering.given
+        self.journal.emit(Kind.FINISHED, body=body)
         self.trials.forget_paused_checkpoints()
 
     def _timeout(self) -> float | None:
         """Seconds until something has to be looked at."""
-        times = [*self.journal.next_call(), *self.trials.time_left()]
+        times = [*self.journal.next_call(), *self.trials.time_left(), *self.commands.next_look()]
         left = self.budget.time_left(self.elapsed)
         if left is not None and not self.trials.closing and not self._stalled:
             times.append(left)

@@ -26,17 +26,15 @@ from hpo.events.values import (
     Trial,
 )
 from hpo.schedulers.base import Scheduler
-from hpo.schedulers.replay import tell_end, tell_result
+from hpo.schedulers.replay import tell_end, tell_result, tell_stopped
 from hpo.tuner.checkpoints import CheckpointBudget
 from hpo.tuner.intake import Intake
 from hpo.tuner.journal import Journal
-from hpo.tuner.limits import Limits, brief, see
+from hpo.tuner.limits import Limits, see
+from hpo.tuner.overdue import Overdue
 from hpo.tuner.remarks import Remarks
 
 log = logging.getLogger(__name__)
-
-MOST_LOSSES = 10
-"""So many attempts per worker lost with their host or terminated from outside, and no report between, end the experiment."""
 
 
 @dataclass
@@ -64,15 +62,15 @@ class Supervision:
     """Interrupted trials that go on when a worker is free."""
     failed: list[TrialState] = field(default_factory=list)
     """Failed trials that are to be trained again when a worker is free."""
-    _condemned: dict[int, tuple[Status, str]] = field(default_factory=dict)
-    _held: dict[int, float] = field(default_factory=dict)
-    """Until when the backend held back an attempt, at the last look."""
+    condemned: dict[int, tuple[Status, str]] = field(default_factory=dict)
+    """Trials that are being ended because something is wrong with them."""
     _losses: int = 0
     _first_log: Path | None = None
     """Of the first trial in a row that failed without a report."""
 
     def __post_init__(self) -> None:
         self._intake = Intake(self.state.objective)
+        self._overdue = Overdue(self.limits, self.backend, self.journal.elapsed)
         self._remarks = Remarks(
             scheduler=self.scheduler,
             state=self.state,
@@ -117,7 +115,7 @@ class Supervision:
         self.carry_out(start, new_trials=True)
 
     def _begin(self, state: TrialState) -> None:
-        self._held.pop(state.trial.id, None)
+        self._overdue.begin(state.trial.id)
         counted = self.state.objective.resource_attr is None
         if state.attempt > 0 and counted:
             # Its reports are counted: after going on from a checkpoint nobody could tell which of them are new.
@@ -132,7 +130,7 @@ class Supervision:
         for state in list(self.state.running.values()):
             if self.backend.adopt(state.trial, state.attempt, state.until, state.position):
                 self._intake.begin(state.trial.id, kept=state.attempt > 0)
-                if state.ending is not None:  # decided, and perhaps not acted upon
+                if state.ending is not None or state.stopped_by is not None:  # decided, and perhaps not acted upon
                     self.journal.act(self.backend.stop, state.trial.id)
                 continue
             for event in self.backend.left_over(state.trial.id, state.attempt, state.position):
@@ -164,7 +162,7 @@ class Supervision:
         if state is None:
             return
         body: dict[str, Any] = {"metrics": dict(report.metrics), "position": report.position}
-        if state.ending is not None or state.trial.id in self._condemned:
+        if self._is_ending(state):
             self.journal.emit(Kind.DROPPED, state.trial.id, state.attempt, body=body)
             return
         try:
@@ -199,10 +197,8 @@ class Supervision:
         if state is not None and self._end(state, event) == Status.INTERRUPTED and not self.closing:
             self.waiting.append(state)
             self._losses += 1
-            if self._losses > MOST_LOSSES * self.limits.n_workers:
-                self.fail(
-                    f"trials were lost or terminated from outside {self._losses} times in a row without a report; see hpo.log"
-                )
+            if (why := self.limits.nothing_but_losses(self._losses)) is not None:
+                self.fail(why)
 
     def _end(self, state: TrialState, event: Exit) -> Status:
         """The attempt is over: what becomes of the trial."""
@@ -210,7 +206,13 @@ class Supervision:
         tell_end(self.scheduler, state.trial, status)
         body: dict[str, Any] = {"status": status.value, "exit_code": event.exit_code, "signal": event.signal}
         oom = event.out_of_memory and status == Status.FAILED
-        said = {"usage": dict(event.usage), "error": error, "where": event.where, "out_of_memory": oom}
+        said = {
+            "usage": dict(event.usage),
+            "error": error,
+            "where": event.where,
+            "out_of_memory": oom,
+            "by": state.stopped_by,
+        }
         body |= {k: v for k, v in said.items() if v or k == "usage"} | self._remarks.counts(state.trial.id)
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
@@ -219,11 +221,7 @@ class Supervision:
             if self.state.silent_failures == 1:
                 self._first_log = event.log
             if self.state.silent_failures >= self.limits.max_failures:
-                self.fail(
-                    f"max_failures={self.limits.max_failures}: so many trials in a row failed without a report, so that "
-                    f"something other than their configurations is wrong; the first said: "
-                    f"{brief(self.state.first_error)}{see(self._first_log)}"
-                )
+                self.fail(self.limits.nothing_but_failures(self.state.first_error, self._first_log))
         if self.limits.delete_checkpoints and status not in (Status.PAUSED, Status.INTERRUPTED):
             self._checkpoints.forget(state.trial.id)
         else:
@@ -236,47 +234,49 @@ class Supervision:
         return status
 
     def _status_after(self, state: TrialState, event: Exit) -> tuple[Status, str | None]:
+        if state.stopped_by is not None:
+            return Status.STOPPED, None
         if state.ending is not None:
             return self.limits.decided_status(state), None
-        if state.trial.id in self._condemned:
-            return self._condemned.pop(state.trial.id)
+        if state.trial.id in self.condemned:
+            return self.condemned.pop(state.trial.id)
         return self.limits.status_after(state, event, self.closing, self._remarks.unread(state.trial.id))
 
     # ------------------------------------------------------------------ ending them
 
     def end_overdue(self) -> None:
         """End trials that have passed a time limit."""
-        elapsed = self.journal.elapsed()
-        for state in self._limited(elapsed):
-            reason = self.limits.overdue(state, elapsed, self._held.get(state.trial.id, 0.0))
-            if reason:
-                self._condemn(state, Status.TIMEOUT, reason)
+        for state, reason in self._overdue.found(self._limited()):
+            self._condemn(state, Status.TIMEOUT, reason)
 
     def time_left(self) -> list[float]:
         """Seconds to the time limits of running trials."""
-        elapsed = self.journal.elapsed()
-        return [
-            left
-            for state in self._limited(elapsed)
-            for left in self.limits.time_left(state, elapsed, self._held.get(state.trial.id, 0.0))
-        ]
+        return self._overdue.time_left(self._limited())
 
-    def _limited(self, elapsed: float) -> list[TrialState]:
-        """Trials whose time limits run: not those that are being ended, and have their grace, or wait for a device."""
-        if not self.limits.timed or self.closing:
-            return []
-        limited = []
-        for state in self.state.running.values():
-            if self.backend.holds(state.trial.id):
-                self._held[state.trial.id] = elapsed
-            elif state.ending is None and state.trial.id not in self._condemned:
-                limited.append(state)
-        return limited
+    def _limited(self) -> list[TrialState]:
+        """Trials whose time limits run: not those that are being ended, and have their grace."""
+        timed = self.limits.timed and not self.closing
+        return [state for state in self.state.running.values() if not self._is_ending(state)] if timed else []
+
+    def _is_ending(self, state: TrialState) -> bool:
+        """Is the end of its attempt decided?"""
+        return state.ending is not None or state.stopped_by is not None or state.trial.id in self.condemned
+
+    def stop_on_request(self, trial_id: int) -> None:
+        """Somebody asked, and it is stored: nothing more comes of the trial."""
+        state = self.state.trials[trial_id]
+        tell_stopped(self.scheduler, state.trial)
+        if state.status != Status.RUNNING:
+            self.waiting = [other for other in self.waiting if other is not state]
+            if self.limits.delete_checkpoints:
+                self._checkpoints.forget(trial_id)
+        elif not self.closing and state.ending is None:
+            self.journal.act(self.backend.stop, trial_id)
 
     def _condemn(self, state: TrialState, status: Status, reason: str) -> None:
         """End a trial because something is wrong with it."""
-        if state.trial.id not in self._condemned:
-            self._condemned[state.trial.id] = status, reason
+        if state.trial.id not in self.condemned:
+            self.condemned[state.trial.id] = status, reason
             self.journal.act(self.backend.stop, state.trial.id)
 
     def end_all(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hpo.events.objective import Aim
 from hpo.events.state import TrialState
-from hpo.events.wording import best_name, best_text, clock, configuration_text, counts_text, printable
+from hpo.events.wording import best_name, best_text, clock, configuration_text, counts_text, printable, steering_text
 from hpo.history.boards import Board
 from hpo.history.following import Seen
 from hpo.results.fronts import hypervolume_text
@@ -89,7 +89,7 @@ def _overview(experiments: Sequence[Seen], width: int) -> list["Text"]:
 
 
 def _experiment(seen: Seen, width: int, height: int) -> list["Text"]:
-    lines = [*_head(seen), *_best(seen)]
+    lines = [*_head(seen), *_steered(seen), *_best(seen)]
     used = len(lines) + sum(len(line.plain) // max(width, 1) for line in lines[-2:])  # these two may wrap
     for block in (_workers(seen, width), _rungs(seen.board, width), _failures(seen.board)):
         if block and used + len(block) <= height:
@@ -115,6 +115,11 @@ def _head(seen: Seen) -> list["Text"]:
     if progress.seconds_left is not None and seen.condition == "running":
         line += f", about {clock(progress.seconds_left)} left"
     return [title, _text(line)]
+
+
+def _steered(seen: Seen) -> list["Text"]:
+    text = steering_text(seen.board.state)
+    return [_text(text)] if text else []
 
 
 def _best(seen: Seen) -> list["Text"]:

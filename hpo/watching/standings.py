@@ -6,6 +6,7 @@ from typing import Any
 
 from hpo.errors import StoreError
 from hpo.events.values import Event, Kind, Status
+from hpo.events.wording import steering_text
 from hpo.results.experiment import Experiment
 from hpo.results.files import read_metadata
 from hpo.results.fronts import front_share
@@ -48,6 +49,8 @@ def standing(experiment: Experiment) -> dict[str, Any]:
         "nodes": dict(state.nodes),
         "unread_lines": state.unread,
         "code_changes": state.code_changes,
+        "steered": steering_text(state) or None,
+        "held_by": state.steering.held,
         "trained": state.trained,
         "trained_again": sum(state.again.values()),
         "metric": state.objective.metric,

@@ -1,5 +1,6 @@
 """`hpo compare` and `hpo.analysis.compare`: on experiments written as the tuner writes them, with known results."""
 
+import contextlib
 import json
 import math
 import re
@@ -494,6 +495,20 @@ class TestRefusals:
         assert set(wanted.scores.seed) == {0, 1, 2, 3}
         assert wanted.scored[0].scale.end == 30
         assert any("taken as far as they got" in warning for warning in wanted.warnings)
+
+    def test_experiments_that_somebody_has_steered_are_left_out_unless_they_are_wanted(self, written):
+        written.pair(4)
+        for seed, command in ((1, "stop"), (2, "hold"), (3, "budget")):
+            place = written.path / "t" / "mine" / "RS" / f"seed_{seed}" / "events.db"
+            body = {"id": "1", "command": command, "arguments": {}, "by": "me", "accepted": True, "old": {}, "new": {}}
+            with contextlib.closing(Store(place)) as store:
+                store.append([Event(Kind.COMMANDED, 99.0, 0.0, 0 if command == "stop" else None, body=body)])
+        result = compare(written.path)
+        assert set(result.scores.seed) == {0, 3}
+        assert any("left out 2 experiment(s) that were steered while they ran" in text for text in result.warnings)
+        wanted = compare(written.path, include_steered=True)
+        assert set(wanted.scores.seed) == {0, 1, 2, 3}
+        assert any("seeds do not pair them" in text for text in wanted.warnings)
 
     def test_only_incomplete_experiments_are_refused_with_the_way_out(self, written):
         for method in ("RS", "ASHA"):

@@ -15,7 +15,7 @@ from hpo.backends.local import LocalBackend
 from hpo.backends.program import Program
 from hpo.config.reading import resolve
 from hpo.errors import BackendError
-from hpo.events.values import Exit, Garbage, Placed, Report, Trial
+from hpo.events.values import Exit, Garbage, Knock, Placed, Report, Trial
 from hpo.host import marks
 from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
@@ -125,6 +125,19 @@ def test_stopping_ends_the_attempt_and_waking_ends_the_wait(backend):
     backend.stop(0)
     (end,) = collect(backend, is_exit)
     assert end.signal == signal.SIGTERM
+
+
+@pytest.mark.parametrize("backend", ["pass"], indirect=True)
+def test_a_file_that_appears_in_a_folder_that_is_attended_to_ends_the_wait(backend, tmp_path):
+    folder = tmp_path / "commands"
+    folder.mkdir()
+    assert backend.attend(folder)
+    assert not [event for event in backend.wait(0.0) if isinstance(event, Knock)]
+    (folder / ".aside").write_text("{}")
+    (folder / ".aside").rename(folder / "1.json")
+    began = time.monotonic()
+    assert collect(backend, lambda event: isinstance(event, Knock))
+    assert time.monotonic() - began < 1.0
 
 
 @pytest.mark.parametrize("backend", ["pass"], indirect=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hpo.cli.completion import Typed, candidates
-from hpo.cli.verbs.app import VERBS
 from hpo.cli.verbs.completion import in_bash
+from hpo.cli.verbs.every import VERBS
 from hpo.cli.verbs.main import main
 from hpo.errors import ConfigError
 from tests.support import debian

@@ -1,5 +1,6 @@
 """`hpo record`: a real grid into a table, and a simulation over it that decides as the real experiment does."""
 
+import contextlib
 import shutil
 
 import pytest
@@ -7,9 +8,10 @@ import pytest
 import hpo
 from hpo.cli.recording import record
 from hpo.errors import ConfigError
-from hpo.events.values import Kind
+from hpo.events.values import Event, Kind
 from hpo.exporting.recorded import table_of
 from hpo.results.experiment import load_experiment
+from hpo.store.event_store import Store
 from hpo.store.places import find_experiments
 from hpo.tables.table import read_table
 from tests.conftest import error_of, succeeded
@@ -108,6 +110,17 @@ def test_an_incomplete_recording_is_an_error_that_counts(recorded, tmp_path):
         db.execute("UPDATE events SET kind = 'noted', trial = NULL, crc = NULL WHERE trial = 3 AND kind = 'reported'")
     with pytest.raises(ConfigError, match="9 of 10 configurations"):
         table_of([load_experiment(first), load_experiment(copy)], "t", "")
+
+
+def test_a_recording_that_was_steered_is_refused_unless_it_is_wanted(recorded, tmp_path):
+    copy = tmp_path / "seed_0"
+    shutil.copytree(recorded / find_experiments(recorded / "outputs" / "record-grid")[0], copy)
+    body = {"id": "1", "command": "stop", "arguments": {"trial": 3}, "by": "me", "accepted": True}
+    with contextlib.closing(Store(copy / "events.db")) as store:
+        store.append([Event(Kind.COMMANDED, 99.0, 0.0, 3, 0, body=body)])
+    with pytest.raises(ConfigError, match="--include-steered records it all the same"):
+        table_of([load_experiment(copy)], "t", "")
+    assert table_of([load_experiment(copy)], "t", "", include_steered=True).seconds.shape[0] == 10
 
 
 def test_the_verb_takes_the_users_folders_and_says_first_how_much_it_will_train(workplace):

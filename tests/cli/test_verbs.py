@@ -53,7 +53,7 @@ def test_status_without_a_tag_lists_those_in_outputs_with_counts(finished):
 
 
 KEYS = """directory tag benchmark method seed state reason error seconds trials reports unread_lines code_changes
-trained trained_again metric mode best constraints closest last_failure job"""
+steered held_by trained trained_again metric mode best constraints closest last_failure job"""
 
 
 def test_status_for_programs_has_the_keys_that_the_docs_name_and_the_values_of_the_log(finished):
@@ -201,3 +201,11 @@ def test_a_wrong_override_of_a_verb_is_one_sentence(workplace, override):
 def test_a_damaged_record_of_a_remote_job_is_named_with_its_directory(workplace):
     workplace.write("outputs/t/mine/RS/seed_0/launch.json", '{"launcher": {}, "record": {}}')
     assert "outputs/t/mine/RS/seed_0" in error_of(workplace.verb("status", "t"))
+
+
+def test_each_verb_is_found_in_the_module_that_is_imported_for_it():
+    from hpo.cli.verbs import every, main
+
+    found = {name: verb.callback.__module__.rpartition(".")[2] for name, verb in every.VERBS.items()}
+    assert found == main.MODULES
+    assert {*found.values(), "VERBS"} == set(every.__all__)

@@ -7,7 +7,7 @@ import yaml
 
 import hpo
 from hpo import analysis, schedulers, searchers
-from hpo.cli.verbs.app import VERBS
+from hpo.cli.verbs.every import VERBS
 from hpo.config.schema import CONF_DIR, BenchmarkConfig, ExperimentConfig
 from hpo.events.values import Kind
 from release import pages, reference

@@ -58,6 +58,7 @@ def calls(place, about_names=False):
     method, tag = str(place.directory.parent), str(place.directory.parents[1])
     yield from ([verb, directory] for verb in ("status", "report", "replay", "reproduce", "sync", "stop"))
     yield ["watch", "--once", directory]
+    yield ["steer", directory, "hold"]
     yield ["export", directory, "--to", "zip", "--output", str(work / "x.zip")]
     yield ["export", directory, "--to", "jsonl", "--output", str(work / "x.jsonl")]
     yield ["compare", method, "--include-incomplete", "--unpaired"]

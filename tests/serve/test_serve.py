@@ -108,6 +108,23 @@ def test_a_page_is_drawn_fits_a_phone_is_silent_and_axe_finds_nothing_wrong(wind
     assert "token" not in "".join(asked)
 
 
+MOVING = """
+const moves = (s) => parseFloat(s.transitionDuration) > 0 ||
+  (s.animationName !== 'none' && parseFloat(s.animationDuration) > 0);
+return [...document.querySelectorAll('*')].filter(e => moves(getComputedStyle(e))).map(e => e.parentElement.className)"""
+
+
+@pytest.mark.parametrize("page", ["front", "real"])
+def test_nothing_moves_for_people_who_want_no_motion(window, addresses, page):
+    window.visit(addresses[page])
+    if page == "real":
+        until(window, "return document.documentElement.dataset.figures && document.documentElement.dataset.trials")
+        assert "bar" in window.run(MOVING), "else it does not move for anybody"
+    window.show(motion="reduce")
+    assert window.run(MOVING) == []
+    assert window.run("return getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+
+
 def test_text_of_users_stays_text(window, addresses):
     for page in ("hostile", "hostile trial"):
         window.visit(addresses[page])

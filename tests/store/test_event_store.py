@@ -1,5 +1,6 @@
 """The event store: what was acknowledged is there, in order, after anything that can happen to a machine."""
 
+import contextlib
 import json
 import math
 import os
@@ -548,3 +549,22 @@ def test_a_local_folder_is_not_on_a_network(tmp_path):
     if not kinds & {"nfs", "nfs4", "cifs", "9p", "ceph", "lustre"}:
         assert not on_network(tmp_path)
     assert not on_network(Path("/proc"))
+
+
+def test_only_the_first_command_makes_a_store_one_that_earlier_versions_refuse(tmp_path):
+    path = tmp_path / "events.db"
+
+    def version():
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            return database.execute("PRAGMA user_version").fetchone()[0]
+
+    body = {"id": "1", "command": "hold", "arguments": {}, "by": "me", "accepted": True}
+    with contextlib.closing(Store(path)) as store:
+        store.append([note(0)])
+        assert version() == 2
+        store.append([Event(Kind.COMMANDED, 1.0, 1.0, body=body)])
+        assert version() == 3
+    with contextlib.closing(Store(path)) as store:
+        store.append([note(2)])
+        assert [event.kind for event in store.read()] == [Kind.NOTED, Kind.COMMANDED, Kind.NOTED]
+    assert version() == 3

@@ -69,12 +69,13 @@ class Browser:
         self.run(axe())  # by the driver, past the page's own policy
         return self.driver.execute_async_script(AXE, list(AXE_TAGS))
 
-    def show(self, width: int = 1366, scheme: str = "light") -> None:
-        """How wide the window is from now on, and whether people want it dark."""
+    def show(self, width: int = 1366, scheme: str = "light", motion: str = "no-preference") -> None:
+        """How wide the window is from now on, whether people want it dark, and whether they want to `reduce` motion."""
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
+        wishes = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}
+        features = {"features": [{"name": name, "value": value} for name, value in wishes.items()]}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", features)
 
     def messages(self) -> list[str]:
         """What the console has shown since the last call."""

@@ -10,7 +10,7 @@ import heapq
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from hpo import build_scheduler
@@ -18,7 +18,8 @@ from hpo.backends.base import Backend
 from hpo.errors import StoreError
 from hpo.events.objective import Aim, Objective
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Configuration, Event, Exit, Garbage, Report, Trial
+from hpo.events.steering import Command
+from hpo.events.values import BackendEvent, Configuration, Event, Exit, Garbage, Knock, Report, Trial
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.replay import restore
 from hpo.tuner.limits import Limits
@@ -134,6 +135,31 @@ class MemoryLog:
         read_back = [replace(event, body=json.loads(json.dumps(event.body))) for event in events]
         self.commits += 1
         self.events += read_back
+
+
+class MemoryInbox:
+    """Commands that wait, without a folder. It outlives sessions, as a folder does."""
+
+    def __init__(self) -> None:
+        self.opened = ""
+        self.commands: dict[str, Command] = {}
+        self._left: set[str] = set()
+
+    def give(self, verb: str, by: str = "me", **arguments: Any) -> str:
+        """Leave a command; returns its id."""
+        name = f"{len(self.commands):04}"
+        self.commands[name] = Command(name, verb, arguments, by)
+        self._left.add(name)
+        return name
+
+    def waiting(self) -> list[str]:
+        return sorted(self._left)
+
+    def read(self, name: str) -> Command:
+        return self.commands[name]
+
+    def remove(self, name: str) -> None:
+        self._left.discard(name)
 
 
 class FailingLog(MemoryLog):
@@ -263,7 +289,7 @@ class FakeBackend(Backend):
         self.calls: list[tuple[Any, ...]] = []
         self.most_running = 0
         self.runs: dict[int, _Run] = {}
-        self._agenda: list[tuple[float, int, Callable[[], list[BackendEvent]]]] = []
+        self._agenda: list[tuple[float, int, Callable[[], Sequence[BackendEvent | Knock]]]] = []
         self._numbers = itertools.count()
         self._woken = False
         self._waits = 0
@@ -292,6 +318,15 @@ class FakeBackend(Backend):
         def act() -> list[BackendEvent]:
             action()
             return []
+
+        self._push(when, act)
+
+    def knock(self, when: float, action: Callable[[], object] = lambda: None) -> None:
+        """Do something at a time of the virtual clock, and tell of a command."""
+
+        def act() -> list[BackendEvent | Knock]:
+            action()
+            return [Knock()]
 
         self._push(when, act)
 
@@ -325,7 +360,7 @@ class FakeBackend(Backend):
             for event in self._kill(run):
                 self._push(self.clock.now, lambda event=event: [event])
 
-    def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
+    def wait(self, timeout: float | None) -> Sequence[BackendEvent | Knock]:
         self._waits += 1
         assert self._waits < 100_000, "the tuner goes round and round"
         if self._woken:
@@ -359,7 +394,7 @@ class FakeBackend(Backend):
     def close(self) -> None:
         self.calls.append(("close",))
 
-    def _push(self, when: float, happen: Callable[[], list[BackendEvent]]) -> None:
+    def _push(self, when: float, happen: Callable[[], Sequence[BackendEvent | Knock]]) -> None:
         heapq.heappush(self._agenda, (when, next(self._numbers), happen))
 
     def _go_on(self, run: _Run) -> None:
@@ -442,6 +477,7 @@ class FakeExperiment:
     backend: Mapping[str, Any] = field(default_factory=dict)
     callbacks: Sequence[Any] = ()
     retry: bool = False
+    inbox: MemoryInbox = field(default_factory=MemoryInbox)
     log: MemoryLog = field(default_factory=MemoryLog)
     disk: Disk = field(default_factory=Disk)
     clock: Clock = field(default_factory=Clock)
@@ -470,21 +506,25 @@ class FakeExperiment:
         given = {"max_resource": self.max_resource, "evaluate": error_and_speed if self.objective.aims else noisy_error}
         backend = FakeBackend(self.clock, self.disk, **{**given, **self.backend})
         limits = {"n_workers": self.n_workers, "max_resource": self.max_resource, "ends_by_itself": True}
-        return Tuner(
+        given = asdict(self.budget)
+        tuner = Tuner(
             scheduler,
             backend,
             self.log,
             state,
-            self.budget,
+            Budget(**{**given, **state.steering.changes_under(given)}),
             Limits(**{**limits, **self.limits}),
             self.callbacks,
             self.retry,
+            self.inbox,
         )
+        tuner.commands.heard = True
+        return tuner
 
     def run(self) -> tuple[str | None, ExperimentState, list[Event]]:
         """One session, to its end."""
         tuner = self.session()
-        reason = tuner.run()
+        reason = tuner.run({"budget": asdict(self.budget)})
         return reason, tuner.state, self.log.events
 
 

@@ -8,8 +8,6 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import click
 
-from hpo.cli.arguments import expand
-
 VERBS: dict[str, click.Command] = {}
 """By their names, as far as their modules are imported."""
 
@@ -99,4 +97,6 @@ ConfigDirs = Annotated[Sequence[str], Option("Your own configuration groups.", [
 
 def as_arguments(overrides: Sequence[str], config_dirs: Sequence[str]) -> list[str]:
     """The command line of a run with these overrides."""
+    from hpo.cli.arguments import expand  # the schema is behind it, which most verbs do not need at once
+
     return [*(f"--config-dir={folder}" for folder in config_dirs), *expand(overrides)]

@@ -12,6 +12,7 @@ Baseline = Annotated[str | None, Option("Method that others are measured by; RS 
 MetricBudget = Annotated[str, Option("Compare from and up to these elapsed seconds.", metavar="TO|FROM:TO")]
 Score = Annotated[str, Option("What the verdict goes by: anytime or final.", metavar="anytime|final")]
 Incomplete = Annotated[bool, Option("As far as they got.", ["--include-incomplete"])]
+Steered = Annotated[bool, Option("Also where trials were stopped, or held, by command.", ["--include-steered"])]
 Unpaired = Annotated[bool, Option("Accept different random_seeds.", ["--unpaired"])]
 
 
@@ -23,6 +24,7 @@ def compare(
     score: Score = "anytime",
     delta: Annotated[float, Option("Difference of regret to plan seeds for.")] = 0.03,
     include_incomplete: Incomplete = False,
+    include_steered: Steered = False,
     unpaired: Unpaired = False,
     random_seed: Annotated[int, Option("Of bootstrap and sign flips.")] = 0,
     as_json: Annotated[bool, Option("Print the same numbers for programs.", ["--json"])] = False,
@@ -39,6 +41,7 @@ def compare(
         score=score,
         delta=delta,
         include_incomplete=include_incomplete,
+        include_steered=include_steered,
         unpaired=unpaired,
         random_seed=random_seed,
     )

@@ -1,43 +1,34 @@
 """Finding the verb that a command line names, and running it."""
 
+import importlib
 from collections.abc import Sequence
 
 import click
 
-from hpo.cli.verbs import (
-    check_script,
-    compare,
-    completion,
-    export,
-    init,
-    plan,
-    record,
-    remote,
-    report,
-    reproduce,
-    serve,
-    status,
-    watch,
-)
 from hpo.cli.verbs.app import VERBS
 from hpo.errors import ConfigError, did_you_mean
 
-__all__ = [
-    "check_script",
-    "compare",
-    "completion",
-    "export",
-    "init",
-    "main",
-    "plan",
-    "record",
-    "remote",
-    "report",
-    "reproduce",
-    "serve",
-    "status",
-    "watch",
-]
+MODULES = {
+    "check-script": "check_script",
+    "compare": "compare",
+    "completion": "completion",
+    "export": "export",
+    "import": "export",
+    "init": "init",
+    "plan": "plan",
+    "record": "record",
+    "sync": "remote",
+    "stop": "remote",
+    "report": "report",
+    "plot": "report",
+    "reproduce": "reproduce",
+    "serve": "serve",
+    "status": "status",
+    "replay": "status",
+    "steer": "steer",
+    "watch": "watch",
+}
+"""The verbs and their modules: only that of the verb that is called is imported."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,11 +43,13 @@ def main(arguments: Sequence[str]) -> int:
 
         return main([arguments[1], "--help"]) if len(arguments) > 1 else run.main(["--help"])
     name, *rest = arguments
-    if name not in VERBS:
-        remedy = did_you_mean(name, VERBS, "; `hpo help` says what there is")
+    if name not in MODULES:
+        remedy = did_you_mean(name, MODULES, "; `hpo help` says what there is")
         raise ConfigError(
-            f"{name!r} is neither a verb ({', '.join(VERBS)}) nor an override of the form key=value{remedy}"
+            f"{name!r} is neither a verb ({', '.join(MODULES)}) nor an override of the form key=value{remedy}"
         )
+    # What completes them has to know them all.
+    importlib.import_module(f"hpo.cli.verbs.{'every' if name == 'completion' else MODULES[name]}")
     try:
         with VERBS[name].make_context(f"hpo {name}", rest) as context:
             VERBS[name].invoke(context)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from hpo.cli.verbs.app import ConfigDirs, Word, as_arguments, verb
+from hpo.cli.verbs.compare import Steered
 
 
 @verb()
@@ -12,8 +13,9 @@ def record(
     output: Annotated[Path, Word("OUTPUT", "The table to make: OUTPUT.yaml and OUTPUT.npz.")],
     overrides: Annotated[Sequence[str], Word("KEY=VALUE...", "As for a run: benchmark=…, num_seeds=…, n_workers=…")],
     config_dir: ConfigDirs = (),
+    include_steered: Steered = False,
 ) -> None:
     """Train a benchmark's grid for real, once per seed, into a table for simulations. Resumable."""
     from hpo.cli import recording
 
-    recording.record(output, as_arguments(overrides, config_dir))
+    recording.record(output, as_arguments(overrides, config_dir), include_steered=include_steered)

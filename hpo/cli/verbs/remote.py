@@ -1,6 +1,6 @@
-"""`hpo sync` and `hpo stop`: experiments that run elsewhere."""
+"""`hpo sync` and `hpo stop`: experiments that run elsewhere, and the end of a session, wherever it is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,9 @@ import click
 from hpo.cli.verbs.app import Place, Trusted, verb
 from hpo.errors import ConfigError, HPOError, complain
 from hpo.launchers.remote import launcher_of, read_record
-from hpo.store.places import find_launched
+from hpo.store.directory import ExperimentDirectory
+from hpo.store.ownership import is_owned
+from hpo.store.places import find_experiments, find_launched
 
 
 @verb()
@@ -24,7 +26,10 @@ def sync(place: Place, trust: Trusted = ()) -> None:
 
 @verb()
 def stop(place: Place, trust: Trusted = ()) -> None:
-    """End remote experiments; their trials get their grace, and the launching command resumes them."""
+    """End the sessions of experiments, here or remote; trials get their grace, and the same command resumes them."""
+    if not find_launched(place) and (running := _running(place)):
+        _interrupt(running)
+        return
 
     def ask(_directory: Path, content: Mapping[str, Any]) -> str:
         launcher_of(content, trust).cancel(content["record"])
@@ -33,12 +38,32 @@ def stop(place: Place, trust: Trusted = ()) -> None:
     _each(place, ask)
 
 
+def _running(place: str) -> list[Path]:
+    """The experiments that run on this machine."""
+    return [directory for directory in find_experiments(place) if is_owned(ExperimentDirectory(directory))]
+
+
+def _interrupt(directories: Sequence[Path]) -> None:
+    from hpo.events.steering import Verb
+    from hpo.steering.asking import ask, me
+
+    failed = False
+    for directory in directories:
+        answer = ask(directory, Verb.INTERRUPT, {}, me())
+        if answer is not None and not answer.body["accepted"]:
+            complain(f"{directory}: {answer.body['why']}")
+            failed = True
+        else:
+            click.echo(f"{directory}: asked its tuner to stop")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
 def _each(place: str, work: Callable[[Path, Mapping[str, Any]], str]) -> None:
     """Do something for every experiment that was launched; one that it fails for does not keep it from the others."""
     if not (launched := find_launched(place)):
         raise ConfigError(
-            f"{place}: nothing was launched remotely in that directory or under that tag; an experiment "
-            f"that runs here is ended by Ctrl-C, or by SIGTERM to the process that hpo status names"
+            f"{place}: nothing in that directory or under that tag was launched remotely, or runs on this machine"
         )
     failed = False
     for directory in launched:

@@ -6,7 +6,7 @@ from typing import Annotated
 import click
 
 from hpo.cli.verbs.app import Option, Place, verb
-from hpo.cli.verbs.compare import Baseline, Incomplete, MetricBudget, Score, Unpaired, seconds_of
+from hpo.cli.verbs.compare import Baseline, Incomplete, MetricBudget, Score, Steered, Unpaired, seconds_of
 from hpo.errors import ConfigError
 
 Output = Annotated[Path | None, Option("Where to write; see above for the default.", ["--output", "-o"])]
@@ -20,6 +20,7 @@ def report(
     metric_budget: MetricBudget = "",
     score: Score = "anytime",
     include_incomplete: Incomplete = False,
+    include_steered: Steered = False,
     unpaired: Unpaired = False,
 ) -> None:
     """Write report.html there: one self-contained file about an experiment, also while it runs, or about a tag.
@@ -35,6 +36,7 @@ def report(
         metric_budget=seconds_of(metric_budget),
         score=score,
         include_incomplete=include_incomplete,
+        include_steered=include_steered,
         unpaired=unpaired,
     )
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, opens in any browser without a network")
@@ -55,11 +57,12 @@ def plot(
     baseline: Baseline = None,
     metric_budget: MetricBudget = "",
     include_incomplete: Incomplete = False,
+    include_steered: Steered = False,
     unpaired: Unpaired = False,
 ) -> None:
     """Draw figures for print, as vector graphics or PNG: of an experiment, or of a tag's methods.
 
-    The last four options say how the methods of a tag are compared.
+    The last five options say how the methods of a tag are compared.
     """
     from hpo.figures import saving
     from hpo.store.places import folder_of
@@ -69,6 +72,7 @@ def plot(
         baseline=baseline,
         metric_budget=seconds_of(metric_budget),
         include_incomplete=include_incomplete,
+        include_steered=include_steered,
         unpaired=unpaired,
     )
     folder = folder_of(place) / "figures"

@@ -29,9 +29,10 @@ def serve(
     token_file: Annotated[
         Path | None, Option("Keep the link's token here, so that the link stays the same.", ["--token-file"])
     ] = None,
+    steer: Annotated[bool, Option("Print a second link, by which running experiments can be steered.")] = False,
     browser: Annotated[bool, Option("Open a browser where there is one.", ["--browser/--no-browser"])] = True,
 ) -> None:
-    """Show experiments in a browser while they run, and afterwards. It only looks, and prints the link that opens it."""
+    """Show experiments in a browser while they run, and afterwards. It prints the link that opens it, and only looks."""
     from hpo.serve.server import Settings
     from hpo.serve.server import serve as run
 
@@ -42,6 +43,7 @@ def serve(
         socket=socket,
         base_path=base_path,
         token_file=token_file,
+        steer=steer,
         browser=browser,
     )
     try:

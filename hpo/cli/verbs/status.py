@@ -10,7 +10,7 @@ import click
 
 from hpo.cli.verbs.app import Option, Place, Trusted, Word, verb
 from hpo.errors import HPOError, StoreError
-from hpo.events.wording import best_name, best_text, clock, counts_text, printable, shortened
+from hpo.events.wording import best_name, best_text, clock, counts_text, printable, shortened, steering_text
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.results.experiment import Experiment, load_experiment
 from hpo.results.failure import failure_of
@@ -73,6 +73,11 @@ def _show(experiment: Experiment) -> None:
         at_work = Counter(trial.node for trial in state.running.values())
         named = [f"{node} ({count} attempts, {at_work[node]} running)" for node, count in state.nodes.most_common()]
         click.echo(printable(f"  on {len(named)} nodes: {shortened(named, 8)}"))
+    if text := steering_text(state):
+        click.echo(f"  {printable(text)}")
+    if state.steering.held is not None and not state.finished:
+        go_on = f"hpo steer {experiment.directory} go-on"
+        click.echo(printable(f"  held by {state.steering.held}: nothing starts until {go_on}"))
     for session, names in state.code_changes.items():
         click.echo(f"  code {shortened(names)} changed before session {session}: results of both are mixed")
     if failure := failure_of(state, experiment.directory):
@@ -124,7 +129,8 @@ def replay(place: Place, trust: Trusted = ()) -> None:
         numbered = enumerate(experiment.events, 1)  # the log is append-only: its numbers have no gaps
         found = list(verify(scheduler, state, numbered, count))
         different += len(found)
-        click.echo(f"{directory}: {count[0]} decisions, {len(found)} different")
+        given = f", {many} command(s) taken as given" if (many := state.steering.accepted) else ""
+        click.echo(f"{directory}: {count[0]} decisions, {len(found)} different{given}")
         for difference in found[:10]:
             click.echo(f"  event {difference.sequence}: logged {difference.logged}, replayed {difference.replayed}")
     if different:

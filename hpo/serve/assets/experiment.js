@@ -11,7 +11,7 @@
   const bar = make("div", { className: "bar" }, make("div")), done = make("span"), budget = make("div", { className: "budget", hidden: true }, bar, done);
   bar.setAttribute("role", "progressbar");
   bar.setAttribute("aria-label", "Share of the budget that is used");
-  const configuration = make("p", { className: "full" });
+  const configuration = make("p", { className: "full" }), steered = make("p", { className: "full", id: "steered", hidden: true });
   const WORKERS = [{ name: "worker" }, { name: "GPU" }, { name: "busy", number: true }, { name: "trial" }, { name: "resource", number: true }, { name: "metric", number: true }, { name: "for", number: true }, { name: "configuration" }];
   const workers = tableOf("Workers now", WORKERS, { extra: [1, 2, 7] });
   const RUNGS = [{ name: "rung", number: true }, { name: "on the way", number: true }, { name: "reached", number: true }, { name: "waiting", number: true }, { name: "promoted", number: true }, { name: "best", number: true }];
@@ -27,12 +27,13 @@
     if (file.open) file.querySelector("pre").textContent = await ask(path + "/configuration", "text").catch((error) => error.message);
   });
   const trials = trialsTable();
+  const steering = window.steerExperiment?.(path);
   const parts = {
     workers: sectionOf("workers", "Workers now", none, workers.scroll, more), rungs: sectionOf("rungs", "Rungs", rungs.scroll, next),
     failures: sectionOf("failures", "Failures", make("p", { className: "soft", textContent: "The last ones; the table of trials has all." }), failed.scroll),
   };
   byId("content").append(
-    tiles, budget, configuration, make("div", { className: "columns" }, parts.workers, parts.rungs), parts.failures,
+    tiles, budget, steered, configuration, make("div", { className: "columns" }, parts.workers, parts.rungs), parts.failures,
     sectionOf("progress", "Progress", grid.place), trials.section, sectionOf("more", "Search space and importance", space.details, importance.details),
     sectionOf("configuration", "Configuration", file),
   );
@@ -45,7 +46,7 @@
       note.textContent = "being made …";
       try {
         const found = await ask(`${path}/charts/${group}`);
-        own.show(found.charts);
+        await own.show(found.charts);
         note.textContent = `As of event ${found.sequence}.`;
       } catch (error) { note.textContent = error.message; }
     };
@@ -112,6 +113,9 @@
   const elapsed = () => board.elapsed + (board.ticking && board.condition === "running" ? Math.max(0, live.now() - board.at) : 0);
 
   function showBoard() {
+    steering?.(board);
+    steered.hidden = !board.steered;
+    if (steered.textContent !== board.steered) steered.textContent = board.steered;
     const name = `${board.benchmark} · ${board.method} · seed ${board.seed}`;
     if (byId("title").textContent !== name) heading(name, [["All experiments", "/"]]);
     const state = board.finished ? `${board.condition}: ${board.finished}` : board.condition + (board.detail ? `: ${board.detail}` : "");
@@ -188,10 +192,10 @@
     asked = performance.now();
     try {
       const found = await ask(path + "/charts/main");
+      await grid.show(found.charts);
       figures = found;
       const kept = fresh.n.map((n, i) => [n, i]).filter(([n]) => n > found.sequence).map(([, i]) => i);
       fresh = Object.fromEntries(Object.entries(fresh).map(([name, column]) => [name, kept.map((i) => column[i])]));
-      grid.show(found.charts);
       for (const chart of grid.charts.values()) chart.growing = board?.condition === "running";
       if (since !== null && found.sequence < since) { // they were made earlier: ask for what lies between
         since = found.sequence;

@@ -283,8 +283,10 @@ class FigureGrid {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.charts.forEach((chart) => chart.draw()));
   }
 
-  show(contents) {
-    for (const content of contents) {
+  // One figure at a time, so that the page can be used in between.
+  async show(contents) {
+    for (const [number, content] of contents.entries()) {
+      if (number) await new Promise((done) => setTimeout(done));
       if (content.needless) {
         this.elements.get(content.name)?.remove();
         this.elements.delete(content.name);

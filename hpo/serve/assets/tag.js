@@ -46,7 +46,7 @@
       verdict.hidden = !found.verdict.length;
       verdict.replaceChildren(...found.verdict.map((sentence, i) => make("p", {}, i ? sentence : make("strong", { textContent: "Verdict, " + sentence }))));
       remarks.replaceChildren(...found.warnings.map((words) => make("p", { className: "warn", textContent: `Note: ${words}.` })));
-      grid.show(found.parts.filter((part) => part.chart).map((part) => part.chart));
+      await grid.show(found.parts.filter((part) => part.chart).map((part) => part.chart));
       const shown = found.parts.filter((part) => part.table && part.table.rows.length).map((part) => part.table);
       tables.replaceChildren(...shown.flatMap((table) => [make("h3", { textContent: table.title }), make("div", { id: "table-" + table.name })]));
       shown.forEach(showTable);

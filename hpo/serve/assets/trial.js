@@ -2,7 +2,8 @@
 // One trial: its curve among the others, its configuration beside the best's, its attempts and what they print.
 (() => {
   const [, , id, , number] = location.pathname.slice(base.length).split("/"), path = `/e/${id}`;
-  let seen = null, asking = false, again = false, log = null;
+  let seen = null, asking = false, again = false, log = null, condition = "", stopped;
+  const steering = window.steerTrial?.(path, number);
 
   heading(`Trial ${number}`, [["All experiments", "/"], ["Experiment", path]]);
   const tiles = tilesOf([["state", "", ""], ["last", "", ""], ["best", "", ""], ["attempts", "", ""]]);
@@ -29,6 +30,7 @@
       seen = await ask(`${path}/t/${number}`);
       notice("");
       show();
+      steering?.(condition, seen.status);
     } catch (error) { notice(error.message); }
     asking = false;
     if (again) {
@@ -62,7 +64,7 @@
     if (!others) {
       others = ask(path + "/charts/main").then((found) => {
         const chart = found.charts.find((one) => one.name === "curves");
-        grid.show([{ ...chart, needless: false, wide: true, title: `Trial ${number} among the others`, caption: `The thick line is trial ${number}. ${chart.caption}` }]);
+        return grid.show([{ ...chart, needless: false, wide: true, title: `Trial ${number} among the others`, caption: `The thick line is trial ${number}. ${chart.caption}` }]);
       }).catch((error) => notice(error.message));
     }
     await others;
@@ -151,11 +153,14 @@
     message(data) {
       if (data.trouble) notice(data.trouble);
       if (!data.board || data.condition === "reading") return;
+      condition = data.board.condition;
       const { board } = data, name = `${board.benchmark} · ${board.method} · seed ${board.seed}`;
       heading(`Trial ${number}`, [["All experiments", "/"], [name, path]]);
       byId("subtitle").textContent = `${board.tag} · ${name}`;
       const about = board.workers.rows.some((row) => row.trial?.trial === +number) || data.new?.trial.includes(+number);
-      if (!seen || about || (seen.status === "running" && seen.sequence !== board.sequence)) load();
+      const ended = stopped !== board.statuses.stopped; // perhaps this one, by command, while it was paused
+      stopped = board.statuses.stopped;
+      if (!seen || about || ended || (seen.status === "running" && seen.sequence !== board.sequence)) load();
     },
     reset() { others = null; seen = null; },
   });

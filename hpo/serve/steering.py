@@ -1,0 +1,89 @@
+"""Commands from a page: what may be asked of an experiment now and what that would come to, and asking it.
+
+The guard has let the request in: it comes from a page of this server that was opened by the link that steers.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hpo.errors import HPOError
+from hpo.events.steering import Command
+from hpo.events.wording import command_text
+from hpo.serve.feed import Feed
+from hpo.serve.guard import MOST_POSTED, STEERS
+from hpo.serve.hub import Hub
+from hpo.serve.wire import encoded
+from hpo.steering.asking import deliver, me, why_not
+from hpo.steering.consequences import consequences
+from hpo.store.commands import new_id
+from hpo.store.directory import json_object
+
+
+async def answer(hub: Hub, name: str, request: Request) -> Response:
+    """What can be asked (GET), or the tuner's answer to what is asked (POST).
+
+    Args:
+        hub: the experiments.
+        name: the experiment's id.
+        request: to `/api/e/ID/commands`.
+    """
+    if not request.scope[STEERS]:
+        raise HTTPException(403, "This link only looks.")
+    one = await hub.current(name)
+    situation = await hub.read(lambda: _situation(one.feed))
+    if request.method != "POST":
+        return _json(200, situation)
+    verb, arguments = _asked(await _body(request))
+    if situation["why"] is not None:
+        return _json(409, {"error": f"The experiment cannot be told: {situation['why']}."})
+    command = Command(new_id(), verb, arguments, f"{me()} by the page")
+    after = one.feed.shown.sequence
+    try:
+        event = await asyncio.to_thread(deliver, one.feed.files, command, after)
+    except HPOError as error:
+        return _json(409, {"error": str(error)})
+    if event is None:
+        return _json(202, {"said": "It is left for the tuner, which has not answered yet."})
+    if not event.body["accepted"]:
+        return _json(409, {"error": f"It was refused: {event.body['why']}."})
+    return _json(200, {"said": f"Done: {command_text(event.body)}."})
+
+
+def _situation(feed: Feed) -> dict[str, Any]:
+    """Why nothing can be asked, or None; what each command would come to; whether it is held; and the budget."""
+    follower = feed.follower
+    if follower is None:
+        return {"why": feed.shown.trouble or "it is not here any more", "says": {}, "held": None, "budget": {}}
+    config, state = follower.board.config, follower.state
+    says = consequences(config, state)
+    return {"why": why_not(follower), "says": says, "held": state.steering.held, "budget": config.budget}
+
+
+async def _body(request: Request) -> bytes:
+    """All of it, but not more than a command may have."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_POSTED:
+            raise HTTPException(413, f"A command has at most {MOST_POSTED} bytes.")
+    return body
+
+
+def _asked(body: bytes) -> tuple[str, dict[str, Any]]:
+    try:
+        content = json_object(body)
+    except ValueError as error:
+        raise HTTPException(400, f"It is no command: {error}.") from error
+    verb, arguments = content.get("command"), content.get("arguments", {})
+    if not isinstance(verb, str) or not isinstance(arguments, dict) or len(json.dumps(arguments)) > MOST_POSTED // 2:
+        raise HTTPException(400, 'A command is of the form {"command": "hold", "arguments": {}}.')
+    return verb, arguments
+
+
+def _json(status: int, content: dict[str, Any]) -> Response:
+    return Response(encoded(content), status, media_type="application/json")

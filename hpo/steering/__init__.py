@@ -1,0 +1,1 @@
+"""Steering a running experiment: who may be told what, commands given and answered, and what they will come to."""

@@ -1,0 +1,38 @@
+"""What a command will come to, in numbers: what a person reads before it is given."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hpo.config.schema import ExperimentConfig
+from hpo.events.state import ExperimentState
+from hpo.events.steering import Verb
+from hpo.events.values import Status
+from hpo.events.wording import limit_text
+
+
+def consequences(config: ExperimentConfig, state: ExperimentState) -> dict[str, str]:
+    """A sentence for each command; `stop` speaks of any trial.
+
+    Args:
+        config: of the experiment, with the budget in force.
+        state: what is known.
+    """
+    running, paused = len(state.running), state.counts().get(Status.PAUSED, 0)
+    done = len(state.trials) - running - paused
+    many = f"{running} running trial{'s' * (running != 1)}"
+    grace = f"up to {config.grace_period_seconds:g} s to save and end"
+    of = f" of {config.max_num_trials}" if config.max_num_trials is not None else ""
+    where = f"{done}{of} trials are done, {paused} paused."
+    steered = "The experiment is then marked as steered, and left out of comparisons."
+    return {
+        Verb.STOP: f"The trial gets {grace}; no further result of it counts, and it does not go on. {steered}",
+        Verb.HOLD: f"{many} go on; nothing new starts until you let it go on, while its time goes on. {steered}",
+        Verb.GO_ON: f"{where} Free workers get something to do again.",
+        Verb.BUDGET: f"{where} The limits are now {_limits(config.budget)}.",
+        Verb.END: f"Ends {many}, with {grace} each. {where} The same command skips the experiment afterwards.",
+        Verb.INTERRUPT: f"Ends this session: {many} get {grace}. {where} The same command goes on with it.",
+    }
+
+
+def _limits(budget: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={limit_text(value)}" for key, value in budget.items() if value is not None) or "none"
