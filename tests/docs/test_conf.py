@@ -18,6 +18,7 @@ from hpo.searchers import (
     EvolutionSearcher,
     GaussianProcessSearcher,
     GridSearcher,
+    ImprovementSearcher,
     MultiObjectiveSearcher,
     NSGA2Searcher,
     PriorBandSearcher,
@@ -140,11 +141,12 @@ def test_the_table_of_what_each_method_honours_is_what_the_code_does():
         else:
             scheduler = build_scheduler(name, space, max_resource=9, seed=0)
             searcher = scheduler.searcher
-            takes_conditions, takes = searcher.takes_conditions, searcher.takes_constraints and scheduler.takes_outcomes
+            takes_conditions = searcher.takes_conditions and name != "DEHB"  # its scheduler refuses them
+            takes = searcher.takes_constraints and scheduler.takes_outcomes
             takes_several = searcher.takes_objectives and scheduler.takes_objectives
             modelled = {GaussianProcessSearcher: "modelled", RandomSearcher: "random", GridSearcher: "grid"}
             modelled |= {SobolSearcher: "Sobol' points", PriorBandSearcher: "passed over"}
-            modelled |= {MultiObjectiveSearcher: "modelled", NSGA2Searcher: "no parents"}
+            modelled |= {ImprovementSearcher: "modelled", MultiObjectiveSearcher: "modelled", NSGA2Searcher: "no parents"}
             modelled |= dict.fromkeys((EvolutionSearcher, CMAESSearcher), "ranked")
             modelled |= dict.fromkeys((TPESearcher, BOHBSearcher), "split")
             knows = modelled.get(type(searcher), "worst losses")
