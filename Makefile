@@ -68,6 +68,7 @@ perf: $(VENV)/.installed ## the figures of docs/how-it-is-measured.md
 	$(BIN)/python perf/suggestion.py
 	$(BIN)/python perf/deciding.py
 	$(BIN)/python perf/model_search.py
+	$(BIN)/python perf/smooth.py
 	$(BIN)/python -m perf.report
 
 $(SITE)/.installed: pyproject.toml

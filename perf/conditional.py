@@ -26,7 +26,7 @@ TASKS = (
     *(f"smooth/{kind}/{n}" for kind in ("faithful", "typical") for n in (0, 1)),
 )
 SPACES = ("when", "flat")
-METHODS = ("RS", "BO", "ASHA", "ASHA-GP", "MOBSTER", "HYPERTUNE")
+METHODS = ("RS", "BO", "ASHA", "ASHA-GP", "ASHA-TPE", "MOBSTER", "HYPERTUNE")
 
 
 def interval_of(gate: str, value: str) -> dict[str, Any]:

@@ -1,23 +1,26 @@
 """Trials on a Ray cluster of this machine beside the same trials without Ray, in one run.
 
-    python perf/distributed.py [--trials 100] [--budget 30] [--slots 1000] [--only latency,throughput,...]
+    python -m perf.distributed [--trials 100] [--budget 30] [--slots 10,100,1000] [--only latency,throughput,...]
 
 - latency: from just before the report that gets its trial stopped to the SIGTERM's arrival in the trial, and from the last
   line of a script to the first line of the next trial's
 - throughput: 100 trials of one report each on four slots, from the first trial's start to the end
-- overhead: wall time over that of the scripts alone, two slots, epochs of 0.2 s, ASHA
-- fleet: a thousand pretended slots in one process behind the real backend: the tuner's processor time per report, and while
-  all are silent
+- overhead: wall time over that of the scripts alone, two slots, epochs of 0.2 s, ASHA; Ray Tune's ASHA beside it
+- fleet: pretended slots in one process behind the real backend: processor time per report, while all are silent, and memory;
+  then the whole tuner with ASHA on them, whose trials take no time
 """
 
 import argparse
 import itertools
 import json
 import os
+import queue
 import resource
 import socket
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -91,22 +94,94 @@ def compare_overhead(budget: float) -> None:
                 f"backend={name:6s} wall over script {ratio:.4f} ({state.reports} epochs, {len(state.trials)} trials)"
             )
 
+    print(f"Ray Tune's ASHA wall over script {tune_apart(budget)}")
+
+
+def tune_apart(budget: float) -> str:
+    """Ray Tune in a process of its own, which prints much."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **os.environ,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+            "RAY_TMPDIR": folder,
+        }
+        command = [sys.executable, "-m", "perf.distributed", "--tune", folder, "--budget", str(budget)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return f"cannot be had: {' '.join(done.stderr.split()[-40:])}"
+        notes = [line.split() for line in (Path(folder) / "notes").read_text().splitlines()]
+        times = [float(when) for what, when in notes if what == "epoch"]
+        begin = min(float(when) for what, when in notes if what == "start")
+        trials = sum(what == "start" for what, _ in notes)
+        return f"{(max(times) - begin) / (len(times) * 0.2 / 2):.4f} ({len(times)} epochs, {trials} trials)"
+
+
+def run_tune(folder: str, budget: float) -> None:
+    """Two trials at a time with Ray Tune's scheduler of the same name; it stops trials and pauses none."""
+    import ray
+    from ray import tune
+    from ray.tune.schedulers import ASHAScheduler
+
+    notes = Path(folder) / "notes"
+
+    def train(config: dict[str, float]) -> None:
+        def note(what: str) -> None:
+            with notes.open("a") as file:
+                file.write(f"{what} {time.time()}\n")
+
+        note("start")
+        for epoch in range(1, 10):
+            time.sleep(0.2)
+            tune.report({"epoch": epoch, "loss": (config["x"] - 0.3) ** 2 + 1 / epoch})
+            note("epoch")
+
+    class Over(tune.Stopper):
+        """So many seconds after the first report: its own start is not what is compared."""
+
+        begin: float | None = None
+
+        def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+            self.begin = self.begin or time.monotonic()
+            return False
+
+        def stop_all(self) -> bool:
+            return self.begin is not None and time.monotonic() - self.begin > budget
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    scheduler = ASHAScheduler(time_attr="epoch", max_t=9, grace_period=1, reduction_factor=3)
+    tuner = tune.Tuner(
+        tune.with_resources(train, {"cpu": 1}),
+        param_space={"x": tune.uniform(0.0, 1.0)},
+        tune_config=tune.TuneConfig(
+            metric="loss", mode="min", num_samples=-1, max_concurrent_trials=2, scheduler=scheduler
+        ),
+        run_config=tune.RunConfig(storage_path=f"{folder}/results", verbose=0, stop=Over()),
+    )
+    tuner.fit()
+
 
 # ---------------------------------------------------------------------- pretended slots
 
 
 def pretend(descriptor: int) -> None:
     """A driver whose slots report once all are told to stop; `patience` is how often each does."""
-    with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
+    with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as stream:
+        told: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+        def write() -> None:  # apart, as in the real one: both sides may have much to say at a time
+            while True:
+                connection.sendall(told.get())
+
+        threading.Thread(target=write, daemon=True).start()
 
         def say(**message: Any) -> None:
-            stream.write(json.dumps(message).encode() + b"\n")
+            told.put(json.dumps(message).encode() + b"\n")
 
         opening = json.loads(stream.readline())
         say(connected={"nodes": ["pretended"], "ray": "none"})
         for slot in range(opening["slots"]):
             say(up=slot, node=f"node-{slot // 8}", host=f"host-{slot // 8}")
-        stream.flush()
         stopped = []
         for line in stream:
             order = json.loads(line)
@@ -119,8 +194,47 @@ def pretend(descriptor: int) -> None:
                     for one in stopped:
                         report = Report(one["trial"], 0, {"epoch": epoch, "loss": 0.5}, 40 * epoch)
                         say(slot=one["slot"], told=[to_json(report)])
-                stream.flush()
                 stopped = []
+            if order["do"] == "start" and opening["given"]["config"]["method"]["name"] == "ASHA":
+                events = _training(order["trial"], order["attempt"], order["until"])
+                say(slot=order["slot"], told=[to_json(event) for event in events])
+
+
+def _training(trial: int, attempt: int, until: int | None) -> list[Report | Exit]:
+    """All reports of an attempt at once, of a script that goes on where the last rung was."""
+    end = until or 9
+    begin = {1: 1, 3: 2, 9: 4}[end]
+    loss = (trial * 37 % 101) / 101
+    reports = [
+        Report(trial, attempt, {"epoch": n, "loss": loss + 1 / n}, 40 * (n - begin + 1)) for n in range(begin, end + 1)
+    ]
+    return [*reports, Exit(trial, attempt, 0)]
+
+
+class PretendedRay(RayBackend):
+    """The backend, with slots that are pretended."""
+
+    @classmethod
+    def open(cls, config: Any, files: ExperimentDirectory, **options: Any) -> "PretendedRay":
+        command = (sys.executable, "-m", "perf.distributed", "--pretend")
+        return cls(config, files, RaySettings(**options), driver=command)
+
+
+def measure_tuner(slots: int) -> None:
+    """The whole tuner: decisions, commits and files included."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "train.py"
+        script.touch()
+        backend = {"name": "pretended", "_target_": "perf.distributed.PretendedRay", "address": "none:1"}
+        content = benchmark(script, 9, n_workers=slots, max_num_trials=3 * slots)
+        config = hpo.load_config(content, "ASHA", random_seed=1, backend=backend, trusted_modules=["perf"])
+        begin, wall, memory = _processor_seconds(), time.monotonic(), _memory()
+        state = hpo.run_experiment(config, f"{folder}/out").state
+        used, took = _processor_seconds() - begin, time.monotonic() - wall
+        print(
+            f"{slots} slots, {len(state.trials)} trials, {state.reports} reports: {1e3 * used / state.reports:.2f} ms of CPU "
+            f"time for each, {state.reports / took:.0f} reports/s, {(_memory() - memory) / 2**20:.0f} MB"
+        )
 
 
 def measure_fleet(slots: int, silence: float) -> None:
@@ -132,6 +246,7 @@ def measure_fleet(slots: int, silence: float) -> None:
         config = resolve(hpo.load_config(content, "RS", random_seed=1, backend={"name": "ray", "address": "none:1"}))
         files = ExperimentDirectory(Path(folder))
         command = (sys.executable, "-m", "perf.distributed", "--pretend")
+        memory = _memory()
         backend = RayBackend(config, files, RaySettings(address="none:1"), driver=command)
         while backend.capacity != slots:
             backend.wait(10.0)
@@ -147,8 +262,16 @@ def measure_fleet(slots: int, silence: float) -> None:
         while heard < 10 * slots:
             heard += sum(isinstance(event, Report | Exit) for event in backend.wait(10.0))
         used = (_processor_seconds() - begin) / heard
-        print(f"{slots} slots, {heard} reports: {1e3 * used:.3f} ms of processor time for each, orders included")
+        more = (_memory() - memory) / 2**20
+        print(
+            f"{slots} slots, {heard} reports: {1e3 * used:.3f} ms of processor time for each, orders included; {more:.1f} MB"
+        )
         backend.close()
+
+
+def _memory() -> int:
+    """Bytes of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def _processor_seconds() -> float:
@@ -161,18 +284,24 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--budget", type=float, default=30)
-    parser.add_argument("--slots", type=int, default=1000)
+    parser.add_argument("--slots", default="10,100,1000")
     parser.add_argument("--silence", type=float, default=60)
     parser.add_argument("--only", default="latency,throughput,overhead,fleet")
     parser.add_argument("--pretend", type=int)
+    parser.add_argument("--tune")
     options = parser.parse_args()
     if options.pretend is not None:
         pretend(options.pretend)
         return
+    if options.tune is not None:
+        run_tune(options.tune, options.budget)
+        return
     print(f"load of the machine: {os.getloadavg()[0]:.1f}")
     wanted = options.only.split(",")
     if "fleet" in wanted:
-        measure_fleet(options.slots, options.silence)
+        for slots in options.slots.split(","):
+            measure_fleet(int(slots), options.silence)
+            measure_tuner(int(slots))
     if "latency" in wanted:
         compare_latency(options.trials)
     if "throughput" in wanted:

@@ -2,23 +2,27 @@
 
 import ast
 import dataclasses
+import importlib
 import inspect
 import itertools
+import pkgutil
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args
 
 import click
 from omegaconf import MISSING
 
 import hpo
 from hpo import analysis, checkpoint, figures, schedulers, searchers, trackers
+from hpo.cli import verbs
 from hpo.cli.completion import OPTIONS
 from hpo.cli.verbs.every import VERBS
-from hpo.config.schema import BUDGET_KEYS, CONF_DIR, BenchmarkConfig, ExperimentConfig
+from hpo.config.schema import BUDGET_KEYS, CONF_DIR, BenchmarkConfig, ExperimentConfig, MethodConfig
 from hpo.events.values import Kind
 from hpo.results.rows import ALWAYS
 from hpo.store.directory import ExperimentDirectory
@@ -32,6 +36,8 @@ GROUPS = ("benchmark", "method", "backend", "launcher")
 
 def pages() -> dict[str, str]:
     """Each page's text by its file name."""
+    for module in pkgutil.iter_modules(verbs.__path__):
+        importlib.import_module(f"{verbs.__name__}.{module.name}")  # registers its verbs
     made: dict[str, Callable[[], Iterable[str]]] = {
         "commands.md": _commands,
         "keys.md": _keys,
@@ -84,7 +90,7 @@ def told(heading: str) -> dict[str, str]:
     """What docs/configuration.md says of the keys in the table below a line that begins so, by their names."""
     text = (DOCS / "configuration.md").read_text()
     table = text[text.index(heading) :].split("\n\n")[1]
-    found = {}
+    found: dict[str, str] = {}
     for line in table.splitlines()[2:]:
         names, _, meaning = re.split(r"(?<!\\)\|", line.strip()[1:-1], maxsplit=2)
         found |= dict.fromkeys(re.findall(r"`([^`]+)`", names), meaning.strip().replace(chr(92) + "|", "|"))
@@ -103,8 +109,8 @@ def _keys() -> Iterator[str]:
         meanings = told(start)
         yield from ["", f"## {heading}", "", "| key | type | default | meaning | may change |", "|---|---|---|---|---|"]
         for field in keys_of(config):
-            meaning = meanings.get(field.name, "").replace("](", "](../")
-            meaning = re.sub(r"\]\(\.\./(?=https?:|#)", "](", meaning)
+            meaning = re.sub(r"\]\((?=[\w-]+\.md)", "](../", meanings.get(field.name, ""))
+            meaning = meaning.replace("](#", "](../configuration.md#")
             yield _row([f"`{field.name}`", f"`{_type(field.type)}`", _default(field), meaning, _may_change(field)])
     for group in ("launcher", "backend"):
         yield from ["", f"## Files of `{group}=`", ""]
@@ -113,21 +119,19 @@ def _keys() -> Iterator[str]:
 
 
 def _type(kind: Any) -> str:
+    if kind in (BenchmarkConfig, MethodConfig):
+        return "name"
+    if isinstance(kind, UnionType):
+        return " or ".join(_type(each) for each in get_args(kind) if each is not NoneType)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return " or ".join(member.name for member in kind)
-    text = kind.__name__ if isinstance(kind, type) and not getattr(kind, "__args__", ()) else str(kind)
-    return (
-        re.sub(r"\b(?:\w+\.)+(?=\w)", "", text)
-        .replace(" | None", "")
-        .replace("BenchmarkConfig", "name")
-        .replace("MethodConfig", "name")
-    )
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind).replace("typing.", "")
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
     if field.default is MISSING or field.name in GROUPS:
         return "see there" if field.name in GROUPS else "required"
-    value = field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[misc]
+    value = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
     if isinstance(value, Enum):
         return f"`{value.name}`"
     if value is None or isinstance(value, bool):

@@ -86,8 +86,12 @@ def measure_of(config: ExperimentConfig, metadata: Sequence[Mapping[str, Any]], 
 
 
 def _table_front(metadata: Mapping[str, Any], objective: Objective) -> Floats | None:
-    """The front of the table that experiments were simulated from, as losses, shape (n, m)."""
-    written = metadata.get("table_front")
-    if not written:
+    """The front of the table that experiments were simulated from, as losses, shape (n, m); None where it is not known."""
+    try:
+        values: Floats = np.array(metadata.get("table_front"), dtype=np.float64)
+    except (TypeError, ValueError):  # a damaged file: what is found is compared with itself
         return None
-    return np.array([[aim.loss(value) for aim, value in zip(objective.aims, point, strict=True)] for point in written])
+    if values.ndim != 2 or values.shape[1] != len(objective.aims) or not np.isfinite(values).all():
+        return None
+    signs: Floats = np.array([-1.0 if aim.mode == "max" else 1.0 for aim in objective.aims])
+    return values * signs

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpo.analysis.runs import Run
-from hpo.config.schema import BUDGET_KEYS, CONDITIONS
+from hpo.config.schema import BACKENDS, BUDGET_KEYS, CONDITIONS, REAL_BACKENDS
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
 from hpo.events.wording import shortened
+
+_WAITING = BACKENDS["sagemaker"].rpartition(".")[2]
+_ALIKE = {target.rpartition(".")[2] for target in REAL_BACKENDS} - {_WAITING}
+"""Classes that start an attempt at once, wherever it runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,16 +207,17 @@ def _conditions(block: Block) -> list[str]:
             **{f"benchmark.{key}": (getattr(old, key), getattr(new, key)) for key in CONDITIONS},
             "benchmark.arguments": (old.arguments_besides(machine), new.arguments_besides(machine)),
             "num_gpus_per_trial": (first.config.num_gpus_per_trial, run.config.num_gpus_per_trial),
-            "backend": (first.metadata.get("backend"), run.metadata.get("backend", first.metadata.get("backend"))),
+            "backend": (_backend(first), _backend(run, _backend(first))),
         }
         for key, (a, b) in pairs.items():
-            if a != b:
+            if a != b and not (key == "backend" and {a, b} <= _ALIKE):
                 key, a, b = _narrowed(key, a, b)
+                waits = ", and an attempt of the one waits minutes for its machine" if _WAITING in (a, b) else ""
                 raise ConfigError(
-                    f"{block.benchmark}: {key} is {a} in {first.directory} and {b} in {run.directory}; methods are compared "
-                    "under equal conditions only: run them with one command, or name other directories"
+                    f"{block.benchmark}: {key} is {a} in {first.directory} and {b} in {run.directory}{waits}; methods are "
+                    "compared under equal conditions only: run them with one command, or name other directories"
                 )
-    warnings = _workers(block, runs)
+    warnings = [*_backends(block), *_workers(block, runs)]
     for key in BUDGET_KEYS:
         values = sorted({str(getattr(run.config, key)) for run in runs})
         if len(values) > 1:
@@ -223,6 +228,30 @@ def _conditions(block: Block) -> list[str]:
     if len(hosts) > 1 and "imulat" not in str(first.metadata.get("backend")):
         warnings.append(f"{block.benchmark}: times are compared across {len(hosts)} machines ({shortened(hosts)})")
     return warnings
+
+
+def _backend(run: Run, otherwise: str | None = None) -> str | None:
+    """The name of the class that ran its trials; what versions did not say is as in the others."""
+    found = run.metadata.get("backend", otherwise)
+    return None if found is None else str(found)
+
+
+def _backends(block: Block) -> list[str]:
+    """What is to be said where trials ran here in some experiments, and on other machines in others.
+
+    What a trial reports is the same: configurations, seeds and code are. When it does is not, and methods are compared over
+    time.
+    """
+    names = sorted({name for run in block.runs.values() if (name := _backend(run)) is not None})
+    if len(names) < 2:
+        return []
+    of_method = {m: {_backend(block.runs[m, seed]) for seed in block.seeds} for m in block.methods}
+    mixed = len({frozenset(found) for found in of_method.values()}) == 1
+    whose = "the same share of each method's seeds has to be on each" if mixed else "run all methods with one of them"
+    return [
+        f"{block.benchmark}: trials ran with {' and '.join(names)}; their results may be compared, but their times are also "
+        f"those of the machines: for a difference in time that is of the methods, {whose}"
+    ]
 
 
 def _workers(block: Block, runs: Sequence[Run]) -> list[str]:

@@ -38,6 +38,16 @@ class Backend(ABC):
         """The keys under `backend`, complete for a tuner that a launcher has run elsewhere."""
         return config.backend
 
+    @classmethod
+    def elsewhere(cls, config: ExperimentConfig) -> str | None:
+        """Where trials run, and what is known of it before they do; None where that is the tuner's machine."""
+        return None
+
+    @classmethod
+    def instance_type(cls, config: ExperimentConfig) -> str | None:
+        """The machine that each attempt has for itself, where it has one that is paid for."""
+        return None
+
     @classmethod  # noqa: B027
     def check(cls, config: ExperimentConfig) -> None:
         """Raise ConfigError unless the experiment can be run; nothing is started."""

@@ -4,10 +4,8 @@
 called `wake`. Where the kernel has no inotify left, report files are looked at every quarter of a second.
 """
 
-import contextlib
 import logging
 import os
-import select
 import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +23,7 @@ from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool, pool_of_this_machine
 from hpo.backends.growth import GrowingFiles
 from hpo.backends.program import Program, check_program
+from hpo.backends.waking import Sleep
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, ConfigError
 from hpo.events.values import BackendEvent, Exit, Knock, Placed, Trial
@@ -102,12 +101,10 @@ class LocalBackend(FiledBackend):
         self._keys: dict[int, int] = {}  # trial id -> key
         self._deaths = 0
         self._found = FoundResults(program.config.benchmark)
-        self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._poll = select.poll()
-        self._poll.register(self._bell, select.POLLIN)
+        self._sleep = Sleep()
         self._files = GrowingFiles()
         if self._files.descriptor is not None:
-            self._poll.register(self._files.descriptor, select.POLLIN)
+            self._sleep.add(self._files.descriptor)
         if swept := marks.sweep(self._mark, grace):
             log.info("ended %d process(es) that an earlier session of this experiment left behind", swept)
         self._start_host()
@@ -131,7 +128,7 @@ class LocalBackend(FiledBackend):
             log_file=self._program.directory.host_log,
             environment=self._program.environment_of_host,
         )
-        self._poll.register(self._host.descriptor, select.POLLIN)
+        self._sleep.add(self._host.descriptor)
 
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:
         """Hand the attempt to the host, once it has devices; see `Backend.start`."""
@@ -194,14 +191,11 @@ class LocalBackend(FiledBackend):
         timeout = self._files.shorten(timeout)
         if self._waiting:
             timeout = self._gpus.shorten(timeout)
-        ready = self._poll.poll(None if timeout is None else int(min(timeout, marks.LONGEST_WAIT) * 1000) + 1)
+        ready = self._sleep.wait(timeout)
         events: list[BackendEvent | Knock] = [*self._news]
         self._news = []
-        for descriptor, _ in ready:
-            if descriptor == self._bell:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(self._bell, 4096)
-            elif descriptor == self._host.descriptor:
+        for descriptor in ready:
+            if descriptor == self._host.descriptor:
                 events += self._hear_host()
             else:
                 grown = self._files.grown()
@@ -218,8 +212,7 @@ class LocalBackend(FiledBackend):
 
     def wake(self) -> None:
         """Ring the bell that `wait` listens to."""
-        with contextlib.suppress(BlockingIOError):  # full: it rings already
-            os.write(self._rope, b"!")
+        self._sleep.ring()
 
     def _read(self, keys: Iterable[int]) -> list[BackendEvent]:
         events: list[BackendEvent] = []
@@ -265,7 +258,7 @@ class LocalBackend(FiledBackend):
 
     def _host_died(self) -> list[BackendEvent]:
         """Nobody looks after the trials any more: end what is left of them and report them lost."""
-        self._poll.unregister(self._host.descriptor)
+        self._sleep.remove(self._host.descriptor)
         self._deaths += 1
         for running in self._running.values():
             self._gpus.learn_pids(running.trial_id, at_once=True)
@@ -281,5 +274,4 @@ class LocalBackend(FiledBackend):
         for running in self._running.values():
             running.channel.finish()
         self._files.close()
-        os.close(self._bell)
-        os.close(self._rope)
+        self._sleep.close()

@@ -37,7 +37,7 @@ OPTIONS = (
     Candidate("--package", "of --cfg job: the part that is printed"),
     Candidate("--help", "all keys, groups and verbs"),
     Candidate("--hydra-help", "Hydra's own options"),
-    Candidate("--version"),
+    Candidate("--version", "which hpo this is"),
 )
 """Of a run. Others are Hydra's, which nobody needs to type."""
 

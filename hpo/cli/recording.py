@@ -11,12 +11,14 @@ from pathlib import Path
 from hpo.cli import run as cli
 from hpo.cli.composition import is_plain
 from hpo.config.reading import resolve
+from hpo.config.schema import ExperimentConfig
 from hpo.errors import ExperimentError
 from hpo.exporting.recorded import table_of
 from hpo.results.experiment import load_experiment
 from hpo.schedulers.assembly import scheduler_of
 from hpo.searchers import GridSearcher
 from hpo.store.places import find_experiments
+from hpo.tables.table import Table
 from hpo.watching.lines import say
 
 UNLIMITED = "max_wallclock_time=1.0e9"
@@ -44,10 +46,16 @@ def record(output: Path, overrides: Sequence[str], *, include_steered: bool = Fa
     output.parent.mkdir(parents=True, exist_ok=True)
     table.save(output)
     rows, seeds, resources = table.seconds.shape
-    best = f"best final value {table.optimum:.6g}"
-    if aims := experiments[0].config.objective.aims:
-        best = f"{len(table.front({aim.metric: aim.mode for aim in aims}))} of them are on the front of final values"
+    best = best_in_words(table, experiments[0].config)
     say(f"{output}.npz: {rows} configurations x {seeds} trainings x {resources}; {best}")
+
+
+def best_in_words(table: Table, config: ExperimentConfig) -> str:
+    """The best of a table, or the size of its front."""
+    if not config.objective.aims:
+        return f"best final value {table.optimum:.6g}"
+    front = table.front({aim.metric: aim.mode for aim in config.objective.aims})
+    return f"{len(front)} of them are on the front of final values"
 
 
 def _announce(output: Path, arguments: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ default, which will do for a configuration that is trained again, and not for a 
 tuned is left out, and such a result is less certain. A value that the new space does not have makes a result useless.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,9 @@ from typing import Any
 
 from hpo.config.choices import WarmStartUse
 from hpo.config.schema import ExperimentConfig
-from hpo.earlier.results import EarlierExperiment
+from hpo.earlier.results import EarlierExperiment, EarlierResult
 from hpo.errors import ConfigError
+from hpo.events.objective import Aim
 from hpo.events.values import Configuration
 from hpo.space.domains import Choice, Domain, Integer
 from hpo.space.search_space import SearchSpace, parse_space
@@ -34,6 +36,8 @@ class Fit:
     """The share of a full training."""
     certain: bool
     """Was no other one tuned?"""
+    losses: tuple[float, ...] = ()
+    """Where there are several objectives, of each of them; infinite where it was not measured."""
 
 
 @dataclass
@@ -88,6 +92,7 @@ def _match_one(number: int, experiment: EarlierExperiment, config: ExperimentCon
     source.count += len(experiment.results) + experiment.left_out
     if experiment.left_out:
         source.useless["were too many"] += experiment.left_out
+    aims = config.objective.aims
     space, as_data = config.space, config.warm_start_use == WarmStartUse.data
     there, here = (
         (experiment.resource_attr, experiment.max_resource),
@@ -119,8 +124,15 @@ def _match_one(number: int, experiment: EarlierExperiment, config: ExperimentCon
                 loss=experiment.loss(result),
                 reached=result.resource / (experiment.max_resource or 1),
                 certain=not placed.dropped,
+                losses=tuple(_loss_of(result, aim) for aim in aims),
             )
         )
+
+
+def _loss_of(result: EarlierResult, aim: Aim) -> float:
+    value = result.metrics.get(aim.metric)
+    known = isinstance(value, int | float) and math.isfinite(value)
+    return aim.loss(value) if known else math.inf  # type: ignore[arg-type]
 
 
 def _training(training: tuple[str | None, int | None]) -> str:

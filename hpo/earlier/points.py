@@ -1,11 +1,13 @@
 """The best configurations of earlier experiments, to be trained again first of all."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
 from hpo.earlier.agreement import EarlierSource, Fit
 from hpo.events.values import Configuration
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.domination import net_positions
 from hpo.surrogate.encoding import Encoding
 
 POINTS = 5
@@ -39,10 +41,19 @@ def _take(queue: Iterator[Configuration], taken: list[Configuration], encoding: 
 
 
 def _ordered(fits: Sequence[Fit]) -> Iterator[Configuration]:
-    """The configurations of a source, best first; those without a finite loss are left out."""
+    """The configurations of a source, best first; those without a finite loss are left out.
+
+    Of several objectives those come first that spread over the front.
+    """
     last: dict[tuple[int, int], Fit] = {}
     for fit in fits:
         if fit.trial not in last or fit.reached >= last[fit.trial].reached:
             last[fit.trial] = fit
-    finite = [fit for fit in last.values() if math.isfinite(fit.loss)]
-    return iter([fit.configuration for fit in sorted(finite, key=lambda fit: (-fit.reached, fit.loss))])
+    finite = [fit for fit in last.values() if math.isfinite(fit.loss) and all(map(math.isfinite, fit.losses))]
+    finite.sort(key=lambda fit: (-fit.reached, fit.loss))
+    for _, group in itertools.groupby(finite, key=lambda fit: fit.reached):
+        alike = list(group)
+        if alike[0].losses:
+            places = net_positions([(0.0, *fit.losses) for fit in alike], len(alike))
+            alike = [fit for _, fit in sorted(zip(places, alike, strict=True), key=lambda pair: pair[0])]
+        yield from (fit.configuration for fit in alike)

@@ -48,6 +48,8 @@ class TrialState:
     """The current attempt goes on by a decision; one that goes on after an interruption does not."""
     worker: int = 0
     """Of the last attempt, numbered from 0: the lowest that was free when it began."""
+    node: str | None = None
+    """The machine of the current attempt, where there may be several."""
     retried: bool = False
     """Another trial trains its configuration again."""
     stopped_by: str | None = None
@@ -101,6 +103,8 @@ class ExperimentState:
     """Of the last session; None where earlier versions did not say."""
     retries: int = 0
     """Trials that train the configuration of a failed one again."""
+    nodes: Counter[str] = field(default_factory=Counter)
+    """Attempts on each machine, as far as the log names machines."""
     code: Mapping[str, Any] = field(default_factory=dict)
     """What the last session ran."""
     code_changes: dict[int, Sequence[str]] = field(default_factory=dict)
@@ -146,7 +150,7 @@ class ExperimentState:
                 self.finished = event.body["reason"]
                 self.steering.apply(event)
             case Kind.NOTED:
-                pass
+                self._noted(event)
 
     def apply_all(self, events: Iterable[Event]) -> "ExperimentState":
         """Take in events in order."""
@@ -213,6 +217,12 @@ class ExperimentState:
     def _of(self, event: Event) -> TrialState:
         return self.trials[event.trial_id]
 
+    def _noted(self, event: Event) -> None:
+        node = event.body.get("node")
+        if node is not None and (state := self.running.get(event.trial_id)) is not None:
+            state.node = node
+            self.nodes[node] += 1
+
     def _started(self, event: Event) -> None:
         trial = Trial(event.trial_id, event.body["configuration"])
         state = TrialState(trial, event.body["until"], began=event.elapsed, heard=event.elapsed)
@@ -235,6 +245,7 @@ class ExperimentState:
         self._set_status(state, Status.RUNNING)
         state.until, state.then, state.ending = until, None, None
         state.attempt, state.position, state.lines = state.attempt + 1, 0, 0
+        state.node = None
         state.began = state.heard = elapsed
         self._employ(state)
 

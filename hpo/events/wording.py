@@ -30,17 +30,15 @@ def best_text(state: ExperimentState) -> str:
 
 
 def _front_text(state: ExperimentState) -> str:
-    """How many reports are on the front, and from where to where it goes."""
-    first, last = state.front[0], state.front[-1]
-    ends = (
-        f"{name} {value:.6g}" + ("" if first is last else f" to {other:.6g}")
-        for (name, value), other in zip(
-            state.objective.values(first.losses).items(), state.objective.values(last.losses).values(), strict=True
-        )
-    )
+    """How many reports are on the front, and from where to where it goes; of three objectives and more each to its worst."""
+    front, aims, ends = state.front, state.objective.aims, []
+    for place, aim in enumerate(aims):
+        losses = [point.losses[place] for point in front]
+        first, last = (losses[0], losses[-1]) if len(aims) == 2 else (min(losses), max(losses))
+        ends.append(f"{aim.metric} {aim.value(first):.6g}" + (f" to {aim.value(last):.6g}" if len(front) > 1 else ""))
     trials = state.best_trials
     of = f"trial {trials[0]}" if len(trials) == 1 else f"trials {shortened([str(trial) for trial in trials], 8)}"
-    return f"{len(state.front)} report{'s' if last is not first else ''} ({of}): {', '.join(ends)}"
+    return f"{len(front)} report{'s' if len(front) > 1 else ''} ({of}): {', '.join(ends)}"
 
 
 def counts_text(state: ExperimentState) -> str:

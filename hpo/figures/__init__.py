@@ -8,6 +8,7 @@ hpo.figures.save_all("TAG", "figures/", format="svg")
 
 from hpo.figures.plots import (
     anytime,
+    attained,
     curves,
     differences,
     front,
@@ -29,6 +30,7 @@ __all__ = [
     "OF_COMPARISON",
     "OF_EXPERIMENT",
     "anytime",
+    "attained",
     "curves",
     "differences",
     "front",

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from hpo.events.outcome import no_trial_met
+from hpo.events.wording import shortened
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, rows
 from hpo.figures.limits import beyond, metric_axis
 from hpo.figures.style import ACCENT, LAST, NEUTRAL, NOT_MET, OUTCOME_COLOURS, data_label, seconds_scale, thinned
@@ -29,13 +30,7 @@ def anytime(experiment: Subject) -> Chart:
     path = history.trajectory(experiment)
     title = "Best result so far"
     if not len(path.times):
-        closest, constraints = experiment.state.closest, objective.constraints
-        none = (
-            "No trial has reported a finite result yet."
-            if closest is None
-            else f"{no_trial_met(constraints, closest)}."
-        )
-        return Chart("anytime", title, instead=none[0].upper() + none[1:], wide=False)
+        return Chart("anytime", title, instead=nothing_yet(experiment, "a finite result"), wide=False)
     unit, name = seconds_scale(experiment.state.elapsed)
     met, broken, best = Pieces(), Pieces(), Pieces()
     for curve in history.curves(experiment):
@@ -65,6 +60,15 @@ def anytime(experiment: Subject) -> Chart:
         wide=False,
         remark=out,
     )
+
+
+def nothing_yet(experiment: Subject, what: str) -> str:
+    """The sentence that takes the place of a figure while there is nothing best: why not."""
+    closest = experiment.state.closest
+    if closest is None:
+        return f"No trial has reported {what} yet."
+    text = no_trial_met(experiment.state.objective.constraints, closest)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def learning_curves(experiment: Subject, *, whole: bool = False) -> Chart:
@@ -170,9 +174,10 @@ def workers(experiment: Subject, *, whole: bool = False) -> Chart:
     unit, name = seconds_scale(line.elapsed)
     lanes = max(line.workers, 1 + max(attempt.lane for attempt in line.attempts))
     gap = line.elapsed / 1000 if len(line.attempts) > MOST_BARS and not whole else -1.0
+    several = len(experiment.state.nodes) > 1
     series: list[Series] = []
     for outcome, colour in OUTCOME_COLOURS.items():
-        bars = _bars([a for a in line.attempts if history.outcome(a.status) == outcome], gap)
+        bars = _bars([a for a in line.attempts if history.outcome(a.status) == outcome], gap, several=several)
         if bars:
             places = {
                 "x0": [first.start / unit for first, _, _ in bars],
@@ -186,6 +191,9 @@ def workers(experiment: Subject, *, whole: bool = False) -> Chart:
         f"{line.available:.6g} worker seconds); what is empty is idle. A bar is one attempt, coloured by how it "
         "ended, on the lowest worker that was free."
     )
+    if several:
+        names = [f"{node} ({count})" for node, count in experiment.state.nodes.most_common()]
+        caption += f" Trials ran on {len(names)} nodes: {shortened(names, 8)} attempts."
     if gap >= 0:
         caption += f" Attempts less than {gap:.3g} s apart that ended alike are drawn as one."
     ticks = [(lane + 1, str(lane + 1)) for lane in thinned(lanes, 16)]
@@ -202,8 +210,8 @@ def workers(experiment: Subject, *, whole: bool = False) -> Chart:
     )
 
 
-def _bars(attempts: Sequence[AttemptSpan], gap: float) -> list[tuple[AttemptSpan, AttemptSpan, str]]:
-    """First and last attempt of each bar, and what it is; a gap below 0 joins nothing."""
+def _bars(attempts: Sequence[AttemptSpan], gap: float, *, several: bool) -> list[tuple[AttemptSpan, AttemptSpan, str]]:
+    """First and last attempt of each bar, and what it is; a gap below 0 joins nothing. `several`: there are more nodes."""
     bars: dict[int, list[list[AttemptSpan]]] = {}
     for attempt in sorted(attempts, key=lambda a: (a.lane, a.start)):
         lane = bars.setdefault(attempt.lane, [])
@@ -211,12 +219,13 @@ def _bars(attempts: Sequence[AttemptSpan], gap: float) -> list[tuple[AttemptSpan
             lane[-1].append(attempt)
         else:
             lane.append([attempt])
-    return [(bar[0], bar[-1], _words(bar)) for lane in bars.values() for bar in lane]
+    return [(bar[0], bar[-1], _words(bar, several)) for lane in bars.values() for bar in lane]
 
 
-def _words(bar: Sequence[AttemptSpan]) -> str:
+def _words(bar: Sequence[AttemptSpan], several: bool) -> str:
     first = bar[0]
     what = f"trial {first.trial}, attempt {first.number}, {first.status}" if len(bar) == 1 else f"{len(bar)} attempts"
+    what += f" on {first.node}" if several and len(bar) == 1 and first.node is not None else ""
     return f"{what}: {first.start:.5g} to {bar[-1].end:.5g} s"
 
 

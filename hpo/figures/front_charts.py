@@ -11,9 +11,9 @@ import numpy as np
 from hpo.analysis.attainment import attainment
 from hpo.analysis.runs import Run
 from hpo.events.objective import Aim
-from hpo.events.outcome import no_trial_met
 from hpo.events.wording import configuration_text
 from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, without_limits
+from hpo.figures.experiment_charts import nothing_yet
 from hpo.figures.limits import beyond, metric_axis
 from hpo.figures.style import (
     ACCENT,
@@ -33,8 +33,11 @@ from hpo.history.record import Subject
 from hpo.history.trajectories import Floats
 from hpo.surrogate.hypervolume import front_of
 
-MOST_POINTS = 3_000
-"""Trials; the front is always shown whole."""
+MOST_POINTS = 1_500
+"""Trials, in each panel; the front is always shown whole."""
+LONGEST = 160
+"""Characters of a configuration beside a point."""
+RESULT = "a result that is finite in all objectives"
 COLUMNS = 3
 PAIR = 280
 """Height of a panel where there are several, in pixels."""
@@ -45,25 +48,17 @@ Values = Sequence[float]
 """One per objective, in its own units; nan where it is not finite."""
 
 
-def no_front(experiment: Subject) -> str:
-    """The sentence that takes the place of the figures of an experiment without a front."""
-    closest, constraints = experiment.state.closest, experiment.state.objective.constraints
-    if closest is None:
-        return "No trial has reported a result that is finite in all objectives yet."
-    text = no_trial_met(constraints, closest)
-    return f"{text[0].upper()}{text[1:]}."
-
-
 def front(experiment: Subject, *, whole: bool = False) -> Chart:
     """All trials by their last report, and the front as steps, for each pair of objectives; `whole`: never thinned."""
     state, title = experiment.state, "Front"
     aims = state.objective.aims
     if not state.front:
-        return Chart("front", title, instead=no_front(experiment))
+        return Chart("front", title, instead=nothing_yet(experiment, RESULT))
     resource = state.objective.resource_attr or "report"
 
     def label(trial: int, at: int) -> str:
-        return f"trial {trial}, {resource} {at}: {configuration_text(state.trials[trial].trial.configuration)}"
+        text = configuration_text(state.trials[trial].trial.configuration)
+        return f"trial {trial}, {resource} {at}: {text if len(text) <= LONGEST else f'{text[:LONGEST]}…'}"
 
     reported = curves(experiment)
     met: list[tuple[Values, str]] = []
@@ -115,7 +110,7 @@ def hypervolume(experiment: Subject) -> Chart:
     """The share of the box up to the reference point that the front dominates, against elapsed time."""
     title, found = "Hypervolume over time", growth(experiment)
     if found is None:
-        none = no_front(experiment)
+        none = nothing_yet(experiment, RESULT)
         if experiment.state.front:
             none = "No report is better than the reference point in all objectives yet."
         return Chart("hypervolume", title, instead=none, wide=False)

@@ -15,13 +15,13 @@ def progress(experiment: Subject) -> list[Chart]:
 
 def space(experiment: Subject) -> list[Chart]:
     """The results and what they were reached with."""
-    return [space_charts.parallel(experiment), space_charts.slices(experiment)]
+    count = len(experiment.state.objective.each)
+    return [space_charts.parallel(experiment), *(space_charts.slices(experiment, aim=aim) for aim in range(count))]
 
 
 def importances(experiment: Subject) -> list[Chart]:
     """Main effects of the hyperparameters, for each objective."""
     from hpo.history.importance import importance  # its forest takes a second
 
-    count = max(1, len(experiment.state.objective.aims))
-    found = [importance(experiment, aim=aim) for aim in range(count)]
+    found = [importance(experiment, aim=aim) for aim in range(len(experiment.state.objective.each))]
     return [experiment_charts.importance_bars(experiment, one) for one in found]

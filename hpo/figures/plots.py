@@ -68,10 +68,7 @@ def importance(experiment: Experiment, ax: "Axes | None" = None, *, objective: s
     Raises:
         ConfigError: there is too little data, or no such objective.
     """
-    known = [aim.metric for aim in experiment.state.objective.aims] or [experiment.state.objective.metric]
-    if objective is not None and objective not in known:
-        raise ConfigError(f"objective={objective}: there is {', '.join(known)}; choose one of them")
-    found = shares.importance(experiment, aim=0 if objective is None else known.index(objective))
+    found = shares.importance(experiment, aim=_place_of(experiment, objective))
     if found.reason is not None:
         raise ConfigError(f"importance cannot be drawn for {experiment.directory}: {found.reason}")
     return draw(_named(experiment, experiment_charts.importance_bars(experiment, found)), ax)
@@ -82,26 +79,41 @@ def parallel(experiment: Experiment, ax: "Axes | None" = None, *, all_values: bo
     return draw(_named(experiment, space_charts.parallel(experiment, whole=True), all_values), ax)
 
 
-def slice_of(experiment: Experiment, ax: "Axes | None" = None, *, name: str, all_values: bool = False) -> "Axes":
-    """Each trial's last metric against one hyperparameter.
+def slice_of(
+    experiment: Experiment,
+    ax: "Axes | None" = None,
+    *,
+    name: str,
+    objective: str | None = None,
+    all_values: bool = False,
+) -> "Axes":
+    """Each trial's last metric against one hyperparameter, of several objectives the first or the one that is named.
 
     Raises:
-        ConfigError: there is no such hyperparameter.
+        ConfigError: there is no such hyperparameter or objective.
     """
     domains = experiment.config.space.domains
     if name not in domains:
         raise ConfigError(f"name={name}: the hyperparameters are {', '.join(domains)}; choose one of them")
-    chart = space_charts.slices(experiment, whole=True)
-    title = experiment.state.objective.metric
+    aim = _place_of(experiment, objective)
+    chart = space_charts.slices(experiment, whole=True, aim=aim)
+    title = experiment.state.objective.each[aim].metric
     own = [replace(p, y={**p.y, "title": title}) for p in chart.panels if p.x["title"] == name]
     if not own:
         raise ConfigError(f"name={name}: no trial that reported has used it; choose another hyperparameter")
     return draw(_named(experiment, replace(chart, panels=own, height=space_charts.SLICE, wide=False), all_values), ax)
 
 
-def slices(experiment: Experiment, figure: "Figure | None" = None, *, all_values: bool = False) -> "Figure":
+def slices(
+    experiment: Experiment,
+    figure: "Figure | None" = None,
+    *,
+    objective: str | None = None,
+    all_values: bool = False,
+) -> "Figure":
     """`slice_of` every hyperparameter, in one figure."""
-    return draw_panels(_named(experiment, space_charts.slices(experiment, whole=True), all_values), figure)
+    chart = space_charts.slices(experiment, whole=True, aim=_place_of(experiment, objective))
+    return draw_panels(_named(experiment, chart, all_values), figure)
 
 
 def regret(comparison: Comparison, ax: "Axes | None" = None, benchmark: str | None = None) -> "Axes":
@@ -121,6 +133,20 @@ def seeds(comparison: Comparison, ax: "Axes | None" = None, benchmark: str | Non
     return draw(method_charts.seeds(0, _scored(comparison, benchmark), comparison), ax)
 
 
+def attained(comparison: Comparison, figure: "Figure | None" = None, benchmark: str | None = None) -> "Figure":
+    """What half of each method's seeds have attained, a panel for each pair of objectives.
+
+    Raises:
+        ConfigError: the benchmark has one objective.
+    """
+    block = _scored(comparison, benchmark).block
+    if block.loaded[0].measure is None:
+        raise ConfigError(
+            f"attained: {block.benchmark} has one objective, {block.objective.metric}; draw anytime instead"
+        )
+    return draw_panels(front_charts.attained(0, block.benchmark, list(block.runs.values()), block.data_label), figure)
+
+
 def differences(comparison: Comparison, ax: "Axes | None" = None) -> "Axes":
     """All paired differences with their 95 % intervals, over all benchmarks; filled where methods are told apart."""
     return draw(method_charts.differences(comparison), ax)
@@ -131,6 +157,13 @@ def _named(experiment: Experiment, chart: Chart, all_values: bool = False) -> Ch
     config = experiment.config
     chart = chart.without_limits() if all_values else chart
     return replace(chart, title=f"{chart.title}: {config.benchmark.name}, {config.method.name}")
+
+
+def _place_of(experiment: Experiment, objective: str | None) -> int:
+    known = [aim.metric for aim in experiment.state.objective.each]
+    if objective is not None and objective not in known:
+        raise ConfigError(f"objective={objective}: there is {', '.join(known)}; choose one of them")
+    return 0 if objective is None else known.index(objective)
 
 
 def _check_several(experiment: Experiment, name: str) -> None:

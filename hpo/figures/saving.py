@@ -30,16 +30,19 @@ OF_EXPERIMENT: Mapping[str, Callable[..., Any]] = {
     "parallel": plots.parallel,
     "slices": plots.slices,
 }
-OF_ONE_OBJECTIVE = ("anytime",)
-OF_SEVERAL = ("front", "hypervolume")
 LIMITED = ("anytime", "front", "curves", "parallel", "slices")
 """Those of an experiment that have an axis for its metric, on which what is far out can be shown or marked at the edge."""
 OF_COMPARISON: Mapping[str, Callable[..., Any]] = {
     "anytime": plots.regret,
     "ranks": plots.ranks,
     "seeds": plots.seeds,
+    "attained": plots.attained,
     "differences": plots.differences,
 }
+OF_ONE_OBJECTIVE = ("anytime",)
+"""What an experiment with several has not."""
+OF_SEVERAL = ("front", "hypervolume", "attained")
+"""What there is of several objectives alone."""
 
 
 def subject_of(place: str | Path, **keys: Any) -> Experiment | Comparison:
@@ -51,6 +54,15 @@ def subject_of(place: str | Path, **keys: Any) -> Experiment | Comparison:
     """
     found = find_experiments(place)
     return load_experiment(found[0]) if len(found) == 1 else compare([place], **keys)
+
+
+def figures_of(subject: Experiment | Comparison) -> Mapping[str, Callable[..., Any]]:
+    """The figures there are of an experiment or a comparison, by name."""
+    if isinstance(subject, Experiment):
+        left_out = OF_ONE_OBJECTIVE if subject.state.objective.aims else OF_SEVERAL
+        return {name: plot for name, plot in OF_EXPERIMENT.items() if name not in left_out}
+    several = any(run.measure is not None for scored in subject.scored for run in scored.block.loaded)
+    return {name: plot for name, plot in OF_COMPARISON.items() if several or name not in OF_SEVERAL}
 
 
 def save(
@@ -66,7 +78,7 @@ def save(
     Raises:
         ConfigError: there is no such figure or format, or nothing to draw.
     """
-    known = OF_EXPERIMENT if isinstance(subject, Experiment) else OF_COMPARISON
+    known = figures_of(subject)
     if name not in known:
         what = "an experiment" if isinstance(subject, Experiment) else "a tag of several experiments"
         raise ConfigError(f"--figure {name}: of {what} there are {', '.join(known)}; choose one of them")
@@ -103,13 +115,18 @@ def save_all(
     paths = []
     if isinstance(subject, Comparison):
         benchmarks = [scored.block.benchmark for scored in subject.scored]
-        drawn = [(name, None if name == "differences" else one) for one in benchmarks for name in OF_COMPARISON]
+        measured = {scored.block.benchmark for scored in subject.scored if scored.block.loaded[0].measure is not None}
+        drawn = [
+            (name, None if name == "differences" else one)
+            for one in benchmarks
+            for name in figures_of(subject)
+            if one in measured or name not in OF_SEVERAL
+        ]
         for name, benchmark in dict.fromkeys(drawn):  # of differences there is one for all benchmarks
             whose = f"-{benchmark}" if benchmark is not None and len(benchmarks) > 1 else ""
             paths.append(save(subject, name, Path(folder) / f"{name}{whose}.{format}", benchmark))
         return paths
-    left_out = OF_ONE_OBJECTIVE if subject.state.objective.aims else OF_SEVERAL
-    for name in (name for name in OF_EXPERIMENT if name not in left_out):
+    for name in figures_of(subject):
         try:
             paths.append(save(subject, name, Path(folder) / f"{name}.{format}", all_values=all_values))
         except ConfigError as error:

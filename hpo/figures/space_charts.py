@@ -22,50 +22,59 @@ SLICE = 250
 """Height of a panel, in pixels."""
 
 
-def slices(experiment: Subject, *, whole: bool = False) -> Chart:
-    """The metric of each trial against each hyperparameter, a panel for each; `whole`: never thinned."""
+def slices(experiment: Subject, *, whole: bool = False, aim: int = 0) -> Chart:
+    """The metric of each trial against each hyperparameter, a panel for each.
+
+    Args:
+        experiment: what is shown.
+        whole: never thinned.
+        aim: which of several objectives.
+    """
     objective = experiment.state.objective
+    shown = objective.each[aim]
+    name_of, title = f"slices-{aim}" if aim else "slices", f"Slices of {shown.metric}" if objective.aims else "Slices"
     resource = objective.resource_attr or "report"
-    known = points(experiment)
+    known = [_Result(p, [_values_of(experiment, p)[aim]]) for p in points(experiment)]
     found = known if whole else [known[i] for i in thinned(len(known), MOST_POINTS)]
     if not found:
-        return Chart("slices", "Slices", instead="No trial has reported yet.")
+        return Chart(name_of, title, instead="No trial has reported yet.")
     domains = experiment.config.space.domains
     columns = min(COLUMNS, len(domains))
-    levels = _levels([point.resource for point in found])
-    y = metric_axis(objective, [point.value for point in known])
-    out = beyond(objective, y, [point.value for point in known])
+    levels = _levels([one.point.resource for one in found])
+    y = metric_axis(shown, [one.values[0] for one in known])
+    out = beyond(shown, y, [one.values[0] for one in known])
     panels: list[Panel] = []
     for name, domain in domains.items():
         series: list[Series] = []
         for (low, high), colour in zip(levels, DEPTHS[-len(levels) :], strict=True):
             met, broken = Pieces(), Pieces()
-            for p in found:
+            for one in found:
+                p = one.point
                 if low <= p.resource <= high and name in p.configuration:
                     label = f"trial {p.trial}, {resource} {p.resource}, {name}={word(p.configuration[name])}"
                     into = met if p.feasible else broken
-                    into.add([position(domain, p.configuration[name], p.trial)], [p.value], label)
+                    into.add([position(domain, p.configuration[name], p.trial)], one.values, label)
             text = f"{resource} {low}" if low == high else f"{resource} {low} to {high}"
             if met.x:
                 series.append(met.series("points", text, colour, size=5))
             if broken.x:
                 series.append(broken.series("points", f"{text}, constraints not met", colour, size=5, hollow=True))
         if series:
-            title = "" if len(panels) % columns else objective.metric
-            panels.append(Panel(_axis(name, domain), {**y, "title": title}, series))
+            beside = "" if len(panels) % columns else shown.metric
+            panels.append(Panel(_axis(name, domain), {**y, "title": beside}, series))
     caption = (
-        f"Each trial's last {objective.metric} against each hyperparameter; the more a point stands out from the ground, the "
+        f"Each trial's last {shown.metric} against each hyperparameter; the more a point stands out from the ground, the "
         "further it was trained. Values of choices are spread sideways by trial number, to be told apart."
     )
     if experiment.config.space.conditions:
         caption += " Where a hyperparameter is not used, its trials are left out."
-    if not all(point.feasible for point in found):
+    if not all(one.point.feasible for one in found):
         caption += " Hollow points do not meet the constraints."
     if len(found) < len(known):
         caption += f" Thinned: {len(found):,} of {len(known):,} trials, evenly spaced by number."
     return Chart(
-        "slices",
-        "Slices",
+        name_of,
+        title,
         f"{caption} {out}".rstrip(),
         panels,
         height=SLICE * math.ceil(len(panels) / columns),

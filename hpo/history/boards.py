@@ -41,6 +41,8 @@ class WorkerRow:
     """A worker and what it does."""
 
     worker: int
+    node: str
+    """The machine of its trial, where trials are on several."""
     devices: str
     """GPUs of its trial, as CUDA_VISIBLE_DEVICES names them."""
     used: float
@@ -176,7 +178,8 @@ class Board:
             state = states.get(worker)
             seconds = max(elapsed - state.began, 0.0) if state is not None else 0.0
             devices = ",".join(self._devices.get(state.trial.id, ())) if state is not None else ""
-            rows.append(WorkerRow(worker, devices, _share(busy + seconds, elapsed), state, seconds))
+            node = state.node or "" if state is not None and len(self.state.nodes) > 1 else ""
+            rows.append(WorkerRow(worker, node, devices, _share(busy + seconds, elapsed), state, seconds))
         return rows
 
     def latest(self, most: int) -> list[TrialState]:

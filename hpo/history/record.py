@@ -33,11 +33,13 @@ class AttemptSpan:
     """How it ended; `running` where it has not."""
     lane: int
     """The worker, numbered from 0: the lowest that was free when the attempt began."""
+    node: str | None
+    """The machine, where there may be several."""
 
     @classmethod
     def of(cls, state: TrialState, end: float, status: str) -> "AttemptSpan":
         """The current attempt of a trial."""
-        return cls(state.trial.id, state.attempt, state.began, end, status, state.worker)
+        return cls(state.trial.id, state.attempt, state.began, end, status, state.worker, state.node)
 
 
 class Reports:

@@ -136,7 +136,7 @@ def _devices(group: Group, plan: Plan) -> Iterator[str]:
                 f"{name}: n_workers={workers} on {group.gpus} GPUs leaves {idle} of them idle: pass n_workers={slots}, or "
                 f"scale with num_gpus_per_trial"
             )
-    if not per_trial and not group.remote and workers > plan.machine.cores:
+    if not per_trial and not group.remote and group.elsewhere is None and workers > plan.machine.cores:
         yield (
             f"{name}: n_workers={workers} share {plan.machine.cores} core(s), so that trials take longer: pass "
             f"n_workers={plan.machine.cores}"

@@ -83,6 +83,11 @@ class Group:
         return backend_of(self.config)[0].start_up_seconds
 
     @property
+    def elsewhere(self) -> str | None:
+        """Where trials run, where that is not the tuner's machine."""
+        return backend_of(self.config)[0].elsewhere(self.config)
+
+    @property
     def promotes(self) -> bool:
         """Does the method pause trials and resume them?"""
         return self.scheduler is not None and self.scheduler.pauses
@@ -136,6 +141,13 @@ class Plan:
     def jobs(self) -> list[JobDescription]:
         """All remote jobs."""
         return [job for group in self.groups for job in group.jobs]
+
+    def start_up_costs(self, group: Group, attempts: Sequence[float]) -> list[float]:
+        """Money for machines that only start, for so many attempts each; empty where no price is known."""
+        kind = backend_of(group.config)[0].instance_type(group.config)
+        if self.prices is None or kind not in self.prices.prices:
+            return []
+        return [self.prices.prices[kind] * group.start_up * count / 3600 for count in attempts]
 
     @property
     def cost(self) -> float | None:
@@ -220,7 +232,8 @@ def _group(places: list[Place]) -> Group:
         group.scheduler = scheduler_of(replace(config, random_seed=config.random_seed or 0))
         if group.to_do:
             check_sources(config, group.to_do[0].directory)
-        if config.simulated or not backend_of(config)[0].trials_beside_it:
+        backend = backend_of(config)[0]
+        if config.simulated or not backend.trials_beside_it or (launcher is None and group.elsewhere is not None):
             check_backend(config)
         if config.simulated:
             group.table = find_table(str(config.benchmark.table))
@@ -230,7 +243,7 @@ def _group(places: list[Place]) -> Group:
     if launcher is not None:
         group.jobs = [launcher.describe(place.config, place.directory) for place in group.to_do]
         group.gpus = group.jobs[0].gpus if group.jobs else None
-    elif backend_of(config)[0].gpus_of_this_machine:
+    elif backend.trials_beside_it and group.elsewhere is None and not config.simulated:
         group.gpus = len(visible_gpus(config.gpus_to_use))
     per_trial = config.num_gpus_per_trial or 0
     if per_trial and group.gpus is not None and group.gpus >= per_trial:

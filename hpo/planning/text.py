@@ -13,14 +13,14 @@ _MOST_NAMES = 3
 
 def text(plan: Plan) -> str:
     """What a person reads."""
-    lines = [*(line for group in plan.groups for line in _group(group)), *_total(plan)]
+    lines = [*(line for group in plan.groups for line in _group(group, plan)), *_total(plan)]
     errors = [f"{group.name}: {group.problem}" for group in plan.groups if group.problem]
     for title, sentences in (("errors", errors), ("warnings", advice(plan))):
         lines += ["", title, *(f"  {sentence}" for sentence in sentences)] if sentences else []
     return "\n".join(lines)
 
 
-def _group(group: Group) -> Iterator[str]:
+def _group(group: Group, plan: Plan) -> Iterator[str]:
     config = group.config
     seeds = [place.config.seed for place in group.places]
     standings = ", ".join(f"{count} {standing}" for standing, count in group.standings.items())
@@ -34,6 +34,8 @@ def _group(group: Group) -> Iterator[str]:
     if aims := group.config.objective.aims:
         yield f"  front     of {', '.join(f'{aim.metric} ({aim.mode})' for aim in aims)}"
     yield f"  workers   {_workers(group)}"
+    if group.elsewhere is not None:
+        yield f"  trials on {group.elsewhere}"
     budgets = [f"{key}={value:g}" for key, value in config.budget.items() if value is not None]
     yield f"  budget    {', '.join(budgets) or 'none'}"
     if (smoke := group.smoke) is not None:
@@ -43,7 +45,7 @@ def _group(group: Group) -> Iterator[str]:
             f"{_unit(group)}, {smoke.start_up:.2g} s to start){memory}, checkpoint {_bytes(smoke.checkpoint_bytes)}, "
             f"reports {', '.join(smoke.keys)}"
         )
-    yield from _expectation(group)
+    yield from _expectation(group, plan)
     if (each := group.seconds_each) is None:
         yield "  time      unknown: there is no max_wallclock_time, and what a trial costs shows --smoke"
     else:
@@ -66,11 +68,13 @@ def _workers(group: Group) -> str:
         return f"{workers}, simulated"
     if not per_trial:
         return f"{workers}, without GPUs"
+    if group.elsewhere is not None and not group.remote:
+        return f"{workers} x {_plural(per_trial, 'GPU')} = {workers * per_trial}"
     there = "an unknown number" if group.gpus is None else str(group.gpus)
     return f"{workers} x {_plural(per_trial, 'GPU')} = {workers * per_trial}, of {there} there"
 
 
-def _expectation(group: Group) -> Iterator[str]:
+def _expectation(group: Group, plan: Plan) -> Iterator[str]:
     expected = group.expectation
     assert expected is not None
     if expected.assumed_trials is not None:
@@ -85,11 +89,14 @@ def _expectation(group: Group) -> Iterator[str]:
         levels = [f"{level:,}" for level in expected.reached]
         counts = [_mean(count) for count in expected.reached.values()]
         waits = [clock(attempts * group.start_up) for attempts in _attempts(group)] if group.start_up else []
-        width = max(map(len, [*levels, *counts, *waits])) + 2
+        costs = [f"{cost:,.2f}" for cost in plan.start_up_costs(group, _attempts(group))] if waits else []
+        width = max(map(len, [*levels, *counts, *waits, *costs])) + 2
         yield f"  {_unit(group)[:9]:<9} " + "".join(level.rjust(width) for level in levels)
         yield f"  {'get there':<9} " + "".join(count.rjust(width) for count in counts)
         if waits:
             yield f"  {'start-up':<9} " + "".join(wait.rjust(width) for wait in waits)
+        if costs and plan.prices is not None:
+            yield f"  {f'in {plan.prices.currency}':<9} " + "".join(cost.rjust(width) for cost in costs)
 
 
 def _attempts(group: Group) -> list[float]:
@@ -204,6 +211,7 @@ def _plain(group: Group) -> dict[str, Any]:
         "num_gpus_per_trial": config.num_gpus_per_trial,
         "gpus": group.gpus,
         "slots": group.slots,
+        "elsewhere": group.elsewhere,
         **config.budget,
         "error": group.problem,
         "rungs": group.rungs,

@@ -39,6 +39,7 @@ _METADATA: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("status", "host", "backend", "data_label"), (str,)),
     "error": (str, type(None)),
     "table_optimum": (int, float, type(None)),
+    "table_front": (list,),
 }
 """Of what type the values are that something depends on; others are left out."""
 

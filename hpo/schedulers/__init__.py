@@ -2,9 +2,21 @@
 
 from hpo.schedulers.asha import ASHA, StoppingASHA
 from hpo.schedulers.base import Scheduler
+from hpo.schedulers.dehb import DEHB
 from hpo.schedulers.fifo import FIFO
 from hpo.schedulers.mo_asha import MOASHA
+from hpo.schedulers.pasha import PASHA
 from hpo.schedulers.stopping_rules import StoppingRules
 from hpo.schedulers.synchronous import SynchronousHyperband
 
-__all__ = ["ASHA", "FIFO", "MOASHA", "Scheduler", "StoppingASHA", "StoppingRules", "SynchronousHyperband"]
+__all__ = [
+    "ASHA",
+    "DEHB",
+    "FIFO",
+    "MOASHA",
+    "PASHA",
+    "Scheduler",
+    "StoppingASHA",
+    "StoppingRules",
+    "SynchronousHyperband",
+]

@@ -108,6 +108,11 @@ class ASHA(_Asynchronous):
     pauses = True
 
     @property
+    def cap(self) -> int:
+        """No trial is sent further."""
+        return self.maximum
+
+    @property
     def unpausing(self) -> str:
         """The stopping type, with the same searcher."""
         if type(self.searcher) is RandomSearcher:
@@ -118,7 +123,7 @@ class ASHA(_Asynchronous):
         """A promotion if there is one, else a new trial."""
         for system in self._systems:
             for rung in reversed(system):
-                if (trial_id := rung.promotable()) is not None:
+                if rung.level < self.cap and (trial_id := rung.promotable()) is not None:
                     return Resume(trial_id, next_level(self.levels, rung.level, self.maximum))
         configuration = self.searcher.propose() if new_trials else None
         return None if configuration is None else self.start_of(configuration)

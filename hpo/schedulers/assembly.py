@@ -50,8 +50,7 @@ def scheduler_of(config: ExperimentConfig, earlier: Sequence[EarlierExperiment] 
     benchmark = config.benchmark
     if benchmark.constraints:
         _check_constraints(config, scheduler)
-    if benchmark.objectives:
-        _check_objectives(config, scheduler)
+    _check_objectives(config.method.name, scheduler, len(benchmark.objectives))
     if benchmark.foreign and benchmark.named_resource is None and scheduler.pauses and not config.simulated:
         name = benchmark.resource_attr or "epoch"
         key = f"benchmark.patterns.{name}" if benchmark.patterns else "benchmark.resource_attr"
@@ -76,14 +75,13 @@ def _check_constraints(config: ExperimentConfig, scheduler: Scheduler) -> None:
             )
 
 
-def _check_objectives(config: ExperimentConfig, scheduler: Scheduler) -> None:
-    """Raise ConfigError unless both parts of the method know what to do with several objectives."""
+def _check_objectives(method: str, scheduler: Scheduler, count: int) -> None:
+    """Raise ConfigError unless both parts of a method know what to do with so many objectives."""
     for part, made in (("scheduler", scheduler), ("searcher", scheduler.searcher)):
-        if not made.takes_objectives:
+        if count and not made.takes_objectives:
             raise ConfigError(
-                f"method={config.method.name}: its {part} {type(made).__name__} knows one objective, and there are "
-                f"{len(config.benchmark.objectives)} in benchmark.objectives; use {', '.join(FOR_SEVERAL[:-1])} or "
-                f"{FOR_SEVERAL[-1]}"
+                f"method={method}: its {part} {type(made).__name__} knows one objective, and there are {count} in "
+                f"benchmark.objectives; use {', '.join(FOR_SEVERAL[:-1])} or {FOR_SEVERAL[-1]}"
             )
 
 
@@ -152,7 +150,7 @@ def build_scheduler(
         ConfigError: a name or a value is wrong.
     """
     parts = content_of("method", method)
-    return _assemble(
+    scheduler = _assemble(
         {part: parts.get(part) for part in ("searcher", "scheduler")},
         overrides,
         parse_space(config_space),
@@ -162,6 +160,8 @@ def build_scheduler(
         aims=parse_objectives(objectives or {}),
         trusted=("",),
     )
+    _check_objectives(str(parts.get("name", "mine")), scheduler, len(objectives or {}))
+    return scheduler
 
 
 def _assemble(

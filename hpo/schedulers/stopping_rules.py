@@ -151,6 +151,7 @@ class StoppingRules(FIFO):
     """
 
     completes = False
+    takes_objectives = False  # what a median of several losses is nobody can say
 
     def __init__(
         self, searcher: Searcher, *, max_resource: int | None, rules: Sequence[Mapping[str, Mapping[str, Any] | None]]

@@ -7,6 +7,7 @@ from hpo.searchers.evolution import EvolutionSearcher
 from hpo.searchers.expected_improvement import HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
 from hpo.searchers.gaussian_process import GaussianProcessSearcher
 from hpo.searchers.grid import GridSearcher
+from hpo.searchers.improvement import ImprovementSearcher
 from hpo.searchers.multi_objective import MultiObjectiveSearcher
 from hpo.searchers.nsga2 import NSGA2Searcher
 from hpo.searchers.priorband import PriorBandSearcher
@@ -21,6 +22,7 @@ __all__ = [
     "GaussianProcessSearcher",
     "GridSearcher",
     "HyperTuneSearcher",
+    "ImprovementSearcher",
     "IndependentSearcher",
     "MOBSTERSearcher",
     "MultiObjectiveSearcher",

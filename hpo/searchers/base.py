@@ -106,6 +106,11 @@ class Searcher(ABC):
         """How many were suggested that no earlier experiment brought: what random streams count by."""
         return self.suggested - self._repeated
 
+    @property
+    def begins(self) -> bool:
+        """Are there configurations left that are suggested whatever the results: points to evaluate, and shared ones?"""
+        return self.own < self.shared_random or any(key not in self._seen for key in self._first_left)
+
     def suggest(self) -> Configuration | None:
         """The next configuration, recorded as suggested; None when the space is exhausted."""
         if (configuration := self.propose()) is not None:

@@ -88,19 +88,7 @@ class ExpectedImprovementSearcher(ModelSearcher):
             near = self._pool.mutate(rng, points[best.repeat(NEIGHBOURS)])
             points = np.concatenate((points, near))
             scores = np.concatenate((scores, self._score(near, incumbents)))
-        return self._best_new(points[(-scores).argsort(kind="stable")])
-
-    def _best_new(self, points: Floats) -> Configuration | None:
-        """The first that has not been suggested; in a small space, most points are there many times."""
-        known: set[bytes] = set()
-        for point in points:
-            key = point.tobytes()
-            if key not in known:
-                configuration = self._pool.decode(point)
-                if not self.is_known(configuration):
-                    return configuration
-                known.add(key)
-        return None
+        return self._pool.first_new(points[(-scores).argsort(kind="stable")], self.is_known)
 
     def _score(self, points: Floats, incumbents: Floats) -> Floats:
         """Logarithm of the expected improvement, its mean taken over the fantasies, shape (n,)."""

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hpo.errors import HPOError
+from hpo.events.objective import Objective
+from hpo.events.state import TrialState
 from hpo.events.values import Status
 from hpo.events.wording import word
 from hpo.figures.chart import Chart
@@ -218,6 +220,7 @@ def trial_body(feed: Feed, trial_id: int) -> bytes | None:
             "until": trial.until,
             "metric": cut(objective.metric),
             "value": None if trial.loss is None else number(objective.value(trial.loss)),
+            "further": cut(_further_text(objective, trial)),
             "best": None if own is None or own.best_at is None else objective.value(own.best_loss),
             "best_at": None if own is None else own.best_at,
             "configuration": {name: _plain(value) for name, value in trial.trial.configuration.items()},
@@ -232,6 +235,12 @@ def trial_body(feed: Feed, trial_id: int) -> bytes | None:
             "sequence": feed.shown.sequence,
         }
     )
+
+
+def _further_text(objective: Objective, trial: TrialState) -> str:
+    """The objectives after the first in its last report."""
+    losses = zip(objective.aims[1:], trial.losses[1:], strict=False)
+    return " ".join(f"{aim.metric}={aim.value(loss):.6g}" for aim, loss in losses)
 
 
 def _attempt(directory: Path, span: AttemptSpan) -> dict[str, Any]:

@@ -134,6 +134,7 @@ def _workers(seen: Seen) -> dict[str, Any]:
     rows = [
         {
             "worker": row.worker,
+            "node": row.node,
             "devices": row.devices,
             "used": row.used,
             "seconds": row.seconds,

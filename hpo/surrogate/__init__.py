@@ -1,1 +1,1 @@
-"""A Gaussian process for tuning, in float64 NumPy and SciPy: pure functions of their arguments."""
+"""What searches learn with: Gaussian processes, densities, evolution, fronts. Pure functions in NumPy and SciPy."""

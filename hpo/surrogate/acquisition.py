@@ -22,6 +22,15 @@ def log_expected_improvement(mean: Floats, deviation: Floats, best: Floats | flo
     return np.log(deviation) + log_h((best - mean) / deviation)
 
 
+def log_improvement_slopes(mean: Floats, deviation: Floats, best: Floats | float) -> tuple[Floats, Floats]:
+    """Its derivatives by mean and by deviation: -Φ(z) and φ(z), over the deviation times h(z)."""
+    from scipy.special import log_ndtr
+
+    z = (best - mean) / deviation
+    log_scale = log_h(z) + np.log(deviation)
+    return -np.exp(log_ndtr(z) - log_scale), np.exp(-0.5 * z**2 - 0.5 * math.log(2 * math.pi) - log_scale)
+
+
 def log_h(z: Floats) -> Floats:
     """ln(φ(z) + z Φ(z))."""
     from scipy.special import erfcx

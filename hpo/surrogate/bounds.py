@@ -41,6 +41,27 @@ class BoundModel(JointModel):
             self.history.add(configuration, resource, excess)
             self._counts.append(count)
 
+    def log_within(self, x: Floats, resource: int, fits: Sequence[int]) -> tuple[Floats, Floats]:
+        """The logarithm of the probability that rows of x are within the bound, shape (n,), and its gradient by x.
+
+        Arguments as of `violations`.
+        """
+        from scipy.special import log_ndtr
+
+        if not (own := self._own_fits(fits)):
+            return np.zeros(len(x)), np.zeros_like(x)
+        posterior, _, levels = self.posterior(own)
+        where = self.history.unmeasured(x, resource, levels)
+        mean, deviation, by_inputs = posterior.predict_with_gradient(where)
+        z = (self._bound - mean[:, 0]) / deviation
+        log_share = log_ndtr(z)
+        hazard = np.exp(-0.5 * z**2 - 0.5 * math.log(2 * math.pi) - log_share) / deviation
+        return log_share, by_inputs(-hazard[:, None], -hazard * z)
+
+    def _own_fits(self, fits: Sequence[int]) -> list[int]:
+        """The numbers of own measurements at numbers of all."""
+        return sorted({bisect_left(self._counts.first().tolist(), fit + 1) for fit in fits} - {0})
+
     def violations(
         self, x: Floats, resource: int, fits: Sequence[int], *, exploration: float, rng: np.random.Generator | None
     ) -> Floats:
@@ -56,8 +77,7 @@ class BoundModel(JointModel):
         Raises:
             NumericalError: a covariance could not be factorised.
         """
-        own = sorted({bisect_left(self._counts.first().tolist(), fit + 1) for fit in fits} - {0})
-        if not own:
+        if not (own := self._own_fits(fits)):
             return np.zeros(len(x))
         posterior, _, levels = self.posterior(own)
         where = self.history.unmeasured(x, resource, levels)
@@ -116,3 +136,12 @@ class BoundModels:
         for model in self._models:
             total += model.violations(x, resource, fits, exploration=exploration, rng=rng)
         return total.round(9)
+
+    def log_within(self, x: Floats, resource: int, fits: Sequence[int]) -> tuple[Floats, Floats]:
+        """Of all constraints together, as if they were independent; arguments as of `BoundModel.log_within`."""
+        total, slopes = np.zeros(len(x)), np.zeros_like(x)
+        for model in self._models:
+            value, slope = model.log_within(x, resource, fits)
+            total += value
+            slopes += slope
+        return total, slopes

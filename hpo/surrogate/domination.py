@@ -6,6 +6,7 @@ less before more, and only then by the losses. What is not finite in every objec
 """
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -104,7 +105,11 @@ def net_positions(results: Sequence[tuple[float, ...]], most: float) -> list[int
     Returns:
         for each result; their number for one that is not finite, or behind more than `most`.
     """
-    sizes = Counter(result for result in results if all(map(math.isfinite, result)))
+    finite = [result for result in results if all(map(math.isfinite, result))]
+    if finite and len(finite[0]) == 2:  # a violation and one loss: each front is one result, of those that are equal
+        ordered = sorted(results)
+        return [bisect_left(ordered, r) if all(map(math.isfinite, r)) else len(results) for r in results]
+    sizes = Counter(finite)
     positions: dict[tuple[float, ...], int] = {}
     ahead = 0
     for result in _in_order(sizes, most) if sizes else ():
@@ -117,14 +122,10 @@ def net_positions(results: Sequence[tuple[float, ...]], most: float) -> list[int
 
 def _in_order(sizes: Mapping[tuple[float, ...], int], most: float) -> Iterator[tuple[float, ...]]:
     """Different results, of each of which there are some; those behind more than `most` in any order."""
-    different = list(sizes)
-    if len(different[0]) == 2:  # a violation and one loss: each front is one of them
-        yield from sorted(different)
-        return
+    different, counts = list(sizes), list(sizes.values())
     violations, *columns = np.array(different).T
     losses = np.column_stack(columns)
     ranks = front_ranks(losses, violations, math.floor(most) + 1)
-    counts = list(sizes.values())
     places = np.column_stack([np.sort(np.repeat(column, counts)).searchsorted(column) for column in columns])
     for rank in range(ranks.max() + 1):
         front = np.flatnonzero(ranks == rank)

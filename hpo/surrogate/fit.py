@@ -29,12 +29,14 @@ class Layout:
         blocks: number of independent blocks, each with a variance of its own.
         levels: number of noises.
         resources: is there a length over resources?
+        exact: may measurements be without noise? Else there is a little at least, and it is believed in.
     """
 
     dimension: int
     blocks: int = 1
     levels: int = 1
     resources: bool = False
+    exact: bool = False
 
     @property
     def size(self) -> int:
@@ -53,21 +55,25 @@ class Layout:
 
     def start(self) -> Floats:
         """Where a fit without a predecessor begins."""
-        return self._vector(self._typical_length, 0.0, math.log(3), 0.03)
+        return self._vector(self._typical_length, 0.0, math.log(3), 1e-3 if self.exact else 0.03)
 
     def prior(self) -> tuple[Floats, Floats]:
         """Mean and standard deviation of each logarithm."""
-        return self._vector(self._typical_length, 0.0, 1.1, math.exp(-4.0)), np.ones(self.size)
+        mean = self._vector(self._typical_length, 0.0, 1.1, math.exp(-7.0 if self.exact else -4.0))
+        deviation = np.ones(self.size)
+        if self.exact:
+            deviation[self.noise_at] = 3.0
+        return mean, deviation
 
     def bounds(self) -> list[tuple[float, float]]:
         """Of each logarithm."""
-        low = self._vector(math.log(0.025), -5.0, math.log(0.2), 1e-3)
+        low = self._vector(math.log(0.025), -5.0, math.log(0.2), 1e-6 if self.exact else 1e-3)
         high = self._vector(math.log(100), 5.0, math.log(50), 2.0)
         return list(zip(low.tolist(), high.tolist(), strict=True))
 
     @property
     def _typical_length(self) -> float:
-        return math.log(0.5 * math.sqrt(max(self.dimension, 1)))
+        return math.log((0.25 if self.exact else 0.5) * math.sqrt(max(self.dimension, 1)))
 
     def _vector(self, length: float, variance: float, resource: float, noise: float) -> Floats:
         parts = [length] * self.dimension + [variance] * self.blocks
@@ -202,7 +208,11 @@ def factorise(covariance: Floats, otherwise: str) -> Floats:
 
 
 def maximise(
-    layout: Layout, blocks: Sequence[tuple[Inputs, Floats]], groups: Integers, start: Floats, iterations: int
+    layout: Layout,
+    blocks: Sequence[tuple[Inputs, Floats]],
+    groups: Integers,
+    starts: Sequence[Floats],
+    iterations: int,
 ) -> Floats | None:
     """The logarithms of the most probable hyperparameters, rounded; None when the numbers broke down.
 
@@ -210,21 +220,25 @@ def maximise(
         layout: what the vector holds.
         blocks: inputs and targets of each block.
         groups: which length-scale each column belongs to.
-        start: where to begin.
-        iterations: at most so many steps of L-BFGS-B.
+        starts: where to begin; the best end counts.
+        iterations: at most so many steps of L-BFGS-B from each.
     """
     from scipy.optimize import fmin_l_bfgs_b  # as `minimize` does, and takes less time to start
 
     bounds = layout.bounds()
     low, high = np.array(bounds).T
-    found, value, _ = fmin_l_bfgs_b(
-        FitObjective(layout, blocks, groups),
-        np.clip(start, low, high),
-        bounds=bounds,
-        factr=1e-6 / np.finfo(np.float64).eps,
-        pgtol=1e-3,
-        maxiter=iterations,
-        maxfun=4 * iterations,
-    )
-    theta: Floats = np.asarray(found)
-    return np.round(theta, DIGITS) if np.isfinite(theta).all() and np.isfinite(value) else None
+    objective = FitObjective(layout, blocks, groups)
+    best, least = None, math.inf
+    for start in starts:
+        found, value, _ = fmin_l_bfgs_b(
+            objective,
+            np.clip(start, low, high),
+            bounds=bounds,
+            factr=1e-6 / np.finfo(np.float64).eps,
+            pgtol=1e-3,
+            maxiter=iterations,
+            maxfun=4 * iterations,
+        )
+        if np.isfinite(found).all() and value < least:
+            best, least = np.round(found, DIGITS), float(value)
+    return best

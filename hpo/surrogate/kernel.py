@@ -103,6 +103,14 @@ class Kernel:
         result *= np.exp(np.subtract(scale, root, out=root), out=root)
         return result
 
+    def slopes(self, a: Places, b: Places) -> Floats:
+        """Of the covariance: its gradient by row i of a.x is entry (i, j) times (a.x[i] - b.x[j])."""
+        root = np.sqrt(squared_distances(a, b))
+        scale = math.log(self.variance / 3.0) - np.abs(a.u[:, None] - b.u) / self.resource_length
+        falling: Floats = np.exp(scale - root)
+        falling *= -1.0 - root
+        return falling
+
 
 def squared_distances(a: Places, b: Places) -> Floats:
     """5 ρ² between the rows of a and of b; what rounding leaves below 0 is put above, which is faster than to 0."""

@@ -14,12 +14,12 @@ from hpo.surrogate.fit import Layout, maximise
 from hpo.surrogate.history import History
 from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
 from hpo.surrogate.posterior import Posterior
-from hpo.surrogate.targets import behind_feasible, to_targets
+from hpo.surrogate.targets import behind_feasible, to_targets, to_values
 
 FIT_BEST, FIT_OTHERS = 50, 100
 """Hyperparameters are fitted to so many of the best targets and so many random others; predictions use all."""
 
-FIRST_ITERATIONS, NEXT_ITERATIONS = 25, 5
+FIRST_ITERATIONS, NEXT_ITERATIONS, EXACT_ITERATIONS = 25, 5, 50
 
 Fit = tuple[Layout, Floats, list[int]]
 """Layout and logarithms of hyperparameters, and the resources that have a noise of their own."""
@@ -32,10 +32,12 @@ class ModelData(ABC):
         history: where measurements come from.
         randomness: decides on subsets.
         most: measurements in the model at a fit; those that come until the next fit are added.
+        exact: is the function smooth and measured with little noise, perhaps? Then distances between losses count, noise
+            may vanish, and fits are thorough.
     """
 
-    def __init__(self, history: History, randomness: Randomness, most: int) -> None:
-        self.history, self._randomness, self._most = history, randomness, most
+    def __init__(self, history: History, randomness: Randomness, most: int, *, exact: bool = False) -> None:
+        self.history, self._randomness, self._most, self._exact = history, randomness, most, exact
         self._fitted: dict[tuple[int, ...], Fit] = {}
         self._targets: tuple[int, Floats] = 0, np.zeros(0)  # of so many measurements
 
@@ -53,7 +55,8 @@ class ModelData(ABC):
     def _make_targets(self, count: int) -> Floats:
         history = self.history
         losses = behind_feasible(history.losses.first(count), history.violations.first(count))
-        return to_targets(losses, history.resources.first(count), history.trials.first(count))
+        make = to_values if self._exact else to_targets
+        return make(losses, history.resources.first(count), history.trials.first(count))
 
     def selection(self, fit: int) -> Integers:
         """Which measurements are in the model: those chosen at the last fit, and all later ones."""
@@ -98,7 +101,11 @@ class ModelData(ABC):
         else:
             layout, start = self.carried_over(before, levels, blocks=len(blocks))
             iterations = NEXT_ITERATIONS
-        theta = maximise(layout, blocks, self.groups, start, iterations)
+        starts = [start]
+        if self._exact:
+            iterations = EXACT_ITERATIONS
+            starts += [layout.start()] if before is not None else []
+        theta = maximise(layout, blocks, self.groups, starts, iterations)
         return layout, start if theta is None else theta, levels
 
     @abstractmethod
@@ -113,7 +120,7 @@ class ModelData(ABC):
     def carried_over(before: Fit, levels: Sequence[int], *, blocks: int) -> tuple[Layout, Floats]:
         """The layout for these levels, and a start that has what is known of those there were before."""
         old, theta, known = before
-        layout = Layout(old.dimension, blocks, len(levels), old.resources)
+        layout = Layout(old.dimension, blocks, len(levels), old.resources, old.exact)
         start = layout.start()
         start[: old.dimension] = theta[: old.dimension]
         if old.resources:
@@ -132,8 +139,8 @@ class ModelData(ABC):
 class JointModel(ModelData):
     """One Gaussian process over all measurements. Arguments as of ModelData."""
 
-    def __init__(self, history: History, randomness: Randomness, most: int) -> None:
-        super().__init__(history, randomness, most)
+    def __init__(self, history: History, randomness: Randomness, most: int, *, exact: bool = False) -> None:
+        super().__init__(history, randomness, most, exact=exact)
         # (fit, measurements, their factor, targets of those of earlier experiments, which stand before them)
         self._kept: tuple[int, Integers, Posterior, Floats] | None = None
 
@@ -176,7 +183,7 @@ class JointModel(ModelData):
         return kernel, own, np.zeros(0)
 
     def _layout(self, levels: Sequence[int]) -> Layout:
-        return Layout(self.history.encoding.dimension, levels=len(levels), resources=True)
+        return Layout(self.history.encoding.dimension, levels=len(levels), resources=True, exact=self._exact)
 
     def _training_blocks(self, index: Integers, targets: Floats, levels: Sequence[int]) -> list[tuple[Inputs, Floats]]:
         return [(self.history.measured(index, levels), targets)]

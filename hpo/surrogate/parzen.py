@@ -170,9 +170,11 @@ class Estimates:
         self.pool = Pool(space)
         self._space = space
         self._names, self._domains = list(self.pool.domains), list(self.pool.domains.values())
+        self._values = [  # of choices without an order: how many
+            len(domain.choices) if isinstance(domain, Choice) and not domain.ordered else 0 for domain in self._domains
+        ]
         self._borders = [
-            None if isinstance(domain, Choice) and not domain.ordered else borders_of(domain)
-            for domain in self._domains
+            None if count else borders_of(domain) for count, domain in zip(self._values, self._domains, strict=True)
         ]
 
     def parzen(self, observed: Observed) -> Mixture:
@@ -193,12 +195,10 @@ class Estimates:
         """
 
         def kernels(column: int, units: Floats) -> Kernels:
-            domain = self._domains[column]
-            unordered = isinstance(domain, Choice) and not domain.ordered
-            count = int(domain.size) if unordered else 0
-            values = index_of(units, count).astype(np.float64) if unordered else units
+            count = self._values[column]
+            values = index_of(units, count).astype(np.float64) if count else units
             spread = reference_spread(values, len(self._names), least) if len(units) else least
-            if unordered:
+            if count:
                 masses = aitchison_aitken(index_of(units, count), count, spread)
                 return ChoiceKernels(np.append(masses, np.full((1, count), 1 / count), axis=0))
             spreads = np.append(np.full(len(units), spread * widened), FLAT)
@@ -209,18 +209,17 @@ class Estimates:
     def _mixture(self, observed: Observed, prior: float, kernels: Callable[[int, Floats], Kernels]) -> Mixture:
         made, members = [], []
         for column, name in enumerate(self._names):
-            units = observed.points[:, column]
-            conditional = name in self._space.conditions
-            has = np.flatnonzero(observed.used[:, column])
-            made.append(kernels(column, units[has] if conditional else units))
-            members.append(np.append(has, len(observed)) if conditional else None)
+            units, has = observed.points[:, column], None
+            if name in self._space.conditions:
+                has = np.flatnonzero(observed.used[:, column])
+                units, has = units[has], np.append(has, len(observed))
+            made.append(kernels(column, units))
+            members.append(has)
         return Mixture(self.pool, np.append(observed.weights, prior), made, members)
 
     def _parzen_kernels(self, column: int, units: Floats) -> Kernels:
-        domain = self._domains[column]
-        belief, count = self._space.priors.get(self._names[column]), len(units) + 1
-        if isinstance(domain, Choice) and not domain.ordered:
-            values = int(domain.size)
+        belief, count, values = self._space.priors.get(self._names[column]), len(units) + 1, self._values[column]
+        if values:
             prior = np.full(values, 1 / values)
             if isinstance(belief, ChoicePrior):
                 prior = np.array([belief.density((index + 0.5) / values) / values for index in range(values)])

@@ -4,12 +4,12 @@ The moves are those of hpo.surrogate.candidates; a column is a hyperparameter wi
 space, and holds what its domain's `encode` gives, or 0 where the hyperparameter is not used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from hpo.events.values import Configuration
-from hpo.space.domains import Choice
+from hpo.space.domains import Choice, Domain
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.activity import Activity, Flags
 from hpo.surrogate.candidates import DECAY, LEVELS, RATE
@@ -51,11 +51,24 @@ class Pool:
             for column, domain in enumerate(domains)
             if isinstance(domain, Choice)
         ]
+        first = np.cumsum([0, *(self._width(column, domain) for column, domain in enumerate(domains))])
+        self._continuous = [  # column, where its columns begin in Encoding, and is it on an arc there
+            (column, int(first[column]), column in self._conditional)
+            for column, domain in enumerate(domains)
+            if domain.size > FINE
+        ]
+        self.mixed = len(self._continuous) < len(domains)
+        """Is there a hyperparameter that moves by steps?"""
         # How a column is moved: levels in all, at most so many at once, and is it by a fraction of one.
         sizes = np.array([float(domain.size) for domain in domains])
         self._levels = np.minimum(sizes, LEVELS)
         self._farthest = np.maximum(self._levels // 2, 1.0)
         self._fractions = sizes > LEVELS
+
+    def _width(self, column: int, domain: Domain) -> int:
+        if isinstance(domain, Choice):
+            return len(columns_of(domain, conditional=column in self._conditional)[0])
+        return 2 if column in self._conditional else 1
 
     def sample(self, rng: np.random.Generator, count: int) -> Floats:
         """Uniform points, shape (count, d)."""
@@ -158,6 +171,43 @@ class Pool:
             else:
                 columns.append(units[:, None])
         return np.concatenate(columns, axis=1)
+
+    @property
+    def smooth(self) -> list[int]:
+        """The columns of hyperparameters that a gradient can move."""
+        return [column for column, _, _ in self._continuous]
+
+    def by_points(self, points: Floats, by_columns: Floats) -> Floats:
+        """The gradient by points, in the columns of `smooth`, of something whose gradient by encoded columns is given.
+
+        Args:
+            points: shape (n, d).
+            by_columns: shape (n, columns).
+        """
+        slopes = np.zeros((len(points), len(self._continuous)))
+        used = None if self.activity is None else self.activity.used(points)
+        for number, (column, at, on_arc) in enumerate(self._continuous):
+            if on_arc:
+                angle = points[:, column] * ANGLE
+                along = by_columns[:, at + 1] * np.cos(angle) - by_columns[:, at] * np.sin(angle)
+                slopes[:, number] = ANGLE * along
+            else:
+                slopes[:, number] = by_columns[:, at]
+            if used is not None:
+                slopes[:, number] *= used[:, column]
+        return slopes
+
+    def first_new(self, points: Floats, is_known: Callable[[Configuration], bool]) -> Configuration | None:
+        """The first that is not known; in a small space, most points are there many times."""
+        known: set[bytes] = set()
+        for point in points:
+            key = point.tobytes()
+            if key not in known:
+                configuration = self.decode(point)
+                if not is_known(configuration):
+                    return configuration
+                known.add(key)
+        return None
 
     def decode(self, point: Floats) -> Configuration:
         """The configuration at a point, shape (d,)."""

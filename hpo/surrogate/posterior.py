@@ -1,9 +1,11 @@
 """The posterior of a Gaussian process with fixed hyperparameters: predictions, appended data, fantasies."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from hpo.surrogate.fit import factorise
-from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
+from hpo.surrogate.kernel import ROOT5, Floats, Inputs, Integers, Kernel
 
 
 class Posterior:
@@ -73,6 +75,26 @@ class Posterior:
         solved = self._solve(self._cross(where).T, overwrite=True).T
         variance = self.kernel.variance - np.einsum("ij,ij->i", solved, solved)
         return self._mixed(solved @ self._whitened), np.sqrt(np.maximum(variance, 1e-12))
+
+    def predict_with_gradient(self, where: Inputs) -> tuple[Floats, Floats, Callable[[Floats, Floats], Floats]]:
+        """As `predict`, and what turns gradients by means and deviations into gradients by the rows of x.
+
+        It takes arrays of the shapes of means and deviations, and returns one of the shape of x.
+        """
+        places = self.kernel.place(where, self.groups)
+        solved = self._solve(self.kernel.covariance(places, self._places).T, overwrite=True)
+        deviation = np.sqrt(np.maximum(self.kernel.variance - np.einsum("ij,ij->j", solved, solved), 1e-12))
+        weights = self._mixed(self._solve(self._whitened, transposed=True))  # means are covariances times these
+
+        def by_inputs(by_mean: Floats, by_deviation: Floats) -> Floats:
+            by_covariance = by_mean @ weights.T
+            by_covariance -= (by_deviation / deviation)[:, None] * self._solve(solved, transposed=True).T
+            by_covariance *= self.kernel.slopes(places, self._places)
+            moved = by_covariance.sum(axis=1)[:, None] * places.x - by_covariance @ self._places.x
+            scaled: Floats = moved * (ROOT5 / self.kernel.lengths)[self.groups]
+            return scaled
+
+        return self._mixed(solved.T @ self._whitened), deviation, by_inputs
 
     def joint(self, where: Inputs) -> tuple[Floats, Floats]:
         """Means, shape (m, s), and covariance of noise-free values, shape (m, m)."""

@@ -13,10 +13,10 @@ import numpy as np
 
 from hpo.events.objective import Aim
 from hpo.randomness import Randomness
-from hpo.surrogate.domination import dominates
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.fit import factorise
 from hpo.surrogate.history import History
+from hpo.surrogate.hypervolume import front_of
 from hpo.surrogate.kernel import Floats
 from hpo.surrogate.model import JointModel
 from hpo.surrogate.targets import to_targets
@@ -84,8 +84,7 @@ class Weighed(Sought):
     def __init__(self, losses: Sequence[OneLoss], weights: Floats) -> None:
         self._losses, self._weights = losses, weights
         means = np.column_stack([loss.means for loss in losses])
-        unbroken = np.zeros(len(means))
-        front = means[~dominates(means, unbroken, means, unbroken).any(axis=0)]
+        front = means[front_of(means)]
         self._ideal = front.min(axis=0)
         spans = front.max(axis=0) - self._ideal
         self._spans = np.where(spans > 1e-9, spans, 1.0)

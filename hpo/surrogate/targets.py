@@ -9,7 +9,10 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
 SKEWED = 10.0
-"""Positive losses whose 90 % quantile is so many times their 10 % quantile are modelled on a log scale."""
+"""Positive losses whose 90 % quantile is so many times their 10 % quantile are modelled on a log scale.
+
+Where distances are kept, those that reach so many times as far above the lowest as the median does are compressed.
+"""
 
 OUTLIER = 5.0
 """Losses further above the median than so many interquartile ranges are cut there."""
@@ -58,6 +61,23 @@ def to_targets(losses: Floats, resources: Integers, trials: Integers) -> Floats:
     if len(losses) == 0:
         return make_finite(losses)
     return standardise(normal_scores(winsorise(aligned(losses, resources, trials))))
+
+
+def to_values(losses: Floats, resources: Integers, trials: Integers) -> Floats:
+    """As `to_targets`, with the distances of good losses kept: what the minimum of a smooth function is found by."""
+    if len(losses) == 0:
+        return make_finite(losses)
+    return standardise(winsorise(compress(align(make_finite(losses), resources, trials))))
+
+
+def compress(values: Floats) -> Floats:
+    """ln(1 + (y - lowest) / (median - lowest)) where values reach far above the median: linear near the lowest."""
+    ordered = np.sort(values)
+    half = median(ordered) - ordered[0]
+    if half <= 0 or ordered[-1] - ordered[0] <= SKEWED * half:
+        return values
+    compressed: Floats = np.log1p((values - ordered[0]) / half)
+    return compressed
 
 
 def aligned(losses: Floats, resources: Integers, trials: Integers) -> Floats:

@@ -45,10 +45,19 @@ class WarmModel(JointModel):
         randomness: decides on subsets.
         most: measurements in the model, earlier ones included; these have at most half.
         sources: earlier measurements.
+        exact: as of ModelData.
     """
 
-    def __init__(self, history: History, randomness: Randomness, most: int, sources: Sequence[EarlierData]) -> None:
-        super().__init__(history, randomness, most)
+    def __init__(
+        self,
+        history: History,
+        randomness: Randomness,
+        most: int,
+        sources: Sequence[EarlierData],
+        *,
+        exact: bool = False,
+    ) -> None:
+        super().__init__(history, randomness, most, exact=exact)
         self._sources = [_source_of(history, data) for data in sources if data.losses]
 
     def _with_earlier(

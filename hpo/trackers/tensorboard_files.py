@@ -80,14 +80,16 @@ class TensorBoard(TrialTracker):
         file.close()
 
     def _describe(self, time: float) -> None:
-        """The hyperparameters with their types, and the metric."""
+        """The hyperparameters with their types, and the metric, or all objectives."""
         self._described = True
         infos = [
             self._api.HParamInfo(name=name, type=self._type_of(domain.default))
             for name, domain in self.config.space.domains.items()
         ]
-        metric = self._api.MetricInfo(name=self._api.MetricName(tag=self.config.benchmark.metric))
-        about = self._api.Experiment(name=self.group, hparam_infos=infos, metric_infos=[metric], time_created_secs=time)
+        metrics = [
+            self._api.MetricInfo(name=self._api.MetricName(tag=aim.metric)) for aim in self.config.objective.each
+        ]
+        about = self._api.Experiment(name=self.group, hparam_infos=infos, metric_infos=metrics, time_created_secs=time)
         file = self._new_file(self.logdir, time)
         self._add_about(file, self._metadata.EXPERIMENT_TAG, time, experiment=about)
         file.close()

@@ -7,7 +7,6 @@ from nothing and what it reports again is known and dropped, so that no decision
 
 import logging
 import math
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from hpo.backends.base import Backend
 from hpo.events.state import ExperimentState, TrialState
 from hpo.events.values import Status
+from hpo.surrogate.domination import net_positions
 from hpo.tuner.journal import Journal
 
 _OVER = frozenset({Status.COMPLETED, Status.STOPPED, Status.FAILED, Status.TIMEOUT})
@@ -39,21 +39,19 @@ def order_of_removal(trials: Collection[TrialState], best: Collection[int]) -> l
 
 def _shares_ahead(trials: Collection[TrialState]) -> dict[int, float]:
     """For each trial: of those whose last result is at the same resource, the share that is better; 1 where it diverged."""
-    results: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    groups: dict[int, list[TrialState]] = defaultdict(list)
     for state in trials:
-        results[state.resource].append(_order(state))
-    for at_one in results.values():
-        at_one.sort()
-    shares = {}
-    for state in trials:
-        at_one, order = results[state.resource], _order(state)
-        shares[state.trial.id] = bisect_left(at_one, order) / len(at_one) if all(map(math.isfinite, order)) else 1.0
+        groups[state.resource].append(state)
+    shares: dict[int, float] = {}
+    for group in groups.values():
+        places = net_positions([_order(state) for state in group], len(group))
+        shares |= {state.trial.id: place / len(group) for state, place in zip(group, places, strict=True)}
     return shares
 
 
-def _order(state: TrialState) -> tuple[float, float]:
+def _order(state: TrialState) -> tuple[float, ...]:
     """What a rung compares: see `ReportOutcome.order`."""
-    return state.violation, math.inf if state.loss is None else state.loss
+    return (state.violation, *(state.losses or (math.inf if state.loss is None else state.loss,)))
 
 
 def to_remove(sizes: Mapping[int, int], order: Sequence[int], limit: float) -> list[int]:

@@ -5,8 +5,10 @@
 
 import math
 from collections.abc import Container, Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from hpo.events.objective import Aim
 from hpo.events.state import TrialState
 from hpo.events.wording import best_name, best_text, clock, configuration_text, counts_text, printable, steering_text
 from hpo.history.boards import Board
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 BAR = 24
 MOST_LATEST = 12
+MOST_OF_A_NODE = 20
+"""Characters of a node's name: the end, in which names that are made differ."""
 MOST_WORKERS = 16
 STYLES = {"running": "cyan", "complete": "green", "completed": "green", "failed": "red", "timeout": "red"}
 
@@ -141,10 +145,24 @@ def _workers(seen: Seen, width: int) -> list["Text"]:
     workers = board.workers(seen.elapsed)
     resource = board.state.objective.resource_attr or "reports"
     gpus = any(row.devices for row in workers)
-    names = ["worker", *(["gpu"] if gpus else []), "busy", "trial", resource, board.state.objective.metric, "for"]
+    several = any(row.node for row in workers)
+    names = [
+        "worker",
+        *(["node"] if several else []),
+        *(["gpu"] if gpus else []),
+        "busy",
+        "trial",
+        resource,
+        board.state.objective.metric,
+        "for",
+    ]
     rows = []
     for row in workers[:MOST_WORKERS]:
-        cells = [str(row.worker), *([_devices(row.devices, seen.gpu_use)] if gpus else []), f"{row.used:.0%}"]
+        places = [
+            *([_node(row.node)] if several else []),
+            *([_devices(row.devices, seen.gpu_use)] if gpus else []),
+        ]
+        cells = [str(row.worker), *places, f"{row.used:.0%}"]
         state = row.state
         if state is None:
             rows.append([*cells, "idle"])
@@ -160,10 +178,15 @@ def _workers(seen: Seen, width: int) -> list["Text"]:
                 configuration_text(state.trial.configuration),
             ]
         )
-    lines = [_text(""), *_grid([*names, "configuration"], rows, width, right=range(1 + gpus, len(names)))]
+    lines = [_text(""), *_grid([*names, "configuration"], rows, width, right=range(1 + several + gpus, len(names)))]
     if len(workers) > MOST_WORKERS:
         lines.append(_text(f"… and {len(workers) - MOST_WORKERS} more"))
     return lines
+
+
+def _node(name: str) -> str:
+    """A host's name without its domain."""
+    return (name if name.replace(".", "").isdigit() else name.partition(".")[0])[-MOST_OF_A_NODE:]
 
 
 def _devices(names: str, use: Mapping[str, int]) -> str:
@@ -198,18 +221,19 @@ def _failures(board: Board) -> list["Text"]:
 
 def _trials(board: Board, trials: Sequence[TrialState], width: int) -> list["Text"]:
     objective = board.state.objective
-    names = ("trial", "state", objective.resource_attr or "reports", objective.metric, "configuration")
+    metrics = [aim.metric for aim in objective.each]
+    names = ("trial", "state", objective.resource_attr or "reports", *metrics, "configuration")
     rows = [
         [
             str(row.trial.id),
             row.status.value,
             str(row.resource or ""),
-            _value(board, row.loss),
+            *(_of_aim(aim, loss) for aim, loss in zip_longest(objective.each, row.losses)),
             configuration_text(row.trial.configuration),
         ]
         for row in trials
     ]
-    return _grid(names, rows, width, right=(0, 2, 3), states=1)
+    return _grid(names, rows, width, right=(0, *range(2, 3 + len(metrics))), states=1)
 
 
 def _grid(
@@ -258,6 +282,10 @@ def _bar(share: float) -> str:
 
 
 def _value(board: Board, loss: float | None) -> str:
+    return _of_aim(board.state.objective.each[0], loss)
+
+
+def _of_aim(aim: Aim, loss: float | None) -> str:
     if loss is None:
         return ""
-    return f"{board.state.objective.value(loss):.5g}" if math.isfinite(loss) else "not finite"
+    return f"{aim.value(loss):.5g}" if math.isfinite(loss) else "not finite"

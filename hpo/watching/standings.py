@@ -46,6 +46,7 @@ def standing(experiment: Experiment) -> dict[str, Any]:
         "seconds": state.elapsed,
         "trials": {status.value: count for status, count in state.counts().items()},
         "reports": state.reports,
+        "nodes": dict(state.nodes),
         "unread_lines": state.unread,
         "code_changes": state.code_changes,
         "steered": steering_text(state) or None,

@@ -630,3 +630,20 @@ class TestCommand:
         assert "from 5 s to 40 s" in out
         out = succeeded(workplace.verb("compare", str(written.path), "--metric-budget", "40"))
         assert "from 4 s to 40 s" in out
+
+
+def test_trials_here_and_on_a_cluster_are_compared_with_a_word_on_their_times(written):
+    written.run("RS", 0, [(8.0, 1.0)], metadata={"backend": "LocalBackend"})
+    written.run("ASHA", 0, [(8.0, 1.0)], metadata={"backend": "RayBackend"})
+    (word,) = [warning for warning in compare(written.path).warnings if "RayBackend" in warning]
+    assert (
+        "trials ran with LocalBackend and RayBackend; their results may be compared, but their times are also" in word
+    )
+    assert word.endswith("of the methods, run all methods with one of them")
+
+
+def test_trials_that_wait_minutes_for_a_machine_are_not_compared_with_others(written):
+    written.run("RS", 0, [(8.0, 1.0)], metadata={"backend": "LocalBackend"})
+    written.run("ASHA", 0, [(8.0, 1.0)], metadata={"backend": "SageMakerBackend"})
+    with pytest.raises(ConfigError, match="and an attempt of the one waits minutes for its machine; methods are"):
+        compare(written.path)

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import rankdata
 
 from hpo.analysis import compare
+from hpo.analysis.measuring import measure_of
 from hpo.analysis.runs import load_runs
 from hpo.errors import ConfigError
 from tests.support import fronts
@@ -113,6 +114,13 @@ def test_a_reference_point_of_the_benchmark_is_kept_whoever_is_compared(made, tm
     comparison = compare([tmp_path / "t"])
     assert comparison.to_dict()["benchmarks"][0]["reference_point"] == pytest.approx(point)
     assert "reference point error=0.4, speed=8, as given" in " ".join(comparison.text().split())
+
+
+@pytest.mark.parametrize("damaged", ["text", [], [[1.0]], [["a", "b"]], [[1.0, None]], {"a": 1}])
+def test_a_front_of_the_table_that_is_damaged_is_not_taken(made, tmp_path, damaged):
+    one = fronts.run(tmp_path, made, trials=4)
+    found = measure_of(one.config, [{"table_front": damaged}], [np.array([[1.0, -2.0]])])
+    assert found.best_is == "the front of all loaded experiments together"
 
 
 def test_a_reference_point_that_nothing_betters_leaves_no_result(made, tmp_path):

@@ -180,6 +180,32 @@ def test_the_methods_of_who_chose_none_are_the_default_ones_whatever_else_is_com
     assert methods_of(["experiment_tag=x"]) == ["RS", "BO", "ASHA", "MOBSTER"]
 
 
+SEVERAL = """
+name: two
+script: train.py
+objectives: {accuracy: max, latency_ms: min}
+config_space: {x: {type: float, lower: 0, upper: 1}}
+"""
+
+
+def test_several_objectives_have_default_methods_of_their_own_also_beside_benchmarks_with_one(own):
+    words = [*own("benchmark/two.yaml", SEVERAL), "experiment_tag=x"]
+    assert methods_of([*words, "benchmark=two"]) == ["RS", "MO-ASHA", "MO-ASHA-GP"]
+    both = [(job.config.method.name, job.config.benchmark.name) for job in jobs([*words, "benchmark=two,mlp_digits"])]
+    assert [method for method, benchmark in both if benchmark == "two"] == ["RS", "MO-ASHA", "MO-ASHA-GP"]
+    assert [method for method, benchmark in both if benchmark == "mlp_digits"] == ["RS", "BO", "ASHA", "MOBSTER"]
+
+
+def test_objectives_on_a_command_line_take_the_place_of_a_metric_that_is_taken_away(own):
+    given = ["benchmark=mlp_digits", "method=RS", "+benchmark.objectives={accuracy: max, seconds: min}"]
+    with pytest.raises(ConfigError, match=r"benchmark.metric=accuracy: benchmark.objectives are given too"):
+        list(jobs(given))
+    (job,) = jobs([*given, "benchmark.metric=???", "benchmark.mode=???", "seed=3"])
+    assert [aim.metric for aim in job.config.objective.aims] == ["accuracy", "seconds"]
+    (job,) = jobs([*given, "benchmark.metric=???", "benchmark.mode=???", "+benchmark.objectives.size=min"])
+    assert len(job.config.objective.aims) == 3
+
+
 def test_a_value_that_only_the_swept_methods_have_is_set_in_each(own):
     made = list(jobs(["benchmark=mlp_digits", "method=ASHA,MOBSTER", "method.scheduler.reduction_factor=4"]))
     assert [job.config.method.scheduler["reduction_factor"] for job in made] == [4, 4]

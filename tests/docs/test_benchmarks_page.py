@@ -47,8 +47,9 @@ def test_the_page_lists_every_benchmark_and_no_other():
 def test_a_row_agrees_with_its_file(name):
     config, row = OmegaConf.create(content_of("benchmark", name)), ROWS[name]
 
-    assert row["metric"] == f"`{config.metric}`"
-    assert row["mode"] == config.mode
+    objectives = dict(config.get("objectives") or {config.get("metric"): config.get("mode")})
+    assert row["metric"] == ", ".join(f"`{metric}`" for metric in objectives)
+    assert row["mode"] == ", ".join(mode if isinstance(mode, str) else mode.mode for mode in objectives.values())
     if "ladder" in row:
         assert row["ladder"] == f"{config.arguments[config.max_resource_attr]} epochs"
         assert row["instance"].strip("`") == config.get("instance_type", "–")

@@ -11,12 +11,15 @@ from hpo import Start, build_scheduler
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
 from hpo.config.schema import CONF_DIR, DEFAULT_METHODS, ExperimentConfig
 from hpo.schedulers import StoppingRules
+from hpo.schedulers.assembly import FOR_SEVERAL
 from hpo.searchers import (
     BOHBSearcher,
     CMAESSearcher,
     EvolutionSearcher,
     GaussianProcessSearcher,
     GridSearcher,
+    MultiObjectiveSearcher,
+    NSGA2Searcher,
     PriorBandSearcher,
     RandomSearcher,
     SobolSearcher,
@@ -122,7 +125,7 @@ def test_the_defaults_of_config_yaml_are_those_of_the_schema(composed):
     assert cfg == alone
 
 
-HONOURS = re.compile(r"^\| `([A-Z-]+)` \| (yes|refused) \| ([a-z ]+) \| ([\w' ]+) \|$", re.MULTILINE)
+HONOURS = re.compile(r"^\| `([A-Z-]+)` \| (yes|refused) \| ([a-z ]+) \| ([\w' ]+) \| (yes|refused) \|$", re.MULTILINE)
 
 
 def test_the_table_of_what_each_method_honours_is_what_the_code_does():
@@ -130,17 +133,23 @@ def test_the_table_of_what_each_method_honours_is_what_the_code_does():
     rows = {name: cells for name, *cells in HONOURS.findall(page)}
     assert set(rows) == set(NAMES["method"])
     space = {"x": {"type": "float", "lower": 0, "upper": 1}}
-    for name, (conditions, trials, proposals) in rows.items():
+    for name, (conditions, trials, proposals, objectives) in rows.items():
+        takes_several = False
         if name == "BOTORCH":
             takes_conditions, takes, knows, ranks = BoTorchSearcher.takes_conditions, BoTorchSearcher.takes_constraints, "", ""
         else:
             scheduler = build_scheduler(name, space, max_resource=9, seed=0)
             searcher = scheduler.searcher
             takes_conditions, takes = searcher.takes_conditions, searcher.takes_constraints and scheduler.takes_outcomes
+            takes_several = searcher.takes_objectives and scheduler.takes_objectives
             modelled = {GaussianProcessSearcher: "modelled", RandomSearcher: "random", GridSearcher: "grid"}
-            modelled |= {SobolSearcher: "Sobol' points", PriorBandSearcher: "passed over", EvolutionSearcher: "ranked", CMAESSearcher: "ranked"} | dict.fromkeys((TPESearcher, BOHBSearcher), "split")
+            modelled |= {SobolSearcher: "Sobol' points", PriorBandSearcher: "passed over"}
+            modelled |= {MultiObjectiveSearcher: "modelled", NSGA2Searcher: "no parents"}
+            modelled |= dict.fromkeys((EvolutionSearcher, CMAESSearcher), "ranked")
+            modelled |= dict.fromkeys((TPESearcher, BOHBSearcher), "split")
             knows = modelled.get(type(searcher), "worst losses")
             ranks = "ranked" if scheduler.levels else "never stopped"
             ranks = "compared" if isinstance(scheduler, StoppingRules) else ranks
         assert (conditions == "yes") == takes_conditions
+        assert (objectives == "yes", name in FOR_SEVERAL) == (takes_several, takes_several)
         assert (trials, proposals) == ((ranks, knows) if takes else ("refused", "refused"))

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from hpo.earlier.agreement import match
+from hpo.earlier.agreement import EarlierSource, Fit, match
 from hpo.earlier.points import best_points
+from hpo.space.search_space import parse_space
 from tests.earlier.making import earlier, new
 
 
@@ -54,3 +55,15 @@ def test_of_a_trial_the_furthest_result_counts_and_of_two_experiments_of_a_sourc
     longer = earlier(rows[1], max_resource=27)
     config = new()
     assert best_points(match([longer, short], config), config.space) == [rows[0][0], rows[1][0]]
+
+
+def test_of_several_objectives_those_come_first_that_spread_over_the_front():
+    losses = [(1.0, 9.0), (2.0, 8.5), (5.0, 5.0), (9.0, 1.0), (6.0, 6.0), (0.5, math.inf)]
+    fits = [
+        Fit((0, number), {"x": number / 10}, 9, pair[0], 1.0, True, pair)  # far from each other, one not on the front
+        for number, pair in enumerate(losses)
+    ]
+    source = EarlierSource("s", len(fits), fits)
+    space = parse_space({"x": {"type": "float", "lower": 0.0, "upper": 0.5}})
+    found = [round(point["x"] * 10) for point in best_points([source], space)]
+    assert found == [0, 3, 2, 1, 4]

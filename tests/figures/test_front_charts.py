@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hpo import figures
+from hpo.analysis import compare
 from hpo.analysis.runs import load_runs
 from hpo.errors import ConfigError
 from hpo.figures import experiment_charts, front_charts, space_charts
@@ -122,6 +123,22 @@ def test_three_objectives_have_a_panel_for_each_pair_and_an_axis_each_in_paralle
     assert {text.partition(":")[0] for text in kinds(lines)["on the front"]["labels"] if text} == best
 
 
+def test_each_objective_has_slices_of_its_own(three):
+    last = {trial: losses for _, trial, _, losses in fronts.losses_of(three, fronts.THREE)}
+    for aim, (name, sign) in enumerate({"error": 1, "speed": -1, "size": 1}.items()):
+        chart = space_charts.slices(three, aim=aim)
+        assert chart.panels[0].y["title"] == name
+        for panel in chart.panels:
+            drawn = [
+                (int(text.split()[1].rstrip(",")), y)
+                for series in panel.series
+                for text, y in zip(series["labels"], series["y"], strict=True)
+                if y is not None
+            ]
+            expected = {trial: sign * losses[aim] for trial, losses in last.items() if math.isfinite(losses[aim])}
+            assert dict(drawn) == expected
+
+
 def test_the_hypervolume_is_drawn_as_it_is_computed_with_its_reference_point(three):
     chart, found = front_charts.hypervolume(three), growth(three)
     (line,) = chart.panels[0].series
@@ -156,6 +173,19 @@ def test_print_has_the_same_figures_and_refuses_fronts_of_one_objective(three, m
     one = fronts.run(tmp_path, made, objectives={}, metric="error", mode="min", trials=2)
     with pytest.raises(ConfigError, match="has one objective, error; draw anytime instead"):
         figures.front(one)
+    with pytest.raises(ConfigError, match="--figure front: of an experiment there are anytime, curves,"):
+        figures.save(one, "front", tmp_path / "front.pdf")
+
+
+def test_of_a_comparison_what_was_attained_is_drawn_too(made, tmp_path):
+    for method in ("RS", "SOBOL"):
+        fronts.run(tmp_path, made, method, trials=6)
+    names = [path.stem for path in figures.save_all(compare([tmp_path / "t"]), tmp_path / "f", "svg")]
+    assert names == ["anytime", "ranks", "seeds", "attained", "differences"]
+    for method in ("RS", "SOBOL"):
+        fronts.run(tmp_path, made, method, tag="one", objectives={}, metric="error", mode="min", trials=6)
+    with pytest.raises(ConfigError, match="attained: fronts has one objective, error; draw anytime instead"):
+        figures.attained(compare([tmp_path / "one"]))
 
 
 def test_before_the_first_front_a_sentence_says_so(made, tmp_path):

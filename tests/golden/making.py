@@ -30,7 +30,8 @@ METHODS = (
     "SYNC-MOBSTER",
 )
 """All but BOTORCH, whose decisions are those of a library that changes, and those in DECIDING."""
-DECIDING = ("PRIORBAND", "TPE", "ASHA-TPE", "BOHB", "MEDIAN", "BO-MEDIAN", "REA", "CMA-ES")
+SEVERAL = ("MO-ASHA", "MO-ASHA-GP", "MO-BO", "NSGA-II")
+DECIDING = ("PRIORBAND", "TPE", "ASHA-TPE", "BOHB", "MEDIAN", "BO-MEDIAN", "REA", "CMA-ES", "PASHA", "DEHB", *SEVERAL)
 """Methods of which the decisions alone are recorded, on two benchmarks; texts are made as those of the others."""
 BENCHMARKS = (
     "fcnet_protein_structure",
@@ -40,6 +41,7 @@ BENCHMARKS = (
     "nasbench201_cifar100",
 )
 DECIDED = ("fcnet_protein_structure", "generated_typical")
+DECIDED_OF_SEVERAL = ("fcnet_protein_structure_objectives", "nasbench201_cifar100_objectives")
 SEEDS = (0, 1)
 RANDOM_SEED = 20261126
 MAX_NUM_TRIALS = 30
@@ -51,6 +53,13 @@ FAULTS = {
     6: [Say({"error": "high", "epoch": 1})],
 }
 """What goes wrong in the experiments on a scripted backend, by trial."""
+
+
+def benchmarks_of(method: str) -> tuple[str, ...]:
+    """Those on which a method is recorded."""
+    if method in METHODS:
+        return BENCHMARKS
+    return DECIDED_OF_SEVERAL if method in SEVERAL else DECIDED
 
 
 def key_of(benchmark: str, method: str, seed: int) -> str:
@@ -83,6 +92,7 @@ def simulate(folder: Path, benchmark: str, method: str, seed: int) -> Path:
         random_seed=RANDOM_SEED,
         max_num_trials=MAX_NUM_TRIALS,
         backend={"name": "simulated"},
+        **({"method.searcher.population_size": 10} if method == "NSGA-II" else {}),
     )
     hpo.run_experiment(config, directory)
     return directory

@@ -9,10 +9,10 @@ import hpo
 from tests.golden import files
 from tests.golden.making import (
     BENCHMARKS,
-    DECIDED,
     DECIDING,
     METHODS,
     SEEDS,
+    benchmarks_of,
     decisions_of,
     key_of,
     log_of,
@@ -32,7 +32,7 @@ def record_decisions(methods: list[str]) -> None:
     known: dict[str, Any] = files.read("decisions") if path.is_file() else {}
     with tempfile.TemporaryDirectory() as folder:
         for method in methods:
-            for benchmark in DECIDED if method in DECIDING else BENCHMARKS:
+            for benchmark in benchmarks_of(method):
                 for seed in SEEDS:
                     key = key_of(benchmark, method, seed)
                     if key in known:

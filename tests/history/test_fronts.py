@@ -53,3 +53,8 @@ def test_the_same_share_is_said_wherever_a_front_is_spoken_of(experiment):
         for line in experiment_frame(Seen(board, "complete", "", board.elapsed(running=False)), 200, 40).renderables
     ]
     assert any(line.startswith("front ") and line.endswith(said) for line in lines)
+    (head,) = [number for number, line in enumerate(lines) if line.startswith("trial  state")]
+    assert lines[head].split() == ["trial", "state", "epoch", "error", "speed", "configuration"]
+    newest = lines[head + 1].split()
+    _, _, epoch, (error, minus_speed) = [row for row in fronts.losses_of(experiment) if row[1] == int(newest[0])][-1]
+    assert newest[2:5] == [str(epoch), f"{error:.5g}", f"{-minus_speed:.5g}"]

@@ -32,6 +32,9 @@ def broken(config, report):
 
 def once(config, report):
     return config["x"]
+
+def both(config, report):
+    return {"loss": config["x"], "cost": 1 - config["x"]}
 """
 SCRIPT = """
 import hpo
@@ -105,6 +108,18 @@ def test_without_a_resource_the_method_is_bo_and_with_one_asha_gp(place):
     assert tune(mine.once).config.method.name == "BO"
     keys = {"resource_attr": "epoch", "max_resource": 9, "arguments": {"scale": 1}, "experiment_tag": "u"}
     assert tune(mine.objective, **keys).config.method.name == "ASHA-GP"
+
+
+def test_a_function_with_several_objectives_returns_a_mapping_and_gives_a_front(place):
+    import mine
+
+    keys = {"metric": None, "mode": None, "objectives": {"loss": "min", "cost": {"mode": "min", "log": True}}}
+    outcome = tune(mine.both, **keys)
+    assert outcome.config.method.name == "MO-BO"
+    assert [entry["loss"] for entry in outcome.front] == sorted(entry["configuration"]["x"] for entry in outcome.front)
+    assert len(outcome.front) == 4
+    with pytest.raises(hpo.HPOError, match=r"it returned 0\.5; with several objectives return a mapping"):
+        tune(mine.once, **keys, experiment_tag="u")
 
 
 def test_an_objective_that_raises_is_a_failed_trial_with_its_line(place):

@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 
 import pytest
@@ -12,9 +13,10 @@ import yaml
 from hpo import load_experiment
 from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError, ExperimentError
+from hpo.launchers.base import Job
 from hpo.planning.advice import advice
 from hpo.planning.expectation import Course, expect
-from hpo.planning.plan import Group, Machine, Plan
+from hpo.planning.plan import Group, Machine, Plan, make_plan
 from hpo.planning.prices import read_prices
 from hpo.planning.smoke import Smoke, smoke_trial
 from hpo.planning.standing import Place, Standing
@@ -293,6 +295,51 @@ def test_what_the_start_of_each_attempt_costs_is_said_for_each_rung(workplace):
     assert len(reached) == len(waits) == 3
     assert waits[0] == "0:27:00"  # nine trials, three minutes each
     assert "waits about 3 minutes for its machine" in out
+    workplace.write("prices.yaml", yaml.safe_dump({**PRICES, "prices": {"ml.c5.xlarge": 2.0}}))
+    priced = succeeded(workplace.verb(*asked, "--prices", "prices.yaml"))
+    costs = re.search(r"^  in USD +(.*)$", priced, re.MULTILINE)[1].split()
+    assert costs[0] == "0.90"  # 27 minutes at 2 an hour
+
+
+@pytest.mark.parametrize(
+    ("backend", "place"),
+    [
+        (
+            {"name": "ray", "address": "h:1"},
+            "the Ray cluster at h:1; 40 slots are asked for, each with 1 CPU, 2 GPU; what",
+        ),
+        ({"name": "ray", "address": "local"}, None),
+        ({"name": "local"}, None),
+    ],
+)
+def test_slots_of_a_cluster_are_what_is_asked_for_and_its_gpus_are_not_known(backend, place, monkeypatch):
+    monkeypatch.setattr("hpo.planning.plan.visible_gpus", lambda *_: ["0"])
+    here = {"_target_": "hpo.launchers.local.LocalLauncher"}
+    given = config("ASHA", of=benchmark(n_workers=40), num_gpus_per_trial=2, backend=backend, launcher=here)
+    (group,) = make_plan([Job(given, Path("new"), Path())]).groups
+    assert group.problem is None
+    assert (group.elsewhere or "").startswith(place or "")
+    assert (group.elsewhere is None) == (place is None)
+    assert (group.slots, group.gpus) == ((40, None) if place else (40, 1))
+
+
+def test_a_job_s_own_cluster_is_planned_with_all_its_machines(workplace):
+    workplace.benchmark(instance_type="ml.c5.xlarge", max_wallclock_time=3600)
+    workplace.write("prices.yaml", yaml.safe_dump({**PRICES, "prices": {"ml.c5.xlarge": 2.0}}))
+    asked = (
+        "--config-dir",
+        "conf",
+        "benchmark=mine",
+        "method=RS",
+        *SAGEMAKER,
+        "backend=ray",
+        "launcher.instance_count=3",
+    )
+    out = succeeded(workplace.verb("plan", *asked, "--prices", "prices.yaml"))
+    assert "trials on a Ray cluster that the job makes of its own machines" in out
+    assert "1 on 3 x ml.c5.xlarge, 1.00 h each" in out
+    assert "1, 3.0 machine hours" in out
+    assert "about 6.00 USD on demand" in out
 
 
 @pytest.mark.process

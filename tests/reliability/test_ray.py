@@ -21,12 +21,18 @@ LEFT = 15.0
 """Seconds after which nothing of ours may be left."""
 
 
+def works_for(folder, place):
+    """Is a working directory the project's, or an unpacked copy of its code?"""
+    copied = place / "program" / "conf" / "benchmark" / "truth.yaml"
+    return place.is_relative_to(folder) or (copied.is_file() and f"{folder}/" in copied.read_text())
+
+
 def ours(folder):
-    """(pid, command line) of all living processes that work in a project's folder: tuner, driver, slots, hosts, trials."""
+    """(pid, command line) of all living processes that work for a project: tuner, driver, slots, hosts, trials."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if (process / "cwd").readlink().is_relative_to(folder) and alive(int(process.name)):
+            if works_for(folder, (process / "cwd").readlink()) and alive(int(process.name)):
                 line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 found.append((int(process.name), line.strip()))
         except OSError:
@@ -49,8 +55,10 @@ def find(folder, role):
 class RayProject(Project):
     """A user's folder whose experiment runs on a cluster."""
 
-    def __init__(self, folder, cluster, **options):
+    def __init__(self, folder, cluster, *, stored=False, **options):
         overrides = ["backend=ray", f"backend.address={cluster.address}", "grace_period_seconds=3"]
+        if stored:
+            overrides += [f"backend.storage=file://{folder}/outputs/storage", "backend.sync_seconds=0.1"]
         super().__init__(folder, overrides=overrides, **options)
 
     def is_at_work(self):
@@ -85,9 +93,18 @@ def test_one_worker_decides_on_a_cluster_what_it_decides_here(tmp_path, ray_envi
 
 @pytest.mark.parametrize(("victim", "workers"), VICTIMS if RUNS else VICTIMS[:2])
 def test_after_kill_9_nothing_is_lost_or_doubled_or_left(tmp_path, ray_environment, undisturbed, victim, workers):
+    kill(victim, workers, tmp_path, ray_environment, undisturbed)
+
+
+@pytest.mark.parametrize("victim", ["node", "tuner", "actor"] if RUNS else ["node"])
+def test_the_same_holds_where_nodes_do_not_see_the_directory(tmp_path, ray_environment, undisturbed, victim):
+    kill(victim, 1, tmp_path, ray_environment, undisturbed, stored=True)
+
+
+def kill(victim, workers, tmp_path, ray_environment, undisturbed, **options):
     rng = random.Random(f"{victim} {workers}")
     for number in range(RUNS or 1):
-        project = RayProject(tmp_path / str(number), ray_environment, workers=workers)
+        project = RayProject(tmp_path / str(number), ray_environment, workers=workers, **options)
         tuner = project.start()
         wait_until(project.is_at_work, 60, "the first report")
         time.sleep(rng.random())
@@ -138,3 +155,46 @@ def test_when_the_head_is_gone_the_experiment_says_so_and_goes_on_with_another_c
     assert decisions(project.directory) == undisturbed
     assert replays(project)
     wait_until(project.is_deserted, LEFT, f"the end of all processes: {ours(project.folder)}")
+
+
+QUICK_HEALTH_CHECKS = {
+    "RAY_health_check_initial_delay_ms": "0",
+    "RAY_health_check_period_ms": "500",
+    "RAY_health_check_timeout_ms": "500",
+    "RAY_health_check_failure_threshold": "4",
+}
+
+
+@pytest.mark.slow  # a cluster of its own, which must be new
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_node_that_is_silent_is_taken_for_dead_and_does_no_harm_when_it_comes_back(
+    tmp_path, monkeypatch, undisturbed, stored
+):
+    if reason := why_not():
+        pytest.skip(reason)
+    for name, value in QUICK_HEALTH_CHECKS.items():
+        monkeypatch.setenv(name, value)
+    with RayCluster() as cluster:
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        node = cluster.add(num_cpus=1)
+        for number in range(RUNS or 1):
+            project = RayProject(tmp_path / str(number), cluster, stored=stored, seconds=0.1)
+            node = silence(project, cluster, node)
+            assert decisions(project.directory) == undisturbed
+
+
+def silence(project, cluster, node):
+    """Stop the node's raylet while the project's only trial is there. Returns the node that takes its place."""
+    tuner = project.start()
+    wait_until(project.is_at_work, 60, "the first report")
+    os.kill(node["pid"], signal.SIGSTOP)  # its trial goes on, and reports to nobody
+    other = cluster.add(num_cpus=1)
+    wait_until(lambda: "slots are lost" in project.output(), 90, "the loss of the slot")
+    os.kill(node["pid"], signal.SIGCONT)  # it hears that it is dead, and ends
+    assert tuner.wait(120) == 0, project.output()
+    wait_until(project.is_deserted, 90, f"the end of all processes: {ours(project.folder)}")
+    check(project)
+    assert replays(project), project.output()
+    cluster.nodes.remove(node)
+    return other

@@ -102,9 +102,11 @@ def test_an_override_that_nobody_takes_is_an_error_that_lists_those_there_are():
         build("ASHA", reduction_faktor=4)
 
 
-def test_an_unknown_method_is_an_error_that_lists_those_there_are():
-    with pytest.raises(ConfigError, match=r"method='ASHHA'.*ASHA, ASHA-GP, .*BO, .*MOBSTER, .*SOBOL"):
+def test_an_unknown_method_is_an_error_that_names_the_nearest_or_lists_those_there_are():
+    with pytest.raises(ConfigError, match=r"method='ASHHA'.*did you mean ASHA\?"):
         build("ASHHA")
+    with pytest.raises(ConfigError, match=r"method='nothing'.*ASHA, ASHA-GP, .*BO, .*MOBSTER, .*SOBOL"):
+        build("nothing")
 
 
 def test_seeds_reach_the_searcher():
@@ -242,3 +244,11 @@ def test_an_experiment_trusts_only_what_it_lists():
 
 class Mine(RandomSearcher):
     """A searcher of the user's."""
+
+
+def test_a_method_built_by_hand_for_several_objectives_is_one_that_knows_them():
+    several = {"error": "min", "size": {"mode": "min", "log": True}}
+    scheduler = build("MO-ASHA-GP", seed=0, random_seed=0, objectives=several)
+    assert scheduler.takes_objectives
+    with pytest.raises(ConfigError, match=r"method=ASHA: its scheduler ASHA knows one objective, and there are 2"):
+        build("ASHA", seed=0, random_seed=0, objectives=several)

@@ -30,7 +30,7 @@ class Factory:
     def __init__(self, name, overrides):
         self.name, self.overrides = name, overrides
         self.halving = name in HALVING
-        self.closes_rungs = name.startswith("SYNC-") or name == "BOHB"
+        self.closes_rungs = name.startswith("SYNC-") or name in ("BOHB", "DEHB")
         self.objective = objective_of(name)
 
     def __call__(self, *, seed=0, random_seed=0, space=SPACE, max_resource=MAXIMUM, **more):
@@ -55,7 +55,7 @@ class TestEveryMethod(SchedulerContract):
     """All methods in conf/method, and ASHA and Hyperband with other arguments."""
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "CMA-ES"])  # which refuses them
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in ("CMA-ES", "DEHB")])  # which refuse them
 def test_every_method_honours_conditions_and_is_replayed(name):
     config_space = {
         "kind": {"type": "choice", "values": ["p", "q", "r"]},
@@ -151,7 +151,7 @@ def test_methods_that_stop_trials_need_a_maximum(name):
         Factory(name, {})(max_resource=None)
 
 
-@pytest.mark.parametrize("name", HALVING)
+@pytest.mark.parametrize("name", [name for name in HALVING if name not in ("PASHA", "DEHB")])  # which take none
 @pytest.mark.parametrize(
     "options",
     [

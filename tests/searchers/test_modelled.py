@@ -16,6 +16,7 @@ from hpo.searchers import (
     BOHBSearcher,
     GaussianProcessSearcher,
     HyperTuneSearcher,
+    ImprovementSearcher,
     IndependentSearcher,
     MOBSTERSearcher,
     TPESearcher,
@@ -25,7 +26,7 @@ from hpo.surrogate.fit import NumericalError
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import SPACE, run_fake
 
-PROCESSES = (GaussianProcessSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher)
+PROCESSES = (GaussianProcessSearcher, ImprovementSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher)
 MODELS = (*PROCESSES, TPESearcher, BOHBSearcher)
 LEVELS = (1, 3, 9, 27)
 

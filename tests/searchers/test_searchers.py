@@ -16,6 +16,8 @@ from hpo.searchers import (
     HyperTuneSearcher,
     IndependentSearcher,
     MOBSTERSearcher,
+    MultiObjectiveSearcher,
+    NSGA2Searcher,
     RandomSearcher,
     SobolSearcher,
     TPESearcher,
@@ -23,8 +25,24 @@ from hpo.searchers import (
 from hpo.space.search_space import parse_space
 from tests.support.contracts import MIXED, SMALL, SearcherContract, take
 
-MODELS = [GaussianProcessSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher, TPESearcher, BOHBSearcher]
-SEARCHERS = [RandomSearcher, SobolSearcher, GridSearcher, EvolutionSearcher, CMAESSearcher, *MODELS]
+MODELS = [
+    GaussianProcessSearcher,
+    MOBSTERSearcher,
+    IndependentSearcher,
+    HyperTuneSearcher,
+    TPESearcher,
+    BOHBSearcher,
+    MultiObjectiveSearcher,
+]
+SEARCHERS = [
+    RandomSearcher,
+    SobolSearcher,
+    GridSearcher,
+    EvolutionSearcher,
+    CMAESSearcher,
+    NSGA2Searcher,
+    *MODELS,
+]
 
 
 def maker(cls):

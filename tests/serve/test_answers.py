@@ -56,10 +56,13 @@ def test_a_page_s_figures_are_those_of_the_report(directory, tmp_path):
     report = of_page(write_report(directory, tmp_path / "report.html"), "charts")
     figures = Figures(read(directory))
     found = [chart for group in answers.GROUPS for chart in json.loads(figures.body(group))["charts"]]
-    of_progress, of_each = {"anytime"}, {"importance"}
+    of_progress, of_each = {"anytime"}, {"importance", "slices"}
     if load_experiment(directory).state.objective.aims:
-        of_progress, of_each = {"front", "hypervolume"}, {"importance", "importance-1", "importance-2"}
-    shared = {"curves", "rungs", "workers", "parallel", "slices"}
+        of_progress, of_each = (
+            {"front", "hypervolume"},
+            of_each | {"importance-1", "importance-2", "slices-1", "slices-2"},
+        )
+    shared = {"curves", "rungs", "workers", "parallel"}
     assert {chart["name"] for chart in found} == shared | of_progress | of_each
     for chart in found:
         if chart["needless"]:
@@ -187,6 +190,14 @@ def test_a_tag_s_page_says_what_its_report_says(place, tmp_path, request, tag):
     assert {part["chart"]["name"] for part in found["parts"] if "chart" in part} == set(charts)
     assert found["verdict"]
     assert all(sentence.partition("<")[0][:60] in page.read_text() for sentence in found["verdict"])
+
+
+def test_one_trial_has_all_objectives_of_its_last_report(several):
+    directory = several / "fronts" / "RS" / "seed_0"
+    _, trial, _, (error, minus_speed, size) = fronts.losses_of(load_experiment(directory), fronts.THREE)[-1]
+    found = json.loads(trial_body(read(directory), trial))
+    assert (found["metric"], found["value"]) == ("error", error)
+    assert found["further"] == f"speed={-minus_speed:.6g} size={size:.6g}"
 
 
 def test_a_tag_that_cannot_be_compared_says_why(story):

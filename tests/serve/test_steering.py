@@ -215,7 +215,9 @@ def test_a_trial_is_stopped_and_the_budget_raised_and_all_is_killed_and_goes_on_
     )
     window.visit(home)
     until(window, "return document.documentElement.dataset.figures")
-    assert window.run("return document.querySelector('#steered').textContent").startswith(f"steered: trial {trial} stopped")
+    assert window.run("return document.querySelector('#steered').textContent").startswith(
+        f"steered: trial {trial} stopped"
+    )
     assert "of 40 trials are done" in press(window, "budget")
     window.run("document.querySelector('#steer-max_num_trials').value = '1'")
     window.run("document.querySelector('#steer-yes').click()")

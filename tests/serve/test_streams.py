@@ -57,7 +57,7 @@ def test_a_page_that_comes_back_goes_on_where_it_was(story):
         story.report(0, 2, 51.0)
         found = await read(first, at(4))
         assert numbers(found) == [4]
-        assert found[-1][2]["new"] == {"n": [4], "trial": [0], "x": [2], "y": [51.0], "t": [4.0]}
+        assert found[-1][2]["new"] == {"n": [4], "trial": [0], "x": [2], "y": [51.0], "t": [4.0], "ok": [1]}
         await first.aclose()
         story.report(0, 3, float("nan"))
         story.report(0, 4, 53.0)

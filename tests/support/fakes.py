@@ -38,6 +38,8 @@ METHODS = (
     "HYPERBAND",
     "SYNC-HYPERBAND",
     "PRIORBAND",
+    "PASHA",
+    "DEHB",
     "MEDIAN",
     "REA",
     "CMA-ES",
@@ -49,6 +51,8 @@ CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-
 HALVING = (
     "ASHA",
     "PRIORBAND",
+    "PASHA",
+    "DEHB",
     "ASHA-STOP",
     "HYPERBAND",
     "SYNC-HYPERBAND",

@@ -67,6 +67,16 @@ def test_large_fronts_have_the_hypervolume_that_moocore_computes(m):
     assert hypervolume(points, reference) == pytest.approx(moocore.hypervolume(points, ref=reference), rel=1e-10)
 
 
+@pytest.mark.parametrize("m", [2, 3, 4])
+def test_the_front_of_many_points_is_the_one_that_moocore_finds(m):
+    moocore = pytest.importorskip("moocore", reason="an independent implementation, for development only")
+    points = np.random.default_rng(m).integers(0, 40, (2000, m)).astype(float)
+    expected = {tuple(point) for point in points[moocore.is_nondominated(points)]}
+    found = points[front_of(points)]
+    assert len(found) == len(expected)
+    assert {tuple(point) for point in found} == expected
+
+
 def test_what_is_not_finite_or_beyond_the_reference_counts_for_nothing():
     losses = np.array([[1.0, np.nan], [np.inf, 0.0], [2.0, 0.5], [0.5, 0.5]])
     assert hypervolume(losses, np.array([1.0, 1.0])) == 0.25

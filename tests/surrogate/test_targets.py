@@ -12,12 +12,14 @@ from scipy.stats import norm, rankdata
 from hpo.surrogate.targets import (
     align,
     behind_feasible,
+    compress,
     make_finite,
     median,
     normal_scores,
     quantile,
     standardise,
     to_targets,
+    to_values,
     winsorise,
 )
 
@@ -111,3 +113,16 @@ def test_losses_that_break_constraints_stand_behind_all_that_do_not_in_the_order
             assert mapped[i] < mapped[j]
         if violations[i] == violations[j] > 0 and math.isfinite(losses[i]) and math.isfinite(losses[j]):
             assert mapped[i] == mapped[j]
+
+
+def test_kept_distances_are_linear_near_the_lowest_and_logarithmic_far_above():
+    values = np.array([0.0, 1e-3, 0.5, 1.0, 1.5, 100.0])  # the median is 0.75
+    compressed = compress(values)
+    assert compressed.tolist() == [math.log1p(value / 0.75) for value in values]
+    assert compress(values[:5]).tolist() == values[:5].tolist(), "none reaches far"
+    targets = to_values(values, np.ones(6, dtype=int), np.arange(6))
+    assert targets.mean() == pytest.approx(0, abs=1e-12)
+    assert targets.std() == pytest.approx(1)
+    assert (np.diff(targets) > 0).all()
+    assert to_values(np.full(4, 7.3), np.ones(4, dtype=int), np.arange(4)).tolist() == [0, 0, 0, 0]
+    assert len(to_values(np.zeros(0), np.zeros(0, dtype=int), np.zeros(0, dtype=int))) == 0

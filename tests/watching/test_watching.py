@@ -4,6 +4,7 @@ import fcntl
 import io
 import os
 import pty
+import re
 import select
 import signal
 import sqlite3
@@ -181,8 +182,8 @@ def test_what_a_script_says_does_nothing_to_the_terminal():
     assert "\x07" not in text
 
 
-def placed(trial, *devices):
-    body = {"text": "", "devices": list(devices)}
+def placed(trial, *devices, **further):
+    body = {"text": "", "devices": list(devices), **further}
     return Event(Kind.NOTED, 1.0, 0.0, trial, 0, body=body)
 
 
@@ -574,3 +575,20 @@ def _wait_for(condition):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_nodes_are_shown_where_there_are_several(tmp_path):
+    config = config_of("ASHA")
+    begun = [start_of(0), placed(0, node="n1"), start_of(1)]
+    board = Board(config).apply_all(gpu_events(*begun, placed(1, node="n1")))
+    assert {row.node for row in board.workers(2.0)} == {""}
+    board = Board(config).apply_all(gpu_events(*begun, placed(1, node="ip-10-0-0-2.us-west-2.compute")))
+    rows = {row.state.trial.id: row.node for row in board.workers(2.0) if row.state}
+    assert rows == {0: "n1", 1: "ip-10-0-0-2.us-west-2.compute"}
+    text = text_of(experiment_frame(Seen(board, "running", "", 2.0), 120, 60), 120)
+    assert re.search(r"worker +node +busy", text)
+    assert re.search(r"0 +n1 +", text)
+    assert re.search(r"1 +ip-10-0-0-2 +", text), "a domain is the same for all"
+    board.apply(end_of(0, 2.0))
+    board.apply(Event(Kind.RESUMED, 2.0, 0.0, 0, 1, body={"until": 9}))
+    assert board.state.running[0].node is None, "the next attempt may be elsewhere"

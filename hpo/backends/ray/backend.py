@@ -5,10 +5,8 @@ backend. What a slot reads of them on its node comes here as events. The files a
 read to their end, so that no report is. Where they do not see it, there is a storage; see `StoredTrials`.
 """
 
-import contextlib
 import logging
 import os
-import select
 import socket
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,13 +18,13 @@ from hpo.backends.filed import FiledBackend
 from hpo.backends.ray.fleet import Fleet, PlacedSlot, RunningAttempt
 from hpo.backends.ray.messages import from_json
 from hpo.backends.ray.session import RaySession
-from hpo.backends.ray.settings import RaySettings
+from hpo.backends.ray.settings import RaySettings, where_slots_are
 from hpo.backends.ray.timing import StandingClock
+from hpo.backends.waking import Sleep
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
 from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent, Exit, Placed, Trial
-from hpo.host.marks import LONGEST_WAIT
 from hpo.store.directory import ExperimentDirectory
 
 log = logging.getLogger(__name__)
@@ -54,6 +52,11 @@ class RayBackend(FiledBackend):
         RaySettings.of(config)
 
     @classmethod
+    def elsewhere(cls, config: ExperimentConfig) -> str | None:
+        """The cluster, which is not asked."""
+        return where_slots_are(config)
+
+    @classmethod
     def open(cls, config: ExperimentConfig, files: ExperimentDirectory, **options: Any) -> Self:
         """See `Backend.open`; the options are those of `RaySettings`."""
         return cls(config, files, RaySettings(**options))
@@ -63,6 +66,7 @@ class RayBackend(FiledBackend):
     ) -> None:
         super().__init__(files, config.benchmark)
         self._wanted = config.n_workers or 1
+        self._with_gpus = bool(config.num_gpus_per_trial)
         self._fleet = Fleet()
         self._waiting: dict[int, tuple[Trial, int, int | None]] = {}  # trial id -> what to start when a slot is free
         self._news: list[BackendEvent] = []
@@ -72,10 +76,8 @@ class RayBackend(FiledBackend):
         self._apart = self._session.apart
         if self._apart is not None:  # what is here is no output, from which reports are told apart, but reports
             self.reports_file, self.prefixed = "reports.jsonl", False
-        self._bell, self._rope = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._poll = select.poll()
-        self._poll.register(self._bell, select.POLLIN)
-        self._poll.register(self._session.descriptor, select.POLLIN)
+        self._sleep = Sleep()
+        self._sleep.add(self._session.descriptor)
         try:
             while not self._cluster:
                 self._news += self._hear()
@@ -123,6 +125,9 @@ class RayBackend(FiledBackend):
             trial, attempt, until = self._waiting.pop(trial_id)
             self._fleet.occupy(slot, RunningAttempt(trial_id, attempt))
             order = {"trial": trial_id, "configuration": dict(trial.configuration), "attempt": attempt, "until": until}
+            if not self._with_gpus:  # else the slot says which they are
+                self._news.append(Placed(trial_id, attempt, node=slot.host))
+                self.wake()
             self._order("start", slot, **order, **(self._apart.begin(trial_id, attempt) if self._apart else {}))
 
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
@@ -150,20 +155,13 @@ class RayBackend(FiledBackend):
 
     def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
         """Sleep until something happens; see `Backend.wait`."""
-        ready = self._poll.poll(None if timeout is None else int(min(timeout, LONGEST_WAIT) * 1000) + 1)
+        heard = self._sleep.wait(timeout)
         events, self._news = self._news, []
-        for descriptor, _ in ready:
-            if descriptor == self._bell:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(self._bell, 4096)
-            else:
-                events += self._hear()
-        return events
+        return events + self._hear() if heard else events
 
     def wake(self) -> None:
         """Ring the bell that `wait` listens to."""
-        with contextlib.suppress(BlockingIOError):  # full: it rings already
-            os.write(self._rope, b"!")
+        self._sleep.ring()
 
     def _hear(self) -> list[BackendEvent]:
         """What the driver has to say."""
@@ -272,9 +270,9 @@ class RayBackend(FiledBackend):
 
     def _driver_died(self) -> list[BackendEvent]:
         """No slot is left without it. Another one is started: it says whether the cluster is still there."""
-        self._poll.unregister(self._session.descriptor)
+        self._sleep.remove(self._session.descriptor)
         self._session.start_again()
-        self._poll.register(self._session.descriptor, select.POLLIN)
+        self._sleep.add(self._session.descriptor)
         return self._lose([(slot, "the process that talks with Ray is gone") for slot in self._fleet.remove_all()])
 
     # ------------------------------------------------------------------ checkpoints
@@ -298,5 +296,4 @@ class RayBackend(FiledBackend):
     def close(self) -> None:
         """Have all slots end what still runs, and wait for it."""
         self._session.close()
-        os.close(self._bell)
-        os.close(self._rope)
+        self._sleep.close()

@@ -138,7 +138,8 @@ class Driver:
                 if hearing.done():
                     told = json.loads(hearing.result())
                     hearing = asyncio.ensure_future(held.changes.remote())
-                    self._tell({"slot": slot, "told": told})
+                    if told:
+                        self._tell({"slot": slot, "told": told})
                     if self._closing and any("closed" in item for item in told):
                         return
                 if ordering.done():

@@ -57,13 +57,15 @@ class Fleet:
     @property
     def capacity(self) -> int:
         """How many trials can run."""
-        return len(self._by_trial) + sum(1 for _ in self._usable())
+        return len(self._by_trial) + (len(self._free) if self.nodes.all_usable else sum(1 for _ in self._usable()))
 
     def next_free(self) -> PlacedSlot | None:
         """Where the next trial goes."""
         return next(self._usable(), None)
 
     def _usable(self) -> Iterator[PlacedSlot]:
+        if self.nodes.all_usable:
+            return iter(self._free.values())
         at_work = {slot.node for slot in self._by_trial.values()}
         return (slot for slot in self._free.values() if self.nodes.usable(slot.node, at_work))
 

@@ -21,11 +21,19 @@ class Nodes:
     avoided: set[str] = field(default_factory=set)
     """Those that are used no more."""
     _records: dict[str, _Record] = field(default_factory=dict)
+    _failing: set[str] = field(default_factory=set)
+    """Those whose last attempts have failed without a report."""
     _excused: dict[int, str] = field(default_factory=dict)
     """Trials whose failure was put down to a node; on another one it is their own."""
 
+    @property
+    def all_usable(self) -> bool:
+        """May trials be sent to each of them?"""
+        return not self.avoided and not self._failing
+
     def reported(self, node: str) -> None:
         """An attempt has reported there."""
+        self._failing.discard(node)
         record = self._of(node)
         record.reports += 1
         record.silent = 0
@@ -34,6 +42,7 @@ class Nodes:
         """An attempt has failed there without a report. Returns whether the node is rather at fault than the trial."""
         record = self._of(node)
         record.silent += 1
+        self._failing.add(node)
         if not self._others_report(node):
             return False
         if record.silent >= _ENOUGH:

@@ -190,6 +190,18 @@ class RaySettings:
         }
 
 
+def where_slots_are(config: ExperimentConfig) -> str | None:
+    """What may be said of a cluster before it is asked; None of one on this machine."""
+    address = config.backend.get("address") or os.environ.get("RAY_ADDRESS", "")
+    if address == LOCAL:
+        return None
+    each = f"{config.backend.get('cpus', 1):g} CPU" + (f", {gpus} GPU" if (gpus := config.num_gpus_per_trial) else "")
+    slots = f"{config.n_workers or 1} slots are asked for, each with {each}"
+    if not config.backend.get("address") and {"nodes", "instance_count"} & set(config.launcher):
+        return f"a Ray cluster that the job makes of its own machines; {slots}"
+    return f"the Ray cluster at {address or '?'}; {slots}; what it has is known when the command runs, and was not asked now"
+
+
 def _files(config: ExperimentConfig, files: ExperimentDirectory) -> Mapping[str, str | None]:
     """The files that the program is called with, those beside a script that it may import, and their digests."""
     benchmark = config.benchmark

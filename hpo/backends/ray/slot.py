@@ -24,6 +24,11 @@ from hpo.events.values import BackendEvent, Exit, Knock, Trial
 
 log = logging.getLogger(__name__)
 
+_SILENCE = 15.0
+"""Seconds after which a call is answered though there is nothing to tell: the next one shows that somebody is there."""
+_DESERTED = 45.0
+"""Seconds without a call, after which nobody is: Ray leaves actors alive on nodes that it took for dead."""
+
 __all__ = ["HPOError", "Slot"]
 
 
@@ -70,6 +75,7 @@ class Slot:
         self._closed = asyncio.Event()
         self._orders: list[dict[str, Any]] = []
         self._closing = False
+        self._leaving: asyncio.TimerHandle | None = None
         self._forwarded = _Forwarded(self._tell)
         logging.getLogger("hpo").addHandler(self._forwarded)
         logging.getLogger("hpo").setLevel(logging.INFO)
@@ -82,11 +88,21 @@ class Slot:
     # ------------------------------------------------------------------ called in the event loop
 
     async def changes(self) -> Sequence[Mapping[str, Any]]:
-        """What there is to tell, once there is something."""
-        await self._changed.wait()
+        """What there is to tell, once there is something; nothing after a while, for the sake of the next call."""
+        if self._leaving is not None:
+            self._leaving.cancel()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), _SILENCE)
         self._changed.clear()
         told, self._told = self._told, []
+        self._leaving = self._loop.call_later(_DESERTED, self._leave)
         return told
+
+    def _leave(self) -> None:
+        """End what still runs, and this process."""
+        log.warning("nobody has asked for %g s what the slot has to tell: it ends", _DESERTED)
+        self._last = self._loop.create_task(self.close())
+        self._last.add_done_callback(lambda _: os._exit(1))
 
     def take(self, orders: Sequence[dict[str, Any]]) -> None:
         """Have the thread carry them out."""

@@ -37,7 +37,7 @@ KEPT = 2
 
 
 @dataclass(frozen=True)
-class Stored:
+class KeptCheckpoint:
     """A checkpoint in the storage."""
 
     attempt: int
@@ -58,7 +58,7 @@ class StoredTrials:
     def __init__(self, config: ExperimentConfig, files: ExperimentDirectory, storage: CheckpointStorage) -> None:
         self._config, self._files, self._storage = config, files, storage
         self._state = ExperimentState(config.objective)
-        self._stored: dict[int, list[Stored]] = {}
+        self._stored: dict[int, list[KeptCheckpoint]] = {}
         self._forgotten: dict[int, int] = {}  # trial id -> its last attempt whose checkpoints nobody needs
         self._begun: dict[int, int] = {}  # trial id -> its last attempt
         self._channels: dict[int, Channel] = {}
@@ -80,7 +80,7 @@ class StoredTrials:
                 self._begun[trial_id] = trial.attempt
                 records = [self._record(trial_id, attempt) for attempt in range(trial.attempt + 1)]
                 self._stored[trial_id] = [
-                    Stored(attempt, **json.loads(line))
+                    KeptCheckpoint(attempt, **json.loads(line))
                     for attempt, record in enumerate(records)
                     for line in (record.read_text().splitlines() if record.is_file() else ())
                 ]
@@ -103,7 +103,7 @@ class StoredTrials:
                 if pack_whole(self._files.checkpoint(trial_id), archive, known={}, reports=[], final=True):
                     key = f"{self._root}{trial_id}/{attempt:05d}-here.tar"
                     self._storage.put(key, archive)
-                    self._note(trial_id, Stored(attempt, key, 0, archive.stat().st_size))
+                    self._note(trial_id, KeptCheckpoint(attempt, key, 0, archive.stat().st_size))
 
     @property
     def _root(self) -> str:
@@ -133,7 +133,7 @@ class StoredTrials:
         self._begun[trial_id] = attempt
         return {"root": self._root, "restore": None if found is None else found.key}
 
-    def newest(self, trial_id: int) -> Stored | None:
+    def newest(self, trial_id: int) -> KeptCheckpoint | None:
         """The checkpoint to go on from."""
         after = self._forgotten.get(trial_id, -1)
         for one in reversed(self._stored.get(trial_id, ())):
@@ -155,7 +155,7 @@ class StoredTrials:
             case {"log": name, "content": text, "attempt": attempt}:
                 self._files.attempt(trial_id, attempt).joinpath(Path(name).name).write_bytes(from_json_text(text))
             case {"saved": key, "position": position, "size": size, "attempt": attempt}:
-                self._note(trial_id, Stored(attempt, key, position, size))
+                self._note(trial_id, KeptCheckpoint(attempt, key, position, size))
             case {"missing": key}:
                 self._stored[trial_id] = [one for one in self._stored[trial_id] if one.key != key]
             case {"copied": True, "attempt": attempt}:
@@ -163,7 +163,7 @@ class StoredTrials:
                     self._copying.pop(trial_id, None)
         return ()
 
-    def _note(self, trial_id: int, new: Stored) -> None:
+    def _note(self, trial_id: int, new: KeptCheckpoint) -> None:
         if new.attempt <= self._forgotten.get(trial_id, -1):
             self._remove([new.key])
             return

@@ -88,6 +88,11 @@ class Attempts:
             events += self._over(running, running.end())
         return events
 
+    def give_up_waiting(self) -> list[BackendEvent]:
+        """Those that have no job will have none."""
+        waiting = [running for running in self._by_name.values() if running.job.created is None]
+        return [event for running in waiting for event in self._over(running, running.end())]
+
     def take_in(self, message: Any) -> Sequence[BackendEvent]:
         """What a message of one of the threads means.
 

@@ -28,7 +28,7 @@ from hpo.backends.sagemaker.room import Room
 from hpo.backends.sagemaker.service import Service
 from hpo.backends.sagemaker.watch import ReportWatch
 from hpo.config.schema import ExperimentConfig
-from hpo.errors import ConfigError
+from hpo.errors import BackendError, ConfigError
 from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent, Status, Trial
 from hpo.store.directory import ExperimentDirectory
@@ -66,6 +66,18 @@ class SageMakerBackend(Backend):
         TrialJobs(config, settings_of(config))
 
     @classmethod
+    def elsewhere(cls, config: ExperimentConfig) -> str | None:
+        """A machine for each attempt."""
+        return (
+            f"{cls.instance_type(config)}, one for each attempt; whether the account may have as many is not asked now"
+        )
+
+    @classmethod
+    def instance_type(cls, config: ExperimentConfig) -> str | None:
+        """As the keys say, or the benchmark."""
+        return given_keys(config).get("instance_type") or config.benchmark.instance_type
+
+    @classmethod
     def keys_of(cls, config: ExperimentConfig) -> Mapping[str, Any]:
         """With those of the launcher where they are not given."""
         return {**config.backend, **given_keys(config)}
@@ -91,6 +103,7 @@ class SageMakerBackend(Backend):
         self._told: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._news: list[BackendEvent] = []  # what the next `wait` has to tell
         self._room = Room()
+        self._trouble: BackendError | None = None  # why it cannot go on, which the `wait` after this one tells
         self._begun: dict[int, int] = {}  # trial id -> its last attempt that was begun
         self._forgotten: dict[int, int] = {}  # trial id -> the last attempt whose checkpoints are not used
         self._sizes: dict[int, int] = {}  # trial id -> bytes of its checkpoint
@@ -148,12 +161,12 @@ class SageMakerBackend(Backend):
     @property
     def capacity(self) -> int | None:
         """As many as the account's quota has been seen to allow; attempts that wait for a job of theirs have a place."""
-        return self._room.capacity
+        return self._room.capacity if self._trouble is None else 0
 
     @property
     def waiting_for_capacity(self) -> bool:
         """Is the quota used up?"""
-        return self._room.waiting
+        return self._room.waiting or self._trouble is not None
 
     def clock(self) -> float:
         """Stands still while attempts wait and none has a job."""
@@ -213,6 +226,8 @@ class SageMakerBackend(Backend):
 
     def wait(self, timeout: float | None) -> Sequence[BackendEvent]:
         """Sleep until something happens; see `Backend.wait`."""
+        if self._trouble is not None:
+            raise self._trouble
         events: list[BackendEvent] = []
         try:
             message = self._told.get(timeout=timeout)
@@ -220,6 +235,10 @@ class SageMakerBackend(Backend):
                 if message is not None:
                     events += self._attempts.take_in(message)
                 message = self._told.get_nowait()
+        except BackendError as error:  # first, so that the log has none of them as running that never did
+            self._trouble = error
+            self._tell(self._attempts.give_up_waiting())
+            self.wake()
         except queue.Empty:
             self._room.see(len(self._attempts), self._attempts.with_job)
         self._news, events = [], [*self._news, *events]

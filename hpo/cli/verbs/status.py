@@ -1,6 +1,7 @@
 """`hpo status` and `hpo replay`: where experiments stand, and whether their decisions can be computed again."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -73,6 +74,10 @@ def _show(experiment: Experiment) -> None:
     if state.steering.held is not None and not state.finished:
         go_on = f"hpo steer {experiment.directory} go-on"
         click.echo(printable(f"  held by {state.steering.held}: nothing starts until {go_on}"))
+    if len(state.nodes) > 1:
+        at_work = Counter(trial.node for trial in state.running.values())
+        named = [f"{node} ({count} attempts, {at_work[node]} running)" for node, count in state.nodes.most_common()]
+        click.echo(printable(f"  on {len(named)} nodes: {shortened(named, 8)}"))
     for session, names in state.code_changes.items():
         click.echo(f"  code {shortened(names)} changed before session {session}: results of both are mixed")
     if failure := failure_of(state, experiment.directory):

@@ -134,10 +134,11 @@
     workers.scroll.hidden = !rows.length;
     none.hidden = rows.length > 0;
     parts.workers.hidden = board.condition !== "running" && !rows.length;
+    workers.heads.children[1].textContent = rows.some((row) => row.node) ? "node, GPU" : "GPU";
     workers.heads.children[4].textContent = board.resource;
     workers.heads.children[5].textContent = board.metric;
-    setRows(workers.body, rows.map(({ worker, devices, used, seconds, trial }) => ({ key: worker, extra: [1, 2, 7], cells: trial ? [
-      String(worker), devices.split(",").map((one) => one in board.gpu_use ? `${one}: ${board.gpu_use[one]}%` : one).join(" "), { text: percent(used), className: "number" },
+    setRows(workers.body, rows.map(({ worker, node, devices, used, seconds, trial }) => ({ key: worker, extra: [1, 2, 7], cells: trial ? [
+      String(worker), [node, ...devices.split(",").map((one) => one in board.gpu_use ? `${one}: ${board.gpu_use[one]}%` : one)].join(" ").trim(), { text: percent(used), className: "number" },
       { text: String(trial.trial), href: trialHref(trial.trial) }, { text: trial.ending ? "ending" : trial.until === null ? String(trial.resource) : `${trial.resource}/${trial.until}`, className: "number" },
       trial.value, { text: clock(seconds), className: "number" }, { text: trial.configuration, className: "long" },
     ] : [String(worker), "", { text: percent(used), className: "number" }, "idle", "", "", "", ""] })));

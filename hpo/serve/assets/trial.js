@@ -42,7 +42,7 @@
   function show() {
     const kept = seen.attempts, last = kept.at(-1);
     setTiles(tiles, [
-      [0, seen.status, seen.reached ? `${seen.resource} ${seen.reached}` + (seen.until === null ? "" : ` of ${seen.until}`) : ""], [0, brief(seen.value) || "none", seen.metric],
+      [0, seen.status, seen.reached ? `${seen.resource} ${seen.reached}` + (seen.until === null ? "" : ` of ${seen.until}`) : ""], [0, brief(seen.value) || "none", [seen.metric, seen.further].filter(Boolean).join(", ")],
       [0, brief(seen.best) || "none", seen.best_at === null ? "" : `at ${seen.resource} ${seen.best_at}`], [0, String(kept.length), ""],
     ]);
     const names = Object.keys(seen.configuration), best = seen.best_configuration || {};

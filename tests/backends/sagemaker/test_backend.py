@@ -215,6 +215,8 @@ def test_what_cannot_run_is_one_sentence_and_no_job(account, empty, tmp_path, se
     with pytest.raises(HPOError, match=sentence):
         hpo.run_experiment(config_of(tmp_path, backend=keys, experiment_tag="one-sentence"), tmp_path / "e")
     assert jobs_of(account, "one-sentence") == []
+    if (tmp_path / "e" / "events.db").exists():  # the service is asked for a job only when there is a trial
+        assert not hpo.load_experiment(tmp_path / "e").state.running, "none is said to run that never did"
 
 
 def test_devices_and_data_of_this_machine_are_refused(account, tmp_path):

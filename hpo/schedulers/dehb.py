@@ -1,0 +1,221 @@
+"""DEHB: Hyperband whose configurations evolve (Awad, Mallik & Hutter, "DEHB", IJCAI 2021).
+
+Every rung has a population, one configuration for each of its places. The first bracket is successive halving over random
+configurations, and fills them. In every later one each place of a rung gets a child that is trained from the beginning and
+takes the place if it is better.
+"""
+
+from dataclasses import dataclass
+
+from hpo.errors import ConfigError
+from hpo.events.outcome import ReportOutcome
+from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
+from hpo.randomness import Randomness
+from hpo.schedulers.bracket import Bracket, bracket_sizes
+from hpo.schedulers.halving import Halving
+from hpo.schedulers.rungs import Order
+from hpo.searchers.base import Searcher
+from hpo.surrogate.differential_evolution import DifferentialEvolution
+
+LEAST = 3
+"""Parents of a child."""
+
+
+@dataclass(eq=False)
+class _Evolving:
+    """A later bracket."""
+
+    first: int
+    """Index of its lowest step."""
+    rung: int
+    begun: int = 0
+    """Children of the current rung that have begun."""
+    running: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a trial stands."""
+
+    bracket: _Evolving | None
+    """None is the first."""
+    rung: int
+    index: int
+
+
+class DEHB(Halving):
+    """Brackets follow one another, each leaving out one more of the lowest rungs, and begin again after the last.
+
+    Parents of a child are the population of its rung in the lowest rung of a bracket, and above it the best of the rung
+    below; where they are too few, the population of the rung joins them, then those of the others. While a rung waits for
+    its last trials, free workers begin the next bracket. Scripts should write checkpoints, which the first bracket needs.
+
+    Args:
+        searcher: where the configurations of the first bracket come from.
+        max_resource: the resource R at which a trial is complete.
+        randomness: decides about children.
+        min_resource: the lowest rung.
+        reduction_factor: η, the ratio of one rung to the one below.
+        factor: F, how much of the difference of two parents is added to a third.
+        crossover: how likely a hyperparameter of a child is that of this sum.
+
+    Raises:
+        ConfigError: an argument leaves no rungs or is out of range, or not all hyperparameters are always used.
+    """
+
+    pauses = True
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        *,
+        max_resource: int | None,
+        randomness: Randomness,
+        min_resource: int = 1,
+        reduction_factor: float = 3,
+        factor: float = 0.5,
+        crossover: float = 0.5,
+    ) -> None:
+        super().__init__(
+            searcher,
+            max_resource=max_resource,
+            min_resource=min_resource,
+            reduction_factor=reduction_factor,
+            brackets=None,
+        )
+        if not 0 < factor <= 2:
+            raise ConfigError(f"method.scheduler.factor={factor}: use a number above 0 and up to 2")
+        if not 0 <= crossover <= 1:
+            raise ConfigError(f"method.scheduler.crossover={crossover}: use a number from 0 to 1")
+        if searcher.space.conditions:
+            raise ConfigError(
+                f"method.scheduler: DEHB needs all hyperparameters in every configuration; remove "
+                f"config_space.{next(iter(searcher.space.conditions))}.when, or use another method, such as SYNC-HYPERBAND"
+            )
+        self._randomness = randomness
+        self._evolution = DifferentialEvolution(searcher.space, factor, crossover)
+        self._sizes = bracket_sizes(self.steps, 0)
+        self._halving = Bracket(self.steps, self._sizes)
+        self._populations: list[list[tuple[Order, int] | None]] = [[None] * size for size in self._sizes]
+        self._evolving: list[_Evolving] = []  # brackets with something to come, oldest first
+        self._opened = 1
+        self._halved = [0] * len(self.steps)  # trials of the first bracket that were sent to each rung
+        self._places: dict[int, _Place] = {}
+        self._unnumbered: list[_Place] = []  # of accepted starts that have no trial id yet
+
+    def propose(self, *, new_trials: bool = True) -> Suggestion | None:
+        """A trial of the first bracket that may go on; else a new one; else what closing a rung frees."""
+        if (trial_id := self._halving.next()) is not None:
+            return Resume(trial_id, self._halving.resource)
+        configuration = self._propose_new() if new_trials else None
+        if configuration is not None:
+            return self.start_of(configuration)
+        found = self._halving.next_if_closed()
+        return None if found is None else Resume(*found)
+
+    def start_of(self, configuration: Configuration) -> Start:
+        """Towards the rung that has a place for it."""
+        return Start(configuration, self.steps[self._next_place().rung])
+
+    def _next_place(self) -> _Place:
+        if self._halving.has_room:
+            return _Place(None, 0, self._halved[0])
+        bracket = next((one for one in self._evolving if one.begun < self._sizes[one.rung]), None)
+        if bracket is None:
+            first = self._opened % self.brackets
+            bracket = _Evolving(first, first)
+        return _Place(bracket, bracket.rung, bracket.begun)
+
+    def _propose_new(self) -> Configuration | None:
+        place = self._next_place()
+        parents = [] if place.bracket is None else self._parents(place.bracket)
+        if len(parents) < LEAST or self.searcher.begins:
+            return self.searcher.propose()
+        member = self._populations[place.rung][place.index]
+        rng, target = (
+            self._randomness.stream("dehb", self.searcher.suggested),
+            member and self._configurations[member[1]],
+        )
+        child = self._evolution.child(rng, parents, target, self.searcher.is_known)
+        return child or self.searcher.draw_new("initial")
+
+    def _parents(self, bracket: _Evolving) -> list[Configuration]:
+        """At least three, if there are so many with a result at all."""
+        rung = bracket.rung
+        populations = [[member for member in members if member is not None] for members in self._populations]
+        known = populations[rung]
+        if rung != bracket.first:
+            known = sorted(populations[rung - 1])[: self._sizes[rung]]
+        found: dict[int, None] = {}  # in their order, each once
+        for pool in (known, populations[rung], *reversed(populations)):
+            if len(found) < LEAST:
+                found |= {trial_id: None for _, trial_id in pool}
+        return [self._configurations[trial_id] for trial_id in found]
+
+    def accept(self, suggestion: Suggestion) -> None:
+        """Keep a place for a start."""
+        super().accept(suggestion)
+        if isinstance(suggestion, Start):
+            place = self._next_place()
+            if place.bracket is None:
+                self._halving.reserve()
+                self._halved[0] += 1
+            else:
+                if place.bracket not in self._evolving:
+                    self._evolving.append(place.bracket)
+                    self._opened += 1
+                place.bracket.begun += 1
+                place.bracket.running += 1
+            self._unnumbered.append(place)
+
+    def on_start(self, trial: Trial) -> None:
+        """It takes its place."""
+        place = self._unnumbered.pop(0)
+        if place.bracket is None:
+            self._halving.begin(trial.id)
+        self._places[trial.id] = place
+        self._configurations[trial.id] = trial.configuration
+        self.searcher.on_pending(trial.configuration, self.steps[place.rung])
+
+    def _on_resume(self, resume: Resume) -> None:
+        self._halving.resume(resume.trial_id)
+        rung = self._places[resume.trial_id].rung + 1
+        self._places[resume.trial_id] = _Place(None, rung, self._halved[rung])
+        self._halved[rung] += 1
+        self.searcher.on_pending(self._configurations[resume.trial_id], self.steps[rung])
+
+    def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
+        """PAUSE at a rung of the first bracket, STOP at one of a later bracket and at the maximum, else CONTINUE."""
+        self.searcher.on_report(trial.configuration, resource)
+        place = self._places[trial.id]
+        target = self.steps[place.rung]
+        if resource < target:
+            return Decision.CONTINUE
+        self.searcher.on_outcome(trial.configuration, target, outcome)
+        population = self._populations[place.rung]
+        member = population[place.index]
+        if member is None or outcome.order < member[0]:
+            population[place.index] = outcome.order, trial.id
+        if place.bracket is not None:
+            self._finish(trial)
+            return Decision.STOP
+        self._halving.record(trial.id, outcome.order)
+        return Decision.STOP if target >= self.maximum else Decision.PAUSE
+
+    def _leave(self, trial: Trial) -> None:
+        """Nothing takes its place in the rung."""
+        place = self._places.get(trial.id)
+        if place is not None and place.bracket is None:
+            self._halving.lose(trial.id)
+        elif place is not None:
+            self._finish(trial)
+
+    def _finish(self, trial: Trial) -> None:
+        """The trial of a later bracket is over; after the last one of a rung comes the next."""
+        bracket = self._places.pop(trial.id).bracket
+        assert bracket is not None
+        bracket.running -= 1
+        if not bracket.running and bracket.begun == self._sizes[bracket.rung]:
+            bracket.rung, bracket.begun = bracket.rung + 1, 0
+            if bracket.rung == len(self.steps):
+                self._evolving = [one for one in self._evolving if one is not bracket]

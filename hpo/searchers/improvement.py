@@ -1,0 +1,215 @@
+"""The searcher of BO: expected improvement, climbed precisely, for trials that all run to their end."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hpo.errors import ConfigError
+from hpo.events.values import Configuration
+from hpo.randomness import Randomness
+from hpo.searchers.gaussian_process import PARENTS, PRIOR_WEIGHT, GaussianProcessSearcher
+from hpo.space.search_space import SearchSpace
+from hpo.surrogate.acquisition import log_expected_improvement, log_improvement_slopes
+from hpo.surrogate.climbing import climb
+from hpo.surrogate.cost import predict_log_cost
+from hpo.surrogate.earlier import EarlierData
+from hpo.surrogate.kernel import Floats, Inputs
+from hpo.surrogate.model import JointModel
+from hpo.surrogate.pool import Pool
+from hpo.surrogate.posterior import Posterior
+from hpo.surrogate.warm import WarmModel
+
+FANTASIES = 8
+"""Joint draws of what the running trials will bring; the improvement is averaged over them."""
+
+WORK = 30_000
+"""Candidates times measurements are at most about so many."""
+
+ROUNDS, NEIGHBOURS = 2, 4
+"""Where hyperparameters move by steps, the best candidates are moved from in rounds, each so often."""
+
+STARTS, ITERATIONS = 3, 8
+"""The gradient is climbed along from so many candidates, in so many steps at most."""
+
+STEP = 1e-4
+"""On the unit scale: for differences of what has no gradient of its own."""
+
+
+class ImprovementSearcher(GaussianProcessSearcher):
+    """Proposes where the expected improvement is largest, found as precisely as it can be.
+
+    What suits successive halving, few candidates and losses as ranks, is in the way where each trial runs to its end: the
+    minimum of a smooth function is then found by its values. So the model has these, standardised, its noise may vanish,
+    and the logarithm of the expected improvement (Ament et al., 2023) over the lowest posterior mean of what was tried is
+    climbed along its gradient from the best of many candidates. Running trials are taken as measured, with joint draws of
+    their results, and the improvement is averaged over them (Snoek et al., "Practical Bayesian Optimization of Machine
+    Learning Algorithms", NeurIPS 2012, section 3.2).
+
+    Constraints multiply the improvement by the probability that they are met (Gardner et al., "Bayesian Optimization with
+    Inequality Constraints", ICML 2014, section 3.1), and priors of a user by their density to the power of β over the
+    number of results (πBO), as long as the results agree.
+
+    Args:
+        space: what is searched.
+        randomness: the experiment's streams.
+        num_candidates: how many are compared before the climb, fewer where there are many measurements.
+        cost_weight: how much the predicted ln(cost per unit of resource) counts against ln(improvement).
+        random_fraction: how many proposals are random all the same.
+        **options: of ModelSearcher.
+
+    Raises:
+        ConfigError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        randomness: Randomness,
+        *,
+        num_candidates: int = 300,
+        cost_weight: float = 0.0,
+        random_fraction: float = 0.0,
+        **options: Any,
+    ) -> None:
+        if "exploration" in options:
+            raise ConfigError(
+                f"method.searcher.exploration={options['exploration']}: ImprovementSearcher has none; remove it, or use "
+                f"hpo.searchers.GaussianProcessSearcher"
+            )
+        super().__init__(
+            space,
+            randomness,
+            num_candidates=num_candidates,
+            cost_weight=cost_weight,
+            random_fraction=random_fraction,
+            **options,
+        )
+        self.model = JointModel(self.history, randomness, self.most, exact=True)
+        self._pool = Pool(space)
+
+    def learn_from(self, sources: Sequence[EarlierData]) -> None:
+        """Let the model learn from earlier experiments."""
+        self.model = WarmModel(self.history, self.randomness, self.most, sources, exact=True)
+
+    def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
+        fits = self._fits_now()
+        known, targets, levels = self.model.posterior(fits)
+        running = self.history.running(levels)
+        posterior = known.fantasise(running, targets, rng.standard_normal((len(running), FANTASIES)))
+        tried = self.history.tried()
+        rows = self.history.rows(tried)
+        means = posterior.mean(self.history.unmeasured(rows, self.target_resource, levels))
+        beyond = self._bounds.violations(rows, self.target_resource, fits)
+        typical = means.mean(axis=1).round(9)
+        ranked = np.lexsort((typical, beyond))
+        feasible = means[beyond == 0]
+        acquisition = _Acquisition(
+            posterior=posterior,
+            incumbents=feasible.min(axis=0) if len(feasible) else None,
+            where=lambda x: self.history.unmeasured(x, self.target_resource, levels),
+            within=lambda x: self._bounds.log_within(x, self.target_resource, fits),
+            besides=self._besides(believed=bool(self.space.priors) and self._prior_holds(tried[np.argsort(typical)])),
+        )
+        parents = self._pool.points([self.history.configurations[tried[i]] for i in ranked[:PARENTS]])
+        return self._pool.first_new(self._search(rng, acquisition, parents), self.is_known)
+
+    def _besides(self, *, believed: bool) -> Callable[[Floats], Floats] | None:
+        """What is added to the logarithm of the improvement, of encoded rows."""
+        if not believed and not self.cost_weight:
+            return None
+
+        def besides(x: Floats) -> Floats:
+            total = np.zeros(len(x))
+            if believed:
+                total += PRIOR_WEIGHT / len(self.history) * self._beliefs.log_density(x)
+            if self.cost_weight:
+                trials, costs = self._clock.log_costs()
+                total -= self.cost_weight * predict_log_cost(self.history.rows(trials), costs, x)
+            return total
+
+        return besides
+
+    def _search(self, rng: np.random.Generator, acquisition: "_Acquisition", parents: Floats) -> Floats:
+        """Points of the unit cube, the best first.
+
+        Args:
+            rng: where chance comes from.
+            acquisition: what is looked for.
+            parents: points that did well; half of the candidates are near them.
+        """
+        pool = self._pool
+        count = min(self.num_candidates, max(WORK // len(self.history), self.num_candidates // 10, 2))
+        near = pool.mutate(rng, parents[np.arange(count // 2) % len(parents)])
+        points = np.concatenate((pool.sample(rng, count - len(near)), near))
+        scores = acquisition.values(pool.encode(points))
+
+        def add(more: Floats) -> None:
+            nonlocal points, scores
+            points = np.concatenate((points, more))
+            scores = np.concatenate((scores, acquisition.values(pool.encode(more))))
+
+        for _ in range(ROUNDS if pool.mixed else 0):
+            best = (-scores).argsort(kind="stable")[:PARENTS]
+            add(pool.mutate(rng, points[best.repeat(NEIGHBOURS)]))
+        if pool.smooth:
+            best = (-scores).argsort(kind="stable")[:STARTS]
+            add(climb(pool, points[best], acquisition.with_gradient, iterations=ITERATIONS))
+        return points[(-scores).argsort(kind="stable")]
+
+
+@dataclass(frozen=True)
+class _Acquisition:
+    """The logarithm of the expected improvement, of its feasibility, and what else is added to it.
+
+    Attributes:
+        posterior: given what is known and fantasies of what runs.
+        incumbents: what is to be improved on, for each fantasy, shape (s,); None where nothing tried is feasible: then
+            what is likely to be is looked for.
+        where: encoded rows at the resource in question.
+        within: the logarithm of the probability that rows are feasible, and its gradient.
+        besides: what is added to it.
+    """
+
+    posterior: Posterior
+    incumbents: Floats | None
+    where: Callable[[Floats], Inputs]
+    within: Callable[[Floats], tuple[Floats, Floats]]
+    besides: Callable[[Floats], Floats] | None
+
+    def values(self, x: Floats) -> Floats:
+        """Of encoded rows, shape (n,)."""
+        total = self.within(x)[0]
+        if self.incumbents is not None:
+            mean, deviation = self.posterior.predict(self.where(x))
+            total = total + _log_mean(log_expected_improvement(mean, deviation[:, None], self.incumbents))[0]
+        if self.besides is not None:
+            total = total + self.besides(x)
+        return total.round(9)
+
+    def with_gradient(self, x: Floats) -> tuple[Floats, Floats]:
+        """The same, not rounded, and its gradient by the rows, shape (n, columns)."""
+        total, slopes = self.within(x)
+        if self.incumbents is not None:
+            mean, deviation, by_inputs = self.posterior.predict_with_gradient(self.where(x))
+            spread = deviation[:, None]
+            logs, shares = _log_mean(log_expected_improvement(mean, spread, self.incumbents))
+            by_mean, by_deviation = log_improvement_slopes(mean, spread, self.incumbents)
+            total = total + logs
+            slopes = slopes + by_inputs(shares * by_mean, (shares * by_deviation).sum(axis=1))
+        if self.besides is not None:
+            total = total + self.besides(x)
+            steps = STEP * np.eye(x.shape[1])
+            around = np.concatenate((x[:, None] + steps, x[:, None] - steps))
+            up, down = self.besides(around.reshape(-1, x.shape[1])).reshape(2, *x.shape)
+            slopes = slopes + (up - down) / (2 * STEP)
+        return total, slopes
+
+
+def _log_mean(logs: Floats) -> tuple[Floats, Floats]:
+    """The logarithm of the mean of each row's exponentials, and each one's share in their sum."""
+    top = logs.max(axis=1, keepdims=True)
+    parts = np.exp(logs - top)
+    sums = parts.sum(axis=1, keepdims=True)
+    return (top + np.log(sums / logs.shape[1]))[:, 0], parts / sums
