@@ -2,10 +2,8 @@
 
 import ast
 import dataclasses
-import importlib
 import inspect
 import itertools
-import pkgutil
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +17,6 @@ from omegaconf import MISSING
 
 import hpo
 from hpo import analysis, checkpoint, figures, schedulers, searchers, trackers
-from hpo.cli import verbs
 from hpo.cli.completion import OPTIONS
 from hpo.cli.verbs.every import VERBS
 from hpo.config.schema import BUDGET_KEYS, CONF_DIR, BenchmarkConfig, ExperimentConfig, MethodConfig
@@ -36,8 +33,6 @@ GROUPS = ("benchmark", "method", "backend", "launcher")
 
 def pages() -> dict[str, str]:
     """Each page's text by its file name."""
-    for module in pkgutil.iter_modules(verbs.__path__):
-        importlib.import_module(f"{verbs.__name__}.{module.name}")  # registers its verbs
     made: dict[str, Callable[[], Iterable[str]]] = {
         "commands.md": _commands,
         "keys.md": _keys,
