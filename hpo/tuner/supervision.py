@@ -11,7 +11,8 @@ from typing import Any
 from hpo.backends.base import Backend
 from hpo.errors import ExperimentError
 from hpo.events.objective import ReportError
-from hpo.events.state import ExperimentState, TrialState
+from hpo.events.state import ExperimentState
+from hpo.events.trial_state import TrialState
 from hpo.events.values import (
     BackendEvent,
     Decision,
@@ -294,7 +295,6 @@ class Supervision:
 
     def forget_paused_checkpoints(self) -> None:
         """The experiment is complete: nothing is resumed any more."""
-        if self.limits.delete_checkpoints:
-            for state in self.state.trials.values():
-                if state.status == Status.PAUSED:
-                    self._checkpoints.forget(state.trial.id)
+        paused = [state for state in self.state.trials.values() if state.status == Status.PAUSED]
+        for state in paused if self.limits.delete_checkpoints else ():
+            self._checkpoints.forget(state.trial.id)
