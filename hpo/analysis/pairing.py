@@ -4,18 +4,13 @@ import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from hpo.analysis.conditions import check_conditions
 from hpo.analysis.runs import Run
 from hpo.analysis.steered import unsteered
-from hpo.config.schema import BACKENDS, BUDGET_KEYS, CONDITIONS, REAL_BACKENDS
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
 from hpo.events.wording import shortened
-
-_WAITING = BACKENDS["sagemaker"].rpartition(".")[2]
-_ALIKE = {target.rpartition(".")[2] for target in REAL_BACKENDS} - {_WAITING}
-"""Classes that start an attempt at once, wherever it runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +74,11 @@ def arrange(
             continue
         block = _block(benchmark, sorted(methods), group, warnings)
         if block is not None:
-            warnings += [*_conditions(block), *_starts(block), *_pairing(block, unpaired)]
+            warnings += [
+                *check_conditions(benchmark, list(block.runs.values())),
+                *_starts(block),
+                *_pairing(block, unpaired),
+            ]
             blocks.append(block)
     if not blocks:
         reason = "; ".join(w for w in warnings if w.startswith("left out")) or "nothing is left"
@@ -182,87 +181,6 @@ def _numbers(seeds: set[int]) -> str:
             spans.append([seed, seed])
     text = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
     return f"{'seed' if len(seeds) == 1 else 'seeds'} {text}"
-
-
-def _conditions(block: Block) -> list[str]:
-    """Raise unless all ran the same benchmark under the same conditions; warn of what makes it less than equal."""
-    runs = list(block.runs.values())
-    first = runs[0]
-    for run in runs[1:]:
-        old, new = first.config.benchmark, run.config.benchmark
-        machine = {*old.arguments_of_the_machine, *new.arguments_of_the_machine}
-        pairs = {
-            **{f"benchmark.{key}": (getattr(old, key), getattr(new, key)) for key in CONDITIONS},
-            "benchmark.arguments": (old.arguments_besides(machine), new.arguments_besides(machine)),
-            "num_gpus_per_trial": (first.config.num_gpus_per_trial, run.config.num_gpus_per_trial),
-            "backend": (_backend(first), _backend(run, _backend(first))),
-        }
-        for key, (a, b) in pairs.items():
-            if a != b and not (key == "backend" and {a, b} <= _ALIKE):
-                key, a, b = _narrowed(key, a, b)
-                waits = ", and an attempt of the one waits minutes for its machine" if _WAITING in (a, b) else ""
-                raise ConfigError(
-                    f"{block.benchmark}: {key} is {a} in {first.directory} and {b} in {run.directory}{waits}; methods are "
-                    "compared under equal conditions only: run them with one command, or name other directories"
-                )
-    warnings = [*_backends(block), *_workers(block, runs)]
-    for key in BUDGET_KEYS:
-        values = sorted({str(getattr(run.config, key)) for run in runs})
-        if len(values) > 1:
-            warnings.append(
-                f"{block.benchmark}: {key} differs ({', '.join(values)}); compared within the time that all reached"
-            )
-    hosts = sorted({host for run in runs for host in run.hosts})
-    if len(hosts) > 1 and "imulat" not in str(first.metadata.get("backend")):
-        warnings.append(f"{block.benchmark}: times are compared across {len(hosts)} machines ({shortened(hosts)})")
-    return warnings
-
-
-def _backend(run: Run, otherwise: str | None = None) -> str | None:
-    """The name of the class that ran its trials; what versions did not say is as in the others."""
-    found = run.metadata.get("backend", otherwise)
-    return None if found is None else str(found)
-
-
-def _backends(block: Block) -> list[str]:
-    """What is to be said where trials ran here in some experiments, and on other machines in others.
-
-    What a trial reports is the same: configurations, seeds and code are. When it does is not, and methods are compared over
-    time.
-    """
-    names = sorted({name for run in block.runs.values() if (name := _backend(run)) is not None})
-    if len(names) < 2:
-        return []
-    of_method = {m: {_backend(block.runs[m, seed]) for seed in block.seeds} for m in block.methods}
-    mixed = len({frozenset(found) for found in of_method.values()}) == 1
-    whose = "the same share of each method's seeds has to be on each" if mixed else "run all methods with one of them"
-    return [
-        f"{block.benchmark}: trials ran with {' and '.join(names)}; their results may be compared, but their times are also "
-        f"those of the machines: for a difference in time that is of the methods, {whose}"
-    ]
-
-
-def _workers(block: Block, runs: Sequence[Run]) -> list[str]:
-    """What is to be said where not all had the same number of workers all the time."""
-    warnings = [
-        f"{block.benchmark}: n_workers changed within {run.directory} (from {' to '.join(map(str, run.n_workers))})"
-        for run in runs
-        if len(run.n_workers) > 1
-    ]
-    if len(counts := sorted({run.config.n_workers or 1 for run in runs})) > 1:
-        warnings.append(
-            f"{block.benchmark}: n_workers differs ({', '.join(map(str, counts))}); with more of them results come sooner, "
-            "whatever the method"
-        )
-    return warnings
-
-
-def _narrowed(key: str, a: Any, b: Any) -> tuple[str, Any, Any]:
-    """The first key in which two mappings differ."""
-    while isinstance(a, Mapping) and isinstance(b, Mapping):
-        name = next(name for name in [*a, *b] if a.get(name) != b.get(name))
-        key, a, b = f"{key}.{name}", a.get(name), b.get(name)
-    return key, getattr(a, "value", a), getattr(b, "value", b)
 
 
 def _starts(block: Block) -> list[str]:

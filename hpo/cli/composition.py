@@ -176,7 +176,7 @@ class _Sweep:
         for combination in itertools.product(*map(self._axis, axes.values())):
             job = self._job(combination, number)
             several = bool(job.config.benchmark.objectives)
-            if not differ or job.config.method.name in default_methods(several=several):
+            if not differ or combination[0][1] in default_methods(several=several):  # the first axis is the method
                 number += 1
                 yield job
 

@@ -23,6 +23,10 @@ from tests.conftest import Workplace, error_of, succeeded
 pytestmark = pytest.mark.process
 
 
+OF_ONE = [name for name in figures.OF_EXPERIMENT if name not in ("front", "hypervolume")]
+"""What there is of an experiment with one objective."""
+
+
 @pytest.fixture(scope="module")
 def tag(tmp_path_factory):
     """Two methods x 6 seeds on two tables, one of them semi-synthetic."""
@@ -118,7 +122,7 @@ def test_all_figures_of_an_experiment_and_of_a_tag_are_files_of_their_format(exp
     heads = {"pdf": b"%PDF", "svg": b"<?xml", "png": b"\x89PNG"}
     for form, head in heads.items():
         paths = figures.save_all(experiment, tmp_path / form, form)
-        assert [path.name for path in paths] == [f"{name}.{form}" for name in figures.OF_EXPERIMENT]
+        assert [path.name for path in paths] == [f"{name}.{form}" for name in OF_ONE]
         assert all(path.read_bytes().startswith(head) and path.stat().st_size > 2000 for path in paths)
     names = {path.stem for path in figures.save_all(tag, tmp_path / "tag", "svg")}
     each = {
@@ -311,7 +315,7 @@ def test_the_command_writes_one_figure_or_all(complete):
     assert (complete.path / "new" / "d.pdf").read_bytes().startswith(b"%PDF")
     result = complete.verb("plot", "t", "--format", "svg")
     names = [line.rpartition("/")[2] for line in succeeded(result).split()]
-    assert names == [f"{name}.svg" for name in figures.OF_EXPERIMENT if name != "importance"]
+    assert names == [f"{name}.svg" for name in OF_ONE if name != "importance"]
     assert all((complete.path / line).is_file() for line in result.stdout.split())
     assert re.search(r"importance cannot be drawn .*: too little data: 3 trials, 30 are needed", result.stderr)
 

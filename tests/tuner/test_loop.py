@@ -403,7 +403,7 @@ def test_nan_is_stored_and_never_the_best():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_experiment_of_nothing_but_divergence_ends(method):
-    reason, state, _ = run_fake(method, backend={"evaluate": lambda *_: math.inf})
+    reason, state, _ = run_fake(method, backend={"evaluate": lambda *_: {"error": math.inf, "speed": 1.0}})
     assert reason == "max_num_trials=12 trials are done"
     assert state.incumbent is None
 
