@@ -1,6 +1,7 @@
 """Commands to a running experiment: taken exactly once, obeyed in every state of a trial, and given for a replay."""
 
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,8 +12,9 @@ from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Decision, Kind, Status
 from hpo.schedulers.replay import verify
+from hpo.tuner import commands
 from hpo.tuner.stopping import Budget
-from tests.support.fakes import CONTRACTED, FailingLog, FakeExperiment
+from tests.support.fakes import CONTRACTED, FailingLog, FakeExperiment, MemoryInbox
 
 PAUSING = (
     *("ASHA", "HYPERBAND", "SYNC-HYPERBAND", "PRIORBAND", "ASHA-GP", "HYPERTUNE"),
@@ -195,6 +197,31 @@ def test_what_was_left_before_the_session_is_taken_at_its_begin():
     fake.inbox.give("budget", max_num_trials=3)
     assert fake.run()[0] == "max_num_trials=3 trials are done"
     assert [event.kind for event in fake.log.events[:3]] == [Kind.OPENED, Kind.COMMANDED, Kind.STARTED]
+
+
+def test_where_nothing_tells_of_a_command_it_is_found_within_five_seconds(monkeypatch):
+    fake = FakeExperiment("RS", n_workers=1, budget=Budget(max_num_trials=4))
+    monkeypatch.setattr(commands, "time", SimpleNamespace(monotonic=lambda: fake.clock.now))
+    tuner = fake.session()
+    tuner.commands.heard = False
+    tuner.backend.at(7.0, lambda: fake.inbox.give("budget", max_num_trials=2))
+    assert tuner.run() == "max_num_trials=2 trials are done"
+    (event,) = of_kind(fake.log.events, Kind.COMMANDED)
+    assert 7.0 <= event.elapsed <= 12.0
+
+
+def test_what_cannot_be_read_is_in_the_log_as_refused_and_is_not_read_again():
+    class Odd(MemoryInbox):
+        def read(self, name):
+            raise ValueError("it is no JSON object")
+
+    fake = FakeExperiment("RS", budget=Budget(max_num_trials=2), inbox=Odd())
+    fake.inbox.give("end")
+    assert fake.run()[0] == "max_num_trials=2 trials are done"
+    (event,) = of_kind(fake.log.events, Kind.COMMANDED)
+    assert (event.body["command"], event.body["accepted"]) == ("unknown", False)
+    assert event.body["why"] == "it cannot be read: it is no JSON object"
+    assert fake.inbox.waiting() == []
 
 
 SCRIPTS = st.lists(
