@@ -7,7 +7,7 @@ from typing import Any
 
 from hpo.events.objective import Objective, ReportError
 from hpo.events.outcome import ReportOutcome
-from hpo.events.state import TrialState
+from hpo.events.trials import TrialState
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,8 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
-from hpo.events.state import ExperimentState, TrialState
+from hpo.events.state import ExperimentState
+from hpo.events.trials import TrialState
 from hpo.events.values import Garbage, Placed
 from hpo.schedulers.base import Scheduler
 from hpo.tuner.intake import Intake

@@ -11,7 +11,8 @@ from typing import Any
 from hpo.backends.base import Backend
 from hpo.errors import ExperimentError
 from hpo.events.objective import ReportError
-from hpo.events.state import ExperimentState, TrialState
+from hpo.events.state import ExperimentState
+from hpo.events.trials import TrialState
 from hpo.events.values import (
     BackendEvent,
     Decision,
@@ -118,8 +119,7 @@ class Supervision:
         self._overdue.begin(state.trial.id)
         counted = self.state.objective.resource_attr is None
         if state.attempt > 0 and counted:
-            # Its reports are counted: after going on from a checkpoint nobody could tell which of them are new.
-            self._checkpoints.forget(state.trial.id)
+            self._checkpoints.forget(state.trial.id)  # with it nobody could tell which of the counted reports are new
         kept = state.attempt > 0 and not counted and self.backend.has_checkpoint(state.trial.id)
         self._intake.begin(state.trial.id, kept=kept)
         self.journal.act(self.backend.start, state.trial, state.attempt, state.until)

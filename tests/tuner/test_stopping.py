@@ -3,7 +3,8 @@
 import pytest
 
 from hpo.events.objective import Objective
-from hpo.events.state import ExperimentState, Incumbent, TrialState
+from hpo.events.state import ExperimentState, Incumbent
+from hpo.events.trials import TrialState
 from hpo.events.values import Trial
 from hpo.tuner.stopping import Budget
 

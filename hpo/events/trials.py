@@ -1,0 +1,49 @@
+"""What is known of one trial; the fold of events writes it."""
+
+from dataclasses import dataclass
+
+from hpo.events.values import Decision, Status, Trial
+
+
+@dataclass(slots=True)
+class TrialState:
+    """One trial so far."""
+
+    trial: Trial
+    until: int | None
+    status: Status = Status.RUNNING
+    attempt: int = 0
+    resource: int = 0
+    """The highest reported so far."""
+    first: int = 0
+    """Of the very first report."""
+    loss: float | None = None
+    """Of the last report."""
+    losses: tuple[float, ...] = ()
+    """Of the last report, one per objective."""
+    violation: float = 0.0
+    """Of the constraints, by the last report."""
+    position: int = 0
+    """Bytes of the current attempt's reports that have been taken in."""
+    then: int | None = None
+    """Where to go once the current attempt is over: it was resumed while its processes were still ending."""
+    lines: int = 0
+    """Reports of the current attempt, where the script does not name its resource."""
+    ending: Decision | None = None
+    """PAUSE or STOP once decided, until the attempt is over."""
+    began: float = 0.0
+    """Elapsed time at the start of the current attempt."""
+    heard: float = 0.0
+    """Elapsed time of the last sign of life."""
+    busy: float = 0.0
+    """Seconds of all attempts that are over."""
+    promoted: bool = False
+    """The current attempt goes on by a decision; one that goes on after an interruption does not."""
+    worker: int = 0
+    """Of the last attempt, numbered from 0: the lowest that was free when it began."""
+    node: str | None = None
+    """The machine of the current attempt, where there may be several."""
+    retried: bool = False
+    """Another trial trains its configuration again."""
+    stopped_by: str | None = None
+    """The id of the command that stopped it; its processes may still be ending."""
