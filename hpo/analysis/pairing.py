@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hpo.analysis.conditions import check_conditions
 from hpo.analysis.runs import Run
+from hpo.analysis.steered import unsteered
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
 from hpo.events.wording import shortened
@@ -54,8 +55,7 @@ def arrange(
         ConfigError: there is nothing to compare, or it would not be fair.
     """
     kept, warnings = _complete(_labelled(runs), include_incomplete)
-    kept, more = _unsteered(kept, include_steered)
-    warnings += more
+    kept = unsteered(kept, include_steered, warnings)
     methods = list(dict.fromkeys(run.label for run in kept))
     if len(methods) < 2:
         raise ConfigError(
@@ -153,18 +153,6 @@ def _complete(runs: Sequence[Run], include_incomplete: bool) -> tuple[list[Run],
             "--include-incomplete takes them as they are"
         )
     return kept, warnings
-
-
-def _unsteered(runs: Sequence[Run], include_steered: bool) -> tuple[list[Run], list[str]]:
-    """Experiments that their methods have decided alone: with others pairing by seeds does not hold."""
-    if not (steered := [str(run.directory) for run in runs if run.steered]):
-        return list(runs), []
-    count, names = f"{len(steered)} experiment(s)", shortened(steered)
-    if include_steered:
-        return list(runs), [f"{count} were steered while they ran, so that seeds do not pair them: {names}"]
-    return [run for run in runs if not run.steered], [
-        f"left out {count} that were steered while they ran (trials stopped, or held): {names}; --include-steered takes them"
-    ]
 
 
 def _block(benchmark: str, methods: Sequence[str], group: Sequence[Run], warnings: list[str]) -> Block | None:

@@ -9,7 +9,7 @@ from typing import Any
 from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective
 from hpo.events.steering import Steering, stopped_trial
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 from hpo.events.values import Decision, Event, Kind, Status, Trial
 
 

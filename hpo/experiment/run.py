@@ -5,7 +5,6 @@ import logging
 import math
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from hpo.events.values import Event
 from hpo.events.wording import limit_text, overview
 from hpo.experiment.opening import is_done, settle, what_is_over
 from hpo.experiment.sessions import Buffer, attend, limits_of, opening, provenance
-from hpo.experiment.signals import signals_interrupt
+from hpo.experiment.signals import in_main_thread, signals_interrupt
 from hpo.experiment.warm_start import say_taken
 from hpo.results.experiment import load_experiment
 from hpo.results.failure import failure_of
@@ -208,13 +207,8 @@ def _run(
         raise
     backend.close()
     _export(files, config, events.read, state)
-    asked = received or ([signal.SIGINT] if tuner.interrupted_by is not None and _in_main_thread() else [])
+    asked = received or ([signal.SIGINT] if tuner.interrupted_by is not None and in_main_thread() else [])
     return Outcome(files.path, config, state, reason, asked[0] if asked and reason is None else None)
-
-
-def _in_main_thread() -> bool:
-    """Whose handlers of signals are this session's? Those of a notebook's thread are somebody else's."""
-    return threading.current_thread() is threading.main_thread()
 
 
 def _store(files: ExperimentDirectory, config: ExperimentConfig) -> None:

@@ -16,6 +16,11 @@ from typing import Any
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def in_main_thread() -> bool:
+    """Do signals belong to whoever calls? A notebook's thread leaves them alone."""
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextlib.contextmanager
 def signals_raise() -> Iterator[None]:
     """SIGTERM and SIGHUP end the batch in order, as Ctrl-C does; where they are ignored or handled that stays."""
@@ -23,7 +28,7 @@ def signals_raise() -> Iterator[None]:
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    numbers = ENDING[1:] if threading.current_thread() is threading.main_thread() else ()
+    numbers = ENDING[1:] if in_main_thread() else ()
     heeded = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
     for number in heeded:
         signal.signal(number, leave)
@@ -41,8 +46,8 @@ def signals_interrupt(interrupt: Callable[[], None]) -> Iterator[list[int]]:
     One that is ignored, as SIGHUP under `nohup` and SIGINT in a script's background, stays ignored.
     """
     received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received  # signals belong to the main thread; a notebook's thread leaves them alone
+    if not in_main_thread():
+        yield received
         return
 
     def handle(number: int, _frame: Any) -> None:

@@ -14,7 +14,7 @@ from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.events.fronts import Front
 from hpo.events.state import ExperimentState
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 from hpo.events.values import Event, Kind, Status
 from hpo.history.rungs import RungBoard, rung_board
 from hpo.results.fronts import front_share

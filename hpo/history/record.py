@@ -16,7 +16,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 from hpo.events.values import Decision, Event, Kind
 from hpo.history.boards import Board
 from hpo.results.experiment import Experiment

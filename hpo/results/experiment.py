@@ -13,7 +13,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError, StoreError
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 from hpo.events.values import Event, Kind
 from hpo.events.wording import overview
 from hpo.results.files import read_metadata

@@ -193,6 +193,11 @@ def _assemble(
         raise ConfigError(f"method: {error}; check the names under method.searcher and method.scheduler") from error
     if not isinstance(searcher, Searcher) or not isinstance(scheduler, Scheduler):
         raise ConfigError("method: searcher and scheduler must be subclasses of hpo's Searcher and Scheduler")
+    if space.conditions and not scheduler.takes_conditions:
+        raise ConfigError(
+            f"method.scheduler: {type(scheduler).__name__} needs all hyperparameters in every configuration; remove "
+            f"config_space.{next(iter(space.conditions))}.when, or use another method, such as ASHA"
+        )
     if searcher.needs_complete and not scheduler.completes:
         raise ConfigError(
             f"method.scheduler: {type(searcher).__name__} compares complete trainings alone; use hpo.schedulers.FIFO with it"

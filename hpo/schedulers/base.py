@@ -32,6 +32,8 @@ class Scheduler(ABC):
 
     pauses = False
     levels: Sequence[int] = ()
+    takes_conditions = True
+    """False refuses spaces in which not all hyperparameters are always used."""
     completes = False
     """True: no trial is paused or stopped."""
     takes_outcomes = False

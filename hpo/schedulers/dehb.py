@@ -60,10 +60,11 @@ class DEHB(Halving):
         crossover: how likely a hyperparameter of a child is that of this sum.
 
     Raises:
-        ConfigError: an argument leaves no rungs or is out of range, or not all hyperparameters are always used.
+        ConfigError: an argument leaves no rungs or is out of range.
     """
 
     pauses = True
+    takes_conditions = False
 
     def __init__(
         self,
@@ -87,11 +88,6 @@ class DEHB(Halving):
             raise ConfigError(f"method.scheduler.factor={factor}: use a number above 0 and up to 2")
         if not 0 <= crossover <= 1:
             raise ConfigError(f"method.scheduler.crossover={crossover}: use a number from 0 to 1")
-        if searcher.space.conditions:
-            raise ConfigError(
-                f"method.scheduler: DEHB needs all hyperparameters in every configuration; remove "
-                f"config_space.{next(iter(searcher.space.conditions))}.when, or use another method, such as SYNC-HYPERBAND"
-            )
         self._randomness = randomness
         self._evolution = DifferentialEvolution(searcher.space, factor, crossover)
         self._sizes = bracket_sizes(self.steps, 0)

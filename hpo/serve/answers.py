@@ -12,7 +12,7 @@ from typing import Any
 
 from hpo.errors import HPOError
 from hpo.events.objective import Objective
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 from hpo.events.values import Status
 from hpo.events.wording import word
 from hpo.figures.chart import Chart

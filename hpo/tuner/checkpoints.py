@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from hpo.backends.base import Backend
 from hpo.events.state import ExperimentState
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 from hpo.events.values import Status
 from hpo.surrogate.domination import net_positions
 from hpo.tuner.journal import Journal

@@ -7,7 +7,7 @@ from typing import Any
 
 from hpo.events.objective import Objective, ReportError
 from hpo.events.outcome import ReportOutcome
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hpo.backends.base import Backend
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 from hpo.tuner.limits import Limits
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from hpo.events.state import ExperimentState
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 from hpo.events.values import Garbage, Placed
 from hpo.schedulers.base import Scheduler
 from hpo.tuner.intake import Intake

@@ -12,7 +12,7 @@ from hpo.backends.base import Backend
 from hpo.errors import ExperimentError
 from hpo.events.objective import ReportError
 from hpo.events.state import ExperimentState
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 from hpo.events.values import (
     BackendEvent,
     Decision,
@@ -119,7 +119,8 @@ class Supervision:
         self._overdue.begin(state.trial.id)
         counted = self.state.objective.resource_attr is None
         if state.attempt > 0 and counted:
-            self._checkpoints.forget(state.trial.id)  # with it nobody could tell which of the counted reports are new
+            # Its reports are counted: after going on from a checkpoint nobody could tell which of them are new.
+            self._checkpoints.forget(state.trial.id)
         kept = state.attempt > 0 and not counted and self.backend.has_checkpoint(state.trial.id)
         self._intake.begin(state.trial.id, kept=kept)
         self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
@@ -294,7 +295,6 @@ class Supervision:
 
     def forget_paused_checkpoints(self) -> None:
         """The experiment is complete: nothing is resumed any more."""
-        if self.limits.delete_checkpoints:
-            for state in self.state.trials.values():
-                if state.status == Status.PAUSED:
-                    self._checkpoints.forget(state.trial.id)
+        paused = [state for state in self.state.trials.values() if state.status == Status.PAUSED]
+        for state in paused if self.limits.delete_checkpoints else ():
+            self._checkpoints.forget(state.trial.id)

@@ -122,7 +122,7 @@ def test_no_verb_runs_or_writes_what_an_experiment_directory_asks_for(place, mon
 
 
 def test_the_pairs_of_verb_and_attack_are_many(place):
-    assert len({call[0] for call in calls(place, about_names=True)}) == 11
+    assert len({call[0] for call in calls(place, about_names=True)}) == 12
     assert len(list(calls(place))) * len(ATTACKS) >= 300
 
 

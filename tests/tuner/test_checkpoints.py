@@ -15,7 +15,7 @@ from hpo import Callback, run_experiment
 from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 from hpo.events.values import Kind, Status, Trial
 from hpo.planning.advice import advice
 from hpo.results.experiment import load_experiment

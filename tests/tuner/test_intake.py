@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from hpo.events.objective import Objective, ReportError
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 from hpo.events.values import Trial
 from hpo.tuner.intake import Intake
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 from hpo.events.values import Decision, Exit, Status, Trial
 from hpo.tuner.limits import Limits
 

@@ -69,15 +69,15 @@ def _show(experiment: Experiment) -> None:
     click.echo(f"{experiment.directory}: {condition}")
     click.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
     click.echo(f"  {best_name(state)} {best_text(state)}{hypervolume_text(experiment.config, state.front)}")
-    if len(state.nodes) > 1:
-        at_work = Counter(trial.node for trial in state.running.values())
-        named = [f"{node} ({count} attempts, {at_work[node]} running)" for node, count in state.nodes.most_common()]
-        click.echo(printable(f"  on {len(named)} nodes: {shortened(named, 8)}"))
     if text := steering_text(state):
         click.echo(f"  {printable(text)}")
     if state.steering.held is not None and not state.finished:
         go_on = f"hpo steer {experiment.directory} go-on"
         click.echo(printable(f"  held by {state.steering.held}: nothing starts until {go_on}"))
+    if len(state.nodes) > 1:
+        at_work = Counter(trial.node for trial in state.running.values())
+        named = [f"{node} ({count} attempts, {at_work[node]} running)" for node, count in state.nodes.most_common()]
+        click.echo(printable(f"  on {len(named)} nodes: {shortened(named, 8)}"))
     for session, names in state.code_changes.items():
         click.echo(f"  code {shortened(names)} changed before session {session}: results of both are mixed")
     if failure := failure_of(state, experiment.directory):

@@ -27,7 +27,7 @@ from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.events.state import ExperimentState
-from hpo.events.trials import TrialState
+from hpo.events.trial_state import TrialState
 from hpo.events.values import Kind, Status
 from hpo.events.wording import best_text, clock, counts_text
 from hpo.launchers.sagemaker.results import PROGRESS

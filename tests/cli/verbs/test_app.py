@@ -8,14 +8,15 @@ import click
 import pytest
 
 from hpo.cli.verbs.app import VERBS, Option, Word, verb
-from hpo.cli.verbs.main import main
+from hpo.cli.verbs.main import MODULES, main
 
 given = []
 
 
 @pytest.fixture
-def look():
+def look(monkeypatch):
     """A verb of every kind of parameter, for the time of a test."""
+    monkeypatch.setitem(MODULES, "look-at", "app")
     given.clear()
 
     @verb("look-at")

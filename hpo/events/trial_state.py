@@ -1,4 +1,4 @@
-"""What is known of one trial; the fold of events writes it."""
+"""What is known of one trial: part of the fold of an experiment's events."""
 
 from dataclasses import dataclass
 
