@@ -175,9 +175,7 @@ def _run(
         backend.go_on(state)
         budget = Budget(**config.budget)
         if budget == Budget() and math.isinf(config.space.size):
-            log.warning(
-                "no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until it is interrupted"
-            )
+            log.warning("no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until interrupted")
         for text in doubts(config.objective):
             log.warning("%s", text, extra={"once": text})
         tuner = Tuner(
