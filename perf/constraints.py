@@ -69,7 +69,8 @@ def run_one(job: tuple[str, str, float | None, int, int]) -> list[float]:
     """Scores in all ranges."""
     method, name, share, workers, seed = job
     task = task_of(name, share)
-    trajectory, _, _ = model_search.simulate(method, task, workers, seed, model_search.RANGES[-1][1] * task.full)
+    most = model_search.RANGES[-1][1] * task.full
+    trajectory = model_search.simulate(method, task, workers, seed, most).trajectory
     return [model_search.score(trajectory, task, span) for span in model_search.RANGES]
 
 
