@@ -17,6 +17,7 @@ import hpo
 from hpo.backends.filed import FiledBackend
 from hpo.backends.ray.fleet import Fleet, PlacedSlot, RunningAttempt
 from hpo.backends.ray.messages import from_json
+from hpo.backends.ray.program import close_checkpoint
 from hpo.backends.ray.session import RaySession
 from hpo.backends.ray.settings import RaySettings, where_slots_are
 from hpo.backends.ray.timing import StandingClock
@@ -259,11 +260,11 @@ class RayBackend(FiledBackend):
         hosts = ", ".join(f"{count} on {host}" for host, count in Counter(slot.host for slot, _ in lost).items())
         log.warning("slots are lost (%s): %s; their trials go on from their checkpoints", hosts, lost[0][1])
         events: list[BackendEvent] = []
-        for slot, _ in lost:
-            running = slot.running
+        for running, number in ((slot.running, slot.number) for slot, _ in lost):
             if self._apart is not None:
-                events += self._apart.lose(slot.number, None if running is None else running.trial_id)
+                events += self._apart.lose(number, None if running is None else running.trial_id)
             if running is not None:
+                close_checkpoint(self.directory.attempt(running.trial_id, running.attempt))
                 events += self.left_over(running.trial_id, running.attempt, running.position)
                 events.append(Exit(running.trial_id, running.attempt, None, lost=True))
         return events

@@ -6,6 +6,7 @@ are seen to be gone the link is removed. Where the next attempt finds it still t
 of the folder: what a late process writes by the old name is refused, by an open file or its working directory goes nowhere.
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from hpo.events.values import Trial
 from hpo.host.marks import experiment_mark
 from hpo.store.directory import ExperimentDirectory
 
-_LINK = "checkpoint"
+_LINK, _CLOSED = "checkpoint", "checkpoint.closed"
 
 
 @dataclass(frozen=True)
@@ -65,20 +66,33 @@ class NodeProgram(Program):
         """See `Program.order`; late writers of earlier attempts are shut out."""
         checkpoint, link = self.directory.checkpoint(trial.id), self._link(trial.id, attempt)
         for earlier in range(attempt):  # that of the last one may have been shut out halfway
-            shut_out(self._link(trial.id, earlier), checkpoint)
+            link_of_it = self._link(trial.id, earlier)
+            closed = link_of_it.with_name(_CLOSED)
+            shut_out(closed if closed.is_symlink() else link_of_it, checkpoint)
         order = super().order(trial, attempt, until, devices)
         link.symlink_to(Path("..") / checkpoint.name)
         return order
 
     def ended(self, trial_id: int, attempt: int) -> None:
         """All processes of the attempt are gone."""
-        self._link(trial_id, attempt).unlink(missing_ok=True)
+        for name in (_LINK, _CLOSED):
+            self._link(trial_id, attempt).with_name(name).unlink(missing_ok=True)
 
     def _link(self, trial_id: int, attempt: int) -> Path:
         return self.directory.attempt(trial_id, attempt).absolute() / _LINK
 
     def _checkpoint(self, trial_id: int, attempt: int) -> Path:
         return self._link(trial_id, attempt)
+
+
+def close_checkpoint(attempt: Path) -> None:
+    """Have an attempt that is lost save nothing more, though its processes may live on: what they report is read after this.
+
+    Args:
+        attempt: its folder.
+    """
+    with contextlib.suppress(FileNotFoundError):  # it has not begun, or was seen to end
+        os.rename(attempt / _LINK, attempt / _CLOSED)  # noqa: PTH104
 
 
 def shut_out(link: Path, checkpoint: Path) -> None:

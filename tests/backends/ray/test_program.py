@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import hpo
-from hpo.backends.ray.program import NodeDirectory, NodeProgram, shut_out
+from hpo.backends.ray.program import NodeDirectory, NodeProgram, close_checkpoint, shut_out
 from hpo.config.reading import resolve
 from hpo.events.values import Trial
 from hpo.randomness import Randomness
@@ -123,3 +123,17 @@ def test_killed_anywhere_it_is_done_again_and_nothing_is_lost(tmp_path, monkeypa
     assert (checkpoint / "weights").read_text() == "1"
     assert not link.is_symlink()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["attempt_0", "checkpoint"]
+
+
+def test_a_lost_attempt_saves_nothing_more_and_the_next_goes_on_from_what_it_had_saved(make, tmp_path):
+    program = make()
+    lost = checkpoint_of(program.order(TRIAL, 0, 3, []))
+    (lost / "weights").write_text("1")
+    close_checkpoint(lost.parent)
+    close_checkpoint(lost.parent)  # as after a tuner that was killed meanwhile
+    with pytest.raises(FileNotFoundError):
+        (lost / "weights").write_text("2")
+    following = checkpoint_of(make("b").order(TRIAL, 1, 3, []))
+    assert (following / "weights").read_text() == "1"
+    (following / "weights").write_text("3")
+    assert not [path for path in lost.parent.iterdir() if path.is_symlink()]
