@@ -5,7 +5,7 @@ import logging
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,19 @@ LARGEST = 4 << 20
 MOST_OF_A_LOG = 1 << 20
 KEPT = 2
 """Checkpoints of an attempt."""
+
+
+@contextlib.contextmanager
+def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Do something in a thread, until the event that it is given says that it is over."""
+    over = threading.Event()
+    thread = threading.Thread(target=work, args=[over], daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 class Stream:
@@ -145,14 +158,8 @@ class AttemptMirror:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Copy the checkpoint every so often, in a thread."""
-        over = threading.Event()
-        thread = threading.Thread(target=self.copy_checkpoints, args=[over], daemon=True)
-        thread.start()
-        try:
+        with meanwhile(self.copy_checkpoints):
             yield
-        finally:
-            over.set()
-            thread.join()
 
     def copy_checkpoints(self, over: threading.Event) -> None:
         """Copy the checkpoint every so often, until it is said to be over."""

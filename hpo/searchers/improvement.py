@@ -12,6 +12,7 @@ from hpo.randomness import Randomness
 from hpo.searchers.gaussian_process import PARENTS, PRIOR_WEIGHT, GaussianProcessSearcher
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.acquisition import log_expected_improvement, log_improvement_slopes
+from hpo.surrogate.bounds import Chances
 from hpo.surrogate.climbing import climb
 from hpo.surrogate.cost import predict_log_cost
 from hpo.surrogate.earlier import EarlierData
@@ -109,7 +110,7 @@ class ImprovementSearcher(GaussianProcessSearcher):
             posterior=posterior,
             incumbents=feasible.min(axis=0) if len(feasible) else None,
             where=lambda x: self.history.unmeasured(x, self.target_resource, levels),
-            within=lambda x: self._bounds.log_within(x, self.target_resource, fits),
+            chances=self._bounds.chances(self.target_resource, fits),
             besides=self._besides(believed=bool(self.space.priors) and self._prior_holds(tried[np.argsort(typical)])),
         )
         parents = self._pool.points([self.history.configurations[tried[i]] for i in ranked[:PARENTS]])
@@ -119,14 +120,15 @@ class ImprovementSearcher(GaussianProcessSearcher):
         """What is added to the logarithm of the improvement, of encoded rows."""
         if not believed and not self.cost_weight:
             return None
+        trials, costs = self._clock.log_costs()
+        measured = self.history.rows(trials)
 
         def besides(x: Floats) -> Floats:
             total = np.zeros(len(x))
             if believed:
                 total += PRIOR_WEIGHT / len(self.history) * self._beliefs.log_density(x)
             if self.cost_weight:
-                trials, costs = self._clock.log_costs()
-                total -= self.cost_weight * predict_log_cost(self.history.rows(trials), costs, x)
+                total -= self.cost_weight * predict_log_cost(measured, costs, x)
             return total
 
         return besides
@@ -168,19 +170,19 @@ class _Acquisition:
         incumbents: what is to be improved on, for each fantasy, shape (s,); None where nothing tried is feasible: then
             what is likely to be is looked for.
         where: encoded rows at the resource in question.
-        within: the logarithm of the probability that rows are feasible, and its gradient.
+        chances: of being feasible.
         besides: what is added to it.
     """
 
     posterior: Posterior
     incumbents: Floats | None
     where: Callable[[Floats], Inputs]
-    within: Callable[[Floats], tuple[Floats, Floats]]
+    chances: Chances
     besides: Callable[[Floats], Floats] | None
 
     def values(self, x: Floats) -> Floats:
         """Of encoded rows, shape (n,)."""
-        total = self.within(x)[0]
+        total, _ = self.chances(x)
         if self.incumbents is not None:
             mean, deviation = self.posterior.predict(self.where(x))
             total = total + _log_mean(log_expected_improvement(mean, deviation[:, None], self.incumbents))[0]
@@ -190,7 +192,8 @@ class _Acquisition:
 
     def with_gradient(self, x: Floats) -> tuple[Floats, Floats]:
         """The same, not rounded, and its gradient by the rows, shape (n, columns)."""
-        total, slopes = self.within(x)
+        total, slopes_of_chances = self.chances(x)
+        slopes = slopes_of_chances()
         if self.incumbents is not None:
             mean, deviation, by_inputs = self.posterior.predict_with_gradient(self.where(x))
             spread = deviation[:, None]

@@ -7,7 +7,7 @@ the typical change from one resource to the next is taken out, of the bound too.
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from hpo.surrogate.history import GrowingArray, History
 from hpo.surrogate.kernel import Floats
 from hpo.surrogate.model import JointModel
 from hpo.surrogate.targets import align, make_finite
+
+Chances = Callable[[Floats], tuple[Floats, Callable[[], Floats]]]
+"""Of encoded rows: the logarithms of the probabilities that they are within a bound, and what computes their gradient."""
 
 
 class BoundModel(JointModel):
@@ -41,22 +44,30 @@ class BoundModel(JointModel):
             self.history.add(configuration, resource, excess)
             self._counts.append(count)
 
-    def log_within(self, x: Floats, resource: int, fits: Sequence[int]) -> tuple[Floats, Floats]:
-        """The logarithm of the probability that rows of x are within the bound, shape (n,), and its gradient by x.
+    def chances(self, resource: int, fits: Sequence[int]) -> "Chances | None":
+        """Of being within the bound at a resource; None where nothing is known yet. Arguments as of `violations`.
 
-        Arguments as of `violations`.
+        Raises:
+            NumericalError: a covariance could not be factorised.
         """
         from scipy.special import log_ndtr
 
         if not (own := self._own_fits(fits)):
-            return np.zeros(len(x)), np.zeros_like(x)
+            return None
         posterior, _, levels = self.posterior(own)
-        where = self.history.unmeasured(x, resource, levels)
-        mean, deviation, by_inputs = posterior.predict_with_gradient(where)
-        z = (self._bound - mean[:, 0]) / deviation
-        log_share = log_ndtr(z)
-        hazard = np.exp(-0.5 * z**2 - 0.5 * math.log(2 * math.pi) - log_share) / deviation
-        return log_share, by_inputs(-hazard[:, None], -hazard * z)
+
+        def chances(x: Floats) -> tuple[Floats, Callable[[], Floats]]:
+            mean, deviation, by_inputs = posterior.predict_with_gradient(self.history.unmeasured(x, resource, levels))
+            z = (self._bound - mean[:, 0]) / deviation
+            log_share: Floats = log_ndtr(z)
+
+            def slopes() -> Floats:
+                hazard = np.exp(-0.5 * z**2 - 0.5 * math.log(2 * math.pi) - log_share) / deviation
+                return by_inputs(-hazard[:, None], -hazard * z)
+
+            return log_share, slopes
+
+        return chances
 
     def _own_fits(self, fits: Sequence[int]) -> list[int]:
         """The numbers of own measurements at numbers of all."""
@@ -137,11 +148,13 @@ class BoundModels:
             total += model.violations(x, resource, fits, exploration=exploration, rng=rng)
         return total.round(9)
 
-    def log_within(self, x: Floats, resource: int, fits: Sequence[int]) -> tuple[Floats, Floats]:
-        """Of all constraints together, as if they were independent; arguments as of `BoundModel.log_within`."""
-        total, slopes = np.zeros(len(x)), np.zeros_like(x)
-        for model in self._models:
-            value, slope = model.log_within(x, resource, fits)
-            total += value
-            slopes += slope
-        return total, slopes
+    def chances(self, resource: int, fits: Sequence[int]) -> Chances:
+        """Of meeting all constraints, as if they were independent; arguments as of `BoundModel.chances`."""
+        models = [one for model in self._models if (one := model.chances(resource, fits)) is not None]
+
+        def chances(x: Floats) -> tuple[Floats, Callable[[], Floats]]:
+            found = [one(x) for one in models]
+            total = sum((value for value, _ in found), np.zeros(len(x)))
+            return total, lambda: sum((slopes() for _, slopes in found), np.zeros_like(x))
+
+        return chances

@@ -23,6 +23,7 @@ from typing import Any
 
 from hpo.aws.archive import CHECKPOINT, Stamps, pack_whole, seal, stamps, unpack, unseal
 from hpo.backends.filed import STORED
+from hpo.backends.mirror import meanwhile
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
@@ -88,19 +89,15 @@ class Mirror:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Copy every so often, in a thread, and once more at the end."""
-        over = threading.Event()
 
-        def work() -> None:
+        def work(over: threading.Event) -> None:
             while not over.wait(self.seconds):
                 self.copy()
 
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
         try:
-            yield
+            with meanwhile(work):
+                yield
         finally:
-            over.set()
-            thread.join()
             self.copy(final=True)
 
     # ------------------------------------------------------------------ there
