@@ -4,6 +4,7 @@ import fcntl
 import os
 import pickle
 import random
+import re
 import subprocess
 import sys
 import time
@@ -126,6 +127,11 @@ def saving(folder):
         process.kill()
 
 
+def being_written(folder):
+    """Files that shall become the checkpoint."""
+    return [path for path in folder.iterdir() if re.fullmatch(r"\.checkpoint\.pt\.\d+\.\d+\.tmp", path.name)]
+
+
 @pytest.mark.parametrize("look", [lambda: checkpoint.save({"epoch": 1}), checkpoint.load], ids=["save", "load"])
 @pytest.mark.process
 def test_what_a_killed_save_left_is_removed_by_the_next_attempt(folder, saving, look):
@@ -133,7 +139,7 @@ def test_what_a_killed_save_left_is_removed_by_the_next_attempt(folder, saving, 
     (folder / ".checkpoint.pt.best.tmp").touch()  # whatever that is, it is not ours
     saving.kill()
     saving.wait()
-    assert (folder / f".checkpoint.pt.{saving.pid}.tmp").exists(), "it was killed at another moment"
+    assert being_written(folder), "it was killed at another moment"
     look()
     assert sorted(path.name for path in folder.iterdir() if path.name != "checkpoint.pt") == [
         ".checkpoint.pt.best.tmp",
@@ -145,7 +151,7 @@ def test_what_a_killed_save_left_is_removed_by_the_next_attempt(folder, saving, 
 def test_what_a_living_process_is_writing_stays(folder, saving):
     checkpoint.save({"epoch": 1})
     assert checkpoint.load() == {"epoch": 1}
-    assert (folder / f".checkpoint.pt.{saving.pid}.tmp").exists()
+    assert being_written(folder)
     saving.communicate("go on\n", timeout=60)
     assert saving.returncode == 0
     assert checkpoint.load() == {"epoch": 2}
@@ -158,7 +164,7 @@ def test_a_save_whose_file_was_taken_for_a_leftover_before_it_was_locked_writes_
 
     def late(file, how):
         if how == fcntl.LOCK_EX and not removed:
-            removed.append(folder / f".checkpoint.pt.{os.getpid()}.tmp")
+            removed.extend(being_written(folder))
             removed[0].unlink()
         lock(file, how)
 

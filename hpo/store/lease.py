@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from hpo.errors import complain
 from hpo.store.directory import ExperimentDirectory, json_object
+from hpo.store.machine import machine
 from hpo.store.replacing import write_atomically
 
 log = logging.getLogger(__name__)
@@ -32,14 +33,6 @@ LOOKS = 4
 server that hangs takes as long as the sign of life that hangs there, too."""
 SIGNS = 2
 """So many signs of life prove an owner alive: the first may be an old one that a cache of the file system held back."""
-
-
-def machine() -> str:
-    """Names the running kernel: processes of one machine, containers included, see each other's locks."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return socket.gethostname()
 
 
 def read_note(files: ExperimentDirectory) -> Mapping[str, Any]:

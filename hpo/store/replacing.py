@@ -3,8 +3,17 @@
 import contextlib
 import fcntl
 import os
+import re
+import secrets
+import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+
+from hpo.store.machine import machine
+
+FORGOTTEN = 3600.0
+"""Seconds: what another machine has not written to for so long, nobody writes any more."""
 
 
 @contextlib.contextmanager
@@ -14,8 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
     It is locked for as long as it is written: the lock says of what a killed writer left that nobody writes it any more.
     """
     remove_leftovers(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with _locked(temporary):
+    with _made_beside(path) as temporary:
         try:
             yield temporary
             temporary.replace(path)
@@ -41,25 +49,36 @@ def sync(path: Path) -> None:
 
 
 def remove_leftovers(target: Path) -> None:
-    """Remove what killed writers of `target` left beside it; not what another process writes just now."""
+    """Remove what killed writers of `target` left beside it; not what another process writes just now.
+
+    On a network file system another machine's lock may not be seen here: what was made there is left alone for an hour.
+    """
+    named = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.\d+\.tmp")
     with contextlib.suppress(FileNotFoundError):  # no folder yet
         for path in target.parent.iterdir():
-            number = path.name.removeprefix(f".{target.name}.").removesuffix(".tmp")
-            if number.isdecimal() and path.name == f".{target.name}.{number}.tmp":
+            if match := named.fullmatch(path.name):
                 # Where it cannot be locked or removed, it stays: nothing fails for that.
                 with contextlib.suppress(OSError), path.open("r+b") as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    status = os.fstat(file.fileno())
+                    ours = int(match[1]) == _here() or time.time() - status.st_mtime > FORGOTTEN
+                    if ours and os.path.samestat(status, path.stat()):
                         path.unlink()
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Make a file and hold a lock on it."""
+def _made_beside(target: Path) -> Iterator[Path]:
+    """Make a file that says which machine made it, and hold a lock on it. No two writers get one name."""
     while True:
-        with path.open("wb") as file:
+        temporary = target.with_name(f".{target.name}.{_here()}.{secrets.randbits(48)}.tmp")
+        with temporary.open("xb") as file:
             with contextlib.suppress(OSError):  # a file system without locks: there leftovers stay
                 fcntl.flock(file, fcntl.LOCK_EX)
             if os.fstat(file.fileno()).st_nlink:  # else it was taken for a leftover before it was locked
-                yield
+                yield temporary
                 return
+
+
+def _here() -> int:
+    """This machine as a number for names of files."""
+    return zlib.crc32(machine().encode())

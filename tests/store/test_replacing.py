@@ -1,8 +1,10 @@
 """Files that are replaced whole."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -37,7 +39,7 @@ with replacing(Path(sys.argv[1])) as temporary:
 @pytest.mark.parametrize("killed", [True, False])
 def test_what_a_killed_writer_left_is_removed_and_what_another_is_writing_is_not(tmp_path, killed):
     path = tmp_path / "a.json"
-    others = [tmp_path / name for name in (".a.json.best.tmp", ".b.json.7.tmp", "a.json.7.tmp")]
+    others = [tmp_path / name for name in (".a.json.best.tmp", ".b.json.7.7.tmp", "a.json.7.7.tmp")]
     for other in others:
         other.touch()
     with subprocess.Popen(
@@ -55,3 +57,30 @@ def test_what_a_killed_writer_left_is_removed_and_what_another_is_writing_is_not
             process.communicate("go on\n", timeout=60)
             assert path.read_text() == "begun"
     assert sorted(tmp_path.iterdir()) == sorted([path, *others])
+
+
+@pytest.mark.parametrize(("age", "kept"), [(0, True), (7200, False)])
+def test_what_another_machine_writes_is_left_alone_for_an_hour_for_its_lock_may_not_be_seen(
+    tmp_path, monkeypatch, age, kept
+):
+    path = tmp_path / "a.json"
+    with replacing(path) as theirs:
+        theirs.write_text("theirs")
+        os.utime(theirs, times=(time.time() - age,) * 2)
+        monkeypatch.setattr("hpo.store.replacing.machine", lambda: "another")
+        monkeypatch.setattr("fcntl.flock", lambda *_: None)
+        write_atomically(path, b"ours")
+        assert theirs.exists() == kept
+        theirs.touch()
+    assert path.read_text() == ("theirs" if kept else "")
+
+
+def test_writers_of_one_number_on_two_hosts_do_not_write_to_the_same_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.getpid", lambda: 7)
+    path = tmp_path / "a.json"
+    with replacing(path) as one, replacing(path) as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one", "what ends last is what stays"
+    assert list(tmp_path.iterdir()) == [path]

@@ -191,8 +191,10 @@ def test_what_belongs_to_a_future_that_was_lost_is_left_behind(place, tmp_path):
 
 
 @pytest.mark.long
-def test_a_checkpoint_that_is_being_written_is_copied_later(place, tmp_path):
+def test_a_checkpoint_that_is_being_written_is_copied_later(place, tmp_path, monkeypatch):
     work, kept = place
+    # A slow disk lets a write take a second. What tells here that a checkpoint is whole is the report that follows it.
+    monkeypatch.setattr("hpo.aws.archive.SETTLED", 600.0)
     mirror = Mirror(work, kept)
     over = threading.Event()
 
