@@ -52,10 +52,12 @@ class ConstrainedTask(model_search.TableTask):
         self._values[canonical(configuration)] = metrics[self.constraint.metric]
         return super().training(configuration, randomness)
 
-    def tell(self, scheduler: Scheduler, trial: Trial, resource: int, loss: float) -> tuple[float, Decision]:
+    def tell(
+        self, scheduler: Scheduler, trial: Trial, resource: int, loss: float, seconds: float
+    ) -> tuple[float, Decision]:
         """With the constraint."""
         excess = self.constraint.excess(self._values[canonical(trial.configuration)][resource - 1])
-        outcome = ReportOutcome(loss, max(excess, 0.0), True, (excess,))
+        outcome = ReportOutcome(loss, max(excess, 0.0), True, (excess,), seconds=seconds)
         return outcome.merit, scheduler.on_outcome(trial, resource, outcome)
 
 

@@ -30,6 +30,7 @@ import numpy as np
 
 from hpo import Decision, Start, Trial, build_scheduler, load_config
 from hpo.analysis.scores import ScoreScale
+from hpo.events.outcome import ReportOutcome
 from hpo.history.trajectories import Trajectory, log_time_mean
 from hpo.randomness import Randomness
 from hpo.schedulers.base import Scheduler
@@ -57,8 +58,12 @@ HELD_OUT = (
 class Asked:
     """What is asked of a result: here its loss alone."""
 
-    def tell(self, scheduler: Scheduler, trial: Trial, resource: int, loss: float) -> tuple[float, Decision]:
+    def tell(
+        self, scheduler: Scheduler, trial: Trial, resource: int, loss: float, seconds: float
+    ) -> tuple[float, Decision]:
         """The loss that counts for the best so far, and the scheduler's decision."""
+        if scheduler.takes_seconds:
+            return loss, scheduler.on_outcome(trial, resource, ReportOutcome(loss, seconds=seconds))
         return loss, scheduler.on_report(trial, resource, loss)
 
 
@@ -225,7 +230,7 @@ def follow(
             break
         losses, seconds = curves[number]
         reached[number] = resource
-        merit, decision = task.tell(scheduler, trials[number], resource, losses[resource - 1])
+        merit, decision = task.tell(scheduler, trials[number], resource, losses[resource - 1], seconds[resource - 1])
         reports.append((now, merit))
         results.append((number, resource, losses[resource - 1]))
         if decision == Decision.CONTINUE and resource < target[number]:

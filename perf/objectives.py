@@ -74,7 +74,9 @@ class FrontTask(model_search.Asked):
         self._second[canonical(configuration)] = metrics[self._known.metric]
         return [self._known.sign * value for value in metrics[table.about["metric"]]], seconds
 
-    def tell(self, scheduler: Scheduler, trial: Trial, resource: int, loss: float) -> tuple[float, Decision]:
+    def tell(
+        self, scheduler: Scheduler, trial: Trial, resource: int, loss: float, seconds: float
+    ) -> tuple[float, Decision]:
         """The regret so far, and the scheduler's decision."""
         losses = loss, self._second[canonical(trial.configuration)][resource - 1]
         front = extended(self._front, FrontPoint(losses, trial.id, resource, 0.0))
@@ -82,7 +84,9 @@ class FrontTask(model_search.Asked):
             self._front = front
             share = self._known.box.share(np.array([point.losses for point in front]))
             self._regret = max(1.0 - share / self._known.all, 0.0)
-        return self._regret, scheduler.on_outcome(trial, resource, ReportOutcome(loss, further=losses[1:]))
+        return self._regret, scheduler.on_outcome(
+            trial, resource, ReportOutcome(loss, further=losses[1:], seconds=seconds)
+        )
 
 
 @lru_cache(maxsize=64)

@@ -38,6 +38,8 @@ class Scheduler(ABC):
     """True: no trial is paused or stopped."""
     takes_outcomes = False
     """False: it is asked `on_report` alone, and benchmarks with constraints are refused."""
+    takes_seconds = False
+    """True asks `on_outcome`, with the seconds that a trial has trained for so far."""
     takes_objectives = False
     """True asks `on_outcome` where there are several objectives; else benchmarks that have them are refused."""
 

@@ -5,7 +5,7 @@ state it was in; asked again, it must answer what the log says it answered.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
@@ -38,7 +38,7 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
             scheduler.accept(suggestion_of(event))
         case Kind.REPORTED:
             outcome = state.objective.outcome(event.body["metrics"], event.reached)
-            return tell_result(scheduler, state, state.trials[event.trial].trial, event.reached, outcome)
+            return tell_result(scheduler, state, event.trial, event.reached, outcome, event.elapsed)
         case Kind.ENDED:
             tell_end(scheduler, state.trials[event.trial].trial, Status(event.body["status"]))
         case Kind.COMMANDED if stopped_trial(event) is not None:
@@ -47,12 +47,18 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
 
 
 def tell_result(
-    scheduler: Scheduler, state: ExperimentState, trial: Trial, resource: int, outcome: ReportOutcome
+    scheduler: Scheduler, state: ExperimentState, trial_id: int, resource: int, outcome: ReportOutcome, elapsed: float
 ) -> Decision:
-    """A trial's report: its loss, and what else is asked of it where that is anything."""
-    if state.objective.takes_outcomes:
-        return scheduler.on_outcome(trial, resource, outcome)
-    return scheduler.on_report(trial, resource, outcome.loss)
+    """A trial's report: its loss, and what else is asked of it where that is anything.
+
+    `elapsed` is that of the event, so that a time is told again as it was.
+    """
+    of_trial = state.trials[trial_id]
+    if scheduler.takes_seconds:
+        outcome = replace(outcome, seconds=of_trial.busy + elapsed - of_trial.began)
+    if state.objective.takes_outcomes or scheduler.takes_seconds:
+        return scheduler.on_outcome(of_trial.trial, resource, outcome)
+    return scheduler.on_report(of_trial.trial, resource, outcome.loss)
 
 
 def tell_end(scheduler: Scheduler, trial: Trial, status: Status) -> None:

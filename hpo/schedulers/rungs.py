@@ -7,7 +7,7 @@ for eta trials. Of losses these are the ones that are not above the interpolated
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hpo.errors import ConfigError
@@ -73,9 +73,15 @@ class Rung:
 
     def promotable(self) -> int | None:
         """The best waiting trial, if it is among those that may go on."""
-        if len(self.results) < 2 or not self.waiting or not self._is_ahead(self.waiting[0][0]):
-            return None
-        return self.waiting[0][1]
+        return next(self.all_promotable(), None)
+
+    def all_promotable(self) -> Iterator[int]:
+        """The waiting trials among those that may go on, the best first."""
+        if len(self.results) >= 2:
+            for order, trial_id in self.waiting:
+                if not self._is_ahead(order):
+                    return
+                yield trial_id
 
     def remove(self, trial_id: int) -> None:
         """The trial no longer waits here. Its result stays and counts among all."""

@@ -10,6 +10,9 @@ RIDGE = 0.5
 LEAST = 4
 """From so many trials on a cost is predicted."""
 
+SHORTEST = 1e-6
+"""No unit of resource counts as taking fewer seconds."""
+
 
 class EventClock:
     """Tells costs by counting reports: each, of whichever trial, is a tick.
@@ -40,6 +43,25 @@ class EventClock:
         known = sorted(self._spent)
         costs = [math.log((spent + 0.5) / reports) for spent, reports in map(self._spent.__getitem__, known)]
         return known, np.array(costs)
+
+
+class Stopwatch(EventClock):
+    """Tells costs by the seconds that trials have trained for, as long as these are told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rates: dict[int, float] = {}  # of each trial that was measured: seconds per unit of resource
+
+    def measure(self, trial: int, resource: int, seconds: float) -> None:
+        """The trial has come so far in so many seconds."""
+        self._rates[trial] = max(seconds / resource, SHORTEST)
+
+    def log_costs(self) -> tuple[list[int], Floats]:
+        """The trials that were measured, ascending, and ln of their seconds per unit; without any, as of EventClock."""
+        if not self._rates:
+            return super().log_costs()
+        known = sorted(self._rates)
+        return known, np.log([self._rates[trial] for trial in known])
 
 
 def predict_log_cost(x: Floats, log_costs: Floats, candidates: Floats) -> Floats:

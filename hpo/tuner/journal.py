@@ -48,9 +48,12 @@ class Journal:
         attempt: int | None = None,
         resource: int | None = None,
         body: Mapping[str, Any] | None = None,
+        *,
+        elapsed: float | None = None,
     ) -> None:
-        """Add an event to this turn."""
-        event = Event(kind, self.elapsed(), self.wall(), trial, attempt, resource, body or {})
+        """Add an event to this turn, of now or of a moment at which something was decided."""
+        elapsed = self.elapsed() if elapsed is None else elapsed
+        event = Event(kind, elapsed, self.wall(), trial, attempt, resource, body or {})
         self.state.apply(event)
         self._pending.append(event)
 

@@ -181,13 +181,14 @@ class Supervision:
             return
         resource, outcome = reading
         self._losses = 0
-        decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome)
+        elapsed = self.journal.elapsed()
+        decision = tell_result(self.scheduler, self.state, state.trial.id, resource, outcome, elapsed)
         body["decision"] = decision.value
         if self.state.objective.resource_attr is None:
             body["line"] = self._intake.line(state.trial.id)
         if extra := self.journal.extra_results(state.trial, report.metrics):
             body["extra"] = extra
-        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body)
+        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body, elapsed=elapsed)
         if decision != Decision.CONTINUE:
             # A script that was told where to end is given time to end by itself and to write what it wants to write.
             patience = self.limits.grace if self.limits.ends_there(state, resource) else 0.0
