@@ -13,6 +13,7 @@ import argparse
 import itertools
 import math
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -81,9 +82,15 @@ def compute(cell: Cell) -> tuple[Cell, Result]:
     return cell, Result(tuple(regrets), milliseconds, int(trials), seconds)
 
 
+def leave_signals() -> None:
+    """In a process that computes: what ends the command is its parent's to tell."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def go_on(plan: Plan, kept: Kept, processes: int) -> None:
     """Compute what is missing."""
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
+    with multiprocessing.get_context("fork").Pool(processes, leave_signals) as pool:
         for seed in range(plan.seeds):
             missing = [cell for cell in plan.cells(seed, kept) if cell not in kept]
             begin = time.monotonic()
@@ -191,6 +198,7 @@ def main() -> None:
     options = parser.parse_args()
     workers = [int(text) for text in options.workers.split(",")]
     plan = Plan(options.methods.split(","), search_tasks.tasks_of(options.tasks), workers, options.seeds)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Kept.at(options.kept, plan.methods, plan.tasks, alone=not options.show) as kept:
         try:
             if not options.show:
