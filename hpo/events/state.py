@@ -1,6 +1,5 @@
 """What is known of an experiment: the fold of its events, the same live, after a resume and for a reader."""
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -208,7 +207,9 @@ class ExperimentState:
 
     def _employ(self, state: TrialState) -> None:
         taken = {other.worker for other in self.running.values()}
-        state.worker = next(worker for worker in itertools.count() if worker not in taken)
+        state.worker = 0
+        while state.worker in taken:
+            state.worker += 1
         self.running[state.trial.id] = state
 
     def _set_status(self, state: TrialState, status: Status) -> None:
@@ -217,15 +218,16 @@ class ExperimentState:
         state.status = status
 
     def _reported(self, event: Event) -> None:
+        body, resource = event.body, event.reached
         state = self._of(event)
-        outcome = self.objective.outcome(event.body["metrics"], event.reached)
-        self.trained += event.reached - state.resource
-        state.first = state.first or event.reached
-        state.resource, state.loss, state.violation = event.reached, outcome.loss, outcome.violation
+        outcome = self.objective.outcome(body["metrics"], resource)
+        self.trained += resource - state.resource
+        state.first = state.first or resource
+        state.resource, state.loss, state.violation = resource, outcome.loss, outcome.violation
         state.losses = outcome.losses
-        state.position, state.heard = event.body["position"], event.elapsed
-        state.lines = event.body.get("line", 0)
-        decision = event.body["decision"]
+        state.position, state.heard = body["position"], event.elapsed
+        state.lines = body.get("line", 0)
+        decision = body["decision"]
         if decision != Decision.CONTINUE:
             state.ending = Decision(decision)
         self.reports += 1
@@ -234,9 +236,9 @@ class ExperimentState:
         best, loss = self.incumbent, outcome.merit
         # Ties go to the earlier trial; an infinite loss is nobody's best.
         if loss != float("inf") and self.objective.aims:
-            self._extend(FrontPoint(outcome.losses, state.trial.id, event.reached, event.elapsed))
+            self._extend(FrontPoint(outcome.losses, state.trial.id, resource, event.elapsed))
         elif loss != float("inf") and (best is None or (loss, state.trial.id) < (best.loss, best.trial_id)):
-            self.incumbent, self.closest = Incumbent(loss, state.trial.id, event.reached, event.elapsed), None
+            self.incumbent, self.closest = Incumbent(loss, state.trial.id, resource, event.elapsed), None
         elif best is None and outcome.judged and outcome.violation > 0:
             self._come_closer(state.trial.id, outcome.violation, event)
 

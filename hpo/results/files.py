@@ -68,7 +68,7 @@ def write_results(
     ):
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)
-        writer.writerows([row.get(name, "") for name in names] for row in report_rows(config, read()))
+        writer.writerows(map(row.get, names) for row in report_rows(config, read()))
     write_atomically(directory.results, packed.getvalue())
 
 

@@ -60,11 +60,13 @@ class Tuner:
     _spent: str | None = None  # the budget that is used up
 
     def __post_init__(self) -> None:
-        self._origin = self.backend.clock() - self.state.elapsed
+        clock = self.backend.clock
+        origin = clock() - self.state.elapsed
+        self._elapsed = lambda: clock() - origin
         self.journal = Journal(
             events=self.events,
             state=self.state,
-            elapsed=lambda: self.elapsed,
+            elapsed=self._elapsed,
             wall=self.backend.wall,
             callbacks=self.callbacks,
         )
@@ -95,7 +97,7 @@ class Tuner:
     @property
     def elapsed(self) -> float:
         """Seconds of this experiment, earlier sessions included."""
-        return self.backend.clock() - self._origin
+        return self._elapsed()
 
     def interrupt(self) -> None:
         """End this session: trials get their grace, all is committed. A second call ends trials at once.
@@ -144,8 +146,10 @@ class Tuner:
                 self.commands.knock()
             else:
                 self.trials.handle(event)
-        self.commands.take(self._moment, self._obey)
-        self.trials.end_overdue()
+        if self.inbox is not None:
+            self.commands.take(self._moment, self._obey)
+        if self.limits.timed:
+            self.trials.end_overdue()
         self._check_session()
         self._fill()
         over = self.trials.closing or not (self._stalled or self.state.steering.held)
@@ -165,7 +169,7 @@ class Tuner:
                 self.backend.kill()
         elif not self.trials.closing:
             by = self.state.steering.end
-            self._spent = self.budget.spent(self.state, self.elapsed) if by is None else f"ended on request by {by}"
+            self._spent = self.budget.spent(self.state, self._elapsed()) if by is None else f"ended on request by {by}"
             if self._spent is not None:
                 if self.trials.failed:
                     log.warning("%s, so that no failed trial is trained again; give more", self._spent)
@@ -226,8 +230,12 @@ class Tuner:
 
     def _timeout(self) -> float | None:
         """Seconds until something has to be looked at."""
-        times = [*self.journal.next_call(), *self.trials.time_left(), *self.commands.next_look()]
-        left = self.budget.time_left(self.elapsed)
+        times = self.journal.next_call() if self.callbacks else []
+        if self.limits.timed:
+            times += self.trials.time_left()
+        if self.inbox is not None:
+            times += self.commands.next_look()
+        left = self.budget.time_left(self._elapsed())
         if left is not None and not self.trials.closing and not self._stalled:
             times.append(left)
         return min(times) if times else None

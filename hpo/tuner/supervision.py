@@ -182,7 +182,7 @@ class Supervision:
         resource, outcome = reading
         self._losses = 0
         decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome)
-        body["decision"] = decision.value
+        body["decision"] = str(decision)
         if self.state.objective.resource_attr is None:
             body["line"] = self._intake.line(state.trial.id)
         if extra := self.journal.extra_results(state.trial, report.metrics):
@@ -256,8 +256,8 @@ class Supervision:
 
     def _limited(self) -> list[TrialState]:
         """Trials whose time limits run: not those that are being ended, and have their grace."""
-        timed = self.limits.timed and not self.closing
-        return [state for state in self.state.running.values() if not self._is_ending(state)] if timed else []
+        running = () if self.closing else self.state.running.values()
+        return [state for state in running if not self._is_ending(state)]
 
     def _is_ending(self, state: TrialState) -> bool:
         """Is the end of its attempt decided?"""
