@@ -25,7 +25,8 @@ class Randomness:
     def stream(self, name: str, index: int = 0) -> np.random.Generator:
         """A fresh generator for the `index`-th use of `name`."""
         text = f"{self.random_seed}/{self.seed}/{name}/{index}"
-        return np.random.Generator(np.random.Philox(_Key(hashlib.blake2b(text.encode(), digest_size=16).digest())))
+        key: Any = _Key(hashlib.blake2b(text.encode(), digest_size=16).digest())  # which NumPy's types do not foresee
+        return np.random.Generator(np.random.Philox(key))
 
     def training_seed(self, configuration: Mapping[str, Any]) -> int:
         """A seed below 2**31 for training `configuration`, the same whichever method proposes it."""

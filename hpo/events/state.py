@@ -7,6 +7,7 @@ from typing import Any
 
 from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective
+from hpo.events.outcome import ReportOutcome
 from hpo.events.steering import Steering, stopped_trial
 from hpo.events.trial_state import TrialState
 from hpo.events.values import Decision, Event, Kind, Status, Trial
@@ -74,12 +75,18 @@ class ExperimentState:
     _available: float = 0.0
     """Worker seconds of the sessions before the last one, which was opened at `_opened`."""
 
-    def apply(self, event: Event) -> None:
-        """Take in the next event."""
-        self.elapsed = max(self.elapsed, event.elapsed)
+    def apply(self, event: Event, outcome: ReportOutcome | None = None) -> None:
+        """Take in the next event.
+
+        Args:
+            event: the next.
+            outcome: what a report comes to, where that is known already.
+        """
+        if event.elapsed > self.elapsed:
+            self.elapsed = event.elapsed
         match event.kind:
             case Kind.REPORTED:
-                self._reported(event)
+                self._reported(event, outcome)
             case Kind.STARTED:
                 self._started(event)
             case Kind.RESUMED | Kind.RESTARTED:
@@ -217,10 +224,11 @@ class ExperimentState:
         self._counts[status] += 1
         state.status = status
 
-    def _reported(self, event: Event) -> None:
+    def _reported(self, event: Event, outcome: ReportOutcome | None) -> None:
         body, resource = event.body, event.reached
         state = self._of(event)
-        outcome = self.objective.outcome(body["metrics"], resource)
+        if outcome is None:
+            outcome = self.objective.outcome(body["metrics"], resource)
         self.trained += resource - state.resource
         state.first = state.first or resource
         state.resource, state.loss, state.violation = resource, outcome.loss, outcome.violation

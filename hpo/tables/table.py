@@ -203,7 +203,7 @@ class Table:
     @cached_property
     def _is_synthetic(self) -> bool:
         """Are only final values known?"""
-        return self.seconds.shape[2] != self.max_resource
+        return len(self.seconds[0, 0]) != self.max_resource
 
     @cached_property
     def _shares(self) -> list[float]:

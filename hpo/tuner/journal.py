@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hpo.events.callback import Callback
+from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind, Trial
 
@@ -48,10 +49,11 @@ class Journal:
         attempt: int | None = None,
         resource: int | None = None,
         body: Mapping[str, Any] | None = None,
+        outcome: ReportOutcome | None = None,
     ) -> None:
-        """Add an event to this turn."""
+        """Add an event to this turn; `outcome`: what the state would make of the report again."""
         event = Event(kind, self.elapsed(), self.wall(), trial, attempt, resource, body or {})
-        self.state.apply(event)
+        self.state.apply(event, outcome)
         self._pending.append(event)
 
     def note(

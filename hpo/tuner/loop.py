@@ -62,7 +62,7 @@ class Tuner:
     def __post_init__(self) -> None:
         clock = self.backend.clock
         origin = clock() - self.state.elapsed
-        self._elapsed = lambda: clock() - origin
+        self._elapsed: Callable[[], float] = lambda: clock() - origin
         self.journal = Journal(
             events=self.events,
             state=self.state,
@@ -152,14 +152,20 @@ class Tuner:
             self.trials.end_overdue()
         self._check_session()
         self._fill()
-        over = self.trials.closing or not (self._stalled or self.state.steering.held)
-        if over and not self.state.running and not self._interrupts and self.trials.failure is None:
+        if not self.state.running and self._nothing_to_come():
             self._finish()
         self.journal.commit()
 
+    def _nothing_to_come(self) -> bool:
+        """Is the experiment complete, now that no trial runs?"""
+        over = self.trials.closing or not (self._stalled or self.state.steering.held)
+        return over and not self._interrupts and self.trials.failure is None
+
     def _over(self) -> bool:
-        ends = self.state.finished is not None or self.trials.failure is not None or self._interrupts > 0
-        return ends and not self.state.running
+        """Is there nothing more to do in this session?"""
+        if self.state.running:
+            return False
+        return self.state.finished is not None or self.trials.failure is not None or self._interrupts > 0
 
     def _check_session(self) -> None:
         """Is it time to end: a budget used up, or a request?"""

@@ -187,7 +187,7 @@ class Supervision:
             body["line"] = self._intake.line(state.trial.id)
         if extra := self.journal.extra_results(state.trial, report.metrics):
             body["extra"] = extra
-        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body)
+        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body, outcome)
         if decision != Decision.CONTINUE:
             # A script that was told where to end is given time to end by itself and to write what it wants to write.
             patience = self.limits.grace if self.limits.ends_there(state, resource) else 0.0
@@ -205,16 +205,11 @@ class Supervision:
         """The attempt is over: what becomes of the trial."""
         status, error = self._status_after(state, event)
         tell_end(self.scheduler, state.trial, status)
-        body: dict[str, Any] = {"status": status.value, "exit_code": event.exit_code, "signal": event.signal}
+        body: dict[str, Any] = {"status": str(status), "exit_code": event.exit_code, "signal": event.signal}
+        body["usage"] = dict(event.usage)
         oom = event.out_of_memory and status == Status.FAILED
-        said = {
-            "usage": dict(event.usage),
-            "error": error,
-            "where": event.where,
-            "out_of_memory": oom,
-            "by": state.stopped_by,
-        }
-        body |= {k: v for k, v in said.items() if v or k == "usage"} | self._remarks.counts(state.trial.id)
+        told = {"error": error, "where": event.where, "out_of_memory": oom, "by": state.stopped_by}
+        body |= {key: value for key, value in told.items() if value} | self._remarks.counts(state.trial.id)
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
             where, last = f"{event.where}: " if event.where else "", (error or "no message").splitlines()[-1]
