@@ -141,7 +141,7 @@ def _is_built_in(group: str, choice: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _read_built_in(path: Path, changed: int) -> Any:
+def _read_built_in(path: Path, _changed: int) -> Any:
     """The file as it was when it was changed last: a program that makes many configurations names the same few."""
     return read_yaml(path)
 
