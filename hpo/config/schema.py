@@ -29,7 +29,7 @@ from hpo.space.search_space import SearchSpace, parse_space
 CONF_DIR = next(folder / "conf" for folder in Path(__file__).parents[1:3] if (folder / "conf").is_dir())
 """The YAML groups: inside the package when installed from a wheel, beside it in a source tree."""
 
-BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
+BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "max_cost", "target_value")
 """What ends an experiment; more of it goes on where it ended."""
 
 BACKENDS = {
@@ -69,6 +69,7 @@ class BenchmarkConfig:
     """Several, in place of metric and mode, which are then those of the first."""
     reference_point: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
     constraints: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
+    cost_attr: str | None = field(default=None, metadata=_RESULTS)
     script: str | None = field(default=None, metadata=_RESULTS)
     command: list[str] | None = field(default=None, metadata=_RESULTS)
     function: str | None = field(default=None, metadata=_RESULTS)
@@ -156,6 +157,7 @@ class ExperimentConfig:
     max_wallclock_time: float | None = None
     max_num_trials: int | None = None
     max_num_evaluations: int | None = None
+    max_cost: float | None = None
     target_value: float | None = None
     scale_max_wallclock_time: bool = False
     num_gpus_per_trial: int | None = None
@@ -214,7 +216,7 @@ class ExperimentConfig:
         told, end = self.benchmark, self.max_resource if self.benchmark.constraints else None
         constraints = parse_constraints(told.constraints, end)
         aims = parse_objectives(told.objectives)
-        return Objective(told.metric, told.mode.value, told.named_resource, constraints, end, aims)
+        return Objective(told.metric, told.mode.value, told.named_resource, constraints, end, aims, told.cost_attr)
 
     @property
     def randomness(self) -> Randomness:
@@ -229,8 +231,9 @@ class ExperimentConfig:
 
     @property
     def budget(self) -> dict[str, Any]:
-        """What ends it, by the keys of a budget; None is no limit."""
-        return {key: getattr(self, key) for key in BUDGET_KEYS}
+        """What ends it, by the keys of a budget; None is no limit. Only where a cost is named, one may be limited."""
+        keys = [key for key in BUDGET_KEYS if key != "max_cost" or self.benchmark.cost_attr is not None]
+        return {key: getattr(self, key) for key in keys}
 
     @property
     def place(self) -> str:

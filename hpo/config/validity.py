@@ -22,6 +22,7 @@ _NUMBERS = {
     "max_num_trials": (1, _POSITIVE),
     "max_num_evaluations": (1, _POSITIVE),
     "max_failures": (1, _POSITIVE),
+    "max_cost": (1e-9, _POSITIVE),
     "max_wallclock_time": (1e-3, _POSITIVE),
     "trial_timeout": (1e-3, _POSITIVE),
     "trial_silence_timeout": (1e-3, _POSITIVE),
@@ -86,6 +87,11 @@ def _check_objective(config: ExperimentConfig) -> None:
         raise ConfigError(
             f"target_value={config.target_value:g}: with benchmark.objectives no one value ends an experiment; remove it, "
             "and give max_wallclock_time or max_num_trials"
+        )
+    if config.max_cost is not None and benchmark.cost_attr is None:
+        raise ConfigError(
+            f"max_cost={config.max_cost:g}: nothing says what trials cost; name the metric that does in benchmark.cost_attr, "
+            "or remove max_cost"
         )
     for key, metric in objective.judged.items():
         if benchmark.patterns and metric not in benchmark.patterns:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective
+from hpo.events.spending import Spending
 from hpo.events.steering import Steering, stopped_trial
 from hpo.events.trial_state import TrialState
 from hpo.events.values import Decision, Event, Kind, Status, Trial
@@ -50,6 +51,8 @@ class ExperimentState:
     """Trials that failed because memory was used up."""
     trained: int = 0
     """Units of resource that were trained, each trial's counted once."""
+    spending: Spending = field(default_factory=Spending)
+    """What trials have cost, where a metric is named for that."""
     again: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
     """Units that were trained again: by promoted trials, and by interrupted ones."""
     unread: int = 0
@@ -220,6 +223,7 @@ class ExperimentState:
         state = self._of(event)
         outcome = self.objective.outcome(event.body["metrics"], event.reached)
         self.trained += event.reached - state.resource
+        self.spending.add(state.trial.id, outcome.cost)
         state.first = state.first or event.reached
         state.resource, state.loss, state.violation = event.reached, outcome.loss, outcome.violation
         state.losses = outcome.losses

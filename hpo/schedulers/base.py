@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
+from hpo.events.spending import Spending
 from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.searchers.base import Searcher
 
@@ -44,6 +45,8 @@ class Scheduler(ABC):
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         self.searcher = searcher
         self.max_resource = max_resource
+        self._spending = Spending()
+        self._max_cost: float | None = None
 
     @property
     def unpausing(self) -> str:
@@ -97,6 +100,21 @@ class Scheduler(ABC):
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
         """A result where there are constraints; those that take no outcomes are not asked."""
         return self.on_report(trial, resource, outcome.loss)
+
+    def on_cost(self, trial: Trial, resource: int, cost: float) -> None:
+        """What the trial has cost up to a resource, where a metric is named for that: told before the result there."""
+        self._spending.add(trial.id, cost)
+        self.searcher.on_cost(trial.configuration, resource, self._spending.of[trial.id])
+        self._tell_left()
+
+    def on_budget(self, *, max_cost: float | None) -> None:
+        """What all trials together may cost from now on; None is no limit."""
+        self._max_cost = max_cost
+        self._tell_left()
+
+    def _tell_left(self) -> None:
+        limit = self._max_cost
+        self.searcher.cost_left = 1.0 if limit is None else max(1 - self._spending.total / limit, 0.0)
 
     def on_complete(self, trial: Trial) -> None:
         """The script ended by itself, perhaps below the maximum, or somebody has stopped the trial, running or paused.

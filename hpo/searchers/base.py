@@ -55,6 +55,8 @@ class Searcher(ABC):
     """False refuses benchmarks with constraints."""
     takes_objectives = False
     """True takes several objectives, by `on_outcome`; False refuses benchmarks that have them."""
+    cost_left = 1.0
+    """The share that is left of what all trials together may cost; 1 where there is no such limit."""
     needs_complete = False
     """True refuses schedulers under which some trials end early."""
 
@@ -147,6 +149,9 @@ class Searcher(ABC):
 
     def on_report(self, configuration: Configuration, resource: int) -> None:  # noqa: B027
         """A trial has reported at `resource`, whether or not a result for `update` comes of it."""
+
+    def on_cost(self, configuration: Configuration, resource: int, cost: float) -> None:  # noqa: B027
+        """What a trial has cost up to a resource, where a metric is named for that. Its report follows."""
 
     def on_failed(self, configuration: Configuration) -> None:  # noqa: B027
         """A trial failed or ended early: no further result will follow."""
