@@ -8,7 +8,6 @@ from typing import Any
 from hpo.errors import HPOError, nearest
 from hpo.events.outcome import Constraint, ReportOutcome
 
-
 MOST_COST = 1e300
 """So that costs can be added up."""
 

@@ -100,8 +100,8 @@ class Intake:
             before = max(before, self.spending.of.get(trial_id, 0.0))
         if cost < before:
             raise ReportError(
-                f"benchmark.cost_attr={self.objective.cost_attr}: trial {trial_id} reported {cost:g} after {before:g}; it must "
-                f"be {A_COST}, so keep the sum in its checkpoint"
+                f"benchmark.cost_attr={self.objective.cost_attr}: trial {trial_id} reported {cost:g} after {before:g}; it "
+                f"must be {A_COST}, so keep the sum in its checkpoint"
             )
         self._costs[trial_id] = cost
 
