@@ -3,9 +3,9 @@
     python perf/cost.py                          # the 15 tables whose trainings have a time, 6 seeds: ten minutes on a core
     python perf/cost.py --seeds 2 --tasks hpobench_car
 
-The cost of a trial is the time that its training took in the table. The score of an experiment is the mean of normalised regret
-over the logarithm of what all its trials have cost, from 2 to 24 median full trainings, of which the latter is the budget; and
-regret there. Differences to the event clock are paired by (task, seed), as in model_search.py.
+The cost of a trial is the time that its training took in the table. The score of an experiment is the mean of normalised
+regret over the logarithm of what all its trials have cost, from 2 to 24 median full trainings, of which the latter is the
+budget; and regret there. Differences to the event clock are paired by (task, seed), as in model_search.py.
 """
 
 import argparse

@@ -47,8 +47,9 @@ def check(config: ExperimentConfig) -> None:
         value = getattr(config, key)
         if value is not None and not value >= least:
             raise ConfigError(f"{key}={value}: use {wanted}")
-    if config.warm_start_use == WarmStartUse.data and not config.warm_start:
-        raise ConfigError("warm_start_use=data: there are no data without warm_start; name earlier experiments there")
+    if config.warm_start_use != WarmStartUse.points and not config.warm_start:
+        use = config.warm_start_use.value
+        raise ConfigError(f"warm_start_use={use}: there are no data without warm_start; name earlier experiments there")
     if doubled := [source for source in config.warm_start if not source or config.warm_start.count(source) > 1]:
         raise ConfigError(f"warm_start={doubled[0]}: name each earlier experiment or tag once")
     benchmark = config.benchmark

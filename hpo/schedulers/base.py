@@ -37,6 +37,10 @@ class Scheduler(ABC):
     """False refuses spaces in which not all hyperparameters are always used."""
     completes = False
     """True: no trial is paused or stopped."""
+    takes_box = True
+    """False where it has configurations that its searcher does not propose: no part of the space holds these."""
+    takes_hurdles = False
+    """True lets trials pass a rung only where they are better than some others were there, by `set_hurdles`."""
     takes_outcomes = False
     """False: it is asked `on_report` alone, and benchmarks with constraints are refused."""
     takes_objectives = False
@@ -47,6 +51,13 @@ class Scheduler(ABC):
         self.max_resource = max_resource
         self._spending = Spending()
         self._max_cost: float | None = None
+
+    def set_hurdles(self, configurations: Sequence[Configuration]) -> None:
+        """Let trials of other configurations pass a rung only where they are better than all of these were there.
+
+        Only for those that say they can.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no hurdles")
 
     @property
     def unpausing(self) -> str:

@@ -13,7 +13,7 @@ from hpo.searchers.modelled import ModelSearcher
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.beliefs import Beliefs
 from hpo.surrogate.bounds import BoundModels
-from hpo.surrogate.candidates import draw
+from hpo.surrogate.candidates import draw, is_within
 from hpo.surrogate.cost import EventClock, NamedCosts, predict_log_cost
 from hpo.surrogate.earlier import EarlierData
 from hpo.surrogate.kernel import Floats, Integers
@@ -62,6 +62,7 @@ class GaussianProcessSearcher(ModelSearcher):
     """
 
     learns_from_earlier = True
+    takes_box = True
 
     def __init__(
         self,
@@ -127,7 +128,9 @@ class GaussianProcessSearcher(ModelSearcher):
         order = np.lexsort((means, self._bounds.violations(rows, self.target_resource, fits)))[:PARENTS]
         best = [self.history.configurations[tried[i]] for i in order]
         believed = bool(self.space.priors) and self._prior_holds(tried[np.argsort(means, kind="stable")])
-        candidates = draw(self.space, rng, best, self.num_candidates, self.is_known, prior=believed)
+        area = self.area
+        parents = best if area is self.space else [one for one in best if is_within(area, one)]
+        candidates = draw(area, rng, parents, self.num_candidates, self.is_known, prior=believed)
         if not candidates:
             return None
         x = self.history.encoding.encode(candidates)

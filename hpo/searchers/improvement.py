@@ -64,6 +64,8 @@ class ImprovementSearcher(GaussianProcessSearcher):
         ConfigError: an argument is out of range.
     """
 
+    takes_box = False
+
     def __init__(
         self,
         space: SearchSpace,
