@@ -38,6 +38,7 @@ VARIANTS = {
     "no cost": (False, {"cost_weight": 0.0}, False),
     "named": (True, {}, False),
     "named, cooling": (True, {}, True),
+    "named, weight 1": (True, {"cost_weight": 1.0}, False),
     "named, weight 1, cooling": (True, {"cost_weight": 1.0}, True),
 }
 

@@ -6,8 +6,8 @@
 
 Each experiment starts from one of ASHA with 40 trials on the same task, another random_seed and the same number of workers.
 `misleading` turns the losses of that one round, so that its best are its worst. With `--others` it starts from such
-experiments on each of the other tasks of its set, and not on its own. Regret is that of the incumbent at multiples of the median
-full training per worker; differences to no warm start are paired by (task, seed), as in model_search.py.
+experiments on each of the other tasks of its set, and not on its own. Regret is that of the incumbent at multiples of the
+median full training per worker; differences to no warm start are paired by (task, seed), as in model_search.py.
 """
 
 import argparse

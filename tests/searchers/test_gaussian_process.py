@@ -141,3 +141,28 @@ def test_with_one_worker_and_the_same_cost_for_every_report_a_named_cost_changes
                 scheduler.on_complete(trial)
         told.append(decided)
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("kind", [RandomSearcher, GaussianProcessSearcher])
+@pytest.mark.long
+def test_in_a_box_nine_of_ten_proposals_stay_and_without_one_nothing_changes(kind):
+    space = parse_space(PLAIN)
+    box = parse_space({"a": {**PLAIN["a"], "upper": 0.2}, "b": {**PLAIN["b"], "lower": 0.5}})
+    drawn = {}
+    for where in (None, space, box):
+        searcher = kind(space, Randomness(0, 0), points_to_evaluate=[])
+        if where is not None:
+            searcher.stay_in(where)
+        drawn[where and where.domains["a"].upper] = found = []
+        for number in range(150):
+            one = searcher.suggest()
+            found.append(one)
+            if number < 30:
+                searcher.on_pending(one, 1)
+                searcher.update(one, 1, one["a"] ** 2 - one["b"])
+    inside = [one["a"] <= 0.2 and one["b"] >= 0.5 for one in drawn[0.2]]
+    by_chance = 0.1 * (0.1 if kind is RandomSearcher else 0.5)  # of those that are looked for everywhere
+    assert abs(sum(inside) / 150 - 0.9 - by_chance) < 4 * math.sqrt(0.09 / 150) + (
+        0.05 if kind is not RandomSearcher else 0
+    )
+    assert drawn[None] == drawn[1.0]
