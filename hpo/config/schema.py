@@ -20,7 +20,7 @@ from hpo.config.choices import (
     WorkingDirectory,
 )
 from hpo.config.constraints import parse_constraints
-from hpo.config.objectives import parse_objectives
+from hpo.config.objectives import check_by_hand, parse_objectives
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
 from hpo.randomness import Randomness
@@ -214,6 +214,7 @@ class ExperimentConfig:
     def objective(self) -> Objective:
         """What the benchmark's reports mean; ConfigError where a constraint or an objective cannot be used."""
         told, end = self.benchmark, self.max_resource if self.benchmark.constraints else None
+        check_by_hand(told.metric, told.mode, told.objectives)
         constraints = parse_constraints(told.constraints, end)
         aims = parse_objectives(told.objectives)
         return Objective(told.metric, told.mode.value, told.named_resource, constraints, end, aims, told.cost_attr)
