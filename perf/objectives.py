@@ -18,6 +18,7 @@ from typing import Any
 
 import model_search
 import numpy as np
+import search_tasks
 
 from hpo import Decision, Trial, build_scheduler
 from hpo.events.fronts import Front, FrontPoint, extended
@@ -37,7 +38,7 @@ TASKS = (
 )
 
 
-class TableFront(model_search.TableTask):
+class TableFront(search_tasks.TableTask):
     """A table, and the front of its final values."""
 
     def __init__(self, name: str) -> None:
@@ -58,7 +59,7 @@ class TableFront(model_search.TableTask):
         self.box, self.all = box, box.share(front)
 
 
-class FrontTask(model_search.Asked):
+class FrontTask(search_tasks.Asked):
     """One experiment on a table: what is kept from report to report is the front."""
 
     def __init__(self, known: TableFront) -> None:
@@ -74,9 +75,7 @@ class FrontTask(model_search.Asked):
         self._second[canonical(configuration)] = metrics[self._known.metric]
         return [self._known.sign * value for value in metrics[table.about["metric"]]], seconds
 
-    def tell(
-        self, scheduler: Scheduler, trial: Trial, resource: int, loss: float, seconds: float
-    ) -> tuple[float, Decision]:
+    def tell(self, scheduler: Scheduler, trial: Trial, resource: int, loss: float) -> tuple[float, Decision]:
         """The regret so far, and the scheduler's decision."""
         losses = loss, self._second[canonical(trial.configuration)][resource - 1]
         front = extended(self._front, FrontPoint(losses, trial.id, resource, 0.0))
@@ -84,9 +83,7 @@ class FrontTask(model_search.Asked):
             self._front = front
             share = self._known.box.share(np.array([point.losses for point in front]))
             self._regret = max(1.0 - share / self._known.all, 0.0)
-        return self._regret, scheduler.on_outcome(
-            trial, resource, ReportOutcome(loss, further=losses[1:], seconds=seconds)
-        )
+        return self._regret, scheduler.on_outcome(trial, resource, ReportOutcome(loss, further=losses[1:]))
 
 
 @lru_cache(maxsize=64)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,7 @@ class Constraint:
         return f"{self.metric} {'<=' if self.upper else '>='} {self.bound:g}"
 
 
-@dataclass(frozen=True, slots=True)
-class ReportOutcome:
+class ReportOutcome(NamedTuple):
     """What a report comes to.
 
     Attributes:
@@ -40,7 +40,7 @@ class ReportOutcome:
         judged: False where a bound is asked of the maximum resource alone, which it has not reached.
         excesses: for each constraint, how far it is beyond the bound; nan where that is not known.
         further: the losses of the objectives after the first.
-        seconds: that the trial has trained for so far, all its attempts together; None where that is not told.
+        cost: what the trial has cost so far; None where no metric is named for that.
     """
 
     loss: float
@@ -48,7 +48,7 @@ class ReportOutcome:
     judged: bool = True
     excesses: Sequence[float] = ()
     further: tuple[float, ...] = ()
-    seconds: float | None = None
+    cost: float | None = None
 
     @property
     def losses(self) -> tuple[float, ...]:
@@ -66,7 +66,7 @@ class ReportOutcome:
     @property
     def finite(self) -> bool:
         """Has it a result in every objective?"""
-        return all(map(math.isfinite, self.losses))
+        return math.isfinite(self.loss) and all(map(math.isfinite, self.further))
 
     @property
     def feasible(self) -> bool:

@@ -11,6 +11,29 @@ from hpo.events.steering import Verb
 from hpo.events.values import Status
 
 
+def best_of(state: ExperimentState) -> dict[str, Any] | None:
+    """The incumbent in words a person uses."""
+    best = state.incumbent
+    if best is None:
+        return None
+    return _told(state, best.trial_id, {state.objective.metric: state.objective.value(best.loss)}, best.resource)
+
+
+def front_of(state: ExperimentState) -> list[dict[str, Any]]:
+    """The front in words a person uses, the best of the first objective first; empty where there is one objective."""
+    values = state.objective.values
+    return [_told(state, point.trial_id, values(point.losses), point.resource) for point in state.front]
+
+
+def _told(state: ExperimentState, trial_id: int, metrics: Mapping[str, float], resource: int) -> dict[str, Any]:
+    return {
+        "trial_id": trial_id,
+        **metrics,
+        **({} if (unit := state.objective.resource_attr or "report") in metrics else {unit: resource}),
+        "configuration": dict(state.trials[trial_id].trial.configuration),
+    }
+
+
 def best_name(state: ExperimentState) -> str:
     """What `best_text` is about."""
     return "front" if state.objective.aims else "best"
@@ -111,12 +134,20 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
-def in_unit_of(longest: float, seconds: float) -> str:
-    """Seconds in the unit that suits the longest of several times, so that a reader need not convert."""
+def in_unit_of(longest: float, seconds: float, cost: str | None = None) -> str:
+    """Seconds in the unit that suits the longest of several times, so that a reader need not convert.
+
+    Args:
+        longest: of the times.
+        seconds: to be told.
+        cost: the name of what is told in place of seconds.
+    """
     if math.isnan(seconds):
         return "-"
     if math.isinf(seconds):
         return "never"
+    if cost is not None:
+        return f"{seconds:.4g} {cost}"
     name, size = next((unit for unit in (("s", 1), ("min", 60)) if longest < 120 * unit[1]), ("h", 3600))
     value = seconds / size
     return f"{value:.0f} {name}" if value >= 100 else f"{value:.3g} {name}"

@@ -153,13 +153,12 @@ def _simulate(
         trial, losses = trials[trial_id][0], trials[trial_id][1].losses
         rng = randomness.stream("plan", trial_id)
         loss = losses[resource - 1] if losses is not None else float(rng.random())
-        seconds = float(trials[trial_id][1].seconds[resource - 1]) if scheduler.takes_seconds else None
+        if scheduler.counts_seconds:
+            scheduler.on_cost(trial, resource, float(trials[trial_id][1].seconds[resource - 1]))
         if objective.aims:
             known = trials[trial_id][1].further
             further = known[resource - 1] if known else tuple(rng.random(len(objective.aims) - 1).tolist())
-            decision = scheduler.on_outcome(trial, resource, ReportOutcome(loss, further=further, seconds=seconds))
-        elif seconds is not None:
-            decision = scheduler.on_outcome(trial, resource, ReportOutcome(loss, seconds=seconds))
+            decision = scheduler.on_outcome(trial, resource, ReportOutcome(loss, further=further))
         else:
             decision = scheduler.on_report(trial, resource, loss)
         if config.max_num_evaluations is not None and run.reports >= config.max_num_evaluations:

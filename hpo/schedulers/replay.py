@@ -5,7 +5,7 @@ state it was in; asked again, it must answer what the log says it answered.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
@@ -28,6 +28,7 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
 
     Call before `state.apply(event)`.
     """
+    _tell_budget(scheduler, state, event)
     if event.trial is None:
         return None
     match event.kind:
@@ -49,16 +50,34 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
 def tell_result(
     scheduler: Scheduler, state: ExperimentState, trial_id: int, resource: int, outcome: ReportOutcome, elapsed: float
 ) -> Decision:
-    """A trial's report: its loss, and what else is asked of it where that is anything.
+    """A trial's report: its cost and its loss, and what else is asked of it where that is anything.
 
-    `elapsed` is that of the event, so that a time is told again as it was.
+    Args:
+        scheduler: is told.
+        state: before the report.
+        trial_id: whose it is.
+        resource: that it has reached.
+        outcome: what the report comes to.
+        elapsed: that of the event, so that a log tells the same seconds again.
     """
     of_trial = state.trials[trial_id]
-    if scheduler.takes_seconds:
-        outcome = replace(outcome, seconds=of_trial.busy + elapsed - of_trial.began)
-    if state.objective.takes_outcomes or scheduler.takes_seconds:
+    cost = outcome.cost
+    if cost is None and scheduler.counts_seconds:
+        cost = of_trial.busy + elapsed - of_trial.began
+    if cost is not None:
+        scheduler.on_cost(of_trial.trial, resource, cost)
+    if state.objective.takes_outcomes:
         return scheduler.on_outcome(of_trial.trial, resource, outcome)
     return scheduler.on_report(of_trial.trial, resource, outcome.loss)
+
+
+def _tell_budget(scheduler: Scheduler, state: ExperimentState, event: Event) -> None:
+    """What all trials together may cost, where a session begins or a command changes it."""
+    if event.kind == Kind.OPENED:
+        given = event.body.get("budget") or {}  # versions before did not say
+        scheduler.on_budget(max_cost={**given, **state.steering.changes_under(given)}.get("max_cost"))
+    elif event.kind == Kind.COMMANDED and "max_cost" in event.body.get("new", {}):
+        scheduler.on_budget(max_cost=event.body["new"]["max_cost"])
 
 
 def tell_end(scheduler: Scheduler, trial: Trial, status: Status) -> None:

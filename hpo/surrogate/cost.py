@@ -10,9 +10,6 @@ RIDGE = 0.5
 LEAST = 4
 """From so many trials on a cost is predicted."""
 
-SHORTEST = 1e-6
-"""No unit of resource counts as taking fewer seconds."""
-
 
 class EventClock:
     """Tells costs by counting reports: each, of whichever trial, is a tick.
@@ -45,23 +42,31 @@ class EventClock:
         return known, np.array(costs)
 
 
-class Stopwatch(EventClock):
-    """Tells costs by the seconds that trials have trained for, as long as these are told."""
+class NamedCosts:
+    """Costs as a metric tells them that the user names, cumulative per trial. Trials are numbers.
+
+    The cost of a unit of resource is taken in units of the mean one, with half a unit more for a trial, as by the clock:
+    where one worker trains and every report costs the same, both tell the same.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
-        self._rates: dict[int, float] = {}  # of each trial that was measured: seconds per unit of resource
+        self._spent: dict[
+            int, tuple[float, int]
+        ] = {}  # of each trial: what it has cost, and the resource it has reached
 
-    def measure(self, trial: int, resource: int, seconds: float) -> None:
-        """The trial has come so far in so many seconds."""
-        self._rates[trial] = max(seconds / resource, SHORTEST)
+    def __bool__(self) -> bool:
+        return bool(self._spent)
+
+    def add(self, trial: int, resource: int, cost: float) -> None:
+        """What a trial has cost up to a resource."""
+        self._spent[trial] = cost, resource
 
     def log_costs(self) -> tuple[list[int], Floats]:
-        """The trials that were measured, ascending, and ln of their seconds per unit; without any, as of EventClock."""
-        if not self._rates:
-            return super().log_costs()
-        known = sorted(self._rates)
-        return known, np.log([self._rates[trial] for trial in known])
+        """As of the clock; zeros where nothing has cost anything."""
+        known = sorted(self._spent)
+        spent, resources = np.array([self._spent[trial] for trial in known]).reshape(-1, 2).T
+        unit = spent.sum() / resources.sum() if known else 0.0
+        return known, np.log((spent / unit + 0.5) / resources) if unit else np.zeros(len(known))
 
 
 def predict_log_cost(x: Floats, log_costs: Floats, candidates: Floats) -> Floats:

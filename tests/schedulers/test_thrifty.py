@@ -3,7 +3,6 @@
 import pytest
 
 from hpo import Resume, Start, Trial, build_scheduler
-from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
 from hpo.events.values import Decision, Kind
 from hpo.schedulers.replay import verify
@@ -24,13 +23,15 @@ def train(scheduler, *results):
         scheduler.accept(start)
         trial = Trial(len(scheduler._reached), start.configuration)
         scheduler.on_start(trial)
-        assert scheduler.on_outcome(trial, 1, ReportOutcome(loss, seconds=seconds)) == Decision.PAUSE
+        scheduler.on_cost(trial, 1, seconds)
+        assert scheduler.on_report(trial, 1, loss) == Decision.PAUSE
 
 
 def go_on(scheduler, trial_id, resource, loss, seconds):
     """A report of a trial that was promoted."""
     trial = Trial(trial_id, scheduler._configurations[trial_id])
-    return scheduler.on_outcome(trial, resource, ReportOutcome(loss, seconds=seconds))
+    scheduler.on_cost(trial, resource, seconds)
+    return scheduler.on_report(trial, resource, loss)
 
 
 @pytest.mark.parametrize(("last", "suggested"), [(8.9, Start), (9.0, Resume)])
@@ -63,7 +64,7 @@ def test_what_a_trial_has_trained_counts_once():
 def test_where_nothing_else_can_be_done_the_cheapest_promotion_is_made():
     scheduler = made(TINY)
     train(scheduler, (0.1, 1000.0), (0.2, 100.0), (0.3, 1.0), (0.4, 1.0))  # of four the best two may go on
-    scheduler._trained = 0.0
+    scheduler._spending.total = 0.0
     assert scheduler.propose() == Resume(1, 3)
     assert scheduler.propose(new_trials=False) == Resume(1, 3)
 
