@@ -39,7 +39,8 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
             scheduler.accept(suggestion_of(event))
         case Kind.REPORTED:
             outcome = state.objective.outcome(event.body["metrics"], event.reached)
-            return tell_result(scheduler, state, event.trial, event.reached, outcome, event.elapsed)
+            trial = state.trials[event.trial].trial
+            return tell_result(scheduler, state, trial, event.reached, outcome, elapsed=event.elapsed)
         case Kind.ENDED:
             tell_end(scheduler, state.trials[event.trial].trial, Status(event.body["status"]))
         case Kind.COMMANDED if stopped_trial(event) is not None:
@@ -48,27 +49,33 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
 
 
 def tell_result(
-    scheduler: Scheduler, state: ExperimentState, trial_id: int, resource: int, outcome: ReportOutcome, elapsed: float
+    scheduler: Scheduler,
+    state: ExperimentState,
+    trial: Trial,
+    resource: int,
+    outcome: ReportOutcome,
+    *,
+    elapsed: float,
 ) -> Decision:
     """A trial's report: its cost and its loss, and what else is asked of it where that is anything.
 
     Args:
         scheduler: is told.
         state: before the report.
-        trial_id: whose it is.
+        trial: whose it is.
         resource: that it has reached.
         outcome: what the report comes to.
         elapsed: that of the event, so that a log tells the same seconds again.
     """
-    of_trial = state.trials[trial_id]
     cost = outcome.cost
     if cost is None and scheduler.counts_seconds:
-        cost = of_trial.busy + elapsed - of_trial.began
+        known = state.trials[trial.id]
+        cost = known.busy + elapsed - known.began
     if cost is not None:
-        scheduler.on_cost(of_trial.trial, resource, cost)
+        scheduler.on_cost(trial, resource, cost)
     if state.objective.takes_outcomes:
-        return scheduler.on_outcome(of_trial.trial, resource, outcome)
-    return scheduler.on_report(of_trial.trial, resource, outcome.loss)
+        return scheduler.on_outcome(trial, resource, outcome)
+    return scheduler.on_report(trial, resource, outcome.loss)
 
 
 def _tell_budget(scheduler: Scheduler, state: ExperimentState, event: Event) -> None:

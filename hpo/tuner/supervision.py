@@ -182,7 +182,7 @@ class Supervision:
         resource, outcome = reading
         self._losses = 0
         elapsed = self.journal.elapsed()
-        decision = tell_result(self.scheduler, self.state, state.trial.id, resource, outcome, elapsed)
+        decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome, elapsed=elapsed)
         body["decision"] = str(decision)
         if self.state.objective.resource_attr is None:
             body["line"] = self._intake.line(state.trial.id)
