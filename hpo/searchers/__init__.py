@@ -13,6 +13,7 @@ from hpo.searchers.nsga2 import NSGA2Searcher
 from hpo.searchers.priorband import PriorBandSearcher
 from hpo.searchers.random import RandomSearcher
 from hpo.searchers.sobol import SobolSearcher
+from hpo.searchers.timed import TimedSearcher
 from hpo.searchers.tpe import TPESearcher
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "Searcher",
     "SobolSearcher",
     "TPESearcher",
+    "TimedSearcher",
 ]

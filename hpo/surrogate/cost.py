@@ -10,6 +10,9 @@ RIDGE = 0.5
 LEAST = 4
 """From so many trials on a cost is predicted."""
 
+CHEAPEST = 1e-6
+"""No unit of resource costs less than this share of the dearest."""
+
 
 class EventClock:
     """Tells costs by counting reports: each, of whichever trial, is a tick.
@@ -67,6 +70,20 @@ class NamedCosts:
         spent, resources = np.array([self._spent[trial] for trial in known]).reshape(-1, 2).T
         unit = spent.sum() / resources.sum() if known else 0.0
         return known, np.log((spent / unit + 0.5) / resources) if unit else np.zeros(len(known))
+
+
+class PlainCosts(NamedCosts):
+    """The same without the half unit.
+
+    Where few trials are very dear, the mean unit is theirs, and half of it would make all others alike.
+    """
+
+    def log_costs(self) -> tuple[list[int], Floats]:
+        """Logarithms of what a unit of resource has cost; what costs next to nothing counts as `CHEAPEST` of the dearest."""
+        known = sorted(self._spent)
+        rates = np.array([spent / resource for spent, resource in map(self._spent.__getitem__, known)])
+        dearest = rates.max(initial=0.0)
+        return known, np.log(np.maximum(rates, CHEAPEST * dearest)) if dearest else np.zeros(len(known))
 
 
 def predict_log_cost(x: Floats, log_costs: Floats, candidates: Floats) -> Floats:
