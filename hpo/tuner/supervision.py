@@ -185,7 +185,7 @@ class Supervision:
         body["decision"] = str(decision)
         if self.state.objective.resource_attr is None:
             body["line"] = self._intake.line(state.trial.id)
-        if extra := self.journal.extra_results(state.trial, report.metrics):
+        if self.journal.callbacks and (extra := self.journal.extra_results(state.trial, report.metrics)):
             body["extra"] = extra
         self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body, outcome)
         if decision != Decision.CONTINUE:
