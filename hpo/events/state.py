@@ -8,6 +8,7 @@ from typing import Any
 from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
+from hpo.events.spending import Spending
 from hpo.events.steering import Steering, stopped_trial
 from hpo.events.trial_state import TrialState
 from hpo.events.values import Decision, Event, Kind, Status, Trial
@@ -50,6 +51,8 @@ class ExperimentState:
     """Trials that failed because memory was used up."""
     trained: int = 0
     """Units of resource that were trained, each trial's counted once."""
+    spending: Spending = field(default_factory=Spending)
+    """What trials have cost, where a metric is named for that."""
     again: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
     """Units that were trained again: by promoted trials, and by interrupted ones."""
     unread: int = 0
@@ -230,6 +233,7 @@ class ExperimentState:
         if outcome is None:
             outcome = self.objective.outcome(body["metrics"], resource)
         self.trained += resource - state.resource
+        self.spending.add(state.trial.id, outcome.cost)
         state.first = state.first or resource
         state.resource, state.loss, state.violation = resource, outcome.loss, outcome.violation
         state.losses = outcome.losses

@@ -38,7 +38,10 @@ def _metric(group: Group, _plan: Plan) -> Iterator[str]:
 
 def _budget(group: Group, _plan: Plan) -> Iterator[str]:
     config, name = group.config, group.name
-    if all(getattr(config, key) is None for key in ("max_wallclock_time", "max_num_trials", "max_num_evaluations")):
+    if all(
+        getattr(config, key) is None
+        for key in ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "max_cost")
+    ):
         yield f"{name}: there is no budget, and it runs until it is interrupted: pass max_wallclock_time or max_num_trials"
     full, limit = _full_training(group), config.max_wallclock_time
     if full is not None and limit is not None and limit < full:

@@ -70,7 +70,7 @@ class Supervision:
     """Of the first trial in a row that failed without a report."""
 
     def __post_init__(self) -> None:
-        self._intake = Intake(self.state.objective)
+        self._intake = Intake(self.state.objective, self.state.spending)
         self._overdue = Overdue(self.limits, self.backend, self.journal.elapsed)
         self._remarks = Remarks(
             scheduler=self.scheduler,
