@@ -19,6 +19,7 @@ from typing import Any
 
 import model_search
 import numpy as np
+import search_tasks
 
 from hpo import Decision, Trial, build_scheduler
 from hpo.analysis.scores import ScoreScale
@@ -29,7 +30,7 @@ from hpo.schedulers.base import Scheduler
 
 TASKS = tuple(
     name
-    for name in (*model_search.DESIGN, *model_search.HELD_OUT)
+    for name in (*search_tasks.DESIGN, *search_tasks.HELD_OUT)
     if name.startswith(("fcnet", "hpobench", "nasbench201"))
 )
 SPAN = (2.0, 24.0)
@@ -47,7 +48,7 @@ class Spent(Exception):
     """The budget is."""
 
 
-class PaidTask(model_search.TableTask):
+class PaidTask(search_tasks.TableTask):
     """A table whose trainings cost what they take."""
 
     def begin(self, *, named: bool) -> None:

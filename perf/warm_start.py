@@ -19,6 +19,7 @@ from functools import lru_cache
 
 import model_search
 import numpy as np
+import search_tasks
 
 from hpo import build_scheduler, load_config
 from hpo.analysis.scores import ScoreScale
@@ -32,13 +33,13 @@ STARTS = ("cold", "points", "data", "misleading points", "misleading data")
 OF_OTHERS = ("cold", "points", "portfolio", "data", "box", "hurdle")
 TRIALS = 40
 SETS = ("fcnet", "hpobench", "nasbench201")
-TABLES = tuple(name for name in (*model_search.DESIGN, *model_search.HELD_OUT) if name.startswith(SETS))
+TABLES = tuple(name for name in (*search_tasks.DESIGN, *search_tasks.HELD_OUT) if name.startswith(SETS))
 
 
 @lru_cache(maxsize=32)
 def earlier_of(task_name: str, workers: int, seed: int, sign: float) -> EarlierExperiment:
     """What an experiment of ASHA has left; with sign -1 turned round."""
-    task = model_search.task_of(task_name)
+    task = search_tasks.task_of(task_name)
     scheduler = build_scheduler("ASHA", task.space, max_resource=task.max_resource, seed=seed, random_seed=2)
     course = model_search.follow(scheduler, task, workers, Randomness(2, seed), np.inf, TRIALS)
     results = [
@@ -61,7 +62,7 @@ def earlier_of(task_name: str, workers: int, seed: int, sign: float) -> EarlierE
 
 def config_of(task_name: str, method: str, seed: int, use: str) -> ExperimentConfig:
     """An experiment that starts so."""
-    task = model_search.task_of(task_name)
+    task = search_tasks.task_of(task_name)
     benchmark = {
         "name": "task",
         "table": "none",
@@ -79,7 +80,7 @@ def config_of(task_name: str, method: str, seed: int, use: str) -> ExperimentCon
 def run_one(job: tuple[str, str, int, int, str, bool]) -> list[float]:
     """Regret at each time, and milliseconds that the start took: reading the copy, matching, making the method."""
     task_name, method, workers, seed, use, others = job
-    task = model_search.task_of(task_name)
+    task = search_tasks.task_of(task_name)
     experiments = []
     if use != "cold":
         of_set = [
@@ -111,10 +112,10 @@ def main() -> None:
     parser.add_argument("--starts")
     options = parser.parse_args()
     starts = ["cold", *(options.starts or ",".join((OF_OTHERS if options.others else STARTS)[1:])).split(",")]
-    tasks = (options.tasks or ",".join(TABLES if options.others else model_search.HELD_OUT)).split(",")
+    tasks = (options.tasks or ",".join(TABLES if options.others else search_tasks.HELD_OUT)).split(",")
     seeds = range(options.seeds)
     for task in tasks:
-        model_search.task_of(task)
+        search_tasks.task_of(task)
     jobs = [
         (task, options.method, options.workers, seed, use, options.others)
         for task, seed, use in itertools.product(tasks, seeds, starts)

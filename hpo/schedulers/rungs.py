@@ -9,6 +9,7 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 
 from hpo.errors import ConfigError
 
@@ -59,7 +60,7 @@ class Rung:
     results: list[Order] = field(default_factory=list)
     """All that were ever recorded here, ascending."""
     waiting: list[tuple[Order, int]] = field(default_factory=list)
-    """(result, trial id) of the finite ones paused here and not promoted, ascending."""
+    """(result, trial id) of the finite ones paused here and not promoted: a heap, the best one first."""
     hurdle: Order | None = None
     """The best result here of the trials that set hurdles; of others only those that are better go on."""
     setters: set[int] = field(default_factory=set)
@@ -81,9 +82,9 @@ class Rung:
         """A trial got here and waits for a promotion; one that diverged is recorded but never promoted."""
         self.record(trial_id, order)
         if is_finite(order):
-            insort(self.waiting, (order, trial_id))
+            heappush(self.waiting, (order, trial_id))
             if trial_id in self.setters:
-                insort(self.waiting_setters, (order, trial_id))
+                heappush(self.waiting_setters, (order, trial_id))
 
     def promotable(self) -> int | None:
         """The best waiting trial that clears the hurdle, if it is among those that may go on."""
@@ -102,11 +103,12 @@ class Rung:
 
     def remove(self, trial_id: int) -> None:
         """The trial no longer waits here. Its result stays and counts among all."""
-        self.waiting_setters = [entry for entry in self.waiting_setters if entry[1] != trial_id]
-        for index, (_, waiting_id) in enumerate(self.waiting):  # the best, which is promoted, is the first
-            if waiting_id == trial_id:
-                del self.waiting[index]
-                return
+        for heap in (self.waiting, self.waiting_setters):
+            if heap and heap[0][1] == trial_id:  # the best, which is promoted
+                heappop(heap)
+            else:
+                heap[:] = [entry for entry in heap if entry[1] != trial_id]
+                heapify(heap)
 
     def passes(self, order: Order) -> bool:
         """Stopping rule, asked after `record`: does a trial with this result go on?"""
