@@ -209,6 +209,8 @@ def test_methods_are_compared_over_what_they_cost_where_that_is_named(priced, tm
     times = comparison.trajectories["elapsed"]
     assert 0.8 <= times.min() < times.max() <= 60.0 + 2 * 4.0
     assert comparison.to_dict()["benchmarks"][0]["cost_attr"] == "spent"
+    with pytest.raises(ConfigError, match=r"metric_budget=1e\+06: .* has only 6[0-9.]+ spent; use at most 60"):
+        compare([tmp_path], metric_budget=(None, 1e6))
 
 
 def test_a_budget_in_cost_needs_a_cost(priced):
