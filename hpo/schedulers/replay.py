@@ -60,8 +60,7 @@ def tell_result(
 
 def _tell_budget(scheduler: Scheduler, state: ExperimentState, event: Event) -> None:
     """What all trials together may cost, where a session begins or a command changes it."""
-    if event.kind == Kind.OPENED:
-        given = event.body.get("budget") or {}  # versions before did not say
+    if event.kind == Kind.OPENED and "max_cost" in (given := event.body.get("budget") or {}):
         scheduler.on_budget(max_cost={**given, **state.steering.changes_under(given)}.get("max_cost"))
     elif event.kind == Kind.COMMANDED and "max_cost" in event.body.get("new", {}):
         scheduler.on_budget(max_cost=event.body["new"]["max_cost"])
