@@ -8,6 +8,7 @@ from hpo.schedulers.mo_asha import MOASHA
 from hpo.schedulers.pasha import PASHA
 from hpo.schedulers.stopping_rules import StoppingRules
 from hpo.schedulers.synchronous import SynchronousHyperband
+from hpo.schedulers.thrifty import ThriftyASHA
 
 __all__ = [
     "ASHA",
@@ -19,4 +20,5 @@ __all__ = [
     "StoppingASHA",
     "StoppingRules",
     "SynchronousHyperband",
+    "ThriftyASHA",
 ]
