@@ -72,7 +72,7 @@ class RehearsedAttempt:
 class SameSeed(Randomness):
     """Gives every configuration the same training seed, so that trainings differ by their hyperparameters alone."""
 
-    def training_seed(self, configuration: Configuration) -> int:
+    def training_seed(self, configuration: Configuration, copy: int | None = None) -> int:
         """The seed of the empty configuration."""
         return Randomness.training_seed(self, {})
 

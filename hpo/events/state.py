@@ -60,6 +60,8 @@ class ExperimentState:
     """Of the last session; None where earlier versions did not say."""
     retries: int = 0
     """Trials that train the configuration of a failed one again."""
+    copies: int = 0
+    """Trials that went on from a copy of another's checkpoint."""
     nodes: Counter[str] = field(default_factory=Counter)
     """Attempts on each machine, as far as the log names machines."""
     code: Mapping[str, Any] = field(default_factory=dict)
@@ -135,8 +137,8 @@ class ExperimentState:
 
     @property
     def counted_trials(self) -> int:
-        """Trials that use up `max_num_trials`: not those that train a failed one again."""
-        return len(self.trials) - self.retries
+        """Trials that use up `max_num_trials`: not those that train a failed one again, or go on from a copy."""
+        return len(self.trials) - self.retries - self.copies
 
     def failed_trials(self) -> list[TrialState]:
         """Those that failed and were not trained again; all that are over, where none has given a finite result.
@@ -181,14 +183,26 @@ class ExperimentState:
             self.nodes[node] += 1
 
     def _started(self, event: Event) -> None:
-        trial = Trial(event.trial_id, event.body["configuration"])
+        source = event.body.get("source")
+        trial = Trial(event.trial_id, event.body["configuration"], source)
         state = TrialState(trial, event.body["until"], began=event.elapsed, heard=event.elapsed)
+        if source is not None:
+            self._copied(state, event)
         if (failed := event.body.get("retries")) is not None:
             self.trials[failed].retried = True
             self.retries += 1
         self.trials[trial.id] = state
         self._counts[Status.RUNNING] += 1
         self._employ(state)
+
+    def _copied(self, state: TrialState, event: Event) -> None:
+        """It goes on from a copy of another's checkpoint, in the place of a trial that is over with that."""
+        state.base = state.resource = event.body["source_resource"]
+        state.first = self.trials[event.body["source"]].first
+        self.copies += 1
+        replaced = self.trials[event.body["replaces"]]
+        if replaced.status == Status.PAUSED:
+            self._set_status(replaced, Status.STOPPED)
 
     def _again(self, event: Event) -> None:
         state = self._of(event)
@@ -276,6 +290,6 @@ class ExperimentState:
 
     def _failed(self, state: TrialState, event: Event) -> None:
         self.out_of_memory += bool(event.body.get("out_of_memory"))
-        self.silent_failures = 0 if state.resource > 0 else self.silent_failures + 1
+        self.silent_failures = 0 if state.has_reported else self.silent_failures + 1
         if self.silent_failures == 1:
             self.first_error = event.body.get("error")

@@ -13,8 +13,10 @@ class TrialState:
     until: int | None
     status: Status = Status.RUNNING
     attempt: int = 0
+    base: int = 0
+    """The resource of the checkpoint that it began with: 0 unless that is a copy of another trial's."""
     resource: int = 0
-    """The highest reported so far."""
+    """The highest reported so far, by its source where it has not reported itself."""
     first: int = 0
     """Of the very first report."""
     loss: float | None = None
@@ -47,3 +49,8 @@ class TrialState:
     """Another trial trains its configuration again."""
     stopped_by: str | None = None
     """The id of the command that stopped it; its processes may still be ending."""
+
+    @property
+    def has_reported(self) -> bool:
+        """Has it trained anything that counts?"""
+        return self.resource > self.base

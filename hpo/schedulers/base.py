@@ -10,7 +10,7 @@ files. `propose` changes nothing, `accept` records; replaying a log calls `accep
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
@@ -36,6 +36,8 @@ class Scheduler(ABC):
     """False refuses spaces in which not all hyperparameters are always used."""
     completes = False
     """True: no trial is paused or stopped."""
+    copies = False
+    """True: trials go on from copies of the checkpoints of others."""
     takes_outcomes = False
     """False: it is asked `on_report` alone, and benchmarks with constraints are refused."""
     takes_objectives = False
@@ -44,6 +46,16 @@ class Scheduler(ABC):
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         self.searcher = searcher
         self.max_resource = max_resource
+
+    @property
+    def sources(self) -> Collection[tuple[int, int]]:
+        """Trials that others may yet go on from a copy of, each with the resource at which it was paused."""
+        return ()
+
+    @property
+    def over(self) -> str | None:
+        """Why nothing is left to be done; None where that is because the space is exhausted."""
+        return None
 
     @property
     def unpausing(self) -> str:
@@ -97,6 +109,9 @@ class Scheduler(ABC):
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
         """A result where there are constraints; those that take no outcomes are not asked."""
         return self.on_report(trial, resource, outcome.loss)
+
+    def on_paused(self, trial: Trial) -> None:  # noqa: B027
+        """The processes of a trial that was told to pause are gone: what it has saved stays as it is."""
 
     def on_complete(self, trial: Trial) -> None:
         """The script ended by itself, perhaps below the maximum, or somebody has stopped the trial, running or paused.

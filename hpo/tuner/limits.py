@@ -94,7 +94,7 @@ class Limits:
             how += f" at {event.where}" if event.where else ""
             how += ", out of memory" if event.out_of_memory else ""
             return Status.FAILED, f"{how}\n{event.error or ''}".rstrip()
-        if state.resource > 0:
+        if state.has_reported:
             return Status.COMPLETED, None
         return Status.FAILED, self._unreported(state, unread, event.error or HOW_TO_REPORT)
 
