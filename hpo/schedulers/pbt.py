@@ -7,8 +7,7 @@ ahead, with hyperparameters a little different: what comes out is a schedule of 
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from hpo.config.mistakes import unknown_key
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, did_you_mean
 from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness
@@ -214,7 +213,8 @@ def _mutable(names: Any, space: SearchSpace) -> Sequence[str]:
         )
     for name in names:
         if name not in space.domains:
-            raise ConfigError(f"{unknown_key(f'{key}: {name}', list(space.domains))}")
+            known = did_you_mean(str(name), list(space.domains), f"; it has {', '.join(space.domains)}")
+            raise ConfigError(f"{key}: config_space has no {name} to tune{known}")
         gated = next((one for one, all_of in space.conditions.items() if any(c.gate == name for c in all_of)), None)
         if gated is not None:
             raise ConfigError(

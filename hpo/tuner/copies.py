@@ -70,4 +70,8 @@ class Copies:
         """Remove these, once the events of this turn are stored."""
         for place in sorted(places):
             del self.sizes[place]
-            self.journal.act(self.backend.forget_kept, *place)
+            self.journal.act(self._remove, place)
+
+    def _remove(self, place: tuple[int, int]) -> None:
+        if place not in self.sizes:  # a session that takes over may learn in one turn that it is needed after all
+            self.backend.forget_kept(*place)
