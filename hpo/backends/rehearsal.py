@@ -113,6 +113,14 @@ class Rehearsal:
             configuration = first_configuration(self.config)
         return Trial(next(self._ids), configuration)
 
+    def copy(self, source: Trial, trial: Trial) -> None:
+        """Let a trial that has not begun go on from what another has saved.
+
+        Raises:
+            StoreError: there is nothing, or it could not be copied.
+        """
+        self._backend.copy_checkpoint(source.id, 0, trial.id)
+
     def run(
         self,
         trial: Trial,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config.schema import ExperimentConfig
+from hpo.events.lineage import legs_of
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
 from hpo.store.directory import ExperimentDirectory
@@ -17,6 +18,17 @@ def best_of(state: ExperimentState) -> dict[str, Any] | None:
     if best is None:
         return None
     return _told(state, best.trial_id, {state.objective.metric: state.objective.value(best.loss)}, best.resource)
+
+
+def schedule_of(state: ExperimentState) -> list[dict[str, Any]]:
+    """The legs of the training that gave the best result; one where nothing changed on the way, none where there is none."""
+    if state.incumbent is None:
+        return []
+    legs = legs_of(state.trials, state.incumbent.trial_id, state.incumbent.resource)
+    return [
+        {"trial": leg.trial_id, "from": leg.begin, "to": leg.end, "configuration": dict(leg.configuration)}
+        for leg in legs
+    ]
 
 
 def front_of(state: ExperimentState) -> list[dict[str, Any]]:

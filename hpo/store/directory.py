@@ -46,6 +46,8 @@ class ExperimentDirectory:
     """One row per report."""
     best = _Inside("best.yaml")
     """The best configuration, as overrides."""
+    schedule = _Inside("schedule.yaml")
+    """How the best result came about, where its trial went on from a copy of another's checkpoint."""
     front = _Inside("front.yaml")
     """In its place where there are several objectives: the results on the front."""
     warm_start = _Inside("warm_start.jsonl")

@@ -19,13 +19,17 @@ file = Path(os.environ["HPO_CHECKPOINT_DIR"]) / "state.json"
 state = {"x": args.x, "path": []}
 if file.exists() and args.how != "ignores its checkpoint":
     state = json.loads(file.read_text())
-    if args.how != "keeps its x":
+    if args.how == "dies with another x" and state["x"] != args.x:
+        raise SystemExit("size mismatch")
+    if not args.how.startswith("keeps its x"):
         state["x"] = args.x
 
 
 def metrics():
     path = state["path"]
-    return {"epoch": len(path), "loss": sum((x - 0.3) ** 2 for _, x in path) / len(path) + 1 / len(path), "path": path}
+    said = {"x": state["x"]} if args.how == "keeps its x and says so" else {}
+    loss = sum((x - 0.3) ** 2 for _, x in path) / len(path) + 1 / len(path)
+    return {"epoch": len(path), "loss": loss, "path": path, **said}
 
 
 if state["path"]:
