@@ -1,5 +1,7 @@
 """`hpo check-script` for a method that changes hyperparameters on the way: does the script go on with other values?"""
 
+import re
+
 import pytest
 
 from hpo.checking.changing import CHECK
@@ -37,8 +39,7 @@ def test_what_the_script_does_with_another_value_is_found(how, verdict, said):
     findings = check_script(resolve(config_of(how)), ["PBT"], units=4)
     found = next(finding for finding in findings.found if finding.check == CHECK)
     assert found.verdict == verdict, found
-    with pytest.raises(AssertionError, match=said):
-        raise AssertionError(found.text)
+    assert re.search(said, found.text), found.text
 
 
 def test_it_is_checked_where_one_of_the_methods_changes_hyperparameters_on_the_way():
