@@ -133,50 +133,69 @@ def rooms_imported(path: Path) -> set[str]:
     return {name.split(".")[1] if "." in name else "" for name in modules_imported(path)}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def told(path: Path) -> str:
+    """A file as a message names it."""
+    return str(path.relative_to(PACKAGE.parent))
+
+
 class TestEveryModule:
-    """What holds for each file of the package."""
+    """What holds for each file of the package. One test for all of them, which names those that break it."""
 
-    def test_imports_point_down(self, path):
-        if room(path) == "":
-            return  # the package's face, which loads what it names on first use
-        assert room(path) in FLOOR, f"give {room(path)!r} its place in FLOORS"
-        wrong = {other for other in rooms_imported(path) - {room(path)} if FLOOR[other] >= FLOOR[room(path)]}
-        assert not wrong, f"{room(path)} may not import {', '.join(sorted(wrong))}"
+    def test_imports_point_down(self):
+        wrong = {
+            told(path): f"{room(path)} may not import {other}"
+            for path in FILES
+            if room(path)  # not the package's face, which loads what it names on first use
+            for other in rooms_imported(path) - {room(path)}
+            if FLOOR[other] >= FLOOR[room(path)]
+        }
+        assert not wrong
 
-    def test_inside_a_room_nobody_imports_from_its_face(self, path):
-        if path.name == "__init__.py":
-            return
-        own = {module_of(parent / "__init__.py") for parent in path.parents if parent.is_relative_to(PACKAGE)} - {"hpo"}
-        assert not own & modules_imported(path)
+    def test_inside_a_room_nobody_imports_from_its_face(self):
+        wrong = set()
+        for path in FILES:
+            faces = {module_of(parent / "__init__.py") for parent in path.parents if parent.is_relative_to(PACKAGE)}
+            if path.name != "__init__.py" and (faces - {"hpo"}) & modules_imported(path):
+                wrong.add(told(path))
+        assert not wrong
 
-    def test_third_party_packages_are_imported_where_they_belong(self, path):
-        for package in {name.partition(".")[0] for name in imported(path)} - sys.stdlib_module_names - {"hpo"}:
-            assert package in ALLOWED, f"{path.name} imports {package}, which no module may"
-            assert room(path) in ALLOWED[package], f"{path.name} may not import {package}"
+    def test_third_party_packages_are_imported_where_they_belong(self):
+        wrong = {
+            told(path): package
+            for path in FILES
+            for package in {name.partition(".")[0] for name in imported(path)} - sys.stdlib_module_names - {"hpo"}
+            if room(path) not in ALLOWED.get(package, ())
+        }
+        assert not wrong
 
-    def test_nothing_is_printed_pickled_or_given_to_a_shell(self, path):
-        for node in nodes_of(path):
-            if isinstance(node, ast.Call):
-                called = ast.unparse(node.func)
-                assert called not in ("print", "os.system", "os.popen"), f"line {node.lineno}"
-                shells = [k for k in node.keywords if k.arg == "shell" and ast.unparse(k.value) != "False"]
-                assert not shells, f"line {node.lineno}"
+    def test_nothing_is_printed_pickled_or_given_to_a_shell(self):
+        wrong = set()
         forbidden = {"pickle", "dill", "cloudpickle", "shelve", "marshal", "joblib"}
-        assert not {name.partition(".")[0] for name in imported(path)} & forbidden
+        for path in FILES:
+            if {name.partition(".")[0] for name in imported(path)} & forbidden:
+                wrong.add(told(path))
+            for node in nodes_of(path):
+                if isinstance(node, ast.Call):
+                    shells = [k for k in node.keywords if k.arg == "shell" and ast.unparse(k.value) != "False"]
+                    if shells or ast.unparse(node.func) in ("print", "os.system", "os.popen"):
+                        wrong.add(f"{told(path)}, line {node.lineno}")
+        assert not wrong
 
-    def test_no_call_unpacks_a_tuple_that_stands_in_it(self, path):
-        for node in nodes_of(path):
-            if isinstance(node, ast.Call | ast.Tuple | ast.List):
-                inside = node.args if isinstance(node, ast.Call) else node.elts
-                glued = [a for a in inside if isinstance(a, ast.Starred) and isinstance(a.value, ast.Tuple | ast.List)]
-                assert not glued, f"line {node.lineno}: name the arguments, or write one a line"
+    def test_no_call_unpacks_a_tuple_that_stands_in_it(self):
+        wrong = set()
+        for path in FILES:
+            for node in nodes_of(path):
+                if isinstance(node, ast.Call | ast.Tuple | ast.List):
+                    inside = node.args if isinstance(node, ast.Call) else node.elts
+                    if any(isinstance(a, ast.Starred) and isinstance(a.value, ast.Tuple | ast.List) for a in inside):
+                        wrong.add(f"{told(path)}, line {node.lineno}")
+        assert not wrong, "name the arguments, or write one a line"
 
-    def test_a_module_is_short(self, path):
-        assert len(path.read_text().splitlines()) <= 300
+    def test_a_module_is_short(self):
+        assert not {told(path) for path in FILES if len(path.read_text().splitlines()) > 300}
 
-    def test_a_module_says_what_it_is_for(self, path):
-        assert ast.get_docstring(nodes_of(path)[0])
+    def test_a_module_says_what_it_is_for(self):
+        assert not {told(path) for path in FILES if not ast.get_docstring(nodes_of(path)[0])}
 
 
 def test_every_floor_names_rooms_that_exist():
@@ -286,11 +305,14 @@ def test_the_tree_of_contributing_is_that_of_the_package():
 OF_THE_WHOLE = {"docs", "golden", "reliability", "training_scripts", "support"}
 
 
-@pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda path: str(path.relative_to(TESTS)))
-def test_a_file_of_tests_is_named_after_what_it_tests(path):
+def test_a_file_of_tests_is_named_after_what_it_tests():
     """A module, a package, or the room as a whole."""
-    place, name = path.relative_to(TESTS).parent, path.stem.removeprefix("test_")
-    if (place.parts and place.parts[0] in OF_THE_WHOLE) or name == "imports":
-        return
-    known = PACKAGE / place
-    assert (known / f"{name}.py").is_file() or (known / name).is_dir() or name == known.name
+    wrong = set()
+    for path in TESTS.rglob("test_*.py"):
+        place, name = path.relative_to(TESTS).parent, path.stem.removeprefix("test_")
+        known = PACKAGE / place
+        if (place.parts and place.parts[0] in OF_THE_WHOLE) or name in ("imports", known.name):
+            continue
+        if not (known / f"{name}.py").is_file() and not (known / name).is_dir():
+            wrong.add(str(path.relative_to(TESTS)))
+    assert not wrong

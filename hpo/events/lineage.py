@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from hpo.events.state import ExperimentState
 from hpo.events.trial_state import TrialState
 from hpo.events.values import Configuration
 
@@ -35,3 +37,14 @@ def legs_of(trials: Mapping[int, TrialState], trial_id: int, resource: int | Non
         legs.append(Leg(following, state.base, end, state.trial.configuration))
         following = state.trial.source
     return legs[::-1]
+
+
+def schedule_of(state: ExperimentState) -> list[dict[str, Any]]:
+    """The legs of the training that gave the best result; one where nothing changed on the way, none where there is none."""
+    if state.incumbent is None:
+        return []
+    legs = legs_of(state.trials, state.incumbent.trial_id, state.incumbent.resource)
+    return [
+        {"trial": leg.trial_id, "from": leg.begin, "to": leg.end, "configuration": dict(leg.configuration)}
+        for leg in legs
+    ]

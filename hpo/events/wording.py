@@ -11,6 +11,29 @@ from hpo.events.steering import Verb
 from hpo.events.values import Status
 
 
+def best_of(state: ExperimentState) -> dict[str, Any] | None:
+    """The incumbent in words a person uses."""
+    best = state.incumbent
+    if best is None:
+        return None
+    return _told(state, best.trial_id, {state.objective.metric: state.objective.value(best.loss)}, best.resource)
+
+
+def front_of(state: ExperimentState) -> list[dict[str, Any]]:
+    """The front in words a person uses, the best of the first objective first; empty where there is one objective."""
+    values = state.objective.values
+    return [_told(state, point.trial_id, values(point.losses), point.resource) for point in state.front]
+
+
+def _told(state: ExperimentState, trial_id: int, metrics: Mapping[str, float], resource: int) -> dict[str, Any]:
+    return {
+        "trial_id": trial_id,
+        **metrics,
+        **({} if (unit := state.objective.resource_attr or "report") in metrics else {unit: resource}),
+        "configuration": dict(state.trials[trial_id].trial.configuration),
+    }
+
+
 def best_name(state: ExperimentState) -> str:
     """What `best_text` is about."""
     return "front" if state.objective.aims else "best"

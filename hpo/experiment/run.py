@@ -23,7 +23,7 @@ from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
-from hpo.events.wording import limit_text, overview
+from hpo.events.wording import best_of, front_of, limit_text, overview
 from hpo.experiment.opening import is_done, settle, what_is_over
 from hpo.experiment.sessions import Buffer, attend, limits_of, opening, provenance
 from hpo.experiment.signals import in_main_thread, signals_interrupt
@@ -32,7 +32,6 @@ from hpo.results.experiment import load_experiment
 from hpo.results.failure import failure_of
 from hpo.results.files import read_metadata, write_best, write_metadata, write_results
 from hpo.results.fronts import hypervolume_text
-from hpo.results.rows import best_of, front_of
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import restore
 from hpo.store.commands import CommandFolder

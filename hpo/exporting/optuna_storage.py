@@ -11,8 +11,9 @@ from hpo.errors import ConfigError, installing
 from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Event, Kind, Status
+from hpo.events.wording import best_of, front_of
 from hpo.results.experiment import Experiment
-from hpo.results.rows import best_of, front_of, last_line
+from hpo.results.rows import last_line
 from hpo.space.domains import LOG, Choice, Domain, Float, Integer
 
 STATES = {

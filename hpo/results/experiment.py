@@ -15,11 +15,11 @@ from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
 from hpo.events.trial_state import TrialState
 from hpo.events.values import Event, Kind
-from hpo.events.wording import overview
+from hpo.events.wording import best_of, front_of, overview
 from hpo.results.files import read_metadata
 from hpo.results.fronts import hypervolume_text
 from hpo.results.notebook import as_html
-from hpo.results.rows import best_of, front_of, report_rows
+from hpo.results.rows import report_rows
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.places import find_experiments

@@ -14,9 +14,11 @@ from typing import Any
 
 from hpo.config.schema import ExperimentConfig
 from hpo.config.yamlfiles import dump_verbatim, points_override
+from hpo.events.lineage import schedule_of
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
-from hpo.results.rows import best_of, columns, front_of, report_rows, schedule_of
+from hpo.events.wording import best_of, front_of
+from hpo.results.rows import columns, report_rows
 from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.replacing import write_atomically
 

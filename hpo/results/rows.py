@@ -1,49 +1,14 @@
-"""The rows of results.csv.zip, one per report, and the best result and errors in words a person uses."""
+"""The rows of results.csv.zip, one per report, and errors in words a person uses."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from hpo.config.schema import ExperimentConfig
-from hpo.events.lineage import legs_of
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind
 from hpo.store.directory import ExperimentDirectory
-
-
-def best_of(state: ExperimentState) -> dict[str, Any] | None:
-    """The incumbent in words a person uses."""
-    best = state.incumbent
-    if best is None:
-        return None
-    return _told(state, best.trial_id, {state.objective.metric: state.objective.value(best.loss)}, best.resource)
-
-
-def schedule_of(state: ExperimentState) -> list[dict[str, Any]]:
-    """The legs of the training that gave the best result; one where nothing changed on the way, none where there is none."""
-    if state.incumbent is None:
-        return []
-    legs = legs_of(state.trials, state.incumbent.trial_id, state.incumbent.resource)
-    return [
-        {"trial": leg.trial_id, "from": leg.begin, "to": leg.end, "configuration": dict(leg.configuration)}
-        for leg in legs
-    ]
-
-
-def front_of(state: ExperimentState) -> list[dict[str, Any]]:
-    """The front in words a person uses, the best of the first objective first; empty where there is one objective."""
-    values = state.objective.values
-    return [_told(state, point.trial_id, values(point.losses), point.resource) for point in state.front]
-
-
-def _told(state: ExperimentState, trial_id: int, metrics: Mapping[str, float], resource: int) -> dict[str, Any]:
-    return {
-        "trial_id": trial_id,
-        **metrics,
-        **({} if (unit := state.objective.resource_attr or "report") in metrics else {unit: resource}),
-        "configuration": dict(state.trials[trial_id].trial.configuration),
-    }
 
 
 def report_rows(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[dict[str, Any]]:

@@ -250,6 +250,7 @@ def _attempt(directory: Path, span: AttemptSpan) -> dict[str, Any]:
         "end": span.end,
         "status": span.status,
         "worker": span.lane,
+        "node": None if span.node is None else cut(span.node),
         "logs": sizes(directory, span.trial, span.number),
     }
 

@@ -1,6 +1,5 @@
 """MLflow: an experiment per experiment, a run per trial, in a local store or wherever `tracking_uri` points."""
 
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,9 +62,9 @@ class MLflow(TrialTracker):
         """Close the run; a paused trial counts as finished until it is resumed."""
         run: Any = self.runs.pop(trial_id)
         self._client.set_tag(run, "hpo.status", ending.status.value)
-        best = self.best_value(ending)
-        if best is not None and math.isfinite(best):
-            self._client.set_tag(run, "hpo.best", repr(best))
+        for metric, value in ending.best.items():
+            name = f"hpo.best.{_safe(metric)}" if self.state.objective.aims else "hpo.best"
+            self._client.set_tag(run, name, repr(value))
         self._client.set_terminated(run, _ENDINGS.get(ending.status, "FINISHED"), _milliseconds(ending.time))
 
 

@@ -20,8 +20,9 @@ class Ending:
     """How an attempt of a trial ended."""
 
     status: Status
-    loss: float | None
-    """The lowest finite loss of the trial that meets the constraints, since its run was opened."""
+    best: Mapping[str, float]
+    """The best value of each objective since the trial's run was opened, of reports that meet the constraints; empty where
+    there is none."""
     time: float
 
 
@@ -51,7 +52,7 @@ class TrialTracker(Callback):
         self.group = config.place
         self.state = ExperimentState(config.objective)
         self.runs: dict[int, Any] = {}  # trial id: what the tracker keeps of its open run
-        self._open: dict[int, float] = {}  # trial id: its lowest loss since its run was opened
+        self._open: dict[int, tuple[float, ...]] = {}  # trial id: its lowest losses since its run was opened
         self._told = 0.0  # unix time of the last event
 
     # ------------------------------------------------------------------ what a tracker does
@@ -83,8 +84,10 @@ class TrialTracker(Callback):
             self._ensure_open(event, again=event.kind != Kind.STARTED)
         elif event.kind == Kind.REPORTED:
             self._ensure_open(event, again=True)
-            merit = self.state.objective.merit(event.body["metrics"], event.reached)
-            self._open[event.trial] = min(self._open[event.trial], merit)
+            outcome = self.state.objective.outcome(event.body["metrics"], event.reached)
+            if math.isfinite(outcome.merit):
+                lowest = self._open[event.trial]
+                self._open[event.trial] = tuple(map(min, lowest, outcome.losses)) if lowest else outcome.losses
             self.log(event.trial, numbers_of(event.body["metrics"]), event.reached, event.time)
         elif event.kind == Kind.ENDED and event.trial in self._open:
             self._end(event.trial, Status(event.body["status"]), event.time)
@@ -96,16 +99,14 @@ class TrialTracker(Callback):
 
     def _ensure_open(self, event: Event, again: bool) -> None:
         if event.trial_id not in self._open:
-            self._open[event.trial_id] = math.inf
+            self._open[event.trial_id] = ()
             self.begin(event.trial_id, self.state.trials[event.trial_id].trial.configuration, event.time, again)
 
     def _end(self, trial_id: int, status: Status, time: float) -> None:
-        loss = self._open.pop(trial_id)
-        self.end(trial_id, Ending(status, loss if math.isfinite(loss) else None, time))
-
-    def best_value(self, ending: Ending) -> float | None:
-        """The metric of the trial's best report since its run was opened."""
-        return None if ending.loss is None else self.state.objective.value(ending.loss)
+        losses = self._open.pop(trial_id)
+        aims = self.state.objective.each if losses else ()
+        best = {aim.metric: aim.value(loss) for aim, loss in zip(aims, losses, strict=True)}
+        self.end(trial_id, Ending(status, best, time))
 
 
 def numbers_of(metrics: Mapping[str, Any]) -> dict[str, float]:

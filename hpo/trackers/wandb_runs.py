@@ -59,6 +59,5 @@ class WandB(TrialTracker):
         """Finish the run."""
         run = self.runs.pop(trial_id)
         run.summary["hpo_status"] = ending.status.value
-        if (best := self.best_value(ending)) is not None:
-            run.summary[f"best_{self.config.benchmark.metric}"] = best
+        run.summary.update({f"best_{metric}": value for metric, value in ending.best.items()})
         run.finish(exit_code=1 if ending.status in (Status.FAILED, Status.TIMEOUT) else 0)

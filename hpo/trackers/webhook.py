@@ -13,7 +13,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
-from hpo.events.wording import best_name, best_text, clock, counts_text
+from hpo.events.wording import best_name, best_of, best_text, clock, counts_text, front_of
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Webhook(Callback):
             log.warning("callbacks: the message of how the experiment ended could not be delivered (%s)", reason)
 
     def _message(self, state: ExperimentState, error: BaseException | None) -> dict[str, Any]:
-        config, best, objective = self._config, state.incumbent, state.objective
+        config = self._config
         name = f"{config.benchmark.name} {config.method.name} seed {config.seed}"
         event = "ended" if error is None else "broke"
         why = state.finished if error is None else f"{type(error).__name__}: {error}"
@@ -85,11 +85,5 @@ class Webhook(Callback):
             "directory": str(self._directory),
             "elapsed_seconds": state.elapsed,
             "trials": {status.value: count for status, count in state.counts().items()},
-            "best": best
-            and {
-                "trial_id": best.trial_id,
-                objective.metric: objective.value(best.loss),
-                objective.resource_attr or "report": best.resource,
-                "configuration": dict(state.trials[best.trial_id].trial.configuration),
-            },
+            **({"front": front_of(state)} if state.objective.aims else {"best": best_of(state)}),
         }

@@ -6,11 +6,11 @@ from typing import Any
 
 from hpo.errors import StoreError
 from hpo.events.values import Event, Kind, Status
-from hpo.events.wording import steering_text
+from hpo.events.wording import front_of, steering_text
 from hpo.results.experiment import Experiment
 from hpo.results.files import read_metadata
 from hpo.results.fronts import front_share
-from hpo.results.rows import front_of, last_line, log_of
+from hpo.results.rows import last_line, log_of
 from hpo.store.directory import CONFIG, ExperimentDirectory, folders_with
 from hpo.store.ownership import is_owned
 from hpo.store.tags import OUTPUTS

@@ -10,7 +10,6 @@ from omegaconf import OmegaConf
 from hpo import Start, build_scheduler
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
 from hpo.config.schema import CONF_DIR, DEFAULT_METHODS, ExperimentConfig
-from hpo.errors import ConfigError
 from hpo.schedulers import DEHB, PBT, StoppingRules
 from hpo.schedulers.assembly import FOR_SEVERAL
 from hpo.searchers import (
@@ -137,7 +136,8 @@ def test_the_table_of_what_each_method_honours_is_what_the_code_does():
     for name, (conditions, trials, proposals, objectives) in rows.items():
         takes_several = False
         if name == "BOTORCH":
-            takes_conditions, takes, knows, ranks = BoTorchSearcher.takes_conditions, BoTorchSearcher.takes_constraints, "", ""
+            takes_conditions, takes = BoTorchSearcher.takes_conditions, BoTorchSearcher.takes_constraints
+            knows, ranks = "", ""
         else:
             given = {"mutable": ["x"]} if name == "PBT" else {}
             scheduler = build_scheduler(name, space, max_resource=9, seed=0, **given)

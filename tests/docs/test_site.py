@@ -93,7 +93,9 @@ def test_a_method_s_file_says_what_it_does_where_it_is_from_and_what_it_costs(pa
 
 def test_every_kind_of_event_and_every_file_is_told(site):
     text = site["reference/files.md"]
-    assert {kind.value for kind in Kind} == set(re.findall(r"^\| `(\w+)` \|", text.partition("| `kind` |")[2], re.MULTILINE))
+    assert {kind.value for kind in Kind} == set(
+        re.findall(r"^\| `(\w+)` \|", text.partition("| `kind` |")[2], re.MULTILINE)
+    )
     assert {
         "experiment.yaml",
         "metadata.json",

@@ -27,8 +27,8 @@ from hpo.errors import HPOError, StoreError
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
 from hpo.events.values import Decision, Event, Kind, Status
+from hpo.events.wording import best_of
 from hpo.results.files import write_best
-from hpo.results.rows import best_of
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.places import find_experiments
 from tests.conftest import SCRIPTS

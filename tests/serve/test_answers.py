@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from hpo.events.values import Kind
 from hpo.reports import write_report
 from hpo.results.experiment import load_experiment
 from hpo.serve import answers
@@ -174,6 +175,19 @@ def test_one_trial_has_its_reports_attempts_and_the_command_that_trains_it_again
     }
     assert found["command"] == f"hpo reproduce {directory} --trial 1"
     assert trial_body(read(directory), 99) is None
+
+
+def test_an_attempt_says_where_it_runs_or_ran(story):
+    story.start(0)
+    story.start(1)
+    story.say(Kind.NOTED, 0, body={"text": "at work", "node": "machine-7"})
+
+    def nodes(trial):
+        return [one["node"] for one in json.loads(trial_body(read(story.directory), trial))["attempts"]]
+
+    assert (nodes(0), nodes(1)) == (["machine-7"], [None])
+    story.end(0)
+    assert nodes(0) == ["machine-7"]
 
 
 @pytest.mark.parametrize("tag", ["t", "several"])

@@ -16,6 +16,7 @@ from hpo.events.values import Kind, Status
 from hpo.trackers import MLflow, TensorBoard, Trackio, TrialTracker, WandB
 from hpo.trackers.trial_runs import Ending, numbers_of, replay
 from tests.conftest import error_of, succeeded
+from tests.support import fronts
 from tests.support.steps import STEPS, run_steps
 
 pytestmark = pytest.mark.process
@@ -50,6 +51,7 @@ class Recorder(TrialTracker):
     def __init__(self, config, directory):
         super().__init__(config, directory)
         self.calls = []
+        self.best = {}
 
     def begin(self, trial_id, configuration, time, again):
         self.calls.append(("begin", trial_id, again))
@@ -59,6 +61,7 @@ class Recorder(TrialTracker):
 
     def end(self, trial_id, ending):
         self.calls.append(("end", trial_id, ending.status))
+        self.best[trial_id] = dict(ending.best)
 
 
 # ---------------------------------------------------------------------- runs of trials
@@ -151,6 +154,22 @@ def sessions_in(folder, metric="loss"):
     return list_session_groups.Handler(context.RequestContext(), backend, "", request).run().session_groups
 
 
+def test_with_several_objectives_each_has_the_best_of_what_meets_the_constraints(tmp_path):
+    table = fronts.table(tmp_path)
+    bounds = {"speed": {"lower": 4.0}}
+    fronts.run(tmp_path / "outputs", table, "RS", objectives=fronts.THREE, trials=12, constraints=bounds)
+    experiment = load_experiment(tmp_path / "outputs" / "t" / "fronts" / "RS" / "seed_0")
+    recorder = Recorder(experiment.config, experiment.directory)
+    replay(recorder, experiment.events)
+    reports = experiment.reports
+    for trial, best in recorder.best.items():
+        own = reports[(reports.trial_id == trial) & (reports.speed >= 4.0) & reports.error.notna()]
+        expected = {"error": own.error.min(), "speed": own.speed.max(), "size": own["size"].min()}
+        assert best == (expected if len(own) else {})
+    assert {} in recorder.best.values()
+    assert any(recorder.best.values())
+
+
 def test_tensorboard_reads_every_curve_in_full_precision(directory, tmp_path):
     experiment = load_experiment(directory)
     replay(TensorBoard(experiment.config, directory, tmp_path), experiment.events)
@@ -163,7 +182,7 @@ def test_a_curve_of_many_attempts_within_one_second_is_read_in_order(directory, 
     for epoch in range(1, 13):
         tracker.begin(0, experiment.state.trials[0].trial.configuration, 1.0, again=epoch > 1)
         tracker.log(0, {"loss": 1 / epoch}, epoch, 1.0)
-        tracker.end(0, Ending(Status.PAUSED, 1 / epoch, 1.0))
+        tracker.end(0, Ending(Status.PAUSED, {"loss": 1 / epoch}, 1.0))
     assert curves_in(tmp_path) == {0: [(epoch, 1 / epoch) for epoch in range(1, 13)]}
 
 

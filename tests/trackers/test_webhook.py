@@ -56,6 +56,7 @@ def test_one_message_says_how_it_ended(tmp_path, service):
     assert kind == "application/json"
     assert (message["event"], message["status"]) == ("ended", "complete")
     assert message["best"] == outcome.best
+    assert "front" not in message
     assert message["trials"] == {"completed": 2}
     assert message["text"].startswith(f"{STEPS['name']} RS seed 0 complete after ")
     run(tmp_path, url)

@@ -14,6 +14,7 @@ import shutil
 import tarfile
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,9 @@ from hpo.store.directory import ExperimentDirectory
 
 log = logging.getLogger(__name__)
 
+FORGOTTEN = 30 * 86400.0
+"""Seconds after which the code of an experiment is not kept on a node."""
+
 Tell = Callable[[Sequence[dict[str, Any]]], None]
 
 
@@ -41,14 +45,18 @@ def code_folder(digest: str) -> Path:
 def unpack_code(packed: bytes, digest: str) -> Path:
     """Unpack the code, unless another slot of the node has done so. Returns the folder.
 
+    What no slot has begun with for a month is removed.
+
     Raises:
         BackendError: it cannot be written.
     """
     folder = code_folder(digest)
     if folder.is_dir():
+        os.utime(folder)
         return folder
     with _written(folder):
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _remove_forgotten(folder.parent)
         with tempfile.TemporaryDirectory(dir=folder.parent) as new:
             with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
                 archive.extractall(new, filter="data")
@@ -56,6 +64,13 @@ def unpack_code(packed: bytes, digest: str) -> Path:
                 os.rename(new, folder)  # noqa: PTH104
             Path(new).mkdir(exist_ok=True)  # for its end
     return folder
+
+
+def _remove_forgotten(codes: Path) -> None:
+    for folder in codes.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another slot was faster
+            if time.time() - folder.stat().st_mtime > FORGOTTEN:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def scratch_folder() -> Path:

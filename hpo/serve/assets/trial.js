@@ -49,8 +49,9 @@
     pairs.heads.children[2].textContent = seen.best_trial === null ? "the best trial" : `the best, trial ${seen.best_trial}`;
     setRows(pairs.body, names.map((name) => ({ key: name, cells: [name, { text: brief(seen.configuration[name]) }, { text: brief(best[name]) }] })));
     const bytes = (one, name) => name in one.logs ? { text: `${one.logs[name].toLocaleString("en")} bytes`, href: href(`/api${path}/t/${number}/log/${one.number}/${name}`), className: "number" } : "";
+    attempts.heads.children[2].textContent = kept.some((one) => one.node !== null) ? "worker, node" : "worker";
     setRows(attempts.body, kept.map((one) => ({ key: one.number, extra: [2, 3], cells: [
-      { text: String(one.number) }, one.status, one.worker, { text: clock(one.start), className: "number" }, { text: (one.end - one.start).toFixed(2), className: "number" }, bytes(one, "stdout"), bytes(one, "stderr"),
+      { text: String(one.number) }, one.status, one.node === null ? one.worker : `${one.worker}, ${one.node}`, { text: clock(one.start), className: "number" }, { text: (one.end - one.start).toFixed(2), className: "number" }, bytes(one, "stdout"), bytes(one, "stderr"),
     ] })));
     command.textContent = seen.command;
     showCurve();

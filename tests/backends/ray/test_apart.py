@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
 
 import pytest
 
@@ -40,6 +41,15 @@ def test_code_is_unpacked_once_for_all_slots_of_a_node():
     assert folder.parent.stat().st_mode & 0o077 == 0, "nobody else may put code there"
     assert unpack_code(b"", "digest") == folder
     assert unpack_code(archive_with(script="2"), "other") != folder
+
+
+def test_code_that_no_slot_has_begun_with_for_a_month_is_removed():
+    forgotten, used = (unpack_code(archive_with(script=name), name) for name in ("forgotten", "used"))
+    for folder in (forgotten, used):
+        os.utime(folder, times=(time.time() - 31 * 86400,) * 2)
+    unpack_code(b"", "used")
+    unpack_code(archive_with(script="new"), "new")
+    assert (forgotten.exists(), used.exists()) == (False, True)
 
 
 @pytest.mark.process
