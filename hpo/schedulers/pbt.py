@@ -12,7 +12,7 @@ from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness
 from hpo.schedulers.base import OutcomeScheduler, maximum_of
-from hpo.schedulers.population import Member, Population, Result
+from hpo.schedulers.population import Member, Population, Reached
 from hpo.searchers.base import Searcher
 from hpo.space.perturbation import perturbed
 from hpo.space.search_space import SearchSpace
@@ -120,7 +120,7 @@ class PBT(OutcomeScheduler):
             return Resume(member.trial_id, self._after(level))
         return self._copy_for(member, firsts) if firsts else None
 
-    def _copy_for(self, member: Member, firsts: Sequence[Result]) -> Start:
+    def _copy_for(self, member: Member, firsts: Sequence[Reached]) -> Start:
         rng = self._randomness.stream(f"pbt-{member.index}", member.copies)
         source = firsts[int(rng.integers(len(firsts)))]
         configuration = dict(self._configurations[source.trial_id])
@@ -178,7 +178,7 @@ class PBT(OutcomeScheduler):
             return Decision.STOP
         if resource < self._after(member.level):
             return Decision.CONTINUE
-        member.pausing = Result(outcome.order, trial.id, resource)
+        member.pausing = Reached(outcome.order, trial.id, resource)
         return Decision.PAUSE
 
     def on_paused(self, trial: Trial) -> None:

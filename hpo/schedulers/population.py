@@ -12,7 +12,7 @@ PATIENCE = 2
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Result:
+class Reached:
     """What a trial came to at a level."""
 
     order: Order
@@ -43,7 +43,7 @@ class Member:
     """In this interval."""
     copies: int = 0
     """How often it has gone on from another's checkpoint."""
-    pausing: Result | None = None
+    pausing: Reached | None = None
     """Of a trial whose processes are ending."""
 
     @property
@@ -69,7 +69,7 @@ class Population:
     size: int
     quantile: float
     members: list[Member] = field(default_factory=list)
-    _results: dict[int, list[Result]] = field(default_factory=dict)
+    _results: dict[int, list[Reached]] = field(default_factory=dict)
     """By level, the best first."""
 
     def place_for_new(self) -> Member | None:
@@ -89,7 +89,7 @@ class Population:
         levels = [one.level for one in self.members if one.counts]
         return 2 * sum(reached >= level for reached in levels) >= len(levels)
 
-    def first_at(self, level: int, least: int) -> list[Result]:
+    def first_at(self, level: int, least: int) -> list[Reached]:
         """The first of those that have come so far, without those that diverged.
 
         Args:
@@ -108,10 +108,10 @@ class Population:
         """Has a waiting member come to nothing?"""
         return not self._own(member).finite
 
-    def _own(self, member: Member) -> Result:
+    def _own(self, member: Member) -> Reached:
         return next(result for result in self._results[member.level] if result.trial_id == member.trial_id)
 
-    def _count(self, results: Collection[Result]) -> int:
+    def _count(self, results: Collection[Reached]) -> int:
         return min(math.ceil(self.quantile * len(results)), len(results) // 2)
 
     def sources(self) -> set[tuple[int, int]]:
@@ -119,7 +119,7 @@ class Population:
         most = math.ceil(self.quantile * self.size)
         return {(one.trial_id, one.resource) for found in self._results.values() for one in found[:most] if one.finite}
 
-    def record(self, member: Member, level: int, result: Result) -> None:
+    def record(self, member: Member, level: int, result: Reached) -> None:
         """A member has come to a level and waits there."""
         insort(self._results.setdefault(level, []), result)
         member.waits = True

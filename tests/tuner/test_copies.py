@@ -9,6 +9,7 @@ import pytest
 
 from hpo import load_config, run_experiment
 from hpo.backends.filed import FiledBackend
+from hpo.earlier.results import read_copy
 from hpo.errors import ExperimentError, StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Kind, Status
@@ -64,6 +65,17 @@ def test_a_copy_goes_on_from_what_its_source_had_when_it_was_compared(tmp_path, 
     files = ExperimentDirectory(tmp_path)
     assert files.all_kept() == [], "nobody can go on from there any more"
     assert bool(list(files.trials.glob("*/checkpoint"))) != delete
+
+
+@pytest.mark.process
+def test_a_later_experiment_takes_nothing_of_copies_whose_results_belong_to_no_one_configuration(tmp_path):
+    run_experiment(config_of(), tmp_path / "first")
+    later = config_of(warm_start=[str(tmp_path / "first")], max_num_trials=1)
+    later.method = load_config("mlp_digits", "RS").method
+    run_experiment(later, tmp_path / "later")
+    (earlier,) = read_copy(load_experiment(tmp_path / "later").config, tmp_path / "later")
+    trials = load_experiment(tmp_path / "first").state.trials
+    assert {result.trial for result in earlier.results} == {n for n, state in trials.items() if not state.base}
 
 
 @pytest.mark.process
@@ -124,6 +136,33 @@ def test_after_a_crash_at_any_commit_every_copy_is_still_one_of_what_was_compare
             told = [e.resource for e in events if e.kind == Kind.REPORTED and e.trial == trial.trial.id]
             assert told == list(range(trial.base + 1, trial.resource + 1)), "nothing is trained twice or left out"
         assert experiment.disk.kept == {}
+
+
+# ---------------------------------------------------------------------- people
+
+
+@pytest.mark.parametrize("delete", [False, True])
+def test_a_paused_member_that_somebody_stops_is_replaced_and_others_may_still_go_on_from_it(delete):
+    """Whichever trial it is, and whenever: the fake backend looks at what is copied."""
+    whole = FakeExperiment("PBT", n_workers=2, budget=Budget())
+    _, _, events = whole.run()
+    pauses = [e for e in events if e.kind == Kind.ENDED and e.body["status"] == Status.PAUSED]
+    copied = 0
+    for pause in pauses[::2]:
+        experiment = FakeExperiment("PBT", n_workers=2, budget=Budget(), limits={"delete_checkpoints": delete})
+        tuner = experiment.session()
+        tuner.backend.knock(
+            pause.elapsed + 0.01, lambda trial=pause.trial, e=experiment: e.inbox.give("stop", trial=trial)
+        )
+        reason = tuner.run()
+        assert reason == "5 of the 5 members of the population have reached 9"
+        stopped = next((t.trial.id for t in tuner.state.trials.values() if t.stopped_by is not None), None)
+        replaced = [e for e in experiment.log.events if e.body.get("replaces") == stopped and stopped is not None]
+        assert len(replaced) == (stopped is not None)
+        copied += sum(e.body.get("source") == stopped for e in experiment.log.events if e.kind == Kind.STARTED)
+        fresh = ExperimentState(experiment.objective)
+        assert list(verify(experiment.scheduler(), fresh, enumerate(experiment.log.events), [0])) == []
+    assert copied > 0
 
 
 # ---------------------------------------------------------------------- room on the disk
