@@ -184,8 +184,13 @@ class Backend(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} copies no checkpoints")
 
-    def copy_checkpoint(self, source: int, resource: int, trial_id: int) -> None:
-        """Give a trial that has not begun what another had saved at a resource: what is kept of that, else what it has now.
+    def copy_checkpoint(self, source: int, resource: int | None, trial_id: int) -> None:
+        """Give a trial that has not begun what another has saved.
+
+        Args:
+            source: the other, which is not running.
+            resource: what is kept of that resource; None: what it has now.
+            trial_id: to whom.
 
         Raises:
             StoreError: it could not be written; there is no part of it.

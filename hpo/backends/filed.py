@@ -66,10 +66,11 @@ class FiledBackend(Backend):
         if not kept.exists():
             copy_folder(self.directory.checkpoint(trial_id), kept)
 
-    def copy_checkpoint(self, source: int, resource: int, trial_id: int) -> None:
+    def copy_checkpoint(self, source: int, resource: int | None, trial_id: int) -> None:
         """Into the trial's checkpoint folder, which is not there yet."""
-        kept = self.directory.kept(source, resource)
-        copy_folder(kept if kept.exists() else self.directory.checkpoint(source), self.directory.checkpoint(trial_id))
+        files = self.directory
+        saved = files.checkpoint(source) if resource is None else files.kept(source, resource)
+        copy_folder(saved, files.checkpoint(trial_id))
 
     def kept_checkpoints(self) -> Mapping[tuple[int, int], int]:
         """What lies beside the checkpoint folders."""

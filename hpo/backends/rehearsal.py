@@ -119,7 +119,7 @@ class Rehearsal:
         Raises:
             StoreError: there is nothing, or it could not be copied.
         """
-        self._backend.copy_checkpoint(source.id, 0, trial.id)
+        self._backend.copy_checkpoint(source.id, None, trial.id)
 
     def run(
         self,

@@ -8,6 +8,8 @@ that the log never came to tell of is not used.
 from dataclasses import dataclass, field
 
 from hpo.backends.base import Backend
+from hpo.errors import StoreError
+from hpo.events.state import ExperimentState
 from hpo.events.trial_state import TrialState
 from hpo.events.values import Start, Status
 from hpo.schedulers.base import Scheduler
@@ -20,11 +22,13 @@ class Copies:
 
     Args:
         scheduler: knows which may yet be needed.
+        state: what is known.
         backend: makes and removes them.
         journal: removals come after what is stored.
     """
 
     scheduler: Scheduler
+    state: ExperimentState
     backend: Backend
     journal: Journal
     sizes: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -56,10 +60,20 @@ class Copies:
         """Let a trial begin with what its source had saved.
 
         Raises:
-            StoreError: it cannot be copied.
+            StoreError: that is gone, or cannot be copied.
         """
-        if start.source is not None and start.source_resource is not None:
-            self.backend.copy_checkpoint(start.source, start.source_resource, trial_id)
+        if start.source is None or start.source_resource is None:
+            return
+        place, source = (start.source, start.source_resource), self.state.trials[start.source]
+        if place in self.sizes:
+            self.backend.copy_checkpoint(*place, trial_id)
+        elif source.status != Status.RUNNING and source.resource == start.source_resource:
+            self.backend.copy_checkpoint(start.source, None, trial_id)
+        else:
+            raise StoreError(
+                f"the copy of what trial {start.source} had saved at {start.source_resource} is gone, from which another is "
+                f"to go on: put it back, or start again by overwrite=true"
+            )
 
     def prune(self) -> None:
         """Remove what nobody can go on from any more, once the events of this turn are stored."""

@@ -74,7 +74,7 @@ class Supervision:
             scheduler=self.scheduler, state=self.state, limits=self.limits, journal=self.journal, intake=self._intake
         )
         self._failures = Failures(self.state, self.limits)
-        self._copies = Copies(self.scheduler, self.backend, self.journal)
+        self._copies = Copies(self.scheduler, self.state, self.backend, self.journal)
         self._checkpoints = CheckpointBudget(
             limits=self.limits,
             state=self.state,

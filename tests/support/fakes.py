@@ -238,6 +238,8 @@ class Disk:
 
     checkpoints: dict[int, int] = field(default_factory=dict)
     kept: dict[tuple[int, int], int] = field(default_factory=dict)
+    given: dict[int, int] = field(default_factory=dict)
+    """What the checkpoint was of that a trial was given a copy of."""
     lines: dict[tuple[int, int], list[Report]] = field(default_factory=dict)
 
 
@@ -397,12 +399,11 @@ class FakeBackend(Backend):
         assert self.disk.checkpoints[trial_id] == resource, "that is not what was compared"
         self.disk.kept[trial_id, resource] = resource
 
-    def copy_checkpoint(self, source: int, resource: int, trial_id: int) -> None:
+    def copy_checkpoint(self, source: int, resource: int | None, trial_id: int) -> None:
         self.calls.append(("copy", source, resource, trial_id))
-        found = self.disk.kept.get((source, resource))
-        assert found or source not in self.runs, "what a running trial has saved changes"
-        self.disk.checkpoints[trial_id] = found or self.disk.checkpoints[source]
-        assert self.disk.checkpoints[trial_id] == resource, "that is not what was compared"
+        assert resource is not None or source not in self.runs, "what a running trial has saved changes"
+        found = self.disk.checkpoints[source] if resource is None else self.disk.kept[source, resource]
+        self.disk.checkpoints[trial_id] = self.disk.given[trial_id] = found
 
     def kept_checkpoints(self) -> Mapping[tuple[int, int], int]:
         return {place: self.measure(place[0]) for place in self.disk.kept}

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import time
 from collections import Counter
 
@@ -113,6 +114,13 @@ def test_an_experiment_killed_again_and_again_goes_on_from_the_right_copies(tmp_
 # ---------------------------------------------------------------------- a commit that fails, anywhere
 
 
+def check_copies(experiment, events):
+    """What each copy was made of is what its source had when it was compared."""
+    for event in events:
+        if event.kind == Kind.STARTED and "source" in event.body:
+            assert experiment.disk.given[event.trial] == event.body["source_resource"]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("delete", [False, True])
 @pytest.mark.parametrize("stored", [False, True], ids=["before_the_commit", "after_the_commit"])
@@ -136,6 +144,25 @@ def test_after_a_crash_at_any_commit_every_copy_is_still_one_of_what_was_compare
             told = [e.resource for e in events if e.kind == Kind.REPORTED and e.trial == trial.trial.id]
             assert told == list(range(trial.base + 1, trial.resource + 1)), "nothing is trained twice or left out"
         assert experiment.disk.kept == {}
+        check_copies(experiment, events)
+
+
+def test_a_copy_that_is_gone_is_said_and_nothing_else_is_taken_for_it():
+    _, _, events = FakeExperiment("PBT", n_workers=2, budget=Budget()).run()
+    said = []
+    for elapsed in sorted({event.elapsed for event in events if event.kind == Kind.RESUMED}):
+        experiment = FakeExperiment("PBT", n_workers=2, budget=Budget())
+        tuner = experiment.session()
+        tuner.backend.at(elapsed + 0.01, tuner.interrupt)
+        tuner.run()
+        experiment.disk.kept.clear()
+        try:
+            experiment.run()
+        except StoreError as error:
+            said.append(str(error))
+        check_copies(experiment, experiment.log.events)
+    assert said
+    assert all(re.search(r"what trial \d+ had saved at \d is gone, from which .*: put it back", text) for text in said)
 
 
 # ---------------------------------------------------------------------- people
@@ -160,6 +187,7 @@ def test_a_paused_member_that_somebody_stops_is_replaced_and_others_may_still_go
         replaced = [e for e in experiment.log.events if e.body.get("replaces") == stopped and stopped is not None]
         assert len(replaced) == (stopped is not None)
         copied += sum(e.body.get("source") == stopped for e in experiment.log.events if e.kind == Kind.STARTED)
+        check_copies(experiment, experiment.log.events)
         fresh = ExperimentState(experiment.objective)
         assert list(verify(experiment.scheduler(), fresh, enumerate(experiment.log.events), [0])) == []
     assert copied > 0
@@ -177,6 +205,7 @@ def test_only_what_nobody_can_go_on_from_is_kept_for_a_disk_budget(caplog):
         backend={"measure": lambda _: 1},
     )
     _, state, events = experiment.run()  # where a needed one is missing the fake backend fails
+    check_copies(experiment, events)
     removed = {e.trial for e in events if e.kind == Kind.NOTED and "is removed" in e.body["text"]}
     assert removed
     assert all(state.trials[trial].status in (Status.STOPPED, Status.COMPLETED) for trial in removed)
@@ -216,7 +245,7 @@ def test_a_copy_has_the_bytes_that_were_kept_and_not_those_that_came_after(folde
     state.write_bytes(b"at 4")
     folders.copy_checkpoint(3, 2, 7)
     assert (folders.directory.checkpoint(7) / "state").read_bytes() == b"at 2"
-    folders.copy_checkpoint(3, 4, 8)
+    folders.copy_checkpoint(3, None, 8)
     assert (folders.directory.checkpoint(8) / "state").read_bytes() == b"at 4"
     assert folders.kept_checkpoints() == {(3, 2): 4}
     folders.forget_kept(3, 2)
