@@ -13,6 +13,9 @@ from hpo.config.reading import resolve
 from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Kind, Status
+from hpo.planning.advice import advice
+from hpo.planning.plan import Group, Machine, Plan
+from hpo.planning.standing import Place, Standing
 from hpo.randomness import Randomness
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import verify
@@ -402,3 +405,13 @@ def test_several_objectives_are_refused(tmp_path):
     told = {key: value for key, value in benchmark(tmp_path, **several).items() if key not in ("metric", "mode")}
     with pytest.raises(ConfigError, match="its scheduler PBT knows one objective"):
         scheduler_of(config_of(told))
+
+
+def test_a_plan_says_that_more_workers_than_members_are_idle_and_that_it_ends_by_itself(tmp_path):
+    config = config_of(benchmark(tmp_path), n_workers=16)
+    group = Group([Place(config, tmp_path / "out", Standing.NEW)], 16, None, scheduler_of(config))
+    said = advice(Plan([group], Machine(16, 0, 10**12)))
+    assert any(
+        "a population of 8 keeps 8 of 16 workers busy: raise method.scheduler.population" in text for text in said
+    )
+    assert not any("there is no budget" in text for text in said)
