@@ -34,8 +34,8 @@ $(EXTRAS)/.installed: pyproject.toml
 	$(EXTRAS)/bin/python -m pip install --quiet --editable '.[test-extras]'
 	touch $@
 
-test-extras: $(EXTRAS)/.installed ## what the suite skips: training libraries and the SDK of SageMaker, in an environment of their own
-	HPO_TEST_EXTRAS=1 $(EXTRAS)/bin/python -m pytest -n $(WORKERS) tests/integrations \
+test-extras: $(EXTRAS)/.installed ## what the suite skips: training libraries, trackers and the SDK of SageMaker, in an environment of their own
+	HPO_TEST_EXTRAS=1 $(EXTRAS)/bin/python -m pytest -n $(WORKERS) tests/integrations tests/trackers \
 		tests/launchers/sagemaker/test_request.py::test_images_are_those_of_the_sdk
 
 lint: $(VENV)/.installed

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,8 @@ class Randomness:
     def stream(self, name: str, index: int = 0) -> np.random.Generator:
         """A fresh generator for the `index`-th use of `name`."""
         text = f"{self.random_seed}/{self.seed}/{name}/{index}"
-        key = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "little")
-        return np.random.Generator(np.random.Philox(key=key))
+        key: Any = _Key(hashlib.blake2b(text.encode(), digest_size=16).digest())  # which NumPy's types do not foresee
+        return np.random.Generator(np.random.Philox(key))
 
     def training_seed(self, configuration: Mapping[str, Any], copy: int | None = None) -> int:
         """A seed below 2**31 for training `configuration`, the same whichever method proposes it.
@@ -37,9 +39,20 @@ class Randomness:
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little") >> 1
 
 
+class _Key(ISeedSequence):
+    """The key of a Philox generator. Given as `key`, NumPy would also ask the system for entropy, which takes far longer."""
+
+    def __init__(self, digest: bytes) -> None:
+        self._words = np.frombuffer(digest, "<u8")
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint64) -> NDArray[np.uint64]:
+        """Its two words, low and high."""
+        return self._words
+
+
 def canonical(configuration: Mapping[str, Any]) -> str:
     """A text that two configurations share exactly when they are equal, whatever the order of their keys."""
     return _encode(configuration)
 
 
-_encode = json.JSONEncoder(sort_keys=True, default=str).encode
+_encode = json.JSONEncoder(sort_keys=True, default=str, check_circular=False).encode

@@ -18,6 +18,7 @@ from typing import Any
 
 import model_search
 import numpy as np
+import search_tasks
 from scipy.special import log_ndtr
 
 TASKS = (
@@ -34,7 +35,7 @@ def interval_of(gate: str, value: str) -> dict[str, Any]:
     return {"type": "float", "lower": 0.0, "upper": 1.0, "when": {gate: value}}
 
 
-class Smooth(model_search.ContinuousTask):
+class Smooth(search_tasks.ContinuousTask):
     """Random smooth functions; what is not used has no influence."""
 
     @staticmethod
@@ -85,7 +86,7 @@ class Shared(Smooth):
 
 
 @lru_cache(maxsize=64)
-def task_of(name: str, space: str) -> model_search.ContinuousTask:
+def task_of(name: str, space: str) -> search_tasks.ContinuousTask:
     """The task, with one of its two spaces."""
     task = (Shared if name.startswith("shared/") else Smooth)(name)
     if space == "flat":

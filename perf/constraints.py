@@ -17,6 +17,7 @@ from typing import Any
 
 import model_search
 import numpy as np
+import search_tasks
 
 from hpo import Decision, Trial
 from hpo.events.outcome import Constraint, ReportOutcome
@@ -33,7 +34,7 @@ TASKS = (
 )
 
 
-class ConstrainedTask(model_search.TableTask):
+class ConstrainedTask(search_tasks.TableTask):
     """A table with an upper bound on its second metric."""
 
     def __init__(self, name: str, share: float) -> None:
@@ -60,9 +61,9 @@ class ConstrainedTask(model_search.TableTask):
 
 
 @lru_cache(maxsize=64)
-def task_of(name: str, share: float | None) -> model_search.TableTask:
+def task_of(name: str, share: float | None) -> search_tasks.TableTask:
     """Share: which configurations meet the bound; None: there is none."""
-    return model_search.TableTask(name.split(":")[0]) if share is None else ConstrainedTask(name, share)
+    return search_tasks.TableTask(name.split(":")[0]) if share is None else ConstrainedTask(name, share)
 
 
 def run_one(job: tuple[str, str, float | None, int, int]) -> list[float]:

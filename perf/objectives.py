@@ -18,6 +18,7 @@ from typing import Any
 
 import model_search
 import numpy as np
+import search_tasks
 
 from hpo import Decision, Trial, build_scheduler
 from hpo.events.fronts import Front, FrontPoint, extended
@@ -37,7 +38,7 @@ TASKS = (
 )
 
 
-class TableFront(model_search.TableTask):
+class TableFront(search_tasks.TableTask):
     """A table, and the front of its final values."""
 
     def __init__(self, name: str) -> None:
@@ -58,7 +59,7 @@ class TableFront(model_search.TableTask):
         self.box, self.all = box, box.share(front)
 
 
-class FrontTask(model_search.Asked):
+class FrontTask(search_tasks.Asked):
     """One experiment on a table: what is kept from report to report is the front."""
 
     def __init__(self, known: TableFront) -> None:

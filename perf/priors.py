@@ -17,6 +17,7 @@ from typing import Any
 
 import model_search
 import numpy as np
+import search_tasks
 
 from hpo import build_scheduler
 from hpo.analysis.scores import ScoreScale
@@ -31,7 +32,7 @@ SAMPLE = 200
 @lru_cache(maxsize=16)
 def ranked(task_name: str) -> list[dict[str, Any]]:
     """Configurations of a task, from the best to the worst at the end."""
-    task = model_search.task_of(task_name)
+    task = search_tasks.task_of(task_name)
     space, rng = parse_space(task.space), np.random.default_rng(0)
     drawn = [space.sample(rng) for _ in range(SAMPLE)]
     return sorted(drawn, key=lambda one: task.training(one, Randomness(3, 0))[0][-1])
@@ -42,14 +43,14 @@ def space_of(task_name: str, kind: str, seed: int) -> dict[str, Any]:
     tenth = SAMPLE // 10
     order = ranked(task_name)[:tenth] if kind == "good" else ranked(task_name)[-tenth:]
     centre = order[seed % tenth]
-    space = model_search.task_of(task_name).space
+    space = search_tasks.task_of(task_name).space
     return {name: {**spec, "default": centre[name], "confidence": "high"} for name, spec in space.items()}
 
 
 def run_one(job: tuple[str, str, int, int]) -> list[float]:
     """Regret at each time, and CPU milliseconds of the method per trial."""
     task_name, variant, workers, seed = job
-    task = model_search.task_of(task_name)
+    task = search_tasks.task_of(task_name)
     method, _, kind = variant.partition(" ")
     space = space_of(task_name, kind, seed) if kind else task.space
     scheduler = build_scheduler(method, space, max_resource=task.max_resource, seed=seed, random_seed=1)
@@ -65,12 +66,12 @@ def main() -> None:
     parser.add_argument("--variants", default=",".join(VARIANTS))
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--tasks", default=",".join(model_search.HELD_OUT))
+    parser.add_argument("--tasks", default=",".join(search_tasks.HELD_OUT))
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     tasks, seeds, variants = options.tasks.split(","), range(options.seeds), options.variants.split(",")
     for task in tasks:
-        model_search.task_of(task)
+        search_tasks.task_of(task)
         ranked(task)
     began = time.monotonic()
     jobs = [(task, variant, options.workers, seed) for task, seed, variant in itertools.product(tasks, seeds, variants)]

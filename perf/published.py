@@ -15,14 +15,15 @@ from concurrent.futures import ProcessPoolExecutor
 
 import model_search
 import numpy as np
+import search_tasks
 
 from hpo import build_scheduler
 from hpo.analysis.scores import ScoreScale
 from hpo.randomness import Randomness
 
-HPOBENCH = tuple(task for task in (*model_search.DESIGN, *model_search.HELD_OUT) if task.startswith("hpobench"))
-NASBENCH = tuple(task for task in (*model_search.DESIGN, *model_search.HELD_OUT) if task.startswith("nasbench"))
-CONTINUOUS = tuple(task for task in (*model_search.DESIGN, *model_search.HELD_OUT) if task.startswith("continuous"))
+HPOBENCH = tuple(task for task in (*search_tasks.DESIGN, *search_tasks.HELD_OUT) if task.startswith("hpobench"))
+NASBENCH = tuple(task for task in (*search_tasks.DESIGN, *search_tasks.HELD_OUT) if task.startswith("nasbench"))
+CONTINUOUS = tuple(task for task in (*search_tasks.DESIGN, *search_tasks.HELD_OUT) if task.startswith("continuous"))
 CLAIMS = (  # method, against, tasks, trials, what is said
     ("TPE", "RS", HPOBENCH, 20, "not separable"),
     ("TPE", "RS", HPOBENCH, 200, "below 0"),
@@ -38,7 +39,7 @@ WORKERS = 4
 def outcome(job: tuple[str, str, int, int]) -> tuple[float, float]:
     """Regret of the best of the furthest trials once it is trained to its end, and what all took, in complete trainings."""
     method, name, trials, seed = job
-    task = model_search.task_of(name)
+    task = search_tasks.task_of(name)
     scheduler = build_scheduler(method, task.space, max_resource=task.max_resource, seed=seed, random_seed=1)
     course = model_search.follow(scheduler, task, WORKERS, Randomness(1, seed), np.inf, trials)
     scale = ScoreScale(0, 0, task.best, "", task.median, "")
@@ -59,7 +60,7 @@ def main() -> None:
         if options.only not in (None, method):
             continue
         for task in tasks:
-            model_search.task_of(task)
+            search_tasks.task_of(task)
         jobs = [(m, t, trials, s) for t, m, s in itertools.product(tasks, (method, against), range(options.seeds))]
         with ProcessPoolExecutor(options.processes, mp_context=multiprocessing.get_context("fork")) as pool:
             found = np.array(list(pool.map(outcome, jobs))).reshape(len(tasks), 2, options.seeds, 2)

@@ -17,6 +17,7 @@ from functools import lru_cache
 
 import model_search
 import numpy as np
+import search_tasks
 
 from hpo import build_scheduler, load_config
 from hpo.analysis.scores import ScoreScale
@@ -33,7 +34,7 @@ TRIALS = 40
 @lru_cache(maxsize=4)
 def earlier_of(task_name: str, workers: int, seed: int, sign: float) -> EarlierExperiment:
     """What an experiment of ASHA has left; with sign -1 turned round."""
-    task = model_search.task_of(task_name)
+    task = search_tasks.task_of(task_name)
     scheduler = build_scheduler("ASHA", task.space, max_resource=task.max_resource, seed=seed, random_seed=2)
     course = model_search.follow(scheduler, task, workers, Randomness(2, seed), np.inf, TRIALS)
     results = [
@@ -56,7 +57,7 @@ def earlier_of(task_name: str, workers: int, seed: int, sign: float) -> EarlierE
 
 def config_of(task_name: str, method: str, seed: int, use: str) -> ExperimentConfig:
     """An experiment that starts so."""
-    task = model_search.task_of(task_name)
+    task = search_tasks.task_of(task_name)
     benchmark = {
         "name": "task",
         "table": "none",
@@ -74,7 +75,7 @@ def config_of(task_name: str, method: str, seed: int, use: str) -> ExperimentCon
 def run_one(job: tuple[str, str, int, int, str]) -> list[float]:
     """Regret at each time, and milliseconds that the start took: reading the copy, matching, making the method."""
     task_name, method, workers, seed, use = job
-    task = model_search.task_of(task_name)
+    task = search_tasks.task_of(task_name)
     experiments = []
     if use != "cold":
         experiments = [earlier_of(task_name, workers, seed, -1.0 if "misleading" in use else 1.0)]
@@ -94,14 +95,14 @@ def main() -> None:
     parser.add_argument("--method", default="ASHA-GP")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=30)
-    parser.add_argument("--tasks", default=",".join(model_search.HELD_OUT))
+    parser.add_argument("--tasks", default=",".join(search_tasks.HELD_OUT))
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--starts", default=",".join(STARTS[1:]))
     options = parser.parse_args()
     starts = ["cold", *options.starts.split(",")]
     tasks, seeds = options.tasks.split(","), range(options.seeds)
     for task in tasks:
-        model_search.task_of(task)
+        search_tasks.task_of(task)
     jobs = [(t, options.method, options.workers, seed, use) for t, seed, use in itertools.product(tasks, seeds, starts)]
     with ProcessPoolExecutor(options.processes, mp_context=multiprocessing.get_context("fork")) as pool:
         flat = np.array(list(pool.map(run_one, jobs, chunksize=len(starts))))

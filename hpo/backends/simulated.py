@@ -10,7 +10,7 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from hpo.backends.base import Backend
 from hpo.config.schema import ExperimentConfig
@@ -25,16 +25,22 @@ from hpo.tables.table import Table
 _REPORT, _EXIT = 0, 1
 
 
+class _Curves(NamedTuple):
+    """What a configuration's training comes to, after each unit of resource."""
+
+    metrics: list[tuple[str, list[float]]]
+    seconds: list[float]
+
+
 @dataclass(slots=True)
 class _Training:
-    trial: Trial
+    trial_id: int
     attempt: int
     worker: int
     until: int
     began: float
     """Virtual time at which the training would have started, had it run in one piece."""
-    seconds: list[float]
-    metrics: list[tuple[str, list[float]]]
+    curves: "_Curves"
     resource: int
     """Of the next report."""
 
@@ -64,11 +70,17 @@ class SimulatedBackend(Backend):
     _heap: list[tuple[float, int, int, int, int]] = field(default_factory=list)
     """(time, worker, trial, kind, attempt)."""
     _running: dict[int, _Training] = field(default_factory=dict)
+    _curves: dict[int, _Curves] = field(default_factory=dict)
+    """Of trials that may go on."""
     _reached: dict[int, int] = field(default_factory=dict)
     """The resource each trial's checkpoint holds."""
     _idle: list[int] = field(default_factory=list)
     _new_workers: Iterator[int] = field(default_factory=itertools.count)
     _returned: float | None = None
+
+    def __post_init__(self) -> None:
+        self._maximum = self.table.max_resource
+        self._resource_attr = str(self.table.about["resource_attr"])
 
     repeatable: ClassVar[bool] = True
 
@@ -134,32 +146,33 @@ class SimulatedBackend(Backend):
 
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:
         """Schedule the attempt's first report; it goes on from the resource that earlier attempts reached."""
-        replicate = self.table.replicate(self.randomness, trial.configuration)
-        metrics, seconds = self.table.training({**self.otherwise, **trial.configuration}, replicate)
+        curves = self._curves.pop(trial.id, None) or self._train(trial)
         reached = self._reached.get(trial.id, 0)
-        end = self.table.max_resource if until is None else min(until, self.table.max_resource)
-        began = self.now - (seconds[reached - 1] if reached else 0.0)
-        worker = heapq.heappop(self._idle) if self._idle else next(self._new_workers)
         running = _Training(
-            trial=trial,
+            trial_id=trial.id,
             attempt=attempt,
-            worker=worker,
-            until=end,
-            began=began,
-            seconds=seconds,
-            metrics=[(name, values) for name, values in metrics.items() if name not in self.silent],
+            worker=heapq.heappop(self._idle) if self._idle else next(self._new_workers),
+            until=self._maximum if until is None else min(until, self._maximum),
+            began=self.now - (curves.seconds[reached - 1] if reached else 0.0),
+            curves=curves,
             resource=reached + 1,
         )
         self._running[trial.id] = running
         self._schedule(running)
 
+    def _train(self, trial: Trial) -> _Curves:
+        replicate = self.table.replicate(self.randomness, trial.configuration)
+        configuration = {**self.otherwise, **trial.configuration}
+        metrics, seconds = self.table.training(configuration, replicate, silent=self.silent)
+        return _Curves(list(metrics.items()), seconds)
+
     def _schedule(self, running: _Training) -> None:
         """Put the attempt's next report, or its exit after the last, on the clock."""
         if running.resource <= running.until:
-            at, kind = running.began + running.seconds[running.resource - 1], _REPORT
+            at, kind = running.began + running.curves.seconds[running.resource - 1], _REPORT
         else:
             at, kind = self.now, _EXIT
-        heapq.heappush(self._heap, (max(at, self.now), running.worker, running.trial.id, kind, running.attempt))
+        heapq.heappush(self._heap, (max(at, self.now), running.worker, running.trial_id, kind, running.attempt))
 
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
         """End the attempt now, unless it is about to end by itself."""
@@ -199,17 +212,19 @@ class SimulatedBackend(Backend):
 
     def _report(self, running: _Training) -> Report:
         resource = running.resource
-        metrics = {name: values[resource - 1] for name, values in running.metrics}
-        metrics[self.table.about["resource_attr"]] = resource
-        self._reached[running.trial.id] = resource
+        metrics = {name: values[resource - 1] for name, values in running.curves.metrics}
+        metrics[self._resource_attr] = resource
+        self._reached[running.trial_id] = resource
         running.resource += 1
         self._schedule(running)
-        return Report(running.trial.id, running.attempt, metrics, resource)
+        return Report(running.trial_id, running.attempt, metrics, resource)
 
     def _exit(self, running: _Training) -> Exit:
-        del self._running[running.trial.id]
+        del self._running[running.trial_id]
+        if self._reached.get(running.trial_id, 0) < self._maximum:
+            self._curves[running.trial_id] = running.curves
         heapq.heappush(self._idle, running.worker)
-        return Exit(running.trial.id, running.attempt, 0)
+        return Exit(running.trial_id, running.attempt, 0)
 
     def wake(self) -> None:
         """`wait` never blocks."""

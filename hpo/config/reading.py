@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from enum import Enum
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +57,22 @@ def to_config(node: Any) -> ExperimentConfig:
     """
     with errors_as_sentence():
         try:
-            merged: Any = OmegaConf.merge(OmegaConf.structured(ExperimentConfig), node)
-            merged.benchmark = with_first(merged.benchmark)
+            merged: Any = OmegaConf.merge(_schema(), node)
+            benchmark = merged.benchmark
+            if (complete := with_first(benchmark)) is not benchmark:
+                merged.benchmark = complete
             config = OmegaConf.to_object(merged)
         except OmegaConfBaseException as error:
             raise ConfigError(hydra_error_as_sentence(error, ExperimentConfig)) from error
     assert isinstance(config, ExperimentConfig)
     check_kinds(config)
     return config
+
+
+@cache
+def _schema() -> Any:
+    """What every configuration is merged into a copy of; to make it takes milliseconds."""
+    return OmegaConf.structured(ExperimentConfig)
 
 
 def to_yaml(config: ExperimentConfig) -> str:
@@ -118,7 +127,8 @@ def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
                 found = re.search("'(.+?)'", str(error.msg))
                 raise ConfigError(not_plain(f"{group}.{error.full_key}", found[1] if found else "unknown")) from error
     if _is_built_in(group, choice):
-        return _container(read_yaml(CONF_DIR / group / f"{choice}.yaml"))
+        path = CONF_DIR / group / f"{choice}.yaml"
+        return _container(_read_built_in(path, path.stat().st_mtime_ns))
     from hpo.config.composing import compose_plain
 
     return _container(OmegaConf.create(compose_plain({group: choice})[group]))
@@ -128,6 +138,12 @@ def _is_built_in(group: str, choice: str) -> bool:
     """Is it the name of a file that comes with hpo? Those need no Hydra, for none of them extends another."""
     may_be = group != "experiment" and re.fullmatch(r"[\w-]{1,100}", choice, re.ASCII) is not None
     return may_be and (CONF_DIR / group / f"{choice}.yaml").is_file()
+
+
+@lru_cache(maxsize=64)
+def _read_built_in(path: Path, _changed: int) -> Any:
+    """The file as it was when it was changed last: a program that makes many configurations names the same few."""
+    return read_yaml(path)
 
 
 def _container(node: Any) -> dict[str, Any]:

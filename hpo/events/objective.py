@@ -85,6 +85,8 @@ class Objective:
         return resource, self._judge(loss, metrics, resource)
 
     def _judge(self, loss: float, metrics: Mapping[str, Any], resource: int) -> ReportOutcome:
+        if not (self.constraints or self.aims):
+            return ReportOutcome(loss)
         further = tuple(self._loss(metrics, aim.metric, aim.mode) for aim in self.aims[1:])
         if not self.constraints:
             return ReportOutcome(loss, further=further)
@@ -144,6 +146,9 @@ class Objective:
         """
         if self.resource_attr is None:
             return None
+        value = metrics.get(self.resource_attr)
+        if type(value) is int and 1 <= value < 2**53:  # nearly all are
+            return value
         value = self._get(metrics, self.resource_attr, f"benchmark.resource_attr={self.resource_attr}")
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not 1 <= value < 2**53 or int(value) != value:

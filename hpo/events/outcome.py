@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,7 @@ class Constraint:
         return f"{self.metric} {'<=' if self.upper else '>='} {self.bound:g}"
 
 
-@dataclass(frozen=True, slots=True)
-class ReportOutcome:
+class ReportOutcome(NamedTuple):
     """What a report comes to.
 
     Attributes:
@@ -64,7 +64,7 @@ class ReportOutcome:
     @property
     def finite(self) -> bool:
         """Has it a result in every objective?"""
-        return all(map(math.isfinite, self.losses))
+        return math.isfinite(self.loss) and all(map(math.isfinite, self.further))
 
     @property
     def feasible(self) -> bool:

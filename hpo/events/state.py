@@ -1,6 +1,5 @@
 """What is known of an experiment: the fold of its events, the same live, after a resume and for a reader."""
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from typing import Any
 
 from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective
+from hpo.events.outcome import ReportOutcome
 from hpo.events.steering import Steering, stopped_trial
 from hpo.events.trial_state import TrialState
 from hpo.events.values import Decision, Event, Kind, Status, Trial
@@ -77,12 +77,18 @@ class ExperimentState:
     _available: float = 0.0
     """Worker seconds of the sessions before the last one, which was opened at `_opened`."""
 
-    def apply(self, event: Event) -> None:
-        """Take in the next event."""
-        self.elapsed = max(self.elapsed, event.elapsed)
+    def apply(self, event: Event, outcome: ReportOutcome | None = None) -> None:
+        """Take in the next event.
+
+        Args:
+            event: the next.
+            outcome: what a report comes to, where that is known already.
+        """
+        if event.elapsed > self.elapsed:
+            self.elapsed = event.elapsed
         match event.kind:
             case Kind.REPORTED:
-                self._reported(event)
+                self._reported(event, outcome)
             case Kind.STARTED:
                 self._started(event)
             case Kind.RESUMED | Kind.RESTARTED:
@@ -222,7 +228,9 @@ class ExperimentState:
 
     def _employ(self, state: TrialState) -> None:
         taken = {other.worker for other in self.running.values()}
-        state.worker = next(worker for worker in itertools.count() if worker not in taken)
+        state.worker = 0
+        while state.worker in taken:
+            state.worker += 1
         self.running[state.trial.id] = state
 
     def _set_status(self, state: TrialState, status: Status) -> None:
@@ -230,16 +238,18 @@ class ExperimentState:
         self._counts[status] += 1
         state.status = status
 
-    def _reported(self, event: Event) -> None:
+    def _reported(self, event: Event, outcome: ReportOutcome | None) -> None:
+        body, resource = event.body, event.reached
         state = self._of(event)
-        outcome = self.objective.outcome(event.body["metrics"], event.reached)
-        self.trained += event.reached - state.resource
-        state.first = state.first or event.reached
-        state.resource, state.loss, state.violation = event.reached, outcome.loss, outcome.violation
+        if outcome is None:
+            outcome = self.objective.outcome(body["metrics"], resource)
+        self.trained += resource - state.resource
+        state.first = state.first or resource
+        state.resource, state.loss, state.violation = resource, outcome.loss, outcome.violation
         state.losses = outcome.losses
-        state.position, state.heard = event.body["position"], event.elapsed
-        state.lines = event.body.get("line", 0)
-        decision = event.body["decision"]
+        state.position, state.heard = body["position"], event.elapsed
+        state.lines = body.get("line", 0)
+        decision = body["decision"]
         if decision != Decision.CONTINUE:
             state.ending = Decision(decision)
         self.reports += 1
@@ -248,9 +258,9 @@ class ExperimentState:
         best, loss = self.incumbent, outcome.merit
         # Ties go to the earlier trial; an infinite loss is nobody's best.
         if loss != float("inf") and self.objective.aims:
-            self._extend(FrontPoint(outcome.losses, state.trial.id, event.reached, event.elapsed))
+            self._extend(FrontPoint(outcome.losses, state.trial.id, resource, event.elapsed))
         elif loss != float("inf") and (best is None or (loss, state.trial.id) < (best.loss, best.trial_id)):
-            self.incumbent, self.closest = Incumbent(loss, state.trial.id, event.reached, event.elapsed), None
+            self.incumbent, self.closest = Incumbent(loss, state.trial.id, resource, event.elapsed), None
         elif best is None and outcome.judged and outcome.violation > 0:
             self._come_closer(state.trial.id, outcome.violation, event)
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 Configuration = Mapping[str, Any]
 """One assignment of the tuned hyperparameters."""
@@ -171,9 +172,11 @@ class Kind(StrEnum):
     was `given`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One entry of the log. `elapsed` is seconds of the experiment, sessions added up; `time` is unix time."""
+class Event(NamedTuple):
+    """One entry of the log. `elapsed` is seconds of the experiment, sessions added up; `time` is unix time.
+
+    A tuple, for a log may have millions.
+    """
 
     kind: Kind
     elapsed: float
@@ -181,7 +184,7 @@ class Event:
     trial: int | None = None
     attempt: int | None = None
     resource: int | None = None
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def trial_id(self) -> int:

@@ -8,7 +8,8 @@ import io
 import json
 import logging
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from hpo.events.lineage import schedule_of
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import best_of, front_of
-from hpo.results.rows import columns, report_rows
+from hpo.results.rows import ReportRow, columns, rows_in_parts
 from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.replacing import write_atomically
 
@@ -68,10 +69,46 @@ def write_results(
         archive.open("results.csv", "w", force_zip64=True) as member,
         io.TextIOWrapper(member, encoding="utf-8", errors="replace", newline="") as text,
     ):
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([row.get(name, "") for name in names] for row in report_rows(config, read()))
+        text.write(_line(map(_cell, names)))
+        text.writelines(_lines(names, rows_in_parts(config, read())))
     write_atomically(directory.results, packed.getvalue())
+
+
+def _lines(names: Sequence[str], rows: Iterable[ReportRow]) -> Iterator[str]:
+    """The rows as CSV. What is the same for all reports of an attempt is written out once: there may be millions."""
+    place = {name: index for index, name in enumerate(names)}
+    attempts: dict[tuple[int, int], list[str]] = {}
+    for row in rows:
+        settings = row.settings
+        if row.attempt not in attempts:
+            attempts[row.attempt] = [_cell(settings.get(name)) for name in names]
+        cells = attempts[row.attempt].copy()
+        for part in (row.metrics, row.facts):
+            for name, value in part.items():
+                if name not in settings:
+                    cells[place[name]] = _cell(value)
+        for name, value in row.more.items():
+            cells[place[name]] = _cell(value)
+        yield _line(cells)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return ",".join(cells) + "\n"
+
+
+def _cell(value: Any) -> str:
+    """A value as CSV has it, nothing for None."""
+    if type(value) is float or type(value) is int:
+        return repr(value)
+    return "" if value is None else _quoted(str(value))
+
+
+@lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    """In quotes where it needs them."""
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\n").writerow((text, None))  # alone in its line, a blank would be quoted too
+    return line.getvalue()[:-2]
 
 
 def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:

@@ -1,9 +1,9 @@
 """The rows of results.csv.zip, one per report, and errors in words a person uses."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState
@@ -11,35 +11,53 @@ from hpo.events.values import Event, Kind
 from hpo.store.directory import ExperimentDirectory
 
 
+class ReportRow(NamedTuple):
+    """What is told of a report; where several parts have a name, the last one counts."""
+
+    attempt: tuple[int, int]
+    """Trial and attempt: their reports share `settings`."""
+    metrics: Mapping[str, Any]
+    facts: dict[str, Any]
+    settings: dict[str, Any]
+    more: dict[str, Any]
+
+    def whole(self) -> dict[str, Any]:
+        """By the names of the columns."""
+        return {**self.metrics, **self.facts, **self.settings, **self.more}
+
+
 def report_rows(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
     """One row per stored report, in order."""
+    return (row.whole() for row in rows_in_parts(config, events))
+
+
+def rows_in_parts(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[ReportRow]:
+    """The rows of `report_rows`, in which what is the same for all reports of an attempt stays apart."""
     constants = {**config.space.constants, **config.benchmark.arguments}
     limit = config.benchmark.max_resource_attr
     state = ExperimentState(config.objective)
-    columns: dict[tuple[int, int], dict[str, Any]] = {}
+    settings: dict[tuple[int, int], dict[str, Any]] = {}
     count: Counter[tuple[int, int]] = Counter()
     for event in events:
         if event.kind != Kind.REPORTED:  # no attempt begins or ends by a report
             state.apply(event)
             continue
-        now = state.trials[event.trial_id]
-        attempt = event.trial_id, now.attempt
-        if attempt not in columns:
+        trial_id, body = event.trial_id, event.body
+        now = state.trials[trial_id]
+        attempt = trial_id, now.attempt
+        if attempt not in settings:
             told = {} if limit is None or now.until is None else {limit: now.until}
-            settings = {**now.trial.configuration, **constants, **told}
-            columns[attempt] = {f"config_{name}": value for name, value in settings.items()}
-        yield {
-            **event.body["metrics"],
+            chosen = {**now.trial.configuration, **constants, **told}
+            of_attempt = {f"config_{name}": value for name, value in chosen.items()}
+            settings[attempt] = {"st_status": "InProgress", "trial_id": trial_id, **of_attempt}
+        facts = {
             "st_worker_timestamp": event.time,
             "st_worker_time": event.elapsed - now.began,
             "st_worker_iter": count[attempt],
-            "st_decision": event.body["decision"],
-            "st_status": "InProgress",
-            "trial_id": event.trial_id,
-            **columns[attempt],
-            "st_tuner_time": event.elapsed,
-            **event.body.get("extra", {}),
+            "st_decision": body["decision"],
         }
+        more = {"st_tuner_time": event.elapsed, **body.get("extra", {})}
+        yield ReportRow(attempt, body["metrics"], facts, settings[attempt], more)
         count[attempt] += 1
 
 
@@ -55,7 +73,9 @@ def columns(config: ExperimentConfig, events: Iterable[Event]) -> list[str]:
     extra: dict[str, None] = {}
     for event in events:
         if event.kind == Kind.REPORTED:
-            metrics |= dict.fromkeys(event.body["metrics"])
+            reported = event.body["metrics"]
+            if not reported.keys() <= metrics.keys():
+                metrics |= dict.fromkeys(reported)
             extra |= dict.fromkeys(event.body.get("extra", ()))
     settings = [f"config_{name}" for name in known if name is not None]
     return list(dict.fromkeys([*metrics, *ALWAYS, *settings, "st_tuner_time", *extra]))

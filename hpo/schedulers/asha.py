@@ -52,6 +52,7 @@ class _Asynchronous(Halving):
         self.probabilities = bracket_probabilities(self.levels, self.maximum, self.brackets)
         systems = self.brackets if rung_system_per_bracket else 1
         self._systems = [self._make_rungs(self.levels[s:]) for s in range(systems)]
+        self._rungs = [{rung.level: rung for rung in system} for system in self._systems]
         self._randomness = randomness
         self._starts = 0
         self._bracket: dict[int, int] = {}
@@ -94,8 +95,7 @@ class _Asynchronous(Halving):
         return next_level(self.levels, reached, self.maximum) if reached else self.steps[bracket]
 
     def _rung_at(self, trial_id: int, level: int) -> Rung:
-        rungs = self._systems[self._bracket[trial_id] if len(self._systems) > 1 else 0]
-        return next(rung for rung in rungs if rung.level == level)
+        return self._rungs[self._bracket[trial_id] if len(self._rungs) > 1 else 0][level]
 
 
 class ASHA(_Asynchronous):

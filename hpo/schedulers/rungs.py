@@ -9,6 +9,7 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 
 from hpo.errors import ConfigError
 
@@ -59,7 +60,7 @@ class Rung:
     results: list[Order] = field(default_factory=list)
     """All that were ever recorded here, ascending."""
     waiting: list[tuple[Order, int]] = field(default_factory=list)
-    """(result, trial id) of the finite ones paused here and not promoted, ascending."""
+    """(result, trial id) of the finite ones paused here and not promoted: a heap, the best one first."""
 
     def record(self, trial_id: int, order: Order) -> None:
         """A trial got here and does not wait."""
@@ -69,7 +70,7 @@ class Rung:
         """A trial got here and waits for a promotion; one that diverged is recorded but never promoted."""
         self.record(trial_id, order)
         if is_finite(order):
-            insort(self.waiting, (order, trial_id))
+            heappush(self.waiting, (order, trial_id))
 
     def promotable(self) -> int | None:
         """The best waiting trial, if it is among those that may go on."""
@@ -79,10 +80,11 @@ class Rung:
 
     def remove(self, trial_id: int) -> None:
         """The trial no longer waits here. Its result stays and counts among all."""
-        for index, (_, waiting_id) in enumerate(self.waiting):  # the best, which is promoted, is the first
-            if waiting_id == trial_id:
-                del self.waiting[index]
-                return
+        if self.waiting and self.waiting[0][1] == trial_id:  # the best, which is promoted
+            heappop(self.waiting)
+            return
+        self.waiting = [(order, waiting_id) for order, waiting_id in self.waiting if waiting_id != trial_id]
+        heapify(self.waiting)
 
     def passes(self, order: Order) -> bool:
         """Stopping rule, asked after `record`: does a trial with this result go on?"""

@@ -195,7 +195,8 @@ class Choice(Domain):
         return len(self.choices)
 
     def decode(self, unit: float) -> Any:
-        return self.choices[min(int(unit * len(self.choices)), len(self.choices) - 1)]
+        count = len(self.choices)
+        return self.choices[min(int(unit * count), count - 1)]
 
     def encode(self, value: Any) -> float:
         return (self.index(value) + 0.5) / len(self.choices)

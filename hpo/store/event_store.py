@@ -227,7 +227,7 @@ class Store:
 def _row(event: Event) -> tuple[Any, ...]:
     """An event as it is stored, its check sum last."""
     times = float(event.elapsed) + 0.0, float(event.time) + 0.0  # SQLite keeps no negative zero
-    fields = (event.kind.value, *times, event.trial, event.attempt, event.resource, _dumps(event.body))
+    fields = (str(event.kind), *times, event.trial, event.attempt, event.resource, _dumps(event.body))
     return (*fields, _check_sum(fields))
 
 
@@ -283,7 +283,7 @@ def on_network(folder: Path) -> bool:
     return kind in _NETWORK or (kind.startswith("fuse.") and kind != "fuse.overlayfs")
 
 
-_dumps = json.JSONEncoder(separators=(",", ":")).encode
+_dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode = json.JSONDecoder().raw_decode
 """As `json.loads`, which also looks for blanks around what was written without."""
 _KINDS = {kind.value: kind for kind in Kind}

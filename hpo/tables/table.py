@@ -17,7 +17,7 @@ have them all along.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -90,7 +90,7 @@ class Table:
         """`recorded` or `semi-synthetic`."""
         return str(self.about.get("data_label", "recorded"))
 
-    @property
+    @cached_property
     def cumulative(self) -> frozenset[str]:
         """Metrics that grow in proportion to the resource."""
         return frozenset(self.about.get("cumulative", ()))
@@ -173,26 +173,37 @@ class Table:
             return int(own["seeds"].index(randomness.seed))
         return randomness.training_seed(configuration) % len(self.seconds[0])
 
-    def training(self, configuration: Configuration, replicate: int) -> tuple[dict[str, list[float]], list[float]]:
+    def training(
+        self, configuration: Configuration, replicate: int, *, silent: Collection[str] = ()
+    ) -> tuple[dict[str, list[float]], list[float]]:
         """One training: every metric after each unit of resource, and the seconds elapsed by then.
 
         Args:
             configuration: what is trained.
             replicate: which of the recorded trainings, from 0.
+            silent: metrics that are left out.
         """
         row = self.row(configuration)
-        if self.seconds.shape[2] == self.max_resource:
-            recorded = {name: array[row, replicate].tolist() for name, array in self.metrics.items()}
+        told = {name: array for name, array in self.metrics.items() if name not in silent}
+        if not self._is_synthetic:
+            recorded = {name: array[row, replicate].tolist() for name, array in told.items()}
             return recorded, self.seconds[row, replicate].tolist()
         if replicate not in self._synthesised:
             self._synthesised[replicate] = self._curves.of_replicate(replicate)
-        curve: list[float] = self._synthesised[replicate][row].tolist()
-        final = {name: float(array[row, replicate, -1]) for name, array in self.metrics.items()}
-        grown = {name: [final[name] * share for share in self._shares] for name in self.cumulative}
-        constant = {name: [value] * self.max_resource for name, value in final.items()}
-        whole = float(self.seconds[row, replicate, -1])
-        metrics = {**constant, **grown, self.about["metric"]: curve}
+        metrics = {name: self._reached(array.item(row, replicate, -1), name) for name, array in told.items()}
+        metrics[self.about["metric"]] = self._synthesised[replicate][row].tolist()
+        whole = self.seconds.item(row, replicate, -1)
         return metrics, [whole * share for share in self._shares]
+
+    def _reached(self, final: float, name: str) -> list[float]:
+        """A metric of which only the final value is known, after each unit of resource."""
+        shares = self._shares
+        return [final * share for share in shares] if name in self.cumulative else [final] * len(shares)
+
+    @cached_property
+    def _is_synthetic(self) -> bool:
+        """Are only final values known?"""
+        return len(self.seconds[0, 0]) != self.max_resource
 
     @cached_property
     def _shares(self) -> list[float]:

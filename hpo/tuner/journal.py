@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hpo.events.callback import Callback
+from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind, Trial
 
@@ -38,7 +39,7 @@ class Journal:
     wall: Callable[[], float]
     callbacks: Sequence[Callback] = ()
     _pending: list[Event] = field(default_factory=list)
-    _actions: list[Callable[[], None]] = field(default_factory=list)
+    _actions: list[tuple[Callable[..., None], tuple[Any, ...]]] = field(default_factory=list)
     _broken: set[int] = field(default_factory=set)
 
     def emit(
@@ -48,10 +49,11 @@ class Journal:
         attempt: int | None = None,
         resource: int | None = None,
         body: Mapping[str, Any] | None = None,
+        outcome: ReportOutcome | None = None,
     ) -> None:
-        """Add an event to this turn."""
+        """Add an event to this turn; `outcome`: what the state would make of the report again."""
         event = Event(kind, self.elapsed(), self.wall(), trial, attempt, resource, body or {})
-        self.state.apply(event)
+        self.state.apply(event, outcome)
         self._pending.append(event)
 
     def note(
@@ -69,7 +71,7 @@ class Journal:
 
     def act(self, action: Callable[..., None], *arguments: Any) -> None:
         """Do something once the events of this turn are stored."""
-        self._actions.append(lambda: action(*arguments))
+        self._actions.append((action, arguments))
 
     def commit(self) -> None:
         """Store this turn's events, then act, then show them.
@@ -81,10 +83,11 @@ class Journal:
         if events:
             self.events.append(events)
         actions, self._actions = self._actions, []
-        for act in actions:
-            act()
-        for event in events:
-            self.call("on_event", event)
+        for action, arguments in actions:
+            action(*arguments)
+        if self.callbacks:
+            for event in events:
+                self.call("on_event", event)
 
     def extra_results(self, trial: Trial, metrics: Mapping[str, Any]) -> dict[str, Any]:
         """The columns that callbacks add to a report."""

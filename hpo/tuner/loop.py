@@ -60,11 +60,13 @@ class Tuner:
     _spent: str | None = None  # the budget that is used up
 
     def __post_init__(self) -> None:
-        self._origin = self.backend.clock() - self.state.elapsed
+        clock = self.backend.clock
+        origin = clock() - self.state.elapsed
+        self._elapsed: Callable[[], float] = lambda: clock() - origin
         self.journal = Journal(
             events=self.events,
             state=self.state,
-            elapsed=lambda: self.elapsed,
+            elapsed=self._elapsed,
             wall=self.backend.wall,
             callbacks=self.callbacks,
         )
@@ -95,7 +97,7 @@ class Tuner:
     @property
     def elapsed(self) -> float:
         """Seconds of this experiment, earlier sessions included."""
-        return self.backend.clock() - self._origin
+        return self._elapsed()
 
     def interrupt(self) -> None:
         """End this session: trials get their grace, all is committed. A second call ends trials at once.
@@ -144,18 +146,26 @@ class Tuner:
                 self.commands.knock()
             else:
                 self.trials.handle(event)
-        self.commands.take(self._moment, self._obey)
-        self.trials.end_overdue()
+        if self.inbox is not None:
+            self.commands.take(self._moment, self._obey)
+        if self.limits.timed:
+            self.trials.end_overdue()
         self._check_session()
         self._fill()
-        over = self.trials.closing or not (self._stalled or self.state.steering.held)
-        if over and not self.state.running and not self._interrupts and self.trials.failure is None:
+        if not self.state.running and self._nothing_to_come():
             self._finish()
         self.journal.commit()
 
+    def _nothing_to_come(self) -> bool:
+        """Is the experiment complete, now that no trial runs?"""
+        over = self.trials.closing or not (self._stalled or self.state.steering.held)
+        return over and not self._interrupts and self.trials.failure is None
+
     def _over(self) -> bool:
-        ends = self.state.finished is not None or self.trials.failure is not None or self._interrupts > 0
-        return ends and not self.state.running
+        """Is there nothing more to do in this session?"""
+        if self.state.running:
+            return False
+        return self.state.finished is not None or self.trials.failure is not None or self._interrupts > 0
 
     def _check_session(self) -> None:
         """Is it time to end: a budget used up, or a request?"""
@@ -165,7 +175,7 @@ class Tuner:
                 self.backend.kill()
         elif not self.trials.closing:
             by = self.state.steering.end
-            self._spent = self.budget.spent(self.state, self.elapsed) if by is None else f"ended on request by {by}"
+            self._spent = self.budget.spent(self.state, self._elapsed()) if by is None else f"ended on request by {by}"
             if self._spent is not None:
                 if self.trials.failed:
                     log.warning("%s, so that no failed trial is trained again; give more", self._spent)
@@ -228,8 +238,12 @@ class Tuner:
 
     def _timeout(self) -> float | None:
         """Seconds until something has to be looked at."""
-        times = [*self.journal.next_call(), *self.trials.time_left(), *self.commands.next_look()]
-        left = self.budget.time_left(self.elapsed)
+        times = self.journal.next_call() if self.callbacks else []
+        if self.limits.timed:
+            times += self.trials.time_left()
+        if self.inbox is not None:
+            times += self.commands.next_look()
+        left = self.budget.time_left(self._elapsed())
         if left is not None and not self.trials.closing and not self._stalled:
             times.append(left)
         return min(times) if times else None

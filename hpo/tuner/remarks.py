@@ -59,7 +59,7 @@ class Remarks:
 
     def unread(self, trial_id: int) -> str | None:
         """The first line of a trial that was no report, if its current attempt has written any."""
-        return self._quoted.get(trial_id) if self._unread[trial_id] else None
+        return self._quoted.get(trial_id) if self._unread.get(trial_id) else None
 
     def counts(self, trial_id: int) -> dict[str, int]:
         """What is stored with the end of an attempt; from here on the next one is counted."""

@@ -187,12 +187,12 @@ class Supervision:
         resource, outcome = reading
         self._failures.on_report()
         decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome)
-        body["decision"] = decision.value
+        body["decision"] = str(decision)
         if self.state.objective.resource_attr is None:
             body["line"] = self._intake.line(state.trial.id)
         if extra := self.journal.extra_results(state.trial, report.metrics):
             body["extra"] = extra
-        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body)
+        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body, outcome)
         if decision != Decision.CONTINUE:
             # A script that was told where to end is given time to end by itself and to write what it wants to write.
             patience = self.limits.grace if self.limits.ends_there(state, resource) else 0.0
@@ -208,16 +208,11 @@ class Supervision:
         """The attempt is over: what becomes of the trial."""
         status, error = self._status_after(state, event)
         tell_end(self.scheduler, state.trial, status)
-        body: dict[str, Any] = {"status": status.value, "exit_code": event.exit_code, "signal": event.signal}
+        body: dict[str, Any] = {"status": str(status), "exit_code": event.exit_code, "signal": event.signal}
+        body["usage"] = dict(event.usage)
         oom = event.out_of_memory and status == Status.FAILED
-        said = {
-            "usage": dict(event.usage),
-            "error": error,
-            "where": event.where,
-            "out_of_memory": oom,
-            "by": state.stopped_by,
-        }
-        body |= {k: v for k, v in said.items() if v or k == "usage"} | self._remarks.counts(state.trial.id)
+        told = {"error": error, "where": event.where, "out_of_memory": oom, "by": state.stopped_by}
+        body |= {key: value for key, value in told.items() if value} | self._remarks.counts(state.trial.id)
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
             self._fail_if(self._failures.on_failure(status, event, error))
@@ -253,8 +248,8 @@ class Supervision:
 
     def _limited(self) -> list[TrialState]:
         """Trials whose time limits run: not those that are being ended, and have their grace."""
-        timed = self.limits.timed and not self.closing
-        return [state for state in self.state.running.values() if not self._is_ending(state)] if timed else []
+        running = () if self.closing else self.state.running.values()
+        return [state for state in running if not self._is_ending(state)]
 
     def _is_ending(self, state: TrialState) -> bool:
         """Is the end of its attempt decided?"""

@@ -194,7 +194,7 @@ def differences(experiment, events):
 
 
 def changed(event, **body):
-    return replace(event, body={**event.body, **body})
+    return event._replace(body={**event.body, **body})
 
 
 @pytest.mark.parametrize("method", EVERY)

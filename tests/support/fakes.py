@@ -10,7 +10,7 @@ import heapq
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hpo import build_scheduler
@@ -137,7 +137,7 @@ class MemoryLog:
         self.commits = 0
 
     def append(self, events: Sequence[Event]) -> None:
-        read_back = [replace(event, body=json.loads(json.dumps(event.body))) for event in events]
+        read_back = [event._replace(body=json.loads(json.dumps(event.body))) for event in events]
         self.commits += 1
         self.events += read_back
 

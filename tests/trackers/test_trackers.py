@@ -284,7 +284,7 @@ found = {}
 for run in client.search_runs([experiment.experiment_id]):
     history = client.get_metric_history(run.info.run_id, "loss")
     curve = sorted((m.step, m.value) for m in history)
-    found[run.data.tags["hpo.events.values"]] = [curve, run.data.params, run.info.status]
+    found[run.data.tags["hpo.trial"]] = [curve, run.data.params, run.info.status]
 print(json.dumps([experiment.name, found]))
 """
     name, found = in_another_process(code, tmp_path / "m")
