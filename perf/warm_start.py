@@ -2,10 +2,12 @@
 
     python perf/warm_start.py                          # the nine held-out tasks, 30 seeds: a quarter of an hour on two cores
     python perf/warm_start.py --seeds 5 --tasks nasbench201_imagenet
+    python perf/warm_start.py --others --seeds 3       # FC-Net, HPOBench and NAS-Bench-201: from all other tasks of the set
 
 Each experiment starts from one of ASHA with 40 trials on the same task, another random_seed and the same number of workers.
-`misleading` turns the losses of that one round, so that its best are its worst. Regret is that of the incumbent at multiples
-of the median full training per worker; differences to no warm start are paired by (task, seed), as in model_search.py.
+`misleading` turns the losses of that one round, so that its best are its worst. With `--others` it starts from such
+experiments on each of the other tasks of its set, and not on its own. Regret is that of the incumbent at multiples of the
+median full training per worker; differences to no warm start are paired by (task, seed), as in model_search.py.
 """
 
 import argparse
@@ -28,10 +30,13 @@ from hpo.schedulers.assembly import scheduler_of
 
 TIMES = (0.5, 1.0, 2.0, 3.0, 6.0)
 STARTS = ("cold", "points", "data", "misleading points", "misleading data")
+OF_OTHERS = ("cold", "points", "portfolio", "data", "box", "hurdle")
 TRIALS = 40
+SETS = ("fcnet", "hpobench", "nasbench201")
+TABLES = tuple(name for name in (*search_tasks.DESIGN, *search_tasks.HELD_OUT) if name.startswith(SETS))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def earlier_of(task_name: str, workers: int, seed: int, sign: float) -> EarlierExperiment:
     """What an experiment of ASHA has left; with sign -1 turned round."""
     task = search_tasks.task_of(task_name)
@@ -42,8 +47,8 @@ def earlier_of(task_name: str, workers: int, seed: int, sign: float) -> EarlierE
         for trial, resource, loss in course.results
     ]
     return EarlierExperiment(
-        source="earlier",
-        experiment="earlier",
+        source=task_name,
+        experiment=task_name,
         events=len(results),
         metric="loss",
         mode="min",
@@ -68,17 +73,21 @@ def config_of(task_name: str, method: str, seed: int, use: str) -> ExperimentCon
         "arguments": {"epochs": task.max_resource},
         "config_space": task.space,
     }
-    warm = {} if use == "cold" else {"warm_start": ["earlier"], "warm_start_use": use.split()[-1]}
+    warm = {} if use == "cold" else {"warm_start": [task_name], "warm_start_use": use.split()[-1]}
     return load_config(benchmark, method, seed=seed, random_seed=1, **warm)
 
 
-def run_one(job: tuple[str, str, int, int, str]) -> list[float]:
+def run_one(job: tuple[str, str, int, int, str, bool]) -> list[float]:
     """Regret at each time, and milliseconds that the start took: reading the copy, matching, making the method."""
-    task_name, method, workers, seed, use = job
+    task_name, method, workers, seed, use, others = job
     task = search_tasks.task_of(task_name)
     experiments = []
     if use != "cold":
-        experiments = [earlier_of(task_name, workers, seed, -1.0 if "misleading" in use else 1.0)]
+        of_set = [
+            other for other in TABLES if other.partition("_")[0] == task_name.partition("_")[0] and other != task_name
+        ]
+        sign = -1.0 if "misleading" in use else 1.0
+        experiments = [earlier_of(name, workers, seed, sign) for name in (of_set if others else [task_name])]
     config, copy = config_of(task_name, method, seed, use), to_lines(experiments)
     begin = time.process_time()
     scheduler = scheduler_of(config, from_lines(copy, model_search.Path("copy")))
@@ -95,19 +104,36 @@ def main() -> None:
     parser.add_argument("--method", default="ASHA-GP")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=30)
-    parser.add_argument("--tasks", default=",".join(search_tasks.HELD_OUT))
+    parser.add_argument(
+        "--others", action="store_true", help="start from the other tasks of the set, and not from its own"
+    )
+    parser.add_argument("--tasks")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--starts", default=",".join(STARTS[1:]))
+    parser.add_argument("--starts")
     options = parser.parse_args()
-    starts = ["cold", *options.starts.split(",")]
-    tasks, seeds = options.tasks.split(","), range(options.seeds)
+    starts = ["cold", *(options.starts or ",".join((OF_OTHERS if options.others else STARTS)[1:])).split(",")]
+    tasks = (options.tasks or ",".join(TABLES if options.others else search_tasks.HELD_OUT)).split(",")
+    seeds = range(options.seeds)
     for task in tasks:
         search_tasks.task_of(task)
-    jobs = [(t, options.method, options.workers, seed, use) for t, seed, use in itertools.product(tasks, seeds, starts)]
+    jobs = [
+        (task, options.method, options.workers, seed, use, options.others)
+        for task, seed, use in itertools.product(tasks, seeds, starts)
+    ]
     with ProcessPoolExecutor(options.processes, mp_context=multiprocessing.get_context("fork")) as pool:
         flat = np.array(list(pool.map(run_one, jobs, chunksize=len(starts))))
     result = flat.reshape(len(tasks), len(seeds), len(starts), -1)
     print(f"{options.method}, {options.workers} workers, {len(seeds)} seeds, {len(tasks)} tasks; regret, and less cold")
+    show(result, starts)
+    for group in SETS if options.others else ():
+        kept = [number for number, task in enumerate(tasks) if task.startswith(group)]
+        if kept:
+            print(f" {group}")
+            show(result[kept], starts)
+
+
+def show(result: np.ndarray, starts: list[str]) -> None:
+    """A line per start. `result`: shape (tasks, seeds, starts, times + 1)."""
     for s, start in enumerate(starts):
         line = f"  {start:18s}"
         for t, moment in enumerate(TIMES):

@@ -89,16 +89,17 @@ def compare(
 def _uneven(scored: Sequence[Scored]) -> list[str]:
     warnings = []
     for one in scored:
-        ends = [min(run.end, run.config.max_wallclock_time or math.inf) for run in one.block.runs.values()]
+        ends = [min(run.end, run.limit or math.inf) for run in one.block.runs.values()]
         if silent := int(np.isinf(one.final_loss).sum()):
             warnings.append(
-                f"{one.block.benchmark}: {silent} of {len(ends)} experiments have no result by {one.scale.end:.4g} s; their "
-                "regret is 1"
+                f"{one.block.benchmark}: {silent} of {len(ends)} experiments have no result by "
+                f"{one.moment(one.scale.end)}; their regret is 1"
             )
         if max(ends) > 1.2 * min(ends):
             warnings.append(
-                f"{one.block.benchmark}: experiments ended after {min(ends):.3g} to {max(ends):.3g} s, and are compared up "
-                f"to {one.scale.end:.3g} s; a budget of max_wallclock_time alone would use all of them"
+                f"{one.block.benchmark}: experiments ended after {min(ends):.3g} to {one.moment(max(ends), 3)}, and are "
+                f"compared up to {one.moment(one.scale.end, 3)}; a budget of "
+                f"{'max_wallclock_time' if one.block.cost is None else 'max_cost'} alone would use all of them"
             )
         if one.scale.reference <= one.scale.best:
             warnings.append(f"{one.block.benchmark}: the reference is as good as the best, so regret is 0 or 1 only")

@@ -31,6 +31,11 @@ class Block:
         return self.loaded[0].objective
 
     @property
+    def cost(self) -> str | None:
+        """What is compared over in place of time, where a cost is named."""
+        return self.loaded[0].cost
+
+    @property
     def data_label(self) -> str | None:
         """What the data are when they are not measured, such as `semi-synthetic`."""
         labels = {str(run.metadata["data_label"]) for run in self.loaded if run.metadata.get("data_label")}

@@ -83,6 +83,7 @@ def benchmark_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
             "mode": objective.mode,
             **_measured(one),
             "n_workers": one.block.loaded[0].config.n_workers,
+            **({} if one.block.cost is None else {"cost_attr": one.block.cost}),
             "data_label": one.block.data_label,
             "seeds": list(one.block.seeds),
             "budget_from": scale.start,

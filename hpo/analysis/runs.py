@@ -16,6 +16,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective, ReportError
+from hpo.events.spending import Spending
 from hpo.events.steering import is_mark
 from hpo.events.values import Event, Kind
 from hpo.events.wording import shortened
@@ -28,7 +29,8 @@ from hpo.store.places import find_experiments
 SEED_LINE = re.compile(r"^seed: (\d+)$", re.MULTILINE)
 
 KNOWN_TO_THE_END = ("max_wallclock_time", "the search space is exhausted")
-"""Reasons for which the incumbent at the end of the wall-clock budget is known: no other could come by then."""
+"""Reasons for which the incumbent at the end of the wall-clock budget is known: no other could come by then. The last one
+also where trajectories go by cost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ class Run:
     """Has any report a finite result, whether or not it meets the constraints?"""
     reports: int
     end: float
-    """Elapsed seconds up to which it is known what the experiment found."""
+    """Elapsed seconds up to which it is known what the experiment found; where a cost is named, what had been spent then."""
     finished: str | None
     """Why it is over; None where it is not."""
     hosts: frozenset[str]
@@ -79,6 +81,16 @@ class Run:
     def objective(self) -> Objective:
         """What its trajectory shows."""
         return self.config.objective if self.measure is None else REGRET
+
+    @property
+    def cost(self) -> str | None:
+        """The metric that trajectories go by in place of time, where one is named: what all trials have cost together."""
+        return self.config.benchmark.cost_attr
+
+    @property
+    def limit(self) -> float | None:
+        """Of what trajectories go by: the budget."""
+        return self.config.max_wallclock_time if self.cost is None else self.config.max_cost
 
 
 Loaded = tuple[list[Run], list[str]]
@@ -130,10 +142,7 @@ def _load(files: ExperimentDirectory, configs: dict[str, ExperimentConfig]) -> R
     config = _config(files.config, configs)
     with contextlib.closing(Store(files.events, read_only=True)) as store:
         facts = _fold(store.read(), config.objective)
-    limit = config.max_wallclock_time
-    if limit is not None and str(facts["finished"]).startswith(KNOWN_TO_THE_END):
-        facts["end"] = max(facts["end"], limit)
-    return Run(
+    run = Run(
         directory=files.path,
         config=config,
         metadata=read_metadata(files),
@@ -141,6 +150,8 @@ def _load(files: ExperimentDirectory, configs: dict[str, ExperimentConfig]) -> R
         label=config.method.name,
         **facts,
     )
+    known = str(run.finished).startswith(KNOWN_TO_THE_END[run.cost is not None :])
+    return dataclasses.replace(run, end=max(run.end, run.limit)) if known and run.limit is not None else run
 
 
 def _config(path: Path, known: dict[str, ExperimentConfig]) -> ExperimentConfig:
@@ -165,9 +176,12 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
     trials: dict[int, float] = {}
     hosts: set[str] = set()
     n_workers: list[int] = []
+    spending = None if objective.cost_attr is None else Spending()
     reports, end, finished, answered, steered = 0, 0.0, None, False, False
     for event in events:
-        end = event.elapsed if event.elapsed > end else end
+        if spending is None:
+            now = event.elapsed
+            end = now if now > end else end
         kind, trial = event.kind, event.trial
         if kind is Kind.REPORTED:
             assert trial is not None
@@ -176,14 +190,17 @@ def _fold(events: Iterable[Event], objective: Objective) -> dict[str, Any]:
                 outcome = objective.outcome(event.body["metrics"], event.reached)
             except ReportError:
                 continue
+            if spending is not None:
+                spending.add(trial, outcome.cost)
+                now = end = spending.total
             loss, answered = outcome.merit, answered or outcome.finite
             if objective.aims and loss < math.inf:
-                before, point = front, FrontPoint(outcome.losses, trial, event.reached, event.elapsed)
+                before, point = front, FrontPoint(outcome.losses, trial, event.reached, now)
                 if (front := extended(before, point)) is not before:
-                    arrivals.append((event.elapsed, *outcome.losses))
+                    arrivals.append((now, *outcome.losses))
             if loss < trials.get(trial, math.inf):
                 trials[trial] = loss
-                improvements.append((event.elapsed, loss))
+                improvements.append((now, loss))
         elif kind is Kind.STARTED:
             assert trial is not None
             trials[trial] = math.inf

@@ -23,7 +23,7 @@ class ScoreScale:
     """
 
     start: float
-    """Elapsed seconds at which the anytime score begins."""
+    """Elapsed seconds at which the anytime score begins. Here and below it is cost in place of time where a cost is named."""
     end: float
     """The common budget, seconds; the anytime score ends there and final values are taken."""
     best: float
@@ -65,6 +65,10 @@ class Scored:
     """The loss whose time counts: the median of the baseline's final ones."""
     time_to_target: Floats
     """Elapsed seconds, +inf where it is not reached by `scale.end`."""
+
+    def moment(self, value: float, digits: int = 4) -> str:
+        """A time, or a cost where one is named, with its unit."""
+        return f"{value:.{digits}g} {self.block.cost or 's'}"
 
     def ranks(self, score: str) -> Floats:
         """Per seed the rank of each method by a score, 1 is best, ties share the mean of their ranks."""
@@ -119,12 +123,13 @@ def score_block(block: Block, baseline: str, start: float | None, end: float | N
 
 def _budgets(block: Block, start: float | None, end: float | None) -> tuple[float, float]:
     shortest = min(block.runs.values(), key=lambda run: run.end)
-    common = min(shortest.end, *(run.config.max_wallclock_time or math.inf for run in block.runs.values()))
+    common = min(shortest.end, *(run.limit or math.inf for run in block.runs.values()))
     if end is None:
         end = common
     elif end > shortest.end:
         raise ConfigError(
-            f"metric_budget={end:g}: {shortest.directory} has only {shortest.end:.4g} s; use at most {common:.4g}"
+            f"metric_budget={end:g}: {shortest.directory} has only {shortest.end:.4g} {block.cost or 's'}; use at most "
+            f"{common:.4g}"
         )
     if start is None:
         start = SHARE * end

@@ -71,8 +71,8 @@ def _benchmarks(scored: Sequence[Scored]) -> Iterator[str]:
         label = f", {block.data_label.upper()} data" if block.data_label else ""
         yield from _wrapped(
             f"{block.benchmark}{label}: {objective.metric} ({objective.mode}), {block.loaded[0].config.n_workers} worker(s), "
-            f"{len(block.methods)} methods x {len(block.seeds)} seeds, from {in_unit_of(longest, scale.start)} to "
-            f"{in_unit_of(longest, scale.end)}",
+            f"{len(block.methods)} methods x {len(block.seeds)} seeds, "
+            f"from {in_unit_of(longest, scale.start, block.cost)} to {in_unit_of(longest, scale.end, block.cost)}",
             "",
         )
         if (measure := block.loaded[0].measure) is not None:
@@ -112,14 +112,15 @@ def _methods(comparison: Compared) -> _Table:
 def _speed_ups(comparison: Compared) -> _Table:
     several = len(comparison.scored) > 1
     longest = max(one.scale.end for one in comparison.scored)
+    costs = {one.block.benchmark: one.block.cost for one in comparison.scored}
     rows = [
         (
             method,
             *((benchmark or "all (geometric mean)",) if several else ()),
             f"{found.ratio:.2f}" if math.isfinite(found.ratio) else "-",
             "-" if math.isnan(found.low) else f"{found.low:.2f} to {found.high:.2f}",
-            in_unit_of(longest, found.method_time),
-            in_unit_of(longest, found.baseline_time),
+            in_unit_of(longest, found.method_time, costs.get(str(benchmark))),
+            in_unit_of(longest, found.baseline_time, costs.get(str(benchmark))),
             f"{found.method_reached:.0%} / {found.baseline_reached:.0%}".replace("%", " %"),
         )
         for method, benchmark, found in comparison.speed_ups

@@ -6,7 +6,8 @@ be told apart", with the number of seeds that would tell.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from hpo.analysis.pairs import LEVEL, Pair
 from hpo.analysis.scores import Scored
@@ -44,11 +45,11 @@ def verdict(
         told = []
     elif few is not None:
         sentences.append(f"{few}.")
-    longest = max(block.scale.end for block in scored)
+    moment = partial(in_unit_of, max(block.scale.end for block in scored), cost=scored[0].block.cost)
     for pair in told:
         other = pair.first if pair.second == baseline else pair.second
         speed = speed_ups.get(other) if baseline in (pair.first, pair.second) else None
-        sentences.append(_sentence(pair, speed, target(scored, baseline), baseline, delta, longest))
+        sentences.append(_sentence(pair, speed, target(scored, baseline), baseline, delta, moment))
     names = ", ".join(block.block.benchmark for block in scored)
     sentences.append(f"This is about more seeds on {names}; about other benchmarks it says nothing.")
     return sentences
@@ -95,7 +96,9 @@ def _nothing(pairs: Sequence[Pair], few: str | None, delta: float) -> str:
     return f"{start}. Of all pairs {most.first} and {most.second} differ most: {_seen(most, what, delta)}"
 
 
-def _sentence(pair: Pair, speed: SpeedUp | None, aim: str, baseline: str, delta: float, longest: float) -> str:
+def _sentence(
+    pair: Pair, speed: SpeedUp | None, aim: str, baseline: str, delta: float, moment: Callable[[float], str]
+) -> str:
     what = WORDS[pair.score]
     if pair.identical:
         return f"{pair.first} and {pair.second} gave the same {what} on every seed."
@@ -108,7 +111,7 @@ def _sentence(pair: Pair, speed: SpeedUp | None, aim: str, baseline: str, delta:
         return f"{better} is ahead of {worse}: {gain}."
     if speed.low > 1:
         times = f"{speed.ratio:.2g} times sooner, 95 % CI {speed.low:.2g} to {speed.high:.2g}"
-        times_of = (in_unit_of(longest, speed.method_time), in_unit_of(longest, speed.baseline_time))
+        times_of = (moment(speed.method_time), moment(speed.baseline_time))
         expected = f" (expected {times_of[0]} against {times_of[1]})"
         expected = "" if math.isnan(speed.method_time) else expected
         return f"{better} reaches {aim} {times}{expected}; {gain}."

@@ -17,6 +17,7 @@ LATER = (
     "argument_style",
     "config_file",
     "constraints",
+    "cost_attr",
     "first_resource",
     "function",
     "objectives",
@@ -28,7 +29,7 @@ LATER = (
 """Keys of a benchmark that version 0.1 did not have: they count only where they are given, so that its jobs stay known."""
 
 
-LATER_OF_ALL = ("warm_start", "warm_start_use", "warm_start_sha256")
+LATER_OF_ALL = ("max_cost", "warm_start", "warm_start_use", "warm_start_sha256")
 """The same of an experiment."""
 
 

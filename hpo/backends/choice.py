@@ -55,6 +55,11 @@ def _check(kind: type[Backend], config: ExperimentConfig) -> None:
             f"{how}, and where reports are only counted nobody can tell where a copy goes on; give benchmark.resource_attr, "
             f"or use another method, such as RS"
         )
+    if config.benchmark.cost_attr is not None:
+        raise ConfigError(
+            f"benchmark.cost_attr={config.benchmark.cost_attr}: {how}, and with them go on from what those had cost, which "
+            f"would count twice; set it to null"
+        )
     if config.retry is not None:
         raise ConfigError(
             f"retry={config.retry.value}: {how}, and one that failed has been replaced by such a copy; remove retry"

@@ -33,6 +33,12 @@ class WarmStartUse(Enum):
     """Their best configurations are trained again, first of all."""
     data = "data"
     """The model of the searcher learns from them."""
+    portfolio = "portfolio"
+    """As `points`, but configurations that are good together: on each source at least one."""
+    box = "box"
+    """The search stays, but for a tenth, within the ranges that the best configurations of the sources span."""
+    hurdle = "hurdle"
+    """As `portfolio`, and other trials pass a rung only where they are better than all of these were there."""
 
 
 class ArgumentStyle(Enum):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import MISSING, OmegaConf
 
 from hpo.config.choices import Mode
 from hpo.errors import ConfigError, did_you_mean
@@ -94,6 +94,29 @@ def with_first(benchmark: Any) -> Any:
     written: Any = OmegaConf.to_container(benchmark.objectives, resolve=True)
     first, *_ = parse_objectives(written)
     return OmegaConf.merge(benchmark, {"metric": first.metric, "mode": first.mode})
+
+
+def check_by_hand(metric: Any, mode: Any, objectives: Mapping[str, Any]) -> None:
+    """Raise ConfigError where a benchmark that was made in Python lacks its metric or mode, also where it has objectives.
+
+    Args:
+        metric: the benchmark's; `MISSING` where none is given.
+        mode: likewise.
+        objectives: of the benchmark.
+    """
+    for key, value, example in (
+        ("metric", metric, "the name of what the script reports"),
+        ("mode", mode, "Mode.min or Mode.max"),
+    ):
+        if value != MISSING and (key == "metric" or isinstance(value, Mode)):
+            continue
+        if objectives:
+            first = next(iter(objectives))
+            raise ConfigError(
+                f"benchmark.{key}={value}: a BenchmarkConfig with objectives that is made by hand has the metric and mode of "
+                f"the first, {first}, too; give both, or use hpo.load_config, which fills them in"
+            )
+        raise ConfigError(f"benchmark.{key}={value}: give {example}, or several objectives with hpo.load_config")
 
 
 def both_given(key: str, value: Any) -> ConfigError:

@@ -20,7 +20,7 @@ from hpo.config.choices import (
     WorkingDirectory,
 )
 from hpo.config.constraints import parse_constraints
-from hpo.config.objectives import parse_objectives
+from hpo.config.objectives import check_by_hand, parse_objectives
 from hpo.errors import ConfigError
 from hpo.events.objective import Objective
 from hpo.randomness import Randomness
@@ -29,7 +29,7 @@ from hpo.space.search_space import SearchSpace, parse_space
 CONF_DIR = next(folder / "conf" for folder in Path(__file__).parents[1:3] if (folder / "conf").is_dir())
 """The YAML groups: inside the package when installed from a wheel, beside it in a source tree."""
 
-BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "target_value")
+BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "max_cost", "target_value")
 """What ends an experiment; more of it goes on where it ended."""
 
 BACKENDS = {
@@ -69,6 +69,7 @@ class BenchmarkConfig:
     """Several, in place of metric and mode, which are then those of the first."""
     reference_point: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
     constraints: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
+    cost_attr: str | None = field(default=None, metadata=_RESULTS)
     script: str | None = field(default=None, metadata=_RESULTS)
     command: list[str] | None = field(default=None, metadata=_RESULTS)
     function: str | None = field(default=None, metadata=_RESULTS)
@@ -156,6 +157,7 @@ class ExperimentConfig:
     max_wallclock_time: float | None = None
     max_num_trials: int | None = None
     max_num_evaluations: int | None = None
+    max_cost: float | None = None
     target_value: float | None = None
     scale_max_wallclock_time: bool = False
     num_gpus_per_trial: int | None = None
@@ -217,9 +219,10 @@ class ExperimentConfig:
     def objective(self) -> Objective:
         """What the benchmark's reports mean; ConfigError where a constraint or an objective cannot be used."""
         told, end = self.benchmark, self.max_resource if self.benchmark.constraints else None
+        check_by_hand(told.metric, told.mode, told.objectives)
         constraints = parse_constraints(told.constraints, end)
         aims = parse_objectives(told.objectives)
-        return Objective(told.metric, told.mode.value, told.named_resource, constraints, end, aims)
+        return Objective(told.metric, told.mode.value, told.named_resource, constraints, end, aims, told.cost_attr)
 
     @property
     def randomness(self) -> Randomness:
@@ -234,8 +237,9 @@ class ExperimentConfig:
 
     @property
     def budget(self) -> dict[str, Any]:
-        """What ends it, by the keys of a budget; None is no limit."""
-        return {key: getattr(self, key) for key in BUDGET_KEYS}
+        """What ends it, by the keys of a budget; None is no limit. Only where a cost is named, one may be limited."""
+        keys = [key for key in BUDGET_KEYS if key != "max_cost" or self.benchmark.cost_attr is not None]
+        return {key: getattr(self, key) for key in keys}
 
     @property
     def place(self) -> str:

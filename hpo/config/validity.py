@@ -22,6 +22,7 @@ _NUMBERS = {
     "max_num_trials": (1, _POSITIVE),
     "max_num_evaluations": (1, _POSITIVE),
     "max_failures": (1, _POSITIVE),
+    "max_cost": (1e-9, _POSITIVE),
     "max_wallclock_time": (1e-3, _POSITIVE),
     "trial_timeout": (1e-3, _POSITIVE),
     "trial_silence_timeout": (1e-3, _POSITIVE),
@@ -46,8 +47,9 @@ def check(config: ExperimentConfig) -> None:
         value = getattr(config, key)
         if value is not None and not value >= least:
             raise ConfigError(f"{key}={value}: use {wanted}")
-    if config.warm_start_use == WarmStartUse.data and not config.warm_start:
-        raise ConfigError("warm_start_use=data: there are no data without warm_start; name earlier experiments there")
+    if config.warm_start_use != WarmStartUse.points and not config.warm_start:
+        use = config.warm_start_use.value
+        raise ConfigError(f"warm_start_use={use}: there are no data without warm_start; name earlier experiments there")
     if doubled := [source for source in config.warm_start if not source or config.warm_start.count(source) > 1]:
         raise ConfigError(f"warm_start={doubled[0]}: name each earlier experiment or tag once")
     benchmark = config.benchmark
@@ -86,6 +88,11 @@ def _check_objective(config: ExperimentConfig) -> None:
         raise ConfigError(
             f"target_value={config.target_value:g}: with benchmark.objectives no one value ends an experiment; remove it, "
             "and give max_wallclock_time or max_num_trials"
+        )
+    if config.max_cost is not None and benchmark.cost_attr is None:
+        raise ConfigError(
+            f"max_cost={config.max_cost:g}: nothing says what trials cost; name the metric that does in benchmark.cost_attr, "
+            "or remove max_cost"
         )
     for key, metric in objective.judged.items():
         if benchmark.patterns and metric not in benchmark.patterns:

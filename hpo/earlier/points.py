@@ -25,7 +25,7 @@ def best_points(sources: Sequence[EarlierSource], space: SearchSpace, count: int
     """
     encoding = Encoding(space)
     taken: list[Configuration] = []
-    queues = [_ordered(source.fits) for source in sources]
+    queues = [ordered(source.fits) for source in sources]
     while queues and len(taken) < count:
         queues = [queue for queue in queues if len(taken) == count or _take(queue, taken, encoding)]
     return taken
@@ -40,7 +40,7 @@ def _take(queue: Iterator[Configuration], taken: list[Configuration], encoding: 
     return False
 
 
-def _ordered(fits: Sequence[Fit]) -> Iterator[Configuration]:
+def ordered(fits: Sequence[Fit]) -> Iterator[Configuration]:
     """The configurations of a source, best first; those without a finite loss are left out.
 
     Of several objectives those come first that spread over the front.

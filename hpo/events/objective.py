@@ -8,6 +8,11 @@ from typing import Any
 from hpo.errors import HPOError, nearest
 from hpo.events.outcome import Constraint, ReportOutcome
 
+MOST_COST = 1e300
+"""So that costs can be added up."""
+
+A_COST = "a number from 0 that never falls: what the trial has cost in all since it began"
+
 
 class ReportError(HPOError):
     """A report that cannot be used: a script's, or one of a log that does not fit the configuration beside it."""
@@ -45,12 +50,16 @@ class Objective:
     """Where constraints count that are asked of the end."""
     aims: Sequence[Aim] = ()
     """All objectives where there are several, the first among them."""
+    cost_attr: str | None = None
+    """The metric that says what a trial has cost so far; None where none is named."""
 
     @property
     def judged(self) -> dict[str, str]:
         """Metrics beside `metric` that each report needs, by their keys in the configuration."""
         aims = {f"benchmark.objectives.{aim.metric}": aim.metric for aim in self.aims}
-        return aims | {f"benchmark.constraints.{one.metric}": one.metric for one in self.constraints}
+        bounds = {f"benchmark.constraints.{one.metric}": one.metric for one in self.constraints}
+        cost = {} if self.cost_attr is None else {f"benchmark.cost_attr={self.cost_attr}": self.cost_attr}
+        return aims | bounds | cost
 
     @property
     def each(self) -> Sequence[Aim]:
@@ -66,7 +75,7 @@ class Objective:
         """What a report at a resource comes to.
 
         Raises:
-            ReportError: the metric, or one that has a bound, is missing or not a number.
+            ReportError: the metric, or another that is asked for, is missing or not a number.
         """
         return self._judge(self.loss(metrics), metrics, resource)
 
@@ -88,8 +97,9 @@ class Objective:
         if not (self.constraints or self.aims):
             return ReportOutcome(loss)
         further = tuple(self._loss(metrics, aim.metric, aim.mode) for aim in self.aims[1:])
+        cost = None if self.cost_attr is None else self.cost(metrics)
         if not self.constraints:
-            return ReportOutcome(loss, further=further)
+            return ReportOutcome(loss, further=further, cost=cost)
         early = self.max_resource is not None and resource < self.max_resource
         excesses, violation, judged = [], 0.0, True
         for constraint in self.constraints:
@@ -100,7 +110,7 @@ class Objective:
             else:
                 excesses.append(constraint.excess(self._bounded(metrics, constraint)))
                 violation += max(excesses[-1], 0.0)
-        return ReportOutcome(loss, violation, judged, tuple(excesses), further)
+        return ReportOutcome(loss, violation, judged, tuple(excesses), further, cost)
 
     def merit(self, metrics: Mapping[str, Any], resource: int) -> float:
         """The loss of a report, +inf where it can be no best: it does not meet the constraints, or diverged in an objective.
@@ -157,6 +167,21 @@ class Objective:
                 f"whole number that grows, such as the epoch counted from 1"
             )
         return int(value)
+
+    def cost(self, metrics: Mapping[str, Any]) -> float | None:
+        """What the trial has cost so far; None where no metric is named for that.
+
+        Raises:
+            ReportError: it is missing, or not a finite number from 0.
+        """
+        if self.cost_attr is None:
+            return None
+        key = f"benchmark.cost_attr={self.cost_attr}"
+        value = self._get(metrics, self.cost_attr, key)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value < MOST_COST:
+            raise ReportError(f"{key}: the script reported {value!r}; it must be {A_COST}")
+        return float(value)
 
     def reaches(self, value: float, target: float) -> bool:
         """Is a value of the metric as good as the target, or better?"""

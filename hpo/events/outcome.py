@@ -40,6 +40,7 @@ class ReportOutcome(NamedTuple):
         judged: False where a bound is asked of the maximum resource alone, which it has not reached.
         excesses: for each constraint, how far it is beyond the bound; nan where that is not known.
         further: the losses of the objectives after the first.
+        cost: what the trial has cost so far; None where no metric is named for that.
     """
 
     loss: float
@@ -47,6 +48,7 @@ class ReportOutcome(NamedTuple):
     judged: bool = True
     excesses: Sequence[float] = ()
     further: tuple[float, ...] = ()
+    cost: float | None = None
 
     @property
     def losses(self) -> tuple[float, ...]:

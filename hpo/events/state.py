@@ -8,9 +8,10 @@ from typing import Any
 from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
+from hpo.events.spending import Spending
 from hpo.events.steering import Steering, stopped_trial
 from hpo.events.trial_state import TrialState
-from hpo.events.values import Decision, Event, Kind, Status, Trial
+from hpo.events.values import Decision, Event, Kind, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class ExperimentState:
     """Trials that failed because memory was used up."""
     trained: int = 0
     """Units of resource that were trained, each trial's counted once."""
+    spending: Spending = field(default_factory=Spending)
+    """What trials have cost, where a metric is named for that."""
     again: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
     """Units that were trained again: by promoted trials, and by interrupted ones."""
     unread: int = 0
@@ -189,26 +192,17 @@ class ExperimentState:
             self.nodes[node] += 1
 
     def _started(self, event: Event) -> None:
-        source = event.body.get("source")
-        trial = Trial(event.trial_id, event.body["configuration"], source)
-        state = TrialState(trial, event.body["until"], began=event.elapsed, heard=event.elapsed)
-        if source is not None:
-            self._copied(state, event)
+        state = TrialState.begun(event, self.trials)
+        if (replaced := event.body.get("replaces")) is not None:
+            self.copies += 1
+            if self.trials[replaced].status == Status.PAUSED:
+                self._set_status(self.trials[replaced], Status.STOPPED)
         if (failed := event.body.get("retries")) is not None:
             self.trials[failed].retried = True
             self.retries += 1
-        self.trials[trial.id] = state
+        self.trials[state.trial.id] = state
         self._counts[Status.RUNNING] += 1
         self._employ(state)
-
-    def _copied(self, state: TrialState, event: Event) -> None:
-        """It goes on from a copy of another's checkpoint, in the place of a trial that is over with that."""
-        state.base = state.resource = event.body["source_resource"]
-        state.first = self.trials[event.body["source"]].first
-        self.copies += 1
-        replaced = self.trials[event.body["replaces"]]
-        if replaced.status == Status.PAUSED:
-            self._set_status(replaced, Status.STOPPED)
 
     def _again(self, event: Event) -> None:
         state = self._of(event)
@@ -244,6 +238,7 @@ class ExperimentState:
         if outcome is None:
             outcome = self.objective.outcome(body["metrics"], resource)
         self.trained += resource - state.resource
+        self.spending.add(state.trial.id, outcome.cost)
         state.first = state.first or resource
         state.resource, state.loss, state.violation = resource, outcome.loss, outcome.violation
         state.losses = outcome.losses

@@ -1,8 +1,10 @@
 """What is known of one trial: part of the fold of an experiment's events."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
-from hpo.events.values import Decision, Status, Trial
+from hpo.events.values import Decision, Event, Status, Trial
 
 
 @dataclass(slots=True)
@@ -54,3 +56,22 @@ class TrialState:
     def has_reported(self) -> bool:
         """Has it trained anything that counts?"""
         return self.resource > self.base
+
+    @classmethod
+    def begun(cls, event: Event, trials: Mapping[int, "TrialState"]) -> Self:
+        """A trial that starts, from nothing or from a copy of another's checkpoint.
+
+        Args:
+            event: that says so.
+            trials: those before it.
+        """
+        source, base = event.body.get("source"), event.body.get("source_resource") or 0
+        return cls(
+            Trial(event.trial_id, event.body["configuration"], source),
+            event.body["until"],
+            base=base,
+            resource=base,
+            first=0 if source is None else trials[source].first,
+            began=event.elapsed,
+            heard=event.elapsed,
+        )

@@ -134,12 +134,20 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
-def in_unit_of(longest: float, seconds: float) -> str:
-    """Seconds in the unit that suits the longest of several times, so that a reader need not convert."""
+def in_unit_of(longest: float, seconds: float, cost: str | None = None) -> str:
+    """Seconds in the unit that suits the longest of several times, so that a reader need not convert.
+
+    Args:
+        longest: of the times.
+        seconds: to be told.
+        cost: the name of what is told in place of seconds.
+    """
     if math.isnan(seconds):
         return "-"
     if math.isinf(seconds):
         return "never"
+    if cost is not None:
+        return f"{seconds:.4g} {cost}"
     name, size = next((unit for unit in (("s", 1), ("min", 60)) if longest < 120 * unit[1]), ("h", 3600))
     value = seconds / size
     return f"{value:.0f} {name}" if value >= 100 else f"{value:.3g} {name}"

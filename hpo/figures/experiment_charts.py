@@ -7,7 +7,17 @@ from hpo.events.outcome import no_trial_met
 from hpo.events.wording import shortened
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, rows
 from hpo.figures.limits import beyond, metric_axis
-from hpo.figures.style import ACCENT, LAST, NEUTRAL, NOT_MET, OUTCOME_COLOURS, data_label, seconds_scale, thinned
+from hpo.figures.style import (
+    ACCENT,
+    LAST,
+    NEUTRAL,
+    NOT_MET,
+    OUTCOME_COLOURS,
+    data_label,
+    moments_scale,
+    seconds_scale,
+    thinned,
+)
 from hpo.history import curves as history
 from hpo.history.importance import LEVEL, TRUSTED, Importance
 from hpo.history.record import AttemptSpan, Subject
@@ -25,19 +35,21 @@ RUNG_COLOURS = {"went on": OUTCOME_COLOURS["completed"], "waiting": OUTCOME_COLO
 
 
 def anytime(experiment: Subject) -> Chart:
-    """Best result so far against elapsed time, and the last report of each trial."""
+    """Best result so far against elapsed time, or cost where one is named, and the last report of each trial."""
     objective = experiment.state.objective
     path = history.trajectory(experiment)
     title = "Best result so far"
     if not len(path.times):
         return Chart("anytime", title, instead=nothing_yet(experiment, "a finite result"), wide=False)
-    unit, name = seconds_scale(experiment.state.elapsed)
+    cost = objective.cost_attr
+    end = experiment.state.elapsed if cost is None else experiment.state.spending.total
+    unit, name = moments_scale(end, cost)
     met, broken, best = Pieces(), Pieces(), Pieces()
     for curve in history.curves(experiment):
         into = met if curve.feasible[-1] else broken
-        into.add([curve.elapsed[-1] / unit], curve.values[-1:], f"trial {curve.trial}")
+        into.add([curve.moment / unit], curve.values[-1:], f"trial {curve.trial}")
     values = [objective.value(loss) for loss in path.losses.tolist()]
-    times = [time / unit for time in [*path.times.tolist(), experiment.state.elapsed]]
+    times = [time / unit for time in [*path.times.tolist(), end]]
     best.add(times, [*values, values[-1]], "best so far")
     series = [
         met.series("points", LAST, NEUTRAL),
@@ -47,7 +59,7 @@ def anytime(experiment: Subject) -> Chart:
     last = [*met.y, *broken.y]
     y = metric_axis(objective, [*last, *best.y])
     out = beyond(objective, y, last)
-    panel = Panel(axis(f"elapsed time, {name}", zero=True), y, series)
+    panel = Panel(axis(name, zero=True), y, series)
     caption = "A step is an improvement at any resource; points are the last report of each trial."
     caption += " Hollow ones do not meet the constraints." if broken.x else ""
     return Chart(

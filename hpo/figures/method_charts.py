@@ -14,7 +14,7 @@ from hpo.analysis.verdict import WORDS
 from hpo.events.objective import Objective
 from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, finite, rows
 from hpo.figures.limits import beyond, metric_axis
-from hpo.figures.style import ACCENT, NEUTRAL, colour_of, dash_of, seconds_scale, thinned
+from hpo.figures.style import ACCENT, NEUTRAL, colour_of, dash_of, moments_scale, thinned
 
 MANY_RUNS = 15
 """Of more experiments in one panel only the median and the middle half of each method stand out."""
@@ -69,9 +69,9 @@ def ranks(number: int, scored: Scored, found: OverTime) -> Chart:
 
 
 def _times(scored: Scored, found: OverTime) -> tuple[Axis, list[float]]:
-    """The axis of elapsed time, and the places on it."""
-    unit, name = seconds_scale(scored.scale.end)
-    return axis(f"elapsed time, {name}", log=True, tight=True), (found.times / unit).tolist()
+    """The axis of elapsed time, or of cost, and the places on it."""
+    unit, name = moments_scale(scored.scale.end, scored.block.cost)
+    return axis(name, log=True, tight=True), (found.times / unit).tolist()
 
 
 def seeds(number: int, scored: Scored, comparison: Comparison) -> Chart:
@@ -139,7 +139,7 @@ def differences(comparison: Comparison) -> Chart:
 def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -> Chart:
     """Best result so far of each experiment, coloured by method."""
     objective = found[0].objective
-    unit, name = seconds_scale(max(run.end for run in found))
+    unit, name = moments_scale(max(run.end for run in found), found[0].cost)
     many = len(found) > MANY_RUNS
     series: list[Series] = []
     summaries: list[Series] = []
@@ -162,7 +162,7 @@ def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -
         return Chart(f"runs-{number}", title, instead="No experiment has a finite result yet.")
     y = metric_axis(objective, drawn)
     out = beyond(objective, y, drawn)
-    panel = Panel(axis(f"elapsed time, {name}", zero=True), y, [*series, *summaries])
+    panel = Panel(axis(name, zero=True), y, [*series, *summaries])
     what = "the best report" if found[0].measure is None else "all reports"
     caption = f"{objective.metric} of {what} so far, one step function per experiment"
     caption += ": thin lines. A thick one is the median of a method, its band the middle half." if many else "."

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def anytime(experiment: Experiment, ax: "Axes | None" = None, *, all_values: bool = False) -> "Axes":
-    """Best result so far against elapsed time, and the last report of each trial."""
+    """Best result so far against elapsed time, or cost where one is named, and the last report of each trial."""
     return draw(_named(experiment, experiment_charts.anytime(experiment), all_values), ax)
 
 

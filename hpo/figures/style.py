@@ -68,6 +68,14 @@ def seconds_scale(most: float) -> tuple[float, str]:
     return 1.0, "seconds"
 
 
+def moments_scale(most: float, cost: str | None) -> tuple[float, str]:
+    """What moments are divided by, and how their axis is called: elapsed time, or what trials have cost by a metric."""
+    if cost is not None:
+        return 1.0, f"{cost} of all trials"
+    unit, name = seconds_scale(most)
+    return unit, f"elapsed time, {name}"
+
+
 def thinned(count: int, most: int) -> Sequence[int]:
     """Indices of at most `most` of `count` points, evenly spaced, the first and the last among them."""
     if count <= most:

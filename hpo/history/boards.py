@@ -196,6 +196,8 @@ class Board:
             found.append(Progress(_share(elapsed, limit), f"{elapsed:.0f} of {limit:g} s", max(limit - elapsed, 0.0)))
         if config.max_num_evaluations:
             found.append(_estimate(state.reports, config.max_num_evaluations, "reports", elapsed))
+        if config.max_cost:
+            found.append(_estimate(state.spending.total, config.max_cost, str(config.benchmark.cost_attr), elapsed))
         if config.max_num_trials:
             done = state.counted_trials - len(state.running)
             found.append(_estimate(done, config.max_num_trials, "trials", elapsed))
@@ -221,7 +223,7 @@ def _share(part: float, whole: float) -> float:
     return min(part / whole, 1.0) if whole > 0 else 0.0
 
 
-def _estimate(done: int, limit: int, what: str, elapsed: float) -> Progress:
+def _estimate(done: float, limit: float, what: str, elapsed: float) -> Progress:
     share = _share(done, limit)
     left = elapsed * (1 - share) / share if done else None
-    return Progress(share, f"{done} of {limit} {what}", left)
+    return Progress(share, f"{done:.10g} of {limit:.10g} {what}", left)

@@ -30,6 +30,8 @@ class Curve:
     """Which reports meet the constraints."""
     losses: Sequence[tuple[float, ...]]
     """One per objective, where there are several."""
+    moment: float
+    """Of the last report: elapsed seconds, or what all trials had cost by then where a cost is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class RungCount:
 
 
 def trajectory(experiment: Subject) -> Trajectory:
-    """The incumbent's improvements."""
+    """The incumbent's improvements, over time, or over cost where one is named."""
     return Trajectory.of(record_of(experiment).improvements)
 
 
@@ -85,6 +87,7 @@ def curves(experiment: Subject) -> Sequence[Curve]:
             elapsed=found.elapsed,
             feasible=found.feasible,
             losses=found.losses,
+            moment=found.moment,
         )
         for trial, found in sorted(record_of(experiment).of_trial.items())
     )

@@ -15,6 +15,7 @@ from typing import Any
 from hpo.config.schema import ExperimentConfig
 from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective
+from hpo.events.spending import Spending
 from hpo.events.state import ExperimentState
 from hpo.events.trial_state import TrialState
 from hpo.events.values import Decision, Event, Kind
@@ -61,7 +62,7 @@ class Reports:
 class OfTrial:
     """The reports of one trial, as columns."""
 
-    __slots__ = ("best_at", "best_loss", "elapsed", "feasible", "losses", "resources", "values")
+    __slots__ = ("best_at", "best_loss", "elapsed", "feasible", "losses", "moment", "resources", "values")
 
     def __init__(self) -> None:
         self.resources = array("q")
@@ -71,6 +72,8 @@ class OfTrial:
         """Which meet the constraints; others are nobody's best."""
         self.losses: list[tuple[float, ...]] = []
         """One per objective, where there are several."""
+        self.moment = 0.0
+        """Of the last report: elapsed seconds, or what all trials had cost by then where a cost is named."""
         self.best_loss = math.inf
         self.best_at: int | None = None
         """The resource at which it came."""
@@ -90,10 +93,11 @@ class Record:
         self.reports = Reports()
         self.of_trial: dict[int, OfTrial] = {}
         self.improvements: list[tuple[float, float]] = []
-        """(elapsed, loss) of each report that was better than all before, among those that meet the constraints."""
+        """(moment, loss) of each report that was better than all before, among those that meet the constraints."""
         self.arrivals: list[FrontPoint] = []
         """With several objectives: each report that no earlier one dominated."""
         self._front: Front = ()
+        self._spending = Spending()
         self.attempts: list[AttemptSpan] = []
         """Those that are over."""
         self.attempts_of: dict[int, list[AttemptSpan]] = {}
@@ -124,9 +128,11 @@ class Record:
     def _reported(self, event: Event, trial: int, resource: int) -> None:
         found = self.objective.outcome(event.body["metrics"], resource)
         merit = found.merit
+        self._spending.add(trial, found.cost)
+        moment = event.elapsed if found.cost is None else self._spending.total
         value = self.objective.value(found.loss) if math.isfinite(found.loss) else math.nan
         if merit < (self.improvements[-1][1] if self.improvements else math.inf):
-            self.improvements.append((event.elapsed, merit))
+            self.improvements.append((moment, merit))
         if self.objective.aims and math.isfinite(merit):
             point = FrontPoint(found.losses, trial, resource, event.elapsed)
             if (front := extended(self._front, point)) is not self._front:
@@ -138,6 +144,7 @@ class Record:
         own.resources.append(resource)
         own.values.append(value)
         own.elapsed.append(event.elapsed)
+        own.moment = moment
         own.feasible.append(found.feasible)
         if self.objective.aims:
             own.losses.append(found.losses)

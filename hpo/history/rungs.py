@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from hpo.config.choices import WarmStartUse
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState
 from hpo.events.steering import stopped_trial
@@ -154,5 +155,6 @@ def rung_board(config: ExperimentConfig) -> RungBoard:
     scheduler = outline_of(config)
     if scheduler is None:
         return RungBoard([], None)
-    predictable = type(scheduler) is ASHA and not config.method.scheduler.get("rung_system_per_bracket", False)
+    apart = config.method.scheduler.get("rung_system_per_bracket", False)
+    predictable = type(scheduler) is ASHA and not apart and config.warm_start_use != WarmStartUse.hurdle
     return RungBoard(scheduler.levels, scheduler.max_resource, scheduler.pauses, predictable)

@@ -41,7 +41,8 @@ def _budget(group: Group, _plan: Plan) -> Iterator[str]:
     config, name = group.config, group.name
     endless = group.scheduler is None or group.scheduler.over is None
     if endless and all(
-        getattr(config, key) is None for key in ("max_wallclock_time", "max_num_trials", "max_num_evaluations")
+        getattr(config, key) is None
+        for key in ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "max_cost")
     ):
         yield f"{name}: there is no budget, and it runs until it is interrupted: pass max_wallclock_time or max_num_trials"
     full, limit = _full_training(group), config.max_wallclock_time

@@ -85,6 +85,7 @@ def _headline(experiment: Experiment) -> str:
         ("trials", f"{len(state.trials):,}", counts),
         ("reports", f"{state.reports:,}", ""),
         ("elapsed time", clock(state.elapsed), f"{state.elapsed:.6g} s"),
+        *([(f"{cost} of all trials", f"{state.spending.total:.6g}", "")] if (cost := objective.cost_attr) else []),
         ("workers", str(line.workers), f"busy {line.utilisation:.1%}" if line.attempts else ""),
     ]
     if text := again_text(state):

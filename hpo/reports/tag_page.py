@@ -121,7 +121,8 @@ def pairs_of(comparison: Comparison) -> list[Part]:
         [method, benchmark or "all", f.ratio, f.low, f.high, f.method_time, f.baseline_time, f.method_reached]
         for method, benchmark, f in comparison.speed_ups
     ]
-    ert = ("ERT, s", f"ERT of {comparison.baseline}, s", "share of seeds that reach it")
+    unit = "s" if (cost := comparison.scored[0].block.cost) is None else cost
+    ert = (f"ERT, {unit}", f"ERT of {comparison.baseline}, {unit}", "share of seeds that reach it")
     speeds = [
         PageColumn("method"),
         PageColumn("benchmark"),
@@ -149,7 +150,13 @@ def curves_of_runs(runs: Sequence[Run]) -> list[Chart]:
 
 def _experiments(runs: Sequence[Run], output: Path) -> PageTable:
     measured = all(run.measure is not None for run in runs)
-    heads = ("seed", "hypervolume regret" if measured else "best", "trials", "reports", "seconds")
+    heads = (
+        "seed",
+        "hypervolume regret" if measured else "best",
+        "trials",
+        "reports",
+        "seconds" if runs[0].cost is None else runs[0].cost,
+    )
     columns = [PageColumn("benchmark"), PageColumn("method"), *(PageColumn(head, number=True) for head in heads)]
     columns += [PageColumn("state"), PageColumn("open", links=True)]
     rows: list[list[Any]] = []

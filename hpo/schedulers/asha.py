@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
-from hpo.randomness import Randomness
+from hpo.randomness import Randomness, canonical
 from hpo.schedulers.halving import Halving
 from hpo.schedulers.rungs import Rung, bracket_probabilities, make_rungs, next_level
 from hpo.searchers.base import Searcher
@@ -58,6 +58,12 @@ class _Asynchronous(Halving):
         self._bracket: dict[int, int] = {}
         self._unnumbered: list[int] = []  # brackets of accepted starts that have no trial id yet
         self._reached: dict[int, int] = {}  # the last level of each trial
+        self._setting: frozenset[str] = frozenset()  # configurations that set hurdles
+        self._setters: set[int] = set()  # their trials
+
+    def set_hurdles(self, configurations: Sequence[Configuration]) -> None:
+        """See `Scheduler`."""
+        self._setting = frozenset(map(canonical, configurations))
 
     def _make_rungs(self, levels: Sequence[int]) -> list[Rung]:
         return make_rungs(levels, self.maximum)
@@ -87,12 +93,20 @@ class _Asynchronous(Halving):
         self._bracket[trial.id] = bracket
         self._reached[trial.id] = 0
         self._configurations[trial.id] = trial.configuration
+        if self._setting and canonical(trial.configuration) in self._setting:
+            self._setters.add(trial.id)
         self.searcher.on_pending(trial.configuration, self.steps[bracket])
 
     def _target(self, trial_id: int) -> int:
         """The level the trial is on its way to."""
         reached, bracket = self._reached[trial_id], self._bracket[trial_id]
         return next_level(self.levels, reached, self.maximum) if reached else self.steps[bracket]
+
+    def _raise_hurdle(self, trial_id: int, rung: Rung, outcome: ReportOutcome) -> Rung:
+        """The rung, after what a trial that sets hurdles has done there."""
+        if trial_id in self._setters:
+            rung.raise_hurdle(trial_id, outcome.order)
+        return rung
 
     def _rung_at(self, trial_id: int, level: int) -> Rung:
         return self._rungs[self._bracket[trial_id] if len(self._rungs) > 1 else 0][level]
@@ -106,6 +120,7 @@ class ASHA(_Asynchronous):
     """
 
     pauses = True
+    takes_hurdles = True
 
     @property
     def cap(self) -> int:
@@ -146,13 +161,14 @@ class ASHA(_Asynchronous):
         if resource < target:
             return Decision.CONTINUE
         while target < self.maximum and (above := next_level(self.levels, target, self.maximum)) <= resource:
-            self._rung_at(trial.id, target).record(trial.id, outcome.order)  # passed by a script that reports seldom
+            rung = self._raise_hurdle(trial.id, self._rung_at(trial.id, target), outcome)
+            rung.record(trial.id, outcome.order)  # passed by a script that reports seldom
             target = above
         self.searcher.on_outcome(trial.configuration, target, outcome)
         self._reached[trial.id] = target
         if target >= self.maximum:
             return Decision.STOP
-        self._rung_at(trial.id, target).park(trial.id, outcome.order)
+        self._raise_hurdle(trial.id, self._rung_at(trial.id, target), outcome).park(trial.id, outcome.order)
         return Decision.PAUSE
 
     def _leave(self, trial: Trial) -> None:
@@ -168,6 +184,8 @@ class StoppingASHA(_Asynchronous):
     Nothing is ever resumed, so that scripts need no checkpoints; the first trial at a rung always goes on.
     """
 
+    takes_hurdles = True
+
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """A new trial, on its way to the maximum."""
         configuration = self.searcher.propose() if new_trials else None
@@ -182,9 +200,9 @@ class StoppingASHA(_Asynchronous):
             self.searcher.on_outcome(trial.configuration, target, outcome)
             if target >= self.maximum:
                 return Decision.STOP
-            rung = self._rung_at(trial.id, target)
+            rung = self._raise_hurdle(trial.id, self._rung_at(trial.id, target), outcome)
             rung.record(trial.id, outcome.order)
-            if not rung.passes(outcome.order):
+            if not (rung.clears(trial.id, outcome.order) and rung.passes(outcome.order)):
                 decision = Decision.STOP
             else:
                 self.searcher.on_pending(trial.configuration, self._target(trial.id))

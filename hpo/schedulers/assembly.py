@@ -13,6 +13,7 @@ from hpo.earlier.results import EarlierExperiment
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness
 from hpo.schedulers.base import Scheduler
+from hpo.schedulers.warming import warm
 from hpo.searchers.base import Searcher
 from hpo.space.search_space import SearchSpace, parse_space
 
@@ -46,7 +47,7 @@ def scheduler_of(config: ExperimentConfig, earlier: Sequence[EarlierExperiment] 
         aims=config.objective.aims,
         trusted=config.trusted_modules,
     )
-    _warm(scheduler, config, earlier)
+    warm(scheduler, config, earlier)
     benchmark = config.benchmark
     if benchmark.constraints:
         _check_constraints(config, scheduler)
@@ -100,27 +101,6 @@ def with_random_search(config: ExperimentConfig) -> ExperimentConfig:
     """The same experiment with a searcher that takes no time and knows nothing of earlier ones."""
     method = replace(config.method, searcher=RANDOM)
     return replace(config, method=method, warm_start=[], warm_start_use=WarmStartUse.points)
-
-
-def _warm(scheduler: Scheduler, config: ExperimentConfig, experiments: Sequence[EarlierExperiment]) -> None:
-    """Give the searcher what it starts from."""
-    searcher = scheduler.searcher
-    if config.warm_start_use == WarmStartUse.data and not searcher.learns_from_earlier:
-        raise ConfigError(
-            f"warm_start_use=data: {config.method.name} has no model that learns from earlier experiments; use "
-            "warm_start_use=points, or method=ASHA-GP or BO"
-        )
-    if not experiments:
-        return
-    from hpo.earlier.agreement import match
-    from hpo.earlier.data import for_model
-    from hpo.earlier.points import best_points
-
-    sources = match(experiments, config)
-    if config.warm_start_use == WarmStartUse.points:
-        searcher.start_with(best_points(sources, config.space))
-    else:
-        searcher.learn_from([for_model(source, {*scheduler.levels, config.max_resource}) for source in sources])
 
 
 def build_scheduler(

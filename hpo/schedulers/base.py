@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
+from hpo.events.spending import Spending
 from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.searchers.base import Searcher
 
@@ -38,6 +39,10 @@ class Scheduler(ABC):
     """True: no trial is paused or stopped."""
     copies = False
     """True: trials go on from copies of the checkpoints of others."""
+    takes_box = True
+    """False where it has configurations that its searcher does not propose: no part of the space holds these."""
+    takes_hurdles = False
+    """True lets trials pass a rung only where they are better than some others were there, by `set_hurdles`."""
     takes_outcomes = False
     """False: it is asked `on_report` alone, and benchmarks with constraints are refused."""
     takes_objectives = False
@@ -46,6 +51,15 @@ class Scheduler(ABC):
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         self.searcher = searcher
         self.max_resource = max_resource
+        self._spending = Spending()
+        self._max_cost: float | None = None
+
+    def set_hurdles(self, configurations: Sequence[Configuration]) -> None:
+        """Let trials of other configurations pass a rung only where they are better than all of these were there.
+
+        Only for those that say they can.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no hurdles")
 
     @property
     def sources(self) -> Collection[tuple[int, int]]:
@@ -112,6 +126,21 @@ class Scheduler(ABC):
 
     def on_paused(self, trial: Trial) -> None:  # noqa: B027
         """The processes of a trial that was told to pause are gone: what it has saved stays as it is."""
+
+    def on_cost(self, trial: Trial, resource: int, cost: float) -> None:
+        """What the trial has cost up to a resource, where a metric is named for that: told before the result there."""
+        self._spending.add(trial.id, cost)
+        self.searcher.on_cost(trial.configuration, resource, self._spending.of[trial.id])
+        self._tell_left()
+
+    def on_budget(self, *, max_cost: float | None) -> None:
+        """What all trials together may cost from now on; None is no limit."""
+        self._max_cost = max_cost
+        self._tell_left()
+
+    def _tell_left(self) -> None:
+        limit = self._max_cost
+        self.searcher.cost_left = 1.0 if limit is None else max(1 - self._spending.total / limit, 0.0)
 
     def on_complete(self, trial: Trial) -> None:
         """The script ended by itself, perhaps below the maximum, or somebody has stopped the trial, running or paused.

@@ -65,6 +65,7 @@ class DEHB(Halving):
 
     pauses = True
     takes_conditions = False
+    takes_box = False
 
     def __init__(
         self,

@@ -18,6 +18,7 @@ class MOASHA(ASHA):
     """
 
     takes_objectives = True
+    takes_hurdles = False
 
     @property
     def unpausing(self) -> str:

@@ -45,6 +45,7 @@ class PBT(OutcomeScheduler):
 
     pauses = True
     copies = True
+    takes_box = False
 
     def __init__(
         self,

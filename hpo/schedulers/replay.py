@@ -29,6 +29,7 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
 
     Call before `state.apply(event)`.
     """
+    _tell_budget(scheduler, state, event)
     if event.trial is None:
         return None
     match event.kind:
@@ -51,9 +52,20 @@ def tell_result(
     scheduler: Scheduler, state: ExperimentState, trial: Trial, resource: int, outcome: ReportOutcome
 ) -> Decision:
     """A trial's report: its loss, and what else is asked of it where that is anything."""
+    if outcome.cost is not None:
+        scheduler.on_cost(trial, resource, outcome.cost)
     if state.objective.takes_outcomes:
         return scheduler.on_outcome(trial, resource, outcome)
     return scheduler.on_report(trial, resource, outcome.loss)
+
+
+def _tell_budget(scheduler: Scheduler, state: ExperimentState, event: Event) -> None:
+    """What all trials together may cost, where a session begins or a command changes it."""
+    if event.kind == Kind.OPENED:
+        given = event.body.get("budget") or {}  # versions before did not say
+        scheduler.on_budget(max_cost={**given, **state.steering.changes_under(given)}.get("max_cost"))
+    elif event.kind == Kind.COMMANDED and "max_cost" in event.body.get("new", {}):
+        scheduler.on_budget(max_cost=event.body["new"]["max_cost"])
 
 
 def tell_end(scheduler: Scheduler, trial: Trial, status: Status) -> None:

@@ -61,30 +61,54 @@ class Rung:
     """All that were ever recorded here, ascending."""
     waiting: list[tuple[Order, int]] = field(default_factory=list)
     """(result, trial id) of the finite ones paused here and not promoted: a heap, the best one first."""
+    hurdle: Order | None = None
+    """The best result here of the trials that set hurdles; of others only those that are better go on."""
+    setters: set[int] = field(default_factory=set)
+    """These few trials."""
+    waiting_setters: list[tuple[Order, int]] = field(default_factory=list)
+    """Those of them that wait, as in `waiting`."""
 
     def record(self, trial_id: int, order: Order) -> None:
         """A trial got here and does not wait."""
         insort(self.results, order)
+
+    def raise_hurdle(self, trial_id: int, order: Order) -> None:
+        """A trial that sets hurdles got here."""
+        self.setters.add(trial_id)
+        if is_finite(order) and (self.hurdle is None or order < self.hurdle):
+            self.hurdle = order
 
     def park(self, trial_id: int, order: Order) -> None:
         """A trial got here and waits for a promotion; one that diverged is recorded but never promoted."""
         self.record(trial_id, order)
         if is_finite(order):
             heappush(self.waiting, (order, trial_id))
+            if trial_id in self.setters:
+                heappush(self.waiting_setters, (order, trial_id))
 
     def promotable(self) -> int | None:
-        """The best waiting trial, if it is among those that may go on."""
-        if len(self.results) < 2 or not self.waiting or not self._is_ahead(self.waiting[0][0]):
+        """The best waiting trial that clears the hurdle, if it is among those that may go on."""
+        if len(self.results) < 2 or not self.waiting:
             return None
-        return self.waiting[0][1]
+        order, trial_id = self.waiting[0]
+        if not self.clears(trial_id, order):  # then no other does but those that set hurdles
+            if not self.waiting_setters:
+                return None
+            order, trial_id = self.waiting_setters[0]
+        return trial_id if self._is_ahead(order) else None
+
+    def clears(self, trial_id: int, order: Order) -> bool:
+        """Is it better than the trials that set hurdles, or one of them?"""
+        return self.hurdle is None or trial_id in self.setters or order < self.hurdle
 
     def remove(self, trial_id: int) -> None:
         """The trial no longer waits here. Its result stays and counts among all."""
-        if self.waiting and self.waiting[0][1] == trial_id:  # the best, which is promoted
-            heappop(self.waiting)
-            return
-        self.waiting = [(order, waiting_id) for order, waiting_id in self.waiting if waiting_id != trial_id]
-        heapify(self.waiting)
+        for heap in (self.waiting, self.waiting_setters):
+            if heap and heap[0][1] == trial_id:  # the best, which is promoted
+                heappop(heap)
+            else:
+                heap[:] = [entry for entry in heap if entry[1] != trial_id]
+                heapify(heap)
 
     def passes(self, order: Order) -> bool:
         """Stopping rule, asked after `record`: does a trial with this result go on?"""

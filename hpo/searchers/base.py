@@ -22,6 +22,9 @@ from hpo.surrogate.earlier import EarlierData
 SHARED_RANDOM = 6
 """How many configurations, points to evaluate included, all methods with the same seeds have in common."""
 
+OUTSIDE = 0.1
+"""So many proposals are looked for everywhere where others stay in a part of the space."""
+
 MOST_LISTED = 1_000_000
 """Configurations of a space that are listed to find the last ones."""
 
@@ -47,6 +50,8 @@ class Searcher(ABC):
     shared_random = SHARED_RANDOM
     learns_from_earlier = False
     """True takes results of earlier experiments into a model, by `learn_from`."""
+    takes_box = False
+    """True looks, but for a tenth of its proposals, in a part of the space, by `stay_in`."""
     takes_priors = True
     """False refuses spaces in which a hyperparameter has a `confidence`."""
     takes_conditions = True
@@ -55,6 +60,8 @@ class Searcher(ABC):
     """False refuses benchmarks with constraints."""
     takes_objectives = False
     """True takes several objectives, by `on_outcome`; False refuses benchmarks that have them."""
+    cost_left = 1.0
+    """The share that is left of what all trials together may cost; 1 where there is no such limit."""
     needs_complete = False
     """True refuses schedulers under which some trials end early."""
 
@@ -85,6 +92,7 @@ class Searcher(ABC):
         self._first = {canonical(point): point for point in complete}
         self._first_left = list(reversed(self._first))  # not suggested yet, the next one last
         self._earlier: frozenset[str] = frozenset()  # of earlier experiments, and not among those of this one
+        self._box: SearchSpace | None = None
         self._repeated = 0  # suggestions that were such
 
     def start_with(self, configurations: Sequence[Configuration]) -> None:
@@ -100,6 +108,17 @@ class Searcher(ABC):
     def learn_from(self, sources: Sequence[EarlierData]) -> None:
         """Let the model learn from earlier experiments; only for those that say they can."""
         raise NotImplementedError(f"{type(self).__name__} has no model that learns from earlier experiments")
+
+    def stay_in(self, box: SearchSpace) -> None:
+        """Look, but for a tenth of all proposals, in a part of the space; only for those that say they can."""
+        self._box = box
+
+    @property
+    def area(self) -> SearchSpace:
+        """Where the next proposal is looked for: the space, or the part that it is to stay in."""
+        if self._box is None or self.randomness.stream("outside", self.own).random() < OUTSIDE:
+            return self.space
+        return self._box
 
     @property
     def own(self) -> int:
@@ -148,6 +167,9 @@ class Searcher(ABC):
     def on_report(self, configuration: Configuration, resource: int) -> None:  # noqa: B027
         """A trial has reported at `resource`, whether or not a result for `update` comes of it."""
 
+    def on_cost(self, configuration: Configuration, resource: int, cost: float) -> None:  # noqa: B027
+        """What a trial has cost up to a resource, where a metric is named for that. Its report follows."""
+
     def on_failed(self, configuration: Configuration) -> None:  # noqa: B027
         """A trial failed or ended early: no further result will follow."""
 
@@ -183,8 +205,10 @@ class Searcher(ABC):
             prior: is it drawn from what a user believes, where that is known? Else it is uniform.
         """
         rng = self.randomness.stream(stream, self.own)
-        for _ in range(tries):
-            configuration = self.space.sample_prior(rng) if prior else self.space.sample(rng)
+        area = self.area
+        for attempt in range(tries if area is self.space else 2 * tries):
+            where = area if attempt < tries else self.space  # a box may have nothing left
+            configuration = where.sample_prior(rng) if prior else where.sample(rng)
             if not self.is_known(configuration):
                 return configuration
         if self.space.conditions and self.space.size > MOST_LISTED:

@@ -1,6 +1,6 @@
 """The searcher of ASHA-GP and BO: a softened posterior draw over few candidates, corrected for cost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from hpo.searchers.modelled import ModelSearcher
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.beliefs import Beliefs
 from hpo.surrogate.bounds import BoundModels
-from hpo.surrogate.candidates import draw
-from hpo.surrogate.cost import EventClock, predict_log_cost
+from hpo.surrogate.candidates import draw, is_within
+from hpo.surrogate.cost import EventClock, NamedCosts, predict_log_cost
 from hpo.surrogate.earlier import EarlierData
 from hpo.surrogate.kernel import Floats, Integers
 from hpo.surrogate.model import JointModel
@@ -52,7 +52,8 @@ class GaussianProcessSearcher(ModelSearcher):
         space: what is searched.
         randomness: the experiment's streams.
         num_candidates: how many are compared.
-        cost_weight: 0 leaves cost out of account.
+        cost_weight: 0 leaves cost out of account. Multiplied by the share that is left of what all trials together may cost,
+            where there is such a limit (Lee et al., "Cost-aware Bayesian Optimization", 2020, section 3).
         exploration: 0 is the posterior mean, 1 Thompson sampling.
         **options: of ModelSearcher.
 
@@ -61,6 +62,7 @@ class GaussianProcessSearcher(ModelSearcher):
     """
 
     learns_from_earlier = True
+    takes_box = True
 
     def __init__(
         self,
@@ -83,6 +85,7 @@ class GaussianProcessSearcher(ModelSearcher):
         self.model: JointModel = JointModel(self.history, randomness, self.most)
         self._bounds = BoundModels(self.history.encoding, randomness, self.most)
         self._clock = EventClock()
+        self._named = NamedCosts()  # in place of the clock where there is a metric for it
         self._beliefs = Beliefs(space, self.history.encoding)
 
     def learn_from(self, sources: Sequence[EarlierData]) -> None:
@@ -103,6 +106,19 @@ class GaussianProcessSearcher(ModelSearcher):
         """A tick of the clock that costs are told by."""
         self._clock.tick(self.history.trial(configuration))
 
+    def on_cost(self, configuration: Configuration, resource: int, cost: float) -> None:
+        """A cost that the user has named."""
+        self._named.add(self.history.trial(configuration), resource, cost)
+
+    def _cost_of(self) -> Callable[[Floats], Floats] | None:
+        """What cost counts at encoded configurations, in ln(cost per unit of resource); None where it counts nothing."""
+        weight = self.cost_weight * self.cost_left
+        if not weight:
+            return None
+        trials, costs = (self._named or self._clock).log_costs()
+        known = self.history.rows(trials)
+        return lambda x: weight * predict_log_cost(known, costs, x)
+
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         fits = self._fits_now()
         tried = self.history.tried()
@@ -112,16 +128,17 @@ class GaussianProcessSearcher(ModelSearcher):
         order = np.lexsort((means, self._bounds.violations(rows, self.target_resource, fits)))[:PARENTS]
         best = [self.history.configurations[tried[i]] for i in order]
         believed = bool(self.space.priors) and self._prior_holds(tried[np.argsort(means, kind="stable")])
-        candidates = draw(self.space, rng, best, self.num_candidates, self.is_known, prior=believed)
+        area = self.area
+        parents = best if area is self.space else [one for one in best if is_within(area, one)]
+        candidates = draw(area, rng, parents, self.num_candidates, self.is_known, prior=believed)
         if not candidates:
             return None
         x = self.history.encoding.encode(candidates)
         scores, spread = sought.drawn(x, self.exploration, rng)
         if believed:
             scores = scores - spread * PRIOR_WEIGHT / len(self.history) * self._beliefs.log_density(x)
-        if self.cost_weight:
-            trials, costs = self._clock.log_costs()
-            scores = scores + self.cost_weight * predict_log_cost(self.history.rows(trials), costs, x)
+        if (cost := self._cost_of()) is not None:
+            scores = scores + cost(x)
         beyond = self._bounds.violations(x, self.target_resource, fits, exploration=self.exploration, rng=rng)
         return candidates[int(np.lexsort((np.round(scores, 9), beyond))[0])]
 

@@ -14,7 +14,6 @@ from hpo.space.search_space import SearchSpace
 from hpo.surrogate.acquisition import log_expected_improvement, log_improvement_slopes
 from hpo.surrogate.bounds import Chances
 from hpo.surrogate.climbing import climb
-from hpo.surrogate.cost import predict_log_cost
 from hpo.surrogate.earlier import EarlierData
 from hpo.surrogate.kernel import Floats, Inputs
 from hpo.surrogate.model import JointModel
@@ -56,13 +55,16 @@ class ImprovementSearcher(GaussianProcessSearcher):
         space: what is searched.
         randomness: the experiment's streams.
         num_candidates: how many are compared before the climb, fewer where there are many measurements.
-        cost_weight: how much the predicted ln(cost per unit of resource) counts against ln(improvement).
+        cost_weight: how much the predicted ln(cost per unit of resource) counts against ln(improvement); see
+            GaussianProcessSearcher.
         random_fraction: how many proposals are random all the same.
         **options: of ModelSearcher.
 
     Raises:
         ConfigError: an argument is out of range.
     """
+
+    takes_box = False
 
     def __init__(
         self,
@@ -118,17 +120,16 @@ class ImprovementSearcher(GaussianProcessSearcher):
 
     def _besides(self, *, believed: bool) -> Callable[[Floats], Floats] | None:
         """What is added to the logarithm of the improvement, of encoded rows."""
-        if not believed and not self.cost_weight:
+        cost = self._cost_of()
+        if not believed and cost is None:
             return None
-        trials, costs = self._clock.log_costs()
-        measured = self.history.rows(trials)
 
         def besides(x: Floats) -> Floats:
             total = np.zeros(len(x))
             if believed:
                 total += PRIOR_WEIGHT / len(self.history) * self._beliefs.log_density(x)
-            if self.cost_weight:
-                total -= self.cost_weight * predict_log_cost(measured, costs, x)
+            if cost is not None:
+                total -= cost(x)
             return total
 
         return besides

@@ -55,6 +55,11 @@ def draw(
     return list(found.values())
 
 
+def is_within(space: SearchSpace, configuration: Configuration) -> bool:
+    """Does it lie in a space without conditions?"""
+    return all(configuration[name] in domain for name, domain in space.domains.items())
+
+
 def mutate(space: SearchSpace, parent: Configuration, rng: np.random.Generator) -> Configuration:
     """A neighbour of `parent`: at least one hyperparameter with more than one value is changed.
 

@@ -42,6 +42,33 @@ class EventClock:
         return known, np.array(costs)
 
 
+class NamedCosts:
+    """Costs as a metric tells them that the user names, cumulative per trial. Trials are numbers.
+
+    The cost of a unit of resource is taken in units of the mean one, with half a unit more for a trial, as by the clock:
+    where one worker trains and every report costs the same, both tell the same.
+    """
+
+    def __init__(self) -> None:
+        self._spent: dict[
+            int, tuple[float, int]
+        ] = {}  # of each trial: what it has cost, and the resource it has reached
+
+    def __bool__(self) -> bool:
+        return bool(self._spent)
+
+    def add(self, trial: int, resource: int, cost: float) -> None:
+        """What a trial has cost up to a resource."""
+        self._spent[trial] = cost, resource
+
+    def log_costs(self) -> tuple[list[int], Floats]:
+        """As of the clock; zeros where nothing has cost anything."""
+        known = sorted(self._spent)
+        spent, resources = np.array([self._spent[trial] for trial in known]).reshape(-1, 2).T
+        unit = spent.sum() / resources.sum() if known else 0.0
+        return known, np.log((spent / unit + 0.5) / resources) if unit else np.zeros(len(known))
+
+
 def predict_log_cost(x: Floats, log_costs: Floats, candidates: Floats) -> Floats:
     """Predicted ln(cost), relative to the mean of those known; zeros while too few are known.
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpo.events.objective import Objective, ReportError
+from hpo.events.objective import A_COST, Objective, ReportError
 from hpo.events.outcome import ReportOutcome
+from hpo.events.spending import Spending
 from hpo.events.trial_state import TrialState
 
 log = logging.getLogger(__name__)
@@ -17,6 +18,8 @@ class Intake:
     """Reads the reports of running attempts."""
 
     objective: Objective
+    spending: Spending = field(default_factory=Spending)
+    """What trials have cost by their reports so far."""
     disorder: str | None = None
     """Of a report that was known already: its resource and the higher one that the same attempt had reported before it."""
     _lines: dict[int, int] = field(default_factory=dict)
@@ -26,6 +29,8 @@ class Intake:
     """The highest resource that each current attempt has reported."""
     _kept: set[int] = field(default_factory=set)
     """Trials whose current attempt has a checkpoint to go on from."""
+    _costs: dict[int, float] = field(default_factory=dict)
+    """What each current attempt has reported that its trial has cost."""
     _repeated: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Of each current attempt that repeats what is known: the resource it went on from, and how far it repeated."""
 
@@ -34,6 +39,7 @@ class Intake:
         self._lines.pop(trial_id, None)
         self._last.pop(trial_id, None)
         self._repeated.pop(trial_id, None)
+        self._costs.pop(trial_id, None)
         self._kept.discard(trial_id)
         if kept:
             self._kept.add(trial_id)
@@ -67,6 +73,8 @@ class Intake:
             self._lines[state.trial.id] = resource
         last = self._last.get(state.trial.id, 0)
         self._last[state.trial.id] = max(resource, last)
+        if outcome.cost is not None:
+            self._check_cost(state.trial.id, outcome.cost, news=resource > state.resource)
         if resource > state.resource:
             return resource, outcome
         self.disorder = f"{resource} after {last}" if resource <= last else None
@@ -84,6 +92,18 @@ class Intake:
                 _brief(str(dict(metrics))),
             )
         return None
+
+    def _check_cost(self, trial_id: int, cost: float, *, news: bool) -> None:
+        """Raise ReportError where a trial costs less than before; one that has started over counts from 0 again."""
+        before = self._costs.get(trial_id, 0.0)
+        if news and not self.started_over(trial_id):
+            before = max(before, self.spending.of.get(trial_id, 0.0))
+        if cost < before:
+            raise ReportError(
+                f"benchmark.cost_attr={self.objective.cost_attr}: trial {trial_id} reported {cost:g} after {before:g}; it "
+                f"must be {A_COST}, so keep the sum in its checkpoint"
+            )
+        self._costs[trial_id] = cost
 
     def _base(self, state: TrialState, first: int) -> int:
         """Where an attempt went on from whose first report is of a known resource.

@@ -8,7 +8,7 @@ same loop after such a feeding.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hpo.backends.base import Backend
@@ -120,6 +120,7 @@ class Tuner:
         self.journal.call("on_open", self.state)
         try:
             self.journal.emit(Kind.OPENED, body=dict(opened or {}))
+            self.scheduler.on_budget(max_cost=self.budget.max_cost)
             self.trials.take_over()
             self.trials.failed = self.state.failed_trials() if self.retry else []
             self._step(())
@@ -216,6 +217,7 @@ class Tuner:
                 self.trials.stop_on_request(command.arguments["trial"])
             case Verb.BUDGET:
                 self.budget = replace(self.budget, **command.arguments)
+                self.scheduler.on_budget(max_cost=self.budget.max_cost)
                 self.journal.act(self.on_budget, self.budget)
             case Verb.INTERRUPT:
                 self.interrupted_by = command.by
@@ -230,7 +232,7 @@ class Tuner:
             reason = f"max_num_trials={self.budget.max_num_trials} trials are done"
         else:
             reason = f"the search space is exhausted: all {len(self.state.trials)} configurations are tried"
-        body: dict[str, Any] = {"reason": reason, "budget": asdict(self.budget)}
+        body: dict[str, Any] = {"reason": reason, "budget": self.budget.limits(self.state.objective)}
         if self.state.steering.changes:
             body["given"] = self.state.steering.given
         self.journal.emit(Kind.FINISHED, body=body)

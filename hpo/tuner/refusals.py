@@ -1,7 +1,7 @@
 """Why a command cannot be obeyed: one sentence each. Nothing is changed here."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from hpo.events.state import ExperimentState
@@ -36,13 +36,18 @@ class Moment:
     condemned: Collection[int] = ()
     opened: str = ""
 
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The budget by its keys."""
+        return self.budget.limits(self.state.objective)
+
 
 def refusal(command: Command, moment: Moment) -> str | None:
     """Why a command is refused; None where it is obeyed."""
     check = _CHECKS.get(command.verb)
     if check is None:
         return f"{command.verb[:40]!r} is no command: use {', '.join(Verb)}"
-    expected = {Verb.STOP: {"trial"}, Verb.BUDGET: set(asdict(moment.budget))}.get(Verb(command.verb), set())
+    expected = {Verb.STOP: {"trial"}, Verb.BUDGET: set(moment.limits)}.get(Verb(command.verb), set())
     if unknown := [name for name in command.arguments if name not in expected]:
         return f"{command.verb} takes {' or '.join(sorted(expected)) or 'no arguments'}, not {unknown[0][:40]!r}"
     return check(command.arguments, command, moment)
@@ -87,13 +92,13 @@ def _interrupt(_arguments: Mapping[str, Any], command: Command, moment: Moment) 
 
 def _budget(arguments: Mapping[str, Any], _: Command, moment: Moment) -> str | None:
     if not arguments:
-        return f"name a limit: {', '.join(f'{key}=…' for key in asdict(moment.budget))}"
+        return f"name a limit: {', '.join(f'{key}=…' for key in moment.limits)}"
     if moment.closing:
         return "it is coming to its end already; give the new budget to the command that started it"
     for key, value in arguments.items():
         if (why := _limit(key, value, moment)) is not None:
             return why
-    if all(asdict(moment.budget)[key] == value for key, value in arguments.items()):
+    if all(moment.limits[key] == value for key, value in arguments.items()):
         return f"{', '.join(f'{key}={limit_text(value)}' for key, value in arguments.items())} is the budget already"
     return None
 
@@ -114,6 +119,8 @@ def _limit(key: str, value: Any, moment: Moment) -> str | None:
         return f"{said}: {state.counted_trials} trials have been started; use at least that, or end"
     if key == "max_num_evaluations" and value <= state.reports:
         return f"{said}: {state.reports} reports are in; use more, or end"
+    if key == "max_cost" and value <= state.spending.total:
+        return f"{said}: {state.spending.total:.6g} are spent; use more, or end"
     if key == "max_wallclock_time" and value <= moment.elapsed:
         return f"{said}: {moment.elapsed:.0f} s are over; use more, or end"
     best = state.incumbent

@@ -1,7 +1,9 @@
 """When an experiment ends: the budgets, and a target."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
 
 
@@ -15,8 +17,14 @@ class Budget:
     """Trials started, without those that train a failed one again; when it is reached the running and paused ones go on."""
     max_num_evaluations: int | None = None
     """Reports; when it is reached everything stops."""
+    max_cost: float | None = None
+    """Of all trials together, by the benchmark's `cost_attr`; when it is spent everything stops."""
     target_value: float | None = None
     """Of the metric; when a report is at least so good everything stops."""
+
+    def limits(self, objective: Objective) -> dict[str, Any]:
+        """By their keys, those that an experiment can have: of cost only where one is named."""
+        return {k: v for k, v in asdict(self).items() if k != "max_cost" or objective.cost_attr is not None}
 
     def spent(self, state: ExperimentState, elapsed: float) -> str | None:
         """Why everything stops now: a budget is used up, or the target reached; None while it goes on."""
@@ -24,6 +32,8 @@ class Budget:
             return f"max_wallclock_time={self.max_wallclock_time:g} s is over"
         if self.max_num_evaluations is not None and state.reports >= self.max_num_evaluations:
             return f"max_num_evaluations={self.max_num_evaluations} reports are in"
+        if self.max_cost is not None and state.spending.total >= self.max_cost:
+            return f"max_cost={self.max_cost:g} is spent: {state.objective.cost_attr} adds up to {state.spending.total:.6g}"
         best = state.incumbent
         if self.target_value is not None and best is not None:
             metric, value = state.objective.metric, state.objective.value(best.loss)

@@ -68,7 +68,7 @@ class Supervision:
     """Trials that are being ended because something is wrong with them."""
 
     def __post_init__(self) -> None:
-        self._intake = Intake(self.state.objective)
+        self._intake = Intake(self.state.objective, self.state.spending)
         self._overdue = Overdue(self.limits, self.backend, self.journal.elapsed)
         self._remarks = Remarks(
             scheduler=self.scheduler, state=self.state, limits=self.limits, journal=self.journal, intake=self._intake

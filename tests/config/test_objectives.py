@@ -1,11 +1,14 @@
 """Several objectives as they are written in a benchmark, and what is said of those that cannot be used."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from omegaconf import OmegaConf
 
+from hpo.config.choices import Mode
 from hpo.config.reading import load_config, resolve, to_config, to_yaml
+from hpo.config.schema import BenchmarkConfig
 from hpo.errors import ConfigError
 from hpo.events.objective import Aim
 
@@ -20,6 +23,28 @@ TWO = {"accuracy": "max", "latency_ms": {"mode": "min", "log": True}}
 
 def config_of(method="RS", *, keys=None, **benchmark):
     return resolve(load_config({**BENCHMARK, **benchmark}, method, **(keys or {})))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"objectives": TWO},
+            "benchmark.metric=???: .* the metric and mode of the first, accuracy, too; .* hpo.load_config",
+        ),
+        ({"objectives": TWO, "metric": "accuracy"}, "benchmark.mode=???: .* of the first, accuracy, too"),
+        ({"objectives": TWO, "mode": Mode.max}, "benchmark.metric=???: .* of the first, accuracy, too"),
+        ({"mode": Mode.max}, "benchmark.metric=???: give the name of what the script reports"),
+        ({"metric": "accuracy"}, "benchmark.mode=???: give Mode.min or Mode.max"),
+        ({"metric": "accuracy", "mode": "max"}, "benchmark.mode=max: give Mode.min or Mode.max"),
+    ],
+)
+def test_a_benchmark_made_by_hand_that_lacks_metric_or_mode_is_one_sentence(given, said):
+    config = replace(
+        load_config({**BENCHMARK, "metric": "x", "mode": "min"}, "RS"), benchmark=BenchmarkConfig(**BENCHMARK, **given)
+    )
+    with pytest.raises(ConfigError, match=said.replace("?", r"\?")):
+        resolve(config)
 
 
 def test_the_first_objective_is_the_metric_wherever_there_is_room_for_one():

@@ -77,3 +77,30 @@ def test_null_as_javascript_writes_nan_is_told_what_to_write():
         ReportError, match="reported None, which is not a number; write NaN where training has diverged"
     ):
         Objective("loss", "min", None).loss({"loss": None})
+
+
+PAID = Objective("error", "min", "epoch", cost_attr="gpu_seconds")
+
+
+@pytest.mark.parametrize("value", [0, 7, 2.5])
+def test_a_cost_that_is_named_comes_with_the_outcome(value):
+    metrics = {"error": 0.5, "epoch": 3, "gpu_seconds": value}
+    assert PAID.outcome(metrics, 3).cost == PAID.read(metrics, 1)[1].cost == value
+    assert LOW.outcome(metrics, 3).cost is None
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -0.5, None, "2", True, 10**400])
+def test_a_cost_that_cannot_be_one_is_a_sentence_that_names_it(value):
+    with pytest.raises(ReportError) as caught:
+        PAID.outcome({"error": 0.5, "epoch": 3, "gpu_seconds": value}, 3)
+    assert str(caught.value) == (
+        f"benchmark.cost_attr=gpu_seconds: the script reported {value!r}; it must be a number from 0 that never falls: what "
+        "the trial has cost in all since it began"
+    )
+
+
+def test_a_cost_that_is_never_reported_is_a_sentence_with_the_nearest_name():
+    with pytest.raises(
+        ReportError, match=r"cost_attr=gpu_seconds: .* error, epoch, gpu_second; did you mean 'gpu_second'"
+    ):
+        PAID.outcome({"error": 0.5, "epoch": 3, "gpu_second": 1}, 3)

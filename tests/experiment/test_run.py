@@ -2,21 +2,24 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import yaml
 
 from hpo import load_config, load_experiment, run_experiment
+from hpo.analysis import compare
 from hpo.analysis.runs import load_runs
 from hpo.config.validity import check
 from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
+from hpo.figures.experiment_charts import anytime
 from hpo.history.curves import trajectory
 from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import restore, verify
-from hpo.tables.table import Table
+from hpo.tables.table import Table, read_table
 from hpo.trackers.webhook import Webhook
 from hpo.watching.progress import summary
 from hpo.watching.standings import standing
@@ -144,3 +147,70 @@ def test_a_bound_on_what_the_table_has_not_is_refused(table):
     check(config)
     with pytest.raises(ConfigError, match=r"constraints\.memory: the table widths has only error, latency"):
         check_backend(config)
+
+
+def paid(table, **keys):
+    """Of the same table, whose wider rows cost more: width / 10 an epoch."""
+    found = config_of(table, "ASHA-GP", **{"max_num_trials": None, **keys})
+    return replace(found, benchmark=replace(found.benchmark, constraints={}, cost_attr="spent"))
+
+
+@pytest.fixture(scope="module")
+def priced(table, tmp_path_factory):
+    found = read_table(table)
+    path = tmp_path_factory.mktemp("table") / "priced"
+    spent = found.metrics["latency"] / 10 * np.arange(1, 10)
+    Table(
+        {**found.about, "name": "priced"}, found.hyperparameters, {**found.metrics, "spent": spent}, found.seconds
+    ).save(path)
+    return path
+
+
+@pytest.mark.long
+def test_a_budget_in_cost_ends_an_experiment_may_grow_and_is_replayed(priced, tmp_path):
+    for budget in (60.0, 150.0):
+        result = run_experiment(paid(priced, max_cost=budget), tmp_path, show=False)
+        found = load_experiment(tmp_path)
+        last = {e.trial: e.body["metrics"]["spent"] for e in found.events if e.kind == "reported"}
+        assert found.state.spending.total == pytest.approx(sum(last.values()))
+        assert budget <= sum(last.values()) <= budget + 2 * 4.0  # two workers, and at most 4 an epoch
+        assert result.reason == f"max_cost={budget:g} is spent: spent adds up to {sum(last.values()):.6g}"
+    assert run_experiment(paid(priced, max_cost=150.0), tmp_path, show=False).skipped
+    config, events, count = paid(priced, max_cost=150.0, resume=True), list(found.events), [0]
+    scheduler, state = scheduler_of(config), ExperimentState(config.objective)
+    assert list(verify(scheduler, state, enumerate(events), count)) == []
+    assert scheduler.searcher.cost_left == 0.0
+    assert count[0] > 50
+    assert json.loads((tmp_path / "metadata.json").read_text())["max_cost"] == 150.0
+    ((run,), _) = load_runs([tmp_path])
+    reports = [(e.trial, e.body["metrics"]) for e in events if e.kind == "reported"]
+    best, spent, expected = math.inf, {}, []
+    for trial, metrics in reports:
+        spent[trial] = metrics["spent"]
+        if metrics["error"] < best:
+            best = metrics["error"]
+            expected.append((sum(spent.values()), best))
+    for path in (run.trajectory, trajectory(found)):  # of a comparison, and of a report
+        assert list(zip(path.times, path.losses, strict=True)) == [pytest.approx(pair) for pair in expected]
+    assert run.end == pytest.approx(sum(last.values()))
+    assert anytime(found).panels[0].x["title"] == "spent of all trials"
+
+
+def test_methods_are_compared_over_what_they_cost_where_that_is_named(priced, tmp_path):
+    for method in ("RS", "ASHA"):
+        for seed in (0, 1):
+            config = replace(paid(priced, max_cost=60.0, seed=seed), method=config_of(priced, method).method)
+            run_experiment(config, tmp_path / method / str(seed), show=False)
+    comparison = compare([tmp_path])
+    said = comparison.text()
+    assert "from 6 spent to 60 spent" in said
+    assert "a budget of" not in said  # all have the same
+    times = comparison.trajectories["elapsed"]
+    assert 0.8 <= times.min() < times.max() <= 60.0 + 2 * 4.0
+    assert comparison.to_dict()["benchmarks"][0]["cost_attr"] == "spent"
+
+
+def test_a_budget_in_cost_needs_a_cost(priced):
+    with pytest.raises(ConfigError, match=r"max_cost=5: nothing says what trials cost; name .*benchmark\.cost_attr"):
+        check(config_of(priced, "RS", max_cost=5.0))
+    assert "max_cost" not in config_of(priced, "RS").budget

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from hpo.config.reading import load_config, resolve
+from hpo.earlier.agreement import match
+from hpo.earlier.box import box_of
 from hpo.earlier.results import from_lines, read_copy, sha256_of
 from hpo.errors import ConfigError, StoreError
 from hpo.events.state import ExperimentState
@@ -23,6 +25,7 @@ from hpo.planning.plan import make_plan
 from hpo.results.experiment import load_experiment
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import verify
+from hpo.surrogate.candidates import is_within
 from tests.conftest import error_of, succeeded
 from tests.golden.making import decisions_of
 from tests.reliability.harness import wait_until
@@ -119,6 +122,81 @@ def test_data_change_what_the_model_proposes_and_nothing_before_and_replay(metho
     assert warm[:6] == cold[:6]
     assert warm != cold
     assert replayed(tmp_path / "warm") > 25
+
+
+@pytest.fixture
+def second(first, tmp_path):
+    """Another source, of the same benchmark."""
+    run_experiment(config("ASHA", "second", 20, random_seed=2), tmp_path / "second")
+    return tmp_path / "second"
+
+
+BOTH = {"warm_start": ["first", "second"]}
+
+
+@pytest.mark.parametrize("method", ["RS", "ASHA-GP"])
+def test_a_search_stays_in_the_box_of_its_sources_and_is_replayed(method, second, tmp_path):
+    run_experiment(config(method, trials=15, **BOTH, warm_start_use="box"), tmp_path / "warm")
+    made = load_experiment(tmp_path / "warm")
+    box = box_of(match(read_copy(made.config, tmp_path / "warm"), made.config), made.config.space)
+    inside = sum(is_within(box, one) for one in started(tmp_path / "warm")[1:])  # the first is the centre
+    assert inside >= min(box.size, 14) - 5
+    assert replayed(tmp_path / "warm") > 15
+
+
+@pytest.mark.parametrize("method", ["ASHA", "ASHA-STOP", "HYPERBAND"])
+def test_behind_hurdles_a_trial_passes_a_rung_only_where_it_beats_the_portfolio_there(method, second, tmp_path):
+    run_experiment(config(method, trials=40, **BOTH, warm_start_use="hurdle"), tmp_path / "warm")
+    run_experiment(config(method, trials=40, **BOTH, warm_start_use="portfolio"), tmp_path / "points")
+    assert started(tmp_path / "warm")[:5] == started(tmp_path / "points")[:5]
+    made = load_experiment(tmp_path / "warm")
+    levels = scheduler_of(made.config, read_copy(made.config, tmp_path / "warm")).levels
+    setters = {trial for trial, state in made.state.trials.items() if trial < 5}
+    hurdles, at = {}, {}
+    for event in made.events:
+        loss = event.body["metrics"]["loss"] if event.kind == Kind.REPORTED else None
+        compared = event.kind == Kind.REPORTED and (method == "ASHA-STOP" or event.body["decision"] == "PAUSE")
+        if compared and event.resource in levels:  # a bracket of HYPERBAND leaves out the lowest
+            at[event.trial, event.resource] = loss
+            if event.trial in setters:
+                hurdles[event.resource] = min(loss, hurdles.get(event.resource, loss))
+            if method == "ASHA-STOP" and event.trial not in setters and event.resource in hurdles:
+                assert event.body["decision"] != "CONTINUE" or loss < hurdles[event.resource]
+        if event.kind == Kind.RESUMED and event.trial not in setters:
+            level = max(level for trial, level in at if trial == event.trial)
+            assert at[event.trial, level] < hurdles.get(level, float("inf"))
+    assert hurdles
+    assert replayed(tmp_path / "warm") > 40
+
+
+def test_what_a_use_does_not_fit_is_one_sentence(second, tmp_path):
+    experiments = collect(["first", "second"], own=tmp_path / "new")
+    alone = collect(["first"], own=tmp_path / "new")
+
+    def why(method, use, given=experiments, **keys):
+        with pytest.raises(ConfigError) as caught:
+            scheduler_of(config(method, **BOTH, warm_start_use=use, **keys), given)
+        return str(caught.value)
+
+    assert why("MOBSTER", "data") == (
+        "warm_start_use=data: MOBSTER has no model that learns from earlier experiments; use warm_start_use=points, or "
+        "method=ASHA-GP, ASHA-TPE, BO, BO-MEDIAN or TPE"
+    )
+    for method in ("BO", "TPE", "CMA-ES", "DEHB", "SOBOL", "GRID"):
+        assert why(method, "box").startswith(
+            f"warm_start_use=box: {method} looks everywhere, and not in a part of the space"
+        )
+    for method in ("RS", "SYNC-HYPERBAND", "MO-ASHA"):
+        assert why(method, "hurdle").startswith(f"warm_start_use=hurdle: {method} has no rungs")
+    for use in ("portfolio", "box"):
+        assert why("ASHA", use, alone) == (
+            f"warm_start_use={use}: it is about what several sources have in common, and results of one source alone fit; "
+            "name another in warm_start, or use warm_start_use=points"
+        )
+    for use in ("portfolio", "box", "hurdle"):
+        with pytest.raises(ConfigError, match=f"warm_start_use={use}: there are no data without warm_start"):
+            resolve(config(warm_start_use=use))
+    scheduler_of(config("ASHA", **BOTH, warm_start_use="hurdle"), alone)  # one source sets hurdles, too
 
 
 def test_only_the_copy_is_read_once_it_is_there(first, tmp_path):

@@ -385,6 +385,7 @@ def test_a_table_has_no_trainings_that_changed_on_the_way():
             {},
             "where reports are only counted nobody can tell where a copy goes on; give benchmark",
         ),
+        ({"cost_attr": "dollars"}, {}, "cost_attr=dollars: .* which would count twice; set it to null"),
         ({}, {"retry": "failed"}, "retry=failed: .* has been replaced by such a copy; remove retry"),
         (
             {},

@@ -120,6 +120,32 @@ def test_the_first_few_by_violation_and_then_by_loss_go_on(orders, q):
     assert promoted == may
 
 
+@given(st.lists(st.tuples(st.integers(0, 9).map(float), st.booleans()), max_size=25), st.data())
+@settings(deadline=None, max_examples=200)
+def test_of_trials_that_set_no_hurdle_only_those_go_on_that_are_better_than_all_that_do(entries, data):
+    rung, waiting = Rung(1, 0.5), {}
+    for number, (loss, sets) in enumerate(entries):
+        if sets:
+            rung.raise_hurdle(number, (0.0, loss))
+        rung.park(number, (0.0, loss))
+        waiting[number] = loss
+        if waiting and data.draw(st.booleans()):
+            gone = data.draw(st.sampled_from(sorted(waiting)))
+            rung.remove(gone)
+            del waiting[gone]
+        so_far = entries[: number + 1]
+        hurdle = min((loss for loss, sets in so_far if sets), default=math.inf)
+        may = [
+            (loss, one)
+            for one, loss in waiting.items()
+            if (so_far[one][1] or loss < hurdle)
+            and len(so_far) > 1
+            and sum(other < loss for other, _ in so_far) <= (len(so_far) - 1) * 0.5
+        ]
+        assert rung.promotable() == min(may, default=(0, None))[1]
+        assert rung.clears(99, (0.0, 4.5)) == (hurdle > 4.5)
+
+
 def test_one_result_decides_nothing():
     rung = Rung(1, 1 / 3)
     rung.park(0, (0.0, 1.0))

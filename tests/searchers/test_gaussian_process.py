@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import truncnorm
 
-from hpo import build_scheduler
+from hpo import Decision, Start, Trial, build_scheduler
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness
 from hpo.searchers import GaussianProcessSearcher, RandomSearcher, gaussian_process
@@ -86,3 +86,83 @@ def test_what_the_prior_counts_for_falls_with_every_result(monkeypatch):
 
     assert proposals(10.0 * 12 / 10**6) == proposals(0.0)
     assert proposals(10.0) != proposals(0.0)
+
+
+def proposals(cost_left, **options):
+    """Of one that has seen 12 results, of which those with large b cost more."""
+    space = parse_space(PLAIN)
+    searcher = GaussianProcessSearcher(
+        space, Randomness(0, 0), points_to_evaluate=[], max_resource=1, random_fraction=0.0, **options
+    )
+    searcher.cost_left = cost_left
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(20):
+        one = space.sample(rng) if len(found) < 12 else searcher.propose()
+        searcher.accept(one)
+        searcher.on_cost(one, 1, math.exp(4 * one["b"]))
+        searcher.on_report(one, 1)
+        searcher.update(one, 1, one["a"])
+        found.append(one)
+    return found[12:]
+
+
+def test_cost_counts_by_the_share_that_is_left_of_its_budget():
+    assert proposals(0.0) == proposals(1.0, cost_weight=0.0)
+    assert proposals(0.4) == proposals(1.0, cost_weight=0.2)
+    dear, cheap = (np.mean([one["b"] for one in proposals(left)]) for left in (0.0, 1.0))
+    assert cheap < dear
+
+
+@pytest.mark.parametrize("method", ["ASHA-GP", "BO"])
+def test_with_one_worker_and_the_same_cost_for_every_report_a_named_cost_changes_no_decision(method):
+    told = []
+    for named in (False, True):
+        scheduler = build_scheduler(method, PLAIN, max_resource=9, seed=3, cost_weight=0.5)
+        decided, reached = [], {}
+        for number in range(40):
+            suggestion = scheduler.suggest()
+            if isinstance(suggestion, Start):
+                trial = Trial(number, suggestion.configuration)
+                scheduler.on_start(trial)
+                reached[trial.id] = trial, 0
+            else:
+                trial, _ = reached[suggestion.trial_id]
+            decided.append(suggestion)
+            decision, resource = Decision.CONTINUE, reached[trial.id][1]
+            while decision == Decision.CONTINUE and resource < suggestion.until:
+                resource += 1
+                loss = trial.configuration["a"] + trial.configuration["b"] / resource
+                if named:
+                    scheduler.on_cost(trial, resource, 0.3 * resource)
+                decision = scheduler.on_report(trial, resource, loss)
+            reached[trial.id] = trial, resource
+            if decision == Decision.CONTINUE:
+                scheduler.on_complete(trial)
+        told.append(decided)
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("kind", [RandomSearcher, GaussianProcessSearcher])
+@pytest.mark.long
+def test_in_a_box_nine_of_ten_proposals_stay_and_without_one_nothing_changes(kind):
+    space = parse_space(PLAIN)
+    box = parse_space({"a": {**PLAIN["a"], "upper": 0.2}, "b": {**PLAIN["b"], "lower": 0.5}})
+    drawn = {}
+    for where in (None, space, box):
+        searcher = kind(space, Randomness(0, 0), points_to_evaluate=[])
+        if where is not None:
+            searcher.stay_in(where)
+        drawn[where and where.domains["a"].upper] = found = []
+        for number in range(150):
+            one = searcher.suggest()
+            found.append(one)
+            if number < 30:
+                searcher.on_pending(one, 1)
+                searcher.update(one, 1, one["a"] ** 2 - one["b"])
+    inside = [one["a"] <= 0.2 and one["b"] >= 0.5 for one in drawn[0.2]]
+    by_chance = 0.1 * (0.1 if kind is RandomSearcher else 0.5)  # of those that are looked for everywhere
+    assert abs(sum(inside) / 150 - 0.9 - by_chance) < 4 * math.sqrt(0.09 / 150) + (
+        0.05 if kind is not RandomSearcher else 0
+    )
+    assert drawn[None] == drawn[1.0]

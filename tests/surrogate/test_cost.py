@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 from hpo.randomness import Randomness
 from hpo.searchers import GaussianProcessSearcher
 from hpo.space.search_space import parse_space
-from hpo.surrogate.cost import LEAST, RIDGE, EventClock, predict_log_cost
+from hpo.surrogate.cost import LEAST, RIDGE, EventClock, NamedCosts, predict_log_cost
 
 
 def log_cost(ticks, reports):
@@ -78,6 +78,38 @@ def test_costs_are_the_ticks_between_a_trials_reports_whatever_the_order_of_even
     trials, costs = clock.log_costs()
     assert trials == sorted(expected)
     assert costs == pytest.approx([log_cost(sum(expected[t]), len(expected[t])) for t in trials])
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 9)), min_size=1, max_size=30), st.floats(1e-6, 1e6))
+def test_a_named_cost_that_is_the_same_for_every_report_of_one_worker_tells_what_the_clock_tells(turns, price):
+    clock, named, reached = EventClock(), NamedCosts(), {}
+    for trial, reports in turns:
+        clock.begin(trial)
+        for _ in range(reports):
+            clock.tick(trial)
+            reached[trial] = reached.get(trial, 0) + 1
+            named.add(trial, reached[trial], price * reached[trial])
+    trials, costs = clock.log_costs()
+    assert named.log_costs()[0] == trials
+    assert named.log_costs()[1] == pytest.approx(costs, rel=1e-12)
+
+
+def test_a_named_cost_is_taken_in_units_of_the_mean_one_with_half_a_unit_more():
+    named = NamedCosts()
+    assert (named.log_costs()[0], named.log_costs()[1].shape, bool(named)) == ([], (0,), False)
+    named.add(4, 1, 30.0)
+    named.add(2, 1, 0.0)
+    named.add(2, 3, 6.0)  # in all: 36 for 4 units, 9 each
+    trials, costs = named.log_costs()
+    assert trials == [2, 4]
+    assert costs == pytest.approx([math.log((6 / 9 + 0.5) / 3), math.log((30 / 9 + 0.5) / 1)])
+
+
+def test_where_nothing_has_cost_anything_all_is_equally_cheap():
+    named = NamedCosts()
+    for trial in range(3):
+        named.add(trial, 2, 0.0)
+    assert named.log_costs()[1].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_predictions_are_those_of_ridge_regression_with_a_free_intercept():

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from hpo.events.objective import Objective, ReportError
+from hpo.events.spending import Spending
 from hpo.events.trial_state import TrialState
 from hpo.events.values import Trial
 from hpo.tuner.intake import Intake
@@ -105,3 +106,43 @@ def test_what_an_attempt_itself_has_reported_before_is_disorder_and_not_training
             found[index] = intake.disorder
     assert found == disorders
     assert intake.again(0) == again
+
+
+PAID = Objective("loss", "min", "epoch", cost_attr="dollars")
+
+
+def paid(epoch, dollars):
+    return {"loss": 1.0, "epoch": epoch, "dollars": dollars}
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_cost_that_falls_is_a_sentence_within_an_attempt_and_where_one_goes_on(kept):
+    spending = Spending()
+    intake = Intake(PAID, spending)
+    intake.begin(0, kept=False)
+    intake.read(state(), paid(1, 2.0))
+    spending.add(0, 2.0)
+    if kept:  # promoted: it goes on from its checkpoint, and counts from 0 again
+        intake.begin(0, kept=True)
+    with pytest.raises(ReportError) as caught:
+        intake.read(state(1), paid(2, 0.5))
+    assert str(caught.value) == (
+        "benchmark.cost_attr=dollars: trial 0 reported 0.5 after 2; it must be a number from 0 that never falls: what the "
+        "trial has cost in all since it began, so keep the sum in its checkpoint"
+    )
+
+
+def test_a_trial_that_starts_over_counts_its_cost_from_0_and_what_it_had_cost_is_not_forgotten():
+    spending = Spending()
+    spending.add(0, 7.0)
+    spending.add(1, 1.0)
+    intake, known = Intake(PAID, spending), state(3)
+    known.first = 1
+    intake.begin(0, kept=False)
+    for epoch in (1, 2, 3):
+        assert intake.read(known, paid(epoch, float(epoch))) is None
+    resource, outcome = intake.read(known, paid(4, 4.0))
+    spending.add(0, outcome.cost)
+    assert (resource, spending.of[0], spending.total) == (4, 7.0, 8.0)
+    spending.add(0, 9.0)
+    assert spending.total == 10.0

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
 from hpo.events.steering import Command
 from hpo.events.values import Event, Kind
@@ -81,6 +82,15 @@ def test_what_can_be_done_is_not_refused(verb, arguments):
 )
 def test_what_cannot_be_done_is_one_sentence(verb, arguments, said):
     assert why(verb, **arguments) == said
+
+
+def test_a_budget_in_cost_is_one_only_where_a_cost_is_named():
+    assert why("budget", max_cost=3.0).startswith("budget takes max_num_evaluations or max_num_trials or")
+    known = ExperimentState(Objective("error", "min", "epoch", cost_attr="dollars"))
+    known.spending.add(0, 4.0)
+    moment = Moment(state=known, budget=Budget(), elapsed=20.0)
+    for limit, said in ((4.0, "max_cost=4.0: 4 are spent; use more, or end"), (4.5, None)):
+        assert refusal(Command("5", "budget", {"max_cost": limit}, "me"), moment) == said
 
 
 def test_the_same_command_twice_is_refused():

@@ -65,3 +65,12 @@ def test_a_number_of_trials_limits_starts_and_stops_nothing(trials, allowed):
 @pytest.mark.parametrize(("elapsed", "left"), [(0.0, 10.0), (7.5, 2.5), (10.0, 0.0), (12.0, 0.0)])
 def test_the_time_left_is_never_negative(elapsed, left):
     assert Budget(max_wallclock_time=10.0).time_left(elapsed) == left
+
+
+@pytest.mark.parametrize(("cost", "spent"), [(0.0, False), (9.5, False), (10.0, True), (12.5, True)])
+def test_cost_is_spent_when_all_trials_together_reach_it(cost, spent):
+    state = ExperimentState(Objective("error", "min", None, cost_attr="dollars"))
+    state.spending.add(0, cost / 2)
+    state.spending.add(1, cost / 2)
+    reason = Budget(max_cost=10.0).spent(state, 0.0)
+    assert reason == (f"max_cost=10 is spent: dollars adds up to {cost:g}" if spent else None)
