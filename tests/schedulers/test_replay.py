@@ -21,8 +21,8 @@ FAULTS = {1: [Crash(2)], 2: [Lose(1)], 5: [Crash(1)], 6: [Say({"error": "high", 
 class Remembering(ExperimentState):
     """Keeps a copy of itself after every event."""
 
-    def apply(self, event):
-        super().apply(event)
+    def apply(self, event, outcome=None):
+        super().apply(event, outcome)
         SNAPSHOTS.append(asdict(copy.deepcopy(self)))
 
 
