@@ -62,6 +62,11 @@ class PBT(OutcomeScheduler):
     ) -> None:
         self.maximum = maximum_of(max_resource)
         super().__init__(searcher, max_resource=max_resource)
+        if self.maximum < 2:
+            raise ConfigError(
+                f"benchmark.max_resource_attr: population-based training compares members on the way, and a training has "
+                f"{self.maximum} unit of resource; give it more, or use method=RS"
+            )
         self.interval = max(self.maximum // PARTS, 1) if interval is None else interval
         _check("population", population, "a whole number of at least 2", _whole(population) and population >= 2)
         fits = _whole(self.interval) and 1 <= self.interval < self.maximum

@@ -67,7 +67,7 @@ class Copies:
         place, source = (start.source, start.source_resource), self.state.trials[start.source]
         if place in self.sizes:
             self.backend.copy_checkpoint(*place, trial_id)
-        elif source.status != Status.RUNNING and source.resource == start.source_resource:
+        elif source.status != Status.RUNNING and (source.until or self.scheduler.max_resource or 0) <= place[1]:
             self.backend.copy_checkpoint(start.source, None, trial_id)
         else:
             raise StoreError(

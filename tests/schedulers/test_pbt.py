@@ -335,6 +335,7 @@ GATED = {
         ({"factors": [1.0]}, r"factors=\[1.0\]: use positive numbers other than 1"),
         ({"factors": [0, 2]}, r"factors=\[0, 2\]: use positive"),
         ({"max_resource": None}, "max_resource_attr=null"),
+        ({"max_resource": 1}, "compares members on the way, and a training has 1 unit of resource; give it more"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence(options, said):
