@@ -77,9 +77,9 @@ def _check(training: Training, findings: Findings, name: str) -> str | None:
         return ""
     if not training.reproducible():
         return "already two uninterrupted trainings differ: seed everything with HPO_TRIAL_SEED"
-    if _differ(as_it_was, found):
+    if _differ(as_it_was, found, training.tolerance):
         return ""
-    if _differ(training.reference, _from_nothing(training, changed)):
+    if _differ(training.reference, _from_nothing(training, changed), training.tolerance):
         findings.fail(CHECK, f"{what}, and reports all that it would with the old value; {_REMEDY}")
         return None
     return "no other value changes anything in so few reports"
@@ -108,8 +108,8 @@ def _from_nothing(training: Training, configuration: Configuration) -> Reports:
     return by_resource(attempt.reports, training.resource)
 
 
-def _differ(one: Reports, other: Reports) -> bool:
-    return any(different(one[resource], other[resource], 0.0) for resource in one if resource in other)
+def _differ(one: Reports, other: Reports, tolerance: float) -> bool:
+    return any(different(one[resource], other[resource], tolerance) for resource in one if resource in other)
 
 
 def _apart(told: Any, given: Any) -> bool:
