@@ -13,10 +13,12 @@ from hpo.config.reading import resolve
 from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Kind, Status
+from hpo.history.curves import rungs
 from hpo.planning.advice import advice
 from hpo.planning.plan import Group, Machine, Plan
 from hpo.planning.standing import Place, Standing
 from hpo.randomness import Randomness
+from hpo.results.experiment import Experiment
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import verify
 from hpo.tuner.stopping import Budget
@@ -417,3 +419,14 @@ def test_a_plan_says_that_more_workers_than_members_are_idle_and_that_it_ends_by
         "a population of 8 keeps 8 of 16 workers busy: raise method.scheduler.population" in text for text in said
     )
     assert not any("there is no budget" in text for text in said)
+
+
+def test_every_level_counts_each_member_once_copies_from_where_they_went_on(tmp_path):
+    _, tuner, experiment = run()
+    config = config_of(benchmark(tmp_path))
+    counted = rungs(Experiment(tmp_path, config, {}, experiment.log.events))
+    assert [(rung.level, rung.reached) for rung in counted] == [(2, 8), (4, 8), (6, 8), (8, 8), (9, 8)]
+    replaced = [
+        tuner.state.trials[trial].resource for trial in tuner.state.trials if tuner.state.trials[trial].resource < 9
+    ]
+    assert {rung.level: rung.ended for rung in counted[:-1]} == {level: replaced.count(level) for level in (2, 4, 6, 8)}
