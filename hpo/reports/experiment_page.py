@@ -9,7 +9,6 @@ from hpo.events.values import Kind, Status
 from hpo.events.wording import again_text, clock, configuration_text, days_text, shortened, steering_text, word
 from hpo.figures import experiment_charts as charts
 from hpo.figures import pages
-from hpo.figures.schedule_charts import schedules
 from hpo.figures.style import OUTCOME_COLOURS, data_label
 from hpo.history import curves as history
 from hpo.history.trials import trial_rows
@@ -54,7 +53,7 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
     where = " · ".join(filter(None, (config.experiment_tag, condition, when, label and f"{label} data")))
     failures = list(_failures(experiment))
     sections = [
-        Section("progress", "Progress", [*pages.progress(experiment), *schedules(experiment)]),
+        Section("progress", "Progress", pages.progress(experiment)),
         Section(
             "decisions",
             "Decisions and workers",
