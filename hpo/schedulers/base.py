@@ -38,7 +38,8 @@ class Scheduler(ABC):
     completes = False
     """True: no trial is paused or stopped."""
     copies = False
-    """True: trials go on from copies of the checkpoints of others."""
+    """True: trials go on from copies of the checkpoints of others. It takes an argument `mutable`, names of hyperparameters,
+    by which that is known before it is made."""
     takes_box = True
     """False where it has configurations that its searcher does not propose: no part of the space holds these."""
     takes_hurdles = False
