@@ -94,10 +94,10 @@ class Objective:
         return resource, self._judge(loss, metrics, resource)
 
     def _judge(self, loss: float, metrics: Mapping[str, Any], resource: int) -> ReportOutcome:
-        if not (self.constraints or self.aims):
-            return ReportOutcome(loss)
-        further = tuple(self._loss(metrics, aim.metric, aim.mode) for aim in self.aims[1:])
         cost = None if self.cost_attr is None else self.cost(metrics)
+        if not (self.constraints or self.aims):
+            return ReportOutcome(loss, cost=cost)
+        further = tuple(self._loss(metrics, aim.metric, aim.mode) for aim in self.aims[1:])
         if not self.constraints:
             return ReportOutcome(loss, further=further, cost=cost)
         early = self.max_resource is not None and resource < self.max_resource
