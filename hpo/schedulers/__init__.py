@@ -6,6 +6,7 @@ from hpo.schedulers.dehb import DEHB
 from hpo.schedulers.fifo import FIFO
 from hpo.schedulers.mo_asha import MOASHA
 from hpo.schedulers.pasha import PASHA
+from hpo.schedulers.pbt import PBT
 from hpo.schedulers.stopping_rules import StoppingRules
 from hpo.schedulers.synchronous import SynchronousHyperband
 from hpo.schedulers.thrifty import ThriftyASHA
@@ -16,6 +17,7 @@ __all__ = [
     "FIFO",
     "MOASHA",
     "PASHA",
+    "PBT",
     "Scheduler",
     "StoppingASHA",
     "StoppingRules",

@@ -6,6 +6,7 @@ state it was in; asked again, it must answer what the log says it answered.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
@@ -34,7 +35,7 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
     match event.kind:
         case Kind.STARTED:
             scheduler.accept(suggestion_of(event))
-            scheduler.on_start(Trial(event.trial, event.body["configuration"]))
+            scheduler.on_start(Trial(event.trial, event.body["configuration"], event.body.get("source")))
         case Kind.RESUMED:
             scheduler.accept(suggestion_of(event))
         case Kind.REPORTED:
@@ -80,8 +81,7 @@ def tell_result(
 
 def _tell_budget(scheduler: Scheduler, state: ExperimentState, event: Event) -> None:
     """What all trials together may cost, where a session begins or a command changes it."""
-    if event.kind == Kind.OPENED:
-        given = event.body.get("budget") or {}  # versions before did not say
+    if event.kind == Kind.OPENED and "max_cost" in (given := event.body.get("budget") or {}):
         scheduler.on_budget(max_cost={**given, **state.steering.changes_under(given)}.get("max_cost"))
     elif event.kind == Kind.COMMANDED and "max_cost" in event.body.get("new", {}):
         scheduler.on_budget(max_cost=event.body["new"]["max_cost"])
@@ -93,6 +93,8 @@ def tell_end(scheduler: Scheduler, trial: Trial, status: Status) -> None:
         scheduler.on_complete(trial)
     elif status in (Status.FAILED, Status.TIMEOUT):
         scheduler.on_error(trial)
+    elif status == Status.PAUSED:
+        scheduler.on_paused(trial)
 
 
 def tell_stopped(scheduler: Scheduler, trial: Trial) -> None:
@@ -115,7 +117,7 @@ def verify(
         logged = suggestion_of(event) if event.kind in (Kind.STARTED, Kind.RESUMED) else None
         if logged is not None and not (isinstance(logged, Start) and logged.retries is not None):
             count[0] += 1
-            proposed = scheduler.propose(new_trials=event.kind == Kind.STARTED or event.body.get("new_trials", True))
+            proposed = scheduler.propose(new_trials=event.body.get("new_trials", True))
             if proposed != logged:
                 yield ReplayedOtherwise(sequence, str(logged), str(proposed))
         if (decision := feed(scheduler, state, event)) is not None:
@@ -128,5 +130,26 @@ def verify(
 def suggestion_of(event: Event) -> Suggestion:
     """What a STARTED or RESUMED event carried out: a suggestion, or the wish to train a failed trial again."""
     if event.kind == Kind.STARTED:
-        return Start(event.body["configuration"], event.body["until"], event.body.get("retries"))
+        also = {name: event.body[name] for name in ("retries", *_COPY) if name in event.body}
+        return Start(event.body["configuration"], event.body["until"], **also)
     return Resume(event.trial_id, event.body["until"])
+
+
+_COPY = ("source", "source_resource", "replaces")
+
+
+def body_of(suggestion: Suggestion, *, new_trials: bool) -> dict[str, Any]:
+    """What the event that carries out a suggestion stores.
+
+    Args:
+        suggestion: of the scheduler.
+        new_trials: might a new trial have been suggested?
+    """
+    if isinstance(suggestion, Resume):
+        return {"until": suggestion.until, "new_trials": new_trials}
+    body: dict[str, Any] = {"configuration": dict(suggestion.configuration), "until": suggestion.until}
+    if suggestion.retries is not None:
+        body["retries"] = suggestion.retries
+    if suggestion.source is not None:
+        body |= {name: getattr(suggestion, name) for name in _COPY} | {"new_trials": new_trials}
+    return body
