@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 from hpo.randomness import Randomness
 from hpo.searchers import GaussianProcessSearcher
 from hpo.space.search_space import parse_space
-from hpo.surrogate.cost import LEAST, RIDGE, EventClock, NamedCosts, predict_log_cost
+from hpo.surrogate.cost import CHEAPEST, LEAST, RIDGE, EventClock, NamedCosts, PlainCosts, predict_log_cost
 
 
 def log_cost(ticks, reports):
@@ -105,11 +105,22 @@ def test_a_named_cost_is_taken_in_units_of_the_mean_one_with_half_a_unit_more():
     assert costs == pytest.approx([math.log((6 / 9 + 0.5) / 3), math.log((30 / 9 + 0.5) / 1)])
 
 
-def test_where_nothing_has_cost_anything_all_is_equally_cheap():
-    named = NamedCosts()
+@pytest.mark.parametrize("costs", [NamedCosts, PlainCosts])
+def test_where_nothing_has_cost_anything_all_is_equally_cheap(costs):
+    named = costs()
     for trial in range(3):
         named.add(trial, 2, 0.0)
     assert named.log_costs()[1].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_plain_costs_tell_cheap_trials_apart_however_dear_one_is():
+    plain = PlainCosts()
+    assert plain.log_costs()[1].shape == (0,)
+    for trial, (resource, cost) in enumerate([(1, 1.0), (3, 6.0), (2, 2000.0), (1, 0.0)]):
+        plain.add(trial, resource, cost)
+    trials, costs = plain.log_costs()
+    assert trials == [0, 1, 2, 3]
+    assert costs == pytest.approx([0.0, math.log(2), math.log(1000), math.log(1000 * CHEAPEST)])
 
 
 def test_predictions_are_those_of_ridge_regression_with_a_free_intercept():
