@@ -124,6 +124,11 @@ def score_block(block: Block, baseline: str, start: float | None, end: float | N
 def _budgets(block: Block, start: float | None, end: float | None) -> tuple[float, float]:
     shortest = min(block.runs.values(), key=lambda run: run.end)
     common = min(shortest.end, *(run.limit or math.inf for run in block.runs.values()))
+    if block.cost is not None and not common > 0:
+        raise ConfigError(
+            f"{block.benchmark}: nothing is spent in {shortest.directory} by benchmark.cost_attr={block.cost}, over which "
+            "experiments are compared; leave it out"
+        )
     if end is None:
         end = common
     elif end > shortest.end:

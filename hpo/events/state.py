@@ -92,12 +92,12 @@ class ExperimentState:
         match event.kind:
             case Kind.REPORTED:
                 self._reported(event, outcome)
+            case Kind.ENDED:
+                self._ended(event)
             case Kind.STARTED:
                 self._started(event)
             case Kind.RESUMED | Kind.RESTARTED:
                 self._again(event)
-            case Kind.ENDED:
-                self._ended(event)
             case Kind.DROPPED:
                 state = self._of(event)
                 state.position, state.heard = event.body["position"], event.elapsed

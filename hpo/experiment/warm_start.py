@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
-from hpo.earlier.agreement import match
+from hpo.earlier.agreement import EarlierSource, match
 from hpo.earlier.results import (
     EarlierExperiment,
     EarlierResult,
@@ -23,6 +23,7 @@ from hpo.earlier.results import (
 from hpo.errors import ConfigError, DamageError, HPOError
 from hpo.events.values import Kind, Status
 from hpo.exporting.portable import unpack
+from hpo.schedulers.warming import check_count
 from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.places import find_experiments
@@ -70,10 +71,10 @@ def prepare_copy(files: ExperimentDirectory, config: ExperimentConfig) -> Copy:
     if config.warm_start_sha256 is None:
         config = replace(config, warm_start_sha256=_sent(files, config))
     if config.warm_start_sha256 is not None:
-        match(read_copy(config, files.path), config)
+        _matched(read_copy(config, files.path), config)
         return Copy(config.warm_start_sha256, files.warm_start.read_bytes() if config.overwrite else None)
     experiments = collect(config.warm_start, own=files.path)
-    match(experiments, config)
+    _matched(experiments, config)
     content = to_lines(experiments)
     return Copy(sha256_of(content), content)
 
@@ -110,8 +111,15 @@ def check_sources(config: ExperimentConfig, directory: Path) -> None:
 
 def say_taken(experiments: Sequence[EarlierExperiment], config: ExperimentConfig) -> None:
     """Say what of each source is taken, and why the rest is not."""
-    for source in match(experiments, config) if experiments else ():
+    for source in _matched(experiments, config) if experiments else ():
         log.info("%s", source.said, extra={"terminal": True, "once": source.said})
+
+
+def _matched(experiments: Sequence[EarlierExperiment], config: ExperimentConfig) -> list[EarlierSource]:
+    """What of each source fits, and is enough for what is done with it."""
+    sources = match(experiments, config)
+    check_count(config.warm_start_use, sources)
+    return sources
 
 
 def collect(sources: Sequence[str], *, own: Path) -> list[EarlierExperiment]:

@@ -81,7 +81,9 @@ def _lines(names: Sequence[str], rows: Iterable[ReportRow]) -> Iterator[str]:
     for row in rows:
         settings = row.settings
         if row.attempt not in attempts:
-            attempts[row.attempt] = [_cell(settings.get(name)) for name in names]
+            attempts[row.attempt] = [""] * len(names)
+            for name, value in settings.items():
+                attempts[row.attempt][place[name]] = _cell(value)
         cells = attempts[row.attempt].copy()
         for part in (row.metrics, row.facts):
             for name, value in part.items():

@@ -9,6 +9,7 @@ from hpo.schedulers.pasha import PASHA
 from hpo.schedulers.pbt import PBT
 from hpo.schedulers.stopping_rules import StoppingRules
 from hpo.schedulers.synchronous import SynchronousHyperband
+from hpo.schedulers.thrifty import ThriftyASHA
 
 __all__ = [
     "ASHA",
@@ -21,4 +22,5 @@ __all__ = [
     "StoppingASHA",
     "StoppingRules",
     "SynchronousHyperband",
+    "ThriftyASHA",
 ]

@@ -46,6 +46,8 @@ class Scheduler(ABC):
     """True lets trials pass a rung only where they are better than some others were there, by `set_hurdles`."""
     takes_outcomes = False
     """False: it is asked `on_report` alone, and benchmarks with constraints are refused."""
+    counts_seconds = False
+    """True is told, where no metric is named for costs, that a trial costs the seconds that it trains."""
     takes_objectives = False
     """True asks `on_outcome` where there are several objectives; else benchmarks that have them are refused."""
 
@@ -129,7 +131,7 @@ class Scheduler(ABC):
         """The processes of a trial that was told to pause are gone: what it has saved stays as it is."""
 
     def on_cost(self, trial: Trial, resource: int, cost: float) -> None:
-        """What the trial has cost up to a resource, where a metric is named for that: told before the result there."""
+        """What the trial has cost up to a resource, where a metric or seconds tell it: told before the result there."""
         self._spending.add(trial.id, cost)
         self.searcher.on_cost(trial.configuration, resource, self._spending.of[trial.id])
         self._tell_left()

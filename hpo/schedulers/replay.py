@@ -40,7 +40,8 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
             scheduler.accept(suggestion_of(event))
         case Kind.REPORTED:
             outcome = state.objective.outcome(event.body["metrics"], event.reached)
-            return tell_result(scheduler, state, state.trials[event.trial].trial, event.reached, outcome)
+            trial = state.trials[event.trial].trial
+            return tell_result(scheduler, state, trial, event.reached, outcome, elapsed=event.elapsed)
         case Kind.ENDED:
             tell_end(scheduler, state.trials[event.trial].trial, Status(event.body["status"]))
         case Kind.COMMANDED if stopped_trial(event) is not None:
@@ -49,11 +50,30 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
 
 
 def tell_result(
-    scheduler: Scheduler, state: ExperimentState, trial: Trial, resource: int, outcome: ReportOutcome
+    scheduler: Scheduler,
+    state: ExperimentState,
+    trial: Trial,
+    resource: int,
+    outcome: ReportOutcome,
+    *,
+    elapsed: float,
 ) -> Decision:
-    """A trial's report: its loss, and what else is asked of it where that is anything."""
-    if outcome.cost is not None:
-        scheduler.on_cost(trial, resource, outcome.cost)
+    """A trial's report: its cost and its loss, and what else is asked of it where that is anything.
+
+    Args:
+        scheduler: is told.
+        state: before the report.
+        trial: whose it is.
+        resource: that it has reached.
+        outcome: what the report comes to.
+        elapsed: that of the event, so that a log tells the same seconds again.
+    """
+    cost = outcome.cost
+    if cost is None and scheduler.counts_seconds:
+        known = state.trials[trial.id]
+        cost = known.busy + elapsed - known.began
+    if cost is not None:
+        scheduler.on_cost(trial, resource, cost)
     if state.objective.takes_outcomes:
         return scheduler.on_outcome(trial, resource, outcome)
     return scheduler.on_report(trial, resource, outcome.loss)
@@ -61,8 +81,7 @@ def tell_result(
 
 def _tell_budget(scheduler: Scheduler, state: ExperimentState, event: Event) -> None:
     """What all trials together may cost, where a session begins or a command changes it."""
-    if event.kind == Kind.OPENED:
-        given = event.body.get("budget") or {}  # versions before did not say
+    if event.kind == Kind.OPENED and "max_cost" in (given := event.body.get("budget") or {}):
         scheduler.on_budget(max_cost={**given, **state.steering.changes_under(given)}.get("max_cost"))
     elif event.kind == Kind.COMMANDED and "max_cost" in event.body.get("new", {}):
         scheduler.on_budget(max_cost=event.body["new"]["max_cost"])

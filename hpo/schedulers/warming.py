@@ -35,16 +35,15 @@ def warm(scheduler: Scheduler, config: ExperimentConfig, experiments: Sequence[E
     from hpo.earlier.portfolio import portfolio
 
     sources = match(experiments, config)
+    check_count(use, sources)
     match use:
         case WarmStartUse.points:
             searcher.start_with(best_points(sources, config.space))
         case WarmStartUse.data:
             searcher.learn_from([for_model(source, {*scheduler.levels, config.max_resource}) for source in sources])
         case WarmStartUse.portfolio:
-            _check_several(use, sources)
             searcher.start_with(portfolio(sources, config))
         case WarmStartUse.box:
-            _check_several(use, sources)
             box = box_of(sources, config.space)
             if box is None:
                 raise _too_few(use, "one source alone has a finite result")
@@ -86,9 +85,10 @@ def _check_method(scheduler: Scheduler, config: ExperimentConfig) -> None:
         )
 
 
-def _check_several(use: WarmStartUse, sources: Sequence[EarlierSource]) -> None:
+def check_count(use: WarmStartUse, sources: Sequence[EarlierSource]) -> None:
+    """Raise ConfigError where a use needs several sources of which something fits, and there are fewer."""
     count = sum(bool(source.fits) for source in sources)
-    if count < 2:
+    if use in (WarmStartUse.portfolio, WarmStartUse.box) and count < 2:
         raise _too_few(use, "results of one source alone fit")
 
 

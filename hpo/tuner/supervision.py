@@ -186,13 +186,14 @@ class Supervision:
             return
         resource, outcome = reading
         self._failures.on_report()
-        decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome)
+        elapsed = self.journal.elapsed()
+        decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome, elapsed=elapsed)
         body["decision"] = str(decision)
         if self.state.objective.resource_attr is None:
             body["line"] = self._intake.line(state.trial.id)
-        if extra := self.journal.extra_results(state.trial, report.metrics):
+        if self.journal.callbacks and (extra := self.journal.extra_results(state.trial, report.metrics)):
             body["extra"] = extra
-        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body, outcome)
+        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body, outcome, elapsed)
         if decision != Decision.CONTINUE:
             # A script that was told where to end is given time to end by itself and to write what it wants to write.
             patience = self.limits.grace if self.limits.ends_there(state, resource) else 0.0

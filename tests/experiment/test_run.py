@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from hpo import load_config, load_experiment, run_experiment
 from hpo.analysis import compare
 from hpo.analysis.runs import load_runs
 from hpo.config.validity import check
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, ExperimentError
 from hpo.events.state import ExperimentState
 from hpo.figures.experiment_charts import anytime
 from hpo.history.curves import trajectory
@@ -208,9 +209,50 @@ def test_methods_are_compared_over_what_they_cost_where_that_is_named(priced, tm
     times = comparison.trajectories["elapsed"]
     assert 0.8 <= times.min() < times.max() <= 60.0 + 2 * 4.0
     assert comparison.to_dict()["benchmarks"][0]["cost_attr"] == "spent"
+    with pytest.raises(ConfigError, match=r"metric_budget=1e\+06: .* has only 6[0-9.]+ spent; use at most 60"):
+        compare([tmp_path], metric_budget=(None, 1e6))
 
 
 def test_a_budget_in_cost_needs_a_cost(priced):
     with pytest.raises(ConfigError, match=r"max_cost=5: nothing says what trials cost; name .*benchmark\.cost_attr"):
         check(config_of(priced, "RS", max_cost=5.0))
     assert "max_cost" not in config_of(priced, "RS").budget
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("costs", "said"),
+    [
+        ((None, None), "benchmark.cost_attr=dollars: the script reported only loss, epoch"),
+        (
+            (math.nan, 1.0),
+            "benchmark.cost_attr=dollars: the script reported nan; it must be a number from 0",
+        ),
+        ((2.0, 0.5), "benchmark.cost_attr=dollars: trial 0 reported 0.5 after 2; it must be"),
+        ((0.5, 2.0), None),
+    ],
+)
+def test_what_a_training_program_reports_of_its_cost_is_taken_or_refused_in_one_sentence(costs, said, tmp_path):
+    reports = [
+        {"loss": 1.0, "epoch": epoch, **({} if cost is None else {"dollars": cost})}
+        for epoch, cost in enumerate(costs, 1)
+    ]
+    lines = "".join(json.dumps(report) + "\n" for report in reports)
+    (tmp_path / "train.py").write_text(
+        f"import os\nwith open(os.environ['HPO_REPORT_FILE'], 'a') as file:\n    file.write({lines!r})\n"
+    )
+    benchmark = {
+        "name": "paid", "script": str(tmp_path / "train.py"), "metric": "loss", "mode": "min", "resource_attr": "epoch",
+        "config_space": {"x": {"type": "float", "lower": 0.0, "upper": 1.0}}, "num_gpus_per_trial": 0, "preload": [],
+        "cost_attr": "dollars", "max_num_trials": 1,
+    }  # fmt: skip
+    config = load_config(benchmark, "RS", random_seed=1, experiment_tag="t", max_cost=50.0)
+    if costs[0] is None or math.isnan(costs[0]):  # of the very first report: the benchmark is wrong, and not the trial
+        with pytest.raises(ExperimentError, match=re.escape(said)):
+            run_experiment(config, tmp_path / "out", show=False)
+        return
+    state = run_experiment(config, tmp_path / "out", show=False).state
+    assert state.spending.total == max(costs[:1] if said else costs)
+    ended = [e.body for e in load_experiment(tmp_path / "out").events if e.kind == "ended"]
+    assert [body["status"] for body in ended] == ["failed" if said else "completed"]
+    assert said is None or ended[0]["error"].startswith(said)

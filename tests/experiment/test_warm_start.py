@@ -193,6 +193,9 @@ def test_what_a_use_does_not_fit_is_one_sentence(second, tmp_path):
             f"warm_start_use={use}: it is about what several sources have in common, and results of one source alone fit; "
             "name another in warm_start, or use warm_start_use=points"
         )
+    with pytest.raises(ConfigError, match="warm_start_use=box: it is about what several sources have in common"):
+        run_experiment(config("ASHA", warm_start=["first"], warm_start_use="box"), tmp_path / "never")
+    assert not (tmp_path / "never" / "experiment.yaml").exists()
     for use in ("portfolio", "box", "hurdle"):
         with pytest.raises(ConfigError, match=f"warm_start_use={use}: there are no data without warm_start"):
             resolve(config(warm_start_use=use))

@@ -254,7 +254,7 @@ class Told:
         self.calls = []
 
     def __getattr__(self, name):
-        return lambda *arguments: self.calls.append((name, *arguments))
+        return lambda *arguments, **named: self.calls.append((name, *arguments, *named.items()))
 
 
 def fed(event, *before):
@@ -284,6 +284,34 @@ def test_a_report_is_told_as_a_loss():
 @pytest.mark.parametrize("kind", [Kind.OPENED, Kind.RESTARTED, Kind.DROPPED, Kind.NOTED, Kind.FINISHED])
 def test_what_is_no_decision_is_not_told(kind):
     assert fed(Event(kind, 1.0, 1.0, 0, 0), STARTED) == []
+
+
+def test_a_cost_is_told_before_its_loss_and_a_budget_in_cost_as_it_is_given_and_as_commands_change_it():
+    paid = replace(FakeExperiment().objective, cost_attr="dollars")
+    state, told = ExperimentState(paid), Told()
+    metrics = {"error": 0.5, "epoch": 1, "dollars": 3.0}
+    new = {"id": "7", "command": "budget", "arguments": {}, "by": "me", "accepted": True, "old": {"max_cost": 9.0}}
+    for event in (
+        Event(Kind.OPENED, 0.0, 0.0, body={"budget": {"max_cost": 9.0}}),
+        STARTED,
+        Event(Kind.REPORTED, 1.0, 1.0, 0, 0, 1, {"metrics": metrics, "decision": "CONTINUE", "position": 9}),
+        Event(Kind.COMMANDED, 2.0, 2.0, body={**new, "new": {"max_cost": 20.0}}),
+        Event(
+            Kind.OPENED, 3.0, 3.0, body={"budget": {"max_cost": 9.0}}
+        ),  # what was given before: the command still holds
+        Event(Kind.OPENED, 4.0, 4.0, body={"budget": {"max_cost": 30.0}}),
+    ):
+        feed(told, state, event)
+        state.apply(event)
+    trial = Trial(0, {"x": 0.5})
+    assert [call for call in told.calls if call[0] not in ("accept", "on_start")] == [
+        ("on_budget", ("max_cost", 9.0)),
+        ("on_cost", trial, 1, 3.0),
+        ("on_report", trial, 1, 0.5),
+        ("on_budget", ("max_cost", 20.0)),
+        ("on_budget", ("max_cost", 20.0)),
+        ("on_budget", ("max_cost", 30.0)),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -250,9 +250,8 @@ class Driver:
             return
         names = [aim.metric for aim in self.objective.aims] or ["error"]
         metrics = {name: self._value() for name in names} | {"epoch": resource}
-        decision = tell_result(
-            self.scheduler, self.state, state.trial, resource, self.objective.outcome(metrics, resource)
-        )
+        outcome, elapsed = self.objective.outcome(metrics, resource), float(len(self.events))
+        decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome, elapsed=elapsed)
         assert isinstance(decision, Decision)
         body = {"metrics": metrics, "decision": decision.value, "position": 0}
         self._emit(Kind.REPORTED, trial_id, resource, body)
@@ -356,15 +355,21 @@ class SchedulerContract:
         assert count[0] == sum(e.kind in (Kind.STARTED, Kind.RESUMED, Kind.REPORTED) for e in driver.events)
 
     def test_a_trial_that_diverges_is_never_promoted(self, factory):
-        scheduler, state = factory(), ExperimentState(getattr(factory, "objective", OBJECTIVE))
-        diverged = ReportOutcome(math.inf, further=(0.0,) * len(state.objective.aims[1:]))
+        scheduler, objective = factory(), getattr(factory, "objective", OBJECTIVE)
+        diverged = ReportOutcome(math.inf, further=(0.0,) * len(objective.aims[1:]))
+
+        def tell(trial, resource):
+            if objective.takes_outcomes:
+                return scheduler.on_outcome(trial, resource, diverged)
+            return scheduler.on_report(trial, resource, math.inf)
+
         for trial_id in range(8):
             suggestion = scheduler.suggest()
             assert isinstance(suggestion, Start)
             trial = Trial(trial_id, suggestion.configuration)
             scheduler.on_start(trial)
             for resource in range(1, suggestion.until + 1):
-                if tell_result(scheduler, state, trial, resource, diverged) != Decision.CONTINUE:
+                if tell(trial, resource) != Decision.CONTINUE:
                     break
         assert scheduler.suggest(new_trials=False) is None
 

@@ -26,7 +26,7 @@ from hpo.tuner.limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 
-MODELS = ("BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE", "TPE", "ASHA-TPE", "BOHB")
+MODELS = ("BO", "ASHA-GP", "ASHA-GP-TIME", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE", "TPE", "ASHA-TPE", "BOHB")
 FOR_SEVERAL = ("MO-ASHA", "MO-ASHA-GP", "NSGA-II")
 """Methods that are for several objectives, and get two here."""
 METHODS = (
@@ -57,6 +57,7 @@ HALVING = (
     "HYPERBAND",
     "SYNC-HYPERBAND",
     "ASHA-GP",
+    "ASHA-GP-TIME",
     "MOBSTER",
     "MOBSTER-INDEP",
     "HYPERTUNE",
