@@ -250,6 +250,8 @@ def test_another_seed_does_not_verify():
 class Told:
     """A scheduler that notes what it is told."""
 
+    counts_seconds = False
+
     def __init__(self):
         self.calls = []
 
