@@ -28,9 +28,14 @@ class Randomness:
         key: Any = _Key(hashlib.blake2b(text.encode(), digest_size=16).digest())  # which NumPy's types do not foresee
         return np.random.Generator(np.random.Philox(key))
 
-    def training_seed(self, configuration: Mapping[str, Any]) -> int:
-        """A seed below 2**31 for training `configuration`, the same whichever method proposes it."""
-        text = f"{self.random_seed}/{self.seed}/train/{canonical(configuration)}"
+    def training_seed(self, configuration: Mapping[str, Any], copy: int | None = None) -> int:
+        """A seed below 2**31 for training `configuration`, the same whichever method proposes it.
+
+        Args:
+            configuration: what is trained.
+            copy: the id of a trial that goes on from another's checkpoint: it shares its seed with none.
+        """
+        text = f"{self.random_seed}/{self.seed}/train/{canonical(configuration)}{'' if copy is None else f'/{copy}'}"
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little") >> 1
 
 

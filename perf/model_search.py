@@ -112,6 +112,8 @@ def follow(
             break
         losses, seconds = curves[number]
         reached[number] = resource
+        if scheduler.counts_seconds:
+            scheduler.on_cost(trials[number], resource, seconds[resource - 1])
         merit, decision = task.tell(scheduler, trials[number], resource, losses[resource - 1])
         reports.append((now, merit))
         results.append((number, resource, losses[resource - 1]))

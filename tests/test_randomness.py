@@ -1,5 +1,6 @@
 """Streams: the same in every process, independent of each other and of what is drawn elsewhere."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -29,6 +30,12 @@ def test_the_same_name_and_index_give_the_same_numbers():
 )
 def test_another_seed_name_or_index_gives_other_numbers(other):
     assert not set(draws(Randomness(1, 2))) & set(draws(*other))
+
+
+def test_a_stream_is_a_philox_generator_whose_key_is_the_hash_of_what_it_is_called():
+    key = int.from_bytes(hashlib.blake2b(b"3/4/initial/5", digest_size=16).digest(), "little")
+    expected = np.random.Generator(np.random.Philox(key=key))
+    assert np.array_equal(Randomness(3, 4).stream("initial", 5).random(100), expected.random(100))
 
 
 def test_seeds_are_not_added_up_or_run_together():

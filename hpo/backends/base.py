@@ -27,6 +27,9 @@ class Backend(ABC):
     start_up_seconds: ClassVar[float] = 0.0
     """From the order of an attempt to its script, where that is worth a word."""
 
+    copies_checkpoints: ClassVar[bool] = False
+    """It can give a trial a copy of what another has saved."""
+
     options: ClassVar[Collection[str] | None] = None
     """What may stand beside its `_target_`; None: the arguments of what makes it."""
 
@@ -168,6 +171,38 @@ class Backend(ABC):
 
     def forget_checkpoint(self, trial_id: int) -> None:  # noqa: B027
         """No decision can need the trial's checkpoint any more."""
+
+    def keep_checkpoint(self, trial_id: int, resource: int) -> None:
+        """Keep a copy of what a paused trial has saved, for it may go on; one that is there already is not made again.
+
+        Args:
+            trial_id: whose.
+            resource: at which it was paused.
+
+        Raises:
+            StoreError: it could not be written; there is no part of it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} copies no checkpoints")
+
+    def copy_checkpoint(self, source: int, resource: int | None, trial_id: int) -> None:
+        """Give a trial that has not begun what another has saved.
+
+        Args:
+            source: the other, which is not running.
+            resource: what is kept of that resource; None: what it has now.
+            trial_id: to whom.
+
+        Raises:
+            StoreError: it could not be written; there is no part of it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} copies no checkpoints")
+
+    def kept_checkpoints(self) -> Mapping[tuple[int, int], int]:
+        """What is kept: (trial, resource): bytes."""
+        return {}
+
+    def forget_kept(self, trial_id: int, resource: int) -> None:  # noqa: B027
+        """Nobody can go on from there any more."""
 
     def kill(self) -> None:  # noqa: B027
         """End all running attempts at once, without grace."""

@@ -33,7 +33,37 @@ def backend_of(config: ExperimentConfig) -> tuple[type[Backend], dict[str, Any]]
 
 def check_backend(config: ExperimentConfig) -> None:
     """Raise ConfigError unless the backend can run the experiment; nothing is started."""
-    backend_of(config)[0].check(config)
+    _check(backend_of(config)[0], config)
+
+
+def _check(kind: type[Backend], config: ExperimentConfig) -> None:
+    kind.check(config)
+    if not config.copies_checkpoints:
+        return
+    how = f"method={config.method.name}: trials go on from copies of the checkpoints of others"
+    if config.simulated:
+        raise ConfigError(
+            f"{how}, and no table has trainings whose hyperparameters changed on the way; use backend=local, or another "
+            f"method, such as ASHA"
+        )
+    if not kind.copies_checkpoints:
+        raise ConfigError(
+            f"{how}, which {kind.__name__} cannot make; use backend=local, or another method, such as ASHA"
+        )
+    if config.objective.resource_attr is None:
+        raise ConfigError(
+            f"{how}, and where reports are only counted nobody can tell where a copy goes on; give benchmark.resource_attr, "
+            f"or use another method, such as RS"
+        )
+    if config.benchmark.cost_attr is not None:
+        raise ConfigError(
+            f"benchmark.cost_attr={config.benchmark.cost_attr}: {how}, and with them go on from what those had cost, which "
+            f"would count twice; set it to null"
+        )
+    if config.retry is not None:
+        raise ConfigError(
+            f"retry={config.retry.value}: {how}, and one that failed has been replaced by such a copy; remove retry"
+        )
 
 
 def check_devices(config: ExperimentConfig) -> None:
@@ -51,5 +81,5 @@ def open_backend(config: ExperimentConfig, files: ExperimentDirectory) -> Backen
         ConfigError, BackendError: it cannot be had.
     """
     kind, options = backend_of(config)
-    kind.check(config)
+    _check(kind, config)
     return kind.open(config, files, **options)

@@ -2,13 +2,14 @@
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hpo.backends.base import Backend
 from hpo.backends.channel import Channel
 from hpo.config.schema import BenchmarkConfig
 from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent, Status
+from hpo.store.copying import copy_folder
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.disk import folder_bytes
 from hpo.store.salvage import put_aside_unknown
@@ -58,6 +59,26 @@ class FiledBackend(Backend):
     def checkpoint_bytes(self, trial_id: int) -> int:
         """Of the trial's checkpoint folder."""
         return folder_bytes(self.directory.checkpoint(trial_id))
+
+    def keep_checkpoint(self, trial_id: int, resource: int) -> None:
+        """Beside the trial's checkpoint folder."""
+        kept = self.directory.kept(trial_id, resource)
+        if not kept.exists():
+            copy_folder(self.directory.checkpoint(trial_id), kept)
+
+    def copy_checkpoint(self, source: int, resource: int | None, trial_id: int) -> None:
+        """Into the trial's checkpoint folder, which is not there yet."""
+        files = self.directory
+        saved = files.checkpoint(source) if resource is None else files.kept(source, resource)
+        copy_folder(saved, files.checkpoint(trial_id))
+
+    def kept_checkpoints(self) -> Mapping[tuple[int, int], int]:
+        """What lies beside the checkpoint folders."""
+        return {place: folder_bytes(self.directory.kept(*place)) for place in self.directory.all_kept()}
+
+    def forget_kept(self, trial_id: int, resource: int) -> None:
+        """Delete the copy."""
+        shutil.rmtree(self.directory.kept(trial_id, resource), ignore_errors=True)
 
     def forget_checkpoint(self, trial_id: int) -> None:
         """Delete the trial's checkpoint folder."""

@@ -62,6 +62,7 @@ class LocalBackend(FiledBackend):
     """
 
     gpus_of_this_machine = True
+    copies_checkpoints = True
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:

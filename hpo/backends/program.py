@@ -208,8 +208,9 @@ class Program:
         """What an attempt is called with, made once for all that tells of it."""
         suffix = ".json" if self._template is None else self._template.path.suffix
         folder = self.directory.attempt(trial.id, attempt).absolute()
+        copy = None if trial.source is None else trial.id
         places = {
-            "trial_seed": str(self.randomness.training_seed(trial.configuration)),
+            "trial_seed": str(self.randomness.training_seed(trial.configuration, copy)),
             "checkpoint_dir": str(self._checkpoint(trial.id, attempt)),
             "trial_id": str(trial.id),
             "config_file": str(folder / f"arguments{suffix}"),

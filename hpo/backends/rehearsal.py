@@ -72,7 +72,7 @@ class RehearsedAttempt:
 class SameSeed(Randomness):
     """Gives every configuration the same training seed, so that trainings differ by their hyperparameters alone."""
 
-    def training_seed(self, configuration: Configuration) -> int:
+    def training_seed(self, configuration: Configuration, copy: int | None = None) -> int:
         """The seed of the empty configuration."""
         return Randomness.training_seed(self, {})
 
@@ -112,6 +112,14 @@ class Rehearsal:
         if configuration is None:
             configuration = first_configuration(self.config)
         return Trial(next(self._ids), configuration)
+
+    def copy(self, source: Trial, trial: Trial) -> None:
+        """Let a trial that has not begun go on from what another has saved.
+
+        Raises:
+            StoreError: there is nothing, or it could not be copied.
+        """
+        self._backend.copy_checkpoint(source.id, None, trial.id)
 
     def run(
         self,

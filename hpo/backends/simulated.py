@@ -168,11 +168,11 @@ class SimulatedBackend(Backend):
 
     def _schedule(self, running: _Training) -> None:
         """Put the attempt's next report, or its exit after the last, on the clock."""
+        at, kind = self.now, _EXIT
         if running.resource <= running.until:
-            at, kind = running.began + running.curves.seconds[running.resource - 1], _REPORT
-        else:
-            at, kind = self.now, _EXIT
-        heapq.heappush(self._heap, (max(at, self.now), running.worker, running.trial_id, kind, running.attempt))
+            kind, due = _REPORT, running.began + running.curves.seconds[running.resource - 1]
+            at = due if due > at else at
+        heapq.heappush(self._heap, (at, running.worker, running.trial_id, kind, running.attempt))
 
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
         """End the attempt now, unless it is about to end by itself."""
@@ -204,7 +204,7 @@ class SimulatedBackend(Backend):
             if at > limit:
                 break
             heapq.heappop(self._heap)
-            self.now = max(self.now, at)
+            self.now = at if at > self.now else self.now
             return self._report(running) if kind == _REPORT else self._exit(running)
         if limit != float("inf"):
             self.now = max(self.now, limit)
@@ -215,7 +215,7 @@ class SimulatedBackend(Backend):
         metrics = {name: values[resource - 1] for name, values in running.curves.metrics}
         metrics[self._resource_attr] = resource
         self._reached[running.trial_id] = resource
-        running.resource += 1
+        running.resource = resource + 1
         self._schedule(running)
         return Report(running.trial_id, running.attempt, metrics, resource)
 

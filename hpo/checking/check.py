@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hpo.backends.rehearsal import Rehearsal
+from hpo.checking.changing import CHECK, check_changing
 from hpo.checking.findings import Findings, Verdict
 from hpo.checking.hyperparameters import check_conditions, check_hyperparameters
 from hpo.checking.interruptions import check_interrupted, check_promoted
@@ -45,6 +46,7 @@ def check_script(
     if not tolerance >= 0:
         raise ConfigError(f"--tolerance={tolerance}: use zero or a positive number, such as 1e-6")
     findings = Findings()
+    mutable = config.method.scheduler["mutable"] if config.copies_checkpoints else []
     with (
         tempfile.TemporaryDirectory(prefix="hpo-check-") as folder,
         Rehearsal(config, Path(folder), silence=silence) as rehearsal,
@@ -53,8 +55,10 @@ def check_script(
         if (obstacle := check_uninterrupted(training, findings)) is None:
             check_interrupted(training, findings, promoting)
             check_promoted(training, findings, promoting)
+            if mutable:
+                check_changing(training, findings, mutable)
         else:
-            for check in ("SIGTERM", "resume", "promotion"):
+            for check in ("SIGTERM", "resume", "promotion", *([CHECK] if mutable else ())):
                 findings.skip(check, obstacle)
         if config.space.conditions and findings.of("reports") == Verdict.OK:
             check_conditions(rehearsal, findings)
@@ -66,11 +70,13 @@ def check_script(
 def script_of(configs: Sequence[ExperimentConfig]) -> tuple[ExperimentConfig, list[str]]:
     """The resolved experiment whose script is meant, and which of the methods pause and resume trials.
 
+    Of several methods it has one that changes hyperparameters on the way, if there is one.
+
     Raises:
         ConfigError: it is no script, or several.
     """
     seeded = [replace(config, random_seed=config.random_seed or 0) for config in map(resolve, configs)]
-    first = resolve(configs[0])
+    first = resolve(next((config for config in configs if config.copies_checkpoints), configs[0]))
     names = list(dict.fromkeys(config.benchmark.name for config in configs))
     if len(names) > 1:
         raise ConfigError(f"benchmark={','.join(names)}: one script is checked at a time; name one benchmark")

@@ -40,12 +40,25 @@ class Stored:
     legs: Sequence[int | None]
     """Where each attempt that counts was sent."""
     reports: Reports
+    """Its own."""
     error: str | None = None
+    source: "Stored | None" = None
+    """What it went on from a copy of: the legs and reports of that trial up to there."""
 
     @property
     def resource(self) -> int:
         """The highest that is stored."""
-        return max(self.reports, default=0)
+        return max(self.reports, default=0 if self.source is None else self.source.resource)
+
+    @property
+    def whole(self) -> "Sequence[Stored]":
+        """All trials that have a part in the training, in their order."""
+        return [self] if self.source is None else [*self.source.whole, self]
+
+    @property
+    def all_reports(self) -> Reports:
+        """Of the whole training."""
+        return {resource: metrics for part in self.whole for resource, metrics in part.reports.items()}
 
 
 @dataclass(frozen=True)
@@ -135,12 +148,16 @@ class Reproduction:
         lines = [what, shlex.join(["cd", str(Path.cwd())])]
         per_trial = self.config.num_gpus_per_trial or 0
         devices = visible_gpus()[:per_trial] if per_trial else []
-        for attempt, until in enumerate(stored.legs):
-            order = self._printed.describe(stored.trial, attempt, until, devices)
+        files = ExperimentDirectory(folder)
+        parts = [(part, attempt, until) for part in stored.whole for attempt, until in enumerate(part.legs)]
+        for part, attempt, until in parts:
+            order = self._printed.describe(part.trial, attempt, until, devices)
             argv = [sys.executable, *order["argv"]] if order["script"] is not None else order["argv"]
-            place = str(ExperimentDirectory(folder).attempt(stored.trial.id, attempt))
-            lines.append(shlex.join(["mkdir", "-p", place, order["env"]["HPO_CHECKPOINT_DIR"]]))
-            if (file := self._printed.file(stored.trial, attempt, until)) is not None:
+            saved = order["env"]["HPO_CHECKPOINT_DIR"]
+            lines.append(shlex.join(["mkdir", "-p", str(files.attempt(part.trial.id, attempt)), saved]))
+            if part.source is not None and attempt == 0:
+                lines.append(shlex.join(["cp", "-a", f"{files.checkpoint(part.source.trial.id)}/.", saved]))
+            if (file := self._printed.file(part.trial, attempt, until)) is not None:
                 lines.append(f"printf '%s' {shell_word(file[1])} > {shlex.quote(str(file[0]))}")
             if order["cwd"] is not None:
                 lines.append(shlex.join(["cd", order["cwd"]]))
@@ -158,9 +175,11 @@ class Reproduction:
         objective = self.config.objective
         reports: dict[int, Mapping[str, Any]] = {}
         with Rehearsal(self.config, self.folder, randomness=self.config.randomness, silence=math.inf) as rehearsal:
-            for until in self.stored.legs:
-                goal = self.stored.resource if until is None else min(until, self.stored.resource)
-                attempt = rehearsal.run(self.stored.trial, until, stop=partial(self._patience, goal))
+            for part, number, until in [(p, n, until) for p in self.stored.whole for n, until in enumerate(p.legs)]:
+                if part.source is not None and number == 0:
+                    rehearsal.copy(part.source.trial, part.trial)
+                goal = part.resource if until is None else min(until, part.resource)
+                attempt = rehearsal.run(part.trial, until, stop=partial(self._patience, part, goal))
                 for count, heard in enumerate(attempt.reports, 1):
                     resource = objective.resource(heard.metrics) or count
                     if resource > max(reports, default=0) and (not goal or resource <= goal):
@@ -170,17 +189,23 @@ class Reproduction:
                     return Again(reports, attempt.exit)
         return Again(reports, None)
 
-    def _patience(self, goal: int, heard: Sequence[Heard]) -> float | None:
+    def _patience(self, part: Stored, goal: int, heard: Sequence[Heard]) -> float | None:
         """Seconds until an attempt is stopped that has come as far as its model; None before that."""
         if not goal or (self.config.objective.resource(heard[-1].metrics) or len(heard)) < goal:
             return None
         # A script that was told to end here does so by itself; another one is stopped, as it was then.
-        ends = self.config.benchmark.max_resource_attr is not None and goal in self.stored.legs
+        ends = self.config.benchmark.max_resource_attr is not None and goal in part.legs
         return self.config.grace_period_seconds if ends else 0.0
 
 
-def stored_trial(experiment: Experiment, trial_id: int) -> Stored:
-    """What the log says of a trial: its legs and its reports."""
+def stored_trial(experiment: Experiment, trial_id: int, until: int | None = None) -> Stored:
+    """What the log says of a trial: its legs and its reports.
+
+    Args:
+        experiment: that has it.
+        trial_id: whose.
+        until: leave out what came after; None: nothing.
+    """
     state = experiment.state.trials[trial_id]
     legs: list[int | None] = []
     reports: dict[int, Mapping[str, Any]] = {}
@@ -190,13 +215,14 @@ def stored_trial(experiment: Experiment, trial_id: int) -> Stored:
             continue
         if event.kind in (Kind.STARTED, Kind.RESUMED):  # RESTARTED goes on with the leg it was in
             legs.append(event.body["until"])
-        elif event.kind == Kind.REPORTED:
+        elif event.kind == Kind.REPORTED and (until is None or event.reached <= until):
             reports[event.reached] = event.body["metrics"]
         elif event.kind == Kind.ENDED:
             error = event.body.get("error")
     reached = max(reports, default=0)
     later = [leg for before, leg in itertools.pairwise(legs) if before is not None and before < reached]
-    return Stored(state.trial, state.status, [legs[0], *later], reports, error)
+    source = None if state.trial.source is None else stored_trial(experiment, state.trial.source, state.base)
+    return Stored(state.trial, state.status, [legs[0], *later], reports, error, source)
 
 
 def compare(stored: Reports, again: Reports) -> list[MetricDifference]:

@@ -47,7 +47,8 @@ def check_jobs(jobs: Sequence[Job], *, chosen: bool = True) -> None:
             if not runs_here(config):  # what is trusted may be importable only where a job runs
                 continue
             # A single one makes it at once, for itself; but who is refused shall find no directory of it.
-            if len(jobs) > 1 or config.warm_start or config.objective.takes_outcomes:
+            by_itself = config.warm_start or config.objective.takes_outcomes or config.copies_checkpoints
+            if len(jobs) > 1 or by_itself:
                 scheduler_of(replace(config, random_seed=0))
             if ExperimentDirectory(job.output_dir).config.exists():  # one that is complete needs no program
                 continue

@@ -211,6 +211,11 @@ class ExperimentConfig:
         return self.backend_target == BACKENDS["simulated"]
 
     @property
+    def copies_checkpoints(self) -> bool:
+        """Does its method let trials go on from copies of others? Those that do say so by what may change on the way."""
+        return "mutable" in self.method.scheduler
+
+    @property
     def objective(self) -> Objective:
         """What the benchmark's reports mean; ConfigError where a constraint or an objective cannot be used."""
         told, end = self.benchmark, self.max_resource if self.benchmark.constraints else None

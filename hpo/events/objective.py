@@ -77,7 +77,7 @@ class Objective:
         Raises:
             ReportError: the metric, or another that is asked for, is missing or not a number.
         """
-        return self._judge(self.loss(metrics), metrics, resource)
+        return self._judge(self._loss(metrics, self.metric, self.mode), metrics, resource)
 
     def read(self, metrics: Mapping[str, Any], count: int) -> tuple[int, ReportOutcome]:
         """The resource of a report, and what it comes to.
@@ -89,7 +89,7 @@ class Objective:
         Raises:
             ReportError: something is missing, or is not a number; that of the metric comes first.
         """
-        loss = self.loss(metrics)
+        loss = self._loss(metrics, self.metric, self.mode)
         resource = self.resource(metrics) or count
         return resource, self._judge(loss, metrics, resource)
 

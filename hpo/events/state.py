@@ -11,7 +11,7 @@ from hpo.events.outcome import ReportOutcome
 from hpo.events.spending import Spending
 from hpo.events.steering import Steering, stopped_trial
 from hpo.events.trial_state import TrialState
-from hpo.events.values import Decision, Event, Kind, Status, Trial
+from hpo.events.values import Decision, Event, Kind, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,8 @@ class ExperimentState:
     """Of the last session; None where earlier versions did not say."""
     retries: int = 0
     """Trials that train the configuration of a failed one again."""
+    copies: int = 0
+    """Trials that went on from a copy of another's checkpoint."""
     nodes: Counter[str] = field(default_factory=Counter)
     """Attempts on each machine, as far as the log names machines."""
     code: Mapping[str, Any] = field(default_factory=dict)
@@ -90,12 +92,12 @@ class ExperimentState:
         match event.kind:
             case Kind.REPORTED:
                 self._reported(event, outcome)
+            case Kind.ENDED:
+                self._ended(event)
             case Kind.STARTED:
                 self._started(event)
             case Kind.RESUMED | Kind.RESTARTED:
                 self._again(event)
-            case Kind.ENDED:
-                self._ended(event)
             case Kind.DROPPED:
                 state = self._of(event)
                 state.position, state.heard = event.body["position"], event.elapsed
@@ -144,8 +146,8 @@ class ExperimentState:
 
     @property
     def counted_trials(self) -> int:
-        """Trials that use up `max_num_trials`: not those that train a failed one again."""
-        return len(self.trials) - self.retries
+        """Trials that use up `max_num_trials`: not those that train a failed one again, or go on from a copy."""
+        return len(self.trials) - self.retries - self.copies
 
     def failed_trials(self) -> list[TrialState]:
         """Those that failed and were not trained again; all that are over, where none has given a finite result.
@@ -190,12 +192,15 @@ class ExperimentState:
             self.nodes[node] += 1
 
     def _started(self, event: Event) -> None:
-        trial = Trial(event.trial_id, event.body["configuration"])
-        state = TrialState(trial, event.body["until"], began=event.elapsed, heard=event.elapsed)
+        state = TrialState.begun(event, self.trials)
+        if (replaced := event.body.get("replaces")) is not None:
+            self.copies += 1
+            if self.trials[replaced].status == Status.PAUSED:
+                self._set_status(self.trials[replaced], Status.STOPPED)
         if (failed := event.body.get("retries")) is not None:
             self.trials[failed].retried = True
             self.retries += 1
-        self.trials[trial.id] = state
+        self.trials[state.trial.id] = state
         self._counts[Status.RUNNING] += 1
         self._employ(state)
 
@@ -290,6 +295,6 @@ class ExperimentState:
 
     def _failed(self, state: TrialState, event: Event) -> None:
         self.out_of_memory += bool(event.body.get("out_of_memory"))
-        self.silent_failures = 0 if state.resource > 0 else self.silent_failures + 1
+        self.silent_failures = 0 if state.has_reported else self.silent_failures + 1
         if self.silent_failures == 1:
             self.first_error = event.body.get("error")

@@ -1,8 +1,10 @@
 """What is known of one trial: part of the fold of an experiment's events."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
-from hpo.events.values import Decision, Status, Trial
+from hpo.events.values import Decision, Event, Status, Trial
 
 
 @dataclass(slots=True)
@@ -13,8 +15,10 @@ class TrialState:
     until: int | None
     status: Status = Status.RUNNING
     attempt: int = 0
+    base: int = 0
+    """The resource of the checkpoint that it began with: 0 unless that is a copy of another trial's."""
     resource: int = 0
-    """The highest reported so far."""
+    """The highest reported so far, by its source where it has not reported itself."""
     first: int = 0
     """Of the very first report."""
     loss: float | None = None
@@ -47,3 +51,27 @@ class TrialState:
     """Another trial trains its configuration again."""
     stopped_by: str | None = None
     """The id of the command that stopped it; its processes may still be ending."""
+
+    @property
+    def has_reported(self) -> bool:
+        """Has it trained anything that counts?"""
+        return self.resource > self.base
+
+    @classmethod
+    def begun(cls, event: Event, trials: Mapping[int, "TrialState"]) -> Self:
+        """A trial that starts, from nothing or from a copy of another's checkpoint.
+
+        Args:
+            event: that says so.
+            trials: those before it.
+        """
+        source, base = event.body.get("source"), event.body.get("source_resource") or 0
+        return cls(
+            Trial(event.trial_id, event.body["configuration"], source),
+            event.body["until"],
+            base=base,
+            resource=base,
+            first=0 if source is None else trials[source].first,
+            began=event.elapsed,
+            heard=event.elapsed,
+        )

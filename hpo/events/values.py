@@ -43,6 +43,8 @@ class Trial:
 
     id: int
     configuration: Configuration
+    source: int | None = None
+    """The trial from a copy of whose checkpoint it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,12 @@ class Start:
     until: int | None = None
     retries: int | None = None
     """The failed trial whose configuration is trained again: asked for by a person, no proposal of a searcher."""
+    source: int | None = None
+    """The trial from a copy of whose checkpoint it goes on."""
+    source_resource: int | None = None
+    """What the source had reached when that was saved; the new trial counts on from there."""
+    replaces: int | None = None
+    """The trial in whose place it goes on, which is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,9 @@ class Kind(StrEnum):
     """A process took over the experiment: host, pid, versions, `n_workers`, the `budget` that it was given, `code` and in it
     `changed` files; with earlier results, `warm_start`, the SHA-256 of their copy."""
     STARTED = "started"
-    """Decision: a new trial; `configuration`, `until`. With `retries`, the failed trial that it trains again, it is none."""
+    """Decision: a new trial; `configuration`, `until`. With `retries`, the failed trial that it trains again, it is none.
+    Where it goes on from a copy of another's checkpoint also `source`, `source_resource`, `replaces` and `new_trials`: might
+    one have begun from nothing?"""
     RESUMED = "resumed"
     """Decision: a paused trial goes on; `until`."""
     RESTARTED = "restarted"

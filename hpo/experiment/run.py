@@ -173,7 +173,7 @@ def _run(
         config = _with_commanded_budget(files, config, state)
         backend.go_on(state)
         budget = Budget(**config.budget)
-        if budget == Budget() and math.isinf(config.space.size):
+        if budget == Budget() and math.isinf(config.space.size) and scheduler.over is None:
             log.warning("no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until interrupted")
         for text in doubts(config.objective):
             log.warning("%s", text, extra={"once": text})

@@ -116,6 +116,7 @@ def limits_of(config: ExperimentConfig) -> Limits:
         trial_silence_timeout=config.trial_silence_timeout,
         grace=config.grace_period_seconds,
         delete_checkpoints=config.delete_checkpoints,
+        first_stop="interval" if config.copies_checkpoints else "min_resource",
         max_checkpoint_bytes=None if gigabytes is None else gigabytes * 1e9,
     )
 

@@ -166,23 +166,25 @@ def _read_source(source: str, own: Path) -> list[EarlierExperiment]:
 
 
 def _read_experiment(source: str, directory: Path) -> EarlierExperiment:
-    """All reports of trials that have not failed."""
+    """All reports of trials that have not failed; those of copies of others' checkpoints belong to no one configuration."""
     files = ExperimentDirectory(directory)
     config = read_config(files.config)
-    configurations, failed, results, number = {}, set(), [], 0
+    configurations, left_out, results, number = {}, set(), [], 0
     if files.events.is_file():
         try:
             with contextlib.closing(Store(files.events, read_only=True)) as store:
                 for number, event in store.read_numbered():  # noqa: B007
                     if event.kind == Kind.STARTED:
                         configurations[event.trial_id] = event.body["configuration"]
+                        if "source" in event.body:
+                            left_out.add(event.trial_id)
                     elif event.kind == Kind.REPORTED:
                         trial = event.trial_id
                         results.append(
                             EarlierResult(trial, configurations[trial], event.reached, event.body["metrics"])
                         )
                     elif event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
-                        failed.add(event.trial_id)
+                        left_out.add(event.trial_id)
         except DamageError as error:
             raise ConfigError(f"warm_start={source}: {files.events} is damaged; leave it out, or restore it") from error
     benchmark = config.benchmark
@@ -196,7 +198,7 @@ def _read_experiment(source: str, directory: Path) -> EarlierExperiment:
         max_resource=config.max_resource,
         config_space=benchmark.config_space,
         constants={**config.space.constants, **benchmark.arguments},
-        results=[result for result in results if result.trial not in failed],
+        results=[result for result in results if result.trial not in left_out],
     )
 
 

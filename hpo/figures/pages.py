@@ -1,6 +1,6 @@
 """Which figures a page about one experiment has: of the report, and of the live page, which makes them at other times."""
 
-from hpo.figures import experiment_charts, front_charts, space_charts
+from hpo.figures import experiment_charts, front_charts, schedule_charts, space_charts
 from hpo.figures.chart import Chart
 from hpo.history.record import Subject
 
@@ -10,7 +10,7 @@ def progress(experiment: Subject) -> list[Chart]:
     curves = experiment_charts.learning_curves(experiment)
     if experiment.state.objective.aims:
         return [front_charts.front(experiment), front_charts.hypervolume(experiment), curves]
-    return [experiment_charts.anytime(experiment), curves]
+    return [experiment_charts.anytime(experiment), curves, *schedule_charts.schedules(experiment)]
 
 
 def space(experiment: Subject) -> list[Chart]:

@@ -61,7 +61,7 @@ def slices(experiment: Subject, *, whole: bool = False, aim: int = 0) -> Chart:
                 series.append(broken.series("points", f"{text}, constraints not met", colour, size=5, hollow=True))
         if series:
             beside = "" if len(panels) % columns else shown.metric
-            panels.append(Panel(_axis(name, domain), {**y, "title": beside}, series))
+            panels.append(Panel(value_axis(name, domain), {**y, "title": beside}, series))
     caption = (
         f"Each trial's last {shown.metric} against each hyperparameter; the more a point stands out from the ground, the "
         "further it was trained. Values of choices are spread sideways by trial number, to be told apart."
@@ -94,7 +94,8 @@ def _levels(resources: Sequence[int]) -> list[tuple[int, int]]:
     return [(distinct[a], distinct[b - 1]) for a, b in itertools.pairwise(bounds)]
 
 
-def _axis(name: str, domain: Domain) -> Axis:
+def value_axis(name: str, domain: Domain) -> Axis:
+    """The axis of a hyperparameter."""
     if isinstance(domain, Choice):
         ticks = [(place, short(choice)) for place, choice in enumerate(domain.choices)]
         return axis(name, ticks=ticks, range=[-0.5, len(ticks) - 0.5])

@@ -118,7 +118,7 @@ def rungs(experiment: Subject) -> list[RungCount]:
     beyond = {t: max(resource, 0 if t in halted else goal.get(t, 0)) for t, resource in top.items()}
     counted = []
     for level in sorted(levels):
-        reached = [trial for trial, resource in top.items() if resource >= level]
+        reached = [trial for trial, resource in top.items() if states[trial].base < level <= resource]
         on = {
             trial for trial in reached if beyond[trial] > level
         }  # it reported beyond, or is, or ended, on its way there

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from hpo.config.direction import doubts
 from hpo.planning.plan import Group, Plan
 from hpo.planning.standing import Standing
+from hpo.schedulers import PBT
 from hpo.searchers import GridSearcher
 
 SEEDS_FOR_AN_INTERVAL = 6
@@ -16,7 +17,7 @@ USUAL_QUOTA = 20
 
 def advice(plan: Plan) -> list[str]:
     """All that is doubtful, each sentence once."""
-    parts = (_standing, _metric, _budget, _search, _rungs, _start_up, _devices, _script, _elsewhere)
+    parts = (_standing, _metric, _budget, _search, _population, _rungs, _start_up, _devices, _script, _elsewhere)
     found = [sentence for group in plan.groups for part in parts for sentence in part(group, plan)]
     return list(dict.fromkeys([*found, *_about_all(plan)]))
 
@@ -38,7 +39,8 @@ def _metric(group: Group, _plan: Plan) -> Iterator[str]:
 
 def _budget(group: Group, _plan: Plan) -> Iterator[str]:
     config, name = group.config, group.name
-    if all(
+    endless = group.scheduler is None or group.scheduler.over is None
+    if endless and all(
         getattr(config, key) is None
         for key in ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "max_cost")
     ):
@@ -80,6 +82,14 @@ def _search(group: Group, _plan: Plan) -> Iterator[str]:
         yield (
             f"{name}: the grid has {searcher.grid_size} points, of which about {expected.trials:.0f} are tried within "
             f"the budget: lower method.searcher.num_samples, or give more"
+        )
+
+
+def _population(group: Group, _plan: Plan) -> Iterator[str]:
+    if isinstance(group.scheduler, PBT) and group.slots > (size := group.scheduler.population.size):
+        yield (
+            f"{group.name}: a population of {size} keeps {size} of {group.slots} workers busy: raise "
+            f"method.scheduler.population, or pass n_workers={size}"
         )
 
 

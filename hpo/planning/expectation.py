@@ -79,7 +79,8 @@ def expect(config: ExperimentConfig, trainings: Trainings | None, workers: int, 
         ConfigError: the method does not fit the benchmark.
     """
     most, assumed = config.max_num_trials, None
-    if trainings is None and most is None and config.max_num_evaluations is None:
+    endless = not config.copies_checkpoints  # a population comes to its end by itself
+    if trainings is None and most is None and config.max_num_evaluations is None and endless:
         most = assumed = ASSUMED_TRIALS
     runs: list[_Run] = []
     while len(runs) < REPETITIONS and sum(run.reports for run in runs) < MOST_REPORTS:
@@ -114,23 +115,27 @@ def _simulate(
     at: list[int] = []  # the resource each trial has reached
     agenda: list[tuple[float, int, int, int]] = []  # (time, trial, resource, until)
 
+    copies = 0
+
     def go_on(now: float, trial_id: int, until: int) -> None:
-        resource = next(stop for stop in stops if stop > at[trial_id])
+        resource = min(next(stop for stop in stops if stop > at[trial_id]), until)
         seconds = trials[trial_id][1].seconds
         spent = seconds[resource - 1] - (seconds[at[trial_id] - 1] if at[trial_id] else 0.0)
         heapq.heappush(agenda, (now + spent, trial_id, resource, until))
 
     def fill(now: float) -> None:
+        nonlocal copies
         while len(agenda) < workers:
-            suggestion = scheduler.suggest(new_trials=most is None or len(trials) < most)
+            suggestion = scheduler.suggest(new_trials=most is None or len(trials) - copies < most)
             if suggestion is None:
                 return
             if isinstance(suggestion, Start):
-                trial = Trial(len(trials), suggestion.configuration)
+                trial = Trial(len(trials), suggestion.configuration, suggestion.source)
+                copies += suggestion.source is not None
                 scheduler.on_start(trial)
                 course = trainings(randomness, trial.configuration) if trainings is not None else by_resource
                 trials.append((trial, course))
-                at.append(0)
+                at.append(suggestion.source_resource or 0)
                 go_on(now, trial.id, suggestion.until or maximum)
             else:
                 go_on(now + restart, suggestion.trial_id, suggestion.until or maximum)
@@ -153,6 +158,8 @@ def _simulate(
         trial, losses = trials[trial_id][0], trials[trial_id][1].losses
         rng = randomness.stream("plan", trial_id)
         loss = losses[resource - 1] if losses is not None else float(rng.random())
+        if scheduler.counts_seconds:
+            scheduler.on_cost(trial, resource, float(trials[trial_id][1].seconds[resource - 1]))
         if objective.aims:
             known = trials[trial_id][1].further
             further = known[resource - 1] if known else tuple(rng.random(len(objective.aims) - 1).tolist())
@@ -165,7 +172,9 @@ def _simulate(
             break
         if decision == Decision.CONTINUE and resource < until:
             go_on(now, trial_id, until)
-        elif decision != Decision.PAUSE:
+        elif decision == Decision.PAUSE:
+            tell_end(scheduler, trial, Status.PAUSED)
+        else:
             tell_end(scheduler, trial, Status.COMPLETED if resource >= maximum else Status.STOPPED)
         fill(now)
     run.trials = len(trials)

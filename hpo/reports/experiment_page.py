@@ -12,6 +12,7 @@ from hpo.figures import pages
 from hpo.figures.style import OUTCOME_COLOURS, data_label
 from hpo.history import curves as history
 from hpo.history.trials import trial_rows
+from hpo.reports.lineage import lineage
 from hpo.reports.page import (
     PageColumn,
     PageTable,
@@ -59,7 +60,7 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
             [charts.rung_board(experiment), *pages.importances(experiment), charts.workers(experiment)],
         ),
         Section("space", "Search space", pages.space(experiment)),
-        Section("trials", "Trials", [*_front(experiment), _trials(experiment, output)]),
+        Section("trials", "Trials", [*_front(experiment), *lineage(experiment), _trials(experiment, output)]),
         Section("failures", f"Failures ({len(failures)})", _failure_parts(failures)),
         Section("configuration", "Configuration and provenance", _provenance(experiment)),
     ]

@@ -15,6 +15,7 @@ from typing import Any
 
 from hpo.config.schema import ExperimentConfig
 from hpo.config.yamlfiles import dump_verbatim, points_override
+from hpo.events.lineage import schedule_of
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import best_of, front_of
@@ -80,7 +81,9 @@ def _lines(names: Sequence[str], rows: Iterable[ReportRow]) -> Iterator[str]:
     for row in rows:
         settings = row.settings
         if row.attempt not in attempts:
-            attempts[row.attempt] = [_cell(settings.get(name)) for name in names]
+            attempts[row.attempt] = [""] * len(names)
+            for name, value in settings.items():
+                attempts[row.attempt][place[name]] = _cell(value)
         cells = attempts[row.attempt].copy()
         for part in (row.metrics, row.facts):
             for name, value in part.items():
@@ -121,6 +124,15 @@ def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
         return
     content = {**best, "overrides": [points_override([best["configuration"]])]}
     head = "# The best result. Start a search from it: hpo @best.yaml benchmark=...\n"
+    legs = schedule_of(state)
+    if len(legs) > 1:
+        head = f"# The best result, of a training whose hyperparameters changed on the way: see {directory.schedule.name}.\n"
+        about = "# The legs of the training that gave the best result, with their hyperparameters; hpo reproduce runs them.\n"
+        content["schedule"] = directory.schedule.name
+        schedule = {**{key: value for key, value in best.items() if key != "configuration"}, "legs": legs}
+        write_atomically(directory.schedule, (about + dump_verbatim(schedule)).encode())
+    else:
+        directory.schedule.unlink(missing_ok=True)
     write_atomically(directory.best, (head + dump_verbatim(content)).encode())
 
 

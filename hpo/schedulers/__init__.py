@@ -6,8 +6,10 @@ from hpo.schedulers.dehb import DEHB
 from hpo.schedulers.fifo import FIFO
 from hpo.schedulers.mo_asha import MOASHA
 from hpo.schedulers.pasha import PASHA
+from hpo.schedulers.pbt import PBT
 from hpo.schedulers.stopping_rules import StoppingRules
 from hpo.schedulers.synchronous import SynchronousHyperband
+from hpo.schedulers.thrifty import ThriftyASHA
 
 __all__ = [
     "ASHA",
@@ -15,8 +17,10 @@ __all__ = [
     "FIFO",
     "MOASHA",
     "PASHA",
+    "PBT",
     "Scheduler",
     "StoppingASHA",
     "StoppingRules",
     "SynchronousHyperband",
+    "ThriftyASHA",
 ]

@@ -10,7 +10,7 @@ files. `propose` changes nothing, `accept` records; replaying a log calls `accep
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
@@ -37,12 +37,17 @@ class Scheduler(ABC):
     """False refuses spaces in which not all hyperparameters are always used."""
     completes = False
     """True: no trial is paused or stopped."""
+    copies = False
+    """True: trials go on from copies of the checkpoints of others. It takes an argument `mutable`, names of hyperparameters,
+    by which that is known before it is made."""
     takes_box = True
     """False where it has configurations that its searcher does not propose: no part of the space holds these."""
     takes_hurdles = False
     """True lets trials pass a rung only where they are better than some others were there, by `set_hurdles`."""
     takes_outcomes = False
     """False: it is asked `on_report` alone, and benchmarks with constraints are refused."""
+    counts_seconds = False
+    """True is told, where no metric is named for costs, that a trial costs the seconds that it trains."""
     takes_objectives = False
     """True asks `on_outcome` where there are several objectives; else benchmarks that have them are refused."""
 
@@ -58,6 +63,16 @@ class Scheduler(ABC):
         Only for those that say they can.
         """
         raise NotImplementedError(f"{type(self).__name__} has no hurdles")
+
+    @property
+    def sources(self) -> Collection[tuple[int, int]]:
+        """Trials that others may yet go on from a copy of, each with the resource at which it was paused."""
+        return ()
+
+    @property
+    def over(self) -> str | None:
+        """Why nothing is left to be done; None where that is because the space is exhausted."""
+        return None
 
     @property
     def unpausing(self) -> str:
@@ -112,8 +127,11 @@ class Scheduler(ABC):
         """A result where there are constraints; those that take no outcomes are not asked."""
         return self.on_report(trial, resource, outcome.loss)
 
+    def on_paused(self, trial: Trial) -> None:  # noqa: B027
+        """The processes of a trial that was told to pause are gone: what it has saved stays as it is."""
+
     def on_cost(self, trial: Trial, resource: int, cost: float) -> None:
-        """What the trial has cost up to a resource, where a metric is named for that: told before the result there."""
+        """What the trial has cost up to a resource, where a metric or seconds tell it: told before the result there."""
         self._spending.add(trial.id, cost)
         self.searcher.on_cost(trial.configuration, resource, self._spending.of[trial.id])
         self._tell_left()

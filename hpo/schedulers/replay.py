@@ -6,6 +6,7 @@ state it was in; asked again, it must answer what the log says it answered.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
@@ -34,12 +35,13 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
     match event.kind:
         case Kind.STARTED:
             scheduler.accept(suggestion_of(event))
-            scheduler.on_start(Trial(event.trial, event.body["configuration"]))
+            scheduler.on_start(Trial(event.trial, event.body["configuration"], event.body.get("source")))
         case Kind.RESUMED:
             scheduler.accept(suggestion_of(event))
         case Kind.REPORTED:
             outcome = state.objective.outcome(event.body["metrics"], event.reached)
-            return tell_result(scheduler, state, state.trials[event.trial].trial, event.reached, outcome)
+            trial = state.trials[event.trial].trial
+            return tell_result(scheduler, state, trial, event.reached, outcome, elapsed=event.elapsed)
         case Kind.ENDED:
             tell_end(scheduler, state.trials[event.trial].trial, Status(event.body["status"]))
         case Kind.COMMANDED if stopped_trial(event) is not None:
@@ -48,11 +50,30 @@ def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision
 
 
 def tell_result(
-    scheduler: Scheduler, state: ExperimentState, trial: Trial, resource: int, outcome: ReportOutcome
+    scheduler: Scheduler,
+    state: ExperimentState,
+    trial: Trial,
+    resource: int,
+    outcome: ReportOutcome,
+    *,
+    elapsed: float,
 ) -> Decision:
-    """A trial's report: its loss, and what else is asked of it where that is anything."""
-    if outcome.cost is not None:
-        scheduler.on_cost(trial, resource, outcome.cost)
+    """A trial's report: its cost and its loss, and what else is asked of it where that is anything.
+
+    Args:
+        scheduler: is told.
+        state: before the report.
+        trial: whose it is.
+        resource: that it has reached.
+        outcome: what the report comes to.
+        elapsed: that of the event, so that a log tells the same seconds again.
+    """
+    cost = outcome.cost
+    if cost is None and scheduler.counts_seconds:
+        known = state.trials[trial.id]
+        cost = known.busy + elapsed - known.began
+    if cost is not None:
+        scheduler.on_cost(trial, resource, cost)
     if state.objective.takes_outcomes:
         return scheduler.on_outcome(trial, resource, outcome)
     return scheduler.on_report(trial, resource, outcome.loss)
@@ -72,6 +93,8 @@ def tell_end(scheduler: Scheduler, trial: Trial, status: Status) -> None:
         scheduler.on_complete(trial)
     elif status in (Status.FAILED, Status.TIMEOUT):
         scheduler.on_error(trial)
+    elif status == Status.PAUSED:
+        scheduler.on_paused(trial)
 
 
 def tell_stopped(scheduler: Scheduler, trial: Trial) -> None:
@@ -94,7 +117,7 @@ def verify(
         logged = suggestion_of(event) if event.kind in (Kind.STARTED, Kind.RESUMED) else None
         if logged is not None and not (isinstance(logged, Start) and logged.retries is not None):
             count[0] += 1
-            proposed = scheduler.propose(new_trials=event.kind == Kind.STARTED or event.body.get("new_trials", True))
+            proposed = scheduler.propose(new_trials=event.body.get("new_trials", True))
             if proposed != logged:
                 yield ReplayedOtherwise(sequence, str(logged), str(proposed))
         if (decision := feed(scheduler, state, event)) is not None:
@@ -107,5 +130,26 @@ def verify(
 def suggestion_of(event: Event) -> Suggestion:
     """What a STARTED or RESUMED event carried out: a suggestion, or the wish to train a failed trial again."""
     if event.kind == Kind.STARTED:
-        return Start(event.body["configuration"], event.body["until"], event.body.get("retries"))
+        also = {name: event.body[name] for name in ("retries", *_COPY) if name in event.body}
+        return Start(event.body["configuration"], event.body["until"], **also)
     return Resume(event.trial_id, event.body["until"])
+
+
+_COPY = ("source", "source_resource", "replaces")
+
+
+def body_of(suggestion: Suggestion, *, new_trials: bool) -> dict[str, Any]:
+    """What the event that carries out a suggestion stores.
+
+    Args:
+        suggestion: of the scheduler.
+        new_trials: might a new trial have been suggested?
+    """
+    if isinstance(suggestion, Resume):
+        return {"until": suggestion.until, "new_trials": new_trials}
+    body: dict[str, Any] = {"configuration": dict(suggestion.configuration), "until": suggestion.until}
+    if suggestion.retries is not None:
+        body["retries"] = suggestion.retries
+    if suggestion.source is not None:
+        body |= {name: getattr(suggestion, name) for name in _COPY} | {"new_trials": new_trials}
+    return body

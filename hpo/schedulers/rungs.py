@@ -7,7 +7,7 @@ for eta trials. Of losses these are the ones that are not above the interpolated
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
@@ -96,6 +96,19 @@ class Rung:
                 return None
             order, trial_id = self.waiting_setters[0]
         return trial_id if self._is_ahead(order) else None
+
+    def all_promotable(self) -> Iterator[int]:
+        """The waiting trials that clear the hurdle and are among those that may go on, the best first."""
+        heap = self.waiting
+        near = [(*heap[0], 0)] if heap and len(self.results) >= 2 else []  # none is better than the one it hangs from
+        while near:
+            order, trial_id, place = heappop(near)
+            if not self._is_ahead(order):
+                return
+            if self.clears(trial_id, order):
+                yield trial_id
+            for below in range(2 * place + 1, min(2 * place + 3, len(heap))):
+                heappush(near, (*heap[below], below))
 
     def clears(self, trial_id: int, order: Order) -> bool:
         """Is it better than the trials that set hurdles, or one of them?"""

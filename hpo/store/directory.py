@@ -17,6 +17,9 @@ LAUNCH_RECORD = "launch.json"
 """In an experiment's directory: what is known of its job."""
 
 
+_KEPT = "checkpoint_at_"
+
+
 @dataclass(frozen=True, slots=True)
 class _Inside:
     """A file or folder of an experiment's directory, by its name there."""
@@ -43,6 +46,8 @@ class ExperimentDirectory:
     """One row per report."""
     best = _Inside("best.yaml")
     """The best configuration, as overrides."""
+    schedule = _Inside("schedule.yaml")
+    """How the best result came about, where its trial went on from a copy of another's checkpoint."""
     front = _Inside("front.yaml")
     """In its place where there are several objectives: the results on the front."""
     warm_start = _Inside("warm_start.jsonl")
@@ -67,6 +72,15 @@ class ExperimentDirectory:
     def checkpoint(self, trial_id: int) -> Path:
         """The checkpoint folder that all attempts of a trial share."""
         return self.trials / str(trial_id) / "checkpoint"
+
+    def kept(self, trial_id: int, resource: int) -> Path:
+        """A copy of what a trial had saved when it had reached a resource."""
+        return self.trials / str(trial_id) / f"{_KEPT}{resource}"
+
+    def all_kept(self) -> list[tuple[int, int]]:
+        """Of which trials there are such copies, and the resource of each."""
+        found = [(path.parent.name, path.name.removeprefix(_KEPT)) for path in self.trials.glob(f"*/{_KEPT}*")]
+        return sorted((int(trial), int(at)) for trial, at in found if trial.isdecimal() and at.isdecimal())
 
     def attempt(self, trial_id: int, attempt: int) -> Path:
         """The folder of one attempt."""

@@ -227,7 +227,7 @@ class Store:
 def _row(event: Event) -> tuple[Any, ...]:
     """An event as it is stored, its check sum last."""
     times = float(event.elapsed) + 0.0, float(event.time) + 0.0  # SQLite keeps no negative zero
-    fields = (str(event.kind), *times, event.trial, event.attempt, event.resource, _dumps(event.body))
+    fields = (str(event.kind), *times, event.trial, event.attempt, event.resource, _dumps(event.body or {}))
     return (*fields, _check_sum(fields))
 
 

@@ -16,7 +16,9 @@ from hpo.events.state import ExperimentState
 from hpo.events.trial_state import TrialState
 from hpo.events.values import Status
 from hpo.surrogate.domination import net_positions
+from hpo.tuner.copies import Copies
 from hpo.tuner.journal import Journal
+from hpo.tuner.limits import Limits
 
 _OVER = frozenset({Status.COMPLETED, Status.STOPPED, Status.FAILED, Status.TIMEOUT})
 
@@ -82,37 +84,64 @@ class CheckpointBudget:
     """Keeps the checkpoints of an experiment within a limit; those of running trials come on top.
 
     Args:
-        limit: bytes; None: no budget, and nothing is ever measured.
+        limits: how many bytes they may have, where nothing is ever measured unless there is such a limit; and are those
+            deleted that no decision can need any more?
         state: what is known.
         journal: where removals are noted.
         backend: measures a checkpoint, and removes it once that is stored.
+        copies: of what trials may go on from others; they count, and what they are of is not removed.
     """
 
-    limit: float | None
+    limits: Limits
     state: ExperimentState
     journal: Journal
     backend: Backend
+    copies: Copies
     _sizes: dict[int, int] = field(default_factory=dict)
     _warned: bool = False
 
     def survey(self) -> None:
         """A session begins: measure what earlier ones have left."""
+        self.copies.survey()
         if self.limit is not None:
             for trial_id, state in self.state.trials.items():
                 if state.status != Status.RUNNING:  # its attempt is about to be ended, and measured then
                     self._measure(trial_id, self.limit)
             self._fit(self.limit)
 
-    def attempt_ended(self, trial_id: int) -> None:
+    @property
+    def limit(self) -> float | None:
+        """Bytes."""
+        return self.limits.max_checkpoint_bytes
+
+    def attempt_ended(self, trial_id: int, status: Status) -> None:
         """The only moment at which a checkpoint has grown: measure this one, and make room."""
-        if self.limit is not None:
+        if self.limits.delete_checkpoints and status not in (Status.PAUSED, Status.INTERRUPTED):
+            self.forget(trial_id)
+        elif self.limit is not None:
             self._measure(trial_id, self.limit)
             self._fit(self.limit)
+        self.copies.prune()
+
+    def trial_over(self, trial_id: int) -> None:
+        """A trial that is not running does not go on."""
+        if self.limits.delete_checkpoints:
+            self.forget(trial_id)
 
     def forget(self, trial_id: int) -> None:
-        """Have this checkpoint removed once the events of this turn are stored."""
+        """Have this checkpoint removed once the events of this turn are stored; what others may go on from is kept before."""
+        self.copies.keep(self.state.trials[trial_id])
         self.journal.act(self.backend.forget_checkpoint, trial_id)
         self._sizes.pop(trial_id, None)
+
+    def all_over(self) -> None:
+        """The experiment is complete: nothing goes on any more."""
+        if not self.limits.delete_checkpoints:
+            return
+        for trial_id, state in self.state.trials.items():
+            if state.status == Status.PAUSED:
+                self.forget(trial_id)
+        self.copies.forget(set(self.copies.sizes))
 
     def _measure(self, trial_id: int, limit: float) -> None:
         size = self._sizes[trial_id] = self.backend.checkpoint_bytes(trial_id)
@@ -128,10 +157,12 @@ class CheckpointBudget:
     def _fit(self, limit: float) -> None:
         trials = self.state.trials
         kept = {trial_id: size for trial_id, size in self._sizes.items() if trials[trial_id].status != Status.RUNNING}
-        if sum(kept.values()) <= limit:
+        limit_here = limit - sum(self.copies.sizes.values())
+        if sum(kept.values()) <= limit_here:
             return
-        best = self.state.best_trials
-        for trial_id in to_remove(kept, order_of_removal(trials.values(), best), limit):
+        order = order_of_removal(trials.values(), self.state.best_trials)
+        removed = to_remove(kept, [one for one in order if not self.copies.needs(trials[one])], limit_here)
+        for trial_id in removed:
             status = trials[trial_id].status
             again = "; if it is promoted, it trains again from nothing" if status == Status.PAUSED else ""
             text = (
@@ -140,6 +171,14 @@ class CheckpointBudget:
             )
             self.journal.note(text, trial_id, level=logging.INFO)  # the user asked for it: no warning on the terminal
             self.forget(trial_id)
+        needed = sum(size for trial_id, size in kept.items() if trial_id not in removed)
+        if self.copies.scheduler.copies and needed > limit_here and not self._warned:
+            self._warned = True
+            self.journal.note(
+                f"what members of the population have saved, and the copies that others may go on from, need "
+                f"{_gigabytes(needed + limit - limit_here)} GB, more than max_checkpoint_gigabytes={_gigabytes(limit)}, and "
+                f"none of it can be removed: raise it, or train a smaller population; the experiment goes on"
+            )
 
 
 def _gigabytes(size: float) -> str:

@@ -50,9 +50,11 @@ class Journal:
         resource: int | None = None,
         body: Mapping[str, Any] | None = None,
         outcome: ReportOutcome | None = None,
+        elapsed: float | None = None,
     ) -> None:
-        """Add an event to this turn; `outcome`: what the state would make of the report again."""
-        event = Event(kind, self.elapsed(), self.wall(), trial, attempt, resource, body or {})
+        """Add an event to this turn; `outcome`: what the state would make of the report again; `elapsed`: None is now."""
+        moment = self.elapsed() if elapsed is None else elapsed
+        event = Event(kind, moment, self.wall(), trial, attempt, resource, body or {})
         self.state.apply(event, outcome)
         self._pending.append(event)
 

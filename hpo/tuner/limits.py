@@ -34,6 +34,8 @@ class Limits:
     delete_checkpoints: bool = False
     max_checkpoint_bytes: float | None = None
     """Of the kept checkpoints together."""
+    first_stop: str = "min_resource"
+    """The key under method.scheduler by which trials are told to end later for the first time."""
 
     def is_complete(self, state: TrialState) -> bool:
         """Has the trial reached the maximum resource?"""
@@ -94,7 +96,7 @@ class Limits:
             how += f" at {event.where}" if event.where else ""
             how += ", out of memory" if event.out_of_memory else ""
             return Status.FAILED, f"{how}\n{event.error or ''}".rstrip()
-        if state.resource > 0:
+        if state.has_reported:
             return Status.COMPLETED, None
         return Status.FAILED, self._unreported(state, unread, event.error or HOW_TO_REPORT)
 
@@ -118,7 +120,7 @@ class Limits:
         if self.ends_by_itself and state.until is not None and state.until < (self.max_resource or 0):
             return (
                 f"it ended without a report at {state.until}, where it was told to end; if it reports only every 5 epochs, "
-                f"say, pass method.scheduler.min_resource=5, else {remedy}"
+                f"say, pass method.scheduler.{self.first_stop}=5, else {remedy}"
             )
         return f"it ended without a report; {remedy}"
 

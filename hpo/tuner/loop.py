@@ -226,6 +226,8 @@ class Tuner:
     def _finish(self) -> None:
         if self._spent is not None:
             reason = self._spent
+        elif (over := self.scheduler.over) is not None:
+            reason = over
         elif not self.budget.allows_new_trial(self.state):
             reason = f"max_num_trials={self.budget.max_num_trials} trials are done"
         else:

@@ -12,6 +12,8 @@ from hpo.tuner.intake import Intake
 from hpo.tuner.journal import Journal
 from hpo.tuner.limits import Limits
 
+_SAVE = "have the script save into HPO_CHECKPOINT_DIR before each report, and load at its start"
+
 
 @dataclass
 class Remarks:
@@ -92,7 +94,7 @@ class Remarks:
         unit, target = resource_attr or "report", state.until or self.limits.max_resource
         share = f" ({reached} of {target} {unit}s, {reached / target:.0%} of this attempt)" if target else ""
         remedy = (
-            "have the script save into HPO_CHECKPOINT_DIR before each report, and load at its start"
+            _SAVE
             if resource_attr is not None
             else "name benchmark.resource_attr, for where reports are only counted no checkpoint can be gone on from"
         )
@@ -107,3 +109,20 @@ class Remarks:
                 f"{remedy}"
             )
         self.journal.note(text, state.trial.id, state.attempt)
+
+    def nothing_to_copy(self, state: TrialState) -> str:
+        """Why the experiment cannot go on after a pause that has left nothing to go on from."""
+        unit = self.state.objective.resource_attr
+        return (
+            f"trial {state.trial.id}, paused at {unit} {state.resource}, has written nothing into HPO_CHECKPOINT_DIR, and "
+            f"this method lets trials go on from what others have saved; {_SAVE}, or pass {self.scheduler.unpausing}"
+        )
+
+    def ignored_copy(self, state: TrialState) -> str:
+        """Why the experiment cannot go on after a trial that should have gone on from a copy has not."""
+        unit = self.state.objective.resource_attr
+        return (
+            f"trial {state.trial.id} was given a copy of the checkpoint that trial {state.trial.source} had at {unit} "
+            f"{state.base}, and starts over; {_SAVE} (hpo check-script shows whether that works), or pass "
+            f"{self.scheduler.unpausing}"
+        )

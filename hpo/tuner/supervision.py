@@ -5,7 +5,6 @@ Late reports of trials whose end is decided are dropped here and nowhere else.
 
 import logging
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from hpo.backends.base import Backend
@@ -27,11 +26,13 @@ from hpo.events.values import (
     Trial,
 )
 from hpo.schedulers.base import Scheduler
-from hpo.schedulers.replay import tell_end, tell_result, tell_stopped
+from hpo.schedulers.replay import body_of, tell_end, tell_result, tell_stopped
 from hpo.tuner.checkpoints import CheckpointBudget
+from hpo.tuner.copies import Copies
+from hpo.tuner.failures import Failures
 from hpo.tuner.intake import Intake
 from hpo.tuner.journal import Journal
-from hpo.tuner.limits import Limits, see
+from hpo.tuner.limits import Limits
 from hpo.tuner.overdue import Overdue
 from hpo.tuner.remarks import Remarks
 
@@ -65,39 +66,40 @@ class Supervision:
     """Failed trials that are to be trained again when a worker is free."""
     condemned: dict[int, tuple[Status, str]] = field(default_factory=dict)
     """Trials that are being ended because something is wrong with them."""
-    _losses: int = 0
-    _first_log: Path | None = None
-    """Of the first trial in a row that failed without a report."""
 
     def __post_init__(self) -> None:
         self._intake = Intake(self.state.objective, self.state.spending)
         self._overdue = Overdue(self.limits, self.backend, self.journal.elapsed)
         self._remarks = Remarks(
-            scheduler=self.scheduler,
-            state=self.state,
-            limits=self.limits,
-            journal=self.journal,
-            intake=self._intake,
+            scheduler=self.scheduler, state=self.state, limits=self.limits, journal=self.journal, intake=self._intake
         )
+        self._failures = Failures(self.state, self.limits)
+        self._copies = Copies(self.scheduler, self.state, self.backend, self.journal)
         self._checkpoints = CheckpointBudget(
-            limit=self.limits.max_checkpoint_bytes, state=self.state, journal=self.journal, backend=self.backend
+            limits=self.limits,
+            state=self.state,
+            journal=self.journal,
+            backend=self.backend,
+            copies=self._copies,
         )
 
     # ------------------------------------------------------------------ attempts begin
 
     def carry_out(self, suggestion: Suggestion, new_trials: bool) -> None:
         """Start or resume what the scheduler suggests."""
+        body = body_of(suggestion, new_trials=new_trials)
         if isinstance(suggestion, Start):
-            trial = Trial(len(self.state.trials), suggestion.configuration)
+            trial = Trial(len(self.state.trials), suggestion.configuration, suggestion.source)
             self.scheduler.on_start(trial)
-            again = {} if suggestion.retries is None else {"retries": suggestion.retries}
-            body = {"configuration": dict(suggestion.configuration), "until": suggestion.until, **again}
+            self._copies.give(suggestion, trial.id)
             self.journal.emit(Kind.STARTED, trial.id, 0, body=body)
             self._begin(self.state.trials[trial.id])
+            if suggestion.replaces is not None:
+                self._checkpoints.trial_over(suggestion.replaces)
             return
         state = self.state.trials[suggestion.trial_id]
         still_ending = state.status == Status.RUNNING  # promoted while its last attempt is on its way out
-        body = {"until": suggestion.until, "new_trials": new_trials}
+        self._copies.keep(state)
         self.journal.emit(Kind.RESUMED, state.trial.id, state.attempt + 1, body=body)
         if not still_ending:
             self._begin(state)
@@ -121,7 +123,8 @@ class Supervision:
         if state.attempt > 0 and counted:
             # Its reports are counted: after going on from a checkpoint nobody could tell which of them are new.
             self._checkpoints.forget(state.trial.id)
-        kept = state.attempt > 0 and not counted and self.backend.has_checkpoint(state.trial.id)
+        began = state.attempt > 0 or state.trial.source is not None
+        kept = began and not counted and self.backend.has_checkpoint(state.trial.id)
         self._intake.begin(state.trial.id, kept=kept)
         self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
 
@@ -177,17 +180,20 @@ class Supervision:
             return
         if reading is None:
             state.heard = self.journal.elapsed()
+            if state.trial.source is not None and self._intake.started_over(state.trial.id):
+                self.fail(self._remarks.ignored_copy(state))
             self._remarks.on_known(state)
             return
         resource, outcome = reading
-        self._losses = 0
-        decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome)
+        self._failures.on_report()
+        elapsed = self.journal.elapsed()
+        decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome, elapsed=elapsed)
         body["decision"] = str(decision)
         if self.state.objective.resource_attr is None:
             body["line"] = self._intake.line(state.trial.id)
-        if extra := self.journal.extra_results(state.trial, report.metrics):
+        if self.journal.callbacks and (extra := self.journal.extra_results(state.trial, report.metrics)):
             body["extra"] = extra
-        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body, outcome)
+        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body, outcome, elapsed)
         if decision != Decision.CONTINUE:
             # A script that was told where to end is given time to end by itself and to write what it wants to write.
             patience = self.limits.grace if self.limits.ends_there(state, resource) else 0.0
@@ -197,9 +203,7 @@ class Supervision:
         state = self._current(event)
         if state is not None and self._end(state, event) == Status.INTERRUPTED and not self.closing:
             self.waiting.append(state)
-            self._losses += 1
-            if (why := self.limits.nothing_but_losses(self._losses)) is not None:
-                self.fail(why)
+            self._fail_if(self._failures.on_loss())
 
     def _end(self, state: TrialState, event: Exit) -> Status:
         """The attempt is over: what becomes of the trial."""
@@ -212,16 +216,10 @@ class Supervision:
         body |= {key: value for key, value in told.items() if value} | self._remarks.counts(state.trial.id)
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
-            where, last = f"{event.where}: " if event.where else "", (error or "no message").splitlines()[-1]
-            log.warning("trial %d %s: %s%s%s", state.trial.id, status, where, last, see(event.log))
-            if self.state.silent_failures == 1:
-                self._first_log = event.log
-            if self.state.silent_failures >= self.limits.max_failures:
-                self.fail(self.limits.nothing_but_failures(self.state.first_error, self._first_log))
-        if self.limits.delete_checkpoints and status not in (Status.PAUSED, Status.INTERRUPTED):
-            self._checkpoints.forget(state.trial.id)
-        else:
-            self._checkpoints.attempt_ended(state.trial.id)
+            self._fail_if(self._failures.on_failure(status, event, error))
+        elif status == Status.PAUSED and self.scheduler.copies and not self.backend.has_checkpoint(state.trial.id):
+            self.fail(self._remarks.nothing_to_copy(state))
+        self._checkpoints.attempt_ended(state.trial.id, status)
         if state.status == Status.RUNNING:  # it was resumed while its processes were still ending
             if not self.closing:
                 self._begin(state)
@@ -264,8 +262,7 @@ class Supervision:
         tell_stopped(self.scheduler, state.trial)
         if state.status != Status.RUNNING:
             self.waiting = [other for other in self.waiting if other is not state]
-            if self.limits.delete_checkpoints:
-                self._checkpoints.forget(trial_id)
+            self._checkpoints.trial_over(trial_id)
         elif not self.closing and state.ending is None:
             self.journal.act(self.backend.stop, trial_id)
 
@@ -282,6 +279,10 @@ class Supervision:
             for trial_id in self.state.running:
                 self.journal.act(self.backend.stop, trial_id)
 
+    def _fail_if(self, reason: str | None) -> None:
+        if reason is not None:
+            self.fail(reason)
+
     def fail(self, reason: str) -> None:
         """The experiment cannot go on."""
         if self.failure is None:
@@ -290,6 +291,4 @@ class Supervision:
 
     def forget_paused_checkpoints(self) -> None:
         """The experiment is complete: nothing is resumed any more."""
-        paused = [state for state in self.state.trials.values() if state.status == Status.PAUSED]
-        for state in paused if self.limits.delete_checkpoints else ():
-            self._checkpoints.forget(state.trial.id)
+        self._checkpoints.all_over()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
+from hpo.events.lineage import schedule_of
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import again_text, best_name, best_text, clock, counts_text
@@ -152,10 +153,13 @@ def summary(
     n_workers = config.n_workers or config.benchmark.n_workers
     available = state.available_seconds(n_workers)
     again = f"  again    {text}\n" if (text := again_text(state)) else ""
+    legs = len(schedule_of(state))
+    schedule = f"  schedule {legs} legs, in {ExperimentDirectory(directory).schedule.name}\n" if legs > 1 else ""
     used = f"{state.busy_seconds() / available:.0%}" if available > 0 else "–"
     return (
         f"{name}: {ended}\n"
         f"  {best_name(state):<9}{best_text(state)}{hypervolume_text(config, state.front)}\n"
+        f"{schedule}"
         f"  trials   {counts_text(state)}\n"
         f"{again}"
         f"  time     {clock(state.elapsed)}, {n_workers} worker(s) busy {used} of it, random_seed={config.random_seed}\n"

@@ -1,16 +1,20 @@
 """`hpo reproduce`: any trial from its printed command, or run again and compared."""
 
+import itertools
 import json
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from hpo import load_config, load_experiment, run_experiment
 from hpo.checking.reproducing import Reproduction, compare, stored_trial
 from hpo.errors import ConfigError
+from hpo.events.lineage import legs_of
 from hpo.events.values import Kind, Status
+from hpo.reports.experiment_page import experiment_page
 from tests.conftest import SCRIPTS, error_of, succeeded
 
 pytestmark = pytest.mark.process
@@ -201,3 +205,71 @@ def test_not_a_number_equals_itself_and_text_is_compared():
 def test_the_interpreter_is_named_so_that_the_line_can_be_pasted_anywhere(seeded, tmp_path):
     text = Reproduction(load_experiment(seeded), "0", tmp_path / "again").script()
     assert f"{sys.executable} " in text
+
+
+# ---------------------------------------------------------------------- trainings whose hyperparameters changed
+
+
+@pytest.fixture(scope="module")
+def population(tmp_path_factory):
+    """PBT over the same script, and a trial that went on from one that had gone on from another."""
+    folder = tmp_path_factory.mktemp("population")
+    (folder / "train.py").write_text(SEEDED)
+    told = benchmark(folder / "train.py", max_num_trials=None, n_workers=1)  # with one everything is decided as ever
+    config = load_config(told, "PBT", experiment_tag="t", random_seed=5)
+    config.method.scheduler |= {"mutable": ["x"], "population": 4, "interval": 2}
+    run_experiment(config, folder / "out")
+    experiment = load_experiment(folder / "out")
+    trials = [state.trial for state in experiment.state.trials.values()]
+    grandchild = next(t.id for t in trials if t.source is not None and trials[t.source].source is not None)
+    return experiment, grandchild
+
+
+def stored_losses(experiment, trial_id):
+    """Of the whole training: what a trial reported, and its sources up to where it went on from them."""
+    losses = {}
+    for leg in legs_of(experiment.state.trials, trial_id):
+        losses |= {e.resource: e.body["metrics"]["loss"] for e in experiment.events if e.kind == Kind.REPORTED
+                   and e.trial == leg.trial_id and e.resource <= leg.end}  # fmt: skip
+    return losses
+
+
+def test_a_training_of_several_trials_comes_out_equal_leg_by_leg(population, tmp_path):
+    experiment, trial = population
+    reproduction = Reproduction(experiment, str(trial), tmp_path / "again")
+    assert len(reproduction.stored.whole) == 3
+    again = reproduction.run()
+    assert again.exit is None
+    assert {resource: metrics["loss"] for resource, metrics in again.reports.items()} == stored_losses(
+        experiment, trial
+    )
+
+
+def test_the_printed_script_copies_the_checkpoints_from_leg_to_leg(population, tmp_path):
+    experiment, trial = population
+    text = Reproduction(experiment, str(trial), tmp_path / "again").script()
+    subprocess.run(["sh", "-eu", "-c", text], check=True, env={"PATH": "/usr/bin:/bin"}, timeout=100)
+    lines = [line for path in (tmp_path / "again" / "trials").glob("*/attempt_*/reports.jsonl")
+             for line in path.read_text().splitlines()]  # fmt: skip
+    told = {one["epoch"]: one["loss"] for one in map(json.loads, lines)}
+    assert told == stored_losses(experiment, trial)
+
+
+def test_schedule_yaml_has_the_legs_of_the_best_and_best_yaml_names_it(population):
+    experiment, _ = population
+    state = experiment.state
+    best = yaml.safe_load((experiment.directory / "best.yaml").read_text())
+    legs = legs_of(state.trials, best["trial_id"], best["epoch"])
+    assert len(legs) > 1
+    assert best["schedule"] == "schedule.yaml"
+    schedule = yaml.safe_load((experiment.directory / "schedule.yaml").read_text())
+    assert schedule["legs"][0]["from"] == 0
+    assert schedule["legs"][-1]["to"] == best["epoch"]
+    for before, after in itertools.pairwise(schedule["legs"]):
+        assert before["to"] == after["from"]
+        assert state.trials[after["trial"]].trial.source == before["trial"]
+    assert all(leg["configuration"] == dict(state.trials[leg["trial"]].trial.configuration) for leg in schedule["legs"])
+    page = experiment_page(experiment, experiment.directory / "report.html")
+    assert "The schedule" in page
+    assert "The thick line is the schedule of the best result" in page
+    assert "Who went on from whom" in page

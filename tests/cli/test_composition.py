@@ -48,7 +48,10 @@ def by_hydra(*overrides):
         (["benchmark=mlp_digits", "method=RS", "~benchmark.config_space.dropout"], [["seed=0"]]),
         (
             ["benchmark=mlp_digits", "method=glob(ASHA*)"],
-            [["method=ASHA", "method=ASHA-GP", "method=ASHA-STOP", "method=ASHA-TPE"], ["seed=0"]],
+            [
+                ["method=ASHA", "method=ASHA-GP", "method=ASHA-GP-TIME", "method=ASHA-STOP", "method=ASHA-TPE"],
+                ["seed=0"],
+            ],
         ),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from hpo.config.choices import Mode
-from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
+from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_plain, to_yaml
 from hpo.config.schema import ExperimentConfig
 from hpo.config.validity import TAG
 from hpo.errors import ConfigError
@@ -207,6 +207,15 @@ def test_a_missing_key_of_a_benchmark_is_an_error_that_names_it(key):
     benchmark = {k: v for k, v in BENCHMARK.items() if k != key}
     with pytest.raises(ConfigError, match=f"benchmark.{key}"):
         resolve(load_config(benchmark, "RS"))
+
+
+def test_what_is_done_to_a_configuration_is_not_done_to_the_next_one():
+    first = load_config("generated_typical", "ASHA")
+    untouched = to_plain(first)
+    first.method.scheduler["reduction_factor"] = 9
+    first.benchmark.config_space.clear()
+    first.callbacks["mine"] = {"_target_": "hpo.Callback"}
+    assert to_plain(load_config("generated_typical", "ASHA")) == untouched
 
 
 @pytest.mark.parametrize("key", ["name", "searcher", "scheduler"])

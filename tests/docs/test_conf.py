@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from hpo import Start, build_scheduler
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
 from hpo.config.schema import CONF_DIR, DEFAULT_METHODS, ExperimentConfig
-from hpo.schedulers import DEHB, StoppingRules
+from hpo.schedulers import DEHB, PBT, StoppingRules
 from hpo.schedulers.assembly import FOR_SEVERAL
 from hpo.searchers import (
     BOHBSearcher,
@@ -71,7 +71,8 @@ def test_hydra_and_load_config_agree(composed, benchmark, method, tmp_path):
 @pytest.mark.parametrize("method", NAMES["method"])
 def test_every_method_can_be_assembled_and_starts_a_trial(method):
     space = content_of("benchmark", "mlp_digits")["config_space"]
-    first = build_scheduler(method, space, max_resource=27, seed=0).suggest()
+    given = {"mutable": ["learning_rate"]} if method == "PBT" else {}  # which nobody but the user knows
+    first = build_scheduler(method, space, max_resource=27, seed=0, **given).suggest()
     assert isinstance(first, Start)
     assert set(first.configuration) == set(space)
 
@@ -138,7 +139,8 @@ def test_the_table_of_what_each_method_honours_is_what_the_code_does():
             takes_conditions, takes = BoTorchSearcher.takes_conditions, BoTorchSearcher.takes_constraints
             knows, ranks = "", ""
         else:
-            scheduler = build_scheduler(name, space, max_resource=9, seed=0)
+            given = {"mutable": ["x"]} if name == "PBT" else {}
+            scheduler = build_scheduler(name, space, max_resource=9, seed=0, **given)
             searcher = scheduler.searcher
             takes_conditions = searcher.takes_conditions and scheduler.takes_conditions
             takes = searcher.takes_constraints and scheduler.takes_outcomes
@@ -152,6 +154,7 @@ def test_the_table_of_what_each_method_honours_is_what_the_code_does():
             knows = "ranked" if isinstance(scheduler, DEHB) else knows
             ranks = "ranked" if scheduler.levels else "never stopped"
             ranks = "compared" if isinstance(scheduler, StoppingRules) else ranks
+            ranks = "ranked" if isinstance(scheduler, PBT) else ranks
         assert (conditions == "yes") == takes_conditions
         assert (objectives == "yes", name in FOR_SEVERAL) == (takes_several, takes_several)
         assert (trials, proposals) == ((ranks, knows) if takes else ("refused", "refused"))

@@ -31,7 +31,20 @@ METHODS = (
 )
 """All but BOTORCH, whose decisions are those of a library that changes, and those in DECIDING."""
 SEVERAL = ("MO-ASHA", "MO-ASHA-GP", "MO-BO", "NSGA-II")
-DECIDING = ("PRIORBAND", "TPE", "ASHA-TPE", "BOHB", "MEDIAN", "BO-MEDIAN", "REA", "CMA-ES", "PASHA", "DEHB", *SEVERAL)
+DECIDING = (
+    "PRIORBAND",
+    "TPE",
+    "ASHA-TPE",
+    "BOHB",
+    "MEDIAN",
+    "BO-MEDIAN",
+    "REA",
+    "CMA-ES",
+    "PASHA",
+    "DEHB",
+    "ASHA-GP-TIME",
+    *SEVERAL,
+)
 """Methods of which the decisions alone are recorded, on two benchmarks; texts are made as those of the others."""
 BENCHMARKS = (
     "fcnet_protein_structure",

@@ -17,7 +17,7 @@ from tests.support.fakes import SPACE
 
 METHODS = sorted(path.stem for path in (CONF_DIR / "method").glob("*.yaml"))
 WITHOUT_RUNGS = {
-    *("BO", "BO-MEDIAN", "BOTORCH", "CMA-ES", "GRID", "MEDIAN", "MO-BO", "NSGA-II", "REA", "RS", "SOBOL", "TPE"),
+    *("BO", "BO-MEDIAN", "BOTORCH", "CMA-ES", "GRID", "MEDIAN", "MO-BO", "NSGA-II", "PBT", "REA", "RS", "SOBOL", "TPE"),
 }
 RUNGS = [1, 3, 9]
 MAXIMUM = 27
@@ -32,6 +32,8 @@ def config_of(method, constant, full_name):
         "arguments": {} if constant else maximum, "max_num_trials": 9,
     }  # fmt: skip
     config = resolve(load_config(benchmark, method, random_seed=0))
+    if method == "PBT":
+        config.method.scheduler["mutable"] = ["x"]
     if full_name:
         scheduler = getattr(schedulers, config.method.scheduler["_target_"].rpartition(".")[2])
         config.method.scheduler["_target_"] = f"{scheduler.__module__}.{scheduler.__name__}"

@@ -55,14 +55,16 @@ num_gpus_per_trial: 0
 class Project:
     """A user's folder with one benchmark and one experiment."""
 
-    def __init__(self, folder: Path, script: str = TRUTHFUL, *, workers=1, trials=12, seconds=0.03, overrides=()):
+    def __init__(
+        self, folder: Path, script: str = TRUTHFUL, *, method="ASHA", workers=1, trials=12, seconds=0.03, overrides=()
+    ):
         self.folder = folder
-        self.overrides = ["benchmark=truth", "method=ASHA", "experiment_tag=t", "random_seed=7", *overrides]
+        self.overrides = ["benchmark=truth", f"method={method}", "experiment_tag=t", "random_seed=7", *overrides]
         (folder / "conf" / "benchmark").mkdir(parents=True)
         (folder / "train.py").write_text(script)
         text = BENCHMARK.format(folder=folder, workers=workers, trials=trials, seconds=seconds)
         (folder / "conf" / "benchmark" / "truth.yaml").write_text(text)
-        self.directory = folder / "outputs" / "t" / "truth" / "ASHA" / "seed_0"
+        self.directory = folder / "outputs" / "t" / "truth" / method / "seed_0"
 
     def start(self) -> subprocess.Popen:
         """The command, in a process."""

@@ -405,3 +405,26 @@ def test_brackets_are_drawn_as_often_as_their_probabilities_say(brackets):
 def test_what_is_no_number_is_one_sentence(key, value):
     with pytest.raises(ConfigError, match=rf"method\.scheduler\.{key}=.*use a number"):
         rung_levels(**{"min_resource": 1, "max_resource": 27, "reduction_factor": 3, key: value})
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_all_that_may_be_promoted_are_those_at_or_below_the_cut_that_clear_the_hurdle_best_first(seed):
+    rng = np.random.default_rng(seed)
+    rung = Rung(9, 1 / 3)
+    parked = [(float(rng.integers(40)), trial_id) for trial_id in range(90)]
+    for loss, trial_id in parked:
+        if trial_id % 30 == 7:
+            rung.raise_hurdle(trial_id, (0.0, loss + 5))
+        rung.park(trial_id, (0.0, loss))
+    gone = {trial_id for _, trial_id in sorted(parked)[:6]}
+    for trial_id in gone:
+        rung.remove(trial_id)
+    cut, hurdle = np.quantile([loss for loss, _ in parked], 1 / 3), rung.hurdle[1]
+    expected = [
+        trial_id
+        for loss, trial_id in sorted(parked)
+        if trial_id not in gone and loss <= cut and (loss < hurdle or trial_id % 30 == 7)
+    ]
+    assert len(expected) > 5
+    assert list(rung.all_promotable()) == expected
+    assert rung.promotable() == expected[0]

@@ -21,7 +21,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.values import Configuration, Decision, Event, Kind, Resume, Start, Status, Suggestion, Trial
 from hpo.randomness import canonical
 from hpo.schedulers.base import Scheduler
-from hpo.schedulers.replay import feed, restore, tell_end, tell_result, verify
+from hpo.schedulers.replay import body_of, feed, restore, tell_end, tell_result, verify
 from hpo.searchers import Searcher
 from hpo.space.search_space import parse_space
 from tests.support.fakes import OBJECTIVE
@@ -223,8 +223,7 @@ class Driver:
             assert new_trials
             trial = Trial(len(self.state.trials), suggestion.configuration)
             self.scheduler.on_start(trial)
-            body = {"configuration": dict(suggestion.configuration), "until": suggestion.until}
-            self._emit(Kind.STARTED, trial.id, None, body)
+            self._emit(Kind.STARTED, trial.id, None, body_of(suggestion, new_trials=new_trials))
             self.going[trial.id] = suggestion.until
         elif isinstance(suggestion, Resume):
             state = self.state.trials[suggestion.trial_id]
@@ -232,7 +231,7 @@ class Driver:
             assert state.trial.id not in self.failed, "a failed trial is over"
             assert all(map(math.isfinite, state.losses)), "a trial that diverged is not promoted"
             assert suggestion.until > state.resource, "a promotion leads on"
-            self._emit(Kind.RESUMED, state.trial.id, None, {"until": suggestion.until, "new_trials": new_trials})
+            self._emit(Kind.RESUMED, state.trial.id, None, body_of(suggestion, new_trials=new_trials))
             self.going[state.trial.id] = suggestion.until
 
     def _check_proposals(self) -> None:
@@ -251,9 +250,8 @@ class Driver:
             return
         names = [aim.metric for aim in self.objective.aims] or ["error"]
         metrics = {name: self._value() for name in names} | {"epoch": resource}
-        decision = tell_result(
-            self.scheduler, self.state, state.trial, resource, self.objective.outcome(metrics, resource)
-        )
+        outcome, elapsed = self.objective.outcome(metrics, resource), float(len(self.events))
+        decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome, elapsed=elapsed)
         assert isinstance(decision, Decision)
         body = {"metrics": metrics, "decision": decision.value, "position": 0}
         self._emit(Kind.REPORTED, trial_id, resource, body)
@@ -357,15 +355,21 @@ class SchedulerContract:
         assert count[0] == sum(e.kind in (Kind.STARTED, Kind.RESUMED, Kind.REPORTED) for e in driver.events)
 
     def test_a_trial_that_diverges_is_never_promoted(self, factory):
-        scheduler, state = factory(), ExperimentState(getattr(factory, "objective", OBJECTIVE))
-        diverged = ReportOutcome(math.inf, further=(0.0,) * len(state.objective.aims[1:]))
+        scheduler, objective = factory(), getattr(factory, "objective", OBJECTIVE)
+        diverged = ReportOutcome(math.inf, further=(0.0,) * len(objective.aims[1:]))
+
+        def tell(trial, resource):
+            if objective.takes_outcomes:
+                return scheduler.on_outcome(trial, resource, diverged)
+            return scheduler.on_report(trial, resource, math.inf)
+
         for trial_id in range(8):
             suggestion = scheduler.suggest()
             assert isinstance(suggestion, Start)
             trial = Trial(trial_id, suggestion.configuration)
             scheduler.on_start(trial)
             for resource in range(1, suggestion.until + 1):
-                if tell_result(scheduler, state, trial, resource, diverged) != Decision.CONTINUE:
+                if tell(trial, resource) != Decision.CONTINUE:
                     break
         assert scheduler.suggest(new_trials=False) is None
 

@@ -26,7 +26,7 @@ from hpo.tuner.limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 
-MODELS = ("BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE", "TPE", "ASHA-TPE", "BOHB")
+MODELS = ("BO", "ASHA-GP", "ASHA-GP-TIME", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE", "TPE", "ASHA-TPE", "BOHB")
 FOR_SEVERAL = ("MO-ASHA", "MO-ASHA-GP", "NSGA-II")
 """Methods that are for several objectives, and get two here."""
 METHODS = (
@@ -57,6 +57,7 @@ HALVING = (
     "HYPERBAND",
     "SYNC-HYPERBAND",
     "ASHA-GP",
+    "ASHA-GP-TIME",
     "MOBSTER",
     "MOBSTER-INDEP",
     "HYPERTUNE",
@@ -65,7 +66,12 @@ HALVING = (
     "ASHA-TPE",
     "BOHB",
 )
-OPTIONS: Mapping[str, Mapping[str, Any]] = {"NSGA-II": {"population_size": 4}}
+EVERY = (*METHODS, "PBT")
+"""With the one whose trials go on from copies of others, which is held to what is not about numbers of trials."""
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "NSGA-II": {"population_size": 4},
+    "PBT": {"population": 5, "interval": 2, "mutable": ["x", "act"]},
+}
 """With which few trials are enough for a method to do what is its own."""
 SPACE = {
     "x": {"type": "float", "lower": 0.0, "upper": 1.0},
@@ -229,9 +235,12 @@ Fault = Crash | Lose | Hang | Garble | Say
 
 @dataclass
 class Disk:
-    """What outlives a session: checkpoints and the reports of every attempt."""
+    """What outlives a session: checkpoints, copies of them, and the reports of every attempt."""
 
     checkpoints: dict[int, int] = field(default_factory=dict)
+    kept: dict[tuple[int, int], int] = field(default_factory=dict)
+    given: dict[int, int] = field(default_factory=dict)
+    """What the checkpoint was of that a trial was given a copy of."""
     lines: dict[tuple[int, int], list[Report]] = field(default_factory=dict)
 
 
@@ -384,6 +393,25 @@ class FakeBackend(Backend):
     def forget_checkpoint(self, trial_id: int) -> None:
         self.calls.append(("forget", trial_id))
         self.disk.checkpoints.pop(trial_id, None)
+
+    def keep_checkpoint(self, trial_id: int, resource: int) -> None:
+        self.calls.append(("keep", trial_id, resource))
+        assert trial_id not in self.runs, "what a running trial has saved changes"
+        assert self.disk.checkpoints[trial_id] == resource, "that is not what was compared"
+        self.disk.kept[trial_id, resource] = resource
+
+    def copy_checkpoint(self, source: int, resource: int | None, trial_id: int) -> None:
+        self.calls.append(("copy", source, resource, trial_id))
+        assert resource is not None or source not in self.runs, "what a running trial has saved changes"
+        found = self.disk.checkpoints[source] if resource is None else self.disk.kept[source, resource]
+        self.disk.checkpoints[trial_id] = self.disk.given[trial_id] = found
+
+    def kept_checkpoints(self) -> Mapping[tuple[int, int], int]:
+        return {place: self.measure(place[0]) for place in self.disk.kept}
+
+    def forget_kept(self, trial_id: int, resource: int) -> None:
+        self.calls.append(("forget_kept", trial_id, resource))
+        del self.disk.kept[trial_id, resource]
 
     def kill(self) -> None:
         self.calls.append(("kill",))

@@ -62,6 +62,12 @@ def two_metrics():
     return Table({**plain.about, "name": "two"}, plain.hyperparameters, {**plain.metrics, "size": size}, plain.seconds)
 
 
+def test_a_metric_that_is_to_be_silent_is_left_out_and_the_rest_is_as_it_was():
+    metrics, seconds = two_metrics().training({"act": "b", "x": 2}, 1)
+    assert two_metrics().training({"act": "b", "x": 2}, 1, silent={"size"}) == ({"loss": metrics["loss"]}, seconds)
+    assert list(metrics) == ["loss", "size"]
+
+
 def test_the_front_of_a_table_is_what_no_other_configuration_dominates():
     table = two_metrics()
     assert table.front({"loss": "min", "size": "min"}) == [[9.0, 7.0], [109.0, 3.0], [409.0, 1.0]]

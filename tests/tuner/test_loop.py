@@ -13,6 +13,7 @@ from hpo.events.objective import Objective
 from hpo.events.values import Decision, Kind, Status
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import (
+    EVERY,
     HALVING,
     METHODS,
     TINY,
@@ -72,7 +73,7 @@ def test_paused_trials_are_still_promoted_after_the_last_start():
     ]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EVERY)
 def test_the_last_evaluation_ends_everything(method):
     reason, state, events = run_fake(method, n_workers=1, budget=Budget(max_num_evaluations=17))
     assert reason == "max_num_evaluations=17 reports are in"
@@ -80,7 +81,7 @@ def test_the_last_evaluation_ends_everything(method):
     assert not state.running
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EVERY)
 def test_the_first_report_as_good_as_the_target_is_the_last_and_a_better_target_goes_on(method):
     _, _, undisturbed = run_fake(method, n_workers=1, budget=Budget(max_num_evaluations=60))
     losses = [event.body["metrics"]["error"] for event in of_kind(undisturbed, Kind.REPORTED)]
@@ -96,7 +97,7 @@ def test_the_first_report_as_good_as_the_target_is_the_last_and_a_better_target_
     assert [event.body["metrics"]["error"] for event in of_kind(events, Kind.REPORTED)] == losses
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", EVERY)
 def test_the_wallclock_budget_is_that_of_the_experiments_clock(method):
     experiment = FakeExperiment(method, budget=Budget(max_wallclock_time=20.0))
     reason, state, events = experiment.run()

@@ -4,7 +4,8 @@ Data:    1797 grey images of 8x8 pixels in ten classes, shipped inside scikit-le
          of Handwritten Digits). 60 % train, 20 % validate; 20 % are kept for a final test, unused here.
 Model:   1-3 hidden layers of equal width with dropout, trained by AdamW or SGD at a constant learning rate.
 Metric:  `accuracy` on the validation part (maximise), after each epoch.
-Resume:  a run that ended at an earlier `--epochs` goes on from its checkpoint as if it had never stopped.
+Resume:  a run that ended at an earlier `--epochs` goes on from its checkpoint as if it had never stopped; from there it may
+         have another learning rate, weight decay, momentum, beta2 or dropout.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,11 +97,17 @@ def build_model(args: argparse.Namespace) -> nn.Sequential:
 
 def build_optimizer(args: argparse.Namespace, model: nn.Module) -> torch.optim.Optimizer:
     """Over all parameters of the model."""
-    rates = {"lr": args.learning_rate, "weight_decay": args.weight_decay}
     if args.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), momentum=args.momentum or 0.0, **rates)
-    betas = (0.9, 0.999 if args.beta2 is None else args.beta2)
-    return torch.optim.AdamW(model.parameters(), betas=betas, fused=True, **rates)
+        return torch.optim.SGD(model.parameters(), **rates(args))
+    return torch.optim.AdamW(model.parameters(), fused=True, **rates(args))
+
+
+def rates(args: argparse.Namespace) -> dict[str, Any]:
+    """What the optimizer is told: by PyTorch's names, and changeable in the middle of a training."""
+    own: dict[str, Any] = {"betas": (0.9, 0.999 if args.beta2 is None else args.beta2)}
+    if args.optimizer == "sgd":
+        own = {"momentum": args.momentum or 0.0}
+    return {"lr": args.learning_rate, "weight_decay": args.weight_decay, **own}
 
 
 # ---- Training ------------------------------------------------------------------------------------
@@ -148,6 +156,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             return
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
+        for group in optimizer.param_groups:
+            group.update(rates(args))  # the state has brought back those that it was saved with
         first_epoch = metrics["epoch"] + 1
 
     for epoch in range(first_epoch, args.epochs + 1):

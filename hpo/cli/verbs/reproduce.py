@@ -45,14 +45,17 @@ def reproduce(
         click.echo(reproduction.script())
         return
     stored, again = reproduction.stored, reproduction.run()
-    common = len(set(stored.reports) & set(again.reports))
+    known = stored.all_reports
+    common = len(set(known) & set(again.reports))
+    first = stored.whole[:-1]
+    after = f", which went on from trials {', '.join(str(part.trial.id) for part in first)}" if first else ""
     click.echo(
-        f"trial {stored.trial.id}: {common} of {len(stored.reports)} stored reports came again ({reproduction.folder})"
+        f"trial {stored.trial.id}{after}: {common} of {len(known)} stored reports came again ({reproduction.folder})"
     )
     resource = config.benchmark.named_resource or "report"
 
     judged = [aim.metric for aim in config.objective.aims] or [config.benchmark.metric]
-    differences = compare(stored.reports, again.reports)
+    differences = compare(known, again.reports)
     for found in sorted(differences, key=lambda difference: difference.name not in judged):
         told = f"equal in all {found.compared}"
         if found.different:
@@ -66,6 +69,6 @@ def reproduce(
         click.echo(f"  it failed with {how}: {last_line(again.exit.error) or 'no message'}")
         if stored.error:
             click.echo(f"  as stored: {last_line(stored.error) or 'no message'}")
-    equal = common == len(stored.reports) and not any(d.different for d in differences if d.name in judged)
+    equal = common == len(known) and not any(d.different for d in differences if d.name in judged)
     if not equal or (again.exit is not None) != (stored.error is not None):
         raise click.exceptions.Exit(1)

@@ -48,6 +48,7 @@ _TOP = (
     "results.csv.zip",
     "best.yaml",
     "front.yaml",
+    "schedule.yaml",
     "warm_start.jsonl",
     "hpo.log",
     "host.log",

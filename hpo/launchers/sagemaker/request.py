@@ -18,6 +18,7 @@ from hpo.backends.choice import backend_of
 from hpo.backends.ray.made import check_nodes
 from hpo.config.reading import to_yaml
 from hpo.config.schema import ExperimentConfig
+from hpo.errors import ConfigError
 from hpo.launchers.sagemaker.tuning_metrics import definitions, nonce_of
 
 
@@ -41,6 +42,11 @@ def make_job(experiment: ExperimentConfig, settings: SageMakerSettings) -> SageM
     Raises:
         ConfigError: something in it cannot be sent.
     """
+    if experiment.copies_checkpoints:
+        raise ConfigError(
+            f"launcher=sagemaker: method={experiment.method.name} lets trials go on from copies of checkpoints, and a job "
+            "that loses its machine gets none of these back; run it here or by launcher=slurm, or use a method such as ASHA"
+        )
     constants = {k: v for k, v in experiment.benchmark.config_space.items() if not isinstance(v, Mapping)}
     refuse_secrets("benchmark.arguments", {**constants, **experiment.benchmark.arguments})
     refuse_secrets("callbacks", experiment.callbacks)

@@ -421,3 +421,10 @@ def test_the_shipped_yaml_has_every_key_with_its_default():
     assert {f.name for f in fields(SageMakerSettings)} - {"group"} == set(shipped)
     made = SageMakerSettings.checked({**shipped, **GIVEN}, placeholders=False)
     assert made == SageMakerSettings(**GIVEN)
+
+
+def test_a_method_that_copies_checkpoints_is_refused_for_a_restarted_job_gets_none_of_the_copies_back():
+    with pytest.raises(
+        ConfigError, match=r"launcher=sagemaker: method=PBT lets trials .*; run it here or by launcher=slurm"
+    ):
+        request(method="PBT")

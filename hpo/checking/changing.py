@@ -1,0 +1,119 @@
+"""Can a training go on with other hyperparameters? A copy of a checkpoint is resumed with each changed in turn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hpo.checking.findings import Findings, by_resource, different
+from hpo.checking.hyperparameters import others
+from hpo.checking.training import Training
+from hpo.events.values import Configuration, Trial
+
+CHECK = "changing"
+Reports = Mapping[int, Mapping[str, Any]]
+
+
+def check_changing(training: Training, findings: Findings, names: Sequence[str]) -> None:
+    """Pause a trial, and let copies of it go on: one as it is, and one for each hyperparameter with another value.
+
+    Args:
+        training: after it was done in one piece.
+        findings: what is found is added.
+        names: the hyperparameters that may change on the way.
+    """
+    if not training.saves or training.limit is None:
+        why = "it has no checkpoints" if training.limit is not None else "benchmark.max_resource_attr is not given"
+        findings.skip(CHECK, why)
+        return
+    remarks = []
+    for name in names:
+        remark = _check(training, findings, name)
+        if remark is None:  # it has failed, and that is said
+            return
+        remarks.append(remark)
+    unsure = [name for name, remark in zip(names, remarks, strict=True) if remark]
+    if unsure:
+        findings.warn(
+            CHECK,
+            f"{', '.join(unsure)}: whether another value is used after a checkpoint is loaded cannot be told, for "
+            f"{next(filter(None, remarks))}; report what is used under its name, such as hpo.report({unsure[0]}=...)",
+        )
+    else:
+        findings.ok(CHECK, f"goes on from a copy with another value of {', '.join(names)}, and uses it")
+
+
+def _check(training: Training, findings: Findings, name: str) -> str | None:
+    """Empty where a changed value is used, else why that cannot be told; None where something is wrong."""
+    rehearsal, space = training.rehearsal, training.config.space
+    bases = [rehearsal.trial().configuration, *space.covering()]
+    base = next(one for one in bases if name in one)
+    if not (values := others(space.domains[name], base[name])):
+        return "there is only one"
+    changed = {**base, name: values[0]}
+    pause = 2 if training.until >= 3 else 1
+    paused = rehearsal.trial(base)
+    rehearsal.run(paused, pause, stop=training.beyond(pause))
+    what = (
+        f"a copy of a trial paused at {training.resource} {pause} was given {name}={values[0]} in place of {base[name]}"
+    )
+    as_it_was = _go_on(training, paused, base)
+    found = _go_on(training, paused, changed)
+    if isinstance(as_it_was, str):
+        findings.fail(
+            CHECK, f"a copy of a trial paused at {training.resource} {pause} was to go on, and {as_it_was}; {_LOAD}"
+        )
+        return None
+    if isinstance(found, str):
+        findings.fail(
+            CHECK,
+            f"{what}, and {found}; have it go on with another value, or take {name} out of method.scheduler.mutable",
+        )
+        return None
+    told = [metrics[name] for metrics in found.values() if name in metrics]
+    if told:
+        if any(_apart(value, values[0]) for value in told):
+            findings.fail(CHECK, f"{what}, and reports {name}={told[0]}; {_REMEDY}")
+            return None
+        return ""
+    if not training.reproducible():
+        return "already two uninterrupted trainings differ: seed everything with HPO_TRIAL_SEED"
+    if _differ(as_it_was, found, training.tolerance):
+        return ""
+    if _differ(training.reference, _from_nothing(training, changed), training.tolerance):
+        findings.fail(CHECK, f"{what}, and reports all that it would with the old value; {_REMEDY}")
+        return None
+    return "no other value changes anything in so few reports"
+
+
+_LOAD = "load what is in HPO_CHECKPOINT_DIR, whichever trial has saved it there"
+_REMEDY = "what it loads brings the old value back: load first, then set the hyperparameters that it is given"
+
+
+def _go_on(training: Training, paused: Trial, configuration: Configuration) -> Reports | str:
+    """What a copy of a paused trial reports beyond that; words where it does not go on."""
+    copy = replace(training.rehearsal.trial(configuration), source=paused.id)
+    training.rehearsal.copy(paused, copy)
+    attempt = training.go_on(copy)
+    if failure := attempt.failure:
+        return failure
+    reports = by_resource(attempt.reports, training.resource)
+    pause = 2 if training.until >= 3 else 1
+    if min(reports, default=training.until) < pause or max(reports, default=0) < training.until:
+        return f"it reported {training.resource} {', '.join(map(str, reports)) or 'nothing'}"
+    return {resource: metrics for resource, metrics in reports.items() if resource > pause}
+
+
+def _from_nothing(training: Training, configuration: Configuration) -> Reports:
+    attempt = training.rehearsal.run(training.rehearsal.trial(configuration), training.target, stop=training.at_end)
+    return by_resource(attempt.reports, training.resource)
+
+
+def _differ(one: Reports, other: Reports, tolerance: float) -> bool:
+    return any(different(one[resource], other[resource], tolerance) for resource in one if resource in other)
+
+
+def _apart(told: Any, given: Any) -> bool:
+    """Is a reported value another one? Numbers lose digits on their way."""
+    if isinstance(told, int | float) and isinstance(given, int | float):
+        return abs(told - given) > 1e-6 * max(abs(told), abs(given))
+    return str(told) != str(given)

@@ -1,0 +1,58 @@
+"""Who went on from a copy of whom, and the schedule of hyperparameters that the best result came of."""
+
+from hpo.events.lineage import legs_of
+from hpo.events.values import Kind
+from hpo.events.wording import configuration_text
+from hpo.reports.page import PageColumn, PageTable, Part, paragraph
+from hpo.results.experiment import Experiment
+
+
+def lineage(experiment: Experiment) -> list[Part]:
+    """Two tables where trials went on from copies of others; else nothing."""
+    if not experiment.state.copies:
+        return []
+    return [*_schedule(experiment), _copies(experiment)]
+
+
+def _schedule(experiment: Experiment) -> list[Part]:
+    state = experiment.state
+    if state.incumbent is None:
+        return []
+    legs = legs_of(state.trials, state.incumbent.trial_id, state.incumbent.resource)
+    names = [name for name in legs[0].configuration if len({str(leg.configuration.get(name)) for leg in legs}) > 1]
+    columns = [PageColumn(name, number=True) for name in ("trial", "from", "to")]
+    columns += [PageColumn(name, number=True) for name in names]
+    rows = [[leg.trial_id, leg.begin, leg.end, *(leg.configuration.get(name) for name in names)] for leg in legs]
+    unit = state.objective.resource_attr or "report"
+    text = (
+        f"The best result came of {len(legs)} trials, each of which went on from a copy of the checkpoint of the one before; "
+        f"what changed is in the table, from and to are {unit}s. The configuration of the last alone does not give that "
+        f"result: schedule.yaml has all of it, and hpo reproduce trains it again."
+        if len(legs) > 1
+        else "The trial with the best result began from nothing: its configuration alone gives that result."
+    )
+    return [PageTable("schedule", "The schedule", columns, rows), paragraph(text, "soft")]
+
+
+def _copies(experiment: Experiment) -> PageTable:
+    trials = experiment.state.trials
+    rows = []
+    for event in experiment.events:
+        if event.kind == Kind.STARTED and "source" in event.body:
+            source, configuration = event.body["source"], event.body["configuration"]
+            before = trials[source].trial.configuration
+            changed = {name: value for name, value in configuration.items() if before.get(name) != value}
+            rows.append(
+                [
+                    event.elapsed,
+                    event.trial,
+                    source,
+                    event.body["source_resource"],
+                    event.body["replaces"],
+                    configuration_text(changed) or "nothing",
+                ]
+            )
+    unit = experiment.state.objective.resource_attr or "report"
+    heads = ("after seconds", "trial", "went on from trial", f"at {unit}", "in place of trial")
+    columns = [*(PageColumn(head, number=True) for head in heads), PageColumn("changed")]
+    return PageTable("copies", "Who went on from whom", columns, rows)
