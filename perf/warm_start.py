@@ -2,7 +2,7 @@
 
     python perf/warm_start.py                          # the nine held-out tasks, 30 seeds: a quarter of an hour on two cores
     python perf/warm_start.py --seeds 5 --tasks nasbench201_imagenet
-    python perf/warm_start.py --others --seeds 3       # FC-Net, HPOBench and NAS-Bench-201: from all other tasks of the set
+    python perf/warm_start.py --others --seeds 8       # FC-Net, HPOBench and NAS-Bench-201: from all other tasks of the set
 
 Each experiment starts from one of ASHA with 40 trials on the same task, another random_seed and the same number of workers.
 `misleading` turns the losses of that one round, so that its best are its worst. With `--others` it starts from such
