@@ -82,8 +82,8 @@ def _lines(names: Sequence[str], rows: Iterable[ReportRow]) -> Iterator[str]:
         settings = row.settings
         if row.attempt not in attempts:
             attempts[row.attempt] = [""] * len(names)
-            for name, value in settings.items():
-                attempts[row.attempt][place[name]] = _cell(value)
+            for name in settings.keys() & place.keys():  # a trial may have others than the configuration beside it
+                attempts[row.attempt][place[name]] = _cell(settings[name])
         cells = attempts[row.attempt].copy()
         for part in (row.metrics, row.facts):
             for name, value in part.items():
