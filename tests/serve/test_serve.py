@@ -18,6 +18,8 @@ from tests.support.browser import browser, install
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serve")]
 
 SOON = 20.0
+SEQUENCE = "return document.documentElement.dataset.sequence"
+"""The number of the last event that the page knows."""
 
 
 @pytest.fixture(scope="module")
@@ -270,16 +272,16 @@ def test_updates_can_be_paused_and_hidden_pages_ask_for_nothing(window, served, 
 
     window.visit(served.root + "latest")
     until(window, "return document.documentElement.dataset.figures")
+    until(window, f"{SEQUENCE} === '3'")
     pause = window.driver.find_element("css selector", "#pause")
     pause.send_keys(Keys.ENTER)
     assert pause.get_attribute("aria-pressed") == "true"
     assert "paused=1" in window.driver.current_url
-    before = window.run("return document.documentElement.dataset.sequence")
     running.report(0, 2, 51.0)
     time.sleep(1.0)
-    assert window.run("return document.documentElement.dataset.sequence") == before
+    assert window.run(SEQUENCE) == "3"
     pause.send_keys(Keys.SPACE)
-    until(window, "return document.documentElement.dataset.sequence === arguments[0]", str(int(before) + 1))
+    until(window, f"{SEQUENCE} === '4'")
 
 
 def test_eight_tabs_of_a_browser_are_all_kept_up_to_date(window, served, running):
@@ -294,7 +296,7 @@ def test_eight_tabs_of_a_browser_are_all_kept_up_to_date(window, served, running
         running.report(0, 2, 51.0)
         for handle in driver.window_handles:
             driver.switch_to.window(handle)
-            until(window, "return document.documentElement.dataset.sequence === '4'")
+            until(window, f"{SEQUENCE} === '4'")
     finally:
         for handle in driver.window_handles:
             if handle != first:
