@@ -53,9 +53,8 @@ class NamedCosts:
     """
 
     def __init__(self) -> None:
-        self._spent: dict[
-            int, tuple[float, int]
-        ] = {}  # of each trial: what it has cost, and the resource it has reached
+        # Of each trial: what it has cost, and the resource it has reached.
+        self._spent: dict[int, tuple[float, int]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._spent)
