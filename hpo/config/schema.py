@@ -58,6 +58,11 @@ def default_methods(*, several: bool) -> tuple[str, ...]:
     return METHODS_OF_SEVERAL if several else DEFAULT_METHODS
 
 
+def budget_keys(cost_attr: str | None) -> list[str]:
+    """Those that an experiment can have: cost is limited only where a metric is named for it."""
+    return [key for key in BUDGET_KEYS if key != "max_cost" or cost_attr is not None]
+
+
 @dataclass
 class BenchmarkConfig:
     """A training program, what it reports and what is tuned: conf/benchmark/<name>.yaml."""
@@ -237,9 +242,8 @@ class ExperimentConfig:
 
     @property
     def budget(self) -> dict[str, Any]:
-        """What ends it, by the keys of a budget; None is no limit. Only where a cost is named, one may be limited."""
-        keys = [key for key in BUDGET_KEYS if key != "max_cost" or self.benchmark.cost_attr is not None]
-        return {key: getattr(self, key) for key in keys}
+        """What ends it, by the keys of a budget; None is no limit."""
+        return {key: getattr(self, key) for key in budget_keys(self.benchmark.cost_attr)}
 
     @property
     def place(self) -> str:

@@ -1,8 +1,9 @@
 """When an experiment ends: the budgets, and a target."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from hpo.config.schema import budget_keys
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
 
@@ -23,8 +24,8 @@ class Budget:
     """Of the metric; when a report is at least so good everything stops."""
 
     def limits(self, objective: Objective) -> dict[str, Any]:
-        """By their keys, those that an experiment can have: of cost only where one is named."""
-        return {k: v for k, v in asdict(self).items() if k != "max_cost" or objective.cost_attr is not None}
+        """By their keys, those that the experiment can have."""
+        return {key: getattr(self, key) for key in budget_keys(objective.cost_attr)}
 
     def spent(self, state: ExperimentState, elapsed: float) -> str | None:
         """Why everything stops now: a budget is used up, or the target reached; None while it goes on."""
