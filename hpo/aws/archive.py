@@ -19,6 +19,9 @@ CHECKPOINT = "checkpoint.tar"
 TICK = 0.02
 """Seconds; more than the resolution of a file system's times."""
 SETTLED = 1.0
+CUT = 0.5
+"""Seconds. A file that is opened to be written anew may be seen empty with the time of its old content: ext4 tells the
+size before the time, on a busy disk .1 s before."""
 _META, _DATABASE = "meta.json", "events.db.gz"
 
 Stamps = dict[str, tuple[int, int]]
@@ -75,7 +78,7 @@ def pack_whole(folder: Path, archive: Path, *, known: Stamps, reports: Iterable[
         if not before:
             return before
         whole = final or _is_whole(max(stamp[1] for stamp in before.values()), reports)
-        if whole and pack(folder, before, archive):
+        if whole and pack(folder, before, archive) and (final or _stays(folder, before, known)):
             return before
         time.sleep(TICK)
     return None
@@ -87,6 +90,14 @@ def _is_whole(written: int, reports: Iterable[Path]) -> bool:
     if age < TICK:
         return False
     return age > SETTLED or written <= max((path.stat().st_mtime_ns for path in reports), default=0)
+
+
+def _stays(folder: Path, before: Stamps, known: Stamps) -> bool:
+    """Are files that are newly empty meant to be? See `CUT`; one that was cut has another time soon."""
+    if all(size > 0 or known.get(name) == (size, changed) for name, (size, changed) in before.items()):
+        return True
+    time.sleep(CUT)
+    return stamps(folder) == before
 
 
 def seal(archive: Path, meta: Mapping[str, Any], database: Path) -> None:
