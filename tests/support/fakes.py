@@ -26,7 +26,18 @@ from hpo.tuner.limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 
-MODELS = ("BO", "ASHA-GP", "ASHA-GP-TIME", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE", "TPE", "ASHA-TPE", "BOHB")
+MODELS = (
+    "BO",
+    "ASHA-GP",
+    "ASHA-GP-TIME",
+    "ASHA-GP-THRIFT",
+    "MOBSTER",
+    "MOBSTER-INDEP",
+    "HYPERTUNE",
+    "TPE",
+    "ASHA-TPE",
+    "BOHB",
+)
 FOR_SEVERAL = ("MO-ASHA", "MO-ASHA-GP", "NSGA-II")
 """Methods that are for several objectives, and get two here."""
 METHODS = (
@@ -58,6 +69,7 @@ HALVING = (
     "SYNC-HYPERBAND",
     "ASHA-GP",
     "ASHA-GP-TIME",
+    "ASHA-GP-THRIFT",
     "MOBSTER",
     "MOBSTER-INDEP",
     "HYPERTUNE",
