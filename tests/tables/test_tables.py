@@ -319,7 +319,10 @@ def test_a_shipped_table_is_a_recording_of_its_benchmark(name):
     assert (table.seconds[:, :, 0] > 0).all()
     assert (np.diff(table.seconds, axis=2) >= 0).all()
     assert seeds == list(range(len(seeds)))
-    assert sum(path.stat().st_size for path in SHIPPED[0].iterdir()) < 900_000, "they come with every installation"
+
+
+def test_the_shipped_tables_are_small_for_they_come_with_every_installation():
+    assert sum(path.stat().st_size for path in SHIPPED[0].iterdir()) < 850_000
 
 
 @pytest.mark.parametrize("name", RECORDED)
