@@ -20,7 +20,7 @@ from tests.support.hosted import TrialHost, changed
 pytestmark = [pytest.mark.xdist_group("recorded"), pytest.mark.process]  # one host
 
 CHEAP = {
-    "cnn_fashionmnist_grid": {"learning_rate": 0.01, "schedule": "cosine", "channels": 4, "kernel": 3},
+    "cnn_fashionmnist_grid": {"learning_rate": 0.01, "schedule": "cosine", "channels": 2, "kernel": 3},
     "fourier_photo_grid": {"learning_rate": 0.003, "scale": 2.0, "n_units": 64},
     "lightgbm_diabetes_grid": {"learning_rate": 0.08, "num_leaves": 6},
     "sgd_digits_grid": {"eta0": 0.03, "schedule": "invscaling", "alpha": 0.001, "penalty": "elasticnet"},
@@ -65,13 +65,13 @@ def run(host, name, until, **options):
 def test_a_training_of_today_is_the_recorded_one_paused_or_not(host, name, tmp_path):
     benchmark, configuration, table = content_of("benchmark", name), CHEAP[name], find_table(name)
     seed = Randomness(0, 1).training_seed(configuration)
-    whole = run(host, name, 9, seed=seed, **configuration)
-    pieces = [run(host, name, until, seed=seed, checkpoints=tmp_path, **configuration) for until in (2, 9)]
-    assert [report[benchmark["resource_attr"]] for report in whole] == list(range(1, 10))
+    whole = run(host, name, 5, seed=seed, **configuration)
+    pieces = [run(host, name, until, seed=seed, checkpoints=tmp_path, **configuration) for until in (2, 5)]
+    assert [report[benchmark["resource_attr"]] for report in whole] == [1, 2, 3, 4, 5]
     assert pieces == [whole[:2], whole[1:]], "the last one before the pause is reported again"
 
     metric = benchmark["metric"]
-    recorded = table.training(configuration, table.replicate(Randomness(0, 1), configuration))[0][metric][:9]
+    recorded = table.training(configuration, table.replicate(Randomness(0, 1), configuration))[0][metric][:5]
     spread = np.std(table.means(metric))
     assert [report[metric] for report in whole] == pytest.approx(recorded, abs=0.25 * spread)
 
@@ -85,7 +85,6 @@ def test_every_hyperparameter_and_the_seed_change_the_training(host, name):
 
     baseline = curve()
     assert all(math.isfinite(value) for value in baseline)
-    assert curve() == baseline
     assert curve(seed=1) != baseline
     for hyperparameter, settings in changed(name, configuration):
         assert any(curve(**setting) != baseline for setting in settings), hyperparameter
