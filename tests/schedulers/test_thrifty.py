@@ -95,7 +95,7 @@ def test_where_a_second_trial_was_in_the_rung_it_is_not_alone():
 
 @pytest.mark.parametrize("lone", [-1, float("inf"), True, "often"])
 def test_what_is_no_multiple_is_one_sentence(lone):
-    with pytest.raises(ConfigError, match="method.scheduler.lone="):
+    with pytest.raises(ConfigError, match=r"method\.scheduler\.lone="):
         made(method="ASHA-GP-THRIFT", lone=lone)
 
 
