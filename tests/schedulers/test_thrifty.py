@@ -72,7 +72,7 @@ def test_where_nothing_else_can_be_done_the_cheapest_promotion_is_made():
 
 @pytest.mark.parametrize(("seconds", "suggested"), [(1.9, Start), (2.0, Resume)])
 def test_a_trial_that_is_alone_in_its_rung_goes_on_where_that_costs_no_more_than_all_have_cost(seconds, suggested):
-    scheduler = made(method="ASHA-GP-THRIFT")
+    scheduler = made(method="ASHA-GP-THRIFT", lone=1.0)
     train(scheduler, (0.1, 1.0))  # two more units would take two seconds
     assert isinstance(scheduler.propose(), Start)
     train(scheduler, (0.5, 1.0))
@@ -83,14 +83,16 @@ def test_a_trial_that_is_alone_in_its_rung_goes_on_where_that_costs_no_more_than
     assert isinstance(made().propose(), Start)
 
 
-def test_where_a_second_trial_was_in_the_rung_it_is_not_alone():
+def test_the_first_trial_goes_to_its_end_at_once_and_no_other_does():
     scheduler = made(method="ASHA-GP-THRIFT")
-    train(scheduler, (0.1, 1.0), (0.2, 1.0), *[(0.5, 50.0)] * 3)  # of five the best two may go on
-    assert scheduler.suggest() == Resume(0, 3)
-    go_on(scheduler, 0, 3, 0.1, 3.0)
-    assert scheduler.suggest() == Resume(0, 9)
-    assert go_on(scheduler, 0, 9, 0.4, 9.0) == Decision.PAUSE
-    assert scheduler.suggest() == Resume(0, 27)
+    train(scheduler, (0.1, 1.0))
+    for level in (3, 9, 27):
+        assert scheduler.suggest() == Resume(0, level)
+        go_on(scheduler, 0, level, 0.1, float(level))
+    train(scheduler, (0.05, 1.0), (0.2, 1.0))  # neither is alone in the first rung
+    assert scheduler.suggest() == Resume(1, 3)
+    assert go_on(scheduler, 1, 3, 0.2, 3.0) == Decision.PAUSE  # behind the first trial there
+    assert isinstance(scheduler.propose(), Start)
 
 
 @pytest.mark.parametrize("lone", [-1, float("inf"), True, "often"])
