@@ -8,6 +8,7 @@ from importlib import metadata
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from hpo import build_scheduler, load_config, run_experiment
 from hpo.cli.verbs.status import replay
@@ -109,6 +110,25 @@ def test_a_trial_counts_by_its_last_result_and_what_breaks_a_bound_stands_behind
     x, y = told.pop()
     assert y[:2].tolist() == [0.1, 0.3]
     assert 0.3 < y[4] < y[3] <= y[2], "beyond the bound by less, by more, and diverged"
+
+
+def test_trees_grow_on_one_thread_however_many_there_are(monkeypatch):
+    """On two, which wait for each other, a fit takes a hundred times as long where trials use the cores."""
+    seen, fit = [], cqr.fit
+
+    def spy(*rest, **more):
+        seen.append({library["num_threads"] for library in threadpool_info()})
+        return fit(*rest, **more)
+
+    monkeypatch.setattr(cqr, "fit", spy)
+    searcher = train(searcher_of(), 6)
+    searcher.prepare()
+    with threadpool_limits(2):
+        before = threadpool_info()
+        assert {library["num_threads"] for library in before if library["user_api"] == "openmp"} == {2}
+        searcher.propose()
+        assert threadpool_info() == before
+    assert seen == [{1}]
 
 
 def test_global_randomness_has_no_say():

@@ -257,8 +257,9 @@ def test_the_model_finds_the_good_region_of_a_smooth_function():
 def test_a_model_needs_no_torch_and_no_scipy_before_its_first_proposal():
     code = (
         "from hpo import build_scheduler\nimport sys\n"
-        "build_scheduler('MOBSTER', {'a': {'type': 'float', 'lower': 0.0, 'upper': 1.0}}, max_resource=9, seed=0).suggest()\n"
-        "assert not {'torch', 'scipy', 'pandas'} & set(sys.modules)"
+        "for method in ('MOBSTER', 'ASHA-CQR'):\n"
+        "    build_scheduler(method, {'a': {'type': 'float', 'lower': 0, 'upper': 1}}, max_resource=9, seed=0).suggest()\n"
+        "assert not {'torch', 'scipy', 'sklearn', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
