@@ -20,7 +20,7 @@ from hpo.figures.drawing import INK, draw
 from hpo.history import curves as history
 from tests.conftest import Workplace, error_of, succeeded
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("figures")]
 
 
 OF_ONE = [name for name in figures.OF_EXPERIMENT if name not in ("front", "hypervolume")]

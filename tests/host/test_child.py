@@ -159,12 +159,15 @@ def outcome(folder, script, preload, n_workers, trials):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("name", "n_workers"), [*((name, 2) for name in SCRIPTS), ("pool", 1), ("looking", 1)])
+@pytest.mark.parametrize(
+    ("name", "n_workers"),
+    [*((name, 2) for name in SCRIPTS), pytest.param("pool", 1, marks=pytest.mark.slow), ("looking", 1)],
+)
 def test_a_trial_of_an_imported_script_is_that_of_a_fresh_interpreter(tmp_path, monkeypatch, name, n_workers):
     monkeypatch.chdir(tmp_path)
     script = tmp_path / "train.py"
     script.write_text(SCRIPTS[name])
-    trials = {"ending": 4, "pool": 1}.get(name, 2)
+    trials = {"ending": 4, "pool": 1, "loader": 1}.get(name, 2)
     *imported, said = outcome(tmp_path / "auto", script, ..., n_workers, trials)
     *fresh, silent = outcome(tmp_path / "null", script, None, n_workers, trials)
     assert imported[0], "no report"

@@ -10,9 +10,9 @@ from hpo.reports import write_report
 from tests.conftest import succeeded
 from tests.support import fronts
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("reports")]
 
-WIDTHS = (360, 400, 800, 1366)
+WIDTHS = (360, 1366, *(pytest.param(width, marks=pytest.mark.slow) for width in (400, 800)))
 FAR = 1e8
 PAGES = ("diverged", "synthetic", "tag")
 

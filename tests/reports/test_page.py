@@ -8,7 +8,7 @@ from hpo.reports.page import Section, render
 from hpo.results.experiment import load_experiment
 from tests.conftest import Workplace, succeeded
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("reports")]
 
 GENEROUS = 10_000
 """Milliseconds until a report is ready, on a machine that runs other tests; the figures in docs/reporting.md are lower."""

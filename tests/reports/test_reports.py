@@ -23,7 +23,7 @@ from hpo.reports import write_report
 from hpo.store.event_store import Store
 from tests.conftest import Workplace, error_of, succeeded
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("reports")]
 
 METHODS = ("RS", "ASHA", "ASHA-STOP", "HYPERBAND")
 SEEDS = 6

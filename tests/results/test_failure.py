@@ -46,8 +46,7 @@ def broken(workplace):
     return workplace
 
 
-@pytest.mark.parametrize("method", ["RS", "ASHA", "SYNC-HYPERBAND"])
-@pytest.mark.parametrize("how", ["crash", "diverge"])
+@pytest.mark.parametrize(("method", "how"), [("RS", "crash"), ("ASHA", "diverge"), ("SYNC-HYPERBAND", "crash")])
 def test_it_says_so_each_time_and_is_trained_again_when_asked_to(broken, method, how):
     broken.write("how", how)
     directory = broken.directory("t", method)

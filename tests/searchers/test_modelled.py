@@ -221,7 +221,14 @@ def drive(name, steps, seed=0, **options):
     return log
 
 
-@pytest.mark.parametrize("name", ["BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ASHA-GP",
+        "MOBSTER",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("BO", "MOBSTER-INDEP", "HYPERTUNE")),
+    ],
+)
 @pytest.mark.process
 def test_decisions_do_not_depend_on_the_number_of_threads(name):
     code = (

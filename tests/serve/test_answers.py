@@ -16,7 +16,7 @@ from hpo.serve.feed import Feed
 from hpo.serve.wire import encoded
 from tests.support import fronts
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("answers")]
 
 
 def of_page(page, name):

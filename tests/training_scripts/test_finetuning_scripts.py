@@ -110,7 +110,7 @@ def encoder_for(name):
     return {"model_name_or_path": list(ENCODERS)[tasks.index(name.rpartition("_")[2])]}
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize("name", or_slow(VARIED))
 @pytest.mark.process
 def test_a_run_killed_after_each_checkpoint_repeats_an_uninterrupted_run_to_the_last_bit(name, run, tmp_path):
     settings = {"total_epochs": 2, **encoder_for(name)}
@@ -155,7 +155,7 @@ def test_a_run_cannot_go_beyond_its_plan(run):
     assert "--total_epochs=2" in training.err
 
 
-@pytest.mark.parametrize("name", or_slow(VARIED))
+@pytest.mark.parametrize("name", or_slow(REPRESENTATIVE))
 @pytest.mark.process
 def test_every_tuned_hyperparameter_changes_the_training(name, run):
     settings = configuration(name)
@@ -209,7 +209,8 @@ def test_a_diverged_run_reports_what_is_no_number_and_ends_before_its_last_epoch
     assert [line["epoch"] for line in run(name, epochs=20, **settings).good] == [reports[-1]["epoch"]]
 
 
-@pytest.mark.parametrize("name", or_slow(REPRESENTATIVE[-1:]))
+@pytest.mark.slow  # the suite does this with the language models
+@pytest.mark.parametrize("name", BENCHMARKS)
 @pytest.mark.process
 def test_every_method_tunes_it_to_the_end(name, workplace, data):
     complete_small_experiments(workplace, name, METHODS, data)

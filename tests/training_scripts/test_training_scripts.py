@@ -133,7 +133,9 @@ def test_a_run_stopped_after_each_epoch_repeats_an_uninterrupted_run_to_the_last
     assert pieces == [[one], [one, two], [two, three]]  # what was reported last is reported again
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "mlp_fashionmnist" else name for name in BENCHMARKS]
+)
 def test_a_process_of_its_own_prints_only_its_reports_and_can_be_resumed(name, run, data, tmp_path):
     environment = {"HPO_CHECKPOINT_DIR": str(tmp_path / "checkpoints"), "HPO_TRIAL_SEED": "7"}
     first = start(name, options(name, data, 1), **environment)

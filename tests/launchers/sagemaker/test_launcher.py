@@ -124,6 +124,7 @@ def objective(config, report):
 """
 
 
+@pytest.mark.slow
 def test_earlier_results_travel_with_the_job_and_a_second_call_finds_it(place, fake):
     """The source is here only, goes on after the job was sent, and is then deleted."""
     succeeded(place.hpo("benchmark=mine", "method=RS", "experiment_tag=first"))
@@ -229,6 +230,7 @@ def test_requirements_that_do_not_install_say_so_in_status(place, fake):
     assert "no-such-project-of-anybody" in status
 
 
+@pytest.mark.slow
 def test_overwriting_replaces_what_is_on_s3_and_here(place, fake):
     succeeded(send(place, fake, "method=RS", "experiment_tag=t", "launcher.wait=true"))
     other = ("method=RS", "experiment_tag=t", "max_num_trials=1", "launcher.wait=true", "benchmark.arguments.epochs=2")
@@ -270,6 +272,7 @@ def check_grid(place, fake, methods, seeds):
     return jobs
 
 
+@pytest.mark.slow
 def test_many_jobs_through_a_quota_and_throttling_run_once_each(place, fake):
     fake.control("set", quota=2, throttle=0.5)
     succeeded(place.hpo(*grid(place, fake, ("RS", "ASHA"), 2)))
