@@ -189,7 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kept", type=Path, default=Path("all_methods.jsonl"), help="the file of results")
     parser.add_argument("--methods", default=",".join([*BASES, *(m for m in known if m not in (*BASES, *LEFT_OUT))]))
-    parser.add_argument("--tasks", default="all", help="design, held-out, all, or names")
+    parser.add_argument("--tasks", default="all", help="design, held-out, all, recorded, or names")
     parser.add_argument("--workers", default="1,4,8")
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--processes", type=int, default=2)

@@ -173,7 +173,7 @@ def main() -> None:
     parser.add_argument("--workers", default="1,4,8")
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--tasks", default="all", help="design, held-out, all, or names")
+    parser.add_argument("--tasks", default="all", help="design, held-out, all, recorded, or names")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--save", type=Path)
     parser.add_argument("--details", action="store_true")

@@ -1,6 +1,6 @@
-"""Real runs of mlp_digits against simulated ones over its recorded table: the same decisions?
+"""Real runs of a benchmark against simulated ones over its recorded table: the same decisions?
 
-    OMP_NUM_THREADS=1 python perf/simulated_against_real.py [--seeds 5] [--trials 20]
+    OMP_NUM_THREADS=1 python perf/simulated_against_real.py [--benchmark mlp_digits_grid] [--seeds 5] [--trials 20]
 
 One worker, ASHA, the master seed of the recording. Times differ, decisions may not.
 """
@@ -14,10 +14,10 @@ import hpo
 from hpo.events.values import Kind
 
 
-def decisions(seed: int, backend: str, trials: int, folder: Path) -> list[tuple[object, ...]]:
+def decisions(benchmark: str, seed: int, backend: str, trials: int, folder: Path) -> list[tuple[object, ...]]:
     """What was started, resumed and decided, in order."""
     config = hpo.load_config(
-        "mlp_digits_grid",
+        benchmark,
         "ASHA",
         seed=seed,
         random_seed=0,
@@ -32,17 +32,21 @@ def decisions(seed: int, backend: str, trials: int, folder: Path) -> list[tuple[
         if event.kind in (Kind.STARTED, Kind.RESUMED):
             log.append((event.kind, event.trial, event.body.get("configuration"), event.body["until"]))
         elif event.kind == Kind.REPORTED:
-            log.append((event.trial, event.resource, event.body["metrics"]["accuracy"], event.body["decision"]))
+            log.append(
+                (event.trial, event.resource, event.body["metrics"][config.benchmark.metric], event.body["decision"])
+            )
     return log
 
 
-def equal_runs(seeds: int, trials: int) -> tuple[int, int]:
+def equal_runs(benchmark: str, seeds: int, trials: int) -> tuple[int, int]:
     """(seeds with equal logs, decisions compared)."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as when the table was recorded: sums depend on it
     same = compared = 0
     with tempfile.TemporaryDirectory() as directory:
         for seed in range(seeds):
-            real, simulated = (decisions(seed, backend, trials, Path(directory)) for backend in ("local", "simulated"))
+            real, simulated = (
+                decisions(benchmark, seed, backend, trials, Path(directory)) for backend in ("local", "simulated")
+            )
             same += real == simulated
             compared += len(real)
     return same, compared
@@ -51,10 +55,11 @@ def equal_runs(seeds: int, trials: int) -> tuple[int, int]:
 def main() -> None:
     """Print the figure."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--benchmark", default="mlp_digits_grid")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--trials", type=int, default=20)
     arguments = parser.parse_args()
-    same, compared = equal_runs(arguments.seeds, arguments.trials)
+    same, compared = equal_runs(arguments.benchmark, arguments.seeds, arguments.trials)
     print(f"{same} of {arguments.seeds} runs took the same decisions ({compared} compared)")
 
 

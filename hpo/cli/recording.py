@@ -24,8 +24,16 @@ from hpo.watching.lines import say
 UNLIMITED = "max_wallclock_time=1.0e9"
 
 
-def record(output: Path, overrides: Sequence[str], *, include_steered: bool = False) -> None:
+def record(
+    output: Path, overrides: Sequence[str], *, seconds: str | None = None, include_steered: bool = False
+) -> None:
     """Record the grid of the benchmark that `overrides` compose into OUTPUT.yaml and OUTPUT.npz.
+
+    Args:
+        output: where to, without ending.
+        overrides: as for a run.
+        seconds: the metric that has the time of a training so far, in place of the clock.
+        include_steered: take experiments that were steered, too.
 
     Raises:
         ExperimentError: a training could not be done; run it again to go on.
@@ -40,9 +48,10 @@ def record(output: Path, overrides: Sequence[str], *, include_steered: bool = Fa
         raise ExperimentError(
             f"not all of the grid could be trained; see outputs/{tag}, mend it and run the command again"
         )
-    provenance = " ".join(["recorded by: hpo record", str(output), *overrides])
+    told = [] if seconds is None else [f"--seconds={seconds}"]
+    provenance = " ".join(["recorded by: hpo record", str(output), *overrides, *told])
     experiments = [load_experiment(place) for place in find_experiments(tag)]
-    table = table_of(experiments, output.name, provenance, include_steered=include_steered)
+    table = table_of(experiments, output.name, provenance, seconds=seconds, include_steered=include_steered)
     output.parent.mkdir(parents=True, exist_ok=True)
     table.save(output)
     rows, seeds, resources = table.seconds.shape

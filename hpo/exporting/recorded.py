@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,28 @@ class _Absent(Enum):
     NOT_USED = "in the place of a value"
 
 
-def table_of(experiments: Sequence[Experiment], name: str, provenance: str, *, include_steered: bool = False) -> Table:
+def table_of(
+    experiments: Sequence[Experiment],
+    name: str,
+    provenance: str,
+    *,
+    seconds: str | None = None,
+    include_steered: bool = False,
+) -> Table:
     """The table of what complete GRID experiments of one benchmark, one per seed, have recorded.
 
     A training that ended early, for it diverged, keeps its last values to the end.
+    Seconds are rounded to a microsecond, about.
+
+    Args:
+        experiments: one per seed.
+        name: of the table.
+        provenance: where it is from, in words.
+        seconds: the metric that has them, in place of the clock; it is no metric of the table then.
+        include_steered: take experiments that were steered, too.
 
     Raises:
-        ConfigError: they are incomplete or do not belong together.
+        ConfigError: they are incomplete or do not belong together, or a metric does not tell seconds.
     """
     first = experiments[0]
     benchmark = first.config.benchmark
@@ -44,11 +60,13 @@ def table_of(experiments: Sequence[Experiment], name: str, provenance: str, *, i
     if len(keys) < most or not keys:
         raise ConfigError(f"{len(keys)} of {most} configurations are recorded for all seeds; record the rest first")
     columns = {}
-    for i, name in enumerate(first.config.space.domains):
+    for i, hyperparameter in enumerate(first.config.space.domains):
         if used := [key[i] for key in keys if key[i] is not _Absent.NOT_USED]:
-            columns[name] = np.array([used[0] if key[i] is _Absent.NOT_USED else key[i] for key in keys])
+            columns[hyperparameter] = np.array([used[0] if key[i] is _Absent.NOT_USED else key[i] for key in keys])
     cells = [[found[key] for found in trainings] for key in keys]
     reported = sorted(set.intersection(*(set(metrics) for row in cells for metrics, _ in row)))
+    if seconds is not None:
+        _check_seconds(seconds, [cell[0].get(seconds, []) for row in cells for cell in row])
     about = {
         "name": name,
         "config_space": _ordinals(first, columns),
@@ -56,14 +74,29 @@ def table_of(experiments: Sequence[Experiment], name: str, provenance: str, *, i
         "mode": benchmark.mode.value,
         "resource_attr": benchmark.named_resource,
         "max_resource": limit,
-        "metrics": reported,
+        "metrics": [metric for metric in reported if metric != seconds],
         "recorded_with": {"random_seed": first.config.random_seed, "seeds": [e.config.seed for e in experiments]},
         "provenance": provenance,
         "licence": "CC0-1.0",
         "data_label": "recorded",
     }
     metrics = {m: np.array([[cell[0][m] for cell in row] for row in cells], dtype=np.float64) for m in reported}
-    return Table(about, columns, metrics, np.array([[seconds for _, seconds in row] for row in cells]))
+    elapsed = np.array([[clock for _, clock in row] for row in cells])
+    if seconds is not None:
+        elapsed = metrics.pop(seconds)
+    # In units of a power of two: their last bits are zeros then, which a file need not hold.
+    return Table(about, columns, metrics, np.round(elapsed * 2**20) / 2**20)
+
+
+def _check_seconds(metric: str, curves: Sequence[Sequence[float]]) -> None:
+    """Raise ConfigError unless every training has reported the metric as a time that goes on."""
+    for curve in curves:
+        if not curve:
+            raise ConfigError(f"seconds={metric}: not every training has reported it; name one that the script reports")
+        if not (curve[0] >= 0 and all(later >= earlier for earlier, later in pairwise(curve))):
+            raise ConfigError(
+                f"seconds={metric}: it falls in a training, or is no number; name one that adds seconds up"
+            )
 
 
 def _trainings(experiment: Experiment, limit: int) -> dict[tuple[Any, ...], tuple[dict[str, list[float]], list[float]]]:

@@ -97,6 +97,13 @@ class Rung:
             order, trial_id = self.waiting_setters[0]
         return trial_id if self._is_ahead(order) else None
 
+    def alone(self) -> int | None:
+        """The trial that waits here, where no other has ever been, and clears the hurdle."""
+        if len(self.results) != 1 or not self.waiting:
+            return None
+        order, trial_id = self.waiting[0]
+        return trial_id if self.clears(trial_id, order) else None
+
     def all_promotable(self) -> Iterator[int]:
         """The waiting trials that clear the hurdle and are among those that may go on, the best first."""
         heap = self.waiting

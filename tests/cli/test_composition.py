@@ -50,7 +50,12 @@ def by_hydra(*overrides):
             ["benchmark=mlp_digits", "method=glob(ASHA*)"],
             [
                 [
-                    *("method=ASHA", "method=ASHA-CQR", "method=ASHA-GP", "method=ASHA-GP-TIME", "method=ASHA-STOP"),
+                    "method=ASHA",
+                    "method=ASHA-CQR",
+                    "method=ASHA-GP",
+                    "method=ASHA-GP-THRIFT",
+                    "method=ASHA-GP-TIME",
+                    "method=ASHA-STOP",
                     "method=ASHA-TPE",
                 ],
                 ["seed=0"],

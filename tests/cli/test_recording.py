@@ -63,6 +63,7 @@ def recorded(tmp_path_factory):
 
 def test_the_table_holds_every_number_of_every_training(recorded):
     table = read_table(recorded / "grid")
+    assert table.name == "grid"
     assert table.seconds.shape == (10, 2, 9)
     assert set(table.metrics) == {"loss", "size"}
     assert table.about["recorded_with"] == {"random_seed": 0, "seeds": [0, 1]}
@@ -110,6 +111,17 @@ def test_an_incomplete_recording_is_an_error_that_counts(recorded, tmp_path):
         db.execute("UPDATE events SET kind = 'noted', trial = NULL, crc = NULL WHERE trial = 3 AND kind = 'reported'")
     with pytest.raises(ConfigError, match="9 of 10 configurations"):
         table_of([load_experiment(first), load_experiment(copy)], "t", "")
+
+
+def test_a_metric_tells_the_seconds_where_one_is_named(recorded):
+    experiments = [load_experiment(recorded / path) for path in find_experiments(recorded / "outputs" / "record-grid")]
+    table = table_of(experiments, "t", "", seconds="size")  # which is x
+    assert list(table.metrics) == table.about["metrics"] == ["loss"]
+    assert table.training({"x": 3, "act": "relu"}, 1)[1] == [3.0] * 9
+    with pytest.raises(ConfigError, match="seconds=loss: it falls"):
+        table_of(experiments, "t", "", seconds="loss")
+    with pytest.raises(ConfigError, match="seconds=nosuch: not every training has reported it"):
+        table_of(experiments, "t", "", seconds="nosuch")
 
 
 def test_a_recording_that_was_steered_is_refused_unless_it_is_wanted(recorded, tmp_path):

