@@ -61,8 +61,8 @@ class CQRSearcher(ModelSearcher):
         for key, count in (("num_candidates", num_candidates), ("iterations", iterations)):
             if count < 1:
                 raise ConfigError(f"method.searcher.{key}={count}: use 1 or more")
-        if not 0 < held_out < 1:
-            raise ConfigError(f"method.searcher.held_out={held_out}: use a number between 0 and 1")
+        if not 0 < held_out <= 0.5:
+            raise ConfigError(f"method.searcher.held_out={held_out}: use a number above 0, and 0.5 at most")
         if refit < 0:
             raise ConfigError(f"method.searcher.refit={refit}: use 0, which fits at every result, or more")
         self.num_candidates, self.iterations = num_candidates, iterations

@@ -164,7 +164,7 @@ def test_it_learns_which_of_many_choices_are_good_and_that_one_is_not_used_elsew
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("num_candidates", 0), ("iterations", 0), ("held_out", 1.0), ("held_out", 0.0), ("refit", -0.1)]
+    ("key", "value"), [("num_candidates", 0), ("iterations", 0), ("held_out", 0.6), ("held_out", 0.0), ("refit", -0.1)]
 )
 def test_arguments_out_of_range_are_errors(key, value):
     with pytest.raises(ConfigError, match=rf"method\.searcher\.{key}={value}: use "):
