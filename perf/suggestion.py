@@ -29,6 +29,7 @@ from hpo.searchers import (
     MultiObjectiveSearcher,
     TPESearcher,
 )
+from hpo.searchers.cqr import CQRSearcher
 from hpo.searchers.modelled import ModelSearcher
 from hpo.space.search_space import parse_space
 
@@ -162,6 +163,10 @@ def main() -> None:
         for n in (100, 500, 5000):
             median, high = measure(cls, n, (27,) if label == "TPE" else LEVELS)
             print(f"  {label:14s} {n:5d} measurements, all used                {median:9.1f} {high:7.1f}")
+    for n in (50, 200, 500, 1000):
+        for refit, said in ((0.0, "with a fit"), (1000.0, "between two fits")):
+            median, high = measure(CQRSearcher, n, (27,), refit=refit)
+            print(f"  {'CQR':14s} {n:5d} measurements, {said:26s} {median:9.1f} {high:7.1f}")
     random, model = start_up("ASHA"), start_up("MOBSTER")
     print(f"start-up to the first suggestion: ASHA {random:.0f} ms, MOBSTER {model:.0f} ms, {model - random:+.0f} ms")
 

@@ -39,6 +39,7 @@ ALLOWED = {
     "hydra": {"cli", "config"},
     "omegaconf": {"cli", "config"},
     "torch": {"checkpoint", "searchers"},
+    "sklearn": {"searchers", "surrogate"},
     "botorch": {"searchers"},
     "gpytorch": {"searchers"},
     "yaml": {"config", "tables"},

@@ -169,7 +169,7 @@ def _run(
                     "it is held by %s: nothing starts until hpo steer %s go-on", state.steering.held, files.path
                 )
             log.info("resuming: %d trials, %d reports, %.1f s so far", len(state.trials), state.reports, state.elapsed)
-        opened = opening(config, backend, state, files.path)
+        opened = opening(config, backend, scheduler, state, files.path)
         config = _with_commanded_budget(files, config, state)
         backend.go_on(state)
         budget = Budget(**config.budget)

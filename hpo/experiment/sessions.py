@@ -18,6 +18,8 @@ from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import shortened
+from hpo.schedulers.base import Scheduler
+from hpo.schedulers.replay import versions_of
 from hpo.store.event_store import Store, on_network
 from hpo.tuner.limits import Limits
 
@@ -54,12 +56,15 @@ class Buffer:
         self._store.append(self._new)
 
 
-def opening(config: ExperimentConfig, backend: Backend, state: ExperimentState, directory: Path) -> dict[str, Any]:
+def opening(
+    config: ExperimentConfig, backend: Backend, scheduler: Scheduler, state: ExperimentState, directory: Path
+) -> dict[str, Any]:
     """What is stored with the event that a session begins with: where it runs, with how many workers, and which code.
 
     Args:
         config: of the experiment.
         backend: of the session.
+        scheduler: of the session.
         state: as earlier sessions left it.
         directory: of the experiment.
 
@@ -69,6 +74,8 @@ def opening(config: ExperimentConfig, backend: Backend, state: ExperimentState, 
     facts = {**backend.opened, "n_workers": config.n_workers, "budget": config.budget}
     if config.warm_start_sha256 is not None:
         facts["warm_start"] = config.warm_start_sha256
+    if versions := versions_of(scheduler.searcher.libraries):
+        facts["libraries"] = versions
     if backend.repeatable:
         return facts
     from hpo.experiment.code import changed_files, code_of  # milliseconds that a simulation need not spend
@@ -137,5 +144,6 @@ def provenance(opened: Mapping[str, Any]) -> dict[str, Any]:
         "platform": f"{system.sysname} {system.release} {system.machine}",
         "host": socket.gethostname(),
         "executable": sys.executable,
+        **{key: opened[key] for key in ("libraries",) if key in opened},
         "code": {key: value for key, value in opened.get("code", {}).items() if key != "sources"},
     }

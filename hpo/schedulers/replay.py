@@ -4,7 +4,7 @@ A scheduler is a pure function of its configuration and of what it was told. Tol
 state it was in; asked again, it must answer what the log says it answered.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,6 +125,27 @@ def verify(
             if decision != event.body["decision"]:
                 yield ReplayedOtherwise(sequence, event.body["decision"], decision)
         state.apply(event)
+
+
+def versions_of(libraries: Sequence[str]) -> dict[str, str]:
+    """The versions of distributions that decide what a searcher proposes, as they are installed."""
+    if not libraries:
+        return {}
+    from importlib import metadata  # which few methods need
+
+    return {name: metadata.version(name) for name in libraries}
+
+
+def other_versions(scheduler: Scheduler, events: Iterable[Event]) -> dict[str, tuple[str, str]]:
+    """Of the libraries that decide, those whose version is another than in a session of the log: that one, and today's."""
+    today = versions_of(scheduler.searcher.libraries)
+    logged = [event.body.get("libraries", {}) for event in events if event.kind == Kind.OPENED]
+    return {
+        name: (versions[name], now)
+        for name, now in today.items()
+        for versions in logged
+        if versions.get(name, now) != now
+    }
 
 
 def suggestion_of(event: Event) -> Suggestion:

@@ -62,6 +62,8 @@ class Searcher(ABC):
     """True takes several objectives, by `on_outcome`; False refuses benchmarks that have them."""
     cost_left = 1.0
     """The share that is left of what all trials together may cost; 1 where there is no such limit."""
+    libraries: tuple[str, ...] = ()
+    """Distributions that decide what is proposed: an experiment keeps their versions, for another may propose otherwise."""
     needs_complete = False
     """True refuses schedulers under which some trials end early."""
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hpo.errors import ConfigError, installing
 from hpo.events.values import Configuration
 from hpo.randomness import Randomness
-from hpo.searchers.modelled import ModelSearcher
+from hpo.searchers.modelled import ModelSearcher, require
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.candidates import draw
 from hpo.surrogate.kernel import Floats
@@ -39,6 +38,7 @@ class BoTorchSearcher(ModelSearcher):
 
     takes_priors = False
     takes_constraints = False
+    libraries = ("botorch", "gpytorch", "torch")
 
     def __init__(
         self,
@@ -50,13 +50,7 @@ class BoTorchSearcher(ModelSearcher):
         **options: Any,
     ) -> None:
         super().__init__(space, randomness, random_fraction=random_fraction, **options)
-        from importlib.util import find_spec
-
-        if find_spec("botorch") is None:
-            raise ConfigError(
-                "method.searcher._target_=hpo.searchers.botorch.BoTorchSearcher: it needs botorch; "
-                f"use method=BO, or {installing('botorch')}"
-            )
+        require(type(self), "botorch", distribution="botorch", extra="botorch", instead="BO")
         self.num_candidates = num_candidates
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:

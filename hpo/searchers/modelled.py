@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, installing
 from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Configuration
 from hpo.randomness import Randomness
@@ -146,3 +146,22 @@ class ModelSearcher(Searcher):
         Raises:
             ArithmeticError: numbers broke down.
         """
+
+
+def require(searcher: type[Searcher], module: str, *, distribution: str, extra: str, instead: str) -> None:
+    """Raise ConfigError unless a module that a searcher needs is there, without importing it.
+
+    Args:
+        searcher: that needs it.
+        module: the name it is imported by.
+        distribution: the name people know it by.
+        extra: of hpo, which brings it.
+        instead: methods that do without.
+    """
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        raise ConfigError(
+            f"method.searcher._target_={searcher.__module__}.{searcher.__name__}: it needs {distribution}; "
+            f"use method={instead}, or {installing(extra)}"
+        )

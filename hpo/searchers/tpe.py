@@ -154,11 +154,7 @@ class TPESearcher(DensitySearcher):
 
     def split(self) -> tuple[Integers, Integers]:
         """Numbers of the trials with a result, ascending: the good ones, and the others."""
-        measured = self.history.trials.first()
-        last = np.full(measured.max() + 1, -1)
-        last[measured] = np.arange(len(measured))  # of several the last
-        tried = np.flatnonzero(last >= 0)
-        kept = last[tried]
+        tried, kept = self.history.last_of_each()
         return self._parted(
             tried,
             self.history.losses.first()[kept],

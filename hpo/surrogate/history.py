@@ -100,6 +100,14 @@ class History:
         """Numbers of the trials that were measured, ascending."""
         return np.flatnonzero(np.bincount(self.trials.first()))
 
+    def last_of_each(self, count: int | None = None) -> tuple[Integers, Integers]:
+        """Of the first `count` measurements, or of all: the trials, ascending, and the number of the last of each."""
+        measured = self.trials.first(count)
+        last = np.full(measured.max() + 1, -1)
+        last[measured] = np.arange(len(measured))  # of several the last
+        trials = np.flatnonzero(last >= 0)
+        return trials, last[trials]
+
     def levels(self, count: int) -> list[int]:
         """The different resources among the first `count` measurements, ascending."""
         return sorted(set(self.resources.first(count).tolist()))

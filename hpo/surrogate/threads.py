@@ -1,5 +1,6 @@
-"""Linear algebra on one thread: matrices here are small, and results must not depend on how many cores there are."""
+"""Computing on one thread: matrices here are small, and results must not depend on how many cores there are."""
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -7,20 +8,19 @@ from functools import lru_cache
 from threadpoolctl import ThreadpoolController
 
 
-@lru_cache(maxsize=1)
-def _controller() -> ThreadpoolController:
-    import scipy.linalg  # noqa: F401  # its library must be loaded to be found
-
+@lru_cache(maxsize=8)
+def _controller(module: str) -> ThreadpoolController:
+    importlib.import_module(module)  # its library must be loaded to be found
     return ThreadpoolController()
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Within it, BLAS and LAPACK of this process use one thread.
+def one_thread(module: str = "scipy.linalg") -> Iterator[None]:
+    """Within it, BLAS and LAPACK of this process use one thread, and so does OpenMP where it is loaded with `module`.
 
     `ThreadpoolController.limit` does the same, and asks each library for its description every time.
     """
-    changed = [(library, n) for library in _controller().lib_controllers if (n := library.num_threads) != 1]
+    changed = [(library, n) for library in _controller(module).lib_controllers if (n := library.num_threads) != 1]
     for library, _ in changed:
         library.set_num_threads(1)
     try:

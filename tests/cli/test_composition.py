@@ -51,6 +51,7 @@ def by_hydra(*overrides):
             [
                 [
                     "method=ASHA",
+                    "method=ASHA-CQR",
                     "method=ASHA-GP",
                     "method=ASHA-GP-THRIFT",
                     "method=ASHA-GP-TIME",

@@ -29,7 +29,7 @@ METHODS = (
     "SYNC-HYPERBAND",
     "SYNC-MOBSTER",
 )
-"""All but BOTORCH, whose decisions are those of a library that changes, and those in DECIDING."""
+"""All but BOTORCH, CQR and ASHA-CQR, whose decisions are those of a library that changes, and those in DECIDING."""
 SEVERAL = ("MO-ASHA", "MO-ASHA-GP", "MO-BO", "NSGA-II")
 DECIDING = (
     "PRIORBAND",

@@ -103,6 +103,7 @@ PUBLISHED = [
     "hpo.searchers.Searcher",
     "hpo.searchers.SobolSearcher",
     "hpo.searchers.botorch.BoTorchSearcher",
+    "hpo.searchers.cqr.CQRSearcher",
     "hpo.schedulers.ASHA",
     "hpo.schedulers.FIFO",
     "hpo.schedulers.Scheduler",

@@ -106,7 +106,7 @@ def test_an_override_that_nobody_takes_is_an_error_that_lists_those_there_are():
 def test_an_unknown_method_is_an_error_that_names_the_nearest_or_lists_those_there_are():
     with pytest.raises(ConfigError, match=r"method='ASHHA'.*did you mean ASHA\?"):
         build("ASHHA")
-    with pytest.raises(ConfigError, match=r"method='nothing'.*ASHA, ASHA-GP, .*BO, .*MOBSTER, .*SOBOL"):
+    with pytest.raises(ConfigError, match=r"method='nothing'.*ASHA, .*ASHA-GP, .*BO, .*MOBSTER, .*SOBOL"):
         build("nothing")
 
 

@@ -21,20 +21,24 @@ from hpo.searchers import (
     MOBSTERSearcher,
     TPESearcher,
 )
+from hpo.searchers.cqr import CQRSearcher
 from hpo.space.search_space import parse_space
 from hpo.surrogate.fit import NumericalError
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import SPACE, run_fake
 
 PROCESSES = (GaussianProcessSearcher, ImprovementSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher)
-MODELS = (*PROCESSES, TPESearcher, BOHBSearcher)
+MODELS = (*PROCESSES, TPESearcher, BOHBSearcher, CQRSearcher)
+OPTIONS = {CQRSearcher: {"iterations": 10, "num_candidates": 500}}
+"""With which one takes little time."""
 LEVELS = (1, 3, 9, 27)
 
 
 @pytest.fixture(params=MODELS, ids=lambda cls: cls.__name__)
 def make(request):
     def maker(space=SPACE, seed=0, **options):
-        return request.param(parse_space(space), Randomness(0, seed), max_resource=27, **options)
+        given = {**OPTIONS.get(request.param, {}), **options}
+        return request.param(parse_space(space), Randomness(0, seed), max_resource=27, **given)
 
     return maker
 
@@ -244,7 +248,7 @@ def test_decisions_do_not_depend_on_the_number_of_threads(name):
 def test_the_model_finds_the_good_region_of_a_smooth_function():
     space = {"x": {"type": "float", "lower": 0.0, "upper": 1.0}, "y": {"type": "float", "lower": 0.0, "upper": 1.0}}
     for cls in MODELS:
-        searcher = cls(parse_space(space), Randomness(0, 1), max_resource=1)
+        searcher = cls(parse_space(space), Randomness(0, 1), max_resource=1, **OPTIONS.get(cls, {}))
         random = build_scheduler("RS", space, max_resource=1, seed=1).searcher
         losses = {"model": [], "random": []}
         for _ in range(40):
@@ -260,8 +264,9 @@ def test_the_model_finds_the_good_region_of_a_smooth_function():
 def test_a_model_needs_no_torch_and_no_scipy_before_its_first_proposal():
     code = (
         "from hpo import build_scheduler\nimport sys\n"
-        "build_scheduler('MOBSTER', {'a': {'type': 'float', 'lower': 0.0, 'upper': 1.0}}, max_resource=9, seed=0).suggest()\n"
-        "assert not {'torch', 'scipy', 'pandas'} & set(sys.modules)"
+        "for method in ('MOBSTER', 'ASHA-CQR'):\n"
+        "    build_scheduler(method, {'a': {'type': 'float', 'lower': 0, 'upper': 1}}, max_resource=9, seed=0).suggest()\n"
+        "assert not {'torch', 'scipy', 'sklearn', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

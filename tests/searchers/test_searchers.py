@@ -22,6 +22,7 @@ from hpo.searchers import (
     SobolSearcher,
     TPESearcher,
 )
+from hpo.searchers.cqr import CQRSearcher
 from hpo.space.search_space import parse_space
 from tests.support.contracts import MIXED, SMALL, SearcherContract, take
 
@@ -32,6 +33,7 @@ MODELS = [
     HyperTuneSearcher,
     TPESearcher,
     BOHBSearcher,
+    CQRSearcher,
     MultiObjectiveSearcher,
 ]
 SEARCHERS = [

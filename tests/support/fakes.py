@@ -37,6 +37,7 @@ MODELS = (
     "TPE",
     "ASHA-TPE",
     "BOHB",
+    "ASHA-CQR",
 )
 FOR_SEVERAL = ("MO-ASHA", "MO-ASHA-GP", "NSGA-II")
 """Methods that are for several objectives, and get two here."""
@@ -57,7 +58,7 @@ METHODS = (
     *MODELS,
     *FOR_SEVERAL,
 )
-CONTRACTED = tuple(name for name in METHODS if name not in ("MOBSTER", "MOBSTER-INDEP", "TPE", "REA", "CMA-ES"))
+CONTRACTED = tuple(n for n in METHODS if n not in ("MOBSTER", "MOBSTER-INDEP", "TPE", "REA", "CMA-ES", "ASHA-CQR"))
 """What the scheduler contract runs over: those left out are pairs of parts that the others have."""
 HALVING = (
     "ASHA",
@@ -77,14 +78,16 @@ HALVING = (
     "MO-ASHA-GP",
     "ASHA-TPE",
     "BOHB",
+    "ASHA-CQR",
 )
 EVERY = (*METHODS, "PBT")
 """With the one whose trials go on from copies of others, which is held to what is not about numbers of trials."""
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "NSGA-II": {"population_size": 4},
+    "ASHA-CQR": {"num_candidates": 60, "iterations": 4},
     "PBT": {"population": 5, "interval": 2, "mutable": ["x", "act"]},
 }
-"""With which few trials are enough for a method to do what is its own."""
+"""With which few trials, and little time, are enough for a method to do what is its own."""
 SPACE = {
     "x": {"type": "float", "lower": 0.0, "upper": 1.0},
     "n": {"type": "int", "lower": 1, "upper": 64, "log": True},

@@ -117,7 +117,7 @@ def replay(place: Place, trust: Trusted = ()) -> None:
     from hpo.earlier.results import read_copy
     from hpo.events.state import ExperimentState
     from hpo.schedulers.assembly import scheduler_of
-    from hpo.schedulers.replay import verify
+    from hpo.schedulers.replay import other_versions, verify
 
     different = 0
     for directory in find_experiments(place):
@@ -126,6 +126,11 @@ def replay(place: Place, trust: Trusted = ()) -> None:
         state = ExperimentState(experiment.config.objective)
         config = replace(experiment.config, trusted_modules=list(trust))  # not what the file trusts
         scheduler = scheduler_of(config, read_copy(config, directory))
+        for library, (then, now) in other_versions(scheduler, experiment.events).items():
+            click.echo(
+                f"{directory}: {library} {then} decided, and {now} is installed: decisions may come out otherwise; "
+                f"pip install {library}=={then} brings back what decided"
+            )
         numbered = enumerate(experiment.events, 1)  # the log is append-only: its numbers have no gaps
         found = list(verify(scheduler, state, numbered, count))
         different += len(found)

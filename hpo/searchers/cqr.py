@@ -1,0 +1,112 @@
+"""A searcher that learns quantiles of the loss (the extra `cqr`), for many results or for noise that is not normal."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from hpo.errors import ConfigError
+from hpo.events.values import Configuration
+from hpo.randomness import Randomness
+from hpo.searchers.modelled import LEAST, ModelSearcher, require
+from hpo.space.search_space import SearchSpace
+from hpo.surrogate.kernel import Floats
+from hpo.surrogate.pool import Pool
+from hpo.surrogate.quantiles import LEVELS, Quantiles, fit
+from hpo.surrogate.targets import behind_feasible, make_finite, winsorise
+from hpo.surrogate.threads import one_thread
+
+
+class CQRSearcher(ModelSearcher):
+    """Conformalised quantile regression with Thompson sampling (Salinas et al., ICML 2023).
+
+    Of many uniform candidates, of each of which a quantile of its loss is drawn, that with the lowest. A trial counts by its
+    last result, which is that at the largest resource it has reached; one that breaks constraints is worse than all that do
+    not. Results far above the median are cut. Running trials count for nothing: the draws keep parallel workers apart.
+
+    The model is fitted at numbers of results that are fixed, of the results that were the first then, so that it depends on
+    the log alone, whenever proposals were asked for.
+
+    Args:
+        space: what is searched.
+        randomness: the experiment's streams.
+        num_candidates: how many are compared.
+        iterations: trees per quantile.
+        held_out: the share of results by which the quantiles are corrected, above 32.
+        refit: the model is fitted again when there are so many results more, as a share of those it has.
+        random_fraction: how many proposals are random all the same.
+        **options: of ModelSearcher; all results are learned from, however large `max_size_data_for_model` is.
+
+    Raises:
+        ConfigError: scikit-learn is not installed, or an argument is out of range.
+    """
+
+    takes_priors = False
+    libraries = ("scikit-learn",)
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        randomness: Randomness,
+        *,
+        num_candidates: int = 2000,
+        iterations: int = 50,
+        held_out: float = 0.1,
+        refit: float = 0.05,
+        random_fraction: float = 0.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(space, randomness, random_fraction=random_fraction, **options)
+        require(type(self), "sklearn", distribution="scikit-learn", extra="cqr", instead="BO or ASHA-TPE")
+        for key, count in (("num_candidates", num_candidates), ("iterations", iterations)):
+            if count < 1:
+                raise ConfigError(f"method.searcher.{key}={count}: use 1 or more")
+        if not 0 < held_out <= 0.5:
+            raise ConfigError(f"method.searcher.held_out={held_out}: use a number above 0, and 0.5 at most")
+        if refit < 0:
+            raise ConfigError(f"method.searcher.refit={refit}: use 0, which fits at every result, or more")
+        self.num_candidates, self.iterations = num_candidates, iterations
+        self.held_out, self.refit = held_out, refit
+        self._pool = Pool(space)
+        self._fitted: tuple[int, Quantiles] | None = None
+
+    def prepare(self) -> None:
+        """Importing scikit-learn takes a second."""
+        import sklearn.ensemble  # noqa: F401
+
+        super().prepare()
+
+    def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
+        points = self._pool.sample(rng, self.num_candidates)
+        levels = rng.integers(len(LEVELS), size=len(points))
+        with one_thread("sklearn.ensemble"):
+            drawn = self._model().predict(self._pool.encode(points), levels)
+        return self._pool.first_new(points[drawn.argsort(kind="stable")], self.is_known)
+
+    def _model(self) -> Quantiles:
+        count = fitted_at(len(self.history), self.refit)
+        if self._fitted is None or self._fitted[0] != count:
+            rows, losses = self._last_results(count)
+            rng = self.randomness.stream("held out", count)
+            self._fitted = count, fit(rows, losses, rng, held_out=self.held_out, iterations=self.iterations)
+        return self._fitted[1]
+
+    def _last_results(self, count: int) -> tuple[Floats, Floats]:
+        """Encoded configurations and losses of the trials that are among so many results, ascending by trial."""
+        history = self.history
+        trials, last = history.last_of_each(count)
+        losses = behind_feasible(history.losses.first()[last], history.violations.first()[last])
+        return history.rows(trials), winsorise(make_finite(losses))
+
+
+def fitted_at(count: int, more: float) -> int:
+    """The last number of results, of `count` at most, at which a model is fitted.
+
+    Args:
+        count: results that there are, LEAST or more.
+        more: from one to the next the share by which results must have grown; by one at least.
+    """
+    at = LEAST
+    while (following := max(at + 1, math.ceil(round(at * (1 + more), 9)))) <= count:
+        at = following
+    return at
