@@ -1,6 +1,5 @@
-"""Asynchronous successive halving that can afford what it promotes: the scheduler of ASHA-GP-TIME and ASHA-GP-THRIFT."""
+"""Asynchronous successive halving that can afford what it promotes: the scheduler of ASHA-GP-TIME."""
 
-import math
 from typing import Any
 
 from hpo.errors import ConfigError
@@ -8,6 +7,9 @@ from hpo.events.values import Resume, Suggestion, Trial
 from hpo.schedulers.asha import ASHA
 from hpo.schedulers.rungs import next_level
 from hpo.searchers.base import Searcher
+
+FIRST = 0
+"""The trial with the first configuration: a point to evaluate, else the default or the centre."""
 
 
 class ThriftyASHA(ASHA):
@@ -18,25 +20,26 @@ class ThriftyASHA(ASHA):
     others; what it will cost is told by what the trial has cost so far per unit of resource. Where all cost the same
     nothing ever waits, and where no costs are told it is ASHA. A cost is what the benchmark names, else seconds.
 
-    The other way round, what is cheap need not wait for company: a trial that is alone in its rung, which ASHA sends on when
-    a second one has got there.
+    The first trial may be sent on where it is alone in its rung, which ASHA does when a second one has got there. It has the
+    default or the centre of the space, which of a space that somebody chose is often good; and a complete result is there
+    early, where with one worker ASHA has none for a long time.
 
     Args:
         searcher: where new configurations come from.
-        lone: a trial that is alone in its rung goes on where that costs at most so many times what all trials have cost.
+        first_goes_on: the first trial of all goes on wherever no other has been in its rung.
         **options: of ASHA.
 
     Raises:
-        ConfigError: `lone` is no number, or negative.
+        ConfigError: `first_goes_on` is neither true nor false.
     """
 
     counts_seconds = True
 
-    def __init__(self, searcher: Searcher, *, lone: float = 0.0, **options: Any) -> None:
+    def __init__(self, searcher: Searcher, *, first_goes_on: bool = False, **options: Any) -> None:
         super().__init__(searcher, **options)
-        if isinstance(lone, bool) or not isinstance(lone, int | float) or not 0 <= lone < math.inf:
-            raise ConfigError(f"method.scheduler.lone={lone!r}: use a number of at least 0, such as 1")
-        self._lone = float(lone)
+        if not isinstance(first_goes_on, bool):
+            raise ConfigError(f"method.scheduler.first_goes_on={first_goes_on!r}: use true or false")
+        self._first_goes_on = first_goes_on
         self._rates: dict[int, float] = {}  # what each trial has cost per unit of resource
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
@@ -50,10 +53,8 @@ class ThriftyASHA(ASHA):
                     if cost <= self._spending.total:
                         return Resume(trial_id, above)
                     waiting.append((cost, trial_id, above))
-                if self._lone and (alone := rung.alone()) is not None:
-                    cost = self._rates.get(alone, math.inf) * (above - rung.level)
-                    if cost <= self._lone * self._spending.total:
-                        return Resume(alone, above)
+                if self._first_goes_on and rung.alone() == FIRST:
+                    return Resume(FIRST, above)
         configuration = self.searcher.propose() if new_trials else None
         if configuration is not None:
             return self.start_of(configuration)

@@ -53,7 +53,6 @@ def by_hydra(*overrides):
                     "method=ASHA",
                     "method=ASHA-CQR",
                     "method=ASHA-GP",
-                    "method=ASHA-GP-THRIFT",
                     "method=ASHA-GP-TIME",
                     "method=ASHA-STOP",
                     "method=ASHA-TPE",

@@ -43,7 +43,6 @@ DECIDING = (
     "PASHA",
     "DEHB",
     "ASHA-GP-TIME",
-    "ASHA-GP-THRIFT",
     *SEVERAL,
 )
 """Methods of which the decisions alone are recorded, on two benchmarks; texts are made as those of the others."""

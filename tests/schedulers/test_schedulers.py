@@ -30,7 +30,7 @@ class Factory:
     def __init__(self, name, overrides):
         self.name, self.overrides = name, overrides
         self.halving = name in HALVING
-        self.closes_rungs = name.startswith("SYNC-") or name in ("BOHB", "DEHB", "ASHA-GP-TIME", "ASHA-GP-THRIFT")
+        self.closes_rungs = name.startswith("SYNC-") or name in ("BOHB", "DEHB", "ASHA-GP-TIME")
         self.objective = objective_of(name)
 
     def __call__(self, *, seed=0, random_seed=0, space=SPACE, max_resource=MAXIMUM, **more):

@@ -13,8 +13,8 @@ from tests.support.fakes import SPACE, FakeExperiment, Lose
 TINY = {"a": {"type": "choice", "values": ["p", "q", "r", "s"]}}
 
 
-def made(space=SPACE, method="ASHA-GP-TIME", **options):
-    return build_scheduler(method, space, max_resource=27, seed=0, **options)
+def made(space=SPACE, *, first_goes_on=False, **options):
+    return build_scheduler("ASHA-GP-TIME", space, max_resource=27, seed=0, first_goes_on=first_goes_on, **options)
 
 
 def train(scheduler, *results):
@@ -70,21 +70,8 @@ def test_where_nothing_else_can_be_done_the_cheapest_promotion_is_made():
     assert scheduler.propose(new_trials=False) == Resume(1, 3)
 
 
-@pytest.mark.parametrize(("seconds", "suggested"), [(1.9, Start), (2.0, Resume)])
-def test_a_trial_that_is_alone_in_its_rung_goes_on_where_that_costs_no_more_than_all_have_cost(seconds, suggested):
-    scheduler = made(method="ASHA-GP-THRIFT", lone=1.0)
-    train(scheduler, (0.1, 1.0))  # two more units would take two seconds
-    assert isinstance(scheduler.propose(), Start)
-    train(scheduler, (0.5, 1.0))
-    assert scheduler.suggest() == Resume(0, 3)  # the better of two, as in ASHA
-    assert go_on(scheduler, 0, 3, 0.1, 3.0) == Decision.PAUSE
-    train(scheduler, (0.6, seconds))  # six more units would take six seconds, and all have trained for 4 + these
-    assert isinstance(scheduler.propose(), suggested)
-    assert isinstance(made().propose(), Start)
-
-
 def test_the_first_trial_goes_to_its_end_at_once_and_no_other_does():
-    scheduler = made(method="ASHA-GP-THRIFT")
+    scheduler = made(first_goes_on=True)
     train(scheduler, (0.1, 1.0))
     for level in (3, 9, 27):
         assert scheduler.suggest() == Resume(0, level)
@@ -95,15 +82,21 @@ def test_the_first_trial_goes_to_its_end_at_once_and_no_other_does():
     assert isinstance(scheduler.propose(), Start)
 
 
-@pytest.mark.parametrize("lone", [-1, float("inf"), True, "often"])
-def test_what_is_no_multiple_is_one_sentence(lone):
-    with pytest.raises(ConfigError, match=r"method\.scheduler\.lone="):
-        made(method="ASHA-GP-THRIFT", lone=lone)
+def test_a_trial_that_is_not_the_first_waits_for_a_second_one():
+    scheduler = made(first_goes_on=True)
+    train(scheduler, (0.5, 1.0), (0.1, 1.0))
+    assert scheduler.suggest() == Resume(1, 3)  # the better of two, as in ASHA
+    assert go_on(scheduler, 1, 3, 0.1, 3.0) == Decision.PAUSE
+    assert isinstance(scheduler.propose(), Start)
 
 
-@pytest.mark.parametrize("method", ["ASHA-GP-TIME", "ASHA-GP-THRIFT"])
-def test_without_seconds_it_decides_as_asha_gp_does(method):
-    ours, theirs = made(method=method), build_scheduler("ASHA-GP", SPACE, max_resource=27, seed=0)
+def test_what_is_neither_true_nor_false_is_one_sentence():
+    with pytest.raises(ConfigError, match=r"method\.scheduler\.first_goes_on='often': use true or false"):
+        made(first_goes_on="often")
+
+
+def test_without_seconds_it_decides_as_asha_gp_does():
+    ours, theirs = made(), build_scheduler("ASHA-GP", SPACE, max_resource=27, seed=0)
     trials = []
     for number in range(120):
         suggestion = ours.suggest()
@@ -118,8 +111,7 @@ def test_without_seconds_it_decides_as_asha_gp_does(method):
             scheduler.on_report(trial, suggestion.until, loss)
 
 
-@pytest.mark.parametrize("method", ["ASHA-GP-TIME", "ASHA-GP-THRIFT"])
-def test_times_of_the_log_are_told_again_as_they_were(method):
+def test_times_of_the_log_are_told_again_as_they_were():
     """Trials of very different costs, interrupted ones among them: both promotions and proposals depend on the times."""
 
     def costly(trial_id, configuration):
@@ -134,7 +126,7 @@ def test_times_of_the_log_are_told_again_as_they_were(method):
             backend={"seconds": costly, "faults": {2: [Lose(1)], 7: [Lose(3, attempt=1)]}},
         )
 
-    timed = experiment(method)
+    timed = experiment("ASHA-GP-TIME")
     timed.run()
     told = [e for e in timed.log.events if e.kind == Kind.REPORTED]
     assert len(told) > 60

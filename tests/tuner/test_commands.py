@@ -17,7 +17,7 @@ from hpo.tuner.stopping import Budget
 from tests.support.fakes import CONTRACTED, FailingLog, FakeExperiment, MemoryInbox
 
 PAUSING = (
-    *("ASHA", "HYPERBAND", "SYNC-HYPERBAND", "PRIORBAND", "ASHA-GP", "ASHA-GP-TIME", "ASHA-GP-THRIFT", "HYPERTUNE"),
+    *("ASHA", "HYPERBAND", "SYNC-HYPERBAND", "PRIORBAND", "ASHA-GP", "ASHA-GP-TIME", "HYPERTUNE"),
     *("ASHA-TPE", "BOHB", "MO-ASHA", "MO-ASHA-GP"),
 )
 
