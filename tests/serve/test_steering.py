@@ -190,6 +190,19 @@ def confirm(window):
     )
 
 
+OVERTAKEN = """
+const answers = [], real = window.ask;
+window.ask = () => new Promise(resolve => answers.push(resolve));
+const steer = new Steer('/nowhere', {hold: 'Hold'}), said = why => ({why, says: {}, held: null, budget: {}});
+steer.changed('it runs');
+steer.changed('it is over');
+window.ask = real;
+answers[1](said('it is over'));
+answers[0](said(null));
+return new Promise(done => setTimeout(() => done([steer.why.textContent, steer.buttons.get('hold').disabled]), 50));"""
+"""Of two questions the first is answered last."""
+
+
 @pytest.mark.process
 @pytest.mark.xdist_group("serve")
 @pytest.mark.timeout(240)
@@ -201,6 +214,7 @@ def test_a_trial_is_stopped_and_the_budget_raised_and_all_is_killed_and_goes_on_
     home = f"{server.root}e/{id_of(directory)}"
     window.visit(server.steering)
     window.visit(home)
+    assert window.run(OVERTAKEN) == ["The experiment cannot be told: it is over.", True]
     trial = next(iter(load_experiment(directory).state.running))
     window.visit(f"{home}/t/{trial}")
     assert "up to 30 s to save and end" in press(window, "stop")

@@ -8,6 +8,7 @@ window.Steer = class {
     this.argumentsOf = argumentsOf;
     this.known = "";
     this.over = "";
+    this.asked = 0;
     this.buttons = new Map(Object.entries(names).map(([verb, name]) => {
       const button = make("button", { type: "button", textContent: name, disabled: true });
       button.dataset.verb = verb;
@@ -30,8 +31,10 @@ window.Steer = class {
   }
 
   async look() {
+    const asked = ++this.asked;
     let found;
     try { found = await ask(this.path + "/commands"); } catch (error) { found = { why: error.message, says: {}, held: null, budget: {} }; }
+    if (asked !== this.asked) return found;  // answers may overtake each other: what was asked last is the latest
     const why = found.why ? `The experiment cannot be told: ${found.why}.` : this.over;
     for (const [verb, button] of this.buttons) {
       button.disabled = Boolean(why);

@@ -282,14 +282,16 @@ def test_where_no_node_has_the_cores_of_the_default_a_job_gets_a_node_s_share(pl
 
 def test_a_session_ended_by_its_time_limit_is_requeued_until_the_experiment_is_complete(overtime):
     directory = overtime.directory("overtime")
-    wait_until(lambda: read_note(directory).get("restarts") == 1, 100, "the second session")
+    wait_until(lambda: read_note(directory).get("restarts", 0) >= 1, 100, "the second session")
     overtime.hurry()
     overtime.wait_for(directory, Phase.COMPLETE)
     experiment, rows = is_complete(directory)
     assert rows == {(trial, epoch) for trial in range(2) for epoch in range(1, 77)}
-    assert sum(event.kind == Kind.OPENED for event in experiment.events) == 2
-    assert read_note(directory)["restarts"] == 1
-    assert [entry["trial"] for entry in overtime.diary() if "grace" in entry] in ([0, 1], [1, 0]), "each had its grace"
+    restarts = read_note(directory)["restarts"]  # the second session may have been warned before it was hurried
+    assert sum(event.kind == Kind.OPENED for event in experiment.events) == restarts + 1
+    graces = [entry["trial"] for entry in overtime.diary() if "grace" in entry]
+    assert sorted(graces) == sorted([0, 1] * restarts), "each had its grace each time"
+    assert sorted(graces[:2]) == [0, 1]
 
 
 # What follows needs no Slurm.
