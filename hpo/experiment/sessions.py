@@ -144,6 +144,6 @@ def provenance(opened: Mapping[str, Any]) -> dict[str, Any]:
         "platform": f"{system.sysname} {system.release} {system.machine}",
         "host": socket.gethostname(),
         "executable": sys.executable,
-        **{key: opened[key] for key in ("libraries",) if key in opened},
+        **({"libraries": opened["libraries"]} if "libraries" in opened else {}),
         "code": {key: value for key, value in opened.get("code", {}).items() if key != "sources"},
     }

@@ -81,9 +81,8 @@ def table_of(
         "data_label": "recorded",
     }
     metrics = {m: np.array([[cell[0][m] for cell in row] for row in cells], dtype=np.float64) for m in reported}
-    elapsed = np.array([[clock for _, clock in row] for row in cells])
-    if seconds is not None:
-        elapsed = metrics.pop(seconds)
+    clock = np.array([[elapsed for _, elapsed in row] for row in cells])
+    elapsed = clock if seconds is None else metrics.pop(seconds)
     # In units of a power of two: their last bits are zeros then, which a file need not hold.
     return Table(about, columns, metrics, np.round(elapsed * 2**20) / 2**20)
 

@@ -24,6 +24,7 @@ from hpo.space.search_space import parse_space
 from tests.conftest import SCRIPTS, error_of, succeeded
 
 pytest.importorskip("torch")
+from tests.support.marks import or_slow
 from tests.training_scripts.test_training_scripts import data  # noqa: F401  a fixture: images in the formats of the real ones
 
 pytestmark = pytest.mark.process
@@ -96,7 +97,7 @@ def test_a_script_that_cannot_be_reproduced_is_a_warning_and_still_counts_right(
 
 
 @pytest.mark.parametrize(
-    "name", ["mlp_digits", "mlp_fashionmnist", pytest.param("resnet_cifar10", marks=pytest.mark.slow)]
+    "name", or_slow(["mlp_digits", "mlp_fashionmnist", "resnet_cifar10"], ["mlp_digits", "mlp_fashionmnist"])
 )
 def test_the_scripts_that_come_with_hpo_pass(name, request):
     folder = str(request.getfixturevalue("data"))

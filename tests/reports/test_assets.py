@@ -9,10 +9,11 @@ import pytest
 from hpo.reports import write_report
 from tests.conftest import succeeded
 from tests.support import fronts
+from tests.support.marks import or_slow
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("reports")]
 
-WIDTHS = (360, 1366, *(pytest.param(width, marks=pytest.mark.slow) for width in (400, 800)))
+WIDTHS = or_slow((360, 400, 800, 1366), (360, 1366))
 FAR = 1e8
 PAGES = ("diverged", "synthetic", "tag")
 

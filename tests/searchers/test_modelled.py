@@ -26,6 +26,7 @@ from hpo.space.search_space import parse_space
 from hpo.surrogate.fit import NumericalError
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import SPACE, run_fake
+from tests.support.marks import or_slow
 
 PROCESSES = (GaussianProcessSearcher, ImprovementSearcher, MOBSTERSearcher, IndependentSearcher, HyperTuneSearcher)
 MODELS = (*PROCESSES, TPESearcher, BOHBSearcher, CQRSearcher)
@@ -223,11 +224,7 @@ def drive(name, steps, seed=0, **options):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "ASHA-GP",
-        "MOBSTER",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("BO", "MOBSTER-INDEP", "HYPERTUNE")),
-    ],
+    or_slow(["BO", "ASHA-GP", "MOBSTER", "MOBSTER-INDEP", "HYPERTUNE"], ["ASHA-GP", "MOBSTER"]),
 )
 @pytest.mark.process
 def test_decisions_do_not_depend_on_the_number_of_threads(name):

@@ -12,6 +12,7 @@ import pytest
 from hpo.config.reading import load_config
 from hpo.config.schema import CONF_DIR
 from tests.support.hosted import METHODS, ROOT, TrialHost, changed, complete_small_experiments
+from tests.support.marks import or_slow
 from tests.support.small_texts import (
     ENCODERS,
     GLUE_FORMATS,
@@ -40,10 +41,6 @@ BENCHMARKS = sorted(
 REPRESENTATIVE = ["distilbert_imdb", "finetune_transformer_swag", "finetune_transformer_glue_modsel_cola"]
 VARIED = [*REPRESENTATIVE, "finetune_transformer_glue_stsb", "finetune_transformer_glue_mnli"]
 """One of each kind of output, and of each space: what the suite has time for; the others are slow ones."""
-
-
-def or_slow(quick):
-    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in BENCHMARKS]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +107,7 @@ def encoder_for(name):
     return {"model_name_or_path": list(ENCODERS)[tasks.index(name.rpartition("_")[2])]}
 
 
-@pytest.mark.parametrize("name", or_slow(VARIED))
+@pytest.mark.parametrize("name", or_slow(BENCHMARKS, VARIED))
 @pytest.mark.process
 def test_a_run_killed_after_each_checkpoint_repeats_an_uninterrupted_run_to_the_last_bit(name, run, tmp_path):
     settings = {"total_epochs": 2, **encoder_for(name)}
@@ -155,7 +152,7 @@ def test_a_run_cannot_go_beyond_its_plan(run):
     assert "--total_epochs=2" in training.err
 
 
-@pytest.mark.parametrize("name", or_slow(REPRESENTATIVE))
+@pytest.mark.parametrize("name", or_slow(BENCHMARKS, REPRESENTATIVE))
 @pytest.mark.process
 def test_every_tuned_hyperparameter_changes_the_training(name, run):
     settings = configuration(name)

@@ -10,6 +10,7 @@ import pytest
 
 from hpo.config.reading import load_config
 from tests.support.hosted import METHODS, ROOT, TrialHost, changed, complete_small_experiments
+from tests.support.marks import or_slow
 from tests.support.small_texts import write_wikitext
 
 torch = pytest.importorskip("torch")
@@ -202,8 +203,6 @@ def test_a_missing_text_ends_the_process_with_one_sentence(name, tmp_path):
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
-@pytest.mark.parametrize(
-    "name", [BENCHMARKS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in BENCHMARKS[1:])]
-)
+@pytest.mark.parametrize("name", or_slow(BENCHMARKS, BENCHMARKS[:1]))
 def test_every_method_tunes_it_to_the_end(name, workplace, data):
     complete_small_experiments(workplace, name, METHODS, data)
