@@ -40,10 +40,20 @@ def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="only tests that start no process and are not long")
 
 
+def start_what_libraries_start():
+    """Two libraries ask a program once in a process: where the C library is, and for the cores of the machine."""
+    import inotify_simple
+    import joblib  # which not every environment of the tests has
+
+    inotify_simple.INotify().close()
+    joblib.cpu_count(only_physical_cores=True)
+
+
 def pytest_configure(config):
     config.running = False
     if config.option.quick:
         settings.load_profile("quick")
+        start_what_libraries_start()
         sys.addaudithook(lambda event, _: pytest.fail(UNMARKED) if config.running and event in STARTING else None)
 
 
