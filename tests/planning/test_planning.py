@@ -285,6 +285,7 @@ def test_jobs_cost_their_hours_times_the_price(workplace):
     assert "launcher.bucket and launcher.role are missing" in out.stdout
 
 
+@pytest.mark.process
 def test_what_the_start_of_each_attempt_costs_is_said_for_each_rung(workplace):
     keys = ("backend.bucket=bucket", "backend.role=arn:aws:iam::123456789012:role/r", "backend.region=us-west-2")
     workplace.benchmark(instance_type="ml.c5.xlarge", arguments={"epochs": 9}, max_num_trials=9, max_wallclock_time=...)
@@ -323,6 +324,7 @@ def test_slots_of_a_cluster_are_what_is_asked_for_and_its_gpus_are_not_known(bac
     assert (group.slots, group.gpus) == ((40, None) if place else (40, 1))
 
 
+@pytest.mark.process
 def test_a_job_s_own_cluster_is_planned_with_all_its_machines(workplace):
     workplace.benchmark(instance_type="ml.c5.xlarge", max_wallclock_time=3600)
     workplace.write("prices.yaml", yaml.safe_dump({**PRICES, "prices": {"ml.c5.xlarge": 2.0}}))
