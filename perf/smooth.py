@@ -2,23 +2,29 @@
 
     python perf/smooth.py                               # 10 functions, 5 seeds, without noise: half an hour
     python perf/smooth.py --noise .1 --methods BO,optuna --functions branin,hartmann6 --seeds 20
+    python perf/smooth.py --kept smooth.jsonl --seeds 20 --noise 0,.01,.1   # what is kept there is not computed again
 
 One evaluation after the other, on the unit cube; median regret, noise-free, of the best that was evaluated, after 25, 50 and
 100 evaluations. Noise is normal, in units of the standard deviation of the function over the cube. The first evaluation is
-the centre for BO and BOTORCH; Optuna's sampler is asked as it comes.
+the centre for BO and BOTORCH; Optuna's sampler is asked as it comes. The ratio is that of BO's median to the smaller one of
+the others, 1e-6 taken off.
 """
 
 import argparse
+import importlib.metadata
 import itertools
+import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from kept_results import mark_of_method
 
 from hpo import Start, Trial, build_scheduler
 
@@ -180,26 +186,71 @@ def spread_of(name: str) -> float:
     return float(np.std([function(rng.random(dimension), **{k: one(s) for k, s in more.items()}) for _ in range(4000)]))
 
 
+def mark_of(method: str) -> str:
+    """Another one once it is another method."""
+    if method == "optuna":
+        return importlib.metadata.version("optuna")
+    more = importlib.metadata.version("botorch") if method == "BOTORCH" else ""
+    return mark_of_method(method) + more
+
+
+class Runs:
+    """Regrets at the budgets and CPU seconds by method, function, noise and seed; those in the file are not made again."""
+
+    def __init__(self, path: Path | None, budgets: list[int]) -> None:
+        self._path, self._budgets = path, budgets
+        self._known: dict[str, tuple[list[float], float]] = {}
+        lines = path.read_text().splitlines() if path is not None and path.exists() else []
+        for row in map(json.loads, lines):
+            self._known[row["run"]] = row["regrets"], row["seconds"]
+
+    def get(self, method: str, name: str, noise: float, seed: int) -> tuple[list[float], float]:
+        """One run."""
+        key = f"{method} {mark_of(method)} {name} {noise:g} {seed} {self._budgets[-1]}"
+        if key not in self._known:
+            begin = time.process_time()
+            found = regrets(method, name, seed, noise * spread_of(name) if noise else 0.0, self._budgets[-1])
+            self._known[key] = [float(found[n - 1]) for n in self._budgets], time.process_time() - begin
+            if self._path is not None:
+                with self._path.open("a") as file:
+                    row = dict(zip(("regrets", "seconds"), self._known[key], strict=True))
+                    file.write(json.dumps({"run": key, **row}) + "\n")
+        return self._known[key]
+
+
+def show(runs: Runs, name: str, methods: list[str], noise: float, seeds: Mapping[str, int]) -> None:
+    """A line per method, and how BO compares."""
+    medians = {}
+    for method in methods:
+        found = [runs.get(method, name, noise, seed) for seed in range(seeds[method])]
+        medians[method] = np.median([regret for regret, _ in found], axis=0)
+        text = "".join(f"{value:12.2g}" for value in medians[method])
+        print(f"{name:14s}{method:10s}{text}{np.mean([seconds for _, seconds in found]):14.1f}", flush=True)
+    others = [medians[method] for method in methods if method != "BO"]
+    if "BO" in medians and others:
+        ratios = np.maximum(medians["BO"] - 1e-6, 0.0) / np.maximum(np.min(others, axis=0), 1e-300)
+        print(f"{name:14s}{'ratio':10s}" + "".join(f"{value:12.2g}" for value in ratios), flush=True)
+
+
 def main() -> None:
     """Print median regrets."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--functions", default=",".join(FUNCTIONS))
     parser.add_argument("--methods", default="BO,optuna,BOTORCH")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--noise", type=float, default=0.0)
+    parser.add_argument("--seeds", type=int, default=5, help="BOTORCH has 5 at most")
+    parser.add_argument("--noise", default="0", help="one or several")
     parser.add_argument("--evaluations", type=int, default=BUDGETS[-1])
+    parser.add_argument("--kept", type=Path, help="file of the runs made so far")
     given = parser.parse_args()
     budgets = [budget for budget in BUDGETS if budget <= given.evaluations]
-    print(f"median regret of {given.seeds} seeds, noise {given.noise:g}")
-    print(f"{'':14s}{'':10s}" + "".join(f"{f'after {budget}':>12s}" for budget in budgets) + f"{'CPU s a run':>14s}")
-    for name in given.functions.split(","):
-        noise = given.noise * spread_of(name) if given.noise else 0.0
-        for method in given.methods.split(","):
-            begin = time.process_time()
-            runs = np.array([regrets(method, name, seed, noise, given.evaluations) for seed in range(given.seeds)])
-            seconds = (time.process_time() - begin) / given.seeds
-            medians = "".join(f"{np.median(runs[:, budget - 1]):12.2g}" for budget in budgets)
-            print(f"{name:14s}{method:10s}{medians}{seconds:14.1f}", flush=True)
+    runs = Runs(given.kept, budgets)
+    methods = given.methods.split(",")
+    seeds = {method: min(given.seeds, 5) if method == "BOTORCH" else given.seeds for method in methods}
+    for noise in map(float, given.noise.split(",")):
+        print(f"median regret of {given.seeds} seeds, noise {noise:g}")
+        print(f"{'':24s}" + "".join(f"{f'after {budget}':>12s}" for budget in budgets) + f"{'CPU s a run':>14s}")
+        for name in given.functions.split(","):
+            show(runs, name, methods, noise, seeds)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ def main() -> None:
     install(CODE / ".requirements.txt")
     paths = [str(CODE), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+    environment["PYTHONDONTWRITEBYTECODE"] = ""  # images set it, and each process of the job would compile hpo anew
     os.chdir(CODE)
     os.execve(sys.executable, [sys.executable, "-m", sys.argv[1]], environment)
 

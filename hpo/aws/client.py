@@ -33,19 +33,31 @@ def client(service: str, region: str | None, profile: str | None, hasty: bool = 
         ConfigError: boto3 is not there, or the profile.
     """
     try:
-        import boto3
         from botocore.config import Config
         from botocore.exceptions import ProfileNotFound
+
+        session = _session(profile)
     except ImportError as error:
         raise ConfigError(f"{group}=sagemaker: boto3 is not installed; {installing('aws')}") from error
-    try:
-        session = boto3.Session(profile_name=profile)
     except ProfileNotFound as error:
         raise ConfigError(f"{group}.profile: {error}; `aws configure list-profiles` shows those there are") from error
     # Adaptive: a client that is told to slow down does, for all its requests.
     retries = {"mode": "standard", "max_attempts": 2} if hasty else {"mode": "adaptive", "max_attempts": 12}
     config = Config(retries=retries, connect_timeout=2 if hasty else 10, read_timeout=60)
-    return session.client(service, region_name=region, config=config)
+    with _making:
+        return session.client(service, region_name=region, config=config)
+
+
+_making = threading.Lock()
+"""Sessions are not safe to use by several threads, clients are."""
+
+
+@functools.cache
+def _session(profile: str | None) -> Any:
+    """What all clients share: descriptions of services that take a tenth of a second to read."""
+    import boto3
+
+    return boto3.Session(profile_name=profile)
 
 
 def code_of(error: BaseException) -> str:

@@ -7,12 +7,12 @@ from threading import Thread
 
 import pytest
 
-from hpo.aws.client import client
 from hpo.config.reading import load_config
 from hpo.errors import HPOError
 from hpo.launchers.base import Job
 from hpo.planning.plan import make_plan
 from hpo.planning.prices import ask_aws, read_prices
+from tests.support.fake_sagemaker import forget_clients
 
 pytest.importorskip("boto3", reason="boto3 is not installed; pip install -e '.[aws]'")
 
@@ -83,9 +83,9 @@ def aws(tmp_path, monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    client.cache_clear()
+    forget_clients()
     yield service
-    client.cache_clear()
+    forget_clients()
     server.shutdown()
     server.server_close()
 

@@ -3,6 +3,7 @@
 import pytest
 
 import hpo
+from tests.support.marks import or_slow
 
 pytestmark = [pytest.mark.process, pytest.mark.long]
 
@@ -161,7 +162,9 @@ def outcome(folder, script, preload, n_workers, trials):
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("name", "n_workers"),
-    [*((name, 2) for name in SCRIPTS), pytest.param("pool", 1, marks=pytest.mark.slow), ("looking", 1)],
+    or_slow(
+        [*((name, 2) for name in SCRIPTS), ("pool", 1), ("looking", 1)], [("spawned", 2), ("looking", 1), ("ending", 2)]
+    ),
 )
 def test_a_trial_of_an_imported_script_is_that_of_a_fresh_interpreter(tmp_path, monkeypatch, name, n_workers):
     monkeypatch.chdir(tmp_path)

@@ -9,6 +9,7 @@ import pytest
 from hpo.events.values import Kind
 from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project
+from tests.support.marks import or_slow
 
 
 def decisions(directory):
@@ -61,7 +62,7 @@ def moments(count):
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", or_slow([1, 2], [1]))
 def test_the_same_command_resumes_after_kill_9_at_any_moment(tmp_path, uninterrupted, workers):
     reference, seconds = uninterrupted
     for number, share in enumerate(moments(RUNS or 6)):

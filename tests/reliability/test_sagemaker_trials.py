@@ -32,11 +32,10 @@ def trained_in_jobs(folder, fake, workers=WORKERS):
 
 
 @pytest.fixture
-def account(fake, monkeypatch, tmp_path):
-    """The service as this process's AWS, and a cache for what jobs compile."""
+def account(fake, monkeypatch):
+    """The service as this process's AWS."""
     for name, value in fake.environment.items():
         monkeypatch.setenv(name, value)
-    fake.control("set", image_environment={"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""})
     return fake
 
 

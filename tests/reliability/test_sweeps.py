@@ -12,6 +12,7 @@ from hpo.host import marks
 from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project, alive, wait_until
 from tests.reliability.test_kill import decisions
+from tests.support.marks import or_slow
 
 SEEDS = range(3)
 VICTIMS = ("tuner", "nursery", "host")
@@ -51,7 +52,7 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("victim", or_slow(VICTIMS, VICTIMS[:1]))
 def test_a_sweep_comes_to_the_same_end_whichever_process_is_killed(tmp_path, undisturbed, victim):
     reference, reports = undisturbed
     rng = random.Random(VICTIMS.index(victim))

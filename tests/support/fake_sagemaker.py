@@ -33,6 +33,7 @@ is part of a path with its query, `fault` an error's code or "slow", `after` a n
 """
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -165,6 +166,14 @@ class Refusal(Exception):
 # ---------------------------------------------------------------------- the service
 
 
+@functools.cache
+def client_of(service, url, key):
+    """A client. Made once: it takes a tenth of a second."""
+    import boto3
+
+    return boto3.Session(key, "x", region_name=REGION).client(service, endpoint_url=url)
+
+
 class Service:
     """All jobs, and the calls of the API."""
 
@@ -179,11 +188,9 @@ class Service:
         self.luck = random.Random(0)
 
     def client(self, name):
-        """A client of our own S3 or Logs."""
-        import boto3
-
+        """The client of our own S3 or Logs."""
         with self.lock:  # making clients is not thread-safe
-            return boto3.Session("service", "x", region_name=REGION).client(name, endpoint_url=self.url)
+            return client_of(name, self.url, "service")
 
     def call(self, action, request):
         """One call of the API."""
@@ -471,7 +478,9 @@ class Job:
             "TRAINING_JOB_ARN": self.arn,
             "AWS_REGION": REGION,
             "PIP_NO_INDEX": "1",  # this container's network leads nowhere
-            "PYTHONDONTWRITEBYTECODE": "1",
+            # What is compiled once is kept for all jobs, each of which would compile hpo anew.
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(self.service.folder / "compiled"),
             **self.service.settings["image_environment"],
             **self.request.get("Environment", {}),
         }
@@ -665,6 +674,15 @@ def main():
 # ---------------------------------------------------------------------- for tests
 
 
+def forget_clients():
+    """Of this process, whose next ones have the addresses and credentials of that time."""
+    from hpo.aws import client
+
+    client.client.cache_clear()
+    client._session.cache_clear()
+    client._checked.clear()
+
+
 class Fake:
     """The service in a process of its own, as tests see it."""
 
@@ -699,10 +717,8 @@ class Fake:
             return json.loads(answer.read())
 
     def client(self, name):
-        """A client of the service, as a user has it."""
-        import boto3
-
-        return boto3.Session("x", "x", region_name=REGION).client(name, endpoint_url=self.url)
+        """The client of the service that a user has."""
+        return client_of(name, self.url, "x")
 
     def overrides(self, **keys):
         """The launcher's keys on a command line."""
@@ -751,7 +767,9 @@ class Fake:
         found = {}
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
             for item in page.get("Contents", []):
-                found[item["Key"][len(prefix) :]] = s3.get_object(Bucket=self.bucket, Key=item["Key"])["Body"].read()
+                with contextlib.suppress(s3.exceptions.NoSuchKey):  # removed since it was listed
+                    content = s3.get_object(Bucket=self.bucket, Key=item["Key"])["Body"].read()
+                    found[item["Key"][len(prefix) :]] = content
         return found
 
 

@@ -29,7 +29,7 @@ from select import select
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
     *("hpo.cli.run", "hpo.cli.verbs.main", "hpo.cli.verbs.every", "hpo.launchers.local", "hpo.experiment.run"),
-    *("hpo.watching.progress", "hpo.planning.plan", "hpo.results", "hpo.reports", "antlr4"),
+    *("hpo.watching.progress", "hpo.planning.plan", "hpo.results", "hpo.reports", "antlr4", "boto3"),
 )
 """What calls import as they begin, or soon after."""
 _MOST_BYTES = 1 << 17

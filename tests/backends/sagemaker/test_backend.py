@@ -21,7 +21,7 @@ from tests.launchers.sagemaker.test_launcher import needs_service
 from tests.reliability.test_kill import decisions
 from tests.support import backend_contract
 from tests.support.backend_contract import BackendContract, listen, resources
-from tests.support.fake_sagemaker import SETTINGS
+from tests.support.fake_sagemaker import SETTINGS, forget_clients
 
 pytestmark = [*needs_service, pytest.mark.process]
 
@@ -64,20 +64,16 @@ def config_of(folder, script=SCRIPT, *, method="RS", backend=(), arguments=(), *
 
 
 @pytest.fixture(scope="module")
-def account(service, tmp_path_factory):  # noqa: F811
-    """The fake as this process's AWS, empty at first. What jobs compile of hpo is kept for the next."""
+def account(service):  # noqa: F811
+    """The fake as this process's AWS, empty at first."""
     service.control("reset")
-    cache = str(tmp_path_factory.mktemp("compiled"))
-    service.control("set", image_environment={"PYTHONPYCACHEPREFIX": cache, "PYTHONDONTWRITEBYTECODE": ""})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backend_contract, "PATIENCE", 120.0)  # a job takes seconds to begin, on a busy machine many
         for name, value in service.environment.items():
             patch.setenv(name, value)
-        aws_client.client.cache_clear()
-        aws_client._checked.clear()
+        forget_clients()
         yield service
-    aws_client.client.cache_clear()
-    aws_client._checked.clear()
+    forget_clients()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from hpo.results.experiment import load_experiment
 from tests.conftest import error_of, succeeded
 from tests.reliability.harness import RUNS, wait_until
 from tests.reliability.test_kill import decisions
-from tests.support.fake_sagemaker import can_run
+from tests.support.fake_sagemaker import can_run, forget_clients
 
 needs_service = [
     pytest.mark.xdist_group("sagemaker"),
@@ -98,6 +98,7 @@ def test_the_job_runs_the_code_that_was_sent_and_its_function_goes_on_from_check
     place.benchmark(
         script=..., function="lab.training:objective", instance_type="ml.c5.4xlarge", arguments={"epochs": 9}
     )
+    fake.control("set", image_environment={"PYTHONDONTWRITEBYTECODE": "1"})  # as AWS's images have it
     succeeded(send(place, fake, "method=ASHA", "experiment_tag=t", "launcher.wait=true"))
     experiment = load_experiment(place.directory("t", "ASHA"))
     assert experiment.metadata["status"] == "complete"
@@ -105,17 +106,17 @@ def test_the_job_runs_the_code_that_was_sent_and_its_function_goes_on_from_check
     assert len(resumed) > 0
     assert not sum(experiment.state.again.values())
     printed = (experiment.directory / "trials/0/attempt_0/stdout.log").read_text()
-    assert printed == "/opt/ml/hpo/code/hpo/__init__.py /opt/ml/hpo/code /opt/ml/hpo/code/lab/training.py\n"
+    assert printed == "/opt/ml/hpo/code/hpo/__init__.py /opt/ml/hpo/code /opt/ml/hpo/code/lab/training.py False\n"
 
 
 FUNCTION = """
-import os
+import os, sys
 import hpo
 from hpo import checkpoint
 from lab import loss
 
 def objective(config, report):
-    print(hpo.__file__, os.getcwd(), __file__)
+    print(hpo.__file__, os.getcwd(), __file__, sys.dont_write_bytecode)
     saved = checkpoint.directory() / "epoch"
     first = int(saved.read_text()) + 1 if saved.exists() else 1
     for epoch in range(first, 100):
@@ -483,7 +484,6 @@ def test_waiting_for_a_quota_can_be_interrupted(place, fake):
 
 
 def test_one_job_is_submitted_within_a_second(fake, tmp_path, monkeypatch):
-    from hpo.aws import client as sagemaker_client
     from hpo.config.reading import load_config, resolve
     from hpo.launchers.sagemaker.launcher import SageMakerLauncher
 
@@ -491,8 +491,7 @@ def test_one_job_is_submitted_within_a_second(fake, tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     import boto3  # noqa: F401  the bar is without imports
 
-    sagemaker_client.client.cache_clear()
-    sagemaker_client._checked.clear()
+    forget_clients()
     launcher = SageMakerLauncher(bucket=fake.bucket, role=fake.role)
     experiment = resolve(load_config("mlp_digits", "RS", experiment_tag="t", random_seed=0, max_num_trials=1))
     begin = time.monotonic()
@@ -500,4 +499,4 @@ def test_one_job_is_submitted_within_a_second(fake, tmp_path, monkeypatch):
     seconds = time.monotonic() - begin
     fake.client("sagemaker").stop_training_job(TrainingJobName=only(fake))
     assert seconds < (1.0 if RUNS else 20.0)
-    sagemaker_client.client.cache_clear()
+    forget_clients()
