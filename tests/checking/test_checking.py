@@ -96,9 +96,7 @@ def test_a_script_that_cannot_be_reproduced_is_a_warning_and_still_counts_right(
     assert "HPO_TRIAL_SEED" in found["resume"].text
 
 
-@pytest.mark.parametrize(
-    "name", or_slow(["mlp_digits", "mlp_fashionmnist", "resnet_cifar10"], ["mlp_digits", "mlp_fashionmnist"])
-)
+@pytest.mark.parametrize("name", or_slow(["mlp_digits", "mlp_fashionmnist", "resnet_cifar10"], ["mlp_digits"]))
 def test_the_scripts_that_come_with_hpo_pass(name, request):
     folder = str(request.getfixturevalue("data"))
     arguments = {} if name == "mlp_digits" else {"benchmark.arguments.data": folder}

@@ -9,11 +9,14 @@ import shlex
 
 import pytest
 
+from tests.support.marks import or_slow
 from tests.support.pages import ROOT, arguments_of, blocks, commands, run, save
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN = re.compile(r"(^|\s)hpo (?=\S*=|--config-dir |@)")
 """What begins a command that runs experiments."""
+LONG = ("exporting", "priors", "reporting")
+"""Pages that train for seconds what other pages train too."""
 ELSEWHERE = {"frameworks": "its libraries are not those of the suite: make test-extras runs it, by tests/integrations"}
 
 
@@ -31,7 +34,9 @@ def test_a_line_that_needs_a_shell_is_left_to_one():
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", or_slow(PAGES, [page for page in PAGES if page.stem not in LONG]), ids=lambda page: page.stem
+)
 @pytest.mark.process
 def test_what_the_page_says_works(page, tmp_path):
     if page.stem in ELSEWHERE:

@@ -11,6 +11,7 @@ import pytest
 from tests.reliability.harness import RUNS, Project, alive, wait_until
 from tests.reliability.test_kill import check, decisions
 from tests.support import forking
+from tests.support.marks import or_slow
 from tests.support.ray_cluster import RayCluster, why_not
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("ray"), pytest.mark.timeout(1800)]
@@ -95,11 +96,12 @@ def test_one_worker_decides_on_a_cluster_what_it_decides_here(tmp_path, ray_envi
     wait_until(project.is_deserted, LEFT, "the end of all processes")
 
 
-@pytest.mark.parametrize(("victim", "workers"), VICTIMS if RUNS else VICTIMS[:2])
+@pytest.mark.parametrize(("victim", "workers"), or_slow(VICTIMS if RUNS else VICTIMS[:2], VICTIMS[1:2]))
 def test_after_kill_9_nothing_is_lost_or_doubled_or_left(tmp_path, ray_environment, undisturbed, victim, workers):
     kill(victim, workers, tmp_path, ray_environment, undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["node", "tuner", "actor"] if RUNS else ["node"])
 def test_the_same_holds_where_nodes_do_not_see_the_directory(tmp_path, ray_environment, undisturbed, victim):
     kill(victim, 1, tmp_path, ray_environment, undisturbed, stored=True)

@@ -52,6 +52,7 @@ def reports(experiment):
 WHOLE = [(trial, epoch) for trial in range(3) for epoch in (1, 2, 3)]
 
 
+@pytest.mark.slow
 def test_jobs_complete_whatever_s3_does_and_what_is_missing_there_is_said(place, fake):
     seeds = range(RUNS or 1)
     chosen = spoil(fake, list(UPLOADS), seeds)

@@ -56,6 +56,7 @@ def check(project, fake):
     return experiment
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_killed_tuner_adopts_its_jobs_and_a_killed_job_is_followed_by_another(account, tmp_path):
     rng = random.Random(3)

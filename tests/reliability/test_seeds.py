@@ -82,6 +82,7 @@ def test_a_resume_and_another_call_change_no_configuration(swept, tmp_path):
         assert first(tmp_path, "step", method, seed) == first(swept, "all", method, seed)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_another_master_seed_gives_other_configurations(swept, tmp_path):
     run(tmp_path, "other", SOME, SEEDS[:1], random_seed=6)

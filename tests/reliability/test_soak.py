@@ -19,7 +19,7 @@ from hpo.host import marks
 from tests.reliability.harness import RUNS, wait_until
 from tests.reliability.soaking import GRACE, Growth, SoakedProject, first_and_last, pause, send
 
-MINUTES = float(os.environ.get("HPO_SOAK_MINUTES", "20" if RUNS else "0.4"))
+MINUTES = float(os.environ.get("HPO_SOAK_MINUTES", "20" if RUNS else "0.3"))
 SEED = int(os.environ.get("HPO_SOAK_SEED", str(time.time_ns() % 10**6) if RUNS else "1"))
 TRIALS = 1000
 """An experiment with so many is brought to its end."""

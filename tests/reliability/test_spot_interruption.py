@@ -92,6 +92,7 @@ def made_again(place, fake, kind, tag, name):
     return sum(reports.values()) - len(reports), int(said[1]), int(said[2])
 
 
+@pytest.mark.slow  # the suite takes machines away from single trials: tests/backends/sagemaker
 def test_a_machine_that_is_taken_away_costs_at_most_one_interval_and_the_job_says_so(place, fake):
     figures = {kind: [] for kind in KINDS}
     for number in range(max(round(RUNS / len(KINDS)), 1)):

@@ -14,6 +14,7 @@ from tests.reliability.harness import RUNS
 pytestmark = [pytest.mark.timeout(2000), *needs_service]  # the first of two holds
 
 
+@pytest.mark.slow
 def test_throttled_calls_create_each_job_once_and_a_second_launch_creates_none(place, fake):
     methods, seeds = (METHODS, 5) if RUNS else (("RS", "ASHA"), 2)
     command = grid(place, fake, methods, seeds, quota_wait=0.3)

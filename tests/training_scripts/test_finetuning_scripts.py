@@ -206,7 +206,7 @@ def test_a_diverged_run_reports_what_is_no_number_and_ends_before_its_last_epoch
     assert [line["epoch"] for line in run(name, epochs=20, **settings).good] == [reports[-1]["epoch"]]
 
 
-@pytest.mark.slow  # the suite does this with the language models
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BENCHMARKS)
 @pytest.mark.process
 def test_every_method_tunes_it_to_the_end(name, workplace, data):
@@ -256,6 +256,7 @@ def test_a_file_that_is_not_what_it_should_be_is_named_with_its_fault(columns, f
     assert fault in ending.value.code
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_weights_in_the_hub_s_cache_are_found_without_a_network(data, tmp_path, host, monkeypatch):
     """The layout of the cache is described in the documentation of huggingface_hub."""

@@ -90,7 +90,7 @@ def test_the_trial_seed_decides_the_metrics(name, run):
     assert other["train_loss"] != first["train_loss"]
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize("name", or_slow(BENCHMARKS, BENCHMARKS[:1]))
 def test_every_tuned_hyperparameter_changes_the_training(name, run):
     assert set(SMALL[name]) == set(load_config(name, "RS").space.domains)
 
@@ -203,6 +203,7 @@ def test_a_missing_text_ends_the_process_with_one_sentence(name, tmp_path):
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
-@pytest.mark.parametrize("name", or_slow(BENCHMARKS, BENCHMARKS[:1]))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_every_method_tunes_it_to_the_end(name, workplace, data):
     complete_small_experiments(workplace, name, METHODS, data)

@@ -154,6 +154,7 @@ def test_trials_have_gpus_of_their_own_and_are_not_slowed_down_by_what_ray_sets(
     assert (trials / "0" / "checkpoint" / "epoch").read_text() == "1"
 
 
+@pytest.mark.slow
 def test_a_node_on_which_everything_fails_is_avoided_and_does_not_end_the_experiment(tmp_path, ray_environment, caplog):
     """Two slots, one on each node. That which comes second is broken; the raylet above its hosts tells which it is."""
     script = """

@@ -28,6 +28,7 @@ def processes_with(text):
     return found
 
 
+@pytest.mark.slow
 def test_nodes_that_cannot_be_reached_end_the_cluster_with_what_they_said(tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "10.9.8.7:6379")
     plan = ClusterPlan(nodes=2, folder=f"/tmp/hpo-t{os.getpid()}", gpus=False)

@@ -150,6 +150,7 @@ def ends(experiment):
     return [(e.trial, e.attempt, e.body["status"]) for e in experiment.events if e.kind == Kind.ENDED]
 
 
+@pytest.mark.slow
 def test_trials_wait_while_the_quota_is_used_up_and_that_is_said_once(account, empty, tmp_path, caplog):
     account.control("set", quota=1)
     config = config_of(tmp_path, n_workers=2, max_num_trials=2, arguments={"epochs": 2}, experiment_tag="quota")
@@ -162,6 +163,7 @@ def test_trials_wait_while_the_quota_is_used_up_and_that_is_said_once(account, e
 SLOWLY = SCRIPT.replace("time.sleep(0.02)", "time.sleep(0.4)")
 
 
+@pytest.mark.slow
 def test_time_stands_still_while_no_trial_has_a_job(account, empty, tmp_path):
     account.control("set", quota=0)
     backend = open_backend(config_of(tmp_path, experiment_tag="still"), ExperimentDirectory(tmp_path / "e"))
@@ -331,6 +333,7 @@ def test_a_trial_that_is_stopped_saves_and_goes_on_where_it_was(opened):
     assert resources(listen(backend)) == [last + 1, last + 2]
 
 
+@pytest.mark.slow
 def test_a_job_that_cannot_begin_says_why(opened, tmp_path):
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "requirements.txt").write_text("there-is-no-such-package==7\n")

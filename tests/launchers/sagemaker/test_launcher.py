@@ -202,6 +202,7 @@ def test_a_failing_experiment_says_why_in_status(place, fake):
     assert "benchmark.metric=accuracy" in succeeded(place.verb("status", "t"))
 
 
+@pytest.mark.slow
 def test_an_experiment_without_a_result_has_failed_sends_no_second_job_and_is_retried_when_asked_to(place, fake):
     script = "import os, sys, hpo\nos.path.exists({!r}) or sys.exit(3)\nhpo.report(epoch=3, loss=1)\n"
     place.write("train.py", script.format(str(place.path / "go")))
@@ -221,6 +222,7 @@ def test_an_experiment_without_a_result_has_failed_sends_no_second_job_and_is_re
     assert [s.status for s in experiment.state.trials.values()] == ["failed"] * 2 + ["completed"] * 2
 
 
+@pytest.mark.slow
 def test_requirements_that_do_not_install_say_so_in_status(place, fake):
     place.write("code/train.py", "")
     place.write("code/requirements.txt", "no-such-project-of-anybody>=7\n")
@@ -312,6 +314,7 @@ def killed_launches(place, fake, methods, seeds, kills, longest):
     assert len(jobs) == len(methods) * seeds
 
 
+@pytest.mark.slow
 def test_a_launcher_killed_at_any_moment_and_run_again_sends_each_job_once(place, fake):
     fake.control("set", quota=3, throttle=0.2, lose=0.2)
     killed_launches(place, fake, ("RS", "ASHA"), 2, RUNS or 3, 1.5)
@@ -336,6 +339,7 @@ NASTY = {
 }
 
 
+@pytest.mark.slow
 def test_any_text_arrives_as_it_is_and_nothing_is_executed(place, fake):
     values = {name: text.format(place=place.path) if name != "long" else text for name, text in NASTY.items()}
     assert len(values["long"]) == 100_000
@@ -469,6 +473,7 @@ def test_a_quota_of_zero_says_at_once_what_to_request(place, fake):
     assert "'ml.c5.4xlarge for training job usage' under Service Quotas" in sentence
 
 
+@pytest.mark.slow
 def test_waiting_for_a_quota_can_be_interrupted(place, fake):
     fake.control("set", quota=1)
     patient(place)

@@ -72,6 +72,7 @@ def test_six_experiments_share_two_nodes_and_no_device_serves_two_trials_at_once
     assert succeeded(place.verb("status", "t")).count(" complete\n") == 6
 
 
+@pytest.mark.slow
 def test_a_job_that_is_pre_empted_goes_on_where_it_was_and_loses_no_report(tmp_path, cluster):
     place = Slurm(tmp_path).prepare(cluster, seconds=0.25, arguments={"epochs": 12}, max_num_trials=4)
     directory = place.directory("t")
@@ -121,6 +122,7 @@ def test_wait_returns_when_the_job_is_complete_and_the_same_command_then_submits
     assert len(is_complete(directory)[1]) == 4 * 3
 
 
+@pytest.mark.slow
 def test_stop_gives_trials_their_grace_and_the_same_command_goes_on(tmp_path, cluster):
     place = Slurm(tmp_path).prepare(cluster, seconds=0.2, arguments={"epochs": 30})
     directory = place.directory("t")
@@ -148,6 +150,7 @@ def test_stop_gives_trials_their_grace_and_the_same_command_goes_on(tmp_path, cl
     assert len(is_complete(directory)[1]) == 90 > before > 0
 
 
+@pytest.mark.slow
 def test_a_job_starts_from_the_earlier_results_that_were_there_when_it_was_sent(place):
     earlier = ("benchmark=mine", "method=RS", "experiment_tag=first", "launcher=local", "num_gpus_per_trial=0")
     succeeded(place.hpo(*earlier))
@@ -198,6 +201,7 @@ def test_a_failed_experiment_says_why_and_is_submitted_again(tmp_path, cluster):
     is_complete(place.directory("t"))
 
 
+@pytest.mark.slow
 def test_paths_with_spaces_quotes_and_dollars_reach_the_job_as_they_are(tmp_path, cluster):
     place = Slurm(tmp_path).prepare(cluster)
     folder = tmp_path / """it's "a" $HOME; `touch owned` dir"""
