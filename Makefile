@@ -26,7 +26,7 @@ check: lint ## what to run meanwhile: lint, types, and the tests that start no p
 test: $(VENV)/.installed ## the suite, a bounded share of the reliability tests included
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow"
 
-test-slow: $(VENV)/.installed ## what the suite leaves out: every benchmark with every method, the long SageMaker runs
+test-slow: $(VENV)/.installed ## what the suite leaves out: variations of one thing, long scenarios of SageMaker, Slurm and Ray
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m slow
 
 $(EXTRAS)/.installed: pyproject.toml

@@ -140,7 +140,7 @@ class Ending(hpo.Callback):
         if event.kind == "reported":
             os.kill(os.getpid(), signal.SIGTERM)
 
-config = hpo.load_config(yaml.safe_load(open("conf/benchmark/mine.yaml")), "RS", random_seed=1)
+config = hpo.load_config(yaml.safe_load(open("conf/benchmark/mine.yaml")), "RS", random_seed=1, n_workers=1)
 outcome = hpo.run_experiment(config, "out", callbacks=[Ending()])
 print(outcome.status, outcome.signal == signal.SIGTERM, outcome.best["trial_id"])
 """

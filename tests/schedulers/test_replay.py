@@ -12,6 +12,7 @@ from hpo.events.values import Decision, Event, Kind, Resume, Start, Status, Tria
 from hpo.schedulers.replay import ReplayedOtherwise, feed, restore, suggestion_of, tell_end, verify
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import EVERY, METHODS, SPACE, Crash, FailingLog, FakeExperiment, Lose, MemoryLog, Say
+from tests.support.marks import or_slow
 
 SEEDS = [0, 1, 2]
 REASONS = {"PBT": "5 of the 5 members of the population have reached 9"}
@@ -35,7 +36,7 @@ def experiment_of(method, seed, **options):
 
 
 @pytest.mark.parametrize("method", EVERY)
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", or_slow(SEEDS, SEEDS[:1]))
 @pytest.mark.long
 def test_the_log_cut_anywhere_gives_the_state_of_that_moment(method, seed):
     SNAPSHOTS.clear()
@@ -51,7 +52,7 @@ def test_the_log_cut_anywhere_gives_the_state_of_that_moment(method, seed):
 
 
 @pytest.mark.parametrize("method", EVERY)
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", or_slow(SEEDS, SEEDS[:1]))
 @pytest.mark.long
 def test_a_scheduler_fed_the_log_to_any_point_decides_the_rest_as_it_was_decided(method, seed):
     experiment = experiment_of(method, seed)

@@ -14,6 +14,7 @@ from tests.conftest import error_of
 from tests.serve.conftest import CLOSING, HOSTILE, Served, Story
 from tests.support import forking
 from tests.support.browser import browser, install
+from tests.support.marks import or_slow
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serve")]
 
@@ -89,7 +90,7 @@ def addresses(window, served):
 PAGES = ("front", "real", "simulated", "hostile", "trial", "hostile trial", "tag", "missing")
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", or_slow(PAGES, ("front", "simulated", "trial", "tag", "missing")))
 def test_a_page_is_drawn_fits_a_phone_is_silent_and_axe_finds_nothing_wrong(window, served, addresses, page):
     window.messages()
     window.requested()
