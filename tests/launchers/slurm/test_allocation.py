@@ -74,6 +74,7 @@ def test_a_job_of_two_nodes_goes_on_after_its_time_limit_and_leaves_nothing_behi
     wait_until(lambda: not left_of(place, directory, job), what="the end of all that the job had started")
     graces = {entry["trial"] for entry in place.diary()[seen:] if "grace" in entry}  # Slurm may tell one twice
     assert graces == {0, 1, 2, 3}
+    wait_until(lambda: "t-RS-0" not in place.jobs(), what="the end of the job as Slurm sees it")
     place.hurry()
     succeeded(place.launch(*MANY, "launcher.cpus_per_task=4", "launcher.wait=true"))
     experiment, rows = is_complete(directory)
