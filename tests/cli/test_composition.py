@@ -126,6 +126,7 @@ def test_what_runs_experiments_is_composed_here(words):
     assert is_plain(words)
 
 
+@pytest.mark.long
 def test_a_hundred_seeds_compose_each_choice_of_groups_once(monkeypatch):
     import hpo.config.composing
 
@@ -184,6 +185,7 @@ def test_a_method_that_an_experiment_file_chooses_is_the_one_that_runs(own):
     assert methods_of([*words, "+experiment=mine", "method=RS,BO"]) == ["RS", "BO"]
 
 
+@pytest.mark.long
 def test_the_methods_of_who_chose_none_are_the_default_ones_whatever_else_is_composed(own):
     words = own("experiment/short.yaml", "# @package _global_\ndefaults: [override /benchmark: mlp_digits]\n")
     assert methods_of([*words, "+experiment=short"]) == ["RS", "BO", "ASHA", "MOBSTER"]
@@ -198,6 +200,7 @@ config_space: {x: {type: float, lower: 0, upper: 1}}
 """
 
 
+@pytest.mark.long
 def test_several_objectives_have_default_methods_of_their_own_also_beside_benchmarks_with_one(own):
     words = [*own("benchmark/two.yaml", SEVERAL), "experiment_tag=x"]
     assert methods_of([*words, "benchmark=two"]) == ["RS", "MO-ASHA", "MO-ASHA-GP"]

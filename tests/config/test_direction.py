@@ -30,6 +30,7 @@ def test_a_name_of_both_kinds_or_of_neither_is_not_doubted(mode):
     assert [name for name in NEITHER.split() if doubt(name, mode)] == []
 
 
+@pytest.mark.long
 def test_no_benchmark_that_hpo_has_is_doubted():
     for path in (CONF_DIR / "benchmark").glob("*.yaml"):
         benchmark = load_config(path.stem, "RS").benchmark

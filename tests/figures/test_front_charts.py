@@ -164,6 +164,7 @@ def test_surfaces_of_a_tag_bound_what_half_of_the_seeds_attain(made, tmp_path):
         assert [band["bottom"][index], line["y"][index], band["top"][index]] == pytest.approx(expected)
 
 
+@pytest.mark.long
 def test_print_has_the_same_figures_and_refuses_fronts_of_one_objective(three, made, tmp_path):
     drawn = figures.front(three)
     assert len(drawn.axes) == 3
@@ -177,6 +178,7 @@ def test_print_has_the_same_figures_and_refuses_fronts_of_one_objective(three, m
         figures.save(one, "front", tmp_path / "front.pdf")
 
 
+@pytest.mark.long
 def test_of_a_comparison_what_was_attained_is_drawn_too(made, tmp_path):
     for method in ("RS", "SOBOL"):
         fronts.run(tmp_path, made, method, trials=6)

@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +79,7 @@ def test_text_stays_text(text, value):
     assert any("<script>alert(1)</script>" in said for said in page.texts)
 
 
+@pytest.mark.long
 def test_a_large_experiment_is_shown_in_twenty_kilobytes():
     values = [[(trial + 1) / 5000] for trial in range(5000)]  # each is better than the last
     state, events = experiment(values, lambda _: {f"parameter_{n}": "long text & more" * 5 for n in range(40)})

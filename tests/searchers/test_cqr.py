@@ -140,6 +140,7 @@ def test_global_randomness_has_no_say():
     assert found[0] == found[1]
 
 
+@pytest.mark.long
 def test_it_learns_which_of_many_choices_are_good_and_that_one_is_not_used_elsewhere():
     space = parse_space(
         {

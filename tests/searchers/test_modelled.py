@@ -242,6 +242,7 @@ def test_decisions_do_not_depend_on_the_number_of_threads(name):
     assert len(digests) == 1
 
 
+@pytest.mark.long
 def test_the_model_finds_the_good_region_of_a_smooth_function():
     space = {"x": {"type": "float", "lower": 0.0, "upper": 1.0}, "y": {"type": "float", "lower": 0.0, "upper": 1.0}}
     for cls in MODELS:

@@ -35,6 +35,7 @@ async def until(one, holds):
     return one.feed.shown
 
 
+@pytest.mark.long
 def test_what_is_written_is_told_and_nothing_is_looked_at_meanwhile(story, monkeypatch):
     """The bars on quiet time: no look without a reason but the question whether the tuner is still there."""
     looks = []
@@ -101,6 +102,7 @@ def test_many_pages_of_an_experiment_are_one_reader_and_it_is_left_alone_after_t
     asyncio.run(scene())
 
 
+@pytest.mark.long
 def test_an_experiment_that_is_deleted_overwritten_or_damaged_says_so_and_comes_back(story, tmp_path):
     async def scene():
         async with opened(tmp_path / "outputs") as hub:

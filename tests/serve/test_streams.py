@@ -4,6 +4,8 @@ import asyncio
 import json
 import time
 
+import pytest
+
 from hpo.serve import streams
 from hpo.serve.catalogue import id_of
 from hpo.serve.streams import experiment_stream, log_stream, rows_stream
@@ -46,6 +48,7 @@ def scene(story, play):
     return asyncio.run(run())
 
 
+@pytest.mark.long
 def test_a_page_that_comes_back_goes_on_where_it_was(story):
     story.start(0)
     story.report(0, 1, 50.0)
@@ -113,6 +116,7 @@ def test_another_experiment_in_the_same_place_is_begun_anew_for_old_cursors_too(
     scene(story, play)
 
 
+@pytest.mark.long
 def test_a_page_that_is_far_behind_loads_its_figures_again(story, monkeypatch):
     monkeypatch.setattr(streams, "MOST_BEHIND", 3)
 
@@ -155,6 +159,7 @@ def test_a_quiet_stream_says_that_it_is_there_with_the_clock_of_the_server(story
     scene(story, play)
 
 
+@pytest.mark.long
 def test_rows_are_sent_once_then_those_that_change(story):
     async def play(hub, name):
         page = rows_stream(hub, "")
