@@ -1,9 +1,9 @@
 """`python -m hpo` without the half second of imports: a server that has made them forks a process for every call.
 
 Each call is a process of its own with its own arguments, environment, folder, streams, signals and exit code, as fresh as
-an interpreter that has just imported `hpo`. Only what an interpreter reads when it starts cannot be given to it: calls with
-another PYTHONPATH or locale get an interpreter of their own, and NumPy has one thread in all others. A test about starting
-up, about signals meanwhile or about what is imported starts an interpreter by itself.
+an interpreter that has just imported `hpo` and composed a configuration. Only what an interpreter reads when it starts
+cannot be given to it: calls with another PYTHONPATH or locale get an interpreter of their own, and NumPy has one thread in
+all others. A test about starting up, about signals meanwhile or about what is imported starts an interpreter by itself.
 
     <- pid          on the pipe that comes with an order, as the fourth of its descriptors
     <- wait status  when it has ended
@@ -13,7 +13,7 @@ import atexit
 import contextlib
 import functools
 import gc
-import importlib
+import importlib.util
 import json
 import os
 import runpy
@@ -249,7 +249,8 @@ def leave(code):
 
 if __name__ == "__main__":
     for name in IMPORTED:
-        importlib.import_module(name)
+        if name != "boto3" or importlib.util.find_spec(name):  # which not every environment of the tests has
+            importlib.import_module(name)
     with importlib.import_module("hpo.config.composing").composing() as composer:
         composer.compose(["benchmark=mlp_digits", "method=ASHA"])  # Hydra's plugins and its grammar's tables
     gc.collect()
