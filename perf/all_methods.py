@@ -23,7 +23,7 @@ from pathlib import Path
 import model_search
 import numpy as np
 import search_tasks
-from kept_results import Cell, Kept, Result
+from kept_results import Cell, Kept, Result, marks_of
 
 from hpo.config.schema import CONF_DIR
 
@@ -199,7 +199,7 @@ def main() -> None:
     workers = [int(text) for text in options.workers.split(",")]
     plan = Plan(options.methods.split(","), search_tasks.tasks_of(options.tasks), workers, options.seeds)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with Kept.at(options.kept, plan.methods, plan.tasks, alone=not options.show) as kept:
+    with Kept.at(options.kept, marks_of(plan.methods, plan.tasks), alone=not options.show) as kept:
         try:
             if not options.show:
                 go_on(plan, kept, options.processes)

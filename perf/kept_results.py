@@ -70,6 +70,11 @@ def mark_of_task(name: str) -> str:
     return digest(task.space, task.max_resource, task.best, task.median, task.full)
 
 
+def marks_of(methods: Sequence[str], tasks: Sequence[str]) -> dict[tuple[str, str], str]:
+    """What results of these methods on these tables must be of."""
+    return {(m, t): f"{mark_of_method(m)}-{mark_of_task(t)}" for m in methods for t in tasks}
+
+
 class Kept:
     """The results in a file that are of the methods and tasks of today."""
 
@@ -92,9 +97,8 @@ class Kept:
 
     @classmethod
     @contextmanager
-    def at(cls, path: Path, methods: Sequence[str], tasks: Sequence[str], *, alone: bool) -> Iterator[Self]:
-        """Open the file, for one command alone if it is to add to it."""
-        marks = {(m, t): f"{mark_of_method(m)}-{mark_of_task(t)}" for m in methods for t in tasks}
+    def at(cls, path: Path, marks: dict[tuple[str, str], str], *, alone: bool) -> Iterator[Self]:
+        """Open the file, for one command alone if it is to add to it; marks as of the class."""
         with path.open("a+", encoding="utf-8") as file:
             if alone:
                 try:

@@ -11,9 +11,10 @@ the others, 1e-6 taken off.
 """
 
 import argparse
+import contextlib
 import importlib.metadata
+import io
 import itertools
-import json
 import math
 import os
 import time
@@ -24,7 +25,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from kept_results import mark_of_method
+from kept_results import Cell, Kept, Result, mark_of_method
 
 from hpo import Start, Trial, build_scheduler
 
@@ -194,39 +195,35 @@ def mark_of(method: str) -> str:
     return mark_of_method(method) + more
 
 
-class Runs:
-    """Regrets at the budgets and CPU seconds by method, function, noise and seed; those in the file are not made again."""
-
-    def __init__(self, path: Path | None, budgets: list[int]) -> None:
-        self._path, self._budgets = path, budgets
-        self._known: dict[str, tuple[list[float], float]] = {}
-        lines = path.read_text().splitlines() if path is not None and path.exists() else []
-        for row in map(json.loads, lines):
-            self._known[row["run"]] = row["regrets"], row["seconds"]
-
-    def get(self, method: str, name: str, noise: float, seed: int) -> tuple[list[float], float]:
-        """One run."""
-        key = f"{method} {mark_of(method)} {name} {noise:g} {seed} {self._budgets[-1]}"
-        if key not in self._known:
-            begin = time.process_time()
-            found = regrets(method, name, seed, noise * spread_of(name) if noise else 0.0, self._budgets[-1])
-            self._known[key] = [float(found[n - 1]) for n in self._budgets], time.process_time() - begin
-            if self._path is not None:
-                with self._path.open("a") as file:
-                    row = dict(zip(("regrets", "seconds"), self._known[key], strict=True))
-                    file.write(json.dumps({"run": key, **row}) + "\n")
-        return self._known[key]
+def run(kept: Kept, method: str, name: str, noise: float, seed: int, evaluations: int) -> Result:
+    """What came of a run, which is made if it is not kept."""
+    cell = Cell(method, task_of(name, noise, evaluations), 1, seed)
+    if cell not in kept:
+        begin = time.process_time()
+        found = regrets(method, name, seed, noise * spread_of(name) if noise else 0.0, evaluations)
+        seconds = time.process_time() - begin
+        at_budgets = tuple(float(found[budget - 1]) for budget in budgets_of(evaluations))
+        kept.add(cell, Result(at_budgets, 1000 * seconds / evaluations, evaluations, seconds))
+    return kept[cell]
 
 
-def show(runs: Runs, name: str, methods: list[str], noise: float, seeds: Mapping[str, int]) -> None:
+def task_of(name: str, noise: float, evaluations: int) -> str:
+    """What a result is kept under."""
+    return f"{name} {noise:g} {evaluations}"
+
+
+def budgets_of(evaluations: int) -> list[int]:
+    """After how many evaluations it is looked at."""
+    return [budget for budget in BUDGETS if budget <= evaluations]
+
+
+def show(name: str, runs: Mapping[str, list[Result]]) -> None:
     """A line per method, and how BO compares."""
-    medians = {}
-    for method in methods:
-        found = [runs.get(method, name, noise, seed) for seed in range(seeds[method])]
-        medians[method] = np.median([regret for regret, _ in found], axis=0)
+    medians = {method: np.median([result.regrets for result in results], axis=0) for method, results in runs.items()}
+    for method, results in runs.items():
         text = "".join(f"{value:12.2g}" for value in medians[method])
-        print(f"{name:14s}{method:10s}{text}{np.mean([seconds for _, seconds in found]):14.1f}", flush=True)
-    others = [medians[method] for method in methods if method != "BO"]
+        print(f"{name:14s}{method:10s}{text}{np.mean([result.seconds for result in results]):14.1f}", flush=True)
+    others = [median for method, median in medians.items() if method != "BO"]
     if "BO" in medians and others:
         ratios = np.maximum(medians["BO"] - 1e-6, 0.0) / np.maximum(np.min(others, axis=0), 1e-300)
         print(f"{name:14s}{'ratio':10s}" + "".join(f"{value:12.2g}" for value in ratios), flush=True)
@@ -242,15 +239,26 @@ def main() -> None:
     parser.add_argument("--evaluations", type=int, default=BUDGETS[-1])
     parser.add_argument("--kept", type=Path, help="file of the runs made so far")
     given = parser.parse_args()
-    budgets = [budget for budget in BUDGETS if budget <= given.evaluations]
-    runs = Runs(given.kept, budgets)
-    methods = given.methods.split(",")
+    functions, methods = given.functions.split(","), given.methods.split(",")
+    noises = [float(noise) for noise in given.noise.split(",")]
+    tasks = [task_of(name, noise, given.evaluations) for name, noise in itertools.product(functions, noises)]
+    marks = {(method, task): mark_of(method) for method, task in itertools.product(methods, tasks)}
     seeds = {method: min(given.seeds, 5) if method == "BOTORCH" else given.seeds for method in methods}
-    for noise in map(float, given.noise.split(",")):
-        print(f"median regret of {given.seeds} seeds, noise {noise:g}")
-        print(f"{'':24s}" + "".join(f"{f'after {budget}':>12s}" for budget in budgets) + f"{'CPU s a run':>14s}")
-        for name in given.functions.split(","):
-            show(runs, name, methods, noise, seeds)
+    with (
+        Kept.at(given.kept, marks, alone=True)
+        if given.kept
+        else contextlib.nullcontext(Kept(io.StringIO(), marks)) as kept
+    ):
+        for noise in noises:
+            print(f"median regret of {given.seeds} seeds, noise {noise:g}")
+            head = "".join(f"{f'after {budget}':>12s}" for budget in budgets_of(given.evaluations))
+            print(f"{'':24s}{head}{'CPU s a run':>14s}")
+            for name in functions:
+                runs = {
+                    method: [run(kept, method, name, noise, seed, given.evaluations) for seed in range(seeds[method])]
+                    for method in methods
+                }
+                show(name, runs)
 
 
 if __name__ == "__main__":

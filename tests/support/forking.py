@@ -29,7 +29,7 @@ from select import select
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
     *("hpo.cli.run", "hpo.cli.verbs.main", "hpo.cli.verbs.every", "hpo.launchers.local", "hpo.experiment.run"),
-    *("hpo.watching.progress", "hpo.planning.plan", "hpo.results", "hpo.reports", "antlr4", "boto3"),
+    *("hpo.watching.progress", "hpo.planning.plan", "hpo.results", "hpo.reports", "antlr4"),
 )
 """What calls import as they begin, or soon after."""
 _MOST_BYTES = 1 << 17
@@ -249,8 +249,9 @@ def leave(code):
 
 if __name__ == "__main__":
     for name in IMPORTED:
-        if name != "boto3" or importlib.util.find_spec(name):  # which not every environment of the tests has
-            importlib.import_module(name)
+        importlib.import_module(name)
+    if importlib.util.find_spec("boto3"):  # not every environment of the tests has it
+        importlib.import_module("boto3")
     with importlib.import_module("hpo.config.composing").composing() as composer:
         composer.compose(["benchmark=mlp_digits", "method=ASHA"])  # Hydra's plugins and its grammar's tables
     gc.collect()

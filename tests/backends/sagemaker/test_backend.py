@@ -5,7 +5,6 @@ import zlib
 import pytest
 
 import hpo
-from hpo.aws import client as aws_client
 from hpo.backends.choice import check_backend, open_backend
 from hpo.config.reading import resolve
 from hpo.errors import ConfigError, HPOError
@@ -209,7 +208,7 @@ def test_time_stands_still_while_no_trial_has_a_job(account, empty, tmp_path):
 )
 def test_what_cannot_run_is_one_sentence_and_no_job(account, empty, tmp_path, settings, keys, sentence):
     account.control("set", **settings)
-    aws_client._checked.clear()
+    forget_clients()
     with pytest.raises(HPOError, match=sentence):
         hpo.run_experiment(config_of(tmp_path, backend=keys, experiment_tag="one-sentence"), tmp_path / "e")
     assert jobs_of(account, "one-sentence") == []

@@ -65,15 +65,16 @@ def test_a_job_of_two_nodes_goes_on_after_its_time_limit_and_leaves_nothing_behi
     wait_until(lambda: both_at_work(0), 90, "both nodes at work")
     cluster.call("scancel", "--batch", "--signal=USR2", job)  # as before the time limit
     place.wait_for(directory, Phase.WAITING)
-    assert {entry["trial"] for entry in place.diary() if "grace" in entry} == {0, 1, 2, 3}
+    assert sorted(entry["trial"] for entry in place.diary() if "grace" in entry) == [0, 1, 2, 3]
     wait_until(lambda: not left_of(place, directory, job), what="the end of the first session")
     seen = len(place.diary())
     wait_until(lambda: both_at_work(seen), 120, "the second session")
     assert read_note(directory)["restarts"] == 1
     cluster.call("scancel", job)
     wait_until(lambda: not left_of(place, directory, job), what="the end of all that the job had started")
-    graces = {entry["trial"] for entry in place.diary()[seen:] if "grace" in entry}  # Slurm may tell one twice
-    assert graces == {0, 1, 2, 3}
+    graces = [entry["trial"] for entry in place.diary()[seen:] if "grace" in entry]
+    assert set(graces) == {0, 1, 2, 3}
+    assert max(graces.count(trial) for trial in graces) <= 2, "Slurm and the host may each tell one"
     wait_until(lambda: "t-RS-0" not in place.jobs(), what="the end of the job as Slurm sees it")
     place.hurry()
     succeeded(place.launch(*MANY, "launcher.cpus_per_task=4", "launcher.wait=true"))
