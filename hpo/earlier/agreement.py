@@ -8,7 +8,7 @@ tuned is left out, and such a result is less certain. A value that the new space
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hpo.config.choices import WarmStartUse
@@ -106,22 +106,25 @@ def _match_one(number: int, experiment: EarlierExperiment, config: ExperimentCon
         return
     constants = {**space.constants, **config.benchmark.arguments}
     known: dict[int, _Placed] = {}
-    for result in experiment.results:
+    for result, loss in zip(experiment.results, experiment.losses(), strict=True):
         if result.trial not in known:
-            known[result.trial] = _place(result.configuration, space, experiment.constants, constants)
+            placed = _place(result.configuration, space, experiment.constants, constants)
+            if as_data and placed.guessed and placed.useless is None:
+                placed = replace(placed, useless=f"lack {', '.join(placed.guessed)}")
+            if placed.useless is None:
+                source.remarks |= dict.fromkeys(f"{name} is new and takes its default" for name in placed.guessed)
+                source.remarks |= dict.fromkeys(f"{name} is not tuned here" for name in placed.dropped)
+            known[result.trial] = placed
         placed = known[result.trial]
-        missing = f"lack {', '.join(placed.guessed)}" if as_data and placed.guessed else None
-        if (why := placed.useless or missing) is not None:
-            source.useless[why] += 1
+        if placed.useless is not None:
+            source.useless[placed.useless] += 1
             continue
-        source.remarks |= dict.fromkeys(f"{name} is new and takes its default" for name in placed.guessed)
-        source.remarks |= dict.fromkeys(f"{name} is not tuned here" for name in placed.dropped)
         source.fits.append(
             Fit(
                 trial=(number, result.trial),
                 configuration=placed.configuration,
                 resource=result.resource,
-                loss=experiment.loss(result),
+                loss=loss,
                 reached=result.resource / (experiment.max_resource or 1),
                 certain=not placed.dropped,
                 losses=tuple(_loss_of(result, aim) for aim in aims),

@@ -1,7 +1,7 @@
 """Configurations that were good together: in each source at least one of them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from hpo.config.schema import ExperimentConfig
@@ -26,12 +26,14 @@ def portfolio(sources: Sequence[EarlierSource], config: ExperimentConfig, count:
         config: of the experiment that starts from them.
         count: how many.
     """
-    known = {canonical(fit.configuration): fit.configuration for source in sources for fit in source.fits}
+    of_trials = {fit.trial: fit.configuration for source in sources for fit in source.fits}
+    numbers: dict[str, int] = {}  # equal configurations are one
+    index = {trial: numbers.setdefault(canonical(one), len(numbers)) for trial, one in of_trials.items()}
+    every = list({index[trial]: one for trial, one in of_trials.items()}.values())
     encoding = Encoding(config.space)
-    scores = [found for source in sources if (found := _scores(source, known, config, encoding)) is not None]
+    scores = [found for source in sources if (found := _scores(source, every, index, config, encoding)) is not None]
     if not scores:
         return []
-    every = list(known.values())
 
     def apart(index: int) -> list[bool]:
         return [encoding.distance(every[index], other) >= NEAREST for other in every]
@@ -40,22 +42,33 @@ def portfolio(sources: Sequence[EarlierSource], config: ExperimentConfig, count:
 
 
 def _scores(
-    source: EarlierSource, known: dict[str, Configuration], config: ExperimentConfig, encoding: Encoding
+    source: EarlierSource,
+    every: Sequence[Configuration],
+    index: Mapping[tuple[int, int], int],
+    config: ExperimentConfig,
+    encoding: Encoding,
 ) -> Floats | None:
-    """Of each known configuration on one source, lower is better; None where there is nothing to go by."""
+    """Of each configuration on one source, lower is better; None where there is nothing to go by.
+
+    Args:
+        source: the source.
+        every: the configurations of all sources.
+        index: which of these each trial has.
+        config: of the experiment that starts from them.
+        encoding: of configurations.
+    """
     if not source.fits:
         return None
     furthest = max(fit.reached for fit in source.fits)
-    losses: dict[str, list[float]] = {}
+    losses: dict[int, list[float]] = {}
     for fit in source.fits:
         if fit.reached == furthest:
-            losses.setdefault(canonical(fit.configuration), []).append(fit.loss)
-    if losses.keys() == known.keys():
-        return exact_scores([fmean(losses[key]) for key in known])
-    results = [(fit.configuration, fit.resource, fit.loss) for fit in source.fits]
+            losses.setdefault(index[fit.trial], []).append(fit.loss)
+    if len(losses) == len(every):
+        return exact_scores([fmean(losses[number]) for number in range(len(every))])
+    results = [(index[fit.trial], fit.resource, fit.loss) for fit in source.fits]
     try:
-        most = config.max_size_data_for_model
-        return expected_scores(encoding, results, list(known.values()), config.randomness, most)
+        return expected_scores(encoding, every, results, config.randomness, config.max_size_data_for_model)
     except ArithmeticError as error:
         log.warning(
             "warm_start=%s: no model can be made of it (%s); it is left out of the portfolio", source.name, error

@@ -11,7 +11,7 @@ From the start on only this file is read: what becomes of the sources changes no
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,17 +55,14 @@ class EarlierExperiment:
     """Results that were too many."""
     results: Sequence[EarlierResult] = field(default=(), repr=False)
 
-    @property
-    def objective(self) -> Objective:
-        """What its metrics mean."""
-        return Objective(self.metric, self.mode, self.resource_attr)
-
-    def loss(self, result: EarlierResult) -> float:
-        """Of a result, lower is better; infinite where it is none."""
-        try:
-            return self.objective.loss(result.metrics)
-        except ReportError:
-            return math.inf
+    def losses(self) -> Iterator[float]:
+        """Of each result, lower is better; infinite where it is none."""
+        objective = Objective(self.metric, self.mode, self.resource_attr)
+        for result in self.results:
+            try:
+                yield objective.loss(result.metrics)
+            except ReportError:
+                yield math.inf
 
 
 def to_lines(experiments: Iterable[EarlierExperiment]) -> bytes:

@@ -209,10 +209,12 @@ def _shortened(experiments: Sequence[EarlierExperiment], most: int) -> Iterator[
         yield from experiments
         return
 
+    losses = [list(one.losses()) for one in experiments]
+
     def quality(place: tuple[int, int]) -> tuple[float, float]:
-        one = experiments[place[0]]
-        result = one.results[place[1]]
-        return -result.resource / (one.max_resource or 1), one.loss(result)
+        number, at = place
+        one = experiments[number]
+        return -one.results[at].resource / (one.max_resource or 1), losses[number][at]
 
     best = sorted(places, key=quality)[: most // 2]
     latest = sorted(set(places) - set(best), key=lambda place: (place[1], place[0]))[-(most - len(best)) :]

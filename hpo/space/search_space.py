@@ -69,7 +69,7 @@ class SearchSpace:
     def is_used(self, name: str, earlier: Mapping[str, Any]) -> bool:
         """Is a hyperparameter used where those before it, as far as they are used, have these values?"""
         conditions = self.conditions.get(name, ())
-        return all(c.gate in earlier and c.holds(earlier[c.gate]) for c in conditions)
+        return not conditions or all(c.gate in earlier and c.holds(earlier[c.gate]) for c in conditions)
 
     def used(self, values: Mapping[str, Any]) -> Configuration:
         """The configuration that is left of a value for every hyperparameter."""

@@ -76,7 +76,10 @@ class History:
 
         A pending one of this trial, at this resource or below, is no longer.
         """
-        trial = self.trial(configuration)
+        self.add_to(self.trial(configuration), resource, loss, violation)
+
+    def add_to(self, trial: int, resource: int, loss: float, violation: float = 0.0) -> None:
+        """As `add`, to a trial by its number."""
         self.trials.append(trial)
         self.resources.append(resource)
         self.losses.append(loss)

@@ -54,8 +54,8 @@ def exact_scores(losses: Sequence[float]) -> Floats:
 
 def expected_scores(
     encoding: Encoding,
-    results: Iterable[tuple[Configuration, int, float]],
     candidates: Sequence[Configuration],
+    results: Iterable[tuple[int, int, float]],
     randomness: Randomness,
     most: int,
 ) -> Floats:
@@ -63,8 +63,8 @@ def expected_scores(
 
     Args:
         encoding: of configurations.
-        results: of the task: configuration, resource and loss.
         candidates: their scores are wanted.
+        results: of the task: index of a candidate, resource and loss.
         randomness: decides on subsets.
         most: results in the model.
 
@@ -74,8 +74,11 @@ def expected_scores(
     from hpo.surrogate.threads import one_thread
 
     history = History(encoding)
-    for configuration, resource, loss in results:
-        history.add(configuration, resource, loss)
+    trials: dict[int, int] = {}
+    for index, resource, loss in results:
+        if index not in trials:
+            trials[index] = history.trial(candidates[index])
+        history.add_to(trials[index], resource, loss)
     model = JointModel(history, randomness, most)
     resource = max(history.levels(len(history)))
     with one_thread(), np.errstate(divide="ignore", under="ignore", over="raise", invalid="raise"):
