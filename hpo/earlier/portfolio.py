@@ -35,10 +35,10 @@ def portfolio(sources: Sequence[EarlierSource], config: ExperimentConfig, count:
     if not scores:
         return []
 
-    def apart(index: int) -> list[bool]:
-        return [encoding.distance(every[index], other) >= NEAREST for other in every]
+    def apart(number: int) -> list[bool]:
+        return [encoding.distance(every[number], other) >= NEAREST for other in every]
 
-    return [every[index] for index in take_greedily(scores, apart, count)]
+    return [every[number] for number in take_greedily(scores, apart, count)]
 
 
 def _scores(
