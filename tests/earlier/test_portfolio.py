@@ -80,11 +80,11 @@ def test_on_tables_it_takes_what_is_good_in_all_where_round_robin_takes_what_is_
 
 
 def test_what_a_source_has_trained_several_times_counts_there_by_its_mean():
-    several = [({"x": 0.0}, 9, 0.0), ({"x": 0.3}, 9, 3.0), ({"x": 0.0}, 9, 12.0), ({"x": 0.6}, 9, 5.0), ({"x": 0.0}, 9, 0.0)]
-    other = [({"x": 0.0}, 9, 2.0), ({"x": 0.3}, 9, 1.0), ({"x": 0.6}, 9, 3.0)]
+    several = [({"x": x}, 9, loss) for x, loss in ((0.0, 0.0), (0.3, 3.0), (0.0, 12.0), (0.6, 5.0), (0.0, 0.0))]
+    other = [({"x": x}, 9, loss) for x, loss in ((0.0, 2.0), (0.3, 1.0), (0.6, 3.0))]
     config = new(X)
     sources = match([earlier(*several, config_space=X), earlier(*other, source="second", config_space=X)], config)
-    assert portfolio(sources, config, 1) == [{"x": 0.3}]  # by any one of its results but the second 0 is as good, and first
+    assert portfolio(sources, config, 1) == [{"x": 0.3}]  # by its first result or its last, 0 is as good, and first
 
 
 @pytest.mark.long
