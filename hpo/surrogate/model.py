@@ -184,7 +184,7 @@ class JointModel(ModelData):
         at = np.full(len(self.history.configurations), -1)
         at[self.history.trials.first()[index[here]]] = earlier + here
         at = at[trials]
-        means = posterior.means_of_known()[at]
+        means: Floats = posterior.means_of_known()[at]
         if (others := trials[at < 0]).size:
             means[at < 0] = posterior.mean(self.history.unmeasured(self.history.rows(others), resource, levels))
         return means
