@@ -3,6 +3,7 @@
     python perf/all_methods.py --kept table.jsonl                  # what is kept there is not computed again
     python perf/all_methods.py --kept table.jsonl --methods ASHA,RS,MEDIAN --seeds 10
     python perf/all_methods.py --kept table.jsonl --show --details # only what is kept, task by task too
+    python perf/all_methods.py --kept table.jsonl --show --best-others ASHA-GP-TIME
 
 Tasks, clock and score are those of model_search.py, 1, 4 and 8 workers, 30 seeds; 10 where a proposal takes more than 10 ms.
 Every result is one line of the file (kept_results.py); one of a method that has changed since is computed anew. Seed after
@@ -16,6 +17,7 @@ import multiprocessing
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,8 @@ FEW_SEEDS = 10
 """Of methods whose proposals take longer than SLOW."""
 SLOW = 10.0
 """Milliseconds."""
+BEHIND = 0.02
+"""Regret of a task that counts."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Plan:
     """What is asked for."""
 
     methods: Sequence[str]
+    bases: Sequence[str]
     tasks: Sequence[str]
     workers: Sequence[int]
     seeds: int
@@ -136,7 +141,7 @@ def regrets_of(method: str, workers: int, seeds: Sequence[int], tasks: Sequence[
 def show(plan: Plan, kept: Kept) -> None:
     """Print one table per number of workers: markdown."""
     spans = [f"{low:g} to {high:g}" for low, high in model_search.RANGES]
-    heads = [f"{span}{title}" for span in spans for title in ("", *(f", to {base}" for base in BASES))]
+    heads = [f"{span}{title}" for span in spans for title in ("", *(f", to {base}" for base in plan.bases))]
     for workers in plan.workers:
         print(
             f"\n{workers} worker{'s'[: workers > 1]}; regret over so many full trainings, and differences paired by seed"
@@ -151,7 +156,7 @@ def show(plan: Plan, kept: Kept) -> None:
             cells = []
             for span, regrets in enumerate(own):
                 cells.append(f"{regrets.mean():.3f}")
-                for base in BASES:
+                for base in plan.bases:
                     both = plan.complete_seeds([method, base], workers, kept)
                     if base == method or len(both) < 2:
                         cells.append("")
@@ -165,7 +170,7 @@ def show(plan: Plan, kept: Kept) -> None:
 
 def show_details(plan: Plan, kept: Kept) -> None:
     """Print one table per method: markdown."""
-    for method, base in itertools.product(plan.methods, BASES):
+    for method, base in itertools.product(plan.methods, plan.bases):
         seeds = {workers: plan.complete_seeds([method, base], workers, kept) for workers in plan.workers}
         columns = [(workers, span) for workers in plan.workers for span in range(2) if len(seeds[workers]) > 1]
         if method == base or not columns:
@@ -183,21 +188,61 @@ def show_details(plan: Plan, kept: Kept) -> None:
             print(line)
 
 
+def show_best(plan: Plan, kept: Kept, method: str) -> None:
+    """A method to the best other one of each task, which half of the seeds choose for the other half: markdown."""
+    print(f"\n{method} to the best other method of each task, chosen by one half of the seeds for the other")
+    print("\n| workers | full trainings | seeds | all tasks | chosen most | behind by more than .02, 95 % without 0 |")
+    print("|---:|---|---:|---:|---|---|")
+    for workers in plan.workers:
+        there = [m for m in plan.methods if plan.complete_seeds([m], workers, kept)]
+        others = [m for m in there if m != method]
+        seeds = sorted(set.intersection(*(set(plan.complete_seeds([m], workers, kept)) for m in there)))
+        if method not in there or not others or len(seeds) < 3:
+            continue
+        own = regrets_of(method, workers, seeds, plan.tasks, kept)
+        rivals = np.full((len(others), *own.shape), np.inf)
+        for number, other in enumerate(others):
+            tasks = plan.tasks_of(other)
+            rows = [plan.tasks.index(task) for task in tasks]
+            rivals[number][:, rows] = regrets_of(other, workers, seeds, tasks, kept)
+        for span, (low, high) in enumerate(model_search.RANGES):
+            found, chosen = np.empty(own.shape[1:]), Counter[str]()
+            for half in (np.arange(0, len(seeds), 2), np.arange(1, len(seeds), 2)):
+                rest = np.setdiff1d(np.arange(len(seeds)), half)
+                best = rivals[:, span][:, :, half].mean(axis=2).argmin(axis=0)
+                chosen.update(others[number] for number in best)
+                found[:, rest] = (own[span] - rivals[best, span, np.arange(len(best))])[:, rest]
+            error = 1.96 * found.std(axis=1, ddof=1) / math.sqrt(len(seeds))
+            means = found.mean(axis=1)
+            behind = [
+                f"`{task}` {mean:+.2f} ± {width:.2f}"
+                for task, mean, width in zip(plan.tasks, means, error, strict=True)
+                if mean > max(width, BEHIND)
+            ]
+            most = ", ".join(name for name, _ in chosen.most_common(3))
+            print(
+                f"| {workers} | {low:g} to {high:g} | {len(seeds)} | {difference(found)} | {most} | {', '.join(behind)} |"
+            )
+
+
 def main() -> None:
     """Compute and print."""
     known = sorted(path.stem for path in (CONF_DIR / "method").glob("*.yaml"))
     parser = argparse.ArgumentParser()
     parser.add_argument("--kept", type=Path, default=Path("all_methods.jsonl"), help="the file of results")
     parser.add_argument("--methods", default=",".join([*BASES, *(m for m in known if m not in (*BASES, *LEFT_OUT))]))
+    parser.add_argument("--against", default=",".join(BASES), help="what differences are to")
     parser.add_argument("--tasks", default="all", help="design, held-out, all, recorded, or names")
     parser.add_argument("--workers", default="1,4,8")
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--show", action="store_true", help="compute nothing")
     parser.add_argument("--details", action="store_true")
+    parser.add_argument("--best-others", metavar="METHOD", help="compare it to the best other of each task")
     options = parser.parse_args()
     workers = [int(text) for text in options.workers.split(",")]
-    plan = Plan(options.methods.split(","), search_tasks.tasks_of(options.tasks), workers, options.seeds)
+    bases = options.against.split(",")
+    plan = Plan(options.methods.split(","), bases, search_tasks.tasks_of(options.tasks), workers, options.seeds)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Kept.at(options.kept, marks_of(plan.methods, plan.tasks), alone=not options.show) as kept:
         try:
@@ -212,6 +257,8 @@ def main() -> None:
         show(plan, kept)
         if options.details:
             show_details(plan, kept)
+        if options.best_others:
+            show_best(plan, kept, options.best_others)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 from hpo.backends.choice import check_backend
 from hpo.config.reading import load_config, resolve
+from hpo.config.recommended import recommended_method
 from hpo.errors import ConfigError
 from hpo.events.callback import Callback
 from hpo.experiment.run import Outcome
@@ -58,8 +59,8 @@ def tune(
         mode: `min` or `max`.
         objectives: several, in place of metric and mode, such as `{"accuracy": "max", "latency_ms": {"mode": "min", "log":
             True}}`; the outcome has a `front`.
-        method: a name in conf/method or what such a file contains; ASHA-GP with a resource, else BO; of several objectives
-            MO-ASHA-GP, else MO-BO.
+        method: a name in conf/method or what such a file contains; else that of `recommended_method`: ASHA-GP-TIME with
+            a resource, BO without, of several objectives MO-ASHA-GP and MO-BO.
         config_dir: the folder with YAML of your own, which has method/ in it; see `hpo.load_config`.
         resource_attr: what `report` is told is spent, such as `epoch`.
         max_resource: its maximum; with it trials can end early.
@@ -104,7 +105,7 @@ def tune(
     }
     config = load_config(
         benchmark,
-        method or ("MO-" if objectives else "") + ("BO" if max_resource is None else "ASHA-GP"),
+        method or recommended_method(several=bool(objectives), resource=max_resource is not None),
         seed=seed,
         experiment_tag=experiment_tag or datetime.now().strftime("%Y-%m-%d-%H-%M-%S"),
         config_dir=config_dir,

@@ -103,7 +103,7 @@ class ImprovementSearcher(GaussianProcessSearcher):
         posterior = known.fantasise(running, targets, rng.standard_normal((len(running), FANTASIES)))
         tried = self.history.tried()
         rows = self.history.rows(tried)
-        means = posterior.mean(self.history.unmeasured(rows, self.target_resource, levels))
+        means = self.model.means_of(tried, self.target_resource, posterior, levels)
         beyond = self._bounds.violations(rows, self.target_resource, fits)
         typical = means.mean(axis=1).round(9)
         ranked = np.lexsort((typical, beyond))
@@ -198,8 +198,9 @@ class _Acquisition:
         if self.incumbents is not None:
             mean, deviation, by_inputs = self.posterior.predict_with_gradient(self.where(x))
             spread = deviation[:, None]
-            logs, shares = _log_mean(log_expected_improvement(mean, spread, self.incumbents))
-            by_mean, by_deviation = log_improvement_slopes(mean, spread, self.incumbents)
+            each = log_expected_improvement(mean, spread, self.incumbents)
+            logs, shares = _log_mean(each)
+            by_mean, by_deviation = log_improvement_slopes(mean, spread, self.incumbents, logs=each)
             total = total + logs
             slopes = slopes + by_inputs(shares * by_mean, (shares * by_deviation).sum(axis=1))
         if self.besides is not None:

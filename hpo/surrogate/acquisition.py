@@ -22,13 +22,14 @@ def log_expected_improvement(mean: Floats, deviation: Floats, best: Floats | flo
     return np.log(deviation) + log_h((best - mean) / deviation)
 
 
-def log_improvement_slopes(mean: Floats, deviation: Floats, best: Floats | float) -> tuple[Floats, Floats]:
-    """Its derivatives by mean and by deviation: -Φ(z) and φ(z), over the deviation times h(z)."""
+def log_improvement_slopes(
+    mean: Floats, deviation: Floats, best: Floats | float, *, logs: Floats
+) -> tuple[Floats, Floats]:
+    """Its derivatives by mean and by deviation: -Φ(z) and φ(z), over the deviation times h(z), whose logarithms are given."""
     from scipy.special import log_ndtr
 
     z = (best - mean) / deviation
-    log_scale = log_h(z) + np.log(deviation)
-    return -np.exp(log_ndtr(z) - log_scale), np.exp(-0.5 * z**2 - 0.5 * math.log(2 * math.pi) - log_scale)
+    return -np.exp(log_ndtr(z) - logs), np.exp(-0.5 * z**2 - 0.5 * math.log(2 * math.pi) - logs)
 
 
 def log_h(z: Floats) -> Floats:

@@ -31,6 +31,7 @@ class Posterior:
         # are mixtures of few columns.
         self._whitened: Floats = np.zeros((len(inputs), 1))
         self._mixture: Floats | None = None
+        self._solved: Floats | None = None  # kept by `_weights`
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -58,17 +59,22 @@ class Posterior:
         factor[n:, :n] = cross.T
         factor[n:, n:] = corner
         result._factor = factor
-        result._whitened, result._mixture = np.zeros((n + m, 1)), None
+        result._whitened, result._mixture, result._solved = np.zeros((n + m, 1)), None, None
         return result
 
     def condition(self, targets: Floats) -> "Posterior":
         """Set the targets, shape (n,) or (n, s) for s sets of them. Returns the same object."""
-        self._whitened, self._mixture = self._solve(targets.reshape(len(self), -1)), None
+        self._whitened, self._mixture, self._solved = self._solve(targets.reshape(len(self), -1)), None, None
         return self
 
     def mean(self, where: Inputs) -> Floats:
         """Shape (m, s): for each set of targets."""
-        return self._mixed(self._cross(where) @ self._solve(self._whitened, transposed=True))
+        return self._mixed(self._cross(where) @ self._weights)
+
+    def means_of_known(self) -> Floats:
+        """As `mean`, of the inputs themselves: the targets less what noise explains of them."""
+        noise = np.einsum("ij,ij->i", self._factor, self._factor) - self.kernel.variance  # as it was factorised
+        return self._mixed(self._factor @ self._whitened - noise[:, None] * self._weights)
 
     def predict(self, where: Inputs) -> tuple[Floats, Floats]:
         """Means, shape (m, s), and the standard deviations of noise-free values, shape (m,)."""
@@ -84,7 +90,7 @@ class Posterior:
         places = self.kernel.place(where, self.groups)
         solved = self._solve(self.kernel.covariance(places, self._places).T, overwrite=True)
         deviation = np.sqrt(np.maximum(self.kernel.variance - np.einsum("ij,ij->j", solved, solved), 1e-12))
-        weights = self._mixed(self._solve(self._whitened, transposed=True))  # means are covariances times these
+        weights = self._mixed(self._weights)
 
         def by_inputs(by_mean: Floats, by_deviation: Floats) -> Floats:
             by_covariance = by_mean @ weights.T
@@ -123,6 +129,13 @@ class Posterior:
         result._whitened[n:, 1:] = np.eye(p)
         result._mixture = np.concatenate((np.ones((1, normals.shape[1])), normals))
         return result
+
+    @property
+    def _weights(self) -> Floats:
+        """Means are covariances times these, for the columns of `_whitened`."""
+        if self._solved is None:
+            self._solved = self._solve(self._whitened, transposed=True)
+        return self._solved
 
     def _mixed(self, means: Floats) -> Floats:
         """Of each set of targets, given those of the columns of `_whitened`."""

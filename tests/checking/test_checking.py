@@ -462,7 +462,9 @@ def test_the_verb_says_a_line_per_check_and_fails_where_one_does(workplace):
     bad = workplace.verb("check-script", *conf, "benchmark=bad", "method=RS", "--json")
 
     assert good.returncode == 0, good.stdout + good.stderr
-    assert [line.split()[0] for line in good.stdout.splitlines()] == list(CHECKS)
+    *lines, last = good.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(CHECKS)
+    assert last == f"then: hpo --config-dir {workplace.path}/conf benchmark=mine method=ASHA-GP-TIME"
     assert bad.returncode == 1
     by_check = {finding["check"]: finding for finding in json.loads(bad.stdout)}
     assert by_check["resources"]["verdict"] == "FAILED"

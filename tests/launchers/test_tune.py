@@ -102,12 +102,12 @@ def test_a_script_that_is_run_stores_the_source_of_its_function(place):
     assert "loss: equal in all 1" in succeeded(reproduced)
 
 
-def test_without_a_resource_the_method_is_bo_and_with_one_asha_gp(place):
+def test_without_a_resource_the_method_is_bo_and_with_one_asha_gp_time(place):
     import mine
 
     assert tune(mine.once).config.method.name == "BO"
     keys = {"resource_attr": "epoch", "max_resource": 9, "arguments": {"scale": 1}, "experiment_tag": "u"}
-    assert tune(mine.objective, **keys).config.method.name == "ASHA-GP"
+    assert tune(mine.objective, **keys).config.method.name == "ASHA-GP-TIME"
 
 
 def test_a_function_with_several_objectives_returns_a_mapping_and_gives_a_front(place):

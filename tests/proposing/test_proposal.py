@@ -537,6 +537,7 @@ def test_a_compiled_program_passes_check_script_as_it_is(workplace):
     out = succeeded(workplace.verb("check-script", "--config-dir", "conf", "benchmark=train", "method=ASHA-STOP"))
     assert re.search(r"^reports +ok +epoch, loss, ", out, re.MULTILINE)
     assert re.search(r"^end +ok ", out, re.MULTILINE)
+    assert out.splitlines()[-1] == "then: hpo --config-dir conf benchmark=train method=BO-MEDIAN", "it saves nothing"
 
 
 @pytest.mark.process

@@ -85,6 +85,20 @@ def test_without_constraints_or_priors_it_is_the_expected_improvement_on_the_low
     assert acquisition.values(points[:1])[0] >= acquisition.values(grid).max() - 1e-6, "nothing on a grid is better"
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"running": 3}, {"max_size_data_for_model": 20}], ids=["all", "running", "some"]
+)
+def test_means_of_what_was_tried_are_those_the_model_predicts_there(options):
+    searcher = told(PLAIN, 30, **options)
+    history = searcher.history
+    posterior, targets, levels = searcher.model.posterior([30])
+    running = history.running(levels)
+    posterior = posterior.fantasise(running, targets, np.random.default_rng(3).standard_normal((len(running), 8)))
+    tried = history.tried()
+    expected = posterior.mean(history.unmeasured(history.rows(tried), 1, levels))
+    np.testing.assert_allclose(searcher.model.means_of(tried, 1, posterior, levels), expected, rtol=1e-7, atol=1e-9)
+
+
 def test_a_smooth_function_of_a_mixed_space_is_minimised_to_the_last_digits():
     def loss(one):
         return distance(one) + 0.01 * (one["n"] - 3) ** 2 + 0.1 * (one["c"] != "y")

@@ -184,6 +184,9 @@ def test_fantasies_predict_as_targets_that_are_known(seed):
     for means in (fantasised.mean(where), fantasised.predict(where)[0], known.mean(where)):
         np.testing.assert_allclose(means, expected[0], rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(fantasised.predict(where)[1], expected[1], rtol=1e-7, atol=1e-8)
+    everywhere = known.mean(known.inputs)
+    for means in (fantasised.means_of_known(), known.means_of_known()):
+        np.testing.assert_allclose(means, everywhere, rtol=1e-7, atol=1e-8)
 
 
 @pytest.mark.parametrize("seed", range(10))

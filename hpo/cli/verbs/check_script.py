@@ -17,13 +17,18 @@ def check_script(
     hyperparameters: Annotated[bool, Option("Also find those that do nothing.", ["--hyperparameters"])] = False,
     as_json: Annotated[bool, Option("Print the results for programs.", ["--json"])] = False,
 ) -> None:
-    """Run a benchmark's script for a few units of resource and check that it reports, ends, saves and resumes."""
+    """Run a benchmark's script for a few units of resource and check that it reports, ends, saves and resumes.
+
+    Where nothing is wrong the last line is a command that tunes it, by the method that was measured to be the best for it.
+    """
     import json
+    import shlex
     from dataclasses import asdict
 
     from hpo.checking.check import check_script as check
     from hpo.checking.check import script_of
     from hpo.cli.run import compose_jobs
+    from hpo.config.recommended import recommended_method
 
     config, promoting = script_of([job.config for job in compose_jobs(as_arguments(overrides, config_dir))])
     findings = check(
@@ -39,5 +44,14 @@ def check_script(
     else:
         for finding in findings.found:
             click.echo(f"{finding.check:<15}  {finding.verdict:<11}  {finding.text}")
+        if not findings.failed:
+            method = recommended_method(
+                several=bool(config.benchmark.objectives),
+                resource=config.max_resource is not None,
+                checkpoints=findings.of("checkpoint") is None,
+            )
+            folders = "".join(f"--config-dir {shlex.quote(folder)} " for folder in config_dir)
+            chosen = [word for word in overrides if word.startswith("benchmark=")]
+            click.echo(f"then: hpo {folders}{shlex.join([*chosen, f'method={method}'])}")
     if findings.failed:
         raise click.exceptions.Exit(1)
