@@ -31,13 +31,13 @@ class Box:
 
     def share(self, losses: Floats) -> float:
         """How much of the box some points dominate, from 0 to 1; losses have the shape (n, m)."""
-        return hypervolume(self._places(losses), np.ones(len(self.ideal)))
+        return hypervolume(self.places(losses), np.ones(len(self.ideal)))
 
     def shares(self, losses: Floats) -> Floats:
         """The same of each beginning of a list of points, shape (n,)."""
-        return volumes(self._places(losses), np.ones(len(self.ideal)))
+        return volumes(self.places(losses), np.ones(len(self.ideal)))
 
-    def _places(self, losses: Floats) -> Floats:
+    def places(self, losses: Floats) -> Floats:
         """In the box: 0 is the ideal, 1 the reference point. What is better than the ideal counts as that."""
         low, high = _scaled(self.ideal, self.logs), _scaled(self.reference, self.logs)
         return np.asarray(np.maximum((_scaled(losses, self.logs) - low) / (high - low), 0.0))
