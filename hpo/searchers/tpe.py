@@ -104,7 +104,6 @@ class TPESearcher(DensitySearcher):
         share: of the trials, the good ones.
         most_good: and at most so many.
         startup: trials with a result before the estimates are used.
-        all_neighbours: are the prior and the ends of the range neighbours, by whose distance kernels are as wide as they are?
         **options: of ModelSearcher.
 
     Raises:
@@ -122,7 +121,6 @@ class TPESearcher(DensitySearcher):
         share: float = 0.1,
         most_good: int = 25,
         startup: int = 10,
-        all_neighbours: bool = False,
         random_fraction: float = 0.0,
         **options: Any,
     ) -> None:
@@ -132,9 +130,7 @@ class TPESearcher(DensitySearcher):
         for key, value in (("most_good", most_good), ("startup", startup)):
             if value < 1:
                 raise ConfigError(f"method.searcher.{key}={value}: use 1 or more")
-        if not isinstance(all_neighbours, bool):
-            raise ConfigError(f"method.searcher.all_neighbours={all_neighbours!r}: use true or false")
-        self.most_good, self.startup, self.all_neighbours = most_good, startup, all_neighbours
+        self.most_good, self.startup = most_good, startup
         self._sources: list[_Source] = []
 
     def learn_from(self, sources: Sequence[EarlierData]) -> None:
@@ -149,15 +145,12 @@ class TPESearcher(DensitySearcher):
         others = np.sort(np.concatenate((others, np.array(self._waiting(), dtype=np.intp))))
         sources = [source for source in self._sources if not self._misleads(source)]
         best, rest = (
-            self._estimate(
+            self._estimates.parzen(
                 joined([*(s.parts[part] for s in sources), self._observed(trials, age_weights(len(trials)))])
             )
             for part, trials in enumerate((good, others))
         )
         return best, best, rest
-
-    def _estimate(self, observed: Observed) -> Mixture:
-        return self._estimates.parzen(observed, all_neighbours=self.all_neighbours)
 
     def split(self) -> tuple[Integers, Integers]:
         """Numbers of the trials with a result, ascending: the good ones, and the others."""
@@ -190,7 +183,7 @@ class TPESearcher(DensitySearcher):
             Observed(points[part], used[part], weights[part] * age_weights(len(part)))
             for part in self._parted(trials, losses, resources, np.zeros(len(trials)))
         ]
-        good, others = (self._estimate(part) for part in parts)
+        good, others = (self._estimates.parzen(part) for part in parts)
         return _Source(good, others, parts)
 
     def _misleads(self, source: "_Source") -> bool:

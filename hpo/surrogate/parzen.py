@@ -11,7 +11,6 @@ one of a branch is kept.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -178,17 +177,13 @@ class Estimates:
             None if count else borders_of(domain) for count, domain in zip(self._values, self._domains, strict=True)
         ]
 
-    def parzen(self, observed: Observed, *, all_neighbours: bool = False) -> Mixture:
+    def parzen(self, observed: Observed) -> Mixture:
         """Of Bergstra et al., "Algorithms for Hyper-Parameter Optimization" (NeurIPS 2011), section 4, for all together.
 
         A kernel is as wide as its neighbours are far. The prior is one more observation of weight 1: at the centre of the
         range and as wide as it, or what a user told.
-
-        Args:
-            observed: what it is made from.
-            all_neighbours: are the prior and the ends of the range neighbours like all others?
         """
-        return self._mixture(observed, 1.0, partial(self._parzen_kernels, all_neighbours=all_neighbours))
+        return self._mixture(observed, 1.0, self._parzen_kernels)
 
     def reference(self, observed: Observed, *, least: float, widened: float = 1.0) -> Mixture:
         """With one bandwidth for each hyperparameter, by the normal reference rule, and all weights equal.
@@ -222,7 +217,7 @@ class Estimates:
             members.append(has)
         return Mixture(self.pool, np.append(observed.weights, prior), made, members)
 
-    def _parzen_kernels(self, column: int, units: Floats, *, all_neighbours: bool) -> Kernels:
+    def _parzen_kernels(self, column: int, units: Floats) -> Kernels:
         belief, count, values = self._space.priors.get(self._names[column]), len(units) + 1, self._values[column]
         if values:
             prior = np.full(values, 1 / values)
@@ -231,5 +226,5 @@ class Estimates:
             return ChoiceKernels(np.vstack((smoothed(index_of(units, values), values, count), prior)))
         assert not isinstance(belief, ChoicePrior)
         centre, spread = (0.5, 1.0) if belief is None else (belief.centre, belief.spread)
-        spreads = np.append(neighbour_spreads(units, count, centre if all_neighbours else None), spread)
+        spreads = np.concatenate((neighbour_spreads(units, count), (spread,)))
         return NormalKernels(np.concatenate((units, (centre,))), spreads, self._borders[column])

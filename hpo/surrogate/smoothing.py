@@ -147,29 +147,27 @@ def borders_of(domain: Domain) -> Floats | None:
     return np.array([0.0, *between, 1.0])
 
 
-def neighbour_spreads(centres: Floats, kernels: int, prior: float | None = None) -> Floats:
+def neighbour_spreads(centres: Floats, kernels: int) -> Floats:
     """Of each observation: how far the farther of its neighbours is, from 1 / min(100, 1 + kernels) to 1.
 
-    The ends of the range are neighbours too, but of the outermost ones only where there is no other, or all are meant.
+    The ends of the range are neighbours too, but of the outermost ones only where there is no other.
 
     Args:
         centres: shape (n,).
         kernels: how many the estimate has, its prior included.
-        prior: its centre, where all are meant: it is a neighbour then, as in Hyperopt.
     """
     n = len(centres)
     if n == 0:
         return centres
-    every = centres if prior is None else np.append(centres, prior)
-    order = every.argsort(kind="stable")
-    ends = np.concatenate(((0.0,), every[order], (1.0,)))
+    order = centres.argsort(kind="stable")
+    ends = np.concatenate(((0.0,), centres[order], (1.0,)))
     gaps = ends[1:] - ends[:-1]
     widest = np.maximum(gaps[:-1], gaps[1:])
-    if prior is None and n > 1:
+    if n > 1:
         widest[0], widest[-1] = gaps[1], gaps[-2]
-    spreads = np.empty(len(every))
+    spreads = np.empty(n)
     spreads[order] = np.minimum(np.maximum(widest, 1 / min(100.0, 1.0 + kernels)), 1.0)
-    return spreads[:n]
+    return spreads
 
 
 def reference_spread(values: Floats, dimension: int, least: float) -> float:

@@ -124,8 +124,7 @@ def test_an_earlier_experiment_that_orders_the_own_results_the_wrong_way_round_i
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
-    [("share", 0), ("share", 1), ("num_candidates", 0), ("most_good", 0), ("startup", 0), ("all_neighbours", 1)],
+    ("key", "value"), [("share", 0), ("share", 1), ("num_candidates", 0), ("most_good", 0), ("startup", 0)]
 )
 def test_arguments_out_of_range_are_errors_that_name_the_key(key, value):
     with pytest.raises(ConfigError, match=rf"method\.searcher\.{key}={value}: use"):

@@ -142,44 +142,6 @@ def literal_spreads(units, kernels):
     return found
 
 
-def literal_spreads_of_all(units, prior, kernels):
-    """The farther neighbour of each observation among the others, the prior and the ends of the range."""
-    found = []
-    for number, unit in enumerate(units):
-        others = [*units[:number], *units[number + 1 :], prior, 0.0, 1.0]
-        left = min(unit - other for other in others if other <= unit)
-        right = min(other - unit for other in others if other >= unit)
-        found.append(min(max(left, right, 1 / min(100, 1 + kernels)), 1))
-    return found
-
-
-def test_where_all_are_neighbours_kernels_reach_to_the_ends_and_to_the_prior():
-    space = parse_space(
-        {
-            "x": {"type": "float", "lower": 0.0, "upper": 1.0},
-            "y": {"type": "float", "lower": 0.0, "upper": 1.0, "default": 0.8, "confidence": "high"},
-        }
-    )
-    rng = np.random.default_rng(1)
-    for n in (0, 1, 2, 5, 40):
-        points, asked = rng.random((n, 2)), rng.random((30, 2))
-        mixture = Estimates(space).parzen(
-            observed(space, [{"x": x, "y": y} for x, y in points.tolist()], [1.0] * n), all_neighbours=True
-        )
-        density = np.zeros(len(asked))
-        laws = [
-            [*zip(column, literal_spreads_of_all(column, prior, n + 1), strict=True), (prior, spread)]
-            for column, prior, spread in zip(points.T.tolist(), (0.5, 0.8), (1.0, 0.25), strict=True)
-        ]
-        for kernel in zip(*laws, strict=True):
-            product = 1.0
-            for column, (centre, spread) in zip(asked.T, kernel, strict=True):
-                product *= truncnorm.pdf(column, -centre / spread, (1 - centre) / spread, loc=centre, scale=spread)
-            density += product / (n + 1)
-        found = log_density(mixture, space, [{"x": x, "y": y} for x, y in asked.tolist()])
-        assert found == pytest.approx(np.log(density), abs=1e-9)
-
-
 def literal_tree(space, configurations, weights, asked):
     """The product over the hyperparameters as it is written, by SciPy's truncated normal distribution."""
     logs = 0.0
