@@ -19,7 +19,7 @@ from hpo.events.lineage import schedule_of
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import best_of, front_of
-from hpo.results.rows import ReportRow, columns, rows_in_parts
+from hpo.results.rows import Attempt, ReportRow, columns, rows_in_parts
 from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.replacing import write_atomically
 
@@ -77,19 +77,16 @@ def write_results(
 def _lines(names: Sequence[str], rows: Iterable[ReportRow]) -> Iterator[str]:
     """The rows as CSV. What is the same for all reports of an attempt is written out once: there may be millions."""
     place = {name: index for index, name in enumerate(names)}
-    attempts: dict[tuple[int, int], list[str]] = {}
-    for row in rows:
-        settings = row.settings
-        if row.attempt not in attempts:
-            attempts[row.attempt] = [""] * len(names)
-            for name in settings.keys() & place.keys():  # a trial may have others than the configuration beside it
-                attempts[row.attempt][place[name]] = _cell(settings[name])
-        cells = attempts[row.attempt].copy()
-        for part in (row.metrics, row.facts):
-            for name, value in part.items():
-                if name not in settings:
-                    cells[place[name]] = _cell(value)
-        for name, value in row.more.items():
+    attempts: dict[Attempt, list[str]] = {}
+    for told, attempt, more in rows:
+        settings = attempt.settings
+        if attempt not in attempts:
+            attempts[attempt] = [_cell(settings.get(name)) for name in names]
+        cells = attempts[attempt].copy()
+        for name, value in told.items():
+            if name not in settings:
+                cells[place[name]] = repr(value) if type(value) is float else _cell(value)
+        for name, value in more.items():
             cells[place[name]] = _cell(value)
         yield _line(cells)
 

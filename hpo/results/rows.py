@@ -1,29 +1,37 @@
 """The rows of results.csv.zip, one per report, and errors in words a person uses."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hpo.config.schema import ExperimentConfig
-from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind
+from hpo.events.values import Configuration, Event, Kind
 from hpo.store.directory import ExperimentDirectory
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """What the reports of an attempt share."""
+
+    settings: dict[str, Any]
+    began: float
+    reports: int = 0
+    """How many have come."""
 
 
 class ReportRow(NamedTuple):
     """What is told of a report; where several parts have a name, the last one counts."""
 
-    attempt: tuple[int, int]
-    """Trial and attempt: their reports share `settings`."""
-    metrics: Mapping[str, Any]
-    facts: dict[str, Any]
-    settings: dict[str, Any]
+    told: dict[str, Any]
+    """Its metrics, and facts."""
+    attempt: Attempt
+    """Its settings follow."""
     more: dict[str, Any]
 
     def whole(self) -> dict[str, Any]:
         """By the names of the columns."""
-        return {**self.metrics, **self.facts, **self.settings, **self.more}
+        return {**self.told, **self.attempt.settings, **self.more}
 
 
 def report_rows(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
@@ -35,31 +43,35 @@ def rows_in_parts(config: ExperimentConfig, events: Iterable[Event]) -> Iterator
     """The rows of `report_rows`, in which what is the same for all reports of an attempt stays apart."""
     constants = {**config.space.constants, **config.benchmark.arguments}
     limit = config.benchmark.max_resource_attr
-    state = ExperimentState(config.objective)
-    settings: dict[tuple[int, int], dict[str, Any]] = {}
-    count: Counter[tuple[int, int]] = Counter()
+    configurations: dict[int, Configuration] = {}
+    attempts: dict[tuple[int, int], Attempt] = {}
     for event in events:
-        if event.kind != Kind.REPORTED:  # no attempt begins or ends by a report
-            state.apply(event)
+        trial_id, number, body = event.trial, event.attempt, event.body
+        if trial_id is None or number is None:
             continue
-        trial_id, body = event.trial_id, event.body
-        now = state.trials[trial_id]
-        attempt = trial_id, now.attempt
-        if attempt not in settings:
-            told = {} if limit is None or now.until is None else {limit: now.until}
-            chosen = {**now.trial.configuration, **constants, **told}
+        if event.kind == Kind.REPORTED:
+            attempt = attempts[trial_id, number]
+            told = {
+                **body["metrics"],
+                "st_worker_timestamp": event.time,
+                "st_worker_time": event.elapsed - attempt.began,
+                "st_worker_iter": attempt.reports,
+                "st_decision": body["decision"],
+            }
+            attempt.reports += 1
+            yield ReportRow(told, attempt, {"st_tuner_time": event.elapsed, **body.get("extra", {})})
+        elif event.kind in _BEGINNINGS:
+            configuration = configurations.setdefault(trial_id, body.get("configuration", {}))
+            end = {} if limit is None or body["until"] is None else {limit: body["until"]}
+            chosen = {**configuration, **constants, **end}
             of_attempt = {f"config_{name}": value for name, value in chosen.items()}
-            settings[attempt] = {"st_status": "InProgress", "trial_id": trial_id, **of_attempt}
-        facts = {
-            "st_worker_timestamp": event.time,
-            "st_worker_time": event.elapsed - now.began,
-            "st_worker_iter": count[attempt],
-            "st_decision": body["decision"],
-        }
-        more = {"st_tuner_time": event.elapsed, **body.get("extra", {})}
-        yield ReportRow(attempt, body["metrics"], facts, settings[attempt], more)
-        count[attempt] += 1
+            settings = {"st_status": "InProgress", "trial_id": trial_id, **of_attempt}
+            attempts[trial_id, number] = Attempt(settings, event.elapsed)
+        elif event.kind == Kind.ENDED and (following := attempts.get((trial_id, number + 1))) is not None:
+            following.began = event.elapsed  # it was resumed while its processes were still ending
 
+
+_BEGINNINGS = frozenset({Kind.STARTED, Kind.RESUMED, Kind.RESTARTED})
 
 ALWAYS = ("st_worker_timestamp", "st_worker_time", "st_worker_iter", "st_decision", "st_status", "trial_id")
 """Columns that every table of results has, with Syne Tune\'s names."""

@@ -135,7 +135,8 @@ class Rung:
         return is_finite(order) and (len(self.results) < 2 or self._is_ahead(order))
 
     def _is_ahead(self, order: Order) -> bool:
-        return bisect_left(self.results, order) <= (len(self.results) - 1) * self.quantile
+        """Are at most (n - 1) q of the results better? Then the one at that place is not."""
+        return self.results[int((len(self.results) - 1) * self.quantile)] >= order
 
 
 def make_rungs(levels: Sequence[int], max_resource: int) -> list[Rung]:

@@ -241,7 +241,7 @@ def _check_sum(fields: Sequence[Any]) -> int:
         _NONE if attempt is None else attempt,
         _NONE if resource is None else resource,
     )
-    return zlib.crc32(body.encode(), zlib.crc32(numbers, zlib.crc32(kind.encode())))
+    return zlib.crc32(kind.encode() + numbers + body.encode())
 
 
 def _verify(row: Sequence[Any], number: int) -> None:
