@@ -4,7 +4,7 @@ import glob
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,9 @@ class FoundResults:
             found: by the host.
             stdout: its log.
         """
-        end = replace(end, found=found)
+        end = end._replace(found=found)
         if found["reports"] == 0 and end.exit_code == 0:
-            return replace(end, error=self._nothing(found, stdout), log=stdout)
+            return end._replace(error=self._nothing(found, stdout), log=stdout)
         if found["reports"] and not self._said:
             self._said = True
             self._say(end.trial_id, found)

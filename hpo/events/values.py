@@ -5,7 +5,7 @@ sequence of events is the experiment, everything else can be recomputed from it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -74,8 +74,7 @@ class Resume:
 Suggestion = Start | Resume
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """One line a trial has written, as it came."""
 
     trial_id: int
@@ -85,8 +84,7 @@ class Report:
     """Bytes of the attempt's report channel up to and including this line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Garbage:
+class Garbage(NamedTuple):
     """A line on a trial's report channel that is not one JSON object."""
 
     trial_id: int
@@ -94,8 +92,7 @@ class Garbage:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(NamedTuple):
     """All processes of an attempt are gone and its slot is free."""
 
     trial_id: int
@@ -107,7 +104,7 @@ class Exit:
     """The process was not ended by itself or by us: its host died."""
     error: str | None = None
     """The last lines of its standard error, for an exit that is not clean."""
-    usage: Mapping[str, float] = field(default_factory=dict)
+    usage: Mapping[str, float] = MappingProxyType({})
     """`cpu_seconds` (user and system, children included) and `peak_memory_mb`."""
     out_of_memory: bool = False
     """It ended because memory, the machine's or a GPU's, was used up."""
@@ -119,8 +116,7 @@ class Exit:
     """What was found in the output of a program that knows nothing of reports."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """An attempt was given GPUs, or runs on one of several machines; comes before its reports."""
 
     trial_id: int

@@ -1,6 +1,6 @@
 """The rows of results.csv.zip, one per report, and errors in words a person uses."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple

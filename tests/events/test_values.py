@@ -54,10 +54,8 @@ def test_decisions_and_statuses_are_stored_by_their_names():
     assert Kind("reported") is Kind.REPORTED
 
 
-def test_the_body_of_an_event_that_is_given_none_cannot_be_changed():
-    with pytest.raises(TypeError):
-        Event(Kind.OPENED, 0.0, 0.0).body["text"] = ""
-
-
-def test_two_exits_do_not_share_their_usage():
-    assert Exit(0, 0, 0).usage is not Exit(0, 0, 0).usage
+def test_what_an_event_or_an_exit_has_where_nothing_is_given_cannot_be_changed():
+    for nothing in (Event(Kind.OPENED, 0.0, 0.0).body, Exit(0, 0, 0).usage):
+        assert nothing == {}
+        with pytest.raises(TypeError):
+            nothing["text"] = ""

@@ -10,7 +10,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any, Self
 
 import hpo
@@ -241,12 +241,12 @@ class RayBackend(FiledBackend):
         """An event of a slot, and what it says of its node."""
         avoided = len(self._fleet.nodes.avoided)
         if isinstance(event, Placed):
-            return replace(event, node=slot.host)
+            return event._replace(node=slot.host)
         if self._fleet.take_in(slot, event) and isinstance(event, Exit):
             last = (event.error or "no message").splitlines()[-1]
             text = "trial %d failed on %s, where none has reported yet: it is tried on another node; it said: %s"
             log.warning(text, event.trial_id, slot.host, last)
-            event = replace(event, lost=True)
+            event = event._replace(lost=True)
         if len(self._fleet.nodes.avoided) > avoided:
             log.warning("the node %s fails every trial while others do not: it is used no more", slot.host)
         if isinstance(event, Exit) and self._fleet.nodes.avoided:

@@ -1,7 +1,6 @@
 """Events of a backend as JSON: exactly what they were on the other side."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,9 @@ _KINDS: Mapping[str, type[BackendEvent]] = {kind.__name__: kind for kind in (Rep
 
 def to_json(event: BackendEvent) -> dict[str, Any]:
     """What `from_json` makes the event from."""
-    content = asdict(event)
-    if isinstance(event, Exit) and event.log is not None:
-        content["log"] = str(event.log)
+    content = event._asdict()
+    if isinstance(event, Exit):
+        content |= {"usage": dict(event.usage), "log": None if event.log is None else str(event.log)}
     return {"kind": type(event).__name__, **content}
 
 

@@ -169,4 +169,4 @@ class Slot:
 def _judged(event: BackendEvent) -> BackendEvent:
     """An end that a cluster manager has brought about: it sends SIGTERM to all of a job, and this process has it blocked."""
     taken_back = signal.SIGTERM in signal.sigpending()
-    return replace(event, lost=True) if isinstance(event, Exit) and taken_back else event
+    return event._replace(lost=True) if isinstance(event, Exit) and taken_back else event

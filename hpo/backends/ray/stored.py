@@ -13,7 +13,7 @@ import logging
 import tarfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -182,7 +182,7 @@ class StoredTrials:
         if not end.lost:
             self._copying[end.trial_id] = slot
         stderr = self._files.attempt(end.trial_id, end.attempt) / "stderr.log"
-        return [*channel.finish(), replace(end, log=None if end.log is None else stderr)]
+        return [*channel.finish(), end._replace(log=None if end.log is None else stderr)]
 
     def lose(self, slot: int, trial_id: int | None) -> list[BackendEvent]:
         """A slot is no more, and nothing comes of what it had."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ def exit_of(record: Mapping[str, Any], folder: Path, *, asked: bool) -> Exit:
     """
     names = ("trial_id", "attempt", "exit_code", "signal", "lost", "error", "usage", "out_of_memory", "where", "found")
     end = Exit(**{name: record[name] for name in names}, log=folder / "stderr.log" if record["error"] else None)
-    return replace(end, lost=True) if record["stopped"] and not asked else end
+    return end._replace(lost=True) if record["stopped"] and not asked else end
 
 
 def exit_without_word(trial_id: int, attempt: int, found: Mapping[str, Any]) -> Exit:

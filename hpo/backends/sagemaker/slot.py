@@ -14,7 +14,6 @@ import os
 import signal
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +126,7 @@ class JobSlot:
             backend.close()
 
     def _record(self, end: Exit, sent: int, more: dict[str, Any]) -> bytes:
-        content = asdict(end) | {"log": None, "stopped": self._stopped, "bytes": sent, **more}
+        content = end._asdict() | {"usage": dict(end.usage), "log": None, "stopped": self._stopped, "bytes": sent, **more}
         return json.dumps(content, default=str).encode()
 
     # ------------------------------------------------------------------ an outlet of its mirror
