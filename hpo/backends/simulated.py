@@ -10,7 +10,7 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 from hpo.backends.base import Backend
 from hpo.config.schema import ExperimentConfig
@@ -21,15 +21,9 @@ from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
 from hpo.tables.find import find_table
 from hpo.tables.table import Table
+from hpo.tables.training import Training
 
 _REPORT, _EXIT = 0, 1
-
-
-class _Curves(NamedTuple):
-    """What a configuration's training comes to, after each unit of resource."""
-
-    metrics: list[tuple[str, list[float]]]
-    seconds: list[float]
 
 
 @dataclass(slots=True)
@@ -40,7 +34,7 @@ class _Training:
     until: int
     began: float
     """Virtual time at which the training would have started, had it run in one piece."""
-    curves: "_Curves"
+    recorded: Training
     resource: int
     """Of the next report."""
 
@@ -70,7 +64,7 @@ class SimulatedBackend(Backend):
     _heap: list[tuple[float, int, int, int, int]] = field(default_factory=list)
     """(time, worker, trial, kind, attempt)."""
     _running: dict[int, _Training] = field(default_factory=dict)
-    _curves: dict[int, _Curves] = field(default_factory=dict)
+    _recorded: dict[int, Training] = field(default_factory=dict)
     """Of trials that may go on."""
     _reached: dict[int, int] = field(default_factory=dict)
     """The resource each trial's checkpoint holds."""
@@ -146,31 +140,30 @@ class SimulatedBackend(Backend):
 
     def start(self, trial: Trial, attempt: int, until: int | None) -> None:
         """Schedule the attempt's first report; it goes on from the resource that earlier attempts reached."""
-        curves = self._curves.pop(trial.id, None) or self._train(trial)
+        recorded = self._recorded.pop(trial.id, None) or self._look_up(trial)
         reached = self._reached.get(trial.id, 0)
         running = _Training(
             trial_id=trial.id,
             attempt=attempt,
             worker=heapq.heappop(self._idle) if self._idle else next(self._new_workers),
             until=self._maximum if until is None else min(until, self._maximum),
-            began=self.now - (curves.seconds[reached - 1] if reached else 0.0),
-            curves=curves,
+            began=self.now - recorded.seconds_until(reached),
+            recorded=recorded,
             resource=reached + 1,
         )
         self._running[trial.id] = running
         self._schedule(running)
 
-    def _train(self, trial: Trial) -> _Curves:
+    def _look_up(self, trial: Trial) -> Training:
         replicate = self.table.replicate(self.randomness, trial.configuration)
         configuration = {**self.otherwise, **trial.configuration}
-        metrics, seconds = self.table.training(configuration, replicate, silent=self.silent)
-        return _Curves(list(metrics.items()), seconds)
+        return self.table.look_up(configuration, replicate, silent=self.silent)
 
     def _schedule(self, running: _Training) -> None:
         """Put the attempt's next report, or its exit after the last, on the clock."""
         at, kind = self.now, _EXIT
         if running.resource <= running.until:
-            kind, due = _REPORT, running.began + running.curves.seconds[running.resource - 1]
+            kind, due = _REPORT, running.began + running.recorded.seconds_until(running.resource)
             at = due if due > at else at
         heapq.heappush(self._heap, (at, running.worker, running.trial_id, kind, running.attempt))
 
@@ -195,15 +188,11 @@ class SimulatedBackend(Backend):
         return [event] if event is not None else ()
 
     def _next(self, limit: float) -> BackendEvent | None:
-        while self._heap:
-            at, _, trial_id, kind, attempt = self._heap[0]
+        while self._heap and self._heap[0][0] <= limit:
+            at, _, trial_id, kind, attempt = heapq.heappop(self._heap)
             running = self._running.get(trial_id)
             if running is None or running.attempt != attempt or (kind == _REPORT and running.resource > running.until):
-                heapq.heappop(self._heap)  # of an attempt that was ended
-                continue
-            if at > limit:
-                break
-            heapq.heappop(self._heap)
+                continue  # of an attempt that was ended
             self.now = at if at > self.now else self.now
             return self._report(running) if kind == _REPORT else self._exit(running)
         if limit != float("inf"):
@@ -212,7 +201,7 @@ class SimulatedBackend(Backend):
 
     def _report(self, running: _Training) -> Report:
         resource = running.resource
-        metrics = {name: values[resource - 1] for name, values in running.curves.metrics}
+        metrics = running.recorded.report(resource)
         metrics[self._resource_attr] = resource
         self._reached[running.trial_id] = resource
         running.resource = resource + 1
@@ -222,7 +211,7 @@ class SimulatedBackend(Backend):
     def _exit(self, running: _Training) -> Exit:
         del self._running[running.trial_id]
         if self._reached.get(running.trial_id, 0) < self._maximum:
-            self._curves[running.trial_id] = running.curves
+            self._recorded[running.trial_id] = running.recorded
         heapq.heappush(self._idle, running.worker)
         return Exit(running.trial_id, running.attempt, 0)
 

@@ -121,7 +121,6 @@ class Store:
         Raises:
             StoreError: they could not be written, for instance because the disk is full; none of them is stored.
         """
-        rows = [_row(event) for event in events]
         try:
             if self._writes and not self._has_log:
                 self._begin_log()
@@ -130,7 +129,7 @@ class Store:
                 self._db.executemany(
                     "INSERT INTO events (kind, elapsed, time, trial, attempt, resource, body, crc) "
                     "VALUES (?,?,?,?,?,?,?,?)",
-                    rows,
+                    map(_row, events),
                 )
                 if any(event.kind is Kind.COMMANDED for event in events):
                     self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")  # part of the transaction
@@ -140,7 +139,7 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise write_error_as_sentence(self.path, error, f"{len(rows)} event(s)") from error
+            raise write_error_as_sentence(self.path, error, f"{len(events)} event(s)") from error
 
     def read(self, after: int = 0) -> Iterator[Event]:
         """Events with a sequence number above `after`, in order.

@@ -17,6 +17,7 @@ have them all along.
 """
 
 import io
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -36,6 +37,7 @@ from hpo.space.search_space import SearchSpace, parse_space
 from hpo.store.replacing import write_atomically
 from hpo.surrogate.hypervolume import front_of
 from hpo.tables.curves import Curves
+from hpo.tables.training import Training
 
 Array = NDArray[np.float64]
 
@@ -173,10 +175,8 @@ class Table:
             return int(own["seeds"].index(randomness.seed))
         return randomness.training_seed(configuration) % len(self.seconds[0])
 
-    def training(
-        self, configuration: Configuration, replicate: int, *, silent: Collection[str] = ()
-    ) -> tuple[dict[str, list[float]], list[float]]:
-        """One training: every metric after each unit of resource, and the seconds elapsed by then.
+    def look_up(self, configuration: Configuration, replicate: int, *, silent: Collection[str] = ()) -> Training:
+        """One training.
 
         Args:
             configuration: what is trained.
@@ -186,19 +186,20 @@ class Table:
         row = self.row(configuration)
         told = {name: array for name, array in self.metrics.items() if name not in silent}
         if not self._is_synthetic:
-            recorded = {name: array[row, replicate].tolist() for name, array in told.items()}
-            return recorded, self.seconds[row, replicate].tolist()
+            recorded = {name: array[row, replicate] for name, array in told.items()}
+            return Training(dict.fromkeys(told, math.nan), recorded, self.seconds[row, replicate])
         if replicate not in self._synthesised:
             self._synthesised[replicate] = self._curves.of_replicate(replicate)
-        metrics = {name: self._reached(array.item(row, replicate, -1), name) for name, array in told.items()}
-        metrics[self.about["metric"]] = self._synthesised[replicate][row].tolist()
-        whole = self.seconds.item(row, replicate, -1)
-        return metrics, [whole * share for share in self._shares]
+        final = {name: array.item(row, replicate, -1) for name, array in told.items()}
+        curves = {name: final[name] * self._shares for name in self.cumulative & told.keys()}
+        curves[self.about["metric"]] = self._synthesised[replicate][row]
+        return Training(final, curves, self.seconds.item(row, replicate, -1) * self._shares)
 
-    def _reached(self, final: float, name: str) -> list[float]:
-        """A metric of which only the final value is known, after each unit of resource."""
-        shares = self._shares
-        return [final * share for share in shares] if name in self.cumulative else [final] * len(shares)
+    def training(self, configuration: Configuration, replicate: int) -> tuple[dict[str, list[float]], list[float]]:
+        """One training: every metric after each unit of resource, and the seconds elapsed by then; see `look_up`."""
+        found = self.look_up(configuration, replicate)
+        reports = [found.report(resource) for resource in range(1, self.max_resource + 1)]
+        return {name: [report[name] for report in reports] for name in self.metrics}, found.seconds.tolist()
 
     @cached_property
     def _is_synthetic(self) -> bool:
@@ -206,8 +207,8 @@ class Table:
         return len(self.seconds[0, 0]) != self.max_resource
 
     @cached_property
-    def _shares(self) -> list[float]:
-        return [resource / self.max_resource for resource in range(1, self.max_resource + 1)]
+    def _shares(self) -> Array:
+        return np.arange(1, self.max_resource + 1) / self.max_resource
 
     @cached_property
     def _curves(self) -> Curves:

@@ -63,8 +63,7 @@ class Remarks:
 
     def counts(self, trial_id: int) -> dict[str, int]:
         """What is stored with the end of an attempt; from here on the next one is counted."""
-        found = {"unread": self._unread.pop(trial_id, 0), "again": self.intake.again(trial_id)}
-        return {name: count for name, count in found.items() if count}
+        return {"unread": self._unread.pop(trial_id, 0), "again": self.intake.again(trial_id)}
 
     def on_known(self, state: TrialState) -> None:
         """Say once why a report is not counted: its attempt starts over, or reports in an order that cannot be used."""

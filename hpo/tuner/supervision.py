@@ -213,7 +213,8 @@ class Supervision:
         body["usage"] = dict(event.usage)
         oom = event.out_of_memory and status == Status.FAILED
         told = {"error": error, "where": event.where, "out_of_memory": oom, "by": state.stopped_by}
-        body |= {key: value for key, value in told.items() if value} | self._remarks.counts(state.trial.id)
+        told |= self._remarks.counts(state.trial.id)
+        body |= {key: value for key, value in told.items() if value}
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
             self._fail_if(self._failures.on_failure(status, event, error))

@@ -75,7 +75,9 @@ def two_metrics():
 
 def test_a_metric_that_is_to_be_silent_is_left_out_and_the_rest_is_as_it_was():
     metrics, seconds = two_metrics().training({"act": "b", "x": 2}, 1)
-    assert two_metrics().training({"act": "b", "x": 2}, 1, silent={"size"}) == ({"loss": metrics["loss"]}, seconds)
+    found = two_metrics().look_up({"act": "b", "x": 2}, 1, silent={"size"})
+    assert [found.report(resource) for resource in (1, 2, 3, 4)] == [{"loss": loss} for loss in metrics["loss"]]
+    assert [found.seconds_until(resource) for resource in (0, 1, 2, 3, 4)] == [0.0, *seconds]
     assert list(metrics) == ["loss", "size"]
 
 
