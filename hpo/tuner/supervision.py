@@ -212,7 +212,7 @@ class Supervision:
         body: dict[str, Any] = {"status": str(status), "exit_code": event.exit_code, "signal": event.signal}
         body["usage"] = dict(event.usage)
         oom = event.out_of_memory and status == Status.FAILED
-        told = {"error": error, "where": event.where, "out_of_memory": oom, "by": state.stopped_by}
+        told: dict[str, Any] = {"error": error, "where": event.where, "out_of_memory": oom, "by": state.stopped_by}
         told |= self._remarks.counts(state.trial.id)
         body |= {key: value for key, value in told.items() if value}
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
