@@ -25,7 +25,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import best_of, front_of, limit_text, overview
 from hpo.experiment.opening import is_done, settle, what_is_over
-from hpo.experiment.sessions import Buffer, attend, limits_of, opening, provenance, spared_old_objects
+from hpo.experiment.sessions import Buffer, attend, limits_of, opening, provenance, seldom_collecting
 from hpo.experiment.signals import in_main_thread, signals_interrupt
 from hpo.experiment.warm_start import say_taken
 from hpo.results.experiment import load_experiment
@@ -126,7 +126,7 @@ def conduct(
         check_room(files.path)
         config, stored = settle(files, config)
         _store(files, config)
-        with _log_file(files.log), spared_old_objects(where=config.simulated):
+        with _log_file(files.log), seldom_collecting(where=config.simulated):
             try:
                 with contextlib.closing(open_store(files.events)) as store:
                     return _run(files, config, store, what_is_over(store, stored, config), callbacks, inbox)
