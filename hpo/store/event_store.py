@@ -15,6 +15,7 @@ from typing import Any
 
 from hpo.errors import DamageError, StoreError
 from hpo.events.values import Event, Kind
+from hpo.randomness import prepared
 from hpo.store.sqlitefile import (
     begin_log,
     end_log,
@@ -225,8 +226,9 @@ class Store:
 
 def _row(event: Event) -> tuple[Any, ...]:
     """An event as it is stored, its check sum last."""
-    times = float(event.elapsed) + 0.0, float(event.time) + 0.0  # SQLite keeps no negative zero
-    fields = (str(event.kind), *times, event.trial, event.attempt, event.resource, _dumps(event.body or {}))
+    kind, elapsed, time, trial, attempt, resource, body = event
+    times = float(elapsed) + 0.0, float(time) + 0.0  # SQLite keeps no negative zero
+    fields = (str(kind), *times, trial, attempt, resource, _dumps(body or {}))
     return (*fields, _check_sum(fields))
 
 
@@ -282,7 +284,7 @@ def on_network(folder: Path) -> bool:
     return kind in _NETWORK or (kind.startswith("fuse.") and kind != "fuse.overlayfs")
 
 
-_dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_dumps = prepared(json.JSONEncoder(separators=(",", ":"), check_circular=False))
 _decode = json.JSONDecoder().raw_decode
 """As `json.loads`, which also looks for blanks around what was written without."""
 _KINDS = {kind.value: kind for kind in Kind}
