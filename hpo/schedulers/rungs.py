@@ -135,7 +135,7 @@ class Rung:
         return is_finite(order) and (len(self.results) < 2 or self._is_ahead(order))
 
     def _is_ahead(self, order: Order) -> bool:
-        """Are at most (n - 1) q of the results better? Then the one at that place is not."""
+        """Are at most (n - 1) q of the results better? Then the one that has so many before it is not."""
         return self.results[int((len(self.results) - 1) * self.quantile)] >= order
 
 

@@ -86,3 +86,22 @@ def test_where_two_parts_of_a_row_have_a_name_the_settings_and_what_callbacks_ad
         "mine": 1,
         "st_decision": "none",
     }
+
+
+def test_an_attempt_that_was_ordered_while_the_one_before_it_still_ended_begins_when_that_is_over():
+    def reported(now, attempt, resource):
+        metrics = {"loss": 1.0, "epoch": resource}
+        body = {"metrics": metrics, "position": 1, "decision": "PAUSE"}
+        return Event(Kind.REPORTED, now, now, 0, attempt, resource, body)
+
+    events = [
+        Event(Kind.STARTED, 1.0, 1.0, 0, 0, body={"configuration": {"x": 0.25, "kind": "p"}, "until": 1}),
+        reported(2.0, 0, 1),
+        Event(Kind.RESUMED, 2.5, 2.5, 0, 1, body={"until": 3}),
+        Event(Kind.ENDED, 4.0, 4.0, 0, 0, 1, {"status": "paused"}),
+        reported(7.0, 1, 2),
+    ]
+    rows = list(report_rows(CONFIG, events))
+    assert [row["st_worker_time"] for row in rows] == [1.0, 3.0]
+    assert [row["st_worker_iter"] for row in rows] == [0, 0]
+    assert [row["config_epochs"] for row in rows] == [1, 3]

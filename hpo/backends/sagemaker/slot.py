@@ -126,7 +126,13 @@ class JobSlot:
             backend.close()
 
     def _record(self, end: Exit, sent: int, more: dict[str, Any]) -> bytes:
-        content = end._asdict() | {"usage": dict(end.usage), "log": None, "stopped": self._stopped, "bytes": sent, **more}
+        content = end._asdict() | {
+            "usage": dict(end.usage),
+            "log": None,
+            "stopped": self._stopped,
+            "bytes": sent,
+            **more,
+        }
         return json.dumps(content, default=str).encode()
 
     # ------------------------------------------------------------------ an outlet of its mirror
