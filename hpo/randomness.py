@@ -57,7 +57,7 @@ def canonical(configuration: Mapping[str, Any]) -> str:
 
 
 def prepared(encoder: json.JSONEncoder) -> Callable[[Any], str]:
-    """`encoder.encode`, which makes an encoder in C anew for each text, a third of its time; in one line, circles unchecked."""
+    """`encoder.encode`, which makes an encoder in C anew for each text, a third of its time; circles are not looked for."""
     if c_make_encoder is None:
         return encoder.encode
     write = c_make_encoder(

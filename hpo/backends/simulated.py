@@ -21,7 +21,7 @@ from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
 from hpo.tables.find import find_table
 from hpo.tables.table import Table
-from hpo.tables.training import Training
+from hpo.tables.training import RecordedTraining
 
 _REPORT, _EXIT = 0, 1
 
@@ -34,7 +34,7 @@ class _Training:
     until: int
     began: float
     """Virtual time at which the training would have started, had it run in one piece."""
-    recorded: Training
+    recorded: RecordedTraining
     resource: int
     """Of the next report."""
 
@@ -64,7 +64,7 @@ class SimulatedBackend(Backend):
     _heap: list[tuple[float, int, int, int, int]] = field(default_factory=list)
     """(time, worker, trial, kind, attempt)."""
     _running: dict[int, _Training] = field(default_factory=dict)
-    _recorded: dict[int, Training] = field(default_factory=dict)
+    _recorded: dict[int, RecordedTraining] = field(default_factory=dict)
     """Of trials that may go on."""
     _reached: dict[int, int] = field(default_factory=dict)
     """The resource each trial's checkpoint holds."""
@@ -154,7 +154,7 @@ class SimulatedBackend(Backend):
         self._running[trial.id] = running
         self._schedule(running)
 
-    def _look_up(self, trial: Trial) -> Training:
+    def _look_up(self, trial: Trial) -> RecordedTraining:
         replicate = self.table.replicate(self.randomness, trial.configuration)
         configuration = {**self.otherwise, **trial.configuration}
         return self.table.look_up(configuration, replicate, silent=self.silent)

@@ -19,7 +19,7 @@ from hpo.events.lineage import schedule_of
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import best_of, front_of
-from hpo.results.rows import Attempt, ReportRow, columns, rows_in_parts
+from hpo.results.rows import ReportedAttempt, ReportRow, columns, rows_in_parts
 from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.replacing import write_atomically
 
@@ -77,7 +77,7 @@ def write_results(
 def _lines(names: Sequence[str], rows: Iterable[ReportRow]) -> Iterator[str]:
     """The rows as CSV. What is the same for all reports of an attempt is written out once: there may be millions."""
     place = {name: index for index, name in enumerate(names)}
-    attempts: dict[Attempt, list[str]] = {}
+    attempts: dict[ReportedAttempt, list[str]] = {}
     for told, attempt, more in rows:
         settings = attempt.settings
         if attempt not in attempts:

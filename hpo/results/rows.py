@@ -11,7 +11,7 @@ from hpo.store.directory import ExperimentDirectory
 
 
 @dataclass(slots=True, eq=False)
-class Attempt:
+class ReportedAttempt:
     """What the reports of an attempt share."""
 
     settings: dict[str, Any]
@@ -25,7 +25,7 @@ class ReportRow(NamedTuple):
 
     told: dict[str, Any]
     """Its metrics, and facts."""
-    attempt: Attempt
+    attempt: ReportedAttempt
     """Its settings follow."""
     more: dict[str, Any]
 
@@ -44,7 +44,7 @@ def rows_in_parts(config: ExperimentConfig, events: Iterable[Event]) -> Iterator
     constants = {**config.space.constants, **config.benchmark.arguments}
     limit = config.benchmark.max_resource_attr
     configurations: dict[int, Configuration] = {}
-    attempts: dict[tuple[int, int], Attempt] = {}
+    attempts: dict[tuple[int, int], ReportedAttempt] = {}
     for event in events:
         trial_id, number, body = event.trial, event.attempt, event.body
         if trial_id is None or number is None:
@@ -66,7 +66,7 @@ def rows_in_parts(config: ExperimentConfig, events: Iterable[Event]) -> Iterator
             chosen = {**configuration, **constants, **end}
             of_attempt = {f"config_{name}": value for name, value in chosen.items()}
             settings = {"st_status": "InProgress", "trial_id": trial_id, **of_attempt}
-            attempts[trial_id, number] = Attempt(settings, event.elapsed)
+            attempts[trial_id, number] = ReportedAttempt(settings, event.elapsed)
         elif event.kind == Kind.ENDED and (following := attempts.get((trial_id, number + 1))) is not None:
             following.began = event.elapsed  # it was resumed while its processes were still ending
 

@@ -37,7 +37,7 @@ from hpo.space.search_space import SearchSpace, parse_space
 from hpo.store.replacing import write_atomically
 from hpo.surrogate.hypervolume import front_of
 from hpo.tables.curves import Curves
-from hpo.tables.training import Training
+from hpo.tables.training import RecordedTraining
 
 Array = NDArray[np.float64]
 
@@ -175,7 +175,9 @@ class Table:
             return int(own["seeds"].index(randomness.seed))
         return randomness.training_seed(configuration) % len(self.seconds[0])
 
-    def look_up(self, configuration: Configuration, replicate: int, *, silent: Collection[str] = ()) -> Training:
+    def look_up(
+        self, configuration: Configuration, replicate: int, *, silent: Collection[str] = ()
+    ) -> RecordedTraining:
         """One training.
 
         Args:
@@ -187,13 +189,13 @@ class Table:
         told = {name: array for name, array in self.metrics.items() if name not in silent}
         if not self._is_synthetic:
             recorded = {name: array[row, replicate] for name, array in told.items()}
-            return Training(dict.fromkeys(told, math.nan), recorded, self.seconds[row, replicate])
+            return RecordedTraining(dict.fromkeys(told, math.nan), recorded, self.seconds[row, replicate])
         if replicate not in self._synthesised:
             self._synthesised[replicate] = self._curves.of_replicate(replicate)
         final = {name: array.item(row, replicate, -1) for name, array in told.items()}
         curves = {name: final[name] * self._shares for name in self.cumulative & told.keys()}
         curves[self.about["metric"]] = self._synthesised[replicate][row]
-        return Training(final, curves, self.seconds.item(row, replicate, -1) * self._shares)
+        return RecordedTraining(final, curves, self.seconds.item(row, replicate, -1) * self._shares)
 
     def training(self, configuration: Configuration, replicate: int) -> tuple[dict[str, list[float]], list[float]]:
         """One training: every metric after each unit of resource, and the seconds elapsed by then; see `look_up`."""

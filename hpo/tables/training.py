@@ -10,7 +10,7 @@ Curve = NDArray[np.float64]
 """One value for each unit of resource."""
 
 
-class Training(NamedTuple):
+class RecordedTraining(NamedTuple):
     """What a training comes to; numbers are made when they are asked for, for most never are."""
 
     final: dict[str, float]

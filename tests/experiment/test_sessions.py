@@ -17,9 +17,15 @@ def thresholds():
 
 
 def test_garbage_is_looked_for_seldom_until_the_work_is_done_however_it_ends():
-    with pytest.raises(KeyboardInterrupt), seldom_collecting(where=True):
-        assert gc.get_threshold() == (100_000, 7, 8)
+    inside = []
+
+    def work():
+        inside.append(gc.get_threshold())
         raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), seldom_collecting(where=True):
+        work()
+    assert inside == [(100_000, 7, 8)]
     assert gc.get_threshold() == (500, 7, 8)
 
 
