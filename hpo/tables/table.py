@@ -17,7 +17,6 @@ have them all along.
 """
 
 import io
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -186,14 +185,13 @@ class Table:
             silent: metrics that are left out.
         """
         row = self.row(configuration)
-        told = {name: array for name, array in self.metrics.items() if name not in silent}
+        final = {name: array.item(row, replicate, -1) for name, array in self.metrics.items() if name not in silent}
         if not self._is_synthetic:
-            recorded = {name: array[row, replicate] for name, array in told.items()}
-            return RecordedTraining(dict.fromkeys(told, math.nan), recorded, self.seconds[row, replicate])
+            recorded = {name: self.metrics[name][row, replicate] for name in final}
+            return RecordedTraining(final, recorded, self.seconds[row, replicate])
         if replicate not in self._synthesised:
             self._synthesised[replicate] = self._curves.of_replicate(replicate)
-        final = {name: array.item(row, replicate, -1) for name, array in told.items()}
-        curves = {name: final[name] * self._shares for name in self.cumulative & told.keys()}
+        curves = {name: final[name] * self._shares for name in self.cumulative if name in final}
         curves[self.about["metric"]] = self._synthesised[replicate][row]
         return RecordedTraining(final, curves, self.seconds.item(row, replicate, -1) * self._shares)
 

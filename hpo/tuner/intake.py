@@ -1,6 +1,7 @@
 """Taking in reports: which resource, which loss, and whether it is news."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,22 @@ from hpo.events.trial_state import TrialState
 log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class _Heard:
+    """What a current attempt has reported."""
+
+    kept: bool = False
+    """It has a checkpoint to go on from."""
+    lines: int | None = None
+    """Its reports, where the script does not name its resource; None: the state has their count."""
+    last: int = 0
+    """The highest resource."""
+    cost: float = 0.0
+    """What its trial has cost."""
+    repeated: tuple[int, int] | None = None
+    """Where it repeats what is known: the resource it went on from, and how far it repeated."""
+
+
 @dataclass
 class Intake:
     """Reads the reports of running attempts."""
@@ -22,40 +39,27 @@ class Intake:
     """What trials have cost by their reports so far."""
     disorder: str | None = None
     """Of a report that was known already: its resource and the higher one that the same attempt had reported before it."""
-    _lines: dict[int, int] = field(default_factory=dict)
-    """Reports of each current attempt, where the script does not name its resource."""
+    _heard: defaultdict[int, _Heard] = field(default_factory=lambda: defaultdict(_Heard))
+    """Of each trial's current attempt."""
     _warned: set[tuple[int, int]] = field(default_factory=set)
-    _last: dict[int, int] = field(default_factory=dict)
-    """The highest resource that each current attempt has reported."""
-    _kept: set[int] = field(default_factory=set)
-    """Trials whose current attempt has a checkpoint to go on from."""
-    _costs: dict[int, float] = field(default_factory=dict)
-    """What each current attempt has reported that its trial has cost."""
-    _repeated: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Of each current attempt that repeats what is known: the resource it went on from, and how far it repeated."""
 
     def begin(self, trial_id: int, *, kept: bool) -> None:
         """A new attempt starts to report; `kept`: there is a checkpoint that it may go on from."""
-        self._lines.pop(trial_id, None)
-        self._last.pop(trial_id, None)
-        self._repeated.pop(trial_id, None)
-        self._costs.pop(trial_id, None)
-        self._kept.discard(trial_id)
-        if kept:
-            self._kept.add(trial_id)
+        self._heard[trial_id] = _Heard(kept=kept)
 
     def started_over(self, trial_id: int) -> bool:
         """Did the current attempt begin where the very first one had begun?"""
-        return trial_id in self._repeated and self._repeated[trial_id][0] == 0
+        repeated = self._heard[trial_id].repeated
+        return repeated is not None and repeated[0] == 0
 
     def again(self, trial_id: int) -> int:
         """How much of the resource the current attempt has trained that an earlier one had trained."""
-        begin, end = self._repeated.get(trial_id, (0, 0))
+        begin, end = self._heard[trial_id].repeated or (0, 0)
         return end - begin
 
     def line(self, trial_id: int) -> int:
         """How many reports the current attempt has made, where they are counted."""
-        return self._lines[trial_id]
+        return self._heard[trial_id].lines or 0
 
     def read(self, state: TrialState, metrics: Mapping[str, Any]) -> tuple[int, ReportOutcome] | None:
         """(resource, outcome) of a report; None when the resource is known already.
@@ -65,22 +69,23 @@ class Intake:
         Raises:
             ReportError: it cannot be used.
         """
+        heard = self._heard[state.trial.id]
         try:
-            resource, outcome = self.objective.read(metrics, self._lines.get(state.trial.id, state.lines) + 1)
+            resource, outcome = self.objective.read(metrics, (state.lines if heard.lines is None else heard.lines) + 1)
         except ReportError as error:
             raise ReportError(_brief(str(error))) from None
         if self.objective.resource_attr is None:
-            self._lines[state.trial.id] = resource
-        last = self._last.get(state.trial.id, 0)
-        self._last[state.trial.id] = max(resource, last)
+            heard.lines = resource
+        last = heard.last
+        heard.last = max(resource, last)
         if outcome.cost is not None:
             self._check_cost(state.trial.id, outcome.cost, news=resource > state.resource)
         if resource > state.resource:
             return resource, outcome
         self.disorder = f"{resource} after {last}" if resource <= last else None
         if resource > last:
-            begin, _ = self._repeated.get(state.trial.id, (self._base(state, resource), resource))
-            self._repeated[state.trial.id] = begin, resource
+            begin, _ = heard.repeated or (self._base(state, resource), resource)
+            heard.repeated = begin, resource
         key = (state.trial.id, state.attempt)
         if key not in self._warned:
             self._warned.add(key)
@@ -95,7 +100,8 @@ class Intake:
 
     def _check_cost(self, trial_id: int, cost: float, *, news: bool) -> None:
         """Raise ReportError where a trial costs less than before; one that has started over counts from 0 again."""
-        before = self._costs.get(trial_id, 0.0)
+        heard = self._heard[trial_id]
+        before = heard.cost
         if news and not self.started_over(trial_id):
             before = max(before, self.spending.of.get(trial_id, 0.0))
         if cost < before:
@@ -103,7 +109,7 @@ class Intake:
                 f"benchmark.cost_attr={self.objective.cost_attr}: trial {trial_id} reported {cost:g} after {before:g}; it "
                 f"must be {A_COST}, so keep the sum in its checkpoint"
             )
-        self._costs[trial_id] = cost
+        heard.cost = cost
 
     def _base(self, state: TrialState, first: int) -> int:
         """Where an attempt went on from whose first report is of a known resource.
@@ -111,7 +117,7 @@ class Intake:
         One that has loaded a checkpoint reports again what was saved last, which costs nothing; one that begins with what the
         trial's very first report was of has started over, unless that is all there was and a checkpoint may hold it.
         """
-        started_over = first == state.first and (first < state.resource or state.trial.id not in self._kept)
+        started_over = first == state.first and (first < state.resource or not self._heard[state.trial.id].kept)
         return 0 if started_over else first
 
 
