@@ -6,9 +6,8 @@ name and id give the same numbers in every process, on every machine, after ever
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from json.encoder import c_make_encoder, encode_basestring, encode_basestring_ascii  # type: ignore[attr-defined]
 from typing import Any
 
 import numpy as np
@@ -56,22 +55,4 @@ def canonical(configuration: Mapping[str, Any]) -> str:
     return _encode(configuration)
 
 
-def prepared(encoder: json.JSONEncoder) -> Callable[[Any], str]:
-    """`encoder.encode`, which makes an encoder in C anew for each text, a third of its time; circles are not looked for."""
-    if c_make_encoder is None:
-        return encoder.encode
-    write = c_make_encoder(
-        None,
-        encoder.default,
-        encode_basestring_ascii if encoder.ensure_ascii else encode_basestring,
-        None,
-        encoder.key_separator,
-        encoder.item_separator,
-        encoder.sort_keys,
-        encoder.skipkeys,
-        encoder.allow_nan,
-    )
-    return lambda value: "".join(write(value, 0))
-
-
-_encode = prepared(json.JSONEncoder(sort_keys=True, default=str, check_circular=False))
+_encode = json.JSONEncoder(sort_keys=True, default=str, check_circular=False).encode

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.randomness import Randomness, canonical, prepared
+from hpo.randomness import Randomness, canonical
 
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text())
 CONFIGURATIONS = st.dictionaries(st.text(), VALUES, max_size=5)
@@ -98,22 +98,6 @@ def test_different_configurations_have_different_texts(first, second):
 
 def test_one_true_and_one_point_zero_are_told_apart():
     assert len({canonical({"x": value}) for value in (1, True, 1.0, "1")}) == 4
-
-
-CONTENT = st.recursive(VALUES | st.floats(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
-
-
-@given(CONTENT)
-@pytest.mark.parametrize("options", [{}, {"separators": (",", ":")}, {"sort_keys": True, "ensure_ascii": False}])
-def test_a_prepared_encoder_writes_what_the_encoder_writes(options, content):
-    encoder = json.JSONEncoder(check_circular=False, **options)
-    assert prepared(encoder)(content) == encoder.encode(content)
-
-
-def test_a_prepared_encoder_knows_as_little_of_other_types_and_takes_the_same_way_out():
-    with pytest.raises(TypeError, match="complex"):
-        prepared(json.JSONEncoder())({"x": [1j]})
-    assert prepared(json.JSONEncoder(default=str))({"x": [1j]}) == '{"x": ["1j"]}'
 
 
 @given(CONFIGURATIONS)

@@ -15,7 +15,6 @@ from typing import Any
 
 from hpo.errors import DamageError, StoreError
 from hpo.events.values import Event, Kind
-from hpo.randomness import prepared
 from hpo.store.sqlitefile import (
     begin_log,
     end_log,
@@ -226,9 +225,8 @@ class Store:
 
 def _row(event: Event) -> tuple[Any, ...]:
     """An event as it is stored, its check sum last."""
-    kind, elapsed, time, trial, attempt, resource, body = event
-    times = float(elapsed) + 0.0, float(time) + 0.0  # SQLite keeps no negative zero
-    fields = (str(kind), *times, trial, attempt, resource, _dumps(body or {}))
+    times = float(event.elapsed) + 0.0, float(event.time) + 0.0  # SQLite keeps no negative zero
+    fields = (str(event.kind), *times, event.trial, event.attempt, event.resource, _dumps(event.body or {}))
     return (*fields, _check_sum(fields))
 
 
@@ -284,7 +282,7 @@ def on_network(folder: Path) -> bool:
     return kind in _NETWORK or (kind.startswith("fuse.") and kind != "fuse.overlayfs")
 
 
-_dumps = prepared(json.JSONEncoder(separators=(",", ":"), check_circular=False))
+_dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode = json.JSONDecoder().raw_decode
 """As `json.loads`, which also looks for blanks around what was written without."""
 _KINDS = {kind.value: kind for kind in Kind}
