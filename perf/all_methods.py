@@ -197,7 +197,7 @@ def show_best(plan: Plan, kept: Kept, method: str) -> None:
         there = [m for m in plan.methods if plan.complete_seeds([m], workers, kept)]
         others = [m for m in there if m != method]
         seeds = sorted(set.intersection(*(set(plan.complete_seeds([m], workers, kept)) for m in there)))
-        if method not in there or not others or len(seeds) < 3:
+        if method not in there or not others or len(seeds) < 4:
             continue
         own = regrets_of(method, workers, seeds, plan.tasks, kept)
         rivals = np.full((len(others), *own.shape), np.inf)

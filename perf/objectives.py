@@ -25,6 +25,7 @@ from hpo import Decision, Trial, build_scheduler
 from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.outcome import ReportOutcome
 from hpo.randomness import Randomness, canonical
+from hpo.schedulers.assembly import FOR_SEVERAL
 from hpo.schedulers.base import Scheduler
 from hpo.surrogate.boxes import box_around
 from hpo.surrogate.hypervolume import front_of
@@ -37,10 +38,6 @@ TASKS = (
     ),
     *(f"nasbench201_{name}:latency" for name in ("cifar10", "cifar100", "imagenet")),
 )
-
-
-OF_ONE = ("ASHA", "ASHA-GP", "BO")
-"""Methods that know one objective."""
 
 
 class TableFront(search_tasks.TableTask):
@@ -110,7 +107,7 @@ def run_one(job: tuple[str, str, int, int, tuple[tuple[str, Any], ...]]) -> list
         max_resource=known.max_resource,
         seed=seed,
         random_seed=1,
-        objectives=None if method in OF_ONE else known.objectives,
+        objectives=known.objectives if method in FOR_SEVERAL else None,
         **dict(overrides),
     )
     until = model_search.RANGES[-1][1] * known.full
