@@ -65,7 +65,7 @@ class Shifted:
 
     def wait(self, timeout):
         events = self._backend.wait(timeout)
-        shifted = [replace(event, trial_id=event.trial_id - self._first) for event in events]
+        shifted = [event._replace(trial_id=event.trial_id - self._first) for event in events]
         return [event for event in shifted if not isinstance(event, Placed)]
 
     def left_over(self, trial_id, attempt, position):
