@@ -313,10 +313,12 @@ def test_an_attempt_whose_machine_is_taken_away_is_lost_and_the_next_goes_on_fro
     account.control("interrupt", job=jobs_of(account, tag)[0], hard=hard)
     events += listen(backend)
     assert (events[-1].lost, events[-1].exit_code) == (True, None)
-    backend.start(trial, 1, resources(events)[-1] + 1)
+    heard = resources(events)[-1]
+    backend.start(trial, 1, heard + 2)
     again = resources(listen(backend))
-    first = again[0] if hard else resources(events)[-1] + 1  # the last checkpoint may be some epochs old
-    assert again == list(range(first, resources(events)[-1] + 2))
+    # The last checkpoint may be some epochs old; with a warning it is of the last epoch, or of one saved and not said.
+    assert hard or again[0] in (heard + 1, heard + 2)
+    assert again == list(range(again[0], heard + 3))
 
 
 def test_a_trial_that_is_stopped_saves_and_goes_on_where_it_was(opened):
