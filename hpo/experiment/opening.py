@@ -77,11 +77,12 @@ def stored_config(files: ExperimentDirectory) -> ExperimentConfig | None:
 def _delete(files: ExperimentDirectory) -> None:
     """Delete an experiment. Killed in between, it has left something by which the next call knows what to go on with.
 
-    The log goes first, for what is left of one must not pass for an experiment; locks stay, for their holders are at work.
+    The log goes first, for what is left of one must not pass for an experiment. Locks stay, for their holders are at work;
+    the identity stays, for the processes that the experiment may have left behind are found by it.
     """
     if not any(path.exists() for path in (files.config, files.events, files.trials)):
         return
-    spared = (files.lock, files.owner, files.path / LAUNCH_LOCK)
+    spared = (files.lock, files.owner, files.identity, files.path / LAUNCH_LOCK)
     order = {files.events: 0, files.trials: 2, files.config: 3}
     for path in sorted(files.path.iterdir(), key=lambda path: order.get(path, 1)):
         if path not in spared:
