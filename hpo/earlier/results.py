@@ -1,8 +1,9 @@
 """What earlier experiments have measured, in one file: `warm_start.jsonl` in the directory of the experiment that uses it.
 
-A line for each earlier experiment, and after it one for each of its results, in canonical JSON:
+A line for each earlier experiment, and after it one for each of its results, as JSON. The hyperparameters of a space stand in
+their order, which has a meaning: a condition names only what stands above it.
 
-    {"config_space": {…}, "constants": {…}, "events": 412, "experiment": "b-first/b/ASHA/seed_0", "left_out": 0, …}
+    {"source": "first", "experiment": "b-first/b/ASHA/seed_0", "events": 412, "config_space": {…}, "constants": {…}, …}
     {"configuration": {"lr": 0.1}, "metrics": {"epoch": 3, "loss": 0.2}, "resource": 3, "trial": 0}
 
 From the start on only this file is read: what becomes of the sources changes nothing.
@@ -20,6 +21,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError, StoreError
 from hpo.events.objective import Objective, ReportError
 from hpo.events.values import Configuration
+from hpo.space.conditions import gates_first
 from hpo.store.directory import ExperimentDirectory, json_object
 
 
@@ -70,12 +72,12 @@ def to_lines(experiments: Iterable[EarlierExperiment]) -> bytes:
     lines = []
     for experiment in experiments:
         head = {key: value for key, value in vars(experiment).items() if key != "results"}
-        lines += [_dumps(head), *(_dumps(asdict(result)) for result in experiment.results)]
+        lines += [_in_order(head), *(_sorted(asdict(result)) for result in experiment.results)]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
 def from_lines(content: bytes, path: Path) -> list[EarlierExperiment]:
-    """The experiments in the content of such a file.
+    """Return the experiments in the content of such a file, also of those in which the names of a space are sorted.
 
     Args:
         content: of the file.
@@ -110,7 +112,7 @@ def _result(row: Mapping[str, Any]) -> EarlierResult:
 
 
 def _experiment(head: dict[str, Any]) -> EarlierExperiment:
-    made = EarlierExperiment(**head)
+    made = EarlierExperiment(**{**head, "config_space": gates_first(head["config_space"])})
     for name in ("source", "experiment", "metric", "mode"):
         if not isinstance(head[name], str):
             raise ValueError(f"no {name}")
@@ -147,4 +149,5 @@ def read_copy(config: ExperimentConfig, directory: Path) -> list[EarlierExperime
     return from_lines(content, path)
 
 
-_dumps = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_in_order = json.JSONEncoder(separators=(",", ":")).encode
+_sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

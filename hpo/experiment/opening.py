@@ -41,6 +41,8 @@ def settle(files: ExperimentDirectory, config: ExperimentConfig) -> tuple[Experi
     if stored is not None and config.warm_start and config.warm_start_sha256 is None and has_begun(files):
         config = replace(config, warm_start_sha256=stored.warm_start_sha256)
     check_resumable(files, stored, config)
+    if stored is not None and has_begun(files):
+        config = with_order_of(stored, config)
     copy = copy or prepare_copy(files, config)
     return replace(config, warm_start_sha256=copy.write(files)), stored
 
@@ -52,6 +54,16 @@ def with_random_seed(
     if config.random_seed is not None:
         return config
     return replace(config, random_seed=stored.random_seed if stored is not None else otherwise)
+
+
+def with_order_of(stored: ExperimentConfig, config: ExperimentConfig) -> ExperimentConfig:
+    """Return a configuration with its hyperparameters in the order of the stored one, which has the same.
+
+    Which random number belongs to which hyperparameter depends on their order, so that it may not change on the way.
+    """
+    space = config.benchmark.config_space
+    ordered = {name: space[name] for name in stored.benchmark.config_space}
+    return replace(config, benchmark=replace(config.benchmark, config_space=ordered))
 
 
 def stored_config(files: ExperimentDirectory) -> ExperimentConfig | None:

@@ -106,13 +106,33 @@ def _way(start: str, target: str, config_space: Mapping[str, Any]) -> list[str]:
         way = ways.pop()
         if way[-1] == target:
             return way
-        spec = config_space.get(way[-1])
-        when = spec.get("when") if isinstance(spec, Mapping) else None
-        for gate in when if isinstance(when, Mapping) else ():
+        for gate in _gates_of(config_space.get(way[-1])):
             if gate not in seen:
                 seen.add(gate)
                 ways.append([*way, gate])
     return []
+
+
+def gates_first(config_space: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a space in which every hyperparameter stands below the gates of its condition, and otherwise in the same order.
+
+    For spaces that were stored with their names sorted. Names that wait for each other stay where they are, and are
+    rejected where the space is parsed.
+    """
+    waiting: dict[str, Any] = dict(config_space)
+    ordered: dict[str, Any] = {}
+    while waiting:
+        free = (name for name, spec in waiting.items() if not any(gate in waiting for gate in _gates_of(spec)))
+        if (name := next(free, None)) is None:
+            return {**ordered, **waiting}
+        ordered[name] = waiting.pop(name)
+    return ordered
+
+
+def _gates_of(spec: Any) -> Sequence[str]:
+    """Return the names in the condition of a hyperparameter; none for one that is always used."""
+    when = spec.get("when") if isinstance(spec, Mapping) else None
+    return list(when) if isinstance(when, Mapping) else []
 
 
 def _condition(key: str, gate: str, wanted: Any, domain: Domain) -> Condition:
