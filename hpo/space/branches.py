@@ -131,7 +131,7 @@ class Branches(Generic[Values]):
     def example(
         self: "Branches[Domain]", defaults: Mapping[str, Any], wanted: str, among: Part[Domain]
     ) -> dict[str, Any]:
-        """Return the configuration with the most defaults in which hyperparameter `wanted` has a value of its part `among`."""
+        """Return the configuration with the most default values in which `wanted` has a value of its part `among`."""
         best: dict[Closed, tuple[int, dict[str, Any]]] = {frozenset(): (0, {})}
         for name, layer in zip(self.order, self._layers, strict=True):
             ahead: dict[Closed, tuple[int, dict[str, Any]]] = {}
