@@ -108,7 +108,7 @@ class Rung:
     def all_promotable(self) -> Iterator[int]:
         """Yield all waiting trials that clear the hurdle and are within the rung's quantile, the best first."""
         heap = self.waiting
-        near = [(*heap[0], 0)] if heap and len(self.results) >= 2 else []  # no entry of a heap is better than its parent
+        near = [(*heap[0], 0)] if heap and len(self.results) >= 2 else []  # no child beats its parent in a heap
         while near:
             order, trial_id, place = heappop(near)
             if not self._is_ahead(order):
