@@ -21,7 +21,7 @@ class EarlierData:
     resources: Sequence[int]
     losses: Sequence[float]
     certain: Sequence[bool]
-    """Whether a measurement is fully comparable; false if its trial varied a hyperparameter that is not tuned now."""
+    """Whether each measurement is fully comparable; false if its trial varied a hyperparameter not tuned now."""
 
 
 def earlier_targets(losses: Floats, resources: Integers, trials: Integers) -> Floats:

@@ -166,6 +166,7 @@ class Table:
 
     def replicate(self, randomness: Randomness, configuration: Configuration) -> int:
         """Return the index of the recorded training that an experiment sees.
+
         It is the experiment's own if the table was recorded with its seeds. Otherwise it follows from the configuration's
         training seed, and is the same for all methods.
         """
