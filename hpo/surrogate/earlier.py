@@ -25,10 +25,11 @@ class EarlierData:
 
 
 def earlier_targets(losses: Floats, resources: Integers, trials: Integers) -> Floats:
-    """Convert losses of an earlier experiment into targets: normal scores of ranks, comparable over resources, lower is better.
+    """Convert losses of an earlier experiment into targets: normal scores, comparable over resources, lower is better.
 
-    The typical change between resources is removed first. Quantile levels are clipped at δ = 1 / (4 n^¼ √(π ln n)) from
-    both ends, as in Salinas et al., "A Quantile-based Approach for Hyperparameter Transfer Learning" (ICML 2020).
+    The typical change between resources is removed first, then losses become ranks. Quantile levels are clipped at
+    δ = 1 / (4 n^¼ √(π ln n)) from both ends, as in Salinas et al., "A Quantile-based Approach for Hyperparameter Transfer
+    Learning" (ICML 2020).
 
     Args:
         losses: Losses, shape (n,); those that are not finite count as the worst finite one.
