@@ -36,7 +36,7 @@ class Fit:
     reached: float
     """Resource as a fraction of the earlier experiment's maximum resource."""
     certain: bool
-    """Whether the earlier trial varied no other hyperparameter than those of the new search space."""
+    """Whether all hyperparameters that are not tuned now had the values that they have now."""
     losses: tuple[float, ...] = ()
     """Loss of each objective if there are several; infinite for objectives that were not measured."""
 

@@ -116,7 +116,8 @@ class ASHA(_Asynchronous):
     """Asynchronous successive halving, promotion type: trials pause at their next rung, and the best ones are resumed.
 
     A free worker looks through the rungs from the top down. It resumes the best paused trial of the first rung in which that
-    trial is among the best fraction 1/η. If there is none, it starts a new trial. Scripts should save checkpoints.
+    trial is within the cut-off, which is about the best fraction 1/η of the rung. If there is none, it starts a new trial.
+    Scripts should save checkpoints.
     """
 
     pauses = True

@@ -65,16 +65,16 @@ class Rung:
     hurdle: Order | None = None
     """The best result here of the trials that set a hurdle; other trials must beat it to continue. None if there is none."""
     setters: set[int] = field(default_factory=set)
-    """Ids of the trials that set the hurdle, which are few."""
+    """Ids of the few trials whose best result is the hurdle, which other trials must beat."""
     waiting_setters: list[tuple[Order, int]] = field(default_factory=list)
-    """Heap of (result, trial id) of the waiting trials that set the hurdle, as in `waiting`."""
+    """Heap of (result, trial id) of those waiting trials whose best result is the hurdle, as in `waiting`."""
 
     def record(self, trial_id: int, order: Order) -> None:
         """Record the result of a trial that reached this rung and does not wait for promotion."""
         insort(self.results, order)
 
     def raise_hurdle(self, trial_id: int, order: Order) -> None:
-        """Record a result that other trials must beat here to continue."""
+        """Record the result of a trial that sets the hurdle, which other trials must beat here to continue."""
         self.setters.add(trial_id)
         if is_finite(order) and (self.hurdle is None or order < self.hurdle):
             self.hurdle = order
@@ -88,7 +88,7 @@ class Rung:
                 heappush(self.waiting_setters, (order, trial_id))
 
     def promotable(self) -> int | None:
-        """Return the best waiting trial that clears the hurdle, if it is within the rung's quantile, else None."""
+        """Return the best waiting trial if it is within the rung's quantile and clears the hurdle (if any), else None."""
         if len(self.results) < 2 or not self.waiting:
             return None
         order, trial_id = self.waiting[0]
@@ -106,7 +106,7 @@ class Rung:
         return trial_id if self.clears(trial_id, order) else None
 
     def all_promotable(self) -> Iterator[int]:
-        """Yield all waiting trials that clear the hurdle and are within the rung's quantile, the best first."""
+        """Yield all waiting trials that are within the rung's quantile and clear the hurdle (if any), the best first."""
         heap = self.waiting
         near = [(*heap[0], 0)] if heap and len(self.results) >= 2 else []  # no child beats its parent in a heap
         while near:
@@ -119,7 +119,7 @@ class Rung:
                 heappush(near, (*heap[below], below))
 
     def clears(self, trial_id: int, order: Order) -> bool:
-        """Whether a trial's result beats the hurdle, or the trial is one of those that set it."""
+        """Whether a trial's result beats the hurdle, if there is one, or the trial is one of those that set it."""
         return self.hurdle is None or trial_id in self.setters or order < self.hurdle
 
     def remove(self, trial_id: int) -> None:

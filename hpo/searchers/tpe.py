@@ -24,7 +24,7 @@ ROUNDS = 3
 """Number of times that candidates are drawn again if all are known, before the proposal is uniform."""
 
 EARLIER_WEIGHT = 0.25
-"""Weight of a trial of an earlier experiment; squared if that experiment tuned other hyperparameters too."""
+"""Weight of a trial of an earlier experiment; squared if a hyperparameter that is not tuned now had another value."""
 
 
 class DensitySearcher(ModelSearcher):

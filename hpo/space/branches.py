@@ -38,7 +38,7 @@ class Part(Generic[Values]):
 
 
 Step = tuple[Part[Values] | None, Closed, float]
-"""One option for a hyperparameter: its part (None: not used), the state after it, and the number of ways to go on."""
+"""An option for a hyperparameter: its part (None: not used), the names ruled out after it, the number of ways to go on."""
 
 
 class Branches(Generic[Values]):
@@ -84,7 +84,7 @@ class Branches(Generic[Values]):
         self.count: float = counts[frozenset()]
 
     def _steps(self, name: str, closed: Closed) -> Iterator[tuple[Part[Values] | None, Closed]]:
-        """Yield each part that `name` can take in a state (None if it is not used there), with the state that follows."""
+        """Yield each part that `name` can take (None: not used) if `closed` is ruled out, with what is ruled out after it."""
         if name in closed:
             yield None, closed.union(self._children.get(name, ())) - {name}
         else:

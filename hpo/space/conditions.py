@@ -45,7 +45,7 @@ class Condition:
         return (self.lower is None or value >= self.lower) and (self.upper is None or value <= self.upper)
 
     def borders(self) -> set[int]:
-        """Return the integers from which on a condition on an integer gate begins or ceases to hold."""
+        """Return the integers at which a condition on an integer gate begins or ceases to hold."""
         if self.values is not None:
             return {border for _, value in self.values for border in (value, value + 1)}
         return {border for border in (self.lower, None if self.upper is None else self.upper + 1) if border is not None}

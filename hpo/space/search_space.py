@@ -108,7 +108,7 @@ class SearchSpace:
         return found
 
     def sample(self, rng: np.random.Generator) -> Configuration:
-        """Draw a random configuration, uniform on the scale of each domain, whatever conditions depend on a value."""
+        """Draw a random configuration, uniform on each domain's scale; conditions do not change the odds of a gate's values."""
         return self.decode(rng.random(len(self.domains)).tolist())
 
     def sample_prior(self, rng: np.random.Generator) -> Configuration:
@@ -125,7 +125,7 @@ class SearchSpace:
 
     @cached_property
     def branches(self) -> Branches[Domain]:
-        """All combinations of parts of the domains, which are split where conditions treat their values differently."""
+        """All combinations of value ranges that conditions allow; a range holds values that the conditions treat alike."""
         return Branches(domain_parts(self.domains, self.conditions), self.conditions)
 
     def grid(self, most: int) -> Branches[Sequence[Any]]:

@@ -7,10 +7,10 @@ import numpy as np
 from hpo.surrogate.encoding import Floats
 
 _FAR = -1e3
-"""Value of z below which the asymptotic expansion of ln h(z) is used; it is exact to 1e-11 there."""
+"""Standardised improvement z below which the logarithm of the expected one is an asymptotic expansion, exact to 1e-11."""
 
 _SURE = 8.0
-"""Value of z above which h(z) equals z in double precision."""
+"""Standardised improvement z above which the expected one equals z in double precision."""
 
 
 def log_expected_improvement(mean: Floats, deviation: Floats, best: Floats | float) -> Floats:

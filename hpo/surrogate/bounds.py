@@ -21,7 +21,7 @@ from hpo.surrogate.model import JointModel
 from hpo.surrogate.targets import align, make_finite
 
 Chances = Callable[[Floats], tuple[Floats, Callable[[], Floats]]]
-"""Function of encoded configurations that returns log probabilities of feasibility, and a function for their gradient."""
+"""A function of encoded configurations that returns log probabilities of feasibility and a function for their gradient."""
 
 
 class BoundModel(JointModel):

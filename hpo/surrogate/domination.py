@@ -77,7 +77,9 @@ def front_ranks(losses: Floats, violations: Floats | None = None, most: int | No
 
 
 def crowding(losses: Floats) -> Floats:
-    """Return the crowding distances within one front, shape (n,), which are infinite at its ends.
+    """Return the crowding distances within one front, shape (n,): the gaps between neighbours, infinite at its ends.
+
+    The gaps are summed over objectives, each divided by the objective's range.
 
     Args:
         losses: Finite losses, shape (n, m).

@@ -21,7 +21,7 @@ class EarlierData:
     resources: Sequence[int]
     losses: Sequence[float]
     certain: Sequence[bool]
-    """Whether each measurement is fully comparable; false if its trial varied a hyperparameter not tuned now."""
+    """Whether all hyperparameters that are not tuned now had their present values, for each measurement."""
 
 
 def earlier_targets(losses: Floats, resources: Integers, trials: Integers) -> Floats:

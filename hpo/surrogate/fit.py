@@ -43,25 +43,25 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Length of the vector."""
+        """Length of the vector of log hyperparameters."""
         return self.dimension + self.blocks + self.resources + self.levels
 
     @property
     def resource_at(self) -> int:
-        """Index of the length-scale over resources in the vector, if there is one."""
+        """Index of the length-scale over resources in the vector of log hyperparameters, if there is one."""
         return self.dimension + self.blocks
 
     @property
     def noise_at(self) -> slice:
-        """Slice of the noise variances in the vector."""
+        """Slice of the noise variances in the vector of log hyperparameters."""
         return slice(self.size - self.levels, self.size)
 
     def start(self) -> Floats:
-        """Return the starting vector of a first fit."""
+        """Return the vector of log hyperparameters at which a first fit starts."""
         return self._vector(self._typical_length, 0.0, math.log(3), 1e-3 if self.exact else 0.03)
 
     def prior(self) -> tuple[Floats, Floats]:
-        """Return the prior mean and standard deviation of each logarithm."""
+        """Return the prior mean and standard deviation of each log hyperparameter."""
         mean = self._vector(self._typical_length, 0.0, 1.1, math.exp(-7.0 if self.exact else -4.0))
         deviation = np.ones(self.size)
         if self.exact:
@@ -69,7 +69,7 @@ class Layout:
         return mean, deviation
 
     def bounds(self) -> list[tuple[float, float]]:
-        """Return the lower and upper bound of each logarithm."""
+        """Return the lower and upper bound of each log hyperparameter."""
         low = self._vector(math.log(0.025), -5.0, math.log(0.2), 1e-6 if self.exact else 1e-3)
         high = self._vector(math.log(100), 5.0, math.log(50), 2.0)
         return list(zip(low.tolist(), high.tolist(), strict=True))
@@ -84,7 +84,7 @@ class Layout:
         return np.array(parts)
 
     def kernel(self, theta: Floats, block: int = 0) -> Kernel:
-        """Return the kernel of a block of data, given the vector of logarithms."""
+        """Return the kernel of a block of data, given the vector of log hyperparameters."""
         return Kernel(
             lengths=np.exp(theta[: self.dimension]),
             variance=math.exp(theta[self.dimension + block]),
@@ -108,7 +108,7 @@ class FitObjective:
         self._prior = layout.prior()
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
-        """Return the value and gradient at a vector of logarithms; infinite if the covariance cannot be factorised."""
+        """Return value and gradient at a vector of log hyperparameters; infinite if the covariance cannot be factorised."""
         value, gradient = self.likelihood(theta)
         mean, deviation = self._prior
         distance = (theta - mean) / deviation

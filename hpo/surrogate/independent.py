@@ -19,7 +19,7 @@ from hpo.surrogate.posterior import Posterior
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The model of one resource.
+    """The Gaussian process of one resource, with its data.
 
     Attributes:
         resource: Resource of the model's measurements.

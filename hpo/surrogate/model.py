@@ -83,7 +83,10 @@ class ModelData(ABC):
         return np.sort(np.concatenate((order[:FIT_BEST], others)))
 
     def hyperparameters(self, fits: Sequence[int]) -> Fit:
-        """Return the last of a chain of fits at these numbers of measurements, each started from the one before."""
+        """Return the model's hyperparameters after a chain of fits at these numbers of measurements.
+
+        Each fit starts from the one before.
+        """
         key = tuple(fits)
         known = next((k for k in range(len(key), 0, -1) if key[:k] in self._fitted), 0)
         for k in range(known + 1, len(key) + 1):

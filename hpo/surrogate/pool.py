@@ -83,7 +83,7 @@ class Pool:
         return points if self.activity is None else np.where(self.activity.used(points), points, 0.0)
 
     def points(self, configurations: Sequence[Configuration]) -> Floats:
-        """Return the points of configurations, shape (n, d)."""
+        """Return the points of the unit cube that stand for configurations, shape (n, d)."""
         rows = [
             [d.encode(configuration[name]) if name in configuration else 0.0 for name, d in self.domains.items()]
             for configuration in configurations

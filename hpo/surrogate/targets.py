@@ -11,7 +11,8 @@ Integers = NDArray[np.intp]
 SKEWED = 10.0
 """Ratio of the 90 % to the 10 % quantile above which positive losses are modelled on a log scale.
 
-In `compress`, values are compressed if the largest is more than this many times as far above the lowest as the median is.
+`compress` uses it too: it compresses values if their range exceeds this many times the distance from the lowest to the
+median.
 """
 
 OUTLIER = 5.0

@@ -13,13 +13,13 @@ from hpo.surrogate.model import JointModel
 from hpo.surrogate.posterior import Posterior
 
 NOISIER = 4.0
-"""Factor on the noise variance of an earlier measurement; squared if its trial tuned a hyperparameter missing here."""
+"""Factor on the noise variance of an earlier measurement; squared if a hyperparameter not tuned now had another value."""
 
 ENOUGH = 5
 """Number of this experiment's measurements at one resource from which an earlier experiment is judged."""
 
 MOST_JUDGED = 100
-"""Maximum number of such measurements that count; the latest are used."""
+"""Maximum number of measurements, the latest ones, by which an earlier experiment is judged."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _Source:
     resources: Integers
     targets: Floats
     uncertain: Integers
-    """1 for a measurement whose trial also tuned a hyperparameter that this experiment lacks, else 0."""
+    """1 for a measurement in which a hyperparameter that is not tuned now had another value than it has now, else 0."""
 
 
 class WarmModel(JointModel):

@@ -129,13 +129,13 @@ class Table:
 
     @cached_property
     def _axes(self) -> dict[str, dict[Any, int]]:
-        """For each hyperparameter: value -> index."""
+        """Index of each value in its domain, by hyperparameter."""
         values = {name: domain.values(int(domain.size)) for name, domain in self.space.domains.items()}
         return {name: {value: index for index, value in enumerate(listed)} for name, listed in values.items()}
 
     @cached_property
     def _rows(self) -> dict[tuple[int, ...], int]:
-        """Indices of the values of a configuration -> row of the arrays."""
+        """Row of each configuration in the arrays, by the indices of its values."""
         listed = {name: self.hyperparameters[name].tolist() for name in self._axes}
         for name, axis in self._axes.items():
             if odd := [value for value in listed[name] if value not in axis]:
