@@ -108,7 +108,7 @@ class SearchSpace:
         return found
 
     def sample(self, rng: np.random.Generator) -> Configuration:
-        """Draw a random configuration, uniform on each domain's scale; conditions do not change the odds of a gate's values."""
+        """Draw a random configuration, uniform on each domain's scale; conditions do not change the odds of any value."""
         return self.decode(rng.random(len(self.domains)).tolist())
 
     def sample_prior(self, rng: np.random.Generator) -> Configuration:

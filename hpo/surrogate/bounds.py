@@ -129,7 +129,7 @@ class BoundModels:
         self._models: list[BoundModel] = []
 
     def add(self, configuration: Configuration, resource: int, excesses: Sequence[float], count: int) -> None:
-        """Add the measured excesses over all bounds; `count` is the number of all measurements including this one."""
+        """Add the measured excesses over all bounds; `count` is the number of all measurements so far."""
         if not self._models:
             self._models = [BoundModel(*self._of) for _ in excesses]
         for model, excess in zip(self._models, excesses, strict=True):

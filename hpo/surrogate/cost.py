@@ -18,8 +18,7 @@ class EventClock:
     """A clock that estimates costs by counting reports: each report of any trial is one tick.
 
     A unit of resource costs the number of ticks since the trial's previous report, or since it started. With several
-    workers this is proportional to the time it takes, yet it does not depend on real time. Trials are identified by
-    numbers.
+    workers this grows with the time it takes, yet it does not depend on real time. Trials are identified by numbers.
     """
 
     def __init__(self) -> None:
