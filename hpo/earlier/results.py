@@ -1,12 +1,12 @@
-"""What earlier experiments have measured, in one file: `warm_start.jsonl` in the directory of the experiment that uses it.
+"""Results of earlier experiments in one file, `warm_start.jsonl`, in the directory of the experiment that starts from them.
 
-A line for each earlier experiment, and after it one for each of its results, as JSON. The hyperparameters of a space stand in
-their order, which has a meaning: a condition names only what stands above it.
+The file has one JSON line for each earlier experiment, followed by one for each of its results. The hyperparameters of a
+search space keep their order, because a condition refers only to hyperparameters above it.
 
     {"source": "first", "experiment": "b-first/b/ASHA/seed_0", "events": 412, "config_space": {…}, "constants": {…}, …}
     {"configuration": {"lr": 0.1}, "metrics": {"epoch": 3, "loss": 0.2}, "resource": 3, "trial": 0}
 
-From the start on only this file is read: what becomes of the sources changes nothing.
+Once the experiment has started, only this file is read, so that later changes to the sources have no effect.
 """
 
 import hashlib
@@ -27,10 +27,10 @@ from hpo.store.directory import ExperimentDirectory, json_object
 
 @dataclass(frozen=True, slots=True)
 class EarlierResult:
-    """A report of an earlier trial."""
+    """One report of a trial of an earlier experiment."""
 
     trial: int
-    """Its number in its experiment."""
+    """Id of the trial in its experiment."""
     configuration: Configuration
     resource: int
     metrics: Mapping[str, Any]
@@ -38,27 +38,27 @@ class EarlierResult:
 
 @dataclass(frozen=True)
 class EarlierExperiment:
-    """What is known of an earlier experiment."""
+    """An earlier experiment: its benchmark, its search space and its results."""
 
     source: str
-    """What `warm_start` names it by; several experiments can belong to one source."""
+    """The entry of `warm_start` that named the experiment; one entry can name several experiments."""
     experiment: str
-    """tag/benchmark/method/seed_n."""
+    """Name of the experiment, as tag/benchmark/method/seed_n."""
     events: int
-    """So many its log had when it was read."""
+    """Number of events in its log when it was read."""
     metric: str
     mode: str
     resource_attr: str | None
     max_resource: int | None
     config_space: Mapping[str, Any]
     constants: Mapping[str, Any]
-    """What its program got besides."""
+    """Arguments that its program got in addition to the hyperparameters."""
     left_out: int = 0
-    """Results that were too many."""
+    """Number of results left out because there were too many."""
     results: Sequence[EarlierResult] = field(default=(), repr=False)
 
     def losses(self) -> Iterator[float]:
-        """Of each result, lower is better; infinite where it is none."""
+        """Yield the loss of each result, lower is better; infinite if its metrics give none."""
         objective = Objective(self.metric, self.mode, self.resource_attr)
         for result in self.results:
             try:
@@ -68,7 +68,7 @@ class EarlierExperiment:
 
 
 def to_lines(experiments: Iterable[EarlierExperiment]) -> bytes:
-    """The content of the file."""
+    """Return the contents of a `warm_start.jsonl` file with these experiments."""
     lines = []
     for experiment in experiments:
         head = {key: value for key, value in vars(experiment).items() if key != "results"}
@@ -77,14 +77,14 @@ def to_lines(experiments: Iterable[EarlierExperiment]) -> bytes:
 
 
 def from_lines(content: bytes, path: Path) -> list[EarlierExperiment]:
-    """Return the experiments in the content of such a file, also of those in which the names of a space are sorted.
+    """Parse the contents of a `warm_start.jsonl` file, including older files whose hyperparameters are sorted by name.
 
     Args:
-        content: of the file.
-        path: for messages.
+        content: Contents of the file.
+        path: Path of the file, for error messages.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: The contents are not those of such a file.
     """
     heads: list[dict[str, Any]] = []
     number = 0
@@ -122,15 +122,15 @@ def _experiment(head: dict[str, Any]) -> EarlierExperiment:
 
 
 def sha256_of(content: bytes) -> str:
-    """By which an experiment knows its copy."""
+    """Return the SHA-256 by which an experiment recognises its copy of earlier results."""
     return hashlib.sha256(content).hexdigest()
 
 
 def read_copy(config: ExperimentConfig, directory: Path) -> list[EarlierExperiment]:
-    """The earlier results that an experiment has copied; none where it starts without.
+    """Read the earlier results that an experiment has copied into its directory; empty if it uses none.
 
     Raises:
-        StoreError: the copy is gone, or is not what was copied.
+        StoreError: The copy is missing, or its contents have changed.
     """
     if not config.warm_start or config.warm_start_sha256 is None:
         return []
