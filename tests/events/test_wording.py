@@ -55,7 +55,7 @@ def test_a_value_has_four_digits_or_as_many_as_tell_it_from_1_and_from_a_rounder
         {"lower": 0.9, "upper": 0.9999999, "reverse_log": True},
         {"lower": 0.5, "upper": 0.999, "reverse_log": True},
         {"lower": 1e-6, "upper": 0.1, "log": True},
-        {"lower": 1000.0, "upper": 1000.5},
+        {"lower": 1000.0, "upper": 1010.0},
     ],
 )
 def test_what_is_shown_of_a_value_inside_its_domain_lies_inside_it_too(spec):
