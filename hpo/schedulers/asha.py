@@ -129,10 +129,9 @@ class ASHA(_Asynchronous):
 
     @property
     def unpausing(self) -> str:
-        """The stopping type, with the same searcher."""
-        if type(self.searcher) is RandomSearcher:
-            return "method=ASHA-STOP, which never pauses trials"
-        return "method.scheduler._target_=hpo.schedulers.StoppingASHA, which never pauses trials, and a method.name for that"
+        """The stopping type, or what is recommended in place of a method with a model."""
+        name = "ASHA-STOP" if type(self.searcher) is RandomSearcher else "BO-MEDIAN"
+        return f'method="{name}", which never pauses trials'
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """A promotion if there is one, else a new trial."""

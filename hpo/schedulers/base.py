@@ -77,7 +77,7 @@ class Scheduler(ABC):
     @property
     def unpausing(self) -> str:
         """What a user may pass in place of a method that pauses, where scripts write no checkpoints."""
-        return "a method that never pauses trials, such as method=ASHA-STOP"
+        return 'a method that never pauses trials, such as method="ASHA-STOP"'
 
     def suggest(self, *, new_trials: bool = True) -> Suggestion | None:
         """What a free worker should do now, taken as done; None when there is nothing.

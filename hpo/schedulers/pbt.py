@@ -86,7 +86,7 @@ class PBT(OutcomeScheduler):
     @property
     def unpausing(self) -> str:
         """Nothing of its kind."""
-        return "a method that never pauses trials, such as method=RS"
+        return 'a method that never pauses trials, such as method="RS"'
 
     @property
     def sources(self) -> Collection[tuple[int, int]]:
