@@ -16,6 +16,10 @@ from collections.abc import Iterable, Sequence
 class HPOError(Exception):
     """Base of all errors of this package; the command line prints its message without a traceback."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and notebooks show below a cell."""
+        return [f"{SAID}{self}"]
+
 
 class ConfigError(HPOError):
     """A value of the configuration is wrong."""
@@ -66,6 +70,14 @@ def installing(extra: str) -> str:
         required = []
     wanted = [line.partition(";")[0].strip() for line in required if re.search(rf"extra *== *['\"]{extra}['\"]", line)]
     return f"install it with: pip install {shlex.join(wanted) or extra}"
+
+
+def documentation(page: str = "") -> str:
+    """The path of a page of the documentation, or of the folder of all pages: in the package, or beside it in a clone."""
+    from pathlib import Path
+
+    inside = Path(__file__).parent / "docs"
+    return str((inside if inside.is_dir() else inside.parents[1] / "docs") / page)
 
 
 _MOST = 20

@@ -5,11 +5,11 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from hpo.events.wording import word
+from hpo.events.wording import value_text, word
 from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, without_limits
 from hpo.figures.limits import beyond, metric_axis
 from hpo.figures.style import BANDS, DEPTHS, SHARES, data_label, thinned
-from hpo.history.points import NOT_USED, Point, marks, points, position, short, unit
+from hpo.history.points import NOT_USED, Point, marks, points, position, unit
 from hpo.history.record import Subject
 from hpo.space.domains import LOG, Choice, Domain, Float, Integer
 
@@ -97,7 +97,7 @@ def _levels(resources: Sequence[int]) -> list[tuple[int, int]]:
 def value_axis(name: str, domain: Domain) -> Axis:
     """The axis of a hyperparameter."""
     if isinstance(domain, Choice):
-        ticks = [(place, short(choice)) for place, choice in enumerate(domain.choices)]
+        ticks = [(place, value_text(choice)) for place, choice in enumerate(domain.choices)]
         return axis(name, ticks=ticks, range=[-0.5, len(ticks) - 0.5])
     assert isinstance(domain, Float | Integer)
     return axis(name, log=domain.scale is LOG, whole=isinstance(domain, Integer))

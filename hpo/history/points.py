@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpo.events.values import Configuration
-from hpo.events.wording import word
+from hpo.events.wording import value_text
 from hpo.history import curves as history
 from hpo.history.record import Subject
 from hpo.space.domains import Choice, Domain, Float, Integer
@@ -63,14 +63,9 @@ def marks(domain: Domain) -> Sequence[tuple[float, str]]:
     """Places from 0 to 1 and the values that stand there: the ends of an interval, choices while they are few."""
     if isinstance(domain, Choice):
         choices = domain.choices if len(domain.choices) <= MOST_MARKS else (domain.choices[0], domain.choices[-1])
-        return [((domain.index(choice) + 0.5) / len(domain.choices), short(choice)) for choice in choices]
+        return [((domain.index(choice) + 0.5) / len(domain.choices), value_text(choice)) for choice in choices]
     assert isinstance(domain, Float | Integer)
-    return [(0.0, short(domain.lower)), (1.0, short(domain.upper))]
-
-
-def short(value: object) -> str:
-    """A value for a tick label."""
-    return f"{value:.4g}" if isinstance(value, float) else word(value)
+    return [(0.0, value_text(domain.lower)), (1.0, value_text(domain.upper))]
 
 
 def _shift(trial: int) -> float:

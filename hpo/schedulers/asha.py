@@ -130,10 +130,9 @@ class ASHA(_Asynchronous):
 
     @property
     def unpausing(self) -> str:
-        """Advice to a user whose script saves no checkpoints: stopping-type ASHA with the same searcher."""
-        if type(self.searcher) is RandomSearcher:
-            return "method=ASHA-STOP, which never pauses trials"
-        return "method.scheduler._target_=hpo.schedulers.StoppingASHA, which never pauses trials, and a method.name for that"
+        """Advice to a user whose script saves no checkpoints: a method that stops trials instead of pausing them."""
+        name = "ASHA-STOP" if type(self.searcher) is RandomSearcher else "BO-MEDIAN"
+        return f'method="{name}", which never pauses trials'
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """Return a promotion if one is due, else a new trial."""

@@ -80,7 +80,7 @@ class Scheduler(ABC):
     @property
     def unpausing(self) -> str:
         """Advice to a user whose script saves no checkpoints: what to pass instead of a method that pauses trials."""
-        return "a method that never pauses trials, such as method=ASHA-STOP"
+        return 'a method that never pauses trials, such as method="ASHA-STOP"'
 
     def suggest(self, *, new_trials: bool = True) -> Suggestion | None:
         """Return what a free worker should do next and record it as accepted; None if there is nothing to do.

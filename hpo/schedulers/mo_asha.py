@@ -23,7 +23,7 @@ class MOASHA(ASHA):
     @property
     def unpausing(self) -> str:
         """Advice to a user whose script saves no checkpoints: a multi-objective method that runs every trial to its end."""
-        return "method=NSGA-II, which never pauses trials"
+        return 'method="NSGA-II", which never pauses trials'
 
     def _make_rungs(self, levels: Sequence[int]) -> list[Rung]:
         return [FrontRung(rung.level, rung.quantile) for rung in make_rungs(levels, self.maximum)]

@@ -88,7 +88,7 @@ class PBT(OutcomeScheduler):
     @property
     def unpausing(self) -> str:
         """Advice to a user whose script saves no checkpoints: random search, since no variant of PBT does without pausing."""
-        return "a method that never pauses trials, such as method=RS"
+        return 'a method that never pauses trials, such as method="RS"'
 
     @property
     def sources(self) -> Collection[tuple[int, int]]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -655,6 +656,11 @@ def test_a_reader_of_info_that_ends_early_is_no_error(workplace):
 
 def test_version_is_that_of_hpo(workplace):
     assert succeeded(workplace.verb("--version")) == f"hpo {hpo.__version__}\n"
+
+
+def test_it_says_where_the_pages_of_its_documentation_are(workplace):
+    folder = Path(succeeded(workplace.verb("--docs")).rstrip("\n"))
+    assert "hpo.tune" in (folder / "coming-from.md").read_text()
 
 
 def misbehaves(workplace, how, *overrides):

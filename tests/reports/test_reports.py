@@ -573,7 +573,7 @@ def test_what_was_trained_again_is_said_by_the_run_its_summary_and_its_report(wo
     done = workplace.hpo("benchmark=mine", "method=ASHA", "experiment_tag=t", "max_num_trials=6")
     assert succeeded(done)
     assert done.stderr.count("starts over") == 1
-    assert "method=ASHA-STOP" in done.stderr
+    assert 'method="ASHA-STOP"' in done.stderr
     directory = workplace.directory("t", method="ASHA")
     highest, again = {}, 0
     for kind, trial, resource in sql(directory, "SELECT kind, trial, resource FROM events ORDER BY seq"):

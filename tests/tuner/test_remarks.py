@@ -34,8 +34,8 @@ def trained_before(events, kind):
     return total
 
 
-METHODS = [("ASHA", "method=ASHA-STOP"), ("HYPERBAND", "method=ASHA-STOP"), ("SYNC-HYPERBAND", "method=ASHA-STOP")]
-METHODS += [(name, "hpo.schedulers.StoppingASHA") for name in ("MOBSTER", "ASHA-GP", "HYPERTUNE")]
+METHODS = [(name, 'method="ASHA-STOP"') for name in ("ASHA", "HYPERBAND", "SYNC-HYPERBAND")]
+METHODS += [(name, 'method="BO-MEDIAN"') for name in ("MOBSTER", "ASHA-GP", "HYPERTUNE")]
 
 
 @pytest.mark.parametrize(("method", "remedy"), METHODS)

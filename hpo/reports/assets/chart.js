@@ -150,7 +150,12 @@ class Chart {
   }
 
   static number(value) {
-    return Number.isInteger(value) && Math.abs(value) < 1e15 ? String(value) : String(+value.toPrecision(6));
+    if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);
+    for (let digits = 6; digits < 17; digits++) {
+      const shown = +value.toPrecision(digits);
+      if (Math.abs(shown - value) <= 0.005 * Math.abs(1 - value)) return String(shown);  // a momentum of 0.9999994 is not 1
+    }
+    return String(value);
   }
 
   draw() {

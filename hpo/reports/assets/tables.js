@@ -7,7 +7,7 @@ const make = (tag, properties = {}, ...children) => {
 };
 
 const text = (value) => value === null || value === undefined ? "" : String(value);
-const shorter = (value) => typeof value === "number" && !Number.isInteger(value) ? String(+value.toPrecision(6)) : text(value);
+const shorter = (value) => typeof value === "number" ? Chart.number(value) : text(value);
 
 function order(a, b) {
   const empty = (v) => v === null || v === undefined || v === "";

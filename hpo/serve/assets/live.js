@@ -29,7 +29,7 @@ const choices = {
 
 // ---------------------------------------------------------------- words and numbers
 
-const brief = (value) => value === null || value === undefined ? "" : typeof value === "number" && !Number.isInteger(value) ? String(+value.toPrecision(6)) : String(value);
+const brief = shorter;
 const percent = (share) => Math.round(share * 100) + "%";
 function clock(seconds) {
   if (seconds < 59.95) return seconds.toFixed(1) + " s";
