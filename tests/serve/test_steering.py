@@ -114,7 +114,7 @@ def tuner(led):
 def server(led, tuner):
     work, _ = led
     one = Served(work, "--steer", "--token-file", str(work.path / "token"))
-    one.steering = one.root + "?token=" + (work.path / "token.steer").read_text().strip()
+    one.steering = one.root + "#token=" + (work.path / "token.steer").read_text().strip()
     yield one
     if one.process.poll() is None:
         one.stop()
