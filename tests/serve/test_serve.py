@@ -238,7 +238,7 @@ def running(place):
 def test_a_report_stands_in_the_page_which_comes_back_by_itself_when_the_server_does(window, served, place, running):
     from selenium.webdriver.common.keys import Keys
 
-    window.visit(served.root + "latest")
+    window.visit(f"{served.root}latest#token={served.token}")
     until(window, "return document.documentElement.dataset.figures")
     search = window.driver.find_element("css selector", "#trials input")
     search.send_keys("0")
@@ -316,7 +316,8 @@ def test_eight_tabs_of_a_browser_are_all_kept_up_to_date(window, served, running
         "/api/e/{id}/t/1/log/0/..%2f..%2f..%2f..%2fexperiment.yaml", "/api/e/{id}/t/1/log/0/reports.jsonl",
         "/api/e/{id}/t/-1",
         "/api/e/{id}/t/1/log/0/stdout.log", "/api/e/{id}/t/99999999999999999999/log/0/stdout", "/api/e/{id}/charts/..%2fx",
-        "/api/e/{id}/t/1e3", "/api/t/{id}", "/.token", "/token", "/outputs/real",
+        "/api/e/{id}/t/1e3", "/api/t/{id}", "/.token", "/token", "/outputs/real", "/api/e/{id}/t/" + "9" * 5000,
+        "/api/e/{id}/t/1/log/" + "9" * 5000 + "/stdout", "/api/e/" + "9" * 5000 + "/trials", "/e/{id}/t/" + "9" * 5000,
     ],
 )  # fmt: skip
 def test_no_path_of_a_request_leads_to_a_file(served, addresses, path):
@@ -355,10 +356,21 @@ def test_odd_questions_get_an_answer_and_no_traceback(served, addresses):
 
 
 def test_whoever_has_no_token_gets_a_page_that_says_what_to_do(window, served):
-    status, _, body = ask(served, "/", Accept="text/html")
+    window.visit(served.root)
+    window.run("localStorage.clear()")
+    for address in (served.root, served.root + "#token=" + "x" * 43):
+        window.driver.get("about:blank")
+        window.visit(address)
+        said = "return document.querySelector('#notice').textContent"
+        assert until(window, said).startswith("What answers" if "#" in address else "Open the link that hpo serve has printed")
+        assert window.run("return document.querySelector('main').textContent") == ""
+        assert window.run("return location.hash") == ""
+    window.run("location.href = arguments[0]", served.link)  # in the same page, which is not loaded again
+    until(window, "return document.querySelector('main tbody tr')")
+    assert window.run(said) == ""
+    status, _, body = ask(served, "/api/latest", Accept="*/*")
     assert status == 401
     assert b"Open the link that hpo serve has printed" in body
-    assert ask(served, "/?token=wrong", Accept="text/html")[0] == 401
 
 
 def test_pages_beyond_the_limit_are_refused_and_others_go_on(served):
@@ -366,7 +378,7 @@ def test_pages_beyond_the_limit_are_refused_and_others_go_on(served):
     try:
         for _ in range(17):
             connection = socket.create_connection(("127.0.0.1", served.port), timeout=20)
-            request = f"GET /api/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {served.token}\r\n\r\n"
+            request = f"GET /api/stream HTTP/1.1\r\nHost: localhost:{served.port}\r\nAuthorization: Bearer {served.token}\r\n\r\n"
             connection.sendall(request.encode())
             held.append(connection)
         statuses = [connection.recv(12) for connection in held]
@@ -409,10 +421,10 @@ def test_two_servers_have_two_ports_and_ctrl_c_ends_one_at_once_with_pages_open(
     try:
         assert other.port != served.port
         page = socket.create_connection(("127.0.0.1", other.port), timeout=20)
-        request = f"GET /api/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {other.token}\r\n\r\n"
+        request = f"GET /api/stream HTTP/1.1\r\nHost: localhost:{other.port}\r\nAuthorization: Bearer {other.token}\r\n\r\n"
         page.sendall(request.encode())
         assert page.recv(12) == b"HTTP/1.1 200"
-        assert ask(served, "/", Cookie=f"hpo-{other.port}={other.token}")[0] == 401, "each has its own token"
+        assert ask(served, "/api/latest", Authorization=f"Bearer {other.token}")[0] == 401, "each has its own token"
     finally:
         began = time.monotonic()
         code = other.stop(signal.SIGINT)
@@ -434,7 +446,7 @@ def test_a_socket_is_for_this_user_alone(place):
             connection.settimeout(20)
             connection.connect(str(path))
             connection.sendall(
-                f"GET / HTTP/1.1\r\nHost: localhost:8642\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+                f"GET /api/latest HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
             )
             assert connection.recv(12) == b"HTTP/1.1 200"
         second = place.verb("serve", "--no-browser", "t", "--socket", str(path))

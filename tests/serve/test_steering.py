@@ -170,8 +170,8 @@ def window(tmp_path_factory):
         yield opened
 
 
-def told(server, directory, content, token=None, **headers):
-    """Status and answer of a POST as a program sends it."""
+def told(server, directory, content, token=None, method="POST", **headers):
+    """Status and answer of a POST, or of a GET, as a program sends it."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     token = token or server.steering.partition("token=")[2]
     given = {
@@ -180,7 +180,7 @@ def told(server, directory, content, token=None, **headers):
         "Origin": server.root.rstrip("/"),
         **headers,
     }
-    connection.request("POST", f"/api/e/{id_of(directory)}/commands", json.dumps(content), given)
+    connection.request(method, f"/api/e/{id_of(directory)}/commands", json.dumps(content), given)
     answer = connection.getresponse()
     found = answer.status, json.loads(answer.read())
     connection.close()
@@ -197,6 +197,11 @@ def test_programs_are_answered_and_looking_is_not_steering(led, server):
     assert time.perf_counter() - began < 5
     assert told(server, directory, {"command": "hold"})[0] == 409
     assert told(server, directory, {"command": "go-on"})[0] == 200
+    for limit in (41, 42, 40):
+        assert told(server, directory, {"command": "budget", "arguments": {"max_num_trials": limit}})[0] == 200
+        status, situation = told(server, directory, None, method="GET")
+        assert (status, situation["budget"]["max_num_trials"]) == (200, limit), "at once, not with the next look"
+        assert f"max_num_trials={limit}" in situation["says"]["budget"]
     assert told(server, directory, {"command": "hold"}, token=server.token)[0] == 403
     assert told(server, directory, {"command": "hold"}, Origin="http://evil.example")[0] == 403
     assert told(server, directory, [])[0] == 400
@@ -205,7 +210,7 @@ def test_programs_are_answered_and_looking_is_not_steering(led, server):
         "It was refused: there is no trial 999"
     )
     commands = [event.body for event in load_experiment(directory).events if event.kind == Kind.COMMANDED]
-    assert [body["accepted"] for body in commands] == [True, False, True, False]
+    assert [body["accepted"] for body in commands] == [True, False, True, True, True, True, False]
     assert {body["by"].rpartition(" by ")[2] for body in commands} == {"the page"}
 
 
@@ -268,7 +273,7 @@ def test_a_trial_is_stopped_and_the_budget_raised_and_all_is_killed_and_goes_on_
     until(
         window, f"return document.querySelector('#steer-why').textContent === 'Trial {trial} has ended: it is stopped.'"
     )
-    window.visit(home)
+    window.visit(home + "#" + server.steering.partition("#")[2])  # the page knows the link, and may come back
     until(window, "return document.documentElement.dataset.figures")
     assert window.run("return document.querySelector('#steered').textContent").startswith(
         f"steered: trial {trial} stopped"
