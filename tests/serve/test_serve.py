@@ -50,6 +50,11 @@ def ask(served, path, method="GET", **headers):
     return found
 
 
+def stream_request(served):
+    host = f"localhost:{served.port}"
+    return f"GET /api/stream HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {served.token}\r\n\r\n".encode()
+
+
 def rows(window):
     cells = "r.cells[0].textContent + '|' + r.cells[2].textContent"
     return window.run(f"return [...document.querySelectorAll('main tbody tr')].map(r => {cells})")
@@ -362,7 +367,8 @@ def test_whoever_has_no_token_gets_a_page_that_says_what_to_do(window, served):
         window.driver.get("about:blank")
         window.visit(address)
         said = "return document.querySelector('#notice').textContent"
-        assert until(window, said).startswith("What answers" if "#" in address else "Open the link that hpo serve has printed")
+        begins = "What answers at this address" if "#" in address else "Open the link that hpo serve has printed"
+        assert until(window, said).startswith(begins)
         assert window.run("return document.querySelector('main').textContent") == ""
         assert window.run("return location.hash") == ""
     window.run("location.href = arguments[0]", served.link)  # in the same page, which is not loaded again
@@ -378,8 +384,7 @@ def test_pages_beyond_the_limit_are_refused_and_others_go_on(served):
     try:
         for _ in range(17):
             connection = socket.create_connection(("127.0.0.1", served.port), timeout=20)
-            request = f"GET /api/stream HTTP/1.1\r\nHost: localhost:{served.port}\r\nAuthorization: Bearer {served.token}\r\n\r\n"
-            connection.sendall(request.encode())
+            connection.sendall(stream_request(served))
             held.append(connection)
         statuses = [connection.recv(12) for connection in held]
         assert statuses.count(b"HTTP/1.1 200") <= 16
@@ -391,26 +396,102 @@ def test_pages_beyond_the_limit_are_refused_and_others_go_on(served):
     deadline = time.monotonic() + SOON
     while True:  # those that have gone are noticed
         with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
-            connection.sendall(request.encode())
+            connection.sendall(stream_request(served))
             if connection.recv(12) == b"HTTP/1.1 200":
                 break
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
-def test_a_head_that_does_not_come_to_its_end_holds_no_connection(served):
+UNENDED = {
+    "a head": (b"GET / HTTP/1.1\r\nHost: localhost:%d\r\n", b"X-Slow: 1\r\n", b""),
+    "a body that is not read": (
+        b"GET / HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: 9000\r\n\r\n",
+        b"x",
+        b"HTTP/1.1 200",
+    ),
+    "a body that is refused": (
+        b"POST / HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: 9000\r\n\r\n",
+        b"x",
+        b"HTTP/1.1 405",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", or_slow(UNENDED, ("a head", "a body that is not read")))
+def test_a_request_that_does_not_come_to_its_end_holds_no_connection(served, what):
+    begin, drop, answer = UNENDED[what]
     with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
-        began = time.monotonic()
+        connection.sendall(begin % served.port)
+        began, got = time.monotonic(), b""
         while time.monotonic() - began < SOON:
-            connection.sendall(b"X-Slow: 1\r\n") if time.monotonic() - began < 4 else None
             connection.settimeout(0.5)
             try:
-                assert connection.recv(100) == b""
-                break
+                connection.sendall(drop)
+                if not (part := connection.recv(10_000)):
+                    break
+                got += part
             except TimeoutError:
                 continue
+            except ConnectionError:
+                break
         assert time.monotonic() - began < SOON
+        assert got.startswith(answer)
+
+
+def test_commands_that_come_slowly_or_break_off_are_answered_in_time_and_leave_no_traceback(place, tmp_path):
+    server = Served(place, "t", "--steer", "--token-file", str(tmp_path / "token"))
+    try:
+        host = f"127.0.0.1:{server.port}"
+        head = f"POST /api/e/0123456789ab/commands HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n"
+        head += "Content-Type: application/json\r\nContent-Length: 4000\r\n\r\n{"
+        held = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(60)]
+        for connection in held:
+            connection.sendall(head.encode())
+        began = time.monotonic()
+        for connection in held[:30]:
+            connection.close()
+        for connection in held[30:]:
+            assert connection.recv(12) == b"HTTP/1.1 408"
+            connection.close()
+        assert time.monotonic() - began < SOON
+        assert ask(server, "/api/latest")[0] == 200
+    finally:
+        server.stop()
+    assert server.errors == ""
+
+
+def is_open(connection):
+    """Whether the other side has not closed it; what it has sent is read."""
+    connection.setblocking(False)
+    try:
+        while connection.recv(65536):
+            pass
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        pass
+    return False
+
+
+def test_connections_that_show_no_link_do_not_keep_out_those_that_do(place):
+    server = Served(place, "t")
+    idle = []
+    page = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    try:
+        page.sendall(stream_request(server))
+        assert page.recv(12) == b"HTTP/1.1 200"
+        for _ in range(4):
+            idle += [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(100)]
+            assert ask(server, "/api/latest")[0] == 200
+        closed = sum(not is_open(connection) for connection in idle)
+        assert len(idle) - 128 <= closed < len(idle), "the oldest of them, and no more than must be"
+        assert is_open(page)
+    finally:
+        for connection in (*idle, page):
+            connection.close()
+        server.stop()
+    assert server.errors == ""
 
 
 # ---------------------------------------------------------------------- the command
@@ -421,8 +502,7 @@ def test_two_servers_have_two_ports_and_ctrl_c_ends_one_at_once_with_pages_open(
     try:
         assert other.port != served.port
         page = socket.create_connection(("127.0.0.1", other.port), timeout=20)
-        request = f"GET /api/stream HTTP/1.1\r\nHost: localhost:{other.port}\r\nAuthorization: Bearer {other.token}\r\n\r\n"
-        page.sendall(request.encode())
+        page.sendall(stream_request(other))
         assert page.recv(12) == b"HTTP/1.1 200"
         assert ask(served, "/api/latest", Authorization=f"Bearer {other.token}")[0] == 401, "each has its own token"
     finally:
