@@ -4,6 +4,7 @@ Ids are looked up in a table and trials are whole numbers: no path is taken from
 """
 
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +27,8 @@ from hpo.serve.wire import encoded
 
 if TYPE_CHECKING:
     from hpo.serve.comparing import Comparisons
+
+log = logging.getLogger(__name__)
 
 MOST_STREAMS = 16
 """Pages that are kept up to date at a time."""
@@ -118,7 +121,7 @@ class App:
     async def _charts(self, request: Request) -> Response:
         group = request.path_params["group"]
         one = await self._current(request)
-        body = await self.hub.read(lambda: one.figures.body(group))
+        body = await self._made(lambda: one.figures.body(group))
         if body is None:
             raise HTTPException(404)
         return packed(request, body, "application/json")
@@ -129,7 +132,7 @@ class App:
         one = await self._current(request)
         asked = request.query_params
         page = asked.get("page", "0")
-        body = await self.hub.read(
+        body = await self._made(
             lambda: trials_body(
                 one.feed,
                 sort=asked.get("sort", "trial"),
@@ -159,7 +162,7 @@ class App:
         from hpo.serve.answers import trial_body
 
         one = await self._current(request)
-        body = await self.hub.read(lambda: trial_body(one.feed, request.path_params["trial"]))
+        body = await self._made(lambda: trial_body(one.feed, request.path_params["trial"]))
         if body is None:
             raise HTTPException(404)
         return packed(request, body, "application/json")
@@ -182,6 +185,16 @@ class App:
         comparisons = self.comparisons = self.comparisons or Comparisons()
         body = await self.hub.compare(lambda: comparisons.body(group.folder, state))
         return packed(request, body, "application/json")
+
+    async def _made(self, make: Callable[[], T]) -> T:
+        """An answer about an experiment, whose log and configuration may say anything, such as a value out of its space."""
+        try:
+            return await self.hub.read(make)
+        except Exception as error:
+            log.warning("an answer could not be made (%s)", type(error).__name__)
+            log.debug("it was asked for", exc_info=error)
+            text = f"This cannot be made of what the experiment's files say ({type(error).__name__}); hpo status says more."
+            raise HTTPException(422, text) from error
 
     async def _current(self, request: Request) -> Any:
         return await self.hub.current(await self._known(request))

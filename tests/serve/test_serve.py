@@ -1,11 +1,14 @@
 """`hpo serve` as people meet it: a command, its pages in a real browser, and requests that mean no good."""
 
+import contextlib
 import http.client
 import json
 import os
 import shutil
 import signal
 import socket
+import socketserver
+import threading
 import time
 
 import pytest
@@ -514,13 +517,45 @@ def test_two_servers_have_two_ports_and_ctrl_c_ends_one_at_once_with_pages_open(
     assert other.errors == ""
 
 
-def test_a_socket_is_for_this_user_alone(place):
-    path = place.path / "serve.sock"
-    process = forking.start("serve", "--no-browser", "t", "--socket", str(path), cwd=place.path, env=dict(os.environ))
+class Forward(socketserver.ThreadingTCPServer):
+    """What `ssh -L PORT:SOCKET` is on the side of the browser: connections to a port are led to a socket."""
+
+    daemon_threads = True
+
+    def __init__(self, path):
+        self.path = path
+        super().__init__(("127.0.0.1", 0), Forwarded)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Forwarded(socketserver.BaseRequestHandler):
+    def handle(self):
+        with socket.socket(socket.AF_UNIX) as there:
+            there.connect(str(self.server.path))
+            back = threading.Thread(target=carry, args=(there, self.request), daemon=True)
+            back.start()
+            carry(self.request, there)
+            back.join()
+
+
+def carry(source, target):
+    with contextlib.suppress(OSError):
+        while part := source.recv(65536):
+            target.sendall(part)
+        target.shutdown(socket.SHUT_WR)
+
+
+def test_a_socket_is_for_this_user_alone_and_a_browser_steers_by_way_of_it(place, window):
+    path = place.path / "own" / "serve.sock"
+    command = ("serve", "--no-browser", "--steer", "t", "--socket", str(path))
+    process = forking.start(*command, cwd=place.path, env=dict(os.environ))
     try:
         line = process.stdout.readline()
         assert f"ssh -L 8642:{path}" in line
-        token = process.stdout.readline().partition("token=")[2].strip()
+        token = process.stdout.readline().partition("http://localhost:8642/#token=")[2].strip()
+        assert len(token) == 43
+        steering = process.stdout.readline().partition("#token=")[2].split()[0]
+        assert path.parent.stat().st_mode & 0o777 == 0o700
         assert path.stat().st_mode & 0o777 == 0o600
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(20)
@@ -529,6 +564,13 @@ def test_a_socket_is_for_this_user_alone(place):
                 f"GET /api/latest HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
             )
             assert connection.recv(12) == b"HTTP/1.1 200"
+        with Forward(path) as forward:
+            window.visit(f"http://localhost:{forward.server_address[1]}/latest#token={steering}")
+            until(window, "return document.documentElement.dataset.figures")
+            why = until(window, "return document.querySelector('#steer-why').textContent")
+            assert why == "The experiment cannot be told: it is simulated, and over too soon to be steered."
+            window.driver.get("about:blank")
+            forward.shutdown()
         second = place.verb("serve", "--no-browser", "t", "--socket", str(path))
         assert "another server uses it" in error_of(second)
     finally:
@@ -565,4 +607,14 @@ def test_mistakes_are_one_sentence_each(place, served, tmp_path):
     file = tmp_path / "file"
     file.touch()
     assert error("--socket", str(file)) == f"--socket {file}: there is a file of that name; choose another"
+    shared = tmp_path / "shared"
+    for mode, folder in ((0o777, shared), (0o1777, shared), (0o770, shared), (0o777, shared / "mine")):
+        shared.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        shared.chmod(mode)
+        assert error("--socket", str(folder / "s")) == (
+            f"--socket {folder / 's'}: others may write to {shared}, and put their own there; use a folder of yours, such "
+            "as ~/.hpo/serve.sock"
+        )
+    assert error("--socket", str(tmp_path / "no" / "no" / "s")).endswith("name a place you may write to")
     assert error("--socket", str(tmp_path / "s"), "--port", "9000") == "--socket: goes without --port and --host"
