@@ -127,7 +127,7 @@ async function send(path, { method = "GET", body = "", signal } = {}, again = fa
   const { pathname, search } = new URL(`${base}/api${path}`, location.origin), target = pathname + search;
   const headers = { Authorization: session.signature(method, target, body), ...(body ? { "Content-Type": "application/json" } : {}) };
   const answer = await fetch(target, { method, headers, cache: "no-store", signal, ...(body ? { body } : {}) }).catch((error) => {
-    session.doubt();
+    if (!signal?.aborted) session.doubt();
     throw error;
   });
   if (answer.status !== 401 || again) return answer;
