@@ -200,7 +200,7 @@ def test_a_page_without_the_link_comes_back_when_another_tab_of_the_browser_has_
 def test_the_log_of_a_trial_is_shown_as_text_by_its_link(place, served, window):
     window.visit(served.link)
     rows = "[...document.querySelectorAll('main tbody tr')]"
-    find = f"return {rows}.find(r => r.textContent.includes('mine'))?.querySelector('a').href"
+    find = f"return {rows}.find(r => r.textContent.includes('real'))?.querySelector('a').href"
     window.visit(until(window, find) + "/t/1")
     link = "document.querySelector('#attempts tbody a')"
     until(window, f"return {link}")
@@ -223,3 +223,17 @@ def test_what_the_page_computes_is_hmac_sha256(served, window):
     told = greeted(keys)
     mac = f"mac(mac('{'é' * 40}', 'hpo serve', '{told['boot']}'), 'server', '{'0123456789abcdef' * 2}', '{HOST}')"
     assert window.run(f"return {mac}") == told["proofs"][0]
+
+
+@pytest.mark.slow
+def test_a_page_of_a_network_where_browsers_lend_no_hmac_proves_and_signs_too(place, tmp_path):
+    if reason := install():
+        pytest.skip(reason)
+    server = Served(place, "--steer", "--host-name", "gpu7")
+    try:
+        with browser(tmp_path, network=True, further=["--host-resolver-rules=MAP gpu7 127.0.0.1"]) as opened:
+            opened.visit(f"http://gpu7:{server.port}/latest#token={server.token}")
+            until(opened, "return document.documentElement.dataset.figures")
+            assert opened.run("return [isSecureContext, typeof crypto.subtle]") == [False, "undefined"]
+    finally:
+        server.stop()
