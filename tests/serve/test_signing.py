@@ -105,6 +105,7 @@ def test_nothing_that_a_program_at_the_port_of_an_ended_server_is_sent_or_finds_
     until(window, "return location.pathname.startsWith('/e/') && document.documentElement.dataset.figures")
     address = window.run("return location.href")
     assert "token" not in address
+    assert window.run("return [session.secret, window.name]") == [steering, ""]
     assert until(window, "return document.querySelectorAll('#steer button').length") == 5
     greeting = ask(server.port, f"/api/hello?nonce={'1' * 32}")[1].decode()
     server.stop(signal.SIGKILL)

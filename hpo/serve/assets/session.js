@@ -60,11 +60,12 @@ const session = {
   opened: false,
   proving: null,
 
-  // From the address, which does not keep it.
+  // From the address, which does not keep it, or from the page before; see `go`.
   takeSecret() {
-    const found = /^#token=([\w-]+)$/.exec(location.hash);
+    const found = /^#token=([\w-]+)$/.exec(location.hash) ?? /^hpo ([\w-]+)$/.exec(window.name);
     if (!found) return false;
-    history.replaceState(history.state, "", location.pathname + location.search);
+    window.name = "";
+    if (location.hash) history.replaceState(history.state, "", location.pathname + location.search);
     this.secret = found[1];
     this.proving = null;
     return true;
@@ -186,13 +187,16 @@ async function whenOpen(begin) {
   begin();
 }
 
-// To another page, which gets the secret along, unless whoever answers now cannot prove itself: then this page stays.
+// To another page, unless whoever answers now cannot prove itself: then this page stays. The next one takes the secret from the window's
+// name, which is in memory alone, and empties it; browsers remember addresses.
 async function go(address, { replace = false } = {}) {
   session.doubt();
   try { await session.proven(); } catch (error) {
     return notice(error.status ? error.message : "The server does not answer.");
   }
-  location[replace ? "replace" : "assign"](address + (session.secret ? `#token=${session.secret}` : ""));
+  window.name = session.secret ? `hpo ${session.secret}` : "";
+  setTimeout(() => { window.name = ""; }, 5000); // this page is still here
+  location[replace ? "replace" : "assign"](address);
 }
 
 // A text of the server, which a browser's own request would not get.
