@@ -176,6 +176,17 @@ class Hub:
                 await one.changed.wait()
         return one
 
+    async def refreshed(self, name: str) -> Watched:
+        """The same with all that is written by now, such as what a command has changed a moment ago."""
+        one = await self.current(name)
+        before = one.feed.shown.key
+        while await self.read(one.feed.look):
+            pass
+        if one.feed.shown.key != before:
+            self._row_changed(name)
+            one.tell()
+        return one
+
     @contextlib.contextmanager
     def viewing_rows(self) -> Iterator[None]:
         """A page looks at all experiments."""

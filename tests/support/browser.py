@@ -5,7 +5,7 @@ import importlib.util
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -88,13 +88,15 @@ class Browser:
 
 
 @contextmanager
-def browser(profile: Path, size: str = "1366,900", *, network: bool = False) -> Iterator[Browser]:
-    """A Chromium of its own with an empty profile; it is gone at the end."""
+def browser(
+    profile: Path, size: str = "1366,900", *, network: bool = False, further: Sequence[str] = ()
+) -> Iterator[Browser]:
+    """A Chromium of its own with an empty profile and further options; it is gone at the end."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
-    for option in (*OPTIONS, f"--window-size={size}", f"--user-data-dir={profile}"):
+    for option in (*OPTIONS, *further, f"--window-size={size}", f"--user-data-dir={profile}"):
         options.add_argument(option)
     options.binary_location = str(shutil.which("chromium"))
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

@@ -1,6 +1,6 @@
 "use strict";
 // One experiment: what it does now, its figures, its trials.
-(() => {
+whenOpen(() => {
   const id = location.pathname.slice(base.length).split("/")[2], path = "/e/" + id;
   const trialHref = (number) => href(`${path}/t/${number}`);
   let board = null, figures = null, asked = 0, asking = false, sequence = -1, since = null; // the event after which reports are known
@@ -27,7 +27,7 @@
     if (file.open) file.querySelector("pre").textContent = await ask(path + "/configuration", "text").catch((error) => error.message);
   });
   const trials = trialsTable();
-  const steering = window.steerExperiment?.(path);
+  const steering = session.steers ? steerExperiment(path) : null;
   const parts = {
     workers: sectionOf("workers", "Workers now", none, workers.scroll, more), rungs: sectionOf("rungs", "Rungs", rungs.scroll, next),
     failures: sectionOf("failures", "Failures", make("p", { className: "soft", textContent: "The last ones; the table of trials has all." }), failed.scroll),
@@ -305,4 +305,4 @@
       }
     },
   });
-})();
+});

@@ -1,6 +1,6 @@
 "use strict";
 // All experiments: a row each, those at work first; searched, filtered and sorted here, for what is known is here.
-(() => {
+whenOpen(() => {
   const MOST = 200;
   const HEADS = [
     { name: "experiment", key: "name" }, { name: "tag", key: "tag" }, { name: "state", key: "state" }, { name: "best", key: "best", number: true },
@@ -126,4 +126,4 @@
       if (ticks % 5 === 0 && !live.paused && [...known.values()].some(({ row }) => row.ticking)) soon(); // clocks go on
     },
   });
-})();
+});

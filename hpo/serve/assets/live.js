@@ -1,13 +1,11 @@
 "use strict";
 // What all pages share: asking the server, being told by it, and putting what it says into the page as text.
-const root = document.documentElement, base = root.dataset.base;
 const byId = (id) => document.getElementById(id);
 const href = (path) => base + path;
 
 async function ask(path, as = "json") {
-  const answer = await fetch(base + "/api" + path, { cache: "no-store" });
-  if (answer.status === 401) throw new Error("The server does not know this page any more: open the link that hpo serve has printed.");
-  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error || `The server answered ${answer.status}.`);
+  const answer = await send(path);
+  if (!answer.ok) throw await refusalOf(answer);
   return as === "json" ? answer.json() : answer.text();
 }
 
@@ -154,6 +152,13 @@ function heading(title, crumbs) {
   byId("crumbs").replaceChildren(...crumbs.map(([words, path]) => make("a", { href: href(path), textContent: words })));
 }
 
+function showMissing() {
+  heading("There is nothing here", [["All experiments", "/"]]);
+  byId("subtitle").textContent = "";
+  byId("content").replaceChildren(make("p", { textContent: "No experiment, trial or tag has this address. It may have been moved or deleted." }));
+  root.dataset.ready ||= performance.now().toFixed(0);
+}
+
 function sectionOf(id, title, ...parts) {
   const section = make("section", { id }, make("h2", { textContent: title }), ...parts);
   return section;
@@ -202,25 +207,32 @@ class Live {
 
   open() {
     clearTimeout(this.timer);
-    const source = new EventSource(`${base}/api${this.path}${this.path.includes("?") ? "&" : "?"}after=${encodeURIComponent(this.cursor)}`);
-    this.source = source;
     this.heard = performance.now();
     if (byId("connection").dataset.state !== "disconnected") this.say("connecting");
-    const on = (handler) => (event) => {
-      if (this.source !== source) return;
-      this.heard = performance.now();
-      this.wait = 500;
-      this.say("live");
-      const data = JSON.parse(event.data);
-      if (data.now) this.skew = data.now - Date.now() / 1000;
-      if (event.lastEventId) this.cursor = event.lastEventId;
-      handler?.(data);
-    };
-    source.onopen = () => { if (this.source === source) this.say("live"); };
-    source.onmessage = on(this.handlers.message);
-    source.addEventListener("reset", on(this.handlers.reset));
-    source.addEventListener("beat", on(null));
-    source.onerror = () => { if (this.source === source) this.lost(); };
+    const source = follow(`${this.path}?after=${encodeURIComponent(this.cursor)}`, {
+      opened: () => {
+        if (this.source !== source) return;
+        if (this.refused) notice("");
+        this.refused = "";
+        this.say("live");
+      },
+      message: ({ id, event, data: text }) => {
+        if (this.source !== source) return;
+        this.heard = performance.now();
+        this.wait = 500;
+        const data = JSON.parse(text);
+        if (data.now) this.skew = data.now - Date.now() / 1000;
+        if (id) this.cursor = id;
+        this.handlers[event ?? "message"]?.(data);
+      },
+      lost: (error) => {
+        if (this.source !== source) return;
+        if (error.status === 404) return this.leave();
+        if (error.status) notice(this.refused = error.message);
+        this.lost();
+      },
+    });
+    this.source = source;
   }
 
   restart(cursor) {
@@ -235,6 +247,14 @@ class Live {
     this.say("disconnected");
     this.timer = setTimeout(() => this.open(), this.wait);
     this.wait = Math.min(this.wait * 1.6, 5000);
+  }
+
+  // There is nothing at this address, and nothing to wait for.
+  leave() {
+    this.paused = true;
+    this.turn();
+    byId("pause").hidden = true;
+    showMissing();
   }
 
   close() {
