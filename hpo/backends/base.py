@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from hpo.backends.code_watch import CodeWatch
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent, Knock, Trial
@@ -35,6 +36,12 @@ class Backend(ABC):
 
     extras: ClassVar[Sequence[str]] = ()
     """Of hpo, that its tuner needs."""
+
+    reads_code: ClassVar[bool] = False
+    """Attempts read the program from the files that lie here when they start; otherwise it was packed before the session."""
+
+    code: CodeWatch | None = None
+    """Of a session whose attempts do so: the program's files."""
 
     @classmethod
     def keys_of(cls, config: ExperimentConfig) -> Mapping[str, Any]:
@@ -156,6 +163,10 @@ class Backend(ABC):
             whether that is so: what it reports after `position` and its exit are then told by `wait`, as after `start`.
         """
         return False
+
+    def script_digest(self, trial_id: int) -> str | None:
+        """Digest of the script that the last attempt of a trial has compiled; None if only its own process knows."""
+        return None
 
     def left_over(self, trial_id: int, attempt: int, position: int) -> Sequence[BackendEvent]:
         """What an attempt of an earlier session reported after byte `position` of its channel."""

@@ -63,6 +63,7 @@ class LocalBackend(FiledBackend):
 
     gpus_of_this_machine = True
     copies_checkpoints = True
+    reads_code = True
 
     @classmethod
     def check(cls, config: ExperimentConfig) -> None:
@@ -101,6 +102,7 @@ class LocalBackend(FiledBackend):
         self._running: dict[int, _Running] = {}
         self._keys: dict[int, int] = {}  # trial id -> key
         self._deaths = 0
+        self._expected: dict[int, Mapping[str, Any]] = {}  # trial id -> the script that its fork was ordered to run
         self._found = FoundResults(program.config.benchmark)
         self._sleep = Sleep()
         self._files = GrowingFiles()
@@ -170,7 +172,27 @@ class LocalBackend(FiledBackend):
             oom_kills=oom_kills(),
         )
         self._keys[trial.id] = self._key
+        self._expect(trial.id, order)
         self._host.send({"do": "start", "key": self._key, **order})
+
+    def _expect(self, trial_id: int, order: dict[str, Any]) -> None:
+        """Have a fork that compiles the script say so if it is another one than was there when it was ordered."""
+        self._expected.pop(trial_id, None)
+        if self.code is None or order["script"] is None or Path(order["script"]).resolve() != self.code.script:
+            return
+        self._expected[trial_id] = order["expected"] = {
+            "signature": self.code.script_signature,
+            "digest": self.code.code["digest"],
+            "told": str(Path(order["stderr"]).with_name("script.digest")),
+        }
+
+    def script_digest(self, trial_id: int) -> str | None:
+        """What was ordered, unless the fork has said otherwise."""
+        if (expected := self._expected.get(trial_id)) is None:
+            return None
+        told = Path(expected["told"])
+        digest = told.read_text() if told.is_file() else str(expected["digest"])
+        return digest or None
 
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
         """Have the host end the attempt; see `Backend.stop`."""

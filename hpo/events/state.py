@@ -1,10 +1,10 @@
 """What is known of an experiment: the fold of its events, the same live, after a resume and for a reader."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from hpo.events.code import CodeHistory
 from hpo.events.fronts import Front, FrontPoint, extended
 from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
@@ -67,10 +67,8 @@ class ExperimentState:
     """Trials that went on from a copy of another's checkpoint."""
     nodes: Counter[str] = field(default_factory=Counter)
     """Attempts on each machine, as far as the log names machines."""
-    code: Mapping[str, Any] = field(default_factory=dict)
-    """What the last session ran."""
-    code_changes: dict[int, Sequence[str]] = field(default_factory=dict)
-    """Files that had changed since the session before, by session, from 1."""
+    code: CodeHistory = field(default_factory=CodeHistory)
+    """The versions of the code, and which trial ran which."""
     steering: Steering = field(default_factory=Steering)
     """What people have told it to do."""
     _counts: Counter[Status] = field(default_factory=Counter)
@@ -93,10 +91,13 @@ class ExperimentState:
             case Kind.REPORTED:
                 self._reported(event, outcome)
             case Kind.ENDED:
+                self.code.apply(event, self.sessions)
                 self._ended(event)
             case Kind.STARTED:
+                self.code.apply(event, self.sessions)
                 self._started(event)
             case Kind.RESUMED | Kind.RESTARTED:
+                self.code.apply(event, self.sessions)
                 self._again(event)
             case Kind.DROPPED:
                 state = self._of(event)
@@ -105,14 +106,11 @@ class ExperimentState:
                 self._commanded(event)
             case Kind.OPENED:
                 self.sessions += 1
+                self.code.apply(event, self.sessions)
                 self.steering.apply(event)
                 self.created = event.time if self.created is None else self.created
                 self.finished = None
                 self._man(event)
-                if code := event.body.get("code"):
-                    self.code = code
-                    if code["changed"]:
-                        self.code_changes[self.sessions] = code["changed"]
                 self.silent_failures = 0  # whoever runs the command again may have mended something
             case Kind.FINISHED:
                 self.finished = event.body["reason"]
@@ -186,6 +184,7 @@ class ExperimentState:
         return self.trials[event.trial_id]
 
     def _noted(self, event: Event) -> None:
+        self.code.apply(event, self.sessions)
         node = event.body.get("node")
         if node is not None and (state := self.running.get(event.trial_id)) is not None:
             state.node = node
@@ -226,6 +225,7 @@ class ExperimentState:
         while state.worker in taken:
             state.worker += 1
         self.running[state.trial.id] = state
+        self.code.begin(state.trial.id)
 
     def _set_status(self, state: TrialState, status: Status) -> None:
         self._counts[state.status] -= 1

@@ -195,6 +195,40 @@ def shortened(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def code_changes_of(state: ExperimentState) -> list[tuple[str, str, str]]:
+    """List the changes of the code, oldest first: where it was found, in a word and in a phrase, and in which files."""
+    found = [(session, -1, names) for session, names in state.code.changes.items()] + state.code.edits
+    return [
+        (f"session {session}", f"before session {session}", shortened(names))
+        if trial < 0
+        else (f"trial {trial}", f"while session {session} ran, before trial {trial} was started", shortened(names))
+        for session, trial, names in sorted(found, key=lambda change: (change[0], change[1] >= 0))
+    ]
+
+
+def code_versions_text(state: ExperimentState) -> str:
+    """Say which trials ran which version of the code; empty if there is one version."""
+    if len(state.code.versions) < 2 and not state.code.unsure:
+        return ""
+    each, several, unsure = state.code.trials()
+    parts = [f"version {number} ran in {ids_text(trials)}" for number, trials in enumerate(each, 1) if trials]
+    parts += [f"several versions ran in {ids_text(several)}"] if several else []
+    parts += [f"not known of {ids_text(unsure)}"] if unsure else []
+    return "; ".join(parts)
+
+
+def ids_text(trials: Sequence[int], most: int = 8) -> str:
+    """Ids of trials for a sentence, such as `trials 0-3, 7`."""
+    ranges: list[list[int]] = []
+    for trial in sorted(trials):
+        if ranges and trial == ranges[-1][1] + 1:
+            ranges[-1][1] = trial
+        else:
+            ranges.append([trial, trial])
+    shown = shortened([str(low) if low == high else f"{low}-{high}" for low, high in ranges], most)
+    return f"trial {shown}" if len(trials) == 1 else f"trials {shown}"
+
+
 def overview(result: Any, state: ExperimentState, otherwise: str, behind: str = "") -> str:
     """What a notebook shows of an object that has an experiment's `directory`.
 

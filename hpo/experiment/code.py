@@ -1,65 +1,62 @@
 """Which code the trials of a session run: digests of the script and of what lies beside it, git's commit, the folder.
 
-What is recorded tells later whether two sessions ran the same. It has to be had in milliseconds: folders that hold much are
+What is recorded tells later whether two trials ran the same. It has to be had in milliseconds: folders that hold much are
 left out, and so is what git does not say at once.
 """
 
-import hashlib
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.executables import files_beside, find_program
+from hpo.backends.code_watch import CodeWatch
+from hpo.backends.executables import find_program
 from hpo.config.schema import BenchmarkConfig
 from hpo.functions.finding import find_function
 
 GIT_SECONDS = 0.05
 
 
-def code_of(benchmark: BenchmarkConfig, directory: Path = Path()) -> dict[str, Any] | None:
-    """What a benchmark's program is just now; None where it is no file of the user's.
+def watch_code(
+    benchmark: BenchmarkConfig, directory: Path = Path(), before: Mapping[str, Any] | None = None
+) -> CodeWatch | None:
+    """Begin to watch a benchmark's program; None if it is no file of the user's.
 
     Args:
-        benchmark: what names it.
+        benchmark: names the program.
         directory: of the experiment.
+        before: the version that it will be compared with.
 
     Returns:
-        `script`, its `digest`, the digests of the `sources` beside it by name and of `all` files there (both None where there
-        are too many), the working `directory`, and `commit` and `dirty` (None where git does not say).
+        A watch whose `code` has `script`, its `digest`, the digests of the `sources` beside it by name and of `all` files
+        there (both None if there are too many), which sources are only `tracked`, the working `directory`, and `commit` and
+        `dirty` (None if git does not answer).
     """
     script = _script(benchmark, directory) if benchmark.has_program else None
     if script is None:
         return None
     head = _git(script.parent, ["rev-parse", "HEAD"])
-    difference = _git(script.parent, ["diff", "--quiet", "HEAD", "--", "."])  # works while files are read
-    files = files_beside(script.parent)
-    digests = None if files is None else {str(path.relative_to(script.parent)): _digest(path) for path in files}
-    (failed, commit), (dirty, _) = _answer(head), _answer(difference)
-    return {
-        "script": str(script),
-        "digest": _digest(script),
-        "sources": digests and {name: digest for name, digest in digests.items() if name.endswith(script.suffix)},
-        "all": digests and hashlib.blake2b(repr(sorted(digests.items())).encode(), digest_size=8).hexdigest(),
-        "directory": str(Path.cwd()),
-        "commit": commit if failed == 0 else None,
-        "dirty": bool(dirty) if failed == 0 and dirty is not None else None,
-    }
+    difference = _git(script.parent, ["diff", "--quiet", "HEAD", "--", "."])
+    names = _git(script.parent, ["ls-files", "-z", "--", "."])
+    (failed, commit), (dirty, _), (unlisted, listed) = _answer(head), _answer(difference), _answer(names)
+    tracked = {*listed.split("\0")} if unlisted == 0 else set()
+    return CodeWatch(
+        script,
+        tracked | {*(before or {}).get("tracked", ())},
+        {
+            "directory": str(Path.cwd()),
+            "commit": commit if failed == 0 else None,
+            "dirty": bool(dirty) if failed == 0 and dirty is not None else None,
+        },
+    )
 
 
-def changed_files(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Names of the script and of sources beside it that are no longer what they were. New ones change nothing alone."""
-    if not before or not now:
-        return []
-    script = Path(now["script"]).name
-    names = [script] if before["digest"] != now["digest"] else []
-    if before["sources"] is None or now["sources"] is None:
-        return names
-    return names + [
-        name
-        for name, digest in before["sources"].items()
-        if name != script and name != Path(before["script"]).name and now["sources"].get(name) != digest
-    ]
+def code_of(
+    benchmark: BenchmarkConfig, directory: Path = Path(), before: Mapping[str, Any] | None = None
+) -> Mapping[str, Any] | None:
+    """Describe a benchmark's program as it is just now; None if it is no file of the user's. See `watch_code`."""
+    watch = watch_code(benchmark, directory, before)
+    return None if watch is None else watch.code
 
 
 def _script(benchmark: BenchmarkConfig, directory: Path) -> Path | None:
@@ -71,14 +68,6 @@ def _script(benchmark: BenchmarkConfig, directory: Path) -> Path | None:
         return Path(words[-1]).resolve()
     candidates = words[1:2] + ([words[0]] if "/" in benchmark.command[0] else [])
     return next((Path(word).resolve() for word in candidates if Path(word).is_file()), None)
-
-
-def _digest(path: Path) -> str | None:
-    """Of a file's content; None where it cannot be read."""
-    try:
-        return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
-    except OSError:
-        return None
 
 
 def _git(folder: Path, arguments: Sequence[str]) -> "subprocess.Popen[str] | None":

@@ -17,6 +17,7 @@ from hpo.backends.base import Backend
 from hpo.config.choices import CodeChanges
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import StoreError
+from hpo.events.code import changed_files
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.events.wording import shortened
@@ -102,22 +103,24 @@ def opening(
         facts["libraries"] = versions
     if backend.repeatable:
         return facts
-    from hpo.experiment.code import changed_files, code_of  # milliseconds that a simulation need not spend
+    from hpo.experiment.code import watch_code  # milliseconds that a simulation need not spend
 
-    if (code := code_of(config.benchmark, directory)) is None:
+    if (watch := watch_code(config.benchmark, directory, state.code.last)) is None:
         return facts
-    changed = changed_files(state.code, code) if state.trials else []
+    if backend.reads_code:
+        backend.code = watch
+    changed = changed_files(state.code.last, watch.code) if state.trials else []
     if changed:
         text = (
-            f"{shortened(changed)} has changed since the last session: the results of {len(state.trials)} trial(s) are those "
-            "of the former code"
+            f"{shortened(changed)} has changed since the last session: the results of {len(state.code.others(watch.code))} "
+            "trial(s) are those of the former code"
         )
         if config.code_changes == CodeChanges.refuse:
             raise StoreError(
                 f"code_changes=refuse: {text}; put it back, choose another experiment_tag, or overwrite=true"
             )
         log.warning("%s; code_changes=refuse would stop here, overwrite=true starts again", text)
-    return {**facts, "code": {**code, "changed": changed}}
+    return {**facts, "code": {**watch.code, "changed": changed}}
 
 
 def attend(backend: Backend, commands: Path) -> bool:
@@ -147,6 +150,7 @@ def limits_of(config: ExperimentConfig) -> Limits:
         trial_silence_timeout=config.trial_silence_timeout,
         grace=config.grace_period_seconds,
         delete_checkpoints=config.delete_checkpoints,
+        refuse_code_changes=config.code_changes == CodeChanges.refuse,
         first_stop="interval" if config.copies_checkpoints else "min_resource",
         max_checkpoint_bytes=None if gigabytes is None else gigabytes * 1e9,
     )
@@ -169,5 +173,5 @@ def provenance(opened: Mapping[str, Any]) -> dict[str, Any]:
         "host": socket.gethostname(),
         "executable": sys.executable,
         **({"libraries": opened["libraries"]} if "libraries" in opened else {}),
-        "code": {key: value for key, value in opened.get("code", {}).items() if key != "sources"},
+        "code": {key: value for key, value in opened.get("code", {}).items() if key not in ("sources", "tracked")},
     }

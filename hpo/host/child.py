@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 import types
 from collections.abc import Mapping, Sequence
@@ -20,26 +21,73 @@ from typing import Any, NoReturn
 
 from hpo.host.parent import end_with
 
-_code: dict[str, tuple[tuple[int, int], types.CodeType]] = {}
+_code: dict[str, tuple[tuple[int, ...], types.CodeType]] = {}
+_SETTLED = 100_000_000
+"""Nanoseconds: clocks of file systems tick more often."""
+
+
+def signature_of(status: os.stat_result) -> tuple[int, ...]:
+    """What differs after a file was changed or replaced."""
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
+def is_settled(status: os.stat_result, now: int) -> bool:
+    """Whether any change after `now`, in nanoseconds of unix time, changes the signature: the last one is not too recent."""
+    return abs(now - status.st_ctime_ns) > _SETTLED
 
 
 def compile_once(script: str) -> None:
     """Compile `script` in the host, for all trials that follow; an edited file is compiled again."""
     try:
-        stat = os.stat(script)  # noqa: PTH116  the host has no need of pathlib
-        version = (stat.st_mtime_ns, stat.st_size)
-        if script in _code and _code[script][0] == version:
+        if script in _code and _code[script][0] == signature_of(os.stat(script)):  # noqa: PTH116  without pathlib
             return
-        with open(script, "rb") as file:  # noqa: PTH123
-            _code[script] = version, compile(file.read(), script, "exec", dont_inherit=True)
+        _code.pop(script, None)
+        status, data = _read(script)
+        code = compile(data, script, "exec", dont_inherit=True)
+        if is_settled(status, time.time_ns()):
+            _code[script] = signature_of(status), code
     except (OSError, SyntaxError, ValueError):
         _code.pop(script, None)  # the trial will meet the same error and show it
+
+
+def _read(path: str) -> tuple[os.stat_result, bytes]:
+    with open(path, "rb") as file:  # noqa: PTH123
+        return os.fstat(file.fileno()), file.read()
+
+
+def _load(script: str, expected: Mapping[str, Any] | None) -> types.CodeType:
+    """The compiled script; if it is not the `expected` one, its digest is written to a file first.
+
+    Args:
+        script: its path.
+        expected: `signature` and `digest` of the script when the attempt was ordered, and `told`, the file to write.
+    """
+    if script in _code and _code[script][0] == signature_of(os.stat(script)):  # noqa: PTH116
+        signature, code = _code[script]
+        if expected is None or list(signature) == expected["signature"]:
+            return code
+    status, data = _read(script)
+    settled = is_settled(status, time.time_ns())
+    if expected is not None and not (settled and list(signature_of(status)) == expected["signature"]):
+        import hashlib  # which takes milliseconds
+
+        digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+        if digest != expected["digest"]:
+            _tell(expected, digest)
+    return compile(data, script, "exec", dont_inherit=True)
+
+
+def _tell(expected: Mapping[str, Any], digest: str) -> None:
+    """Say which script this attempt runs; nothing: another interpreter reads it."""
+    with open(expected["told"], "w") as file:  # noqa: PTH123
+        file.write(digest)
 
 
 def wait_for_order(pipe: int, parent: int) -> NoReturn:
     """In a fork of the host: leave it behind, then wait for the order that says which trial this is.
 
-    Order: `script` or None, `argv`, `env`, `stdout`, `stderr`. All that does not depend on it is done before.
+    Order: `script` or None, `argv`, `env`, `stdout`, `stderr`, perhaps `expected` (see `_load`). All that does not depend on
+    it is done before.
     """
     end_with(parent)
     _leave_host(pipe)
@@ -56,8 +104,10 @@ def wait_for_order(pipe: int, parent: int) -> NoReturn:
     if order["script"] is None:
         _execute(order["argv"])
     if not sys.flags.safe_path and _is_shadowed(_folder(order["script"])):
+        if order.get("expected") is not None:
+            _tell(order["expected"], "")
         _execute([sys.executable, *order["argv"]])
-    _run_script(order["script"], order["argv"])
+    _run_script(order["script"], order["argv"], order.get("expected"))
 
 
 _PIPE = 3
@@ -136,7 +186,7 @@ def _is_shadowed(folder: str) -> bool:
     return False
 
 
-def _run_script(script: str, argv: Sequence[str]) -> NoReturn:
+def _run_script(script: str, argv: Sequence[str], expected: Mapping[str, Any] | None) -> NoReturn:
     sys.argv = list(argv)
     if not sys.flags.safe_path:
         sys.path[0] = _folder(script)
@@ -149,19 +199,13 @@ def _run_script(script: str, argv: Sequence[str]) -> NoReturn:
         __cached__=None,
     )
     sys.modules["__main__"] = main
-    _end(_outcome(script, main), main)
+    _end(_outcome(script, main, expected), main)
 
 
-def _outcome(script: str, main: types.ModuleType) -> int:
+def _outcome(script: str, main: types.ModuleType, expected: Mapping[str, Any] | None) -> int:
     """Run the script; the exit code an interpreter would give."""
     try:
-        compile_once(script)
-        if script in _code:
-            code = _code[script][1]
-        else:
-            with open(script, "rb") as file:  # noqa: PTH123
-                code = compile(file.read(), script, "exec", dont_inherit=True)
-        exec(code, main.__dict__)
+        exec(_load(script, expected), main.__dict__)
     except SystemExit as end:
         return _system_exit(end.code)
     except KeyboardInterrupt:

@@ -6,7 +6,16 @@ from typing import Any
 
 from hpo.events.outcome import no_trial_met
 from hpo.events.values import Kind, Status
-from hpo.events.wording import again_text, clock, configuration_text, days_text, shortened, steering_text, word
+from hpo.events.wording import (
+    again_text,
+    clock,
+    code_changes_of,
+    code_versions_text,
+    configuration_text,
+    days_text,
+    steering_text,
+    word,
+)
 from hpo.figures import experiment_charts as charts
 from hpo.figures import pages
 from hpo.figures.style import OUTCOME_COLOURS, data_label
@@ -90,8 +99,10 @@ def _headline(experiment: Experiment) -> str:
     ]
     if text := again_text(state):
         shown.append(("trained again", f"{sum(state.again.values()):,}", text))
-    for session, names in state.code_changes.items():
-        shown.append(("code changed", f"session {session}", f"{shortened(names)}; results of both are mixed"))
+    for when, _, names in code_changes_of(state):
+        shown.append(("code changed", when, f"{names}; results of both are mixed"))
+    if text := code_versions_text(state):
+        shown.append(("versions of the code", str(len(state.code.versions)), text))
     if text := steering_text(state):
         shown.append(("steered", f"{len(state.steering.marks)} times", text))
     if best is None:

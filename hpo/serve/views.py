@@ -56,7 +56,7 @@ def board_view(seen: Seen) -> dict[str, Any]:
             {"elapsed": f.elapsed, "trial": f.trial_id, "status": f.status, "reason": cut(f.reason)}
             for f in reversed(board.failures)
         ],
-        "code_changes": sorted(state.code_changes),
+        "code_changes": sorted({*state.code.changes, *(edit.session for edit in state.code.edits)}),
         "steered": cut(steering_text(state)),
     }
 

@@ -34,6 +34,8 @@ class Limits:
     delete_checkpoints: bool = False
     max_checkpoint_bytes: float | None = None
     """Of the kept checkpoints together."""
+    refuse_code_changes: bool = False
+    """Nothing starts with other code than the trials before."""
     first_stop: str = "min_resource"
     """The key under method.scheduler by which trials are told to end later for the first time."""
 

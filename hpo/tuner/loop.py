@@ -185,6 +185,8 @@ class Tuner:
     def _fill(self) -> None:
         """Give free workers something to do."""
         while not (self.trials.closing or self.state.steering.held) and len(self.state.running) < self._slots:
+            if (self.trials.waiting or self.trials.failed) and self.trials.refuse_code():
+                return
             if self.trials.waiting:
                 self.trials.restart()
                 continue
@@ -192,7 +194,11 @@ class Tuner:
                 self.trials.retry()
                 continue
             new_trials = self.budget.allows_new_trial(self.state)
-            suggestion = self.scheduler.suggest(new_trials=new_trials)
+            suggestion = self.scheduler.propose(new_trials=new_trials)
+            if suggestion is not None:
+                if self.trials.refuse_code():
+                    return
+                self.scheduler.accept(suggestion)
             for text in self.scheduler.take_notes():
                 self.journal.note(text)
             if suggestion is None:

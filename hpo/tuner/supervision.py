@@ -35,6 +35,7 @@ from hpo.tuner.journal import Journal
 from hpo.tuner.limits import Limits
 from hpo.tuner.overdue import Overdue
 from hpo.tuner.remarks import Remarks
+from hpo.tuner.trial_code import TrialCode
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Supervision:
         self._remarks = Remarks(
             scheduler=self.scheduler, state=self.state, limits=self.limits, journal=self.journal, intake=self._intake
         )
+        self.code = TrialCode(self.backend, self.state, self.limits, self.journal)
         self._failures = Failures(self.state, self.limits)
         self._copies = Copies(self.scheduler, self.state, self.backend, self.journal)
         self._checkpoints = CheckpointBudget(
@@ -83,13 +85,12 @@ class Supervision:
             copies=self._copies,
         )
 
-    # ------------------------------------------------------------------ attempts begin
-
     def carry_out(self, suggestion: Suggestion, new_trials: bool) -> None:
         """Start or resume what the scheduler suggests."""
         body = body_of(suggestion, new_trials=new_trials)
         if isinstance(suggestion, Start):
             trial = Trial(len(self.state.trials), suggestion.configuration, suggestion.source)
+            body |= self.code.start(trial.id)
             self.scheduler.on_start(trial)
             self._copies.give(suggestion, trial.id)
             self.journal.emit(Kind.STARTED, trial.id, 0, body=body)
@@ -100,6 +101,8 @@ class Supervision:
         state = self.state.trials[suggestion.trial_id]
         still_ending = state.status == Status.RUNNING  # promoted while its last attempt is on its way out
         self._copies.keep(state)
+        if not still_ending:
+            body |= self.code.start(state.trial.id)
         self.journal.emit(Kind.RESUMED, state.trial.id, state.attempt + 1, body=body)
         if not still_ending:
             self._begin(state)
@@ -107,7 +110,8 @@ class Supervision:
     def restart(self) -> None:
         """Go on with the first interrupted trial that waits, towards where it was going."""
         state = self.waiting.pop(0)
-        self.journal.emit(Kind.RESTARTED, state.trial.id, state.attempt + 1, body={"until": state.until})
+        body = {"until": state.until, **self.code.start(state.trial.id)}
+        self.journal.emit(Kind.RESTARTED, state.trial.id, state.attempt + 1, body=body)
         self._begin(state)
 
     def retry(self) -> None:
@@ -142,8 +146,6 @@ class Supervision:
             self._end(state, Exit(state.trial.id, state.attempt, None, lost=True))
         self.waiting = [state for state in self.state.trials.values() if state.status == Status.INTERRUPTED]
 
-    # ------------------------------------------------------------------ what happens to them
-
     def handle(self, event: BackendEvent) -> None:
         """Take in what the backend tells."""
         match event:
@@ -165,6 +167,7 @@ class Supervision:
         state = self._current(report)
         if state is None:
             return
+        self.code.confirm(state.trial.id, state.attempt)
         body: dict[str, Any] = {"metrics": dict(report.metrics), "position": report.position}
         if self._is_ending(state):
             self.journal.emit(Kind.DROPPED, state.trial.id, state.attempt, body=body)
@@ -203,10 +206,11 @@ class Supervision:
         state = self._current(event)
         if state is not None and self._end(state, event) == Status.INTERRUPTED and not self.closing:
             self.waiting.append(state)
-            self._fail_if(self._failures.on_loss())
+            self.fail(self._failures.on_loss())
 
     def _end(self, state: TrialState, event: Exit) -> Status:
         """The attempt is over: what becomes of the trial."""
+        self.code.confirm(state.trial.id, state.attempt)
         status, error = self._status_after(state, event)
         tell_end(self.scheduler, state.trial, status)
         body: dict[str, Any] = {"status": str(status), "exit_code": event.exit_code, "signal": event.signal}
@@ -215,14 +219,16 @@ class Supervision:
         told: dict[str, Any] = {"error": error, "where": event.where, "out_of_memory": oom, "by": state.stopped_by}
         told |= self._remarks.counts(state.trial.id)
         body |= {key: value for key, value in told.items() if value}
+        if state.then is not None and not self.closing:
+            body |= self.code.start(state.trial.id)
         self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
         if status in (Status.FAILED, Status.TIMEOUT):
-            self._fail_if(self._failures.on_failure(status, event, error))
+            self.fail(self._failures.on_failure(status, event, error))
         elif status == Status.PAUSED and self.scheduler.copies and not self.backend.has_checkpoint(state.trial.id):
             self.fail(self._remarks.nothing_to_copy(state))
         self._checkpoints.attempt_ended(state.trial.id, status)
         if state.status == Status.RUNNING:  # it was resumed while its processes were still ending
-            if not self.closing:
+            if not self.closing and not self.refuse_code():
                 self._begin(state)
             else:
                 self._end(state, Exit(state.trial.id, state.attempt, None, lost=True))
@@ -236,8 +242,6 @@ class Supervision:
         if state.trial.id in self.condemned:
             return self.condemned.pop(state.trial.id)
         return self.limits.status_after(state, event, self.closing, self._remarks.unread(state.trial.id))
-
-    # ------------------------------------------------------------------ ending them
 
     def end_overdue(self) -> None:
         """End trials that have passed a time limit."""
@@ -280,13 +284,14 @@ class Supervision:
             for trial_id in self.state.running:
                 self.journal.act(self.backend.stop, trial_id)
 
-    def _fail_if(self, reason: str | None) -> None:
-        if reason is not None:
-            self.fail(reason)
+    def refuse_code(self) -> bool:
+        """End the experiment if its code has changed and that is refused; whether nothing may start."""
+        self.fail(self.code.refusal())
+        return self.closing
 
-    def fail(self, reason: str) -> None:
-        """The experiment cannot go on."""
-        if self.failure is None:
+    def fail(self, reason: str | None) -> None:
+        """The experiment cannot go on, if there is a reason."""
+        if reason is not None and self.failure is None:
             self.failure = ExperimentError(reason)
             self.end_all()
 

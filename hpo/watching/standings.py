@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.errors import StoreError
+from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind, Status
 from hpo.events.wording import front_of, steering_text
 from hpo.results.experiment import Experiment
@@ -48,7 +49,8 @@ def standing(experiment: Experiment) -> dict[str, Any]:
         "reports": state.reports,
         "nodes": dict(state.nodes),
         "unread_lines": state.unread,
-        "code_changes": state.code_changes,
+        "code_changes": state.code.changes,
+        "code_versions": _versions(state),
         "steered": steering_text(state) or None,
         "held_by": state.steering.held,
         "trained": state.trained,
@@ -69,6 +71,15 @@ def standing(experiment: Experiment) -> dict[str, Any]:
         "closest": state.closest and {"trial_id": state.closest[0], "values": list(state.closest[1])},
         "last_failure": _failure(experiment.directory, last_failure(experiment)),
     }
+
+
+def _versions(state: ExperimentState) -> list[dict[str, Any]]:
+    """The versions of the code, each with the trials whose attempts all ran it; what is not known counts for none."""
+    trials, _, _ = state.code.trials()
+    return [
+        {"digest": code["digest"], "commit": code["commit"], "trials": ran}
+        for code, ran in zip(state.code.versions, trials, strict=True)
+    ]
 
 
 def _failure(directory: Path, end: Event | None) -> dict[str, Any] | None:

@@ -110,7 +110,7 @@ def test_another_number_is_told_and_fails(workplace, tmp_path):
     result = workplace.verb("reproduce", "t", "--trial", "1", "--run", "--output", "again")
     assert result.returncode == 1
     assert "loss: differs in 3 of 3, most at epoch " in result.stdout
-    assert "train.py has changed since the experiment's last session" in result.stderr
+    assert "train.py has changed since trial" in result.stderr
     assert "Traceback" not in result.stderr
 
 

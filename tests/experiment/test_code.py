@@ -9,7 +9,8 @@ import pytest
 from hpo.backends import executables
 from hpo.config.schema import BenchmarkConfig
 from hpo.experiment import code
-from hpo.experiment.code import changed_files, code_of
+from hpo.events.code import changed_files
+from hpo.experiment.code import code_of
 from hpo.reports.writing import write_report
 from hpo.results.experiment import load_experiment
 from tests.conftest import error_of, succeeded
@@ -135,7 +136,7 @@ def test_a_script_that_changed_between_sessions_is_one_warning_and_shown_in_stat
     (line,) = result.stderr.splitlines()
     assert line.startswith("hpo: train.py has changed since the last session: the results of 3 trial(s)")
     experiment = load_experiment(resumed.directory("t"))
-    assert experiment.state.code_changes == {2: ["train.py"]}
+    assert experiment.state.code.changes == {2: ["train.py"]}
     assert experiment.metadata["code"]["directory"] == str(resumed.path)
     assert "code train.py changed before session 2" in succeeded(resumed.verb("status", "t"))
     page = write_report(resumed.directory("t"), resumed.path / "report.html").read_text()

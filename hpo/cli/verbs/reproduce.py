@@ -26,7 +26,8 @@ def reproduce(
 ) -> None:
     """Print the exact command of a trial with its environment, or run it again in a fresh folder and compare."""
     from hpo.checking.reproducing import Reproduction, compare
-    from hpo.experiment.code import changed_files, code_of
+    from hpo.events.code import changed_files
+    from hpo.experiment.code import code_of
 
     directories = find_experiments(place)
     if len(directories) > 1:
@@ -35,12 +36,15 @@ def reproduce(
     config = experiment.config
     name = f"{config.experiment_tag}-{config.benchmark.name}-{config.method.name}-seed_{config.seed}-trial_{trial}"
     folder = (output or Path("reproduced") / name).absolute()
-    ran = experiment.state.code
+    history = experiment.state.code
+    ran = history.last
     if ran and Path(ran["directory"]).is_dir():
         os.chdir(ran["directory"])  # what its paths are relative to
     reproduction = Reproduction(experiment, trial, folder)
-    if changed := changed_files(ran, code_of(config.benchmark, experiment.directory) or {}):
-        log.warning("%s has changed since the experiment's last session", shortened(changed))
+    versions = history.of.get(reproduction.stored.trial.id)
+    ran = history.versions[versions[-1]] if versions else ran
+    if changed := changed_files(ran, code_of(config.benchmark, experiment.directory, ran) or {}):
+        log.warning("%s has changed since trial %d ran", shortened(changed), reproduction.stored.trial.id)
     if not run:
         click.echo(reproduction.script())
         return

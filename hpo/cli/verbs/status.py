@@ -10,7 +10,17 @@ import click
 
 from hpo.cli.verbs.app import Option, Place, Trusted, Word, verb
 from hpo.errors import HPOError, StoreError
-from hpo.events.wording import best_name, best_text, clock, counts_text, printable, shortened, steering_text
+from hpo.events.wording import (
+    best_name,
+    best_text,
+    clock,
+    code_changes_of,
+    code_versions_text,
+    counts_text,
+    printable,
+    shortened,
+    steering_text,
+)
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.results.experiment import Experiment, load_experiment
 from hpo.results.failure import failure_of
@@ -19,6 +29,9 @@ from hpo.results.rows import log_of, reason_of
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.places import find_experiments, find_launched, from_here
 from hpo.watching.standings import last_failure, standing, state_of, tags
+
+_CHANGES = 3
+"""Of the code, that are shown one by one."""
 
 
 @verb()
@@ -78,8 +91,13 @@ def _show(experiment: Experiment) -> None:
         at_work = Counter(trial.node for trial in state.running.values())
         named = [f"{node} ({count} attempts, {at_work[node]} running)" for node, count in state.nodes.most_common()]
         click.echo(printable(f"  on {len(named)} nodes: {shortened(named, 8)}"))
-    for session, names in state.code_changes.items():
-        click.echo(f"  code {shortened(names)} changed before session {session}: results of both are mixed")
+    changes = code_changes_of(state)
+    if len(changes) > _CHANGES:
+        click.echo(f"  the code changed {len(changes)} times; the last ones:")
+    for _, when, names in changes[-_CHANGES:]:
+        click.echo(printable(f"  code {names} changed {when}: results of both are mixed"))
+    if text := code_versions_text(state):
+        click.echo(f"  code {text}")
     if failure := failure_of(state, experiment.directory):
         click.echo(f"  {failure}")
     if (end := last_failure(experiment)) is not None:

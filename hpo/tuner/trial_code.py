@@ -1,0 +1,107 @@
+"""Which code each attempt is started with, and what becomes known of that later."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hpo.backends.base import Backend
+from hpo.events.code import changed_files
+from hpo.events.state import ExperimentState
+from hpo.events.wording import shortened
+from hpo.tuner.journal import Journal
+from hpo.tuner.limits import Limits
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class TrialCode:
+    """The code of the attempts of one session.
+
+    A look at the files comes before each start, and another with the first report or the exit. A fork of the trial host knows
+    which script it has compiled. What a program imports after its first report is not known.
+
+    Args:
+        backend: has the watch, and knows what forks have compiled.
+        state: what is known.
+        limits: whether a change is refused.
+        journal: where corrections go.
+    """
+
+    backend: Backend
+    state: ExperimentState
+    limits: Limits
+    journal: Journal
+    _begun: dict[int, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
+    """Of each attempt that has not reported yet: the changes seen before its start, and the version that was there then."""
+
+    def __post_init__(self) -> None:
+        self._watch = self.backend.code
+        self._stored: Mapping[str, Any] = {} if self._watch is None else self._watch.code
+
+    def refusal(self) -> str | None:
+        """Say why nothing may start, if the code has changed and that is refused."""
+        if not self.limits.refuse_code_changes or not (changed := self._changed()):
+            return None
+        return (
+            f"code_changes=refuse: {shortened(changed)} has changed while the experiment ran, and nothing more starts; put "
+            f"it back and run the same command again, or choose another experiment_tag"
+        )
+
+    def start(self, trial_id: int) -> dict[str, Any]:
+        """What is stored with an event that starts an attempt: nothing unless the code is not that of the start before."""
+        if self._watch is None:
+            return {}
+        changed = self._changed()
+        code = self._watch.code
+        self._begun[trial_id] = len(self._watch.touched), code
+        if not changed:
+            return {}
+        self._stored = code
+        others = [trial for trial in self.state.code.others(code) if trial != trial_id]
+        log.warning(
+            "%s has changed while the experiment runs: trial %d is the first to start with the new code, the results of %d "
+            "trial(s) are those of the former code; code_changes=refuse would stop here",
+            shortened(changed),
+            trial_id,
+            len(others),
+        )
+        return {"code": {**code, "changed": changed}}
+
+    def confirm(self, trial_id: int, attempt: int) -> None:
+        """The attempt has read its program by now: note it if that may not be what was there when it was started."""
+        if (begun := self._begun.pop(trial_id, None)) is None or self._watch is None:
+            return
+        seen, code = begun
+        now = self._watch.look()
+        if len(self._watch.touched) == seen:
+            return
+        script = self._watch.script.name
+        ran = self.backend.script_digest(trial_id)
+        changed = changed_files(code, now)
+        if ran is None:
+            names, sure = changed, False
+        else:
+            names, sure = [name for name in changed if name != script], False
+            if not names and ran != code["digest"]:
+                names, sure = [script], True
+                sources = now["sources"] and {**now["sources"], script: ran}
+                now = {**now, "digest": ran, "sources": sources}
+        if not names:
+            return
+        text = (
+            f"trial {trial_id} runs the {script} that was there when its process read it, changed since its start was ordered"
+            if sure
+            else f"{shortened(names)} changed between the start of trial {trial_id} and its first report: which version it "
+            f"runs is not known"
+        )
+        self.journal.note(
+            text, trial_id, attempt, code=dict(now), sure=sure, level=logging.INFO if sure else logging.WARNING
+        )
+
+    def _changed(self) -> list[str]:
+        """Files that differ from what the last start was with."""
+        if self._watch is None or (code := self._watch.look()) is self._stored:
+            return []
+        return changed_files(self._stored, code)
