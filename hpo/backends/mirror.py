@@ -111,6 +111,7 @@ class AttemptMirror:
         interval: float,
         sync_seconds: float,
     ) -> None:
+        self._trial_id = trial_id
         self._outlet, self._interval, self._sync_seconds = outlet, interval, sync_seconds
         self._folder = files.attempt(trial_id, attempt)
         self._checkpoint = files.checkpoint(trial_id)
@@ -198,7 +199,8 @@ class AttemptMirror:
             self._copied = packed
             archive.unlink()
         except (OSError, tarfile.TarError) as error:
-            log.warning("the checkpoint could not be copied now (%s)", error)
+            text = "the checkpoint of trial %d could not be copied now (%s)"
+            log.warning(text, self._trial_id, error, extra={"once": "copies"})
             return
         while len(self.checkpoints) > KEPT:
             self._outlet.remove(self.checkpoints.pop(0)[0])

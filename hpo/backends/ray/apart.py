@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,8 @@ class _Outlet:
 
     def save(self, number: int, position: int, archive: Path) -> str:
         key, size = f"{self.begin}-{number:06d}.tar", archive.stat().st_size
-        self.storage.put(key, archive)
+        with _named(self.storage):
+            self.storage.put(key, archive)
         self._say(saved=key, position=position, size=size)
         return key
 
@@ -128,6 +129,15 @@ class _Outlet:
 
     def leave(self, name: str, content: bytes) -> None:
         self._say(log=name, content=as_json(content))
+
+
+@contextlib.contextmanager
+def _named(storage: CheckpointStorage) -> Iterator[None]:
+    """Have what goes wrong name the storage by its key."""
+    try:
+        yield
+    except OSError as error:
+        raise type(error)(f"backend.storage={storage.url}: {error}") from error
 
 
 def as_json(content: bytes) -> str:
@@ -191,13 +201,15 @@ class ApartTrials:
         if key is not None:
             archive = folder.with_name("restored.tar")
             try:
-                self._storage.get(key, archive)
+                with _named(self._storage):
+                    self._storage.get(key, archive)
                 unpack(archive, folder)
                 archive.unlink()
             except (OSError, tarfile.TarError) as error:
-                log.warning("trial %d: its checkpoint %s cannot be had (%s)", trial_id, key, error)
+                why = f"trial {trial_id}: its checkpoint {key} cannot be had ({error})"
+                log.warning("%s", why, extra={"once": "restores"})
                 gone = isinstance(error, FileNotFoundError | tarfile.TarError)
-                lost = to_json(Exit(trial_id, order["attempt"], None, lost=True))
+                lost = to_json(Exit(trial_id, order["attempt"], None, lost=True, error=why))
                 self._tell([*([{"trial": trial_id, "missing": key}] if gone else []), lost])
                 return False
         outlet = _Outlet(

@@ -9,8 +9,9 @@ import logging
 import os
 import socket
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import Any, Self
 
 import hpo
@@ -20,6 +21,7 @@ from hpo.backends.ray.messages import from_json
 from hpo.backends.ray.program import close_checkpoint
 from hpo.backends.ray.session import RaySession
 from hpo.backends.ray.settings import RaySettings, where_slots_are
+from hpo.backends.ray.slot_warnings import SlotWarnings
 from hpo.backends.ray.timing import StandingClock
 from hpo.backends.waking import Sleep
 from hpo.config.schema import ExperimentConfig
@@ -27,6 +29,7 @@ from hpo.errors import BackendError
 from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent, Exit, Placed, Trial
 from hpo.store.directory import ExperimentDirectory
+from hpo.store.salvage import put_aside_unknown
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +72,7 @@ class RayBackend(FiledBackend):
         self._wanted = config.n_workers or 1
         self._with_gpus = bool(config.num_gpus_per_trial)
         self._fleet = Fleet()
+        self._warnings = SlotWarnings()
         self._waiting: dict[int, tuple[Trial, int, int | None]] = {}  # trial id -> what to start when a slot is free
         self._news: list[BackendEvent] = []
         self._clock = StandingClock()
@@ -221,7 +225,7 @@ class RayBackend(FiledBackend):
     ) -> list[BackendEvent]:
         """One thing that a slot has told."""
         if "said" in item:
-            log.log(item["said"], "%s: %s", slot.host, item["text"])
+            self._log(slot.number, item)
             return []
         if "broken" in item:
             self._give_up(slot.node, f"the node {slot.host}: {item['broken']}")
@@ -236,6 +240,10 @@ class RayBackend(FiledBackend):
         if self._apart is not None and events and isinstance(events[-1], Exit):
             events = self._apart.over(slot.number, events[-1])
         return [self._judge(slot, event) for event in events]
+
+    def _log(self, number: int, item: Mapping[str, Any]) -> None:
+        slot = self._fleet.slots.get(number)
+        self._warnings.take_in("a node" if slot is None else slot.host, item)
 
     def _judge(self, slot: PlacedSlot, event: BackendEvent) -> BackendEvent:
         """An event of a slot, and what it says of its node."""
@@ -280,9 +288,17 @@ class RayBackend(FiledBackend):
 
     def go_on(self, state: ExperimentState) -> None:
         """See `Backend.go_on`."""
-        super().go_on(state)
-        if self._apart is not None:
+        if self._apart is None:
+            super().go_on(state)
+        else:
+            put_aside_unknown(self.directory, state)
             self._apart.go_on(state)
+
+    def restores(self, trial_id: int, reached: int) -> Callable[[], int | None]:
+        """See `Backend.restores`; a checkpoint may still be on its way to the storage."""
+        if self._apart is None:
+            return super().restores(trial_id, reached)
+        return partial(self._apart.restored, trial_id)
 
     def checkpoint_bytes(self, trial_id: int) -> int:
         """Of the trial's checkpoint, wherever it is."""
@@ -296,5 +312,6 @@ class RayBackend(FiledBackend):
 
     def close(self) -> None:
         """Have all slots end what still runs, and wait for it."""
-        self._session.close()
+        self._session.close(self._log)
         self._sleep.close()
+        self._warnings.close()

@@ -19,7 +19,7 @@ from hpo.errors import ConfigError, installing
 SCHEMES = ("s3", "gs", "az", "file")
 _PATIENCE = timedelta(seconds=20)
 """In which a service that fails or is silent is asked again; what fails longer is tried by the next copy."""
-_RETRIES: dict[str, Any] = {
+_RETRIES: Any = {
     "retry_timeout": _PATIENCE,
     "max_retries": 1000,  # it is time that ends the retries: a refused connection takes none of it
     "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2), "base": 2},
@@ -82,9 +82,7 @@ class CheckpointStorage:
         """
         import obstore
 
-        self._asked(
-            lambda: obstore.put(self._store, key, content, chunk_size=_PIECE, max_concurrency=_AT_ONCE)
-        )
+        self._asked(lambda: obstore.put(self._store, key, content, chunk_size=_PIECE, max_concurrency=_AT_ONCE))
 
     def get(self, key: str, target: Path) -> None:
         """Write an object's content to a file.
@@ -98,9 +96,7 @@ class CheckpointStorage:
         with target.open("wb") as file:
             for start in range(0, size, _PIECE):
                 end = min(start + _PIECE, size)
-                file.write(
-                    self._asked(functools.partial(obstore.get_range, self._store, key, start=start, end=end))
-                )
+                file.write(self._asked(functools.partial(obstore.get_range, self._store, key, start=start, end=end)))
 
     def sizes(self, prefix: str) -> dict[str, int]:
         """Bytes of all objects whose keys begin with `prefix`, which ends with a slash.
@@ -175,7 +171,7 @@ def _store(url: str) -> Any:
 
     if url.startswith("file:"):
         return LocalStore(unquote(urlsplit(url).path), mkdir=True)
-    options = dict(_REQUEST)
+    options: Any = dict(_REQUEST)
     if url.startswith("s3:") and os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
         options["allow_http"] = True  # asked for by who names such an endpoint
     return from_url(url, retry_config=_RETRIES, client_options=options)

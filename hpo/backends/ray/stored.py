@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hpo.aws.archive import pack_whole
-from hpo.backends.channel import Channel
+from hpo.backends.channel import Channel, resource_at
 from hpo.backends.filed import STORED
 from hpo.backends.ray.apart import from_json_text
 from hpo.backends.ray.storage import CheckpointStorage
@@ -61,8 +61,10 @@ class StoredTrials:
         self._stored: dict[int, list[KeptCheckpoint]] = {}
         self._forgotten: dict[int, int] = {}  # trial id -> its last attempt whose checkpoints nobody needs
         self._begun: dict[int, int] = {}  # trial id -> its last attempt
+        self._given: dict[int, KeptCheckpoint | None] = {}  # trial id -> what its last attempt goes on from
         self._channels: dict[int, Channel] = {}
         self._copying: dict[int, int] = {}  # trial id -> slot that still copies its last checkpoint
+        self._answers = True  # the storage, when it was asked last
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="storage")
 
     def go_on(self, state: ExperimentState) -> None:
@@ -130,8 +132,15 @@ class StoredTrials:
         reports.touch()
         self._channels[trial_id] = Channel(reports, trial_id, attempt)
         found = self.newest(trial_id)
-        self._begun[trial_id] = attempt
+        self._begun[trial_id], self._given[trial_id] = attempt, found
         return {"root": self._root, "restore": None if found is None else found.key}
+
+    def restored(self, trial_id: int) -> int | None:
+        """The resource, or less, of the checkpoint that the running attempt was given; None if it was given none."""
+        if (given := self._given.get(trial_id)) is None:
+            return None
+        reports = self._reports(trial_id, given.attempt)
+        return resource_at(reports, given.position, self._config.objective.resource_attr)
 
     def newest(self, trial_id: int) -> KeptCheckpoint | None:
         """The checkpoint to go on from."""
@@ -208,15 +217,16 @@ class StoredTrials:
         if keys:
             self._worker.submit(self._try_to, lambda: self._storage.remove(keys))
 
-    @staticmethod
-    def _try_to(remove: Callable[[], None]) -> None:
+    def _try_to(self, remove: Callable[[], None]) -> None:
         try:
             remove()
+            self._answers = True
         except OSError as error:
+            self._answers = False
             log.info("checkpoints that nobody needs could not be removed now (%s)", error)
 
     def close(self) -> None:
         """No slot is left."""
         for channel in self._channels.values():
             channel.finish()
-        self._worker.shutdown()
+        self._worker.shutdown(cancel_futures=not self._answers)  # each would have the whole patience with the storage

@@ -138,6 +138,23 @@ def test_a_checkpoint_that_is_gone_costs_an_attempt_and_not_the_slot(tmp_path):
     assert (end["kind"], end["attempt"], end["lost"]) == ("Exit", 1, True)
 
 
+def test_a_storage_that_does_not_answer_costs_an_attempt_and_the_loss_names_it(tmp_path, monkeypatch):
+    place = Place(tmp_path)
+    place.storage.put("proof", b"")
+    trials = place.open()
+
+    def get(*_):
+        raise OSError("nobody answers")
+
+    monkeypatch.setattr(CheckpointStorage, "get", get)
+    assert not trials.begin({"trial": 3, "attempt": 1, "root": "root/", "restore": "root/3/a.tar"})
+    (end,) = place.told
+    assert (end["kind"], end["lost"]) == ("Exit", True)
+    assert end["error"] == (
+        f"trial 3: its checkpoint root/3/a.tar cannot be had (backend.storage={place.storage.url}: nobody answers)"
+    )
+
+
 def test_any_bytes_can_be_told():
     every = bytes(range(256))
     assert from_json_text(as_json(every)) == every

@@ -18,7 +18,7 @@ from tests.support.backend_contract import PATIENCE, BackendContract, listen
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("ray")]
 
 
-def config_of(folder, address, script=SCRIPT, *, n_workers=3, gpus=0, **keys):
+def config_of(folder, address, script=SCRIPT, *, n_workers=3, gpus=0, method="RS", **keys):
     (folder / "train.py").write_text(script)
     content = {
         "name": "b",
@@ -34,7 +34,7 @@ def config_of(folder, address, script=SCRIPT, *, n_workers=3, gpus=0, **keys):
     }
     backend = {"name": "ray", "address": address, **keys.pop("backend", {})}
     keys = {"random_seed": 1, "grace_period_seconds": 5, **keys}
-    return resolve(load_config({**content, **keys.pop("benchmark", {})}, "RS", backend=backend, **keys))
+    return resolve(load_config({**content, **keys.pop("benchmark", {})}, method, backend=backend, **keys))
 
 
 def ready(config, folder):
@@ -152,6 +152,39 @@ def test_trials_have_gpus_of_their_own_and_are_not_slowed_down_by_what_ray_sets(
         "stdout.log",
     ]
     assert (trials / "0" / "checkpoint" / "epoch").read_text() == "1"
+
+
+TRAINED = """
+import os, sys, time, hpo
+arguments = hpo.arguments(x=0.5, epochs=9)
+saved = os.path.join(os.environ["HPO_CHECKPOINT_DIR"], "epoch")
+first = int(open(saved).read()) if os.path.exists(saved) else 0
+if first:
+    hpo.report(epoch=first, loss=arguments.x / first)
+for epoch in range(first + 1, arguments.epochs + 1):
+    with open(TRAINED, "a") as file:
+        file.write(f"{os.environ['HPO_TRIAL_ID']} {epoch}\\n")
+    with open(saved + ".tmp", "w") as file:
+        file.write(str(epoch))
+    os.replace(saved + ".tmp", saved)
+    hpo.report(epoch=epoch, loss=arguments.x / epoch)
+"""
+
+
+def test_with_a_storage_nothing_is_trained_again_and_nobody_says_so(tmp_path, ray_environment, caplog):
+    """The truth is a file to which the script adds every epoch that it trains; the second session resumes."""
+    trained = tmp_path / "trained"
+    script = TRAINED.replace("TRAINED", repr(str(trained)))
+    for trials in (8, 16):
+        keys = {"backend": {"storage": f"file://{tmp_path}/storage"}, "max_num_trials": trials, "n_workers": 2}
+        config = config_of(tmp_path, ray_environment.address, script, method="ASHA", **keys)
+        run_experiment(config, tmp_path / "experiment")
+    epochs = trained.read_text().split("\n")[:-1]
+    state = load_experiment(tmp_path / "experiment").state
+    assert sum(trial.attempt for trial in state.trials.values()) > 2, "some are promoted"
+    assert sum(state.again.values()) == len(epochs) - len(set(epochs)) == 0
+    assert "starts over" not in caplog.text
+    assert "start over" not in caplog.text
 
 
 @pytest.mark.slow

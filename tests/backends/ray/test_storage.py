@@ -145,7 +145,10 @@ def test_without_obstore_it_is_said_what_to_install(monkeypatch):
 @pytest.mark.process  # asks a service in a thread
 @pytest.mark.parametrize(
     ("url", "named"),
-    [("s3://bucket/folder", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"), ("gs://b", "GOOGLE_APPLICATION_CREDENTIALS")],
+    [
+        ("s3://bucket/folder", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ("gs://b", "GOOGLE_APPLICATION_CREDENTIALS"),
+    ],
 )
 def test_missing_credentials_are_named_as_such(monkeypatch, url, named):
     for name in list(os.environ):

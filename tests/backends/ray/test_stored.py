@@ -1,6 +1,7 @@
 """Which checkpoint in the storage a trial goes on from, told by what slots say."""
 
 import json
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -155,3 +156,35 @@ def test_what_a_run_without_storage_has_left_is_stored(place, tmp_path):
     assert key is not None
     place.storage.get(key, tmp_path / "archive.tar")
     assert b"checkpoint/epoch" in (tmp_path / "archive.tar").read_bytes()
+
+
+def test_the_end_does_not_wait_for_every_removal_that_a_storage_does_not_answer(place, monkeypatch):
+    stored = place.open()
+    asked = []
+
+    def remove(_, keys):
+        asked.append(keys)
+        time.sleep(0.2)  # stands for the patience with a storage
+        raise OSError("nobody answers")
+
+    monkeypatch.setattr(CheckpointStorage, "remove", remove)
+    for number in range(20):
+        stored._remove([f"key {number}"])
+    time.sleep(0.3)
+    stored.close()
+    assert len(asked) <= 3, "the one that failed, and those that were begun before the end"
+
+
+def test_what_the_running_attempt_was_given_is_known_once_its_copy_is_there(place):
+    """Its resource is what had been reported when it was made."""
+    stored = place.open()
+    attribute = place.config.objective.resource_attr
+    lines = [json.dumps({attribute: epoch, "accuracy": 0.5}) + "\n" for epoch in (1, 2)]
+    stored.begin(3, 0)
+    says(stored, start=0, reports="".join(lines))
+    stored.over(5, Exit(3, 0, 0))
+    assert stored.restored(3) is None, "its first attempt was given none"
+    save(place, stored, "first", len(lines[0]))
+    says(stored, attempt=0, copied=True)
+    stored.begin(3, 1)
+    assert stored.restored(3) == 1
