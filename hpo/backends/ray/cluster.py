@@ -1,6 +1,7 @@
 """The cluster, from the driver's side: connecting to it, one made for this experiment, and what its nodes have."""
 
 import logging
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,8 +41,9 @@ def connect(address: str, *, folder: str, cpus: float, gpus: int) -> None:
         ray.init(address=address, namespace="hpo", **quiet)
     except (AuthenticationError, ConnectionError) as error:
         raise BackendError(
-            f"backend.address={address}: something answers there, but Ray does not let this process in; is it the port of "
-            f"the head, and is RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH, that of the cluster? ray.log has what Ray says"
+            f"backend.address={address}: something answers there, but Ray does not let this process in; if it is the port "
+            f"of the head, the cluster has another token than RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token "
+            f"gives here, or RAY_AUTH_MODE={os.environ.get('RAY_AUTH_MODE', '')} is not its mode; ray.log has what Ray says"
         ) from error
     except (RayError, RuntimeError, ValueError, OSError) as error:
         said = " ".join(str(error).split()) or type(error).__name__

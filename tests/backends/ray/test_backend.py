@@ -187,6 +187,16 @@ def test_with_a_storage_nothing_is_trained_again_and_nobody_says_so(tmp_path, ra
     assert "start over" not in caplog.text
 
 
+def test_a_token_in_the_home_folder_is_enough_to_be_let_in(tmp_path, ray_environment, monkeypatch):
+    token = os.environ["RAY_AUTH_TOKEN"]
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text(token)
+    ready(config_of(tmp_path, ray_environment.address, n_workers=1), tmp_path).close()
+
+
 @pytest.mark.slow
 def test_a_node_on_which_everything_fails_is_avoided_and_does_not_end_the_experiment(tmp_path, ray_environment, caplog):
     """Two slots, one on each node. That which comes second is broken; the raylet above its hosts tells which it is."""
@@ -221,7 +231,7 @@ for epoch in (1, 2, 3):
     ("mistake", "sentence"),
     [
         ({"address": "127.0.0.1:1"}, "backend.address=127.0.0.1:1: no Ray cluster answers there"),
-        ({"token": "0" * 64}, "is RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH, that of the cluster"),
+        ({"token": "0" * 64}, "the cluster has another token than RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token"),
         ({"gpus": 3}, "backend.cpus=1, num_gpus_per_trial=3: no node of the cluster has that much"),
         ({"data": "/nowhere/images"}, "benchmark.data=/nowhere/images: there is no such file or folder there"),
     ],
