@@ -178,6 +178,10 @@ class Backend(ABC):
         found = reached if self.has_checkpoint(trial_id) else None
         return lambda: found
 
+    def lost_checkpoint(self, trial_id: int) -> bool:
+        """Whether the running attempt may lack what the one before had saved, which is no fault of the script."""
+        return False
+
     def checkpoint_bytes(self, trial_id: int) -> int:
         """How much a trial's checkpoint takes."""
         return 0

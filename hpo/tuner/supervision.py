@@ -184,7 +184,7 @@ class Supervision:
             state.heard = self.journal.elapsed()
             if state.trial.source is not None and self._intake.started_over(state.trial.id):
                 self.fail(self._remarks.ignored_copy(state))
-            self._remarks.on_known(state)
+            self._remarks.on_known(state, lost=self.backend.lost_checkpoint(state.trial.id))
             return
         resource, outcome = reading
         self._failures.on_report()

@@ -236,11 +236,12 @@ class ApartTrials:
 
     def _copy(self, copied: _Copied, outlet: _Outlet) -> None:
         """In a thread: checkpoints now and then, and the last one once the attempt has ended."""
+        whole = False
         try:
             copied.mirror.copy_checkpoints(copied.over)
-            copied.mirror.copy_checkpoint(final=True)
+            whole = copied.mirror.copy_checkpoint(final=True)
         finally:  # the next attempt waits for it
-            self._tell([{"trial": outlet.trial_id, "attempt": outlet.attempt, "copied": True}])
+            self._tell([{"trial": outlet.trial_id, "attempt": outlet.attempt, "copied": True, "whole": whole}])
 
     def take_in(self, event: BackendEvent) -> None:
         """Tell the tuner what an event means for it: bytes of reports, an end."""

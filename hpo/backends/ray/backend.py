@@ -300,6 +300,10 @@ class RayBackend(FiledBackend):
             return super().restores(trial_id, reached)
         return partial(self._apart.restored, trial_id)
 
+    def lost_checkpoint(self, trial_id: int) -> bool:
+        """See `Backend.lost_checkpoint`."""
+        return self._apart is not None and self._apart.lost(trial_id)
+
     def checkpoint_bytes(self, trial_id: int) -> int:
         """Of the trial's checkpoint, wherever it is."""
         return super().checkpoint_bytes(trial_id) if self._apart is None else self._apart.size(trial_id)

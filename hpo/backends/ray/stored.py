@@ -62,6 +62,7 @@ class StoredTrials:
         self._forgotten: dict[int, int] = {}  # trial id -> its last attempt whose checkpoints nobody needs
         self._begun: dict[int, int] = {}  # trial id -> its last attempt
         self._given: dict[int, KeptCheckpoint | None] = {}  # trial id -> what its last attempt goes on from
+        self._lost: set[int] = set()  # trials of which the last checkpoint never came to the storage, or was lost there
         self._channels: dict[int, Channel] = {}
         self._copying: dict[int, int] = {}  # trial id -> slot that still copies its last checkpoint
         self._answers = True  # the storage, when it was asked last
@@ -95,6 +96,7 @@ class StoredTrials:
         self._remove([key for key in there if key not in known])
         waiting = [trial for trial in state.trials.values() if trial.status in (Status.PAUSED, Status.INTERRUPTED)]
         if over := [trial.trial.id for trial in waiting if trial.resource and self.newest(trial.trial.id) is None]:
+            self._lost.update(over)
             log.warning("no checkpoint of trial(s) %s is in the storage: they start over", ", ".join(map(str, over)))
 
     def _bring(self, trial_id: int, attempt: int) -> None:
@@ -166,11 +168,17 @@ class StoredTrials:
             case {"saved": key, "position": position, "size": size, "attempt": attempt}:
                 self._note(trial_id, KeptCheckpoint(attempt, key, position, size))
             case {"missing": key}:
+                self._lost.add(trial_id)
                 self._stored[trial_id] = [one for one in self._stored[trial_id] if one.key != key]
             case {"copied": True, "attempt": attempt}:
                 if attempt == self._begun[trial_id]:
                     self._copying.pop(trial_id, None)
+                    (self._lost.discard if item["whole"] else self._lost.add)(trial_id)
         return ()
+
+    def lost(self, trial_id: int) -> bool:
+        """Whether the running attempt may lack what the one before had saved."""
+        return trial_id in self._lost
 
     def _note(self, trial_id: int, new: KeptCheckpoint) -> None:
         if new.attempt <= self._forgotten.get(trial_id, -1):
@@ -197,6 +205,9 @@ class StoredTrials:
         """A slot is no more, and nothing comes of what it had."""
         for other in [one for one, where in self._copying.items() if where == slot]:
             del self._copying[other]
+            self._lost.add(other)
+        if trial_id is not None:
+            self._lost.add(trial_id)
         channel = None if trial_id is None else self._channels.pop(trial_id, None)
         return [] if channel is None else channel.finish()
 

@@ -231,7 +231,10 @@ for epoch in (1, 2, 3):
     ("mistake", "sentence"),
     [
         ({"address": "127.0.0.1:1"}, "backend.address=127.0.0.1:1: no Ray cluster answers there"),
-        ({"token": "0" * 64}, "the cluster has another token than RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token"),
+        (
+            {"token": "0" * 64},
+            "the cluster has another token than RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token",
+        ),
         ({"gpus": 3}, "backend.cpus=1, num_gpus_per_trial=3: no node of the cluster has that much"),
         ({"data": "/nowhere/images"}, "benchmark.data=/nowhere/images: there is no such file or folder there"),
     ],

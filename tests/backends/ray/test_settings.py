@@ -144,9 +144,7 @@ def test_more_code_than_a_bundle_may_have_is_one_sentence(tmp_path, monkeypatch)
         ({"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "a"}, True, "disabled"),
     ],
 )
-def test_a_token_is_shown_wherever_ray_finds_it_unless_a_mode_is_given(
-    monkeypatch, tmp_path, variables, in_home, mode
-):
+def test_a_token_is_shown_wherever_ray_finds_it_unless_a_mode_is_given(monkeypatch, tmp_path, variables, in_home, mode):
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"HOME": str(tmp_path), **variables}.items():

@@ -90,7 +90,7 @@ def test_the_last_two_are_kept_and_a_later_attempt_counts_as_later(place):
 
 def test_a_trial_waits_until_its_last_checkpoint_is_stored_or_its_slot_is_lost(place):
     stored = place.open()
-    for end in (lambda: says(stored, attempt=0, copied=True), lambda: stored.lose(5, None)):
+    for end in (lambda: says(stored, attempt=0, copied=True, whole=True), lambda: stored.lose(5, None)):
         stored.begin(3, 0)
         stored.over(5, Exit(3, 0, 0))
         assert stored.copying(3)
@@ -185,6 +185,20 @@ def test_what_the_running_attempt_was_given_is_known_once_its_copy_is_there(plac
     stored.over(5, Exit(3, 0, 0))
     assert stored.restored(3) is None, "its first attempt was given none"
     save(place, stored, "first", len(lines[0]))
-    says(stored, attempt=0, copied=True)
+    says(stored, attempt=0, copied=True, whole=True)
     stored.begin(3, 1)
     assert stored.restored(3) == 1
+
+
+def test_a_checkpoint_that_never_came_to_the_storage_is_known_to_be_lost_until_the_next_one_has(place):
+    stored = place.open()
+    for lose in (
+        lambda: says(stored, copied=True, whole=False),
+        lambda: says(stored, missing=place.root + "3/gone.tar"),
+        lambda: stored.lose(5, 3),
+    ):
+        save(place, stored, "first", 0)
+        says(stored, copied=True, whole=True)
+        assert not stored.lost(3)
+        lose()
+        assert stored.lost(3)
