@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpo.aws.archive import unpack
+from hpo.aws.archive import digest_of, unpack
 from hpo.backends.mirror import AttemptMirror
 from hpo.backends.ray.messages import to_json
 from hpo.backends.ray.storage import CheckpointStorage
@@ -121,7 +121,7 @@ class _Outlet:
         key, size = f"{self.begin}-{number:06d}.tar", archive.stat().st_size
         with _named(self.storage):
             self.storage.put(key, archive)
-        self._say(saved=key, position=position, size=size)
+        self._say(saved=key, position=position, size=size, digest=digest_of(archive))
         return key
 
     def remove(self, name: str) -> None:
@@ -203,6 +203,8 @@ class ApartTrials:
             try:
                 with _named(self._storage):
                     self._storage.get(key, archive)
+                if (digest := order.get("digest")) is not None and digest_of(archive) != digest:
+                    raise tarfile.ReadError("it was damaged since it was stored")
                 unpack(archive, folder)
                 archive.unlink()
             except (OSError, tarfile.TarError) as error:

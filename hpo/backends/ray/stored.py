@@ -2,7 +2,7 @@
 
 Their reports and logs are written here, as after a local run, and of their checkpoints it is known which the storage has:
 
-trials/<id>/attempt_<k>/checkpoints.jsonl     {"key": ..., "position": ..., "size": ...} for each that was stored
+trials/<id>/attempt_<k>/checkpoints.jsonl     {"key": ..., "position": ..., "size": ..., "digest": ...} for each that was stored
 
 A checkpoint is used only when the reports that lie behind it, `position` bytes of them, are here.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hpo.aws.archive import pack_whole
+from hpo.aws.archive import digest_of, pack_whole
 from hpo.backends.channel import Channel, resource_at
 from hpo.backends.filed import STORED
 from hpo.backends.ray.apart import from_json_text
@@ -44,6 +44,8 @@ class KeptCheckpoint:
     key: str
     position: int
     size: int
+    digest: str | None = None
+    """Of its archive; None of one that an earlier version has stored."""
 
 
 class StoredTrials:
@@ -107,7 +109,8 @@ class StoredTrials:
                 if pack_whole(self._files.checkpoint(trial_id), archive, known={}, reports=[], final=True):
                     key = f"{self._root}{trial_id}/{attempt:05d}-here.tar"
                     self._storage.put(key, archive)
-                    self._note(trial_id, KeptCheckpoint(attempt, key, 0, archive.stat().st_size))
+                    found = KeptCheckpoint(attempt, key, 0, archive.stat().st_size, digest_of(archive))
+                    self._note(trial_id, found)
 
     @property
     def _root(self) -> str:
@@ -135,7 +138,8 @@ class StoredTrials:
         self._channels[trial_id] = Channel(reports, trial_id, attempt)
         found = self.newest(trial_id)
         self._begun[trial_id], self._given[trial_id] = attempt, found
-        return {"root": self._root, "restore": None if found is None else found.key}
+        given = {"restore": None, "digest": None} if found is None else {"restore": found.key, "digest": found.digest}
+        return {"root": self._root, **given}
 
     def restored(self, trial_id: int) -> int | None:
         """The resource, or less, of the checkpoint that the running attempt was given; None if it was given none."""
@@ -166,7 +170,7 @@ class StoredTrials:
             case {"log": name, "content": text, "attempt": attempt}:
                 self._files.attempt(trial_id, attempt).joinpath(Path(name).name).write_bytes(from_json_text(text))
             case {"saved": key, "position": position, "size": size, "attempt": attempt}:
-                self._note(trial_id, KeptCheckpoint(attempt, key, position, size))
+                self._note(trial_id, KeptCheckpoint(attempt, key, position, size, item.get("digest")))
             case {"missing": key}:
                 self._lost.add(trial_id)
                 self._stored[trial_id] = [one for one in self._stored[trial_id] if one.key != key]

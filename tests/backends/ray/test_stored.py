@@ -202,3 +202,17 @@ def test_a_checkpoint_that_never_came_to_the_storage_is_known_to_be_lost_until_t
         assert not stored.lost(3)
         lose()
         assert stored.lost(3)
+
+
+def test_the_digest_of_a_checkpoint_is_kept_with_it_and_one_of_an_earlier_version_has_none(place):
+    stored = place.open()
+    stored.go_on(state_with(place))
+    first = save(place, stored, "first", 0)
+    second = f"{place.root}3/00000-second.tar"
+    place.storage.put(second, b"second")
+    says(stored, saved=second, position=0, size=6, digest="d1")
+    for known in (stored, place.open()):
+        known.go_on(state_with(place))
+        assert {key: known.begin(3, 1)[key] for key in ("restore", "digest")} == {"restore": second, "digest": "d1"}
+        says(known, missing=second)
+        assert {key: known.begin(3, 1)[key] for key in ("restore", "digest")} == {"restore": first, "digest": None}
