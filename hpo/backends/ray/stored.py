@@ -2,7 +2,7 @@
 
 Their reports and logs are written here, as after a local run, and of their checkpoints it is known which the storage has:
 
-trials/<id>/attempt_<k>/checkpoints.jsonl     {"key": ..., "position": ..., "size": ..., "digest": ...} for each that was stored
+trials/<id>/attempt_<k>/checkpoints.jsonl   {"key": ..., "position": ..., "size": ..., "digest": ...}, one per copy
 
 A checkpoint is used only when the reports that lie behind it, `position` bytes of them, are here.
 """
