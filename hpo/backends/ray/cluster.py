@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -66,6 +67,19 @@ def _knock(address: str) -> None:
 def living() -> list[Mapping[str, Any]]:
     """The nodes that are alive."""
     return [node for node in ray.nodes() if node["Alive"]]
+
+
+def name_nodes(nodes: Sequence[Mapping[str, Any]], names: dict[str, str]) -> None:
+    """Name new nodes by their machines; of several on one machine the id tells them apart.
+
+    Args:
+        nodes: all that are alive.
+        names: by their ids; a name that was given stays.
+    """
+    hosts = Counter(node["NodeManagerHostname"] for node in nodes)
+    for node in nodes:
+        host = node["NodeManagerHostname"]
+        names.setdefault(node["NodeID"], host if hosts[host] == 1 else f"{host}-{node['NodeID'][:6]}")
 
 
 def slots_on(resources: Mapping[str, float], needed: Mapping[str, float]) -> int:

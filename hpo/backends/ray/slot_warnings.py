@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -37,4 +38,4 @@ class SlotWarnings:
         """Log how often warnings were given that are shown once."""
         for kind, count in self._counts.items():
             if count > 1:
-                log.warning("%d further warnings like this one: %s", count - 1, self._first[kind])
+                log.warning("%d further warnings like this one: %s", count - 1, shorten(self._first[kind], 100))

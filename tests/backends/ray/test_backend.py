@@ -1,8 +1,10 @@
 """Trials on the nodes of a real Ray cluster of this machine."""
 
 import os
+import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -195,6 +197,28 @@ def test_a_token_in_the_home_folder_is_enough_to_be_let_in(tmp_path, ray_environ
     (tmp_path / ".ray").mkdir()
     (tmp_path / ".ray" / "auth_token").write_text(token)
     ready(config_of(tmp_path, ray_environment.address, n_workers=1), tmp_path).close()
+
+
+@pytest.mark.slow  # half a minute, after which it is said
+def test_a_node_that_does_not_answer_is_said_to_and_that_it_answers_again(tmp_path, ray_environment, caplog):
+    made = ready(config_of(tmp_path, ray_environment.address, n_workers=1), tmp_path)
+    (actor,) = [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if path.read_bytes().startswith(b"ray::SlotActor") and path.with_name("cwd").readlink() == Path.cwd()
+    ]
+    try:
+        os.kill(actor, signal.SIGSTOP)
+        until = time.monotonic() + 60
+        while "has not answered for 30 s" not in caplog.text and time.monotonic() < until:
+            made.wait(1.0)
+        os.kill(actor, signal.SIGCONT)
+        while "answers again" not in caplog.text and time.monotonic() < until:
+            made.wait(1.0)
+    finally:
+        os.kill(actor, signal.SIGCONT)
+        made.close()
+    assert [text for text in caplog.messages if "answer" in text][1].endswith("answers again")
 
 
 @pytest.mark.slow
