@@ -24,8 +24,8 @@ _RETRIES: Any = {
     "max_retries": 1000,  # it is time that ends the retries: a refused connection takes none of it
     "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2), "base": 2},
 }
-_REQUEST: dict[str, Any] = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=10)}
-"""Limits of a single request, so that one that is never answered leaves time for another."""
+_REQUEST: dict[str, Any] = {"connect_timeout": timedelta(seconds=5), "read_timeout": timedelta(seconds=10)}
+"""Limits of a single request, so that one that is never answered leaves time for another. While bytes come it may go on."""
 _PIECE = 5 << 20
 """Bytes of one request: what is larger is read, and written, by several, each of which has the whole patience."""
 _AT_ONCE = 4
