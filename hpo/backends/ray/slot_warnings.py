@@ -3,10 +3,12 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from textwrap import shorten
 from typing import Any
 
 log = logging.getLogger(__name__)
+
+_QUOTED = 200
+"""Characters of a warning, where it is counted at the end."""
 
 
 class SlotWarnings:
@@ -31,11 +33,11 @@ class SlotWarnings:
         if self._counts[kind] > 1:
             log.info("%s", text)
             return
-        self._first[kind] = text
+        self._first[kind] = text if len(text) <= _QUOTED else f"{text[:_QUOTED]} …"
         log.log(item["said"], "%s; further warnings of this kind are counted, and in hpo.log", text)
 
     def close(self) -> None:
         """Log how often warnings were given that are shown once."""
         for kind, count in self._counts.items():
             if count > 1:
-                log.warning("%d further warnings like this one: %s", count - 1, shorten(self._first[kind], 100))
+                log.warning("%d further warnings like this one: %s", count - 1, self._first[kind])
