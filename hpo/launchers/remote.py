@@ -23,6 +23,7 @@ from hpo.errors import StoreError
 from hpo.launchers.base import Launcher
 from hpo.store.directory import LAUNCH_RECORD, json_object
 from hpo.store.replacing import write_atomically
+from hpo.store.untrusted import MOST_JSON, read_untrusted
 
 REQUEST = "request.json"
 
@@ -173,9 +174,10 @@ def read_record(output_dir: Path) -> dict[str, Any]:
     """
     path = output_dir / LAUNCH_RECORD
     try:
-        content = json_object(path.read_text())
+        content = json_object(read_untrusted(path, MOST_JSON))
     except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: cannot be read ({error}); run the command that launched it again") from error
+        why = (isinstance(error, OSError) and error.strerror) or error
+        raise StoreError(f"{path}: cannot be read ({why}); run the command that launched it again") from error
     if not {"launcher", "record"} <= content.keys():
         raise StoreError(f"{path}: is no launch record; run the command that launched it again")
     return content

@@ -150,7 +150,7 @@ class App:
     async def _charts(self, request: Request) -> Response:
         group = request.path_params["group"]
         one = await self._current(request)
-        body = await self.hub.read(lambda: one.figures.body(group))
+        body = await one.read(lambda: one.figures.body(group))
         if body is None:
             raise HTTPException(404)
         return _packed(request, body, "application/json")
@@ -161,7 +161,7 @@ class App:
         one = await self._current(request)
         asked = request.query_params
         page = asked.get("page", "0")
-        body = await self.hub.read(
+        body = await one.read(
             lambda: trials_body(
                 one.feed,
                 sort=asked.get("sort", "trial"),
@@ -177,7 +177,7 @@ class App:
 
         one = await self._current(request)
         try:
-            text = await self.hub.read(lambda: configuration_text_of(one.feed))
+            text = await one.read(lambda: configuration_text_of(one.feed))
         except HPOError as error:
             raise HTTPException(404, str(error)) from error
         return PlainTextResponse(text)
@@ -191,7 +191,7 @@ class App:
         from hpo.serve.answers import trial_body
 
         one = await self._current(request)
-        body = await self.hub.read(lambda: trial_body(one.feed, request.path_params["trial"]))
+        body = await one.read(lambda: trial_body(one.feed, request.path_params["trial"]))
         if body is None:
             raise HTTPException(404)
         return _packed(request, body, "application/json")
@@ -214,7 +214,7 @@ class App:
         from hpo.serve.comparing import Comparisons
 
         comparisons = self.comparisons = self.comparisons or Comparisons()
-        body = await self.hub.compare(lambda: comparisons.body(group.folder, state))
+        body = await self.hub.compare(group.folder, lambda: comparisons.body(group.folder, state))
         return _packed(request, body, "application/json")
 
     async def _current(self, request: Request) -> Any:
