@@ -50,7 +50,9 @@ def test_a_schema_that_hpo_does_not_make_is_one_sentence_for_readers_and_for_the
     changed(path, script)
     began = time.monotonic()
     for make in (lambda: Store(path, read_only=True), lambda: Store(path), lambda: open_store(path)):
-        with pytest.raises(StoreError, match=r"events.db: .*it has a (view|table|index|trigger) '\w+' that hpo does not make"):
+        with pytest.raises(
+            StoreError, match=r"events.db: .*it has a (view|table|index|trigger) '\w+' that hpo does not make"
+        ):
             make()
     assert time.monotonic() - began < 30
 
@@ -72,7 +74,9 @@ def test_a_reader_reads_a_long_log_again_and_again(tmp_path):
 
 def test_what_a_reader_may_not_do_is_switched_off(path):
     with contextlib.closing(open_to_read(path)) as db:
-        found = [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("trusted_schema", "query_only", "cell_size_check")]
+        found = [
+            db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("trusted_schema", "query_only", "cell_size_check")
+        ]
     assert found == [0, 1, 1]
 
 
