@@ -79,15 +79,14 @@ def test_a_database_that_is_damaged_after_it_was_read_is_not_complete_any_more(s
         assert "is not what was written" in feed.shown.trouble
 
 
-HOSTILE = {
-    "pipe": lambda directory: (os.unlink(directory / "metadata.json"), os.mkfifo(directory / "metadata.json")),
-    "device": lambda directory: (
-        os.unlink(directory / "metadata.json"),
-        os.symlink("/dev/zero", directory / "metadata.json"),
-    ),
-    "large": lambda directory: os.truncate(directory / "experiment.yaml", 300 << 20),
-    "endless": lambda directory: endless(directory / "events.db"),
-}
+def pipe(directory):
+    (directory / "metadata.json").unlink()
+    os.mkfifo(directory / "metadata.json")
+
+
+def device(directory):
+    (directory / "metadata.json").unlink()
+    (directory / "metadata.json").symlink_to("/dev/zero")
 
 
 def endless(path):
@@ -99,6 +98,14 @@ def endless(path):
         )
 
 
+HOSTILE = [
+    pipe,
+    device,
+    lambda directory: os.truncate(directory / "experiment.yaml", 300 << 20),
+    lambda directory: endless(directory / "events.db"),
+]
+
+
 @pytest.mark.long
 def test_hostile_experiments_stall_neither_the_others_nor_the_event_loop(tmp_path):
     stories = [Story(tmp_path / "outputs" / "t" / "mine" / "RS" / f"seed_{i}") for i in range(8)]
@@ -107,7 +114,7 @@ def test_hostile_experiments_stall_neither_the_others_nor_the_event_loop(tmp_pat
         one.store.close()
         (one.directory / "metadata.json").write_text('{"status": "running"}')
         if number < len(HOSTILE):
-            list(HOSTILE.values())[number](one.directory)
+            HOSTILE[number](one.directory)
 
     async def scene():
         slowest = 0.0

@@ -50,9 +50,7 @@ def test_a_schema_that_hpo_does_not_make_is_one_sentence_for_readers_and_for_the
     changed(path, script)
     began = time.monotonic()
     for make in (lambda: Store(path, read_only=True), lambda: Store(path), lambda: open_store(path)):
-        with pytest.raises(
-            StoreError, match=r"events.db: .*it has a (view|table|index|trigger) '\w+' that hpo does not make"
-        ):
+        with pytest.raises(StoreError, match=r"it has a (view|table|index|trigger) '\w+' that hpo does not make"):
             make()
     assert time.monotonic() - began < 30
 
