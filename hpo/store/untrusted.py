@@ -20,6 +20,16 @@ MOST_EARLIER = 256 << 20
 MOST_BODY = 4 << 20
 """Bytes of one event's body."""
 
+MOST_ENTRIES = 1_000_000
+"""Files in an exported file."""
+MOST_UNPACKED = 2 << 30
+"""Bytes that an exported file may become, unless whoever imports it allows more."""
+MOST_RATIO = 100
+"""Times that an exported file may grow when it is unpacked, unless whoever imports it allows more; logs and events become
+five to twenty times as large."""
+SMALL = 64 << 20
+"""Bytes up to which it does not matter how much it grows."""
+
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 

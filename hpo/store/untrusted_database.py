@@ -14,8 +14,8 @@ from typing import Any
 from hpo.errors import StoreError
 from hpo.store.untrusted import MOST_BODY
 
-PARTS = ("", "-wal", "-shm", "-journal")
-"""What may stand behind an SQLite file's name."""
+BESIDE = ("-wal", "-shm", "-journal")
+"""What stands behind an SQLite file's name where it is written to, or was not closed in order."""
 MOST_FETCHED = 16 << 20
 """Bytes of events that a reader fetches at once."""
 _STEP = 100_000
@@ -91,7 +91,7 @@ def check_files(path: Path) -> list[tuple[int, int, int]]:
         StoreError: it or one beside it is a link or not a regular file, or the journal names another file.
     """
     known = []
-    for end in PARTS:
+    for end in ("", *BESIDE):
         part = Path(f"{path}{end}")
         try:
             found = os.lstat(part)

@@ -63,9 +63,15 @@ def _name_of(place: str) -> str:
 def import_(
     file: Annotated[Path, Word("FILE", "What `hpo export` has written.")],
     outputs: Annotated[Path, Option("Where its experiments go.")] = Path("outputs"),
+    largest_gigabytes: Annotated[
+        float | None, Option("How much they may be; unless given 2, and 100 times the file.", metavar="N")
+    ] = None,
 ) -> None:
     """Unpack experiments from a file, so that every verb works on them. Nothing is overwritten or executed."""
     from hpo.exporting.portable import unpack
 
-    for directory in unpack(file, outputs):
+    if largest_gigabytes is not None and not 0 < largest_gigabytes < 1e6:
+        raise ConfigError(f"--largest-gigabytes {largest_gigabytes:g}: use a number above 0")
+    most = None if largest_gigabytes is None else int(largest_gigabytes * 1e9)
+    for directory in unpack(file, outputs, most):
         click.echo(f"{directory}: imported")
