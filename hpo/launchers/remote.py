@@ -19,7 +19,7 @@ from typing import Any
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of
-from hpo.errors import StoreError
+from hpo.errors import StoreError, harmless
 from hpo.launchers.base import Launcher
 from hpo.store.directory import LAUNCH_RECORD, json_object
 from hpo.store.replacing import write_atomically
@@ -134,7 +134,7 @@ class RemoteLauncher(Launcher):
         record = self.submit(experiment, output_dir, request)
         said = record.pop("said", None)  # in place of the job's name, when nothing had to be submitted
         write_record(output_dir, experiment, record)
-        sys.stdout.write(f"{output_dir}: {said or record.get('job', 'submitted')}\n")
+        sys.stdout.write(harmless(f"{output_dir}: {said or record.get('job', 'submitted')}\n"))
         return self.finish(output_dir) if self.wait else 0
 
     def finish(self, output_dir: Path) -> int:
@@ -142,7 +142,7 @@ class RemoteLauncher(Launcher):
         record = read_record(output_dir)["record"]
         state = self.join(record)
         self.fetch(record, output_dir)
-        sys.stdout.write(f"{output_dir}: {state.phase} {state.detail}".rstrip() + "\n")
+        sys.stdout.write(harmless(f"{output_dir}: {state.phase} {state.detail}").rstrip() + "\n")
         return 0 if state.phase == Phase.COMPLETE else 1
 
 

@@ -4,9 +4,7 @@ import importlib
 from pathlib import Path
 from typing import Annotated
 
-import click
-
-from hpo.cli.verbs.app import Option, Place, Word, verb
+from hpo.cli.verbs.app import Option, Place, Word, say, verb
 from hpo.errors import ConfigError
 from hpo.results.experiment import load_experiment
 from hpo.store.places import find_experiments
@@ -48,7 +46,7 @@ def export(
         target.parent.mkdir(parents=True, exist_ok=True)
         module, _, name = writer.partition(".")
         getattr(importlib.import_module(f"hpo.exporting.{module}"), name)(experiments, target)
-    click.echo(f"{len(directories)} experiment(s) written to {target}")
+    say(f"{len(directories)} experiment(s) written to {target}")
 
 
 def _name_of(place: str) -> str:
@@ -74,4 +72,4 @@ def import_(
         raise ConfigError(f"--largest-gigabytes {largest_gigabytes:g}: use a number above 0")
     most = None if largest_gigabytes is None else int(largest_gigabytes * 1e9)
     for directory in unpack(file, outputs, most):
-        click.echo(f"{directory}: imported")
+        say(f"{directory}: imported")
