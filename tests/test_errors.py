@@ -85,7 +85,9 @@ def test_nothing_that_controls_a_terminal_stays_in_lines():
     assert errors.harmless(f"1\t2 ü\n{TURNING}\n") == "1\t2 ü\na b   [2J end\n"
 
 
-def test_neither_an_error_nor_a_warning_nor_the_state_of_an_experiment_controls_a_terminal(tmp_path, capsys, monkeypatch):
+def test_neither_an_error_nor_a_warning_nor_the_state_of_an_experiment_controls_a_terminal(
+    tmp_path, capsys, monkeypatch
+):
     monkeypatch.setattr(logging.getLogger("hpo"), "handlers", [])
     story = Story(tmp_path / "seed_0")
     story.store.close()
