@@ -45,9 +45,17 @@ SAID = "hpo: error: "
 """What the sentence of an error begins with where a person reads it."""
 
 
+def harmless(text: str) -> str:
+    """A text of some lines in which nothing controls a terminal, hides, or turns the direction of what follows."""
+    return "\n".join(
+        line if line.isprintable() else "".join(c if c.isprintable() or c == "\t" else " " for c in line)
+        for line in text.split("\n")
+    )
+
+
 def complain(text: object) -> None:
     """Write the sentence of an error to standard error."""
-    sys.stderr.write(f"{SAID}{text}\n")
+    sys.stderr.write(f"{SAID}{harmless(str(text))}\n")
     sys.stderr.flush()
 
 

@@ -23,6 +23,7 @@ from hpo.events.objective import Objective, ReportError
 from hpo.events.values import Configuration
 from hpo.space.conditions import gates_first
 from hpo.store.directory import ExperimentDirectory, json_object
+from hpo.store.untrusted import MOST_EARLIER, read_untrusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +138,13 @@ def read_copy(config: ExperimentConfig, directory: Path) -> list[EarlierExperime
     path = ExperimentDirectory(directory).warm_start
     remedy = "put it back, or pass overwrite=true to start again"
     try:
-        content = path.read_bytes()
+        content = read_untrusted(path, MOST_EARLIER)
     except FileNotFoundError:
         raise StoreError(
             f"{path}: is gone, and the experiment has started from its earlier results; {remedy}"
         ) from None
     except OSError as error:
-        raise StoreError(f"{path}: cannot be read ({error}); {remedy}") from error
+        raise StoreError(f"{path}: cannot be read ({error.strerror or error}); {remedy}") from error
     if sha256_of(content) != config.warm_start_sha256:
         raise StoreError(f"{path}: is not what the experiment has started from, its SHA-256 is another; {remedy}")
     return from_lines(content, path)

@@ -5,6 +5,7 @@ each look holds the file for as long as it takes to fetch a batch of rows.
 """
 
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -63,6 +64,17 @@ class Follower:
         self.sequence = 0
         self.began: float | None = None
         """Unix time of the first event: another one, another experiment."""
+        self.more = False
+        """The last look has ended before the log did."""
+
+    def check(self) -> None:
+        """Go through all events again, without taking them in: what was read may be damaged since.
+
+        Raises:
+            StoreError: it is.
+        """
+        with contextlib.closing(Store(self.files.events, read_only=True)) as store:
+            store.check()
 
     def advance(self, batches: int | None = None) -> int:
         """Take in what is new. Returns how many events that were.
@@ -73,12 +85,13 @@ class Follower:
         Raises:
             StoreError: the store is damaged.
         """
+        self.more = False
         try:
-            if self.files.events.is_file():
+            if os.path.lexists(self.files.events):
                 with contextlib.closing(Store(self.files.events, read_only=True)) as store:
                     return self._read(store, batches)
         except StoreError as error:
-            if not is_busy(error.__cause__) and self.files.events.is_file():
+            if not is_busy(error.__cause__) and os.path.lexists(self.files.events):
                 raise
         return 0
 
@@ -97,7 +110,8 @@ class Follower:
                 if known and self.on_event is not None:
                     self.on_event(event)
             self.sequence = batch[-1][0]
-            if len(batch) < BATCH:
+            self.more = store.cut
+            if not self.more:
                 break
         return self.sequence - known
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hpo.errors import StoreError
 from hpo.events.outcome import no_trial_met
 from hpo.events.values import Kind, Status
 from hpo.events.wording import (
@@ -39,6 +40,7 @@ from hpo.results.experiment import Experiment
 from hpo.results.fronts import front_share
 from hpo.results.rows import last_line
 from hpo.store.directory import ExperimentDirectory
+from hpo.store.untrusted import MOST_CONFIG, read_untrusted
 
 MOST_FAILURES = 50
 LOGS = ("stdout.log", "stderr.log")
@@ -215,6 +217,13 @@ def _failure_parts(failures: list[tuple[str, str]]) -> list[Part]:
     return parts
 
 
+def _stored_text(path: Path) -> str:
+    try:
+        return read_untrusted(path, MOST_CONFIG).decode(errors="replace")
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror or error}); put the file back") from error
+
+
 def _provenance(experiment: Experiment) -> list[Part]:
     files = ExperimentDirectory(experiment.directory)
     metadata = {key: value for key, value in experiment.metadata.items() if key != "config_space" and value is not None}
@@ -228,7 +237,7 @@ def _provenance(experiment: Experiment) -> list[Part]:
         if event.kind == Kind.NOTED and "devices" not in event.body
     ]
     parts: list[Part] = [
-        folded("experiment.yaml: the resolved configuration", files.config.read_text(errors="replace")),
+        folded("experiment.yaml: the resolved configuration", _stored_text(files.config)),
         folded("Sessions: who worked on it", "\n".join(sessions) or "none"),
     ]
     if notes:

@@ -147,6 +147,19 @@ def load_experiment(place: str | Path) -> Experiment:
     return Experiment(files.path, config, read_metadata(files), events)
 
 
+def check_experiment(directory: Path) -> ExperimentConfig:
+    """The configuration of an experiment that `load_experiment` can read; its events are not kept in memory.
+
+    Raises:
+        HPOError: it cannot be read.
+    """
+    files = ExperimentDirectory(directory)
+    config = read_config(files.config)
+    with contextlib.closing(Store(files.events, read_only=True)) as store:
+        _check_belongs(files, config, store.read())
+    return config
+
+
 def _check_belongs(files: ExperimentDirectory, config: ExperimentConfig, events: Iterable[Event]) -> None:
     """Raise StoreError unless the trials have the hyperparameters that the configuration names."""
     space = config.space

@@ -22,6 +22,7 @@ from hpo.events.wording import best_of, front_of
 from hpo.results.rows import ReportedAttempt, ReportRow, columns, rows_in_parts
 from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.replacing import write_atomically
+from hpo.store.untrusted import MOST_JSON, read_untrusted
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +30,12 @@ log = logging.getLogger(__name__)
 def read_metadata(files: ExperimentDirectory) -> dict[str, Any]:
     """What metadata.json says; nothing where it is absent or damaged, for the next session writes it again."""
     try:
-        content = json_object(files.metadata.read_text())
+        content = json_object(read_untrusted(files.metadata, MOST_JSON))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        log.warning("%s: cannot be read (%s); the next run of the command writes it again", files.metadata, error)
+        why = (isinstance(error, OSError) and error.strerror) or error
+        log.warning("%s: cannot be read (%s); the next run of the command writes it again", files.metadata, why)
         return {}
     return {key: value for key, value in content.items() if isinstance(value, _METADATA.get(key, (object,)))}
 

@@ -24,6 +24,7 @@ from hpo.serve.feed import Feed
 from hpo.serve.logs import sizes
 from hpo.serve.views import cut, number
 from hpo.serve.wire import encoded
+from hpo.store.untrusted import open_untrusted
 
 PAGE = 100
 """Rows that are sent at once."""
@@ -262,8 +263,8 @@ def configuration_text_of(feed: Feed) -> str:
         HPOError: it cannot be read.
     """
     try:
-        descriptor = os.open(feed.files.config, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
+        feed.check_place()
+        with os.fdopen(open_untrusted(feed.files.config), "rb") as file:
             return file.read(256 * 1024).decode(errors="replace")
     except OSError as error:
         raise HPOError(f"{feed.files.config}: cannot be read ({error.strerror})") from error

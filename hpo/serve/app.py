@@ -121,7 +121,7 @@ class App:
     async def _charts(self, request: Request) -> Response:
         group = request.path_params["group"]
         one = await self._current(request)
-        body = await self._made(lambda: one.figures.body(group))
+        body = await self._made(one, lambda: one.figures.body(group))
         if body is None:
             raise HTTPException(404)
         return packed(request, body, "application/json")
@@ -133,13 +133,14 @@ class App:
         asked = request.query_params
         page = asked.get("page", "0")
         body = await self._made(
+            one,
             lambda: trials_body(
                 one.feed,
                 sort=asked.get("sort", "trial"),
                 down=asked.get("down") == "1",
                 words=asked.get("q", "")[:1000],
                 page=int(page) if page.isdecimal() and len(page) < 9 else 0,
-            )
+            ),
         )
         return packed(request, body, "application/json")
 
@@ -148,7 +149,7 @@ class App:
 
         one = await self._current(request)
         try:
-            text = await self.hub.read(lambda: configuration_text_of(one.feed))
+            text = await one.read(lambda: configuration_text_of(one.feed))
         except HPOError as error:
             raise HTTPException(404, str(error)) from error
         return PlainTextResponse(text)
@@ -162,7 +163,7 @@ class App:
         from hpo.serve.answers import trial_body
 
         one = await self._current(request)
-        body = await self._made(lambda: trial_body(one.feed, request.path_params["trial"]))
+        body = await self._made(one, lambda: trial_body(one.feed, request.path_params["trial"]))
         if body is None:
             raise HTTPException(404)
         return packed(request, body, "application/json")
@@ -183,13 +184,14 @@ class App:
         from hpo.serve.comparing import Comparisons
 
         comparisons = self.comparisons = self.comparisons or Comparisons()
-        body = await self.hub.compare(lambda: comparisons.body(group.folder, state))
+        body = await self.hub.compare(group.folder, lambda: comparisons.body(group.folder, state))
         return packed(request, body, "application/json")
 
-    async def _made(self, make: Callable[[], T]) -> T:
+    async def _made(self, one: Any, make: Callable[[], T]) -> T:
         """An answer about an experiment, whose log and configuration may say anything, such as a value out of its space."""
         try:
-            return await self.hub.read(make)
+            made: T = await one.read(make)
+            return made
         except Exception as error:
             log.warning("an answer could not be made (%s)", type(error).__name__)
             log.debug("it was asked for", exc_info=error)

@@ -36,7 +36,7 @@ async def answer(hub: Hub, name: str, request: Request) -> Response:
     if not request.scope[STEERS]:
         raise HTTPException(403, "This link only looks.")
     one = await hub.refreshed(name)
-    situation = await hub.read(lambda: _situation(one.feed))
+    situation = await one.read(lambda: _situation(one.feed))
     if request.method != "POST":
         return _json(200, situation)
     verb, arguments = _asked(await request.body())

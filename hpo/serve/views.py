@@ -15,6 +15,7 @@ from hpo.history.following import Seen
 from hpo.history.record import Record
 from hpo.results.fronts import hypervolume_text
 from hpo.store.directory import ExperimentDirectory, read_json
+from hpo.store.untrusted import MOST_ROW
 
 MOST_WORKERS = 16
 MOST_TEXT = 240
@@ -74,7 +75,7 @@ def row_view(seen: Seen, record: Record) -> dict[str, Any]:
 
 def noted_row(files: ExperimentDirectory) -> dict[str, Any]:
     """What its metadata and its place say before its log is read."""
-    noted = read_json(files.metadata)
+    noted = read_json(files.metadata, MOST_ROW)
 
     def text(key: str, otherwise: str) -> str:
         value = noted.get(key)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.errors import StoreError
+from hpo.store.untrusted import MOST_JSON, read_untrusted
 
 CONFIG = "experiment.yaml"
 """In an experiment's directory: its resolved configuration. Who has this file is an experiment."""
@@ -124,10 +125,15 @@ def refuse_links(files: ExperimentDirectory) -> None:
             raise StoreError(f"{path}: is a link, and hpo writes only files of the directory itself; remove the link")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file, or nothing where there is none."""
+def read_json(path: Path, most: int = MOST_JSON) -> dict[str, Any]:
+    """The JSON object in a file; nothing if there is none, or if it is a link, not a regular file, or too large.
+
+    Args:
+        path: the file.
+        most: bytes that it may have.
+    """
     try:
-        return json_object(path.read_text())
+        return json_object(read_untrusted(path, most))
     except (OSError, ValueError):
         return {}
 

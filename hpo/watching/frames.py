@@ -105,7 +105,7 @@ def _head(seen: Seen) -> list["Text"]:
     title = _text(board.name, "bold")
     title.append("  ")
     title.append(seen.condition, STYLES.get(seen.condition, ""))
-    title.append(f" {clock(seen.elapsed)}" + (f"  {seen.detail}" if seen.detail else ""), "not bold")
+    title.append(f" {clock(seen.elapsed)}" + (f"  {printable(seen.detail)}" if seen.detail else ""), "not bold")
     progress = board.progress(seen.elapsed)
     if progress is None:
         return [title]
@@ -128,7 +128,7 @@ def _best(seen: Seen) -> list["Text"]:
     board = seen.board
     overall, recent = board.utilisation(seen.elapsed)
     busy = f"workers busy {overall:.0%}" + (f", {recent:.0%} in the last minute" if seen.condition == "running" else "")
-    best = Text.assemble((f"{best_name(board.state)} ", "bold"), printable(best_text(board.state)))
+    best = Text.assemble((f"{printable(best_name(board.state))} ", "bold"), printable(best_text(board.state)))
     best.append(hypervolume_text(board.config, board.state.front, board.hypervolume))
     if board.config.target_value is not None:
         best.append(f"; target {board.config.target_value:g}")
