@@ -11,6 +11,7 @@ from hpo.figures import experiment_charts as charts
 from hpo.figures import pages
 from hpo.figures.style import OUTCOME_COLOURS, data_label
 from hpo.history import curves as history
+from hpo.history.conditions import condition_of_experiment
 from hpo.history.trials import trial_rows
 from hpo.reports.lineage import lineage
 from hpo.reports.page import (
@@ -47,10 +48,12 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
     title = f"{config.benchmark.name} · {config.method.name} · seed {config.seed}"
     label = data_label(experiment.metadata)
     finished = experiment.state.finished
-    condition = f"{experiment.state.status}: {finished}" if finished else "not complete when this report was written"
+    condition = condition_of_experiment(experiment)
+    told = f"{condition.name}: {finished or condition.error}" if finished or condition.error else condition.name
+    told += "" if finished else ", not complete when this report was written"
     began, ended = (experiment.metadata.get(f"st_tuner_{key}_timestamp") for key in ("creation", "end"))
     when = days_text(began, ended if finished else None)
-    where = " · ".join(filter(None, (config.experiment_tag, condition, when, label and f"{label} data")))
+    where = " · ".join(filter(None, (config.experiment_tag, told, when, label and f"{label} data")))
     failures = list(_failures(experiment))
     sections = [
         Section("progress", "Progress", pages.progress(experiment)),

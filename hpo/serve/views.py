@@ -11,6 +11,7 @@ from hpo.events.trial_state import TrialState
 from hpo.events.wording import best_text, configuration_text, counts_text, steering_text
 from hpo.figures.style import thinned
 from hpo.history.boards import Board
+from hpo.history.conditions import noted_condition
 from hpo.history.following import Seen
 from hpo.history.record import Record
 from hpo.results.fronts import hypervolume_text
@@ -88,7 +89,7 @@ def noted_row(files: ExperimentDirectory) -> dict[str, Any]:
         "seed": seed if isinstance(seed, int) else None,
         "condition": "reading",
         "detail": "",
-        "noted": text("status", ""),
+        "noted": noted_condition(noted),
     }
 
 

@@ -112,7 +112,7 @@
     total = data.total;
     for (const one of data.rows) {
       // What its metadata say of its state is shown until its log is read.
-      if (one.row.condition === "reading" && ["complete", "failed", "interrupted"].includes(one.row.noted)) one.row.condition = one.row.noted;
+      if (one.row.condition === "reading" && ["complete", "failed", "interrupted", "error"].includes(one.row.noted)) one.row.condition = one.row.noted;
       known.set(one.id, one);
     }
     root.dataset.ready ||= performance.now().toFixed(0);
