@@ -9,7 +9,7 @@ from hpo.events.values import Kind, Status
 from hpo.events.wording import again_text, clock, configuration_text, days_text, shortened, steering_text, word
 from hpo.figures import experiment_charts as charts
 from hpo.figures import pages
-from hpo.figures.style import OUTCOME_COLOURS, data_label
+from hpo.figures.style import STATUS_COLOURS, data_label
 from hpo.history import curves as history
 from hpo.history.conditions import condition_of_experiment
 from hpo.history.trials import trial_rows
@@ -34,7 +34,6 @@ from hpo.store.directory import ExperimentDirectory
 
 MOST_FAILURES = 50
 LOGS = ("stdout.log", "stderr.log")
-STATUS_COLOURS = {status.value: OUTCOME_COLOURS[history.outcome(status.value)] for status in Status}
 
 
 def experiment_page(experiment: Experiment, output: Path) -> str:
@@ -87,7 +86,7 @@ def _headline(experiment: Experiment) -> str:
         *([_front_tile(experiment)] if objective.aims else []),
         ("trials", f"{len(state.trials):,}", counts),
         ("reports", f"{state.reports:,}", ""),
-        ("elapsed time", clock(state.elapsed), f"{state.elapsed:.6g} s"),
+        ("elapsed time", clock(state.elapsed), f"{state.elapsed:.0f} s" if state.elapsed >= 60 else ""),
         *([(f"{cost} of all trials", f"{state.spending.total:.6g}", "")] if (cost := objective.cost_attr) else []),
         ("workers", str(line.workers), f"busy {line.utilisation:.1%}" if line.attempts else ""),
     ]

@@ -106,7 +106,7 @@ def _head(seen: Seen) -> dict[str, Any]:
         "detail": cut(seen.detail),
         "elapsed": seen.elapsed,
         "ticking": seen.condition == "running" and not config.simulated,
-        "told": board.told or None,
+        "told": None if config.simulated else board.told or None,
         "metric": cut(objective.metric),
         "mode": objective.mode,
         "front": cut(best_text(state) + hypervolume_text(config, state.front, board.hypervolume))

@@ -94,7 +94,7 @@
 
   function cellsOf(one) {
     const { row } = one, running = row.condition === "running", done = row.progress;
-    const name = { text: nameOf(one), href: href("/e/" + one.id), className: "name" };
+    const name = { text: nameOf(one), href: href("/e/" + one.id), className: "name", under: one.folder };
     const tag = { text: one.folder, href: href("/t/" + one.group), className: "name" };
     if (row.elapsed === undefined) return [name, tag, stateCell(row.condition), { text: row.detail || "reading …", className: row.detail ? "long" : "soft number" }, "", "", "", "", "", ""];
     return [
