@@ -15,6 +15,7 @@ from hpo.history.following import Follower
 from hpo.reports import write_report
 from hpo.results.experiment import load_experiment
 from hpo.serve.feed import Feed
+from hpo.serve.views import cut
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.ownership import owned
@@ -41,7 +42,10 @@ def write(directory, events, metadata):
 
 
 def conditions(directory):
-    """What those say that look at an experiment: `hpo watch`, `hpo status`, the live page's board and row, the report."""
+    """What all say that look at an experiment: `hpo watch`, `hpo status`, the live page's board and row, the report.
+
+    Details are cut as the page cuts them.
+    """
     follower, feed = Follower(directory), Feed(directory)
     follower.advance()
     while feed.look():
@@ -54,7 +58,7 @@ def conditions(directory):
     page = write_report(directory).read_text()
     assert f" · {found.name}{f': {found.error}' if found.error else ''}, not complete when this report was" in page
     told = {(view["condition"], view["detail"]) for view in views}
-    return {follower.condition(), (found.name, found.detail), *told}
+    return {(name, cut(detail)) for name, detail in (follower.condition(), (found.name, found.detail), *told)}
 
 
 @pytest.mark.parametrize(
