@@ -10,6 +10,7 @@ from hpo.figures.style import STATUS_COLOURS
 from tests.conftest import Workplace, succeeded
 from tests.serve.conftest import Served, Story
 from tests.support.browser import SHOWN, browser, install
+from tests.support.marks import or_slow
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serve")]
 
@@ -101,7 +102,10 @@ return [...document.querySelectorAll('.scroll, .area')].filter(e => e.clientWidt
    getComputedStyle(e).maskImage !== 'none'])"""
 
 
-@pytest.mark.parametrize("page", ["front", "experiment", "running", "trial", "tag"])
+PAGES = ("front", "experiment", "running", "trial", "tag")
+
+
+@pytest.mark.parametrize("page", or_slow(PAGES, ("front", "experiment")))
 def test_a_page_fits_its_window_and_what_is_cut_looks_cut(window, addresses, page):
     for width, scheme in SHOWN:
         window.show(width, scheme)
