@@ -18,6 +18,8 @@ MOST_POINTS = 3_000
 COLUMNS = 3
 BEYOND = 0.2
 """Where in parallel coordinates a value beyond the limits of the last axis lies, in lengths of the axis beyond its end."""
+LEAST_BETWEEN = 115
+"""Pixels from one axis of parallel coordinates to the next, at least: the names of values stand there."""
 SLICE = 250
 """Height of a panel, in pixels."""
 
@@ -210,7 +212,8 @@ def _lines(experiment: Subject, found: Sequence[_Result], bands: Sequence[_Band]
     y = axis(range=room, bare=True)
     if any("limits" in end for end in last):
         y["limits"] = room
-    return Panel(x, y, series, notes, list(range(len(names))), quiet=True, right=70)
+    least = LEAST_BETWEEN * len(names)
+    return Panel(x, y, series, notes, list(range(len(names))), quiet=True, right=70, least=least)
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:

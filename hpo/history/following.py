@@ -17,9 +17,9 @@ from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.history.boards import Board
-from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory, read_json
+from hpo.history.conditions import condition_of
+from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
-from hpo.store.ownership import is_owned
 from hpo.store.sqlitefile import is_busy
 
 
@@ -137,15 +137,5 @@ class Follower:
 
     def condition(self) -> tuple[str, str]:
         """State and detail, found without touching the experiment's lock."""
-        if self.over:
-            return self.state.status, ""
-        if not self.sequence:
-            launched = (self.files.path / LAUNCH_RECORD).is_file()
-            return "waiting", "no events here yet" + ("; hpo sync brings those of a remote job" if launched else "")
-        metadata, here = read_json(self.files.metadata), self.board.host == socket.gethostname()
-        if metadata.get("status") == "interrupted" or (here and not is_owned(self.files)):
-            error = metadata.get("error")
-            return "interrupted", f"{error}; its command goes on with it" if error else "its command goes on with it"
-        details = [f"on {self.board.host}"] if self.board.host and not here else []
-        details += [f"held by {by}"] if (by := self.state.steering.held) is not None else []
-        return "running", ", ".join(details)
+        found = condition_of(self.files, self.state, host=self.board.host, has_events=self.sequence > 0)
+        return found.name, found.detail

@@ -16,7 +16,7 @@ from hpo.events.trial_state import TrialState
 from hpo.events.values import Status
 from hpo.events.wording import word
 from hpo.figures.chart import Chart
-from hpo.figures.style import OUTCOME_COLOURS, seconds_scale
+from hpo.figures.style import STATUS_COLOURS, seconds_scale
 from hpo.history.curves import outcome
 from hpo.history.record import AttemptSpan, Followed
 from hpo.history.trials import TrialRow, trial_rows
@@ -99,7 +99,6 @@ class Figures:
                 "reports": shown.reports,
                 "charts": charts,
                 "unit": unit,
-                "colours": OUTCOME_COLOURS,
                 "wait": wait,
             }
         )
@@ -166,6 +165,7 @@ def trials_body(feed: Feed, *, sort: str, down: bool, words: str, page: int) -> 
             "page": page,
             "pages": pages,
             "sequence": feed.shown.sequence,
+            "colours": STATUS_COLOURS,
         }
     )
 

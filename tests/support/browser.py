@@ -1,8 +1,10 @@
 """A headless Chromium, without a network unless it is wanted, for what only a browser can tell."""
 
+import base64
 import functools
 import importlib.util
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +26,9 @@ def install() -> str | None:
     return debian.install(PROGRAMS, ("chromium", "chromium-driver"))
 
 
+PICTURES = Path(os.environ.get("HPO_SCREENSHOTS") or Path(__file__).parents[2] / "build" / "screenshots")
+SHOWN = [(width, scheme) for width in (1366, 360) for scheme in ("light", "dark")]
+"""Widths and schemes that pages are looked at with."""
 AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 """Rules by which pages are checked."""
 AXE = """
@@ -76,6 +81,16 @@ class Browser:
         wishes = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}
         features = {"features": [{"name": name, "value": value} for name, value in wishes.items()]}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", features)
+
+    def picture(self, name: str) -> tuple[int, int]:
+        """Keep a picture of the whole page, in the folder that HPO_SCREENSHOTS names. Returns its width and height."""
+        size = self.run("const e = document.documentElement; return [innerWidth, Math.min(e.scrollHeight, 8000)]")
+        clip = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
+        wanted = {"captureBeyondViewport": True, "clip": clip}
+        content = base64.b64decode(self.driver.execute_cdp_cmd("Page.captureScreenshot", wanted)["data"])
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        (PICTURES / f"{name}.png").write_bytes(content)
+        return int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
 
     def messages(self) -> list[str]:
         """What the console has shown since the last call."""

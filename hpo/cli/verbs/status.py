@@ -21,6 +21,7 @@ from hpo.events.wording import (
     shortened,
     steering_text,
 )
+from hpo.history.conditions import condition_of_experiment
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.results.experiment import Experiment, load_experiment
 from hpo.results.failure import failure_of
@@ -28,7 +29,7 @@ from hpo.results.fronts import hypervolume_text
 from hpo.results.rows import log_of, reason_of
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.places import find_experiments, find_launched, from_here
-from hpo.watching.standings import last_failure, standing, state_of, tags
+from hpo.watching.standings import last_failure, standing, tags
 
 _CHANGES = 3
 """Of the code, that are shown one by one."""
@@ -114,17 +115,19 @@ def _show_tags(as_json: bool) -> None:
     width = max(len(tag["tag"]) for tag in found)
     for tag in found:
         counts = tag["experiments"]
-        states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        errors = {"interrupted": f" ({tag['errors']} ended by an error)"} if tag["errors"] else {}
+        states = ", ".join(f"{count} {state}{errors.get(state, '')}" for state, count in sorted(counts.items()))
         say(f"{tag['tag']:<{width}}  {sum(counts.values())} experiment(s): {states}")
 
 
 def _condition(experiment: Experiment) -> str:
-    if state_of(experiment) == "running":
-        return "running"
-    if error := experiment.metadata.get("error"):
+    condition = condition_of_experiment(experiment)
+    if condition.error is not None:
         log = from_here(ExperimentDirectory(experiment.directory).log)
-        return f"ended by an error: {error}\n  the command that started it goes on with it; its log is {log}"
-    return "interrupted; the command that started it goes on with it"
+        return f"ended by an error: {condition.error}\n  the command that started it goes on with it; its log is {log}"
+    if condition.name == "interrupted":
+        return "interrupted; the command that started it goes on with it"
+    return f"{condition.name} ({condition.detail})" if condition.detail else condition.name
 
 
 @verb()
