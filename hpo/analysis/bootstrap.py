@@ -34,7 +34,7 @@ spread would make them infinite. On continuous distributions the cut changes the
 EQUAL = 1e-12
 """Relative spread below which values count as equal, apart from rounding errors."""
 LEAST_FREEDOM = 2
-"""Least degrees of freedom, after one is taken off per benchmark, for an interval from few seeds: 6 seeds on one benchmark."""
+"""Least degrees of freedom, less one per benchmark, for an interval from few seeds: 6 seeds on one benchmark."""
 
 Indices = NDArray[np.int64]
 
@@ -60,7 +60,10 @@ def iqm(values: Floats) -> Floats:
 
 
 def iqm_and_variance(values: Floats) -> tuple[Floats, Floats]:
-    """Return interquartile means along the last axis, and their squared winsorised standard errors (Tukey & McLaughlin 1963)."""
+    """Return interquartile means along the last axis, and the squares of their winsorised standard errors.
+
+    The standard error is that of Tukey & McLaughlin (1963).
+    """
     n = values.shape[-1]
     cut = int(TRIM * n)
     ordered = np.sort(values, axis=-1)
@@ -71,7 +74,7 @@ def iqm_and_variance(values: Floats) -> tuple[Floats, Floats]:
 
 
 def freedom(sizes: Iterable[int]) -> int:
-    """Return the degrees of freedom of the standard error: the sum over benchmarks of the number of values kept, minus one."""
+    """Return the degrees of freedom of the standard error: of each benchmark the number of values kept, less one."""
     return sum(n - 2 * int(TRIM * n) - 1 for n in sizes)
 
 
@@ -124,7 +127,7 @@ def interval(strata: Sequence[Floats], indices: Sequence[Indices], level: float 
 
 
 def _hides_its_error(values: Floats) -> bool:
-    """Whether half of the values are equal and others are not: their winsorised variance is 0, but the IQM is not known exactly."""
+    """Whether half of the values are equal and others not: their winsorised variance is 0, but the IQM is not exact."""
     return bool(np.ptp(values) > 0 and math.sqrt(iqm_and_variance(values)[1]) <= EQUAL * np.abs(values).max())
 
 

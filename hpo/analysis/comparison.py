@@ -24,12 +24,12 @@ class Comparison(Compared):
 
     @cached_property
     def scores(self) -> "pd.DataFrame":
-        """Data frame with one row per experiment: benchmark, method, seed, value and regret at the common budget, ranks, times."""
+        """Data frame with one row per experiment: benchmark, method, seed, value and regret at the budget, ranks, times."""
         return _frame(rows.score_rows(self.scored))
 
     @cached_property
     def trajectories(self) -> "pd.DataFrame":
-        """Data frame with one row per improvement: benchmark, method, seed, elapsed seconds, the metric from then on and its regret."""
+        """Data frame with one row per improvement: benchmark, method, seed, elapsed seconds, metric and regret from then."""
         return _frame(rows.trajectory_rows(self.scored))
 
     @cached_property
@@ -44,7 +44,7 @@ class Comparison(Compared):
 
     @cached_property
     def speedups(self) -> "pd.DataFrame":
-        """Data frame of speed-ups over the baseline: a row per method and benchmark, and per method over all of them (None)."""
+        """Data frame of speed-ups: one row per method and benchmark, and one per method over all benchmarks (None)."""
         return _frame(rows.speed_up_rows(self.speed_ups, self.baseline))
 
     def text(self) -> str:

@@ -55,7 +55,7 @@ def check_conditions(benchmark: str, runs: Sequence[Run]) -> list[str]:
 
 
 def _backend(run: Run, otherwise: str | None = None) -> str | None:
-    """Return the name of the backend class that ran an experiment's trials, or `otherwise` if its version did not record that."""
+    """Return the class name of the backend that ran the trials; `otherwise` if the experiment does not record it."""
     found = run.metadata.get("backend", otherwise)
     return None if found is None else str(found)
 
@@ -63,8 +63,8 @@ def _backend(run: Run, otherwise: str | None = None) -> str | None:
 def _backends(benchmark: str, runs: Sequence[Run]) -> list[str]:
     """Warn if the trials of some experiments ran on this machine and those of others on other machines.
 
-    The trials' reports are the same, because configurations, seeds and code are. Their times are not, and methods are compared
-    over time.
+    The trials' reports are the same, because configurations, seeds and code are. Their times are not, and methods are
+    compared over time.
     """
     names = sorted({name for run in runs if (name := _backend(run)) is not None})
     if len(names) < 2:

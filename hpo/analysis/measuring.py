@@ -89,7 +89,7 @@ def _table_front(metadata: Mapping[str, Any], objective: Objective) -> Floats | 
     """Return the Pareto front of the table that experiments were simulated from, as losses, shape (n, m); None if unknown."""
     try:
         values: Floats = np.array(metadata.get("table_front"), dtype=np.float64)
-    except (TypeError, ValueError):  # a damaged file: what is found is compared with itself
+    except (TypeError, ValueError):  # a damaged file: compare with the experiments' own fronts
         return None
     if values.ndim != 2 or values.shape[1] != len(objective.aims) or not np.isfinite(values).all():
         return None

@@ -18,7 +18,10 @@ LEVEL = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The comparison of two methods. Differences are normalised regret of `first` minus `second`: negative if `first` is better."""
+    """The comparison of two methods by one score.
+
+    Differences are normalised regret of `first` minus that of `second`: negative if `first` is better.
+    """
 
     score: str
     first: str
@@ -55,7 +58,7 @@ class Pair:
 
     @property
     def distinct(self) -> bool:
-        """Whether the data distinguish the two methods: the interval excludes 0 and the corrected sign-flip test is below 5 %."""
+        """Whether the data distinguish the two methods: the interval excludes 0 and the corrected test is below 5 %."""
         return (self.low > 0 or self.high < 0) and self.sign_flip_holm < LEVEL
 
     @property
@@ -119,7 +122,7 @@ def _compare(
         first=first,
         second=second,
         difference=difference,
-        low=max(low, -1.0),  # regrets lie in [0, 1]; nan stays nan, it is the first argument
+        low=max(low, -1.0),  # regrets lie in [0, 1]; nan as the first argument stays nan
         high=min(high, 1.0),
         probability=probability_of_improvement(strata),
         wilcoxon=signed_rank(np.concatenate(strata)),

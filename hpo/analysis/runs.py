@@ -54,7 +54,7 @@ class Run:
     """Whether any report has a finite result, even one that violates the constraints."""
     reports: int
     end: float
-    """Elapsed seconds up to which the experiment's results are known; the amount spent by then if the benchmark names a cost."""
+    """Elapsed seconds up to which the experiment's results are known; the cost up to then if the benchmark names one."""
     finished: str | None
     """Reason why the experiment finished; None if it has not."""
     hosts: frozenset[str]
@@ -68,7 +68,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """`complete`; `failed` if the experiment finished without one finite result; `not complete` if it has not finished."""
+        """`complete`; `failed` if the experiment finished without a finite result; `not complete` if it has not finished."""
         if self.finished is None:
             return "not complete"
         return "complete" if self.answered else "failed"
@@ -85,7 +85,7 @@ class Run:
 
     @property
     def cost(self) -> str | None:
-        """The cost metric, summed over all trials, that trajectories use in place of time; None if the benchmark names none."""
+        """The cost metric, summed over all trials, that trajectories use in place of time; None if there is none."""
         return self.config.benchmark.cost_attr
 
     @property
@@ -123,7 +123,10 @@ def load_runs(places: Iterable[str | Path]) -> Loaded:
 
 
 def _measured(runs: Sequence[Run]) -> list[Run]:
-    """Replace the trajectories of multi-objective experiments by their hypervolume regret, measured jointly for equal objectives."""
+    """Replace the trajectories of multi-objective experiments by their hypervolume regret.
+
+    Experiments with the same objectives and reference point are measured together.
+    """
     groups: dict[str, list[int]] = defaultdict(list)
     for index, run in enumerate(runs):
         if run.config.objective.aims:
@@ -156,11 +159,11 @@ def _load(files: ExperimentDirectory, configs: dict[str, ExperimentConfig]) -> R
 
 
 def _config(path: Path, known: dict[str, ExperimentConfig]) -> ExperimentConfig:
-    """Read the stored configuration. Experiments that differ only in the seed are parsed once, because parsing takes 20 ms."""
+    """Read a stored configuration, parsing only once (20 ms) for experiments that differ only in the seed."""
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError):
-        return read_config(path)  # says in one sentence what is wrong
+        return read_config(path)  # raises the error that says what is wrong
     seeds = SEED_LINE.findall(text)
     if len(seeds) != 1:
         return read_config(path)

@@ -18,8 +18,8 @@ SHARE = 0.1
 class ScoreScale:
     """The scale on which losses and times of one benchmark become scores.
 
-    Normalised regret is (loss - best) / (reference - best), clipped to [0, 1]: 0 is the best known loss, 1 is no better than the
-    reference and is also used for the time before the first result.
+    Normalised regret is (loss - best) / (reference - best), clipped to [0, 1]: 0 is the best known loss, 1 is no better
+    than the reference and is also used for the time before the first result.
     """
 
     start: float

@@ -42,12 +42,12 @@ def sign_flip(strata: Sequence[Floats], stream: np.random.Generator) -> float:
 
     weights = np.concatenate([np.full(len(values), 1 / (len(strata) * len(values))) for values in strata])
     differences = np.concatenate(list(strata))
-    if not differences.any() or len(differences) == 1:  # of a single one both patterns are as extreme
+    if not differences.any() or len(differences) == 1:  # both sign patterns of one difference are equally extreme
         return 1.0
     differences = differences / np.abs(differences).max()
 
     def statistic(values: Floats, axis: int = -1) -> Floats:
-        return np.asarray(np.round(np.moveaxis(values, axis, -1) @ weights, 12))  # so that ties are ties
+        return np.asarray(np.round(np.moveaxis(values, axis, -1) @ weights, 12))  # rounded so that equal statistics compare as equal
 
     found = permutation_test(
         (differences,), statistic, permutation_type="samples", vectorized=True, n_resamples=FLIPS, rng=stream

@@ -20,7 +20,7 @@ LEAST_REACHED = 2
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Times:
-    """Seconds that a method and the baseline need to reach the target on one benchmark, paired by seed; +inf if not by `end`."""
+    """Seconds to the target of a method and of the baseline on one benchmark, paired by seed; +inf if not by `end`."""
 
     method: Floats
     baseline: Floats

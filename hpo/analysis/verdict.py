@@ -122,7 +122,7 @@ def _sentence(
 
 
 def _seen(pair: Pair, what: str, delta: float) -> str:
-    """Describe a pair without a proven difference: which method looks better, the interval, and the seeds that would show it."""
+    """Describe a pair without a proven difference: which method looks better, the interval, and the seeds needed."""
     better, worse = (pair.first, pair.second) if pair.difference < 0 else (pair.second, pair.first)
     head = f"{better} looks better, its {what} is {abs(pair.difference):.3f} lower than {worse}'s"
     if not pair.difference:
