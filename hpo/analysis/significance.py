@@ -47,7 +47,7 @@ def sign_flip(strata: Sequence[Floats], stream: np.random.Generator) -> float:
     differences = differences / np.abs(differences).max()
 
     def statistic(values: Floats, axis: int = -1) -> Floats:
-        return np.asarray(np.round(np.moveaxis(values, axis, -1) @ weights, 12))  # rounded so that equal statistics compare as equal
+        return np.asarray(np.round(np.moveaxis(values, axis, -1) @ weights, 12))  # makes ties exact
 
     found = permutation_test(
         (differences,), statistic, permutation_type="samples", vectorized=True, n_resamples=FLIPS, rng=stream
