@@ -1,4 +1,4 @@
-"""LightGBM integration: `model, left = resume(rounds)`, `train(..., left, init_model=model, callbacks=[LightGBMReport()])`"""
+"""LightGBM: `model, left = resume(rounds)`, then `train(..., left, init_model=model, callbacks=[LightGBMReport()])`."""
 
 from typing import Any
 

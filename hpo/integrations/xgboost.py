@@ -1,4 +1,4 @@
-"""XGBoost integration: `model, left = resume(rounds)`, `train(..., left, xgb_model=model, callbacks=[XGBoostReport()])`."""
+"""XGBoost: `model, left = resume(rounds)`, then `train(..., left, xgb_model=model, callbacks=[XGBoostReport()])`."""
 
 from collections.abc import Mapping
 from typing import Any
