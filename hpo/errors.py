@@ -3,10 +3,10 @@
 HPOError
 ├── ConfigError      a key of the configuration, a search space or a command line
 ├── StoreError       an experiment directory: in use, damaged, of another configuration
-│   └── DamageError  its event store is not as it was written
+│   └── DamageError  its event store has been altered or truncated
 ├── BackendError     the machine: devices, the trial host, a script that cannot be started
 ├── ReportError      (hpo.events.objective) a report that cannot be used
-└── ExperimentError  an experiment that cannot go on: wrong metric name, nothing but failing trials
+└── ExperimentError  an experiment that cannot continue: wrong metric name, nothing but failing trials
 """
 
 import sys
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 
 class HPOError(Exception):
-    """Base of all errors of this package; the command line prints its message without a traceback."""
+    """Base class of all errors of this package; the command line prints its message without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
         """What IPython and notebooks show below a cell."""
@@ -22,27 +22,27 @@ class HPOError(Exception):
 
 
 class ConfigError(HPOError):
-    """A value of the configuration is wrong."""
+    """Error for a wrong value of the configuration."""
 
 
 class StoreError(HPOError):
-    """An experiment directory cannot be used."""
+    """Error for an experiment directory that cannot be used."""
 
 
 class DamageError(StoreError):
-    """An event store is not as it was written."""
+    """Error for an event store whose content is not what was written."""
 
 
 class BackendError(HPOError):
-    """Trials cannot be run on this machine."""
+    """Error for trials that this machine cannot run."""
 
 
 class ExperimentError(HPOError):
-    """The experiment cannot go on."""
+    """Error for an experiment that cannot continue."""
 
 
 SAID = "hpo: error: "
-"""What the sentence of an error begins with where a person reads it."""
+"""Prefix of error messages on a terminal."""
 
 
 def harmless(text: str) -> str:
@@ -54,17 +54,17 @@ def harmless(text: str) -> str:
 
 
 def complain(text: object) -> None:
-    """Write the sentence of an error to standard error."""
+    """Write an error message to standard error."""
     sys.stderr.write(f"{SAID}{harmless(str(text))}\n")
     sys.stderr.flush()
 
 
 DISTRIBUTION = "hydra-hpo"
-"""As pip knows this package; `hpo` is another project there."""
+"""Name of this package on PyPI, where `hpo` is another project."""
 
 
 def installing(extra: str) -> str:
-    """The remedy where a package is missing: right in a clone, after an installation, and for code that was only copied."""
+    """Return the sentence that tells how to install a missing extra: in a clone, after an installation, or for copied code."""
     import re  # only after a mistake
     import shlex
     from importlib import metadata
@@ -89,11 +89,11 @@ def documentation(page: str = "") -> str:
 
 
 _MOST = 20
-"""Names that are still read when the nearest is said, too."""
+"""Largest number of names that a message lists in addition to the nearest one."""
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
-    """The name most like `word`, upper and lower case being alike; None where none is."""
+    """Return the name most similar to `word`, ignoring case; None if none is similar."""
     import difflib  # only after a mistake
 
     by_folded = {name.casefold(): name for name in names}
@@ -102,13 +102,13 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, names: Iterable[str], otherwise: str = "") -> str:
-    """The end of a sentence about an unknown `word`: the nearest name, or `otherwise` where there is none."""
+    """Return the end of a message about an unknown `word`: the nearest name, or `otherwise` if none is similar."""
     near = nearest(word, names)
     return f"; did you mean {near}?" if near is not None else otherwise
 
 
 def choose(word: str, names: Sequence[str]) -> str:
-    """The end of a sentence about an unknown choice: the nearest one, and what there is unless that is long or needless."""
+    """Return the end of a message about an unknown choice: the nearest name, and the other names unless these are many."""
     near = nearest(word, names)
     there_are = ", ".join(names)
     if near is None:

@@ -1,7 +1,7 @@
-"""Following experiments from their event stores alone: new events since the last look, never a lock, never a write.
+"""Following running experiments by reading new events from their event stores, without locks and without writing.
 
-The store is opened for each look and closed after it, so that the writer finds itself alone when it merges its log, and
-each look holds the file for as long as it takes to fetch a batch of rows.
+The store is opened for each read and closed after it, so that the writer can merge its write-ahead log when no reader
+is there. Each read holds the file only for as long as it takes to fetch a batch of rows.
 """
 
 import contextlib
@@ -25,37 +25,37 @@ from hpo.store.sqlitefile import is_busy
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An experiment at one moment."""
+    """The state of a followed experiment at one moment."""
 
     board: Board
     condition: str
-    """Such as `running`."""
+    """Condition of the experiment in one word, such as `running`."""
     detail: str
-    """More about that, or nothing."""
+    """Details of the condition; may be empty."""
     elapsed: float
     gpu_use: Mapping[str, int] = field(default_factory=dict)
-    """Percent that each GPU is busy, where that is known."""
+    """Utilisation of each GPU in percent, if known."""
 
 
 BATCH = 2000
 
 
 class Follower:
-    """One experiment, followed.
+    """A reader that follows one experiment through its event store.
 
     Args:
-        directory: of the experiment.
-        board: what is kept of it.
+        directory: Directory of the experiment.
+        board: Function that creates the board which the events update.
 
     Raises:
-        ConfigError: its experiment.yaml cannot be read.
+        ConfigError: The stored experiment.yaml cannot be read.
     """
 
     def __init__(self, directory: Path, board: Callable[[ExperimentConfig], Board] = Board) -> None:
         self.files = ExperimentDirectory(directory)
         self._new_board = board
         self.on_event: Callable[[Event], None] | None = None
-        """Is told each event that came since the first look."""
+        """Function that is called with each event after the first read."""
         self._begin()
 
     def _begin(self) -> None:
@@ -63,7 +63,7 @@ class Follower:
         self.board = self._new_board(self.config)
         self.sequence = 0
         self.began: float | None = None
-        """Unix time of the first event: another one, another experiment."""
+        """Unix time of the first event; if it changes, another experiment has taken the directory."""
         self.more = False
         """The last look has ended before the log did."""
 
@@ -77,13 +77,13 @@ class Follower:
             store.check()
 
     def advance(self, batches: int | None = None) -> int:
-        """Take in what is new. Returns how many events that were.
+        """Read new events and return their number.
 
         Args:
-            batches: how many times `BATCH` events at most; None: all.
+            batches: Largest number of batches of `BATCH` events; None: all.
 
         Raises:
-            StoreError: the store is damaged.
+            StoreError: The store is damaged.
         """
         self.more = False
         try:
@@ -117,16 +117,16 @@ class Follower:
 
     @property
     def state(self) -> ExperimentState:
-        """All trials and the incumbent."""
+        """The trials and the incumbent of the experiment."""
         return self.board.state
 
     @property
     def over(self) -> bool:
-        """Is there nothing more to come?"""
+        """Whether the experiment has finished, so that no more events will come."""
         return self.state.finished is not None
 
     def seen(self) -> Seen:
-        """The experiment at this moment."""
+        """Return the state of the experiment at this moment."""
         condition, detail = self.condition()
         use = {}
         if condition == "running" and self.board.gpus and self.board.host == socket.gethostname():
@@ -136,6 +136,6 @@ class Follower:
         return Seen(self.board, condition, detail, self.board.elapsed(condition == "running"), use)
 
     def condition(self) -> tuple[str, str]:
-        """State and detail, found without touching the experiment's lock."""
+        """Return the experiment's condition and details, without using its lock."""
         found = condition_of(self.files, self.state, host=self.board.host, has_events=self.sequence > 0)
         return found.name, found.detail
