@@ -24,7 +24,7 @@ def directory() -> Path | None:
 
 
 def save(state: Mapping[str, Any], name: str = "checkpoint.pt") -> None:
-    """Save `state` (tensors, state dicts, plain values) atomically: a reader sees the complete old file or the complete new one.
+    """Save `state` (tensors, state dicts, plain values) atomically: a reader sees the old file or the new one, complete.
 
     Args:
         state: State that `load` shall return.

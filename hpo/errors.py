@@ -64,7 +64,7 @@ DISTRIBUTION = "hydra-hpo"
 
 
 def installing(extra: str) -> str:
-    """Return the sentence that tells how to install a missing extra: in a clone, after an installation, or for copied code."""
+    """Tell how to install a missing extra: in a clone, after an installation, or from copied code."""
     import re  # only after a mistake
     import shlex
     from importlib import metadata

@@ -1,4 +1,4 @@
-"""Functions that a training script calls: `hpo.arguments(lr=0.1)`, `hpo.report(epoch=3, accuracy=0.91)`. Standard library only.
+"""What a training script calls: `hpo.arguments(lr=0.1)`, `hpo.report(epoch=3, accuracy=0.91)`. Standard library only.
 
 The channel is a file: one JSON object per line, appended to the file that `HPO_REPORT_FILE` names. Any language can
 write it; this module also syncs each line to the disk, so that a report survives a crash of the machine once the call

@@ -22,12 +22,12 @@ class Experiments(list[Experiment]):
 
     @cached_property
     def trials(self) -> "pd.DataFrame":
-        """Data frame with one row per trial: experiment_tag, benchmark, method, seed, then the columns of `Experiment.trials`."""
+        """One row per trial: experiment_tag, benchmark, method, seed, then the columns of `Experiment.trials`."""
         return self._table("trials")
 
     @cached_property
     def reports(self) -> "pd.DataFrame":
-        """Data frame with one row per report: experiment_tag, benchmark, method, seed, then the columns of `Experiment.reports`."""
+        """One row per report: experiment_tag, benchmark, method, seed, then the columns of `Experiment.reports`."""
         return self._table("reports")
 
     def _repr_html_(self) -> str:

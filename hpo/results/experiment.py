@@ -84,7 +84,7 @@ class Experiment:
 
     @property
     def status(self) -> str:
-        """`complete`; `failed` if it finished without a finite result; `interrupted` if it has not finished, even if it runs."""
+        """`complete`; `failed` if it finished without a finite result; `interrupted` if it has not, even if it runs."""
         return self.state.status
 
     @property

@@ -77,7 +77,7 @@ def write_results(
 
 
 def _lines(names: Sequence[str], rows: Iterable[ReportRow]) -> Iterator[str]:
-    """Yield rows as CSV lines. Cells that all reports of an attempt share are formatted once: there may be millions of rows."""
+    """Yield rows as CSV lines. Cells that an attempt's reports share are formatted once: there may be millions of rows."""
     place = {name: index for index, name in enumerate(names)}
     attempts: dict[ReportedAttempt, list[str]] = {}
     for told, attempt, more in rows:
