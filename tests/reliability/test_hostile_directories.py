@@ -1,7 +1,7 @@
 """A directory that somebody else may write to, changed at random, against `hpo serve` and `hpo import`.
 
-HPO_FUZZ_SEED says which changes. In full, 500 of them: none hangs, none has a file told that lies elsewhere, and Ctrl-C ends the
-command within two seconds.
+HPO_FUZZ_SEED says which changes. In full, 500 of them: none hangs, none has a file told that lies elsewhere, and Ctrl-C ends
+the command within two seconds.
 """
 
 import contextlib
