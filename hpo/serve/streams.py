@@ -12,8 +12,9 @@ import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from hpo.serve.hub import Hub, Watched
+from hpo.serve.hub import Hub
 from hpo.serve.logs import read_log
+from hpo.serve.watched import Watched
 from hpo.serve.wire import encoded
 
 BEAT = 15.0

@@ -1,9 +1,5 @@
-"""Looking after trials: begin attempts, take in their reports and exits, end those that should not go on.
+"""Supervise trials: begin attempts, take in reports (late ones are dropped only here) and exits, end what should not go on."""
 
-Late reports of trials whose end is decided are dropped here and nowhere else.
-"""
-
-import logging
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,8 +32,6 @@ from hpo.tuner.limits import Limits
 from hpo.tuner.overdue import Overdue
 from hpo.tuner.remarks import Remarks
 from hpo.tuner.trial_code import TrialCode
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
