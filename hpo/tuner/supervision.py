@@ -1,4 +1,4 @@
-"""Supervise trials: begin attempts, take in reports (late ones are dropped only here) and exits, end what should not go on."""
+"""Supervise trials: begin attempts, take in reports (late ones are dropped only here) and exits, and end attempts."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any

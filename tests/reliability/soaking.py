@@ -98,6 +98,7 @@ class SoakedProject(Project):
         (folder / "clock" / "sitecustomize.py").write_text(CLOCK)
         self.offset = folder / "offset"
         self.offset.write_text("0")
+        self.directory.mkdir(parents=True)
         self.mark = mark_of(self.directory)
 
     def _mount(self) -> bool:
