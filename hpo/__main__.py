@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 from hpo import __version__
-from hpo.errors import HPOError, complain
+from hpo.errors import HPOError, complain, documentation
 from hpo.experiment.signals import remember_interrupts
 
 
@@ -23,6 +23,9 @@ def main() -> None:
     try:
         if arguments[:1] == ["--version"]:
             sys.stdout.write(f"hpo {__version__}\n")
+            code = 0
+        elif arguments == ["--docs"]:
+            sys.stdout.write(f"{documentation()}\n")
             code = 0
         else:
             code = _import(arguments)()

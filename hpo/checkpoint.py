@@ -1,10 +1,10 @@
 """Checkpoints of a training script: written atomically, read back on resume. torch is imported when first needed.
 
-A trial that was paused, interrupted or killed starts again in the same checkpoint directory (`HPO_CHECKPOINT_DIR`).
-Without a tuner there is no such directory: `save` does nothing and `load` finds nothing.
+A trial that was paused, interrupted or killed restarts with the same checkpoint directory (`HPO_CHECKPOINT_DIR`).
+Without a tuner there is no such directory: `save` does nothing and `load` returns None.
 
-In every epoch save first, then report. A kill between the two loses the report: keep the metrics in the state and report
-them again after `load`; what the tuner knows already it drops.
+In every epoch save first, then report. A kill between the two loses the report: keep the metrics in the state and
+report them again after `load`; the tuner drops reports that it already has.
 """
 
 import os
@@ -18,20 +18,20 @@ CHECKPOINT_DIR = "HPO_CHECKPOINT_DIR"
 
 
 def directory() -> Path | None:
-    """The trial's checkpoint directory, or None when the script runs by hand."""
+    """Return the trial's checkpoint directory, or None if the script runs without a tuner."""
     path = os.environ.get(CHECKPOINT_DIR)
     return Path(path) if path else None
 
 
 def save(state: Mapping[str, Any], name: str = "checkpoint.pt") -> None:
-    """Write `state` (tensors, state dicts, plain values) so that a reader sees the old file or the new one, whole.
+    """Save `state` (tensors, state dicts, plain values) atomically: a reader sees the old file or the new one, complete.
 
     Args:
-        state: what `load` shall return.
-        name: file name inside the checkpoint directory.
+        state: State that `load` shall return.
+        name: File name inside the checkpoint directory.
 
     Raises:
-        OSError: the file cannot be written; the previous checkpoint is untouched.
+        OSError: The file cannot be written; the previous checkpoint is untouched.
     """
     folder = directory()
     if folder is None:
@@ -47,15 +47,15 @@ def save(state: Mapping[str, Any], name: str = "checkpoint.pt") -> None:
 
 
 def load(name: str = "checkpoint.pt", map_location: Any = "cpu") -> dict[str, Any] | None:
-    """The last state saved, or None where there is none. Only tensors and plain values are read, never code.
+    """Return the last saved state, or None if there is none. Only tensors and plain values are loaded, never code.
 
     Args:
-        name: file name inside the checkpoint directory.
-        map_location: device for the tensors, as in `torch.load`.
+        name: File name inside the checkpoint directory.
+        map_location: Device for the tensors, as in `torch.load`.
 
     Raises:
-        ValueError: the file is there but damaged. It is never silently ignored: training from scratch under a resumed
-            trial would falsify the experiment.
+        ValueError: The file exists but is damaged. It is never silently ignored, because training from scratch in a
+            resumed trial would falsify the experiment.
     """
     folder = directory()
     if folder is None:

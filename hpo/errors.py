@@ -3,10 +3,10 @@
 HPOError
 ├── ConfigError      a key of the configuration, a search space or a command line
 ├── StoreError       an experiment directory: in use, damaged, of another configuration
-│   └── DamageError  its event store is not as it was written
+│   └── DamageError  its event store has been altered or truncated
 ├── BackendError     the machine: devices, the trial host, a script that cannot be started
 ├── ReportError      (hpo.events.objective) a report that cannot be used
-└── ExperimentError  an experiment that cannot go on: wrong metric name, nothing but failing trials
+└── ExperimentError  an experiment that cannot continue: wrong metric name, nothing but failing trials
 """
 
 import sys
@@ -14,45 +14,57 @@ from collections.abc import Iterable, Sequence
 
 
 class HPOError(Exception):
-    """Base of all errors of this package; the command line prints its message without a traceback."""
+    """Base class of all errors of this package; the command line prints its message without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and notebooks show below a cell."""
+        return [f"{SAID}{self}"]
 
 
 class ConfigError(HPOError):
-    """A value of the configuration is wrong."""
+    """Error for a wrong value of the configuration."""
 
 
 class StoreError(HPOError):
-    """An experiment directory cannot be used."""
+    """Error for an experiment directory that cannot be used."""
 
 
 class DamageError(StoreError):
-    """An event store is not as it was written."""
+    """Error for an event store whose content is not what was written."""
 
 
 class BackendError(HPOError):
-    """Trials cannot be run on this machine."""
+    """Error for trials that this machine cannot run."""
 
 
 class ExperimentError(HPOError):
-    """The experiment cannot go on."""
+    """Error for an experiment that cannot continue."""
 
 
 SAID = "hpo: error: "
-"""What the sentence of an error begins with where a person reads it."""
+"""Prefix of error messages on a terminal."""
+
+
+def harmless(text: str) -> str:
+    """A text of some lines in which nothing controls a terminal, hides, or turns the direction of what follows."""
+    return "\n".join(
+        line if line.isprintable() else "".join(c if c.isprintable() or c == "\t" else " " for c in line)
+        for line in text.split("\n")
+    )
 
 
 def complain(text: object) -> None:
-    """Write the sentence of an error to standard error."""
-    sys.stderr.write(f"{SAID}{text}\n")
+    """Write an error message to standard error."""
+    sys.stderr.write(f"{SAID}{harmless(str(text))}\n")
     sys.stderr.flush()
 
 
 DISTRIBUTION = "hydra-hpo"
-"""As pip knows this package; `hpo` is another project there."""
+"""Name of this package on PyPI, where `hpo` is another project."""
 
 
 def installing(extra: str) -> str:
-    """The remedy where a package is missing: right in a clone, after an installation, and for code that was only copied."""
+    """Tell how to install a missing extra: in a clone, after an installation, or from copied code."""
     import re  # only after a mistake
     import shlex
     from importlib import metadata
@@ -68,12 +80,20 @@ def installing(extra: str) -> str:
     return f"install it with: pip install {shlex.join(wanted) or extra}"
 
 
+def documentation(page: str = "") -> str:
+    """The path of a page of the documentation, or of the folder of all pages: in the package, or beside it in a clone."""
+    from pathlib import Path
+
+    inside = Path(__file__).parent / "docs"
+    return str((inside if inside.is_dir() else inside.parents[1] / "docs") / page)
+
+
 _MOST = 20
-"""Names that are still read when the nearest is said, too."""
+"""Largest number of names that a message lists in addition to the nearest one."""
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
-    """The name most like `word`, upper and lower case being alike; None where none is."""
+    """Return the name most similar to `word`, ignoring case; None if none is similar."""
     import difflib  # only after a mistake
 
     by_folded = {name.casefold(): name for name in names}
@@ -82,13 +102,13 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, names: Iterable[str], otherwise: str = "") -> str:
-    """The end of a sentence about an unknown `word`: the nearest name, or `otherwise` where there is none."""
+    """Return the end of a message about an unknown `word`: the nearest name, or `otherwise` if none is similar."""
     near = nearest(word, names)
     return f"; did you mean {near}?" if near is not None else otherwise
 
 
 def choose(word: str, names: Sequence[str]) -> str:
-    """The end of a sentence about an unknown choice: the nearest one, and what there is unless that is long or needless."""
+    """Return the end of a message about an unknown choice: the nearest name, and the other names unless these are many."""
     near = nearest(word, names)
     there_are = ", ".join(names)
     if near is None:

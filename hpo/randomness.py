@@ -1,7 +1,7 @@
 """Counter-based random streams: a number drawn here never depends on how many were drawn elsewhere.
 
-Every consumer asks for a stream by name and id. Streams of different names or ids are independent, the same
-name and id give the same numbers in every process, on every machine, after every resume.
+Every consumer asks for a stream by name and index. Streams with different names or indices are independent. The same name and
+index give the same numbers in every process, on every machine, and after every resume.
 """
 
 import hashlib
@@ -17,41 +17,47 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Randomness:
-    """The source of all streams of one experiment: master seed and seed number, never added together."""
+    """The source of all random streams of one experiment, derived from its master seed and its seed number.
+
+    The two are hashed together and never added, so that neighbouring pairs of seeds share no stream.
+    """
 
     random_seed: int
     seed: int
 
     def stream(self, name: str, index: int = 0) -> np.random.Generator:
-        """A fresh generator for the `index`-th use of `name`."""
+        """Return a new random number generator for a purpose (`name`) and the count of its uses (`index`)."""
         text = f"{self.random_seed}/{self.seed}/{name}/{index}"
-        key: Any = _Key(hashlib.blake2b(text.encode(), digest_size=16).digest())  # which NumPy's types do not foresee
+        key: Any = _Key(hashlib.blake2b(text.encode(), digest_size=16).digest())  # NumPy's type hints do not allow this
         return np.random.Generator(np.random.Philox(key))
 
     def training_seed(self, configuration: Mapping[str, Any], copy: int | None = None) -> int:
-        """A seed below 2**31 for training `configuration`, the same whichever method proposes it.
+        """Return the seed (below 2**31) for training a configuration; it is the same whichever method proposes it.
 
         Args:
-            configuration: what is trained.
-            copy: the id of a trial that goes on from another's checkpoint: it shares its seed with none.
+            configuration: Configuration to be trained.
+            copy: Id of a trial that starts from a copy of another trial's checkpoint, which gives it a seed of its own.
         """
         text = f"{self.random_seed}/{self.seed}/train/{canonical(configuration)}{'' if copy is None else f'/{copy}'}"
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little") >> 1
 
 
 class _Key(ISeedSequence):
-    """The key of a Philox generator. Given as `key`, NumPy would also ask the system for entropy, which takes far longer."""
+    """The key of a Philox generator, in the form of a NumPy seed sequence.
+
+    If the key is given as the argument `key`, NumPy also asks the operating system for entropy, which takes far longer.
+    """
 
     def __init__(self, digest: bytes) -> None:
         self._words = np.frombuffer(digest, "<u8")
 
     def generate_state(self, n_words: int, dtype: Any = np.uint64) -> NDArray[np.uint64]:
-        """Its two words, low and high."""
+        """Return the key as two 64-bit words, the low one first."""
         return self._words
 
 
 def canonical(configuration: Mapping[str, Any]) -> str:
-    """A text that two configurations share exactly when they are equal, whatever the order of their keys."""
+    """Return a text that is the same for two configurations exactly if they are equal, whatever the order of their keys."""
     return _encode(configuration)
 
 

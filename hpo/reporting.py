@@ -1,8 +1,9 @@
 """What a training script calls: `hpo.arguments(lr=0.1)`, `hpo.report(epoch=3, accuracy=0.91)`. Standard library only.
 
 The channel is a file: one JSON object per line, appended to the file that `HPO_REPORT_FILE` names. Any language can
-write it; this module also syncs each line to the disk, so that a report which has returned survives a crash of the
-machine. Save the checkpoint first, then report; after loading a checkpoint report its metrics again (see hpo.checkpoint).
+write it; this module also syncs each line to the disk, so that a report survives a crash of the machine once the call
+has returned. Save the checkpoint first, then report; after loading a checkpoint report its metrics again (see
+hpo.checkpoint).
 """
 
 import json
@@ -15,15 +16,15 @@ REPORT_FILE = "HPO_REPORT_FILE"
 
 
 def report(*mappings: Any, **metrics: Any) -> None:
-    """Hand one set of values to the tuner, or print it where no tuner listens.
+    """Report one set of values to the tuner, or print it if the script runs without a tuner.
 
     Args:
-        *mappings: dictionaries of such values: `report({"epoch": 3, "accuracy": 0.91})`.
-        **metrics: the metric, the resource spent so far (`epoch`) and whatever else should be kept. Numbers, strings,
+        *mappings: Dictionaries of values: `report({"epoch": 3, "accuracy": 0.91})`.
+        **metrics: The metric, the resource spent so far (`epoch`) and whatever else should be kept. Numbers, strings,
             booleans, None, lists and dictionaries; NumPy and torch scalars are converted.
 
     Raises:
-        TypeError: a value cannot be written as JSON; the message names its key. Or it has no name.
+        TypeError: A value cannot be written as JSON, and the message names its key; or a value has no name.
     """
     for mapping in reversed(mappings):
         metrics = {**_named(mapping), **metrics}
@@ -45,17 +46,17 @@ def report(*mappings: Any, **metrics: Any) -> None:
 
 
 def arguments(**defaults: Any) -> SimpleNamespace:
-    """The script's arguments, `--name=value` or `--name value`, without a parser of its own.
+    """Parse the script's arguments, `--name=value` or `--name value`, without a parser of its own.
 
     Args:
-        **defaults: what holds where an argument is not given. A value that is given gets the type of its default; one that
-            has none is a number, a boolean, None, a list or a dictionary where it reads as one, else a text.
+        **defaults: Values of arguments that are not given. A given value is converted to the type of its default; if it
+            has none, it becomes a number, a boolean, None, a list or a dictionary if it reads as one, else a string.
 
     Returns:
-        an object with an attribute for each; `vars` makes a dictionary of it.
+        Object with one attribute per argument; `vars` makes a dictionary of it.
 
     Raises:
-        SystemExit: a word is no argument, or a value has not the type of its default.
+        SystemExit: A word is no argument, or a value does not have the type of its default.
     """
     found, words = dict(defaults), iter(sys.argv[1:])
     for word in words:
@@ -89,7 +90,7 @@ def _read(text: str) -> Any:
 
 
 _WORDS = {"True": True, "False": False, "None": None}
-"""As hpo writes them on a command line."""
+"""Values as hpo writes them on a command line."""
 
 
 def _named(mapping: Any) -> dict[str, Any]:
@@ -101,10 +102,10 @@ def _named(mapping: Any) -> dict[str, Any]:
 
 
 def encode(metrics: dict[str, Any]) -> str:
-    """The line of a report.
+    """Encode metrics as the line of a report.
 
     Raises:
-        TypeError: a value cannot be written as JSON; the message names its key.
+        TypeError: A value cannot be written as JSON; the message names its key.
     """
     try:
         return json.dumps(metrics, default=_scalar) + "\n"
@@ -119,7 +120,7 @@ def encode(metrics: dict[str, Any]) -> str:
 
 
 def _scalar(value: Any) -> Any:
-    """NumPy and torch scalars, known by their `item` method, without importing either."""
+    """Convert a NumPy or torch scalar, recognised by its `item` method, without importing either."""
     item = getattr(value, "item", None)
     if item is None:
         raise TypeError

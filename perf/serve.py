@@ -89,7 +89,7 @@ class Server:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.link = self.process.stdout.readline().strip()
-        self.root, _, self.token = self.link.partition("?token=")
+        self.root, _, self.token = self.link.partition("#token=")
         self.about = psutil.Process(self.process.pid)
 
     def cpu(self) -> float:

@@ -86,7 +86,7 @@ def main() -> None:
         assert server.stdout is not None
         server.stdout.readline()
         link = server.stdout.readline().split()[0]
-        port, token = int(link.partition("?")[0].rstrip("/").rpartition(":")[2]), link.partition("token=")[2]
+        port, token = int(link.partition("#")[0].rstrip("/").rpartition(":")[2]), link.partition("token=")[2]
         stored, answered, signalled = [], [], []
         try:
             for _ in range(times):

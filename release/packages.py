@@ -34,6 +34,7 @@ def check_contents(clone: Path, sdist: Path, wheel: Path) -> None:
         ("tables", "hpo/tables/data"),
     ):
         expected |= {home + name.removeprefix(folder) for name in tracked(clone, folder)}
+    expected |= {f"hpo/{name}" for name in tracked(clone, "docs") if re.fullmatch(r"docs/[\w-]+\.md", name)}
     with zipfile.ZipFile(wheel) as archive:
         found = {name for name in archive.namelist() if ".dist-info/" not in name}
         metadata = archive.read(next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))).decode()

@@ -1,5 +1,7 @@
 """Errors of users are one family, and none of them is anything else."""
 
+import json
+import logging
 import re
 import tomllib
 from importlib import metadata
@@ -9,7 +11,10 @@ import pytest
 
 import hpo
 from hpo import errors
+from hpo.cli.verbs import main as verbs
 from hpo.errors import DISTRIBUTION, BackendError, ConfigError, ExperimentError, HPOError, StoreError, installing
+from hpo.watching.warnings import show_warnings
+from tests.serve.conftest import Story
 
 ROOT = Path(__file__).parent.parent
 
@@ -70,3 +75,35 @@ def test_no_text_has_pip_fetch_the_other_project_and_every_extra_named_is_there(
             named.update(group.split(","))
         named.update(re.findall(r"installing\('(\w+)'\)", text))
     assert {"aws", "slurm", "optuna", "parquet", "report", "botorch", "torch", "gpu"} <= named <= set(extras)
+
+
+TURNING = "a\u202eb\u2066\u200b\x1b[2J\rend"
+"""What turns the direction of text, hides in it, or moves the cursor of a terminal."""
+
+
+def test_nothing_that_controls_a_terminal_stays_in_lines():
+    assert errors.harmless(f"1\t2 ü\n{TURNING}\n") == "1\t2 ü\na b   [2J end\n"
+
+
+def test_neither_an_error_nor_a_warning_nor_the_state_of_an_experiment_controls_a_terminal(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(logging.getLogger("hpo"), "handlers", [])
+    story = Story(tmp_path / "seed_0")
+    story.store.close()
+    (story.directory / "metadata.json").write_text(json.dumps({"status": "interrupted", "error": TURNING}))
+    verbs.main(["status", str(story.directory)])
+    errors.complain(TURNING)
+    show_warnings()
+    logging.getLogger("hpo").warning("%s", TURNING)
+    told = capsys.readouterr()
+    assert told.out.count("end") >= 1
+    assert told.err.count("end") == 2
+    assert all(line.isprintable() for line in (told.out + told.err).splitlines())
+
+
+def test_every_verb_prints_by_what_keeps_a_terminal_as_it_is():
+    """Scripts for shells are printed as they are; nothing in them is from an experiment."""
+    folder = ROOT / "hpo" / "cli" / "verbs"
+    found = {path.name for path in folder.glob("*.py") if "click.echo" in path.read_text()}
+    assert found == {"app.py", "completion.py"}

@@ -75,6 +75,7 @@ ALLOWED = {
     "pyarrow": {"exporting"},
     "starlette": {"serve"},
     "uvicorn": {"serve"},
+    "h11": {"serve"},
     "lightning": {"integrations"},
     "pytorch_lightning": {"integrations"},
     "transformers": {"integrations"},

@@ -1,6 +1,6 @@
-"""Comparing methods over seeds: what they show, and what they cannot.
+"""Statistical comparison of methods over seeds: scores, confidence intervals, tests and a verdict.
 
-`figures` is `hpo.figures`; it is loaded on first use, for it lies above this package.
+`figures` is the package `hpo.figures`. It is loaded on first use because it imports this package.
 """
 
 from importlib import import_module
@@ -12,7 +12,7 @@ __all__ = ["Comparison", "compare", "figures"]
 
 
 def __getattr__(name: str) -> object:
-    """Import `figures` when it is first used (PEP 562)."""
+    """Import `hpo.figures` when the attribute `figures` is first used (PEP 562)."""
     if name != "figures":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_module("hpo.figures")

@@ -1,7 +1,8 @@
-"""Attainment surfaces: what a share of several experiments has attained, in two losses.
+"""Empirical attainment surfaces of Pareto fronts with two objectives.
 
-A point is attained by a front that has a point at least as good in both. The surface of a share bounds what at least so many
-of the fronts attain, as the median over seeds bounds what half of them do (Fonseca, Guerreiro, Lopez-Ibanez & Paquete, 2011).
+A Pareto front attains a point if one of its own points is at least as good in both objectives. The attainment surface of a
+share bounds the region that at least this share of the fronts attains; the surface of 0.5 is the analogue of a median over
+seeds (Fonseca, Guerreiro, Lopez-Ibanez & Paquete, 2011).
 """
 
 import math
@@ -13,15 +14,15 @@ from hpo.history.trajectories import Floats
 
 
 def attainment(fronts: Sequence[Floats], shares: Sequence[float]) -> tuple[Floats, Floats]:
-    """The surfaces of some shares, as step functions of the first loss.
+    """Return attainment surfaces for several shares, as step functions of the first loss.
 
     Args:
-        fronts: of each experiment, shape (n, 2), finite; any of its points may be dominated.
-        shares: above 0, at most 1.
+        fronts: One array of losses per experiment, shape (n, 2), finite; points may be dominated.
+        shares: Shares of the fronts, above 0 and at most 1.
 
     Returns:
-        first losses, shape (k,), ascending, and the least second loss that each share of the fronts attains from there on,
-        shape (shares, k): +inf where so many do not.
+        First losses in ascending order, shape (k,), and for each of them the least second loss that each share of the fronts
+        attains, shape (shares, k); +inf if fewer fronts have a point there.
     """
     places = np.unique(np.concatenate([front[:, 0] for front in fronts]))
     attained = np.array([_least(front, places) for front in fronts])
@@ -30,7 +31,7 @@ def attainment(fronts: Sequence[Floats], shares: Sequence[float]) -> tuple[Float
 
 
 def _least(front: Floats, places: Floats) -> Floats:
-    """The least second loss of points whose first is at most some value, shape (k,)."""
+    """Return, for each of `places`, the least second loss of the points whose first loss is at most that, shape (k,)."""
     front = front[np.argsort(front[:, 0], kind="stable")]
     lowest = np.append(np.inf, np.minimum.accumulate(front[:, 1]))
     return np.asarray(lowest[np.searchsorted(front[:, 0], places, side="right")])

@@ -1,14 +1,14 @@
-"""Interquartile means and their intervals: a studentised paired bootstrap over seeds, stratified by benchmark.
+"""Interquartile means and their confidence intervals, by a studentised paired bootstrap over seeds, stratified by benchmark.
 
 The interquartile mean (IQM, the 25 % trimmed mean) is the aggregate that Agarwal et al., "Deep RL at the Edge of the
 Statistical Precipice" (NeurIPS 2021, section 4.3) recommend for few runs. Their percentile bootstrap covers too
-little below some 30 seeds; measured here (perf/bootstrap_coverage.py), nominal 95 % are 91-94 % at 10 seeds. The
+little below about 30 seeds: intervals of nominally 95 % cover 91-94 % at 10 seeds (perf/bootstrap_coverage.py). The
 bootstrap-t (Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, section 12.5) with the winsorised standard
 error of a trimmed mean (Tukey & McLaughlin 1963; Wilcox, "Introduction to Robust Estimation", section 4.4.2) keeps
-what it promises, and pays with wider intervals at few seeds.
+the nominal coverage, at the price of wider intervals when there are few seeds.
 
-A *stratum* is one benchmark. The aggregate over benchmarks is the mean of their IQMs, all with equal weights; the
-benchmarks are taken as given, so that an interval speaks of more seeds on these benchmarks.
+A *stratum* is one benchmark. The aggregate over benchmarks is the mean of their IQMs with equal weights. The
+benchmarks are taken as fixed: an interval generalises to more seeds on these benchmarks, not to other benchmarks.
 """
 
 import math
@@ -24,41 +24,46 @@ TRIM = 0.25
 RESAMPLES = 4999
 LEVEL = 0.95
 FREEDOM_TO_RESAMPLE = 5
-"""Degrees of freedom from which on the bootstrap is used: 10 seeds on one benchmark. With fewer, too many resamples
-have no spread of their own; the quantiles are Student's, with one degree less per benchmark (measured, like the rest)."""
+"""Degrees of freedom from which the bootstrap is used, reached with 10 seeds on one benchmark. With fewer, too many resamples
+have no spread of their own, and Student's quantiles are used, with one degree less per benchmark (chosen by measurement).
+"""
 MOST = 1.5
-"""The bootstrap's quantiles are cut at so many times Student's: where many values are equal, resamples without spread
-would make them infinite. On continuous distributions this changes the coverage by at most 0.005."""
+"""Multiple of Student's quantiles at which the bootstrap's quantiles are cut. If many values are equal, resamples without
+spread would make them infinite. On continuous distributions the cut changes the coverage by at most 0.005.
+"""
 EQUAL = 1e-12
-"""Relative spread below which values are equal but for rounding."""
+"""Relative spread below which values count as equal, apart from rounding errors."""
 LEAST_FREEDOM = 2
-"""Degrees of freedom, so reduced, below which there is no interval: 6 seeds on one benchmark."""
+"""Least degrees of freedom, less one per benchmark, for an interval from few seeds: 6 seeds on one benchmark."""
 
 Indices = NDArray[np.int64]
 
 
 def draw(sizes: Iterable[tuple[str, int]], seed: int, resamples: int = RESAMPLES) -> list[Indices]:
-    """Seed indices to resample, one array (resamples, n) per benchmark.
+    """Draw the bootstrap resamples: arrays of seed indices, shape (resamples, n), one array per benchmark.
 
-    The same arrays are used for every method and every difference: that is what makes the bootstrap paired.
+    The same arrays are used for every method and every difference. That makes the bootstrap paired.
 
     Args:
-        sizes: name and number of common seeds of each benchmark.
-        seed: of the random streams; one stream per benchmark name.
-        resamples: how many.
+        sizes: Name and number of common seeds of each benchmark.
+        seed: Seed of the random streams; each benchmark name has its own stream.
+        resamples: Number of resamples.
     """
     source = Randomness(seed, 0)
     return [source.stream(f"bootstrap/{name}").integers(0, n, (resamples, n)) for name, n in sizes]
 
 
 def iqm(values: Floats) -> Floats:
-    """The mean of the middle half along the last axis: floor(n / 4) values are cut off at either end."""
+    """Return the interquartile mean along the last axis: floor(n / 4) values are cut off at either end."""
     cut = int(TRIM * values.shape[-1])
     return np.asarray(np.sort(values, axis=-1)[..., cut : values.shape[-1] - cut].mean(axis=-1))
 
 
 def iqm_and_variance(values: Floats) -> tuple[Floats, Floats]:
-    """IQMs along the last axis, and the square of their winsorised standard errors (Tukey & McLaughlin 1963)."""
+    """Return interquartile means along the last axis, and the squares of their winsorised standard errors.
+
+    The standard error is that of Tukey & McLaughlin (1963).
+    """
     n = values.shape[-1]
     cut = int(TRIM * n)
     ordered = np.sort(values, axis=-1)
@@ -69,37 +74,37 @@ def iqm_and_variance(values: Floats) -> tuple[Floats, Floats]:
 
 
 def freedom(sizes: Iterable[int]) -> int:
-    """Degrees of freedom of the standard error: of each benchmark the number of values kept, less one."""
+    """Return the degrees of freedom of the standard error: of each benchmark the number of values kept, less one."""
     return sum(n - 2 * int(TRIM * n) - 1 for n in sizes)
 
 
 def aggregate(strata: Sequence[Floats]) -> float:
-    """The mean over benchmarks of the IQM over seeds.
+    """Return the mean over benchmarks of the interquartile mean over seeds.
 
     Args:
-        strata: per benchmark one value per seed, shape (n,).
+        strata: One array per benchmark with one value per seed, shape (n,).
     """
     return float(np.mean([iqm(values) for values in strata]))
 
 
 def standard_error(strata: Sequence[Floats]) -> float:
-    """Of `aggregate`; nan where a benchmark has a single seed."""
+    """Return the standard error of `aggregate(strata)`; nan if a benchmark has a single seed."""
     if min(len(values) for values in strata) < 2:
         return math.nan
     return math.sqrt(sum(float(iqm_and_variance(values)[1]) for values in strata)) / len(strata)
 
 
 def interval(strata: Sequence[Floats], indices: Sequence[Indices], level: float = LEVEL) -> tuple[float, float]:
-    """A confidence interval for `aggregate`, by the studentised bootstrap.
+    """Return a confidence interval for `aggregate(strata)`, by the studentised bootstrap.
 
     Args:
-        strata: per benchmark one value per seed, shape (n,).
-        indices: what `draw` gave for them, shape (resamples, n) each.
-        level: the nominal coverage.
+        strata: One array per benchmark with one value per seed, shape (n,).
+        indices: Resamples that `draw` returned for these benchmarks, shape (resamples, n) each.
+        level: Nominal coverage.
 
     Returns:
-        low and high; nan where there are too few seeds, or where half of a benchmark's values are equal while others
-        differ, so that the data tell nothing about its error.
+        Lower and upper limit; nan if there are too few seeds, or if half of a benchmark's values are equal while others
+        differ, because the data then tell nothing about the error.
     """
     degrees = freedom(len(values) for values in strata)
     resampled = degrees >= FREEDOM_TO_RESAMPLE
@@ -122,12 +127,12 @@ def interval(strata: Sequence[Floats], indices: Sequence[Indices], level: float 
 
 
 def _hides_its_error(values: Floats) -> bool:
-    """Are half of the values equal, and others not? Their winsorised variance is 0 then, but the IQM is not known exactly."""
+    """Whether half of the values are equal and others not: their winsorised variance is 0, but the IQM is not exact."""
     return bool(np.ptp(values) > 0 and math.sqrt(iqm_and_variance(values)[1]) <= EQUAL * np.abs(values).max())
 
 
 def _pivots(strata: Sequence[Floats], indices: Sequence[Indices], centre: float) -> Floats:
-    """(resampled aggregate - aggregate) / resampled error, shape (resamples,); infinite where that error is 0."""
+    """Return (resampled aggregate - aggregate) / resampled error, shape (resamples,); infinite if that error is 0."""
     parts = [iqm_and_variance(values[index]) for values, index in zip(strata, indices, strict=True)]
     shift = np.mean([part[0] for part in parts], axis=0) - centre
     error = np.sqrt(np.sum([part[1] for part in parts], axis=0)) / len(strata)

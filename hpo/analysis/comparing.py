@@ -1,4 +1,4 @@
-"""`compare`: from directories of experiments to scores, pairs and a verdict."""
+"""The function `compare`: from directories of experiments to scores, pairwise comparisons and a verdict."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -31,24 +31,24 @@ def compare(
     random_seed: int = 0,
     loaded: Loaded | None = None,
 ) -> Comparison:
-    """Compare the methods of some experiments.
+    """Compare the methods of several experiments.
 
     Args:
-        paths: directories, or tags under outputs/.
-        baseline: the method that others are measured by; RS where it is there, else the first by name.
-        metric_budget: elapsed seconds from which, and up to which, experiments are compared; None: a tenth of the end,
-            and the longest time that all experiments have.
-        score: what the verdict goes by: `anytime` (mean normalised regret over log time) or `final`.
-        delta: the difference of normalised regret that planning is for.
-        include_incomplete: take experiments that are not complete as far as they got.
-        include_steered: take experiments in which somebody has stopped trials, or which were held.
-        unpaired: accept methods that were run with different random_seeds.
-        random_seed: of bootstrap and sign flips; the same data and seed give the same numbers.
-        loaded: what `load_runs` gave for these paths, so that they are not read again.
+        paths: Directories of experiments, or tags under outputs/.
+        baseline: Method that the others are compared with; None: RS if it is present, else the first by name.
+        metric_budget: Start and end of the compared range in elapsed seconds; None: a tenth of the end, and the longest time
+            that all experiments reached.
+        score: Score that the verdict is based on: `anytime` (mean normalised regret over log time) or `final`.
+        delta: Difference of normalised regret that the number of seeds is planned for.
+        include_incomplete: Include experiments that have not finished, as far as they got.
+        include_steered: Include experiments in which a user stopped trials or that a user held.
+        unpaired: Accept methods that ran with different random_seeds.
+        random_seed: Seed of the bootstrap and the sign flips; the same data and seed give the same numbers.
+        loaded: Result of `load_runs` for these paths, which saves reading them again.
 
     Raises:
-        ConfigError: there is nothing to compare, or it would not be fair; the message says what to do.
-        StoreError: a place holds no experiment, or one is damaged.
+        ConfigError: There is nothing to compare, or the comparison would not be fair; the message says what to do.
+        StoreError: A path holds no experiment, or one is damaged.
     """
     if score not in SCORES:
         raise ConfigError(f"score={score}: use {' or '.join(SCORES)}")

@@ -1,4 +1,4 @@
-"""A comparison of methods: what came out, as tables, as text and for programs."""
+"""The result of a comparison of methods, as data frames, as text and as a dictionary."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,47 +15,47 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Comparison(Compared):
-    """What some experiments say about their methods. `print(comparison.text())` is what `hpo compare` shows."""
+    """The result of a comparison of methods. `print(comparison.text())` prints what `hpo compare` shows."""
 
     @property
     def verdict(self) -> str:
-        """The verdict as one text."""
+        """The verdict of the comparison as one text."""
         return "\n".join(self.sentences)
 
     @cached_property
     def scores(self) -> "pd.DataFrame":
-        """One row per experiment: benchmark, method, seed, value and regret at the common budget, ranks, times."""
+        """Data frame with one row per experiment: benchmark, method, seed, value and regret at the budget, ranks, times."""
         return _frame(rows.score_rows(self.scored))
 
     @cached_property
     def trajectories(self) -> "pd.DataFrame":
-        """One row per improvement: benchmark, method, seed, elapsed seconds, the metric and its regret from then on."""
+        """Data frame with one row per improvement: benchmark, method, seed, elapsed seconds, metric and regret from then."""
         return _frame(rows.trajectory_rows(self.scored))
 
     @cached_property
     def methods(self) -> "pd.DataFrame":
-        """One row per method, the attributes of `Summary`."""
+        """Data frame with one row per method; the columns are the attributes of `Summary`."""
         return _frame(self.summaries)
 
     @cached_property
     def pairs(self) -> "pd.DataFrame":
-        """One row per score and pair of methods, the attributes of `Pair`."""
+        """Data frame with one row per score and pair of methods; the columns are the attributes of `Pair`."""
         return _frame(rows.pair_rows(self.pairings))
 
     @cached_property
     def speedups(self) -> "pd.DataFrame":
-        """One row per method and benchmark, and per method over all benchmarks (benchmark None)."""
+        """Data frame of speed-ups: one row per method and benchmark, and one per method over all benchmarks (None)."""
         return _frame(rows.speed_up_rows(self.speed_ups, self.baseline))
 
     def text(self) -> str:
-        """All of it as plain text of at most 100 columns."""
+        """Return the whole comparison as plain text of at most 100 columns."""
         return render(self)
 
     def _repr_html_(self) -> str:
         return render_html(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it for programs: numbers, texts and None, as `hpo compare --json` prints it."""
+        """Return the whole comparison as a dictionary of numbers, texts and None, as `hpo compare --json` prints it."""
         return rows.content(self)
 
 

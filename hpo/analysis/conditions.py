@@ -1,4 +1,4 @@
-"""Are the conditions equal under which experiments ran that are compared?"""
+"""Checks that the compared experiments ran under equal conditions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,18 +10,18 @@ from hpo.events.wording import shortened
 
 _WAITING = BACKENDS["sagemaker"].rpartition(".")[2]
 _ALIKE = {target.rpartition(".")[2] for target in REAL_BACKENDS} - {_WAITING}
-"""Classes that start an attempt at once, wherever it runs."""
+"""Names of the backend classes that start an attempt at once, wherever it runs."""
 
 
 def check_conditions(benchmark: str, runs: Sequence[Run]) -> list[str]:
-    """What makes the conditions of some experiments less than equal.
+    """Return warnings about unequal conditions among experiments of one benchmark.
 
     Args:
-        benchmark: that they are of.
-        runs: the experiments that are compared.
+        benchmark: Name of their benchmark.
+        runs: Experiments that are compared.
 
     Raises:
-        ConfigError: they did not run the same benchmark under the same conditions.
+        ConfigError: They did not run the same benchmark under the same conditions.
     """
     first = runs[0]
     for run in runs[1:]:
@@ -55,16 +55,16 @@ def check_conditions(benchmark: str, runs: Sequence[Run]) -> list[str]:
 
 
 def _backend(run: Run, otherwise: str | None = None) -> str | None:
-    """The name of the class that ran its trials; what versions did not say is as in the others."""
+    """Return the class name of the backend that ran the trials; `otherwise` if the experiment does not record it."""
     found = run.metadata.get("backend", otherwise)
     return None if found is None else str(found)
 
 
 def _backends(benchmark: str, runs: Sequence[Run]) -> list[str]:
-    """What is to be said where trials ran here in some experiments, and on other machines in others.
+    """Warn if the trials of some experiments ran on this machine and those of others on other machines.
 
-    What a trial reports is the same: configurations, seeds and code are. When it does is not, and methods are compared over
-    time.
+    The trials' reports are the same, because configurations, seeds and code are. Their times are not, and methods are
+    compared over time.
     """
     names = sorted({name for run in runs if (name := _backend(run)) is not None})
     if len(names) < 2:
@@ -81,7 +81,7 @@ def _backends(benchmark: str, runs: Sequence[Run]) -> list[str]:
 
 
 def _workers(benchmark: str, runs: Sequence[Run]) -> list[str]:
-    """What is to be said where not all had the same number of workers all the time."""
+    """Warn if the number of workers changed within an experiment or differs between experiments."""
     warnings = [
         f"{benchmark}: n_workers changed within {run.directory} (from {' to '.join(map(str, run.n_workers))})"
         for run in runs
@@ -96,7 +96,7 @@ def _workers(benchmark: str, runs: Sequence[Run]) -> list[str]:
 
 
 def _narrowed(key: str, a: Any, b: Any) -> tuple[str, Any, Any]:
-    """The first key in which two mappings differ."""
+    """Return the dotted key of the first difference between two mappings, and the two values there."""
     while isinstance(a, Mapping) and isinstance(b, Mapping):
         name = next(name for name in [*a, *b] if a.get(name) != b.get(name))
         key, a, b = f"{key}.{name}", a.get(name), b.get(name)

@@ -1,4 +1,4 @@
-"""What a comparison consists of, as data: benchmarks, methods, pairs, speed-ups, warnings and the verdict."""
+"""The data of a comparison: benchmarks, methods, pairs, speed-ups, warnings and the verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,40 +10,40 @@ from hpo.analysis.speedup import SpeedUp
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One method over all benchmarks and seeds. Regrets are IQMs over seeds, averaged over benchmarks."""
+    """The scores of one method over all benchmarks and seeds. Regrets are IQMs over seeds, averaged over benchmarks."""
 
     method: str
     anytime: float
     anytime_low: float
     anytime_high: float
     early: float
-    """Regret where the anytime score begins, half way in log time, and at the common budget."""
+    """Regret at the time where the anytime score begins; `middle` is half way in log time, `final` at the common budget."""
     middle: float
     final: float
     final_low: float
     final_high: float
     rank_anytime: float
-    """Mean rank over (benchmark, seed), 1 is best."""
+    """Mean rank over (benchmark, seed) pairs; 1 is best."""
     rank_final: float
 
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """Experiments, compared: the fields of a `Comparison`."""
+    """The compared experiments and their statistics: the fields of a `Comparison`."""
 
     scored: Sequence[Scored]
-    """The benchmarks."""
+    """Scores, one element per benchmark."""
     summaries: Sequence[Summary]
-    """The methods, best first by `score`."""
+    """Scores aggregated over benchmarks, one element per method, the best method by `score` first."""
     pairings: Sequence[Pair]
-    """All pairs of methods, for both scores."""
+    """Pairwise comparisons of all methods, for both scores."""
     speed_ups: Sequence[tuple[str, str | None, SpeedUp]]
-    """(method, benchmark, against the baseline); benchmark None: all of them."""
+    """Tuples (method, benchmark, speed-up over the baseline); benchmark None: all benchmarks together."""
     warnings: Sequence[str]
-    """What is left out, and what makes the comparison less than equal."""
+    """Warnings about experiments that were left out and about unequal conditions."""
     baseline: str
     score: str
     delta: float
     random_seed: int
     sentences: Sequence[str]
-    """The verdict, sentence by sentence."""
+    """Sentences of the verdict."""

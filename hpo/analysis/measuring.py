@@ -1,8 +1,8 @@
-"""Experiments with several objectives as one number over time: how much less their front dominates than all fronts together.
+"""The hypervolume regret, which turns a multi-objective experiment into one number over time.
 
-The regret at a time is 1 - V(front then) / V(all fronts), where V is the hypervolume in a box that all experiments share: its
-reference point is the benchmark's, else it follows from the fronts of all of them. Ranks, means over time and all statistics
-are then those of one objective.
+The regret at a time is 1 - V(front then) / V(all fronts), where V is the hypervolume in a box that all experiments share.
+The reference point of the box is the benchmark's if it gives one, else it follows from the Pareto fronts of all experiments.
+Ranks, means over time and all statistics are then the same as for one objective.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,19 +19,19 @@ from hpo.surrogate.boxes import Box
 from hpo.surrogate.hypervolume import front_of
 
 REGRET = Objective("hypervolume regret", "min", None)
-"""What is compared in place of the objectives."""
+"""The objective that is compared in place of several objectives."""
 
 
 @dataclass(frozen=True, eq=False)
 class Measure:
-    """What the experiments of a benchmark are measured by.
+    """The hypervolume that the experiments of a multi-objective benchmark are scored with.
 
     Attributes:
-        objective: what they have, with all aims.
-        box: where hypervolumes are taken; None where no experiment has a result in it.
-        given: is the reference point the benchmark's own?
-        best: the share of the box that all fronts together dominate.
-        best_is: what these are.
+        objective: Objective of the experiments, with all its aims.
+        box: Box in which hypervolumes are computed; None if no experiment has a result inside one.
+        given: Whether the benchmark gives the reference point.
+        best: Share of the box that all Pareto fronts together dominate.
+        best_is: Description of these fronts for messages.
     """
 
     objective: Objective
@@ -42,11 +42,11 @@ class Measure:
 
     @property
     def reference(self) -> Mapping[str, float]:
-        """The reference point, in the objectives' own units; empty where there is none."""
+        """The reference point in the objectives' own units; empty if there is no box."""
         return {} if self.box is None else self.objective.values(self.box.reference.tolist())
 
     def text(self) -> str:
-        """Objectives and reference point, as a reader of scores must know them."""
+        """Return one line about the objectives and the reference point, for readers of the scores."""
         aims = ", ".join(f"{aim.metric} ({aim.mode})" for aim in self.objective.aims)
         point = ", ".join(f"{name}={value:.6g}" for name, value in self.reference.items())
         whence = "as given" if self.given else "a tenth of the range beyond the worst of all fronts"
@@ -54,11 +54,11 @@ class Measure:
         return f"objectives {aims}; reference point {point}, {whence}{moves}"
 
     def trajectory(self, times: Floats, losses: Floats) -> Trajectory:
-        """The regret over time.
+        """Return the hypervolume regret of an experiment over time.
 
         Args:
-            times: elapsed seconds of each report that no earlier one dominated, shape (n,).
-            losses: of these, shape (n, m).
+            times: Elapsed seconds of each report that no earlier one dominated, shape (n,).
+            losses: Losses of these reports, shape (n, m).
         """
         if self.box is None:
             return Trajectory.of(())
@@ -68,12 +68,12 @@ class Measure:
 
 
 def measure_of(config: ExperimentConfig, metadata: Sequence[Mapping[str, Any]], fronts: Sequence[Floats]) -> Measure:
-    """What experiments that have the same objectives and reference point are measured by.
+    """Return the hypervolume measure for experiments that have the same objectives and reference point.
 
     Args:
-        config: of one of them.
-        metadata: of each.
-        fronts: losses of each, shape (n, m); any may be dominated.
+        config: Configuration of one of the experiments.
+        metadata: Metadata of each experiment.
+        fronts: Losses of each experiment, shape (n, m); points may be dominated.
     """
     objective = config.objective
     union, best_is = np.vstack([front[front_of(front)] for front in fronts]), "all loaded experiments"
@@ -86,10 +86,10 @@ def measure_of(config: ExperimentConfig, metadata: Sequence[Mapping[str, Any]], 
 
 
 def _table_front(metadata: Mapping[str, Any], objective: Objective) -> Floats | None:
-    """The front of the table that experiments were simulated from, as losses, shape (n, m); None where it is not known."""
+    """Return the Pareto front of the table that experiments were simulated from, as losses, shape (n, m); None if unknown."""
     try:
         values: Floats = np.array(metadata.get("table_front"), dtype=np.float64)
-    except (TypeError, ValueError):  # a damaged file: what is found is compared with itself
+    except (TypeError, ValueError):  # a damaged file: compare with the experiments' own fronts
         return None
     if values.ndim != 2 or values.shape[1] != len(objective.aims) or not np.isfinite(values).all():
         return None

@@ -1,6 +1,6 @@
-"""Methods over time: regret with its interval, and mean ranks, on a grid of elapsed times for drawing.
+"""Regret with its interval and mean ranks over time, on a grid of elapsed times for plots.
 
-The scores of a comparison are exact integrals; only figures use a grid.
+Only plots use the grid; the scores of a comparison are exact integrals.
 """
 
 from dataclasses import dataclass
@@ -13,30 +13,30 @@ from hpo.history.trajectories import Floats
 
 POINTS = 80
 RESAMPLES = 999
-"""Per point of time; the scores' own intervals take more."""
+"""Number of bootstrap resamples per point of time; the intervals of the scores use more."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class OverTime:
-    """Arrays of one benchmark, methods in the order of its block."""
+    """Regret and ranks over time on one benchmark, methods in the order of its block."""
 
     times: Floats
-    """Shape (points,), evenly spaced in log time over the range that is scored."""
+    """Elapsed times, shape (points,), evenly spaced in log time over the scored range."""
     regret: Floats
-    """IQM over seeds, shape (methods, points)."""
+    """Interquartile mean over seeds of the normalised regret, shape (methods, points)."""
     low: Floats
-    """Pointwise 95 % limits; nan where there is no interval."""
+    """Pointwise 95 % confidence limits of the regret; nan if there is no interval."""
     high: Floats
     rank: Floats
-    """Mean over seeds of the rank of the incumbent, 1 is best, shape (methods, points)."""
+    """Mean over seeds of the incumbent's rank, 1 is best, shape (methods, points)."""
 
 
 def over_time(scored: Scored, random_seed: int = 0) -> OverTime:
-    """Regret and ranks of all methods of one benchmark.
+    """Return regret and ranks over time for all methods of one benchmark.
 
     Args:
-        scored: the benchmark.
-        random_seed: of the bootstrap.
+        scored: Scores of the benchmark.
+        random_seed: Seed of the bootstrap.
     """
     from scipy.stats import rankdata
 

@@ -1,4 +1,7 @@
-"""Which experiments may be compared: equal conditions, the same seeds, paired randomness. Refuses, or warns."""
+"""Selection of the experiments that may be compared: equal conditions, the same seeds, paired randomness.
+
+An unfair comparison raises an error or adds a warning.
+"""
 
 import dataclasses
 from collections import Counter, defaultdict
@@ -15,29 +18,29 @@ from hpo.events.wording import shortened
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """The experiments of one benchmark that every method has: methods x seeds, complete."""
+    """The compared experiments of one benchmark: one for every pair of method and seed."""
 
     benchmark: str
     methods: tuple[str, ...]
     seeds: tuple[int, ...]
     runs: Mapping[tuple[str, int], Run]
-    """By (method, seed)."""
+    """Experiments by (method, seed)."""
     loaded: Sequence[Run]
-    """All experiments of the benchmark, those of other seeds included."""
+    """All experiments of the benchmark, including those with seeds that not all methods have."""
 
     @property
     def objective(self) -> Objective:
-        """What is compared; `loaded` have what was asked for."""
+        """The objective that is compared: the benchmark's, or the hypervolume regret of a multi-objective benchmark."""
         return self.loaded[0].objective
 
     @property
     def cost(self) -> str | None:
-        """What is compared over in place of time, where a cost is named."""
+        """The metric that replaces time in the comparison if the benchmark names a cost; None otherwise."""
         return self.loaded[0].cost
 
     @property
     def data_label(self) -> str | None:
-        """What the data are when they are not measured, such as `semi-synthetic`."""
+        """The kind of the benchmark's data if they are not measured, such as `semi-synthetic`; None otherwise."""
         labels = {str(run.metadata["data_label"]) for run in self.loaded if run.metadata.get("data_label")}
         return ", ".join(sorted(labels - {"recorded", "real"})) or None
 
@@ -48,16 +51,16 @@ def arrange(
     """Group experiments by benchmark, method and seed, and check that comparing them is fair.
 
     Args:
-        runs: what `load_runs` gave.
-        include_incomplete: take interrupted and running ones as far as they got.
-        include_steered: take those in which somebody has stopped trials, or which were held.
-        unpaired: accept different random_seeds: then seeds pair independent experiments.
+        runs: Experiments that `load_runs` returned.
+        include_incomplete: Include interrupted and running experiments as far as they got.
+        include_steered: Include experiments in which a user stopped trials or that a user held.
+        unpaired: Accept different random_seeds; the seeds then pair independent experiments.
 
     Returns:
-        one block per benchmark, and warnings.
+        One block per benchmark, and warnings.
 
     Raises:
-        ConfigError: there is nothing to compare, or it would not be fair.
+        ConfigError: There is nothing to compare, or the comparison would not be fair.
     """
     kept, warnings = _complete(_labelled(runs), include_incomplete)
     kept = unsteered(kept, include_steered, warnings)
@@ -92,7 +95,7 @@ def arrange(
 
 
 def _labelled(runs: Sequence[Run]) -> list[Run]:
-    """With the tag in the label of each method that two tags have, with the same seed or with other settings."""
+    """Add the tag to the label of each method that two tags share with the same seed or with different settings."""
     cells = Counter((run.benchmark, run.label, run.seed) for run in runs)
     tags = Counter(label for label, _ in {(run.label, run.config.experiment_tag) for run in runs})
     settings = {run.label: run.config.method for run in runs}
@@ -131,7 +134,7 @@ def _labelled(runs: Sequence[Run]) -> list[Run]:
 
 
 def _start(run: Run) -> tuple[str | None, str]:
-    """The earlier results that it started from, and what they were used for."""
+    """Return the hash of the earlier results that an experiment started from, and the use it made of them."""
     return run.config.warm_start_sha256, run.config.warm_start_use.value
 
 
@@ -177,7 +180,7 @@ def _block(benchmark: str, methods: Sequence[str], group: Sequence[Run], warning
 
 
 def _numbers(seeds: set[int]) -> str:
-    """Seeds as ranges: `seeds 0-4, 7`."""
+    """Format seeds as ranges: `seeds 0-4, 7`."""
     spans: list[list[int]] = []
     for seed in sorted(seeds):
         if spans and seed == spans[-1][1] + 1:
@@ -189,7 +192,7 @@ def _numbers(seeds: set[int]) -> str:
 
 
 def _starts(block: Block) -> list[str]:
-    """What is to be said where some methods start from earlier results; all that do must start from the same."""
+    """Warn if only some methods start from earlier results; raise an error if these start from different ones."""
     firsts = [block.runs[method, block.seeds[0]] for method in block.methods]
     warm = [run for run in firsts if run.config.warm_start_sha256 is not None]
     other = next((run for run in warm if run.config.warm_start_sha256 != warm[0].config.warm_start_sha256), None)

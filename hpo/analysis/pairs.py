@@ -1,4 +1,4 @@
-"""Two methods against each other, over all (benchmark, seed) pairs: effect, interval, tests, seeds still needed."""
+"""Pairwise comparison of methods over all (benchmark, seed) pairs: effect size, interval, tests, seeds still needed."""
 
 import itertools
 import math
@@ -18,49 +18,52 @@ LEVEL = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One comparison. Differences are of normalised regret, `first` minus `second`: negative where `first` is better."""
+    """The comparison of two methods by one score.
+
+    Differences are normalised regret of `first` minus that of `second`: negative if `first` is better.
+    """
 
     score: str
     first: str
     second: str
     difference: float
-    """The mean over benchmarks of the IQM over seeds of the paired differences."""
+    """Mean over benchmarks of the IQM over seeds of the paired differences."""
     low: float
     high: float
-    """95 % confidence interval; nan where there is none."""
+    """Upper limit of the 95 % confidence interval of `difference`, as `low` is the lower one; nan if there is none."""
     probability: float
-    """How often `first` is better on the same seed, ties counted half."""
+    """Share of seeds on which `first` is better, ties counted half."""
     wilcoxon: float
-    """p-value, not corrected."""
+    """Uncorrected p-value of Wilcoxon's signed-rank test."""
     sign_flip: float
     wilcoxon_holm: float
-    """Corrected for all pairs of methods."""
+    """p-value of Wilcoxon's test, corrected by Holm's method for all pairs of methods."""
     sign_flip_holm: float
     across_benchmarks: float
-    """p-value of Wilcoxon's test over the benchmarks' mean differences; nan below 6 benchmarks."""
+    """p-value of Wilcoxon's test over the benchmarks' mean differences; nan for fewer than 6 benchmarks."""
     spread: float
-    """Standard deviation of the paired differences that planning goes by; nan for one seed."""
+    """Standard deviation of the paired differences that planning the number of seeds uses; nan for one seed."""
     seeds: int
-    """Common seeds of the benchmark that has fewest."""
+    """Number of common seeds of the benchmark that has fewest."""
     pairs: int
-    """(benchmark, seed) pairs."""
+    """Number of (benchmark, seed) pairs."""
     more_seeds: int | None
-    """How many more seeds per benchmark would show a difference of `delta` with a power of 80 %."""
+    """Additional seeds per benchmark that would show a difference of `delta` with a power of 80 %; None for one seed."""
     more_seeds_if_real: int | None
-    """How many would show the difference itself, were it real; None also where there is none."""
+    """Additional seeds per benchmark that would show the observed difference if it is real; None also if it is 0."""
     comparisons: int
-    """Pairs of methods that the correction is for."""
+    """Number of pairs of methods that the p-values are corrected for."""
     identical: bool
-    """No difference on any seed."""
+    """Whether the two methods have the same score on every seed."""
 
     @property
     def distinct(self) -> bool:
-        """Do the data tell the two apart: does the interval exclude 0, and the corrected test fall below 5 %?"""
+        """Whether the data distinguish the two methods: the interval excludes 0 and the corrected test is below 5 %."""
         return (self.low > 0 or self.high < 0) and self.sign_flip_holm < LEVEL
 
     @property
     def hopeless(self) -> bool:
-        """Are there too few pairs for any result to be significant?"""
+        """Whether there are too few (benchmark, seed) pairs for any result to be significant."""
         return smallest_p(self.pairs) * self.comparisons >= LEVEL
 
 
@@ -72,15 +75,15 @@ def compare_pairs(
     delta: float,
     random_seed: int,
 ) -> list[Pair]:
-    """All pairs of methods.
+    """Compare all pairs of methods by one score, with corrected p-values.
 
     Args:
-        scored: the benchmarks.
-        order: the methods, the baseline last: in each pair the earlier one is `first`.
-        score: `anytime` or `final`.
-        indices: what `draw` gave for the benchmarks.
-        delta: the difference that planning is for.
-        random_seed: of the sign flips.
+        scored: Scores of each benchmark.
+        order: Names of the methods, the baseline last; the earlier method of a pair is its `first`.
+        score: Score to compare, `anytime` or `final`.
+        indices: Resamples that `draw` returned for the benchmarks.
+        delta: Difference of normalised regret that the number of seeds is planned for.
+        random_seed: Seed of the sign flips.
     """
     combinations = list(itertools.combinations(order, 2))
     pairs = [_compare(scored, *both, score, indices, delta, random_seed, len(combinations)) for both in combinations]
@@ -119,7 +122,7 @@ def _compare(
         first=first,
         second=second,
         difference=difference,
-        low=max(low, -1.0),  # regrets lie in [0, 1]; nan stays nan, it is the first argument
+        low=max(low, -1.0),  # regrets lie in [0, 1]; nan as the first argument stays nan
         high=min(high, 1.0),
         probability=probability_of_improvement(strata),
         wilcoxon=signed_rank(np.concatenate(strata)),

@@ -1,4 +1,4 @@
-"""A comparison as rows for tables and as JSON content. Values are the metric's own, with its own sign."""
+"""A comparison as rows for tables and as JSON content. Metric values are in the metric's own unit and sign."""
 
 import dataclasses
 import math
@@ -13,11 +13,11 @@ from hpo.analysis.significance import FLIPS
 from hpo.analysis.speedup import SpeedUp
 
 SCHEMA = 1
-"""Version of the JSON content: raised when a key changes its meaning or goes."""
+"""Version of the JSON content, raised when a key is removed or changes its meaning."""
 
 
 def score_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
-    """One row per experiment."""
+    """Yield one row of scores per experiment."""
     for one in scored:
         objective = one.block.objective
         anytime_ranks, final_ranks = one.ranks("anytime"), one.ranks("final")
@@ -44,7 +44,7 @@ def score_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
 
 
 def trajectory_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
-    """One row per improvement of each experiment, results after the common budget included."""
+    """Yield one row per improvement of each experiment, including results after the common budget."""
     for one in scored:
         for (method, seed), run in one.block.runs.items():
             losses = run.trajectory.losses
@@ -61,12 +61,12 @@ def trajectory_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
 
 
 def pair_rows(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
-    """One row per score and pair of methods."""
+    """Return one row per score and pair of methods."""
     return [{**dataclasses.asdict(pair), "distinct": pair.distinct} for pair in pairs]
 
 
 def speed_up_rows(found: Sequence[tuple[str, str | None, SpeedUp]], baseline: str) -> list[dict[str, Any]]:
-    """One row per method and benchmark; benchmark None is over all of them."""
+    """Return one row per method and benchmark; benchmark None stands for all benchmarks together."""
     return [
         {"method": method, "baseline": baseline, "benchmark": benchmark, **dataclasses.asdict(speed)}
         for method, benchmark, speed in found
@@ -74,7 +74,7 @@ def speed_up_rows(found: Sequence[tuple[str, str | None, SpeedUp]], baseline: st
 
 
 def benchmark_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
-    """One row per benchmark: what scores there mean."""
+    """Yield one row per benchmark with what is needed to interpret its scores: metric, budget, best and reference values."""
     for one in scored:
         objective, scale = one.block.objective, one.scale
         yield {
@@ -97,7 +97,7 @@ def benchmark_rows(scored: Sequence[Scored]) -> Iterator[dict[str, Any]]:
 
 
 def _measured(one: Scored) -> dict[str, Any]:
-    """The objectives, where there are several, and the reference point of their hypervolumes."""
+    """Return the objectives and the hypervolume's reference point of a multi-objective benchmark; empty for one objective."""
     measure = one.block.loaded[0].measure
     if measure is None:
         return {}
@@ -108,7 +108,7 @@ def _measured(one: Scored) -> dict[str, Any]:
 
 
 def content(comparison: Compared) -> dict[str, Any]:
-    """All of a comparison: plain numbers, texts, lists and dictionaries; None for what is undefined or infinite."""
+    """Return a whole comparison as plain numbers, texts, lists and dictionaries; None for undefined or infinite values."""
     plain: dict[str, Any] = _plain(
         {
             "schema": SCHEMA,

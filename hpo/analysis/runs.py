@@ -1,4 +1,4 @@
-"""Experiments as a comparison needs them: one light pass over the events of each."""
+"""Loading experiments for a comparison, in one pass over the events of each."""
 
 import contextlib
 import dataclasses
@@ -25,87 +25,89 @@ from hpo.results.files import read_metadata
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.places import find_experiments
+from hpo.store.untrusted import MOST_CONFIG, read_untrusted
 
-SEED_LINE = re.compile(r"^seed: (\d+)$", re.MULTILINE)
+SEED_LINE = re.compile(r"^seed: (\d{1,20})$", re.MULTILINE)
 
 KNOWN_TO_THE_END = ("max_wallclock_time", "the search space is exhausted")
-"""Reasons for which the incumbent at the end of the wall-clock budget is known: no other could come by then. The last one
-also where trajectories go by cost."""
+"""Reasons for finishing after which the incumbent at the end of the budget is known, because no better one could come.
+Only the last reason also holds if trajectories go by cost.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One experiment: (benchmark, method, seed) and what it found when."""
+    """One experiment, identified by benchmark, method and seed, with its trajectory: what it had found at which time."""
 
     directory: Path
     config: ExperimentConfig
     metadata: Mapping[str, Any]
     seed: int
     label: str
-    """The method's name, followed by the tag where two tags have a method of that name."""
+    """Name of the method, followed by the tag if two tags have different methods of that name."""
     trajectory: Trajectory
-    """With several objectives of the regret that `measure` has."""
+    """The incumbent's loss over time; of a multi-objective experiment the hypervolume regret of `measure`."""
     arrivals: Floats
-    """With several objectives each report that no earlier one dominated, (elapsed, losses), shape (n, 1 + m)."""
+    """Reports of a multi-objective experiment that no earlier one dominated: (elapsed, losses), shape (n, 1 + m)."""
     trial_losses: Floats
-    """The best loss of each trial that meets the constraints, shape (trials,), by trial id; +inf where there is none."""
+    """Best loss of each trial that meets the constraints, shape (trials,), by trial id; +inf if a trial has none."""
     answered: bool
-    """Has any report a finite result, whether or not it meets the constraints?"""
+    """Whether any report has a finite result, even one that violates the constraints."""
     reports: int
     end: float
-    """Elapsed seconds up to which it is known what the experiment found; where a cost is named, what had been spent then."""
+    """Elapsed seconds up to which the experiment's results are known; the cost up to then if the benchmark names one."""
     finished: str | None
-    """Why it is over; None where it is not."""
+    """Reason why the experiment finished; None if it has not."""
     hosts: frozenset[str]
-    """The machines its tuner ran on."""
+    """Names of the machines that the experiment's tuner ran on."""
     n_workers: Sequence[int]
-    """Of its sessions, each time that it changed; empty where the log does not say."""
+    """Number of workers of the experiment's sessions, one element per change; empty if the log does not record it."""
     steered: bool
-    """Has somebody stopped a trial of it, or held it?"""
+    """Whether a user stopped a trial of the experiment or held the experiment."""
     measure: Measure | None = None
-    """What its front is measured by, with others of its benchmark; None where there is one objective."""
+    """Hypervolume measure of the benchmark, shared by its experiments; None for one objective."""
 
     @property
     def status(self) -> str:
-        """`complete`; `failed`, where it is over without one finite result; `not complete`."""
+        """`complete`; `failed` if the experiment finished without a finite result; `not complete` if it has not finished."""
         if self.finished is None:
             return "not complete"
         return "complete" if self.answered else "failed"
 
     @property
     def benchmark(self) -> str:
-        """The benchmark's name."""
+        """The name of the benchmark."""
         return self.config.benchmark.name
 
     @property
     def objective(self) -> Objective:
-        """What its trajectory shows."""
+        """The objective whose values `trajectory` contains."""
         return self.config.objective if self.measure is None else REGRET
 
     @property
     def cost(self) -> str | None:
-        """The metric that trajectories go by in place of time, where one is named: what all trials have cost together."""
+        """The cost metric, summed over all trials, that trajectories use in place of time; None if there is none."""
         return self.config.benchmark.cost_attr
 
     @property
     def limit(self) -> float | None:
-        """Of what trajectories go by: the budget."""
+        """The experiment's budget in the unit of its trajectory: `max_wallclock_time`, or `max_cost` if a cost is named."""
         return self.config.max_wallclock_time if self.cost is None else self.config.max_cost
 
 
 Loaded = tuple[list[Run], list[str]]
-"""Experiments, and warnings about those that have no events here."""
+"""Loaded experiments, and warnings about experiments without events on this machine."""
 
 
 def load_runs(places: Iterable[str | Path]) -> Loaded:
-    """All experiments in some directories or of some tags under outputs/, each once.
+    """Load all experiments in some directories or of some tags under outputs/, each once.
 
     Returns:
-        the experiments, and a warning for each that has no events here.
+        The experiments, and a warning for each that has no events on this machine.
 
     Raises:
-        StoreError: a place holds no experiment, or one is damaged.
-        ConfigError: no place is named.
+        StoreError: A place holds no experiment, or one is damaged.
+        ConfigError: No place is named.
     """
     found = {path.resolve(): path for place in places for path in find_experiments(place)}
     if not found:
@@ -122,7 +124,10 @@ def load_runs(places: Iterable[str | Path]) -> Loaded:
 
 
 def _measured(runs: Sequence[Run]) -> list[Run]:
-    """The experiments, those with several objectives with regrets; those that have the same are measured together."""
+    """Replace the trajectories of multi-objective experiments by their hypervolume regret.
+
+    Experiments with the same objectives and reference point are measured together.
+    """
     groups: dict[str, list[int]] = defaultdict(list)
     for index, run in enumerate(runs):
         if run.config.objective.aims:
@@ -155,11 +160,11 @@ def _load(files: ExperimentDirectory, configs: dict[str, ExperimentConfig]) -> R
 
 
 def _config(path: Path, known: dict[str, ExperimentConfig]) -> ExperimentConfig:
-    """The stored configuration. Experiments that differ in the seed alone are parsed once: parsing takes 20 ms."""
+    """Read a stored configuration, parsing only once (20 ms) for experiments that differ only in the seed."""
     try:
-        text = path.read_text()
+        text = read_untrusted(path, MOST_CONFIG).decode()
     except (OSError, UnicodeDecodeError):
-        return read_config(path)  # says in one sentence what is wrong
+        return read_config(path)  # raises the error that says what is wrong
     seeds = SEED_LINE.findall(text)
     if len(seeds) != 1:
         return read_config(path)

@@ -1,4 +1,4 @@
-"""What each experiment is worth: normalised regret, its mean over log time, ranks, and the time to a target."""
+"""The scores of an experiment: normalised regret, its mean over log time, ranks, and the time to a target."""
 
 import math
 from dataclasses import dataclass
@@ -11,35 +11,35 @@ from hpo.history.trajectories import Floats, log_time_mean
 
 SCORES = ("anytime", "final")
 SHARE = 0.1
-"""Where the anytime score begins unless it is given, as a share of the budget."""
+"""Default share of the budget at which the anytime score begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreScale:
-    """How losses and times of one benchmark become scores.
+    """The scale on which losses and times of one benchmark become scores.
 
-    Normalised regret is (loss - best) / (reference - best), cut to [0, 1]: 0 is the best known, 1 is no better than the
-    reference, and also stands for the time before the first result.
+    Normalised regret is (loss - best) / (reference - best), clipped to [0, 1]: 0 is the best known loss, 1 is no better
+    than the reference and is also used for the time before the first result.
     """
 
     start: float
-    """Elapsed seconds at which the anytime score begins. Here and below it is cost in place of time where a cost is named."""
+    """Elapsed seconds at which the anytime score begins. If the benchmark names a cost, all times of this class are costs."""
     end: float
-    """The common budget, seconds; the anytime score ends there and final values are taken."""
+    """Common budget in seconds: the anytime score ends there, and final values are taken there."""
     best: float
-    """Loss."""
+    """Loss that has regret 0."""
     best_is: str
     reference: float
-    """Loss."""
+    """Loss that has regret 1."""
     reference_is: str
 
     @property
     def middle(self) -> float:
-        """Half way from `start` to `end` in log time."""
+        """The time half way from `start` to `end` in log time."""
         return math.sqrt(self.start * self.end)
 
     def regret(self, losses: Floats) -> Floats:
-        """Normalised regret of losses, of any shape; +inf counts as 1."""
+        """Return the normalised regret of losses of any shape; +inf counts as 1."""
         if self.reference <= self.best:
             return np.where(losses <= self.best, 0.0, 1.0)
         finite = np.minimum(losses, self.reference)
@@ -48,7 +48,7 @@ class ScoreScale:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Scored:
-    """Scores of one block; arrays have the shape (methods, seeds)."""
+    """Scores of all experiments of one benchmark; arrays have the shape (methods, seeds)."""
 
     block: Block
     scale: ScoreScale
@@ -60,42 +60,42 @@ class Scored:
     early: Floats
     """Normalised regret at `scale.start`."""
     final_loss: Floats
-    """+inf where there is no result by then."""
+    """Loss of the incumbent at `scale.end`; +inf if there is no result by then."""
     target: float
-    """The loss whose time counts: the median of the baseline's final ones."""
+    """Target loss of `time_to_target`: the median of the baseline's final losses."""
     time_to_target: Floats
-    """Elapsed seconds, +inf where it is not reached by `scale.end`."""
+    """Elapsed seconds until the target loss is reached; +inf if it is not reached by `scale.end`."""
 
     def moment(self, value: float, digits: int = 4) -> str:
-        """A time, or a cost where one is named, with its unit."""
+        """Format a time, or a cost if the benchmark names one, with its unit."""
         return f"{value:.{digits}g} {self.block.cost or 's'}"
 
     def ranks(self, score: str) -> Floats:
-        """Per seed the rank of each method by a score, 1 is best, ties share the mean of their ranks."""
+        """Return the rank of each method per seed by a score; 1 is best, ties share the mean of their ranks."""
         from scipy.stats import rankdata
 
         return np.asarray(rankdata(self.final_loss if score == "final" else self.anytime, method="average", axis=0))
 
     def differences(self, score: str, first: str, second: str) -> Floats:
-        """Score of `first` minus that of `second`, per seed, shape (seeds,): negative where `first` is better."""
+        """Return the score of `first` minus that of `second` per seed, shape (seeds,): negative if `first` is better."""
         return self.of(first, score) - self.of(second, score)
 
     def of(self, method: str, what: str) -> Floats:
-        """The row of an array, such as `anytime` or `time_to_target`, that belongs to a method, shape (seeds,)."""
+        """Return one method's row of an array such as `anytime` or `time_to_target`, shape (seeds,)."""
         return np.asarray(getattr(self, what)[self.block.methods.index(method)])
 
 
 def score_block(block: Block, baseline: str, start: float | None, end: float | None) -> Scored:
-    """All scores of one benchmark.
+    """Compute all scores of one benchmark.
 
     Args:
-        block: its experiments.
-        baseline: the method whose trials are the reference, and whose final values are the target.
-        start: where the anytime score begins, seconds; None: a tenth of `end`.
-        end: the common budget, seconds; None: what all experiments have.
+        block: Experiments of the benchmark.
+        baseline: Method whose trials define the reference loss, and whose final losses define the target.
+        start: Elapsed seconds at which the anytime score begins; None: a tenth of `end`.
+        end: Common budget in seconds; None: the longest time that all experiments reached.
 
     Raises:
-        ConfigError: the budget is not one that all experiments have, or there is no result.
+        ConfigError: Not all experiments reached the budget, or there is no result.
     """
     scale = _scale(block, baseline, *_budgets(block, start, end))
     runs = [[block.runs[method, seed] for seed in block.seeds] for method in block.methods]

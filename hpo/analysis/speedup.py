@@ -1,9 +1,9 @@
-"""How much sooner a method reaches the baseline's final value: expected running times, with runs that never reach it.
+"""The speed-up of a method over the baseline: the ratio of expected running times to the baseline's final value.
 
 The expected running time (ERT) of a target is the time that all runs spent until they reached it, or until the budget
-ended, over the number of runs that reached it (Hansen et al., "COCO: Performance Assessment", 2016, section 4). The
-target is one for all seeds, the median of the baseline's final values: a target per seed would make the baseline reach
-its own always, and penalise every other method.
+ended, divided by the number of runs that reached it (Hansen et al., "COCO: Performance Assessment", 2016, section 4). All
+seeds share one target, the median of the baseline's final values: with a target per seed the baseline would always reach
+its own, and every other method would be penalised.
 """
 
 import math
@@ -15,12 +15,12 @@ import numpy as np
 from hpo.history.trajectories import Floats
 
 LEAST_REACHED = 2
-"""Runs of either method on each benchmark that must reach the target before an interval is given."""
+"""Number of runs of either method on each benchmark that must reach the target before an interval is given."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Times:
-    """Seconds to the target on one benchmark, paired by seed; +inf where it is not reached by `end`."""
+    """Seconds to the target of a method and of the baseline on one benchmark, paired by seed; +inf if not by `end`."""
 
     method: Floats
     baseline: Floats
@@ -29,30 +29,33 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class SpeedUp:
-    """ERT of the baseline over ERT of the method: above 1 the method is sooner. nan: nobody reached it."""
+    """The expected running time (ERT) of the baseline divided by that of the method.
+
+    Above 1 the method is faster; nan if neither reached the target.
+    """
 
     ratio: float
     low: float
     high: float
     method_time: float
-    """ERT in seconds; nan for several benchmarks."""
+    """Expected running time in seconds; nan for several benchmarks."""
     baseline_time: float
     method_reached: float
-    """The share of runs."""
+    """Share of the runs that reached the target."""
     baseline_reached: float
 
 
 def expected_running_time(times: Floats, end: float) -> float:
-    """ERT in seconds; +inf where no run reached the target."""
+    """Return the expected running time in seconds; +inf if no run reached the target."""
     reached = int(np.isfinite(times).sum())
     return float(np.minimum(times, end).sum()) / reached if reached else math.inf
 
 
 def speed_up(strata: Sequence[Times], level: float = 0.95) -> SpeedUp:
-    """The speed-up, and its interval.
+    """Return the speed-up of a method over the baseline, with its confidence interval.
 
     Over several benchmarks it is the geometric mean. The interval is Student's on the log scale, with the delta
-    method's standard error of a ratio of means; seeds are pairs, so what they share cancels.
+    method's standard error of a ratio of means; seeds are paired, so effects that both methods share cancel.
     """
     logs = [_log_ratio(times) for times in strata]
     mean = math.nan if math.inf in logs and -math.inf in logs else sum(logs) / len(logs)
@@ -85,7 +88,7 @@ def _log_ratio(times: Times) -> float:
 
 
 def _variance(times: Times) -> float:
-    """Of the log of the ratio, by the delta method; nan where too few runs reached the target."""
+    """Return the variance of the log ratio by the delta method; nan if too few runs reached the target."""
     n = len(times.method)
     if n < 2 or min(np.isfinite(times.method).sum(), np.isfinite(times.baseline).sum()) < LEAST_REACHED:
         return math.nan

@@ -1,4 +1,4 @@
-"""Experiments in which people took part: they are left out of comparisons unless they are wanted."""
+"""Exclusion of experiments that a user steered while they ran; comparisons leave them out unless they are asked for."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ from hpo.events.wording import shortened
 
 
 def unsteered(runs: Sequence[Run], include_steered: bool, warnings: list[str]) -> list[Run]:
-    """Those that their methods have decided alone, for pairing by seeds does not hold with others.
+    """Return the experiments that no user steered, because seeds do not pair steered experiments with others.
 
     Args:
-        runs: experiments.
-        include_steered: keep all of them.
-        warnings: gets one about those that were steered.
+        runs: Experiments to choose from.
+        include_steered: Keep all of them.
+        warnings: List that receives one warning about the steered experiments.
     """
     if not (steered := [str(run.directory) for run in runs if run.steered]):
         return list(runs)

@@ -1,4 +1,4 @@
-"""A comparison as plain text of at most 100 columns, and as HTML: what was compared, the tables, the verdict."""
+"""A comparison as plain text of at most 100 columns, and as HTML: benchmarks, tables, notes and the verdict."""
 
 import math
 import textwrap
@@ -34,7 +34,7 @@ class _Table:
 
 
 def render(comparison: Compared) -> str:
-    """The whole text, its last line without a line break."""
+    """Return a comparison as plain text, without a line break at the end."""
     parts = [
         "\n".join(_benchmarks(comparison.scored)),
         *(table.text() for table in _tables(comparison)),
@@ -45,7 +45,7 @@ def render(comparison: Compared) -> str:
 
 
 def render_html(comparison: Compared) -> str:
-    """The same for a notebook, the verdict first; no script, no style sheet, and all text escaped."""
+    """Return a comparison as HTML for a notebook, the verdict first; no script, no style sheet, all text escaped."""
     parts = [
         _preformatted(_verdict(comparison)),
         *(table.html() for table in _tables(comparison)),

@@ -1,8 +1,8 @@
-"""The verdict in words, which cannot say more than the data show.
+"""The verdict of a comparison in words, which claims no more than the data show.
 
-One method is said to be ahead only where the interval of the difference excludes 0 *and* the sign-flip test, corrected
-for all pairs, falls below 5 %. A speed-up is claimed only if, besides, its own interval lies above 1. All else "cannot
-be told apart", with the number of seeds that would tell.
+A method is called ahead only if the interval of the difference excludes 0 *and* the sign-flip test, corrected
+for all pairs, falls below 5 %. A speed-up is claimed only if, in addition, its own interval lies above 1. Otherwise two
+methods "cannot be told apart", and the verdict gives the number of seeds that would tell.
 """
 
 import math
@@ -26,15 +26,15 @@ def verdict(
     best: str,
     delta: float,
 ) -> list[str]:
-    """Sentences, the first says what they are about, the last how far they reach.
+    """Return the sentences of the verdict. The first names the seeds and benchmarks, the last how far the result generalises.
 
     Args:
-        scored: the benchmarks.
-        pairs: of one score.
-        speed_ups: by method, over all benchmarks.
-        baseline: the method that others are measured by.
-        best: the method with the lowest score: besides those with the baseline, its pairs are put in words.
-        delta: the difference that planning is for.
+        scored: Scores of each benchmark.
+        pairs: Pairwise comparisons by one score.
+        speed_ups: Speed-ups over all benchmarks, by method.
+        baseline: Method that the others are compared with.
+        best: Method with the lowest score; its pairs are described in addition to those with the baseline.
+        delta: Difference of normalised regret that the number of seeds is planned for.
     """
     sentences = [subject(scored)]
     few = _too_few(pairs[0], len(scored)) if pairs[0].hopeless else None
@@ -56,7 +56,7 @@ def verdict(
 
 
 def subject(scored: Sequence[Scored]) -> str:
-    """How many seeds on what, and what kind of data that is."""
+    """Return the phrase that says how many seeds ran on which benchmarks, and which kind of data these have."""
     counts = sorted({len(block.block.seeds) for block in scored})
     seeds = _count(counts[0], "seed") if len(counts) == 1 else f"{counts[0]}-{counts[-1]} seeds"
     where = f"on {scored[0].block.benchmark}" if len(scored) == 1 else f"on each of {len(scored)} benchmarks"
@@ -65,7 +65,7 @@ def subject(scored: Sequence[Scored]) -> str:
 
 
 def target(scored: Sequence[Scored], baseline: str) -> str:
-    """The target in words."""
+    """Describe the target of the speed-up, which is the baseline's final value, in words."""
     if len(scored) > 1:
         return f"{baseline}'s final values"
     objective = scored[0].block.objective
@@ -75,7 +75,7 @@ def target(scored: Sequence[Scored], baseline: str) -> str:
 
 
 def _too_few(pair: Pair, benchmarks: int) -> str:
-    """What keeps any result from being significant."""
+    """Explain that there are too few seeds for any result to be significant."""
     over = f" over the {benchmarks} benchmarks together" if benchmarks > 1 else ""
     return (
         f"Too few seeds to tell any methods apart: {_count(pair.pairs, 'pair')} can give no p-value below "
@@ -85,7 +85,7 @@ def _too_few(pair: Pair, benchmarks: int) -> str:
 
 
 def _nothing(pairs: Sequence[Pair], few: str | None, delta: float) -> str:
-    """No two of several methods differ by more than chance: what is to be said of the two that differ most."""
+    """Return the sentence for the case that no two methods differ significantly: it describes the pair that differs most."""
     methods = list(dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second)))
     names = f"{', '.join(methods[:-1])} and {methods[-1]}"
     most = max(pairs, key=lambda pair: abs(pair.difference))
@@ -122,7 +122,7 @@ def _sentence(
 
 
 def _seen(pair: Pair, what: str, delta: float) -> str:
-    """Of two methods of which none is shown to be better: who looks better, how far that reaches, what would show it."""
+    """Describe a pair without a proven difference: which method looks better, the interval, and the seeds needed."""
     better, worse = (pair.first, pair.second) if pair.difference < 0 else (pair.second, pair.first)
     head = f"{better} looks better, its {what} is {abs(pair.difference):.3f} lower than {worse}'s"
     if not pair.difference:
@@ -147,7 +147,7 @@ def _seen(pair: Pair, what: str, delta: float) -> str:
 
 
 def _limits(pair: Pair) -> str:
-    """The interval of a difference, seen from the method that looks better."""
+    """Format the interval of a difference from the point of view of the method that looks better."""
     if math.isnan(pair.low):
         return "no interval from these data"
     sign = 1 if pair.difference < 0 else -1

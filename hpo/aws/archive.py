@@ -7,6 +7,7 @@ events.db.gz     the experiment's database as it was just after
 
 import contextlib
 import gzip
+import hashlib
 import json
 import shutil
 import tarfile
@@ -100,6 +101,12 @@ def _stays(folder: Path, before: Stamps, known: Stamps) -> bool:
     return stamps(folder) == before
 
 
+def digest_of(archive: Path) -> str:
+    """A digest of an archive's content, by which damage to a stored copy is noticed."""
+    with archive.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
 def seal(archive: Path, meta: Mapping[str, Any], database: Path) -> None:
     """Add what the checkpoint belongs to. Level 1: the database is small and this is done often."""
     for name, data in ((_META, json.dumps(meta).encode()), (_DATABASE, gzip.compress(database.read_bytes(), 1))):
@@ -116,7 +123,7 @@ def unseal(archive: Path, database: Path) -> dict[str, Any]:
     Raises:
         OSError, EOFError, KeyError, ValueError, tarfile.TarError: the archive is damaged.
     """
-    with tarfile.open(archive) as source:
+    with tarfile.open(archive, "r:") as source:
         meta, packed = source.extractfile(_META), source.extractfile(_DATABASE)
         if meta is None or packed is None:
             raise ValueError("it was never sealed")
@@ -128,8 +135,14 @@ def unseal(archive: Path, database: Path) -> dict[str, Any]:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Put the files into the checkpoint's folder, and nothing else there."""
+    """Put the files into the checkpoint's folder, and nothing else there.
+
+    Raises:
+        OSError, tarfile.TarError: it cannot be read, or not written.
+    """
     shutil.rmtree(folder, ignore_errors=True)
-    with tarfile.open(archive) as source:
+    with tarfile.open(
+        archive, "r:"
+    ) as source:  # never compressed; by a guess the error would have a line for each kind
         members = [member for member in source.getmembers() if member.name.startswith("checkpoint/")]
         source.extractall(folder.parent, members, filter="data")

@@ -61,7 +61,13 @@ def training_request(
     Raises:
         ConfigError: something that the user typed is more than the service takes.
     """
-    wait = settings.max_wait or min(2 * runtime + 86400, LONGEST_RUN)
+    wait = min(2 * runtime + 86400, LONGEST_RUN) if settings.max_wait is None else settings.max_wait
+    if settings.spot and wait < runtime:
+        group = settings.group
+        raise ConfigError(
+            f"{group}.max_wait={wait}: that is less than the {runtime} s that the job itself may take, which are part of it; "
+            f"give at least {runtime}, or shorten the job by {group}.max_runtime"
+        )
     subnets = {"Subnets": [*settings.subnets], "SecurityGroupIds": [*settings.security_groups]}
     retries = settings.retries if retries is None else retries
     request = _with_further(
@@ -89,7 +95,7 @@ def training_request(
                 VolumeKmsKeyId=settings.volume_kms_key,
             ),
             "StoppingCondition": _with_further(
-                {"MaxRuntimeInSeconds": runtime}, MaxWaitTimeInSeconds=max(wait, runtime) if settings.spot else None
+                {"MaxRuntimeInSeconds": runtime}, MaxWaitTimeInSeconds=wait if settings.spot else None
             ),
             "EnableManagedSpotTraining": settings.spot,
             "ProfilerConfig": {"DisableProfiler": True},

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -175,6 +175,23 @@ class Backend(ABC):
     def has_checkpoint(self, trial_id: int) -> bool:
         """Has a trial saved anything that its next attempt may go on from?"""
         return self.checkpoint_bytes(trial_id) > 0
+
+    def restores(self, trial_id: int, reached: int) -> Callable[[], int | None]:
+        """What tells, as soon as the attempt that is started next reports, which checkpoint it was given.
+
+        Args:
+            trial_id: whose attempt.
+            reached: the resource that the trial has reported.
+
+        Returns:
+            a function that returns the resource of that checkpoint, or less if it may be less; None if there was none.
+        """
+        found = reached if self.has_checkpoint(trial_id) else None
+        return lambda: found
+
+    def lost_checkpoint(self, trial_id: int) -> bool:
+        """Whether the running attempt may lack what the one before had saved, which is no fault of the script."""
+        return False
 
     def checkpoint_bytes(self, trial_id: int) -> int:
         """How much a trial's checkpoint takes."""

@@ -89,6 +89,21 @@ class Channel:
         return [Report(self._trial_id, self._attempt, metrics, self.position)]
 
 
+def resource_at(path: Path, position: int, resource_attr: str | None) -> int:
+    """The resource that an attempt had reported when its file had `position` bytes; 0 if it had reported none.
+
+    Args:
+        path: the file, without other output between its reports.
+        position: bytes of it.
+        resource_attr: the name of the resource.
+    """
+    reports = Channel(path, 0, 0).finish() if position and path.is_file() else ()
+    told = [
+        one.metrics.get(str(resource_attr)) for one in reports if isinstance(one, Report) and one.position <= position
+    ]
+    return max((int(value) for value in told if isinstance(value, int | float)), default=0)
+
+
 def _object(line: str) -> Any:
     try:
         return json.loads(line)

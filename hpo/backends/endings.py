@@ -7,10 +7,13 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hpo.backends.launched import without_launcher
 from hpo.errors import BackendError
 from hpo.events.values import Exit
 from hpo.store.disk import FREE, LEAST, LITTLE, disk_error_as_sentence, free_bytes
 
+LINES = 20
+"""Of a log that are kept as its last words."""
 _PACKAGE = Path(__file__).absolute().parents[1]
 _NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
@@ -92,13 +95,15 @@ def ending(
     Raises:
         BackendError: it ended because the disk is full.
     """
-    where = None
+    where, said = None, error or ""
     if code != 0:
         where = (
             line_of_script(stderr, own) if code == 1 and error is None else None
         )  # as Python ends after an exception
-        error = last_lines(stderr) if error is None else error
-        check_disk(directory, trial_id, error)
+        if error is None:
+            said = last_lines(stderr)
+            error = "\n".join(without_launcher(last_lines(stderr, _TRACEBACK, _TRACEBACK)).splitlines()[-LINES:])
+        check_disk(directory, trial_id, f"{error}\n{said}")
     return Exit(
         trial_id=trial_id,
         attempt=attempt,
@@ -109,7 +114,7 @@ def ending(
         where=where,
         log=stderr if error else None,
         usage=usage,
-        out_of_memory=code != 0 and ran_out_of_memory(number, error or "", kills_before),
+        out_of_memory=code != 0 and ran_out_of_memory(number, f"{error or ''}\n{said}", kills_before),
     )
 
 
@@ -126,7 +131,7 @@ def line_of_script(stderr: Path, own: Sequence[Path]) -> str | None:
         stderr: the log.
         own: folders with the user's code; a file is named as it is seen from the first that has it.
     """
-    text = last_lines(stderr, lines=_TRACEBACK, most=_TRACEBACK)
+    text = without_launcher(last_lines(stderr, lines=_TRACEBACK, most=_TRACEBACK))
     _, found, traceback = text.rpartition("Traceback (most recent call last)")
     if not found and not _SYNTAX.search(text):  # that of the script itself has a file and a line, and no traceback
         return None
@@ -139,7 +144,7 @@ def line_of_script(stderr: Path, own: Sequence[Path]) -> str | None:
     return None
 
 
-def last_lines(path: Path, lines: int = 20, most: int = 8000) -> str:
+def last_lines(path: Path, lines: int = LINES, most: int = 8000) -> str:
     """The last lines of a text file, whatever is in it."""
     try:
         with path.open("rb") as file:

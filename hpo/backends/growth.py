@@ -4,7 +4,7 @@ import contextlib
 import logging
 from pathlib import Path
 
-from hpo.store.inotify import CLOSE_WRITE, MODIFY, MOVED_TO, open_inotify
+from hpo.store.inotify import CLOSE_WRITE, IGNORED, MODIFY, MOVE_SELF, MOVED_TO, NO_LINK, ONLY_DIRECTORY, open_inotify
 
 _FALLBACK_INTERVAL = 0.25
 
@@ -18,6 +18,7 @@ class GrowingFiles:
         self._inotify = open_inotify(f"reports are looked for every {_FALLBACK_INTERVAL:.2f} s")
         self._keys: dict[int, int] = {}  # watch -> key
         self._watches: dict[int, int] = {}  # key -> watch
+        self._folders: dict[int, Path] = {}  # watch -> folder
         self.unwatched: set[int] = set()
         """Keys of files that have to be looked at."""
         self._refused = self._inotify is None
@@ -42,15 +43,30 @@ class GrowingFiles:
         self.unwatched.add(key)
 
     def add_folder(self, path: Path, key: int) -> bool:
-        """Look after a folder in which files appear. Returns whether the kernel will tell of them."""
+        """Look after a folder in which files appear. If it is removed, it is made again.
+
+        Returns:
+            whether the kernel will tell of them.
+        """
         if self._inotify is None:
             return False
         try:
-            self._keys[self._inotify.add_watch(path, MOVED_TO | CLOSE_WRITE)] = key
+            watch = self._inotify.add_watch(path, MOVED_TO | CLOSE_WRITE | MOVE_SELF | ONLY_DIRECTORY | NO_LINK)
         except OSError as error:
             log.info("no inotify for %s (%s)", path, error)
             return False
+        self._keys[watch], self._folders[watch] = key, path
         return True
+
+    def _look_after_again(self, watch: int) -> None:
+        """A folder has been removed, or has got another name."""
+        path, key = self._folders.pop(watch), self._keys.pop(watch)
+        with contextlib.suppress(OSError):  # it went with the folder
+            self._inotify.rm_watch(watch)
+        with contextlib.suppress(OSError):  # another one has made it already, or the next line says why not
+            path.mkdir()
+        if not self.add_folder(path, key):
+            log.warning("%s: is gone and cannot be made again; nothing that is left there is seen", path)
 
     def remove(self, key: int) -> None:
         """Look after it no more."""
@@ -71,8 +87,13 @@ class GrowingFiles:
         """Keys of what the kernel says has grown."""
         if self._inotify is None:
             return []
-        watches = dict.fromkeys(event.wd for event in self._inotify.read(timeout=0))
-        return [self._keys[watch] for watch in watches if watch in self._keys]
+        events = self._inotify.read(timeout=0)
+        watches = dict.fromkeys(event.wd for event in events)
+        found = [self._keys[watch] for watch in watches if watch in self._keys]
+        for event in events:
+            if event.mask & (IGNORED | MOVE_SELF) and event.wd in self._folders:
+                self._look_after_again(event.wd)
+        return found
 
     def close(self) -> None:
         """Forget all."""

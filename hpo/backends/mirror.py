@@ -111,6 +111,7 @@ class AttemptMirror:
         interval: float,
         sync_seconds: float,
     ) -> None:
+        self._trial_id = trial_id
         self._outlet, self._interval, self._sync_seconds = outlet, interval, sync_seconds
         self._folder = files.attempt(trial_id, attempt)
         self._checkpoint = files.checkpoint(trial_id)
@@ -184,13 +185,13 @@ class AttemptMirror:
                 logs.append(name)
         return logs
 
-    def copy_checkpoint(self, *, final: bool) -> None:
-        """A failure is logged: the next round is soon, and at the end a trial goes on from an older one."""
+    def copy_checkpoint(self, *, final: bool) -> bool:
+        """Copy what is new. Returns False if that failed, which is logged: a trial may have to resume from an older copy."""
         archive = self._folder / "checkpoint.tar"
         try:
             packed = pack_whole(self._checkpoint, archive, known=self._copied, reports=[self._reports], final=final)
             if not packed:
-                return
+                return True
             position = self._take_in()
             self._number += 1
             name = self._outlet.save(self._number, position, archive)
@@ -198,7 +199,9 @@ class AttemptMirror:
             self._copied = packed
             archive.unlink()
         except (OSError, tarfile.TarError) as error:
-            log.warning("the checkpoint could not be copied now (%s)", error)
-            return
+            text = "the checkpoint of trial %d could not be copied now (%s)"
+            log.warning(text, self._trial_id, error, extra={"once": "copies"})
+            return False
         while len(self.checkpoints) > KEPT:
             self._outlet.remove(self.checkpoints.pop(0)[0])
+        return True

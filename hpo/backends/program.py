@@ -24,11 +24,11 @@ from hpo.config.yamlfiles import override_text
 from hpo.events.values import Trial
 from hpo.functions.finding import TOLD, FoundFunction, find_function, is_own
 from hpo.host.leading import leading_imports
-from hpo.host.marks import experiment_mark
 from hpo.host.preloading import AUTO
 from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace
 from hpo.store.directory import ExperimentDirectory
+from hpo.store.identity import mark_of
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Program:
         Raises:
             BackendError: this process may set none.
         """
-        return experiment_mark(self.directory.path)
+        return mark_of(self.directory.path)
 
     @property
     def owns_devices(self) -> bool:

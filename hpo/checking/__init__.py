@@ -1,1 +1,1 @@
-"""Trainings outside any experiment: is a script fit for tuning, does a trial come out the same again?"""
+"""Checks that train outside any experiment: whether a script is fit for tuning, and whether a trial is reproducible."""

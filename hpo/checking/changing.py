@@ -1,4 +1,4 @@
-"""Can a training go on with other hyperparameters? A copy of a checkpoint is resumed with each changed in turn."""
+"""The check that a script resumes a copied checkpoint with other hyperparameters, each changed in turn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,12 +14,12 @@ Reports = Mapping[int, Mapping[str, Any]]
 
 
 def check_changing(training: Training, findings: Findings, names: Sequence[str]) -> None:
-    """Pause a trial, and let copies of it go on: one as it is, and one for each hyperparameter with another value.
+    """Pause a trial and resume copies of it: one unchanged, and one per hyperparameter with another value of it.
 
     Args:
-        training: after it was done in one piece.
-        findings: what is found is added.
-        names: the hyperparameters that may change on the way.
+        training: Training after its uninterrupted run.
+        findings: Findings that the results are added to.
+        names: Hyperparameters that may change while a trial trains.
     """
     if not training.saves or training.limit is None:
         why = "it has no checkpoints" if training.limit is not None else "benchmark.max_resource_attr is not given"
@@ -28,7 +28,7 @@ def check_changing(training: Training, findings: Findings, names: Sequence[str])
     remarks = []
     for name in names:
         remark = _check(training, findings, name)
-        if remark is None:  # it has failed, and that is said
+        if remark is None:  # the check has failed, and its finding is added
             return
         remarks.append(remark)
     unsure = [name for name, remark in zip(names, remarks, strict=True) if remark]
@@ -43,7 +43,12 @@ def check_changing(training: Training, findings: Findings, names: Sequence[str])
 
 
 def _check(training: Training, findings: Findings, name: str) -> str | None:
-    """Empty where a changed value is used, else why that cannot be told; None where something is wrong."""
+    """Check one hyperparameter.
+
+    Returns:
+        An empty string if the changed value is used, a reason if that cannot be determined, None after a failure was
+        added.
+    """
     rehearsal, space = training.rehearsal, training.config.space
     bases = [rehearsal.trial().configuration, *space.covering()]
     base = next(one for one in bases if name in one)
@@ -90,7 +95,7 @@ _REMEDY = "what it loads brings the old value back: load first, then set the hyp
 
 
 def _go_on(training: Training, paused: Trial, configuration: Configuration) -> Reports | str:
-    """What a copy of a paused trial reports beyond that; words where it does not go on."""
+    """Resume a copy of a paused trial and return its reports beyond the pause, or a text that says why there are none."""
     copy = replace(training.rehearsal.trial(configuration), source=paused.id)
     training.rehearsal.copy(paused, copy)
     attempt = training.go_on(copy)
@@ -113,7 +118,7 @@ def _differ(one: Reports, other: Reports, tolerance: float) -> bool:
 
 
 def _apart(told: Any, given: Any) -> bool:
-    """Is a reported value another one? Numbers lose digits on their way."""
+    """Whether a reported value differs from the given one; numbers may differ by rounding."""
     if isinstance(told, int | float) and isinstance(given, int | float):
         return abs(told - given) > 1e-6 * max(abs(told), abs(given))
     return str(told) != str(given)

@@ -1,4 +1,4 @@
-"""`hpo check-script`: the script of one benchmark, run for real in a temporary folder, and what is wrong with it."""
+"""The command `hpo check-script`, which runs a benchmark's script in a temporary folder and reports what is wrong with it."""
 
 import tempfile
 from collections.abc import Sequence
@@ -27,19 +27,19 @@ def check_script(
     silence: float = 600.0,
     hyperparameters: bool = False,
 ) -> Findings:
-    """Check the script of a resolved experiment.
+    """Check the script of a resolved experiment by training with it.
 
     Args:
-        config: which script, and how it is called.
-        promoting: names of the methods in question that pause trials and resume them.
-        units: of resource, for each training; None chooses.
-        tolerance: relative difference of metrics that is none.
-        silence: seconds without a report after which an attempt is given up.
-        hyperparameters: also look for hyperparameters that do nothing.
+        config: Experiment that names the script and its arguments.
+        promoting: Names of the methods in question that pause and resume trials.
+        units: Units of resource for each training; None chooses.
+        tolerance: Relative difference up to which metric values count as equal.
+        silence: Seconds without a report after which an attempt is ended.
+        hyperparameters: Also look for hyperparameters without an effect.
 
     Raises:
-        ConfigError: an option has no meaning.
-        BackendError: nothing can be run here.
+        ConfigError: An option is invalid.
+        BackendError: This machine cannot run the script.
     """
     if units is not None and units < 1:
         raise ConfigError(f"--units={units}: use a positive number")
@@ -68,12 +68,12 @@ def check_script(
 
 
 def script_of(configs: Sequence[ExperimentConfig]) -> tuple[ExperimentConfig, list[str]]:
-    """The resolved experiment whose script is meant, and which of the methods pause and resume trials.
+    """Return the resolved experiment whose script is checked, and the names of the methods that pause and resume trials.
 
-    Of several methods it has one that changes hyperparameters on the way, if there is one.
+    If one of several methods changes hyperparameters while trials train, the experiment with that method is returned.
 
     Raises:
-        ConfigError: it is no script, or several.
+        ConfigError: The benchmark has no script, or several benchmarks are named.
     """
     seeded = [replace(config, random_seed=config.random_seed or 0) for config in map(resolve, configs)]
     first = resolve(next((config for config in configs if config.copies_checkpoints), configs[0]))

@@ -1,4 +1,4 @@
-"""How a script went on after an interruption, told from what it reported before and after. Pure."""
+"""Diagnosis of how a script resumed after an interruption, from its reports before and after. Pure functions."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -12,32 +12,32 @@ Metrics = Mapping[str, Any]
 
 
 class Continuation(Enum):
-    """What a resumed script did."""
+    """The ways in which a script can behave when it is resumed."""
 
     CONTINUED = auto()
-    """It went on where it had been, or reported its last resource again first."""
+    """It resumed where it was interrupted; it may have reported its last resource again first."""
     RESTARTED = auto()
-    """It began from the start."""
+    """It trained from the start again."""
     BEHIND = auto()
-    """It went on from an earlier resource than it had reported."""
+    """It resumed from an earlier resource than it had reported."""
     MISCOUNTED = auto()
-    """The resources it names are not those of the training it continues."""
+    """It reported resource values that do not match the training it continues."""
     DIFFERENT = auto()
-    """The resources are right and the metric is not."""
+    """It reported the right resource values with a different metric."""
     UNREPORTED = auto()
-    """It went on rightly, but what it had saved and not reported before the interruption is never reported."""
+    """It resumed correctly, but never reports the last resource that it saved before the interruption."""
     SILENT = auto()
     """It reported nothing."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What it did, and how to say it."""
+    """How a script resumed, and the text that says so."""
 
     continuation: Continuation
     text: str
     other_keys: tuple[str, ...] = ()
-    """Reported numbers beside the metric that are not what they are without an interruption."""
+    """Reported numbers, other than the metric, that differ from those of an uninterrupted training."""
 
 
 def diagnose(
@@ -49,15 +49,15 @@ def diagnose(
     resource: str,
     tolerance: float,
 ) -> Diagnosis:
-    """Compare a resumed attempt with an uninterrupted training.
+    """Compare the reports of a resumed attempt with an uninterrupted training.
 
     Args:
-        reference: the uninterrupted training's metrics by resource.
-        reached: the resource last reported before the interruption.
-        after: (resource, metrics) of the resumed attempt, in order.
-        metric: its values are compared.
-        resource: how a unit of resource is called.
-        tolerance: relative; infinite where the training cannot be reproduced.
+        reference: Metrics of the uninterrupted training by resource.
+        reached: Resource last reported before the interruption.
+        after: Pairs (resource, metrics) that the resumed attempt reported, in order.
+        metric: Name of the metric that is compared.
+        resource: Name of a unit of resource.
+        tolerance: Relative tolerance; infinite if the training is not reproducible.
     """
     if not after:
         return Diagnosis(Continuation.SILENT, f"resumed after {resource} {reached} it reported nothing")

@@ -1,4 +1,4 @@
-"""What was found out about a script: one finding per check, each a sentence."""
+"""Results of the checks of a script: one finding per check, each a sentence."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ _CLOCK_LIKE = re.compile(
     r"^st_worker_|time|second|elapsed|duration|clock|date|throughput|speed|per_s|memory|(^|_)(sec|secs|ms|s|pid|mem|rss|host|device|run_id)($|_)",
     re.IGNORECASE,
 )
-"""Keys whose values differ from run to run by their nature; those of Syne Tune's reporter count anew in each process."""
+"""Keys whose values differ between runs by nature; those of Syne Tune's reporter start again in each process."""
 
 
 class Verdict(StrEnum):
-    """What a check comes to."""
+    """The outcome of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One check's result."""
+    """The result of one check."""
 
     check: str
     verdict: Verdict
@@ -35,43 +35,43 @@ class Finding:
 
 @dataclass
 class Findings:
-    """All results, in the order in which they were found."""
+    """All results of the checks of a script, in the order in which they were found."""
 
     found: list[Finding] = field(default_factory=list)
 
     def ok(self, check: str, text: str) -> None:
-        """The script does this right."""
+        """Add a finding that the script passes a check."""
         self.found.append(Finding(check, Verdict.OK, text))
 
     def warn(self, check: str, text: str) -> None:
-        """It may be meant, or it costs something."""
+        """Add a warning: the behaviour may be intended, or costs something."""
         self.found.append(Finding(check, Verdict.WARNING, text))
 
     def fail(self, check: str, text: str) -> None:
-        """Tuning would go wrong."""
+        """Add a failure: tuning with this script would go wrong."""
         self.found.append(Finding(check, Verdict.FAILED, text))
 
     def skip(self, check: str, text: str) -> None:
-        """It could not be looked at, and why."""
+        """Add the reason why a check could not be made."""
         self.found.append(Finding(check, Verdict.SKIPPED, text))
 
     def of(self, check: str) -> Verdict | None:
-        """The verdict of a check; None where it was not made."""
+        """Return the verdict of a check; None if it was not made."""
         return next((finding.verdict for finding in self.found if finding.check == check), None)
 
     @property
     def failed(self) -> bool:
-        """Is anything wrong?"""
+        """Whether any check failed."""
         return any(finding.verdict == Verdict.FAILED for finding in self.found)
 
 
 def clock_like(key: str) -> bool:
-    """Is this a key whose values nobody expects to be reproduced?"""
+    """Whether a metric's name, such as a time or a memory size, suggests values that no training reproduces."""
     return _CLOCK_LIKE.search(key) is not None
 
 
 def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The values that two runs of the same training should have in common."""
+    """Return the numeric metrics that two runs of the same training should have in common."""
     return {
         key: value
         for key, value in metrics.items()
@@ -80,7 +80,7 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 
 def different(first: Mapping[str, Any], second: Mapping[str, Any], tolerance: float) -> list[str]:
-    """Keys of numbers that both have and that are further apart than `tolerance`, relative to the larger."""
+    """Return the keys of numbers in both mappings that differ by more than `tolerance`, relative to the larger number."""
     a, b = numbers(first), numbers(second)
     return [key for key in a if key in b and not _close(a[key], b[key], tolerance)]
 
@@ -90,5 +90,5 @@ def _close(a: float, b: float, tolerance: float) -> bool:
 
 
 def by_resource(reports: Sequence[Heard], resource_attr: str) -> dict[int, Mapping[str, Any]]:
-    """The reports of an attempt by the resource they name; the last where one is named twice."""
+    """Return the reports of an attempt by their resource; the last one if a resource is reported twice."""
     return {int(heard.metrics[resource_attr]): heard.metrics for heard in reports if resource_attr in heard.metrics}

@@ -1,4 +1,4 @@
-"""Does every hyperparameter matter? Each is changed alone, with the same seed, and the metric looked at."""
+"""The check that every hyperparameter matters: each is changed alone, with the same seed, and the metrics are compared."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,11 +10,11 @@ from hpo.events.wording import configuration_text
 from hpo.space.domains import Domain
 
 _OTHERS = 3
-"""Values tried before a hyperparameter is said to do nothing."""
+"""Number of values tried before a hyperparameter is reported to have no effect."""
 
 
 def check_hyperparameters(rehearsal: Rehearsal, findings: Findings) -> None:
-    """Train for one unit of resource with each hyperparameter changed in turn; those that change nothing are a warning."""
+    """Train for one unit of resource with each hyperparameter changed in turn, and warn about those that change nothing."""
     space = rehearsal.config.space
     first = dict(rehearsal.trial().configuration)
     results = [(base, _train(rehearsal, base)) for base in [first, *space.covering()[1:]]]
@@ -39,7 +39,7 @@ def check_hyperparameters(rehearsal: Rehearsal, findings: Findings) -> None:
 
 
 def check_conditions(rehearsal: Rehearsal, findings: Findings) -> None:
-    """Train for one unit of resource with each range of values that conditions tell apart: arguments are missing there."""
+    """Train for one unit of resource with each combination of arguments that conditional hyperparameters lead to."""
     trained = rehearsal.trial().configuration
     configurations = [one for one in rehearsal.config.space.covering() if one != trained]
     for configuration in configurations:
@@ -55,13 +55,13 @@ def check_conditions(rehearsal: Rehearsal, findings: Findings) -> None:
 
 
 def others(domain: Domain, value: Any) -> list[Any]:
-    """Some other values of a domain, the most distant first."""
+    """Return up to three other values of a domain, beginning with its ends."""
     ends = list(domain.values(2)) + list(domain.values(5))
     return [other for i, other in enumerate(ends) if other != value and other not in ends[:i]][:_OTHERS]
 
 
 def _train(rehearsal: Rehearsal, configuration: Configuration) -> Mapping[str, float] | None:
-    """What the first unit of resource reports; None where it fails, which is also a change."""
+    """Return the numbers of the first report of a training; None if it fails, which also counts as a change."""
     attempt = _attempt(rehearsal, configuration)
     return numbers(attempt.reports[0].metrics) if attempt.reports else None
 

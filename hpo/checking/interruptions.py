@@ -1,4 +1,4 @@
-"""What interruptions show: SIGTERM in the middle of a unit of resource and right after a report, pauses and promotions."""
+"""Checks by interruption: SIGTERM in the middle of a unit of resource and right after a report, pauses and promotions."""
 
 import signal
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ _LONGEST_DELAY = 10.0
 
 
 def check_interrupted(training: Training, findings: Findings, promoting: Sequence[str]) -> None:
-    """End a trial by SIGTERM twice, resume it each time, and compare it with the uninterrupted one.
+    """End a trial by SIGTERM twice, resume it each time, and compare it with the uninterrupted training.
 
     Args:
-        training: after it was done in one piece.
-        findings: what is found is added.
-        promoting: names of the methods in question that pause trials and resume them.
+        training: Training after its uninterrupted run.
+        findings: Findings that the results are added to.
+        promoting: Names of the methods in question that pause and resume trials.
     """
     trial, unit = training.rehearsal.trial(), training.resource
     at, delay = (2 if training.until >= 3 else 1), min(training.epoch / 2, _LONGEST_DELAY)
@@ -53,7 +53,7 @@ def check_interrupted(training: Training, findings: Findings, promoting: Sequenc
 
 
 def _say_not_interrupted(attempt: RehearsedAttempt, training: Training, findings: Findings) -> None:
-    """It came to its end all the same: too quick, or deaf."""
+    """Add findings about a training that ended despite SIGTERM: it was too short to be interrupted, or ignores the signal."""
     if attempt.due is not None and attempt.seconds - attempt.due > 3 * training.epoch + LONG_ENOUGH / 2:
         findings.warn("SIGTERM", "it trained on to its end after that signal; end on SIGTERM, or leave it alone")
         findings.skip("resume", "it could not be interrupted")
@@ -64,7 +64,7 @@ def _say_not_interrupted(attempt: RehearsedAttempt, training: Training, findings
 
 
 def _say_no_checkpoints(findings: Findings, promoting: Sequence[str]) -> None:
-    """It never writes into its checkpoint folder, not even on SIGTERM."""
+    """Add findings about a script that never writes into its checkpoint folder, not even on SIGTERM."""
     text = "it writes nothing into HPO_CHECKPOINT_DIR, so that a trial starts over"
     if promoting:
         findings.fail(
@@ -79,7 +79,7 @@ def _say_no_checkpoints(findings: Findings, promoting: Sequence[str]) -> None:
 
 
 def check_promoted(training: Training, findings: Findings, promoting: Sequence[str]) -> None:
-    """Have a trial end by itself early, then resume it with a higher limit, as a promotion does."""
+    """Let a trial end by itself at a low resource limit, then resume it with a higher limit, as a promotion does."""
     limit, unit = training.limit, training.resource
     if not training.saves or limit is None:
         findings.skip(

@@ -1,4 +1,4 @@
-"""Can an attempt's reports be used? As the tuner reads them, and in one sentence where not."""
+"""The check that the tuner can use an attempt's reports; it reads them as the tuner does."""
 
 from hpo.backends.rehearsal import RehearsedAttempt
 from hpo.config.schema import ExperimentConfig
@@ -7,7 +7,7 @@ from hpo.tuner.limits import HOW_TO_REPORT, ONE_OBJECT
 
 
 def problem_of(attempt: RehearsedAttempt, config: ExperimentConfig) -> str | None:
-    """What is wrong with its reports; None when they can be used."""
+    """Return a sentence about what is wrong with an attempt's reports; None if the tuner can use them."""
     if attempt.garbage:
         return (
             f"it wrote a line that is not a report: {attempt.garbage[0]!r}; {ONE_OBJECT}, to HPO_REPORT_FILE, or call "
@@ -25,7 +25,7 @@ def problem_of(attempt: RehearsedAttempt, config: ExperimentConfig) -> str | Non
 
 
 def _nothing_from(attempt: RehearsedAttempt, config: ExperimentConfig) -> str:
-    """It reported nothing. Nothing is wrong with a script that only reports more seldom than it was told to end."""
+    """Explain why an attempt made no report. A script that reports more rarely than its limit is not at fault."""
     limit, most = config.benchmark.max_resource_attr, config.max_resource
     assert attempt.exit is not None
     remedy = attempt.exit.error if attempt.exit.exit_code == 0 and attempt.exit.error else HOW_TO_REPORT

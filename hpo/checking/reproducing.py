@@ -1,6 +1,7 @@
-"""Training one trial of an experiment again, in a fresh folder: the exact commands, and whether the numbers come out equal.
+"""Training one trial of an experiment again in a fresh folder, to see whether its metrics are reproducible.
 
-A trial that was paused and resumed is trained in the same legs, each up to the resource it was sent to.
+It gives the exact commands, and compares the new reports with the stored ones. A trial that was paused and resumed is
+trained in the same legs, each up to the same resource.
 """
 
 import itertools
@@ -28,72 +29,72 @@ from hpo.results.experiment import Experiment
 from hpo.store.directory import ExperimentDirectory
 
 Reports = Mapping[int, Mapping[str, Any]]
-"""Resource: metrics."""
+"""Metrics of a training by resource."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A trial as the log has it."""
+    """A trial as the event log has recorded it."""
 
     trial: Trial
     status: Status
     legs: Sequence[int | None]
-    """Where each attempt that counts was sent."""
+    """Resource limit of each attempt that starts or resumes the trial; None: no limit. Restarts are not counted."""
     reports: Reports
-    """Its own."""
+    """Reports of this trial alone, without those of `source`."""
     error: str | None = None
     source: "Stored | None" = None
-    """What it went on from a copy of: the legs and reports of that trial up to there."""
+    """Trial from whose copied checkpoint this one started, with its legs and reports up to the copy; None otherwise."""
 
     @property
     def resource(self) -> int:
-        """The highest that is stored."""
+        """The highest resource with a stored report."""
         return max(self.reports, default=0 if self.source is None else self.source.resource)
 
     @property
     def whole(self) -> "Sequence[Stored]":
-        """All trials that have a part in the training, in their order."""
+        """All trials whose checkpoints led to this one, in order, and this trial."""
         return [self] if self.source is None else [*self.source.whole, self]
 
     @property
     def all_reports(self) -> Reports:
-        """Of the whole training."""
+        """Reports of the whole training, including those of the trials it was copied from."""
         return {resource: metrics for part in self.whole for resource, metrics in part.reports.items()}
 
 
 @dataclass(frozen=True)
 class Again:
-    """What training it again came to."""
+    """The result of training a stored trial again."""
 
     reports: Reports
     exit: Exit | None
-    """Of an attempt that failed."""
+    """Exit of the attempt that failed; None if none did."""
 
 
 @dataclass(frozen=True)
 class MetricDifference:
-    """One metric, stored and trained again."""
+    """The comparison of one metric between a stored trial and its repetition."""
 
     name: str
     compared: int
     different: int
     at: int = 0
-    """The resource of the largest difference."""
+    """Resource at which the values differ most."""
     stored: Any = None
     again: Any = None
 
 
 @dataclass
 class Reproduction:
-    """One trial, to be trained again.
+    """One stored trial that is to be trained again.
 
     Args:
-        experiment: where it is from.
-        trial: its id, or `best`.
-        folder: where to train it; must not exist, or be empty.
+        experiment: Experiment that the trial is from.
+        trial: Id of the trial, or `best`.
+        folder: Folder to train it in; must be empty or not exist.
 
     Raises:
-        ConfigError: there is no such trial, nothing that could be run, or the folder holds something.
+        ConfigError: There is no such trial, its benchmark has no program, or the folder is not empty.
     """
 
     experiment: Experiment
@@ -141,7 +142,7 @@ class Reproduction:
         return int(self.trial)
 
     def script(self) -> str:
-        """What to type: a POSIX shell script that trains the trial again without hpo's help."""
+        """Return a POSIX shell script that trains the trial again without hpo."""
         stored, folder = self.stored, self.folder.absolute()
         seed = self._printed.describe(stored.trial, 0, None, [])["env"]["HPO_TRIAL_SEED"]
         what = f"# trial {stored.trial.id} of {self.experiment.directory}: {stored.status}, training seed {seed}"
@@ -166,10 +167,10 @@ class Reproduction:
         return "\n".join(lines)
 
     def run(self) -> Again:
-        """Train it again, up to what is stored, with the backend that experiments use.
+        """Train the trial again up to its stored resource, with the backend that experiments use.
 
         Raises:
-            BackendError: it cannot be run on this machine.
+            BackendError: This machine cannot run it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         objective = self.config.objective
@@ -190,21 +191,21 @@ class Reproduction:
         return Again(reports, None)
 
     def _patience(self, part: Stored, goal: int, heard: Sequence[Heard]) -> float | None:
-        """Seconds until an attempt is stopped that has come as far as its model; None before that."""
+        """Return the seconds until an attempt that has reached its goal is stopped; None before that."""
         if not goal or (self.config.objective.resource(heard[-1].metrics) or len(heard)) < goal:
             return None
-        # A script that was told to end here does so by itself; another one is stopped, as it was then.
+        # A script with a resource limit ends here by itself; any other is stopped, as in the experiment.
         ends = self.config.benchmark.max_resource_attr is not None and goal in part.legs
         return self.config.grace_period_seconds if ends else 0.0
 
 
 def stored_trial(experiment: Experiment, trial_id: int, until: int | None = None) -> Stored:
-    """What the log says of a trial: its legs and its reports.
+    """Return a trial as the event log has recorded it, with its legs and reports.
 
     Args:
-        experiment: that has it.
-        trial_id: whose.
-        until: leave out what came after; None: nothing.
+        experiment: Experiment that the trial is from.
+        trial_id: Id of the trial.
+        until: Highest resource of the reports to include; None includes all.
     """
     state = experiment.state.trials[trial_id]
     legs: list[int | None] = []
@@ -213,7 +214,7 @@ def stored_trial(experiment: Experiment, trial_id: int, until: int | None = None
     for event in experiment.events:
         if event.trial != trial_id:
             continue
-        if event.kind in (Kind.STARTED, Kind.RESUMED):  # RESTARTED goes on with the leg it was in
+        if event.kind in (Kind.STARTED, Kind.RESUMED):  # a restarted attempt continues its leg
             legs.append(event.body["until"])
         elif event.kind == Kind.REPORTED and (until is None or event.reached <= until):
             reports[event.reached] = event.body["metrics"]
@@ -226,12 +227,12 @@ def stored_trial(experiment: Experiment, trial_id: int, until: int | None = None
 
 
 def compare(stored: Reports, again: Reports) -> list[MetricDifference]:
-    """Every metric that is in both, over the resources that are in both."""
+    """Compare every metric that both trainings reported, over the resources that both reported."""
     common = [(resource, metrics, again[resource]) for resource, metrics in stored.items() if resource in again]
     found = []
     for name in dict.fromkeys(name for _, one, other in common for name in one if name in other):
         pairs = [(at, one[name], other[name]) for at, one, other in common if name in one and name in other]
-        different = [(at, a, b) for at, a, b in pairs if a != b and (a == a or b == b)]  # two NaN are alike
+        different = [(at, a, b) for at, a, b in pairs if a != b and (a == a or b == b)]  # two NaN count as equal
         largest = max(different, key=lambda pair: _distance(pair[1], pair[2]), default=(0, None, None))
         found.append(MetricDifference(name, len(pairs), len(different), *largest))
     return found

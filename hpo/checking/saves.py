@@ -1,7 +1,7 @@
-"""In which order a trial writes reports and checkpoints, as the kernel saw it.
+"""The order in which a trial writes reports and checkpoints, as the kernel observed it.
 
-One inotify instance watches both places, and its queue keeps the order in which things happened; looking at the folder
-after each report would come too late to tell. Where the kernel watches nothing, only whether there are saves is seen.
+One inotify instance watches both places, and its queue keeps the order of the writes; looking at the folder after each
+report would be too late to tell. If the kernel cannot watch them, only the existence of saved files is recorded.
 """
 
 import contextlib
@@ -15,11 +15,11 @@ REPORT, SAVE = "R", "S"
 
 
 class Saves(contextlib.AbstractContextManager["Saves"]):
-    """Watches a checkpoint folder and a report file.
+    """A watch on a checkpoint folder and a report file.
 
     Args:
-        checkpoint: the folder; what is below it is watched as it appears.
-        reports: the file.
+        checkpoint: Checkpoint folder; folders below it are watched as they appear.
+        reports: Report file.
     """
 
     def __init__(self, checkpoint: Path, reports: Path) -> None:
@@ -32,9 +32,9 @@ class Saves(contextlib.AbstractContextManager["Saves"]):
         self._folders: dict[int | None, Path] = {self._watch(checkpoint, _WRITTEN): checkpoint}
         self._blind = self._reports is None or None in self._folders
         self.order = ""
-        """A letter for each report and each save, what is done several times in a row only once: SRSRSR.
+        """Order of the writes, such as SRSRSR: S for a save, R for a report; repeated writes of one kind count once.
 
-        Without reports where the order was not seen.
+        Without R if the kernel could not observe the order.
         """
 
     def __exit__(self, *_: object) -> None:
@@ -42,12 +42,12 @@ class Saves(contextlib.AbstractContextManager["Saves"]):
             self._inotify.close()
 
     def _watch(self, path: Path, mask: int) -> int | None:
-        with contextlib.suppress(OSError):  # gone already, or the kernel has no watch left
+        with contextlib.suppress(OSError):  # the folder is gone, or the kernel's limit of watches is reached
             return None if self._inotify is None else self._inotify.add_watch(path, mask)
         return None
 
     def look(self) -> None:
-        """Take in what has happened."""
+        """Record the writes that have happened since the last call."""
         if self._blind:
             if any(path.is_file() for path in self._checkpoint.rglob("*")):
                 self._note(SAVE)
@@ -67,5 +67,5 @@ class Saves(contextlib.AbstractContextManager["Saves"]):
 
 
 def unsaved(order: str, reports: int) -> bool:
-    """Were there reports without any save before them, or between them and the one before?"""
+    """Whether there were reports without a save before them, or without a save since the previous report."""
     return order.count(REPORT) < reports or order.startswith(REPORT)

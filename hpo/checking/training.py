@@ -1,4 +1,4 @@
-"""The training that a script is checked with: how far it goes, how it went in one piece, and comparisons with that."""
+"""The training that a script is checked with: its length, its uninterrupted run, and comparisons with that run."""
 
 import itertools
 import math
@@ -16,32 +16,32 @@ from hpo.events.values import Trial
 
 UNITS = 4
 LONG_ENOUGH = 0.25
-"""Seconds that must lie between an interruption and the end of a training for it to be one."""
+"""Least number of seconds between an interruption and the end of a training for the interruption to count."""
 
 Stop = Callable[[Sequence[Heard]], float | None]
 
 
 @dataclass
 class Training:
-    """One configuration, trained again and again.
+    """The repeated training of one configuration for the checks of a script.
 
     Args:
-        rehearsal: where it runs.
-        units: of resource; None chooses.
-        tolerance: relative difference at which two trainings are still the same.
+        rehearsal: Environment that runs the attempts.
+        units: Units of resource of a training; None chooses.
+        tolerance: Relative difference up to which metrics of two trainings count as equal.
     """
 
     rehearsal: Rehearsal
     units: int | None = None
     tolerance: float = 0.0
     until: int = 0
-    """The resource at which it ends."""
+    """Resource at which the training ends."""
     epoch: float = 0.0
-    """Seconds that a unit of resource takes."""
+    """Seconds that one unit of resource takes."""
     reference: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    """What it reports in one piece, by resource."""
+    """Reports of the uninterrupted training by resource."""
     saves: bool = False
-    """Has it ever written into its checkpoint folder?"""
+    """Whether the script has ever written into its checkpoint folder."""
 
     def __post_init__(self) -> None:
         self.config = self.rehearsal.config
@@ -55,25 +55,25 @@ class Training:
 
     @property
     def target(self) -> int | None:
-        """What a script that goes all the way is told."""
+        """The resource limit given to a script that trains to the end; None if it accepts no limit."""
         return None if self.limit is None else self.until
 
     @property
     def first_rung(self) -> int:
-        """The first resource that the method asks of a trial; 1 where it has no rungs."""
+        """The first resource that the method asks of a trial; 1 if the method has no rungs."""
         least, most = self.config.method.scheduler.get("min_resource"), self.config.max_resource
         return min(least, most) if isinstance(least, int) and most is not None else 1
 
     @property
     def comparable(self) -> bool:
-        """Are metrics compared?"""
+        """Whether metrics of two trainings are compared."""
         return self.tolerance != math.inf
 
     def in_one_piece(self) -> tuple[RehearsedAttempt, str]:
-        """Train without interruption, long enough to be interrupted another time where that can be had cheaply."""
+        """Train without interruption, for long enough that a later training can be interrupted, if that is cheap."""
         attempt, order = self.observe(self.rehearsal.trial(), self.at_end)
         if not attempt.reports and attempt.failure is None and self.units is None and self.until < self.first_rung:
-            self.until = self.first_rung  # it may be one that reports more seldom
+            self.until = self.first_rung  # the script may report less often
             attempt, order = self.observe(self.rehearsal.trial(), self.at_end)
         times = [heard.at for heard in attempt.reports]
         self.epoch = statistics.median([b - a for a, b in itertools.pairwise(times)] or times or [0.0])
@@ -86,7 +86,7 @@ class Training:
         return attempt, order
 
     def observe(self, trial: Trial, stop: Stop, until: int | None = None) -> tuple[RehearsedAttempt, str]:
-        """A trial's first attempt, and the order of its reports and saves."""
+        """Run a trial's first attempt, and return it with the order of its reports and saves."""
         program = self.rehearsal.program
         with Saves(program.directory.checkpoint(trial.id), program.reports(trial.id, 0)) as saves:
             attempt = self.rehearsal.run(trial, until or self.target, stop=stop, look=saves.look)
@@ -95,31 +95,31 @@ class Training:
         return attempt, saves.order
 
     def go_on(self, trial: Trial, stop: Stop | None = None) -> RehearsedAttempt:
-        """The next attempt of a trial, to the end unless `stop` says otherwise."""
+        """Run the next attempt of a trial, to the end unless `stop` decides otherwise."""
         return self.rehearsal.run(trial, self.target, stop=stop or self.at_end)
 
     def at_end(self, reports: Sequence[Heard]) -> float | None:
-        """Patience with what does not end by itself; none with what was never told where to, or passed that."""
+        """Return the seconds that a script at the end of the training may still take; None before that, 0 without a limit."""
         at = reports[-1].metrics.get(self.resource, len(reports))
         if not isinstance(at, int | float) or at < self.until:
             return None
         return self.config.grace_period_seconds if self.limit is not None and at == self.until else 0.0
 
     def beyond(self, resource: int) -> Stop:
-        """SIGTERM at the first report above `resource`."""
+        """Return a stop rule that sends SIGTERM at the first report above `resource`."""
         return lambda reports: 0.0 if self.of(reports[-1]) > resource else None
 
     def of(self, heard: Heard) -> int:
-        """The resource a report names; 0 where it names none."""
+        """Return the resource that a report names; 0 if it names none."""
         value = heard.metrics.get(self.resource)
         return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
 
     def last(self, attempt: RehearsedAttempt) -> int:
-        """The highest resource that was reported."""
+        """Return the highest resource that an attempt reported."""
         return max((self.of(heard) for heard in attempt.reports), default=0)
 
     def diagnose(self, reached: int, resumed: RehearsedAttempt) -> Diagnosis:
-        """How an attempt went on after `reached` had been reported."""
+        """Diagnose how an attempt resumed after the trial had reported `reached`."""
         if failure := resumed.failure:
             return Diagnosis(Continuation.SILENT, f"resumed after {self.resource} {reached} {failure}")
         if not resumed.reports and reached == self.until - 1 and not resumed.told:
@@ -150,17 +150,17 @@ class Training:
         )
 
     def depends_on_limit(self, attempt: RehearsedAttempt) -> bool:
-        """Has a training that was told to end early another metric before that than one that goes on?"""
+        """Whether a training with a lower limit reports another metric than the uninterrupted one even before that limit."""
         return self._differs(attempt) and self.reproducible()
 
     def reproducible(self) -> bool:
-        """Do two uninterrupted trainings agree? If not, nothing is compared from now on."""
+        """Train again and return whether the metric is the same; if it is not, nothing is compared from then on."""
         attempt, _ = self.observe(self.rehearsal.trial(), self.at_end)
         if self._differs(attempt):
             self.tolerance = math.inf
         return self.comparable
 
     def _differs(self, attempt: RehearsedAttempt) -> bool:
-        """Has it another metric than the uninterrupted training where both reported?"""
+        """Whether an attempt's metric differs from the uninterrupted training at a resource that both reported."""
         named, known = by_resource(attempt.reports, self.resource), self.reference
         return any(self.metric in different(known[r], named[r], self.tolerance) for r in named if r in known)

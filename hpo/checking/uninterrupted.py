@@ -1,4 +1,4 @@
-"""What an uninterrupted training shows: reports, resources, the end, and whether it saves before it reports."""
+"""Checks of an uninterrupted training: reports, resources, the end, and whether the script saves before it reports."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from hpo.config.choices import ReportChannel
 
 
 def check_uninterrupted(training: Training, findings: Findings) -> str | None:
-    """Train once. Returns why nothing more can be found out, or None."""
+    """Train once without interruption; return why nothing more can be checked, or None."""
     attempt, order = training.in_one_piece()
     if problem := problem_of(attempt, training.config):
         findings.fail("reports", problem)
@@ -50,7 +50,7 @@ def check_uninterrupted(training: Training, findings: Findings) -> str | None:
 
 
 def _step(named: Sequence[float]) -> int:
-    """Every how many units of resource there is a report; 0 where they are not evenly spaced."""
+    """Return the number of units of resource between reports; 0 if they are not evenly spaced."""
     first = named[0]
     even = all(resource == number * first for number, resource in enumerate(named, 1))
     return int(first) if even and int(first) == first else 0

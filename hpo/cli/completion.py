@@ -38,6 +38,7 @@ OPTIONS = (
     Candidate("--help", "all keys, groups and verbs"),
     Candidate("--hydra-help", "Hydra's own options"),
     Candidate("--version", "which hpo this is"),
+    Candidate("--docs", "the folder with the pages of the documentation"),
 )
 """Of a run. Others are Hydra's, which nobody needs to type."""
 

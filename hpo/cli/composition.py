@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from hpo.backends.choice import backend_of
 from hpo.config.composing import Composer, composing
 from hpo.config.folders import check_folder
-from hpo.config.mistakes import unknown_key
+from hpo.config.mistakes import emptied, unknown_key
 from hpo.config.objectives import with_first
 from hpo.config.references import keep_references
 from hpo.config.schema import BACKENDS, BenchmarkConfig, ExperimentConfig, MethodConfig, default_methods
@@ -218,6 +218,11 @@ class _Sweep:
             else:
                 composed.append(_text(override, text))
         config = self.composer.compose(composed)
+        for override, _, value in combination:
+            given = value if override.is_sweep_override() else override.value()
+            key = override.key_or_group
+            if given == {} and (sentence := emptied(key, given, OmegaConf.select(config, key))):
+                raise ConfigError(sentence)
         for key, value in later:
             domain = _conditional(OmegaConf.select(config, key), value)
             OmegaConf.update(config, key, value if domain is None else domain, merge=domain is None)

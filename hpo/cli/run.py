@@ -44,7 +44,8 @@ class _Call:
     codes: list[int] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     directories: list[Path] = field(default_factory=list)
-    awaited: list[tuple[RemoteLauncher, Path]] = field(default_factory=list)
+    awaited: list[tuple[int, RemoteLauncher, Path]] = field(default_factory=list)
+    """Those that were sent and are waited for, each with the index of its code."""
     sent: str | None = None
     """What has become of those that are not waited for: submitted, or only their requests written."""
     tag_dir: Path | None = None
@@ -204,7 +205,7 @@ def _launch(call: _Call, job: Job) -> int:
     wait, launcher.wait = launcher.wait, False  # all are sent before the first is waited for
     code = launcher.launch(config, directory)
     if wait and not launcher.dry_run:
-        call.awaited.append((launcher, directory))
+        call.awaited.append((len(call.codes), launcher, directory))
     return code
 
 
@@ -228,14 +229,13 @@ def _conclude(call: _Call) -> int:
     """Wait for the remote experiments that are to be waited for, and say what became of all."""
     if not call.codes:
         return 0  # --help, --cfg
-    for launcher, directory in call.awaited:
+    for index, launcher, directory in call.awaited:
         try:
-            code = launcher.finish(directory)
+            call.codes[index] = launcher.finish(directory)
         except HPOError as error:
-            code = 1
+            call.codes[index] = 1
             complain(f"{directory}: {error}")
-        if code != 0:
-            call.codes.append(code)
+        if call.codes[index] != 0:
             call.failures.append(f"{directory}: the remote job did not complete")
     if len(call.codes) > 1:
         done = sum(code == 0 for code in call.codes)

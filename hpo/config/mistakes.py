@@ -10,7 +10,7 @@ import re
 import shlex
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpo.errors import choose, did_you_mean
@@ -89,6 +89,17 @@ def not_plain(full_key: str, kind: str) -> str:
     if full_key in ("benchmark.script", "benchmark.command"):
         wanted = "save what it does as a script, and write its path, such as train.py"
     return f"{full_key}: an object of type {kind} cannot stand in a configuration, which is stored; {wanted}"
+
+
+def emptied(full_key: str, value: Any, before: Any) -> str | None:
+    """The sentence about an empty mapping given for one that is not empty, into which it would be merged; else None."""
+    names = [str(name) for name in before] if isinstance(before, Mapping) else []
+    if not names or not isinstance(value, Mapping) or value:
+        return None
+    return (
+        f"{full_key}={{}}: an empty mapping is merged with what is there, and would leave {', '.join(names)} as before; "
+        f"remove single keys, as with '~{full_key}.{names[0]}' on a command line, or write a YAML without them"
+    )
 
 
 def unknown_key(full_key: str, known: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, UnsupportedValueType
 
 from hpo.config.folders import check_folder
-from hpo.config.mistakes import hydra_error_as_sentence, not_plain
+from hpo.config.mistakes import emptied, hydra_error_as_sentence, not_plain
 from hpo.config.objectives import with_first
 from hpo.config.references import keep_references
 from hpo.config.schema import CONF_DIR, ExperimentConfig
@@ -197,6 +197,8 @@ def load_config(
         node = OmegaConf.create({**parts, "seed": seed, "experiment_tag": experiment_tag})
         for key, value in overrides.items():
             if key not in groups:
+                if sentence := emptied(key, value, OmegaConf.select(node, key)):
+                    raise ConfigError(sentence)
                 OmegaConf.update(node, key, value, force_add=True)
         keep_references(node)
     return to_config(node)

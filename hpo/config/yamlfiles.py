@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import io
 import json
 import re
 import types
@@ -15,20 +16,25 @@ import yaml
 from omegaconf import OmegaConf
 
 from hpo.errors import ConfigError
+from hpo.store.untrusted import MOST_CONFIG, read_untrusted
 
 
-def load_yaml(path: Path) -> Any:
-    """The file's content as OmegaConf reads it.
+def load_yaml(path: Path, data: bytes) -> Any:
+    """A file's content as OmegaConf reads it.
+
+    Args:
+        path: of the file, for messages.
+        data: what it holds.
 
     Raises:
-        ConfigError: it cannot be read, or is not valid YAML.
+        ConfigError: it is not valid YAML.
     """
     try:
-        return OmegaConf.load(path)
+        stream = io.StringIO(data.decode())
+        stream.name = str(path)  # the parser tells it
+        return OmegaConf.load(stream)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is not valid YAML ({one_line(error)})") from error
 
@@ -153,9 +159,17 @@ def read_yaml(path: Path) -> Any:
     Raises:
         ConfigError: it cannot be read, or is not valid YAML.
     """
+    return _read(path, Path.read_bytes)
+
+
+def _read(path: Path, read: Callable[[Path], bytes]) -> Any:
     with errors_as_sentence(f"{path}: is not a valid configuration: "):
-        _check_aliases(path)
-        return load_yaml(path)
+        try:
+            data = read(path)
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+        _check_aliases(path, data)
+        return load_yaml(path, data)
 
 
 def read_plain(path: Path) -> Any:
@@ -168,12 +182,13 @@ def read_plain(path: Path) -> Any:
 def read_stored(path: Path) -> Any:
     """As `read_yaml`, for what hpo itself has written: in that, nothing is left to resolve.
 
-    An interpolation there is from somebody else, and would read the environment of whoever looks at the file.
+    An interpolation there is from somebody else, and would read the environment of whoever looks at the file. A link, or
+    whatever else is not a regular file, is not read at all.
 
     Raises:
         ConfigError: it cannot be read, is not valid YAML, or holds an interpolation.
     """
-    content = read_yaml(path)
+    content = _read(path, lambda file: read_untrusted(file, MOST_CONFIG))
     with errors_as_sentence(f"{path}: is not a valid configuration: "):
         if OmegaConf.is_config(content) and has_interpolation(OmegaConf.to_container(content)):
             raise ConfigError(f"{path}: holds an interpolation, which hpo does not store; write its value in its place")
@@ -216,11 +231,7 @@ def _kinds(hint: Any) -> set[str]:
     return {{str: "text", dict: "mapping", list: "list"}.get(origin or hint, "value")}
 
 
-def _check_aliases(path: Path) -> None:
-    try:
-        text = path.read_bytes()
-    except OSError:
-        return  # `load_yaml` says it
+def _check_aliases(path: Path, text: bytes) -> None:
     if re.search(rb"&\w", text) and re.search(rb"\*\w", text):
         values = _count(yaml.compose(text, Loader=yaml.SafeLoader), {})
         if values > MOST_VALUES:

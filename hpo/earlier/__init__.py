@@ -1,1 +1,1 @@
-"""Earlier experiments that a search starts from: their results in one file, and which of them fit the new one."""
+"""Warm starts: results of earlier experiments in one file, and which of them a new experiment can use."""

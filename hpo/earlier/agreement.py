@@ -1,8 +1,9 @@
-"""Which results of earlier experiments say something about a new one: what must agree, and what is said of the rest.
+"""Matching of earlier experiments with a new one: which of their results can be used, and why others cannot.
 
-Hyperparameters go by their names. One that only the new experiment tunes has the value it was held at before; else its
-default, which will do for a configuration that is trained again, and not for a model. One that only the earlier experiment
-tuned is left out, and such a result is less certain. A value that the new space does not have makes a result useless.
+Hyperparameters are matched by name. One that only the new experiment tunes gets the constant value that the earlier
+experiment used. If there was none, it gets its default, which is acceptable for a configuration that is evaluated again
+and not for a model. One that only the earlier experiment tuned is dropped, and the result counts as less certain. A
+value outside the new search space makes a result unusable.
 """
 
 import math
@@ -25,46 +26,46 @@ _ABSENT = object()
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """An earlier result, in the new space."""
+    """A result of an earlier experiment, converted to the new search space."""
 
     trial: tuple[int, int]
-    """Number of its experiment, and its own there."""
+    """Index of the earlier experiment, and id of the trial in it."""
     configuration: Configuration
     resource: int
     loss: float
     reached: float
-    """The share of a full training."""
+    """Resource as a fraction of the earlier experiment's maximum resource."""
     certain: bool
-    """Was no other one tuned?"""
+    """Whether all hyperparameters that are not tuned now had the values that they have now."""
     losses: tuple[float, ...] = ()
-    """Where there are several objectives, of each of them; infinite where it was not measured."""
+    """Loss of each objective if there are several; infinite for objectives that were not measured."""
 
 
 @dataclass
 class EarlierSource:
-    """What fits of one source."""
+    """The usable results of one source, which is an entry of `warm_start`, and reasons why others are not usable."""
 
     name: str
     count: int = 0
-    """Results it has."""
+    """Total number of results of the source."""
     fits: list[Fit] = field(default_factory=list)
     useless: Counter[str] = field(default_factory=Counter)
-    """Why others do not fit, and how many."""
+    """Reasons why results cannot be used, with the number of results for each."""
     remarks: dict[str, None] = field(default_factory=dict)
-    """What was taken for granted."""
+    """Assumptions made in the conversion, as an ordered set of sentences."""
 
     @property
     def said(self) -> str:
-        """In one line, what is taken of it."""
+        """A one-line summary of which results are used, for the log and for error messages."""
         parts = [f"{len(self.fits)} of {self.count} results fit", *(f"{n} {why}" for why, n in self.useless.items())]
         return f"warm_start={self.name}: {'; '.join([*parts, *self.remarks])}"
 
 
 def match(experiments: Sequence[EarlierExperiment], config: ExperimentConfig) -> list[EarlierSource]:
-    """What of each source fits an experiment, in their order.
+    """Return the usable results of each source for an experiment, in the order of the sources.
 
     Raises:
-        ConfigError: one measured something else, or nothing of any fits.
+        ConfigError: An earlier experiment measured a different metric, or no result of any source can be used.
     """
     sources = {experiment.source: EarlierSource(experiment.source) for experiment in experiments}
     for number, experiment in enumerate(experiments):
@@ -144,7 +145,7 @@ def _training(training: tuple[str | None, int | None]) -> str:
 
 
 def _other_kind(space: SearchSpace, earlier: SearchSpace) -> str | None:
-    """Why none of an experiment's results fits: a name stands for something else there."""
+    """Return why no result can be used, if a hyperparameter has a different type in the earlier experiment; else None."""
     for name, domain in space.domains.items():
         before = earlier.domains.get(name)
         if before is not None and _kind(before) != _kind(domain):
@@ -160,7 +161,7 @@ def _kind(domain: Domain) -> str:
 
 @dataclass(frozen=True)
 class _Placed:
-    """An earlier configuration in the new space."""
+    """An earlier configuration, converted to the new search space."""
 
     configuration: Configuration
     guessed: Sequence[str] = ()
@@ -169,13 +170,13 @@ class _Placed:
 
 
 def _place(earlier: Configuration, space: SearchSpace, then: Mapping[str, Any], now: Mapping[str, Any]) -> _Placed:
-    """Where an earlier configuration lies.
+    """Convert an earlier configuration to the new search space.
 
     Args:
-        earlier: the configuration; what was not used is absent.
-        space: of the new experiment.
-        then: constants of the earlier one.
-        now: those of the new one.
+        earlier: The configuration; hyperparameters that were not used are absent.
+        space: Search space of the new experiment.
+        then: Constants of the earlier experiment.
+        now: Constants of the new experiment.
     """
     found: dict[str, Any] = {}
     guessed = []

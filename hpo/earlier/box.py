@@ -1,7 +1,7 @@
-"""The part of a space in which earlier experiments had their best results.
+"""A box within a search space, in which earlier experiments had their best results.
 
 Perrone et al., "Learning Search Spaces for Bayesian Optimization: Another View of Hyperparameter Transfer Learning" (NeurIPS
-2019), section 4: each range from the least to the largest of the values that the best configuration of each task has.
+2019), section 4: each range extends from the smallest to the largest value among the best configurations of all tasks.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from hpo.space.search_space import SearchSpace
 
 
 def box_of(sources: Sequence[EarlierSource], space: SearchSpace) -> SearchSpace | None:
-    """The box around the best configuration of each source; None where fewer than two have one.
+    """Return the smallest box with the best configuration of each source; None if fewer than two sources have one.
 
     Args:
-        sources: what fits of each.
-        space: without conditions.
+        sources: Usable results of each source.
+        space: Search space without conditional hyperparameters.
     """
     best = [found for source in sources if (found := next(ordered(source.fits), None)) is not None]
     if len(best) < 2:
@@ -29,7 +29,7 @@ def box_of(sources: Sequence[EarlierSource], space: SearchSpace) -> SearchSpace 
 
 
 def narrowed(domain: Domain, values: Sequence[Any]) -> Domain:
-    """The domain from the least to the largest of some of its values; of a list without an order these values."""
+    """Restrict a domain to the range of some of its values; a categorical one to these values alone."""
     if isinstance(domain, Choice):
         indices = sorted({domain.index(value) for value in values})
         kept = range(indices[0], indices[-1] + 1) if domain.ordered else indices

@@ -1,4 +1,4 @@
-"""The results of an earlier experiment as measurements for a model."""
+"""Conversion of an earlier experiment's results into data for a surrogate model."""
 
 from collections.abc import Collection
 
@@ -7,18 +7,18 @@ from hpo.surrogate.earlier import EarlierData
 
 
 def for_model(source: EarlierSource, levels: Collection[int | None]) -> EarlierData:
-    """Of each trial the results at some resources, and its last.
+    """Return the results of each trial at the given resources, and its last result.
 
     Args:
-        source: what fits of it.
-        levels: where the new experiment compares its trials.
+        source: Usable results of an earlier source.
+        levels: Resources at which the new experiment compares its trials.
     """
     last: dict[tuple[int, int], Fit] = {}
     for fit in source.fits:
         if fit.trial not in last or fit.resource >= last[fit.trial].resource:
             last[fit.trial] = fit
     numbers = {trial: number for number, trial in enumerate(last)}
-    kept: dict[tuple[int, int], Fit] = {}  # a trial that went on without a checkpoint reports a resource twice
+    kept: dict[tuple[int, int], Fit] = {}  # a trial restarted without a checkpoint reports a resource twice
     for fit in source.fits:
         if fit.resource in levels or fit is last[fit.trial]:
             kept[numbers[fit.trial], fit.resource] = fit

@@ -1,4 +1,4 @@
-"""The best configurations of earlier experiments, to be trained again first of all."""
+"""The best configurations of earlier experiments, which a new experiment evaluates first."""
 
 import itertools
 import math
@@ -11,17 +11,19 @@ from hpo.surrogate.domination import net_positions
 from hpo.surrogate.encoding import Encoding
 
 POINTS = 5
-"""How many are taken of all sources together."""
+"""Number of configurations taken from all sources together."""
 
 NEAREST = 0.1
-"""Closer to one taken, on the scale of some hyperparameter where 1 is all of its range, none is: the top of a search by a
-model is the same point many times."""
+"""Smallest distance between two configurations that are taken, as a fraction of some hyperparameter's range.
+
+Without it, the best results of a model-based search would be the same configuration many times.
+"""
 
 
 def best_points(sources: Sequence[EarlierSource], space: SearchSpace, count: int = POINTS) -> list[Configuration]:
-    """Up to `count` configurations, in turn of each source the best that is not close to one taken.
+    """Return up to `count` configurations: in turn, the best of each source that is not close to one already taken.
 
-    The best is the one that was trained furthest, and of those the one with the lowest loss there.
+    The best is the one that was trained longest, and among those the one with the lowest loss.
     """
     encoding = Encoding(space)
     taken: list[Configuration] = []
@@ -32,7 +34,7 @@ def best_points(sources: Sequence[EarlierSource], space: SearchSpace, count: int
 
 
 def _take(queue: Iterator[Configuration], taken: list[Configuration], encoding: Encoding) -> bool:
-    """Take the next one of a source; False where it has none left."""
+    """Take the next configuration of a source that is not close to another; return False if there is none left."""
     for configuration in queue:
         if all(encoding.distance(configuration, other) >= NEAREST for other in taken):
             taken.append(configuration)
@@ -41,9 +43,9 @@ def _take(queue: Iterator[Configuration], taken: list[Configuration], encoding: 
 
 
 def ordered(fits: Sequence[Fit]) -> Iterator[Configuration]:
-    """The configurations of a source, best first; those without a finite loss are left out.
+    """Yield the configurations of a source, best first, without those that have no finite loss.
 
-    Of several objectives those come first that spread over the front.
+    With several objectives, the first ones are spread over the Pareto front.
     """
     last: dict[tuple[int, int], Fit] = {}
     for fit in fits:

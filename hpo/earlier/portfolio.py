@@ -1,4 +1,4 @@
-"""Configurations that were good together: in each source at least one of them."""
+"""Portfolios of configurations from earlier experiments, such that at least one was good in each source."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -17,17 +17,18 @@ log = logging.getLogger(__name__)
 
 
 def portfolio(sources: Sequence[EarlierSource], config: ExperimentConfig, count: int = POINTS) -> list[Configuration]:
-    """Up to `count` of the configurations of the sources, none close to one taken before.
+    """Return up to `count` configurations of the sources that complement each other, none close to another.
 
-    Their scores are exact on a source that has trained all of them as far as it has trained any, else expected by a model.
+    The score of a configuration on a source is exact if the source evaluated all configurations up to its highest
+    resource; if not, it is predicted by a model.
 
     Args:
-        sources: what fits of each.
-        config: of the experiment that starts from them.
-        count: how many.
+        sources: Usable results of each source.
+        config: Configuration of the new experiment.
+        count: Maximum number of configurations.
     """
     of_trials = {fit.trial: fit.configuration for source in sources for fit in source.fits}
-    numbers: dict[str, int] = {}  # equal configurations are one
+    numbers: dict[str, int] = {}  # equal configurations share a number
     index = {trial: numbers.setdefault(canonical(one), len(numbers)) for trial, one in of_trials.items()}
     every = list({index[trial]: one for trial, one in of_trials.items()}.values())
     encoding = Encoding(config.space)
@@ -48,14 +49,14 @@ def _scores(
     config: ExperimentConfig,
     encoding: Encoding,
 ) -> Floats | None:
-    """Of each configuration on one source, lower is better; None where there is nothing to go by.
+    """Return the score of each configuration on one source, lower is better; None if the source allows no score.
 
     Args:
-        source: the source.
-        every: the configurations of all sources.
-        index: which of these each trial has.
-        config: of the experiment that starts from them.
-        encoding: of configurations.
+        source: Usable results of the source.
+        every: Configurations of all sources.
+        index: Index into `every` for each trial.
+        config: Configuration of the new experiment.
+        encoding: Encoding of configurations.
     """
     if not source.fits:
         return None

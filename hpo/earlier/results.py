@@ -1,11 +1,12 @@
-"""What earlier experiments have measured, in one file: `warm_start.jsonl` in the directory of the experiment that uses it.
+"""Results of earlier experiments in one file, `warm_start.jsonl`, in the directory of the experiment that starts from them.
 
-A line for each earlier experiment, and after it one for each of its results, in canonical JSON:
+The file has one JSON line for each earlier experiment, followed by one for each of its results. The hyperparameters of a
+search space keep their order, because a condition refers only to hyperparameters above it.
 
-    {"config_space": {…}, "constants": {…}, "events": 412, "experiment": "b-first/b/ASHA/seed_0", "left_out": 0, …}
+    {"source": "first", "experiment": "b-first/b/ASHA/seed_0", "events": 412, "config_space": {…}, "constants": {…}, …}
     {"configuration": {"lr": 0.1}, "metrics": {"epoch": 3, "loss": 0.2}, "resource": 3, "trial": 0}
 
-From the start on only this file is read: what becomes of the sources changes nothing.
+Once the experiment has started, only this file is read, so that later changes to the sources have no effect.
 """
 
 import hashlib
@@ -20,15 +21,17 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError, StoreError
 from hpo.events.objective import Objective, ReportError
 from hpo.events.values import Configuration
+from hpo.space.conditions import gates_first
 from hpo.store.directory import ExperimentDirectory, json_object
+from hpo.store.untrusted import MOST_EARLIER, read_untrusted
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierResult:
-    """A report of an earlier trial."""
+    """One report of a trial of an earlier experiment."""
 
     trial: int
-    """Its number in its experiment."""
+    """Id of the trial in its experiment."""
     configuration: Configuration
     resource: int
     metrics: Mapping[str, Any]
@@ -36,27 +39,27 @@ class EarlierResult:
 
 @dataclass(frozen=True)
 class EarlierExperiment:
-    """What is known of an earlier experiment."""
+    """An earlier experiment: its benchmark, its search space and its results."""
 
     source: str
-    """What `warm_start` names it by; several experiments can belong to one source."""
+    """The entry of `warm_start` that named the experiment; one entry can name several experiments."""
     experiment: str
-    """tag/benchmark/method/seed_n."""
+    """Name of the experiment, as tag/benchmark/method/seed_n."""
     events: int
-    """So many its log had when it was read."""
+    """Number of events in its log when it was read."""
     metric: str
     mode: str
     resource_attr: str | None
     max_resource: int | None
     config_space: Mapping[str, Any]
     constants: Mapping[str, Any]
-    """What its program got besides."""
+    """Arguments that its program got in addition to the hyperparameters."""
     left_out: int = 0
-    """Results that were too many."""
+    """Number of results left out because there were too many."""
     results: Sequence[EarlierResult] = field(default=(), repr=False)
 
     def losses(self) -> Iterator[float]:
-        """Of each result, lower is better; infinite where it is none."""
+        """Yield the loss of each result, lower is better; infinite if its metrics give none."""
         objective = Objective(self.metric, self.mode, self.resource_attr)
         for result in self.results:
             try:
@@ -66,23 +69,23 @@ class EarlierExperiment:
 
 
 def to_lines(experiments: Iterable[EarlierExperiment]) -> bytes:
-    """The content of the file."""
+    """Return the contents of a `warm_start.jsonl` file with these experiments."""
     lines = []
     for experiment in experiments:
         head = {key: value for key, value in vars(experiment).items() if key != "results"}
-        lines += [_dumps(head), *(_dumps(asdict(result)) for result in experiment.results)]
+        lines += [_in_order(head), *(_sorted(asdict(result)) for result in experiment.results)]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
 def from_lines(content: bytes, path: Path) -> list[EarlierExperiment]:
-    """The experiments in the content of such a file.
+    """Parse the contents of a `warm_start.jsonl` file, including older files whose hyperparameters are sorted by name.
 
     Args:
-        content: of the file.
-        path: for messages.
+        content: Contents of the file.
+        path: Path of the file, for error messages.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: The contents are not those of such a file.
     """
     heads: list[dict[str, Any]] = []
     number = 0
@@ -110,7 +113,7 @@ def _result(row: Mapping[str, Any]) -> EarlierResult:
 
 
 def _experiment(head: dict[str, Any]) -> EarlierExperiment:
-    made = EarlierExperiment(**head)
+    made = EarlierExperiment(**{**head, "config_space": gates_first(head["config_space"])})
     for name in ("source", "experiment", "metric", "mode"):
         if not isinstance(head[name], str):
             raise ValueError(f"no {name}")
@@ -120,31 +123,32 @@ def _experiment(head: dict[str, Any]) -> EarlierExperiment:
 
 
 def sha256_of(content: bytes) -> str:
-    """By which an experiment knows its copy."""
+    """Return the SHA-256 by which an experiment recognises its copy of earlier results."""
     return hashlib.sha256(content).hexdigest()
 
 
 def read_copy(config: ExperimentConfig, directory: Path) -> list[EarlierExperiment]:
-    """The earlier results that an experiment has copied; none where it starts without.
+    """Read the earlier results that an experiment has copied into its directory; empty if it uses none.
 
     Raises:
-        StoreError: the copy is gone, or is not what was copied.
+        StoreError: The copy is missing, or its contents have changed.
     """
     if not config.warm_start or config.warm_start_sha256 is None:
         return []
     path = ExperimentDirectory(directory).warm_start
     remedy = "put it back, or pass overwrite=true to start again"
     try:
-        content = path.read_bytes()
+        content = read_untrusted(path, MOST_EARLIER)
     except FileNotFoundError:
         raise StoreError(
             f"{path}: is gone, and the experiment has started from its earlier results; {remedy}"
         ) from None
     except OSError as error:
-        raise StoreError(f"{path}: cannot be read ({error}); {remedy}") from error
+        raise StoreError(f"{path}: cannot be read ({error.strerror or error}); {remedy}") from error
     if sha256_of(content) != config.warm_start_sha256:
         raise StoreError(f"{path}: is not what the experiment has started from, its SHA-256 is another; {remedy}")
     return from_lines(content, path)
 
 
-_dumps = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_in_order = json.JSONEncoder(separators=(",", ":")).encode
+_sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

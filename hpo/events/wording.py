@@ -1,6 +1,7 @@
 """Times, counts, configurations and results in words: the same wherever a person reads them."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,13 @@ from hpo.events.outcome import no_trial_met
 from hpo.events.state import ExperimentState
 from hpo.events.steering import Verb
 from hpo.events.values import Status
+
+_DIGITS = 4
+"""Of a value that is shown."""
+_EXACT = 17
+"""Digits from which a number is read back as it was."""
+_OF_THE_REST = 0.005
+"""How much of a value's distance from 1 rounding may change: momenta and decay rates differ in nothing else."""
 
 
 def best_of(state: ExperimentState) -> dict[str, Any] | None:
@@ -118,7 +126,20 @@ def steering_text(state: ExperimentState) -> str:
 
 def configuration_text(configuration: Mapping[str, Any]) -> str:
     """A configuration as a person reads it."""
-    return " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={word(v)}" for k, v in configuration.items())
+    return " ".join(f"{name}={value_text(value)}" for name, value in configuration.items())
+
+
+def value_text(value: object) -> str:
+    """A value of a configuration, with four digits, or as many as tell it apart from 1 and from a rounder number."""
+    if not isinstance(value, float):
+        return word(value)
+    for precision in range(_DIGITS, _EXACT):
+        text = f"{value:.{precision}g}"
+        shown, digits = float(text), re.sub(r"e.*|\D", "", text).strip("0")
+        near_one = abs(shown - value) > _OF_THE_REST * abs(1 - value)
+        if not near_one and (len(digits) >= _DIGITS or math.isclose(shown, value, rel_tol=1e-9)):
+            return text
+    return repr(value)
 
 
 def word(value: object) -> str:

@@ -41,6 +41,8 @@ def settle(files: ExperimentDirectory, config: ExperimentConfig) -> tuple[Experi
     if stored is not None and config.warm_start and config.warm_start_sha256 is None and has_begun(files):
         config = replace(config, warm_start_sha256=stored.warm_start_sha256)
     check_resumable(files, stored, config)
+    if stored is not None and has_begun(files):
+        config = with_order_of(stored, config)
     copy = copy or prepare_copy(files, config)
     return replace(config, warm_start_sha256=copy.write(files)), stored
 
@@ -52,6 +54,16 @@ def with_random_seed(
     if config.random_seed is not None:
         return config
     return replace(config, random_seed=stored.random_seed if stored is not None else otherwise)
+
+
+def with_order_of(stored: ExperimentConfig, config: ExperimentConfig) -> ExperimentConfig:
+    """Return a configuration with its hyperparameters in the order of the stored one, which has the same.
+
+    Which random number belongs to which hyperparameter depends on their order, so that it may not change on the way.
+    """
+    space = config.benchmark.config_space
+    ordered = {name: space[name] for name in stored.benchmark.config_space}
+    return replace(config, benchmark=replace(config.benchmark, config_space=ordered))
 
 
 def stored_config(files: ExperimentDirectory) -> ExperimentConfig | None:
@@ -77,11 +89,12 @@ def stored_config(files: ExperimentDirectory) -> ExperimentConfig | None:
 def _delete(files: ExperimentDirectory) -> None:
     """Delete an experiment. Killed in between, it has left something by which the next call knows what to go on with.
 
-    The log goes first, for what is left of one must not pass for an experiment; locks stay, for their holders are at work.
+    The log goes first, for what is left of one must not pass for an experiment. Locks stay, for their holders are at work;
+    the identity stays, for the processes that the experiment may have left behind are found by it.
     """
     if not any(path.exists() for path in (files.config, files.events, files.trials)):
         return
-    spared = (files.lock, files.owner, files.path / LAUNCH_LOCK)
+    spared = (files.lock, files.owner, files.identity, files.path / LAUNCH_LOCK)
     order = {files.events: 0, files.trials: 2, files.config: 3}
     for path in sorted(files.path.iterdir(), key=lambda path: order.get(path, 1)):
         if path not in spared:

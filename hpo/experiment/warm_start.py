@@ -20,7 +20,7 @@ from hpo.earlier.results import (
     sha256_of,
     to_lines,
 )
-from hpo.errors import ConfigError, DamageError, HPOError
+from hpo.errors import ConfigError, DamageError, HPOError, StoreError
 from hpo.events.values import Kind, Status
 from hpo.exporting.portable import unpack
 from hpo.schedulers.warming import check_count
@@ -29,6 +29,7 @@ from hpo.store.event_store import Store
 from hpo.store.places import find_experiments
 from hpo.store.replacing import write_atomically
 from hpo.store.tags import OUTPUTS
+from hpo.store.untrusted import MOST_EARLIER, read_untrusted
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,9 @@ def prepare_copy(files: ExperimentDirectory, config: ExperimentConfig) -> Copy:
         config = replace(config, warm_start_sha256=_sent(files, config))
     if config.warm_start_sha256 is not None:
         _matched(read_copy(config, files.path), config)
-        return Copy(config.warm_start_sha256, files.warm_start.read_bytes() if config.overwrite else None)
+        return Copy(
+            config.warm_start_sha256, read_untrusted(files.warm_start, MOST_EARLIER) if config.overwrite else None
+        )
     experiments = collect(config.warm_start, own=files.path)
     _matched(experiments, config)
     content = to_lines(experiments)
@@ -92,7 +95,10 @@ def _sent(files: ExperimentDirectory, config: ExperimentConfig) -> str | None:
     """The SHA-256 of the copy with which a job was sent for the same sources; None where none was."""
     if config.overwrite or not (files.path / LAUNCH_RECORD).exists() or not files.warm_start.exists():
         return None
-    content = files.warm_start.read_bytes()
+    try:
+        content = read_untrusted(files.warm_start, MOST_EARLIER)
+    except OSError as error:
+        raise StoreError(f"{files.warm_start}: cannot be read ({error.strerror or error}); remove it") from error
     sources = dict.fromkeys(experiment.source for experiment in from_lines(content, files.warm_start))
     return sha256_of(content) if list(sources) == config.warm_start else None
 

@@ -6,7 +6,6 @@ store, what is made from that, and small logs. Nothing in it is executed, and no
 
 import contextlib
 import json
-import shutil
 import stat
 import tempfile
 import zipfile
@@ -19,14 +18,26 @@ import hpo
 from hpo.config.reading import read_config
 from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.events.state import ExperimentState
-from hpo.results.experiment import load_experiment
+from hpo.results.experiment import check_experiment
 from hpo.results.files import read_metadata, write_best, write_results
-from hpo.store.directory import ExperimentDirectory
+from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.disk import free_bytes
 from hpo.store.event_store import Store
 from hpo.store.replacing import replacing, write_atomically
 from hpo.store.sqlitefile import copy_store
 from hpo.store.tags import read_tag, update_tag
+from hpo.store.untrusted import (
+    MOST_CONFIG,
+    MOST_EARLIER,
+    MOST_ENTRIES,
+    MOST_JSON,
+    MOST_RATIO,
+    MOST_UNPACKED,
+    SMALL,
+    UnsafeFileError,
+    read_untrusted,
+)
+from hpo.store.untrusted_database import BESIDE
 
 FORMAT = 1
 MANIFEST = "hpo-export.json"
@@ -79,9 +90,12 @@ def _prepared(directory: Path) -> Iterator[list[tuple[Path, str]]]:
     with tempfile.TemporaryDirectory(prefix="hpo-export-") as folder:
         made = ExperimentDirectory(Path(folder))
         copy_store(files.events, made.events)
-        shutil.copyfile(files.config, made.config)
-        if files.warm_start.is_file():
-            shutil.copyfile(files.warm_start, made.warm_start)
+        for source, target, most in (
+            (files.config, made.config, MOST_CONFIG),
+            (files.warm_start, made.warm_start, MOST_EARLIER),
+        ):
+            with contextlib.suppress(FileNotFoundError):
+                _copy(source, target, most)
         config = read_config(made.config)
         with contextlib.closing(Store(made.events, read_only=True)) as store:
             state = ExperimentState(config.objective).apply_all(store.read())
@@ -91,6 +105,13 @@ def _prepared(directory: Path) -> Iterator[list[tuple[Path, str]]]:
             metadata["status"] = state.status  # the copy does not run
             write_atomically(made.metadata, json.dumps(metadata, indent=1).encode())
         yield [*((path, path.name) for path in sorted(made.path.iterdir())), *_logs(files)]
+
+
+def _copy(source: Path, target: Path, most: int) -> None:
+    try:
+        target.write_bytes(read_untrusted(source, most))
+    except UnsafeFileError as error:
+        raise StoreError(f"{source}: cannot be exported ({error.strerror})") from error
 
 
 def _logs(files: ExperimentDirectory) -> Iterator[tuple[Path, str]]:
@@ -107,8 +128,13 @@ def _logs(files: ExperimentDirectory) -> Iterator[tuple[Path, str]]:
 # ---------------------------------------------------------------------- unpacking
 
 
-def unpack(file: Path, outputs: Path) -> list[Path]:
+def unpack(file: Path, outputs: Path, most: int | None = None) -> list[Path]:
     """Put the experiments of a file under `outputs`. Returns their directories.
+
+    Args:
+        file: what `pack` has written, or somebody who pretends that.
+        outputs: where they go.
+        most: bytes that they may have together; None: `MOST_UNPACKED`, and not out of proportion to the file.
 
     Raises:
         ConfigError: it is no such file, it is damaged, it would write where it must not, or an experiment exists.
@@ -117,20 +143,67 @@ def unpack(file: Path, outputs: Path) -> list[Path]:
         raise ConfigError(f"{file}: there is no such file; name one that hpo export has written")
     try:
         with zipfile.ZipFile(file) as archive:
+            entries = _entries(file, archive)
             manifest = _manifest(file, archive)
-            _check_names(file, archive, manifest["experiments"])
+            _check_names(file, entries, manifest["experiments"])
             for place in manifest["experiments"]:
                 if (outputs / place).exists():
                     raise ConfigError(f"{outputs / place}: exists; move it away, or name another folder with --outputs")
             outputs.mkdir(parents=True, exist_ok=True)
-            _check_room(file, archive, outputs)
+            room = _Room(file, most)
+            _check_room(file, entries, outputs, room)
             with tempfile.TemporaryDirectory(prefix=".hpo-import-", dir=outputs) as folder:
-                archive.extractall(folder)
+                for info in entries:
+                    _extract(archive, info, Path(folder) / info.filename, room)
                 for place in manifest["experiments"]:
                     _check_experiment(file, Path(folder) / place, place)
                 return _put(Path(folder), manifest, outputs)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
         raise ConfigError(f"{file}: cannot be unpacked ({error}); export it again with hpo export") from error
+
+
+class _Room:
+    """How much of a file is unpacked.
+
+    Args:
+        file: it.
+        most: bytes, as whoever imports it allows; None: the usual ones.
+    """
+
+    def __init__(self, file: Path, most: int | None) -> None:
+        self._file = file
+        usual = max(SMALL, min(MOST_UNPACKED, MOST_RATIO * file.stat().st_size))
+        self.most = usual if most is None else most
+        self._taken = 0
+
+    def take(self, size: int) -> None:
+        """Raise ConfigError if there is no room for so many bytes more."""
+        self._taken += size
+        if self._taken > self.most:
+            raise ConfigError(
+                f"{self._file}: becomes more than {self.most / 1e9:.2g} GB when it is unpacked; if you expect that, allow it "
+                "with --largest-gigabytes"
+            )
+
+
+def _entries(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """What is in a file, packed as `pack` does it: other ways can take gigabytes of memory to unpack."""
+    entries = archive.infolist()
+    if len(entries) > MOST_ENTRIES:
+        raise ConfigError(f"{file}: holds more than {MOST_ENTRIES:,} files, which hpo export does not write")
+    for info in entries:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ConfigError(f"{file}: holds {info.filename[:200]!r} packed in a way that hpo export does not use")
+    return entries
+
+
+def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, room: _Room) -> None:
+    """Unpack one file; what it says of its size is not believed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with archive.open(info) as packed, target.open("xb") as unpacked:
+        while chunk := packed.read(1 << 20):
+            room.take(len(chunk))
+            unpacked.write(chunk)
 
 
 def _put(folder: Path, manifest: dict[str, Any], outputs: Path) -> list[Path]:
@@ -146,7 +219,11 @@ def _put(folder: Path, manifest: dict[str, Any], outputs: Path) -> list[Path]:
 
 def _manifest(file: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     try:
-        content = json.loads(archive.read(MANIFEST))
+        with archive.open(MANIFEST) as packed:
+            data = packed.read(MOST_JSON + 1)
+        if len(data) > MOST_JSON:
+            raise ValueError(f"it has more than {MOST_JSON:,} bytes")
+        content = json_object(data)
         places, tags = list(content["experiments"]), dict(content["tags"])
         if not all(isinstance(place, str) and _is_plain(place) for place in places):
             raise ValueError("experiments")
@@ -167,30 +244,32 @@ def _is_plain(place: str) -> bool:
     return len(parts) == 4 and not any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts)
 
 
-def _check_names(file: Path, archive: zipfile.ZipFile, places: Sequence[str]) -> None:
+def _check_names(file: Path, entries: Sequence[zipfile.ZipInfo], places: Sequence[str]) -> None:
     """Every entry is a plain file inside one of the experiments, and stands there once."""
-    seen = set()
-    for info in archive.infolist():
+    seen, known = set(), set(places)
+    for info in entries:
         name = info.filename
         path = PurePosixPath(name)
         plain = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG) and not info.is_dir()
-        inside = name == MANIFEST or any(name.startswith(f"{place}/") for place in places)
+        inside = name == MANIFEST or ("/".join(path.parts[:4]) in known and len(path.parts) > 4)
+        inside = inside and not name.endswith(BESIDE)  # of a database that was not left in order
         odd = path.is_absolute() or "\\" in name or "\0" in name or str(path) != name
         if not plain or not inside or odd or any(part in ("..", ".") for part in path.parts) or name in seen:
             raise ConfigError(f"{file}: holds {name!r}, which hpo export does not write; nothing was unpacked")
         seen.add(name)
 
 
-def _check_room(file: Path, archive: zipfile.ZipFile, outputs: Path) -> None:
-    needed, free = sum(info.file_size for info in archive.infolist()), free_bytes(outputs)
+def _check_room(file: Path, entries: Sequence[zipfile.ZipInfo], outputs: Path, room: _Room) -> None:
+    needed, free = sum(info.file_size for info in entries), free_bytes(outputs)
+    _Room(file, room.most).take(needed)
     if needed > free:
         raise ConfigError(f"{file}: needs {needed >> 20} MB under {outputs}, where {free >> 20} MB are free")
 
 
 def _check_experiment(file: Path, directory: Path, place: str) -> None:
     try:
-        experiment = load_experiment(directory)
+        config = check_experiment(directory)
     except HPOError as error:
         raise ConfigError(f"{file}: the experiment {place} in it is damaged ({error}); nothing was unpacked") from error
-    if experiment.config.place != place:
-        raise ConfigError(f"{file}: says {place} and holds {experiment.config.place}; nothing was unpacked")
+    if config.place != place:
+        raise ConfigError(f"{file}: says {place} and holds {config.place}; nothing was unpacked")

@@ -26,6 +26,8 @@ class Panel:
     """Labels alone say what a point is, its coordinates mean nothing."""
     right: int = 0
     """Pixels to leave free at the right; 0: as usual."""
+    least: int = 0
+    """Pixels that it needs from left to right; on a narrower page it is scrolled."""
     whole: "Panel | None" = None
     """What is drawn instead when all values are asked for, where other limits of `y` do not do."""
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 
 from hpo.events.outcome import no_trial_met
-from hpo.events.wording import shortened
+from hpo.events.wording import in_unit_of, shortened
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, rows
-from hpo.figures.limits import beyond, metric_axis
+from hpo.figures.limits import beyond, metric_axis, over_time
 from hpo.figures.style import (
     ACCENT,
     LAST,
@@ -57,8 +57,8 @@ def anytime(experiment: Subject) -> Chart:
         best.series("line", "best so far", ACCENT, width=2.4, step=True),
     ]
     last = [*met.y, *broken.y]
-    y = metric_axis(objective, [*last, *best.y])
-    out = beyond(objective, y, last)
+    y = metric_axis(objective, [*last, *over_time(times, best.y, times[-1])])
+    out = beyond(objective, y, [*last, *(value for value in best.y if value not in last)])
     panel = Panel(axis(name, zero=True), y, series)
     caption = "A step is an improvement at any resource; points are the last report of each trial."
     caption += " Hollow ones do not meet the constraints." if broken.x else ""
@@ -128,9 +128,7 @@ def learning_curves(experiment: Subject, *, whole: bool = False) -> Chart:
 def _thinning(found: Sequence[history.Curve], most: float) -> tuple[list[history.Curve], int, str]:
     """Curves to draw, how many points of each at most, and a caption that says so."""
     total, longest = sum(len(curve.resources) for curve in found), max(len(curve.resources) for curve in found)
-    caption = (
-        "One curve per trial, coloured by what became of it; interrupted trials count as paused, timeouts as failed."
-    )
+    caption = "One curve per trial, coloured by what became of it; timeouts count as failed."
     if total <= most:
         return list(found), longest, caption
     kept = [found[i] for i in thinned(len(found), MOST_POINTS // 4)]
@@ -199,9 +197,8 @@ def workers(experiment: Subject, *, whole: bool = False) -> Chart:
             look = {"name": outcome, "colour": colour, "thick": 0.72}
             series.append({"kind": "bars", **look, **places, "labels": [text for _, _, text in bars]})
     caption = (
-        f"{line.workers} worker(s) were busy {line.utilisation:.1%} of {line.elapsed:.6g} s ({line.busy:.6g} of "
-        f"{line.available:.6g} worker seconds); what is empty is idle. A bar is one attempt, coloured by how it "
-        "ended, on the lowest worker that was free."
+        f"{busy_text(line)}; what is empty is idle. A bar is one attempt, coloured by how it ended, on the lowest worker "
+        "that was free."
     )
     if several:
         names = [f"{node} ({count})" for node, count in experiment.state.nodes.most_common()]
@@ -220,6 +217,13 @@ def workers(experiment: Subject, *, whole: bool = False) -> Chart:
         label=data_label(experiment.metadata),
         remark=f"busy {line.utilisation:.1%}",
     )
+
+
+def busy_text(line: history.Timeline) -> str:
+    """How much of the workers' time attempts took, in a unit that is easy to read."""
+    busy, available = (in_unit_of(line.available, seconds) for seconds in (line.busy, line.available))
+    who = "1 worker was" if line.workers == 1 else f"{line.workers} workers were"
+    return f"{who} busy {line.utilisation:.1%} of the time ({busy} of {available} in all)"
 
 
 def _bars(attempts: Sequence[AttemptSpan], gap: float, *, several: bool) -> list[tuple[AttemptSpan, AttemptSpan, str]]:

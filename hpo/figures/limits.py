@@ -18,6 +18,9 @@ FAR_IN_DECADES = ((0.9, 1.75, 1.75), (0.5, 5.0, 3.5))
 DECADES = 2.0
 """Positive values whose middle nine tenths span so many are drawn on a logarithmic axis."""
 
+MOMENTS = 100
+"""At so many a step function is looked at."""
+
 
 def metric_axis(objective: Objective | Aim, values: Iterable[float | None]) -> Axis:
     """The axis for values of the metric. The best is always on it.
@@ -46,6 +49,18 @@ def beyond(objective: Objective | Aim, drawn: Axis, values: Iterable[float | Non
     side, limit = ("above", high) if out[-1] > high else ("below", low)
     count = f"{len(out)} {'value' if len(out) == 1 else 'values'} {side} {limit:.4g}"
     return f"{count}, {'at' if len(out) == 1 else 'as far as'} {out[-1]:.4g}: marked at the edge."
+
+
+def over_time(times: Sequence[float], values: Sequence[float | None], end: float) -> list[float | None]:
+    """The values of a step function at even moments: what it soon leaves counts less than what it stays at.
+
+    Args:
+        times: of its steps, ascending.
+        values: from each of them on.
+        end: the last moment.
+    """
+    moments = (times[0] + (end - times[0]) * i / MOMENTS for i in range(MOMENTS + 1))
+    return [values[bisect_right(times, moment) - 1] for moment in moments]
 
 
 def _from_best(objective: Objective | Aim, values: Iterable[float | None]) -> list[float]:

@@ -13,7 +13,7 @@ from hpo.analysis.scores import Scored
 from hpo.analysis.verdict import WORDS
 from hpo.events.objective import Objective
 from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, finite, rows
-from hpo.figures.limits import beyond, metric_axis
+from hpo.figures.limits import beyond, metric_axis, over_time
 from hpo.figures.style import ACCENT, NEUTRAL, colour_of, dash_of, moments_scale, thinned
 
 MANY_RUNS = 15
@@ -144,23 +144,26 @@ def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -
     series: list[Series] = []
     summaries: list[Series] = []
     drawn: list[float | None] = []
+    shown: list[float | None] = []
     for index, method in enumerate(dict.fromkeys(run.label for run in found)):
         own = [run for run in found if run.label == method and len(run.trajectory.times)]
-        curves = Pieces()
+        curves, steps = Pieces(), list[tuple[list[float], list[float]]]()
         for run in own:
             values = [objective.value(loss) for loss in run.trajectory.losses.tolist()]
             times = [time / unit for time in [*run.trajectory.times.tolist(), run.end]]
-            curves.add(times, [*values, values[-1]], f"{method}, seed {run.seed}")
+            steps.append((times, [*values, values[-1]]))
+            curves.add(*steps[-1], f"{method}, seed {run.seed}")
         if own:
             look = {"width": 0.6, "context": True} if many else {"width": 1.4, "dash": dash_of(index)}
             series.append(curves.series("line", method, colour_of(index), step=True, gaps=True, **look))
             drawn += curves.y
+            shown += [y for times, values in steps for y in over_time(times, values, times[-1])]
         if own and many:
             summaries += _summary(index, method, objective, own, unit)
     title = f"Every experiment: {benchmark}"
     if not series:
         return Chart(f"runs-{number}", title, instead="No experiment has a finite result yet.")
-    y = metric_axis(objective, drawn)
+    y = metric_axis(objective, shown)
     out = beyond(objective, y, drawn)
     panel = Panel(axis(name, zero=True), y, [*series, *summaries])
     what = "the best report" if found[0].measure is None else "all reports"

@@ -5,11 +5,11 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from hpo.events.wording import word
+from hpo.events.wording import value_text, word
 from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, without_limits
 from hpo.figures.limits import beyond, metric_axis
 from hpo.figures.style import BANDS, DEPTHS, SHARES, data_label, thinned
-from hpo.history.points import NOT_USED, Point, marks, points, position, short, unit
+from hpo.history.points import NOT_USED, Point, marks, points, position, unit
 from hpo.history.record import Subject
 from hpo.space.domains import LOG, Choice, Domain, Float, Integer
 
@@ -18,6 +18,8 @@ MOST_POINTS = 3_000
 COLUMNS = 3
 BEYOND = 0.2
 """Where in parallel coordinates a value beyond the limits of the last axis lies, in lengths of the axis beyond its end."""
+LEAST_BETWEEN = 115
+"""Pixels from one axis of parallel coordinates to the next, at least: the names of values stand there."""
 SLICE = 250
 """Height of a panel, in pixels."""
 
@@ -97,7 +99,7 @@ def _levels(resources: Sequence[int]) -> list[tuple[int, int]]:
 def value_axis(name: str, domain: Domain) -> Axis:
     """The axis of a hyperparameter."""
     if isinstance(domain, Choice):
-        ticks = [(place, short(choice)) for place, choice in enumerate(domain.choices)]
+        ticks = [(place, value_text(choice)) for place, choice in enumerate(domain.choices)]
         return axis(name, ticks=ticks, range=[-0.5, len(ticks) - 0.5])
     assert isinstance(domain, Float | Integer)
     return axis(name, log=domain.scale is LOG, whole=isinstance(domain, Integer))
@@ -210,7 +212,8 @@ def _lines(experiment: Subject, found: Sequence[_Result], bands: Sequence[_Band]
     y = axis(range=room, bare=True)
     if any("limits" in end for end in last):
         y["limits"] = room
-    return Panel(x, y, series, notes, list(range(len(names))), quiet=True, right=70)
+    least = LEAST_BETWEEN * len(names)
+    return Panel(x, y, series, notes, list(range(len(names))), quiet=True, right=70, least=least)
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:

@@ -17,7 +17,10 @@ OUTCOME_COLOURS = {
     "paused": "#3394D0",
     "failed": "#D55E00",
     "running": "#B85C8F",
+    "interrupted": "#6B6B6B",
 }
+STATUS_COLOURS = {**OUTCOME_COLOURS, "timeout": OUTCOME_COLOURS["failed"]}
+"""Dots beside the states of trials in tables."""
 DEPTHS = ("#3E9C8F", "#2E7DB8", "#4B4FA6", "#3B0F5C")
 """Points in slices, the least trained first."""
 BANDS = ("#8A8F98", "#4583B4", "#23699F", "#0B4F86", "#D55E00")

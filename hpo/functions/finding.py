@@ -103,12 +103,12 @@ def _check_defined(key: str, found: FoundFunction) -> None:
         tree = ast.parse(Path(found.file).read_text(), found.file)
     except (SyntaxError, ValueError) as error:
         raise ConfigError(f"{key}: {found.file} is no valid Python: {error}") from error
-    names = set(_bound(tree.body))
+    names = set(bound_names(tree.body))
     if found.name not in names and "*" not in names:
         raise ConfigError(f"{key}: {found.file} has no function {found.name}{did_you_mean(found.name, names)}")
 
 
-def _bound(body: list[ast.stmt]) -> Iterator[str]:
+def bound_names(body: list[ast.stmt]) -> Iterator[str]:
     """Names that statements bind, those inside `if` and `try` too; `*` where any could be."""
     for statement in body:
         match statement:

@@ -18,6 +18,9 @@ from hpo import reporting
 from hpo.functions.trainable import hear_ray
 from hpo.reporting import report as report_to_tuner
 
+loading: list[str] = []
+"""The file of a function while it is loaded, which must not tune: see `hpo.tune`."""
+
 
 class Reporter:
     """The `report` that an objective gets. At the resource where the trial is to end it does not return.
@@ -89,7 +92,9 @@ def main(path: str) -> None:
         order = json.load(file)
     reporter = Reporter(order["resource_attr"], order["until"])
     vars(reporting)["report"] = reporter  # for what the objective calls, which reports by `hpo.report`
+    loading.append(order["function"]["file"])
     objective = load(order["function"])
+    loading.clear()
     if getattr(getattr(objective, "__code__", None), "co_argcount", 2) != 1:
         result = objective(order["configuration"], reporter)
     else:

@@ -1,7 +1,8 @@
 """The source of a function that belongs to no module, with all that it needs: what a notebook's objective is stored as.
 
 A trial is a process of its own, and nothing is pickled: modules are imported again, functions and classes of the same
-notebook go by their own source, and constants by what they print as. Anything else belongs into the function.
+notebook go by their own source, and constants by what they print as. A script that needs more, such as an array, is stored
+up to its call of `hpo.tune`, and each trial runs that again. In a notebook anything else belongs into the function.
 """
 
 import ast
@@ -17,6 +18,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from hpo.errors import ConfigError
+from hpo.functions.script import text_above_call
 
 HEAD = '"""The objective of this experiment, as it was given to hpo.tune."""\n\nfrom __future__ import annotations\n\n'
 LONGEST = 10_000
@@ -41,9 +43,27 @@ def source_of(function: Callable[..., Any]) -> str:
     if not isinstance(function, FunctionType) or function.__name__ == "<lambda>":
         raise ConfigError(f"objective={function!r:.100}: give a function that is defined by def")
     collected = _Collected(function.__name__)
-    collected.add(function)
+    try:
+        collected.add(function)
+    except _NotPlainError as error:
+        if (text := text_above_call(function, error.name)) is None:
+            raise
+        return text
     parts = ["\n".join(sorted(collected.imports)), "\n".join(collected.constants), *collected.definitions]
     return HEAD + "\n\n\n".join(part for part in parts if part).rstrip() + "\n"
+
+
+class _NotPlainError(ConfigError):
+    """A function uses something of this process that has no text.
+
+    Args:
+        sentence: that says so.
+        name: of what it uses.
+    """
+
+    def __init__(self, sentence: str, name: str) -> None:
+        super().__init__(sentence)
+        self.name = name
 
 
 @dataclass
@@ -81,9 +101,10 @@ class _Collected:
             self.constants.append(f"{name} = {value!r}")
         else:
             what = "which is defined nowhere" if value is _MISSING else f"a {type(value).__name__} of this session"
-            raise ConfigError(
+            raise _NotPlainError(
                 f"objective={self.objective}: it uses {name}, {what}; each trial is a process of its own, so import, load or "
-                "make it inside the function"
+                "make it inside the function",
+                name,
             )
 
 

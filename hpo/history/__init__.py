@@ -1,1 +1,1 @@
-"""What happened in an experiment, folded from its events: curves, attempts, rungs, importance, live boards."""
+"""The history of an experiment, computed from its events: curves, attempts, rungs, importance, live boards."""

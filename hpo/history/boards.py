@@ -1,7 +1,7 @@
-"""One experiment as a person watches it: what its events tell beyond `ExperimentState`, and the rows to show.
+"""The state of an experiment for live displays: what its events say beyond `ExperimentState`, and the rows to show.
 
-Taking in an event costs the same however many there were, and a frame costs what it shows: no list of all trials is
-gone through.
+The cost of an event does not grow with the number of earlier events, and the cost of a frame depends only on what it
+shows: nothing iterates over all trials.
 """
 
 import itertools
@@ -21,76 +21,76 @@ from hpo.results.fronts import front_share
 from hpo.results.rows import reason_of
 
 RECENT = 60.0
-"""Seconds over which the recent use of workers is taken."""
+"""Seconds over which the recent utilisation of workers is computed."""
 MOST_FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A trial that failed."""
+    """A failed trial, as live displays show it."""
 
     elapsed: float
     trial_id: int
     status: str
     reason: str
     log: str
-    """In the experiment's directory."""
+    """Path of the trial's log, relative to the experiment's directory."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A worker and what it does."""
+    """A worker and the trial that it runs."""
 
     worker: int
     node: str
-    """The machine of its trial, where trials are on several."""
+    """Machine of the worker's trial, if trials run on several machines."""
     devices: str
-    """GPUs of its trial, as CUDA_VISIBLE_DEVICES names them."""
+    """GPUs of the worker's trial, in the form of CUDA_VISIBLE_DEVICES."""
     used: float
-    """Share of the experiment's time that it was busy."""
+    """Share of the experiment's time during which the worker was busy."""
     state: TrialState | None
-    """Its trial."""
+    """State of the worker's trial; None if the worker is free."""
     seconds: float
-    """How long the attempt has taken so far."""
+    """Duration of the current attempt so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an experiment is towards the first of its budgets to be used up."""
+    """The progress of an experiment towards the budget that will be used up first."""
 
     share: float
-    """From 0 to 1."""
+    """Used share of the budget, from 0 to 1."""
     budget: str
-    """Such as `12 of 40 trials`."""
+    """Use of the budget in words, such as `12 of 40 trials`."""
     seconds_left: float | None
-    """An estimate, exact for a time budget; None where nothing can be said."""
+    """Estimated time left, exact for a time budget; None if it cannot be estimated."""
 
 
 @dataclass
 class Board:
-    """What is kept of an experiment for a watcher.
+    """The state of one experiment for live displays.
 
     Args:
-        config: of the experiment.
+        config: Configuration of the experiment.
     """
 
     config: ExperimentConfig
     state: ExperimentState = field(init=False)
     failures: deque[Failure] = field(default_factory=lambda: deque(maxlen=MOST_FAILURES))
     host: str | None = None
-    """Where the last session runs."""
+    """Name of the machine where the last session runs."""
     told: float = 0.0
     """Unix time of the last event."""
     rungs: RungBoard = field(init=False)
 
     _share: tuple[Front, float] = ((), 0.0)
-    """A front, and its hypervolume: it is looked at more often than it grows."""
+    """Last Pareto front and its hypervolume, cached because the front is read more often than it changes."""
     _workers: list[float] = field(default_factory=list)
-    """Busy seconds of each worker's attempts that are over."""
+    """Busy seconds of each worker in attempts that have ended."""
     _ended: deque[tuple[float, float]] = field(default_factory=deque)
-    """Begin and end of recent attempts."""
+    """Start and end of recent attempts, in elapsed seconds."""
     _devices: dict[int, Sequence[str]] = field(default_factory=dict)
-    """GPUs of running trials, as the log has them."""
+    """GPUs of running trials by trial id, as the log records them."""
 
     def __post_init__(self) -> None:
         self.config = resolve(self.config)
@@ -101,7 +101,7 @@ class Board:
     # ------------------------------------------------------------------ events
 
     def apply(self, event: Event) -> None:
-        """Take in the next event."""
+        """Update the board with the next event."""
         self.told = event.time
         match event.kind:
             case Kind.OPENED:
@@ -119,13 +119,13 @@ class Board:
         self.rungs.apply(event, self.state)
 
     def apply_all(self, events: Iterable[Event]) -> "Board":
-        """Take in events in order."""
+        """Update the board with several events in order."""
         for event in events:
             self.apply(event)
         return self
 
     def _end(self, event: Event) -> None:
-        """An attempt is over; the state still has it."""
+        """Record the end of an attempt, before the state removes it."""
         trial = self.state.trials[event.trial_id]
         self._workers[trial.worker] += event.elapsed - trial.began
         self._ended.append((trial.began, event.elapsed))
@@ -140,28 +140,28 @@ class Board:
 
     @property
     def name(self) -> str:
-        """Benchmark, method and seed."""
+        """The names of benchmark and method, and the seed."""
         return f"{self.config.benchmark.name} · {self.config.method.name} · seed {self.config.seed}"
 
     def elapsed(self, running: bool) -> float:
-        """Seconds of the experiment until now where it runs, else until its last event."""
+        """Return the elapsed seconds of the experiment: until now if it runs, else until its last event."""
         passed = max(time.time() - self.told, 0.0) if running and self.told and not self.config.simulated else 0.0
         return self.state.elapsed + passed
 
     @property
     def hypervolume(self) -> float:
-        """Of the front, as a share of its box; 0 where there is one objective."""
+        """The hypervolume of the Pareto front as a share of its box; 0 for one objective."""
         if self._share[0] is not self.state.front:
             self._share = self.state.front, front_share(self.config, self.state.front)
         return self._share[1]
 
     @property
     def gpus(self) -> list[str]:
-        """The devices of running trials."""
+        """The GPUs of running trials."""
         return [name for names in self._devices.values() for name in names]
 
     def utilisation(self, elapsed: float) -> tuple[float, float]:
-        """Shares of the workers' time that trials took: of all of it, and of the last minute."""
+        """Return the shares of the workers' time that trials used: since the start, and in the last minute."""
         n_workers = self.state.n_workers or len(self._workers)
         running = [(state.began, max(elapsed, state.began)) for state in self.state.running.values()]
         busy = sum(self._workers) + sum(end - begin for begin, end in running)
@@ -172,7 +172,7 @@ class Board:
         )
 
     def workers(self, elapsed: float) -> list[WorkerRow]:
-        """One row per worker."""
+        """Return one row per worker."""
         states = {state.worker: state for state in self.state.running.values()}
         rows = []
         for worker, busy in enumerate(self._workers):
@@ -184,12 +184,12 @@ class Board:
         return rows
 
     def latest(self, most: int) -> list[TrialState]:
-        """The newest trials that do not run, newest first."""
+        """Return the newest trials that are not running, newest first."""
         newest = (trial_id for trial_id in reversed(self.state.trials) if trial_id not in self.state.running)
         return [self.state.trials[trial_id] for trial_id in itertools.islice(newest, max(most, 0))]
 
     def progress(self, elapsed: float) -> Progress | None:
-        """How far the budget nearest to its end is used; None where there is no budget."""
+        """Return the progress towards the budget that is used up most; None without a budget."""
         config, state = self.config, self.state
         found = []
         if limit := config.max_wallclock_time:
@@ -206,7 +206,7 @@ class Board:
         return max(found, key=lambda progress: progress.share, default=None)
 
     def next_text(self) -> str:
-        """What a free worker would do now."""
+        """Describe what a free worker would do now."""
         if self.state.finished is not None:
             return f"nothing: {self.state.status}"
         if (promotion := self.rungs.next_promotion()) is not None:

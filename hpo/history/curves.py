@@ -1,4 +1,4 @@
-"""What happened in one experiment, as figures and tables need it: curves, attempts on workers, rungs. Pure functions."""
+"""The history of one experiment for plots and tables: learning curves, attempts on workers, rungs. Pure functions."""
 
 import math
 from collections.abc import Sequence
@@ -12,71 +12,71 @@ from hpo.history.trajectories import Trajectory
 
 
 def outcome(status: str) -> str:
-    """Timeouts count as failed, interrupted trials as paused: they can go on."""
-    return {"timeout": "failed", "interrupted": "paused"}.get(status, status)
+    """Return a trial's status as figures show it, with `timeout` merged into `failed`."""
+    return "failed" if status == "timeout" else status
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The reports of one trial, in the order of the log."""
+    """The learning curve of one trial: its reports in the order of the log."""
 
     trial: int
     outcome: str
     resources: Sequence[int]
     values: Sequence[float]
-    """The metric; nan where it is not finite."""
+    """Metric value of each report; nan if it is not finite."""
     elapsed: Sequence[float]
     feasible: Sequence[bool]
-    """Which reports meet the constraints."""
+    """Whether each report meets the constraints."""
     losses: Sequence[tuple[float, ...]]
-    """One per objective, where there are several."""
+    """Losses of each report, one per objective; empty for one objective."""
     moment: float
-    """Of the last report: elapsed seconds, or what all trials had cost by then where a cost is named."""
+    """Elapsed seconds at the last report, or the cost of all trials by then if the benchmark names a cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All attempts, and how busy the workers were."""
+    """All attempts of an experiment, with the time that its workers had."""
 
     attempts: Sequence[AttemptSpan]
     workers: int
     elapsed: float
     available: float
-    """Worker seconds there were."""
+    """Available worker seconds."""
 
     @property
     def busy(self) -> float:
-        """Worker seconds of all attempts."""
+        """The worker seconds that attempts used."""
         return math.fsum(attempt.end - attempt.start for attempt in self.attempts)
 
     @property
     def utilisation(self) -> float:
-        """Busy over available worker seconds; nan before anything ran."""
+        """The share of the available worker seconds that attempts used; nan before anything ran."""
         return self.busy / self.available if self.available > 0 else math.nan
 
 
 @dataclass(frozen=True, slots=True)
 class RungCount:
-    """What became of the trials that reached one resource level."""
+    """The number of trials that reached a resource level, and their later fates."""
 
     level: int
     reached: int
     went_on: int
-    """Promoted, or let pass: resumed beyond this level, or reported beyond it."""
+    """Number of trials that were promoted or continued beyond this level."""
     waiting: int
-    """Paused here."""
+    """Number of trials that are paused at this level."""
     ended: int
-    """Completed, stopped or failed here, or still on their way."""
+    """Number of the other trials: completed, stopped or failed at this level, or still running."""
 
 
 def trajectory(experiment: Subject) -> Trajectory:
-    """The incumbent's improvements, over time, or over cost where one is named."""
+    """Return the improvements of the incumbent over time, or over cost if the benchmark names one."""
     return Trajectory.of(record_of(experiment).improvements)
 
 
 @lru_cache(maxsize=1)  # several charts of a page show the same
 def curves(experiment: Subject) -> Sequence[Curve]:
-    """One per trial that has reported, by trial id."""
+    """Return one learning curve per trial that has reported, by trial id."""
     states = experiment.state.trials
     return tuple(
         Curve(
@@ -95,7 +95,7 @@ def curves(experiment: Subject) -> Sequence[Curve]:
 
 @lru_cache(maxsize=1)
 def timeline(experiment: Subject) -> Timeline:
-    """When each attempt ran, and on which worker."""
+    """Return when each attempt ran, and on which worker."""
     elapsed, state = experiment.state.elapsed, experiment.state
     running = [AttemptSpan.of(trial, elapsed, "running") for trial in state.running.values()]
     attempts = [*record_of(experiment).attempts, *running]
@@ -105,10 +105,11 @@ def timeline(experiment: Subject) -> Timeline:
 
 
 def rungs(experiment: Subject) -> list[RungCount]:
-    """The levels at which trials are compared, were paused or stopped, or to which they were sent, the lowest first.
+    """Return how many trials reached, passed, wait at or ended at each resource level, the lowest level first.
 
-    hpo's own schedulers have their rungs, also those at which no trial was stopped yet; any has those that the log knows. A
-    method that never stops a trial has one level.
+    A level is a resource at which trials are compared, were paused or stopped, or up to which they train: the rungs of
+    hpo's own schedulers, even those at which no trial has stopped yet, and any level in the log. A method that never
+    stops a trial has one.
     """
     record = record_of(experiment)
     levels = {*rung_board(experiment.config).steps, *record.levels}

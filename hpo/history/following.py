@@ -1,10 +1,11 @@
-"""Following experiments from their event stores alone: new events since the last look, never a lock, never a write.
+"""Following running experiments by reading new events from their event stores, without locks and without writing.
 
-The store is opened for each look and closed after it, so that the writer finds itself alone when it merges its log, and
-each look holds the file for as long as it takes to fetch a batch of rows.
+The store is opened for each read and closed after it, so that the writer can merge its write-ahead log when no reader
+is there. Each read holds the file only for as long as it takes to fetch a batch of rows.
 """
 
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,45 +17,45 @@ from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
 from hpo.history.boards import Board
-from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory, read_json
+from hpo.history.conditions import condition_of
+from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
-from hpo.store.ownership import is_owned
 from hpo.store.sqlitefile import is_busy
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An experiment at one moment."""
+    """The state of a followed experiment at one moment."""
 
     board: Board
     condition: str
-    """Such as `running`."""
+    """Condition of the experiment in one word, such as `running`."""
     detail: str
-    """More about that, or nothing."""
+    """Details of the condition; may be empty."""
     elapsed: float
     gpu_use: Mapping[str, int] = field(default_factory=dict)
-    """Percent that each GPU is busy, where that is known."""
+    """Utilisation of each GPU in percent, if known."""
 
 
 BATCH = 2000
 
 
 class Follower:
-    """One experiment, followed.
+    """A reader that follows one experiment through its event store.
 
     Args:
-        directory: of the experiment.
-        board: what is kept of it.
+        directory: Directory of the experiment.
+        board: Function that creates the board which the events update.
 
     Raises:
-        ConfigError: its experiment.yaml cannot be read.
+        ConfigError: The stored experiment.yaml cannot be read.
     """
 
     def __init__(self, directory: Path, board: Callable[[ExperimentConfig], Board] = Board) -> None:
         self.files = ExperimentDirectory(directory)
         self._new_board = board
         self.on_event: Callable[[Event], None] | None = None
-        """Is told each event that came since the first look."""
+        """Function that is called with each event after the first read."""
         self._begin()
 
     def _begin(self) -> None:
@@ -62,23 +63,35 @@ class Follower:
         self.board = self._new_board(self.config)
         self.sequence = 0
         self.began: float | None = None
-        """Unix time of the first event: another one, another experiment."""
+        """Unix time of the first event; if it changes, another experiment has taken the directory."""
+        self.more = False
+        """The last look has ended before the log did."""
 
-    def advance(self, batches: int | None = None) -> int:
-        """Take in what is new. Returns how many events that were.
-
-        Args:
-            batches: how many times `BATCH` events at most; None: all.
+    def check(self) -> None:
+        """Go through all events again, without taking them in: what was read may be damaged since.
 
         Raises:
-            StoreError: the store is damaged.
+            StoreError: it is.
         """
+        with contextlib.closing(Store(self.files.events, read_only=True)) as store:
+            store.check()
+
+    def advance(self, batches: int | None = None) -> int:
+        """Read new events and return their number.
+
+        Args:
+            batches: Largest number of batches of `BATCH` events; None: all.
+
+        Raises:
+            StoreError: The store is damaged.
+        """
+        self.more = False
         try:
-            if self.files.events.is_file():
+            if os.path.lexists(self.files.events):
                 with contextlib.closing(Store(self.files.events, read_only=True)) as store:
                     return self._read(store, batches)
         except StoreError as error:
-            if not is_busy(error.__cause__) and self.files.events.is_file():
+            if not is_busy(error.__cause__) and os.path.lexists(self.files.events):
                 raise
         return 0
 
@@ -97,22 +110,23 @@ class Follower:
                 if known and self.on_event is not None:
                     self.on_event(event)
             self.sequence = batch[-1][0]
-            if len(batch) < BATCH:
+            self.more = store.cut
+            if not self.more:
                 break
         return self.sequence - known
 
     @property
     def state(self) -> ExperimentState:
-        """All trials and the incumbent."""
+        """The trials and the incumbent of the experiment."""
         return self.board.state
 
     @property
     def over(self) -> bool:
-        """Is there nothing more to come?"""
+        """Whether the experiment has finished, so that no more events will come."""
         return self.state.finished is not None
 
     def seen(self) -> Seen:
-        """The experiment at this moment."""
+        """Return the state of the experiment at this moment."""
         condition, detail = self.condition()
         use = {}
         if condition == "running" and self.board.gpus and self.board.host == socket.gethostname():
@@ -122,16 +136,6 @@ class Follower:
         return Seen(self.board, condition, detail, self.board.elapsed(condition == "running"), use)
 
     def condition(self) -> tuple[str, str]:
-        """State and detail, found without touching the experiment's lock."""
-        if self.over:
-            return self.state.status, ""
-        if not self.sequence:
-            launched = (self.files.path / LAUNCH_RECORD).is_file()
-            return "waiting", "no events here yet" + ("; hpo sync brings those of a remote job" if launched else "")
-        metadata, here = read_json(self.files.metadata), self.board.host == socket.gethostname()
-        if metadata.get("status") == "interrupted" or (here and not is_owned(self.files)):
-            error = metadata.get("error")
-            return "interrupted", f"{error}; its command goes on with it" if error else "its command goes on with it"
-        details = [f"on {self.board.host}"] if self.board.host and not here else []
-        details += [f"held by {by}"] if (by := self.state.steering.held) is not None else []
-        return "running", ", ".join(details)
+        """Return the experiment's condition and details, without using its lock."""
+        found = condition_of(self.files, self.state, host=self.board.host, has_events=self.sequence > 0)
+        return found.name, found.detail

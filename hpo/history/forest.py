@@ -1,8 +1,8 @@
-"""A random forest over the unit cube, grown on a grid of cells, all trees at once, in NumPy.
+"""A random forest over the unit cube, grown on a grid of cells with all trees at once, in NumPy.
 
-Each coordinate is cut into equal cells, so that a tree is a list of boxes of cells: growing is counting (one histogram
-per level of the tree), and the marginals that functional ANOVA needs are exact sums over boxes. 200 trees over 1,000
-points take about a second.
+Each coordinate is cut into equal cells, so that a tree is a list of boxes of cells. Growing means counting (one
+histogram per level of the tree), and the marginals that functional ANOVA needs are exact sums over boxes. 200 trees
+over 1,000 points take about a second.
 """
 
 from dataclasses import dataclass
@@ -15,34 +15,34 @@ Whole = NDArray[np.int64]
 
 DEPTH = 8
 LEAF = 3
-"""The fewest points (counted with their bootstrap weights) on either side of a split."""
+"""Fewest points, counted with their bootstrap weights, on either side of a split."""
 SHARE = 0.7
-"""Of the coordinates that are looked at for each split."""
+"""Share of the coordinates that are considered for each split."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Forest:
-    """Leaves of all trees: boxes of cells with a value, in no order."""
+    """The leaves of all trees of a random forest, as boxes of cells with a value, in no particular order."""
 
     tree: Whole
-    """Which tree a leaf belongs to, shape (leaves,)."""
+    """Index of the tree that each leaf belongs to, shape (leaves,)."""
     low: Whole
     """First cell of each box, shape (leaves, coordinates)."""
     high: Whole
-    """One past the last."""
+    """Cell after the last one of each box, shape (leaves, coordinates)."""
     value: Floats
     cells: Whole
     """Number of cells of each coordinate."""
     trees: int
 
     def variance(self) -> Floats:
-        """Of each tree's prediction over the cube, shape (trees,)."""
+        """Return the variance of each tree's prediction over the cube, shape (trees,)."""
         volume = self._shares().prod(axis=1)
         mean = self._sum(volume * self.value)
         return self._sum(volume * (self.value - mean[self.tree]) ** 2)
 
     def main_effects(self) -> Floats:
-        """The variance of each tree's marginal along each coordinate, shape (trees, coordinates)."""
+        """Return the variance of each tree's marginal along each coordinate, shape (trees, coordinates)."""
         shares = self._shares()
         volume = shares.prod(axis=1)
         mean = self._sum(volume * self.value)
@@ -69,14 +69,14 @@ def grow(
     """Grow one tree per row of weights.
 
     Args:
-        points: the cell of each point along each coordinate, shape (n, coordinates).
-        targets: shape (n,).
-        weights: how often each point counts, shape (trees, n); 0 leaves it out.
-        cells: number of cells of each coordinate.
-        rng: for the coordinates that a split looks at, and for ties.
+        points: Cell of each point along each coordinate, shape (n, coordinates).
+        targets: Value of each point, shape (n,).
+        weights: Bootstrap weight of each point, shape (trees, n); 0 leaves it out.
+        cells: Number of cells of each coordinate.
+        rng: Random generator for the coordinates that a split considers, and for ties.
 
     Returns:
-        the forest, and what each tree predicts for each point, shape (trees, n).
+        Forest, and the prediction of each tree for each point, shape (trees, n).
     """
     trees, n = weights.shape
     dimensions, most = len(cells), int(cells.max())
@@ -125,7 +125,7 @@ def _best_splits(
     totals: tuple[Floats, Floats],
     rng: np.random.Generator,
 ) -> tuple[Floats, Whole, Whole]:
-    """Gain, coordinate and first cell to the right of the best split of each node; gain 0 where there is none."""
+    """Return gain, coordinate and first cell to the right of the best split of each node; gain 0 if there is none."""
     count, total = totals
     dimensions, open_nodes = points.shape[1], len(count)
     shape = (open_nodes, dimensions, most)

@@ -1,4 +1,4 @@
-"""How much the front of an experiment with several objectives dominates over time."""
+"""The hypervolume of a multi-objective experiment's Pareto front over time."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,17 @@ from hpo.surrogate.boxes import Box
 
 @dataclass(frozen=True, eq=False)
 class Growth:
-    """The hypervolume over time, as a share of the box from the best values to the reference point."""
+    """The dominated hypervolume over time, as a share of the box from the best values to the reference point."""
 
     times: Floats
     """Elapsed seconds of each report that no earlier one dominated, shape (n,)."""
     shares: Floats
-    """From that time on, shape (n,)."""
+    """Hypervolume from each of these times on, as a share of the box, shape (n,)."""
     box: Box
 
 
 def growth(experiment: Subject) -> Growth | None:
-    """Of one experiment, in the box of its front; None before that has a point in it."""
+    """Return an experiment's hypervolume over time, in the box of its Pareto front; None before a point lies in the box."""
     front, points = experiment.state.front, record_of(experiment).arrivals
     box = box_of(experiment.config, losses_of(front)) if front else None
     if box is None:

@@ -1,4 +1,4 @@
-"""Which hyperparameters matter: functional ANOVA of a random forest, with intervals, and with what it cannot say.
+"""Hyperparameter importance by functional ANOVA of a random forest, with confidence intervals.
 
 Hutter, Hoos & Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter Importance" (ICML 2014): the share of a
 forest's variance over the whole search space that each hyperparameter explains alone (its main effect). Here it is the
@@ -20,69 +20,69 @@ from hpo.space.domains import Choice
 from hpo.space.search_space import SearchSpace
 
 CELLS = 32
-"""Of a continuous hyperparameter; one of a few values has a cell for each."""
+"""Number of cells of a continuous hyperparameter; a discrete one has at most one cell per value."""
 REPLICATES = 20
 TREES = 10
-"""Per replicate."""
+"""Number of trees per bootstrap replicate."""
 LEVEL = 0.9
 FEWEST = 30
 PER_HYPERPARAMETER = 5
-"""Below so many trials (and `FEWEST`) nothing is computed."""
+"""Number of trials per hyperparameter that importance needs, and at least `FEWEST` in all."""
 TRUSTED = 0.1
-"""Share of the variance of trials it has not seen that a forest must explain for its shares to mean something."""
+"""Share of the variance of left-out trials that a forest must explain for its importances to be meaningful."""
 MOST = 2000
-"""Trials; of more an evenly spaced sample is taken."""
+"""Largest number of trials that are used; from more, an evenly spaced sample is taken."""
 SHARED = 0.9
-"""The resource at which trials are compared is the highest that so large a share of them reached."""
+"""Share of the trials that must have reached the resource at which losses are compared; the highest such is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Of one hyperparameter: the share of variance its main effect explains, and its 90 % interval."""
+    """The importance of one hyperparameter: the share of variance its main effect explains, with a 90 % interval."""
 
     name: str
     share: float
     low: float
     high: float
     trials: int | None = None
-    """In how many it was used, where not in all: the share is of the variance among them."""
+    """Number of trials that use a conditional hyperparameter, whose share is of the variance among them; None: all trials."""
 
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """What a forest says, or why it says nothing."""
+    """The importances of an experiment's hyperparameters, or the reason why there are none."""
 
     shares: Sequence[Share]
-    """The most important first; empty where there is too little data."""
+    """Importance of each hyperparameter, highest first; empty if there is too little data."""
     interactions: float
-    """The share that no main effect explains."""
+    """Share of the variance that no main effect explains."""
     explained: float
-    """Share of the variance of left-out trials that the forest predicts (R² out of bag); can be below 0."""
+    """Share of the variance of left-out trials that the forest predicts (out-of-bag R²); can be below 0."""
     trials: int
     resource: int | None
-    """At which their losses are compared."""
+    """Resource at which the losses of trials are compared."""
     reason: str | None
-    """Why there are no shares."""
+    """Reason why there are no importances; None if there are."""
     left_out: Sequence[str] = ()
-    """Hyperparameters that too few trials have used."""
+    """Hyperparameters that too few trials use."""
     aim: int = 0
-    """For which of several objectives."""
+    """Index of the objective in a multi-objective experiment."""
 
     @property
     def trusted(self) -> bool:
-        """Does the forest predict trials it has not seen?"""
+        """Whether the forest predicts left-out trials well enough for its importances to be meaningful."""
         return self.reason is None and self.explained >= TRUSTED
 
 
 def importance(experiment: Subject, random_seed: int = 0, aim: int = 0) -> Importance:
-    """Of the hyperparameters of an experiment, at the highest resource that nearly all of its trials reached.
+    """Return the importances of an experiment's hyperparameters, at the highest resource that nearly all trials reached.
 
-    Only there no method has chosen yet which trials are looked at; higher up the good ones are left.
+    At higher resources the method has already selected the good trials, which would bias the result.
 
     Args:
-        experiment: a loaded one.
-        random_seed: of the forest; the same experiment and seed give the same numbers.
-        aim: for which of several objectives, from 0.
+        experiment: Loaded experiment.
+        random_seed: Seed of the forest; the same experiment and seed give the same numbers.
+        aim: Index of the objective in a multi-objective experiment, from 0.
     """
     space = experiment.config.space
     trials, losses, resource = losses_at_shared_resource(experiment, aim)
@@ -112,9 +112,10 @@ def _needed(names: Sequence[str]) -> int:
 def of_conditional(
     space: SearchSpace, configurations: Sequence[Configuration], losses: Floats, random_seed: int
 ) -> tuple[list[Share], list[str]]:
-    """Shares of those that are not always used, among the trials that use them; and which too few do.
+    """Return the importances of conditional hyperparameters among the trials that use them, and the names that too few use.
 
-    A forest for each set of trials has all that is used in all of them, and tells of those that are used in just them.
+    One forest is grown per set of trials, with all hyperparameters that all its trials use. It gives the importances of
+    the conditional hyperparameters that are used in exactly this set.
     """
     groups: dict[tuple[int, ...], list[str]] = {}
     for name in space.conditions:
@@ -135,9 +136,10 @@ def of_conditional(
 
 
 def losses_at_shared_resource(experiment: Subject, aim: int = 0) -> tuple[list[int], Floats, int | None]:
-    """Trials, their losses at the highest resource that nearly all reached, and that resource.
+    """Return trials, their losses at the highest resource that nearly all trials reached, and that resource.
 
-    A trial that has not reported there but beyond counts with its last report before. Of several objectives it is `aim`.
+    A trial that reported beyond that resource but not at it counts with its last report before. For several objectives
+    the losses are those of objective `aim`.
     """
     objective = experiment.state.objective
     found = curves(experiment)
@@ -159,13 +161,13 @@ def losses_at_shared_resource(experiment: Subject, aim: int = 0) -> tuple[list[i
 
 
 def ranks(losses: Floats) -> Floats:
-    """From 0 (best) to 1, ties share the mean of theirs; diverged trials tie for the last."""
+    """Return ranks of losses scaled from 0 (best) to 1; ties share their mean rank, and diverged trials tie for last."""
     _, place, counts = np.unique(losses, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts + 1) / 2)[place] / max(len(losses) - 1, 1)
 
 
 def encode(space: SearchSpace, names: Sequence[str], configurations: Sequence[Configuration]) -> tuple[Whole, Whole]:
-    """The cell of each configuration along each hyperparameter, and how many cells each has."""
+    """Return the cell of each configuration along each hyperparameter, and the number of cells of each hyperparameter."""
     domains = {name: space.domains[name] for name in names}
     cells = np.array([int(d.size if isinstance(d, Choice) else min(d.size, CELLS)) for d in domains.values()])
     units = np.array([[domain.encode(one[name]) for name, domain in domains.items()] for one in configurations])
@@ -175,9 +177,9 @@ def encode(space: SearchSpace, names: Sequence[str], configurations: Sequence[Co
 def analyse(
     points: Whole, targets: Floats, cells: Whole, random_seed: int
 ) -> tuple[list[tuple[float, float, float]], float, float]:
-    """Shares of main effects with their intervals, of interactions, and the variance explained out of bag.
+    """Return main effects' shares with intervals, the share of interactions, and the variance explained out of bag.
 
-    The interval comes from the bootstrap over trials: each replicate draws the trials anew and grows its own forest.
+    The interval comes from a bootstrap over trials: each replicate resamples the trials and grows its own forest.
     """
     n = len(targets)
     source = Randomness(random_seed, 0)

@@ -1,7 +1,7 @@
-"""What figures and tables show of one experiment, taken in event by event: reports, attempts, improvements, rungs.
+"""The record of an experiment for plots and tables, updated event by event: reports, attempts, improvements, rungs.
 
-Taking in an event costs the same however many there were. `hpo.history.curves` makes of a record what a figure needs, for an
-experiment that was read as a whole and for one that is followed: both figures have the same numbers.
+The cost of an event does not grow with the number of earlier events. `hpo.history.curves` derives plots from a record
+in the same way for a loaded experiment and for one that is followed live, so that both show the same numbers.
 """
 
 import math
@@ -25,22 +25,22 @@ from hpo.results.experiment import Experiment
 
 @dataclass(frozen=True, slots=True)
 class AttemptSpan:
-    """One run of a trial's program, in seconds of the experiment."""
+    """The time span of one attempt of a trial, in elapsed seconds of the experiment."""
 
     trial: int
     number: int
     start: float
     end: float
     status: str
-    """How it ended; `running` where it has not."""
+    """Status at the end of the attempt; `running` if it has not ended."""
     lane: int
-    """The worker, numbered from 0: the lowest that was free when the attempt began."""
+    """Number of the worker, from 0: the lowest that was free when the attempt began."""
     node: str | None
-    """The machine, where there may be several."""
+    """Machine of the attempt, if there may be several."""
 
     @classmethod
     def of(cls, state: TrialState, end: float, status: str) -> "AttemptSpan":
-        """The current attempt of a trial."""
+        """Return the span of a trial's current attempt."""
         return cls(state.trial.id, state.attempt, state.began, end, status, state.worker, state.node)
 
 
@@ -49,14 +49,14 @@ class Reports:
 
     def __init__(self) -> None:
         self.sequences = array("q")
-        """The number of the event, from 1."""
+        """Number of each report's event, from 1."""
         self.trials = array("q")
         self.resources = array("q")
         self.values = array("d")
-        """The metric; nan where it is not finite."""
+        """Metric value of each report; nan if it is not finite."""
         self.elapsed = array("d")
         self.feasible = array("b")
-        """1 where the constraints are met."""
+        """1 for reports that meet the constraints, else 0."""
 
 
 class OfTrial:
@@ -69,48 +69,48 @@ class OfTrial:
         self.values = array("d")
         self.elapsed = array("d")
         self.feasible: list[bool] = []
-        """Which meet the constraints; others are nobody's best."""
+        """Whether each report meets the constraints; a report that does not is never the best."""
         self.losses: list[tuple[float, ...]] = []
-        """One per objective, where there are several."""
+        """Losses of each report, one per objective; empty for one objective."""
         self.moment = 0.0
-        """Of the last report: elapsed seconds, or what all trials had cost by then where a cost is named."""
+        """Elapsed seconds at the last report, or the cost of all trials by then if the benchmark names a cost."""
         self.best_loss = math.inf
         self.best_at: int | None = None
-        """The resource at which it came."""
+        """Resource of the report with the best loss."""
 
 
 class Record:
-    """A fold of events.
+    """The history of an experiment, updated event by event.
 
     Args:
-        objective: what its reports mean.
+        objective: Objective that interprets the reports.
     """
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
         self.sequence = 0
-        """Of the last event taken in: the log is append-only, its numbers have no gaps."""
+        """Number of the last event; the log is append-only and its numbers have no gaps."""
         self.reports = Reports()
         self.of_trial: dict[int, OfTrial] = {}
         self.improvements: list[tuple[float, float]] = []
-        """(moment, loss) of each report that was better than all before, among those that meet the constraints."""
+        """Pairs (moment, loss) of each report that improved on all earlier ones and meets the constraints."""
         self.arrivals: list[FrontPoint] = []
-        """With several objectives: each report that no earlier one dominated."""
+        """Reports of a multi-objective experiment that no earlier one dominated."""
         self._front: Front = ()
         self._spending = Spending()
         self.attempts: list[AttemptSpan] = []
-        """Those that are over."""
+        """Attempts that have ended."""
         self.attempts_of: dict[int, list[AttemptSpan]] = {}
-        """The same, of each trial."""
+        """Attempts that have ended, by trial."""
         self.levels: set[int] = set()
-        """Resources to which trials were sent, or at which they were paused or stopped."""
+        """Resources up to which trials were to train, or at which they were paused or stopped."""
         self.top: dict[int, int] = {}
-        """The highest resource each trial has reported."""
+        """Highest resource that each trial has reported."""
         self.goal: dict[int, int] = {}
-        """The highest resource each trial was sent to."""
+        """Highest resource up to which each trial was to train."""
 
     def apply(self, event: Event, state: ExperimentState) -> None:
-        """Take in the next event, before `state` does."""
+        """Update the record with the next event, before `state` is updated with it."""
         self.sequence += 1
         match event.kind:
             case Kind.REPORTED if event.trial is not None and event.resource is not None:
@@ -164,7 +164,7 @@ class Record:
 
 @dataclass
 class RecordingBoard(Board):
-    """A board that keeps a record, too."""
+    """A board that also keeps a record for plots."""
 
     record: Record = field(init=False)
 
@@ -173,14 +173,14 @@ class RecordingBoard(Board):
         self.record = Record(self.state.objective)
 
     def apply(self, event: Event) -> None:
-        """Take in the next event."""
+        """Update the record and the board with the next event."""
         self.record.apply(event, self.state)
         super().apply(event)
 
 
 @dataclass(frozen=True, eq=False)
 class Followed:
-    """An experiment that is followed, at one moment: to figures what an `Experiment` is."""
+    """A followed experiment at one moment; plots accept it in place of an `Experiment`."""
 
     directory: Path
     config: ExperimentConfig
@@ -190,7 +190,7 @@ class Followed:
 
 
 Subject = Experiment | Followed
-"""What a figure of one experiment shows."""
+"""Experiment that a plot shows: a loaded or a followed one."""
 
 
 @lru_cache(maxsize=1)  # several charts of a page show the same
@@ -205,5 +205,5 @@ def _read(experiment: Experiment) -> Record:
 
 
 def record_of(subject: Subject) -> Record:
-    """The record of an experiment."""
+    """Return the record of a loaded or followed experiment."""
     return subject.record if isinstance(subject, Followed) else _read(subject)

@@ -1,4 +1,4 @@
-"""The rung board: how many trials got to each rung, who was promoted, and what comes next. A fold of the events."""
+"""The rung board: the number of trials at each rung, promotions, and what comes next, computed from events."""
 
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -14,26 +14,26 @@ from hpo.schedulers.assembly import outline_of
 from hpo.schedulers.rungs import Rung, make_rungs, next_level
 
 RECENT = 5
-"""So many promotions are remembered."""
+"""Number of latest promotions that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class RungRow:
-    """One rung as it is shown; the last row is the maximum resource."""
+    """The counts of one rung; the last row of a board is the maximum resource."""
 
     level: int
     reached: int
-    """Trials that have a result here."""
+    """Number of trials with a result at this rung."""
     waiting: int
-    """Paused here."""
+    """Number of trials paused at this rung."""
     promoted: int
-    """Resumed from here."""
+    """Number of trials resumed from this rung."""
     stopped: int
-    """Stopped here."""
+    """Number of trials stopped at this rung."""
     running: int
-    """On their way here."""
+    """Number of trials that are training towards this rung."""
     best: float | None
-    """The lowest loss of a result here that breaks no constraint."""
+    """Lowest loss at this rung among results that meet the constraints."""
 
 
 @dataclass
@@ -46,13 +46,13 @@ class _Tally:
 
 @dataclass
 class RungBoard:
-    """Rungs of one experiment.
+    """The rungs of one experiment.
 
     Args:
-        levels: the resources of the rungs, ascending; empty for methods without.
-        maximum: the resource of a complete trial.
-        promotes: trials pause at rungs and are resumed from there.
-        predictable: what is promoted next follows from the results at the rungs alone.
+        levels: Resources of the rungs, ascending; empty for methods without rungs.
+        maximum: Resource of a complete trial.
+        promotes: Whether trials pause at rungs and are resumed from there.
+        predictable: Whether the next promotion follows from the results at the rungs alone.
     """
 
     levels: Sequence[int]
@@ -60,14 +60,14 @@ class RungBoard:
     promotes: bool = False
     predictable: bool = False
     promotions: deque[tuple[float, int, int, int | None]] = field(default_factory=lambda: deque(maxlen=RECENT))
-    """(elapsed, trial, from, to) of the latest."""
+    """Latest promotions as (elapsed, trial, from, to)."""
     _rungs: list[Rung] = field(default_factory=list)
     _tallies: dict[int, _Tally] = field(default_factory=dict)
     _reached: dict[int, int] = field(default_factory=dict)
-    """How many of `steps` each trial has behind it."""
+    """Number of `steps` that each trial has passed."""
 
     steps: Sequence[int] = field(init=False)
-    """The rungs and the maximum."""
+    """Resources of the rungs, and the maximum."""
 
     def __post_init__(self) -> None:
         self.steps = [*self.levels, self.maximum] if self.levels and self.maximum is not None else []
@@ -76,7 +76,7 @@ class RungBoard:
         self._tallies = {level: _Tally() for level in self.steps}
 
     def apply(self, event: Event, state: ExperimentState) -> None:
-        """Take in an event that `state` has taken in."""
+        """Update the board with an event that `state` has already been updated with."""
         if not self._rungs or event.trial is None:
             return
         match event.kind:
@@ -94,7 +94,7 @@ class RungBoard:
                 self._leave(event.trial)
 
     def _leave(self, trial_id: int) -> None:
-        """It is never promoted; its results stay."""
+        """Exclude a trial from promotion; its results stay in the counts."""
         for rung in self._rungs:
             rung.remove(trial_id)
 
@@ -129,7 +129,7 @@ class RungBoard:
             self.promotions.append((event.elapsed, event.trial_id, rung.level, event.body["until"]))
 
     def rows(self, state: ExperimentState) -> list[RungRow]:
-        """One row per rung and one for the maximum."""
+        """Return one row per rung and one for the maximum resource."""
         running = Counter(self._reached.get(trial_id) for trial_id in state.running)
         rows = []
         for index, level in enumerate(self.steps):
@@ -141,7 +141,7 @@ class RungBoard:
         return rows
 
     def next_promotion(self) -> Resume | None:
-        """The trial that a free worker would resume now; None when none, or when that cannot be told from here."""
+        """Return the promotion that a free worker would run now; None if there is none or it cannot be predicted."""
         if not self.predictable or self.maximum is None:
             return None
         for rung in reversed(self._rungs):
@@ -151,7 +151,7 @@ class RungBoard:
 
 
 def rung_board(config: ExperimentConfig) -> RungBoard:
-    """The empty board of an experiment; one without rungs where its scheduler is none of hpo's own."""
+    """Return the empty board of an experiment; it has no rungs if the scheduler is not hpo's own."""
     scheduler = outline_of(config)
     if scheduler is None:
         return RungBoard([], None)

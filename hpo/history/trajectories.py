@@ -1,7 +1,7 @@
 """Incumbent trajectories: the best result so far as a right-continuous step function of elapsed time.
 
-Never interpolated: between two improvements the incumbent is the earlier one, and before the first result there is
-none (loss +inf). Linear interpolation would credit an improvement before it happened.
+Trajectories are never interpolated: between two improvements the incumbent is the earlier one, and before the first
+result there is none (loss +inf). Linear interpolation would credit an improvement before it happened.
 """
 
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Trajectory:
-    """Improvements of one experiment.
+    """The incumbent's improvements in one experiment.
 
     Attributes:
-        times: elapsed seconds of each improvement, shape (n,), strictly increasing.
-        losses: the incumbent's loss from that time on, shape (n,), strictly decreasing and finite.
+        times: Elapsed seconds of each improvement, shape (n,), strictly increasing.
+        losses: Loss of the incumbent from that time on, shape (n,), strictly decreasing and finite.
     """
 
     times: Floats
@@ -27,7 +27,7 @@ class Trajectory:
 
     @classmethod
     def of(cls, reports: Iterable[tuple[float, float]]) -> "Trajectory":
-        """From (elapsed seconds, loss) in the order of the log; losses of +inf are nobody's best."""
+        """Build a trajectory from pairs (elapsed seconds, loss) in the order of the log; losses of +inf are ignored."""
         times: list[float] = []
         losses: list[float] = []
         best = np.inf
@@ -42,20 +42,20 @@ class Trajectory:
         return cls(np.array(times, dtype=float), np.array(losses, dtype=float))
 
     def at(self, elapsed: float) -> float:
-        """The incumbent's loss at a time, improvements at that very time included; +inf before the first result."""
+        """Return the incumbent's loss at a time, including improvements at that very time; +inf before the first result."""
         index = int(np.searchsorted(self.times, elapsed, side="right"))
         return float(self.losses[index - 1]) if index else np.inf
 
     def time_to(self, target: float) -> float:
-        """Elapsed seconds at which the incumbent first is as good as a loss `target`; +inf when it never is."""
+        """Return the elapsed seconds at which the incumbent first is as good as the loss `target`; +inf if it never is."""
         reached = np.flatnonzero(self.losses <= target)
         return float(self.times[reached[0]]) if len(reached) else np.inf
 
     def steps(self, start: float, end: float) -> tuple[Floats, Floats]:
-        """The step function between two times.
+        """Return the step function between two times.
 
         Returns:
-            edges, shape (k + 1,), from `start` to `end`, and the losses between them, shape (k,); the first may be +inf.
+            Edges from `start` to `end`, shape (k + 1,), and the losses between them, shape (k,); the first may be +inf.
         """
         inside = (self.times > start) & (self.times < end)
         edges = np.concatenate(([start], self.times[inside], [end]))
@@ -63,11 +63,11 @@ class Trajectory:
 
 
 def log_time_mean(edges: Floats, values: Floats) -> float:
-    """The mean of a step function over log time: the limit of an ever finer log-spaced grid, exact.
+    """Return the exact mean of a step function over log time, which is the limit of ever finer log-spaced grids.
 
     Args:
-        edges: increasing positive times, shape (k + 1,).
-        values: between them, shape (k,).
+        edges: Increasing positive times, shape (k + 1,).
+        values: Values between the edges, shape (k,).
     """
     widths = np.diff(np.log(edges))
     return float(np.sum(widths * values) / np.sum(widths))

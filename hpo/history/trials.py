@@ -1,4 +1,4 @@
-"""The trials of an experiment as a table shows them."""
+"""The trials of an experiment as rows of a table."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,28 +11,28 @@ from hpo.history.record import Subject, record_of
 
 @dataclass(frozen=True, slots=True)
 class TrialRow:
-    """One trial so far."""
+    """One trial as a row of a table."""
 
     trial: int
     status: str
     attempts: int
     resource: int | None
-    """The highest reported; None before the first report."""
+    """Highest reported resource; None before the first report."""
     last: float | None
-    """The metric of the last report; None where it is not finite, or there is none."""
+    """Metric value of the last report; None if it is not finite or there is no report."""
     best: float | None
-    """The best finite value."""
+    """Best finite metric value of reports that meet the constraints; None if there is none."""
     best_at: int | None
-    """The resource at which it came."""
+    """Resource of the report with the best value."""
     seconds: float
-    """Of all attempts, the running one included."""
+    """Duration of all attempts, including the running one."""
     configuration: Configuration
     further: Sequence[float | None] = ()
-    """The objectives after the first in the last report; None where one is not finite, or there is none."""
+    """Values of the objectives after the first in the last report; None for one that is not finite or not reported."""
 
 
 def trial_rows(subject: Subject) -> Iterator[TrialRow]:
-    """All trials, in the order in which they started."""
+    """Yield one row per trial, in the order in which the trials started."""
     state, record = subject.state, record_of(subject)
     objective = state.objective
     further = [*enumerate(objective.aims)][1:]

@@ -24,8 +24,11 @@ _FLAG = 1 << 61  # microseconds: 73,000 years, no limit to anyone
 _ATTEMPT_BITS = 24
 
 
-def experiment_mark(directory: Path) -> int:
-    """The mark of an experiment's trial host; its attempts are this plus 1, 2 and so on.
+def experiment_mark(identity: str) -> int:
+    """Return the mark of an experiment's trial host; its attempts have this plus 1, 2 and so on.
+
+    Args:
+        identity: A text that no other experiment on this machine has, the same in each session of this one.
 
     Raises:
         BackendError: the hard limit that this process lives under leaves no room for marks.
@@ -36,7 +39,7 @@ def experiment_mark(directory: Path) -> int:
             f"the hard limit RLIMIT_RTTIME of {hard} µs leaves no room for the marks by which the processes of a trial are "
             f"found; lift it where it is set (docker run --ulimit rttime=-1, LimitRTTIME=infinity of a systemd unit)"
         )
-    digest = hashlib.blake2b(str(directory.resolve()).encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    digest = hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=8).digest()
     return _FLAG | (int.from_bytes(digest, "little") >> 28 << _ATTEMPT_BITS)
 
 

@@ -1,5 +1,6 @@
-"""What training libraries need to report and to checkpoint: Lightning, Transformers, Keras, XGBoost, LightGBM, scikit-learn.
+"""Reports and checkpoints of training libraries: Lightning, Transformers, Keras, XGBoost, LightGBM, scikit-learn.
 
-One module per library, which needs that library and is loaded by the script that uses it. Each has `resume`, which finds
-what was saved, and something that saves and then reports: a callback, or for scikit-learn the function `report`.
+One module per library, which needs that library and is imported by the script that uses it. Each has a function
+`resume`, which loads the last checkpoint, and something that saves and then reports: a callback, or for scikit-learn
+the function `report`.
 """

@@ -1,4 +1,4 @@
-"""The random number generators of a training process: their states, so that a resumed one draws what it would have drawn."""
+"""States of a training process's random number generators, saved so that a resumed process draws the same numbers."""
 
 import random
 import sys
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def states() -> dict[str, Any]:
-    """Those of Python, and of NumPy and torch where they are loaded, as values that JSON can hold."""
+    """Return the states of Python's generator, and of NumPy's and torch's if these are loaded, as JSON values."""
     version, words, gauss = random.getstate()
     found: dict[str, Any] = {"python": [version, list(words), gauss]}
     if (numpy := sys.modules.get("numpy")) is not None:
@@ -20,14 +20,14 @@ def states() -> dict[str, Any]:
 
 
 def restore(found: dict[str, Any]) -> None:
-    """Set the generators that are loaded here to what `states` has found."""
+    """Set the random number generators that are loaded in this process to the states that `states` returned."""
     version, words, gauss = found["python"]
     random.setstate((version, tuple(words), gauss))
     if "numpy" in found and (numpy := sys.modules.get("numpy")) is not None:
         numpy.random.set_state(tuple(found["numpy"]))
     if "torch" in found and (torch := sys.modules.get("torch")) is not None:
         torch.set_rng_state(_read(torch, found["torch"]))
-        # On a machine with other devices the training is another one anyway.
+        # With another number of devices the training cannot be the same anyway.
         if len(found.get("cuda", ())) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all([_read(torch, state) for state in found.get("cuda", ())])
 

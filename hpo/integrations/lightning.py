@@ -1,4 +1,4 @@
-"""Lightning, the package `lightning`: `trainer.fit(model, data, ckpt_path=resume())` with `callbacks=[LightningReport()]`."""
+"""Integration of Lightning, package `lightning`: `trainer.fit(model, data, ckpt_path=resume())` with `LightningReport()`."""
 
 from lightning.pytorch.callbacks import Checkpoint
 
@@ -8,4 +8,4 @@ __all__ = ["LightningReport", "resume"]
 
 
 class LightningReport(EpochReport, Checkpoint):
-    """Saves and reports at the end of each epoch; see `EpochReport`."""
+    """A Lightning callback that saves a checkpoint and reports at the end of each epoch; see `EpochReport` for details."""

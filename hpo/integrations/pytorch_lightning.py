@@ -1,4 +1,4 @@
-"""Lightning, the package `pytorch_lightning`, whose callbacks are not those of the package `lightning`."""
+"""Integration of Lightning, package `pytorch_lightning`, whose callbacks do not work with the package `lightning`."""
 
 from pytorch_lightning.callbacks import Checkpoint
 
@@ -8,4 +8,4 @@ __all__ = ["PyTorchLightningReport", "resume"]
 
 
 class PyTorchLightningReport(EpochReport, Checkpoint):
-    """Saves and reports at the end of each epoch; see `EpochReport`."""
+    """A callback for `pytorch_lightning` that saves and reports at the end of each epoch; see `EpochReport` for details."""

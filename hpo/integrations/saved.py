@@ -1,7 +1,7 @@
-"""A checkpoint as another library writes it, and what was reported with it: replaced together, read back together.
+"""A checkpoint in another library's format and the metrics reported with it, replaced together and read together.
 
-The file or folder is the library's, under a new name each time. `saved.json` beside it is replaced last: it names what is
-whole and belongs together. Without a tuner nothing is saved, and reports are printed.
+The library writes a file or folder under a new name each time. `saved.json` beside it is replaced last and names the
+complete checkpoint with its metrics. Without a tuner nothing is saved, and reports are printed.
 """
 
 import contextlib
@@ -24,22 +24,22 @@ _NAME = "saved.json"
 
 @dataclass(frozen=True)
 class Saved:
-    """What a training goes on from."""
+    """A checkpoint that a training resumes from."""
 
     path: Path
-    """The file or folder of the library."""
+    """File or folder that the library wrote."""
     metrics: Mapping[str, Any]
-    """What was reported with it."""
+    """Metrics that were reported with the checkpoint."""
     generators: dict[str, Any]
-    """The states of the random number generators, see `generators.states`."""
+    """States of the random number generators, as `generators.states` returns them."""
 
 
 def find() -> Saved | None:
-    """What was saved last, or None where there is none.
+    """Return the last complete checkpoint, or None if there is none.
 
     Raises:
-        ValueError: it is damaged. It is never silently ignored: training from scratch under a resumed trial would falsify
-            the experiment.
+        ValueError: The checkpoint is damaged. It is never silently ignored, because training from scratch in a resumed
+            trial would falsify the experiment.
     """
     folder = directory()
     if folder is None or not (folder / _NAME).exists():
@@ -55,12 +55,12 @@ def find() -> Saved | None:
 
 
 def resume() -> Saved | None:
-    """What was saved last, with the random number generators as they were and its metrics reported again; or None.
+    """Return the last complete checkpoint, or None; restores the random number generators and reports its metrics again.
 
-    A trial may have been ended after it had saved and before it had reported; what the tuner knows already it drops.
+    A trial may have ended after it saved and before it reported. The tuner drops reports that it already has.
 
     Raises:
-        ValueError: as `find`.
+        ValueError: The checkpoint is damaged.
     """
     saved = find()
     if saved is not None:
@@ -71,29 +71,30 @@ def resume() -> Saved | None:
 
 
 def place(name: str) -> Path | None:
-    """Where a library shall write its checkpoint, or None without a tuner.
+    """Return the path where a library shall write its checkpoint, or None without a tuner.
 
     Args:
-        name: new each time, by a number in it: `epoch-3.ckpt`. Those that differ in it alone replace each other.
+        name: File name with a number that changes each time, such as `epoch-3.ckpt`; files whose names differ only in
+            the number replace each other.
     """
     folder = directory()
     if folder is None:
         return None
     folder.mkdir(parents=True, exist_ok=True)
     last = find()
-    if last is not None and last.path.name == name:  # trained again; the one that is whole stays until then
+    if last is not None and last.path.name == name:  # trained again; keep the complete one until then
         stem, dot, suffix = name.partition(".")
         name = f"{stem}-again{dot}{suffix}"
     return folder / name
 
 
 def save_and_report(name: str, write: Callable[[str], object], metrics: Mapping[str, Any]) -> None:
-    """Have a library write its checkpoint, then report.
+    """Let a library write its checkpoint, then report.
 
     Args:
-        name: of the checkpoint, as in `place`.
-        write: given the path where to.
-        metrics: to be reported.
+        name: File name of the checkpoint, as for `place`.
+        write: Function that writes the checkpoint to a given path.
+        metrics: Metrics to report.
     """
     path = place(name)
     if path is not None:
@@ -102,15 +103,15 @@ def save_and_report(name: str, write: Callable[[str], object], metrics: Mapping[
 
 
 def report_saved(path: Path | None, metrics: Mapping[str, Any], keep: Collection[Path] = ()) -> None:
-    """Make what was written the checkpoint to go on from, remove the one before, then report.
+    """Make the written files the current checkpoint, remove the previous one, then report.
 
     Args:
-        path: what `place` has given, and is written.
-        metrics: to be reported.
-        keep: earlier ones that are still needed.
+        path: Path that `place` returned and the library wrote to; None without a tuner.
+        metrics: Metrics to report.
+        keep: Earlier checkpoints that are still needed.
 
     Raises:
-        TypeError: a metric cannot be reported.
+        TypeError: A metric cannot be reported.
     """
     if path is not None:
         for written in (path, *path.rglob("*")):
@@ -124,7 +125,7 @@ def report_saved(path: Path | None, metrics: Mapping[str, Any], keep: Collection
 
 
 def _remove_others(path: Path, keep: Collection[Path]) -> None:
-    """Checkpoints whose names differ in the number alone, and what a killed attempt has left of one."""
+    """Remove checkpoints whose names differ only in the number, and remains of one that a killed attempt left."""
     for other in path.parent.glob(re.sub(r"\d+(-again)?", "*", path.name, count=1)):
         if other != path and other not in keep:
             if other.is_dir():
@@ -134,7 +135,7 @@ def _remove_others(path: Path, keep: Collection[Path]) -> None:
 
 
 def scalars(values: Mapping[str, Any]) -> dict[str, float]:
-    """Those that are one number, of Python, NumPy or a tensor; under the names that they have."""
+    """Return the values that are a single number of Python, NumPy or a tensor, under their names."""
     found = {}
     for name, value in values.items():
         item = getattr(value, "item", None)
@@ -146,5 +147,5 @@ def scalars(values: Mapping[str, Any]) -> dict[str, float]:
 
 
 def first_process() -> bool:
-    """Is this the process that reports, of those of a distributed training? By what torchrun and its kind set."""
+    """Whether this process reports for a distributed training, by the variables that torchrun and similar launchers set."""
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"

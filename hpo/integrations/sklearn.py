@@ -1,6 +1,6 @@
-"""scikit-learn's estimators that learn bit by bit: `model, done = resume(model)`, then `report(model, epoch=..., ...)`.
+"""Integration of incremental scikit-learn estimators: `model, done = resume(model)`, then `report(model, epoch=..., ...)`.
 
-They are saved by skops, which reads back what it knows and runs no code of a file, as a pickle would.
+Models are saved by skops, which loads only types that it knows and does not run code from a file, as pickle would.
 """
 
 from collections.abc import Collection
@@ -18,21 +18,21 @@ except ImportError as error:
 
 Model = TypeVar("Model")
 _HARMLESS = [f"sklearn.neural_network._stochastic_optimizers.{kind}Optimizer" for kind in ("Adam", "SGD")]
-"""Types of scikit-learn that skops does not know yet."""
+"""Harmless types of scikit-learn that skops does not know yet."""
 
 
 def resume(model: Model, trusted: Collection[str] = ()) -> tuple[Model, int]:
-    """The model that was saved last, with its metrics reported again, or the given one.
+    """Return the last saved model, with its metrics reported again, or the given model if none was saved.
 
     Args:
-        model: to begin with.
-        trusted: dotted names of types of your own, as given to `report`.
+        model: Initial model.
+        trusted: Dotted names of your own types in the model, as given to `report`.
 
     Returns:
-        the model, and the epochs that it has behind it.
+        Model, and the number of epochs it has trained.
 
     Raises:
-        ValueError: what was saved is damaged.
+        ValueError: The checkpoint is damaged.
     """
     found = saved.resume()
     if found is None:
@@ -41,16 +41,17 @@ def resume(model: Model, trusted: Collection[str] = ()) -> tuple[Model, int]:
 
 
 def report(model: Any, *, epoch: int, trusted: Collection[str] = (), **metrics: Any) -> None:
-    """Save the model, then report.
+    """Save the model, then report metrics.
 
     Args:
-        model: an estimator, with `partial_fit` or `warm_start`.
-        epoch: that it has behind it, counted from 1.
-        trusted: dotted names of types in it that are neither scikit-learn's, NumPy's nor SciPy's, and may be read back.
-        **metrics: as in `hpo.report`.
+        model: Estimator with `partial_fit` or `warm_start`.
+        epoch: Number of epochs that the model has trained, counted from 1.
+        trusted: Dotted names of types in the model that are not from scikit-learn, NumPy or SciPy and are safe to load.
+        **metrics: Metrics as for `hpo.report`.
 
     Raises:
-        TypeError: the model holds a type that skops does not know and that is not trusted; or a metric cannot be reported.
+        TypeError: The model holds a type that skops does not know and that is not trusted, or a metric cannot be
+            reported.
     """
 
     def write(path: str) -> None:

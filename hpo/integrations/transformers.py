@@ -1,4 +1,4 @@
-"""The Trainer of Hugging Face: `trainer.train(resume_from_checkpoint=resume())` with `callbacks=[TransformersReport()]`."""
+"""Integration of Hugging Face's Trainer: `trainer.train(resume_from_checkpoint=resume())` with `TransformersReport()`."""
 
 from pathlib import Path
 from typing import Any
@@ -11,39 +11,43 @@ from hpo.integrations import saved
 
 
 def resume() -> str | None:
-    """The checkpoint to go on from, with its metrics reported again; None at the first attempt.
+    """Return the checkpoint for `resume_from_checkpoint`, with its metrics reported again; None in the first attempt.
 
     Raises:
-        ValueError: it is damaged.
+        ValueError: The checkpoint is damaged.
     """
     found = saved.resume()
     return None if found is None else str(found.path)
 
 
 class TransformersReport(TrainerCallback):
-    """Has the Trainer save after each evaluation, then reports what it has logged at that step.
+    """A callback that makes the Trainer save after each evaluation, and then reports what was logged at that step.
 
-    Without evaluations (`eval_strategy="no"`) it is after each log of the loss. Reported are all numbers under the names
-    that the Trainer gives them (`eval_loss`), `step`, and `epoch`: a whole one, unless evaluations are counted in steps.
-    While a tuner listens checkpoints are written into the trial's folder, not into `output_dir`, each in place of the last.
+    Without evaluations (`eval_strategy="no"`) it saves and reports after each log of the loss. It reports all numbers
+    under the Trainer's names (`eval_loss`), `step`, and `epoch`, which is whole unless evaluations are counted in
+    steps. While a tuner listens, checkpoints are written to the trial's folder, not to `output_dir`, and each replaces
+    the previous one.
 
     Args:
-        until: the epoch (or the step, where evaluations are counted in steps) after which the training ends. The learning
-            rate is planned for `num_train_epochs`: give that the most epochs of all, and here what the trial is to train.
+        until: Epoch (or step, if evaluations are counted in steps) after which the training ends. The learning rate is
+            planned for `num_train_epochs`: set that to the maximum of all trials, and `until` to what this trial shall
+            train.
     """
 
     def __init__(self, until: int | None = None) -> None:
         self._until = until
-        self._due: int | None = None  # the step that is reported when it is saved
+        self._due: int | None = None  # step to report once it is saved
         self._over = False
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **others: Any
     ) -> None:
-        """Take over where checkpoints are written, and see that the training goes on with what was saved, if it has to.
+        """Redirect checkpoints to the trial's folder, and stop the training if the loaded checkpoint is already complete.
+
+        Also loads weights that were saved under other names than the model has.
 
         Raises:
-            ValueError: with `save_strategy="best"` the Trainer leaves evaluations unsaved.
+            ValueError: With `save_strategy="best"` the Trainer leaves evaluations unsaved.
         """
         folder = directory()
         if folder is not None:
@@ -52,22 +56,22 @@ class TransformersReport(TrainerCallback):
                     "save_strategy='best': it leaves evaluations unsaved; use 'no', and hpo has each of them saved"
                 )
             args.output_dir = str(folder)
-            args.save_total_limit = None  # the one before is removed when the next is whole, and not earlier
+            args.save_total_limit = None  # hpo removes a checkpoint only once the next one is complete
             found = saved.find()
             if found is not None and found.metrics["step"] == state.global_step:
                 _load_renamed(model, found.path)
-        # The Trainer looks at that after the first step, whose evaluation is none of the trial's.
+        # The Trainer checks this after the first step, whose evaluation does not belong to the trial.
         self._over = control.should_training_stop = self._is_over(args, state)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
-        """Leave alone what was complete before."""
+        """Prevent the Trainer from logging, evaluating or saving if the training was complete before."""
         if self._over:
             control.should_log = control.should_evaluate = control.should_save = False
 
     on_epoch_end = on_step_end
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
-        """Have it saved."""
+        """Make the Trainer save after an evaluation."""
         self._have_saved(args, state, control)
 
     def on_log(
@@ -78,12 +82,12 @@ class TransformersReport(TrainerCallback):
         logs: dict[str, float] | None = None,
         **others: Any,
     ) -> None:
-        """Have it saved, where nothing is evaluated."""
+        """Make the Trainer save after a log of the loss, if nothing is evaluated."""
         if args.eval_strategy == "no" and "loss" in (logs or {}):
             self._have_saved(args, state, control)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any) -> None:
-        """Report what was saved, and end where that was wanted."""
+        """Report the metrics of the saved step, and end the training if `until` is reached."""
         if self._due == state.global_step:
             self._due = None
             if state.is_world_process_zero:
@@ -101,7 +105,7 @@ class TransformersReport(TrainerCallback):
             control.should_training_stop |= self._is_over(args, state)
 
     def _metrics(self, args: TrainingArguments, state: TrainerState) -> dict[str, float]:
-        """What was logged at this step."""
+        """Return the metrics that were logged at the current step."""
         found: dict[str, Any] = {}
         for entry in reversed(state.log_history):
             if entry["step"] != state.global_step:
@@ -120,13 +124,13 @@ class TransformersReport(TrainerCallback):
 
 
 def _in_epochs(args: TrainingArguments) -> bool:
-    """Is there one evaluation, or log, per epoch?"""
+    """Whether the Trainer evaluates, or logs if it evaluates nothing, once per epoch."""
     strategy: str = args.logging_strategy if args.eval_strategy == "no" else args.eval_strategy
     return strategy == "epoch"
 
 
 def _load_renamed(model: Any, folder: Path) -> None:
-    """Weights that were saved under names that the model has not itself: the Trainer of transformers 5 leaves them out."""
+    """Load weights that were saved under other names than the model has, which the Trainer of transformers 5 leaves out."""
     weights = folder / "model.safetensors"
     if isinstance(model, PreTrainedModel) and weights.exists():
         with safe_open(weights, "pt") as file:

@@ -9,26 +9,28 @@ from hpo.integrations import saved
 
 
 def resume(rounds: int) -> tuple[str | None, int]:
-    """The model to go on with, and how many rounds it lacks; its metrics are reported again.
+    """Return the last saved model and the number of rounds that it lacks; its metrics are reported again.
 
     Args:
-        rounds: of the whole training.
+        rounds: Number of rounds of the whole training.
 
     Returns:
-        the file of the model (`xgb_model=`), None at the first attempt; the rounds that are left (`num_boost_round`).
+        Model file for `xgb_model`, None in the first attempt; number of remaining rounds for `num_boost_round`.
 
     Raises:
-        ValueError: what was saved is damaged.
+        ValueError: The checkpoint is damaged.
     """
     found = saved.resume()
     return (None, rounds) if found is None else (str(found.path), max(rounds - found.metrics["round"], 0))
 
 
 class XGBoostReport(xgboost.callback.TrainingCallback):
-    """Saves the model, then reports `round`, counted from 1, and the metrics of each evaluated set: `valid-logloss`.
+    """An XGBoost callback that saves the model, then reports `round`, from 1, and the metrics of each evaluation set.
+
+    The name of a reported metric is, for example, `valid-logloss`.
 
     Args:
-        every: after so many rounds, and after the last. A model grows with its rounds, and so does what it takes to save it.
+        every: Number of rounds between saves; the last round is always saved. A larger model takes longer to save.
     """
 
     def __init__(self, every: int = 1) -> None:
@@ -36,9 +38,9 @@ class XGBoostReport(xgboost.callback.TrainingCallback):
         self._due: dict[str, Any] | None = None
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Save and report, if it is time to; the training goes on."""
+        """Save and report if the round is due, and let the training continue."""
         values = {f"{data}-{name}": all_[-1] for data, metrics in evals_log.items() for name, all_ in metrics.items()}
-        # Of a cross-validation: mean and deviation.
+        # In a cross-validation a value is a tuple of mean and deviation.
         means = {name: value[0] if isinstance(value, tuple) else value for name, value in values.items()}
         self._due = saved.scalars(means) | {"round": model.num_boosted_rounds()}
         if self._due["round"] % self._every == 0:
@@ -46,11 +48,11 @@ class XGBoostReport(xgboost.callback.TrainingCallback):
         return False
 
     def after_training(self, model: Any) -> Any:
-        """Save and report the last round."""
+        """Save and report the last round, if it has not been saved."""
         if self._due is not None:
             due, self._due = self._due, None
             if isinstance(model, xgboost.Booster):
                 saved.save_and_report(f"round-{due['round']}.ubj", model.save_model, due)
-            else:  # the models of a cross-validation, which cannot be gone on with
+            else:  # models of a cross-validation, which cannot be resumed
                 saved.report_saved(None, due)
         return model

@@ -19,10 +19,11 @@ from typing import Any
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of
-from hpo.errors import StoreError
+from hpo.errors import StoreError, harmless
 from hpo.launchers.base import Launcher
 from hpo.store.directory import LAUNCH_RECORD, json_object
 from hpo.store.replacing import write_atomically
+from hpo.store.untrusted import MOST_JSON, read_untrusted
 
 REQUEST = "request.json"
 
@@ -133,7 +134,7 @@ class RemoteLauncher(Launcher):
         record = self.submit(experiment, output_dir, request)
         said = record.pop("said", None)  # in place of the job's name, when nothing had to be submitted
         write_record(output_dir, experiment, record)
-        sys.stdout.write(f"{output_dir}: {said or record.get('job', 'submitted')}\n")
+        sys.stdout.write(harmless(f"{output_dir}: {said or record.get('job', 'submitted')}\n"))
         return self.finish(output_dir) if self.wait else 0
 
     def finish(self, output_dir: Path) -> int:
@@ -141,7 +142,7 @@ class RemoteLauncher(Launcher):
         record = read_record(output_dir)["record"]
         state = self.join(record)
         self.fetch(record, output_dir)
-        sys.stdout.write(f"{output_dir}: {state.phase} {state.detail}".rstrip() + "\n")
+        sys.stdout.write(harmless(f"{output_dir}: {state.phase} {state.detail}").rstrip() + "\n")
         return 0 if state.phase == Phase.COMPLETE else 1
 
 
@@ -173,9 +174,10 @@ def read_record(output_dir: Path) -> dict[str, Any]:
     """
     path = output_dir / LAUNCH_RECORD
     try:
-        content = json_object(path.read_text())
+        content = json_object(read_untrusted(path, MOST_JSON))
     except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: cannot be read ({error}); run the command that launched it again") from error
+        why = (isinstance(error, OSError) and error.strerror) or error
+        raise StoreError(f"{path}: cannot be read ({why}); run the command that launched it again") from error
     if not {"launcher", "record"} <= content.keys():
         raise StoreError(f"{path}: is no launch record; run the command that launched it again")
     return content

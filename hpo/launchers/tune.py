@@ -1,6 +1,8 @@
 """`hpo.tune`: an experiment of a Python function, run here."""
 
+import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,11 +18,15 @@ from hpo.experiment.run import Outcome
 from hpo.functions.finding import OWN, TOLD
 from hpo.functions.source import module_of, source_of
 from hpo.launchers.base import runs_here
+from hpo.launchers.plainly import plainly
 from hpo.launchers.shown import run_experiment
+from hpo.proposing.saving import may_save
 from hpo.store.replacing import write_atomically
 from hpo.store.tags import OUTPUTS, master_seed
+from hpo.watching.lines import say
 
 
+@plainly
 def tune(
     objective: Callable[..., Any] | str,
     config_space: Mapping[str, Any],
@@ -59,8 +65,9 @@ def tune(
         mode: `min` or `max`.
         objectives: several, in place of metric and mode, such as `{"accuracy": "max", "latency_ms": {"mode": "min", "log":
             True}}`; the outcome has a `front`.
-        method: a name in conf/method or what such a file contains; else that of `recommended_method`: ASHA-GP-TIME with
-            a resource, BO without, of several objectives MO-ASHA-GP and MO-BO.
+        method: a name in conf/method or what such a file contains; else that of `recommended_method`: BO without a resource;
+            with one ASHA-GP-TIME, or BO-MEDIAN if the function's code mentions no checkpoints; of several objectives MO-BO
+            and MO-ASHA-GP.
         config_dir: the folder with YAML of your own, which has method/ in it; see `hpo.load_config`.
         resource_attr: what `report` is told is spent, such as `epoch`.
         max_resource: its maximum; with it trials can end early.
@@ -85,6 +92,10 @@ def tune(
         HPOError: one sentence that says what is wrong and what to do.
         KeyboardInterrupt: after an orderly end.
     """
+    if getattr(sys.modules["__main__"], "loading", None) and "HPO_REPORT_FILE" in os.environ:
+        raise ConfigError(
+            'hpo.tune: a trial that loads this file comes here again; put the call below if __name__ == "__main__":'
+        )
     function = objective if isinstance(objective, str) else module_of(objective)
     source = None if function is not None else source_of(objective)  # type: ignore[arg-type]
     name = str(function or objective.__name__).rpartition(":")[2]  # type: ignore[union-attr]
@@ -103,9 +114,16 @@ def tune(
         "constraints": {name: dict(bound) for name, bound in (constraints or {}).items()},
         "num_gpus_per_trial": num_gpus_per_trial,
     }
+    if method is None:
+        saves = max_resource is None or may_save(objective, source)
+        method = recommended_method(several=bool(objectives), resource=max_resource is not None, checkpoints=saves)
+        if show and not saves:
+            say(
+                f"method={method}, which never pauses a trial: {name} saves no checkpoints (hpo.checkpoint) to resume from"
+            )
     config = load_config(
         benchmark,
-        method or recommended_method(several=bool(objectives), resource=max_resource is not None),
+        method,
         seed=seed,
         experiment_tag=experiment_tag or datetime.now().strftime("%Y-%m-%d-%H-%M-%S"),
         config_dir=config_dir,

@@ -1,1 +1,1 @@
-"""What a command would run, take and cost, before it is given."""
+"""The plan of a command before it runs: its experiments, their expected time and cost, and warnings."""

@@ -1,4 +1,4 @@
-"""What a reviewer would say about a plan: doubtful points, one sentence each, with what to do."""
+"""Warnings about a plan, as a reviewer would give them: one sentence each, with a remedy."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from hpo.searchers import GridSearcher
 SEEDS_FOR_AN_INTERVAL = 6
 _FEW_AT_THE_TOP = 3.5
 USUAL_QUOTA = 20
-"""Jobs at a time that accounts often may not exceed."""
+"""Number of simultaneous jobs that many accounts may not exceed."""
 
 
 def advice(plan: Plan) -> list[str]:
-    """All that is doubtful, each sentence once."""
+    """Return all warnings about a plan, each sentence once."""
     parts = (_standing, _metric, _budget, _search, _population, _rungs, _start_up, _devices, _script, _elsewhere)
     found = [sentence for group in plan.groups for part in parts for sentence in part(group, plan)]
     return list(dict.fromkeys([*found, *_about_all(plan)]))
@@ -54,7 +54,7 @@ def _budget(group: Group, _plan: Plan) -> Iterator[str]:
 
 
 def _full_training(group: Group) -> float | None:
-    """Seconds of a training to the maximum: as measured, or of the table's median configuration."""
+    """Return the seconds of a full-budget evaluation, as measured or of the table's median configuration; None if unknown."""
     if group.table is not None:
         whole = sorted(float(seconds) for seconds in group.table.seconds[:, 0, -1])
         share = (group.config.max_resource or group.table.max_resource) / group.table.max_resource
@@ -107,7 +107,7 @@ def _rungs(group: Group, _plan: Plan) -> Iterator[str]:
 
 
 def _start_up(group: Group, _plan: Plan) -> Iterator[str]:
-    """Attempts that wait longer for their machine than they use it."""
+    """Warn about attempts that wait longer for their machine than they use it."""
     if not group.start_up:
         return
     first = group.rungs[0] if group.rungs and group.promotes else group.config.max_resource

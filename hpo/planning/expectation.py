@@ -1,8 +1,8 @@
-"""How many trials of a method get how far: its own scheduler, run over a virtual clock.
+"""The expected number of trials at each resource, from a simulation of the method's own scheduler over a virtual clock.
 
-Losses are those of the table where there is one, else random: a configuration is then as good at every resource as at any
-other, which is right where early results tell the truth. The searcher is random, for no other can do better on random
-losses. The figures are means over a few repetitions with fixed seeds, the same in every call.
+Losses come from the benchmark's table if it has one. Otherwise they are random, and a configuration has the same loss
+at every resource, which is right if early results predict late ones. The searcher is random search, because no searcher
+does better on random losses. The values are means over a few repetitions with fixed seeds, the same in every call.
 """
 
 import heapq
@@ -20,20 +20,20 @@ from hpo.schedulers.replay import tell_end
 
 REPETITIONS = 10
 MOST_REPORTS = 20_000
-"""Per repetition; what goes beyond is reported as `at least`."""
+"""Largest number of simulated reports per repetition; values of a simulation cut there are reported as `at least`."""
 ASSUMED_TRIALS = 100
-"""Where neither the number of trials nor their cost is known."""
+"""Number of trials assumed if neither their number nor their cost is known."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """How a training goes: seconds and loss after each unit of resource."""
+    """The course of one training: seconds and losses after each unit of resource."""
 
     seconds: Sequence[float]
     losses: Sequence[float] | None = None
-    """None: random."""
+    """Loss after each unit of resource; None: random."""
     further: Sequence[tuple[float, ...]] = ()
-    """Of the objectives after the first; where they are not given, those are random."""
+    """Losses of the objectives after the first; random if they are not given."""
 
 
 Trainings = Callable[[Randomness, Configuration], Course]
@@ -41,23 +41,23 @@ Trainings = Callable[[Randomness, Configuration], Course]
 
 @dataclass(frozen=True)
 class Expectation:
-    """Means over the repetitions."""
+    """The expected course of an experiment, as means over simulated repetitions."""
 
     trials: float
-    """Started."""
+    """Number of trials that start."""
     reached: dict[int, float]
-    """Trials that get to each rung, and to the maximum."""
+    """Number of trials that reach each rung and the maximum resource, by resource."""
     elapsed: float | None
-    """Seconds to the end of the experiment; None where costs are unknown."""
+    """Seconds until the experiment ends; None if the cost of trials is unknown."""
     assumed_trials: int | None = None
-    """The figures are for so many trials, for lack of anything better."""
+    """Number of trials that was assumed because nothing limits it; None if nothing was assumed."""
     cut: bool = False
-    """There would be more."""
+    """Whether a simulation was cut short, so that there would be more trials."""
 
 
 @dataclass
 class _Run:
-    """One repetition."""
+    """The counts of one simulated repetition."""
 
     reached: dict[int, int]
     trials: int = 0
@@ -70,16 +70,17 @@ def expect(config: ExperimentConfig, trainings: Trainings | None, workers: int, 
     """Simulate the method of a resolved experiment.
 
     Args:
-        config: its budgets and its method.
-        trainings: None where their costs are unknown: then max_wallclock_time cannot be taken into account.
-        workers: trials at a time.
-        restart: seconds that a resumed trial takes to start again.
+        config: Experiment with its budgets and its method.
+        trainings: Function that returns the course of a training; None if costs are unknown, and max_wallclock_time is
+            ignored.
+        workers: Number of trials that run at a time.
+        restart: Seconds that a resumed trial takes to start again.
 
     Raises:
-        ConfigError: the method does not fit the benchmark.
+        ConfigError: The method does not fit the benchmark.
     """
     most, assumed = config.max_num_trials, None
-    endless = not config.copies_checkpoints  # a population comes to its end by itself
+    endless = not config.copies_checkpoints  # population-based training ends by itself
     if trainings is None and most is None and config.max_num_evaluations is None and endless:
         most = assumed = ASSUMED_TRIALS
     runs: list[_Run] = []
@@ -106,10 +107,10 @@ def _simulate(
     scheduler = scheduler_of(replace(_random(config), random_seed=repetition))
     maximum = config.max_resource or 1
     rungs = [level for level in scheduler.levels if level < maximum]
-    # Nothing is decided between rungs, so that trials go from one to the next at once where no report can be the last.
+    # Nothing is decided between rungs: trials skip to the next rung unless any report can end the experiment.
     every_report = config.max_num_evaluations is not None or config.target_value is not None
     stops = list(range(1, maximum + 1)) if every_report else [*rungs, maximum]
-    by_resource = Course(range(1, maximum + 1))  # where costs are unknown
+    by_resource = Course(range(1, maximum + 1))  # used if costs are unknown
     run = _Run(dict.fromkeys([*rungs, maximum], 0))
     trials: list[tuple[Trial, Course]] = []
     at: list[int] = []  # the resource each trial has reached
@@ -185,7 +186,7 @@ _CHEAP = (RANDOM["_target_"], "hpo.searchers.SobolSearcher", "hpo.searchers.Grid
 
 
 def _random(config: ExperimentConfig) -> ExperimentConfig:
-    """The experiment with a random searcher where its own would take its time."""
+    """Return the experiment with random search if its own searcher would be slow, and without earlier results."""
     method, config = config.method, replace(config, warm_start=[], warm_start_use=WarmStartUse.points)
     if method.searcher.get("_target_") in _CHEAP or not str(method.scheduler.get("_target_")).startswith("hpo."):
         return config

@@ -1,4 +1,4 @@
-"""The plan of a command: its experiments in groups that differ by seed alone, what each needs, and what is doubtful."""
+"""The plan of a command: its experiments in groups that differ only by seed, the needs of each group, and its problems."""
 
 import math
 import os
@@ -32,7 +32,7 @@ from hpo.tables.table import Table
 
 @dataclass(frozen=True)
 class Machine:
-    """What there is here."""
+    """The resources of this machine."""
 
     cores: int
     gpus: int
@@ -41,16 +41,16 @@ class Machine:
 
 @dataclass
 class Group:
-    """Experiments that differ by seed alone."""
+    """Planned experiments that differ only by seed."""
 
     places: list[Place]
     slots: int
-    """Trials that run at a time: the workers, as far as there are devices for them."""
+    """Number of trials that run at a time: the workers, limited by the available GPUs."""
     gpus: int | None
-    """Devices where the trials run; None where that is not known."""
+    """Number of GPUs on the machine where the trials run; None if unknown."""
     scheduler: Scheduler | None = None
     problem: str | None = None
-    """Why it cannot run at all."""
+    """Reason why the experiments cannot run at all; None if they can."""
     expectation: Expectation | None = None
     table: Table | None = None
     smoke: Smoke | None = None
@@ -59,62 +59,62 @@ class Group:
 
     @property
     def config(self) -> ExperimentConfig:
-        """Of the first; the others have other seeds."""
+        """The configuration of the group's first experiment; the others differ by seed."""
         return self.places[0].config
 
     @property
     def name(self) -> str:
-        """Benchmark and method."""
+        """The names of benchmark and method."""
         return f"{self.config.benchmark.name} · {self.config.method.name}"
 
     @property
     def remote(self) -> bool:
-        """Does it run elsewhere?"""
+        """Whether a launcher runs the experiments as jobs on other machines."""
         return self.launcher is not None
 
     @property
     def rungs(self) -> list[int]:
-        """Levels below the maximum."""
+        """The rung levels below the maximum resource; empty without rungs."""
         return list(self.scheduler.levels) if self.scheduler is not None else []
 
     @property
     def start_up(self) -> float:
-        """Seconds that each attempt waits for its machine; 0 where that is not worth a word."""
+        """The seconds that each attempt waits for its machine; 0 if the wait is negligible."""
         return backend_of(self.config)[0].start_up_seconds
 
     @property
     def elsewhere(self) -> str | None:
-        """Where trials run, where that is not the tuner's machine."""
+        """A description of where trials run, if that is not the tuner's machine; None otherwise."""
         return backend_of(self.config)[0].elsewhere(self.config)
 
     @property
     def promotes(self) -> bool:
-        """Does the method pause trials and resume them?"""
+        """Whether the method pauses trials and resumes them."""
         return self.scheduler is not None and self.scheduler.pauses
 
     @property
     def to_do(self) -> list[Place]:
-        """Experiments that are not over."""
+        """The experiments that have not finished."""
         return [place for place in self.places if place.standing not in (Standing.COMPLETE, Standing.FAILED)]
 
     @property
     def standings(self) -> dict[Standing, int]:
-        """How many directories are in which state."""
+        """The number of experiment directories in each state."""
         return dict(Counter(place.standing for place in self.places))
 
     @property
     def expected_seconds(self) -> float | None:
-        """What an experiment takes; None where that cannot be computed."""
+        """The expected duration of one experiment; None if it cannot be computed."""
         return None if self.expectation is None or self.expectation.cut else self.expectation.elapsed
 
     @property
     def seconds_each(self) -> float | None:
-        """What an experiment takes: as expected, else its budget; None where neither is known."""
+        """The duration of one experiment: as expected, else its wall-clock budget; None if neither is known."""
         return self.config.max_wallclock_time if self.expected_seconds is None else self.expected_seconds
 
     @property
     def disk_each(self) -> float | None:
-        """Bytes of checkpoints of an experiment at its end."""
+        """The bytes of checkpoints of one experiment at its end; None if unknown."""
         if self.config.simulated:
             return 0.0
         if self.smoke is None or self.expectation is None:
@@ -126,7 +126,7 @@ class Group:
 
 @dataclass
 class Plan:
-    """What a command would do."""
+    """The planned experiments of a command, with this machine's resources and the prices of instances."""
 
     groups: list[Group]
     machine: Machine
@@ -134,16 +134,16 @@ class Plan:
 
     @property
     def places(self) -> list[Place]:
-        """All experiments."""
+        """All planned experiments with their directories."""
         return [place for group in self.groups for place in group.places]
 
     @property
     def jobs(self) -> list[JobDescription]:
-        """All remote jobs."""
+        """All planned remote jobs."""
         return [job for group in self.groups for job in group.jobs]
 
     def start_up_costs(self, group: Group, attempts: Sequence[float]) -> list[float]:
-        """Money for machines that only start, for so many attempts each; empty where no price is known."""
+        """Return the cost of machines while they start, for each number of attempts; empty if the price is unknown."""
         kind = backend_of(group.config)[0].instance_type(group.config)
         if self.prices is None or kind not in self.prices.prices:
             return []
@@ -151,7 +151,7 @@ class Plan:
 
     @property
     def cost(self) -> float | None:
-        """Of all jobs, on demand; None where a price is missing."""
+        """The cost of all remote jobs at on-demand prices; None if a price is missing."""
         if self.prices is None or not self.jobs:
             return None
         prices = self.prices.prices
@@ -161,11 +161,11 @@ class Plan:
         return sum(costs) if len(costs) == len(self.jobs) else None
 
     def ask_for_prices(self) -> None:
-        """Ask AWS what the instances of its jobs cost; nothing is asked where there are none.
+        """Ask AWS for the prices of the instances that the jobs use; does nothing if no job uses one.
 
         Raises:
-            ConfigError: boto3 is not there, or the jobs are of several regions.
-            HPOError: AWS cannot be asked, or refuses.
+            ConfigError: boto3 is not installed, or the jobs run in several regions.
+            HPOError: AWS cannot be reached, or rejects the request.
         """
         priced = [(group, job.instance_type) for group in self.groups for job in group.jobs if job.instance_type]
         if not priced:
@@ -183,16 +183,16 @@ class Plan:
 
 
 def make_plan(jobs: Sequence[Job], *, smoke: bool = False, prices: Prices | None = None) -> Plan:
-    """Plan the command that composes some jobs.
+    """Plan the experiments of a command.
 
     Args:
-        jobs: the experiments, in order.
-        smoke: run one trial of each benchmark for a moment, and measure it.
-        prices: of the instances that remote jobs run on.
+        jobs: Experiments that the command composes, in order.
+        smoke: Run one trial of each benchmark briefly, and measure it.
+        prices: Prices of the instances that remote jobs run on.
 
     Raises:
-        ConfigError: an experiment's configuration is wrong.
-        HPOError: the smoke trial failed.
+        ConfigError: The configuration of an experiment is wrong.
+        HPOError: The smoke trial failed.
     """
     machine = Machine(len(os.sched_getaffinity(0)), len(visible_gpus()), shutil.disk_usage(Path.cwd()).free)
     plan = Plan([_group(members) for members in _alike([place_of(job) for job in jobs])], machine, prices)
@@ -224,7 +224,7 @@ def _alike(places: Sequence[Place]) -> list[list[Place]]:
 
 def _group(places: list[Place]) -> Group:
     config = places[0].config
-    # What a submission would miss, such as a bucket, is made up.
+    # A dry run makes up what a submission would lack, such as a bucket.
     made = make_launcher(config, **({"dry_run": True} if "dry_run" in config.launcher else {}))
     launcher = made if isinstance(made, RemoteLauncher) else None
     group = Group(places, config.n_workers or 1, None, launcher=launcher)
@@ -252,7 +252,7 @@ def _group(places: list[Place]) -> Group:
 
 
 def _trainings(group: Group) -> Trainings | None:
-    """What trainings take: as the table has it, or as measured; None where nothing is known."""
+    """Return a function for the courses of trainings, from the table or as measured; None if nothing is known."""
     if (table := group.table) is not None:
         objective = group.config.objective
 

@@ -1,4 +1,4 @@
-"""What machines cost, from a file of the user's or from AWS's list. None comes with hpo: prices change and differ by region.
+"""Prices of machines, from a file of the user or from AWS's price list. hpo ships none: they change and differ by region.
 
 date: 2026-11-01
 region: us-east-1
@@ -19,14 +19,14 @@ from hpo.errors import ConfigError, HPOError
 from hpo.store.replacing import write_atomically
 
 AWS = "aws"
-"""In place of a file: ask for them."""
+"""Value of `--prices` that asks AWS instead of reading a file."""
 KEPT_DAYS = 7
 _TEXTS = ("date", "region", "currency", "source")
 
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices per hour, on demand, and where and when they were valid."""
+    """On-demand prices per hour by instance type, with their date, region, currency and source."""
 
     date: str
     region: str
@@ -36,10 +36,10 @@ class Prices:
 
 
 def read_prices(path: Path) -> Prices:
-    """The prices in a YAML file.
+    """Read prices from a YAML file.
 
     Raises:
-        ConfigError: something is missing in it, or no number.
+        ConfigError: A key is missing, or a price is not a number.
     """
     content = read_plain(path)
     needed = (*_TEXTS, "prices")
@@ -56,16 +56,17 @@ def read_prices(path: Path) -> Prices:
 
 
 def ask_aws(instance_types: Collection[str], region: str, profile: str | None) -> Prices:
-    """Prices of AWS's list, kept as a file in the cache folder; asked for again when that is old or lacks an instance type.
+    """Return prices of AWS's list, cached in a file; AWS is asked again if that is old or lacks an instance type.
 
     Args:
-        instance_types: such as ml.g4dn.12xlarge; may be none, and then nobody is asked.
-        region: where they run.
-        profile: of ~/.aws/config.
+        instance_types: Names such as ml.g4dn.12xlarge; may be empty.
+        region: AWS region where the instances run.
+        profile: Profile of ~/.aws/config.
 
     Raises:
-        ConfigError: boto3 is not there, or the profile.
-        HPOError: AWS cannot be asked, or refuses; names the file that an earlier question has left.
+        ConfigError: boto3 or the profile does not exist.
+        HPOError: AWS cannot be reached, or rejects the request; the message names the file of an earlier request, if
+            any.
     """
     from hpo.aws.prices import SOURCE, training_prices
 

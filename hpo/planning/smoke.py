@@ -1,7 +1,7 @@
-"""A smoke trial: the first configuration of an experiment, trained for a moment and measured.
+"""A smoke trial: a short measured training with the first configuration of an experiment.
 
-The first trial of an experiment also pays for what is imported once. Where that matters, for it begins to report within
-seconds, a second trial shows how long all further ones take to begin.
+The first trial of an experiment also pays for imports that are slow only once. If it begins to report within seconds,
+so that this matters, a second trial measures how long all further trials take to start.
 """
 
 import tempfile
@@ -14,40 +14,40 @@ from hpo.errors import ExperimentError
 from hpo.events.objective import ReportError
 
 UNITS = 3
-"""Units of resource at most."""
+"""Largest number of units of resource that a smoke trial trains."""
 ENOUGH = 10.0
-"""Seconds after which it ends with the next report."""
+"""Seconds after which a smoke trial ends with the next report."""
 
 
 @dataclass(frozen=True)
 class Smoke:
-    """What was measured."""
+    """The measurements of a smoke trial."""
 
     units: int
-    """Reports made."""
+    """Number of reports."""
     seconds: float
-    """From start to end."""
+    """Duration from start to end."""
     first_report: float
-    """Seconds of a further trial to its first report."""
+    """Seconds from the start of a further trial to its first report."""
     per_unit: float
-    """Seconds for a further unit of resource; where there was only one report, for the first with the start."""
+    """Seconds per further unit of resource; if there was one report, seconds for the first unit including the start."""
     checkpoint_bytes: int
     keys: tuple[str, ...]
-    """Reported."""
+    """Names of the reported values."""
     peak_memory_mb: float | None
 
     @property
     def start_up(self) -> float:
-        """Seconds before the training begins."""
+        """The seconds that a trial takes before it begins to train."""
         return max(self.first_report - self.per_unit, 0.0)
 
 
 def smoke_trial(config: ExperimentConfig, silence: float = 3600.0) -> Smoke:
-    """Train the first configuration of a resolved experiment for its first units of resource, in a temporary folder.
+    """Train the first configuration of a resolved experiment for a few units of resource, in a temporary folder.
 
     Raises:
-        ExperimentError: it fails, or does not report what the benchmark says.
-        ConfigError, BackendError: it cannot be started.
+        ExperimentError: The trial fails, or does not report what the benchmark says.
+        ConfigError, BackendError: The trial cannot start.
     """
     most = config.max_resource
     until = None if most is None else min(UNITS, most)

@@ -1,4 +1,4 @@
-"""How an experiment's directory stands to the command that would run it."""
+"""The state of an experiment's directory for the command that would run it: new, unfinished, complete, and so on."""
 
 import contextlib
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from hpo.store.tags import read_tag
 
 
 class Standing(StrEnum):
-    """What the command would find."""
+    """The state in which a command would find the directory of an experiment."""
 
     NEW = "new"
     COMPLETE = "complete"
@@ -35,20 +35,20 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class Place:
-    """An experiment and its directory."""
+    """An experiment with its directory and the state of that directory."""
 
     config: ExperimentConfig
-    """Resolved, with its master seed where that is known."""
+    """Resolved configuration of the experiment, with its master seed if that is known."""
     directory: Path
     standing: Standing
     detail: str = ""
 
 
 def place_of(job: Job) -> Place:
-    """An experiment of the command line and what there is of it. Nothing is written.
+    """Return an experiment of a command with the state of its directory, without writing anything.
 
     Raises:
-        ConfigError: its configuration, or the one that is stored, is wrong.
+        ConfigError: Its configuration, or the stored one, is wrong.
     """
     files = ExperimentDirectory(job.output_dir)
     shown = from_here(job.output_dir)
@@ -67,7 +67,7 @@ def place_of(job: Job) -> Place:
         return Place(config, shown, Standing.NEW)
     if changes := differences(stored, config):
         return Place(config, shown, Standing.DIFFERENT, "; ".join(changes[:3]) + ("; …" if len(changes) > 3 else ""))
-    last, state = None, ExperimentState(config.objective)  # also of a damaged store, which the command itself will mend
+    last, state = None, ExperimentState(config.objective)  # kept for a damaged store, which the command itself repairs
     with contextlib.suppress(StoreError), contextlib.closing(Store(files.events, read_only=True)) as store:
         last = store.last()
         state.apply_all(store.read())

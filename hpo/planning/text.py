@@ -1,4 +1,4 @@
-"""A plan in words, and as plain values for programs."""
+"""A plan as text for people and as plain values for programs."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,7 +12,7 @@ _MOST_NAMES = 3
 
 
 def text(plan: Plan) -> str:
-    """What a person reads."""
+    """Return a plan as text, with errors and warnings at the end."""
     lines = [*(line for group in plan.groups for line in _group(group, plan)), *_total(plan)]
     errors = [f"{group.name}: {group.problem}" for group in plan.groups if group.problem]
     for title, sentences in (("errors", errors), ("warnings", advice(plan))):
@@ -100,7 +100,7 @@ def _expectation(group: Group, plan: Plan) -> Iterator[str]:
 
 
 def _attempts(group: Group) -> list[float]:
-    """How many attempts begin towards each rung: all of them at the first where no trial is paused."""
+    """Return the number of attempts that begin towards each rung; all begin at the first if the method pauses no trial."""
     assert group.expectation is not None
     reached = list(group.expectation.reached.values())
     return reached if group.promotes else [group.expectation.trials, *(0.0 for _ in reached[1:])]
@@ -166,7 +166,7 @@ def _plural(count: int, noun: str) -> str:
 
 
 def _numbers(values: list[int]) -> str:
-    """0-4, or 1, 3, 7."""
+    """Format seeds as 0-4, or as 1, 3, 7."""
     if len(values) > 2 and values == list(range(values[0], values[-1] + 1)):
         return f"{values[0]}-{values[-1]}"
     return ", ".join(map(str, values))
@@ -181,7 +181,7 @@ def _bytes(count: float) -> str:
 
 
 def to_dict(plan: Plan) -> dict[str, Any]:
-    """Plain values."""
+    """Return a plan as plain values for JSON."""
     return {
         "machine": asdict(plan.machine),
         "groups": [_plain(group) for group in plan.groups],

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, documentation
 from hpo.proposing.argparsers import kind_of, read_absl, read_argparse
 from hpo.proposing.arguments import Argument, Interface, style_of
 from hpo.proposing.clicks import read_click
@@ -117,8 +117,8 @@ def _of_python(script: Path) -> Interface:
     tuner = next((name for name in ("ray", "optuna") if sources[0].imports(name)), None)
     if tuner is not None:
         raise ConfigError(
-            f"{script}: it tunes by itself, with {tuner}, and takes no arguments; make a program of what it trains, as "
-            f"docs/coming-from.md shows"
+            f"{script}: it tunes by itself, with {tuner}, and takes no arguments; give its objective to hpo.tune as "
+            f"objective(config, report), or make a program of what it trains; both in {documentation('coming-from.md')}"
         )
     raise ConfigError(
         f"{script}: it has no parser (argparse, click, typer, Hydra, fire, HfArgumentParser, absl, sys.argv); give it "

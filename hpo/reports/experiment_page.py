@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hpo.errors import StoreError
 from hpo.events.outcome import no_trial_met
 from hpo.events.values import Kind, Status
 from hpo.events.wording import (
@@ -18,8 +19,9 @@ from hpo.events.wording import (
 )
 from hpo.figures import experiment_charts as charts
 from hpo.figures import pages
-from hpo.figures.style import OUTCOME_COLOURS, data_label
+from hpo.figures.style import STATUS_COLOURS, data_label
 from hpo.history import curves as history
+from hpo.history.conditions import condition_of_experiment
 from hpo.history.trials import trial_rows
 from hpo.reports.lineage import lineage
 from hpo.reports.page import (
@@ -39,10 +41,10 @@ from hpo.results.experiment import Experiment
 from hpo.results.fronts import front_share
 from hpo.results.rows import last_line
 from hpo.store.directory import ExperimentDirectory
+from hpo.store.untrusted import MOST_CONFIG, read_untrusted
 
 MOST_FAILURES = 50
 LOGS = ("stdout.log", "stderr.log")
-STATUS_COLOURS = {status.value: OUTCOME_COLOURS[history.outcome(status.value)] for status in Status}
 
 
 def experiment_page(experiment: Experiment, output: Path) -> str:
@@ -56,10 +58,12 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
     title = f"{config.benchmark.name} · {config.method.name} · seed {config.seed}"
     label = data_label(experiment.metadata)
     finished = experiment.state.finished
-    condition = f"{experiment.state.status}: {finished}" if finished else "not complete when this report was written"
+    condition = condition_of_experiment(experiment)
+    told = f"{condition.name}: {finished or condition.error}" if finished or condition.error else condition.name
+    told += "" if finished else ", not complete when this report was written"
     began, ended = (experiment.metadata.get(f"st_tuner_{key}_timestamp") for key in ("creation", "end"))
     when = days_text(began, ended if finished else None)
-    where = " · ".join(filter(None, (config.experiment_tag, condition, when, label and f"{label} data")))
+    where = " · ".join(filter(None, (config.experiment_tag, told, when, label and f"{label} data")))
     failures = list(_failures(experiment))
     sections = [
         Section("progress", "Progress", pages.progress(experiment)),
@@ -93,7 +97,7 @@ def _headline(experiment: Experiment) -> str:
         *([_front_tile(experiment)] if objective.aims else []),
         ("trials", f"{len(state.trials):,}", counts),
         ("reports", f"{state.reports:,}", ""),
-        ("elapsed time", clock(state.elapsed), f"{state.elapsed:.6g} s"),
+        ("elapsed time", clock(state.elapsed), f"{state.elapsed:.0f} s" if state.elapsed >= 60 else ""),
         *([(f"{cost} of all trials", f"{state.spending.total:.6g}", "")] if (cost := objective.cost_attr) else []),
         ("workers", str(line.workers), f"busy {line.utilisation:.1%}" if line.attempts else ""),
     ]
@@ -215,6 +219,13 @@ def _failure_parts(failures: list[tuple[str, str]]) -> list[Part]:
     return parts
 
 
+def _stored_text(path: Path) -> str:
+    try:
+        return read_untrusted(path, MOST_CONFIG).decode(errors="replace")
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror or error}); put the file back") from error
+
+
 def _provenance(experiment: Experiment) -> list[Part]:
     files = ExperimentDirectory(experiment.directory)
     metadata = {key: value for key, value in experiment.metadata.items() if key != "config_space" and value is not None}
@@ -228,7 +239,7 @@ def _provenance(experiment: Experiment) -> list[Part]:
         if event.kind == Kind.NOTED and "devices" not in event.body
     ]
     parts: list[Part] = [
-        folded("experiment.yaml: the resolved configuration", files.config.read_text(errors="replace")),
+        folded("experiment.yaml: the resolved configuration", _stored_text(files.config)),
         folded("Sessions: who worked on it", "\n".join(sessions) or "none"),
     ]
     if notes:

@@ -13,7 +13,9 @@ from hpo.events.wording import days_text
 from hpo.figures import front_charts, method_charts
 from hpo.figures.chart import Chart
 from hpo.figures.style import data_label
+from hpo.history.conditions import unfinished_condition
 from hpo.reports.page import PageColumn, PageTable, Part, Section, escaped, link_to, paragraph, render, tiles
+from hpo.store.directory import ExperimentDirectory
 
 NAME = "report.html"
 TIMES = ("creation", "end")
@@ -172,11 +174,16 @@ def _experiments(runs: Sequence[Run], output: Path) -> PageTable:
                 len(run.trial_losses),
                 run.reports,
                 run.end,
-                run.status,
+                run.status if run.finished else _condition(run),
                 [_link(run.directory, output)],
             ]
         )
     return PageTable("experiments", "Experiments", columns, rows)
+
+
+def _condition(run: Run) -> str:
+    host = run.metadata.get("host")
+    return unfinished_condition(ExperimentDirectory(run.directory), host=host, has_events=run.end > 0).name
 
 
 def _link(directory: Path, output: Path) -> list[str]:

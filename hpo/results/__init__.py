@@ -1,1 +1,1 @@
-"""What is left of an experiment: `load_experiment`, rows, and the files made from the log."""
+"""Results of an experiment: `load_experiment`, table rows, and the files made from its event log."""

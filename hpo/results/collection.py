@@ -1,4 +1,4 @@
-"""`load_experiments`: the experiments of tags and directories, side by side in one table."""
+"""The function `load_experiments`: several experiments side by side in one table."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -18,16 +18,16 @@ _CATEGORIES = (*_NAMES[:3], "status", "st_decision", "st_status")
 
 
 class Experiments(list[Experiment]):
-    """Some experiments; `trials` and `reports` are tables over all of them, which say of each row whose it is."""
+    """A list of experiments with tables of all their trials and reports; each row names its experiment."""
 
     @cached_property
     def trials(self) -> "pd.DataFrame":
-        """One row per trial: experiment_tag, benchmark, method, seed, then as `Experiment.trials`."""
+        """One row per trial: experiment_tag, benchmark, method, seed, then the columns of `Experiment.trials`."""
         return self._table("trials")
 
     @cached_property
     def reports(self) -> "pd.DataFrame":
-        """One row per report: experiment_tag, benchmark, method, seed, then as `Experiment.reports`."""
+        """One row per report: experiment_tag, benchmark, method, seed, then the columns of `Experiment.reports`."""
         return self._table("reports")
 
     def _repr_html_(self) -> str:
@@ -57,16 +57,16 @@ class Experiments(list[Experiment]):
 
 
 _MOST_SHOWN = 5
-"""In a notebook, which keeps what it shows."""
+"""Largest number of experiments that a notebook shows, because a notebook stores what it shows."""
 
 
 def load_experiments(*places: str | Path) -> Experiments:
-    """Read all experiments in some directories or tags (none given: in outputs/), also while they run; each once.
+    """Read all experiments in some directories or tags, each once, even while they run; without arguments those in outputs/.
 
-    Those of which no event is here yet, such as remote ones before `hpo sync`, are left out.
+    Experiments without events on this machine, such as remote ones before `hpo sync`, are left out.
 
     Raises:
-        StoreError: there are none, or one is damaged.
+        StoreError: There are no experiments, or one is damaged.
     """
     found = dict.fromkeys(directory for place in places or [OUTPUTS] for directory in find_experiments(place))
     return Experiments(

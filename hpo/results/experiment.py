@@ -1,4 +1,4 @@
-"""`load_experiment`: what is left of an experiment, for notebooks and for all that looks at it."""
+"""The function `load_experiment`, which reads an experiment from its directory, for notebooks and all commands."""
 
 import contextlib
 from collections.abc import Iterable, Mapping
@@ -53,19 +53,19 @@ class Experiment:
 
     @cached_property
     def state(self) -> ExperimentState:
-        """All trials and the incumbent."""
+        """The trials and the incumbent of the experiment."""
         return ExperimentState(self.config.objective).apply_all(self.events)
 
     @cached_property
     def reports(self) -> "pd.DataFrame":
-        """One row per report, with the columns of results.csv.zip."""
+        """Data frame with one row per report and the columns of results.csv.zip."""
         import pandas as pd
 
         return pd.DataFrame(list(report_rows(self.config, self.events)))
 
     @cached_property
     def trials(self) -> "pd.DataFrame":
-        """One row per trial: id, status, attempts, resource, metric or objectives of its last report, configuration."""
+        """Data frame with one row per trial: id, status, attempts, resource, last metric or objectives, configuration."""
         import pandas as pd
 
         objective = self.state.objective
@@ -84,27 +84,27 @@ class Experiment:
 
     @property
     def status(self) -> str:
-        """`complete`; `failed`, where it is over without one finite result; `interrupted`, which a running one is too."""
+        """`complete`; `failed` if it finished without a finite result; `interrupted` if it has not, even if it runs."""
         return self.state.status
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """trial_id, value of the metric, resource and configuration of the best report; None before the first.
+        """The best report as trial_id, value of the metric, resource and configuration; None before the first report.
 
-        With several objectives the front's best of the first.
+        In a multi-objective experiment it is the best report by the first objective.
         """
         return best_of(self.state)
 
     @property
     def front(self) -> list[dict[str, Any]]:
-        """With several objectives: the reports that no other dominates, as in `best`; sorted by the first objective."""
+        """The Pareto front of a multi-objective experiment: reports as in `best`, sorted by the first objective."""
         return front_of(self.state)
 
     def refresh(self) -> "Experiment":
-        """The experiment as it is now; only what is new is read, unless it has been overwritten.
+        """Return the experiment as it is now, reading only new events unless it has been overwritten.
 
         Raises:
-            StoreError: it is gone, or damaged.
+            StoreError: The experiment has been deleted, or is damaged.
         """
         files = ExperimentDirectory(self.directory)
         with contextlib.closing(Store(files.events, read_only=True)) as store:
@@ -116,7 +116,7 @@ class Experiment:
         return load_experiment(self.directory)
 
     def show(self) -> Any:
-        """The whole report, for the last line of a notebook's cell; see `hpo.show`."""
+        """Show the whole report as the last line of a notebook's cell; see `hpo.show`."""
         import hpo  # its face: reports lie floors above this
 
         return hpo.show(self)
@@ -129,10 +129,10 @@ def _last_of(objective: Objective, state: TrialState) -> Mapping[str, float | No
 
 
 def load_experiment(place: str | Path) -> Experiment:
-    """Read an experiment, also while it runs: from its directory, or a tag or directory that holds no other.
+    """Read an experiment, even while it runs, from its directory, or from a tag or directory that holds no other.
 
     Raises:
-        StoreError: there is none or more than one, or it is damaged.
+        StoreError: There is no experiment or more than one, or it is damaged.
     """
     found = find_experiments(place)
     if len(found) > 1:
@@ -145,6 +145,19 @@ def load_experiment(place: str | Path) -> Experiment:
     config = read_config(files.config)
     _check_belongs(files, config, events)
     return Experiment(files.path, config, read_metadata(files), events)
+
+
+def check_experiment(directory: Path) -> ExperimentConfig:
+    """The configuration of an experiment that `load_experiment` can read; its events are not kept in memory.
+
+    Raises:
+        HPOError: it cannot be read.
+    """
+    files = ExperimentDirectory(directory)
+    config = read_config(files.config)
+    with contextlib.closing(Store(files.events, read_only=True)) as store:
+        _check_belongs(files, config, store.read())
+    return config
 
 
 def _check_belongs(files: ExperimentDirectory, config: ExperimentConfig, events: Iterable[Event]) -> None:

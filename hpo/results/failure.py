@@ -1,4 +1,4 @@
-"""An experiment that has used up its budget without one finite result: what to say of it."""
+"""The explanation of an experiment that used up its budget without one finite result."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from hpo.store.directory import ExperimentDirectory
 
 
 def failure_of(state: ExperimentState, directory: Path) -> str | None:
-    """Why an experiment failed, what to do, and where to look; None where it did not."""
+    """Return a sentence about why an experiment failed, with a remedy and a log file; None if it did not fail."""
     if state.status != "failed":
         return None
     metrics = " and ".join(aim.metric for aim in state.objective.aims) or state.objective.metric

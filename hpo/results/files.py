@@ -1,6 +1,6 @@
-"""Files made from the event store for people and other tools, and which can be made again.
+"""Files made from the event store for people and other tools; they can be made again at any time.
 
-`metadata.json` and `results.csv.zip` have Syne Tune's keys and column names, so that its readers load them.
+`metadata.json` and `results.csv.zip` use Syne Tune's keys and column names, so that its readers load them.
 """
 
 import csv
@@ -22,18 +22,20 @@ from hpo.events.wording import best_of, front_of
 from hpo.results.rows import ReportedAttempt, ReportRow, columns, rows_in_parts
 from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.replacing import write_atomically
+from hpo.store.untrusted import MOST_JSON, read_untrusted
 
 log = logging.getLogger(__name__)
 
 
 def read_metadata(files: ExperimentDirectory) -> dict[str, Any]:
-    """What metadata.json says; nothing where it is absent or damaged, for the next session writes it again."""
+    """Read metadata.json; return an empty dictionary if it is absent or damaged, since the next session writes it again."""
     try:
-        content = json_object(files.metadata.read_text())
+        content = json_object(read_untrusted(files.metadata, MOST_JSON))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        log.warning("%s: cannot be read (%s); the next run of the command writes it again", files.metadata, error)
+        why = (isinstance(error, OSError) and error.strerror) or error
+        log.warning("%s: cannot be read (%s); the next run of the command writes it again", files.metadata, why)
         return {}
     return {key: value for key, value in content.items() if isinstance(value, _METADATA.get(key, (object,)))}
 
@@ -44,23 +46,23 @@ _METADATA: dict[str, tuple[type, ...]] = {
     "table_optimum": (int, float, type(None)),
     "table_front": (list,),
 }
-"""Of what type the values are that something depends on; others are left out."""
+"""Types of the values that other code depends on; values of other types are left out."""
 
 
 def is_complete(directory: Path) -> bool:
-    """Does its metadata.json say that the experiment in a directory is complete?"""
+    """Whether metadata.json says that the experiment in a directory is complete."""
     return read_metadata(ExperimentDirectory(directory)).get("status") == "complete"
 
 
 def write_results(
     directory: ExperimentDirectory, config: ExperimentConfig, read: Callable[[], Iterable[Event]]
 ) -> None:
-    """Write results.csv.zip: a zip holding one CSV.
+    """Write results.csv.zip, a zip archive with one CSV file.
 
     Args:
-        directory: where.
-        config: of the experiment.
-        read: gives its events; called twice, so that not all rows are in memory at once.
+        directory: Directory of the experiment.
+        config: Configuration of the experiment.
+        read: Function that returns the events; called twice, so that not all rows are in memory at once.
     """
     names = columns(config, read())
     packed = io.BytesIO()
@@ -75,7 +77,7 @@ def write_results(
 
 
 def _lines(names: Sequence[str], rows: Iterable[ReportRow]) -> Iterator[str]:
-    """The rows as CSV. What is the same for all reports of an attempt is written out once: there may be millions."""
+    """Yield rows as CSV lines. Cells that an attempt's reports share are formatted once: there may be millions of rows."""
     place = {name: index for index, name in enumerate(names)}
     attempts: dict[ReportedAttempt, list[str]] = {}
     for told, attempt, more in rows:
@@ -96,7 +98,7 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A value as CSV has it, nothing for None."""
+    """Format a value as a CSV cell; None is empty."""
     if type(value) is float or type(value) is int:
         return repr(value)
     return "" if value is None else _quoted(str(value))
@@ -104,14 +106,14 @@ def _cell(value: Any) -> str:
 
 @lru_cache(maxsize=1024)
 def _quoted(text: str) -> str:
-    """In quotes where it needs them."""
+    """Put a text in quotes if CSV requires it."""
     line = io.StringIO(newline="")
     csv.writer(line, lineterminator="\n").writerow((text, None))  # alone in its line, a blank would be quoted too
     return line.getvalue()[:-2]
 
 
 def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
-    """Write best.yaml: the best result, and overrides that start a new search from it; else front.yaml, a list of results."""
+    """Write best.yaml with the best result and overrides that start a search from it, or front.yaml with the Pareto front."""
     best = best_of(state)
     if best is None:
         return

@@ -1,4 +1,4 @@
-"""The hypervolume of an experiment with several objectives, and the box in which it is taken."""
+"""The hypervolume of a multi-objective experiment, and the box in which it is computed."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 def losses_of(points: Sequence[FrontPoint]) -> "Floats":
-    """Of some reports, shape (n, m)."""
+    """Return the losses of some reports as an array, shape (n, m)."""
     import numpy as np  # most experiments have one objective, and none of their commands waits for it
 
     return np.array([point.losses for point in points], dtype=np.float64)
 
 
 def box_of(config: ExperimentConfig, losses: "Floats") -> "Box | None":
-    """The box of an experiment's objectives around some losses; None where none of them is below its reference point.
+    """Return the box for hypervolumes around some losses; None if no loss is better than the reference point.
 
     Args:
-        config: of the experiment; it may have a reference point.
-        losses: shape (n, m).
+        config: Configuration of the experiment; its benchmark may give a reference point.
+        losses: Losses of several reports, shape (n, m).
     """
     import numpy as np
 
@@ -36,14 +36,14 @@ def box_of(config: ExperimentConfig, losses: "Floats") -> "Box | None":
 
 
 def front_share(config: ExperimentConfig, front: Front) -> float:
-    """The hypervolume of a front: the share that it dominates of the box from its best values to the reference point."""
+    """Return the share that a Pareto front dominates of the box from its best values to the reference point."""
     losses = losses_of(front)
     box = box_of(config, losses) if front else None
     return 0.0 if box is None else box.share(losses)
 
 
 def hypervolume_text(config: ExperimentConfig, front: Front, share: float | None = None) -> str:
-    """What follows the words about a front: its hypervolume, computed unless it is given; nothing where there is no front."""
+    """Return the words about a Pareto front's hypervolume, which is computed unless given; empty if there is no front."""
     if not front:
         return ""
     return f"; hypervolume {front_share(config, front) if share is None else share:.4f}"

@@ -1,7 +1,7 @@
-"""How an experiment looks in a notebook: its overview, the best so far over time, and its best trials.
+"""The HTML of an experiment in a notebook: its overview, the best result over time, and its best trials.
 
-No script, no style sheet and no colour of its own: notebooks that are not trusted, and sites that show them, drop the
-first two, and nobody knows whether the page is dark. All text is escaped.
+It has no script, no style sheet and no colours of its own: untrusted notebooks and sites that show them drop scripts
+and style sheets, and the page may be light or dark. All text is escaped.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ from hpo.events.wording import clock, configuration_text
 
 MOST_TRIALS = 10
 MOST_STEPS = 200
-"""Of the line; what lies between is too close to be seen."""
+"""Largest number of steps of the line; more would be too close together to see."""
 LONGEST = 300
-"""Characters of a configuration."""
+"""Largest number of characters of a configuration."""
 
 _WIDTH, _HEIGHT = 480, 140
 
@@ -32,12 +32,12 @@ class _Best:
 
 
 def as_html(overview: str, state: ExperimentState, events: Sequence[Event]) -> str:
-    """An experiment as HTML of at most 20 kB.
+    """Return an experiment as HTML of at most 20 kB.
 
     Args:
-        overview: its headline, in lines.
-        state: of it.
-        events: all of it.
+        overview: Headline of one or more lines.
+        state: State of the experiment.
+        events: All events of the experiment.
     """
     bests: dict[int, _Best] = {}
     steps: list[_Best] = []
@@ -59,7 +59,7 @@ def as_html(overview: str, state: ExperimentState, events: Sequence[Event]) -> s
 
 
 def _line(state: ExperimentState, steps: Sequence[_Best]) -> str:
-    """The best so far over time, as steps."""
+    """Return an SVG plot of the best result over time, as a step function."""
     objective = state.objective
     values = [objective.value(step.loss) for step in steps]
     low, high, end = min(values), max(values), max(state.elapsed, steps[-1].elapsed) or 1.0
@@ -98,7 +98,7 @@ def _table(state: ExperimentState, bests: Mapping[int, _Best]) -> str:
 
 
 def _front(state: ExperimentState) -> str:
-    """The front, sorted by the first objective; of a long one every so many."""
+    """Return a table of the Pareto front, sorted by the first objective; of a long front an evenly spaced selection."""
     objective = state.objective
     kept = state.front[:: -(-len(state.front) // MOST_TRIALS) or 1]
     caption = (
@@ -125,7 +125,7 @@ def _front(state: ExperimentState) -> str:
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
-    """A table of texts."""
+    """Return an HTML table of texts."""
     names = "".join(f"<th>{escape(name)}</th>" for name in head)
     cells = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""

@@ -1,4 +1,4 @@
-"""The rows of results.csv.zip, one per report, and errors in words a person uses."""
+"""The rows of results.csv.zip, one per report, and short explanations of failed attempts."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,35 +12,35 @@ from hpo.store.directory import ExperimentDirectory
 
 @dataclass(slots=True, eq=False)
 class ReportedAttempt:
-    """What the reports of an attempt share."""
+    """The columns that all reports of an attempt share."""
 
     settings: dict[str, Any]
     began: float
     reports: int = 0
-    """How many have come."""
+    """Number of reports so far."""
 
 
 class ReportRow(NamedTuple):
-    """What is told of a report; where several parts have a name, the last one counts."""
+    """The columns of one report in three parts; if several parts have the same name, the last one counts."""
 
     told: dict[str, Any]
-    """Its metrics, and facts."""
+    """Metrics and facts of the report."""
     attempt: ReportedAttempt
-    """Its settings follow."""
+    """Attempt of the report, whose settings are the second part."""
     more: dict[str, Any]
 
     def whole(self) -> dict[str, Any]:
-        """By the names of the columns."""
+        """Return all columns of the report by name."""
         return {**self.told, **self.attempt.settings, **self.more}
 
 
 def report_rows(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[dict[str, Any]]:
-    """One row per stored report, in order."""
+    """Return one row per stored report, in order."""
     return (row.whole() for row in rows_in_parts(config, events))
 
 
 def rows_in_parts(config: ExperimentConfig, events: Iterable[Event]) -> Iterator[ReportRow]:
-    """The rows of `report_rows`, in which what is the same for all reports of an attempt stays apart."""
+    """Yield the rows of `report_rows` in parts, so that values shared by the reports of an attempt are kept once."""
     constants = {**config.space.constants, **config.benchmark.arguments}
     limit = config.benchmark.max_resource_attr
     configurations: dict[int, Configuration] = {}
@@ -78,7 +78,7 @@ ALWAYS = ("st_worker_timestamp", "st_worker_time", "st_worker_iter", "st_decisio
 
 
 def columns(config: ExperimentConfig, events: Iterable[Event]) -> list[str]:
-    """The names in `report_rows`, each where it comes first."""
+    """Return the column names of `report_rows`, in the order in which they first appear."""
     space, benchmark = config.space, config.benchmark
     known = [*space.domains, *space.constants, *benchmark.arguments, benchmark.max_resource_attr]
     metrics: dict[str, None] = {}
@@ -94,13 +94,13 @@ def columns(config: ExperimentConfig, events: Iterable[Event]) -> list[str]:
 
 
 def reason_of(end: Event) -> str:
-    """Why a trial failed, in one line: the line of the script where that is known, and the last of its error."""
+    """Return why a trial failed, in one line: the line of the script if it is known, and the last line of its error."""
     where, last = end.body.get("where"), last_line(end.body.get("error")) or "no message"
     return f"{where}: {last}" if where else last
 
 
 def log_of(directory: Path | None, end: Event) -> Path | None:
-    """What the attempt that ended has printed: its standard error, or its output where that is empty; None: nothing."""
+    """Return the log of an attempt that ended: its standard error, or its output if that is empty; None if both are."""
     if directory is None or end.attempt is None:
         return None
     folder = ExperimentDirectory(directory).attempt(end.trial_id, end.attempt)
@@ -109,5 +109,5 @@ def log_of(directory: Path | None, end: Event) -> Path | None:
 
 
 def last_line(text: str | None) -> str:
-    """The last line of an error, which says most; empty where there is none."""
+    """Return the last line of an error text, which says most; empty if there is none."""
     return ((text or "").strip().splitlines() or [""])[-1].strip()

@@ -16,19 +16,19 @@ from hpo.searchers.random import RandomSearcher
 
 
 class _Asynchronous(Halving):
-    """Rungs and brackets that both types share.
+    """Base class of both types of ASHA: the rungs, the brackets, and the random choice of a bracket for each new trial.
 
     Args:
-        searcher: where new configurations come from.
-        max_resource: the resource R at which a trial is complete.
-        randomness: decides the bracket of each new trial.
-        min_resource: the lowest rung.
-        reduction_factor: η, the ratio of one rung to the one below.
-        brackets: bracket s skips the s lowest rungs; None takes as many as there are levels.
-        rung_system_per_bracket: False lets the trials of all brackets meet in the same rungs.
+        searcher: Searcher that proposes configurations for new trials.
+        max_resource: Resource R at which a trial is complete.
+        randomness: Source of the random choice of a bracket for each new trial.
+        min_resource: Resource of the lowest rung.
+        reduction_factor: Ratio η of each rung's resource to that of the rung below.
+        brackets: Number of brackets, of which bracket s skips the s lowest rungs; None for as many as possible.
+        rung_system_per_bracket: Whether trials compete only within their bracket; if false, all brackets share their rungs.
 
     Raises:
-        ConfigError: an argument leaves no rungs or brackets.
+        ConfigError: The arguments leave no rung or no bracket.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class _Asynchronous(Halving):
         self._starts = 0
         self._bracket: dict[int, int] = {}
         self._unnumbered: list[int] = []  # brackets of accepted starts that have no trial id yet
-        self._reached: dict[int, int] = {}  # the last level of each trial
+        self._reached: dict[int, int] = {}  # the highest rung that each trial has reached; 0 at first
         self._setting: frozenset[str] = frozenset()  # configurations that set hurdles
-        self._setters: set[int] = set()  # their trials
+        self._setters: set[int] = set()  # trials of these configurations
 
     def set_hurdles(self, configurations: Sequence[Configuration]) -> None:
-        """See `Scheduler`."""
+        """See `Scheduler.set_hurdles`."""
         self._setting = frozenset(map(canonical, configurations))
 
     def _make_rungs(self, levels: Sequence[int]) -> list[Rung]:
@@ -77,18 +77,18 @@ class _Asynchronous(Halving):
         return int(rng.choice(len(starts), p=self.probabilities if learned is None else learned))
 
     def accept(self, suggestion: Suggestion) -> None:
-        """Count a start and remember its bracket."""
+        """Record an accepted suggestion; for a new trial, count it and remember its bracket."""
         super().accept(suggestion)
         if isinstance(suggestion, Start):
             self._unnumbered.append(self._bracket_of(suggestion))
             self._starts += 1
 
     def _bracket_of(self, start: Start) -> int:
-        """The bracket an accepted start was drawn for."""
+        """Return the bracket that was drawn for an accepted start."""
         return self._draw_bracket()
 
     def on_start(self, trial: Trial) -> None:
-        """The bracket drawn for it now belongs to this trial."""
+        """Register a trial that has started, with the bracket that was drawn for it."""
         bracket = self._unnumbered.pop(0) if self._unnumbered else 0
         self._bracket[trial.id] = bracket
         self._reached[trial.id] = 0
@@ -98,12 +98,12 @@ class _Asynchronous(Halving):
         self.searcher.on_pending(trial.configuration, self.steps[bracket])
 
     def _target(self, trial_id: int) -> int:
-        """The level the trial is on its way to."""
+        """Return the resource of the next rung (or the maximum) that the trial is training towards."""
         reached, bracket = self._reached[trial_id], self._bracket[trial_id]
         return next_level(self.levels, reached, self.maximum) if reached else self.steps[bracket]
 
     def _raise_hurdle(self, trial_id: int, rung: Rung, outcome: ReportOutcome) -> Rung:
-        """The rung, after what a trial that sets hurdles has done there."""
+        """Return the rung, after raising its hurdle if this trial's configuration is one that others must beat."""
         if trial_id in self._setters:
             rung.raise_hurdle(trial_id, outcome.order)
         return rung
@@ -113,10 +113,11 @@ class _Asynchronous(Halving):
 
 
 class ASHA(_Asynchronous):
-    """Promotion type: every trial pauses at its next rung; a free worker resumes the best one that may go on.
+    """Asynchronous successive halving, promotion type: trials pause at their next rung, and the best ones are resumed.
 
-    From the top rung down, the best trial waiting in a rung is promoted when it is within the rung's cut-off.
-    Where there is none, a new trial starts. Scripts should write checkpoints.
+    A free worker looks through the rungs from the top down. It resumes the best paused trial of the first rung in which that
+    trial is within the cut-off, which is about the best fraction 1/η of the rung. If there is none, it starts a new trial.
+    Scripts should save checkpoints.
     """
 
     pauses = True
@@ -124,18 +125,17 @@ class ASHA(_Asynchronous):
 
     @property
     def cap(self) -> int:
-        """No trial is sent further."""
+        """The highest resource to which a trial is promoted."""
         return self.maximum
 
     @property
     def unpausing(self) -> str:
-        """The stopping type, with the same searcher."""
-        if type(self.searcher) is RandomSearcher:
-            return "method=ASHA-STOP, which never pauses trials"
-        return "method.scheduler._target_=hpo.schedulers.StoppingASHA, which never pauses trials, and a method.name for that"
+        """Advice to a user whose script saves no checkpoints: a method that stops trials instead of pausing them."""
+        name = "ASHA-STOP" if type(self.searcher) is RandomSearcher else "BO-MEDIAN"
+        return f'method="{name}", which never pauses trials'
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """A promotion if there is one, else a new trial."""
+        """Return a promotion if one is due, else a new trial."""
         for system in self._systems:
             for rung in reversed(system):
                 if rung.level < self.cap and (trial_id := rung.promotable()) is not None:
@@ -144,7 +144,7 @@ class ASHA(_Asynchronous):
         return None if configuration is None else self.start_of(configuration)
 
     def start_of(self, configuration: Configuration) -> Start:
-        """Towards the first rung of the bracket drawn for it."""
+        """Return the start of a new trial that trains up to the first rung of its bracket."""
         return Start(configuration, self.steps[self._draw_bracket()])
 
     def _bracket_of(self, start: Start) -> int:
@@ -155,14 +155,14 @@ class ASHA(_Asynchronous):
         self.searcher.on_pending(self._configurations[resume.trial_id], resume.until or self.maximum)
 
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
-        """PAUSE at the level the trial was sent to, or the highest it has passed, STOP at the maximum, else CONTINUE."""
+        """Return PAUSE if the trial has reached or passed its next rung, STOP at the maximum resource, else CONTINUE."""
         self.searcher.on_report(trial.configuration, resource)
         target = self._target(trial.id)
         if resource < target:
             return Decision.CONTINUE
         while target < self.maximum and (above := next_level(self.levels, target, self.maximum)) <= resource:
             rung = self._raise_hurdle(trial.id, self._rung_at(trial.id, target), outcome)
-            rung.record(trial.id, outcome.order)  # passed by a script that reports seldom
+            rung.record(trial.id, outcome.order)  # skipped by a script that reports rarely
             target = above
         self.searcher.on_outcome(trial.configuration, target, outcome)
         self._reached[trial.id] = target
@@ -172,27 +172,27 @@ class ASHA(_Asynchronous):
         return Decision.PAUSE
 
     def _leave(self, trial: Trial) -> None:
-        """It is never promoted; its results stay in the rungs."""
+        """Withdraw a trial from promotion; its results still count in the rungs."""
         level = self._reached[trial.id]
         if 0 < level < self.maximum:
             self._rung_at(trial.id, level).remove(trial.id)
 
 
 class StoppingASHA(_Asynchronous):
-    """Stopping type: a trial that is not within the cut-off of a rung when it gets there is stopped.
+    """Asynchronous successive halving, stopping type: a trial that is not among the best at a rung is stopped there.
 
-    Nothing is ever resumed, so that scripts need no checkpoints; the first trial at a rung always goes on.
+    Nothing is resumed, so that scripts need no checkpoints. The first trial to reach a rung always continues.
     """
 
     takes_hurdles = True
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """A new trial, on its way to the maximum."""
+        """Return a new trial that trains up to the maximum resource unless it is stopped."""
         configuration = self.searcher.propose() if new_trials else None
         return None if configuration is None else self.start_of(configuration)
 
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
-        """STOP below the cut-off of a rung and at the maximum, else CONTINUE."""
+        """Return STOP if the trial misses the cut-off of a rung or has reached the maximum resource, else CONTINUE."""
         self.searcher.on_report(trial.configuration, resource)
         decision = Decision.CONTINUE
         while decision == Decision.CONTINUE and resource >= (target := self._target(trial.id)):

@@ -1,4 +1,4 @@
-"""Searcher and scheduler made from a method's YAML. Nothing outside hpo is imported unless the user trusts it."""
+"""Construction of a searcher and a scheduler from a method's YAML. Only hpo's own and trusted modules are imported."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,21 +18,21 @@ from hpo.searchers.base import Searcher
 from hpo.space.search_space import SearchSpace, parse_space
 
 FOR_SEVERAL = ("MO-ASHA-GP", "MO-ASHA", "MO-BO", "NSGA-II", "RS", "SOBOL", "GRID")
-"""Methods that know several objectives."""
+"""Names of the methods that support multi-objective optimisation."""
 
 RANDOM = {"_target_": "hpo.searchers.RandomSearcher"}
-"""A searcher that takes no time."""
+"""YAML of a random searcher, which takes no time to propose."""
 
 
 def scheduler_of(config: ExperimentConfig, earlier: Sequence[EarlierExperiment] = ()) -> Scheduler:
-    """The method of a resolved experiment, fresh.
+    """Construct the scheduler of a resolved experiment, in its initial state.
 
     Args:
-        config: the experiment's.
-        earlier: what it starts from, as `hpo.earlier.results.read_copy` gives it.
+        config: Configuration of the experiment.
+        earlier: Results of earlier experiments to start from, as returned by `hpo.earlier.results.read_copy`.
 
     Raises:
-        ConfigError: the method cannot be made as it is described, or the experiment has no random_seed.
+        ConfigError: The description of the method is invalid, or the experiment has no random_seed.
     """
     if config.random_seed is None:
         raise ConfigError("random_seed=null: a stored experiment has one; write there what tag.json or hpo.log say")
@@ -63,7 +63,7 @@ def scheduler_of(config: ExperimentConfig, earlier: Sequence[EarlierExperiment] 
 
 
 def _check_constraints(config: ExperimentConfig, scheduler: Scheduler) -> None:
-    """Raise ConfigError unless both parts of the method know what to do with a trial that breaks a constraint."""
+    """Raise ConfigError unless both the scheduler and the searcher support constraints."""
     parts = (
         ("scheduler", scheduler, scheduler.takes_outcomes),
         ("searcher", scheduler.searcher, scheduler.searcher.takes_constraints),
@@ -77,7 +77,7 @@ def _check_constraints(config: ExperimentConfig, scheduler: Scheduler) -> None:
 
 
 def _check_objectives(method: str, scheduler: Scheduler, count: int) -> None:
-    """Raise ConfigError unless both parts of a method know what to do with so many objectives."""
+    """Raise ConfigError if there are several objectives and the scheduler or the searcher does not support them."""
     for part, made in (("scheduler", scheduler), ("searcher", scheduler.searcher)):
         if count and not made.takes_objectives:
             raise ConfigError(
@@ -87,9 +87,10 @@ def _check_objectives(method: str, scheduler: Scheduler, count: int) -> None:
 
 
 def outline_of(config: ExperimentConfig) -> Scheduler | None:
-    """The scheduler of an experiment, with a searcher that costs nothing: to be asked for its rungs, not for decisions.
+    """Construct an experiment's scheduler with a cheap random searcher, only to inspect its rungs.
 
-    None where it is none of hpo's own, for nothing else is imported here, or where this version of hpo cannot make it.
+    Return None if the scheduler is not one of hpo's own, since nothing else is imported here, or if this version of hpo
+    cannot construct it.
     """
     try:
         return scheduler_of(replace(with_random_search(config), random_seed=0, trusted_modules=[]))
@@ -98,7 +99,7 @@ def outline_of(config: ExperimentConfig) -> Scheduler | None:
 
 
 def with_random_search(config: ExperimentConfig) -> ExperimentConfig:
-    """The same experiment with a searcher that takes no time and knows nothing of earlier ones."""
+    """Return a copy of the configuration that uses random search and no earlier experiments."""
     method = replace(config.method, searcher=RANDOM)
     return replace(config, method=method, warm_start=[], warm_start_use=WarmStartUse.points)
 
@@ -114,20 +115,20 @@ def build_scheduler(
     objectives: Mapping[str, Any] | None = None,
     **overrides: Any,
 ) -> Scheduler:
-    """A method alone, to be asked `suggest()` and told `on_start(trial)` and `on_report(trial, resource, loss)`.
+    """Construct a scheduler for use outside an experiment, through its own `suggest`, `on_start` and `on_report` calls.
 
     Args:
-        method: a name in conf/method, or what such a file contains.
-        config_space: as in a benchmark's YAML.
-        max_resource: the resource of a complete trial; None for methods that do not stop trials early.
-        seed: seed number.
-        random_seed: master seed.
-        points_to_evaluate: the first configurations; None is the centre of the space.
-        objectives: several, as in a benchmark's YAML; results are then told by `on_outcome`.
-        **overrides: arguments of the scheduler or the searcher, such as `reduction_factor=4`.
+        method: Name of a file in conf/method, or the contents of such a file.
+        config_space: Search space, as in a benchmark's YAML.
+        max_resource: Resource at which a trial is complete; None for methods that do not stop trials early.
+        seed: Seed number.
+        random_seed: Master seed.
+        points_to_evaluate: Configurations to evaluate first; None for the centre of the space.
+        objectives: Several objectives, as in a benchmark's YAML; results are then passed to `on_outcome`.
+        **overrides: Arguments of the scheduler or the searcher, such as `reduction_factor=4`.
 
     Raises:
-        ConfigError: a name or a value is wrong.
+        ConfigError: A name or a value is invalid.
     """
     parts = content_of("method", method)
     scheduler = _assemble(
@@ -153,7 +154,7 @@ def _assemble(
     trusted: Sequence[str],
     **context: Any,
 ) -> Scheduler:
-    """Searcher and scheduler from their YAML. Each gets from the context what its signature asks for."""
+    """Construct searcher and scheduler from their YAML; each gets the arguments in `context` that its signature names."""
     factories = {
         part: factory_of(f"method.{part}", spec, trusted, (Searcher, Scheduler)) for part, spec in parts.items()
     }

@@ -1,12 +1,12 @@
-"""What every scheduler is.
+"""The interface of all schedulers.
 
-    suggestion = scheduler.suggest()          # Start, Resume, or None: nothing to do now
-    scheduler.on_start(trial)                 # a Start was given an id
+    suggestion = scheduler.suggest()          # a Start, a Resume, or None: nothing to do now
+    scheduler.on_start(trial)                 # the trial of the last Start now has an id
     decision = scheduler.on_report(trial, resource, loss)
     scheduler.on_complete(trial)              # or on_error(trial)
 
-A scheduler is a pure function of its arguments and of the calls made to it: no clock, no global random numbers, no
-files. `propose` changes nothing, `accept` records; replaying a log calls `accept` with what was logged.
+A scheduler is a pure function of its arguments and of the calls made to it. It reads no clock, no global random numbers and
+no files. `propose` changes nothing; `accept` records. Replaying a log calls `accept` with the suggestions in the log.
 """
 
 from abc import ABC, abstractmethod
@@ -20,36 +20,39 @@ from hpo.searchers.base import Searcher
 
 
 class Scheduler(ABC):
-    """Decides what starts, continues, pauses and stops.
+    """Base class of schedulers, which decide which trials start, resume, pause and stop.
 
     Args:
-        searcher: where new configurations come from.
-        max_resource: the resource at which a trial is complete; None where trials report only once.
+        searcher: Searcher that proposes configurations for new trials.
+        max_resource: Resource at which a trial is complete; None if trials report only once.
 
     Attributes:
-        pauses: can `on_report` answer PAUSE? Scripts should then write checkpoints.
-        levels: the rungs, which are resources below the maximum at which trials are compared, ascending.
+        pauses: Whether `on_report` can return PAUSE; if so, scripts should save checkpoints.
+        levels: Resources of the rungs, at which trials are compared; ascending, all below the maximum.
     """
 
     pauses = False
     levels: Sequence[int] = ()
     takes_conditions = True
-    """False refuses spaces in which not all hyperparameters are always used."""
+    """Whether the scheduler supports conditional hyperparameters; if not, search spaces that have any are rejected."""
     completes = False
-    """True: no trial is paused or stopped."""
+    """Whether every trial runs to its end, that is, none is ever paused or stopped."""
     copies = False
-    """True: trials go on from copies of the checkpoints of others. It takes an argument `mutable`, names of hyperparameters,
-    by which that is known before it is made."""
+    """Whether trials start from copies of other trials' checkpoints, as in population-based training.
+
+    Such a scheduler has an argument `mutable`, the names of the hyperparameters that may change. Callers read that
+    argument before they construct the scheduler.
+    """
     takes_box = True
-    """False where it has configurations that its searcher does not propose: no part of the space holds these."""
+    """Whether the search can be restricted to a box; not possible if the scheduler creates configurations of its own."""
     takes_hurdles = False
-    """True lets trials pass a rung only where they are better than some others were there, by `set_hurdles`."""
+    """Whether the scheduler supports `set_hurdles`: configurations whose results at a rung other trials must beat."""
     takes_outcomes = False
-    """False: it is asked `on_report` alone, and benchmarks with constraints are refused."""
+    """Whether the scheduler supports constraints (through `on_outcome`); if not, benchmarks with constraints are rejected."""
     counts_seconds = False
-    """True is told, where no metric is named for costs, that a trial costs the seconds that it trains."""
+    """Whether the scheduler is told training time in seconds as a trial's cost if the benchmark names no cost metric."""
     takes_objectives = False
-    """True asks `on_outcome` where there are several objectives; else benchmarks that have them are refused."""
+    """Whether the scheduler supports several objectives; if not, benchmarks that have them are rejected."""
 
     def __init__(self, searcher: Searcher, *, max_resource: int | None = None) -> None:
         self.searcher = searcher
@@ -58,86 +61,92 @@ class Scheduler(ABC):
         self._max_cost: float | None = None
 
     def set_hurdles(self, configurations: Sequence[Configuration]) -> None:
-        """Let trials of other configurations pass a rung only where they are better than all of these were there.
+        """Set configurations whose results at each rung all other trials must beat to continue beyond it.
 
-        Only for those that say they can.
+        Available only if `takes_hurdles` is true.
         """
         raise NotImplementedError(f"{type(self).__name__} has no hurdles")
 
     @property
     def sources(self) -> Collection[tuple[int, int]]:
-        """Trials that others may yet go on from a copy of, each with the resource at which it was paused."""
+        """Pairs (trial id, resource) of paused trials whose checkpoints may still be copied to start other trials."""
         return ()
 
     @property
     def over(self) -> str | None:
-        """Why nothing is left to be done; None where that is because the space is exhausted."""
+        """The reason why no work is left, in words; None if the reason is that the search space is exhausted."""
         return None
 
     @property
     def unpausing(self) -> str:
-        """What a user may pass in place of a method that pauses, where scripts write no checkpoints."""
-        return "a method that never pauses trials, such as method=ASHA-STOP"
+        """Advice to a user whose script saves no checkpoints: what to pass instead of a method that pauses trials."""
+        return 'a method that never pauses trials, such as method="ASHA-STOP"'
 
     def suggest(self, *, new_trials: bool = True) -> Suggestion | None:
-        """What a free worker should do now, taken as done; None when there is nothing.
+        """Return what a free worker should do next and record it as accepted; None if there is nothing to do.
 
         Args:
-            new_trials: False when no further trial may be started, only paused ones resumed.
+            new_trials: Whether a new trial may be started; if false, only paused ones are resumed.
         """
         if (suggestion := self.propose(new_trials=new_trials)) is not None:
             self.accept(suggestion)
         return suggestion
 
     def prepare(self) -> None:
-        """Load what suggestions will need. Called once, while the first trials train."""
+        """Load what later suggestions need, such as libraries; called once while the first trials train."""
         self.searcher.prepare()
 
     def take_notes(self) -> list[str]:
-        """What a reader of the log should know of the suggestions since the last call."""
+        """Return the messages for the log about suggestions made since the last call."""
         return self.searcher.take_notes()
 
     @abstractmethod
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """What `suggest` would return, without taking it as done."""
+        """Return what `suggest` would return, without recording it."""
 
     def start_of(self, configuration: Configuration) -> Start:
-        """How a new trial of this configuration begins. Changes nothing."""
+        """Return the start of a new trial with this configuration; changes nothing."""
         return Start(configuration, self.max_resource)
 
     def accept(self, suggestion: Suggestion) -> None:
-        """`suggestion` is being carried out."""
+        """Record that a suggestion is being carried out."""
         if isinstance(suggestion, Resume):
             self._on_resume(suggestion)
-        elif suggestion.retries is None:  # else the searcher has proposed it before
+        elif suggestion.retries is None:  # a retry was proposed before
             self.searcher.accept(suggestion.configuration)
 
     def _on_resume(self, resume: Resume) -> None:  # noqa: B027
-        """A paused trial goes on."""
+        """Record that a paused trial resumes."""
 
     @abstractmethod
     def on_start(self, trial: Trial) -> None:
-        """The last Start with this configuration is now `trial`."""
+        """Record that the trial of the last accepted start now has an id."""
 
     @abstractmethod
     def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
-        """A result: lower `loss` is better, infinite where training diverged. `resource` grows from call to call."""
+        """Record a result and return what the trial should do next.
+
+        Args:
+            trial: Trial that reports.
+            resource: Resource reached, which grows from call to call.
+            loss: Loss there, lower is better; infinite if training diverged.
+        """
 
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
-        """A result where there are constraints; those that take no outcomes are not asked."""
+        """Record a result with constraints or several objectives; schedulers that support neither use only its loss."""
         return self.on_report(trial, resource, outcome.loss)
 
     def on_paused(self, trial: Trial) -> None:  # noqa: B027
-        """The processes of a trial that was told to pause are gone: what it has saved stays as it is."""
+        """Record that the processes of a pausing trial have ended, so that its checkpoint no longer changes."""
 
     def on_cost(self, trial: Trial, resource: int, cost: float) -> None:
-        """What the trial has cost up to a resource, where a metric or seconds tell it: told before the result there."""
+        """Record what a trial has cost up to a resource; called before the result at that resource, if costs are known."""
         self._spending.add(trial.id, cost)
         self.searcher.on_cost(trial.configuration, resource, self._spending.of[trial.id])
         self._tell_left()
 
     def on_budget(self, *, max_cost: float | None) -> None:
-        """What all trials together may cost from now on; None is no limit."""
+        """Set a limit on the total cost of all trials; None for no limit."""
         self._max_cost = max_cost
         self._tell_left()
 
@@ -146,36 +155,43 @@ class Scheduler(ABC):
         self.searcher.cost_left = 1.0 if limit is None else max(1 - self._spending.total / limit, 0.0)
 
     def on_complete(self, trial: Trial) -> None:
-        """The script ended by itself, perhaps below the maximum, or somebody has stopped the trial, running or paused.
+        """Record that a trial has ended and will report no more results.
 
-        No further result will follow.
+        Its script ended by itself, perhaps below the maximum resource, or a user stopped the trial while it was running
+        or paused.
         """
         self.searcher.on_failed(trial.configuration)
 
     def on_error(self, trial: Trial) -> None:
-        """The trial failed or timed out."""
+        """Record that a trial failed or timed out."""
         self.searcher.on_failed(trial.configuration)
 
 
 class OutcomeScheduler(Scheduler):
-    """One that compares trials by `ReportOutcome.order`: constraints first, then the loss."""
+    """Base class of schedulers that compare trials by `ReportOutcome.order`: constraints first, then the loss."""
 
     takes_outcomes = True
 
     def on_report(self, trial: Trial, resource: int, loss: float) -> Decision:
-        """A result where nothing but the loss counts."""
+        """Record a result that consists of a loss alone, and return what the trial should do next."""
         return self.on_outcome(trial, resource, ReportOutcome(loss))
 
     @abstractmethod
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
-        """A result: `outcome.order` is compared. `resource` grows from call to call."""
+        """Record a result and return what the trial should do next.
+
+        Args:
+            trial: Trial that reports.
+            resource: Resource reached, which grows from call to call.
+            outcome: Result there; trials are compared by `outcome.order`.
+        """
 
 
 def maximum_of(max_resource: int | None) -> int:
-    """The maximum of a method that cannot do without.
+    """Return the maximum resource, for a method that cannot do without.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: The benchmark defines no maximum resource.
     """
     if max_resource is None:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""How much of a difference between two trials is noise: told by those that overtake each other there and back."""
+"""Estimation of the noise in learning curves from pairs of trials whose order changes and changes back (used by PASHA)."""
 
 import math
 from bisect import insort
@@ -9,26 +9,29 @@ PERCENTILE = 90
 
 @dataclass(slots=True)
 class _Pair:
-    """Two trials, as far as both have got."""
+    """How the losses of two trials compare, over the resources that both have reported."""
 
     ahead: int
-    """1 where the lower number was worse when last they differed, else -1."""
+    """1 if the trial with the lower id was worse when the two last differed, else -1 (0 if they never differed)."""
     turns: int = 0
-    """How often that has changed."""
+    """How many times the order of the two trials has changed."""
     difference: float = 0.0
-    """At the last resource that both have reported at."""
+    """Absolute difference of the losses at the last resource that both have reported."""
 
 
 class Crossings:
-    """Losses of trials at the resources of an interval, told as they come, those of a trial in ascending order."""
+    """A record of the losses of trials between two rungs, from which the noise of a loss is estimated.
+
+    Losses of one trial must be added in ascending order of resource.
+    """
 
     def __init__(self) -> None:
-        self._losses: dict[int, dict[int, float]] = {}  # at each resource, by trial
+        self._losses: dict[int, dict[int, float]] = {}  # by resource and trial id
         self._pairs: dict[tuple[int, int], _Pair] = {}
-        self._turned: set[tuple[int, int]] = set()  # pairs that have changed there and back
+        self._turned: set[tuple[int, int]] = set()  # pairs whose order has changed and changed back
 
     def add(self, trial_id: int, resource: int, loss: float) -> None:
-        """A finite loss of a trial."""
+        """Add a finite loss of a trial at a resource, and compare it with the other trials there."""
         here = self._losses.setdefault(resource, {})
         for other, value in here.items():
             low, high = (trial_id, other) if trial_id < other else (other, trial_id)
@@ -49,7 +52,7 @@ class Crossings:
         pair.ahead = sign or pair.ahead
 
     def noise(self) -> float | None:
-        """The 90 % quantile of the last differences of pairs that changed order there and back; None without any."""
+        """Return the 90 % quantile of the last loss differences of pairs whose order changed back and forth, or None."""
         differences: list[float] = []
         for key in self._turned:
             insort(differences, self._pairs[key].difference)

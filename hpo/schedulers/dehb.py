@@ -1,8 +1,8 @@
-"""DEHB: Hyperband whose configurations evolve (Awad, Mallik & Hutter, "DEHB", IJCAI 2021).
+"""DEHB: Hyperband with differential evolution (Awad, Mallik & Hutter, "DEHB", IJCAI 2021).
 
-Every rung has a population, one configuration for each of its places. The first bracket is successive halving over random
-configurations, and fills them. In every later one each place of a rung gets a child that is trained from the beginning and
-takes the place if it is better.
+Every rung has a population with a fixed number of members. The first bracket is successive halving over random
+configurations, which become the members. In every later bracket, each member of a rung is challenged by a child, which is
+trained from scratch and replaces the member if it is better.
 """
 
 from dataclasses import dataclass
@@ -18,49 +18,51 @@ from hpo.searchers.base import Searcher
 from hpo.surrogate.differential_evolution import DifferentialEvolution
 
 LEAST = 3
-"""Parents of a child."""
+"""Smallest number of parents from which a child can be made."""
 
 
 @dataclass(eq=False)
 class _Evolving:
-    """A later bracket."""
+    """The progress of a bracket after the first, whose trials are children of existing members."""
 
     first: int
-    """Index of its lowest step."""
+    """Index of the bracket's lowest rung."""
     rung: int
     begun: int = 0
-    """Children of the current rung that have begun."""
+    """Number of children of the current rung that have started."""
     running: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a trial stands."""
+    """The position of a trial: its bracket, its rung, and its index in the rung's population."""
 
     bracket: _Evolving | None
-    """None is the first."""
+    """Bracket of the trial; None for the first bracket."""
     rung: int
     index: int
 
 
 class DEHB(Halving):
-    """Brackets follow one another, each leaving out one more of the lowest rungs, and begin again after the last.
+    """DEHB: brackets of successive halving whose configurations evolve by differential evolution.
 
-    Parents of a child are the population of its rung in the lowest rung of a bracket, and above it the best of the rung
-    below; where they are too few, the population of the rung joins them, then those of the others. While a rung waits for
-    its last trials, free workers begin the next bracket. Scripts should write checkpoints, which the first bracket needs.
+    Each bracket skips one more of the lowest rungs than the one before; after the last bracket they begin again. In the
+    lowest rung of a bracket, the parents of a child are the rung's population. In higher rungs they are the best members
+    of the rung below. If these are fewer than three, the population of the rung is added, and then those of the other
+    rungs. While a rung waits for its last trials, free workers begin the next bracket. The first bracket pauses trials,
+    so that scripts should save checkpoints.
 
     Args:
-        searcher: where the configurations of the first bracket come from.
-        max_resource: the resource R at which a trial is complete.
-        randomness: decides about children.
-        min_resource: the lowest rung.
-        reduction_factor: η, the ratio of one rung to the one below.
-        factor: F, how much of the difference of two parents is added to a third.
-        crossover: how likely a hyperparameter of a child is that of this sum.
+        searcher: Searcher that proposes the configurations of the first bracket.
+        max_resource: Resource R at which a trial is complete.
+        randomness: Source of random numbers for mutation and crossover.
+        min_resource: Resource of the lowest rung.
+        reduction_factor: Ratio η of each rung's resource to that of the rung below.
+        factor: Mutation factor F, by which the difference of two parents is multiplied before it is added to a third.
+        crossover: Probability that a hyperparameter of a child comes from the mutant.
 
     Raises:
-        ConfigError: an argument leaves no rungs or is out of range.
+        ConfigError: The arguments leave no rung, or one is out of range.
     """
 
     pauses = True
@@ -94,14 +96,14 @@ class DEHB(Halving):
         self._sizes = bracket_sizes(self.steps, 0)
         self._halving = Bracket(self.steps, self._sizes)
         self._populations: list[list[tuple[Order, int] | None]] = [[None] * size for size in self._sizes]
-        self._evolving: list[_Evolving] = []  # brackets with something to come, oldest first
+        self._evolving: list[_Evolving] = []  # unfinished brackets, oldest first
         self._opened = 1
-        self._halved = [0] * len(self.steps)  # trials of the first bracket that were sent to each rung
+        self._halved = [0] * len(self.steps)  # number of trials of the first bracket sent to each rung
         self._places: dict[int, _Place] = {}
         self._unnumbered: list[_Place] = []  # of accepted starts that have no trial id yet
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """A trial of the first bracket that may go on; else a new one; else what closing a rung frees."""
+        """Return a promotion in the first bracket, else a new trial, else a promotion from a rung that is not full."""
         if (trial_id := self._halving.next()) is not None:
             return Resume(trial_id, self._halving.resource)
         configuration = self._propose_new() if new_trials else None
@@ -111,7 +113,7 @@ class DEHB(Halving):
         return None if found is None else Resume(*found)
 
     def start_of(self, configuration: Configuration) -> Start:
-        """Towards the rung that has a place for it."""
+        """Return the start of a new trial that trains up to the rung in which the next member or child is due."""
         return Start(configuration, self.steps[self._next_place().rung])
 
     def _next_place(self) -> _Place:
@@ -137,20 +139,20 @@ class DEHB(Halving):
         return child or self.searcher.draw_new("initial")
 
     def _parents(self, bracket: _Evolving) -> list[Configuration]:
-        """At least three, if there are so many with a result at all."""
+        """Return the parents of the next child in a bracket: at least three, if so many trials have a result."""
         rung = bracket.rung
         populations = [[member for member in members if member is not None] for members in self._populations]
         known = populations[rung]
         if rung != bracket.first:
             known = sorted(populations[rung - 1])[: self._sizes[rung]]
-        found: dict[int, None] = {}  # in their order, each once
+        found: dict[int, None] = {}  # used as an ordered set
         for pool in (known, populations[rung], *reversed(populations)):
             if len(found) < LEAST:
                 found |= {trial_id: None for _, trial_id in pool}
         return [self._configurations[trial_id] for trial_id in found]
 
     def accept(self, suggestion: Suggestion) -> None:
-        """Keep a place for a start."""
+        """Record an accepted suggestion; for a new trial, reserve its place in a bracket."""
         super().accept(suggestion)
         if isinstance(suggestion, Start):
             place = self._next_place()
@@ -166,7 +168,7 @@ class DEHB(Halving):
             self._unnumbered.append(place)
 
     def on_start(self, trial: Trial) -> None:
-        """It takes its place."""
+        """Record that a trial has started in the place reserved for it."""
         place = self._unnumbered.pop(0)
         if place.bracket is None:
             self._halving.begin(trial.id)
@@ -182,7 +184,7 @@ class DEHB(Halving):
         self.searcher.on_pending(self._configurations[resume.trial_id], self.steps[rung])
 
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
-        """PAUSE at a rung of the first bracket, STOP at one of a later bracket and at the maximum, else CONTINUE."""
+        """Return PAUSE at a rung of the first bracket, STOP at a rung of a later bracket or at the maximum, else CONTINUE."""
         self.searcher.on_report(trial.configuration, resource)
         place = self._places[trial.id]
         target = self.steps[place.rung]
@@ -200,7 +202,7 @@ class DEHB(Halving):
         return Decision.STOP if target >= self.maximum else Decision.PAUSE
 
     def _leave(self, trial: Trial) -> None:
-        """Nothing takes its place in the rung."""
+        """Remove a trial that has ended early; its place in the rung stays empty."""
         place = self._places.get(trial.id)
         if place is not None and place.bracket is None:
             self._halving.lose(trial.id)
@@ -208,7 +210,7 @@ class DEHB(Halving):
             self._finish(trial)
 
     def _finish(self, trial: Trial) -> None:
-        """The trial of a later bracket is over; after the last one of a rung comes the next."""
+        """Record that a child has finished; after the last child of a rung, the bracket moves to the next rung."""
         bracket = self._places.pop(trial.id).bracket
         assert bracket is not None
         bracket.running -= 1

@@ -1,4 +1,4 @@
-"""First in, first out: every trial runs to its end."""
+"""First in, first out: a scheduler that runs every trial to its end."""
 
 from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Decision, Suggestion, Trial
@@ -7,7 +7,10 @@ from hpo.searchers.base import Searcher
 
 
 class FIFO(OutcomeScheduler):
-    """Starts what the searcher proposes; the searcher learns a trial's last result when the trial completes."""
+    """A scheduler that starts what the searcher proposes and stops no trial early.
+
+    The searcher learns the last result of a trial when the trial completes.
+    """
 
     takes_objectives = True
     completes = True
@@ -17,27 +20,27 @@ class FIFO(OutcomeScheduler):
         self._last: dict[int, tuple[int, ReportOutcome]] = {}
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """A new trial to the maximum resource."""
+        """Return a new trial that trains up to the maximum resource; None if none may start or the space is exhausted."""
         configuration = self.searcher.propose() if new_trials else None
         return None if configuration is None else self.start_of(configuration)
 
     def on_start(self, trial: Trial) -> None:
-        """The searcher hears that a result at the maximum will follow."""
+        """Tell the searcher that a result of the trial at the maximum resource is pending."""
         self.searcher.on_pending(trial.configuration, self.max_resource or 1)
 
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
-        """Always CONTINUE."""
+        """Remember the result as the trial's last one, and return CONTINUE."""
         self.searcher.on_report(trial.configuration, resource)
         self._last[trial.id] = resource, outcome
         return Decision.CONTINUE
 
     def on_complete(self, trial: Trial) -> None:
-        """The last result reaches the searcher."""
+        """Pass the trial's last result to the searcher."""
         if trial.id in self._last:
             self.searcher.on_outcome(trial.configuration, *self._last.pop(trial.id))
         super().on_complete(trial)
 
     def on_error(self, trial: Trial) -> None:
-        """A failed trial's reports do not count."""
+        """Discard the reports of a failed trial."""
         self._last.pop(trial.id, None)
         super().on_error(trial)

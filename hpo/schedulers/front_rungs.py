@@ -1,4 +1,4 @@
-"""Rungs on which several losses are compared: the results in an order of fronts, each of which is spread out."""
+"""Rungs for several objectives, which rank trials by non-dominated fronts and by spread within each front."""
 
 from dataclasses import dataclass, field
 
@@ -7,26 +7,26 @@ from hpo.schedulers.rungs import Order, Rung, is_finite
 
 @dataclass(slots=True)
 class FrontRung(Rung):
-    """The results at one level; of one loss it says what `Rung` says."""
+    """A rung of multi-objective successive halving; with one objective it promotes the same trials as `Rung`."""
 
     _all: dict[int, Order] = field(default_factory=dict)
     _waiting: set[int] = field(default_factory=set)
     _next: list[int] | None = None
-    """Those within the cut-off that waited when this was found out, the last to be promoted first; None: not known."""
+    """Trials to promote, computed once and stored in reverse order; None if they must be computed again."""
 
     def record(self, trial_id: int, order: Order) -> None:
-        """A trial got here and does not wait."""
+        """Record the result of a trial that reached this rung and does not wait for promotion."""
         self._all[trial_id] = order
         self._next = None
 
     def park(self, trial_id: int, order: Order) -> None:
-        """A trial got here and waits for a promotion; one that diverged is recorded but never promoted."""
+        """Record the result of a trial that waits here for promotion; a diverged trial is recorded but never promoted."""
         self.record(trial_id, order)
         if is_finite(order):
             self._waiting.add(trial_id)
 
     def promotable(self) -> int | None:
-        """The waiting trial that comes first, if it is among those that may go on; of equal ones the lowest id."""
+        """Return the waiting trial that ranks first, if it is within the cut-off, else None; ties go to the lower id."""
         if len(self._all) < 2 or not self._waiting:
             return None
         if self._next is None:
@@ -36,7 +36,7 @@ class FrontRung(Rung):
         return self._next[-1] if self._next else None
 
     def _within(self) -> list[int]:
-        # Not at the top: NumPy's part of it is of no use to who has one objective.
+        # Imported here because experiments with one objective do not need it.
         from hpo.surrogate.domination import net_positions
 
         most = (len(self._all) - 1) * self.quantile
@@ -46,5 +46,5 @@ class FrontRung(Rung):
         return [trial_id for _, trial_id in sorted(found, reverse=True) if trial_id in self._waiting]
 
     def remove(self, trial_id: int) -> None:
-        """The trial no longer waits here. Its result stays and counts among all."""
+        """Record that a trial no longer waits for promotion; its result still counts."""
         self._waiting.discard(trial_id)

@@ -1,4 +1,4 @@
-"""What all kinds of successive halving share: levels of resource, and brackets that begin at them."""
+"""Successive halving: what all its variants share, which is the rungs and the brackets that start at different rungs."""
 
 from hpo.errors import ConfigError
 from hpo.events.values import Configuration, Trial
@@ -8,17 +8,17 @@ from hpo.searchers.base import Searcher
 
 
 class Halving(OutcomeScheduler):
-    """Levels and brackets.
+    """Base class of successive halving schedulers, which compare trials at rungs of growing resource.
 
     Args:
-        searcher: where new configurations come from.
-        max_resource: the resource R at which a trial is complete.
-        min_resource: the lowest rung.
-        reduction_factor: η, the ratio of one rung to the one below.
-        brackets: bracket s skips the s lowest rungs; None takes as many as there are levels.
+        searcher: Searcher that proposes configurations for new trials.
+        max_resource: Resource R at which a trial is complete.
+        min_resource: Resource of the lowest rung.
+        reduction_factor: Ratio η of each rung's resource to that of the rung below.
+        brackets: Number of brackets, of which bracket s skips the s lowest rungs; None for as many as possible.
 
     Raises:
-        ConfigError: an argument leaves no rungs or brackets.
+        ConfigError: The arguments leave no rung or no bracket.
     """
 
     def __init__(
@@ -38,18 +38,18 @@ class Halving(OutcomeScheduler):
         if not 1 <= self.brackets <= most:
             raise ConfigError(f"method.scheduler.brackets={brackets}: use 1 to {most} with the rungs {self.levels}")
         self.steps = [*self.levels, self.maximum]
-        """The rungs and the maximum, ascending: bracket s begins at the one of index s."""
+        """Resources of the rungs and the maximum, ascending; trials of bracket s start towards `steps[s]`."""
         self._configurations: dict[int, Configuration] = {}
 
     def on_complete(self, trial: Trial) -> None:
-        """A trial whose script ended by itself has nothing to go on for."""
+        """Withdraw a trial from promotion because its script has ended."""
         self._leave(trial)
         super().on_complete(trial)
 
     def on_error(self, trial: Trial) -> None:
-        """A failed trial never goes on."""
+        """Withdraw a failed trial from promotion."""
         self._leave(trial)
         super().on_error(trial)
 
     def _leave(self, trial: Trial) -> None:
-        """No further result of this trial will follow."""
+        """Withdraw a trial from promotion, since it will report no more results."""

@@ -1,7 +1,7 @@
-"""Asynchronous successive halving with several objectives.
+"""Multi-objective asynchronous successive halving (MO-ASHA).
 
-Schmucker, Donini, Zafar, Salinas & Archambeau, "Multi-objective Asynchronous Successive Halving" (2021): of a rung those go
-on that come first in an order of non-dominated fronts, each of them spread out. With one objective it is ASHA.
+Schmucker, Donini, Zafar, Salinas & Archambeau, "Multi-objective Asynchronous Successive Halving" (2021). A rung ranks trials
+by non-dominated fronts and by spread within each front, and promotes those that rank first. With one objective it is ASHA.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from hpo.schedulers.rungs import Rung, make_rungs
 
 
 class MOASHA(ASHA):
-    """Promotion type: every trial pauses at its next rung; a free worker resumes the first one that may go on.
+    """Multi-objective ASHA: trials pause at their next rung, and those that rank first by Pareto fronts are resumed.
 
-    What breaks a constraint comes behind what does not, and what diverged in any objective never goes on.
+    Trials that violate a constraint rank behind those that do not. Trials that diverged in any objective are never promoted.
     """
 
     takes_objectives = True
@@ -22,8 +22,8 @@ class MOASHA(ASHA):
 
     @property
     def unpausing(self) -> str:
-        """What takes several objectives and runs every trial to its end."""
-        return "method=NSGA-II, which never pauses trials"
+        """Advice to a user whose script saves no checkpoints: a multi-objective method that runs every trial to its end."""
+        return 'method="NSGA-II", which never pauses trials'
 
     def _make_rungs(self, levels: Sequence[int]) -> list[Rung]:
         return [FrontRung(rung.level, rung.quantile) for rung in make_rungs(levels, self.maximum)]

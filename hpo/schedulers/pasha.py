@@ -12,25 +12,25 @@ from hpo.searchers.base import Searcher
 
 
 class PASHA(ASHA):
-    """ASHA that trains no further than it takes to rank trials.
+    """Progressive ASHA: trains trials only as long as their ranking still changes.
 
-    Nothing is promoted beyond a cap, which is the second rung at first. Whenever a trial gets there, the trials that have are
-    ranked by their results there and in the rung below. Where one of them does not stand, but for noise, where it stood
-    below, the cap goes up by one rung. Noise is what the paper says: the 90 % quantile of the differences of pairs of trials
-    that changed order there and back on the way from one rung to the other.
+    No trial is promoted beyond a cap, which starts at the second rung. Whenever a trial reaches the cap, all trials that
+    have reached it are ranked by their results there and by their results in the rung below. If the two rankings differ
+    by more than noise, the cap rises by one rung. Noise is estimated as in the paper: the 90 % quantile of the
+    differences of pairs of trials whose order changed and changed back between the two rungs.
 
-    It saves training for a given number of trials (`max_num_trials`) and is no better than ASHA in a given time. The best
-    trial has often not been trained to its end: `hpo reproduce` does that.
+    PASHA saves training for a given number of trials (`max_num_trials`) and is no better than ASHA in a given time. The best
+    trial is often not fully trained; `hpo reproduce` trains it to the end.
 
     Args:
-        searcher: where new configurations come from.
-        max_resource: the resource R at which a trial is complete.
-        randomness: of the experiment.
-        min_resource: the lowest rung.
-        reduction_factor: η, the ratio of one rung to the one below.
+        searcher: Searcher that proposes configurations for new trials.
+        max_resource: Resource R at which a trial is complete.
+        randomness: Source of the experiment's random numbers.
+        min_resource: Resource of the lowest rung.
+        reduction_factor: Ratio η of each rung's resource to that of the rung below.
 
     Raises:
-        ConfigError: an argument leaves no rungs.
+        ConfigError: The arguments leave no rung.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class PASHA(ASHA):
 
     @property
     def cap(self) -> int:
-        """No trial is sent further."""
+        """The highest resource to which a trial is promoted for now; it rises while the ranking of trials changes."""
         return self.steps[self._top]
 
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
-        """As ASHA; the cap may go up."""
+        """Decide as ASHA does, and raise the cap if the ranking of trials at the cap differs from that in the rung below."""
         before = self._reached[trial.id]
         decision = super().on_outcome(trial, resource, outcome)
         if self.cap == self.maximum:
@@ -77,7 +77,7 @@ class PASHA(ASHA):
         return decision
 
     def _is_settled(self) -> bool:
-        """Do the trials stand at the cap as in the rung below?"""
+        """Whether trials rank at the cap as they do in the rung below, apart from noise."""
         self._noise = self._noise if (noise := self._crossings.noise()) is None else noise
         there, below = self._results[self.cap], self._results[self.steps[self._top - 1]]
         ranked = sorted(there, key=lambda trial_id: (there[trial_id], trial_id))

@@ -1,7 +1,8 @@
 """Population-based training (Jaderberg et al., "Population Based Training of Neural Networks", 2017).
 
-A population is trained together. Every so often a member that is behind goes on from a copy of the checkpoint of one that is
-ahead, with hyperparameters a little different: what comes out is a schedule of hyperparameters, not one configuration.
+A population of models is trained together. At regular intervals, members that are behind continue from a copy of a
+better member's checkpoint, with slightly changed hyperparameters. The result is a schedule of hyperparameters, not one
+configuration.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,29 +19,30 @@ from hpo.space.perturbation import perturbed
 from hpo.space.search_space import SearchSpace
 
 PARTS = 20
-"""Where nobody says how long an interval is, so many make a full training."""
+"""Default number of intervals in a full training."""
 
 
 class PBT(OutcomeScheduler):
-    """All members pause at the multiples of the interval; what becomes of one is decided when a worker is free for it.
+    """Population-based training: members pause at every multiple of the interval and are then continued or replaced.
 
-    Members are compared at equal resource alone, as soon as half of them have got so far. One among the last there is
-    replaced by a copy of one among the first, drawn at random; so is one that has failed. All others go on. The member
-    with the least behind it comes first.
+    A member's fate is decided when a worker is free for it, and once half of the members have reached the same resource;
+    only results at equal resource are compared. A member among the last is replaced by a copy of one among the first,
+    which is drawn at random. So is a member that failed. All others continue. The member with the least training comes
+    first.
 
     Args:
-        searcher: where the first configurations come from.
-        max_resource: the resource R at which a member is complete.
-        randomness: decides whom a member follows, and how hyperparameters change.
-        mutable: the hyperparameters that change on the way; the program must be able to go on with other values of them.
-        population: how many members there are.
-        interval: resource between two comparisons; None: a twentieth of R, at least 1.
-        quantile: the share of the members that are among the last, and among the first; at most a half.
-        resample: how likely a hyperparameter is drawn anew.
-        factors: what it is multiplied by else, one of them.
+        searcher: Searcher that proposes the initial configurations.
+        max_resource: Resource R at which a member is complete.
+        randomness: Source of random numbers for the choice of members to copy and for changes of hyperparameters.
+        mutable: Hyperparameters that change during training; the program must be able to resume with new values of them.
+        population: Number of members.
+        interval: Resource between two comparisons; None for a twentieth of R, at least 1.
+        quantile: Fraction of the members that count as the last and as the first, at most 0.5.
+        resample: Probability that a changed hyperparameter is drawn anew.
+        factors: Multipliers of a hyperparameter that is not drawn anew, of which one is chosen at random.
 
     Raises:
-        ConfigError: an argument is out of range or missing.
+        ConfigError: An argument is out of range or missing.
     """
 
     pauses = True
@@ -85,23 +87,23 @@ class PBT(OutcomeScheduler):
 
     @property
     def unpausing(self) -> str:
-        """Nothing of its kind."""
-        return "a method that never pauses trials, such as method=RS"
+        """Advice to a user whose script saves no checkpoints: random search, since no variant of PBT does without pausing."""
+        return 'a method that never pauses trials, such as method="RS"'
 
     @property
     def sources(self) -> Collection[tuple[int, int]]:
-        """Those that are, or may yet be, among the first at a level that some member has not left for good."""
+        """Pairs (trial id, resource) of the results that are, or may still be, among the first and so may be copied."""
         return self.population.sources()
 
     @property
     def over(self) -> str:
-        """How many members have come to their end; others have diverged, or were given up."""
+        """The reason why no work is left, in words: how many members have completed; the others diverged or were given up."""
         members = self.population.members
         done = sum(member.level == self.maximum for member in members)
         return f"{done} of the {len(members)} members of the population have reached {self.maximum}"
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """A new member while the population has room; else what becomes of the first member whose fate can be told."""
+        """Return a new member while the population is incomplete, else what becomes of a waiting one: resume or replace."""
         if new_trials and self.population.place_for_new() is not None:
             configuration = self.searcher.propose()
             if configuration is not None:
@@ -109,14 +111,14 @@ class PBT(OutcomeScheduler):
         return next((fate for member in self.population.idle() if (fate := self._fate_of(member)) is not None), None)
 
     def start_of(self, configuration: Configuration) -> Start:
-        """Towards the first comparison."""
+        """Return the start of a new member that trains up to the first comparison."""
         return Start(configuration, self._after(0))
 
     def _after(self, level: int) -> int:
         return min(level + self.interval, self.maximum)
 
     def _fate_of(self, member: Member) -> Suggestion | None:
-        """To go on, or in its place a copy of another; None where that cannot be told yet."""
+        """Return a waiting member's continuation or its replacement by a copy; None if that cannot be decided yet."""
         population, level = self.population, member.level
         if not population.is_compared(level):
             return None
@@ -148,7 +150,7 @@ class PBT(OutcomeScheduler):
         )
 
     def accept(self, suggestion: Suggestion) -> None:
-        """Give a start its place; the searcher knows nothing of copies."""
+        """Record an accepted suggestion and the member that it belongs to; copies are not reported to the searcher."""
         if isinstance(suggestion, Start) and suggestion.replaces is not None:
             follower = self._of_trial[suggestion.replaces]
             follower.copies += 1
@@ -170,14 +172,14 @@ class PBT(OutcomeScheduler):
         self._of_trial[resume.trial_id].waits = False
 
     def on_start(self, trial: Trial) -> None:
-        """It takes its place."""
+        """Record that a trial has started and now represents its member of the population."""
         member = self._unnumbered.pop(0)
         member.trial_id = trial.id
         self._of_trial[trial.id] = member
         self._configurations[trial.id] = trial.configuration
 
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
-        """PAUSE at the next multiple of the interval, STOP at the maximum, else CONTINUE."""
+        """Return PAUSE at the next multiple of the interval, STOP at the maximum resource, else CONTINUE."""
         member = self._of_trial[trial.id]
         if resource >= self.maximum:
             self.population.advance(member, self.maximum)
@@ -188,18 +190,18 @@ class PBT(OutcomeScheduler):
         return Decision.PAUSE
 
     def on_paused(self, trial: Trial) -> None:
-        """From now on it is compared, and can be gone on from."""
+        """Add a paused trial's result to the comparison; from now on its checkpoint can be copied."""
         member = self._of_trial[trial.id]
         result, member.pausing = member.pausing, None
         if result is not None:
             self.population.record(member, result.resource // self.interval * self.interval, result)
 
     def on_complete(self, trial: Trial) -> None:
-        """A member that ended before the maximum is replaced; so is one that somebody has stopped."""
+        """Mark a member for replacement if it ended before the maximum resource or if a user stopped it."""
         self._lose(trial)
 
     def on_error(self, trial: Trial) -> None:
-        """A member that has failed is replaced."""
+        """Mark a failed member for replacement."""
         self._lose(trial)
 
     def _lose(self, trial: Trial) -> None:
@@ -209,7 +211,7 @@ class PBT(OutcomeScheduler):
 
 
 def _mutable(names: Any, space: SearchSpace) -> Sequence[str]:
-    """The hyperparameters that change on the way, checked."""
+    """Return the names of the hyperparameters that change during training, checked against the search space."""
     key = "method.scheduler.mutable"
     if not isinstance(names, Sequence) or isinstance(names, str) or not names:
         shown = "null" if names is None else names

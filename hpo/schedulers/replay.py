@@ -1,7 +1,7 @@
-"""Feeding a log to a scheduler: how an experiment resumes, and how its decisions are verified.
+"""Replaying an event log through a scheduler, to resume an experiment or to verify its decisions.
 
-A scheduler is a pure function of its configuration and of what it was told. Told again what the log says, it is in the
-state it was in; asked again, it must answer what the log says it answered.
+A scheduler is a pure function of its configuration and of the calls made to it. If it gets the same calls as in the log, it
+reaches the same state. If it is asked again, it must give the same answers as in the log.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ from hpo.schedulers.base import Scheduler
 
 @dataclass(frozen=True, slots=True)
 class ReplayedOtherwise:
-    """A decision that comes out otherwise than logged."""
+    """A logged decision that differs from the one computed on replay."""
 
     sequence: int
     logged: str
@@ -25,9 +25,9 @@ class ReplayedOtherwise:
 
 
 def feed(scheduler: Scheduler, state: ExperimentState, event: Event) -> Decision | None:
-    """Tell the scheduler what `event` says, trusting logged suggestions. Returns its decision on a report.
+    """Pass a logged event to the scheduler, without questioning logged suggestions; return its decision if it is a report.
 
-    Call before `state.apply(event)`.
+    Call this before `state.apply(event)`.
     """
     _tell_budget(scheduler, state, event)
     if event.trial is None:
@@ -58,15 +58,15 @@ def tell_result(
     *,
     elapsed: float,
 ) -> Decision:
-    """A trial's report: its cost and its loss, and what else is asked of it where that is anything.
+    """Pass a trial's report to the scheduler, first its cost and then its result, and return the decision.
 
     Args:
-        scheduler: is told.
-        state: before the report.
-        trial: whose it is.
-        resource: that it has reached.
-        outcome: what the report comes to.
-        elapsed: that of the event, so that a log tells the same seconds again.
+        scheduler: Scheduler that gets the report.
+        state: State of the experiment before the report.
+        trial: Trial that reports.
+        resource: Resource that the trial has reached.
+        outcome: Loss, constraint violations and cost, computed from the report.
+        elapsed: Time of the event in seconds, so that a replay of the log gives the same cost in seconds.
     """
     cost = outcome.cost
     if cost is None and scheduler.counts_seconds:
@@ -80,7 +80,7 @@ def tell_result(
 
 
 def _tell_budget(scheduler: Scheduler, state: ExperimentState, event: Event) -> None:
-    """What all trials together may cost, where a session begins or a command changes it."""
+    """Tell the scheduler the limit on total cost if a session begins or a command changes it."""
     if event.kind == Kind.OPENED and "max_cost" in (given := event.body.get("budget") or {}):
         scheduler.on_budget(max_cost={**given, **state.steering.changes_under(given)}.get("max_cost"))
     elif event.kind == Kind.COMMANDED and "max_cost" in event.body.get("new", {}):
@@ -88,7 +88,7 @@ def _tell_budget(scheduler: Scheduler, state: ExperimentState, event: Event) -> 
 
 
 def tell_end(scheduler: Scheduler, trial: Trial, status: Status) -> None:
-    """A trial's attempt is over: what of that concerns the scheduler."""
+    """Tell the scheduler that a trial's attempt has ended, if the status concerns it."""
     if status == Status.COMPLETED:
         scheduler.on_complete(trial)
     elif status in (Status.FAILED, Status.TIMEOUT):
@@ -98,12 +98,12 @@ def tell_end(scheduler: Scheduler, trial: Trial, status: Status) -> None:
 
 
 def tell_stopped(scheduler: Scheduler, trial: Trial) -> None:
-    """Somebody has stopped a trial, running or paused: told when that is stored, before its processes are gone."""
+    """Tell the scheduler that a user stopped a trial; called once the command is stored, before the processes have ended."""
     scheduler.on_complete(trial)
 
 
 def restore(scheduler: Scheduler, state: ExperimentState, events: Iterable[Event]) -> None:
-    """Bring a fresh scheduler and an empty state to where the log ends."""
+    """Replay a log into a new scheduler and an empty state, up to the log's end."""
     for event in events:
         feed(scheduler, state, event)
         state.apply(event)
@@ -112,7 +112,7 @@ def restore(scheduler: Scheduler, state: ExperimentState, events: Iterable[Event
 def verify(
     scheduler: Scheduler, state: ExperimentState, events: Iterable[tuple[int, Event]], count: list[int]
 ) -> Iterator[ReplayedOtherwise]:
-    """Compute every logged decision again. Yields the differences; `count[0]` grows by the decisions compared."""
+    """Compute every logged decision again, yield those that differ, and add the number compared to `count[0]`."""
     for sequence, event in events:
         logged = suggestion_of(event) if event.kind in (Kind.STARTED, Kind.RESUMED) else None
         if logged is not None and not (isinstance(logged, Start) and logged.retries is not None):
@@ -128,16 +128,16 @@ def verify(
 
 
 def versions_of(libraries: Sequence[str]) -> dict[str, str]:
-    """The versions of distributions that decide what a searcher proposes, as they are installed."""
+    """Return the installed versions of libraries on which a searcher's proposals depend."""
     if not libraries:
         return {}
-    from importlib import metadata  # which few methods need
+    from importlib import metadata  # few methods need it
 
     return {name: metadata.version(name) for name in libraries}
 
 
 def other_versions(scheduler: Scheduler, events: Iterable[Event]) -> dict[str, tuple[str, str]]:
-    """Of the libraries that decide, those whose version is another than in a session of the log: that one, and today's."""
+    """Return the (logged, installed) versions of libraries that the searcher depends on, if they differ."""
     today = versions_of(scheduler.searcher.libraries)
     logged = [event.body.get("libraries", {}) for event in events if event.kind == Kind.OPENED]
     return {
@@ -149,7 +149,7 @@ def other_versions(scheduler: Scheduler, events: Iterable[Event]) -> dict[str, t
 
 
 def suggestion_of(event: Event) -> Suggestion:
-    """What a STARTED or RESUMED event carried out: a suggestion, or the wish to train a failed trial again."""
+    """Return the suggestion that a STARTED or RESUMED event carried out, or the restart of a failed trial."""
     if event.kind == Kind.STARTED:
         also = {name: event.body[name] for name in ("retries", *_COPY) if name in event.body}
         return Start(event.body["configuration"], event.body["until"], **also)
@@ -160,11 +160,11 @@ _COPY = ("source", "source_resource", "replaces")
 
 
 def body_of(suggestion: Suggestion, *, new_trials: bool) -> dict[str, Any]:
-    """What the event that carries out a suggestion stores.
+    """Return the body of the event that carries out a suggestion.
 
     Args:
-        suggestion: of the scheduler.
-        new_trials: might a new trial have been suggested?
+        suggestion: Suggestion of the scheduler.
+        new_trials: Whether the scheduler was allowed to suggest a new trial.
     """
     if isinstance(suggestion, Resume):
         return {"until": suggestion.until, "new_trials": new_trials}

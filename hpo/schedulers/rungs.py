@@ -1,8 +1,9 @@
-"""Rungs of successive halving: levels, and the two rules that compare trials at a rung.
+"""Rungs of successive halving: their resources, and the rules that compare trials at a rung.
 
-Li et al., "A System for Massively Parallel Hyperparameter Tuning" (MLSys 2020), Algorithm 2, where of n trials those may go
-on that have at most (n - 1) q strictly better ones: the best of two can already go on, where the paper's floor(n / eta) waits
-for eta trials. Of losses these are the ones that are not above the interpolated q-quantile; the rule takes any order.
+Li et al., "A System for Massively Parallel Hyperparameter Tuning" (MLSys 2020), Algorithm 2, with one change. Of n
+trials at a rung with quantile q, those may continue that have at most (n - 1) q strictly better ones. The best of two
+can therefore continue at once, while the paper's floor(n / eta) waits for eta trials. For single losses, this means
+those that are not above the interpolated q-quantile; the rule works for any order.
 """
 
 import math
@@ -14,14 +15,14 @@ from heapq import heapify, heappop, heappush
 from hpo.errors import ConfigError
 
 Order = tuple[float, ...]
-"""What results are compared by, as `ReportOutcome.order`: lower is better, infinite where a trial never goes on, no NaN."""
+"""The value by which results are compared (`ReportOutcome.order`): lower is better, infinite if the trial never continues."""
 
 
 def rung_levels(min_resource: int, max_resource: int, reduction_factor: float) -> list[int]:
-    """r_min, r_min·η, r_min·η², … rounded, all below `max_resource`, which is itself no rung.
+    """Return the resources of the rungs: r_min, r_min·η, r_min·η², … rounded, all below `max_resource`.
 
     Raises:
-        ConfigError: the arguments leave no rung.
+        ConfigError: The arguments leave no rung.
     """
     for name, value in (("min_resource", min_resource), ("reduction_factor", reduction_factor)):
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -46,40 +47,40 @@ def rung_levels(min_resource: int, max_resource: int, reduction_factor: float) -
 
 
 def is_finite(order: Order) -> bool:
-    """May a trial with this result go on?"""
+    """Whether a result is finite, so that its trial may continue."""
     return all(map(math.isfinite, order))
 
 
 @dataclass(slots=True)
 class Rung:
-    """The results at one level."""
+    """The results of trials at one rung, and the trials that wait there for promotion."""
 
     level: int
     quantile: float
-    """The share of its trials that may go on: this level over the next."""
+    """Fraction of the trials that may continue: the resource of this rung divided by that of the next."""
     results: list[Order] = field(default_factory=list)
-    """All that were ever recorded here, ascending."""
+    """All results recorded at this rung, ascending."""
     waiting: list[tuple[Order, int]] = field(default_factory=list)
-    """(result, trial id) of the finite ones paused here and not promoted: a heap, the best one first."""
+    """Heap of (result, trial id) for trials paused here with a finite result and not yet promoted; the best is first."""
     hurdle: Order | None = None
-    """The best result here of the trials that set hurdles; of others only those that are better go on."""
+    """The best result here of the trials that set a hurdle; other trials must beat it to continue. None if there is none."""
     setters: set[int] = field(default_factory=set)
-    """These few trials."""
+    """Ids of the few trials whose best result is the hurdle, which other trials must beat."""
     waiting_setters: list[tuple[Order, int]] = field(default_factory=list)
-    """Those of them that wait, as in `waiting`."""
+    """Heap of (result, trial id) of those waiting trials whose best result is the hurdle, as in `waiting`."""
 
     def record(self, trial_id: int, order: Order) -> None:
-        """A trial got here and does not wait."""
+        """Record the result of a trial that reached this rung and does not wait for promotion."""
         insort(self.results, order)
 
     def raise_hurdle(self, trial_id: int, order: Order) -> None:
-        """A trial that sets hurdles got here."""
+        """Record the result of a trial that sets the hurdle, which other trials must beat here to continue."""
         self.setters.add(trial_id)
         if is_finite(order) and (self.hurdle is None or order < self.hurdle):
             self.hurdle = order
 
     def park(self, trial_id: int, order: Order) -> None:
-        """A trial got here and waits for a promotion; one that diverged is recorded but never promoted."""
+        """Record the result of a trial that now waits here for promotion; a diverged trial is recorded but never promoted."""
         self.record(trial_id, order)
         if is_finite(order):
             heappush(self.waiting, (order, trial_id))
@@ -87,27 +88,27 @@ class Rung:
                 heappush(self.waiting_setters, (order, trial_id))
 
     def promotable(self) -> int | None:
-        """The best waiting trial that clears the hurdle, if it is among those that may go on."""
+        """Return the best waiting trial if it is within the rung's quantile and clears the hurdle (if any), else None."""
         if len(self.results) < 2 or not self.waiting:
             return None
         order, trial_id = self.waiting[0]
-        if not self.clears(trial_id, order):  # then no other does but those that set hurdles
+        if not self.clears(trial_id, order):  # then only trials that set the hurdle can clear it
             if not self.waiting_setters:
                 return None
             order, trial_id = self.waiting_setters[0]
         return trial_id if self._is_ahead(order) else None
 
     def alone(self) -> int | None:
-        """The trial that waits here, where no other has ever been, and clears the hurdle."""
+        """Return the waiting trial if it is the only one that ever reached this rung and clears the hurdle, else None."""
         if len(self.results) != 1 or not self.waiting:
             return None
         order, trial_id = self.waiting[0]
         return trial_id if self.clears(trial_id, order) else None
 
     def all_promotable(self) -> Iterator[int]:
-        """The waiting trials that clear the hurdle and are among those that may go on, the best first."""
+        """Yield all waiting trials that are within the rung's quantile and clear the hurdle (if any), the best first."""
         heap = self.waiting
-        near = [(*heap[0], 0)] if heap and len(self.results) >= 2 else []  # none is better than the one it hangs from
+        near = [(*heap[0], 0)] if heap and len(self.results) >= 2 else []  # no child beats its parent in a heap
         while near:
             order, trial_id, place = heappop(near)
             if not self._is_ahead(order):
@@ -118,44 +119,44 @@ class Rung:
                 heappush(near, (*heap[below], below))
 
     def clears(self, trial_id: int, order: Order) -> bool:
-        """Is it better than the trials that set hurdles, or one of them?"""
+        """Whether a trial's result beats the hurdle, if there is one, or the trial is one of those that set it."""
         return self.hurdle is None or trial_id in self.setters or order < self.hurdle
 
     def remove(self, trial_id: int) -> None:
-        """The trial no longer waits here. Its result stays and counts among all."""
+        """Record that a trial no longer waits for promotion; its result still counts."""
         for heap in (self.waiting, self.waiting_setters):
-            if heap and heap[0][1] == trial_id:  # the best, which is promoted
+            if heap and heap[0][1] == trial_id:  # usually the best one, which is being promoted
                 heappop(heap)
             else:
                 heap[:] = [entry for entry in heap if entry[1] != trial_id]
                 heapify(heap)
 
     def passes(self, order: Order) -> bool:
-        """Stopping rule, asked after `record`: does a trial with this result go on?"""
+        """Whether a trial with this result, which must be recorded already, continues under the stopping rule."""
         return is_finite(order) and (len(self.results) < 2 or self._is_ahead(order))
 
     def _is_ahead(self, order: Order) -> bool:
-        """Are at most (n - 1) q of the results better? Then the one that has so many before it is not."""
+        """Whether at most a fraction `quantile` of the other results is better than this one."""
         return self.results[int((len(self.results) - 1) * self.quantile)] >= order
 
 
 def make_rungs(levels: Sequence[int], max_resource: int) -> list[Rung]:
-    """Empty rungs, ascending, each with the quantile level / next level."""
+    """Return empty rungs in ascending order, each with its resource divided by the next one's as its quantile."""
     following = [*levels, max_resource][1:]
     return [Rung(level, level / after) for level, after in zip(levels, following, strict=True)]
 
 
 def next_level(levels: Sequence[int], resource: int, max_resource: int) -> int:
-    """The first level above `resource`, or the maximum."""
+    """Return the resource of the first rung above `resource`, or the maximum resource."""
     index = bisect_left(levels, resource + 1)
     return levels[index] if index < len(levels) else max_resource
 
 
 def bracket_probabilities(levels: Sequence[int], max_resource: int, brackets: int) -> list[float]:
-    """How often a new trial should skip the s lowest rungs, s = 0 .. brackets-1.
+    """Return the probabilities that a new trial skips the s lowest rungs, for s = 0 .. brackets-1.
 
-    In proportion to (K+1) / ((K+1-s) · r_s), the number of trials that bracket s starts in synchronous Hyperband
-    (Li et al., JMLR 18, 2018, Algorithm 1); K+1 counts the levels and the maximum.
+    They are proportional to (K+1) / ((K+1-s) · r_s), the number of trials that bracket s starts in synchronous Hyperband
+    (Li et al., JMLR 18, 2018, Algorithm 1). K is the number of rungs below the maximum.
     """
     resources = [*levels, max_resource]
     total = len(resources)

@@ -1,4 +1,4 @@
-"""Rules by which a trial is stopped where it is: behind what others had there, or no better for long."""
+"""Rules that stop a trial early (pruning): it is worse than other trials there, or has not improved for a while."""
 
 from abc import ABC, abstractmethod
 from bisect import insort
@@ -17,34 +17,35 @@ COMPARED = ("mean", "value")
 
 
 class StoppingRule(ABC):
-    """Asked at every report of a trial but its last."""
+    """Base class of rules that decide at each report of a trial, except the last, whether to stop it."""
 
     @abstractmethod
     def stops(self, trial_id: int, resource: int, order: Order) -> bool:
-        """Should the trial end here? `order` is what reports are compared by, lower is better."""
+        """Whether the trial should be stopped here; `order` is the value by which reports are compared, lower is better."""
 
     @abstractmethod
     def end(self, trial_id: int, *, completed: bool, counts: bool) -> None:
-        """No further report of the trial will follow; one that failed does not count."""
+        """Record that a trial has ended; `counts` is false if it failed, and its reports are then ignored."""
 
 
 class MedianRule(StoppingRule):
-    """Ends a trial whose best report so far is behind the others.
+    """A rule that stops a trial whose best report so far is worse than a percentile of other trials (median stopping).
 
-    With `compare: mean` the others are the trials that completed or were stopped, here or later, each with the mean of its
-    reports up to here (Golovin et al., "Google Vizier", KDD 2017, section 3.2.1). With `compare: value` they
-    are those that completed, with the very report, as for Optuna's pruners. A trial all of whose reports diverged ends too.
-    Trials that report at other resources than the rest are not compared with them.
+    With `compare: mean`, the others are the trials that completed or were stopped at this resource or later, each
+    represented by the mean of its reports up to here (Golovin et al., "Google Vizier", KDD 2017, section 3.2.1). With
+    `compare: value`, they are the trials that completed, each represented by its report at this resource, as in Optuna's
+    pruners. A trial whose reports have all diverged is stopped too. Trials that report at different resources than the
+    rest are not compared with them.
 
     Args:
-        percentile: the share of the others, from 0 to 100, that a trial must be among; 50 is the median.
-        min_completed: nothing is stopped before so many trials have completed.
-        warmup: nor before a trial has got so far.
-        interval: trials are compared at multiples of it.
-        compare: mean or value.
+        percentile: Share of the others, from 0 to 100, that a trial must be among to continue; 50 is the median.
+        min_completed: Number of trials that must complete before any trial is stopped.
+        warmup: Resource that a trial must reach before it can be stopped.
+        interval: Trials are compared at multiples of this resource.
+        compare: What represents other trials, `mean` or `value`.
 
     Raises:
-        ConfigError: an argument is out of range.
+        ConfigError: An argument is out of range.
     """
 
     def __init__(
@@ -64,13 +65,13 @@ class MedianRule(StoppingRule):
         self.warmup, self.interval = warmup, interval
         self.by_mean = compare == "mean"
         self._completed = 0
-        self._others: dict[int, list[Order]] = {}  # at each resource, ascending
+        self._others: dict[int, list[Order]] = {}  # results of other trials by resource, ascending
         self._best: dict[int, Order] = {}
-        self._reports: dict[int, list[tuple[int, Order]]] = {}  # of those that run: what others will be compared with
+        self._reports: dict[int, list[tuple[int, Order]]] = {}  # reports of running trials, for later comparisons
         self._sums: dict[int, list[float]] = {}
 
     def stops(self, trial_id: int, resource: int, order: Order) -> bool:
-        """Behind the percentile of the others here?"""
+        """Record a report, and return whether the trial's best report is worse than the percentile of the others here."""
         best = self._best[trial_id] = min(order, self._best.get(trial_id, order))
         self._remember(trial_id, resource, order)
         if self._completed < self.min_completed or resource < self.warmup or resource % self.interval:
@@ -88,7 +89,7 @@ class MedianRule(StoppingRule):
         reports.append((resource, order))
 
     def end(self, trial_id: int, *, completed: bool, counts: bool) -> None:
-        """What it reported is what others are compared with from now on."""
+        """Add the reports of a trial that has ended to those that others are compared with."""
         reports = self._reports.pop(trial_id, [])
         self._best.pop(trial_id, None)
         self._sums.pop(trial_id, None)
@@ -101,14 +102,14 @@ class MedianRule(StoppingRule):
 
 
 class PatienceRule(StoppingRule):
-    """Ends a trial that has not become better for long.
+    """A rule that stops a trial that has not improved for a number of reports.
 
     Args:
-        reports: so many in a row.
-        min_delta: what counts as better is better by more than this.
+        reports: Number of reports in a row without improvement after which the trial is stopped.
+        min_delta: Smallest decrease of the loss that counts as an improvement, exclusive.
 
     Raises:
-        ConfigError: an argument is out of range.
+        ConfigError: An argument is out of range.
     """
 
     def __init__(self, *, reports: int = 10, min_delta: float = 0.0) -> None:
@@ -119,7 +120,7 @@ class PatienceRule(StoppingRule):
         self._since: dict[int, int] = {}
 
     def stops(self, trial_id: int, resource: int, order: Order) -> bool:
-        """Was the best report so long ago?"""
+        """Record a report, and return whether the last improvement was `reports` reports ago."""
         best = self._best.get(trial_id)
         if best is None or (*order[:-1], order[-1] + self.min_delta) < best:
             self._best[trial_id], self._since[trial_id] = order, 0
@@ -128,7 +129,7 @@ class PatienceRule(StoppingRule):
         return self._since[trial_id] >= self.reports
 
     def end(self, trial_id: int, *, completed: bool, counts: bool) -> None:
-        """It is not asked about again."""
+        """Forget a trial that has ended."""
         self._best.pop(trial_id, None)
         self._since.pop(trial_id, None)
 
@@ -137,21 +138,22 @@ RULES: Mapping[str, type[StoppingRule]] = {"median": MedianRule, "patience": Pat
 
 
 class StoppingRules(FIFO):
-    """Every trial runs to its end unless a rule stops it. Nothing is resumed, so that scripts need no checkpoints.
+    """A scheduler that runs every trial to its end unless a rule stops it (pruning).
 
-    The searcher hears of a stopped trial as of one that ended there.
+    Nothing is resumed, so that scripts need no checkpoints. The searcher learns the last result of a stopped trial, as if the
+    trial had ended there.
 
     Args:
-        searcher: where new configurations come from.
-        max_resource: the resource at which a trial is complete; a report there stops nothing.
-        rules: of each its name and its arguments, as `{median: {percentile: 50}}`.
+        searcher: Searcher that proposes configurations for new trials.
+        max_resource: Resource at which a trial is complete; no rule applies to a report there.
+        rules: Rules, each given as its name and its arguments, such as `{median: {percentile: 50}}`.
 
     Raises:
-        ConfigError: a rule or an argument is wrong.
+        ConfigError: A rule or an argument is invalid.
     """
 
     completes = False
-    takes_objectives = False  # what a median of several losses is nobody can say
+    takes_objectives = False  # the median of several losses is not defined
 
     def __init__(
         self, searcher: Searcher, *, max_resource: int | None, rules: Sequence[Mapping[str, Mapping[str, Any] | None]]
@@ -165,7 +167,7 @@ class StoppingRules(FIFO):
             )
 
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
-        """STOP where a rule says so, else CONTINUE."""
+        """Return STOP if a rule demands it, else CONTINUE."""
         super().on_outcome(trial, resource, outcome)
         verdicts = [rule.stops(trial.id, resource, outcome.order) for rule in self._rules]  # each sees every report
         if resource >= self.maximum or not any(verdicts):
@@ -175,14 +177,14 @@ class StoppingRules(FIFO):
         return Decision.STOP
 
     def on_complete(self, trial: Trial) -> None:
-        """Others are compared with it from now on; one that was stopped is that already."""
+        """Let the rules compare other trials with this one from now on; for a stopped trial that has already happened."""
         completed = trial.id in self._last
         super().on_complete(trial)
         if completed:
             self._end(trial, completed=True)
 
     def on_error(self, trial: Trial) -> None:
-        """A failed trial's reports do not count."""
+        """Discard the reports of a failed trial."""
         super().on_error(trial)
         self._end(trial, completed=False, counts=False)
 
@@ -192,7 +194,7 @@ class StoppingRules(FIFO):
 
 
 def _percentile(ascending: Sequence[Order], percentile: float) -> Order:
-    """Between two neighbours in proportion, number by number."""
+    """Return a percentile of sorted results by linear interpolation, component by component."""
     place = percentile * (len(ascending) - 1) / 100
     low, high = ascending[int(place)], ascending[min(int(place) + 1, len(ascending) - 1)]
     part = place - int(place)
@@ -200,7 +202,7 @@ def _percentile(ascending: Sequence[Order], percentile: float) -> Order:
 
 
 def _rule_of(spec: Any) -> StoppingRule:
-    """A rule from its YAML."""
+    """Construct a stopping rule from its YAML."""
     if not isinstance(spec, Mapping) or len(spec) != 1 or next(iter(spec)) not in RULES:
         shown = dict(spec) if isinstance(spec, Mapping) else spec
         raise ConfigError(

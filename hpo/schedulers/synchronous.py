@@ -1,7 +1,7 @@
 """Synchronous successive halving and Hyperband, without idle workers.
 
-Li et al., "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization" (JMLR 18, 2018), Algorithm 1, with a
-trial per worker: while a rung waits for its last trials, free workers begin the next bracket.
+Li et al., "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization" (JMLR 18, 2018), Algorithm 1, with one
+trial per worker. While a rung waits for its last trials, free workers begin the next bracket.
 """
 
 from hpo.events.outcome import ReportOutcome
@@ -12,20 +12,20 @@ from hpo.searchers.base import Searcher
 
 
 class SynchronousHyperband(Halving):
-    """Every trial pauses at its next rung; when all trials of a rung are done, the best of them go on.
+    """Synchronous Hyperband: when all trials of a rung have finished, the best of them are promoted to the next.
 
-    Brackets follow one another, each leaving out one more of the lowest rungs, and begin again after the last. When no
-    new trial may start, a rung that has not filled is closed with the trials it has. Scripts should write checkpoints.
+    Each bracket skips one more of the lowest rungs than the one before; after the last bracket they begin again. If no
+    new trial may start, a rung that is not full is closed with the trials that it has. Scripts should save checkpoints.
 
     Args:
-        searcher: where new configurations come from.
-        max_resource: the resource R at which a trial is complete.
-        min_resource: the lowest rung.
-        reduction_factor: η, the ratio of one rung to the one below.
-        brackets: how many kinds there are; None takes as many as there are levels, 1 is successive halving.
+        searcher: Searcher that proposes configurations for new trials.
+        max_resource: Resource R at which a trial is complete.
+        min_resource: Resource of the lowest rung.
+        reduction_factor: Ratio η of each rung's resource to that of the rung below.
+        brackets: Number of different brackets; 1 for successive halving, None for as many as possible.
 
     Raises:
-        ConfigError: an argument leaves no rungs or brackets.
+        ConfigError: The arguments leave no rung or no bracket.
     """
 
     pauses = True
@@ -47,12 +47,12 @@ class SynchronousHyperband(Halving):
             brackets=brackets,
         )
         self._opened = 0
-        self._open: list[Bracket] = []  # those with something to come, oldest first
+        self._open: list[Bracket] = []  # unfinished brackets, oldest first
         self._of_trial: dict[int, Bracket] = {}
         self._unnumbered: list[Bracket] = []  # of accepted starts that have no trial id yet
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """A trial that may go on, of the oldest bracket with one; else a new trial; else what closing a rung frees."""
+        """Return a promotion in the oldest bracket that has one, else a new trial, else a promotion from an unfilled rung."""
         for bracket in self._open:
             if (trial_id := bracket.next()) is not None:
                 return Resume(trial_id, bracket.resource)
@@ -65,7 +65,7 @@ class SynchronousHyperband(Halving):
         return None
 
     def start_of(self, configuration: Configuration) -> Start:
-        """Towards the first rung of the bracket that has room for it."""
+        """Return the start of a new trial that trains up to the first rung of the bracket that has room for it."""
         return Start(configuration, (self._filling() or self._following()).resource)
 
     def _filling(self) -> Bracket | None:
@@ -76,7 +76,7 @@ class SynchronousHyperband(Halving):
         return Bracket(self.steps[skipped:], bracket_sizes(self.steps, skipped))
 
     def accept(self, suggestion: Suggestion) -> None:
-        """Keep a place for a start."""
+        """Record an accepted suggestion; for a new trial, reserve room in a bracket."""
         super().accept(suggestion)
         if isinstance(suggestion, Start):
             bracket = self._filling()
@@ -88,7 +88,7 @@ class SynchronousHyperband(Halving):
             self._unnumbered.append(bracket)
 
     def on_start(self, trial: Trial) -> None:
-        """It takes its place."""
+        """Record that a trial has started in the bracket that has room reserved for it."""
         bracket = self._unnumbered.pop(0)
         bracket.begin(trial.id)
         self._of_trial[trial.id] = bracket
@@ -100,7 +100,7 @@ class SynchronousHyperband(Halving):
         self.searcher.on_pending(self._configurations[resume.trial_id], resume.until or self.maximum)
 
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
-        """PAUSE at the rung the trial was sent to, STOP at the maximum, else CONTINUE."""
+        """Return PAUSE at the trial's next rung, STOP at the maximum resource, else CONTINUE."""
         self.searcher.on_report(trial.configuration, resource)
         bracket = self._of_trial[trial.id]
         target = bracket.resource
@@ -112,7 +112,7 @@ class SynchronousHyperband(Halving):
         return Decision.STOP if target >= self.maximum else Decision.PAUSE
 
     def _leave(self, trial: Trial) -> None:
-        """It never goes on; its place counts as taken."""
+        """Withdraw a trial from promotion; its place in the bracket stays taken."""
         bracket = self._of_trial[trial.id]
         bracket.lose(trial.id)
         self._forget_ended(bracket)

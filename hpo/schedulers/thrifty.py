@@ -1,4 +1,4 @@
-"""Asynchronous successive halving that can afford what it promotes: the scheduler of ASHA-GP-TIME."""
+"""Cost-aware asynchronous successive halving: a promotion waits until it is affordable (the scheduler of ASHA-GP-TIME)."""
 
 from typing import Any
 
@@ -9,25 +9,26 @@ from hpo.schedulers.rungs import next_level
 from hpo.searchers.base import Searcher
 
 FIRST = 0
-"""The trial with the first configuration: a point to evaluate, else the default or the centre."""
+"""Id of the first trial, whose configuration is the first point to evaluate, else the default or the centre of the space."""
 
 
 class ThriftyASHA(ASHA):
-    """As ASHA, but no promotion costs more than all trials have cost so far, as long as anything else can be done.
+    """Cost-aware ASHA: a promotion that would cost more than all trials so far waits as long as other work is possible.
 
-    Where costs of trials differ by orders of magnitude, a promotion that looks only at results can bind a worker for most
-    of an experiment, to one of the first few configurations. Such a one waits here until as much has been spent on
-    others; what it will cost is told by what the trial has cost so far per unit of resource. Where all cost the same
-    nothing ever waits, and where no costs are told it is ASHA. A cost is what the benchmark names, else seconds.
+    If costs of trials differ by orders of magnitude, a promotion that looks only at results can occupy a worker for most
+    of an experiment, with one of the first few configurations. Here such a promotion waits until as much has been spent
+    on other trials. Its cost is predicted from what the trial has cost so far per unit of resource. If all trials cost
+    the same, no promotion waits. If no costs are known, this is ASHA. A cost is the metric that the benchmark names for
+    it, else seconds.
 
-    The first trial may be sent on where it is alone in its rung, which ASHA does when a second one has got there. It has the
-    default or the centre of the space, which of a space that somebody chose is often good; and a complete result is there
-    early, where with one worker ASHA has none for a long time.
+    With `first_goes_on`, the first trial is promoted even if it is alone in its rung; ASHA waits for a second trial
+    there. The first trial has the default or central configuration, which in a hand-designed search space is often good.
+    A full-budget evaluation is then available early, while ASHA with one worker has none for a long time.
 
     Args:
-        searcher: where new configurations come from.
-        first_goes_on: the first trial of all goes on wherever no other has been in its rung.
-        **options: of ASHA.
+        searcher: Searcher that proposes configurations for new trials.
+        first_goes_on: Whether the first trial is promoted from a rung that no other trial has reached.
+        **options: Arguments of `ASHA`.
 
     Raises:
         ConfigError: `first_goes_on` is neither true nor false.
@@ -43,7 +44,7 @@ class ThriftyASHA(ASHA):
         self._rates: dict[int, float] = {}  # what each trial has cost per unit of resource
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """A promotion that can be afforded, else a new trial, else the cheapest promotion that there is."""
+        """Return an affordable promotion, else a new trial, else the cheapest promotion."""
         waiting: list[tuple[float, int, int]] = []
         for system in self._systems:
             for rung in reversed(system):
@@ -61,6 +62,6 @@ class ThriftyASHA(ASHA):
         return Resume(*min(waiting)[1:]) if waiting else None
 
     def on_cost(self, trial: Trial, resource: int, cost: float) -> None:
-        """What the trial has cost up to a resource."""
+        """Record what a trial has cost up to a resource, and from that its cost per unit of resource."""
         super().on_cost(trial, resource, cost)
         self._rates[trial.id] = self._spending.of[trial.id] / resource

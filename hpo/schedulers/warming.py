@@ -1,4 +1,4 @@
-"""A method that starts from earlier experiments: what it is given of them, and which methods can do with it."""
+"""Warm starts: which results of earlier experiments a method starts from, and which methods support which use of them."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,15 +14,15 @@ from hpo.searchers.base import Searcher
 
 
 def warm(scheduler: Scheduler, config: ExperimentConfig, experiments: Sequence[EarlierExperiment]) -> None:
-    """Give a method what it starts from.
+    """Pass results of earlier experiments to a method, in the way that `warm_start_use` selects.
 
     Args:
-        scheduler: fresh.
-        config: of its experiment.
-        experiments: as `hpo.earlier.results.read_copy` gives them.
+        scheduler: Scheduler in its initial state.
+        config: Configuration of the experiment that it belongs to.
+        experiments: Earlier experiments, as returned by `hpo.earlier.results.read_copy`.
 
     Raises:
-        ConfigError: it, or the benchmark, or what fits of the sources, is not what `warm_start_use` is for.
+        ConfigError: The method, the benchmark or the matching earlier results do not allow this `warm_start_use`.
     """
     use, searcher = config.warm_start_use, scheduler.searcher
     _check_method(scheduler, config)
@@ -56,7 +56,7 @@ def warm(scheduler: Scheduler, config: ExperimentConfig, experiments: Sequence[E
 
 
 def _check_method(scheduler: Scheduler, config: ExperimentConfig) -> None:
-    """Raise ConfigError unless a method and a benchmark are what a use of earlier experiments is for."""
+    """Raise ConfigError unless the method and the benchmark support the `warm_start_use` of the experiment."""
     use, searcher = config.warm_start_use, scheduler.searcher
     key, points = f"warm_start_use={use.value}", "warm_start_use=points"
     lacking = {
@@ -86,7 +86,7 @@ def _check_method(scheduler: Scheduler, config: ExperimentConfig) -> None:
 
 
 def check_count(use: WarmStartUse, sources: Sequence[EarlierSource]) -> None:
-    """Raise ConfigError where a use needs several sources of which something fits, and there are fewer."""
+    """Raise ConfigError if a use needs matching results of at least two earlier experiments and there are fewer."""
     count = sum(bool(source.fits) for source in sources)
     if use in (WarmStartUse.portfolio, WarmStartUse.box) and count < 2:
         raise _too_few(use, "results of one source alone fit")
@@ -100,7 +100,7 @@ def _too_few(use: WarmStartUse, why: str) -> ConfigError:
 
 
 def _methods_for(use: WarmStartUse) -> list[str]:
-    """The methods of hpo that can do with it, by what their parts say of themselves."""
+    """Return the names of hpo's methods whose searcher and scheduler support a use of earlier experiments."""
     asked: dict[WarmStartUse, Callable[[type, type], bool]] = {
         WarmStartUse.data: lambda searcher, _: bool(getattr(searcher, "learns_from_earlier", False)),
         WarmStartUse.box: lambda *parts: all(getattr(part, "takes_box", False) for part in parts),
@@ -111,7 +111,7 @@ def _methods_for(use: WarmStartUse) -> list[str]:
 
 
 def _classes_of(method: str) -> tuple[type, type] | None:
-    """Of its searcher and its scheduler; None where a library for it is missing."""
+    """Return the classes of a method's searcher and scheduler; None if a library that they need is missing."""
     content = content_of("method", method)
     try:
         searcher, scheduler = (

@@ -1,4 +1,4 @@
-"""Searchers: where the next configuration comes from."""
+"""Searchers: which configuration comes next (random, grid, TPE, Bayesian optimisation, evolution)."""
 
 from hpo.searchers.base import Searcher
 from hpo.searchers.bohb import BOHBSearcher

@@ -1,7 +1,7 @@
-"""What every searcher is: a proposal that reads the state, and an acceptance that changes it.
+"""The interface of all searchers: `propose` reads the state, `accept` changes it.
 
-`propose` computes and changes nothing; `accept` records. `suggest` is both. Replaying a log calls `accept` with the
-logged configurations and reaches the same state without computing a proposal again.
+`propose` computes a configuration and changes nothing; `accept` records it. `suggest` does both. Replaying a log calls
+`accept` with the logged configurations and reaches the same state without computing any proposal again.
 """
 
 import itertools
@@ -20,52 +20,53 @@ from hpo.space.search_space import SearchSpace
 from hpo.surrogate.earlier import EarlierData
 
 SHARED_RANDOM = 6
-"""How many configurations, points to evaluate included, all methods with the same seeds have in common."""
+"""Number of initial configurations, points to evaluate included, that all methods with the same seeds share."""
 
 OUTSIDE = 0.1
-"""So many proposals are looked for everywhere where others stay in a part of the space."""
+"""Fraction of proposals drawn from the whole search space by a searcher that is restricted to a box."""
 
 MOST_LISTED = 1_000_000
-"""Configurations of a space that are listed to find the last ones."""
+"""Largest number of configurations that are enumerated to find the last new ones of a search space."""
 
 MOST_BRANCHES = 1_000
-"""Of a space with conditions that are searched for the last ones."""
+"""Largest number of branches (of a space with conditions) that are searched for the last new configurations."""
 
 
 class Searcher(ABC):
-    """Proposes configurations, never one twice.
+    """Base class of searchers, which propose configurations and never propose one twice.
 
-    It starts with `points_to_evaluate` (the centre of the space when that is None), goes on with the shared random
-    configurations that every method with the same seeds has, and then does what its class is for.
+    A searcher starts with `points_to_evaluate` (None: the centre of the space). Then it proposes the random
+    configurations that all methods with the same seeds share, and after that what its own algorithm finds.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        points_to_evaluate: the first configurations; left-out hyperparameters get their default. `[]` means none.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        points_to_evaluate: Configurations to propose first; hyperparameters left out get their default. `[]` for none.
 
     Raises:
-        ConfigError: a point to evaluate does not lie in the space, or the space has conditions and the class takes none.
+        ConfigError: A point to evaluate lies outside the space, or the searcher does not support the space's conditions or
+            priors.
     """
 
     shared_random = SHARED_RANDOM
     learns_from_earlier = False
-    """True takes results of earlier experiments into a model, by `learn_from`."""
+    """Whether the searcher has a model that can learn from results of earlier experiments, through `learn_from`."""
     takes_box = False
-    """True looks, but for a tenth of its proposals, in a part of the space, by `stay_in`."""
+    """Whether `stay_in` can restrict most proposals to a box within the search space."""
     takes_priors = True
-    """False refuses spaces in which a hyperparameter has a `confidence`."""
+    """Whether the searcher supports priors; if not, spaces in which a hyperparameter has a `confidence` are rejected."""
     takes_conditions = True
-    """False refuses spaces in which not all hyperparameters are always used."""
+    """Whether the searcher supports conditional hyperparameters; if not, spaces that have any are rejected."""
     takes_constraints = True
-    """False refuses benchmarks with constraints."""
+    """Whether the searcher supports constraints; if not, benchmarks that have any are rejected."""
     takes_objectives = False
-    """True takes several objectives, by `on_outcome`; False refuses benchmarks that have them."""
+    """Whether the searcher supports several objectives (through `on_outcome`); if not, such benchmarks are rejected."""
     cost_left = 1.0
-    """The share that is left of what all trials together may cost; 1 where there is no such limit."""
+    """Remaining fraction of the limit on the total cost of all trials; 1 if there is no limit."""
     libraries: tuple[str, ...] = ()
-    """Distributions that decide what is proposed: an experiment keeps their versions, for another may propose otherwise."""
+    """Names of distributions whose version can change proposals; an experiment stores these versions."""
     needs_complete = False
-    """True refuses schedulers under which some trials end early."""
+    """Whether the searcher needs every trial to run to its end; if so, schedulers that stop trials early are rejected."""
 
     def __init__(
         self,
@@ -92,15 +93,15 @@ class Searcher(ABC):
         points = [{}] if points_to_evaluate is None else points_to_evaluate
         complete = [space.complete(point, f"points_to_evaluate[{i}]") for i, point in enumerate(points)]
         self._first = {canonical(point): point for point in complete}
-        self._first_left = list(reversed(self._first))  # not suggested yet, the next one last
-        self._earlier: frozenset[str] = frozenset()  # of earlier experiments, and not among those of this one
+        self._first_left = list(reversed(self._first))  # keys not proposed yet, the next one last
+        self._earlier: frozenset[str] = frozenset()  # keys that only earlier experiments bring
         self._box: SearchSpace | None = None
-        self._repeated = 0  # suggestions that were such
+        self._repeated = 0  # number of proposals among these
 
     def start_with(self, configurations: Sequence[Configuration]) -> None:
-        """The best of earlier experiments, to be suggested before all others, the one that would come first too.
+        """Propose the best configurations of earlier experiments before all others.
 
-        All later ones are those that would have been suggested without, as far as results do not change them.
+        The configurations that follow are those that would have been proposed without them, unless results change them.
         """
         earlier = {canonical(configuration): configuration for configuration in configurations}
         self._earlier = frozenset(earlier.keys() - self._first.keys())
@@ -108,38 +109,38 @@ class Searcher(ABC):
         self._first_left = list(reversed(self._first))
 
     def learn_from(self, sources: Sequence[EarlierData]) -> None:
-        """Let the model learn from earlier experiments; only for those that say they can."""
+        """Let the model learn from results of earlier experiments; available only if `learns_from_earlier` is true."""
         raise NotImplementedError(f"{type(self).__name__} has no model that learns from earlier experiments")
 
     def stay_in(self, box: SearchSpace) -> None:
-        """Look, but for a tenth of all proposals, in a part of the space; only for those that say they can."""
+        """Restrict nine of ten proposals to a box within the search space; available only if `takes_box` is true."""
         self._box = box
 
     @property
     def area(self) -> SearchSpace:
-        """Where the next proposal is looked for: the space, or the part that it is to stay in."""
+        """The space that the next proposal is drawn from: the whole search space, or the box set by `stay_in`."""
         if self._box is None or self.randomness.stream("outside", self.own).random() < OUTSIDE:
             return self.space
         return self._box
 
     @property
     def own(self) -> int:
-        """How many were suggested that no earlier experiment brought: what random streams count by."""
+        """Number of proposals so far that do not repeat earlier experiments, which indexes the random streams."""
         return self.suggested - self._repeated
 
     @property
     def begins(self) -> bool:
-        """Are there configurations left that are suggested whatever the results: points to evaluate, and shared ones?"""
+        """Whether initial configurations (points to evaluate, shared random ones) are left, which ignore results."""
         return self.own < self.shared_random or any(key not in self._seen for key in self._first_left)
 
     def suggest(self) -> Configuration | None:
-        """The next configuration, recorded as suggested; None when the space is exhausted."""
+        """Return the next configuration and record it as proposed; None if the search space is exhausted."""
         if (configuration := self.propose()) is not None:
             self.accept(configuration)
         return configuration
 
     def propose(self) -> Configuration | None:
-        """The next configuration; None when the space is exhausted. Changes nothing that a decision depends on."""
+        """Return the next configuration, None if the search space is exhausted; changes nothing that decisions depend on."""
         if self._exhausted:
             return None
         configuration = self._propose_first() or self._next()
@@ -147,45 +148,45 @@ class Searcher(ABC):
         return configuration
 
     def accept(self, configuration: Configuration) -> None:
-        """`configuration` has been suggested."""
+        """Record that a configuration has been proposed."""
         key = canonical(configuration)
         self._repeated += key in self._earlier and key not in self._seen
         self._seen.add(key)
         self.suggested += 1
 
     def prepare(self) -> None:  # noqa: B027
-        """Load what proposals will need. Called once, while the first trials train."""
+        """Load what later proposals need, such as libraries; called once while the first trials train."""
 
     def update(self, configuration: Configuration, resource: int, loss: float) -> None:  # noqa: B027
-        """A result: lower `loss` is better, infinite where training diverged."""
+        """Record a result; a lower `loss` is better, and it is infinite if training diverged."""
 
     def on_outcome(self, configuration: Configuration, resource: int, outcome: ReportOutcome) -> None:
-        """A result; one that knows nothing of constraints is told an infinite loss where they are not met."""
+        """Record a result with constraints; by default, a configuration that violates them gets an infinite loss."""
         self.update(configuration, resource, math.inf if outcome.violation else outcome.loss)
 
     def on_pending(self, configuration: Configuration, resource: int) -> None:  # noqa: B027
-        """A trial is on its way to `resource`; its result will follow."""
+        """Record that a trial is training up to `resource`, so that its result is pending."""
 
     def on_report(self, configuration: Configuration, resource: int) -> None:  # noqa: B027
-        """A trial has reported at `resource`, whether or not a result for `update` comes of it."""
+        """Record that a trial has reported at `resource`, whether or not this becomes a result passed to `update`."""
 
     def on_cost(self, configuration: Configuration, resource: int, cost: float) -> None:  # noqa: B027
-        """What a trial has cost up to a resource, where a metric is named for that. Its report follows."""
+        """Record what a trial has cost up to a resource, before its report there; called only if costs are known."""
 
     def on_failed(self, configuration: Configuration) -> None:  # noqa: B027
-        """A trial failed or ended early: no further result will follow."""
+        """Record that a trial failed or ended early, so that no result is pending any more."""
 
     def take_notes(self) -> list[str]:
-        """What a reader of the log should know of the proposals since the last call."""
+        """Return the messages for the log about proposals made since the last call."""
         return []
 
     def bracket_weights(self, levels: Sequence[int]) -> list[float] | None:
-        """How often a new trial should start at each of several resources; None leaves that to the scheduler."""
+        """Return the probabilities of starting a new trial at each of several rungs; None to let the scheduler decide."""
         return None
 
     @abstractmethod
     def _next(self) -> Configuration | None:
-        """The proposal after the initial configurations; None when the space is exhausted."""
+        """Return the next configuration after the initial ones; None if the search space is exhausted."""
 
     def _propose_first(self) -> Configuration | None:
         while self._first_left and self._first_left[-1] in self._seen:
@@ -195,21 +196,21 @@ class Searcher(ABC):
         return self.draw_new("initial", prior=True) if self.own < self.shared_random else None
 
     def is_known(self, configuration: Configuration) -> bool:
-        """Has it been suggested already?"""
+        """Whether a configuration has been proposed already."""
         return canonical(configuration) in self._seen
 
     def draw_new(self, stream: str, tries: int = 100, *, prior: bool = False) -> Configuration | None:
-        """A random configuration that has not been suggested; None when there is none left.
+        """Draw a random configuration that has not been proposed yet; None if there is none left.
 
         Args:
-            stream: of random numbers.
-            tries: draws before the last ones are looked for.
-            prior: is it drawn from what a user believes, where that is known? Else it is uniform.
+            stream: Name of the random stream.
+            tries: Number of random draws before the remaining configurations are searched systematically.
+            prior: Whether to draw from the user's priors, if there are any; otherwise the draw is uniform.
         """
         rng = self.randomness.stream(stream, self.own)
         area = self.area
         for attempt in range(tries if area is self.space else 2 * tries):
-            where = area if attempt < tries else self.space  # a box may have nothing left
+            where = area if attempt < tries else self.space  # the box may be exhausted
             configuration = where.sample_prior(rng) if prior else where.sample(rng)
             if not self.is_known(configuration):
                 return configuration
@@ -218,14 +219,14 @@ class Searcher(ABC):
         return self._draw_remaining(self.space, rng.random())
 
     def _draw_remaining(self, space: SearchSpace, unit: float) -> Configuration | None:
-        """One of the last configurations of a small space, where random draws hit only known ones."""
+        """Return one of the last new configurations by enumeration; None if the space is too large or exhausted."""
         if space.size > MOST_LISTED:
             return None
         left = [configuration for configuration in space.enumerate() if not self.is_known(configuration)]
         return left[int(unit * len(left))] if left else None
 
     def _draw_from_branches(self, rng: np.random.Generator, tries: int) -> Configuration | None:
-        """One from a branch that is seldom drawn, where the branches that most draws fall into hold only known ones."""
+        """Return a new configuration from one of the branches that conditions create, which random draws may rarely reach."""
         branches = list(itertools.islice(self.space.branches.walk(), MOST_BRANCHES))
         for index in rng.permutation(len(branches)):
             parts = branches[index]

@@ -13,27 +13,29 @@ from hpo.surrogate.parzen import Mixture
 
 
 class BOHBSearcher(DensitySearcher):
-    """Kernel density estimates of the good and the bad ones at the largest resource with enough results.
+    """BOHB: kernel density estimates of good and bad configurations, at the highest resource with enough results.
 
-    Of n results there, the best `share` are good and the others bad, but at least d + 1 are each, for d hyperparameters.
-    Bandwidths are by the normal reference rule. Candidates are drawn around good ones, `bandwidth_factor` as far for numbers.
-    `random_fraction` of the proposals are random.
+    Of n results there, the best `share` are good and the others bad, but each group has at least d + 1, for d
+    hyperparameters. Bandwidths follow the normal reference rule. Candidates are drawn around good configurations, with
+    the bandwidths of numeric hyperparameters multiplied by `bandwidth_factor`. A fraction `random_fraction` of the
+    proposals is random.
 
-    Where the paper is silent: what breaks constraints is behind what does not, by how far it does; an ordered list is a
-    number; a choice's bandwidth is at most that of a uniform kernel; conditions are taken as in `hpo.surrogate.parzen`.
+    Choices that the paper leaves open: configurations that violate constraints rank behind the others, by the size of the
+    violation. An ordinal hyperparameter is treated as a number. The bandwidth of a categorical one is at most that of a
+    uniform kernel. Conditional hyperparameters are treated as in `hpo.surrogate.parzen`.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        num_candidates: how many are compared.
-        share: of the results, the good ones.
-        random_fraction: how many proposals are random.
-        bandwidth_factor: at least 1.
-        min_bandwidth: in units of the range.
-        **options: of ModelSearcher.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        num_candidates: Number of candidates compared for one proposal.
+        share: Fraction of the results that count as good.
+        random_fraction: Fraction of proposals that are random.
+        bandwidth_factor: Multiplier of the bandwidths from which candidates are drawn, at least 1.
+        min_bandwidth: Smallest bandwidth, as a fraction of a hyperparameter's range.
+        **options: Arguments of `ModelSearcher`.
 
     Raises:
-        ConfigError: an argument is out of range.
+        ConfigError: An argument is out of range.
     """
 
     takes_priors = False
@@ -63,7 +65,7 @@ class BOHBSearcher(DensitySearcher):
         return super()._uses_model() and self.split() is not None
 
     def split(self) -> tuple[Integers, Integers] | None:
-        """Numbers of the good trials and of the bad ones, best first; None where no resource has enough results."""
+        """Return the ids of good and of bad trials, best first; None if no resource has enough results."""
         least = len(self._estimates.pool.domains) + 1
         for resource in reversed(self.history.levels(len(self.history))):
             here = np.flatnonzero(self.history.resources.first() == resource)

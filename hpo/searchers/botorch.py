@@ -1,6 +1,6 @@
-"""Bayesian optimisation by BoTorch, for those who want its models and acquisition functions (the extra `botorch`).
+"""Bayesian optimisation with BoTorch's models and acquisition functions (the extra `botorch`).
 
-It takes a tenth of a second and more per proposal, where hpo.searchers.GaussianProcessSearcher takes milliseconds.
+A proposal takes a tenth of a second or more; `hpo.searchers.GaussianProcessSearcher` takes milliseconds.
 """
 
 from typing import Any
@@ -20,20 +20,20 @@ SAMPLES = 64
 
 
 class BoTorchSearcher(ModelSearcher):
-    """The candidate with the largest qLogExpectedImprovement, running trials taken into account.
+    """Bayesian optimisation by BoTorch: proposes the candidate with the largest qLogExpectedImprovement.
 
-    The model is a SingleTaskGP with BoTorch's own priors over the encoded configuration and the logarithm of the resource,
-    fitted anew at each proposal.
+    Running trials are passed as pending points. The model is a SingleTaskGP with BoTorch's own priors over the encoded
+    configuration and the logarithm of the resource. It is fitted anew for each proposal.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        random_fraction: how many proposals are random all the same.
-        num_candidates: how many are compared.
-        **options: of ModelSearcher.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        random_fraction: Fraction of proposals that are random.
+        num_candidates: Number of candidates compared for one proposal.
+        **options: Arguments of `ModelSearcher`.
 
     Raises:
-        ConfigError: botorch is not installed, or an argument is out of range.
+        ConfigError: BoTorch is not installed, or an argument is out of range.
     """
 
     takes_priors = False
@@ -96,6 +96,6 @@ class BoTorchSearcher(ModelSearcher):
         return torch.from_numpy(self._columns(self.history.rows(list(pending)), np.array(list(pending.values()))))
 
     def _columns(self, x: Floats, resources: Any) -> Floats:
-        """Encoded configurations and log resource in [0, 1], shape (n, columns + 1)."""
+        """Return encoded configurations with log resource, scaled to [0, 1], as last column; shape (n, columns + 1)."""
         most = max(self.target_resource, 2)
         return np.column_stack((x, np.log(resources) / np.log(most)))

@@ -1,4 +1,4 @@
-"""CMA-ES: an evolution strategy that learns scales and correlations of numeric hyperparameters (Hansen, 2016)."""
+"""CMA-ES: an evolution strategy that learns the scales and correlations of numeric hyperparameters (Hansen, 2016)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,26 +18,26 @@ from hpo.surrogate.cma import Strategy
 from hpo.surrogate.kernel import Floats
 
 TRIES = 20
-"""Draws that may be known, before the proposal is random."""
+"""Number of draws that may hit known configurations before the proposal is random."""
 
 
 class CMAESSearcher(Searcher):
-    """Draws from a normal distribution over the unit cube that moves after every λ complete trainings.
+    """CMA-ES: draws from a normal distribution over the unit cube that is updated after every λ full-budget evaluations.
 
-    It begins at the first configuration that is tried. Results count in the order of their arrival, whichever generation they
-    were drawn for: each by where it lies from the distribution as it is then, so that none is wasted. Whole numbers and
-    steps are rounded. A choice without an order has no place in a normal distribution, and is drawn at random. What breaks
-    constraints is behind what does not, by how far it does. A prior with the confidence `low` is as wide as without one, and
-    narrower with more.
+    The distribution starts at the first configuration. Results are used in the order in which they arrive, whichever
+    generation they were drawn for, so that no evaluation is wasted. Integers and quantised values are rounded.
+    Categorical hyperparameters have no place in a normal distribution and are drawn at random. Configurations that
+    violate constraints rank behind the others, by the size of the violation. A prior with the confidence `low` leaves the
+    initial width unchanged, and a higher confidence narrows it.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        points_to_evaluate: the first configurations.
-        step: the standard deviation at the beginning, in units of the range.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        points_to_evaluate: Configurations to propose first.
+        step: Initial standard deviation, as a fraction of a hyperparameter's range.
 
     Raises:
-        ConfigError: no hyperparameter has an order, or an argument is out of range.
+        ConfigError: All hyperparameters are categorical, or an argument is out of range.
     """
 
     takes_conditions = False
@@ -63,18 +63,18 @@ class CMAESSearcher(Searcher):
             )
         self._step = step
         self._strategy: Strategy | None = None
-        self._generation: list[tuple[tuple[float, ...], Configuration]] = []  # what is compared, lower is better
+        self._generation: list[tuple[tuple[float, ...], Configuration]] = []  # (order, configuration), lower is better
         drawn = f"CMA-ES draws {', '.join(unordered)} at random: its values have no order"
         self._notes = [drawn] if unordered else []
 
     def take_notes(self) -> list[str]:
-        """What is drawn at random."""
+        """Return a message that names the categorical hyperparameters, which are drawn at random; on the first call only."""
         notes, self._notes = self._notes, []
         return notes
 
     @property
     def strategy(self) -> Strategy:
-        """The distribution as it is now."""
+        """The current state of the evolution strategy, created on first use."""
         if self._strategy is None:
             first = next(iter(self._first.values()), self.space.default)
             priors = [self.space.priors.get(name) for name in self._names]
@@ -83,11 +83,11 @@ class CMAESSearcher(Searcher):
         return self._strategy
 
     def update(self, configuration: Configuration, resource: int, loss: float) -> None:
-        """A result where nothing but the loss counts."""
+        """Record a result that consists of a loss alone."""
         self.on_outcome(configuration, resource, ReportOutcome(loss))
 
     def on_outcome(self, configuration: Configuration, resource: int, outcome: ReportOutcome) -> None:
-        """One more of the generation; the last one moves the distribution."""
+        """Add a result to the current generation, and update the distribution when the generation is complete."""
         order = (float(math.isinf(outcome.loss)), outcome.violation, outcome.loss, float(len(self._generation)))
         self._generation.append((order, configuration))
         if len(self._generation) == self.strategy.constants.count:

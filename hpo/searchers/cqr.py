@@ -1,4 +1,4 @@
-"""A searcher that learns quantiles of the loss (the extra `cqr`), for many results or for noise that is not normal."""
+"""A searcher that models quantiles of the loss (the extra `cqr`), for many results or for noise that is not normal."""
 
 import math
 from typing import Any
@@ -20,22 +20,23 @@ from hpo.surrogate.threads import one_thread
 class CQRSearcher(ModelSearcher):
     """Conformalised quantile regression with Thompson sampling (Salinas et al., ICML 2023).
 
-    Of many uniform candidates, of each of which a quantile of its loss is drawn, that with the lowest. A trial counts by its
-    last result, which is that at the largest resource it has reached; one that breaks constraints is worse than all that do
-    not. Results far above the median are cut. Running trials count for nothing: the draws keep parallel workers apart.
+    For each of many uniform candidates, a random quantile of its loss is predicted, and the candidate with the lowest is
+    proposed. A trial is represented by its last result, which is the one at its highest resource. Trials that violate
+    constraints rank behind all others. Results far above the median are clipped. Running trials are ignored, since the
+    random draws keep parallel workers apart.
 
-    The model is fitted at numbers of results that are fixed, of the results that were the first then, so that it depends on
-    the log alone, whenever proposals were asked for.
+    The model is fitted at fixed numbers of results, with the results that had arrived by then. It therefore depends on
+    the log alone and not on when proposals were requested.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        num_candidates: how many are compared.
-        iterations: trees per quantile.
-        held_out: the share of results by which the quantiles are corrected, above 32.
-        refit: the model is fitted again when there are so many results more, as a share of those it has.
-        random_fraction: how many proposals are random all the same.
-        **options: of ModelSearcher; all results are learned from, however large `max_size_data_for_model` is.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        num_candidates: Number of candidates compared for one proposal.
+        iterations: Number of trees for each quantile.
+        held_out: Fraction of results held out to calibrate the quantiles, once there are more than 32.
+        refit: Growth in the number of results, as a fraction, after which the model is fitted again.
+        random_fraction: Fraction of proposals that are random.
+        **options: Arguments of `ModelSearcher`; all results are used, whatever `max_size_data_for_model` is.
 
     Raises:
         ConfigError: scikit-learn is not installed, or an argument is out of range.
@@ -71,7 +72,7 @@ class CQRSearcher(ModelSearcher):
         self._fitted: tuple[int, Quantiles] | None = None
 
     def prepare(self) -> None:
-        """Importing scikit-learn takes a second."""
+        """Import scikit-learn in advance, which takes a second."""
         import sklearn.ensemble  # noqa: F401
 
         super().prepare()
@@ -92,7 +93,7 @@ class CQRSearcher(ModelSearcher):
         return self._fitted[1]
 
     def _last_results(self, count: int) -> tuple[Floats, Floats]:
-        """Encoded configurations and losses of the trials that are among so many results, ascending by trial."""
+        """Return the encoded configuration and last loss of each trial in the first `count` results, by ascending id."""
         history = self.history
         trials, last = history.last_of_each(count)
         losses = behind_feasible(history.losses.first()[last], history.violations.first()[last])
@@ -100,11 +101,11 @@ class CQRSearcher(ModelSearcher):
 
 
 def fitted_at(count: int, more: float) -> int:
-    """The last number of results, of `count` at most, at which a model is fitted.
+    """Return the last number of results, at most `count`, at which the model is fitted.
 
     Args:
-        count: results that there are, LEAST or more.
-        more: from one to the next the share by which results must have grown; by one at least.
+        count: Number of results so far, at least LEAST.
+        more: Growth between two fits, as a fraction of the number of results; the growth is at least one.
     """
     at = LEAST
     while (following := max(at + 1, math.ceil(round(at * (1 + more), 9)))) <= count:

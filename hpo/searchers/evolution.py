@@ -15,25 +15,25 @@ from hpo.space.domains import Domain
 from hpo.space.search_space import SearchSpace
 
 TRIES = 100
-"""Children of one proposal that may be known, before it is random."""
+"""Number of children that may be known configurations before the proposal is random."""
 
 
 class EvolutionSearcher(Searcher):
-    """Changes one hyperparameter of the best of a few, taken at random from the latest trials with a result.
+    """Regularised evolution: mutates one hyperparameter of the best of a random sample of recent trials.
 
-    The first `population` proposals are random. The best is, by its last result, the one that is least beyond constraints,
-    then furthest trained, then of the lowest loss. The changed hyperparameter gets another value, uniformly on its scale,
-    and so does what comes into use by that.
+    The first `population` proposals are random. Trials are compared by their last result: first by how far they violate
+    constraints, then by resource (more is better), then by loss. The mutated hyperparameter gets a different value,
+    uniform on its scale. Conditional hyperparameters that become used get a uniform value too.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        points_to_evaluate: the first configurations.
-        population: how many of the latest trials are looked at; the paper has 100, for thousands of trials.
-        sample: how many of them are compared for one proposal.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        points_to_evaluate: Configurations to propose first.
+        population: Number of latest trials that may become parents; the paper uses 100, for thousands of trials.
+        sample: Number of these trials that are compared for one proposal.
 
     Raises:
-        ConfigError: an argument is out of range.
+        ConfigError: An argument is out of range.
     """
 
     def __init__(
@@ -51,15 +51,15 @@ class EvolutionSearcher(Searcher):
         if not 1 <= sample <= population:
             raise ConfigError(f"method.searcher.sample={sample}: use 1 to {population}, the population")
         self.population, self.sample = population, sample
-        self._trials: dict[str, int] = {}  # number of each that has a result, in the order of the first ones
-        self._members: list[tuple[tuple[float, ...], Configuration]] = []  # what is compared, lower is better
+        self._trials: dict[str, int] = {}  # number of each trial, by its first result
+        self._members: list[tuple[tuple[float, ...], Configuration]] = []  # (order, configuration), lower is better
 
     def update(self, configuration: Configuration, resource: int, loss: float) -> None:
-        """A result where nothing but the loss counts."""
+        """Record a result that consists of a loss alone."""
         self.on_outcome(configuration, resource, ReportOutcome(loss))
 
     def on_outcome(self, configuration: Configuration, resource: int, outcome: ReportOutcome) -> None:
-        """The trial is of the population, or remains there, by this result."""
+        """Add a trial to the population, or replace its previous result."""
         number = self._trials.setdefault(canonical(configuration), len(self._members))
         order = (float(math.isinf(outcome.loss)), outcome.violation, -float(resource), outcome.loss, float(number))
         self._members[number : number + 1] = [(order, configuration)]
@@ -88,7 +88,7 @@ class EvolutionSearcher(Searcher):
 
 
 def _another(domain: Domain, value: Any, rng: np.random.Generator) -> Any:
-    """A uniform value that is another one."""
+    """Draw a uniform value of a domain that differs from `value`."""
     while (drawn := domain.decode(rng.random())) == value and type(drawn) is type(value):
         pass
     return drawn

@@ -1,4 +1,4 @@
-"""Searchers that maximise expected improvement: MOBSTER, its variant with independent models, and Hyper-Tune."""
+"""Searchers that maximise expected improvement at one resource: MOBSTER, MOBSTER-INDEP and Hyper-Tune."""
 
 import math
 from abc import abstractmethod
@@ -19,26 +19,27 @@ from hpo.surrogate.pool import Pool
 from hpo.surrogate.ranking import ranking_weights
 
 FANTASIES = 20
-"""Joint draws of what the running trials will bring; the improvement is averaged over them."""
+"""Number of joint posterior samples of pending results over which the expected improvement is averaged."""
 
 PARENTS, ROUNDS, NEIGHBOURS = 5, 2, 8
-"""Candidates come from mutations of so many; the best candidates are then climbed from in rounds.
+"""Local search for the best candidate: numbers of parents, of rounds, and of mutations per parent in a round.
 
-A third round takes 10 % longer and gains nothing: regret on 16 tables, 10 seeds, differs by .00 ± .01."""
+A third round takes 10 % longer and gains nothing: regret on 16 tabular benchmarks with 10 seeds differs by 0.00 ± 0.01.
+"""
 
 ENOUGH = 3
-"""A resource is modelled well enough to acquire at from so many measurements."""
+"""Number of results that a resource must have for the expected improvement to be computed there."""
 
 
 class ExpectedImprovementSearcher(ModelSearcher):
-    """Proposes the configuration with the largest expected improvement among many, climbed from there.
+    """Base class of searchers that propose the candidate with the largest expected improvement, refined by local search.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        random_fraction: how many proposals are random all the same.
-        num_candidates: how many are compared before the climb.
-        **options: of ModelSearcher.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        random_fraction: Fraction of proposals that are random.
+        num_candidates: Number of candidates compared before the local search.
+        **options: Arguments of `ModelSearcher`.
     """
 
     takes_priors = False
@@ -59,19 +60,19 @@ class ExpectedImprovementSearcher(ModelSearcher):
 
     @abstractmethod
     def _make_model(self) -> None:
-        """Called once, when all arguments are known."""
+        """Create the surrogate model; called once, at the end of the constructor."""
 
     @abstractmethod
     def _prepare(self, rng: np.random.Generator) -> None:
-        """Bring the model up to date."""
+        """Update the posterior with the results so far and with samples of pending results."""
 
     @abstractmethod
     def _predict(self, x: Floats) -> tuple[Floats, Floats]:
-        """Means, shape (n, samples), and standard deviations, shape (n,), of what is to be improved."""
+        """Return posterior means, shape (n, samples), and standard deviations, shape (n,), of the loss that is minimised."""
 
     @abstractmethod
     def _means(self, x: Floats) -> Floats:
-        """The means alone, which cost less."""
+        """Return the posterior means alone, shape (n, samples), which cost less than `_predict`."""
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         self._prepare(rng)
@@ -91,7 +92,7 @@ class ExpectedImprovementSearcher(ModelSearcher):
         return self._pool.first_new(points[(-scores).argsort(kind="stable")], self.is_known)
 
     def _score(self, points: Floats, incumbents: Floats) -> Floats:
-        """Logarithm of the expected improvement, its mean taken over the fantasies, shape (n,)."""
+        """Return the logarithm of the expected improvement, averaged over samples of pending results; shape (n,)."""
         mean, deviation = self._predict(self._pool.encode(points))
         values = log_expected_improvement(mean, deviation[:, None], incumbents)
         top = values.max(axis=1)
@@ -100,17 +101,18 @@ class ExpectedImprovementSearcher(ModelSearcher):
         return scores.round(9)
 
     def _acquisition_resource(self) -> int:
-        """The largest resource with enough measurements, else the smallest."""
+        """Return the resource to compute the expected improvement at: the highest with enough results, else the lowest."""
         resources = self.history.resources.first(len(self.history))
         levels = self.history.levels(len(self.history))
         return next((r for r in reversed(levels) if np.count_nonzero(resources == r) >= ENOUGH), levels[0])
 
 
 class MOBSTERSearcher(ExpectedImprovementSearcher):
-    """A joint Gaussian process over configuration and resource, improvement at the largest resource known well.
+    """MOBSTER: a joint Gaussian process over configuration and resource, with expected improvement.
 
-    Klein et al., "Model-based Asynchronous Hyperparameter and Neural Architecture Search" (2020), section 4; kernel over
-    resources, priors and target transforms as in hpo.surrogate. Arguments as of ExpectedImprovementSearcher.
+    The improvement is computed at the highest resource with enough results. Klein et al., "Model-based Asynchronous
+    Hyperparameter and Neural Architecture Search" (2020), section 4; kernel over resources, priors and target transforms
+    as in hpo.surrogate. Arguments as of `ExpectedImprovementSearcher`.
     """
 
     def _make_model(self) -> None:
@@ -130,9 +132,10 @@ class MOBSTERSearcher(ExpectedImprovementSearcher):
 
 
 class IndependentSearcher(ExpectedImprovementSearcher):
-    """A Gaussian process for each resource, improvement at the largest one known well (MOBSTER-INDEP).
+    """MOBSTER-INDEP: an independent Gaussian process for each resource, with expected improvement.
 
-    The "independent" surrogate of Klein et al. (2020), section 4.2. Arguments as of ExpectedImprovementSearcher.
+    The improvement is computed at the highest resource with enough results. This is the "independent" surrogate model of
+    Klein et al. (2020), section 4.2. Arguments as of `ExpectedImprovementSearcher`.
     """
 
     def _make_model(self) -> None:
@@ -165,26 +168,26 @@ class IndependentSearcher(ExpectedImprovementSearcher):
         return means
 
     def _weights(self, levels: Sequence[Level]) -> list[float]:
-        """How much each resource's model counts: all of it the highest one's with enough measurements, else the lowest."""
+        """Return a weight per resource: 1 for the highest one with enough results (else the lowest), 0 for the others."""
         enough = [index for index, level in enumerate(levels) if len(level.targets) >= ENOUGH]
         chosen = enough[-1] if enough else 0
         return [float(index == chosen) for index in range(len(levels))]
 
 
 class HyperTuneSearcher(IndependentSearcher):
-    """As IndependentSearcher, with the models of all resources weighted by how well they rank the highest one's results.
+    """Hyper-Tune: independent models per resource, weighted by how well they rank results at the highest resource.
 
     Li et al., "Hyper-Tune: Towards Efficient Hyper-parameter Tuning at Scale" (VLDB 2022), sections 4.1 and 4.2: learned
-    weights of the surrogates, and of the brackets of the scheduler. Arguments as of ExpectedImprovementSearcher.
+    weights of the surrogate models and of the scheduler's brackets. Arguments as of `ExpectedImprovementSearcher`.
     """
 
     def _weights(self, levels: Sequence[Level]) -> list[float]:
         return ranking_weights(levels, self.randomness.stream("hypertune", len(self.history)))
 
     def bracket_weights(self, levels: Sequence[int]) -> list[float] | None:
-        """How often a new trial should start at each of `levels`, in proportion to weight / resource.
+        """Return the probabilities of starting a new trial at each of several rungs, in proportion to weight / resource.
 
-        None until there are weights for more than one resource: the scheduler's own distribution holds until then.
+        Return None until at least two resources have a weight; the scheduler's own probabilities apply until then.
         """
         if not self._uses_model():
             return None
@@ -194,7 +197,7 @@ class HyperTuneSearcher(IndependentSearcher):
             with one_thread():
                 models = self._model.levels(self._fits_now())
                 weights = dict(zip((m.resource for m in models), self._weights(models), strict=True))
-        except ArithmeticError:  # reported when a configuration is proposed by the same model
+        except ArithmeticError:  # logged when the same model proposes a configuration
             return None
         shares = [weights.get(level, 0.0) / level for level in levels]
         total = math.fsum(shares)

@@ -1,4 +1,4 @@
-"""The searcher of ASHA-GP and BO: a softened posterior draw over few candidates, corrected for cost."""
+"""The searcher of ASHA-GP and base of BO's: Thompson sampling over few candidates, with an optional cost term."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,43 +22,47 @@ from hpo.surrogate.sought import OneLoss, Sought
 from hpo.surrogate.warm import WarmModel
 
 PRIOR_WEIGHT = 10.0
-"""β of Hvarfner et al., "πBO: Augmenting Acquisition Functions with User Beliefs for Bayesian Optimization" (ICLR 2022): a
-prior's density counts to the power of β over the number of results."""
+"""Exponent of a prior's density times the number of results, so that the influence of a prior fades as results arrive.
+
+It is β of Hvarfner et al., "πBO: Augmenting Acquisition Functions with User Beliefs for Bayesian Optimization" (ICLR
+2022).
+"""
 
 ENOUGH_RANKED = 9
-"""Trials by which a prior is judged."""
+"""Number of trials needed to judge whether a user's prior agrees with the results."""
 
 PARENTS = 5
-"""Half of the candidates are mutations of so many configurations with the lowest posterior means."""
+"""Number of configurations with the lowest posterior means, of which half of the candidates are mutations."""
 
 
 class GaussianProcessSearcher(ModelSearcher):
-    """Few candidates, half of them near the best: enough selection to be good, too little to be all alike.
+    """Thompson sampling with a Gaussian process over few candidates, half of which are near the best configurations.
 
-    Successive halving lives on the best of many cheap trials, and the best of several strongly selected proposals is
-    worse than the best of several random ones for a long time. So each proposal is the lowest of `num_candidates` only,
-    in a joint draw from the posterior at the maximum resource (Thompson, 1933) whose deviations from the mean are
-    multiplied by `exploration`, plus `cost_weight` times the predicted ln(cost per unit of resource). The draw keeps the
-    proposals of parallel workers apart, and searches on where low resources mislead the mean.
+    Successive halving profits from the best of many cheap trials. For a long time, the best of several strongly selected
+    proposals is worse than the best of several random ones, because the former are alike. Each proposal is therefore the
+    best of only `num_candidates`. Candidates are compared by a joint sample from the posterior at the maximum resource
+    (Thompson, 1933), whose deviations from the mean are multiplied by `exploration`, plus `cost_weight` times the
+    predicted ln(cost per unit of resource). The sample keeps the proposals of parallel workers apart, and keeps exploring
+    if results at low resources mislead the mean.
 
-    Where a user has told priors, their density lowers scores, in units of the posterior's standard deviation and less with
-    every result; a quarter of the candidates comes from them. They are passed over as long as the best third of the trials
-    lies where they are low.
+    A user's priors lower the scores by their log density, in units of the posterior's standard deviation and less with
+    every result. A quarter of the candidates is drawn from the priors. Priors are ignored while the best third of the
+    trials lies where they are low.
 
-    Where there are constraints, each has a model of its own and is drawn likewise. Of the candidates whose draws are within
-    all bounds the lowest is proposed, or, where there is none, the one that is least beyond them.
+    Each constraint has a model of its own that is sampled likewise. Of the candidates whose samples satisfy all
+    constraints, the best is proposed; if there is none, the candidate with the smallest violation.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        num_candidates: how many are compared.
-        cost_weight: 0 leaves cost out of account. Multiplied by the share that is left of what all trials together may cost,
-            where there is such a limit (Lee et al., "Cost-aware Bayesian Optimization", 2020, section 3).
-        exploration: 0 is the posterior mean, 1 Thompson sampling.
-        **options: of ModelSearcher.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        num_candidates: Number of candidates compared for one proposal.
+        cost_weight: Weight of the predicted log cost; 0 ignores costs. If the total cost is limited, it is multiplied by the
+            remaining fraction of the limit (Lee et al., "Cost-aware Bayesian Optimization", 2020, section 3).
+        exploration: Multiplier of the sample's deviations; 0 for the posterior mean, 1 for Thompson sampling.
+        **options: Arguments of `ModelSearcher`.
 
     Raises:
-        ConfigError: an argument is out of range.
+        ConfigError: An argument is out of range.
     """
 
     learns_from_earlier = True
@@ -85,33 +89,33 @@ class GaussianProcessSearcher(ModelSearcher):
         self.model: JointModel = JointModel(self.history, randomness, self.most)
         self._bounds = BoundModels(self.history.encoding, randomness, self.most)
         self._clock = EventClock()
-        self._named = NamedCosts()  # in place of the clock where there is a metric for it
+        self._named = NamedCosts()  # used instead of the clock if costs are reported
         self._beliefs = Beliefs(space, self.history.encoding)
 
     def learn_from(self, sources: Sequence[EarlierData]) -> None:
-        """Let the model learn from earlier experiments."""
+        """Let the surrogate model learn from results of earlier experiments."""
         self.model = WarmModel(self.history, self.randomness, self.most, sources)
 
     def on_outcome(self, configuration: Configuration, resource: int, outcome: ReportOutcome) -> None:
-        """A measurement for the model of the loss, and one for that of each constraint."""
+        """Add a result to the model of the loss and to the models of the constraints."""
         self.history.add(configuration, resource, outcome.loss)
         self._bounds.add(configuration, resource, outcome.excesses, len(self.history))
 
     def on_pending(self, configuration: Configuration, resource: int) -> None:
-        """The trial runs."""
+        """Record that a trial is training up to `resource`, and start counting its cost."""
         super().on_pending(configuration, resource)
         self._clock.begin(self.history.trial(configuration))
 
     def on_report(self, configuration: Configuration, resource: int) -> None:
-        """A tick of the clock that costs are told by."""
+        """Count the report as a tick of the clock from which costs are estimated."""
         self._clock.tick(self.history.trial(configuration))
 
     def on_cost(self, configuration: Configuration, resource: int, cost: float) -> None:
-        """A cost that the user has named."""
+        """Record what a trial has cost up to a resource, which replaces the clock's estimate of costs."""
         self._named.add(self.history.trial(configuration), resource, cost)
 
     def _cost_of(self) -> Callable[[Floats], Floats] | None:
-        """What cost counts at encoded configurations, in ln(cost per unit of resource); None where it counts nothing."""
+        """Return a function that gives the cost term of encoded configurations; None if cost has no weight."""
         weight = self.cost_weight * self.cost_left
         if not weight:
             return None
@@ -143,14 +147,14 @@ class GaussianProcessSearcher(ModelSearcher):
         return candidates[int(np.lexsort((np.round(scores, 9), beyond))[0])]
 
     def _look(self, fits: Sequence[int], rows: Floats) -> Sought:
-        """What a proposal is to be low in, with its means at encoded configurations."""
+        """Return the objective that a proposal minimises, with its posterior means at the given encoded configurations."""
         return OneLoss(self.model, fits, self.target_resource, rows)
 
     def _prior_holds(self, ranked: Integers) -> bool:
-        """Has the best third of the trials, by the model, a prior density above that of uniform draws?
+        """Whether the best third of the trials has at least the mean prior density of uniform draws, or trials are few.
 
         Args:
-            ranked: numbers of trials, the best first.
+            ranked: Ids of the trials, the best by posterior mean first.
         """
         if len(ranked) < ENOUGH_RANKED:
             return True

@@ -1,4 +1,4 @@
-"""Grid search: every combination once, in an order shuffled by the seed."""
+"""Grid search: every combination of values once, in an order shuffled by the seed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,15 @@ from hpo.space.search_space import SearchSpace
 
 
 class GridSearcher(Searcher):
-    """The Cartesian product of every domain's values, at most `num_samples` of a numeric one.
+    """Grid search over the Cartesian product of all domains, with at most `num_samples` values of each numeric one.
 
     The order is an affine walk through the product, so that a grid of any size takes no memory.
 
     Args:
-        space: what is searched.
-        randomness: decides the order.
-        points_to_evaluate: evaluated before the grid.
-        num_samples: values per numeric hyperparameter: one number for all.
+        space: Search space.
+        randomness: Source of the order.
+        points_to_evaluate: Configurations to propose before the grid.
+        num_samples: Number of values of each numeric hyperparameter.
 
     Raises:
         ConfigError: `num_samples` is not positive.
@@ -62,7 +62,7 @@ class GridSearcher(Searcher):
 
 
 def _below(size: int, rng: np.random.Generator) -> int:
-    """A random number from 0 to `size` - 1, which may be larger than NumPy's integers."""
+    """Draw a random integer from 0 to `size` - 1, also if `size` exceeds NumPy's integers."""
     if size < 2**63:
         return int(rng.integers(size))
     return int.from_bytes(rng.bytes(size.bit_length() // 8 + 8), "little") % size

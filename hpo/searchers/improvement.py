@@ -1,4 +1,4 @@
-"""The searcher of BO: expected improvement, climbed precisely, for trials that all run to their end."""
+"""The searcher of BO: expected improvement, optimised along its gradient, for trials that all run to their end."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,46 +22,46 @@ from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.warm import WarmModel
 
 FANTASIES = 8
-"""Joint draws of what the running trials will bring; the improvement is averaged over them."""
+"""Number of joint posterior samples of pending results over which the expected improvement is averaged."""
 
 WORK = 30_000
-"""Candidates times measurements are at most about so many."""
+"""Approximate limit on the number of candidates times the number of results, which bounds the time of a proposal."""
 
 ROUNDS, NEIGHBOURS = 2, 4
-"""Where hyperparameters move by steps, the best candidates are moved from in rounds, each so often."""
+"""Local search over hyperparameters with discrete steps: number of rounds, and of mutations of each parent in a round."""
 
 STARTS, ITERATIONS = 3, 8
-"""The gradient is climbed along from so many candidates, in so many steps at most."""
+"""Gradient search over continuous hyperparameters: number of starting candidates, and maximum number of iterations."""
 
 STEP = 1e-4
-"""On the unit scale: for differences of what has no gradient of its own."""
+"""Step of the finite differences, in [0, 1] units, for terms of the acquisition function without an analytic gradient."""
 
 
 class ImprovementSearcher(GaussianProcessSearcher):
-    """Proposes where the expected improvement is largest, found as precisely as it can be.
+    """Bayesian optimisation that maximises expected improvement as precisely as possible.
 
-    What suits successive halving, few candidates and losses as ranks, is in the way where each trial runs to its end: the
-    minimum of a smooth function is then found by its values. So the model has these, standardised, its noise may vanish,
-    and the logarithm of the expected improvement (Ament et al., 2023) over the lowest posterior mean of what was tried is
-    climbed along its gradient from the best of many candidates. Running trials are taken as measured, with joint draws of
-    their results, and the improvement is averaged over them (Snoek et al., "Practical Bayesian Optimization of Machine
-    Learning Algorithms", NeurIPS 2012, section 3.2).
+    Few candidates and losses turned into ranks suit successive halving. If every trial runs to its end, they are a
+    hindrance: the minimum of a smooth function is found by its values. This model therefore uses standardised losses, and
+    its noise may vanish. The acquisition function is the logarithm of the expected improvement (Ament et al., 2023) over
+    the lowest posterior mean of the tried configurations. It is maximised along its gradient from the best of many
+    candidates. Pending trials are treated as measured, with joint samples of their results, over which the improvement is
+    averaged (Snoek et al., "Practical Bayesian Optimization of Machine Learning Algorithms", NeurIPS 2012, section 3.2).
 
-    Constraints multiply the improvement by the probability that they are met (Gardner et al., "Bayesian Optimization with
-    Inequality Constraints", ICML 2014, section 3.1), and priors of a user by their density to the power of β over the
-    number of results (πBO), as long as the results agree.
+    Constraints multiply the improvement by the probability that they are satisfied (Gardner et al., "Bayesian
+    Optimization with Inequality Constraints", ICML 2014, section 3.1). A user's priors multiply it by their density to
+    the power of β divided by the number of results (πBO), as long as the results agree with them.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        num_candidates: how many are compared before the climb, fewer where there are many measurements.
-        cost_weight: how much the predicted ln(cost per unit of resource) counts against ln(improvement); see
-            GaussianProcessSearcher.
-        random_fraction: how many proposals are random all the same.
-        **options: of ModelSearcher.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        num_candidates: Number of candidates compared before the gradient search; fewer if there are many results.
+        cost_weight: Weight of the predicted ln(cost per unit of resource) against the log improvement; see
+            `GaussianProcessSearcher`.
+        random_fraction: Fraction of proposals that are random.
+        **options: Arguments of `ModelSearcher`.
 
     Raises:
-        ConfigError: an argument is out of range.
+        ConfigError: An argument is out of range.
     """
 
     takes_box = False
@@ -93,7 +93,7 @@ class ImprovementSearcher(GaussianProcessSearcher):
         self._pool = Pool(space)
 
     def learn_from(self, sources: Sequence[EarlierData]) -> None:
-        """Let the model learn from earlier experiments."""
+        """Let the surrogate model learn from results of earlier experiments."""
         self.model = WarmModel(self.history, self.randomness, self.most, sources, exact=True)
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
@@ -119,7 +119,7 @@ class ImprovementSearcher(GaussianProcessSearcher):
         return self._pool.first_new(self._search(rng, acquisition, parents), self.is_known)
 
     def _besides(self, *, believed: bool) -> Callable[[Floats], Floats] | None:
-        """What is added to the logarithm of the improvement, of encoded rows."""
+        """Return a function that gives the acquisition's prior and cost terms at encoded configurations, or None."""
         cost = self._cost_of()
         if not believed and cost is None:
             return None
@@ -135,12 +135,12 @@ class ImprovementSearcher(GaussianProcessSearcher):
         return besides
 
     def _search(self, rng: np.random.Generator, acquisition: "_Acquisition", parents: Floats) -> Floats:
-        """Points of the unit cube, the best first.
+        """Return candidate points of the unit cube, those with the highest acquisition value first.
 
         Args:
-            rng: where chance comes from.
-            acquisition: what is looked for.
-            parents: points that did well; half of the candidates are near them.
+            rng: Random number generator.
+            acquisition: Acquisition function to maximise.
+            parents: Points with good results; half of the candidates are mutations of them.
         """
         pool = self._pool
         count = min(self.num_candidates, max(WORK // len(self.history), self.num_candidates // 10, 2))
@@ -164,15 +164,15 @@ class ImprovementSearcher(GaussianProcessSearcher):
 
 @dataclass(frozen=True)
 class _Acquisition:
-    """The logarithm of the expected improvement, of its feasibility, and what else is added to it.
+    """The acquisition function of BO: log expected improvement, plus log probability of feasibility, plus other terms.
 
     Attributes:
-        posterior: given what is known and fantasies of what runs.
-        incumbents: what is to be improved on, for each fantasy, shape (s,); None where nothing tried is feasible: then
-            what is likely to be is looked for.
-        where: encoded rows at the resource in question.
-        chances: of being feasible.
-        besides: what is added to it.
+        posterior: Posterior given the results and samples of the pending ones.
+        incumbents: Best value to improve on, for each sample, shape (s,). None if no tried configuration is feasible; then
+            only the probability of feasibility counts.
+        where: Function that turns encoded configurations into model inputs at the target resource.
+        chances: Function that gives the log probability of feasibility of encoded configurations.
+        besides: Function that gives prior and cost terms, added to the total; None if there are none.
     """
 
     posterior: Posterior
@@ -182,7 +182,7 @@ class _Acquisition:
     besides: Callable[[Floats], Floats] | None
 
     def values(self, x: Floats) -> Floats:
-        """Of encoded rows, shape (n,)."""
+        """Return the rounded acquisition values of encoded configurations, shape (n,)."""
         total, _ = self.chances(x)
         if self.incumbents is not None:
             mean, deviation = self.posterior.predict(self.where(x))
@@ -192,7 +192,7 @@ class _Acquisition:
         return total.round(9)
 
     def with_gradient(self, x: Floats) -> tuple[Floats, Floats]:
-        """The same, not rounded, and its gradient by the rows, shape (n, columns)."""
+        """Return acquisition values that are not rounded, and their gradient by encoded configuration, shape (n, columns)."""
         total, slopes_of_chances = self.chances(x)
         slopes = slopes_of_chances()
         if self.incumbents is not None:
@@ -213,7 +213,7 @@ class _Acquisition:
 
 
 def _log_mean(logs: Floats) -> tuple[Floats, Floats]:
-    """The logarithm of the mean of each row's exponentials, and each one's share in their sum."""
+    """Return the logarithm of the mean of exp(logs) in each row, and the share of each element in its row's sum."""
     top = logs.max(axis=1, keepdims=True)
     parts = np.exp(logs - top)
     sums = parts.sum(axis=1, keepdims=True)

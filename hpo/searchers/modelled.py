@@ -1,8 +1,8 @@
-"""Searchers that fit a model: when it is used, how it is refitted, and what happens when its numbers break down.
+"""Base class of searchers with a surrogate model: when it is used and refitted, and what happens if it fails numerically.
 
-A fit starts from the one before it, so that a proposal depends on when fits took place. They take place at numbers of
-measurements that only accepted proposals move on; a search that is fed a log does them again, in the same order, when
-it is first asked for a proposal.
+A fit starts from the previous one, so that a proposal depends on when fits took place. Fits take place at numbers of
+results that only accepted proposals determine. A searcher that replays a log repeats them in the same order when it is
+first asked for a proposal.
 """
 
 import logging
@@ -24,23 +24,23 @@ from hpo.surrogate.history import History
 log = logging.getLogger(__name__)
 
 LEAST = 4
-"""The model is used from so many measurements on."""
+"""Number of results needed before the surrogate model is used."""
 
 
 class ModelSearcher(Searcher):
-    """Proposes by a model, after the shared initial configurations.
+    """Base class of searchers that propose by a surrogate model, after the shared initial configurations.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        points_to_evaluate: the first configurations.
-        max_resource: the resource at which configurations are to be good; None is the largest seen.
-        max_size_data_for_model: at most about so many measurements are used: those of the trials that got furthest, and a
-            random subset of the others.
-        random_fraction: how many proposals are random all the same, a safeguard.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        points_to_evaluate: Configurations to propose first.
+        max_resource: Resource at which the loss is to be minimised; None for the largest seen.
+        max_size_data_for_model: Approximate limit on the number of results in the model. Results of the trials that trained
+            longest are kept, and a random subset of the others.
+        random_fraction: Fraction of proposals that are random, as a safeguard against a wrong model.
 
     Raises:
-        ConfigError: an argument is out of range.
+        ConfigError: An argument is out of range.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class ModelSearcher(Searcher):
         self.random_fraction = random_fraction
         self.history = History(Encoding(space))
         self.notes: list[str] = []
-        self._fits: list[int] = []  # numbers of measurements at which accepted proposals had the model fitted
+        self._fits: list[int] = []  # numbers of results at which accepted proposals fitted the model
 
     def prepare(self) -> None:
-        """SciPy takes 0.3 s to import."""
+        """Import SciPy in advance, which takes 0.3 s."""
         import scipy.optimize
         import scipy.special  # noqa: F401
 
@@ -76,35 +76,35 @@ class ModelSearcher(Searcher):
             pass
 
     def update(self, configuration: Configuration, resource: int, loss: float) -> None:
-        """A measurement for the model."""
+        """Add a result that consists of a loss alone to the model's data."""
         self.on_outcome(configuration, resource, ReportOutcome(loss))
 
     def on_outcome(self, configuration: Configuration, resource: int, outcome: ReportOutcome) -> None:
-        """A measurement for the model, with how far it is from meeting the constraints."""
+        """Add a result to the model's data, with its loss and how far it violates the constraints."""
         self.history.add(configuration, resource, outcome.loss, outcome.violation)
 
     def on_pending(self, configuration: Configuration, resource: int) -> None:
-        """The trial runs."""
+        """Record that a result of the trial at `resource` is pending."""
         self.history.expect(configuration, resource)
 
     def on_failed(self, configuration: Configuration) -> None:
-        """The trial no longer runs."""
+        """Record that no result of the trial is pending any more."""
         self.history.forget_pending(configuration)
 
     def accept(self, configuration: Configuration) -> None:
-        """Count it, and the fit that proposing it took."""
+        """Record a proposed configuration, and the fit of the model that it was based on."""
         if self._uses_model():
             self._fits = self._fits_now()
         super().accept(configuration)
 
     def take_notes(self) -> list[str]:
-        """What went wrong since the last call."""
+        """Return messages about numerical failures since the last call."""
         notes, self.notes = self.notes, []
         return notes
 
     @property
     def target_resource(self) -> int:
-        """Where configurations are to be good."""
+        """The resource at which the loss is to be minimised: the maximum resource, or the largest seen if there is none."""
         if self.max_resource is not None:
             return self.max_resource
         return max([*self.history.levels(len(self.history)), *self.history.pending.values(), 1])
@@ -117,7 +117,7 @@ class ModelSearcher(Searcher):
         )
 
     def _fits_now(self) -> list[int]:
-        """All fits up to a proposal made now."""
+        """Return the numbers of results at which the model is fitted, up to a proposal made now."""
         n = len(self.history)
         last = self._fits[-1] if self._fits else 0
         due = n > last if n <= 50 else n >= 1.1 * last
@@ -128,7 +128,7 @@ class ModelSearcher(Searcher):
         if not self._uses_model() or rng.random() < self.random_fraction:
             return self.draw_new("initial")
         try:
-            # Not at the top: it needs SciPy, which should not be in the way of the first trials.
+            # Imported here because SciPy would delay the first trials.
             from hpo.surrogate.threads import one_thread
 
             with one_thread(), np.errstate(divide="ignore", under="ignore", over="raise", invalid="raise"):
@@ -141,22 +141,22 @@ class ModelSearcher(Searcher):
 
     @abstractmethod
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
-        """The proposal; None when no candidate is left.
+        """Return the configuration that the model proposes; None if no candidate is left.
 
         Raises:
-            ArithmeticError: numbers broke down.
+            ArithmeticError: The computation failed numerically.
         """
 
 
 def require(searcher: type[Searcher], module: str, *, distribution: str, extra: str, instead: str) -> None:
-    """Raise ConfigError unless a module that a searcher needs is there, without importing it.
+    """Raise ConfigError if a module that a searcher needs is not installed; the module is not imported.
 
     Args:
-        searcher: that needs it.
-        module: the name it is imported by.
-        distribution: the name people know it by.
-        extra: of hpo, which brings it.
-        instead: methods that do without.
+        searcher: Searcher that needs the module.
+        module: Name under which the module is imported.
+        distribution: Name of the library in messages.
+        extra: Extra of hpo that installs it.
+        instead: Names of methods that work without it, for the message.
     """
     from importlib.util import find_spec
 

@@ -1,4 +1,4 @@
-"""The searcher of MO-ASHA-GP and MO-BO: that of ASHA-GP, with several objectives and weights that change."""
+"""Multi-objective Bayesian optimisation, the searcher of MO-ASHA-GP and MO-BO: random weights for each proposal."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,13 +15,13 @@ from hpo.surrogate.sought import ObjectiveModel, OneLoss, Sought, Weighed, fits_
 
 
 class MultiObjectiveSearcher(GaussianProcessSearcher):
-    """One Gaussian process per objective; each proposal is the best of few candidates under random weights of its own.
+    """Multi-objective Thompson sampling: a Gaussian process per objective, and new random weights for each proposal.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        aims: the objectives; where none are given, what is told decides how many there are.
-        **options: of GaussianProcessSearcher.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        aims: Objectives; if none are given, the number of objectives is taken from the first result.
+        **options: Arguments of `GaussianProcessSearcher`.
     """
 
     takes_objectives = True
@@ -33,11 +33,11 @@ class MultiObjectiveSearcher(GaussianProcessSearcher):
         self._models: list[ObjectiveModel] = []
 
     def learn_from(self, sources: Sequence[EarlierData]) -> None:
-        """It has no model that does."""
+        """Raise NotImplementedError, since the multi-objective model cannot learn from earlier experiments."""
         raise NotImplementedError(f"{type(self).__name__} has no model that learns from earlier experiments")
 
     def on_outcome(self, configuration: Configuration, resource: int, outcome: ReportOutcome) -> None:
-        """A measurement for the models of all objectives and constraints."""
+        """Add a result to the models of all objectives and constraints."""
         super().on_outcome(configuration, resource, outcome)
         if not self._models:
             aims: Sequence[Aim | None] = self._aims or [None] * len(outcome.losses)

@@ -1,7 +1,7 @@
-"""NSGA-II, one trial at a time.
+"""NSGA-II, a multi-objective genetic algorithm, in a steady-state form that proposes one trial at a time.
 
 Deb, Pratap, Agarwal & Meyarivan, "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II" (IEEE Transactions on
-Evolutionary Computation 6, 2002). Without generations: the parents of a proposal are the best of all results so far.
+Evolutionary Computation 6, 2002). There are no generations: the parents of a proposal are the best of all results so far.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,23 +18,23 @@ from hpo.space.search_space import SearchSpace
 from hpo.surrogate.domination import crowding, dominates, front_ranks
 
 TRIES = 100
-"""Children of which each is known already, before a random configuration takes their place."""
+"""Number of children that may be known configurations before the proposal is random."""
 
 
 class NSGA2Searcher(Searcher):
-    """Random configurations first; then children of two parents, each of which has won against another of the best.
+    """NSGA-II: random configurations first, then children of two parents that each won a binary tournament.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        points_to_evaluate: the first configurations.
-        population_size: so many results may be parents, and so many configurations are random.
-        crossover_probability: how often a child has values of both parents.
-        swap_probability: how often each of them is then the second parent's.
-        mutation_probability: how often a hyperparameter gets a random value; None: one of them in a child on average.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        points_to_evaluate: Configurations to propose first.
+        population_size: Number of results that may become parents, and number of initial random configurations.
+        crossover_probability: Probability that a child takes values from both parents.
+        swap_probability: Probability that a value is then taken from the second parent.
+        mutation_probability: Probability that a hyperparameter gets a random value; None for one per child on average.
 
     Raises:
-        ConfigError: an argument is out of range.
+        ConfigError: An argument is out of range.
     """
 
     takes_objectives = True
@@ -60,7 +60,7 @@ class NSGA2Searcher(Searcher):
         self.population_size = population_size
         self.crossover_probability, self.swap_probability = crossover_probability, swap_probability
         self.mutation_probability = 1 / len(space) if mutation_probability is None else mutation_probability
-        # Results that may be among the best, in the order they came: of each the configuration and how many dominate it.
+        # Results that may become parents, in order of arrival: configuration, losses, and how many others dominate it.
         self._known: list[Configuration] = []
         self._losses = np.zeros((0, 0))
         self._violations = np.zeros(0)
@@ -68,13 +68,13 @@ class NSGA2Searcher(Searcher):
         self._ranked: list[Configuration] | None = None
 
     def update(self, configuration: Configuration, resource: int, loss: float) -> None:
-        """The only objective of a complete trial."""
+        """Record the result of a completed trial that has a single objective."""
         self.on_outcome(configuration, resource, ReportOutcome(loss))
 
     def on_outcome(self, configuration: Configuration, resource: int, outcome: ReportOutcome) -> None:
-        """The result of a complete trial.
+        """Record the result of a completed trial.
 
-        What as many others dominate as there are parents is never one again, and is forgotten.
+        A result that is dominated by as many others as there are parents can never become a parent again and is dropped.
         """
         losses, violation = np.array([outcome.losses]), np.array([outcome.violation])
         known = self._losses.reshape(len(self._known), losses.shape[1])
@@ -89,7 +89,7 @@ class NSGA2Searcher(Searcher):
         self._ranked = None
 
     def parents(self) -> list[Configuration]:
-        """The best results, best first: by front, and in one front those that are least crowded."""
+        """Return the best configurations, ordered by non-dominated front and, within a front, by crowding distance."""
         if self._ranked is None:
             ranks = front_ranks(self._losses, self._violations, self.population_size)
             spaces = np.zeros(len(ranks))
@@ -97,7 +97,7 @@ class NSGA2Searcher(Searcher):
                 front = np.flatnonzero(ranks == rank)
                 if np.isfinite(self._losses[front]).all():
                     spaces[front] = crowding(self._losses[front])
-            order = np.lexsort((-spaces, ranks))[: self.population_size]  # of equal ones the earlier, for it is stable
+            order = np.lexsort((-spaces, ranks))[: self.population_size]  # stable: ties go to the earlier result
             self._ranked = [self._known[index] for index in order]
         return self._ranked
 
@@ -126,7 +126,7 @@ class NSGA2Searcher(Searcher):
         return self.space.used(values)
 
     def _values(self, rng: np.random.Generator) -> dict[str, Any]:
-        """A uniform value of every hyperparameter, used or not."""
+        """Draw a uniform value for every hyperparameter, whether it is used or not."""
         units = rng.random(len(self.space)).tolist()
         pairs = zip(self.space.domains.items(), units, strict=True)
         return {name: domain.decode(unit) for (name, domain), unit in pairs}

@@ -1,7 +1,7 @@
-"""PriorBand: random search, a user's prior and the incumbent, each as often as it has proved its worth.
+"""PriorBand: sampling at random, from a user's prior and around the incumbent, as well as each explains good results.
 
 Mallik et al., "PriorBand: Practical Hyperparameter Optimization in the Age of Deep Learning" (NeurIPS 2023), sections 5.1 to
-5.3, for configurations that enter the lowest rung of their bracket, as all new ones of ASHA do.
+5.3. All new configurations enter the lowest rung of their bracket, as in ASHA.
 """
 
 import math
@@ -18,32 +18,33 @@ from hpo.space.priors import AnyPrior, log_density, make_prior
 from hpo.space.search_space import SearchSpace
 
 SPREAD = 0.25
-"""Around the incumbent, in units of a hyperparameter's range."""
+"""Standard deviation of samples around the incumbent, as a fraction of a hyperparameter's range."""
 
 CHANGED = 0.5
-"""Each hyperparameter of the incumbent is changed with this probability."""
+"""Probability that a hyperparameter of the incumbent is changed."""
 
 TRIES = 100
 
 
 class PriorBandSearcher(Searcher):
-    """Draws uniformly, from the prior, or around the incumbent.
+    """PriorBand: draws configurations uniformly, from the user's prior, or around the incumbent.
 
-    Uniformly with the probability 1 / (1 + η^k) in the k-th rung, which is 1 / 2 in the lowest. The rest goes to the prior
-    until the search is active: a trial is complete, as much was trained as one bracket of successive halving takes, and a
-    rung has η results. Then prior and incumbent share it, in proportion to how dense either is at the best results of the
-    highest such rung, the best of which count most. Where no hyperparameter has a `confidence`, the prior is uniform.
+    The draw is uniform with probability 1 / (1 + η^k) in rung k, which is 1/2 in the lowest. Otherwise it is from the
+    prior, until three conditions hold: a trial has completed, as much training was spent as one bracket of successive
+    halving takes, and a rung has η results. From then on, the prior and the incumbent share this probability in
+    proportion to their densities at the best results of the highest such rung, weighted by rank. If no hyperparameter has
+    a `confidence`, the prior is uniform.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        points_to_evaluate: the first configurations.
-        max_resource: of a complete trial.
-        min_resource: the lowest rung, as of the scheduler.
-        reduction_factor: η, as of the scheduler.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        points_to_evaluate: Configurations to propose first.
+        max_resource: Resource at which a trial is complete.
+        min_resource: Resource of the lowest rung, the same as the scheduler's.
+        reduction_factor: η, the same as the scheduler's.
 
     Raises:
-        ConfigError: an argument is missing or out of range.
+        ConfigError: An argument is missing or out of range.
     """
 
     def __init__(
@@ -75,16 +76,16 @@ class PriorBandSearcher(Searcher):
         self._configurations: dict[str, Configuration] = {}
         self._reached: dict[str, int] = {}
         self._spent = 0
-        self._rungs: dict[int, list[tuple[float, int, str]]] = {}  # (loss, arrival, configuration) of each
+        self._rungs: dict[int, list[tuple[float, int, str]]] = {}  # (loss, order of arrival, configuration key)
 
     def on_report(self, configuration: Configuration, resource: int) -> None:
-        """What was trained counts."""
+        """Add the resource that the trial has trained since its last report to the total spent."""
         key = canonical(configuration)
         self._spent += max(resource - self._reached.get(key, 0), 0)
         self._reached[key] = max(resource, self._reached.get(key, 0))
 
     def update(self, configuration: Configuration, resource: int, loss: float) -> None:
-        """A result at a rung."""
+        """Record a result at a rung; results of diverged trials are ignored."""
         if not math.isfinite(loss):
             return
         key = canonical(configuration)
@@ -94,12 +95,12 @@ class PriorBandSearcher(Searcher):
 
     @property
     def is_active(self) -> bool:
-        """Is there an incumbent to be drawn around?"""
+        """Whether enough results exist to draw around the incumbent."""
         complete = bool(self._rungs.get(self.maximum))
         return complete and self._spent >= self._bracket and self._judging() is not None
 
     def shares(self) -> tuple[float, float, float]:
-        """How likely a proposal is uniform, from the prior, around the incumbent."""
+        """Return the probabilities that a proposal is uniform, from the prior, and around the incumbent."""
         uniform = 1 / (1 + self.factor**0)
         if not self.is_active:
             return uniform, 1 - uniform, 0.0
@@ -116,11 +117,11 @@ class PriorBandSearcher(Searcher):
 
     @property
     def incumbent(self) -> Configuration:
-        """The best result at the highest resource."""
+        """The configuration with the best result at the highest resource."""
         return self._configurations[min(self._rungs[max(self._rungs)])[2]]
 
     def _judging(self) -> list[tuple[float, int, str]] | None:
-        """The highest rung with η results."""
+        """Return the results of the highest rung that has at least η of them; None if there is no such rung."""
         enough = [resource for resource, results in self._rungs.items() if len(results) >= self.factor]
         return self._rungs[max(enough)] if enough else None
 
@@ -143,7 +144,7 @@ class PriorBandSearcher(Searcher):
         return self.draw_new("initial")
 
     def _near_incumbent(self, rng: np.random.Generator) -> Configuration:
-        """Each hyperparameter changed with probability CHANGED; one that comes into use is drawn from the prior."""
+        """Draw a configuration near the incumbent; conditional hyperparameters that become used are drawn from the prior."""
         centre = self.incumbent
         near = self._around(centre)
         changes, units = rng.random(len(self.space)).tolist(), rng.random(len(self.space)).tolist()
@@ -158,12 +159,12 @@ class PriorBandSearcher(Searcher):
 
 
 def bracket_cost(lowest: int, maximum: int, factor: int) -> int:
-    """Units of resource that one bracket of successive halving trains, promoted trials going on where they were.
+    """Return the units of resource that one bracket of successive halving trains, if promoted trials are resumed.
 
     Args:
-        lowest: resource of the lowest rung.
-        maximum: of a complete trial, of which there is one.
-        factor: of trials and of resource from rung to rung.
+        lowest: Resource of the lowest rung.
+        maximum: Resource of a complete trial, of which the bracket has one.
+        factor: Ratio of resources, and of numbers of trials, between neighbouring rungs.
     """
     steps = [lowest]
     while steps[-1] * factor < maximum:

@@ -5,7 +5,7 @@ from hpo.searchers.base import Searcher
 
 
 class RandomSearcher(Searcher):
-    """Draws each configuration uniformly on the scales of the space, or from the priors of those that have one."""
+    """Random search: draws each hyperparameter from its prior, or uniformly on its scale if it has none."""
 
     takes_objectives = True
     takes_box = True

@@ -1,4 +1,4 @@
-"""Scrambled Sobol' points (Owen, 1998): random search that covers the space more evenly."""
+"""Quasi-random search with scrambled Sobol' points (Owen, 1998), which cover the space more evenly than random ones."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -13,7 +13,7 @@ BLOCK = 64
 
 
 class SobolSearcher(Searcher):
-    """Walks along a Sobol' sequence scrambled by the seed, leaving out configurations that came before."""
+    """Quasi-random search along a Sobol' sequence that is scrambled by the seed; known configurations are skipped."""
 
     takes_objectives = True
 
@@ -29,17 +29,17 @@ class SobolSearcher(Searcher):
         self._cursor = 0
 
     def _next(self) -> Configuration | None:
-        # A bound that depends on the state alone, not on where the cursor stands: a replayed search stops there too.
+        # The bound depends on the recorded state alone and not on the cursor, so that a replayed search stops there too.
         while self._cursor < 1000 + 10 * self.suggested:
             configuration = self._point(self._cursor)
             if not self.is_known(configuration):
                 return configuration
-            self._cursor += 1  # a known point stays known: moving on is no decision
+            self._cursor += 1  # known points stay known, so that skipping them changes no decision
         return self.draw_new("sobol")
 
     @cached_property
     def _engine(self) -> Any:
-        from scipy.stats.qmc import Sobol  # 0.5 s, paid by those who use it
+        from scipy.stats.qmc import Sobol  # takes 0.5 s to import; only this searcher needs it
 
         seed = int(self.randomness.stream("sobol-scramble").integers(2**63))
         return Sobol(len(self.space), scramble=True, rng=seed)

@@ -1,4 +1,4 @@
-"""The searcher of ASHA-GP-TIME: that of ASHA-GP, for costs that differ by orders of magnitude."""
+"""The searcher of ASHA-GP-TIME: that of ASHA-GP, adapted to costs that differ by orders of magnitude."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from hpo.surrogate.cost import PlainCosts
 
 
 class TimedSearcher(GaussianProcessSearcher):
-    """As GaussianProcessSearcher, with costs as they are told; where none are it proposes the same.
+    """GaussianProcessSearcher with unsmoothed costs; if no costs are reported, both propose the same.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        **options: of GaussianProcessSearcher.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        **options: Arguments of `GaussianProcessSearcher`.
     """
 
     def __init__(self, space: SearchSpace, randomness: Randomness, **options: Any) -> None:

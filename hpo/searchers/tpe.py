@@ -1,4 +1,4 @@
-"""Searchers that compare two density estimates, of the good configurations and of the others: TPE, and that of BOHB."""
+"""Searchers that compare two density estimates, of good and of other configurations: TPE, and the base class of BOHB's."""
 
 import math
 from abc import abstractmethod
@@ -21,24 +21,26 @@ from hpo.surrogate.parzen import Estimates, Mixture, Observed, age_weights
 from hpo.surrogate.warm import ENOUGH, MOST_JUDGED
 
 ROUNDS = 3
-"""So often candidates are drawn again where all are known, before the proposal is uniform."""
+"""Number of times that candidates are drawn again if all are known, before the proposal is uniform."""
 
 EARLIER_WEIGHT = 0.25
-"""Of an observation of an earlier experiment; again where something else was tuned too."""
+"""Weight of a trial of an earlier experiment; squared if a hyperparameter that is not tuned now had another value."""
 
 
 class DensitySearcher(ModelSearcher):
-    """Proposes, of few candidates drawn from the estimate of the good ones, that with the largest ratio of the two densities.
+    """Base class of searchers that propose the candidate with the largest ratio of two densities: good over other trials.
+
+    The candidates are few, and drawn from the density estimate of the good trials.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        num_candidates: how many are compared.
-        share: of the results, the good ones.
-        **options: of ModelSearcher.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        num_candidates: Number of candidates compared for one proposal.
+        share: Fraction of the results that count as good.
+        **options: Arguments of `ModelSearcher`.
 
     Raises:
-        ConfigError: an argument is out of range.
+        ConfigError: An argument is out of range.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class DensitySearcher(ModelSearcher):
 
     @abstractmethod
     def _mixtures(self) -> tuple[Mixture, Mixture, Mixture]:
-        """Where candidates come from, and the estimates of the good ones and of the others."""
+        """Return three densities: the one that candidates are drawn from, and the estimates for good and for other trials."""
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:
         source, good, others = self._mixtures()
@@ -69,7 +71,7 @@ class DensitySearcher(ModelSearcher):
         return None
 
     def _observed(self, trials: Integers, weights: Floats) -> Observed:
-        """Own trials, by their numbers."""
+        """Return observations of this experiment's trials, given their ids and weights."""
         configurations = self.history.configurations
         for point in self._estimates.pool.points(configurations[len(self._points) :]):
             self._points.append(point)
@@ -81,33 +83,34 @@ class DensitySearcher(ModelSearcher):
         return np.ones(points.shape, dtype=bool) if activity is None else activity.used(points)
 
     def _waiting(self) -> list[int]:
-        """Trials that run and have no result."""
+        """Return the ids of running trials that have no result yet."""
         measured = set(self.history.trials.first().tolist())
         return [trial for trial in self.history.pending if trial not in measured]
 
 
 class TPESearcher(DensitySearcher):
-    """Tree-structured Parzen estimator, multivariate (Bergstra et al., NeurIPS 2011; Falkner et al., ICML 2018).
+    """Multivariate tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011; Falkner et al., ICML 2018).
 
-    The good ones are the best `share` of the trials, and `most_good` at most. A trial counts by its last result: first by
-    how far it breaks constraints, then by its resource, the more the better, then by its loss; one that diverged is worst.
-    Trials that run and have no result are among the others, which keeps parallel workers apart. Candidates come from the
-    estimate of the good ones. The first `startup` results are of random configurations.
+    The good trials are the best `share`, at most `most_good`. A trial is represented by its last result. Trials are
+    compared first by how far they violate constraints, then by resource (more is better), then by loss; a diverged trial
+    is the worst. Running trials without a result count as not good, which keeps parallel workers apart. Candidates are
+    drawn from the estimate of the good trials. The first `startup` results are those of random configurations.
 
-    Trials of earlier experiments stand before the own ones, each source split by itself, `max_size_data_for_model` of each at
-    most. One whose estimates order the own results at the resource with most of them the wrong way round is left out.
+    Trials of earlier experiments come before this experiment's own, at most `max_size_data_for_model` from each
+    experiment, which is split into good and other trials by itself. An earlier experiment is left out if its estimates
+    rank this experiment's results in the wrong order, judged at the resource that has most of them.
 
     Args:
-        space: what is searched.
-        randomness: the experiment's streams.
-        num_candidates: how many are compared.
-        share: of the trials, the good ones.
-        most_good: and at most so many.
-        startup: trials with a result before the estimates are used.
-        **options: of ModelSearcher.
+        space: Search space.
+        randomness: Source of the experiment's random streams.
+        num_candidates: Number of candidates compared for one proposal.
+        share: Fraction of the trials that count as good.
+        most_good: Maximum number of good trials.
+        startup: Number of trials with a result before the estimates are used.
+        **options: Arguments of `ModelSearcher`.
 
     Raises:
-        ConfigError: an argument is out of range.
+        ConfigError: An argument is out of range.
     """
 
     learns_from_earlier = True
@@ -134,7 +137,7 @@ class TPESearcher(DensitySearcher):
         self._sources: list[_Source] = []
 
     def learn_from(self, sources: Sequence[EarlierData]) -> None:
-        """Let the estimates learn from earlier experiments."""
+        """Let the density estimates learn from results of earlier experiments."""
         self._sources = [self._source_of(data) for data in sources if len(data.losses) > 1]
 
     def _uses_model(self) -> bool:
@@ -153,7 +156,7 @@ class TPESearcher(DensitySearcher):
         return best, best, rest
 
     def split(self) -> tuple[Integers, Integers]:
-        """Numbers of the trials with a result, ascending: the good ones, and the others."""
+        """Return the ids of the good trials and of the others, of those that have a result, each ascending."""
         tried, kept = self.history.last_of_each()
         return self._parted(
             tried,
@@ -165,13 +168,13 @@ class TPESearcher(DensitySearcher):
     def _parted(
         self, trials: Integers, losses: Floats, resources: Integers, violations: Floats
     ) -> tuple[Integers, Integers]:
-        """The good ones and the others of some trials, by their last results."""
+        """Split trials into good and other ones by their last results."""
         order = np.lexsort((trials, losses, -resources, violations, ~np.isfinite(losses)))
         count = min(math.ceil(self.share * len(trials)), self.most_good)
         return np.sort(trials[order[:count]]), np.sort(trials[order[count:]])
 
     def _source_of(self, data: EarlierData) -> "_Source":
-        """Its trials, the latest of them, by their last results."""
+        """Build the density estimates of an earlier experiment from the last results of its latest trials."""
         last = dict(list({trial: index for index, trial in enumerate(data.trials)}.items())[-self.most :])
         trials, index = np.array(list(last), dtype=np.intp), list(last.values())
         losses, resources = np.array(data.losses)[index], np.array(data.resources, dtype=np.intp)[index]
@@ -187,7 +190,7 @@ class TPESearcher(DensitySearcher):
         return _Source(good, others, parts)
 
     def _misleads(self, source: "_Source") -> bool:
-        """Does it order the own results the wrong way round?"""
+        """Whether the estimates of an earlier experiment rank this experiment's results in the wrong order."""
         resources, losses = self.history.resources.first(), self.history.losses.first()
         most = max(
             self.history.levels(len(self.history)), key=lambda level: (np.count_nonzero(resources == level), level)
@@ -200,7 +203,7 @@ class TPESearcher(DensitySearcher):
 
 @dataclass(frozen=True)
 class _Source:
-    """An earlier experiment: its estimates, and what they were made from."""
+    """The density estimates of an earlier experiment, and the observations that they were built from."""
 
     good: Mixture
     others: Mixture
@@ -208,7 +211,7 @@ class _Source:
 
 
 def joined(parts: Sequence[Observed]) -> Observed:
-    """One after the other."""
+    """Concatenate observations in the given order."""
     return Observed(
         np.concatenate([part.points for part in parts]),
         np.concatenate([part.used for part in parts]),

@@ -64,9 +64,12 @@ def _bound(host: str, port: int) -> socket.socket:
 def listen_at(path: Path) -> socket.socket:
     """A socket in the file system that only this user may use; one that a killed server has left is replaced.
 
+    Its folder is made if there is none, and must be one where nobody else can put another socket when this one is gone.
+
     Raises:
-        ConfigError: it cannot be made, or another server uses it.
+        ConfigError: it cannot be made, another server uses it, or others may write to its folder.
     """
+    _make_private(path.absolute().parent, path)
     with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise ConfigError(f"--socket {path}: there is a file of that name; choose another")
@@ -87,6 +90,24 @@ def listen_at(path: Path) -> socket.socket:
     finally:
         os.umask(before)
     return bound
+
+
+def _make_private(folder: Path, path: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        entries = [(place, place.stat()) for place in (folder.resolve(), *folder.resolve().parents)]
+    except OSError as error:
+        raise ConfigError(
+            f"--socket {path}: {folder} cannot be made ({error.strerror}); name a place you may write to"
+        ) from error
+    for place, entry in entries:
+        strange = entry.st_uid not in (0, os.getuid()) and place.name  # a container's / may seem to be anybody's
+        shared = entry.st_mode & 0o022 and (place == entries[0][0] or not entry.st_mode & stat.S_ISVTX)
+        if strange or shared:
+            raise ConfigError(
+                f"--socket {path}: others may write to {place}, and put their own there; use a folder of yours, such as "
+                "~/.hpo/serve.sock"
+            )
 
 
 def token_of(file: Path | None) -> str:
@@ -131,6 +152,6 @@ def base_of(text: str) -> str:
 
 
 def link(host: str, port: int, base: str, token: str) -> str:
-    """The address that opens the pages."""
+    """The address that opens the pages. What stands behind its # is sent to nobody."""
     name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{port}{base}/?token={token}"
+    return f"http://{name}:{port}{base}/#token={token}"

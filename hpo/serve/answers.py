@@ -16,7 +16,7 @@ from hpo.events.trial_state import TrialState
 from hpo.events.values import Status
 from hpo.events.wording import word
 from hpo.figures.chart import Chart
-from hpo.figures.style import OUTCOME_COLOURS, seconds_scale
+from hpo.figures.style import STATUS_COLOURS, seconds_scale
 from hpo.history.curves import outcome
 from hpo.history.record import AttemptSpan, Followed
 from hpo.history.trials import TrialRow, trial_rows
@@ -24,6 +24,7 @@ from hpo.serve.feed import Feed
 from hpo.serve.logs import sizes
 from hpo.serve.views import cut, number
 from hpo.serve.wire import encoded
+from hpo.store.untrusted import open_untrusted
 
 PAGE = 100
 """Rows that are sent at once."""
@@ -98,7 +99,6 @@ class Figures:
                 "reports": shown.reports,
                 "charts": charts,
                 "unit": unit,
-                "colours": OUTCOME_COLOURS,
                 "wait": wait,
             }
         )
@@ -165,6 +165,7 @@ def trials_body(feed: Feed, *, sort: str, down: bool, words: str, page: int) -> 
             "page": page,
             "pages": pages,
             "sequence": feed.shown.sequence,
+            "colours": STATUS_COLOURS,
         }
     )
 
@@ -262,8 +263,8 @@ def configuration_text_of(feed: Feed) -> str:
         HPOError: it cannot be read.
     """
     try:
-        descriptor = os.open(feed.files.config, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
+        feed.check_place()
+        with os.fdopen(open_untrusted(feed.files.config), "rb") as file:
             return file.read(256 * 1024).decode(errors="replace")
     except OSError as error:
         raise HPOError(f"{feed.files.config}: cannot be read ({error.strerror})") from error

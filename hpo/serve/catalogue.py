@@ -63,11 +63,11 @@ class Catalogue:
     """The experiments below some directories.
 
     Args:
-        roots: absolute paths.
+        roots: directories; links in their paths are followed once, here, and none below them ever is.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
-        self.roots = roots
+        self.roots = [root.resolve() for root in roots]
         self.experiments: dict[str, Listed] = {}
         self.groups: dict[str, TagFolder] = {}
         self.passed: list[Path] = []

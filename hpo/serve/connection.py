@@ -1,40 +1,62 @@
-"""Connections that may not be held open by sending the head of a request for ever."""
+"""Connections that may not be held open by sending a request for ever, nor keep out those of people who have a link."""
 
 import asyncio
 from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-PATIENCE = 5.0
-"""Seconds from the first byte of a request, or from the beginning, until its head must be there."""
+from hpo.serve.guard import KNOWN, PATIENCE
+
+MOST_CONNECTIONS = 128
+"""With one more, the oldest of those that have not shown a link's secret is closed."""
+BODY_PATIENCE = 2 * PATIENCE
+"""Seconds from the head of a request until all of it must be there; what takes a body answers before, and says why not."""
+_COMPLETE = (h11.DONE, h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP/1.1 with a time limit for the head of each request."""
+    """HTTP/1.1 with a time limit for each request, from its first byte, or from the beginning, until it is there."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _was_known = False
+    _began = 0.0
 
     def connection_made(self, transport: Any) -> None:
         """A browser has connected."""
         super().connection_made(transport)
-        self._expect()
+        self._began = self.loop.time()
+        self._expect(PATIENCE)
+        if len(self.connections) > MOST_CONNECTIONS:
+            strangers = [one for one in self.connections if isinstance(one, PatientProtocol) and not one.known]
+            oldest = min(strangers, key=lambda one: one._began)  # this one is among them
+            self.connections.discard(oldest)
+            oldest.transport.abort()
+
+    @property
+    def known(self) -> bool:
+        """Whether a request on it has shown a link's secret."""
+        return self._was_known or bool(self.scope and self.scope.get(KNOWN))
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request came."""
-        before = self.cycle
+        before, self._was_known = self.cycle, self.known
         if self._deadline is None and (before is None or before.response_complete):
-            self._expect()
+            self._expect(PATIENCE)
         super().data_received(data)
-        if self.cycle is not before:
+        if self.conn.their_state in _COMPLETE:
             self._stop()
+        elif self.cycle is not before:
+            self._stop()
+            self._expect(BODY_PATIENCE)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The browser has gone."""
         self._stop()
         super().connection_lost(exc)
 
-    def _expect(self) -> None:
-        self._deadline = self.loop.call_later(PATIENCE, self._give_up)
+    def _expect(self, seconds: float) -> None:
+        self._deadline = self.loop.call_later(seconds, self._give_up)
 
     def _stop(self) -> None:
         if self._deadline is not None:

@@ -1,6 +1,6 @@
 """One experiment that pages look at: read on from its log, with what is sent of it made once for all pages.
 
-All of it happens in the one thread that reads; pages get finished bytes and numbers from `Feed.shown`.
+All of it happens in one thread at a time; pages get finished bytes and numbers from `Feed.shown`.
 """
 
 import logging
@@ -9,14 +9,15 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpo.errors import HPOError
+from hpo.errors import ConfigError, HPOError
 from hpo.events.objective import Objective
-from hpo.history.following import BATCH, Follower
+from hpo.history.following import Follower
 from hpo.history.record import Followed, Record, RecordingBoard
 from hpo.results.files import read_metadata
 from hpo.serve.views import board_view, noted_row, row_view
 from hpo.serve.wire import encoded
 from hpo.store.directory import ExperimentDirectory
+from hpo.store.untrusted import UnsafeFileError
 
 log = logging.getLogger(__name__)
 
@@ -89,11 +90,14 @@ class Feed:
         try:
             more = self._advance()
             trouble = ""
+        except ConfigError as error:  # it may quote the file, which is told to whoever sees the terminal and to no page
+            log.info("%s", error)
+            trouble = self._unreadable(error)
         except HPOError as error:
             trouble = str(error)
         except Exception as error:  # whatever a damaged file is: its page says so, and the others go on
             log.exception("%s", self.files.path)
-            trouble = f"{self.files.path}: cannot be shown ({type(error).__name__}: {error}); hpo status says more"
+            trouble = self._unshown(error)
         now = time.monotonic()
         if more and not trouble and now - self._showed < PROGRESS:
             self.cost = time.thread_time() - began
@@ -103,8 +107,7 @@ class Feed:
             self._show(trouble, more)
         except Exception as error:
             log.exception("%s", self.files.path)
-            text = f"{self.files.path}: cannot be shown ({type(error).__name__}: {error}); hpo status says more"
-            self.shown = replace(self.shown, trouble=text, complete=True)
+            self.shown = replace(self.shown, trouble=self._unshown(error), complete=True)
         self.cost = time.thread_time() - began
         return more
 
@@ -121,11 +124,27 @@ class Feed:
         config, state = self.follower.board.config, self.follower.state
         return Followed(self.files.path, config, read_metadata(self.files), state, self.record)
 
+    def check_place(self) -> None:
+        """Raise HPOError if a folder on the way to the experiment has become a link, which would lead elsewhere."""
+        if os.path.realpath(self.files.path) != str(self.files.path):
+            raise HPOError(
+                f"{self.files.path}: is not where it was found, a link is in its place; serve what that leads to"
+            )
+
+    def _unreadable(self, error: Exception) -> str:
+        cause = error.__cause__ if isinstance(error.__cause__, UnsafeFileError) else None
+        why = f"cannot be read ({cause.strerror})" if cause else "is no configuration as hpo stores it"
+        return f"{self.files.config}: {why}; hpo status says more"
+
+    def _unshown(self, error: Exception) -> str:
+        return f"{self.files.path}: cannot be shown ({type(error).__name__}); hpo status says more"
+
     def _advance(self) -> bool:
         settled, self.settled = self.settled, True
-        if not self.files.config.is_file():
+        if not os.path.lexists(self.files.config):
             self.forget()
             raise HPOError(f"{self.files.path}: the experiment is not here any more; it was moved or deleted")
+        self.check_place()
         now, signature = time.time_ns(), _signature(self.files)
         configuration, events = signature[0], signature[1]
         if (configuration,) != self._signature[:1] or (events == _ABSENT and self._signature[1:2] != (_ABSENT,)):
@@ -135,8 +154,11 @@ class Feed:
             self.follower = Follower(self.files.path, RecordingBoard)
         elif signature == self._signature and settled:
             return False
-        more = self.follower.advance(batches=1) >= BATCH
+        taken = self.follower.advance(batches=1)
+        more = self.follower.more
         if not more:
+            if not taken and self._signature[1:] not in ((), signature[1:]) and self.follower.over:
+                self.follower.check()  # nothing more was to come, and yet something was written
             self._signature = signature  # taken before reading: what comes meanwhile is another one
             self.settled = abs(now - max(changed for changed, _ in signature)) > UNSETTLED
         return more
@@ -177,7 +199,7 @@ def _signature(files: ExperimentDirectory) -> tuple[tuple[int, int], ...]:
 
     def of(path: str) -> tuple[int, int]:
         try:
-            found = os.stat(path)  # noqa: PTH116  many times a second
+            found = os.lstat(path)  # many times a second
         except OSError:
             return _ABSENT
         return (found.st_mtime_ns, found.st_size)

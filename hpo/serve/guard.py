@@ -1,24 +1,30 @@
-"""Who may ask: every request passes here first, whatever its path; there is no list of paths that are guarded.
+"""Who may ask: every request passes here first, whatever its path.
 
 In this order: the Host must be one of ours (a page elsewhere whose name is made to point here has another), the method one
-that changes nothing, the request no fetch of another site's page, and the token that of a link. One address may be posted
-to, by pages of this server that were opened by the link that steers.
+that changes nothing, and the request no fetch of another site's page. What tells anything of an experiment lies below one
+address, and needs a signature by a link's secret (`hpo.serve.signing`), or the secret; all else is given by an application
+that knows no experiments. So there is no list of guarded paths in which one could be missing. One kind of address may be
+posted to, by pages of this server that were opened by the link that steers.
 """
 
-import hmac
-import html
-import json
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl
+
+from hpo.serve.signing import Keys
+from hpo.serve.wire import encoded
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asked = Callable[[Message, Receive, Send], Awaitable[None]]
 
+API = "/api"
+"""Below this, after the base, is all that tells something of an experiment."""
+GREETING = f"{API}/hello"
+"""Where a page asks the server for its proof."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 METHODS = ("GET", "HEAD")
 """What changes nothing."""
@@ -26,8 +32,12 @@ COMMANDS = re.compile(r"/api/e/[0-9a-f]{12}/commands")
 """The only address, below the base, that may be posted to."""
 MOST_POSTED = 4096
 """Bytes of a command."""
+PATIENCE = 5.0
+"""Seconds in which a command must have come."""
 STEERS = "hpo.steers"
 """In the scope of a request: may whoever asks steer?"""
+KNOWN = "hpo.known"
+"""In the scope of a request: has whoever asks proven to know a link?"""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'"
@@ -44,36 +54,36 @@ HEADERS = (
 
 
 class Guard:
-    """An ASGI application around another one.
+    """An ASGI application around those of the experiments and of the pages.
 
     Args:
-        app: what is guarded.
-        token: that a request must bring: in a cookie, as a bearer's, or once in the address.
-        steer: the same for those who may steer; None: nobody may.
-        cookie: name of the cookie; cookies do not know ports, so it has the port in it.
+        app: what is guarded: all that tells something of an experiment, below `API`.
+        shell: has every other address; it knows no experiments.
+        keys: by which requests are signed.
         hosts: names by which the server may be called, besides those of this machine.
+        port: that it listens on, which this machine's names come with; None: any, for a socket of this user's leads there.
         base: the path below which it is served; without a slash at its end.
     """
 
     def __init__(
         self,
         app: Asked,
+        shell: Asked,
         *,
-        token: str,
-        cookie: str,
-        steer: str | None = None,
+        keys: Keys,
         hosts: frozenset[str] = frozenset(),
+        port: int | None = None,
         base: str = "",
     ) -> None:
         self._app = app
-        self._token = token
-        self._steer = steer
-        self._cookie = cookie
-        self._hosts = LOOPBACK | {host.lower() for host in hosts}
+        self._shell = shell
+        self._keys = keys
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._port = port
         self._base = base
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer, or let the application answer."""
+        """Answer, or let one of the applications answer."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -81,27 +91,22 @@ class Guard:
             return  # nothing here speaks another protocol
         headers = scope["headers"]
         values = {name: [v.decode("latin-1") for n, v in headers if n == name] for name in _ASKED}
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        posts = scope["method"] == "POST"
-        given = self._given(values)
+        told = scope["path"].startswith(f"{self._base}{API}/")
+        answer = _answer_json if told or scope["method"] == "POST" else _answer
         if (refused := self._refusal(scope, values)) is not None:
-            await (_answer_json if posts else _answer)(send, *refused)
-        elif "token" in query and not posts:
-            await self._let_in(scope, send, query)
-        elif not any(map(self._is_token, given)):
-            await (_answer_json if posts else _answer)(send, 401, _NO_TOKEN)
+            await answer(send, *refused)
+        elif not told:
+            await self._shell(scope, receive, _with_headers(send))
+        elif scope["path"] == self._base + GREETING:
+            await self._greet(scope, values, send)
         else:
-            scope[STEERS] = any(map(self._is_steering, given))
-            if posts and (refused := _refusal_of_post(values, steers=scope[STEERS])) is not None:
-                await _answer_json(send, *refused)
-                return
-            await self._app(scope, receive, _with_headers(send))
+            await self._admit(scope, values, receive, send)
 
     def _refusal(self, scope: Message, values: dict[bytes, list[str]]) -> tuple[int, str] | None:
         hosts = values[b"host"]
         if len(hosts) != 1:
             return 400, "A request names one Host."
-        if _name_of(hosts[0]) not in self._hosts:
+        if not self._is_called(hosts[0]):
             return 403, "This server is not called by that name; start it with --host-name NAME to allow one."
         if scope["method"] not in METHODS and not (scope["method"] == "POST" and self._takes_commands(scope["path"])):
             return 405, "This server only shows: use GET."
@@ -110,47 +115,79 @@ class Guard:
             return 403, "Pages of other sites get nothing here."
         return None
 
-    def _takes_commands(self, path: str) -> bool:
-        return self._steer is not None and COMMANDS.fullmatch(path.removeprefix(self._base)) is not None
+    def _is_called(self, host: str) -> bool:
+        """Whether it is a name of this server, with nothing around it, and with its port where it is this machine's.
 
-    def _given(self, values: dict[bytes, list[str]]) -> list[str]:
-        """The tokens of a request."""
-        given = [text[7:].strip() for text in values[b"authorization"] if text[:7].lower() == "bearer "]
-        for text in values[b"cookie"]:
-            try:
-                cookie = SimpleCookie(text).get(self._cookie)
-            except CookieError:
-                continue
-            given += [cookie.value] if cookie is not None else []
-        return given
-
-    def _is_token(self, given: str) -> bool:
-        looks = hmac.compare_digest(given.encode(errors="replace"), self._token.encode())
-        return self._is_steering(given) or looks
-
-    def _is_steering(self, given: str) -> bool:
-        return self._steer is not None and hmac.compare_digest(given.encode(errors="replace"), self._steer.encode())
-
-    async def _let_in(self, scope: Message, send: Send, query: dict[str, str]) -> None:
-        """Keep the token in a cookie, and go on at the address without it.
-
-        Not by a redirect: a browser that follows the link from another page would not send the cookie along.
+        A name of this machine with another port is another program's: one that took the port which an earlier server had
+        could pass on what the pages of that one ask.
         """
-        if not self._is_token(token := query.pop("token")):
-            await _answer(send, 401, _NO_TOKEN)
+        if (named := _HOST.fullmatch(host)) is None:
+            return False
+        name, port = _name_of(host), int(named["port"] or 80)
+        return name in self._hosts or (name in LOOPBACK and self._port in (None, port))
+
+    def _takes_commands(self, path: str) -> bool:
+        return self._keys.steerable and COMMANDS.fullmatch(path.removeprefix(self._base)) is not None
+
+    async def _greet(self, scope: Message, values: dict[bytes, list[str]], send: Send) -> None:
+        """Prove that this process knows the links' secrets, which needs none."""
+        nonce = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("nonce", "")
+        greeting = self._keys.greeting(nonce, values[b"host"][0])
+        if greeting is None:
+            await _answer_json(send, 400, "Ask with a nonce of 32 hexadecimal digits.")
             return
-        path = "/" + quote(scope["path"].lstrip("/"))  # two slashes would be another host
-        target = path + (f"?{urlencode(query)}" if query else "")
-        cookie = f"{self._cookie}={token}; HttpOnly; SameSite=Strict; Path={self._base or '/'}"
-        shown = html.escape(target)
-        head = f'<meta http-equiv="refresh" content="0;url={shown}">'
-        body = f'<p>The link is right. <a href="{shown}">Go on</a></p>'
-        await _answer(send, 200, body, head=head, more=((b"set-cookie", cookie.encode()),))
+        await _send_json(send, 200, greeting)
+
+    async def _admit(self, scope: Message, values: dict[bytes, list[str]], receive: Receive, send: Send) -> None:
+        """Let whoever has proven to know a secret, or sends it, ask for what this one gives."""
+        posts, body = scope["method"] == "POST", b""
+        if posts:  # what is signed is all of it, so it is read first
+            refused = self._refusal_of_post(values)
+            if refused is None:
+                read = await _body(receive)
+                if read is None:
+                    return
+                body, refused = read
+            if refused is not None:
+                await _answer_json(send, *refused)
+                return
+        steers = self._rights(scope, values, body)
+        scope[KNOWN] = steers is not None
+        if steers is None:
+            await _answer_json(send, 401, _NO_TOKEN)
+        elif posts and not steers:
+            await _answer_json(send, 403, "This link only looks; hpo serve --steer prints another one that steers.")
+        else:
+            scope[STEERS] = steers
+            await self._app(scope, _again(body, receive) if posts else receive, _with_headers(send))
+
+    def _rights(self, scope: Message, values: dict[bytes, list[str]], body: bytes) -> bool | None:
+        """Whether who asks may steer; None: may not even look."""
+        given = values[b"authorization"]
+        if len(given) != 1:
+            return None
+        if given[0][:7].lower() == "bearer ":
+            return self._keys.bearer(given[0][7:].strip())
+        query = scope["query_string"].decode("latin-1")
+        target = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
+        return self._keys.signer(given[0], scope["method"], values[b"host"][0], target, body)
+
+    def _refusal_of_post(self, values: dict[bytes, list[str]]) -> tuple[int, str] | None:
+        """Why a command is not taken: it must come from a page of this server, which no other site's page can pretend."""
+        origins, sites, host = values[b"origin"], values[b"sec-fetch-site"], values[b"host"][0]
+        schemes = ("http", "https") if _name_of(host) in self._hosts else ("http",)  # a proxy may have TLS
+        own = all(origin in [f"{scheme}://{host}" for scheme in schemes] for origin in origins)
+        if not (origins or sites) or not own or any(site != "same-origin" for site in sites):
+            return 403, "Commands are taken from pages of this server alone."
+        if [kind.partition(";")[0].strip().lower() for kind in values[b"content-type"]] != ["application/json"]:
+            return 415, "Send a command as application/json."
+        if not all(length.isdecimal() and int(length[:9]) <= MOST_POSTED for length in values[b"content-length"]):
+            return 413, _TOO_LONG
+        return None
 
 
 _ASKED = (
     b"host",
-    b"cookie",
     b"authorization",
     b"sec-fetch-site",
     b"sec-fetch-mode",
@@ -158,52 +195,71 @@ _ASKED = (
     b"content-type",
     b"content-length",
 )
-_NO_TOKEN = "Open the link that hpo serve has printed: it has a token in it, which this request lacks or has wrong."
-
-
-def _refusal_of_post(values: dict[bytes, list[str]], *, steers: bool) -> tuple[int, str] | None:
-    """Why a command is not taken: it must come from a page of this server, which no other site's page can pretend."""
-    if not steers:
-        return 403, "This link only looks; hpo serve --steer prints another one that steers."
-    origins, sites = values[b"origin"], values[b"sec-fetch-site"]
-    own = all(origin.partition("://")[2] == values[b"host"][0] for origin in origins)
-    if not (origins or sites) or not own or any(site != "same-origin" for site in sites):
-        return 403, "Commands are taken from pages of this server alone."
-    if [kind.partition(";")[0].strip().lower() for kind in values[b"content-type"]] != ["application/json"]:
-        return 415, "Send a command as application/json."
-    if not all(length.isdecimal() and int(length[:9]) <= MOST_POSTED for length in values[b"content-length"]):
-        return 413, f"A command has at most {MOST_POSTED} bytes."
-    return None
+_HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
+_CLOSE = ((b"connection", b"close"),)
+"""Where what was posted has not come to its end."""
+_TOO_LONG = f"A command has at most {MOST_POSTED} bytes."
+_NO_TOKEN = (
+    "Open the link that hpo serve has printed: this request has no token and no signature, or a wrong or late one."
+)
 
 
 def _name_of(host: str) -> str:
-    """A Host without its port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
+    """A Host of the right form without its port."""
+    named = _HOST.fullmatch(host)
+    assert named is not None
+    return named["name"].strip("[]").lower()
 
 
-async def _answer(
-    send: Send, status: int, body: str, *, head: str = "", more: tuple[tuple[bytes, bytes], ...] = ()
-) -> None:
-    """A small page. `body` is markup of ours."""
-    text = (
+async def _body(receive: Receive) -> tuple[bytes, tuple[int, str] | None] | None:
+    """What is posted, and why it is not taken, if so. None: whoever sent it has gone."""
+    body = b""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return None
+                body += message.get("body", b"")
+                if len(body) > MOST_POSTED:
+                    return b"", (413, _TOO_LONG)
+                if not message.get("more_body"):
+                    return body, None
+    except TimeoutError:
+        return b"", (408, f"The command did not come within {PATIENCE:g} s.")
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """What gives an application a body that was read."""
+    left = [body]
+
+    async def given() -> Message:
+        return {"type": "http.request", "body": left.pop(), "more_body": False} if left else await receive()
+
+    return given
+
+
+async def _answer(send: Send, status: int, text: str) -> None:
+    """A small page with a sentence of ours."""
+    body = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>hpo</title>{head}</head>'
-        f"<body><main><h1>hpo</h1>{body if body.startswith('<') else f'<p>{body}</p>'}</main></body></html>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><title>hpo</title></head>'
+        f"<body><main><h1>hpo</h1><p>{text}</p></main></body></html>"
     ).encode()
-    headers = [*HEADERS, *more, (b"content-type", b"text/html; charset=utf-8")]
+    headers = [*HEADERS, (b"content-type", b"text/html; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     headers += [(b"allow", ", ".join(METHODS).encode())] if status == 405 else []
-    headers.append((b"content-length", str(len(text)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _answer_json(send: Send, status: int, text: str) -> None:
-    body = json.dumps({"error": text}).encode()
-    more = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    more += [(b"allow", ", ".join(METHODS).encode())] if status == 405 else []
-    await send({"type": "http.response.start", "status": status, "headers": [*HEADERS, *more]})
+    more = {405: ((b"allow", ", ".join(METHODS).encode()),), 408: _CLOSE, 413: _CLOSE}.get(status, ())
+    await _send_json(send, status, encoded({"error": text}), more)
+
+
+async def _send_json(send: Send, status: int, body: bytes, more: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    own = ((b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": [*HEADERS, *own, *more]})
     await send({"type": "http.response.body", "body": body})
 
 

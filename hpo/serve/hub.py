@@ -1,7 +1,8 @@
 """Who looks at what, and when a log is read: woken by the kernel where files change, never by a clock that asks again.
 
-Runs in the event loop; reading and folding happen in one thread beside it. An experiment is followed while a page looks at
-it. After a change it is read at once, then at most every `PACE` seconds, and reading takes no more than a `SHARE` of time.
+Runs in the event loop; reading and folding happen in threads beside it, each experiment's in its own order, so that one that
+takes long stalls no other. An experiment is followed while a page looks at it. After a change it is read at once, then at
+most every `PACE` seconds, and reading takes no more than a `SHARE` of time.
 """
 
 import asyncio
@@ -10,12 +11,12 @@ import importlib
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hpo.serve.bell import BLIND, Bells
 from hpo.serve.catalogue import Catalogue
+from hpo.serve.readers import Reader, Readers
 from hpo.store.event_store import on_network
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ FIND_EVERY = 2.0
 """Least seconds between two searches for further experiments."""
 KEPT = 60.0
 """Seconds for which an experiment is still followed after the last page has gone."""
+ROW_GATE = 0.5
+"""Seconds for which reading an experiment for its row keeps the next row waiting."""
 MOST_FOLDERS = 4096
 """That are listened to for further experiments."""
 
@@ -56,6 +59,7 @@ class Watched:
 
     feed: "Feed"
     figures: "Figures"
+    reader: Reader
     viewers: int = 0
     version: int = 0
     """Counts what was told of it."""
@@ -68,6 +72,10 @@ class Watched:
     task: "asyncio.Task[None] | None" = None
     left: float = 0.0
     """When its last viewer went."""
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """What a function returns that reads this experiment, in a thread and never two at a time."""
+        return await self.reader.read(work)
 
     def tell(self) -> None:
         """Wake whoever waits."""
@@ -94,8 +102,9 @@ class Hub:
         self.row_versions: dict[str, int] = {}
         self.rows_changed = asyncio.Event()
         self.rows_viewers = 0
-        self._reader = ThreadPoolExecutor(1, "reader")
-        self._comparer = ThreadPoolExecutor(1, "comparer")
+        self._readers = Readers()
+        self._finder = self._readers.reader()
+        self._comparers: dict[Any, Reader] = {}
         self.bells = Bells()
         self._finding: asyncio.Task[None] | None = None
         self._row_gate = asyncio.Lock()
@@ -109,7 +118,7 @@ class Hub:
 
     def warm(self) -> None:
         """Import what the first page needs."""
-        self._reader.submit(lambda: [importlib.import_module(name) for name in READERS])
+        self._readers.start(lambda: [importlib.import_module(name) for name in READERS])
 
     def dismiss(self) -> None:
         """Have all streams come to their end."""
@@ -127,22 +136,23 @@ class Hub:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.bells.end()
-        self._reader.shutdown(wait=False, cancel_futures=True)
-        self._comparer.shutdown(wait=False, cancel_futures=True)
+        self._readers.end()
 
     async def read(self, work: Callable[[], T]) -> T:
-        """What a function returns that is called in the thread that reads."""
-        return await asyncio.get_running_loop().run_in_executor(self._reader, work)
+        """What a function returns that is called in a thread, and reads no experiment's log."""
+        return await self._readers.start(work)
 
-    async def compare(self, work: Callable[[], T]) -> T:
-        """The same in a thread that may take long."""
-        return await asyncio.get_running_loop().run_in_executor(self._comparer, work)
+    async def compare(self, tag: Any, work: Callable[[], T]) -> T:
+        """What a function returns that compares the experiments of a tag, which may take long."""
+        if tag not in self._comparers:
+            self._comparers[tag] = self._readers.reader(slow=True)
+        return await self._comparers[tag].read(work)
 
     # ------------------------------------------------------------------ what is looked at
 
     async def find(self) -> None:
         """Search for further experiments."""
-        await self.read(self.catalogue.look)
+        await self._finder.read(self.catalogue.look)
         for name in self.catalogue.experiments:
             if name not in self.row_versions:
                 self._row_changed(name)
@@ -172,8 +182,19 @@ class Hub:
             KeyError: there is none of that id.
         """
         with self.viewing(name) as one:
-            while not one.feed.shown.complete:
+            while not (one.feed.shown.complete or self.closing):
                 await one.changed.wait()
+        return one
+
+    async def refreshed(self, name: str) -> Watched:
+        """The same with all that is written by now, such as what a command has changed a moment ago."""
+        one = await self.current(name)
+        before = one.feed.shown.key
+        while await one.read(one.feed.look):
+            pass
+        if one.feed.shown.key != before:
+            self._row_changed(name)
+            one.tell()
         return one
 
     @contextlib.contextmanager
@@ -199,7 +220,7 @@ class Hub:
 
             directory = self.catalogue.experiments[name].directory
             feed = Feed(directory)
-            one = Watched(feed, Figures(feed), blind=self.bells.blind or on_network(directory))
+            one = Watched(feed, Figures(feed), self._readers.reader(), blind=self.bells.blind or on_network(directory))
             self.followed[name] = one
         return self.followed[name]
 
@@ -223,13 +244,14 @@ class Hub:
             one.rang.clear()
             self.bells.listen(feed.files.path, one.rang)
             before, absent = feed.shown, feed.follower is None
-            if one.viewers:
-                more = await self.read(feed.look)
+            if one.viewers or one.reader.slow:
+                more = await one.read(feed.look)
             else:
                 async with self._row_gate:  # for rows one after the other, and not all of the time
-                    more = await self.read(feed.look)
-                    if before.complete:
+                    reading = asyncio.ensure_future(one.read(feed.look))
+                    if (await asyncio.wait([reading], timeout=ROW_GATE))[0] and before.complete:
                         await asyncio.sleep(min(feed.cost / ROWS_SHARE, 1.0))
+                more = await reading
             if feed.shown.key != before.key:
                 self._row_changed(name)
             if feed.shown.key != before.key or absent:

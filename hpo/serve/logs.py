@@ -6,6 +6,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from hpo.store.untrusted import open_folder, open_untrusted
+
 NAMES = ("stdout", "stderr")
 MOST = 64 * 1024
 """Bytes that a page shows."""
@@ -20,15 +22,12 @@ def _folder(directory: Path, trial: int, attempt: int) -> Iterator[int]:
     Raises:
         OSError: it is not there, or is a link.
     """
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    held = [os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
+    way = (*directory.absolute().parts[1:], "trials", str(trial), f"attempt_{attempt}")
+    descriptor = open_folder(Path("/"), *way)
     try:
-        for name in ("trials", str(trial), f"attempt_{attempt}"):
-            held.append(os.open(name, flags, dir_fd=held[-1]))
-        yield held[-1]
+        yield descriptor
     finally:
-        for descriptor in held:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
 def read_log(
@@ -37,7 +36,7 @@ def read_log(
     """What an attempt has printed.
 
     Args:
-        directory: of the experiment.
+        directory: of the experiment; there is no link in its path.
         trial: its number.
         attempt: its number.
         name: one of `NAMES`.
@@ -50,14 +49,10 @@ def read_log(
     Raises:
         OSError: there is no such file.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with _folder(directory, trial, attempt) as folder:
-        descriptor = os.open(f"{name}.log", flags, dir_fd=folder)
+        descriptor = open_untrusted(f"{name}.log", within=folder)
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(f"{name}.log is no file")
-        size = found.st_size
+        size = os.fstat(descriptor).st_size
         begin = max(size - most, 0) if after is None or after > size else max(after, size - most)
         return os.pread(descriptor, size - begin, begin), size
     finally:

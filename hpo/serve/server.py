@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hpo.errors import ConfigError, installing
 from hpo.serve.address import base_of, link, listen, listen_at, token_of
 from hpo.serve.catalogue import Catalogue, roots_of
+from hpo.serve.signing import Keys
 
 if TYPE_CHECKING:
     import socket
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_CONNECTIONS = 64
+SOCKET = "~/.hpo/serve.sock"
+"""Where a server listens whose port nobody else can take."""
 SETTLING = 0.2
 """Seconds after which what a page needs is imported, unless one has asked for it."""
 
@@ -74,9 +76,9 @@ def serve(places: Sequence[str], settings: Settings, say: "Callable[[str], None]
         shown = 8642 if settings.socket is not None else port  # where ssh is told to lead, below
         host = settings.host if settings.socket is None else "localhost"
         links = [link(host, shown, base, one) for one in (token, steering) if one is not None]
-        guarded = {"token": token, "steer": steering, "cookie": f"hpo-{port}"}
+        guarded = {"keys": Keys(token, steering), "port": port or None, "base": base}
         try:
-            return asyncio.run(_run(bound, roots, settings, base, guarded, links, say))
+            return asyncio.run(_run(bound, roots, settings, guarded, links, say))
         finally:
             if settings.socket is not None:
                 settings.socket.unlink(missing_ok=True)
@@ -99,7 +101,6 @@ async def _run(
     bound: "socket.socket",
     roots: Sequence[Path],
     settings: Settings,
-    base: str,
     guarded: dict[str, Any],
     links: Sequence[str],
     say: "Callable[[str], None]",
@@ -110,9 +111,11 @@ async def _run(
     from hpo.serve.connection import PatientProtocol
     from hpo.serve.guard import Guard
     from hpo.serve.hub import Hub
+    from hpo.serve.shell import Shell
 
     hub = Hub(Catalogue(roots))
-    guard = Guard(App(hub, base).build(), **guarded, hosts=frozenset(settings.host_names), base=base)
+    shell = Shell(guarded["base"])
+    guard = Guard(App(hub, guarded["base"]).build(), shell, hosts=frozenset(settings.host_names), **guarded)
     config = uvicorn.Config(
         guard,
         http=PatientProtocol,
@@ -123,7 +126,6 @@ async def _run(
         proxy_headers=False,
         server_header=False,
         date_header=False,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=1,
     )
     ending = asyncio.Event()
@@ -138,6 +140,7 @@ async def _run(
             if self.started:
                 _tell(settings, links, say)
                 loop.call_later(SETTLING, hub.warm)
+                loop.call_later(SETTLING, shell.warm)
 
         async def main_loop(self) -> None:
             await ending.wait()
@@ -169,6 +172,8 @@ def _tell(settings: Settings, links: Sequence[str], say: "Callable[[str], None]"
     say(links[0])
     for steering in links[1:]:
         say(f"{steering} steers: whoever has this one can stop trials and end experiments")
+    if settings.steer and settings.socket is None:
+        say(f"Where others have accounts on this machine, use a socket instead: hpo serve --steer --socket {SOCKET}")
     if settings.host not in ("127.0.0.1", "::1", "localhost"):
         say(f"listens on {settings.host}: whoever has this link and reaches this machine can look; it is not encrypted")
     say(f"{'The first only shows' if settings.steer else 'It only shows'}. Ctrl-C ends it; experiments do not notice.")

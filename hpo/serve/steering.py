@@ -1,6 +1,7 @@
 """Commands from a page: what may be asked of an experiment now and what that would come to, and asking it.
 
-The guard has let the request in: it comes from a page of this server that was opened by the link that steers.
+The guard has let the request in: it comes from a page of this server that was opened by the link that steers, and its body is
+read, and no longer than a command may be.
 """
 
 import asyncio
@@ -34,11 +35,11 @@ async def answer(hub: Hub, name: str, request: Request) -> Response:
     """
     if not request.scope[STEERS]:
         raise HTTPException(403, "This link only looks.")
-    one = await hub.current(name)
-    situation = await hub.read(lambda: _situation(one.feed))
+    one = await hub.refreshed(name)
+    situation = await one.read(lambda: _situation(one.feed))
     if request.method != "POST":
         return _json(200, situation)
-    verb, arguments = _asked(await _body(request))
+    verb, arguments = _asked(await request.body())
     if situation["why"] is not None:
         return _json(409, {"error": f"The experiment cannot be told: {situation['why']}."})
     command = Command(new_id(), verb, arguments, f"{me()} by the page")
@@ -62,16 +63,6 @@ def _situation(feed: Feed) -> dict[str, Any]:
     config, state = follower.board.config, follower.state
     says = consequences(config, state)
     return {"why": why_not(follower), "says": says, "held": state.steering.held, "budget": config.budget}
-
-
-async def _body(request: Request) -> bytes:
-    """All of it, but not more than a command may have."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_POSTED:
-            raise HTTPException(413, f"A command has at most {MOST_POSTED} bytes.")
-    return body
 
 
 def _asked(body: bytes) -> tuple[str, dict[str, Any]]:

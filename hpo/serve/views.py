@@ -11,10 +11,12 @@ from hpo.events.trial_state import TrialState
 from hpo.events.wording import best_text, configuration_text, counts_text, steering_text
 from hpo.figures.style import thinned
 from hpo.history.boards import Board
+from hpo.history.conditions import noted_condition
 from hpo.history.following import Seen
 from hpo.history.record import Record
 from hpo.results.fronts import hypervolume_text
 from hpo.store.directory import ExperimentDirectory, read_json
+from hpo.store.untrusted import MOST_ROW
 
 MOST_WORKERS = 16
 MOST_TEXT = 240
@@ -74,7 +76,7 @@ def row_view(seen: Seen, record: Record) -> dict[str, Any]:
 
 def noted_row(files: ExperimentDirectory) -> dict[str, Any]:
     """What its metadata and its place say before its log is read."""
-    noted = read_json(files.metadata)
+    noted = read_json(files.metadata, MOST_ROW)
 
     def text(key: str, otherwise: str) -> str:
         value = noted.get(key)
@@ -88,7 +90,7 @@ def noted_row(files: ExperimentDirectory) -> dict[str, Any]:
         "seed": seed if isinstance(seed, int) else None,
         "condition": "reading",
         "detail": "",
-        "noted": text("status", ""),
+        "noted": noted_condition(noted),
     }
 
 
@@ -105,7 +107,7 @@ def _head(seen: Seen) -> dict[str, Any]:
         "detail": cut(seen.detail),
         "elapsed": seen.elapsed,
         "ticking": seen.condition == "running" and not config.simulated,
-        "told": board.told or None,
+        "told": None if config.simulated else board.told or None,
         "metric": cut(objective.metric),
         "mode": objective.mode,
         "front": cut(best_text(state) + hypervolume_text(config, state.front, board.hypervolume))

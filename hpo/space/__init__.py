@@ -1,1 +1,1 @@
-"""Search spaces: what may be tuned, how it is written, and the unit cube that searchers see."""
+"""Search spaces: domains, conditional hyperparameters and priors from YAML, and the unit cube that searchers see."""

@@ -1,7 +1,8 @@
-"""The configurations of a space with conditions, counted and numbered without listing them.
+"""Counting and numbering the configurations of a space with conditional hyperparameters, without listing them.
 
-Names are walked through so that one with conditions comes right behind its last gate. On the way all that matters of the
-values so far is which of the later names they close; a state is that set, and there are few of them.
+Hyperparameters are visited in an order that places each conditional one right after its last gate (a gate is a hyperparameter
+that a condition refers to). At each step, all that matters about the values so far is which later hyperparameters they rule
+out. That set is called the state. The algorithm is dynamic programming over states, of which there are few.
 """
 
 import math
@@ -23,12 +24,12 @@ Closed = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[Values]):
-    """Values of a hyperparameter that no condition tells apart.
+    """A subset of a hyperparameter's values that all conditions treat alike.
 
     Attributes:
-        values: a domain or a list.
-        count: of them; infinite for a continuous domain.
-        closes: the names that are not used where it has one of them.
+        values: The subset, either as a domain or as a list of values.
+        count: Number of values in the subset; infinite for a continuous domain.
+        closes: Names of the conditional hyperparameters that are not used if this one takes a value of the subset.
     """
 
     values: Values
@@ -37,22 +38,22 @@ class Part(Generic[Values]):
 
 
 Step = tuple[Part[Values] | None, Closed, float]
-"""What a hyperparameter can be, None for not used; the state behind it; and the number of ways on from there."""
+"""An option for a hyperparameter: its part (None: not used), the names ruled out after it, the number of ways to go on."""
 
 
 class Branches(Generic[Values]):
-    """All ways through a space.
+    """All combinations of parts that a search space with conditions allows.
 
     Args:
-        parts: of each hyperparameter, in the order of the space.
-        conditions: of those that have any.
+        parts: The parts of each hyperparameter, in the order of the space.
+        conditions: The conditions of each conditional hyperparameter.
 
     Attributes:
-        order: the names as they are walked through.
-        count: the number of configurations; infinite where a domain is continuous.
+        order: Names of the hyperparameters in the order in which they are visited.
+        count: Number of configurations; infinite if a domain is continuous.
 
     Raises:
-        ConfigError: there are too many ways to follow.
+        ConfigError: The conditions distinguish too many combinations of values.
     """
 
     def __init__(self, parts: Mapping[str, Sequence[Part[Values]]], conditions: Conditions) -> None:
@@ -83,7 +84,7 @@ class Branches(Generic[Values]):
         self.count: float = counts[frozenset()]
 
     def _steps(self, name: str, closed: Closed) -> Iterator[tuple[Part[Values] | None, Closed]]:
-        """What `name` can be in a state, None for not used, and the state behind it."""
+        """Yield each part that `name` can take (None: not used) if `closed` is ruled out, with what is ruled out after it."""
         if name in closed:
             yield None, closed.union(self._children.get(name, ())) - {name}
         else:
@@ -91,13 +92,13 @@ class Branches(Generic[Values]):
                 yield part, closed | part.closes
 
     def used(self) -> tuple[set[str], set[str]]:
-        """The names that are used somewhere, and those that are used everywhere."""
+        """Return the names that are used in at least one configuration, and those that are used in every configuration."""
         names = list(zip(self.order, self._layers, strict=True))
         somewhere = {name for name, layer in names if any(name not in closed for closed in layer)}
         return somewhere, {name for name, layer in names if all(name not in closed for closed in layer)}
 
     def walk(self) -> Iterator[dict[str, Part[Values]]]:
-        """The parts of every way."""
+        """Yield every allowed combination of parts, as a mapping from the names in use to their parts."""
         stack: list[tuple[Closed, dict[str, Part[Values]], int]] = [(frozenset(), {}, 0)]
         while stack:
             closed, found, position = stack.pop()
@@ -112,7 +113,7 @@ class Branches(Generic[Values]):
             ]
 
     def at(self: "Branches[Sequence[Any]]", index: int) -> dict[str, Any]:
-        """The `index`-th configuration, from 0; of a space without conditions in lexicographic order."""
+        """Return the configuration number `index`, counted from 0; in lexicographic order if the space has no conditions."""
         found: dict[str, Any] = {}
         closed: Closed = frozenset()
         for name, layer in zip(self.order, self._layers, strict=True):
@@ -130,7 +131,7 @@ class Branches(Generic[Values]):
     def example(
         self: "Branches[Domain]", defaults: Mapping[str, Any], wanted: str, among: Part[Domain]
     ) -> dict[str, Any]:
-        """The configuration with the most defaults in which `wanted` has a value of `among`, one of its parts."""
+        """Return the configuration with the most default values in which `wanted` has a value of its part `among`."""
         best: dict[Closed, tuple[int, dict[str, Any]]] = {frozenset(): (0, {})}
         for name, layer in zip(self.order, self._layers, strict=True):
             ahead: dict[Closed, tuple[int, dict[str, Any]]] = {}
@@ -152,7 +153,7 @@ class Branches(Generic[Values]):
 
 
 def domain_parts(domains: Mapping[str, Domain], conditions: Conditions) -> dict[str, list[Part[Domain]]]:
-    """Each domain, cut where conditions tell its values apart."""
+    """Split each domain into the parts that conditions treat differently."""
     children = children_of(conditions)
     found = {}
     for name, domain in domains.items():
@@ -163,7 +164,7 @@ def domain_parts(domains: Mapping[str, Domain], conditions: Conditions) -> dict[
 
 
 def list_parts(axes: Mapping[str, Sequence[Any]], conditions: Conditions) -> dict[str, list[Part[Sequence[Any]]]]:
-    """Each list of values, cut where conditions tell its values apart."""
+    """Split each list of values into the parts that conditions treat differently."""
     children = children_of(conditions)
     return {
         name: [Part(values, len(values), closes) for closes, values in _alike(axis, children.get(name, {})).items()]
@@ -172,7 +173,7 @@ def list_parts(axes: Mapping[str, Sequence[Any]], conditions: Conditions) -> dic
 
 
 def children_of(conditions: Conditions) -> Children:
-    """Gate -> the names that depend on it, and how."""
+    """Return, for each gate, the conditional hyperparameters that depend on it and their conditions on it."""
     found: Children = {}
     for name, all_of in conditions.items():
         for condition in all_of:

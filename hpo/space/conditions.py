@@ -1,9 +1,9 @@
-"""Conditions: for which values of earlier hyperparameters, its gates, another one is used at all.
+"""Conditional hyperparameters: the values of other hyperparameters (its gates) with which a hyperparameter is used.
 
     momentum: {type: float, lower: 0.0, upper: 0.99, when: {optimizer: sgd}}
     warmup:   {…, when: {optimizer: [adam, adamw], layers: {lower: 2}}, otherwise: 0.0}
 
-All of them must hold, and a gate that is itself not used opens nothing.
+A hyperparameter is used if all of its conditions hold. A condition does not hold if its gate is not used itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from hpo.space.domains import Choice, Domain, Float, Integer
 
 @dataclass(frozen=True)
 class Condition:
-    """What one gate must be.
+    """A requirement on the value of one gate, the hyperparameter that decides whether a conditional hyperparameter is used.
 
     Attributes:
-        gate: its name.
-        values: one of these, with their types; None where bounds are meant.
-        lower: of a whole number, included.
-        upper: the same.
+        gate: Name of the gate.
+        values: Allowed values, each with its type; None if the condition is a range.
+        lower: Smallest allowed integer, inclusive; None for no lower bound.
+        upper: Largest allowed integer, inclusive; None for no upper bound.
     """
 
     gate: str
@@ -37,7 +37,7 @@ class Condition:
         return " ".join([self.gate, *ends])
 
     def holds(self, value: Any) -> bool:
-        """Does it hold where the gate has this value?"""
+        """Whether the condition holds if its gate has this value."""
         if self.values is not None:
             return (type(value), value) in self.values
         if not isinstance(value, int):
@@ -45,7 +45,7 @@ class Condition:
         return (self.lower is None or value >= self.lower) and (self.upper is None or value <= self.upper)
 
     def borders(self) -> set[int]:
-        """Of a whole number: from where on it holds or no longer holds."""
+        """Return the integers at which a condition on an integer gate begins or ceases to hold."""
         if self.values is not None:
             return {border for _, value in self.values for border in (value, value + 1)}
         return {border for border in (self.lower, None if self.upper is None else self.upper + 1) if border is not None}
@@ -54,16 +54,16 @@ class Condition:
 def parse_conditions(
     name: str, when: Any, domains: Mapping[str, Domain], config_space: Mapping[str, Any]
 ) -> tuple[Condition, ...]:
-    """What `when` of a hyperparameter says.
+    """Parse the `when` entry of a conditional hyperparameter.
 
     Args:
-        name: of the hyperparameter.
-        when: as it stands in the YAML.
-        domains: of those before it.
-        config_space: all of the YAML.
+        name: Name of the hyperparameter.
+        when: Value of `when` in the YAML.
+        domains: Domains of the hyperparameters listed before this one.
+        config_space: The whole search space as read from YAML.
 
     Raises:
-        ConfigError: naming the key, the value and what would be right.
+        ConfigError: The entry is invalid; the message names the key, the value and the remedy.
     """
     key = f"config_space.{name}.when"
     if not isinstance(when, Mapping) or not when:
@@ -77,7 +77,7 @@ def parse_conditions(
 
 
 def _gate(name: str, gate: str, domains: Mapping[str, Domain], config_space: Mapping[str, Any]) -> Domain:
-    """The domain of a gate, which stands before what depends on it."""
+    """Return the domain of a gate, which must be listed before the hyperparameters that depend on it."""
     key = f"config_space.{name}.when.{gate}"
     if gate in domains:
         domain = domains[gate]
@@ -100,19 +100,39 @@ def _gate(name: str, gate: str, domains: Mapping[str, Domain], config_space: Map
 
 
 def _way(start: str, target: str, config_space: Mapping[str, Any]) -> list[str]:
-    """Names from `start` along its conditions to `target`; empty where none leads there."""
+    """Return a chain of names that leads from `start` through its conditions to `target`; empty if there is none."""
     ways, seen = [[start]], {start}
     while ways:
         way = ways.pop()
         if way[-1] == target:
             return way
-        spec = config_space.get(way[-1])
-        when = spec.get("when") if isinstance(spec, Mapping) else None
-        for gate in when if isinstance(when, Mapping) else ():
+        for gate in _gates_of(config_space.get(way[-1])):
             if gate not in seen:
                 seen.add(gate)
                 ways.append([*way, gate])
     return []
+
+
+def gates_first(config_space: Mapping[str, Any]) -> dict[str, Any]:
+    """Reorder a search space so that every hyperparameter comes after its gates; otherwise keep the order.
+
+    Search spaces of earlier versions were stored with their names sorted. Hyperparameters whose conditions form a cycle keep
+    their places, and are rejected later when the space is parsed.
+    """
+    waiting: dict[str, Any] = dict(config_space)
+    ordered: dict[str, Any] = {}
+    while waiting:
+        free = (name for name, spec in waiting.items() if not any(gate in waiting for gate in _gates_of(spec)))
+        if (name := next(free, None)) is None:
+            return {**ordered, **waiting}
+        ordered[name] = waiting.pop(name)
+    return ordered
+
+
+def _gates_of(spec: Any) -> Sequence[str]:
+    """Return the names of the gates of a hyperparameter; empty if it is always used."""
+    when = spec.get("when") if isinstance(spec, Mapping) else None
+    return list(when) if isinstance(when, Mapping) else []
 
 
 def _condition(key: str, gate: str, wanted: Any, domain: Domain) -> Condition:
@@ -146,7 +166,7 @@ def _between(key: str, gate: str, bounds: Mapping[str, Any], domain: Domain) -> 
     if isinstance(domain, Integer):
         found = Condition(gate, None, *(None if bound is None else int(bound) for bound in (lower, upper)))
         least = domain.lower if found.lower is None else max(found.lower, domain.lower)
-        first = domain.lower - (domain.lower - least) // domain.step * domain.step  # the next value from there on
+        first = domain.lower - (domain.lower - least) // domain.step * domain.step  # smallest value from `least` on
         possible = first in domain and found.holds(first)
     else:
         assert isinstance(domain, Choice)
@@ -167,7 +187,7 @@ def _is_number(value: Any) -> bool:
 
 
 def check_otherwise(name: str, value: Any, domain: Domain, *, conditional: bool) -> None:
-    """Raise ConfigError unless a program can get `value` where the hyperparameter is not used."""
+    """Raise ConfigError unless `value` is a valid argument to pass to the program while the hyperparameter is not used."""
     key = f"config_space.{name}.otherwise={value!r}"
     if not conditional:
         raise ConfigError(f"{key}: it is passed where `when` does not hold; add when, or remove it")

@@ -1,6 +1,6 @@
-"""Domains: the values one hyperparameter can take, and the scale on which they are uniform.
+"""Domains: the values that one hyperparameter can take, and the scale on which they are uniformly distributed.
 
-A domain maps [0, 1] onto its values (`decode`), so that a uniform number gives a draw on the domain's own scale.
+`Domain.decode` maps [0, 1] to values, so that a uniform random number becomes a random value on the domain's own scale.
 """
 
 import math
@@ -11,42 +11,42 @@ from typing import Any
 
 
 class Domain(ABC):
-    """The values one hyperparameter can take."""
+    """The set of values that one hyperparameter can take."""
 
     @property
     @abstractmethod
     def size(self) -> float:
-        """Number of different values; infinite for a continuous domain."""
+        """Number of distinct values; infinite for a continuous domain."""
 
     @abstractmethod
     def decode(self, unit: float) -> Any:
-        """The value at `unit` in [0, 1]."""
+        """Return the value at position `unit` in [0, 1]."""
 
     @abstractmethod
     def encode(self, value: Any) -> float:
-        """A number in [0, 1] that `decode` maps back onto `value`."""
+        """Return the position in [0, 1] of a value; `decode` maps it back to the value."""
 
     @property
     @abstractmethod
     def default(self) -> Any:
-        """The centre of the domain, where a search starts."""
+        """The centre of the domain, where a search starts unless a default is given."""
 
     @abstractmethod
     def __contains__(self, value: object) -> bool:
-        """Is it a value of the domain?"""
+        """Whether `value` belongs to the domain."""
 
     def normalise(self, value: Any) -> Any:
-        """The value of the domain that `value`, which lies in it, stands for."""
+        """Return `value`, which must belong to the domain, in the domain's own type and rounding."""
         return value
 
     @abstractmethod
     def values(self, most: int) -> Sequence[Any]:
-        """Up to `most` values spread over a numeric domain, or all values of a finite list."""
+        """Return at most `most` values spread evenly over a numeric domain, or all values of a finite list."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A monotone map under which a domain is uniform."""
+    """A monotone transformation after which the values of a domain are uniformly distributed, such as the logarithm."""
 
     name: str
     forward: Callable[[float], float] = field(repr=False)
@@ -56,12 +56,12 @@ class Scale:
 LINEAR = Scale("linear", float, float)
 LOG = Scale("log", math.log, math.exp)
 REVERSE_LOG = Scale("reverse_log", lambda x: -math.log1p(-x), lambda y: -math.expm1(-y))
-"""Logarithmic in the distance from 1: for momenta and decay rates."""
+"""Scale that is logarithmic in the distance from 1, for momenta and decay rates such as 0.9, 0.99 and 0.999."""
 
 
 @dataclass(frozen=True)
 class Float(Domain):
-    """A real interval, both bounds included; quantised when `step` is given."""
+    """A real interval that includes both bounds, quantised if `step` is given."""
 
     lower: float
     upper: float
@@ -86,7 +86,7 @@ class Float(Domain):
     def _bounds(self) -> tuple[float, float]:
         low, high = self.lower, self.upper
         if self.step is not None and self.scale is LINEAR:
-            # Half a step beyond both ends: every value then owns an interval as long, the outer ones included.
+            # Extend both ends by half a step, so that every value, also the outer ones, owns an interval of the same length.
             low, high = low - self.step / 2, self._at(self._steps) + self.step / 2
         return self.scale.forward(low), self.scale.forward(high)
 
@@ -99,7 +99,7 @@ class Float(Domain):
         return value if self.step is None else self._at(min(round((value - self.lower) / self.step), self._steps))
 
     def _at(self, index: int) -> float:
-        """The `index`-th value of a quantised domain, without the noise of the multiplication."""
+        """Return value number `index` of a quantised domain, free of floating-point noise (0.3, not 0.30000000000000004)."""
         assert self.step is not None
         value = round(self.lower + index * self.step, 10 - math.floor(math.log10(self.step)))
         return min(max(value, self.lower), self.upper)
@@ -131,7 +131,7 @@ class Float(Domain):
 
 @dataclass(frozen=True)
 class Integer(Domain):
-    """Whole numbers `lower..upper`, both included; every `step`-th of them when `step` is not 1."""
+    """The integers from `lower` to `upper`, both included, in steps of `step`."""
 
     lower: int
     upper: int
@@ -147,7 +147,7 @@ class Integer(Domain):
 
     @property
     def _bounds(self) -> tuple[float, float]:
-        # Half a step beyond both ends: every value then owns an interval of the scale, the outer ones included.
+        # Extend both ends by half a step, so that every value, also the outer ones, owns an interval of the scale.
         half = self.step / 2
         return self.scale.forward(self.lower - half), self.scale.forward(self._last + half)
 
@@ -185,7 +185,7 @@ class Integer(Domain):
 
 @dataclass(frozen=True)
 class Choice(Domain):
-    """One of several values without an order; with `ordered`, values whose neighbours are alike."""
+    """A list of categorical values; if `ordered` is true an ordinal list, whose neighbouring values are similar."""
 
     choices: tuple[Any, ...]
     ordered: bool = False
@@ -205,13 +205,13 @@ class Choice(Domain):
         return ", ".join(repr(choice) for choice in self.choices)
 
     def index(self, value: object) -> int:
-        """Where `value` stands among the choices.
+        """Return the position of `value` in the list; 1, 1.0 and True are different values.
 
         Raises:
-            ValueError: it is none of them.
+            ValueError: The value is not in the list.
         """
         for index, choice in enumerate(self.choices):
-            if choice == value and type(choice) is type(value):  # 1, 1.0 and True are three values
+            if choice == value and type(choice) is type(value):  # 1, 1.0 and True are different values
                 return index
         raise ValueError(value)
 

@@ -1,4 +1,4 @@
-"""Domains as Hydra's sweepers write them: `interval(1e-4, 1)`, `tag(log, interval(1, 9))`, `int(…)`, `choice(a, b)`."""
+"""Parsing of domains in the syntax of Hydra's sweepers: `interval(1e-4, 1)`, `tag(log, interval(1, 9))`, `choice(a, b)`."""
 
 import ast
 from typing import Any
@@ -7,7 +7,7 @@ _WORDS = {"true": True, "false": False, "null": None}
 
 
 def spec_of(text: str) -> dict[str, Any] | None:
-    """The domain that a text describes, as it is written in YAML; None where it is none of these."""
+    """Translate a sweeper expression, such as `interval(1e-4, 1)`, into the YAML form of a domain; None if it is not one."""
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError):

@@ -1,4 +1,4 @@
-"""A value a little different from another of the same domain: what population-based training explores by."""
+"""Small random changes of hyperparameter values, the exploration step of population-based training."""
 
 import math
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ from hpo.space.domains import REVERSE_LOG, Choice, Domain, Float, Integer
 def perturbed(
     domain: Domain, value: Any, rng: np.random.Generator, *, factors: Sequence[float], resample: float
 ) -> Any:
-    """A value of the domain near `value`, or now and then any one.
+    """Return a value of the domain near `value`, or with probability `resample` a random one.
 
-    A number is multiplied by one of the factors in its own unit, on logarithmic scales too; where a scale is logarithmic in
-    the distance from 1, that distance is. It stays in its range and on its steps, and where that leaves it as it was any one
-    is drawn. An ordinal goes to a neighbour; of a choice without an order any one is drawn.
+    A number is multiplied by one of the factors, also on a logarithmic scale. On a reverse-logarithmic scale, its distance
+    from 1 is multiplied. The result is kept within the bounds and on the steps of the domain; if that gives the old value
+    again, a random value is drawn. An ordinal value moves to a neighbour. A categorical value is replaced by a random one.
 
     Args:
-        domain: what it is a value of.
-        value: to begin with.
-        rng: where chance comes from.
-        factors: one is drawn, all alike.
-        resample: how likely any one is drawn, uniform on the scale of the domain.
+        domain: Domain of the hyperparameter.
+        value: Value to change.
+        rng: Random number generator.
+        factors: Multipliers, of which one is drawn with equal probability.
+        resample: Probability of drawing a value uniformly on the scale of the domain instead.
     """
     if rng.random() < resample:
         return domain.decode(rng.random())
@@ -32,7 +32,7 @@ def perturbed(
 
 
 def _moved(domain: Domain, value: Any, rng: np.random.Generator, factors: Sequence[float]) -> Any:
-    """The value after one step; None where there is no such thing."""
+    """Return the value after one small change; None if the domain is categorical and has no neighbours."""
     if isinstance(domain, Choice):
         if not domain.ordered:
             return None
@@ -49,7 +49,7 @@ def _moved(domain: Domain, value: Any, rng: np.random.Generator, factors: Sequen
 
 
 def _moved_integer(domain: Integer, value: int, factor: float) -> int:
-    """By whole steps, at least one, and never out of the range."""
+    """Multiply an integer by a factor, moving at least one step, and stay within the domain."""
     steps = value * (factor - 1) / domain.step
     index = (value - domain.lower) // domain.step + (math.ceil(steps) if steps > 0 else math.floor(steps))
     return domain.lower + min(max(index, 0), int(domain.size) - 1) * domain.step

@@ -1,7 +1,8 @@
-"""What a user believes of a hyperparameter: `default`, where a search starts, and `confidence` that good values are near it.
+"""Prior beliefs about good values of a hyperparameter: its `default`, and the `confidence` that good values are near it.
 
-On the scale of [0, 1] a prior is a normal distribution cut to it, around the default; of a choice, mass on the default.
-Densities are relative to uniform ones: their mean over uniform draws is 1.
+For a numeric or ordinal hyperparameter, the prior is a normal distribution around the default, on the domain's [0, 1] scale
+and truncated to it. For a categorical one, it is a probability mass on the default. Densities are relative to the uniform
+distribution: their mean over uniform draws is 1.
 """
 
 import math
@@ -18,24 +19,24 @@ if TYPE_CHECKING:
     from statistics import NormalDist
 
 SPREAD = {"low": 0.75, "medium": 0.5, "high": 0.25}
-"""Standard deviation by confidence; what is left of 1 is the mass on the default of a choice."""
+"""Standard deviation of a prior, in [0, 1] units, by confidence; a categorical default has the probability 1 minus this."""
 
 LEAST = 1e-12
-"""Densities below count as this, so that nothing is ever ruled out."""
+"""Lower limit of a prior density, so that no value is ruled out completely."""
 
 
 def _below(z: float) -> float:
-    """The share of a standard normal distribution below z."""
+    """Return the standard normal cumulative distribution function at z."""
     return 0.5 * math.erfc(-z / math.sqrt(2))
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Of a numeric or ordered hyperparameter.
+    """The prior of a numeric or ordinal hyperparameter: a truncated normal distribution over [0, 1].
 
     Attributes:
-        centre: the default, in [0, 1].
-        spread: standard deviation there.
+        centre: Position of the default value in [0, 1].
+        spread: Standard deviation in the same units.
     """
 
     centre: float
@@ -43,40 +44,40 @@ class Prior:
 
     @cached_property
     def _ends(self) -> tuple[float, float]:
-        """The normal distribution's function at 0 and at 1."""
+        """The untruncated normal cumulative distribution function at 0 and at 1."""
         return _below(-self.centre / self.spread), _below((1 - self.centre) / self.spread)
 
     @cached_property
     def log_peak(self) -> float:
-        """The logarithm of the density at the centre."""
+        """Logarithm of the density at the centre."""
         low, high = self._ends
         return -math.log(math.sqrt(2 * math.pi) * self.spread * (high - low))
 
     @cached_property
     def _normal(self) -> "NormalDist":
-        from statistics import NormalDist  # milliseconds that only those spend who have a prior
+        from statistics import NormalDist  # takes milliseconds to import; most spaces have no prior
 
         return NormalDist(self.centre, self.spread)
 
     def density(self, unit: float) -> float:
-        """At a point of [0, 1]; it integrates to 1."""
+        """Return the prior density at a position in [0, 1]; it integrates to 1."""
         z = (unit - self.centre) / self.spread
         return math.exp(self.log_peak - 0.5 * z * z)
 
     def quantile(self, share: float) -> float:
-        """Where so much of the distribution lies below, in [0, 1]."""
+        """Return the position in [0, 1] below which the given share of the prior's probability lies."""
         low, high = self._ends
         return min(max(self._normal.inv_cdf(low + share * (high - low)), 0.0), 1.0)
 
 
 @dataclass(frozen=True)
 class ChoicePrior:
-    """Of a choice without an order.
+    """The prior of a categorical hyperparameter: a probability for the default, the rest shared by the other values.
 
     Attributes:
-        index: of the default among the values.
-        count: how many there are.
-        mass: on the default; the others share the rest.
+        index: Position of the default in the list of values.
+        count: Number of values.
+        mass: Probability of the default.
     """
 
     index: int
@@ -84,11 +85,11 @@ class ChoicePrior:
     mass: float
 
     def density(self, unit: float) -> float:
-        """At a point of [0, 1]; it integrates to 1."""
+        """Return the prior density at a position in [0, 1]; it integrates to 1."""
         return self.count * self._mass(min(int(unit * self.count), self.count - 1))
 
     def quantile(self, share: float) -> float:
-        """A point of [0, 1] for one that is uniform."""
+        """Map a uniform number in [0, 1] to the position of a value drawn from the prior."""
         if share < self.mass or self.count == 1:
             return (self.index + 0.5) / self.count
         other = min(int((share - self.mass) / (1 - self.mass) * (self.count - 1)), self.count - 2)
@@ -102,7 +103,7 @@ AnyPrior = Prior | ChoicePrior
 
 
 def make_prior(domain: Domain, value: Any, spread: float) -> AnyPrior:
-    """The prior around a value of a domain."""
+    """Return the prior that is centred on a value of a domain."""
     if isinstance(domain, Choice) and not domain.ordered:
         count = len(domain.choices)
         return ChoicePrior(domain.index(value), count, max(1 - spread, 1 / count))
@@ -110,7 +111,7 @@ def make_prior(domain: Domain, value: Any, spread: float) -> AnyPrior:
 
 
 def log_density(priors: Mapping[str, AnyPrior], domains: Mapping[str, Domain], configuration: Configuration) -> float:
-    """The logarithm of the density of a configuration; what it does not have, or has no prior, counts for nothing."""
+    """Return the log prior density of a configuration, summed over those of its hyperparameters that have a prior."""
     return sum(
         math.log(max(prior.density(domains[name].encode(configuration[name])), LEAST))
         for name, prior in priors.items()
@@ -119,16 +120,16 @@ def log_density(priors: Mapping[str, AnyPrior], domains: Mapping[str, Domain], c
 
 
 def parse_prior(key: str, domain: Domain, default: Any, confidence: Any) -> tuple[Any, AnyPrior | None]:
-    """Default and prior that stand under `key`.
+    """Return the default value and the prior of a hyperparameter, from its `default` and `confidence` entries.
 
     Args:
-        key: for messages.
-        domain: of the hyperparameter.
-        default: as it stands in the YAML.
-        confidence: the same; None where it does not.
+        key: Key of the hyperparameter, for error messages.
+        domain: Domain of the hyperparameter.
+        default: Value of `default` in the YAML; None if it is missing.
+        confidence: Value of `confidence` in the YAML; None if it is missing.
 
     Raises:
-        ConfigError: naming the key, the value and what would be right.
+        ConfigError: An entry is invalid; the message names the key, the value and the remedy.
     """
     if default is None:
         raise ConfigError(f"{key}.confidence={confidence}: confidence in what? Give {key}.default too, or remove it")

@@ -1,4 +1,4 @@
-"""Search spaces: typed domains parsed from YAML, sampled and encoded in the unit cube.
+"""Search spaces: typed domains parsed from YAML, sampled from and encoded in the unit cube.
 
 lr:     {type: float, lower: 1.0e-4, upper: 1.0, log: true}
 layers: {type: int, lower: 1, upper: 4}
@@ -7,8 +7,8 @@ act:    {type: choice, values: [relu, tanh]}
 momentum: {type: float, lower: 0.5, upper: 0.999, reverse_log: true}
 dropout:  {type: float, lower: 0.0, upper: 0.9, step: 0.1}
 optimizer: adam                                    # a constant
-decay:    {type: float, lower: 0.0, upper: 0.9, when: {act: relu}}       # used for some values of others only
-rate:     {type: float, lower: 0.0, upper: 1.0, default: 0.1, confidence: high}     # where good values are thought to be
+decay:    {type: float, lower: 0.0, upper: 0.9, when: {act: relu}}       # conditional: used only if act is relu
+rate:     {type: float, lower: 0.0, upper: 1.0, default: 0.1, confidence: high}     # prior: good values are near 0.1
 """
 
 import itertools
@@ -32,47 +32,47 @@ from hpo.space.specs import check_constant, check_spelling, parse_domain
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """Named domains, in the order of the YAML, and the constants that stand among them."""
+    """A search space: the domain of each hyperparameter in the order of the YAML, and the constants among them."""
 
     domains: Mapping[str, Domain]
     constants: Mapping[str, Any] = field(default_factory=dict)
     spelling: Mapping[str, str] = field(default_factory=dict)
-    """The `argument` of those that the program calls otherwise, by their names here."""
+    """Names under which the program expects hyperparameters (`argument` in the YAML), by name; only if they differ."""
 
     conditions: Conditions = field(default_factory=dict)
-    """Of those that are not always used: all must hold. What is not used is absent from a configuration."""
+    """Conditions of each conditional hyperparameter. Unless all hold, it is absent from the configuration."""
     otherwise: Mapping[str, Any] = field(default_factory=dict)
-    """What the program gets of those that are not used; nothing unless it stands here."""
+    """Values that the program gets for hyperparameters that are not used; for those not listed it gets nothing."""
     chosen: Mapping[str, Any] = field(default_factory=dict)
-    """The `default` of those that have one; of others it is the centre."""
+    """Default values given in the YAML, by name; the others default to the centre of their domain."""
     priors: Mapping[str, AnyPrior] = field(default_factory=dict)
-    """Of those of which a user is confident."""
+    """Prior distributions of the hyperparameters for which the YAML gives a confidence, by name."""
 
     def __len__(self) -> int:
         return len(self.domains)
 
     @property
     def size(self) -> float:
-        """Number of different configurations; infinite when a domain is continuous."""
+        """Number of distinct configurations; infinite if a domain is continuous."""
         return self.branches.count if self.conditions else math.prod(domain.size for domain in self.domains.values())
 
     @cached_property
     def defaults(self) -> Mapping[str, Any]:
-        """Of every hyperparameter: as given, else the centre of its domain."""
+        """Default value of every hyperparameter: the one given in the YAML, else the centre of its domain."""
         return {name: self.chosen.get(name, domain.default) for name, domain in self.domains.items()}
 
     @property
     def default(self) -> Configuration:
-        """Where a search starts."""
+        """The configuration of default values, where a search starts."""
         return self.used(self.defaults)
 
     def is_used(self, name: str, earlier: Mapping[str, Any]) -> bool:
-        """Is a hyperparameter used where those before it, as far as they are used, have these values?"""
+        """Whether a hyperparameter is used, given the values of the hyperparameters before it that are used."""
         conditions = self.conditions.get(name, ())
         return not conditions or all(c.gate in earlier and c.holds(earlier[c.gate]) for c in conditions)
 
     def used(self, values: Mapping[str, Any]) -> Configuration:
-        """The configuration that is left of a value for every hyperparameter."""
+        """Return the configuration made of the given values, without those of hyperparameters that are not used."""
         if not self.conditions:
             return {name: values[name] for name in self.domains}
         found: dict[str, Any] = {}
@@ -82,7 +82,7 @@ class SearchSpace:
         return found
 
     def names_of(self, configuration: Mapping[str, Any]) -> list[str]:
-        """The names that a configuration with these values has."""
+        """Return the names of the hyperparameters that are used in a configuration with these values."""
         if not self.conditions:
             return list(self.domains)
         found: dict[str, Any] = {}
@@ -92,12 +92,12 @@ class SearchSpace:
         return list(found)
 
     def passed(self, configuration: Configuration) -> Configuration:
-        """What the program gets: the configuration, and `otherwise` of what is not used."""
+        """Return what the program gets: the configuration, and the `otherwise` values of unused hyperparameters."""
         missing = {name: value for name, value in self.otherwise.items() if name not in configuration}
         return {**configuration, **missing} if missing else configuration
 
     def decode(self, units: Sequence[float]) -> Configuration:
-        """The configuration at a point of the unit cube, one coordinate per domain, also of what is not used there."""
+        """Return the configuration at a point of the unit cube, which has a coordinate for every domain, used or not."""
         pairs = zip(self.domains.items(), units, strict=True)
         if not self.conditions:
             return {name: domain.decode(float(unit)) for (name, domain), unit in pairs}
@@ -108,11 +108,11 @@ class SearchSpace:
         return found
 
     def sample(self, rng: np.random.Generator) -> Configuration:
-        """A random configuration, uniform on each domain's scale; conditions do not make a value of a gate more likely."""
+        """Draw a random configuration, uniform on each domain's scale; conditions do not change the odds of any value."""
         return self.decode(rng.random(len(self.domains)).tolist())
 
     def sample_prior(self, rng: np.random.Generator) -> Configuration:
-        """A random configuration, of each hyperparameter from its prior, where it has one."""
+        """Draw a random configuration, each hyperparameter from its prior, or uniformly if it has none."""
         if not self.priors:
             return self.sample(rng)
         units = rng.random(len(self.domains)).tolist()
@@ -120,28 +120,28 @@ class SearchSpace:
         return self.decode([self.priors[name].quantile(unit) if name in self.priors else unit for name, unit in pairs])
 
     def log_prior(self, configuration: Configuration) -> float:
-        """The logarithm of the prior density, relative to a uniform one."""
+        """Return the logarithm of a configuration's prior density, relative to the uniform density."""
         return log_density(self.priors, self.domains, configuration)
 
     @cached_property
     def branches(self) -> Branches[Domain]:
-        """Its domains, cut where conditions tell their values apart."""
+        """All combinations of value ranges that conditions allow; a range holds values that the conditions treat alike."""
         return Branches(domain_parts(self.domains, self.conditions), self.conditions)
 
     def grid(self, most: int) -> Branches[Sequence[Any]]:
-        """The combinations of the values of every domain, at most `most` of a numeric one."""
+        """Return the grid of combinations of values, with at most `most` values for each numeric domain."""
         axes = {name: domain.values(most) for name, domain in self.domains.items()}
         return Branches(list_parts(axes, self.conditions), self.conditions)
 
     def enumerate(self) -> Iterator[Configuration]:
-        """All configurations of a finite space; without conditions in lexicographic order."""
+        """Yield all configurations of a finite space; in lexicographic order if it has no conditions."""
         for way in self.branches.walk():
             used = {name: way[name].values for name in self.domains if name in way}
             for values in itertools.product(*(domain.values(int(domain.size)) for domain in used.values())):
                 yield dict(zip(used, values, strict=True))
 
     def covering(self) -> list[Configuration]:
-        """A few configurations: the default, and one for each range of values that conditions tell apart."""
+        """Return the default configuration and a few more, which cover all ranges of values that conditions distinguish."""
         found = [self.default]
         defaults = self.defaults
         for name in self.branches.order if self.conditions else ():
@@ -151,10 +151,10 @@ class SearchSpace:
         return found
 
     def complete(self, point: Mapping[str, Any], key: str) -> Configuration:
-        """`point` with the default of every hyperparameter it leaves out.
+        """Return `point` as a complete configuration, with the default of every hyperparameter that it leaves out.
 
         Raises:
-            ConfigError: it names an unknown hyperparameter, one that is not used there, or a value outside its domain.
+            ConfigError: The point names an unknown hyperparameter, one that is not used there, or a value outside its domain.
         """
         for name, value in point.items():
             if name not in self.domains:
@@ -177,7 +177,7 @@ class SearchSpace:
 
 
 def mixed_radix(index: int, axes: Sequence[Sequence[Any]]) -> list[Any]:
-    """The `index`-th element of the Cartesian product of `axes`, the last axis running fastest."""
+    """Return element number `index` of the Cartesian product of `axes`, in which the last axis changes fastest."""
     values: list[Any] = []
     for axis in reversed(axes):
         index, digit = divmod(index, len(axis))
@@ -186,10 +186,10 @@ def mixed_radix(index: int, axes: Sequence[Sequence[Any]]) -> list[Any]:
 
 
 def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
-    """The search space that the YAML under `config_space` describes.
+    """Parse the YAML entry `config_space` into a search space.
 
     Raises:
-        ConfigError: naming the key, the value and what would be right.
+        ConfigError: The entry is invalid; the message names the key, the value and the remedy.
     """
     domains: dict[str, Domain] = {}
     constants: dict[str, Any] = {}
@@ -230,7 +230,7 @@ def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
 
 
 def _check_conditions(space: SearchSpace) -> None:
-    """Raise ConfigError where a hyperparameter is used nowhere, or where two give the program the same argument at once."""
+    """Raise ConfigError if a hyperparameter can never be used, or if two that can be used together share an argument."""
     somewhere, _ = space.branches.used()
     for name, all_of in space.conditions.items():
         if name not in somewhere:
@@ -247,7 +247,7 @@ def _check_conditions(space: SearchSpace) -> None:
 
 
 def _check_apart(space: SearchSpace, argument: str, one: str, other: str) -> None:
-    """Raise ConfigError unless at most one of two hyperparameters gives the program its argument."""
+    """Raise ConfigError if two hyperparameters could both pass a value for the same argument of the program."""
     if given := next((name for name in (one, other) if name in space.otherwise), None):
         raise ConfigError(
             f"config_space.{given}.otherwise: {one} and {other} share the argument {argument}, and it would be passed beside "

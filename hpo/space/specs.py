@@ -1,4 +1,4 @@
-"""Single entries of a search space in YAML: a domain, a constant, an argument's spelling; a mistake is one sentence."""
+"""Parsing of the single entries of a search space in YAML: domains, constants, and names of program arguments."""
 
 import math
 import re
@@ -10,14 +10,14 @@ from hpo.errors import ConfigError
 from hpo.space.domains import LINEAR, LOG, REVERSE_LOG, Choice, Domain, Float, Integer, Scale
 
 MOST_STEPS = 1e15
-"""In an interval: more than that are not told apart by double precision."""
+"""Largest number of steps in an interval; double precision cannot distinguish more."""
 
 _CALL = re.compile(r"[A-Za-z_][\w.]*\(.*\S.*\)", re.DOTALL)
-"""A word with arguments in parentheses, as other tools write a distribution."""
+"""Pattern for a name with arguments in parentheses, which is how other tools write a distribution."""
 
 
 def check_constant(key: str, value: Any) -> None:
-    """Raise ConfigError for what other tools take for a hyperparameter: every trial would get that list or text as it is."""
+    """Raise ConfigError if a constant looks like another tool's notation for a domain: every trial would get it unchanged."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         kind, instead = "list", _example(None, {"values": value})
         if len(value) == 2 and all(type(end) in (int, float) and abs(end) <= _LARGEST["float"] for end in value):
@@ -33,7 +33,7 @@ def check_constant(key: str, value: Any) -> None:
 
 
 def _example(kind: Any, spec: Mapping[str, Any]) -> str:
-    """What could be meant where the type is missing or another tool's."""
+    """Return a suggestion for an error message: a domain that the user may have meant by an entry without a valid type."""
     if values := next((v for v in spec.values() if isinstance(v, Sequence) and not isinstance(v, str) and v), None):
         return f"{{type: choice, values: {_short(values)}}}"
     whole = isinstance(kind, str) and "int" in kind
@@ -41,14 +41,14 @@ def _example(kind: Any, spec: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    """A value for a message, with numbers that YAML takes for such."""
+    """Format a value for an error message, with numbers in a notation that YAML reads as numbers."""
     text = repr(list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value)
     text = text if isinstance(value, str) else re.sub(r"(?<![\w.])(\d+)e", r"\1.0e", text)
     return text if len(text) <= 200 else text[:200] + " …"
 
 
 def check_spelling(key: str, argument: Any) -> str:
-    """What the program calls a hyperparameter; a number is the place of a word that is no option."""
+    """Return the program's name for a hyperparameter, checked; a number is the position of a positional argument."""
     text = str(argument)
     if isinstance(argument, bool) or not isinstance(argument, str | int) or not text.strip("-$/=") or text == "0":
         raise ConfigError(
@@ -66,10 +66,10 @@ _KEYS = {
 
 
 def parse_domain(key: str, spec: dict[str, Any]) -> Domain:
-    """The domain that stands under `key`.
+    """Parse the domain of one hyperparameter from its YAML entry.
 
     Raises:
-        ConfigError: naming the key, the value and what would be right.
+        ConfigError: The entry is invalid; the message names the key, the value and the remedy.
     """
     spec = dict(spec)
     kind = spec.pop("type", None)
@@ -117,7 +117,7 @@ def _parse_scale(key: str, kind: str, spec: dict[str, Any], lower: float, upper:
 
 
 _LARGEST = {"int": 2**53, "float": sys.float_info.max}
-"""Whole numbers pass through floats, which skip some beyond this."""
+"""Largest magnitude of a number by type; larger integers would not pass unchanged through floating point."""
 
 
 def _number(key: str, value: Any, kind: str) -> float:

@@ -4,12 +4,13 @@ Whoever can write there could delete the experiment as well: it gives nobody a n
 all the same, for it decides about trials.
 """
 
+import contextlib
 import json
 import os
 import re
 import secrets
-import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from hpo.errors import ConfigError
@@ -17,6 +18,7 @@ from hpo.events.steering import Command
 from hpo.store.directory import json_object
 from hpo.store.disk import disk_error_as_sentence
 from hpo.store.replacing import write_atomically
+from hpo.store.untrusted import open_untrusted
 
 MOST_BYTES = 4096
 _NAME = re.compile(r"([0-9A-Za-z][0-9A-Za-z-]{0,63})\.json")
@@ -52,7 +54,8 @@ class CommandFolder:
             raise ConfigError(f"a command may have {MOST_BYTES} bytes, and this one has {len(data)}; say less")
         try:
             self.path.mkdir(exist_ok=True)
-            write_atomically(self.path / f"{command.id}.json", data)
+            with self._folder() as folder:
+                write_atomically(Path(f"/proc/self/fd/{folder}/{command.id}.json"), data)
         except OSError as error:
             raise disk_error_as_sentence(self.path, error) from error
 
@@ -62,7 +65,8 @@ class CommandFolder:
         Raises:
             OSError: the folder cannot be read.
         """
-        names = (_NAME.fullmatch(name) for name in os.listdir(self.path))  # noqa: PTH208  no paths are made of them
+        with self._folder() as folder:
+            names = [_NAME.fullmatch(name) for name in os.listdir(folder)]  # noqa: PTH208  a descriptor
         return sorted(name[1] for name in names if name)
 
     def read(self, name: str) -> Command:
@@ -72,11 +76,9 @@ class CommandFolder:
             ValueError: what lies there is none.
             OSError: it cannot be read.
         """
-        # No link is followed, and no pipe waited for.
-        descriptor = os.open(self.path / f"{name}.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with self._folder() as folder:
+            descriptor = open_untrusted(f"{name}.json", within=folder)
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ValueError("it is no file")
             data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise ValueError(f"it is longer than {MOST_BYTES} bytes")
@@ -92,4 +94,18 @@ class CommandFolder:
         Raises:
             OSError: it cannot be removed.
         """
-        (self.path / f"{name}.json").unlink(missing_ok=True)
+        with self._folder() as folder, contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{name}.json", dir_fd=folder)
+
+    @contextlib.contextmanager
+    def _folder(self) -> Iterator[int]:
+        """A descriptor of the folder itself: a link in its place would have files elsewhere taken and deleted.
+
+        Raises:
+            OSError: it is not there, or is a link.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.errors import StoreError
+from hpo.store.untrusted import MOST_JSON, read_untrusted
 
 CONFIG = "experiment.yaml"
 """In an experiment's directory: its resolved configuration. Who has this file is an experiment."""
@@ -58,6 +59,8 @@ class ExperimentDirectory:
     """Locked while a tuner works here."""
     owner = _Inside(".owner.json")
     """Who holds, or last held, the lock."""
+    identity = _Inside(".identity")
+    """A random text by which its trials' processes are told from those of every other experiment."""
     host_log = _Inside("host.log")
     """Standard error of the trial host; empty unless something is wrong with it."""
     ray_log = _Inside("ray.log")
@@ -117,15 +120,20 @@ def folders_with(base: Path, name: str, passed: list[Path] | None = None) -> lis
 def refuse_links(files: ExperimentDirectory) -> None:
     """Raise StoreError for a link in the place of a file that is written to and not replaced: it leads elsewhere."""
     parts = [files.events.with_name(files.events.name + end) for end in ("", "-wal", "-shm", "-journal")]
-    for path in (files.lock, files.log, files.host_log, files.ray_log, files.commands, *parts):
+    for path in (files.lock, files.identity, files.log, files.host_log, files.ray_log, files.commands, *parts):
         if path.is_symlink():
             raise StoreError(f"{path}: is a link, and hpo writes only files of the directory itself; remove the link")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file, or nothing where there is none."""
+def read_json(path: Path, most: int = MOST_JSON) -> dict[str, Any]:
+    """The JSON object in a file; nothing if there is none, or if it is a link, not a regular file, or too large.
+
+    Args:
+        path: the file.
+        most: bytes that it may have.
+    """
     try:
-        return json_object(path.read_text())
+        return json_object(read_untrusted(path, most))
     except (OSError, ValueError):
         return {}
 

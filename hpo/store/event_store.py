@@ -23,6 +23,7 @@ from hpo.store.sqlitefile import (
     sqlite_error_as_sentence,
     write_error_as_sentence,
 )
+from hpo.store.untrusted_database import check_schema, connect_to_write, fetched
 
 SCHEMA_VERSION = 3
 """The latest that is understood. A store is of version 2 until its first COMMANDED event, for older ones damage."""
@@ -81,10 +82,13 @@ class Store:
         self.path = path
         self._writes = not read_only
         self._has_log = False
+        self.cut = False
+        """The last batch has ended before the log did."""
         try:
-            self._db = open_to_read(path) if read_only else sqlite3.connect(path, isolation_level=None)
+            self._db = open_to_read(path) if read_only else connect_to_write(path)
             if not read_only and self._db.execute("PRAGMA page_count").fetchone()[0] == 0:
                 self._begin_log()
+            check_schema(self._db, SCHEMA)
             self._crc = self._check_version(read_only)
             self._checked = 0
         except (sqlite3.Error, ValueError) as error:  # a damaged schema can make even the message undecodable
@@ -160,17 +164,18 @@ class Store:
             raise self._broken(error) from error
 
     def read_batch(self, after: int, most: int) -> list[tuple[int, Event]]:
-        """The first `most` events above `after`, with their sequence numbers.
+        """The first `most` events above `after`, with their sequence numbers; fewer if they are huge, which `cut` tells.
 
         All rows are fetched before any is parsed: for readers beside a writer, who shall hold the file as shortly as can be.
 
         Raises:
             StoreError: the file is damaged.
         """
+        self.cut = False
         if self._empty:
             return []
         try:
-            rows = self._db.execute(f"{self._select} LIMIT ?", (after, most)).fetchall()
+            rows, self.cut = fetched(self._db.execute(f"{self._select} LIMIT ?", (after, most)), most)
             return [_numbered(row, number, check=number > self._checked) for number, row in enumerate(rows, after + 1)]
         except _DAMAGE as error:
             raise self._broken(error) from error

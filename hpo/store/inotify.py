@@ -7,6 +7,8 @@ log = logging.getLogger(__name__)
 
 MODIFY, CLOSE_WRITE, MOVED_FROM, MOVED_TO, CREATE = 0x2, 0x8, 0x40, 0x80, 0x100
 DELETE, DELETE_SELF = 0x200, 0x400
+MOVE_SELF, IGNORED = 0x800, 0x8000
+ONLY_DIRECTORY, NO_LINK = 0x01000000, 0x02000000
 IS_DIRECTORY, ONE_SHOT = 0x40000000, 0x80000000
 """The kernel's numbers; the package that has names for them is not installed everywhere."""
 

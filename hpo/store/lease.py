@@ -23,6 +23,7 @@ from hpo.errors import complain
 from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.machine import machine
 from hpo.store.replacing import write_atomically
+from hpo.store.untrusted import MOST_JSON, open_untrusted
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ def read_note(files: ExperimentDirectory) -> Mapping[str, Any]:
 def _note_at(path: Path) -> tuple[Mapping[str, Any], int]:
     """A note, and when it was touched last: of the opened file, for on opening network file systems ask their server."""
     try:
-        with path.open("rb") as file:
-            return json_object(file.read()), os.fstat(file.fileno()).st_mtime_ns
+        with os.fdopen(open_untrusted(path, MOST_JSON), "rb") as file:
+            return json_object(file.read(MOST_JSON)), os.fstat(file.fileno()).st_mtime_ns
     except (OSError, ValueError):
         return {}, 0
 

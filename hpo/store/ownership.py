@@ -63,4 +63,5 @@ def is_owned(files: ExperimentDirectory) -> bool:
         held = [line.split()[5].rpartition(":")[2] for line in Path("/proc/locks").read_text().splitlines()]
     except (OSError, IndexError):
         held, inode = [], ""
-    return inode in held or Path(f"/proc/{read_json(files.owner).get('pid', 'none')}").exists()
+    pid = read_json(files.owner).get("pid")
+    return inode in held or (isinstance(pid, int) and Path(f"/proc/{pid}").exists())

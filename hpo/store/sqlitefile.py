@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hpo.errors import StoreError
 from hpo.store.disk import disk_error_as_sentence
+from hpo.store.untrusted_database import connect_to_read
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +26,14 @@ _DEVICE = {sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """For readers, also beside a writer, and also where they may not write."""
+    """For readers, also beside a writer, and also where they may not write.
+
+    Raises:
+        StoreError: the file, or one beside it, is a link or not a regular file.
+        sqlite3.Error: it cannot be opened.
+    """
     address = f"{path.absolute().as_uri()}?mode=ro"
-    db = _connect(address)
+    db = connect_to_read(address, path)
     if os.access(path.parent, os.W_OK):
         return db
     try:
@@ -36,7 +42,9 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         db.close()
         if _code(error) not in _CLOSED or _unmerged(path):
             raise
-        db = _connect(f"{address}&immutable=1")  # nothing is beside the file, and no index can be made there
+        db = connect_to_read(
+            f"{address}&immutable=1", path
+        )  # nothing is beside the file, and no index can be made there
     return db
 
 
@@ -149,10 +157,6 @@ def write_error_as_sentence(path: Path, error: sqlite3.Error, what: str) -> Stor
     else:
         return disk_error_as_sentence(path, text)
     return StoreError(f"{path}: {text}; {remedy}, then run the same command again")
-
-
-def _connect(address: str) -> sqlite3.Connection:
-    return sqlite3.connect(address, uri=True, isolation_level=None)
 
 
 def _code(error: Exception) -> int:

@@ -4,6 +4,7 @@ A command without `experiment_tag` gets date and time; when the same command was
 not end, it goes on with that one.
 """
 
+import contextlib
 import json
 import logging
 import re
@@ -18,6 +19,7 @@ from filelock import FileLock
 from hpo.store.directory import CONFIG, folders_with, read_json
 from hpo.store.disk import disk_error_as_sentence
 from hpo.store.replacing import write_atomically
+from hpo.store.untrusted import MOST_CONFIG, read_untrusted
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +110,8 @@ def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
 def _seed_of_experiments(directory: Path) -> int | None:
     """The master seed that an experiment of this tag has written down for itself; None before there is one."""
     for folder in folders_with(directory, CONFIG):
-        if found := re.search(rb"^random_seed: (\d+)$", (folder / CONFIG).read_bytes(), re.MULTILINE):
-            return int(found.group(1))
+        with contextlib.suppress(OSError):  # the experiment's own reader says what is wrong with it
+            content = read_untrusted(folder / CONFIG, MOST_CONFIG)
+            if found := re.search(rb"^random_seed: (\d{1,20})$", content, re.MULTILINE):
+                return int(found.group(1))
     return None

@@ -1,1 +1,1 @@
-"""What searches learn with: Gaussian processes, densities, evolution, fronts. Pure functions in NumPy and SciPy."""
+"""Surrogate models and optimisers for searchers: Gaussian processes, density estimates, evolution, Pareto fronts."""

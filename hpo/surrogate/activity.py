@@ -1,4 +1,4 @@
-"""Which hyperparameters are used, for many points of the unit cube at once."""
+"""Which conditional hyperparameters are used, computed for many points of the unit cube at once."""
 
 from collections.abc import Mapping
 
@@ -14,12 +14,12 @@ Flags = NDArray[np.bool_]
 
 
 class Activity:
-    """The conditions of a space.
+    """The conditions of a search space, evaluated on arrays of points of the unit cube.
 
     Args:
-        space: what is searched.
-        columns: of points: the column of each hyperparameter that has one.
-        most: a gate with more values is looked at point by point.
+        space: Search space.
+        columns: Column of each hyperparameter in the arrays of points.
+        most: Largest number of values of a gate for which results are tabulated; larger gates are evaluated point by point.
     """
 
     def __init__(self, space: SearchSpace, columns: Mapping[str, int], most: int) -> None:
@@ -30,7 +30,7 @@ class Activity:
         ]
 
     def used(self, points: Floats) -> Flags:
-        """Of each coordinate, shape (n, d)."""
+        """Return a boolean for each coordinate of each point, whether its hyperparameter is used there; shape (n, d)."""
         flags = np.ones(points.shape, dtype=bool)
         found: dict[str, Flags] = {}
         for name, gates in self._conditions:
@@ -46,7 +46,7 @@ class Activity:
 
 
 class _Gate:
-    """A condition, looked up by the coordinate of its gate."""
+    """One condition, evaluated from the coordinate of its gate."""
 
     def __init__(self, condition: Condition, domain: Domain, columns: Mapping[str, int], most: int) -> None:
         self.name = condition.gate
@@ -60,8 +60,8 @@ class _Gate:
             self._holds = np.array([condition.holds(value) for value in values])
 
     def holds(self, points: Floats) -> Flags:
-        """Shape (n,)."""
-        if self._column is None:  # it has one value, for which something is used
+        """Return whether the condition holds at each point, shape (n,)."""
+        if self._column is None:  # the gate has a single value, so the condition holds
             return np.ones(len(points), dtype=bool)
         units = points[:, self._column]
         if self._listed:

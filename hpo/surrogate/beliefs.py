@@ -12,7 +12,7 @@ from hpo.surrogate.encoding import ANGLE, Encoding, Floats
 
 
 class Beliefs:
-    """The priors of a space, for rows as an encoding gives them."""
+    """The user's priors over a search space, evaluated on encoded configurations."""
 
     def __init__(self, space: SearchSpace, encoding: Encoding) -> None:
         self._parts: list[tuple[slice, Callable[[Floats], Floats]]] = []
@@ -27,7 +27,7 @@ class Beliefs:
                 self._parts.append((encoding.columns[name], part))
 
     def log_density(self, x: Floats) -> Floats:
-        """`SearchSpace.log_prior` of each row, shape (n,)."""
+        """Return the log prior density of each encoded configuration, shape (n,), as `SearchSpace.log_prior` gives it."""
         total = np.zeros(len(x))
         for columns, part in self._parts:
             total += part(x[:, columns])
@@ -36,7 +36,7 @@ class Beliefs:
 
 def _of_choice(prior: ChoicePrior, *, conditional: bool) -> Callable[[Floats], Floats]:
     logs = [math.log(max(prior.density((index + 0.5) / prior.count), LEAST)) for index in range(prior.count)]
-    table = np.array([*logs, 0.0])  # the last is of where it is not used
+    table = np.array([*logs, 0.0])  # the last entry is for "not used"
     if prior.count == 2 and not conditional:
         return lambda block: table[block[:, 0].round().astype(np.intp)]
     return lambda block: table[block.argmax(axis=1)]
@@ -46,7 +46,7 @@ def _of_number(prior: Prior, domain: Domain, *, conditional: bool) -> Callable[[
     count = len(domain.choices) if isinstance(domain, Choice) else None
 
     def density(units: Floats) -> Floats:
-        if count is not None:  # values of a list stand at the ends of the range in the one, and within it in the other
+        if count is not None:  # the encoding's range ends at list values, the prior's beyond them
             units = (units * (count - 1) + 0.5) / count
         logs: Floats = prior.log_peak - 0.5 * np.square((units - prior.centre) / prior.spread)
         return np.maximum(logs, math.log(LEAST))

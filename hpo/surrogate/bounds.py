@@ -1,8 +1,8 @@
-"""A Gaussian process for each constraint: what is likely to be within its bound.
+"""Constraint models: a Gaussian process for each constraint, which predicts whether its bound is satisfied.
 
-Eriksson & Poloczek, "Scalable Constrained Bayesian Optimization" (AISTATS 2021): constraints are modelled like the objective,
-and candidates compared by joint draws of both. As there, values are compressed on both sides of the bound; as of losses,
-the typical change from one resource to the next is taken out, of the bound too.
+Eriksson & Poloczek, "Scalable Constrained Bayesian Optimization" (AISTATS 2021): constraints are modelled like the
+objective, and candidates are compared by joint samples of both. As there, values are compressed on both sides of the bound.
+As for losses, the typical change from one resource to the next is removed, here from the bound too.
 """
 
 import math
@@ -21,34 +21,36 @@ from hpo.surrogate.model import JointModel
 from hpo.surrogate.targets import align, make_finite
 
 Chances = Callable[[Floats], tuple[Floats, Callable[[], Floats]]]
-"""Of encoded rows: the logarithms of the probabilities that they are within a bound, and what computes their gradient."""
+"""A function of encoded configurations that returns log probabilities of feasibility and a function for their gradient."""
 
 
 class BoundModel(JointModel):
-    """The model of one constraint; its history has excesses for losses, which are at most 0 where the bound is met.
+    """Gaussian process model of one constraint, fitted to excesses, which are at most 0 if the bound is satisfied.
 
     Args:
-        encoding: of configurations.
-        randomness: decides on subsets.
-        most: measurements in the model at a fit.
+        encoding: Encoding of configurations.
+        randomness: Source of random subsets of the data.
+        most: Maximum number of measurements in the model at a fit.
     """
 
     def __init__(self, encoding: Encoding, randomness: Randomness, most: int) -> None:
         super().__init__(History(encoding), randomness, most)
-        self._counts = GrowingArray(np.intp)  # of all measurements when each of these was made
+        self._counts = GrowingArray(np.intp)  # number of all measurements at the time of each
         self._bound = 0.0
 
     def add(self, configuration: Configuration, resource: int, excess: float, count: int) -> None:
-        """An excess, nan where it is not known, that belongs to the `count`-th of all measurements."""
+        """Add a measured excess over the bound (nan: unknown); `count` is the number of all measurements so far."""
         if not math.isnan(excess):
             self.history.add(configuration, resource, excess)
             self._counts.append(count)
 
     def chances(self, resource: int, fits: Sequence[int]) -> "Chances | None":
-        """Of being within the bound at a resource; None where nothing is known yet. Arguments as of `violations`.
+        """Return a function for the log probability of satisfying the bound at a resource; None without measurements.
+
+        Arguments as of `violations`.
 
         Raises:
-            NumericalError: a covariance could not be factorised.
+            NumericalError: A covariance matrix could not be factorised.
         """
         from scipy.special import log_ndtr
 
@@ -70,23 +72,23 @@ class BoundModel(JointModel):
         return chances
 
     def _own_fits(self, fits: Sequence[int]) -> list[int]:
-        """The numbers of own measurements at numbers of all."""
+        """Convert numbers of all measurements into the numbers of this model's own measurements at the same time."""
         return sorted({bisect_left(self._counts.first().tolist(), fit + 1) for fit in fits} - {0})
 
     def violations(
         self, x: Floats, resource: int, fits: Sequence[int], *, exploration: float, rng: np.random.Generator | None
     ) -> Floats:
-        """How far encoded configurations are beyond the bound at a resource, in standard deviations of what is known.
+        """Return how far encoded configurations exceed the bound at a resource, in standard deviations of its values.
 
         Args:
-            x: shape (n, columns).
-            resource: where.
-            fits: numbers of all measurements at which hyperparameters are fitted, ascending.
-            exploration: how far a joint draw may deviate from the mean: 0 not at all, 1 as far as the posterior says.
-            rng: for the draw; None: the mean.
+            x: Encoded configurations, shape (n, columns).
+            resource: Resource at which to predict.
+            fits: Numbers of all measurements at which the model is fitted, ascending.
+            exploration: Multiplier of a joint sample's deviations from the mean: 0 for the mean, 1 for a posterior sample.
+            rng: Random number generator for the sample; None for the mean.
 
         Raises:
-            NumericalError: a covariance could not be factorised.
+            NumericalError: A covariance matrix could not be factorised.
         """
         if not (own := self._own_fits(fits)):
             return np.zeros(len(x))
@@ -104,7 +106,7 @@ class BoundModel(JointModel):
         history = self.history
         excesses = history.losses.first(count)
         known = make_finite(excesses)
-        # What is not finite breaks the bound, even where all that is finite meets it.
+        # Values that are not finite violate the bound, even if all finite ones satisfy it.
         known = np.where(np.isfinite(excesses), known, np.maximum(known, 1.0))
         compressed = np.sign(known) * np.log1p(np.abs(known))
         resources = history.resources.first(count)
@@ -120,14 +122,14 @@ class BoundModel(JointModel):
 
 
 class BoundModels:
-    """The models of all constraints of a search. Arguments as of BoundModel."""
+    """The models of all constraints of an experiment; arguments as of `BoundModel`."""
 
     def __init__(self, encoding: Encoding, randomness: Randomness, most: int) -> None:
         self._of = encoding, randomness, most
         self._models: list[BoundModel] = []
 
     def add(self, configuration: Configuration, resource: int, excesses: Sequence[float], count: int) -> None:
-        """The excesses of the `count`-th of all measurements."""
+        """Add the measured excesses over all bounds; `count` is the number of all measurements so far."""
         if not self._models:
             self._models = [BoundModel(*self._of) for _ in excesses]
         for model, excess in zip(self._models, excesses, strict=True):
@@ -142,14 +144,17 @@ class BoundModels:
         exploration: float = 0.0,
         rng: np.random.Generator | None = None,
     ) -> Floats:
-        """Of all constraints together, shape (n,); arguments as of `BoundModel.violations`."""
+        """Return the violations summed over all constraints, shape (n,); arguments as of `BoundModel.violations`."""
         total = np.zeros(len(x))
         for model in self._models:
             total += model.violations(x, resource, fits, exploration=exploration, rng=rng)
         return total.round(9)
 
     def chances(self, resource: int, fits: Sequence[int]) -> Chances:
-        """Of meeting all constraints, as if they were independent; arguments as of `BoundModel.chances`."""
+        """Return a function for the log probability of satisfying all constraints, treated as independent.
+
+        Arguments as of `BoundModel.chances`.
+        """
         models = [one for model in self._models if (one := model.chances(resource, fits)) is not None]
 
         def chances(x: Floats) -> tuple[Floats, Callable[[], Floats]]:

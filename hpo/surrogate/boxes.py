@@ -1,7 +1,7 @@
-"""The box that hypervolumes are measured in: from the best value of each objective to a reference point.
+"""The box in which a hypervolume is measured, from the best value of each objective to a reference point.
 
-Each objective is scaled by the box, so that none counts for more because its numbers are larger, and where it asks for it
-is measured on its logarithm.
+The box rescales each objective, so that none counts for more because its numbers are larger. An objective can be measured on
+a log scale.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ import numpy as np
 from hpo.surrogate.hypervolume import Floats, hypervolume, volumes
 
 MARGIN = 0.1
-"""How far beyond the worst value the reference point lies, in ranges of the values."""
+"""Distance of the default reference point beyond the worst value, as a fraction of the range of the values."""
 
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """Where hypervolumes are measured.
+    """A rescaled region of objective space in which hypervolumes are measured.
 
     Attributes:
-        ideal: the least of each loss, shape (m,).
-        reference: what a loss must be below to count, shape (m,).
-        logs: for each objective -1 or 1, the sign that its losses have, where it is measured on a logarithm; else 0.
+        ideal: Smallest value of each loss, shape (m,).
+        reference: Reference point, shape (m,); a loss must be below it to count.
+        logs: For each objective 0 for a linear scale; for a log scale the sign of its losses, -1 or 1.
     """
 
     ideal: Floats
@@ -30,27 +30,27 @@ class Box:
     logs: Sequence[int]
 
     def share(self, losses: Floats) -> float:
-        """How much of the box some points dominate, from 0 to 1; losses have the shape (n, m)."""
+        """Return the fraction of the box, from 0 to 1, that losses of shape (n, m) dominate."""
         return hypervolume(self.places(losses), np.ones(len(self.ideal)))
 
     def shares(self, losses: Floats) -> Floats:
-        """The same of each beginning of a list of points, shape (n,)."""
+        """Return the fraction of the box that the first 1, 2, …, n losses dominate, shape (n,)."""
         return volumes(self.places(losses), np.ones(len(self.ideal)))
 
     def places(self, losses: Floats) -> Floats:
-        """In the box: 0 is the ideal, 1 the reference point. What is better than the ideal counts as that."""
+        """Rescale losses so that 0 is the ideal and 1 the reference point; better values than the ideal become 0."""
         low, high = _scaled(self.ideal, self.logs), _scaled(self.reference, self.logs)
         return np.asarray(np.maximum((_scaled(losses, self.logs) - low) / (high - low), 0.0))
 
 
 def box_around(losses: Floats, logs: Sequence[int], reference: Floats | None = None) -> Box | None:
-    """The box around some points; None where there is none, or none below the reference point.
+    """Return the box around losses; None if there are none, or none below the reference point.
 
     Args:
-        losses: finite, shape (n, m).
-        logs: as of a `Box`; an objective that has a value of another sign, or 0, is measured as it is.
-        reference: shape (m,); None: beyond the worst of each loss by a tenth of the range, and where all are equal by a tenth
-            of the value.
+        losses: Finite losses, shape (n, m).
+        logs: As in `Box`; an objective with values of the other sign, or 0, is measured on a linear scale.
+        reference: Reference point, shape (m,). None for the worst value of each loss plus a tenth of its range, or plus a
+            tenth of the value if all are equal.
     """
     if reference is not None:
         losses = losses[(losses < reference).all(axis=1)]

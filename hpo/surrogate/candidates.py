@@ -1,4 +1,4 @@
-"""Where the next configuration is looked for: everywhere, and around those that did well."""
+"""Candidate configurations for a proposal: uniform ones, and mutations of configurations with good results."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,13 +10,13 @@ from hpo.space.domains import Choice, Domain
 from hpo.space.search_space import SearchSpace
 
 DECAY = 0.6
-"""A mutation moves an ordered hyperparameter by k levels with probability in proportion to (1 - DECAY)^k."""
+"""Parameter of a mutation's size: an ordered hyperparameter moves k levels with probability proportional to (1 - DECAY)^k."""
 
 LEVELS = 16
-"""A hyperparameter with more values is moved as if it had so many levels, by a fraction of one at random."""
+"""Number of levels into which larger domains are divided for mutations; moves within a level are random fractions."""
 
 RATE = 0.25
-"""Each hyperparameter is mutated with this probability at least, and one of d at least."""
+"""Smallest probability that a hyperparameter is mutated; with d hyperparameters it is at least 1/d."""
 
 
 def draw(
@@ -29,18 +29,18 @@ def draw(
     tries: int = 10,
     prior: bool = False,
 ) -> list[Configuration]:
-    """Up to `count` different unknown configurations, half uniform and half mutations of `parents`.
+    """Draw up to `count` distinct new configurations, half of them uniform and half mutations of `parents`.
 
-    With `prior`, every other one of the uniform ones is drawn from the prior instead.
+    If `prior` is true, every other uniform one is drawn from the user's priors instead.
 
     Args:
-        space: what is searched.
-        rng: where chance comes from.
-        parents: without any, all are uniform.
-        count: how many.
-        is_known: those to leave out.
-        tries: draws per configuration before fewer are returned.
-        prior: does what a user believes count?
+        space: Search space.
+        rng: Random number generator.
+        parents: Configurations to mutate; if there are none, all candidates are uniform.
+        count: Number of candidates.
+        is_known: Function that tells which configurations to leave out.
+        tries: Number of draws per candidate before fewer are returned.
+        prior: Whether to draw from the user's priors.
     """
     found: dict[str, Configuration] = {}
     for attempt in range(count * tries):
@@ -56,14 +56,14 @@ def draw(
 
 
 def is_within(space: SearchSpace, configuration: Configuration) -> bool:
-    """Does it lie in a space without conditions?"""
+    """Whether a configuration lies in a search space without conditions."""
     return all(configuration[name] in domain for name, domain in space.domains.items())
 
 
 def mutate(space: SearchSpace, parent: Configuration, rng: np.random.Generator) -> Configuration:
-    """A neighbour of `parent`: at least one hyperparameter with more than one value is changed.
+    """Return a neighbour of `parent` in which at least one hyperparameter with more than one value is changed.
 
-    What a changed one brings into use has a uniform value.
+    Conditional hyperparameters that become used get a uniform value.
     """
     names = [name for name, domain in space.domains.items() if domain.size > 1 and name in parent]
     if not names:
@@ -101,7 +101,7 @@ def _move(domain: Domain, value: object, rng: np.random.Generator) -> object:
 
 
 def _moved(domain: Domain, value: object, step: float) -> object:
-    """The value so far away, on the other side where the domain ends."""
+    """Return the value at distance `step` on the unit scale, in the opposite direction if the domain ends before."""
     unit = domain.encode(value)
     moved = unit + step
     if not 0 <= moved <= 1:

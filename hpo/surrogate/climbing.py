@@ -1,4 +1,4 @@
-"""Climbing to a maximum of an acquisition: along its gradient where a hyperparameter is continuous."""
+"""Maximisation of an acquisition function along its gradient, over the continuous hyperparameters."""
 
 from collections.abc import Callable
 
@@ -8,18 +8,20 @@ from hpo.surrogate.kernel import Floats
 from hpo.surrogate.pool import Pool
 
 DIGITS = 6
-"""Places on the unit scale are rounded to so many digits after the point, so that what another linear algebra library sums
-in another order does not change decisions."""
+"""Number of decimals to which optimised coordinates are rounded.
+
+Linear algebra libraries differ in the order of summation; rounding keeps that from changing decisions.
+"""
 
 
 def climb(pool: Pool, starts: Floats, score: Callable[[Floats], tuple[Floats, Floats]], *, iterations: int) -> Floats:
-    """Where L-BFGS-B gets to from several points at once, which it takes for one: shape as of `starts`.
+    """Maximise a score from several starting points with one run of L-BFGS-B; return points of the same shape.
 
     Args:
-        pool: of the space.
-        starts: points, shape (n, d).
-        score: of encoded rows: values, shape (n,), larger is better, and their gradient by the rows.
-        iterations: at most so many steps.
+        pool: Points of the search space.
+        starts: Starting points, shape (n, d).
+        score: Function from encoded configurations to values (higher is better), shape (n,), and to their gradient.
+        iterations: Maximum number of iterations.
     """
     from scipy.optimize import fmin_l_bfgs_b
 

@@ -1,6 +1,7 @@
 """Covariance matrix adaptation (Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv 1604.00772, 2016), eq. 41 to 58.
 
-Points are best-first lists of any origin: a step taken from elsewhere counts by where it lies from here.
+A generation may contain points that were not drawn from the current distribution. Each counts by its position relative to the
+current mean.
 """
 
 import math
@@ -11,37 +12,37 @@ import numpy as np
 from hpo.surrogate.kernel import Floats
 
 LEAST = 1e-14
-"""Eigenvalues below count as this; negative weights and rounding can bring them below 0."""
+"""Lower limit of eigenvalues, which negative weights and rounding can bring below 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """Those of a number of dimensions."""
+    """The constants of CMA-ES for a given number of dimensions."""
 
     count: int
-    """λ, points of a generation."""
+    """λ, the number of points in a generation."""
     parents: int
-    """μ, of them with a positive weight."""
+    """μ, the number of points with a positive weight."""
     weights: Floats
-    """Shape (λ,), of the best first."""
+    """Recombination weights of the points of a generation, best first, shape (λ,)."""
     effective: float
-    """μ_eff, how many equal weights the positive ones are worth."""
+    """μ_eff, the variance-effective selection mass: the number of equal weights that the positive ones are worth."""
     path_rate: float
-    """c_c"""
+    """c_c, the learning rate of the evolution path."""
     rank_one: float
-    """c_1"""
+    """c_1, the learning rate of the rank-one update of the covariance."""
     rank_many: float
-    """c_μ"""
+    """c_μ, the learning rate of the rank-μ update of the covariance."""
     step_rate: float
-    """c_σ"""
+    """c_σ, the learning rate of the evolution path of the step size."""
     damping: float
-    """d_σ"""
+    """d_σ, the damping of changes of the step size."""
     length: float
     """Expected length of a standard normal vector."""
 
 
 def constants_of(d: int) -> Constants:
-    """The defaults of the tutorial, table 1."""
+    """Return the default constants of CMA-ES for d dimensions (table 1 of the tutorial)."""
     count = 4 + math.floor(3 * math.log(d))
     parents = count // 2
     raw = math.log((count + 1) / 2) - np.log(np.arange(1, count + 1))
@@ -71,12 +72,12 @@ def constants_of(d: int) -> Constants:
 
 
 class Strategy:
-    """A normal distribution that moves, N(m, σ² C).
+    """The state of CMA-ES: a normal distribution N(m, σ² C) that is updated after each generation.
 
     Args:
-        mean: m at the beginning, shape (d,).
-        step: σ there.
-        scales: standard deviations of the coordinates, in units of σ, shape (d,).
+        mean: Initial mean m, shape (d,).
+        step: Initial step size σ.
+        scales: Initial standard deviations of the coordinates, in units of σ, shape (d,).
     """
 
     def __init__(self, mean: Floats, step: float, scales: Floats) -> None:
@@ -89,16 +90,16 @@ class Strategy:
         self._decompose()
 
     def draw(self, rng: np.random.Generator) -> Floats:
-        """A point of the unit cube, shape (d,): the first of ten per dimension that lies there, else the last, cut to it."""
+        """Draw a point of the unit cube, shape (d,): the first of 10 d samples that lies inside, else the last, clipped."""
         d = len(self.mean)
-        # By the symmetric root: signs of eigenvectors depend on the library that computes them.
+        # Use the symmetric root, since signs of eigenvectors depend on the linear algebra library.
         points = self.mean + self.step * rng.standard_normal((10 * d, d)) @ self._root
         inside = np.flatnonzero(((points >= 0) & (points <= 1)).all(axis=1))
         point: Floats = np.clip(points[inside[0] if len(inside) else -1], 0.0, 1.0)
         return point
 
     def tell(self, points: Floats) -> None:
-        """A generation, shape (λ, d), the best first."""
+        """Update the distribution with a generation of points, shape (λ, d), best first."""
         c, d = self.constants, len(self.mean)
         self.generation += 1
         steps = (points - self.mean) / self.step
@@ -123,7 +124,7 @@ class Strategy:
         self._decompose()
 
     def _decompose(self) -> None:
-        """The symmetric root of C, and its inverse."""
+        """Compute the symmetric square root of the covariance matrix C, and its inverse."""
         values, vectors = np.linalg.eigh((self.covariance + self.covariance.T) / 2)
         roots = np.sqrt(np.maximum(values, LEAST))
         self._root = (vectors * roots) @ vectors.T

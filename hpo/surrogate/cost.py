@@ -1,4 +1,4 @@
-"""How expensive a unit of resource is: for trials that have reported, and by regression for configurations."""
+"""The cost of a unit of resource: known for trials that have reported, predicted by regression for other configurations."""
 
 import math
 
@@ -8,30 +8,30 @@ from hpo.surrogate.encoding import Floats
 
 RIDGE = 0.5
 LEAST = 4
-"""From so many trials on a cost is predicted."""
+"""Number of trials with a known cost from which on costs are predicted."""
 
 CHEAPEST = 1e-6
-"""No unit of resource costs less than this share of the dearest."""
+"""Smallest cost of a unit of resource, as a fraction of the largest; lower costs are raised to it."""
 
 
 class EventClock:
-    """Tells costs by counting reports: each, of whichever trial, is a tick.
+    """A clock that estimates costs by counting reports: each report of any trial is one tick.
 
-    A unit of resource costs the number of ticks since the trial's report before, or since it began to run. That goes with
-    the time it takes where several workers share the clock, and does not depend on any real one. Trials are numbers.
+    A unit of resource costs the number of ticks since the trial's previous report, or since it started. With several
+    workers this grows with the time it takes, yet it does not depend on real time. Trials are identified by numbers.
     """
 
     def __init__(self) -> None:
         self._ticks = 0
-        self._last: dict[int, int] = {}  # of each trial that has run: the tick it reported or began to run at
-        self._spent: dict[int, tuple[int, int]] = {}  # of each trial that has reported: ticks in all, and reports
+        self._last: dict[int, int] = {}  # trial -> tick of its last report or start
+        self._spent: dict[int, tuple[int, int]] = {}  # trial -> (total ticks, number of reports)
 
     def begin(self, trial: int) -> None:
-        """The trial runs from now on."""
+        """Record that a trial starts or resumes now."""
         self._last[trial] = self._ticks
 
     def tick(self, trial: int) -> None:
-        """The trial has reported."""
+        """Advance the clock by one tick for a trial's report, and charge it for the ticks since its last report."""
         before = self._last.get(trial, self._ticks)
         self._ticks += 1
         spent, reports = self._spent.get(trial, (0, 0))
@@ -39,32 +39,32 @@ class EventClock:
         self._last[trial] = self._ticks
 
     def log_costs(self) -> tuple[list[int], Floats]:
-        """The trials that have reported, ascending, n of them, and ln of their costs per unit, shape (n,)."""
+        """Return the ids of the trials that have reported, ascending, and their log cost per unit of resource, shape (n,)."""
         known = sorted(self._spent)
         costs = [math.log((spent + 0.5) / reports) for spent, reports in map(self._spent.__getitem__, known)]
         return known, np.array(costs)
 
 
 class NamedCosts:
-    """Costs as a metric tells them that the user names, cumulative per trial. Trials are numbers.
+    """Costs that trials report through a metric named by the user, cumulative per trial. Trials are identified by numbers.
 
-    The cost of a unit of resource is taken in units of the mean one, with half a unit more for a trial, as by the clock:
-    where one worker trains and every report costs the same, both tell the same.
+    The cost of a unit of resource is expressed in multiples of the mean. Each trial's total is increased by half a unit, as
+    `EventClock` does. With one worker and reports of equal cost, both give the same costs.
     """
 
     def __init__(self) -> None:
-        # Of each trial: what it has cost, and the resource it has reached.
+        # trial -> (total cost, resource reached)
         self._spent: dict[int, tuple[float, int]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._spent)
 
     def add(self, trial: int, resource: int, cost: float) -> None:
-        """What a trial has cost up to a resource."""
+        """Record what a trial has cost up to a resource."""
         self._spent[trial] = cost, resource
 
     def log_costs(self) -> tuple[list[int], Floats]:
-        """As of the clock; zeros where nothing has cost anything."""
+        """Return the ids of trials with a known cost and their log cost per unit of resource; zeros if all costs are 0."""
         known = sorted(self._spent)
         spent, resources = np.array([self._spent[trial] for trial in known]).reshape(-1, 2).T
         unit = spent.sum() / resources.sum() if known else 0.0
@@ -72,13 +72,13 @@ class NamedCosts:
 
 
 class PlainCosts(NamedCosts):
-    """The same without the half unit.
+    """NamedCosts without the additional half unit.
 
-    Where few trials are very dear, the mean unit is theirs, and half of it would make all others alike.
+    If a few trials are very expensive, they determine the mean unit, and half of it would make all other trials look alike.
     """
 
     def log_costs(self) -> tuple[list[int], Floats]:
-        """Logarithms of what a unit of resource has cost; what costs next to nothing counts as `CHEAPEST` of the dearest."""
+        """Return the ids of trials with a known cost, and their log cost per unit; low costs are raised to `CHEAPEST`."""
         known = sorted(self._spent)
         rates = np.array([spent / resource for spent, resource in map(self._spent.__getitem__, known)])
         dearest = rates.max(initial=0.0)
@@ -86,12 +86,12 @@ class PlainCosts(NamedCosts):
 
 
 def predict_log_cost(x: Floats, log_costs: Floats, candidates: Floats) -> Floats:
-    """Predicted ln(cost), relative to the mean of those known; zeros while too few are known.
+    """Predict ln(cost) of candidates by ridge regression, relative to the mean of known costs; zeros if too few are known.
 
     Args:
-        x: encoded configurations whose cost is known, shape (n, columns).
-        log_costs: ln of their mean cost per unit of resource, shape (n,).
-        candidates: encoded configurations, shape (m, columns).
+        x: Encoded configurations with a known cost, shape (n, columns).
+        log_costs: Logarithm of their mean cost per unit of resource, shape (n,).
+        candidates: Encoded configurations to predict, shape (m, columns).
     """
     if len(log_costs) < LEAST:
         return np.zeros(len(candidates))

@@ -1,4 +1,4 @@
-"""Differential evolution (Storn & Price, 1997): the sum of one parent and a part of the difference of two others, crossed."""
+"""Differential evolution (Storn & Price, 1997): a child is a parent plus a scaled difference of two others, crossed over."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,18 +10,18 @@ from hpo.surrogate.kernel import Floats
 from hpo.surrogate.pool import Pool
 
 TRIES = 50
-"""Children that may be known before there is none; those of the second half are random."""
+"""Number of children that may be known configurations before none is returned; the second half of them is random."""
 
 
 class DifferentialEvolution:
-    """Children by rand/1/bin on the unit cube.
+    """The rand/1/bin variant of differential evolution, on the unit cube.
 
-    A choice without an order is an interval of [0, 1] for each value, in their order, as in DEHB.
+    A categorical hyperparameter has an interval of [0, 1] for each value, in their order, as in DEHB.
 
     Args:
-        space: what is searched; all of it is always used.
-        factor: F, how much of the difference is added.
-        crossover: how likely a hyperparameter is the mutant's; one of them is in any case.
+        space: Search space without conditional hyperparameters.
+        factor: Mutation factor F, by which the difference is multiplied.
+        crossover: Probability that a hyperparameter comes from the mutant; at least one always does.
     """
 
     def __init__(self, space: SearchSpace, factor: float, crossover: float) -> None:
@@ -34,13 +34,13 @@ class DifferentialEvolution:
         target: Configuration | None,
         is_known: Callable[[Configuration], bool],
     ) -> Configuration | None:
-        """A configuration that is not known; None where none was found.
+        """Return a new child configuration; None if none was found.
 
         Args:
-            rng: where chance comes from.
-            parents: at least three.
-            target: whose hyperparameters the mutant's replace; None takes a parent.
-            is_known: those to leave out.
+            rng: Random number generator.
+            parents: At least three configurations.
+            target: Configuration that is crossed with the mutant; None for a random parent.
+            is_known: Function that tells which configurations to leave out.
         """
         d = len(self._pool.domains)
         for attempt in range(TRIES):

@@ -1,8 +1,9 @@
-"""Several losses: who dominates whom, how crowded a front is, and an order of all results that spreads over it.
+"""Pareto dominance for several losses: non-dominated fronts, crowding distances, and a ranking that spreads over each front.
 
-Fronts and crowding: Deb, Pratap, Agarwal & Meyarivan, "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II" (IEEE
-Transactions on Evolutionary Computation 6, 2002), with their constrained domination: what breaks no bound before what does,
-less before more, and only then by the losses. What is not finite in every objective comes behind all that is.
+Fronts and crowding distances: Deb, Pratap, Agarwal & Meyarivan, "A Fast and Elitist Multiobjective Genetic Algorithm:
+NSGA-II" (IEEE Transactions on Evolutionary Computation 6, 2002), with their constrained dominance. Results that violate
+no constraint rank before those that do, smaller violations before larger ones, and only then the losses are compared.
+Results that are not finite in every objective rank last.
 """
 
 import math
@@ -20,13 +21,13 @@ Truths = NDArray[np.bool_]
 
 
 def dominates(losses: Floats, violations: Floats, others: Floats, other_violations: Floats) -> Truths:
-    """Does each of n results dominate each of k others? Shape (n, k).
+    """Return whether each of n results dominates each of k others, shape (n, k).
 
     Args:
-        losses: shape (n, m).
-        violations: shape (n,), 0 where no constraint is broken.
-        others: shape (k, m).
-        other_violations: shape (k,).
+        losses: Losses, shape (n, m).
+        violations: Constraint violations, shape (n,); 0 for none.
+        others: Losses of the other results, shape (k, m).
+        other_violations: Constraint violations of the other results, shape (k,).
     """
     one, other = _columns(losses, violations), _columns(others, other_violations)
     found: Truths = _as_good(one, other) & ~_as_good(other, one).T
@@ -34,12 +35,12 @@ def dominates(losses: Floats, violations: Floats, others: Floats, other_violatio
 
 
 def _columns(losses: Floats, violations: Floats) -> list[NDArray[Any]]:
-    """What is compared: the violations, infinite where a loss is, and each loss."""
+    """Return the columns to compare: violations (infinite if a loss is not finite), then each loss."""
     return [np.where(np.isfinite(losses).all(axis=1), violations, math.inf), *losses.T]
 
 
 def _as_good(one: Sequence[NDArray[Any]], other: Sequence[NDArray[Any]]) -> Truths:
-    """Is each result that columns hold at least as good as each other one? Shape (n, k)."""
+    """Return whether each result of `one` is at least as good as each of `other`, shape (n, k)."""
     (here, *losses), (there, *others) = one, other
     found = np.ones((len(here), len(there)), dtype=np.bool_)
     for mine, theirs in zip(losses, others, strict=True):
@@ -50,16 +51,16 @@ def _as_good(one: Sequence[NDArray[Any]], other: Sequence[NDArray[Any]]) -> Trut
 
 
 def front_ranks(losses: Floats, violations: Floats | None = None, most: int | None = None) -> Integers:
-    """The front of each result, shape (n,): 0 is dominated by none, 1 by results of front 0 alone, and so on.
+    """Return the index of each result's front, shape (n,): 0 for the non-dominated ones, 1 for the next front, and so on.
 
     Args:
-        losses: shape (n, m).
-        violations: shape (n,); None: nothing is broken.
-        most: when the fronts so far hold so many results the others are all of the next one.
+        losses: Losses, shape (n, m).
+        violations: Constraint violations, shape (n,); None for none.
+        most: Number of results after which ranking stops; all results that remain get the next rank.
     """
     count = len(losses)
     violations = np.zeros(count) if violations is None else violations
-    # Places take the place of the values, for they are compared several times as fast.
+    # Compare ranks instead of values, which is several times as fast.
     columns = [np.unique(column, return_inverse=True)[1].astype(np.int32) for column in _columns(losses, violations)]
     as_good = _as_good(columns, columns)
     above = (as_good & ~as_good.T).view(np.uint8)
@@ -76,10 +77,12 @@ def front_ranks(losses: Floats, violations: Floats | None = None, most: int | No
 
 
 def crowding(losses: Floats) -> Floats:
-    """Crowding distances within one front, shape (n,): the sides of the box between the neighbours, infinite at its ends.
+    """Return the crowding distances within one front, shape (n,): the gaps between neighbours, infinite at its ends.
+
+    The gaps are summed over objectives, each divided by the objective's range.
 
     Args:
-        losses: shape (n, m), finite.
+        losses: Finite losses, shape (n, m).
     """
     distances = np.zeros(len(losses))
     for values in losses.T:
@@ -92,21 +95,22 @@ def crowding(losses: Floats) -> Floats:
 
 
 def net_positions(results: Sequence[tuple[float, ...]], most: float) -> list[int]:
-    """How many results are ahead of each: of fronts that come one after the other, each spread out before it is filled.
+    """Return the rank of each result, from 0, in an order of fronts that covers each front evenly from its start.
 
-    The order of Schmucker et al., "Multi-objective Asynchronous Successive Halving" (2021): a front begins with its best of
-    the first objective and goes on with what is farthest from all that are taken. Distances are of ranks in each objective,
-    which have neither units nor outliers; of equally far ones the first that was given is taken. Equal results have the same.
+    The order is that of Schmucker et al., "Multi-objective Asynchronous Successive Halving" (2021). A front begins with
+    its best result in the first objective. The next is always the one that is farthest from those already placed.
+    Distances are between ranks in each objective, which have neither units nor outliers. Ties go to the first result
+    given. Equal results have equal ranks.
 
     Args:
-        results: of each the violation, then the losses.
-        most: higher positions are not told apart.
+        results: Tuples of the violation and the losses.
+        most: Largest rank of interest; higher ones are not distinguished.
 
     Returns:
-        for each result; their number for one that is not finite, or behind more than `most`.
+        Number of results ahead of each; len(results) for results that are not finite or have more than `most` ahead of them.
     """
     finite = [result for result in results if all(map(math.isfinite, result))]
-    if finite and len(finite[0]) == 2:  # a violation and one loss: each front is one result, of those that are equal
+    if finite and len(finite[0]) == 2:  # a violation and one loss: a front holds equal results only
         ordered = sorted(results)
         return [bisect_left(ordered, r) if all(map(math.isfinite, r)) else len(results) for r in results]
     sizes = Counter(finite)
@@ -121,7 +125,7 @@ def net_positions(results: Sequence[tuple[float, ...]], most: float) -> list[int
 
 
 def _in_order(sizes: Mapping[tuple[float, ...], int], most: float) -> Iterator[tuple[float, ...]]:
-    """Different results, of each of which there are some; those behind more than `most` in any order."""
+    """Yield distinct results, given with their multiplicities, in rank order; those ranked above `most` in any order."""
     different, counts = list(sizes), list(sizes.values())
     violations, *columns = np.array(different).T
     losses = np.column_stack(columns)
@@ -133,8 +137,8 @@ def _in_order(sizes: Mapping[tuple[float, ...], int], most: float) -> Iterator[t
 
 
 def _spread(first: Floats, places: Integers) -> Iterator[int]:
-    """The members of a front, that with the least of `first` first, then whatever is farthest from those that came."""
-    exact = places.astype(np.float64)  # whole numbers, which BLAS multiplies and adds without rounding
+    """Yield the members of a front: first the one with the smallest `first`, then always the farthest from those before."""
+    exact = places.astype(np.float64)  # integers, which BLAS multiplies and adds without rounding
     squares, doubled = (exact * exact).sum(axis=1), 2.0 * exact
     nearest = np.full(len(first), math.inf)
     member = int(first.argmin())

@@ -1,4 +1,4 @@
-"""Results of earlier experiments, for a model: another task's, whose order may tell something and whose values do not."""
+"""Results of earlier experiments as data for a surrogate model; their order may be informative, their values are not."""
 
 import math
 from collections.abc import Sequence
@@ -12,28 +12,29 @@ from hpo.surrogate.targets import Floats, Integers, aligned, mean_ranks
 
 @dataclass(frozen=True)
 class EarlierData:
-    """Measurements of one source; a trial has at most one at a resource."""
+    """Measurements of one earlier experiment; a trial has at most one at each resource."""
 
     configurations: Sequence[Configuration]
-    """Of each trial."""
+    """Configuration of each trial."""
     trials: Sequence[int]
-    """Which trial each measurement is of."""
+    """Index of the trial that each measurement belongs to."""
     resources: Sequence[int]
     losses: Sequence[float]
     certain: Sequence[bool]
-    """False where something else was tuned too."""
+    """Whether all hyperparameters that are not tuned now had their present values, for each measurement."""
 
 
 def earlier_targets(losses: Floats, resources: Integers, trials: Integers) -> Floats:
-    """Targets, lower is better: the typical change between resources taken out, ranks, their normal quantiles.
+    """Convert losses of an earlier experiment into targets: normal scores, comparable over resources, lower is better.
 
-    Shares are cut at δ = 1 / (4 n^¼ √(π ln n)) from both ends, as Salinas et al., "A Quantile-based Approach for
-    Hyperparameter Transfer Learning" (ICML 2020), do.
+    The typical change between resources is removed first, then losses become ranks. Quantile levels are clipped at
+    δ = 1 / (4 n^¼ √(π ln n)) from both ends, as in Salinas et al., "A Quantile-based Approach for Hyperparameter Transfer
+    Learning" (ICML 2020).
 
     Args:
-        losses: shape (n,); those that are not finite count as the worst finite one.
-        resources: shape (n,).
-        trials: shape (n,), from 0.
+        losses: Losses, shape (n,); those that are not finite count as the worst finite one.
+        resources: Resource of each loss, shape (n,).
+        trials: Index of the trial of each loss, shape (n,), from 0.
     """
     from scipy.special import ndtri
 
@@ -48,7 +49,7 @@ def earlier_targets(losses: Floats, resources: Integers, trials: Integers) -> Fl
 
 
 def agreement(predicted: Floats, measured: Floats) -> float:
-    """Kendall's τ, from -1 to 1: pairs in the same order less those in the other one, as a share of all pairs."""
+    """Return Kendall's τ, from -1 to 1: the fraction of pairs in the same order minus the fraction in the opposite order."""
     first, second = np.triu_indices(len(measured), 1)
     if not len(first):
         return 0.0

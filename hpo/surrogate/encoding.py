@@ -1,4 +1,4 @@
-"""Configurations as vectors that a kernel can measure distances between."""
+"""Encoding of configurations as vectors between which a kernel can measure distances."""
 
 import math
 from collections.abc import Sequence
@@ -14,23 +14,24 @@ from hpo.space.search_space import SearchSpace
 Floats = NDArray[np.float64]
 
 ANGLE = math.pi / 3
-"""Between the ends of a numeric hyperparameter that is not always used: a chord of length 1."""
+"""Angle between the ends of a conditional numeric hyperparameter on the unit circle, at which their distance is 1."""
 
 
 class Encoding:
-    """One column in [0, 1] for each numeric or ordered hyperparameter and each choice of two.
+    """Encoding of configurations: a column in [0, 1] per numeric, ordinal or binary hyperparameter, one-hot for others.
 
-    A choice of more values becomes one-hot columns that share a length-scale, divided by √2: two different values are
-    at distance 1, as the ends of a numeric one are.
+    The one-hot columns share a length-scale and are divided by √2, so that two different values are at distance 1, as are
+    the ends of a numeric hyperparameter.
 
-    One that is not always used is at distance 1 from all its values where it is not: a choice has one more value, and a
-    numeric or ordered one lies on an arc of the unit circle, whose centre is where it is not used (after Hutter & Osborne,
-    "A Kernel for Hierarchical Parameter Spaces", 2013). A chord of the arc is within .0182 of the distance on the scale.
+    A conditional hyperparameter that is not used is at distance 1 from all of its values. If it is categorical, it has
+    one additional value. If it is numeric or ordinal, its values lie on an arc of the unit circle, and the centre of the
+    circle means that it is not used (after Hutter & Osborne, "A Kernel for Hierarchical Parameter Spaces", 2013). A chord
+    of the arc differs by at most 0.0182 from the distance on the scale.
 
     Attributes:
-        dimension: number of length-scales; hyperparameters with a single value have none.
-        groups: shape (columns,), which length-scale each column belongs to.
-        columns: where those of each hyperparameter stand.
+        dimension: Number of length-scales; hyperparameters with a single value have none.
+        groups: Index of the length-scale of each column, shape (columns,).
+        columns: Slice of the columns of each hyperparameter.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -38,8 +39,8 @@ class Encoding:
         self.columns: dict[str, slice] = {}
         self.dimension = 0
         self._numeric: dict[str, Domain] = {}
-        self._arcs: dict[str, Domain] = {}  # those that are not always used
-        self._rows: dict[str, dict[tuple[type, Any], list[float]]] = {}  # of each choice, by type and value
+        self._arcs: dict[str, Domain] = {}  # conditional hyperparameters
+        self._rows: dict[str, dict[tuple[type, Any], list[float]]] = {}  # rows of a choice, by type and value
         self._absent: dict[str, list[float]] = {}
         for name, domain in space.domains.items():
             if domain.size == 1:
@@ -62,12 +63,12 @@ class Encoding:
         self.groups = np.array(groups, dtype=np.intp)
 
     def encode(self, configurations: Sequence[Configuration]) -> Floats:
-        """Shape (n, columns)."""
+        """Return the encoded configurations, shape (n, columns)."""
         rows = [self._row(configuration) for configuration in configurations]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.groups))
 
     def distance(self, one: Configuration, other: Configuration) -> float:
-        """Of the hyperparameter in which two configurations differ most: 1 is all of its range, or another choice."""
+        """Return the distance in the hyperparameter that differs most; 1 is its whole range, or another choice."""
         squares = np.square(np.subtract(*self.encode([one, other])))
         return math.sqrt(np.bincount(self.groups, squares).max(initial=0.0))
 
@@ -89,7 +90,7 @@ class Encoding:
 
 
 def columns_of(choice: Choice, *, conditional: bool = False) -> list[list[float]]:
-    """The columns of each value; of one that is not always used the last are for where it is not."""
+    """Return the encoding of each value of a choice; if it is conditional, the last entry encodes that it is not used."""
     count = len(choice.choices)
     if choice.ordered and conditional:
         return [*(_on_arc(index / (count - 1)) for index in range(count)), [0.0, 0.0]]

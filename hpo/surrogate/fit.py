@@ -1,6 +1,6 @@
-"""Hyperparameters of a Gaussian process by maximum a posteriori, with analytic gradients.
+"""Maximum a posteriori fit of a Gaussian process's hyperparameters, with analytic gradients.
 
-Marginal likelihood and its gradient are those of Rasmussen & Williams (2006), section 5.4.1; priors are normal on the
+The marginal likelihood and its gradient are those of Rasmussen & Williams (2006), section 5.4.1. Priors are normal on the
 logarithms. Several blocks of data that are independent given shared length-scales are fitted together.
 """
 
@@ -13,23 +13,26 @@ import numpy as np
 from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
 
 JITTERS = (0.0, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
-"""Added to the diagonal, in this order, until a factorisation succeeds."""
+"""Values added to the diagonal of a covariance matrix, tried in this order until its factorisation succeeds."""
 
 DIGITS = 4
-"""Logarithms of hyperparameters are rounded to so many digits after the point: what a different summation order in
-another linear algebra library changes is far smaller, so that decisions do not depend on it."""
+"""Number of decimals to which logarithms of hyperparameters are rounded.
+
+Linear algebra libraries differ in the order of summation. The differences are far smaller than this rounding, so that
+decisions do not depend on them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which hyperparameters there are, and where each stands in the vector of logarithms.
+    """The hyperparameters of a Gaussian process and their positions in the vector of logarithms that is optimised.
 
     Attributes:
-        dimension: number of length-scales.
-        blocks: number of independent blocks, each with a variance of its own.
-        levels: number of noises.
-        resources: is there a length over resources?
-        exact: may measurements be without noise? Else there is a little at least, and it is believed in.
+        dimension: Number of length-scales.
+        blocks: Number of independent blocks of data, each with a variance of its own.
+        levels: Number of noise variances.
+        resources: Whether there is a length-scale over resources.
+        exact: Whether measurements may be free of noise; if not, noise has a lower limit and a stronger prior.
     """
 
     dimension: int
@@ -40,25 +43,25 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Length of the vector."""
+        """Length of the vector of log hyperparameters."""
         return self.dimension + self.blocks + self.resources + self.levels
 
     @property
     def resource_at(self) -> int:
-        """Where the length over resources stands, if there is one."""
+        """Index of the length-scale over resources in the vector of log hyperparameters, if there is one."""
         return self.dimension + self.blocks
 
     @property
     def noise_at(self) -> slice:
-        """Where the noises stand."""
+        """Slice of the noise variances in the vector of log hyperparameters."""
         return slice(self.size - self.levels, self.size)
 
     def start(self) -> Floats:
-        """Where a fit without a predecessor begins."""
+        """Return the vector of log hyperparameters at which a first fit starts."""
         return self._vector(self._typical_length, 0.0, math.log(3), 1e-3 if self.exact else 0.03)
 
     def prior(self) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of each logarithm."""
+        """Return the prior mean and standard deviation of each log hyperparameter."""
         mean = self._vector(self._typical_length, 0.0, 1.1, math.exp(-7.0 if self.exact else -4.0))
         deviation = np.ones(self.size)
         if self.exact:
@@ -66,7 +69,7 @@ class Layout:
         return mean, deviation
 
     def bounds(self) -> list[tuple[float, float]]:
-        """Of each logarithm."""
+        """Return the lower and upper bound of each log hyperparameter."""
         low = self._vector(math.log(0.025), -5.0, math.log(0.2), 1e-6 if self.exact else 1e-3)
         high = self._vector(math.log(100), 5.0, math.log(50), 2.0)
         return list(zip(low.tolist(), high.tolist(), strict=True))
@@ -81,7 +84,7 @@ class Layout:
         return np.array(parts)
 
     def kernel(self, theta: Floats, block: int = 0) -> Kernel:
-        """The covariance of a block."""
+        """Return the kernel of a block of data, given the vector of log hyperparameters."""
         return Kernel(
             lengths=np.exp(theta[: self.dimension]),
             variance=math.exp(theta[self.dimension + block]),
@@ -91,12 +94,12 @@ class Layout:
 
 
 class FitObjective:
-    """The negative logarithm of the posterior density of the hyperparameters, and its gradient.
+    """The objective of a fit: the negative log posterior density of the hyperparameters, and its gradient.
 
     Args:
-        layout: what the vector holds.
-        blocks: inputs and targets of each block.
-        groups: which length-scale each column belongs to.
+        layout: Positions of the hyperparameters in the vector.
+        blocks: Inputs and targets of each block of data.
+        groups: Index of the length-scale of each input column.
     """
 
     def __init__(self, layout: Layout, blocks: Sequence[tuple[Inputs, Floats]], groups: Integers) -> None:
@@ -105,14 +108,14 @@ class FitObjective:
         self._prior = layout.prior()
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
-        """Value and gradient; infinite where the covariance cannot be factorised."""
+        """Return value and gradient at a vector of log hyperparameters; infinite if the covariance cannot be factorised."""
         value, gradient = self.likelihood(theta)
         mean, deviation = self._prior
         distance = (theta - mean) / deviation
         return value + 0.5 * float(distance @ distance), gradient + distance / deviation
 
     def likelihood(self, theta: Floats) -> tuple[float, Floats]:
-        """Negative log marginal likelihood and its gradient, without the priors."""
+        """Return the negative log marginal likelihood and its gradient, without the priors."""
         value, gradient = 0.0, np.zeros(self.layout.size)
         for index, block in enumerate(self._blocks):
             value += block.add(theta, index, gradient)
@@ -120,12 +123,16 @@ class FitObjective:
 
 
 class _Block:
-    """Covariances are symmetric: all is computed for the pairs i < j alone, row after row, and for the diagonal."""
+    """One block of data in the objective of a fit.
+
+    Covariance matrices are symmetric, so that everything is computed for the pairs i < j only, row by row, and for the
+    diagonal.
+    """
 
     def __init__(self, inputs: Inputs, y: Floats, groups: Integers, layout: Layout) -> None:
         n = len(inputs)
         self._layout, self._y, self._n, self._level = layout, y, n, inputs.level
-        self._pairs = np.flatnonzero(~np.tri(n, dtype=np.bool_))  # where they stand in a matrix, flattened
+        self._pairs = np.flatnonzero(~np.tri(n, dtype=np.bool_))  # positions of the pairs in a flattened matrix
         self._squares = np.zeros((layout.dimension, len(self._pairs)))
         for column, group in zip(inputs.x.T, groups.tolist(), strict=True):
             self._squares[group] += self._of_pairs(np.square(column[:, None] - column))
@@ -135,15 +142,15 @@ class _Block:
         return matrix.ravel().take(self._pairs)
 
     def add(self, theta: Floats, index: int, gradient: Floats) -> float:
-        """The block's share of the value; its share of the gradient is added in place."""
+        """Return the block's contribution to the negative log likelihood, and add its gradient to `gradient` in place."""
         from scipy.linalg import lapack
 
         if not self._n:
-            return 0.0  # a resource of whose measurements the fit has none
+            return 0.0  # the fit has no measurements at this resource
         layout, n, d = self._layout, self._n, self._layout.dimension
         kernel = layout.kernel(theta, index)
         weights = kernel.lengths**-2
-        signal = (5.0 * weights) @ self._squares  # so far 5 ρ²; large arrays are worked on in place
+        signal = (5.0 * weights) @ self._squares  # 5 ρ² so far; large arrays are modified in place
         slope = np.sqrt(signal)
         exponent = np.negative(slope)
         if layout.resources:
@@ -159,7 +166,7 @@ class _Block:
         covariance.ravel()[self._pairs] = signal
         covariance.ravel()[:: n + 1] = kernel.variance + kernel.noise[self._level]
         try:
-            factor = factorise(covariance.T, "")  # whose lower triangle has the pairs
+            factor = factorise(covariance.T, "")  # the pairs are in its lower triangle
         except NumericalError:
             return math.inf
         alpha = lapack.dpotrs(factor, self._y, lower=1)[0]
@@ -179,20 +186,20 @@ class _Block:
 
 
 class NumericalError(ArithmeticError):
-    """A covariance could not be factorised."""
+    """Error for a covariance matrix that could not be factorised."""
 
 
 def factorise(covariance: Floats, otherwise: str) -> Floats:
-    """The lower Cholesky factor, in Fortran order; a little is added to the diagonal where it is needed.
+    """Return the lower Cholesky factor in Fortran order, adding a small value to the diagonal if necessary.
 
     Only the lower triangle is read.
 
     Args:
-        covariance: shape (n, n).
-        otherwise: what to say where it cannot be done.
+        covariance: Covariance matrix, shape (n, n).
+        otherwise: Error message in case of failure.
 
     Raises:
-        NumericalError: the matrix is not positive definite, or not finite, all the same.
+        NumericalError: The matrix is not positive definite or not finite, even with the added value.
     """
     from scipy.linalg import lapack
 
@@ -214,16 +221,16 @@ def maximise(
     starts: Sequence[Floats],
     iterations: int,
 ) -> Floats | None:
-    """The logarithms of the most probable hyperparameters, rounded; None when the numbers broke down.
+    """Return the logarithms of the most probable hyperparameters, rounded; None if the computation failed numerically.
 
     Args:
-        layout: what the vector holds.
-        blocks: inputs and targets of each block.
-        groups: which length-scale each column belongs to.
-        starts: where to begin; the best end counts.
-        iterations: at most so many steps of L-BFGS-B from each.
+        layout: Positions of the hyperparameters in the vector.
+        blocks: Inputs and targets of each block of data.
+        groups: Index of the length-scale of each input column.
+        starts: Starting vectors; the best result counts.
+        iterations: Maximum number of L-BFGS-B iterations from each start.
     """
-    from scipy.optimize import fmin_l_bfgs_b  # as `minimize` does, and takes less time to start
+    from scipy.optimize import fmin_l_bfgs_b  # same as `minimize`, with less overhead
 
     bounds = layout.bounds()
     low, high = np.array(bounds).T

@@ -1,4 +1,4 @@
-"""What a model learns from: measurements in the order of their arrival, and running trials."""
+"""The data of a surrogate model: measurements in order of arrival, and pending trials."""
 
 import math
 from bisect import bisect_right
@@ -15,11 +15,11 @@ from hpo.surrogate.kernel import Floats, Inputs, Integers
 
 
 class GrowingArray:
-    """An array that grows by a row at a time.
+    """A NumPy array to which rows can be appended efficiently.
 
     Args:
-        dtype: of its numbers.
-        width: of a row, None for a single number.
+        dtype: Type of the elements.
+        width: Length of a row; None if a row is a single number.
     """
 
     def __init__(self, dtype: type, width: int | None = None) -> None:
@@ -30,28 +30,29 @@ class GrowingArray:
         return self._count
 
     def append(self, row: float | Floats) -> None:
-        """One more."""
+        """Append a row."""
         if self._count == len(self._rows):
             self._rows = np.concatenate((self._rows, np.empty_like(self._rows)))
         self._rows[self._count] = row
         self._count += 1
 
     def first(self, count: int | None = None) -> NDArray[Any]:
-        """The first `count` rows, or all: not to be written to."""
+        """Return the first `count` rows, or all, as a view that must not be written to."""
         return self._rows[: self._count if count is None else min(count, self._count)]
 
 
 class History:
-    """Grows by appending only, so that what was known after n measurements is a prefix of it.
+    """The measurements and pending trials that a surrogate model learns from.
 
-    A trial is its configuration here: none is tried twice.
+    Measurements are only appended, so that the state after n measurements is a prefix of the current one. A trial is
+    identified with its configuration, since none is tried twice.
     """
 
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
         self.configurations: list[Configuration] = []
         self.pending: dict[int, int] = {}
-        """Trial -> the resource it is on its way to."""
+        """Pending trials: trial number -> the resource up to which it is training."""
         self._index: dict[str, int] = {}
         self._rows = GrowingArray(np.float64, len(encoding.groups))
         self.trials = GrowingArray(np.intp)
@@ -63,7 +64,7 @@ class History:
         return len(self.losses)
 
     def trial(self, configuration: Configuration) -> int:
-        """The number of a configuration, given at its first use."""
+        """Return the number of a configuration, which is assigned at its first use."""
         key = canonical(configuration)
         number = self._index.setdefault(key, len(self._index))
         if number == len(self.configurations):
@@ -72,14 +73,14 @@ class History:
         return number
 
     def add(self, configuration: Configuration, resource: int, loss: float, violation: float = 0.0) -> None:
-        """A measurement, and how far it is beyond its constraints.
+        """Add a measurement, with the violation of its constraints.
 
-        A pending one of this trial, at this resource or below, is no longer.
+        If a measurement of this trial was pending at this resource or below, it is not pending any more.
         """
         self.add_to(self.trial(configuration), resource, loss, violation)
 
     def add_to(self, trial: int, resource: int, loss: float, violation: float = 0.0) -> None:
-        """As `add`, to a trial by its number."""
+        """Add a measurement to a trial given by its number; see `History.add`."""
         self.trials.append(trial)
         self.resources.append(resource)
         self.losses.append(loss)
@@ -88,55 +89,55 @@ class History:
             del self.pending[trial]
 
     def expect(self, configuration: Configuration, resource: int) -> None:
-        """The trial runs towards `resource`."""
+        """Record that a trial is training up to `resource`, so that a measurement is pending."""
         self.pending[self.trial(configuration)] = resource
 
     def forget_pending(self, configuration: Configuration) -> None:
-        """Nothing more will come of it."""
+        """Record that no measurement of the trial is pending any more."""
         self.pending.pop(self.trial(configuration), None)
 
     def rows(self, trials: Sequence[int] | Integers) -> Floats:
-        """Encoded configurations, shape (n, columns)."""
+        """Return the encoded configurations of the given trials, shape (n, columns)."""
         return self._rows.first()[np.asarray(trials, dtype=np.intp)]
 
     def tried(self) -> Integers:
-        """Numbers of the trials that were measured, ascending."""
+        """Return the numbers of the trials that have a measurement, ascending."""
         return np.flatnonzero(np.bincount(self.trials.first()))
 
     def last_of_each(self, count: int | None = None) -> tuple[Integers, Integers]:
-        """Of the first `count` measurements, or of all: the trials, ascending, and the number of the last of each."""
+        """Return the trials in the first `count` (None: all) measurements, and the index of each one's last one."""
         measured = self.trials.first(count)
         last = np.full(measured.max() + 1, -1)
-        last[measured] = np.arange(len(measured))  # of several the last
+        last[measured] = np.arange(len(measured))  # the last one wins
         trials = np.flatnonzero(last >= 0)
         return trials, last[trials]
 
     def levels(self, count: int) -> list[int]:
-        """The different resources among the first `count` measurements, ascending."""
+        """Return the distinct resources in the first `count` measurements, ascending."""
         return sorted(set(self.resources.first(count).tolist()))
 
     def measured(self, index: Integers, levels: Sequence[int]) -> Inputs:
-        """Inputs of some measurements, by their numbers.
+        """Return the model inputs of the measurements with the given indices.
 
         Args:
-            index: shape (n,).
-            levels: the resources that have a noise of their own, ascending.
+            index: Indices of measurements, shape (n,).
+            levels: Resources that have a noise variance of their own, ascending.
         """
         return self.inputs(self.rows(self.trials.first()[index]), self.resources.first()[index], levels)
 
     @staticmethod
     def inputs(x: Floats, resources: Integers, levels: Sequence[int]) -> Inputs:
-        """Inputs of encoded configurations at resources; one between two levels has the noise of the one below."""
+        """Return model inputs of encoded configurations at resources; between two levels, the lower one's noise applies."""
         level = np.maximum(np.searchsorted(levels, resources, side="right") - 1, 0)
         return Inputs(x, np.log(resources) / math.log(3), level)
 
     @staticmethod
     def unmeasured(x: Floats, resource: int, levels: Sequence[int]) -> Inputs:
-        """Inputs of encoded configurations, all at one resource, as nothing was measured there; u has shape (1,)."""
+        """Return model inputs for predictions at one resource; the log resource `u` is stored once, in shape (1,)."""
         level = max(bisect_right(levels, resource) - 1, 0)
         return Inputs(x, np.array([math.log(resource) / math.log(3)]), np.array([level]))
 
     def running(self, levels: Sequence[int]) -> Inputs:
-        """Inputs of the pending measurements."""
+        """Return the model inputs of the pending measurements."""
         resources = np.array(list(self.pending.values()), dtype=np.intp)
         return self.inputs(self.rows(list(self.pending)), resources, levels)

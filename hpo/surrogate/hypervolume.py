@@ -1,7 +1,8 @@
-"""The hypervolume of a front: how much of the space of losses it dominates, up to a reference point.
+"""Hypervolume of a Pareto front: the volume of objective space that it dominates, up to a reference point.
 
-Two losses by a sweep, three by a sweep over a staircase, four and more by slices along the last loss, of which each adds the
-exclusive part of one point (While, Bradstreet & Barone, "A Fast Way of Calculating Exact Hypervolumes", IEEE TEC 2012).
+Two losses are handled by a sweep, three by a sweep over a staircase. Four or more are sliced along the last loss; each point
+adds the volume that it alone dominates (While, Bradstreet & Barone, "A Fast Way of Calculating Exact Hypervolumes", IEEE TEC
+2012).
 """
 
 from bisect import bisect_left, bisect_right
@@ -13,13 +14,13 @@ Floats = NDArray[np.float64]
 
 
 def front_of(losses: Floats) -> NDArray[np.intp]:
-    """Which rows nothing dominates, ascending; of equal rows the first.
+    """Return the indices of the non-dominated rows, ascending; of equal rows, the first.
 
     Args:
-        losses: shape (n, m), lower is better in each; a row with one that is not finite is on no front.
+        losses: Losses, shape (n, m), lower is better; rows with a value that is not finite are on no front.
     """
     finite = np.flatnonzero(np.isfinite(losses).all(axis=1))
-    # In the order of the losses nothing that comes later dominates what came before.
+    # In lexicographic order of the losses, no row dominates an earlier one.
     ordered = finite[np.lexsort((finite, *losses[finite].T[::-1]))]
     if losses.shape[1] == 2 and len(ordered):
         lowest = np.minimum.accumulate(losses[ordered, 1])
@@ -34,11 +35,12 @@ def front_of(losses: Floats) -> NDArray[np.intp]:
 
 
 def hypervolume(losses: Floats, reference: Floats) -> float:
-    """The volume between some points, of which any may be dominated, and a reference point.
+    """Return the volume that points dominate, up to a reference point.
 
     Args:
-        losses: shape (n, m), m at least 2; what is not below the reference in all of them counts for nothing.
-        reference: shape (m,).
+        losses: Points, shape (n, m), m at least 2. They may dominate each other; those not below the reference in every
+            loss are ignored.
+        reference: Reference point, shape (m,).
     """
     inside = losses[(losses < reference).all(axis=1)]
     if len(inside) < 2:
@@ -55,15 +57,15 @@ def _area(points: Floats, reference: Floats) -> float:
 
 
 def _sweep(points: Floats, reference: Floats) -> float:
-    """Slices along the third loss, each as wide as the staircase of the points before it."""
+    """Return the hypervolume for three losses, by slices along the third, whose areas lie under a staircase of points."""
     right, top, _ = reference.tolist()
-    xs, ys = [-np.inf, right], [top, -np.inf]  # x ascending, y descending, with a guard at each end
+    xs, ys = [-np.inf, right], [top, -np.inf]  # x ascending, y descending, with a sentinel at each end
     area, total = 0.0, 0.0
     ordered = points[np.argsort(points[:, 2], kind="stable")].tolist()
     ends = [point[2] for point in ordered[1:]] + [float(reference[2])]
     for (x, y, z), end in zip(ordered, ends, strict=True):
         begin = bisect_right(xs, x)
-        if ys[begin - 1] > y:  # else it is dominated among these two
+        if ys[begin - 1] > y:  # else the point is dominated in the first two losses
             begin = bisect_left(xs, x)
             stop, at, height = begin, x, ys[begin - 1]
             while ys[stop] >= y:
@@ -77,18 +79,18 @@ def _sweep(points: Floats, reference: Floats) -> float:
 
 
 def _slices(points: Floats, reference: Floats) -> float:
-    """Slices along the last loss, each as large as the volume of the points before it in the others."""
+    """Return the hypervolume for four or more losses, by slices along the last."""
     points = points[np.argsort(points[:, -1], kind="stable")]
     ends = np.append(points[1:, -1], reference[-1])
     return float(volumes(points[:, :-1], reference[:-1]) @ (ends - points[:, -1]))
 
 
 def volumes(losses: Floats, reference: Floats) -> Floats:
-    """The hypervolume of each beginning of a list of points, shape (n,): what each adds is exclusive to it.
+    """Return the hypervolume of the first 1, 2, …, n points, shape (n,), by the volume that each point adds.
 
     Args:
-        losses: shape (n, m), m at least 2, in their order.
-        reference: shape (m,).
+        losses: Points in order, shape (n, m), m at least 2.
+        reference: Reference point, shape (m,).
     """
     known = losses[:0]
     found, volume = np.zeros(len(losses)), 0.0

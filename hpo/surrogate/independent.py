@@ -1,7 +1,7 @@
-"""A Gaussian process for each resource: length-scales are shared, means, variances and noises are not.
+"""Independent Gaussian processes, one for each resource, with shared length-scales.
 
 Li et al., "Hyper-Tune: Towards Efficient Hyper-parameter Tuning at Scale" (VLDB 2022), section 4.2: base surrogates, one for
-each measurement resource.
+each measurement resource. Means, variances and noise variances are not shared.
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,14 @@ from hpo.surrogate.posterior import Posterior
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The model of one resource.
+    """The Gaussian process of one resource, with its data.
 
     Attributes:
-        resource: which.
-        number: of it among the resources that were measured before the fit; those without a measurement in the model are
-            counted, and have no Level.
-        posterior: of targets less their mean.
-        centre: that mean.
-        targets: shape (n,), less their mean.
+        resource: Resource of the model's measurements.
+        number: Index of the resource among all that were measured before the fit, including those without a model.
+        posterior: Posterior, given targets minus their mean.
+        centre: Mean of the targets.
+        targets: Targets minus their mean, shape (n,).
     """
 
     resource: int
@@ -38,20 +37,20 @@ class Level:
 
 
 class IndependentModel(ModelData):
-    """Independent blocks of measurements, a block for each resource. Arguments as of ModelData."""
+    """A surrogate model of independent Gaussian processes, one for each resource. Arguments as of `ModelData`."""
 
     def __init__(self, history: History, randomness: Randomness, most: int) -> None:
         super().__init__(history, randomness, most)
-        self._kept: tuple[tuple[int, int], list[Level]] | None = None  # (fit, measurements), their levels
+        self._kept: tuple[tuple[int, int], list[Level]] | None = None  # (last fit, measurements), levels
 
     def levels(self, fits: Sequence[int]) -> list[Level]:
-        """The model of each resource that has measurements in it, ascending. Kept until the next measurement or fit.
+        """Return the model of each resource that has measurements, ascending; cached until the next measurement or fit.
 
         Args:
-            fits: numbers of measurements at which hyperparameters are fitted, ascending.
+            fits: Numbers of measurements at which the model is fitted, ascending.
 
         Raises:
-            NumericalError: a covariance could not be factorised.
+            NumericalError: A covariance matrix could not be factorised.
         """
         moment = fits[-1], len(self.history)
         if self._kept is None or self._kept[0] != moment:
@@ -65,7 +64,7 @@ class IndependentModel(ModelData):
         found = []
         for block, (resource, members) in enumerate(self._blocks(index, resources)):
             if not len(members):
-                continue  # its trials are not among those chosen
+                continue  # none of its measurements was chosen
             inputs = self.history.measured(index[members], resources)
             centre = float(targets[members].mean())
             y = targets[members] - centre
@@ -74,7 +73,7 @@ class IndependentModel(ModelData):
         return found
 
     def _blocks(self, index: Integers, resources: Sequence[int]) -> list[tuple[int, Integers]]:
-        """Resource and positions in `index` of its measurements, for each that has a block."""
+        """Return each resource with the positions in `index` of its measurements."""
         measured = self.history.resources.first(len(self.history))[index]
         return [(resource, np.flatnonzero(measured == resource)) for resource in resources]
 

@@ -1,7 +1,7 @@
-"""The model of a search: a Gaussian process over configuration and resource, refitted and extended as data come.
+"""The surrogate model of a search: a Gaussian process over configuration and resource, refitted and extended with new data.
 
-All of it is a function of the history and of the numbers of measurements at which it was fitted; what is kept from call
-to call only saves computing it again.
+Everything is a function of the history and of the numbers of measurements at which the model was fitted. What is kept between
+calls is only a cache.
 """
 
 from abc import ABC, abstractmethod
@@ -17,37 +17,37 @@ from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.targets import behind_feasible, to_targets, to_values
 
 FIT_BEST, FIT_OTHERS = 50, 100
-"""Hyperparameters are fitted to so many of the best targets and so many random others; predictions use all."""
+"""Numbers of best and of other random targets to which hyperparameters are fitted; predictions use all targets."""
 
 FIRST_ITERATIONS, NEXT_ITERATIONS, EXACT_ITERATIONS = 25, 5, 50
 
 Fit = tuple[Layout, Floats, list[int]]
-"""Layout and logarithms of hyperparameters, and the resources that have a noise of their own."""
+"""A fit: layout and logarithms of the hyperparameters, and the resources that have a noise variance of their own."""
 
 
 class ModelData(ABC):
-    """Which measurements a model uses, and its chain of fits.
+    """Base class of surrogate models: which measurements they use, and how each fit starts from the previous one.
 
     Args:
-        history: where measurements come from.
-        randomness: decides on subsets.
-        most: measurements in the model at a fit; those that come until the next fit are added.
-        exact: is the function smooth and measured with little noise, perhaps? Then distances between losses count, noise
-            may vanish, and fits are thorough.
+        history: Measurements and pending trials.
+        randomness: Source of random subsets of the data.
+        most: Maximum number of measurements in the model at a fit; those that arrive until the next fit are added.
+        exact: Whether to model a smooth function with little noise; if so, distances between losses count, noise may vanish,
+            and fits are thorough.
     """
 
     def __init__(self, history: History, randomness: Randomness, most: int, *, exact: bool = False) -> None:
         self.history, self._randomness, self._most, self._exact = history, randomness, most, exact
         self._fitted: dict[tuple[int, ...], Fit] = {}
-        self._targets: tuple[int, Floats] = 0, np.zeros(0)  # of so many measurements
+        self._targets: tuple[int, Floats] = 0, np.zeros(0)  # number of measurements, and their targets
 
     @property
     def groups(self) -> Integers:
-        """Which length-scale each column belongs to."""
+        """Index of the length-scale of each column of an encoded configuration."""
         return self.history.encoding.groups
 
     def targets(self, count: int) -> Floats:
-        """Of the first `count` measurements; the last are kept."""
+        """Return the targets of the first `count` measurements; the last result is cached."""
         if self._targets[0] != count:
             self._targets = count, self._make_targets(count)
         return self._targets[1]
@@ -59,20 +59,23 @@ class ModelData(ABC):
         return make(losses, history.resources.first(count), history.trials.first(count))
 
     def selection(self, fit: int) -> Integers:
-        """Which measurements are in the model: those chosen at the last fit, and all later ones."""
+        """Return the indices of the measurements in the model: those chosen at the last fit and all later ones."""
         return np.concatenate((self.chosen(fit), np.arange(fit, len(self.history))))
 
     def chosen(self, count: int) -> Integers:
-        """Of the first `count` measurements, at most `most`: of the trials that got furthest, then a random subset."""
+        """Return the indices of at most `most` of the first `count` measurements.
+
+        Measurements of trials that reached the most rungs come first; ties are broken at random.
+        """
         if count <= self._most:
             return np.arange(count)
         trials = self.history.trials.first(count)
-        reached = np.bincount(trials)[trials]  # measurements of the trial: rungs it got to
+        reached = np.bincount(trials)[trials]  # number of measurements of the trial, one per rung
         order = np.lexsort((self._randomness.stream("model-data", count).random(count), -reached))
         return np.sort(order[: self._most])
 
     def stratified(self, targets: Floats, count: int) -> Integers:
-        """The best targets and a random subset of the rest."""
+        """Return the indices of the best targets and of a random subset of the rest."""
         if len(targets) <= FIT_BEST + FIT_OTHERS:
             return np.arange(len(targets))
         order = np.argsort(targets, kind="stable")
@@ -80,7 +83,10 @@ class ModelData(ABC):
         return np.sort(np.concatenate((order[:FIT_BEST], others)))
 
     def hyperparameters(self, fits: Sequence[int]) -> Fit:
-        """What a series of fits at these numbers of measurements leads to, each starting from the one before."""
+        """Return the model's hyperparameters after a chain of fits at these numbers of measurements.
+
+        Each fit starts from the one before.
+        """
         key = tuple(fits)
         known = next((k for k in range(len(key), 0, -1) if key[:k] in self._fitted), 0)
         for k in range(known + 1, len(key) + 1):
@@ -89,7 +95,7 @@ class ModelData(ABC):
         return self._fitted[key]
 
     def _fit_once(self, count: int, before: Fit | None) -> Fit:
-        """A fit to the first `count` measurements, starting from the one before."""
+        """Fit the hyperparameters to the first `count` measurements, starting from the previous fit."""
         levels = self.history.levels(count)
         index = self.chosen(count)
         targets = self.targets(count)[index]
@@ -110,15 +116,15 @@ class ModelData(ABC):
 
     @abstractmethod
     def _layout(self, levels: Sequence[int]) -> Layout:
-        """The hyperparameters of a first fit."""
+        """Return the layout of the hyperparameters for a first fit."""
 
     @abstractmethod
     def _training_blocks(self, index: Integers, targets: Floats, levels: Sequence[int]) -> list[tuple[Inputs, Floats]]:
-        """Inputs and targets of measurements, by their numbers, in independent blocks."""
+        """Return inputs and targets of measurements, given by their indices, as independent blocks of data."""
 
     @staticmethod
     def carried_over(before: Fit, levels: Sequence[int], *, blocks: int) -> tuple[Layout, Floats]:
-        """The layout for these levels, and a start that has what is known of those there were before."""
+        """Return a layout for these levels, and a starting vector that takes over an earlier fit's values for known ones."""
         old, theta, known = before
         layout = Layout(old.dimension, blocks, len(levels), old.resources, old.exact)
         start = layout.start()
@@ -137,21 +143,21 @@ class ModelData(ABC):
 
 
 class JointModel(ModelData):
-    """One Gaussian process over all measurements. Arguments as of ModelData."""
+    """A surrogate model of one Gaussian process over all measurements. Arguments as of `ModelData`."""
 
     def __init__(self, history: History, randomness: Randomness, most: int, *, exact: bool = False) -> None:
         super().__init__(history, randomness, most, exact=exact)
-        # (fit, measurements, their factor, targets of those of earlier experiments, which stand before them)
+        # cache: (last fit, indices of measurements, posterior, targets of earlier experiments, whose inputs come first)
         self._kept: tuple[int, Integers, Posterior, Floats] | None = None
 
     def posterior(self, fits: Sequence[int]) -> tuple[Posterior, Floats, list[int]]:
-        """The posterior of all measurements, their targets, and the resources with a noise of their own.
+        """Return the posterior given all measurements, their targets, and the resources with a noise variance of their own.
 
         Args:
-            fits: numbers of measurements at which hyperparameters are fitted, ascending.
+            fits: Numbers of measurements at which the model is fitted, ascending.
 
         Raises:
-            NumericalError: a covariance could not be factorised.
+            NumericalError: A covariance matrix could not be factorised.
         """
         layout, theta, levels = self.hyperparameters(fits)
         index = self.selection(fits[-1])
@@ -170,13 +176,13 @@ class JointModel(ModelData):
         return posterior.condition(targets), targets, levels
 
     def means_of(self, trials: Integers, resource: int, posterior: Posterior, levels: Sequence[int]) -> Floats:
-        """Means at a resource, shape (n, s): of measurements in the model read off, which is faster, else predicted.
+        """Return posterior means of trials at a resource, shape (n, s), without a prediction for known measurements.
 
         Args:
-            trials: shape (n,), which were measured.
-            resource: where.
-            posterior: the last that was asked for, perhaps with fantasies.
-            levels: the resources with a noise of their own.
+            trials: Numbers of trials that have a measurement, shape (n,).
+            resource: Resource at which to predict.
+            posterior: The posterior last returned, perhaps extended by samples of pending results.
+            levels: Resources with a noise variance of their own.
         """
         assert self._kept is not None
         index, earlier = self._kept[1], len(self._kept[3])
@@ -192,13 +198,13 @@ class JointModel(ModelData):
     def _with_earlier(
         self, kernel: Kernel, own: Inputs, levels: Sequence[int], fit: int
     ) -> tuple[Kernel, Inputs, Floats]:
-        """Kernel and inputs of own measurements and, before them, of earlier experiments; and the targets of these: none.
+        """Return the kernel, the inputs and the targets of earlier experiments, whose inputs come first; here there are none.
 
         Args:
-            kernel: of own measurements.
-            own: their inputs.
-            levels: the resources with a noise of their own.
-            fit: the number of measurements at the last fit.
+            kernel: Kernel of this experiment's measurements.
+            own: Inputs of this experiment's measurements.
+            levels: Resources with a noise variance of their own.
+            fit: Number of measurements at the last fit.
         """
         return kernel, own, np.zeros(0)
 

@@ -1,12 +1,12 @@
-"""Density estimates over configurations: mixtures of products of kernels, one product per observation.
+"""Kernel density estimates over configurations: mixtures with one product of kernels per observation.
 
-In a space with conditions the estimate is a product over the hyperparameters c in the order of the space,
+In a space with conditional hyperparameters, the estimate is a product over the hyperparameters c in the order of the space,
 
     p(x_c | those before) = Σ_i w_i K_i k_i(x_c) / Σ_i w_i K_i ,
 
-over the observations i that have c, where K_i is the product of the kernels of i over the earlier hyperparameters that both
-have. Without conditions this is the plain mixture Σ_i w_i Π_c k_i(x_c); with them, what a shared hyperparameter tells about
-one of a branch is kept.
+over the observations i that have c. K_i is the product of the kernels of i over the earlier hyperparameters that both
+have. Without conditions this is the plain mixture Σ_i w_i Π_c k_i(x_c). With them, it keeps what a shared
+hyperparameter tells about one that only a branch has.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,17 +33,17 @@ from hpo.surrogate.smoothing import (
 )
 
 RECENT = 25
-"""So many observations count in full; older ones the less the older they are."""
+"""Number of latest observations that have full weight; older ones have less the older they are."""
 
 FLOOR = 1e-32
-"""Share of a flat density in estimates without a prior, so that none is zero."""
+"""Weight of a uniform density in estimates without a prior, which keeps densities above zero."""
 
 FLAT = 1000.0
-"""Standard deviation of a normal distribution that is uniform on [0, 1] for all that matters."""
+"""Standard deviation of a normal distribution that is practically uniform on [0, 1]."""
 
 
 def age_weights(n: int) -> Floats:
-    """Of n observations, the oldest first."""
+    """Return the weights of n observations by age, the oldest first."""
     if n < RECENT:
         return np.ones(n)
     return np.concatenate((np.linspace(1 / n, 1.0, n - RECENT), np.ones(RECENT)))
@@ -51,12 +51,12 @@ def age_weights(n: int) -> Floats:
 
 @dataclass(frozen=True)
 class Observed:
-    """Configurations as points of the unit cube, in the order of the trials.
+    """Observations for a density estimate: configurations as points of the unit cube, in the order of the trials.
 
     Attributes:
-        points: shape (n, d), 0 where a hyperparameter is not used.
-        used: shape (n, d).
-        weights: shape (n,).
+        points: Points, shape (n, d); 0 where a hyperparameter is not used.
+        used: Whether each hyperparameter is used, shape (n, d).
+        weights: Weight of each observation, shape (n,).
     """
 
     points: Floats
@@ -68,13 +68,13 @@ class Observed:
 
 
 class Mixture:
-    """An estimate.
+    """A density estimate: a mixture of N products of kernels, one for each observation and one for the prior.
 
     Args:
-        pool: of the space.
-        weights: shape (N,), of the observations and, at the end, of the prior.
-        kernels: of each hyperparameter, for those that have it.
-        members: which of the N these are; None where all are.
+        pool: Points of the search space.
+        weights: Weights of the observations and, at the end, of the prior, shape (N,).
+        kernels: Kernels of each hyperparameter, one for each component that has it.
+        members: Indices of these components, for each hyperparameter; None for all.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Mixture:
     ) -> None:
         self._pool, self._kernels, self._members = pool, kernels, members
         self._log_weights = np.log(weights / weights.sum())
-        self._runs: list[list[int]] = []  # columns next to each other that all observations have, and each other one
+        self._runs: list[list[int]] = []  # adjacent columns without conditions, or one conditional column
         for column, has in enumerate(members):
             if has is None and self._runs and members[self._runs[-1][0]] is None:
                 self._runs[-1].append(column)
@@ -90,7 +90,7 @@ class Mixture:
                 self._runs.append([column])
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[Floats, Flags]:
-        """Points and what of them is used, both of shape (count, d)."""
+        """Draw points and return them with whether each coordinate is used, both of shape (count, d)."""
         points = np.zeros((count, len(self._kernels)))
         used = np.ones(points.shape, dtype=bool)
         logs = self._start(count)
@@ -107,11 +107,11 @@ class Mixture:
         return points, used
 
     def log_density(self, points: Floats, used: Flags) -> Floats:
-        """At points, shape (m,), relative to that of uniform draws.
+        """Return the log density at points, relative to the uniform density, shape (m,).
 
         Args:
-            points: shape (m, d).
-            used: which coordinates mean anything, shape (m, d).
+            points: Points of the unit cube, shape (m, d).
+            used: Whether each coordinate is used, shape (m, d).
         """
         logs, total = self._start(len(points)), np.zeros(len(points))
         for number, run in enumerate(self._runs):
@@ -123,7 +123,7 @@ class Mixture:
         return total
 
     def _start(self, count: int) -> Floats:
-        """Logarithms of the weights for each of some points, shape (count, N)."""
+        """Return the log weights of the components, repeated for each point, shape (count, N)."""
         return np.repeat(self._log_weights[None], count, axis=0)
 
     def _of_members(self, logs: Floats, column: int, rows: Integers) -> Floats:
@@ -131,7 +131,7 @@ class Mixture:
         return logs if members is None else logs[np.ix_(rows, members)]
 
     def _add(self, logs: Floats, run: Sequence[int], points: Floats, rows: Integers) -> None:
-        """Multiply each observation's product by its kernels of these columns. Changes `logs`."""
+        """Multiply each component by its kernels of the given columns, as logarithms; changes `logs` in place."""
         for column in run:
             members = self._members[column]
             if members is None:
@@ -141,18 +141,18 @@ class Mixture:
 
 
 def _log_sum(logs: Floats) -> Floats:
-    """Logarithm of the sum of the exponentials of each row."""
+    """Return the logarithm of the sum of exp(logs) in each row."""
     top = logs.max(axis=1)
     sums: Floats = top + np.log(np.exp(logs - top[:, None]).sum(axis=1))
     return sums
 
 
 def _choose(logs: Floats, shares: Floats) -> Integers:
-    """A column for each row, in proportion to the exponentials.
+    """Draw a column for each row, with probabilities proportional to exp(logs).
 
     Args:
-        logs: shape (m, n).
-        shares: uniform numbers, shape (m,).
+        logs: Log weights, shape (m, n).
+        shares: Uniform random numbers, shape (m,).
     """
     sums = np.exp(logs - logs.max(axis=1, keepdims=True)).cumsum(axis=1)
     index: Integers = (sums[:, :-1] <= shares[:, None] * sums[:, -1:]).sum(axis=1)
@@ -160,17 +160,17 @@ def _choose(logs: Floats, shares: Floats) -> Integers:
 
 
 class Estimates:
-    """Makes density estimates for a space.
+    """A factory of density estimates for a search space.
 
     Args:
-        space: what is searched; its priors are those of `parzen`.
+        space: Search space; `parzen` uses its priors.
     """
 
     def __init__(self, space: SearchSpace) -> None:
         self.pool = Pool(space)
         self._space = space
         self._names, self._domains = list(self.pool.domains), list(self.pool.domains.values())
-        self._values = [  # of choices without an order: how many
+        self._values = [  # number of values of categorical hyperparameters, else 0
             len(domain.choices) if isinstance(domain, Choice) and not domain.ordered else 0 for domain in self._domains
         ]
         self._borders = [
@@ -178,20 +178,21 @@ class Estimates:
         ]
 
     def parzen(self, observed: Observed) -> Mixture:
-        """Of Bergstra et al., "Algorithms for Hyper-Parameter Optimization" (NeurIPS 2011), section 4, for all together.
+        """Return the multivariate Parzen estimate of TPE, with bandwidths from the distances between neighbours.
 
-        A kernel is as wide as its neighbours are far. The prior is one more observation of weight 1: at the centre of the
-        range and as wide as it, or what a user told.
+        Bergstra et al., "Algorithms for Hyper-Parameter Optimization" (NeurIPS 2011), section 4, here for all
+        hyperparameters jointly. The prior is one more observation of weight 1. It is the user's prior, or else lies at
+        the centre of the range and is as wide.
         """
         return self._mixture(observed, 1.0, self._parzen_kernels)
 
     def reference(self, observed: Observed, *, least: float, widened: float = 1.0) -> Mixture:
-        """With one bandwidth for each hyperparameter, by the normal reference rule, and all weights equal.
+        """Return an estimate with one bandwidth per hyperparameter, by the normal reference rule.
 
         Args:
-            observed: what it is made from.
-            least: the least bandwidth.
-            widened: bandwidths of numbers times so much.
+            observed: Observations.
+            least: Smallest bandwidth.
+            widened: Multiplier of the bandwidths of numeric hyperparameters.
         """
 
         def kernels(column: int, units: Floats) -> Kernels:

@@ -1,7 +1,7 @@
-"""Many candidates at once, as points of the unit cube: only the one that is chosen becomes a configuration.
+"""Candidates handled in bulk, as points of the unit cube; only the chosen one becomes a configuration.
 
-The moves are those of hpo.surrogate.candidates; a column is a hyperparameter with more than one value, in the order of the
-space, and holds what its domain's `encode` gives, or 0 where the hyperparameter is not used.
+Mutations are those of hpo.surrogate.candidates. A column is a hyperparameter with more than one value, in the order of the
+space. It holds what `Domain.encode` gives, or 0 where the hyperparameter is not used.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,27 +17,27 @@ from hpo.surrogate.encoding import ANGLE, columns_of
 from hpo.surrogate.kernel import Floats, Integers
 
 FINE = 4096
-"""A finite domain of more values is treated as continuous until the choice is made."""
+"""Number of values above which a finite domain is treated as continuous until the proposal is chosen."""
 
 
 class Pool:
-    """Draws, moves and encodes points of a space.
+    """Sampling, mutation and encoding of points of a search space, as arrays.
 
     Args:
-        space: what is searched.
+        space: Search space.
     """
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
         self.domains = {name: domain for name, domain in space.domains.items() if domain.size > 1}
         domains = list(self.domains.values())
-        # Of finite domains: column, points, and the borders between them.
+        # Finite domains: (column, points of the values, borders between them).
         self._values: list[tuple[int, Floats, Floats]] = []
         for column, domain in enumerate(domains):
             if domain.size <= FINE:
                 values = np.sort([domain.encode(value) for value in domain.values(int(domain.size))])
                 self._values.append((column, values, (values[1:] + values[:-1]) / 2))
-        self._unordered = [  # choices: column, and the point of each value
+        self._unordered = [  # categorical: (column, point of each value)
             (column, (np.arange(len(domain.choices)) + 0.5) / len(domain.choices))
             for column, domain in enumerate(domains)
             if isinstance(domain, Choice) and not domain.ordered
@@ -46,20 +46,20 @@ class Pool:
         self.activity = None
         if space.conditions:
             self.activity = Activity(space, {name: column for column, name in enumerate(self.domains)}, FINE)
-        self._codes = [  # of choices: column, and what Encoding has for each value
+        self._codes = [  # lists: (column, encoding of each value)
             (column, np.array(columns_of(domain, conditional=column in self._conditional)))
             for column, domain in enumerate(domains)
             if isinstance(domain, Choice)
         ]
         first = np.cumsum([0, *(self._width(column, domain) for column, domain in enumerate(domains))])
-        self._continuous = [  # column, where its columns begin in Encoding, and is it on an arc there
+        self._continuous = [  # (column, first encoded column, whether encoded on an arc)
             (column, int(first[column]), column in self._conditional)
             for column, domain in enumerate(domains)
             if domain.size > FINE
         ]
         self.mixed = len(self._continuous) < len(domains)
-        """Is there a hyperparameter that moves by steps?"""
-        # How a column is moved: levels in all, at most so many at once, and is it by a fraction of one.
+        """Whether a hyperparameter has discrete values."""
+        # Mutation of each column: number of levels, largest move, and whether moves are fractions of a level.
         sizes = np.array([float(domain.size) for domain in domains])
         self._levels = np.minimum(sizes, LEVELS)
         self._farthest = np.maximum(self._levels // 2, 1.0)
@@ -71,19 +71,19 @@ class Pool:
         return 2 if column in self._conditional else 1
 
     def sample(self, rng: np.random.Generator, count: int) -> Floats:
-        """Uniform points, shape (count, d)."""
+        """Draw uniform points, shape (count, d)."""
         return self._clear(self._draw(rng, count))
 
     def _draw(self, rng: np.random.Generator, count: int) -> Floats:
-        """Uniform points with a value for everything, used or not."""
+        """Draw uniform points with a value for every hyperparameter, used or not."""
         return self._snap(rng.random((count, len(self.domains))))
 
     def _clear(self, points: Floats) -> Floats:
-        """With zeros for what is not used: points of the same configuration are the same."""
+        """Set coordinates of unused hyperparameters to zero, so that points of the same configuration are equal."""
         return points if self.activity is None else np.where(self.activity.used(points), points, 0.0)
 
     def points(self, configurations: Sequence[Configuration]) -> Floats:
-        """Where configurations lie, shape (n, d)."""
+        """Return the points of the unit cube that stand for configurations, shape (n, d)."""
         rows = [
             [d.encode(configuration[name]) if name in configuration else 0.0 for name, d in self.domains.items()]
             for configuration in configurations
@@ -91,9 +91,9 @@ class Pool:
         return np.array(rows).reshape(len(rows), len(self.domains))
 
     def mutate(self, rng: np.random.Generator, parents: Floats) -> Floats:
-        """A neighbour of each point: at least one coordinate that is used there is moved.
+        """Return a neighbour of each point, in which at least one coordinate in use is moved.
 
-        What a moved one brings into use has a uniform value.
+        Conditional hyperparameters that become used get a uniform value.
         """
         shape = parents.shape
         count, dimension = shape
@@ -126,7 +126,10 @@ class Pool:
 
     @staticmethod
     def _step(there: Floats, index: Integers, levels: Floats, values: Floats, borders: Floats) -> None:
-        """Move among few values by whole ones; among more, to the next where a step led back. Changes `there`."""
+        """Make moved coordinates of a finite domain land on another of its values; changes `there` in place.
+
+        If there are few values, move by whole ones; if there are more, move at least to the next.
+        """
         if len(values) <= LEVELS:
             to = index + levels.astype(np.intp)
             there[:] = values[np.where((to < 0) | (to >= len(values)), index - levels.astype(np.intp), to)]
@@ -137,13 +140,13 @@ class Pool:
         there[stayed] = values[np.where((to < 0) | (to >= len(values)), index[stayed] - ahead, to)]
 
     def _snap(self, points: Floats) -> Floats:
-        """The nearest point that a configuration has."""
+        """Round points to the nearest ones that correspond to a configuration."""
         for column, values, borders in self._values:
             points[:, column] = values[borders.searchsorted(points[:, column])]
         return points
 
     def encode(self, points: Floats) -> Floats:
-        """What Encoding gives for their configurations, shape (n, columns)."""
+        """Return what `Encoding.encode` gives for the points' configurations, shape (n, columns)."""
         if self.activity is not None:
             return self._encode_used(points, self.activity.used(points))
         if not self._codes:
@@ -174,15 +177,15 @@ class Pool:
 
     @property
     def smooth(self) -> list[int]:
-        """The columns of hyperparameters that a gradient can move."""
+        """Columns of the continuous hyperparameters, along which a gradient exists."""
         return [column for column, _, _ in self._continuous]
 
     def by_points(self, points: Floats, by_columns: Floats) -> Floats:
-        """The gradient by points, in the columns of `smooth`, of something whose gradient by encoded columns is given.
+        """Convert a gradient by encoded columns into a gradient by the coordinates in `smooth`.
 
         Args:
-            points: shape (n, d).
-            by_columns: shape (n, columns).
+            points: Points, shape (n, d).
+            by_columns: Gradient by encoded columns, shape (n, columns).
         """
         slopes = np.zeros((len(points), len(self._continuous)))
         used = None if self.activity is None else self.activity.used(points)
@@ -198,7 +201,7 @@ class Pool:
         return slopes
 
     def first_new(self, points: Floats, is_known: Callable[[Configuration], bool]) -> Configuration | None:
-        """The first that is not known; in a small space, most points are there many times."""
+        """Return the first configuration that is not known, None if all are; repeated points are checked once."""
         known: set[bytes] = set()
         for point in points:
             key = point.tobytes()
@@ -210,7 +213,7 @@ class Pool:
         return None
 
     def decode(self, point: Floats) -> Configuration:
-        """The configuration at a point, shape (d,)."""
+        """Return the configuration at a point of shape (d,)."""
         units = iter(point.tolist())
         return self._space.used(
             {

@@ -1,7 +1,7 @@
-"""Configurations that are good together: on each of several tasks at least one of them.
+"""Portfolios: small sets of configurations such that on each of several tasks at least one is good.
 
-Greedy, as Wistuba, Schilling & Schmidt-Thieme, "Sequential Model-Free Hyperparameter Tuning" (ICDM 2015): taken is what most
-reduces the mean over the tasks of the best score so far.
+The greedy selection of Wistuba, Schilling & Schmidt-Thieme, "Sequential Model-Free Hyperparameter Tuning" (ICDM 2015): each
+configuration taken is the one that most reduces the mean, over tasks, of the best score so far.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,15 +19,15 @@ from hpo.surrogate.sought import OneLoss
 
 
 def take_greedily(scores: Sequence[Floats], apart: Callable[[int], Sequence[bool]], count: int) -> list[int]:
-    """Indices of up to `count` candidates: each most reduces the mean over the tasks of the best score so far.
+    """Return indices of up to `count` candidates, each of which most reduces the mean over tasks of the best score so far.
 
-    Where none reduces it any more, the best so far is forgotten, and what comes first then is taken. Of equal ones it is the
-    first.
+    If no candidate reduces it any further, the best scores are reset and the selection continues. Ties go to the first
+    candidate.
 
     Args:
-        scores: of each task, lower is better, shape (candidates,), finite.
-        apart: which candidates may follow the one of an index.
-        count: how many.
+        scores: Scores of all candidates for each task, shape (candidates,), finite, lower is better.
+        apart: Function from the index of a taken candidate to which candidates may still be taken.
+        count: Maximum number of candidates to take.
     """
     of_all = np.array(scores)
     taken: list[int] = []
@@ -47,7 +47,7 @@ def take_greedily(scores: Sequence[Floats], apart: Callable[[int], Sequence[bool
 
 
 def exact_scores(losses: Sequence[float]) -> Floats:
-    """Of candidates that a task has trained: normal scores of the ranks of their losses."""
+    """Return the scores of candidates that a task has evaluated: the normal scores of the ranks of their losses."""
     numbers = np.arange(len(losses))
     return earlier_targets(np.array(losses, dtype=np.float64), np.ones_like(numbers), numbers)
 
@@ -59,17 +59,17 @@ def expected_scores(
     randomness: Randomness,
     most: int,
 ) -> Floats:
-    """Of candidates of which a task has trained some: the posterior means of a Gaussian process at its highest resource.
+    """Return the scores of candidates that a task has evaluated in part: Gaussian process means at its highest resource.
 
     Args:
-        encoding: of configurations.
-        candidates: their scores are wanted.
-        results: of the task: index of a candidate, resource and loss.
-        randomness: decides on subsets.
-        most: results in the model.
+        encoding: Encoding of configurations.
+        candidates: Configurations to score.
+        results: Results of the task: index of a candidate, resource and loss.
+        randomness: Source of random subsets of the data.
+        most: Maximum number of results in the model.
 
     Raises:
-        ArithmeticError: no model could be made of it.
+        ArithmeticError: The model could not be fitted.
     """
     from hpo.surrogate.threads import one_thread
 

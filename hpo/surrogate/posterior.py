@@ -1,4 +1,4 @@
-"""The posterior of a Gaussian process with fixed hyperparameters: predictions, appended data, fantasies."""
+"""The posterior of a Gaussian process with fixed hyperparameters: predictions, appended data, samples of pending results."""
 
 from collections.abc import Callable
 
@@ -9,15 +9,17 @@ from hpo.surrogate.kernel import ROOT5, Floats, Inputs, Integers, Kernel
 
 
 class Posterior:
-    """Given noisy targets at some inputs. The factor depends on the inputs alone, so that new targets cost O(n²).
+    """The posterior of a Gaussian process given noisy targets at some inputs.
+
+    The factorisation depends on the inputs alone, so that new targets cost O(n²).
 
     Args:
-        kernel: covariance and noise.
-        groups: which length-scale each column of x belongs to.
-        inputs: where targets are known, n of them.
+        kernel: Covariance function and noise variances.
+        groups: Index of the length-scale of each column of x.
+        inputs: Inputs at which targets are known, n of them.
 
     Raises:
-        NumericalError: their covariance cannot be factorised.
+        NumericalError: The covariance matrix of the inputs cannot be factorised.
     """
 
     def __init__(self, kernel: Kernel, groups: Integers, inputs: Inputs) -> None:
@@ -27,20 +29,20 @@ class Posterior:
         covariance[np.diag_indices_from(covariance)] += kernel.noise[inputs.level]
         wrong = f"the covariance of {len(inputs)} measurements is not positive definite"
         self._factor = factorise(covariance, wrong) if len(inputs) else covariance
-        # The targets are the factor times `_whitened` times `_mixture`, where there is one: fantasies, however many,
-        # are mixtures of few columns.
+        # Targets = Cholesky factor @ `_whitened` @ `_mixture` (None: identity), so that any number of fantasies
+        # needs only a few columns.
         self._whitened: Floats = np.zeros((len(inputs), 1))
         self._mixture: Floats | None = None
-        self._solved: Floats | None = None  # kept by `_weights`
+        self._solved: Floats | None = None  # cache of `_weights`
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def extended(self, more: Inputs) -> "Posterior":
-        """With more inputs appended, their targets still to be given; costs O(n² m) instead of O((n + m)³).
+        """Return a posterior with m more inputs, whose targets are yet to be set; costs O(n² m) instead of O((n + m)³).
 
         Raises:
-            NumericalError: the new block cannot be factorised.
+            NumericalError: The covariance of the new inputs cannot be factorised.
         """
         if not len(more):
             return self
@@ -63,29 +65,29 @@ class Posterior:
         return result
 
     def condition(self, targets: Floats) -> "Posterior":
-        """Set the targets, shape (n,) or (n, s) for s sets of them. Returns the same object."""
+        """Set the targets, shape (n,), or (n, s) for s alternative sets, and return the same object."""
         self._whitened, self._mixture, self._solved = self._solve(targets.reshape(len(self), -1)), None, None
         return self
 
     def mean(self, where: Inputs) -> Floats:
-        """Shape (m, s): for each set of targets."""
+        """Return posterior means, shape (m, s), for each of the s sets of targets."""
         return self._mixed(self._cross(where) @ self._weights)
 
     def means_of_known(self) -> Floats:
-        """As `mean`, of the inputs themselves: the targets less what noise explains of them."""
-        noise = np.einsum("ij,ij->i", self._factor, self._factor) - self.kernel.variance  # as it was factorised
+        """Return posterior means at the known inputs: the targets minus what noise explains; faster than `mean`."""
+        noise = np.einsum("ij,ij->i", self._factor, self._factor) - self.kernel.variance  # jitter included
         return self._mixed(self._factor @ self._whitened - noise[:, None] * self._weights)
 
     def predict(self, where: Inputs) -> tuple[Floats, Floats]:
-        """Means, shape (m, s), and the standard deviations of noise-free values, shape (m,)."""
+        """Return posterior means, shape (m, s), and standard deviations of noise-free values, shape (m,)."""
         solved = self._solve(self._cross(where).T, overwrite=True).T
         variance = self.kernel.variance - np.einsum("ij,ij->i", solved, solved)
         return self._mixed(solved @ self._whitened), np.sqrt(np.maximum(variance, 1e-12))
 
     def predict_with_gradient(self, where: Inputs) -> tuple[Floats, Floats, Callable[[Floats, Floats], Floats]]:
-        """As `predict`, and what turns gradients by means and deviations into gradients by the rows of x.
+        """Return means and standard deviations as `predict` does, and a function that carries gradients back to the inputs.
 
-        It takes arrays of the shapes of means and deviations, and returns one of the shape of x.
+        The function takes gradients by means and by standard deviations, in their shapes, and returns the gradient by x.
         """
         places = self.kernel.place(where, self.groups)
         solved = self._solve(self.kernel.covariance(places, self._places).T, overwrite=True)
@@ -103,26 +105,26 @@ class Posterior:
         return self._mixed(solved.T @ self._whitened), deviation, by_inputs
 
     def joint(self, where: Inputs) -> tuple[Floats, Floats]:
-        """Means, shape (m, s), and covariance of noise-free values, shape (m, m)."""
+        """Return posterior means, shape (m, s), and the joint covariance of noise-free values, shape (m, m)."""
         places = self.kernel.place(where, self.groups)
         solved = self._solve(self.kernel.covariance(places, self._places).T, overwrite=True).T
         return self._mixed(solved @ self._whitened), self.kernel.covariance(places, places) - solved @ solved.T
 
     def fantasise(self, pending: Inputs, targets: Floats, normals: Floats) -> "Posterior":
-        """Also given joint draws, noise included, of what pending measurements will bring.
+        """Return a posterior that also knows joint samples (fantasies) of pending measurements, noise included.
 
         Args:
-            pending: p inputs.
-            targets: those known, shape (n,).
-            normals: standard normal numbers, shape (p, s).
+            pending: Inputs of the pending measurements, p of them.
+            targets: Known targets, shape (n,).
+            normals: Standard normal random numbers, shape (p, s), for s samples.
 
         Raises:
-            NumericalError: the pending block cannot be factorised.
+            NumericalError: The covariance of the pending inputs cannot be factorised.
         """
         if not len(pending):
             return self
         result = self.extended(pending)
-        # Known targets and draws together are the factor times the whitened targets, with the normals below them.
+        # Known targets and samples together = factor @ (whitened targets above, normals below).
         n, p = len(self), len(pending)
         result._whitened = np.zeros((n + p, 1 + p))
         result._whitened[:n, :1] = self._solve(targets.reshape(n, 1))
@@ -132,21 +134,21 @@ class Posterior:
 
     @property
     def _weights(self) -> Floats:
-        """Means are covariances times these, for the columns of `_whitened`."""
+        """The weights that turn covariances into posterior means, one column for each column of `_whitened`."""
         if self._solved is None:
             self._solved = self._solve(self._whitened, transposed=True)
         return self._solved
 
     def _mixed(self, means: Floats) -> Floats:
-        """Of each set of targets, given those of the columns of `_whitened`."""
+        """Combine means for the columns of `_whitened` into means for each set of targets."""
         return means if self._mixture is None else means @ self._mixture
 
     def _cross(self, where: Inputs) -> Floats:
-        """Covariance with the known ones, shape (m, n)."""
+        """Return the covariance of inputs with the known ones, shape (m, n)."""
         return self.kernel.covariance(self.kernel.place(where, self.groups), self._places)
 
     def _solve(self, right: Floats, *, transposed: bool = False, overwrite: bool = False) -> Floats:
-        """The inverse of the factor, or of its transpose, times a matrix, perhaps in its place."""
+        """Return the inverse of the Cholesky factor, or of its transpose, times a matrix, which may be overwritten."""
         from scipy.linalg import lapack
 
         if not len(self):

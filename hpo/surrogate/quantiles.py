@@ -1,7 +1,7 @@
-"""Conformalised quantile regression (Romano et al., NeurIPS 2019): quantiles of a loss, whatever its noise is like.
+"""Conformalised quantile regression (Romano et al., NeurIPS 2019): quantiles of a loss under noise of any distribution.
 
-One ensemble of gradient-boosted trees per quantile, by scikit-learn. What it says of results that it has not seen widens or
-narrows the pairs .1 to .9 and .3 to .7 until they hold as many of those as they should.
+There is one ensemble of gradient-boosted trees per quantile, by scikit-learn. Predictions for held-out results widen or
+narrow the intervals from 0.1 to 0.9 and from 0.3 to 0.7 until they contain the nominal share of those results.
 """
 
 import math
@@ -14,13 +14,13 @@ import numpy as np
 from hpo.surrogate.kernel import Floats, Integers
 
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
-"""The quantiles, symmetric about the median."""
+"""The quantile levels that are modelled, symmetric about the median."""
 
 CORRECTED_ABOVE = 32
-"""With so many results or fewer all are learned from, and nothing is corrected."""
+"""Number of results above which some are held out to calibrate the quantiles; otherwise all are used for training."""
 
 RATE = 0.2
-"""Of learning: twice that of scikit-learn, for half as many trees."""
+"""Learning rate of the trees, twice scikit-learn's default, for half as many trees."""
 
 DEPTH = 3
 LEAST_IN_LEAF = 2
@@ -28,22 +28,22 @@ LEAST_IN_LEAF = 2
 
 @dataclass(frozen=True)
 class Quantiles:
-    """A fitted model.
+    """A fitted model of the quantiles of a loss.
 
     Attributes:
-        trees: one ensemble for each of LEVELS.
-        shifts: shape (levels,), what is added to the prediction of each.
+        trees: Ensemble of trees for each of LEVELS.
+        shifts: Value added to the prediction of each level, shape (levels,).
     """
 
     trees: Sequence[Any]
     shifts: Floats
 
     def predict(self, x: Floats, levels: Integers) -> Floats:
-        """One corrected quantile of each point, shape (n,).
+        """Return one calibrated quantile for each point, shape (n,).
 
         Args:
-            x: encoded configurations, shape (n, columns).
-            levels: shape (n,), which of LEVELS is asked for.
+            x: Encoded configurations, shape (n, columns).
+            levels: Index into LEVELS for each point, shape (n,).
         """
         found = np.empty(len(x))
         for level, trees in enumerate(self.trees):
@@ -54,16 +54,16 @@ class Quantiles:
 
 
 def fit(x: Floats, y: Floats, rng: np.random.Generator, *, held_out: float, iterations: int) -> Quantiles:
-    """Learn the quantiles of `y` given `x`; the same for any number of threads.
+    """Fit the quantiles of `y` given `x`; the result does not depend on the number of threads.
 
     Args:
-        x: encoded configurations, shape (n, columns).
-        y: finite losses, shape (n,).
-        rng: draws the results that are held out.
-        held_out: the share of results that the others are corrected by, where there are more than CORRECTED_ABOVE.
-        iterations: trees per quantile.
+        x: Encoded configurations, shape (n, columns).
+        y: Finite losses, shape (n,).
+        rng: Random number generator that selects the held-out results.
+        held_out: Fraction of results held out for calibration, if there are more than CORRECTED_ABOVE.
+        iterations: Number of trees for each quantile.
     """
-    from sklearn.ensemble import HistGradientBoostingRegressor  # takes a second
+    from sklearn.ensemble import HistGradientBoostingRegressor  # takes a second to import
 
     order = rng.permutation(len(y))
     count = math.ceil(held_out * len(y)) if len(y) > CORRECTED_ABOVE else 0
@@ -77,7 +77,7 @@ def fit(x: Floats, y: Floats, rng: np.random.Generator, *, held_out: float, iter
             max_depth=DEPTH,
             min_samples_leaf=LEAST_IN_LEAF,
             early_stopping=False,
-            random_state=0,  # None asks NumPy's global state; nothing here is drawn
+            random_state=0,  # None would read NumPy's global state, although nothing is drawn
         ).fit(x[learned], y[learned])
         for level in LEVELS
     ]
@@ -87,11 +87,11 @@ def fit(x: Floats, y: Floats, rng: np.random.Generator, *, held_out: float, iter
 
 
 def corrections(predicted: Floats, y: Floats) -> Floats:
-    """What is added to each quantile, shape (levels,): a pair moves apart or together by as much; the median stays.
+    """Return the calibration shift of each quantile, shape (levels,): opposite within a pair, 0 for the median.
 
     Args:
-        predicted: quantiles of results that were not learned from, shape (levels, n).
-        y: these results, shape (n,).
+        predicted: Predicted quantiles of held-out results, shape (levels, n).
+        y: Losses of the held-out results, shape (n,).
     """
     shifts = np.zeros(len(LEVELS))
     for low in range(len(LEVELS) // 2):
@@ -103,9 +103,9 @@ def corrections(predicted: Floats, y: Floats) -> Floats:
 
 
 def conformal_quantile(scores: Floats, coverage: float) -> float:
-    """What one more score does not exceed with at least this probability: the ⌈(n + 1) coverage⌉-th smallest of n.
+    """Return a bound that one more score respects with at least this probability: the ⌈(n + 1) coverage⌉-th smallest score.
 
-    Where n is too small for that, the largest, which is the most that they can say.
+    If there are too few scores for that, return the largest.
     """
     place = math.ceil(round((len(scores) + 1) * coverage, 9))
     return float(np.sort(scores)[min(place, len(scores)) - 1])

@@ -1,8 +1,8 @@
-"""How far the model of each resource can be trusted to rank results at the highest one.
+"""Weights of the models of all resources, by how well they rank results at the highest resource (Hyper-Tune).
 
-Li et al., "Hyper-Tune" (VLDB 2022), section 4.1: the weight of a model is the probability that it ranks the measurements at
-the highest resource best, estimated from joint posterior samples; that resource's own model is judged by
-cross-validation.
+Li et al., "Hyper-Tune" (VLDB 2022), section 4.1: the weight of a model is the probability that it ranks the
+measurements at the highest resource best, estimated from joint posterior samples. The highest resource's own model is
+judged by cross-validation.
 """
 
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ from hpo.surrogate.posterior import Posterior
 
 SAMPLES = 50
 LEAST = 6
-"""A resource can be the highest one from so many measurements."""
+"""Number of measurements that a resource must have to count as the highest one."""
 MOST = 60
-"""Of the measurements at the highest resource, so many of the latest are ranked."""
+"""Maximum number of measurements at the highest resource, the latest ones, that models are judged by."""
 NEGLIGIBLE = 0.01
-"""Smaller weights are dropped."""
+"""Weight up to which a model is dropped."""
 FOLDS = 5
 
 
 def ranking_weights(levels: Sequence[Level], rng: np.random.Generator) -> list[float]:
-    """A weight for each level, summing to 1.
+    """Return the weight of the model at each level; the weights sum to 1.
 
     Args:
-        levels: ascending.
-        rng: for the posterior samples.
+        levels: Models of the resources, ascending.
+        rng: Random number generator for posterior samples.
     """
     supported = [index for index, level in enumerate(levels) if len(level.targets) >= LEAST]
     if not supported or supported[-1] == 0:
@@ -49,11 +49,11 @@ def ranking_weights(levels: Sequence[Level], rng: np.random.Generator) -> list[f
 
 
 def discordance(samples: Floats, truth: Floats) -> Floats:
-    """The share of pairs that each sample orders otherwise than `truth`; shape (samples,).
+    """Return the fraction of pairs that each sample orders differently than `truth`, shape (samples,).
 
     Args:
-        samples: shape (n, samples).
-        truth: shape (n,).
+        samples: Sampled values, shape (n, samples).
+        truth: Measured values, shape (n,).
     """
     first, second = np.triu_indices(len(truth), 1)
     if not len(first):
@@ -64,14 +64,14 @@ def discordance(samples: Floats, truth: Floats) -> Floats:
 
 
 def _samples(posterior: Posterior, where: Inputs, rng: np.random.Generator) -> Floats:
-    """Joint draws, shape (n, SAMPLES)."""
+    """Draw joint posterior samples at inputs, shape (n, SAMPLES)."""
     mean, covariance = posterior.joint(where)
     factor = factorise(covariance, f"the joint covariance of {len(where)} predictions is not positive definite")
     return mean[:, :1] + factor @ rng.standard_normal((len(where), SAMPLES))
 
 
 def _cross_validated(posterior: Posterior, inputs: Inputs, truth: Floats, rng: np.random.Generator) -> Floats:
-    """Discordance of the highest resource's own model, the mean over folds that it has not seen; shape (SAMPLES,)."""
+    """Return the cross-validated discordance of the highest resource's own model, averaged over folds, shape (SAMPLES,)."""
     n = len(truth)
     folds = max(min(n // 2, FOLDS), 2)
     total = np.zeros(SAMPLES)

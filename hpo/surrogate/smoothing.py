@@ -1,6 +1,6 @@
-"""Kernels of a density estimate, one per observation, for one hyperparameter on its scale of [0, 1].
+"""Kernels of a density estimate for one hyperparameter on its [0, 1] scale, one kernel per observation.
 
-All densities are relative to uniform ones, so that a hyperparameter that is not used counts for nothing.
+Densities are relative to the uniform density, so that a hyperparameter that is not used has no effect.
 """
 
 import itertools
@@ -16,30 +16,30 @@ from hpo.surrogate.pool import FINE
 ROOT2PI = math.sqrt(2 * math.pi)
 
 BLOCK = 16384
-"""So many numbers are worked on at once: they stay in a core's cache."""
+"""Number of elements processed at once, which fit into a core's cache."""
 
 
 class Kernels(ABC):
-    """N of them."""
+    """Base class of N kernels for one hyperparameter."""
 
     @abstractmethod
     def draw(self, which: Integers, shares: Floats) -> Floats:
-        """A point from each of the kernels `which`, made of uniform numbers; both have shape (m,)."""
+        """Draw a point from each of the kernels `which`, given uniform random numbers; both have shape (m,)."""
 
     @abstractmethod
     def log_density(self, units: Floats) -> Floats:
-        """Of each kernel at each point, shape (m, N)."""
+        """Return the log density of each kernel at each point, shape (m, N)."""
 
 
 class NormalKernels(Kernels):
-    """Normal distributions cut to [0, 1].
+    """Normal distributions truncated to [0, 1], as kernels of a numeric or ordinal hyperparameter.
 
     Args:
-        centres: shape (N,).
-        spreads: standard deviations, shape (N,).
-        borders: of the intervals that the values of a finite domain stand for, from 0 to 1; None where it is continuous.
-        cut: False has what lies beyond [0, 1] count as part of the density, as of an estimate that knows no ends; points
-            are drawn from within all the same.
+        centres: Means, shape (N,).
+        spreads: Standard deviations, shape (N,).
+        borders: Ends of the intervals of [0, 1] that belong to each value of a finite domain; None if it is continuous.
+        cut: Whether the density is normalised on [0, 1]; if not, the mass outside counts too, as in an estimate that ignores
+            bounds. Points are drawn from [0, 1] in either case.
     """
 
     def __init__(self, centres: Floats, spreads: Floats, borders: Floats | None = None, *, cut: bool = True) -> None:
@@ -50,7 +50,7 @@ class NormalKernels(Kernels):
         self._within = ndtr((1 - centres) / spreads) - self._below
 
     def draw(self, which: Integers, shares: Floats) -> Floats:
-        """By the quantile function."""
+        """Draw points by the quantile function; see `Kernels.draw`."""
         from scipy.special import ndtri
 
         inside = self._below[which] + shares * self._within[which]
@@ -58,7 +58,7 @@ class NormalKernels(Kernels):
         return np.minimum(np.maximum(units, 0.0, out=units), 1.0, out=units)
 
     def log_density(self, units: Floats) -> Floats:
-        """At a point, or the mean over the interval of its value."""
+        """Return the log density at points; on a finite domain, averaged over the interval of the point's value."""
         if self._borders is not None:
             return self._log_mean(units, self._borders)
         scales = math.sqrt(0.5) / self.spreads
@@ -75,7 +75,7 @@ class NormalKernels(Kernels):
         return logs
 
     def _log_mean(self, units: Floats, borders: Floats) -> Floats:
-        """Points of the same value, and kernels that are equal, are looked at once."""
+        """Return log densities averaged over intervals, computing equal points and equal kernels only once."""
         cells, of_cell = np.unique(borders[1:-1].searchsorted(units), return_inverse=True)
         order = self.centres.argsort(kind="stable")
         centres, spreads = self.centres[order], self.spreads[order]
@@ -92,37 +92,37 @@ class NormalKernels(Kernels):
 
 
 class ChoiceKernels(Kernels):
-    """Masses on the values of a list.
+    """Probability masses on the values of a categorical hyperparameter, as kernels.
 
     Args:
-        masses: shape (N, values), each row adds up to 1.
+        masses: Probabilities, shape (N, values); each row sums to 1.
     """
 
     def __init__(self, masses: Floats) -> None:
         self.masses = masses
 
     def draw(self, which: Integers, shares: Floats) -> Floats:
-        """The middle of a value's part of [0, 1]."""
+        """Draw values and return the centres of their intervals of [0, 1]; see `Kernels.draw`."""
         below = self.masses[which].cumsum(axis=1)[:, :-1]
         index = (below <= shares[:, None]).sum(axis=1)
         units: Floats = (index + 0.5) / self.masses.shape[1]
         return units
 
     def log_density(self, units: Floats) -> Floats:
-        """Of the value at a point."""
+        """Return the log density of each kernel at the value of each point, shape (m, N)."""
         count = self.masses.shape[1]
         logs: Floats = np.log(self.masses.T * count)[index_of(units, count)]
         return logs
 
 
 def index_of(units: Floats, count: int) -> Integers:
-    """Which of so many values of a list a point stands for."""
+    """Return the index of the list value, of `count`, that each point of [0, 1] stands for."""
     index: Integers = np.minimum((units * count).astype(np.intp), count - 1)
     return index
 
 
 def log_mass(low: Floats, high: Floats) -> Floats:
-    """The logarithm of what of a standard normal distribution lies between, far from the middle too."""
+    """Return the log probability of a standard normal variable between `low` and `high`, accurate far in the tails."""
     from scipy.special import log_ndtr
 
     turned = low > 0
@@ -132,9 +132,9 @@ def log_mass(low: Floats, high: Floats) -> Floats:
 
 
 def borders_of(domain: Domain) -> Floats | None:
-    """From 0 to 1, the ends of the intervals that decode to one value of a numeric or ordered domain.
+    """Return the borders, from 0 to 1, of the intervals that decode to one value of a numeric or ordinal domain.
 
-    None where the domain is continuous, or has so many values that it may as well be.
+    Return None if the domain is continuous, or has so many values that it is treated so.
     """
     if domain.size > FINE:
         return None
@@ -148,13 +148,13 @@ def borders_of(domain: Domain) -> Floats | None:
 
 
 def neighbour_spreads(centres: Floats, kernels: int) -> Floats:
-    """Of each observation: how far the farther of its neighbours is, from 1 / min(100, 1 + kernels) to 1.
+    """Return the bandwidth of each observation: the distance to its farther neighbour, from 1 / min(100, 1 + kernels) to 1.
 
-    The ends of the range are neighbours too, but of the outermost ones only where there is no other.
+    The ends of the range are neighbours too, but for the outermost observations only if there is no other.
 
     Args:
-        centres: shape (n,).
-        kernels: how many the estimate has, its prior included.
+        centres: Observations, shape (n,).
+        kernels: Number of kernels of the estimate, including its prior.
     """
     n = len(centres)
     if n == 0:
@@ -171,25 +171,28 @@ def neighbour_spreads(centres: Floats, kernels: int) -> Floats:
 
 
 def reference_spread(values: Floats, dimension: int, least: float) -> float:
-    """Bandwidth of the normal reference rule: 1.06 s n^(-1 / (4 + d)).
+    """Return the bandwidth of the normal reference rule, 1.06 s n^(-1 / (4 + d)).
 
     Args:
-        values: shape (n,).
-        dimension: d, of the estimate.
-        least: no less than this.
+        values: Observations, shape (n,).
+        dimension: Number of dimensions d of the estimate.
+        least: Smallest bandwidth.
     """
     return float(max(1.06 * values.std() * len(values) ** (-1 / (4 + dimension)), least))
 
 
 def smoothed(index: Integers, count: int, kernels: int) -> Floats:
-    """1 on the value of each observation and 1 / kernels on every value, of their sum; shape (n, count)."""
+    """Return normalised masses, shape (n, count): 1 on the observation's value plus 1 / kernels on every value."""
     masses = np.full((len(index), count), 1 / kernels)
     masses[np.arange(len(index)), index] += 1
     return masses / (1 + count / kernels)
 
 
 def aitchison_aitken(index: Integers, count: int, spread: float) -> Floats:
-    """1 - h on the value of each observation, and h shared by the others; uniform at most. Shape (n, count)."""
+    """Return Aitchison-Aitken kernels, shape (n, count): mass 1 - h on the observation's value, h shared by the others.
+
+    The bandwidth h is `spread`, limited so that a kernel is at most uniform.
+    """
     h = min(spread, (count - 1) / count)
     masses = np.full((len(index), count), h / (count - 1))
     masses[np.arange(len(index)), index] = 1 - h

@@ -1,8 +1,8 @@
-"""What a proposal is to be low in: a loss, or several of them weighed against each other; their means and joint draws.
+"""The objective that a proposal minimises: a loss, or several losses scalarised with random weights.
 
-Several: Paria, Kandasamy & Póczos, "A Flexible Framework for Multi-Objective Bayesian Optimization using Random
+Several losses: Paria, Kandasamy & Póczos, "A Flexible Framework for Multi-Objective Bayesian Optimization using Random
 Scalarizations" (UAI 2019), with the augmented Chebyshev function of Knowles, "ParEGO" (IEEE Transactions on Evolutionary
-Computation 10, 2006). Weights differ from proposal to proposal, which leads them to different parts of the front.
+Computation 10, 2006). Each proposal has other weights, so that proposals cover different parts of the Pareto front.
 """
 
 import math
@@ -22,40 +22,40 @@ from hpo.surrogate.model import JointModel
 from hpo.surrogate.targets import to_targets
 
 SUM_WEIGHT = 0.05
-"""ParEGO's ρ: what the sum counts beside the maximum, so that what is equal in the worst objective is told apart."""
+"""ParEGO's ρ: weight of the sum of losses next to their maximum, which breaks ties in the worst objective."""
 
 
 class Sought(ABC):
-    """Of what is known so far, at one resource.
+    """Base class of objectives that a proposal minimises, modelled at one resource.
 
     Attributes:
-        means: expected for each of the configurations that it was made with, shape (n,); lower is better.
+        means: Posterior means at the configurations given to the constructor, shape (n,); lower is better.
     """
 
     means: Floats
 
     @abstractmethod
     def drawn(self, x: Floats, exploration: float, rng: np.random.Generator) -> tuple[Floats, float]:
-        """A joint draw for encoded configurations, shape (k,), and the typical standard deviation of one.
+        """Draw a joint sample at encoded configurations, shape (k,), and return it with the typical standard deviation.
 
         Args:
-            x: shape (k, columns).
-            exploration: how far it may deviate from the mean: 0 not at all, 1 as far as the posterior says.
-            rng: where chance comes from.
+            x: Encoded configurations, shape (k, columns).
+            exploration: Multiplier of the sample's deviations from the mean: 0 for the mean, 1 for a posterior sample.
+            rng: Random number generator.
 
         Raises:
-            NumericalError: a covariance could not be factorised.
+            NumericalError: A covariance matrix could not be factorised.
         """
 
 
 class OneLoss(Sought):
-    """The loss itself.
+    """A single loss as the objective of a proposal.
 
     Args:
-        model: of it.
-        fits: numbers of measurements at which hyperparameters are fitted, ascending.
-        resource: where.
-        rows: encoded configurations, shape (n, columns).
+        model: Surrogate model of the loss.
+        fits: Numbers of measurements at which the model is fitted, ascending.
+        resource: Resource at which to predict.
+        rows: Encoded configurations at which to compute means, shape (n, columns).
     """
 
     def __init__(self, model: JointModel, fits: Sequence[int], resource: int, rows: Floats) -> None:
@@ -64,7 +64,7 @@ class OneLoss(Sought):
         self.means = self._posterior.mean(History.unmeasured(rows, resource, self._levels))[:, 0]
 
     def drawn(self, x: Floats, exploration: float, rng: np.random.Generator) -> tuple[Floats, float]:
-        """See `Sought`."""
+        """See `Sought.drawn`."""
         mean, covariance = self._posterior.joint(History.unmeasured(x, self._resource, self._levels))
         scores = mean[:, 0]
         if exploration:
@@ -74,11 +74,13 @@ class OneLoss(Sought):
 
 
 class Weighed(Sought):
-    """Several losses as one: the worst of them, each counted from the ideal to the nadir of the front and by its weight.
+    """Several losses scalarised by a weighted, augmented Chebyshev function, as the objective of a proposal.
+
+    Each loss is rescaled from the ideal (0) to the nadir (1) of the Pareto front of the means.
 
     Args:
-        losses: m of them, of the same configurations.
-        weights: shape (m,), of sum 1.
+        losses: The m losses, with means at the same configurations.
+        weights: Weights of the losses, shape (m,), which sum to 1.
     """
 
     def __init__(self, losses: Sequence[OneLoss], weights: Floats) -> None:
@@ -96,19 +98,19 @@ class Weighed(Sought):
         return weighed
 
     def drawn(self, x: Floats, exploration: float, rng: np.random.Generator) -> tuple[Floats, float]:
-        """See `Sought`."""
+        """See `Sought.drawn`."""
         draws, spreads = zip(*(loss.drawn(x, exploration, rng) for loss in self._losses), strict=True)
         return self._weigh(np.column_stack(draws)), float(self._weights @ (np.array(spreads) / self._spans))
 
 
 class ObjectiveModel(JointModel):
-    """The model of one of several objectives, on a log scale where its benchmark says so.
+    """The surrogate model of one of several objectives, on a log scale if the benchmark asks for it.
 
     Args:
-        encoding: of configurations.
-        randomness: decides on subsets.
-        most: measurements in the model at a fit.
-        aim: the objective; None where nothing is told of it.
+        encoding: Encoding of configurations.
+        randomness: Source of random subsets of the data.
+        most: Maximum number of measurements in the model at a fit.
+        aim: The objective; None if nothing is known about it.
     """
 
     def __init__(self, encoding: Encoding, randomness: Randomness, most: int, aim: Aim | None) -> None:
@@ -122,12 +124,12 @@ class ObjectiveModel(JointModel):
             values = losses if aim.mode == "min" else -losses
             known = np.isfinite(values)
             positive = values[known & (values > 0)]
-            if len(positive):  # what is not positive counts as the least that is
+            if len(positive):  # values that are not positive count as the smallest positive one
                 logs = np.log(np.maximum(np.where(known, values, 1.0), positive.min()))
                 losses = np.where(known, logs if aim.mode == "min" else -logs, math.inf)
         return to_targets(losses, history.resources.first(count), history.trials.first(count))
 
 
 def fits_of(fits: Sequence[int], index: int, count: int) -> list[int]:
-    """Those of all fits that are of the model `index` of `count`: the first, and from then on each in turn."""
+    """Return the fits of model `index` of `count`: the first fit is for all models, later ones are for each in turn."""
     return [fit for number, fit in enumerate(fits) if number == 0 or number % count == index]

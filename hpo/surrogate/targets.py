@@ -1,4 +1,4 @@
-"""Losses as targets of a Gaussian process: heavy tails, different resources and outliers taken care of."""
+"""Conversion of losses into targets of a Gaussian process: handles heavy tails, different resources and outliers."""
 
 import math
 
@@ -9,21 +9,22 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
 SKEWED = 10.0
-"""Positive losses whose 90 % quantile is so many times their 10 % quantile are modelled on a log scale.
+"""Ratio of the 90 % to the 10 % quantile above which positive losses are modelled on a log scale.
 
-Where distances are kept, those that reach so many times as far above the lowest as the median does are compressed.
+`compress` uses it too: it compresses values if their range exceeds this many times the distance from the lowest to the
+median.
 """
 
 OUTLIER = 5.0
-"""Losses further above the median than so many interquartile ranges are cut there."""
+"""Number of interquartile ranges above the median at which losses are clipped."""
 
 
 LARGEST = 1e100
-"""Losses beyond count as this, so that differences and squares stay finite."""
+"""Largest magnitude of a loss, at which others are clipped so that differences and squares stay finite."""
 
 
 def make_finite(losses: Floats) -> Floats:
-    """The same with the worst finite loss in place of those that are not; zeros where none is."""
+    """Return the losses with the worst finite one in place of those that are not finite; zeros if none is finite."""
     if len(losses) == 0 or np.abs(losses).max() <= LARGEST:
         return losses
     finite = np.isfinite(losses)
@@ -33,11 +34,12 @@ def make_finite(losses: Floats) -> Floats:
 
 
 def behind_feasible(losses: Floats, violations: Floats) -> Floats:
-    """Losses with those that violate constraints behind all that do not, in the order and the spacing of the violations.
+    """Return losses in which results that violate constraints are worse than all others, in proportion to their violations.
 
     Args:
-        losses: shape (n,).
-        violations: shape (n,), 0 where there is none; infinite ones, and finite ones with an infinite loss, become +inf.
+        losses: Losses, shape (n,).
+        violations: Constraint violations, shape (n,), 0 for none; results with an infinite violation, or with a violation
+            and an infinite loss, become +inf.
     """
     violated = violations > 0
     if not violated.any():
@@ -51,12 +53,12 @@ def behind_feasible(losses: Floats, violations: Floats) -> Floats:
 
 
 def to_targets(losses: Floats, resources: Integers, trials: Integers) -> Floats:
-    """Targets of mean 0 and variance 1, lower is better, comparable over resources.
+    """Convert losses into targets of mean 0 and variance 1 by normal scores, comparable over resources; lower is better.
 
     Args:
-        losses: shape (n,); those that are not finite count as the worst finite one.
-        resources: shape (n,), at which each was measured.
-        trials: shape (n,), which trial each belongs to; a trial has at most one loss at a resource.
+        losses: Losses, shape (n,); those that are not finite count as the worst finite one.
+        resources: Resource of each loss, shape (n,).
+        trials: Trial of each loss, shape (n,); a trial has at most one loss at a resource.
     """
     if len(losses) == 0:
         return make_finite(losses)
@@ -64,14 +66,17 @@ def to_targets(losses: Floats, resources: Integers, trials: Integers) -> Floats:
 
 
 def to_values(losses: Floats, resources: Integers, trials: Integers) -> Floats:
-    """As `to_targets`, with the distances of good losses kept: what the minimum of a smooth function is found by."""
+    """Convert losses into targets as `to_targets` does, but keep the distances between good losses.
+
+    The minimum of a smooth function is found from such distances.
+    """
     if len(losses) == 0:
         return make_finite(losses)
     return standardise(winsorise(compress(align(make_finite(losses), resources, trials))))
 
 
 def compress(values: Floats) -> Floats:
-    """ln(1 + (y - lowest) / (median - lowest)) where values reach far above the median: linear near the lowest."""
+    """Compress values that reach far above the median: ln(1 + (y - lowest) / (median - lowest)), linear near the lowest."""
     ordered = np.sort(values)
     half = median(ordered) - ordered[0]
     if half <= 0 or ordered[-1] - ordered[0] <= SKEWED * half:
@@ -81,7 +86,7 @@ def compress(values: Floats) -> Floats:
 
 
 def aligned(losses: Floats, resources: Integers, trials: Integers) -> Floats:
-    """Losses that are comparable over resources, on a log scale where they are skewed; arguments as of `to_targets`."""
+    """Make losses comparable over resources, on a log scale if they are skewed; arguments as of `to_targets`."""
     values = make_finite(losses)
     if values.min() > 0:
         ordered = np.sort(values)
@@ -91,7 +96,7 @@ def aligned(losses: Floats, resources: Integers, trials: Integers) -> Floats:
 
 
 def quantile(ordered: Floats, share: float) -> float:
-    """Of values in ascending order, linear between two of them: np.quantile, which takes longer, to the last bit."""
+    """Return a quantile of ascending values, bit for bit as np.quantile but faster."""
     place = share * (len(ordered) - 1)
     below = int(place)
     part = place - below
@@ -100,16 +105,16 @@ def quantile(ordered: Floats, share: float) -> float:
 
 
 def median(ordered: Floats) -> float:
-    """Of values in ascending order: np.median, to the last bit, so that values that are equal once aligned stay so."""
+    """Return the median of ascending values, bit for bit as np.median, so that equal values stay equal after alignment."""
     half = len(ordered) // 2
     return float(ordered[half]) if len(ordered) % 2 else 0.5 * float(ordered[half - 1] + ordered[half])
 
 
 def align(values: Floats, resources: Integers, trials: Integers) -> Floats:
-    """Values with the typical change from one resource to the next taken out.
+    """Remove from values the typical change from one resource to the next.
 
-    The change is the median over the trials that were measured at both. Standardising each resource by itself would be
-    wrong: trials at higher ones are a selection.
+    The change is the median over the trials measured at both resources. Standardising each resource separately would be
+    wrong, because trials at higher resources are a selection.
     """
     levels = np.array(sorted(set(resources.tolist())))
     if len(levels) == 1:
@@ -127,14 +132,14 @@ def align(values: Floats, resources: Integers, trials: Integers) -> Floats:
 
 
 def winsorise(values: Floats) -> Floats:
-    """Values cut at the median plus `OUTLIER` interquartile ranges: how badly a failure failed says nothing."""
+    """Clip values at the median plus `OUTLIER` interquartile ranges, since the size of a failure carries no information."""
     ordered = np.sort(values)
     low, middle, high = (quantile(ordered, share) for share in (0.25, 0.5, 0.75))
     return np.minimum(values, middle + OUTLIER * (high - low)) if high > low else values
 
 
 def normal_scores(values: Floats) -> Floats:
-    """The normal quantiles of the ranks; equal values share the mean of their ranks."""
+    """Return the standard normal quantiles of the values' ranks; equal values share their mean rank."""
     from scipy.special import ndtri
 
     ordered = np.sort(values)
@@ -144,17 +149,17 @@ def normal_scores(values: Floats) -> Floats:
 
 
 def mean_ranks(values: Floats, ordered: Floats) -> Floats:
-    """From 0 for the lowest; equal values share the mean of theirs. scipy.stats.rankdata takes long to import.
+    """Return ranks from 0 for the lowest value; equal values share their mean rank. scipy.stats.rankdata is slow to import.
 
     Args:
-        values: shape (n,).
-        ordered: the same, ascending.
+        values: Values, shape (n,).
+        ordered: The same values in ascending order.
     """
     return (ordered.searchsorted(values) + ordered.searchsorted(values, side="right") - 1) / 2
 
 
 def standardise(values: Floats) -> Floats:
-    """Mean 0, variance 1; constant values become 0."""
+    """Rescale values to mean 0 and variance 1; constant values become 0."""
     centred = values - values.mean()
     spread = math.sqrt(centred @ centred / len(centred))
     return centred / spread if spread > 1e-12 else np.zeros(len(values))

@@ -1,4 +1,4 @@
-"""Computing on one thread: matrices here are small, and results must not depend on how many cores there are."""
+"""Restriction of linear algebra to one thread: matrices are small, and results must not depend on the number of cores."""
 
 import importlib
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from threadpoolctl import ThreadpoolController
 
 @lru_cache(maxsize=8)
 def _controller(module: str) -> ThreadpoolController:
-    importlib.import_module(module)  # its library must be loaded to be found
+    importlib.import_module(module)  # a library must be loaded to be found
     return ThreadpoolController()
 
 
 @contextmanager
 def one_thread(module: str = "scipy.linalg") -> Iterator[None]:
-    """Within it, BLAS and LAPACK of this process use one thread, and so does OpenMP where it is loaded with `module`.
+    """Limit BLAS and LAPACK to one thread within a `with` block, and OpenMP if it is loaded with `module`.
 
-    `ThreadpoolController.limit` does the same, and asks each library for its description every time.
+    `ThreadpoolController.limit` does the same, but queries the description of each library every time.
     """
     changed = [(library, n) for library in _controller(module).lib_controllers if (n := library.num_threads) != 1]
     for library, _ in changed:

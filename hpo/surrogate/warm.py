@@ -1,4 +1,4 @@
-"""The model of a search that also learns from earlier experiments, as long as they rank its own results as it finds them."""
+"""A surrogate model that also learns from earlier experiments, as long as they rank this experiment's results correctly."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,39 +13,40 @@ from hpo.surrogate.model import JointModel
 from hpo.surrogate.posterior import Posterior
 
 NOISIER = 4.0
-"""The noise of an earlier measurement, in units of what one of this experiment has; again where something else was tuned."""
+"""Factor on the noise variance of an earlier measurement; squared if a hyperparameter not tuned now had another value."""
 
 ENOUGH = 5
-"""Own measurements at one resource by which a source is judged."""
+"""Number of this experiment's measurements at one resource from which an earlier experiment is judged."""
 
 MOST_JUDGED = 100
-"""Of them, the latest."""
+"""Maximum number of measurements, the latest ones, by which an earlier experiment is judged."""
 
 
 @dataclass(frozen=True)
 class _Source:
-    """Measurements as the model sees them, those of the trials that got furthest first."""
+    """The measurements of an earlier experiment as model data, starting with the trials that trained longest."""
 
     x: Floats
     resources: Integers
     targets: Floats
     uncertain: Integers
-    """1 where something else was tuned too."""
+    """1 for a measurement in which a hyperparameter that is not tuned now had another value than it has now, else 0."""
 
 
 class WarmModel(JointModel):
-    """A joint model in which rows of earlier experiments stand before the own ones.
+    """A joint surrogate model whose data start with measurements of earlier experiments.
 
-    The hyperparameters are fitted to own measurements alone. At each fit, every source is asked by itself, with them: one
-    whose posterior mean orders the own results at the resource with most of them the wrong way round is left out until the
-    next fit; the targets of another are moved by its mean error at all own measurements.
+    Hyperparameters are fitted to this experiment's measurements alone. At each fit, a posterior is computed from each
+    earlier experiment by itself. The experiment is left out until the next fit if this posterior ranks the results in the
+    wrong order, at the resource with most of them. Otherwise its targets are shifted by the posterior's mean error over
+    all measurements here.
 
     Args:
-        history: where measurements come from.
-        randomness: decides on subsets.
-        most: measurements in the model, earlier ones included; these have at most half.
-        sources: earlier measurements.
-        exact: as of ModelData.
+        history: Measurements and pending trials of this experiment.
+        randomness: Source of random subsets of the data.
+        most: Maximum number of measurements in the model; earlier ones are at most half of them.
+        sources: Measurements of earlier experiments.
+        exact: As of `ModelData`.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class WarmModel(JointModel):
     def _judged(
         self, source: _Source, kernel: Kernel, levels: Sequence[int], fit: int, room: int
     ) -> tuple[Inputs, Floats] | None:
-        """The rows of a source, and their targets; None where it misleads."""
+        """Return the inputs and shifted targets of an earlier experiment; None if it ranks the results here wrongly."""
         inputs = self.history.inputs(source.x[:room], source.resources[:room], levels)
         inputs = replace(inputs, level=inputs.level + len(levels) * (1 + source.uncertain[:room]))
         targets = source.targets[:room]

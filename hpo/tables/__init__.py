@@ -1,1 +1,1 @@
-"""Tables: trainings recorded once, from which experiments are simulated."""
+"""Tabular benchmarks: trainings recorded once, from which experiments are simulated."""

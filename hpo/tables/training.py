@@ -1,4 +1,4 @@
-"""One training of a table, of which an experiment most often sees no more than the beginning."""
+"""One recorded training of a tabular benchmark; an experiment usually sees only its beginning."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,23 +11,26 @@ Curve = NDArray[np.float64]
 
 
 class RecordedTraining(NamedTuple):
-    """What a training comes to; numbers are made when they are asked for, for most never are."""
+    """The metrics and the time of one recorded training.
+
+    Values for a resource are computed on request, because most are never needed.
+    """
 
     final: dict[str, float]
-    """Every metric at the end."""
+    """Every metric at the end of the training."""
     curves: Mapping[str, Curve]
-    """Of those that are not the same all along."""
+    """Curves of the metrics that are not constant."""
     seconds: Curve
-    """Elapsed by then."""
+    """Training seconds elapsed after each unit of resource."""
 
     def report(self, resource: int) -> dict[str, float]:
-        """Every metric after so many units of resource."""
+        """Return every metric after the given units of resource."""
         metrics = self.final.copy()
         for name, curve in self.curves.items():
             metrics[name] = curve.item(resource - 1)
         return metrics
 
     def seconds_until(self, resource: int) -> float:
-        """Of training, for so many units of resource, none included."""
+        """Return the training seconds up to a resource; 0 for resource 0."""
         seconds: float = self.seconds.item(resource - 1) if resource else 0.0
         return seconds

@@ -1,7 +1,7 @@
-"""Trackers: MLflow, TensorBoard, W&B and Trackio, fed with the events of an experiment.
+"""Experiment trackers: MLflow, TensorBoard, W&B, Trackio and webhooks, fed with the events of an experiment.
 
-Configured as `+callbacks.tensorboard._target_=hpo.trackers.TensorBoard`. Each needs its package, and loads it when the
-experiment begins.
+They are configured as `+callbacks.tensorboard._target_=hpo.trackers.TensorBoard`. Each needs its package, and imports
+it when the experiment begins.
 """
 
 from hpo.trackers.mlflow_runs import MLflow

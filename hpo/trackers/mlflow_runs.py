@@ -1,4 +1,4 @@
-"""MLflow: an experiment per experiment, a run per trial, in a local store or wherever `tracking_uri` points."""
+"""MLflow tracking: an MLflow experiment per experiment and a run per trial, in a local store or at `tracking_uri`."""
 
 import re
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ _ENDINGS = {Status.FAILED: "FAILED", Status.TIMEOUT: "FAILED", Status.INTERRUPTE
 
 
 class MLflow(TrialTracker):
-    """Makes MLflow runs.
+    """A tracker that logs each trial as an MLflow run.
 
     Args:
-        config: of the experiment.
-        directory: of the experiment.
-        tracking_uri: of the store; a SQLite file in the experiment's directory when not given.
+        config: Configuration of the experiment.
+        directory: Directory of the experiment.
+        tracking_uri: Address of the MLflow store; a SQLite file in the experiment's directory if not given.
     """
 
     package = "mlflow"
@@ -33,7 +33,7 @@ class MLflow(TrialTracker):
         self._experiment = known.experiment_id if known else self._client.create_experiment(self.group, artifacts)
 
     def begin(self, trial_id: int, configuration: Configuration, time: float, again: bool) -> None:
-        """Create the trial's run, or find it."""
+        """Create the trial's MLflow run, or find the run it already has."""
         if again:
             found = self._client.search_runs([self._experiment], f"tags.`{_TRIAL}` = '{trial_id}'", max_results=1)
             if found:
@@ -51,7 +51,7 @@ class MLflow(TrialTracker):
         self._client.log_batch(run.info.run_id, params=parameters)
 
     def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
-        """One batch per report. NaN is stored as MLflow stores it."""
+        """Log the metrics of a report as one batch. NaN is stored as MLflow stores it."""
         metric, stamp = self.module.entities.Metric, _milliseconds(time)
         self._client.log_batch(
             self.runs[trial_id],
@@ -59,7 +59,7 @@ class MLflow(TrialTracker):
         )
 
     def end(self, trial_id: int, ending: Ending) -> None:
-        """Close the run; a paused trial counts as finished until it is resumed."""
+        """Close the trial's run; a paused trial is marked as finished until it is resumed."""
         run: Any = self.runs.pop(trial_id)
         self._client.set_tag(run, "hpo.status", ending.status.value)
         for metric, value in ending.best.items():
@@ -69,7 +69,7 @@ class MLflow(TrialTracker):
 
 
 def _safe(name: str) -> str:
-    """A name that MLflow takes."""
+    """Return a name without characters that MLflow rejects."""
     return re.sub(r"[^\w\-./ :]", "_", name)
 
 

@@ -1,4 +1,4 @@
-"""TensorBoard: the curves of every trial, and a session of its HParams plugin for each."""
+"""TensorBoard tracking: the metric curves of every trial, and a session of the HParams plugin for each."""
 
 import importlib
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from hpo.events.values import Configuration, Status
 from hpo.trackers.trial_runs import Ending, TrialTracker
 
 _RUNNING = (Status.RUNNING, Status.INTERRUPTED)
-"""A paused trial has done what it was sent to do; when it is resumed, its session ends anew."""
+"""Statuses whose session is not marked as ended. A paused trial has reached its resource limit, so its session has ended."""
 
 
 class TensorBoard(TrialTracker):
-    """Writes event files: a folder per trial with its curves, its hyperparameters and how it ended.
+    """A tracker that writes TensorBoard event files: a folder per trial with its curves, hyperparameters and final status.
 
     Args:
-        config: of the experiment.
-        directory: of the experiment.
-        logdir: where the folders are made; `tensorboard` in the experiment's directory when not given.
+        config: Configuration of the experiment.
+        directory: Directory of the experiment.
+        logdir: Folder for the trials' folders; `tensorboard` in the experiment's directory if not given.
     """
 
     package = "tensorboard"
@@ -39,7 +39,7 @@ class TensorBoard(TrialTracker):
         self._described = False
 
     def begin(self, trial_id: int, configuration: Configuration, time: float, again: bool) -> None:
-        """Open an event file; a first one says what the trial's hyperparameters are."""
+        """Open an event file for the trial; its first file also contains its hyperparameters."""
         if not self._described:
             self._describe(time)
         self.runs[trial_id] = self._new_file(self.logdir / f"trial_{trial_id}", time)
@@ -57,7 +57,7 @@ class TensorBoard(TrialTracker):
         self._add_about(self.runs[trial_id], self._metadata.SESSION_START_INFO_TAG, time, session_start_info=start)
 
     def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
-        """A point on each curve, in double precision."""
+        """Add a point to the curve of each metric, in double precision."""
         about = self._summaries.SummaryMetadata(
             plugin_data=self._summaries.SummaryMetadata.PluginData(plugin_name="scalars"),
             data_class=self._summaries.DATA_CLASS_SCALAR,
@@ -71,7 +71,7 @@ class TensorBoard(TrialTracker):
         self._add(self.runs[trial_id], values, resource, time)
 
     def end(self, trial_id: int, ending: Ending) -> None:
-        """Say how the trial ended and close its file."""
+        """Write the trial's status and close its event file."""
         failed = ending.status in (Status.FAILED, Status.TIMEOUT)
         status = "STATUS_RUNNING" if ending.status in _RUNNING else "STATUS_FAILURE" if failed else "STATUS_SUCCESS"
         info = self._sessions.SessionEndInfo(status=self._api.Status.Value(status), end_time_secs=ending.time)
@@ -80,7 +80,7 @@ class TensorBoard(TrialTracker):
         file.close()
 
     def _describe(self, time: float) -> None:
-        """The hyperparameters with their types, and the metric, or all objectives."""
+        """Write the hyperparameters with their types and the metric of each objective, for the HParams plugin."""
         self._described = True
         infos = [
             self._api.HParamInfo(name=name, type=self._type_of(domain.default))
@@ -95,10 +95,10 @@ class TensorBoard(TrialTracker):
         file.close()
 
     def _new_file(self, folder: Path, time: float) -> Any:
-        """The folder's next event file.
+        """Create the next event file of a folder.
 
         TensorBoard reads the files of a folder in the order of their names, and drops steps that a later file goes back
-        behind. The names of its own writer are in order from second to second only: 10 comes before 9.
+        behind. The names that its own writer gives within one second are not in order: 10 comes before 9.
         """
         folder.mkdir(parents=True, exist_ok=True)
         number = sum("tfevents" in path.name for path in folder.iterdir())
@@ -112,7 +112,7 @@ class TensorBoard(TrialTracker):
         return self._api.DATA_TYPE_FLOAT64 if isinstance(value, int | float) else self._api.DATA_TYPE_STRING
 
     def _add_about(self, file: Any, tag: str, time: float, **what: Any) -> None:
-        """What the HParams plugin reads."""
+        """Write data for the HParams plugin."""
         about = self._metadata.create_summary_metadata(self._sessions.HParamsPluginData(**what))
         value = self._summaries.Summary.Value(tag=tag, metadata=about, tensor=self._metadata.NULL_TENSOR)
         self._add(file, [value], 0, time)
@@ -120,4 +120,4 @@ class TensorBoard(TrialTracker):
     def _add(self, file: Any, values: list[Any], step: int, time: float) -> None:
         event = self._events.Event(wall_time=time, step=step, summary=self._summaries.Summary(value=values))
         file.write(event.SerializeToString())
-        file.flush()  # for who looks while it runs
+        file.flush()  # for readers while the trial runs

@@ -1,4 +1,4 @@
-"""Trackio: a run per trial in a local project per experiment."""
+"""Trackio tracking: a local project per experiment and a run per trial."""
 
 import hashlib
 import os
@@ -13,13 +13,13 @@ from hpo.trackers.trial_runs import Ending, TrialTracker
 
 
 class Trackio(TrialTracker):
-    """Makes Trackio runs, on this machine.
+    """A tracker that logs each trial as a Trackio run on this machine.
 
     Args:
-        config: of the experiment.
-        directory: of the experiment.
-        project: of the runs; made from the experiment's tag, benchmark, method and seed when not given.
-        store: Trackio's folder, as its variable TRACKIO_DIR names it; its own default when not given.
+        config: Configuration of the experiment.
+        directory: Directory of the experiment.
+        project: Name of the Trackio project; made from the experiment's tag, benchmark, method and seed if not given.
+        store: Trackio's folder, as in its variable TRACKIO_DIR; Trackio's default if not given.
     """
 
     package = "trackio"
@@ -41,7 +41,7 @@ class Trackio(TrialTracker):
         self.project = project or re.sub(r"[^a-zA-Z0-9-]+", "-", self.group) + f"-{digest}"
 
     def begin(self, trial_id: int, configuration: Configuration, time: float, again: bool) -> None:
-        """Open the trial's run, or go on with it."""
+        """Open the trial's Trackio run, or resume it."""
         self.runs[trial_id] = self.module.init(
             project=self.project,
             name=f"trial {trial_id}",
@@ -54,9 +54,9 @@ class Trackio(TrialTracker):
         )
 
     def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
-        """One step per report."""
+        """Log the metrics of a report as one step."""
         self.runs[trial_id].log(dict(metrics), step=resource)
 
     def end(self, trial_id: int, ending: Ending) -> None:
-        """Finish the run."""
+        """Finish the trial's Trackio run."""
         self.runs.pop(trial_id).finish()

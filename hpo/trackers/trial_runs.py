@@ -1,4 +1,4 @@
-"""What all trackers share: one run per trial, begun, given metrics, and ended as the events say."""
+"""The base of all trackers: one run per trial, which is opened, receives metrics and is closed as events arrive."""
 
 import importlib
 import math
@@ -17,27 +17,26 @@ from hpo.events.values import Configuration, Event, Kind, Status
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt of a trial ended."""
+    """The end of an attempt of a trial."""
 
     status: Status
     best: Mapping[str, float]
-    """The best value of each objective since the trial's run was opened, of reports that meet the constraints; empty where
-    there is none."""
+    """Best value of each objective since the trial's run was opened, if a report since then meets the constraints."""
     time: float
 
 
 class TrialTracker(Callback):
-    """Turns events into runs. A trial that is resumed goes on with its run.
+    """A callback that turns the events of an experiment into one run per trial; a resumed trial resumes its run.
 
     Args:
-        config: of the experiment.
-        directory: of the experiment.
+        config: Configuration of the experiment.
+        directory: Directory of the experiment.
     """
 
     package = ""
-    """What is imported."""
+    """Name of the package that the tracker imports."""
     extra = ""
-    """The extra of hpo that installs it, where it has another name."""
+    """Extra of hpo that installs the package, if it has another name."""
 
     def __init__(self, config: ExperimentConfig, directory: Path | str) -> None:
         try:
@@ -51,32 +50,32 @@ class TrialTracker(Callback):
         self.directory = Path(directory)
         self.group = config.place
         self.state = ExperimentState(config.objective)
-        self.runs: dict[int, Any] = {}  # trial id: what the tracker keeps of its open run
-        self._open: dict[int, tuple[float, ...]] = {}  # trial id: its lowest losses since its run was opened
+        self.runs: dict[int, Any] = {}  # by trial id: the tracker's handle of the open run
+        self._open: dict[int, tuple[float, ...]] = {}  # by trial id: lowest losses since the run was opened
         self._told = 0.0  # unix time of the last event
 
-    # ------------------------------------------------------------------ what a tracker does
+    # ------------------------------------------------------------------ implemented by each tracker
 
     @abstractmethod
     def begin(self, trial_id: int, configuration: Configuration, time: float, again: bool) -> None:
-        """Open the trial's run; `again` when it has had one before."""
+        """Open the run of a trial; `again` means that the trial had a run before."""
 
     @abstractmethod
     def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
-        """Add a report."""
+        """Add the metrics of a report to the trial's run."""
 
     @abstractmethod
     def end(self, trial_id: int, ending: Ending) -> None:
-        """Close the trial's run."""
+        """Close the run of a trial."""
 
-    # ------------------------------------------------------------------ what happens
+    # ------------------------------------------------------------------ events
 
     def on_open(self, state: ExperimentState) -> None:
-        """Take note of what is known."""
+        """Keep the state of the experiment, with which later events are interpreted."""
         self.state = state
 
     def on_event(self, event: Event) -> None:
-        """Pass on what concerns a trial."""
+        """Open, log to or close a trial's run if the event concerns a trial."""
         self._told = event.time
         if event.trial is None:
             return
@@ -93,7 +92,7 @@ class TrialTracker(Callback):
             self._end(event.trial, Status(event.body["status"]), event.time)
 
     def on_close(self) -> None:
-        """Close what is still open: the session was interrupted."""
+        """Close the runs that are still open, because the session was interrupted."""
         for trial_id in list(self._open):
             self._end(trial_id, Status.INTERRUPTED, self._told)
 
@@ -110,7 +109,7 @@ class TrialTracker(Callback):
 
 
 def numbers_of(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The metrics that are numbers, NaN and infinities included."""
+    """Return the metrics that are numbers, including NaN and infinities."""
     found = {}
     for name, value in metrics.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -122,7 +121,7 @@ def numbers_of(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 
 def replay(tracker: TrialTracker, events: Iterable[Event]) -> None:
-    """Feed a tracker with a log."""
+    """Feed a tracker with the events of a log."""
     state = ExperimentState(tracker.config.objective)
     tracker.on_open(state)
     for event in events:

@@ -1,4 +1,4 @@
-"""Weights & Biases: a run per trial in a group per experiment; offline unless told otherwise."""
+"""Weights & Biases tracking: a run per trial in a group per experiment; offline by default."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from hpo.trackers.trial_runs import Ending, TrialTracker
 
 
 class WandB(TrialTracker):
-    """Makes W&B runs.
+    """A tracker that logs each trial as a Weights & Biases run.
 
     Args:
-        config: of the experiment.
-        directory: of the experiment; offline runs are written into its folder `wandb`, for `wandb sync`.
-        project: of the runs.
+        config: Configuration of the experiment.
+        directory: Directory of the experiment; offline runs are written to its folder `wandb`, for `wandb sync`.
+        project: Name of the W&B project.
         mode: `offline` or `online`.
     """
 
@@ -28,7 +28,7 @@ class WandB(TrialTracker):
         self._project, self._mode = project, mode
 
     def begin(self, trial_id: int, configuration: Configuration, time: float, again: bool) -> None:
-        """Open the trial's run; its id is the same each time, so that a resumed trial goes on with it."""
+        """Open the trial's W&B run; its id is the same each time, so that a resumed trial resumes its run."""
         self.directory.mkdir(parents=True, exist_ok=True)
         run = self.module.init(
             project=self._project,
@@ -51,12 +51,12 @@ class WandB(TrialTracker):
         self.runs[trial_id] = run
 
     def log(self, trial_id: int, metrics: Mapping[str, float], resource: int, time: float) -> None:
-        """One row of the run's history, over the resource."""
+        """Log the metrics of a report as one row of the run's history, with the resource as the step."""
         name = self.config.benchmark.named_resource or "report"
         self.runs[trial_id].log({**metrics, name: resource, "_timestamp": time})
 
     def end(self, trial_id: int, ending: Ending) -> None:
-        """Finish the run."""
+        """Finish the trial's W&B run, with its status and best values in the summary."""
         run = self.runs.pop(trial_id)
         run.summary["hpo_status"] = ending.status.value
         run.summary.update({f"best_{metric}": value for metric, value in ending.best.items()})

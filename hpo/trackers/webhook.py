@@ -1,4 +1,4 @@
-"""A message to an address when an experiment has ended, or broke."""
+"""A webhook that sends a message when an experiment has finished or failed."""
 
 import json
 import logging
@@ -18,22 +18,23 @@ from hpo.events.wording import best_name, best_of, best_text, clock, counts_text
 log = logging.getLogger(__name__)
 
 TIMEOUT = 10.0
-"""Seconds; nothing waits for the message but the end of the session."""
+"""Seconds after which sending is given up; only the end of the session waits for it."""
 
 
 class Webhook(Callback):
-    """Posts one JSON object: when the experiment is over, and when its session ends by an error. Not when a person ends it.
+    """A callback that posts one JSON object when the experiment finishes or its session ends by an error.
 
-    Its `text` is one sentence, as chat services take it; the other keys are for programs. Nothing of the environment or of
-    the script's arguments is in it, and the address is in no log.
+    Nothing is posted when a user ends the session. The key `text` is one sentence, in the form that chat services
+    accept; the other keys are for programs. The message contains nothing of the environment or of the script's
+    arguments, and the URL is never logged.
 
     Args:
-        config: of the experiment.
-        directory: of the experiment.
-        url: of the service; as `${oc.env:NAME}` it is stored nowhere.
+        config: Configuration of the experiment.
+        directory: Directory of the experiment.
+        url: Address of the service; if written as `${oc.env:NAME}` it is not stored anywhere.
 
     Raises:
-        ConfigError: the address is none.
+        ConfigError: The address is not an HTTP address.
     """
 
     def __init__(self, config: ExperimentConfig, directory: Path | str, url: str) -> None:
@@ -45,11 +46,11 @@ class Webhook(Callback):
         self._state: ExperimentState | None = None
 
     def on_open(self, state: ExperimentState) -> None:
-        """The experiment starts or resumes."""
+        """Keep the state of the experiment that starts or resumes."""
         self._state = state
 
     def on_close(self) -> None:
-        """Say how it ended, unless it goes on with the next call of its command."""
+        """Post how the experiment ended, unless it will resume with the next call of its command."""
         error, state = sys.exc_info()[1], self._state
         if state is None or (state.finished is None and not isinstance(error, Exception)):
             return

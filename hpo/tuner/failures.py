@@ -30,10 +30,14 @@ class Failures:
         """Something works."""
         self._losses = 0
 
-    def on_loss(self) -> str | None:
-        """An attempt was lost or terminated from outside. Returns why the experiment cannot go on, where it cannot."""
+    def on_loss(self, why: str | None) -> str | None:
+        """Count an attempt that was lost or terminated from outside. Returns why the experiment cannot go on, or None.
+
+        Args:
+            why: it ended, if anybody knows.
+        """
         self._losses += 1
-        return self.limits.nothing_but_losses(self._losses)
+        return self.limits.nothing_but_losses(self._losses, why)
 
     def on_failure(self, status: Status, event: Exit, error: str | None) -> str | None:
         """A trial has failed, and that is stored. Returns why the experiment cannot go on, where it cannot."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 class _Heard:
     """What a current attempt has reported."""
 
-    kept: bool = False
-    """It has a checkpoint to go on from."""
+    restored: Callable[[], int | None] = lambda: None
+    """The resource of the checkpoint that it was given; None if there was none."""
     lines: int | None = None
     """Its reports, where the script does not name its resource; None: the state has their count."""
     last: int = 0
@@ -43,9 +43,13 @@ class Intake:
     """Of each trial's current attempt."""
     _warned: set[tuple[int, int]] = field(default_factory=set)
 
-    def begin(self, trial_id: int, *, kept: bool) -> None:
-        """A new attempt starts to report; `kept`: there is a checkpoint that it may go on from."""
-        self._heard[trial_id] = _Heard(kept=kept)
+    def begin(self, trial_id: int, *, restored: Callable[[], int | None] = lambda: None) -> None:
+        """A new attempt starts to report; `restored` is asked when it has: see `Backend.restores`."""
+        self._heard[trial_id] = _Heard(restored=restored)
+
+    def adopt(self, trial_id: int, restored: int | None) -> None:
+        """An attempt of an earlier session goes on to report; it was given a checkpoint of that resource, if any."""
+        self.begin(trial_id, restored=lambda: restored)
 
     def started_over(self, trial_id: int) -> bool:
         """Did the current attempt begin where the very first one had begun?"""
@@ -115,10 +119,12 @@ class Intake:
         """Where an attempt went on from whose first report is of a known resource.
 
         One that has loaded a checkpoint reports again what was saved last, which costs nothing; one that begins with what the
-        trial's very first report was of has started over, unless that is all there was and a checkpoint may hold it.
+        trial's very first report was of has started over, unless a checkpoint that it was given may hold no more than that.
         """
-        started_over = first == state.first and (first < state.resource or not self._heard[state.trial.id].kept)
-        return 0 if started_over else first
+        if first != state.first:
+            return first
+        restored = self._heard[state.trial.id].restored()
+        return 0 if restored is None or first < restored else first
 
 
 def _brief(text: str) -> str:

@@ -109,11 +109,17 @@ class Limits:
             f"than their configurations is wrong; the first said: {brief(first_error)}{see(first_log)}"
         )
 
-    def nothing_but_losses(self, count: int) -> str | None:
-        """Why so many attempts in a row that were lost or terminated from outside end an experiment; None: they do not."""
+    def nothing_but_losses(self, count: int, last: str | None = None) -> str | None:
+        """Why so many attempts in a row that were lost or terminated from outside end an experiment; None: they do not.
+
+        Args:
+            count: of them.
+            last: why the last of them was lost, if anybody knows.
+        """
         if count <= MOST_LOSSES * self.n_workers:
             return None
-        return f"trials were lost or terminated from outside {count} times in a row without a report; see hpo.log"
+        said = "" if last is None else f"; the last: {brief(last)}"
+        return f"trials were lost or terminated from outside {count} times in a row without a report{said}; see hpo.log"
 
     def _unreported(self, state: TrialState, unread: str | None, remedy: str) -> str:
         """Why there may be no report, and what to do. A script told to end early may be one that reports more seldom."""

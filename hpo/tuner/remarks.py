@@ -65,10 +65,16 @@ class Remarks:
         """What is stored with the end of an attempt; from here on the next one is counted."""
         return {"unread": self._unread.pop(trial_id, 0), "again": self.intake.again(trial_id)}
 
-    def on_known(self, state: TrialState) -> None:
-        """Say once why a report is not counted: its attempt starts over, or reports in an order that cannot be used."""
+    def on_known(self, state: TrialState, *, lost: bool = False) -> None:
+        """Say once why a report is not counted: its attempt starts over, or reports in an order that cannot be used.
+
+        Args:
+            state: of the trial.
+            lost: what the script had saved may have been lost; then nothing is said of the script.
+        """
         if self.intake.disorder is None:
-            self._on_repeated(state)
+            if not lost:
+                self._on_repeated(state)
         elif not self._said_disorder:
             self._said_disorder = True
             unit = self.state.objective.resource_attr

@@ -128,8 +128,10 @@ class Supervision:
             # Its reports are counted: after going on from a checkpoint nobody could tell which of them are new.
             self._checkpoints.forget(state.trial.id)
         began = state.attempt > 0 or state.trial.source is not None
-        kept = began and not counted and self.backend.has_checkpoint(state.trial.id)
-        self._intake.begin(state.trial.id, kept=kept)
+        if began and not counted:
+            self._intake.begin(state.trial.id, restored=self.backend.restores(state.trial.id, state.resource))
+        else:
+            self._intake.begin(state.trial.id)
         self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
 
     def take_over(self) -> None:
@@ -137,7 +139,7 @@ class Supervision:
         self._checkpoints.survey()
         for state in list(self.state.running.values()):
             if self.backend.adopt(state.trial, state.attempt, state.until, state.position):
-                self._intake.begin(state.trial.id, kept=state.attempt > 0)
+                self._intake.adopt(state.trial.id, state.resource if state.attempt > 0 else None)
                 if state.ending is not None or state.stopped_by is not None:  # decided, and perhaps not acted upon
                     self.journal.act(self.backend.stop, state.trial.id)
                 continue
@@ -185,7 +187,7 @@ class Supervision:
             state.heard = self.journal.elapsed()
             if state.trial.source is not None and self._intake.started_over(state.trial.id):
                 self.fail(self._remarks.ignored_copy(state))
-            self._remarks.on_known(state)
+            self._remarks.on_known(state, lost=self.backend.lost_checkpoint(state.trial.id))
             return
         resource, outcome = reading
         self._failures.on_report()
@@ -206,7 +208,7 @@ class Supervision:
         state = self._current(event)
         if state is not None and self._end(state, event) == Status.INTERRUPTED and not self.closing:
             self.waiting.append(state)
-            self.fail(self._failures.on_loss())
+            self.fail(self._failures.on_loss(event.error))
 
     def _end(self, state: TrialState, event: Exit) -> Status:
         """The attempt is over: what becomes of the trial."""

@@ -12,6 +12,7 @@ from hpo.events.objective import Aim
 from hpo.events.trial_state import TrialState
 from hpo.events.wording import best_name, best_text, clock, configuration_text, counts_text, printable, steering_text
 from hpo.history.boards import Board
+from hpo.history.conditions import ERROR
 from hpo.history.following import Seen
 from hpo.results.fronts import hypervolume_text
 
@@ -24,7 +25,12 @@ MOST_LATEST = 12
 MOST_OF_A_NODE = 20
 """Characters of a node's name: the end, in which names that are made differ."""
 MOST_WORKERS = 16
-STYLES = {"running": "cyan", "complete": "green", "completed": "green", "failed": "red", "timeout": "red"}
+STYLES = {
+    "running": "cyan",
+    "complete": "green",
+    "completed": "green",
+    **dict.fromkeys(("failed", "timeout", ERROR), "red"),
+}
 
 
 def experiment_frame(seen: Seen, width: int, height: int) -> "Group":
@@ -54,7 +60,7 @@ def sweep_frame(experiments: Sequence[Seen], width: int, height: int) -> "Group"
     return Group(*lines)
 
 
-_ORDER = {"running": 0, "waiting": 1, "interrupted": 2, "failed": 3, "complete": 4}
+_ORDER = {"running": 0, "waiting": 1, ERROR: 2, "interrupted": 3, "failed": 4, "complete": 5}
 
 
 def _conditions(experiments: Sequence[Seen]) -> str:
@@ -105,7 +111,7 @@ def _head(seen: Seen) -> list["Text"]:
     title = _text(board.name, "bold")
     title.append("  ")
     title.append(seen.condition, STYLES.get(seen.condition, ""))
-    title.append(f" {clock(seen.elapsed)}" + (f"  {seen.detail}" if seen.detail else ""), "not bold")
+    title.append(f" {clock(seen.elapsed)}" + (f"  {printable(seen.detail)}" if seen.detail else ""), "not bold")
     progress = board.progress(seen.elapsed)
     if progress is None:
         return [title]
@@ -128,7 +134,7 @@ def _best(seen: Seen) -> list["Text"]:
     board = seen.board
     overall, recent = board.utilisation(seen.elapsed)
     busy = f"workers busy {overall:.0%}" + (f", {recent:.0%} in the last minute" if seen.condition == "running" else "")
-    best = Text.assemble((f"{best_name(board.state)} ", "bold"), printable(best_text(board.state)))
+    best = Text.assemble((f"{printable(best_name(board.state))} ", "bold"), printable(best_text(board.state)))
     best.append(hypervolume_text(board.config, board.state.front, board.hypervolume))
     if board.config.target_value is not None:
         best.append(f"; target {board.config.target_value:g}")

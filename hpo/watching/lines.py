@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from hpo.config.schema import ExperimentConfig
+from hpo.errors import harmless
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind, Status
@@ -28,6 +29,7 @@ def say(text: str) -> None:
 
     A terminal gets them broken between words, for it would break them inside.
     """
+    text = harmless(text)
     try:
         if sys.stdout.isatty():
             width = shutil.get_terminal_size().columns

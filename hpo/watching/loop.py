@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hpo.errors import ConfigError, StoreError
 from hpo.events.wording import best_name, best_text, clock, counts_text
+from hpo.history.conditions import ERROR
 from hpo.history.following import Follower, Seen
 from hpo.results.collection import Experiments, load_experiments
 from hpo.results.fronts import hypervolume_text
@@ -89,7 +90,7 @@ class Watch:
                 if told.get(path) in ("complete", "failed"):
                     continue
                 condition, detail = follower.condition()
-                if condition != told.get(path) and condition in ("complete", "failed", "interrupted"):
+                if condition != told.get(path) and condition in ("complete", "failed", "interrupted", ERROR):
                     say(f"{_name(follower)}: {condition}: {follower.state.finished or detail}")
                 told[path] = condition
 

@@ -8,6 +8,7 @@ from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Kind, Status
 from hpo.events.wording import front_of, steering_text
+from hpo.history.conditions import ERROR, condition_of_experiment, noted_condition
 from hpo.results.experiment import Experiment
 from hpo.results.files import read_metadata
 from hpo.results.fronts import front_share
@@ -15,13 +16,6 @@ from hpo.results.rows import last_line, log_of
 from hpo.store.directory import CONFIG, ExperimentDirectory, folders_with
 from hpo.store.ownership import is_owned
 from hpo.store.tags import OUTPUTS
-
-
-def state_of(experiment: Experiment) -> str:
-    """`complete`, `failed`, `running` or `interrupted`."""
-    if experiment.state.finished:
-        return experiment.status
-    return "running" if is_owned(ExperimentDirectory(experiment.directory)) else "interrupted"
 
 
 def last_failure(experiment: Experiment) -> Event | None:
@@ -34,16 +28,16 @@ def last_failure(experiment: Experiment) -> Event | None:
 def standing(experiment: Experiment) -> dict[str, Any]:
     """Plain values for programs. Keys are added, none is renamed or removed."""
     config, state, best = experiment.config, experiment.state, experiment.state.incumbent
-    finished = state_of(experiment)
+    condition = condition_of_experiment(experiment)
     return {
         "directory": str(experiment.directory),
         "tag": config.experiment_tag,
         "benchmark": config.benchmark.name,
         "method": config.method.name,
         "seed": config.seed,
-        "state": finished,
+        "state": condition.state,
         "reason": state.finished,
-        "error": None if finished == "complete" else experiment.metadata.get("error"),
+        "error": condition.error,
         "seconds": state.elapsed,
         "trials": {status.value: count for status, count in state.counts().items()},
         "reports": state.reports,
@@ -100,20 +94,27 @@ def _failure(directory: Path, end: Event | None) -> dict[str, Any] | None:
 def tags(outputs: Path = OUTPUTS) -> list[dict[str, Any]]:
     """Each tag under outputs/ and how many of its experiments are in which state, by what their metadata say.
 
+    Experiments that an error has ended are among those that are interrupted, and counted as `errors`.
+
     Raises:
         StoreError: there is none.
     """
     folders = sorted(path for path in outputs.iterdir() if path.is_dir()) if outputs.is_dir() else []
     counted = {folder: Counter(map(_noted_state, folders_with(folder, CONFIG))) for folder in folders}
-    found = [{"tag": folder.name, "experiments": dict(states)} for folder, states in counted.items() if states]
+    found = [_counts_of(folder.name, states) for folder, states in counted.items() if states]
     if not found:
         raise StoreError(f"{outputs}/: there is no experiment here ({Path.cwd()}); name a directory, or run one first")
     return found
 
 
+def _counts_of(tag: str, states: Counter[str]) -> dict[str, Any]:
+    errors = states.pop(ERROR, 0)
+    if errors:
+        states["interrupted"] += errors
+    return {"tag": tag, "experiments": dict(states), "errors": errors}
+
+
 def _noted_state(directory: Path) -> str:
     files = ExperimentDirectory(directory)
-    noted = read_metadata(files).get("status")
-    if noted is None:
-        return "waiting"
-    return "interrupted" if noted == "running" and not is_owned(files) else str(noted)
+    noted = noted_condition(read_metadata(files)) or "waiting"
+    return "interrupted" if noted == "running" and not is_owned(files) else noted

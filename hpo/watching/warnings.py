@@ -4,6 +4,8 @@ import logging
 import sys
 from typing import Any, TextIO
 
+from hpo.errors import harmless
+
 
 def show_warnings() -> None:
     """Warnings of the library reach the terminal, without tracebacks; the rest goes to each experiment's log."""
@@ -42,5 +44,8 @@ class _Worthwhile(logging.Filter):
 
 
 class _WithoutTraceback(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless(super().format(record))
+
     def formatException(self, ei: Any) -> str:
         return ""

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 import hpo
-from hpo.backends.endings import line_of_script
+from hpo.backends.endings import ending, line_of_script
+from tests.backends.test_launched import TORCHRUN
 
 
 @pytest.fixture
@@ -71,3 +72,14 @@ def test_a_real_syntax_error_and_a_real_exception_lead_to_their_lines(log, tmp_p
         done = subprocess.run([sys.executable, str(folder / file)], capture_output=True, text=True, check=False)
         assert ("Traceback" in done.stderr) == (file == "train.py")
         assert log(done.stderr) == f"{file}:{line}"
+
+
+def test_the_end_of_a_launched_program_is_its_own_error_with_its_own_line(tmp_path):
+    code, log = tmp_path / "code", tmp_path / "stderr.log"
+    log.write_text(trace((code / "train.py", 17)) + TORCHRUN + "exitcode  : -9 SIGKILL\n")
+    seen = ending(
+        trial_id=0, attempt=0, code=1, number=None, usage={}, error=None, stderr=log, kills_before=-1, own=[code],
+        directory=tmp_path,
+    )  # fmt: skip
+    assert (seen.where, str(seen.error).splitlines()[-1]) == ("train.py:17", "ValueError: bad")
+    assert seen.out_of_memory, "the launcher's last words count for that"

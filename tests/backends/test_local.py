@@ -19,6 +19,7 @@ from hpo.events.values import Exit, Garbage, Knock, Placed, Report, Trial
 from hpo.host import marks
 from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
+from hpo.store.identity import mark_of
 
 pytestmark = pytest.mark.process
 
@@ -52,7 +53,7 @@ def backend(request, tmp_path):
     yield made
     made.kill()
     made.close()
-    assert marks.marked(marks.experiment_mark(tmp_path / "experiment"), whole_experiment=True) == []
+    assert marks.marked(mark_of(tmp_path / "experiment"), whole_experiment=True) == []
 
 
 def collect(backend, until):
@@ -156,7 +157,7 @@ def test_when_the_host_dies_its_trials_are_lost_and_a_new_host_runs_the_next(bac
     while len(events) < 2:
         events += backend.wait(1.0)
     assert [(event.trial_id, event.lost) for event in events] == [(0, True), (1, True)]
-    assert marks.marked(marks.experiment_mark(tmp_path / "experiment"), whole_experiment=True) == []
+    assert marks.marked(mark_of(tmp_path / "experiment"), whole_experiment=True) == []
     (tmp_path / "train.py").write_text(REPORTS)
     backend.start(Trial(0, {"x": 0.1}), 1, 9)
     assert collect(backend, is_exit)[-1].exit_code == 0
@@ -253,7 +254,7 @@ def test_what_an_earlier_session_left_running_is_ended_first(tmp_path):
     )
     first.start(Trial(0, {"x": 0.1}), 0, 9)
     time.sleep(0.5)
-    mark = marks.experiment_mark(tmp_path / "experiment")
+    mark = mark_of(tmp_path / "experiment")
     assert len(marks.marked(mark, whole_experiment=True)) >= 2
     os.kill(first._host.process.pid, signal.SIGSTOP)  # a host that cannot clean up
     second = make(tmp_path, "pass", grace=0.3)

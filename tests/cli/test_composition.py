@@ -313,3 +313,12 @@ def test_a_domain_written_so_keeps_the_condition_of_the_one_it_replaces():
 def test_values_with_commas_sweep_a_part_of_the_space_as_ever():
     made = list(jobs(["benchmark=mlp_digits", "method=RS", "benchmark.config_space.dropout=0.1,0.2"]))
     assert [job.config.space.constants["dropout"] for job in made] == [0.1, 0.2]
+
+
+@pytest.mark.parametrize("word", ["benchmark.config_space={}", "benchmark.arguments={}"])
+def test_an_empty_mapping_which_would_change_nothing_is_refused(word):
+    key = word.partition("=")[0]
+    with pytest.raises(ConfigError, match=f"{key}={{}}: an empty mapping is merged .*'~{key}"):
+        list(jobs(["benchmark=mlp_digits", "method=RS", word]))
+    [job] = jobs(["benchmark=mlp_digits", "method=RS", "callbacks={}", "benchmark.constraints={}"])
+    assert job.config.callbacks == {}

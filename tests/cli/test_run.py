@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
 
 import hpo
+from hpo.cli.run import _Call, _conclude
 from hpo.events.values import Kind, Status
 from hpo.results.experiment import load_experiment
 from tests.conftest import SCRIPTS, error_of, succeeded
@@ -657,6 +659,11 @@ def test_version_is_that_of_hpo(workplace):
     assert succeeded(workplace.verb("--version")) == f"hpo {hpo.__version__}\n"
 
 
+def test_it_says_where_the_pages_of_its_documentation_are(workplace):
+    folder = Path(succeeded(workplace.verb("--docs")).rstrip("\n"))
+    assert "hpo.tune" in (folder / "coming-from.md").read_text()
+
+
 def misbehaves(workplace, how, *overrides):
     workplace.benchmark(script=str(SCRIPTS / "misbehave.py"), arguments={"epochs": 3, "how": how})
     return refused(workplace, "max_num_trials=9", *overrides)
@@ -1108,3 +1115,33 @@ def test_awkward_strings_arrive_as_they_are(workplace, preload, count):
         for trial in sent
     }
     assert arrived == {trial: [f"--x={text}"] for trial, text in sent.items()}
+
+
+class Launched:
+    """Has launched an experiment whose job is over."""
+
+    def __init__(self, code):
+        self._code = code
+
+    def finish(self, _):
+        return self._code
+
+
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [
+        ([1], ""),  # its launcher has said what became of it
+        ([0, 0], "2 of 2 experiments complete\n"),
+        ([0, 1], "1 of 2 experiments complete\n  failed: seed_1: the remote job did not complete\n"),
+        (
+            [1, 1],
+            "0 of 2 experiments complete\n  failed: seed_0: the remote job did not complete\n"
+            "  failed: seed_1: the remote job did not complete\n",
+        ),
+    ],
+)
+def test_each_experiment_counts_once_and_those_that_did_not_complete_are_named(capsys, codes, said):
+    call = _Call([], codes=[0] * len(codes))  # all were sent
+    call.awaited += [(number, Launched(code), Path(f"seed_{number}")) for number, code in enumerate(codes)]
+    assert _conclude(call) == (1 if any(codes) else 0)
+    assert capsys.readouterr().out == said

@@ -45,15 +45,16 @@ def test_status_without_a_tag_lists_those_in_outputs_with_counts(finished):
     lines = succeeded(finished.verb("status")).splitlines()
     assert lines == ["l  2 experiment(s): 1 interrupted, 1 waiting", "t  1 experiment(s): 1 complete"]
     assert json.loads(succeeded(finished.verb("status", "--json"))) == [
-        {"tag": "l", "experiments": {"waiting": 1, "interrupted": 1}},
-        {"tag": "t", "experiments": {"complete": 1}},
+        {"tag": "l", "experiments": {"waiting": 1, "interrupted": 1}, "errors": 0},
+        {"tag": "t", "experiments": {"complete": 1}, "errors": 0},
     ]
     shutil.rmtree(finished.path / "outputs")
     assert "there is no experiment here" in error_of(finished.verb("status"))
 
 
 KEYS = """directory tag benchmark method seed state reason error seconds trials reports nodes unread_lines code_changes
-code_versions steered held_by trained trained_again metric mode best objectives front hypervolume constraints closest last_failure job"""
+code_versions steered held_by trained trained_again metric mode best objectives front hypervolume constraints closest
+last_failure job"""
 
 
 def test_status_for_programs_has_the_keys_that_the_docs_name_and_the_values_of_the_log(finished):

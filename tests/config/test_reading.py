@@ -390,3 +390,9 @@ def test_an_object_of_python_where_a_path_is_expected_is_told_what_to_write():
         load_config({**content, "arguments": {"f": print}}, "RS")
     with pytest.raises(ConfigError, match="benchmark: a function is neither the name of a benchmark nor a mapping"):
         load_config(lambda: 0.5, "RS")
+
+
+def test_an_empty_mapping_in_python_which_would_change_nothing_is_refused():
+    with pytest.raises(ConfigError, match=r"benchmark.config_space=\{\}: .* x as before"):
+        load_config(BENCHMARK, "RS", **{"benchmark.config_space": {}})
+    assert load_config(BENCHMARK, "RS", callbacks={}).callbacks == {}

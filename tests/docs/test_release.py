@@ -43,12 +43,14 @@ def packages(tmp_path):
     def make(*, without=(), more=(), description="text"):
         clone = tmp_path / "clone"
         files = {"hpo/a.py", "conf/method/M.yaml", "training_scripts/t/train.py", "tables/t.npz", "README.md"}
+        files |= {"docs/page.md", "docs/images/shown.md"}
         for name in files:
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
             (clone / name).write_text(name)
         for words in (["init", "--quiet"], ["add", "."]):
             subprocess.run(["git", *words], cwd=clone, check=True)
         held = {"hpo/a.py", "hpo/conf/method/M.yaml", "hpo/training_scripts/t/train.py", "hpo/tables/data/t.npz"}
+        held |= {"hpo/docs/page.md"}
         wheel, sdist = tmp_path / "hydra_hpo-1-py3-none-any.whl", tmp_path / "hydra_hpo-1.tar.gz"
         with zipfile.ZipFile(wheel, "w") as archive:
             for name in sorted(held - set(without)) + list(more):

@@ -8,8 +8,8 @@ import pytest
 
 from hpo.backends import executables
 from hpo.config.schema import BenchmarkConfig
-from hpo.experiment import code
 from hpo.events.code import changed_files
+from hpo.experiment import code
 from hpo.experiment.code import code_of
 from hpo.reports.writing import write_report
 from hpo.results.experiment import load_experiment

@@ -15,6 +15,8 @@ from hpo.events.values import Event, Kind
 from hpo.experiment.opening import check_resumable, differences, is_done, settle, stored_config
 from hpo.experiment.run import run_experiment
 from hpo.results.experiment import load_experiment
+from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.replay import verify
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.salvage import put_aside_unknown
@@ -180,6 +182,20 @@ def test_a_mistake_that_keeps_trials_from_starting_is_corrected_by_the_next_call
     assert "ended by an error" in workplace.verb("status", "outputs/t").stdout
     succeeded(workplace.hpo(*command))
     assert load_experiment(workplace.directory("t")).metadata["error"] is None
+
+
+def test_an_experiment_goes_on_with_its_hyperparameters_in_the_order_of_the_start(tmp_path):
+    """Which random number belongs to which of them depends on it: with another order the log would not replay."""
+    first = load_config("generated_typical", "ASHA", random_seed=1, max_num_trials=5, backend={"name": "simulated"})
+    run_experiment(first, tmp_path)
+    names = list(first.benchmark.config_space)
+    turned = {name: first.benchmark.config_space[name] for name in reversed(names)}
+    run_experiment(replace(first, benchmark=replace(first.benchmark, config_space=turned), max_num_trials=10), tmp_path)
+    made = load_experiment(tmp_path)
+    assert list(made.config.benchmark.config_space) == names
+    found = verify(scheduler_of(made.config), ExperimentState(made.config.objective), enumerate(made.events), [0])
+    assert list(found) == []
+    assert len(made.trials) == 10
 
 
 def test_resume_false_refuses_and_names_the_remedies(files):

@@ -7,7 +7,7 @@ import pytest
 
 from hpo.events.objective import Objective
 from hpo.figures.chart import without_limits
-from hpo.figures.limits import beyond, metric_axis
+from hpo.figures.limits import beyond, metric_axis, over_time
 
 LOSS = Objective("loss", "min", "epoch")
 GAIN = Objective("gain", "max", "epoch")
@@ -79,6 +79,19 @@ def test_positive_values_that_span_decades_are_on_a_logarithmic_axis():
     assert metric_axis(GAIN, values) == {"title": "gain", "log": True}
     assert not metric_axis(LOSS, [*values, 0.0]).get("log")
     assert not metric_axis(LOSS, [*values, -1.0]).get("log")
+
+
+def test_a_step_function_counts_for_as_long_as_it_stays():
+    assert over_time([0.0, 1.0, 50.0], [0.0, 0.5, 1.0], 100.0) == [0.0, *[0.5] * 49, *[1.0] * 51]
+    assert over_time([7.0], [0.5], 7.0) == [0.5] * 101, "an experiment whose first report is its last"
+
+
+def test_a_first_value_far_from_all_later_ones_does_not_press_them_into_a_line():
+    times, values = [0.0, 1.0, 2.0, 3.0, 40.0], [0.01, 0.5, 0.9, 0.93, 0.95]
+    assert "limits" not in metric_axis(GAIN, values), "else it is far out without the time, too"
+    low, high = metric_axis(GAIN, over_time(times, values, 100.0))["limits"]
+    assert high == 0.95
+    assert 0.5 < low <= 0.93
 
 
 def test_half_of_the_values_are_shown_whatever_their_tail():

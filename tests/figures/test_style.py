@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from hpo.events.values import Status
 from hpo.figures import style
 
 GROUNDS = {"light": "#FFFFFF", "dark": "#14171B"}
@@ -26,6 +27,13 @@ def contrast(colour, mode):
 def test_every_colour_stands_out_from_the_page(mode):
     every = {*style.COLOURS, *style.OUTCOME_COLOURS.values(), *style.DEPTHS, *style.BANDS, style.NEUTRAL, style.ACCENT}
     assert {colour: contrast(colour, mode) for colour in every if contrast(colour, mode) < 3} == {}
+
+
+def test_each_state_of_a_trial_has_a_colour_of_its_own_but_a_timeout_which_has_failed():
+    assert set(style.STATUS_COLOURS) == set(Status)
+    others = [colour for status, colour in style.STATUS_COLOURS.items() if status != Status.TIMEOUT]
+    assert len(set(others)) == len(others)
+    assert style.STATUS_COLOURS["timeout"] == style.STATUS_COLOURS["failed"]
 
 
 @pytest.mark.parametrize("mode", GROUNDS)

@@ -15,6 +15,7 @@ import pytest
 
 from hpo.host import marks
 from hpo.host.starting import COMMAND, ForkedHost, shared_imports, start_host
+from hpo.store.identity import mark_of
 
 pytestmark = pytest.mark.process
 
@@ -26,7 +27,7 @@ class HostProcess:
 
     def __init__(self, folder, *preload, grace=5.0, env=None, forked=False, **options):
         self.folder = folder
-        self.mark = marks.experiment_mark(folder)
+        self.mark = mark_of(folder)
         self.socket, theirs = socket.socketpair()
         self.key = 0
         self.buffer = b""

@@ -12,6 +12,7 @@ import pytest
 import hpo
 from hpo.host import marks
 from hpo.host.starting import shared_imports, start_host
+from hpo.store.identity import mark_of
 from tests.conftest import error_of, succeeded
 from tests.host.test_host import HostProcess, wait_for_file
 from tests.reliability.harness import alive
@@ -35,7 +36,8 @@ def imports(workplace):
 
 
 def processes_of(*directories):
-    return [pid for path in directories for pid in marks.marked(marks.experiment_mark(path), whole_experiment=True)]
+    made = [path for path in directories if path.exists()]
+    return [pid for path in made for pid in marks.marked(mark_of(path), whole_experiment=True)]
 
 
 def test_the_experiments_of_a_sweep_import_once_what_they_preload(sweep):
@@ -188,7 +190,7 @@ def test_hosts_of_one_nursery_serve_at_the_same_time_and_end_each_for_itself(tmp
 def test_without_anything_to_preload_there_is_no_nursery(tmp_path):
     with shared_imports(), Path(os.devnull).open("ab") as log:
         ours, theirs = socket.socketpair()
-        mark = marks.experiment_mark(tmp_path)
+        mark = mark_of(tmp_path)
         with theirs:
             made = start_host(mark, 1.0, [], connection=theirs, log_file=log.fileno(), environment=dict(os.environ))
         assert isinstance(made, subprocess.Popen)

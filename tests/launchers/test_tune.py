@@ -1,5 +1,6 @@
 """`hpo.tune`: a function from a module, a script or a notebook is an experiment like any other."""
 
+import importlib
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 import hpo
 from hpo.errors import ConfigError
 from hpo.results.experiment import load_experiment
-from tests.conftest import succeeded
+from tests.conftest import error_of, succeeded
 
 pytestmark = pytest.mark.process
 
@@ -51,6 +52,33 @@ if __name__ == "__main__":
         experiment_tag="t", show=False,
     )
     print(outcome.status, outcome.best["trial_id"], outcome.directory)
+"""
+PLAIN = """
+def objective(config, report):
+    for epoch in range(1, 6):
+        report(epoch=epoch, loss=config["x"] / epoch)
+"""
+LOADING = '''"""Loads its data first."""
+from __future__ import annotations
+import sys
+from pathlib import Path
+import numpy as np
+import hpo
+
+DATA = np.array([float(Path(__file__).with_name("data.txt").read_text())])
+DATA *= 2 if "--twice" in sys.argv else 1
+
+def objective(config):
+    return float(DATA[0] * config["x"])
+
+SPACE = {"x": {"type": "float", "lower": 0, "upper": 1}}
+if __name__ == "__main__":
+    outcome = hpo.tune(objective, SPACE, metric="loss", mode="min", max_num_trials=3, experiment_tag="t", show=False)
+    print(outcome.status)
+'''
+TWICE = """
+hpo.tune(objective, SPACE, metric="loss", mode="min", max_num_trials=1, experiment_tag="first", show=False)
+hpo.tune(objective, SPACE, metric="loss", mode="min", max_num_trials=1, experiment_tag="second")
 """
 
 
@@ -108,6 +136,50 @@ def test_without_a_resource_the_method_is_bo_and_with_one_asha_gp_time(place):
     assert tune(mine.once).config.method.name == "BO"
     keys = {"resource_attr": "epoch", "max_resource": 9, "arguments": {"scale": 1}, "experiment_tag": "u"}
     assert tune(mine.objective, **keys).config.method.name == "ASHA-GP-TIME"
+
+
+def test_a_function_without_checkpoints_gets_a_method_that_never_pauses_which_is_said_first(place, capsys):
+    (place / "plain.py").write_text(PLAIN)
+    keys = {"resource_attr": "epoch", "max_resource": 5, "max_num_trials": 8}
+    for number, objective in enumerate((importlib.import_module("plain").objective, "plain:objective")):
+        outcome = tune(objective, **keys, experiment_tag=f"p{number}", show=True)
+        assert outcome.config.method.name == "BO-MEDIAN"
+        assert capsys.readouterr().out.startswith(
+            "method=BO-MEDIAN, which never pauses a trial: objective saves no checkp"
+        )
+        assert sum(outcome.state.again.values()) == 0
+
+
+def test_a_script_that_loads_its_data_at_its_top_is_stored_up_to_the_call_which_each_trial_runs(place):
+    (place / "data.txt").write_text("4")
+    (place / "script.py").write_text(LOADING)
+    done = subprocess.run([sys.executable, "script.py", "--twice"], capture_output=True, text=True, check=False)
+    assert succeeded(done).splitlines()[-1] == "complete"
+    losses = [event.body["metrics"]["loss"] for event in load_experiment("t").events if event.kind == "reported"]
+    points = [trial.trial.configuration["x"] for trial in load_experiment("t").state.trials.values()]
+    assert losses == [8 * x for x in points]
+    assert "outcome" not in (place / "outputs/t/objective/BO/seed_0/objective.py").read_text()
+
+
+def test_a_script_that_would_tune_again_in_its_trials_is_told_so(place):
+    (place / "data.txt").write_text("4")
+    (place / "twice.py").write_text(LOADING.partition("if __name__")[0] + TWICE)
+    done = subprocess.run([sys.executable, "twice.py"], capture_output=True, text=True, check=False)
+    assert 'put the call below if __name__ == "__main__":' in done.stderr
+    assert not list(place.glob("outputs/second/**/outputs"))
+
+
+def test_a_mistake_that_a_script_does_not_catch_is_a_sentence_with_its_line_and_no_traceback(place):
+    (place / "script.py").write_text(SCRIPT.replace('mode="min"', 'mode="least"'))
+    done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "least" in error_of(done)
+    assert done.stderr.rstrip().endswith("(script.py:11)")
+    assert "Traceback" not in done.stderr
+    (place / "script.py").write_text("import hpo\ntry:\n    hpo.tune(len, {})\nexcept hpo.HPOError:\n    1 / 0\n")
+    done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=False)
+    assert "ZeroDivisionError" in done.stderr, "other errors are shown as ever"
+    assert "Traceback" in done.stderr
 
 
 def test_a_function_with_several_objectives_returns_a_mapping_and_gives_a_front(place):

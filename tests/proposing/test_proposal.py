@@ -422,6 +422,10 @@ def test_hpos_own_benchmarks_would_hide_one_of_the_same_name(tmp_path):
     [
         ("print(1)\n", r"it has no parser \(argparse, click, .*\); give it --name=value arguments"),
         ("from ray import tune\ntune.run(print)\n", "it tunes by itself, with ray, and takes no arguments"),
+        (
+            "import optuna\noptuna.create_study()\n",
+            r"with optuna, .* to hpo.tune as objective\(config, report\), .*coming-from.md",
+        ),
         ("def (\n", "is not valid Python in line 1"),
         (
             "import hydra\n@hydra.main(config_name='c')\ndef main(c): ...\n",

@@ -15,6 +15,7 @@ from statistics import median
 from hpo.events.values import Kind
 from hpo.host import marks
 from hpo.results.experiment import load_experiment
+from hpo.store.identity import mark_of
 from tests.reliability.harness import TRUTHFUL, Project, wait_until
 
 GRACE = 1.0
@@ -97,7 +98,7 @@ class SoakedProject(Project):
         (folder / "clock" / "sitecustomize.py").write_text(CLOCK)
         self.offset = folder / "offset"
         self.offset.write_text("0")
-        self.mark = marks.experiment_mark(self.directory)
+        self.mark = mark_of(self.directory)
 
     def _mount(self) -> bool:
         command = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "none", str(self.outputs)]

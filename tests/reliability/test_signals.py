@@ -6,6 +6,7 @@ import time
 import pytest
 
 from hpo.host import marks
+from hpo.store.identity import mark_of
 from tests.reliability.harness import RUNS, Project, alive, wait_until
 
 GRACE = 1.0
@@ -59,7 +60,7 @@ def test_no_process_is_left(tmp_path, number, kind):
             assert code == 128 + number, project.output()
             assert "interrupted; the same command goes on" in project.output()
         wait_until(lambda pids=pids: not any(alive(pid) for pid in pids()), 5.0 + GRACE, "the end of all processes")
-        mark = marks.experiment_mark(project.directory)
+        mark = mark_of(project.directory)
         wait_until(lambda mark=mark: not marks.marked(mark, whole_experiment=True), 5.0 + GRACE, "the end of the host")
 
 

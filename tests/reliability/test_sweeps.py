@@ -10,6 +10,7 @@ import pytest
 
 from hpo.host import marks
 from hpo.results.experiment import load_experiment
+from hpo.store.identity import mark_of
 from tests.reliability.harness import RUNS, Project, alive, wait_until
 from tests.reliability.test_kill import decisions
 from tests.support.marks import or_slow
@@ -39,7 +40,8 @@ class Sweep(Project):
         return [
             pid
             for directory in self.directories
-            for pid in marks.marked(marks.experiment_mark(directory), whole_experiment=True)
+            if directory.exists()
+            for pid in marks.marked(mark_of(directory), whole_experiment=True)
         ]
 
 

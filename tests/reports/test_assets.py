@@ -289,3 +289,9 @@ def test_logs_are_in_sight_on_a_common_screen(shown, diverged):
     assert window.run(f"return {right}") <= window.run(
         "return document.querySelector('#table-trials .scroll').getBoundingClientRect().right"
     )
+
+
+def test_a_number_that_is_almost_one_is_told_apart_from_it(shown, tag):
+    window = shown(tag)
+    for value, text in (("0.9999994", "0.9999994"), ("0.123456789", "0.123457"), ("1e7", "10000000"), ("1", "1")):
+        assert window.run(f"return [Chart.number({value}), shorter({value})]") == [text, text]

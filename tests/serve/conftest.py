@@ -57,7 +57,7 @@ class Served:
         self.process = forking.start(*command, cwd=self.work.path, env=environment)
         self.link = self.process.stdout.readline().strip()
         assert self.link.startswith("http://"), self.process.communicate(timeout=20)
-        self.root, _, self.token = self.link.partition("?token=")
+        self.root, _, self.token = self.link.partition("#token=")
         self.port = int(self.root.rstrip("/").rpartition(":")[2])
 
     def stop(self, number=signal.SIGTERM):

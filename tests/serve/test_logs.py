@@ -48,7 +48,7 @@ def test_a_link_on_the_way_is_not_followed(attempt, tmp_path, level):
     victim.rename(moved)
     victim.symlink_to(target)
     assert SECRET in victim.read_bytes() if level == "file" else victim.is_dir()  # who follows links is led away
-    with pytest.raises(OSError, match=r"Too many levels|Not a directory"):
+    with pytest.raises(OSError, match=r"it is a link|Not a directory"):
         read_log(directory, 7, 0, "stdout")
     assert sizes(directory, 7, 0) == {}
 
@@ -57,7 +57,7 @@ def test_what_is_no_file_is_not_waited_for(attempt, tmp_path):
     os.mkfifo(attempt / "stdout.log")
     (attempt / "stderr.log").mkdir()
     for name in ("stdout", "stderr"):
-        with pytest.raises(OSError, match="no file"):
+        with pytest.raises(OSError, match="not a regular file"):
             read_log(tmp_path / "experiment", 7, 0, name)
     assert sizes(tmp_path / "experiment", 7, 0) == {}
 

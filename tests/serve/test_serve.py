@@ -1,11 +1,14 @@
 """`hpo serve` as people meet it: a command, its pages in a real browser, and requests that mean no good."""
 
+import contextlib
 import http.client
 import json
 import os
 import shutil
 import signal
 import socket
+import socketserver
+import threading
 import time
 
 import pytest
@@ -48,6 +51,11 @@ def ask(served, path, method="GET", **headers):
     found = answer.status, dict(answer.getheaders()), answer.read()
     connection.close()
     return found
+
+
+def stream_request(served):
+    host = f"localhost:{served.port}"
+    return f"GET /api/stream HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {served.token}\r\n\r\n".encode()
 
 
 def rows(window):
@@ -238,7 +246,7 @@ def running(place):
 def test_a_report_stands_in_the_page_which_comes_back_by_itself_when_the_server_does(window, served, place, running):
     from selenium.webdriver.common.keys import Keys
 
-    window.visit(served.root + "latest")
+    window.visit(f"{served.root}latest#token={served.token}")
     until(window, "return document.documentElement.dataset.figures")
     search = window.driver.find_element("css selector", "#trials input")
     search.send_keys("0")
@@ -316,7 +324,8 @@ def test_eight_tabs_of_a_browser_are_all_kept_up_to_date(window, served, running
         "/api/e/{id}/t/1/log/0/..%2f..%2f..%2f..%2fexperiment.yaml", "/api/e/{id}/t/1/log/0/reports.jsonl",
         "/api/e/{id}/t/-1",
         "/api/e/{id}/t/1/log/0/stdout.log", "/api/e/{id}/t/99999999999999999999/log/0/stdout", "/api/e/{id}/charts/..%2fx",
-        "/api/e/{id}/t/1e3", "/api/t/{id}", "/.token", "/token", "/outputs/real",
+        "/api/e/{id}/t/1e3", "/api/t/{id}", "/.token", "/token", "/outputs/real", "/api/e/{id}/t/" + "9" * 5000,
+        "/api/e/{id}/t/1/log/" + "9" * 5000 + "/stdout", "/api/e/" + "9" * 5000 + "/trials", "/e/{id}/t/" + "9" * 5000,
     ],
 )  # fmt: skip
 def test_no_path_of_a_request_leads_to_a_file(served, addresses, path):
@@ -355,10 +364,22 @@ def test_odd_questions_get_an_answer_and_no_traceback(served, addresses):
 
 
 def test_whoever_has_no_token_gets_a_page_that_says_what_to_do(window, served):
-    status, _, body = ask(served, "/", Accept="text/html")
+    window.visit(served.root)
+    window.run("localStorage.clear()")
+    for address in (served.root, served.root + "#token=" + "x" * 43):
+        window.driver.get("about:blank")
+        window.visit(address)
+        said = "return document.querySelector('#notice').textContent"
+        begins = "What answers at this address" if "#" in address else "Open the link that hpo serve has printed"
+        assert until(window, said).startswith(begins)
+        assert window.run("return document.querySelector('main').textContent") == ""
+        assert window.run("return location.hash") == ""
+    window.run("location.href = arguments[0]", served.link)  # in the same page, which is not loaded again
+    until(window, "return document.querySelector('main tbody tr')")
+    assert window.run(said) == ""
+    status, _, body = ask(served, "/api/latest", Accept="*/*")
     assert status == 401
     assert b"Open the link that hpo serve has printed" in body
-    assert ask(served, "/?token=wrong", Accept="text/html")[0] == 401
 
 
 def test_pages_beyond_the_limit_are_refused_and_others_go_on(served):
@@ -366,8 +387,7 @@ def test_pages_beyond_the_limit_are_refused_and_others_go_on(served):
     try:
         for _ in range(17):
             connection = socket.create_connection(("127.0.0.1", served.port), timeout=20)
-            request = f"GET /api/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {served.token}\r\n\r\n"
-            connection.sendall(request.encode())
+            connection.sendall(stream_request(served))
             held.append(connection)
         statuses = [connection.recv(12) for connection in held]
         assert statuses.count(b"HTTP/1.1 200") <= 16
@@ -379,26 +399,102 @@ def test_pages_beyond_the_limit_are_refused_and_others_go_on(served):
     deadline = time.monotonic() + SOON
     while True:  # those that have gone are noticed
         with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
-            connection.sendall(request.encode())
+            connection.sendall(stream_request(served))
             if connection.recv(12) == b"HTTP/1.1 200":
                 break
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
-def test_a_head_that_does_not_come_to_its_end_holds_no_connection(served):
+UNENDED = {
+    "a head": (b"GET / HTTP/1.1\r\nHost: localhost:%d\r\n", b"X-Slow: 1\r\n", b""),
+    "a body that is not read": (
+        b"GET / HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: 9000\r\n\r\n",
+        b"x",
+        b"HTTP/1.1 200",
+    ),
+    "a body that is refused": (
+        b"POST / HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: 9000\r\n\r\n",
+        b"x",
+        b"HTTP/1.1 405",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", or_slow(UNENDED, ("a head", "a body that is not read")))
+def test_a_request_that_does_not_come_to_its_end_holds_no_connection(served, what):
+    begin, drop, answer = UNENDED[what]
     with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
-        began = time.monotonic()
+        connection.sendall(begin % served.port)
+        began, got = time.monotonic(), b""
         while time.monotonic() - began < SOON:
-            connection.sendall(b"X-Slow: 1\r\n") if time.monotonic() - began < 4 else None
             connection.settimeout(0.5)
             try:
-                assert connection.recv(100) == b""
-                break
+                connection.sendall(drop)
+                if not (part := connection.recv(10_000)):
+                    break
+                got += part
             except TimeoutError:
                 continue
+            except ConnectionError:
+                break
         assert time.monotonic() - began < SOON
+        assert got.startswith(answer)
+
+
+def test_commands_that_come_slowly_or_break_off_are_answered_in_time_and_leave_no_traceback(place, tmp_path):
+    server = Served(place, "t", "--steer", "--token-file", str(tmp_path / "token"))
+    try:
+        host = f"127.0.0.1:{server.port}"
+        head = f"POST /api/e/0123456789ab/commands HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n"
+        head += "Content-Type: application/json\r\nContent-Length: 4000\r\n\r\n{"
+        held = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(60)]
+        for connection in held:
+            connection.sendall(head.encode())
+        began = time.monotonic()
+        for connection in held[:30]:
+            connection.close()
+        for connection in held[30:]:
+            assert connection.recv(12) == b"HTTP/1.1 408"
+            connection.close()
+        assert time.monotonic() - began < SOON
+        assert ask(server, "/api/latest")[0] == 200
+    finally:
+        server.stop()
+    assert server.errors == ""
+
+
+def is_open(connection):
+    """Whether the other side has not closed it; what it has sent is read."""
+    connection.setblocking(False)
+    try:
+        while connection.recv(65536):
+            pass
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        pass
+    return False
+
+
+def test_connections_that_show_no_link_do_not_keep_out_those_that_do(place):
+    server = Served(place, "t")
+    idle = []
+    page = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    try:
+        page.sendall(stream_request(server))
+        assert page.recv(12) == b"HTTP/1.1 200"
+        for _ in range(4):
+            idle += [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(100)]
+            assert ask(server, "/api/latest")[0] == 200
+        closed = sum(not is_open(connection) for connection in idle)
+        assert len(idle) - 128 <= closed < len(idle), "the oldest of them, and no more than must be"
+        assert is_open(page)
+    finally:
+        for connection in (*idle, page):
+            connection.close()
+        server.stop()
+    assert server.errors == ""
 
 
 # ---------------------------------------------------------------------- the command
@@ -409,10 +505,9 @@ def test_two_servers_have_two_ports_and_ctrl_c_ends_one_at_once_with_pages_open(
     try:
         assert other.port != served.port
         page = socket.create_connection(("127.0.0.1", other.port), timeout=20)
-        request = f"GET /api/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {other.token}\r\n\r\n"
-        page.sendall(request.encode())
+        page.sendall(stream_request(other))
         assert page.recv(12) == b"HTTP/1.1 200"
-        assert ask(served, "/", Cookie=f"hpo-{other.port}={other.token}")[0] == 401, "each has its own token"
+        assert ask(served, "/api/latest", Authorization=f"Bearer {other.token}")[0] == 401, "each has its own token"
     finally:
         began = time.monotonic()
         code = other.stop(signal.SIGINT)
@@ -422,21 +517,60 @@ def test_two_servers_have_two_ports_and_ctrl_c_ends_one_at_once_with_pages_open(
     assert other.errors == ""
 
 
-def test_a_socket_is_for_this_user_alone(place):
-    path = place.path / "serve.sock"
-    process = forking.start("serve", "--no-browser", "t", "--socket", str(path), cwd=place.path, env=dict(os.environ))
+class Forward(socketserver.ThreadingTCPServer):
+    """What `ssh -L PORT:SOCKET` is on the side of the browser: connections to a port are led to a socket."""
+
+    daemon_threads = True
+
+    def __init__(self, path):
+        self.path = path
+        super().__init__(("127.0.0.1", 0), Forwarded)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Forwarded(socketserver.BaseRequestHandler):
+    def handle(self):
+        with socket.socket(socket.AF_UNIX) as there:
+            there.connect(str(self.server.path))
+            back = threading.Thread(target=carry, args=(there, self.request), daemon=True)
+            back.start()
+            carry(self.request, there)
+            back.join()
+
+
+def carry(source, target):
+    with contextlib.suppress(OSError):
+        while part := source.recv(65536):
+            target.sendall(part)
+        target.shutdown(socket.SHUT_WR)
+
+
+def test_a_socket_is_for_this_user_alone_and_a_browser_steers_by_way_of_it(place, window):
+    path = place.path / "own" / "serve.sock"
+    command = ("serve", "--no-browser", "--steer", "t", "--socket", str(path))
+    process = forking.start(*command, cwd=place.path, env=dict(os.environ))
     try:
         line = process.stdout.readline()
         assert f"ssh -L 8642:{path}" in line
-        token = process.stdout.readline().partition("token=")[2].strip()
+        token = process.stdout.readline().partition("http://localhost:8642/#token=")[2].strip()
+        assert len(token) == 43
+        steering = process.stdout.readline().partition("#token=")[2].split()[0]
+        assert path.parent.stat().st_mode & 0o777 == 0o700
         assert path.stat().st_mode & 0o777 == 0o600
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(20)
             connection.connect(str(path))
             connection.sendall(
-                f"GET / HTTP/1.1\r\nHost: localhost:8642\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+                f"GET /api/latest HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
             )
             assert connection.recv(12) == b"HTTP/1.1 200"
+        with Forward(path) as forward:
+            window.visit(f"http://localhost:{forward.server_address[1]}/latest#token={steering}")
+            until(window, "return document.documentElement.dataset.figures")
+            why = until(window, "return document.querySelector('#steer-why').textContent")
+            assert why == "The experiment cannot be told: it is simulated, and over too soon to be steered."
+            window.driver.get("about:blank")
+            forward.shutdown()
         second = place.verb("serve", "--no-browser", "t", "--socket", str(path))
         assert "another server uses it" in error_of(second)
     finally:
@@ -473,4 +607,14 @@ def test_mistakes_are_one_sentence_each(place, served, tmp_path):
     file = tmp_path / "file"
     file.touch()
     assert error("--socket", str(file)) == f"--socket {file}: there is a file of that name; choose another"
+    shared = tmp_path / "shared"
+    for mode, folder in ((0o777, shared), (0o1777, shared), (0o770, shared), (0o777, shared / "mine")):
+        shared.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        shared.chmod(mode)
+        assert error("--socket", str(folder / "s")) == (
+            f"--socket {folder / 's'}: others may write to {shared}, and put their own there; use a folder of yours, such "
+            "as ~/.hpo/serve.sock"
+        )
+    assert error("--socket", str(tmp_path / "no" / "no" / "s")).endswith("name a place you may write to")
     assert error("--socket", str(tmp_path / "s"), "--port", "9000") == "--socket: goes without --port and --host"

@@ -1,5 +1,6 @@
 """Steering from the page: only by its link, only from its own pages, after it has said what will happen."""
 
+import asyncio
 import http.client
 import json
 import signal
@@ -9,41 +10,43 @@ import pytest
 
 from hpo.events.values import Kind, Status
 from hpo.results.experiment import load_experiment
+from hpo.serve import guard
 from hpo.serve.catalogue import id_of
 from tests.conftest import Workplace, succeeded
 from tests.reliability.harness import wait_until
 from tests.serve.conftest import Served
-from tests.serve.test_guard import COOKIE, Guard, inside
+from tests.serve.test_guard import STEER, Guard, Keys, inside, mac, shell, signed
 from tests.serve.test_guard import TOKEN as LOOK
 from tests.support.browser import browser, install
 
-STEER = "s" * 43
 PATH = "/api/e/0123456789ab/commands"
 OWN = {"origin": "http://127.0.0.1:8642", "sec-fetch-site": "same-origin"}
 
 
-def post(path=PATH, token=STEER, body=b"{}", base="", guarded=None, **headers):
+def post(path=PATH, token=STEER, body=b"{}", base="", steer=STEER, hosts=(), receive=None, **headers):
     """The status that the guard gives; 200 where the application is asked."""
-    import asyncio
-
     given = {
         "host": "127.0.0.1:8642",
-        "cookie": f"{COOKIE}={token}",
+        "authorization": f"Bearer {token}",
         "content-type": "application/json",
         **OWN,
         **headers,
     }
     given.setdefault("content-length", str(len(body)))
     pairs = [(name.encode(), value.encode()) for name, value in given.items() if value is not None]
-    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": pairs}
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
     sent = []
 
     async def send(message):
         sent.append(message)
 
-    guard = Guard(inside, token=LOOK, cookie=COOKIE, base=base, **({"steer": STEER} if guarded is None else guarded))
-    asyncio.run(guard(scope, None, send))
-    return sent[0]["status"]
+    async def give():
+        return {"type": "http.request", "body": body}
+
+    keys = steer if isinstance(steer, Keys) else Keys(LOOK, steer)
+    guarded = Guard(inside, shell, keys=keys, port=8642, base=base, hosts=frozenset(hosts))
+    asyncio.run(guarded({**scope, "headers": pairs}, receive or give, send))
+    return sent[0]["status"] if sent else None
 
 
 class TestGuard:
@@ -63,6 +66,11 @@ class TestGuard:
             (403, {"host": "evil.example:8642", "origin": "http://evil.example:8642"}),
             (403, {"origin": "http://evil.example"}),
             (403, {"origin": "http://127.0.0.1:8643"}),
+            (403, {"origin": "https://127.0.0.1:8642"}),
+            (403, {"origin": "ftp://127.0.0.1:8642"}),
+            (403, {"origin": "127.0.0.1:8642"}),
+            (403, {"origin": "http://127.0.0.1:8642/"}),
+            (403, {"host": "gpu7", "origin": "ftp://gpu7", "hosts": ["gpu7"]}),
             (403, {"origin": "null"}),
             (403, {"sec-fetch-site": "same-site"}),
             (403, {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}),
@@ -73,16 +81,49 @@ class TestGuard:
             (415, {"content-type": None}),
             (413, {"content-length": "4097"}),
             (413, {"content-length": "-1"}),
+            (413, {"content-length": None, "body": b" " * 4097}),
             (405, {"path": "/api/e/0123456789ab/trials"}),
             (405, {"path": "/api/e/0123456789ab/commands/x"}),
             (405, {"path": "/api/e/../commands"}),
             (405, {"path": "/api/x/api/e/0123456789ab/commands"}),
-            (405, {"guarded": {}}),
+            (405, {"steer": None}),
         ],
         ids=str,
     )
     def test_anything_less_is_refused(self, status, otherwise):
         assert post(**otherwise) == status
+
+    def test_a_proxy_that_has_tls_and_a_name_of_its_own_is_a_page_of_this_server(self):
+        for scheme in ("http", "https"):
+            assert post(host="gpu7", origin=f"{scheme}://gpu7", hosts=["gpu7"]) == 200
+
+    def test_a_signed_command_is_taken_once_with_its_body_and_by_who_may_steer(self):
+        keys, body = Keys(LOOK, STEER), b'{"command":"hold"}'
+        key = mac(STEER, "hpo serve", keys.boot)
+        given = {"method": "POST", "path": PATH, "body": body}
+        assert post(body=body, steer=keys, authorization=signed(key, **given)) == 200
+        assert post(body=body, steer=keys, authorization=signed(key, **given)) == 401
+        other = signed(key, **given, nonce="e" * 32)
+        assert post(body=b'{"command":"end"}', steer=keys, authorization=other) == 401
+        assert post(body=body, path=PATH.replace("0", "1"), steer=keys, authorization=other) == 401
+        assert post(body=body, steer=Keys(LOOK, STEER), authorization=other) == 401, "of another process"
+        looks = mac(LOOK, "hpo serve", keys.boot)
+        assert post(body=body, steer=keys, authorization=signed(looks, **given, nonce="d" * 32)) == 403
+
+    def test_a_body_that_does_not_come_to_its_end_is_not_waited_for_and_one_that_breaks_off_is_nobodys(
+        self, monkeypatch
+    ):
+        monkeypatch.setattr(guard, "PATIENCE", 0.05)
+
+        async def slowly():
+            await asyncio.sleep(0.02)
+            return {"type": "http.request", "body": b" ", "more_body": True}
+
+        async def gone():
+            return {"type": "http.disconnect"}
+
+        assert post(receive=slowly, **{"content-length": "4000"}) == 408
+        assert post(receive=gone, **{"content-length": "4000"}) is None
 
 
 # ---------------------------------------------------------------------- the page and a tuner
@@ -114,7 +155,7 @@ def tuner(led):
 def server(led, tuner):
     work, _ = led
     one = Served(work, "--steer", "--token-file", str(work.path / "token"))
-    one.steering = one.root + "?token=" + (work.path / "token.steer").read_text().strip()
+    one.steering = one.root + "#token=" + (work.path / "token.steer").read_text().strip()
     yield one
     if one.process.poll() is None:
         one.stop()
@@ -129,8 +170,8 @@ def window(tmp_path_factory):
         yield opened
 
 
-def told(server, directory, content, token=None, **headers):
-    """Status and answer of a POST as a program sends it."""
+def told(server, directory, content, token=None, method="POST", **headers):
+    """Status and answer of a POST, or of a GET, as a program sends it."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     token = token or server.steering.partition("token=")[2]
     given = {
@@ -139,7 +180,7 @@ def told(server, directory, content, token=None, **headers):
         "Origin": server.root.rstrip("/"),
         **headers,
     }
-    connection.request("POST", f"/api/e/{id_of(directory)}/commands", json.dumps(content), given)
+    connection.request(method, f"/api/e/{id_of(directory)}/commands", json.dumps(content), given)
     answer = connection.getresponse()
     found = answer.status, json.loads(answer.read())
     connection.close()
@@ -156,6 +197,11 @@ def test_programs_are_answered_and_looking_is_not_steering(led, server):
     assert time.perf_counter() - began < 5
     assert told(server, directory, {"command": "hold"})[0] == 409
     assert told(server, directory, {"command": "go-on"})[0] == 200
+    for limit in (41, 42, 40):
+        assert told(server, directory, {"command": "budget", "arguments": {"max_num_trials": limit}})[0] == 200
+        status, situation = told(server, directory, None, method="GET")
+        assert (status, situation["budget"]["max_num_trials"]) == (200, limit), "at once, not with the next look"
+        assert f"max_num_trials={limit}" in situation["says"]["budget"]
     assert told(server, directory, {"command": "hold"}, token=server.token)[0] == 403
     assert told(server, directory, {"command": "hold"}, Origin="http://evil.example")[0] == 403
     assert told(server, directory, [])[0] == 400
@@ -164,7 +210,7 @@ def test_programs_are_answered_and_looking_is_not_steering(led, server):
         "It was refused: there is no trial 999"
     )
     commands = [event.body for event in load_experiment(directory).events if event.kind == Kind.COMMANDED]
-    assert [body["accepted"] for body in commands] == [True, False, True, False]
+    assert [body["accepted"] for body in commands] == [True, False, True, True, True, True, False]
     assert {body["by"].rpartition(" by ")[2] for body in commands} == {"the page"}
 
 
@@ -227,7 +273,7 @@ def test_a_trial_is_stopped_and_the_budget_raised_and_all_is_killed_and_goes_on_
     until(
         window, f"return document.querySelector('#steer-why').textContent === 'Trial {trial} has ended: it is stopped.'"
     )
-    window.visit(home)
+    window.visit(home + "#" + server.steering.partition("#")[2])  # the page knows the link, and may come back
     until(window, "return document.documentElement.dataset.figures")
     assert window.run("return document.querySelector('#steered').textContent").startswith(
         f"steered: trial {trial} stopped"

@@ -19,6 +19,7 @@ from hpo import load_config, load_experiment, run_experiment
 from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
 from hpo.exporting.optuna_storage import add_study
+from hpo.exporting.portable import pack
 from hpo.exporting.recorded import table_of
 from hpo.exporting.tables import write_csv, write_parquet
 from hpo.figures.space_charts import parallel, slices
@@ -28,6 +29,7 @@ from hpo.reports.experiment_page import experiment_page
 from hpo.schedulers.assembly import scheduler_of
 from hpo.schedulers.replay import verify
 from hpo.space.branches import Branches
+from hpo.space.conditions import gates_first
 from hpo.space.search_space import parse_space
 
 OPTIMIZER = {"type": "choice", "values": ["sgd", "adam", "rmsprop"]}
@@ -162,6 +164,23 @@ def test_conditions_that_nobody_can_follow_are_refused():
     parse_space({**gates, **pairs})
     with pytest.raises(ConfigError, match=r"`when` tells apart more than 10,000 combinations"):
         parse_space({**gates, "last": {"type": "choice", "values": ["a", "b"]}, **late})
+
+
+def test_gates_come_first_and_else_the_order_stays():
+    opt, names = {"type": "choice", "values": ["sgd", "adam"]}, ["zeta", "beta", "depth", "opt", "alpha"]
+    specs = {
+        "opt": opt,
+        "depth": {**LAYERS, "when": {"opt": "sgd"}},
+        "beta": {**UNIT, "when": {"depth": 2, "opt": "sgd"}},
+    }
+    space = {name: specs.get(name, UNIT) for name in names}
+    ordered = gates_first(space)
+    assert ordered == space
+    assert [name for name in ordered if name not in ("beta", "depth")] == ["zeta", "opt", "alpha"]
+    parse_space(ordered)
+    assert list(gates_first(ordered)) == list(ordered)
+    waiting = {"a": {**LAYERS, "when": {"b": 1}}, "b": {**LAYERS, "when": {"a": 1}}, "c": 3}
+    assert gates_first(waiting) == waiting  # which is rejected where it is parsed
 
 
 def test_an_int_of_any_size_is_cut_at_its_bounds():
@@ -362,6 +381,19 @@ def test_a_script_that_rejects_what_does_not_apply_is_never_given_it(strict):
     patterns = Counter(tuple(trial.trial.configuration) for trial in trials)
     assert set(patterns) == {("kind",), ("kind", "depth", "leaf"), ("kind", "depth", "share", "leaf")}
     assert patterns["kind",] == 1, "without anything else there is one such configuration"
+
+
+@pytest.mark.process
+def test_an_experiment_starts_from_one_with_conditions_and_from_its_portable_file(strict, script, tmp_path):
+    """By name, the first condition (`depth`) comes before what decides on it (`kind`)."""
+    best = {name: strict.best["configuration"][name] for name in NAMES if name in strict.best["configuration"]}
+    pack([strict.directory], tmp_path / "strict.zip")
+    for number, source in enumerate((strict.directory, tmp_path / "strict.zip")):
+        config = load_config(
+            {**BENCHMARK, "script": script}, "RS", random_seed=4, max_num_trials=1, warm_start=[str(source)]
+        )
+        made = load_experiment(run_experiment(config, tmp_path / str(number)).directory)
+        assert made.state.trials[0].trial.configuration == best
 
 
 @pytest.mark.process

@@ -70,3 +70,16 @@ def test_a_command_that_is_too_long_and_a_folder_that_cannot_be_made_are_one_sen
     (tmp_path / "commands").write_text("a file is here")
     with pytest.raises(StoreError, match=r"commands: .*File exists"):
         folder.give(Command("1", "hold"))
+
+
+def test_a_link_in_the_place_of_the_folder_has_nothing_read_deleted_or_written_elsewhere(folder, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "1.json").write_text('{"command": "end"}')
+    folder.path.symlink_to(elsewhere)
+    for work in (folder.waiting, lambda: folder.read("1"), lambda: folder.remove("1")):
+        with pytest.raises(OSError, match="Not a directory"):
+            work()
+    with pytest.raises(StoreError, match="Not a directory"):
+        folder.give(Command("2", "hold"))
+    assert [path.name for path in elsewhere.iterdir()] == ["1.json"]

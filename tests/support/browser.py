@@ -1,11 +1,13 @@
 """A headless Chromium, without a network unless it is wanted, for what only a browser can tell."""
 
+import base64
 import functools
 import importlib.util
 import json
+import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,9 @@ def install() -> str | None:
     return debian.install(PROGRAMS, ("chromium", "chromium-driver"))
 
 
+PICTURES = Path(os.environ.get("HPO_SCREENSHOTS") or Path(__file__).parents[2] / "build" / "screenshots")
+SHOWN = [(width, scheme) for width in (1366, 360) for scheme in ("light", "dark")]
+"""Widths and schemes that pages are looked at with."""
 AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 """Rules by which pages are checked."""
 AXE = """
@@ -77,6 +82,16 @@ class Browser:
         features = {"features": [{"name": name, "value": value} for name, value in wishes.items()]}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", features)
 
+    def picture(self, name: str) -> tuple[int, int]:
+        """Keep a picture of the whole page, in the folder that HPO_SCREENSHOTS names. Returns its width and height."""
+        size = self.run("const e = document.documentElement; return [innerWidth, Math.min(e.scrollHeight, 8000)]")
+        clip = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
+        wanted = {"captureBeyondViewport": True, "clip": clip}
+        content = base64.b64decode(self.driver.execute_cdp_cmd("Page.captureScreenshot", wanted)["data"])
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        (PICTURES / f"{name}.png").write_bytes(content)
+        return int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
+
     def messages(self) -> list[str]:
         """What the console has shown since the last call."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
@@ -88,13 +103,15 @@ class Browser:
 
 
 @contextmanager
-def browser(profile: Path, size: str = "1366,900", *, network: bool = False) -> Iterator[Browser]:
-    """A Chromium of its own with an empty profile; it is gone at the end."""
+def browser(
+    profile: Path, size: str = "1366,900", *, network: bool = False, further: Sequence[str] = ()
+) -> Iterator[Browser]:
+    """A Chromium of its own with an empty profile and further options; it is gone at the end."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
-    for option in (*OPTIONS, f"--window-size={size}", f"--user-data-dir={profile}"):
+    for option in (*OPTIONS, *further, f"--window-size={size}", f"--user-data-dir={profile}"):
         options.add_argument(option)
     options.binary_location = str(shutil.which("chromium"))
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from hpo import load_experiment
 from hpo.config.reading import load_config
-from hpo.host import marks
 from hpo.host.starting import COMMAND
+from hpo.store.identity import mark_of
 from tests.conftest import succeeded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ class TrialHost:
     def __init__(self, folder, preload):
         self.folder, self.key, self.buffer = folder, 0, b""
         self.socket, theirs = socket.socketpair()
-        command = [*COMMAND, str(theirs.fileno()), str(marks.experiment_mark(folder)), "5"]
+        command = [*COMMAND, str(theirs.fileno()), str(mark_of(folder)), "5"]
         env = {key: value for key, value in os.environ.items() if not key.startswith("HPO_")}
         env |= {"PYTHONWARNINGS": "error", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
         with theirs:

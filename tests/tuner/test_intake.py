@@ -53,32 +53,34 @@ def test_what_is_logged_of_a_known_resource_is_short(caplog):
 
 
 @pytest.mark.parametrize(
-    ("first", "reached", "kept", "reported", "again", "over"),
+    ("first", "reached", "restored", "reported", "again", "over"),
     [
-        (1, 9, False, [1, 2, 3, 4], 4, True),
-        (1, 9, True, [1, 2, 3, 4], 4, True),  # it saves, and does not load
-        (1, 9, False, [*range(1, 12)], 9, True),
-        (1, 1, False, [1, 2, 3], 1, True),
-        (1, 1, True, [1, 2, 3], 0, False),  # it loads, and reports again what was saved last
-        (1, 9, True, [9, 10], 0, False),
-        (1, 9, False, [9, 10], 0, False),  # its checkpoint is somewhere else
-        (1, 9, True, [6, 7, 8, 9, 10], 3, False),  # it saves every few epochs
-        (1, 9, True, [10, 11], 0, False),
-        (5, 10, False, [5, 10, 15], 10, True),
-        (5, 10, True, [10, 15], 0, False),
+        (1, 9, None, [1, 2, 3, 4], 4, True),
+        (1, 9, 9, [1, 2, 3, 4], 4, True),  # it saves, and does not load
+        (1, 9, None, [*range(1, 12)], 9, True),
+        (1, 1, None, [1, 2, 3], 1, True),
+        (1, 1, 1, [1, 2, 3], 0, False),  # it loads, and reports again what was saved last
+        (1, 9, 9, [9, 10], 0, False),
+        (1, 9, None, [9, 10], 0, False),  # its checkpoint is somewhere else
+        (1, 9, 9, [6, 7, 8, 9, 10], 3, False),  # it saves every few epochs
+        (1, 9, 9, [10, 11], 0, False),
+        (1, 9, 1, [1, 2, 3, 4], 3, False),  # the last of its checkpoints was lost, and an older one is there
+        (1, 9, 2, [1, 2, 3, 4], 4, True),
+        (5, 10, None, [5, 10, 15], 10, True),
+        (5, 10, 10, [10, 15], 0, False),
     ],
 )
 def test_an_attempt_has_trained_again_what_it_reports_from_where_it_went_on(
-    first, reached, kept, reported, again, over
+    first, reached, restored, reported, again, over
 ):
     intake, known = Intake(OBJECTIVE), state(reached)
     known.first = first
-    intake.begin(0, kept=kept)
+    intake.begin(0, restored=lambda: restored)
     for epoch in reported:
         if intake.read(known, {"loss": 1.0, "epoch": epoch}) is not None:
             known.resource = epoch
     assert (intake.again(0), intake.started_over(0)) == (again, over)
-    intake.begin(0, kept=kept)
+    intake.begin(0, restored=lambda: restored)
     assert (intake.again(0), intake.started_over(0)) == (0, False)
 
 
@@ -97,7 +99,7 @@ def test_what_an_attempt_itself_has_reported_before_is_disorder_and_not_training
 ):
     intake, known = Intake(OBJECTIVE), state(reached)
     known.first = 1
-    intake.begin(0, kept=False)
+    intake.begin(0)
     found = {}
     for index, epoch in enumerate(reported):
         if intake.read(known, {"loss": 1.0, "epoch": epoch}) is not None:
@@ -119,11 +121,11 @@ def paid(epoch, dollars):
 def test_a_cost_that_falls_is_a_sentence_within_an_attempt_and_where_one_goes_on(kept):
     spending = Spending()
     intake = Intake(PAID, spending)
-    intake.begin(0, kept=False)
+    intake.begin(0)
     intake.read(state(), paid(1, 2.0))
     spending.add(0, 2.0)
     if kept:  # promoted: it goes on from its checkpoint, and counts from 0 again
-        intake.begin(0, kept=True)
+        intake.begin(0, restored=lambda: 9)
     with pytest.raises(ReportError) as caught:
         intake.read(state(1), paid(2, 0.5))
     assert str(caught.value) == (
@@ -138,7 +140,7 @@ def test_a_trial_that_starts_over_counts_its_cost_from_0_and_what_it_had_cost_is
     spending.add(1, 1.0)
     intake, known = Intake(PAID, spending), state(3)
     known.first = 1
-    intake.begin(0, kept=False)
+    intake.begin(0)
     for epoch in (1, 2, 3):
         assert intake.read(known, paid(epoch, float(epoch))) is None
     resource, outcome = intake.read(known, paid(4, 4.0))

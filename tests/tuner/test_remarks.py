@@ -2,6 +2,7 @@
 
 import pytest
 
+from hpo.backends.base import Backend
 from hpo.events.state import ExperimentState
 from hpo.events.values import Kind, Placed
 from hpo.events.wording import again_text, counts_text
@@ -34,8 +35,8 @@ def trained_before(events, kind):
     return total
 
 
-METHODS = [("ASHA", "method=ASHA-STOP"), ("HYPERBAND", "method=ASHA-STOP"), ("SYNC-HYPERBAND", "method=ASHA-STOP")]
-METHODS += [(name, "hpo.schedulers.StoppingASHA") for name in ("MOBSTER", "ASHA-GP", "HYPERTUNE")]
+METHODS = [(name, 'method="ASHA-STOP"') for name in ("ASHA", "HYPERBAND", "SYNC-HYPERBAND")]
+METHODS += [(name, 'method="BO-MEDIAN"') for name in ("MOBSTER", "ASHA-GP", "HYPERTUNE")]
 
 
 @pytest.mark.parametrize(("method", "remedy"), METHODS)
@@ -93,6 +94,13 @@ def test_a_session_that_goes_on_with_them_knows_what_was_trained_again_before():
 
 def test_where_a_limit_removes_checkpoints_it_is_counted_and_not_warned_of():
     _, state, events = forgetful(limits={"max_checkpoint_bytes": 1e9}).run()
+    assert not of_kind(events, Kind.NOTED)
+    assert state.again[True] == trained_before(events, Kind.RESUMED) > 0
+
+
+def test_where_a_backend_has_lost_what_was_saved_it_is_counted_and_the_script_is_not_blamed(monkeypatch):
+    monkeypatch.setattr(Backend, "lost_checkpoint", lambda *_: True)
+    _, state, events = forgetful().run()
     assert not of_kind(events, Kind.NOTED)
     assert state.again[True] == trained_before(events, Kind.RESUMED) > 0
 

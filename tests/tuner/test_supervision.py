@@ -21,6 +21,7 @@ from hpo.history.boards import Board
 from hpo.host import marks
 from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
+from hpo.store.identity import mark_of
 from tests.reliability.harness import wait_until
 from tests.reliability.pretended_gpus import TRIAL, pretend
 
@@ -121,7 +122,7 @@ def test_a_trial_that_waits_for_memory_can_be_stopped(backend, end):
 def marked_process(folder, key):
     """A process of an attempt, and what waits for its end: a dead child that nobody waits for would still be listed."""
     process = subprocess.Popen(["sleep", "600"])
-    marks.set_mark(marks.experiment_mark(folder / "experiment") + key, process.pid)
+    marks.set_mark(mark_of(folder / "experiment") + key, process.pid)
     reaper = threading.Thread(target=process.wait)
     reaper.start()
     return process, reaper

@@ -15,12 +15,12 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpo.aws.archive import unpack
+from hpo.aws.archive import digest_of, unpack
 from hpo.backends.mirror import AttemptMirror
 from hpo.backends.ray.messages import to_json
 from hpo.backends.ray.storage import CheckpointStorage
@@ -119,8 +119,9 @@ class _Outlet:
 
     def save(self, number: int, position: int, archive: Path) -> str:
         key, size = f"{self.begin}-{number:06d}.tar", archive.stat().st_size
-        self.storage.put(key, archive)
-        self._say(saved=key, position=position, size=size)
+        with _named(self.storage):
+            self.storage.put(key, archive)
+        self._say(saved=key, position=position, size=size, digest=digest_of(archive))
         return key
 
     def remove(self, name: str) -> None:
@@ -128,6 +129,15 @@ class _Outlet:
 
     def leave(self, name: str, content: bytes) -> None:
         self._say(log=name, content=as_json(content))
+
+
+@contextlib.contextmanager
+def _named(storage: CheckpointStorage) -> Iterator[None]:
+    """Have what goes wrong name the storage by its key."""
+    try:
+        yield
+    except OSError as error:
+        raise type(error)(f"backend.storage={storage.url}: {error}") from error
 
 
 def as_json(content: bytes) -> str:
@@ -191,13 +201,17 @@ class ApartTrials:
         if key is not None:
             archive = folder.with_name("restored.tar")
             try:
-                self._storage.get(key, archive)
+                with _named(self._storage):
+                    self._storage.get(key, archive)
+                if (digest := order.get("digest")) is not None and digest_of(archive) != digest:
+                    raise tarfile.ReadError("it was damaged since it was stored")
                 unpack(archive, folder)
                 archive.unlink()
             except (OSError, tarfile.TarError) as error:
-                log.warning("trial %d: its checkpoint %s cannot be had (%s)", trial_id, key, error)
+                why = f"trial {trial_id}: its checkpoint {key} cannot be had ({error})"
+                log.warning("%s", why, extra={"once": "restores"})
                 gone = isinstance(error, FileNotFoundError | tarfile.TarError)
-                lost = to_json(Exit(trial_id, order["attempt"], None, lost=True))
+                lost = to_json(Exit(trial_id, order["attempt"], None, lost=True, error=why))
                 self._tell([*([{"trial": trial_id, "missing": key}] if gone else []), lost])
                 return False
         outlet = _Outlet(
@@ -224,11 +238,12 @@ class ApartTrials:
 
     def _copy(self, copied: _Copied, outlet: _Outlet) -> None:
         """In a thread: checkpoints now and then, and the last one once the attempt has ended."""
+        whole = False
         try:
             copied.mirror.copy_checkpoints(copied.over)
-            copied.mirror.copy_checkpoint(final=True)
+            whole = copied.mirror.copy_checkpoint(final=True)
         finally:  # the next attempt waits for it
-            self._tell([{"trial": outlet.trial_id, "attempt": outlet.attempt, "copied": True}])
+            self._tell([{"trial": outlet.trial_id, "attempt": outlet.attempt, "copied": True, "whole": whole}])
 
     def take_in(self, event: BackendEvent) -> None:
         """Tell the tuner what an event means for it: bytes of reports, an end."""

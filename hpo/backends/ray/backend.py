@@ -9,17 +9,20 @@ import logging
 import os
 import socket
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import Any, Self
 
 import hpo
 from hpo.backends.filed import FiledBackend
 from hpo.backends.ray.fleet import Fleet, PlacedSlot, RunningAttempt
 from hpo.backends.ray.messages import from_json
+from hpo.backends.ray.node_care import NodeCare
 from hpo.backends.ray.program import close_checkpoint
 from hpo.backends.ray.session import RaySession
 from hpo.backends.ray.settings import RaySettings, where_slots_are
+from hpo.backends.ray.slot_warnings import SlotWarnings
 from hpo.backends.ray.timing import StandingClock
 from hpo.backends.waking import Sleep
 from hpo.config.schema import ExperimentConfig
@@ -27,6 +30,7 @@ from hpo.errors import BackendError
 from hpo.events.state import ExperimentState
 from hpo.events.values import BackendEvent, Exit, Placed, Trial
 from hpo.store.directory import ExperimentDirectory
+from hpo.store.salvage import put_aside_unknown
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +73,13 @@ class RayBackend(FiledBackend):
         self._wanted = config.n_workers or 1
         self._with_gpus = bool(config.num_gpus_per_trial)
         self._fleet = Fleet()
+        self._warnings = SlotWarnings()
         self._waiting: dict[int, tuple[Trial, int, int | None]] = {}  # trial id -> what to start when a slot is free
         self._news: list[BackendEvent] = []
         self._clock = StandingClock()
         self._cluster: Mapping[str, Any] = {}
         self._session = RaySession(config, files, settings, driver)
+        self._care = NodeCare(self._fleet, self._session.send)
         self._apart = self._session.apart
         if self._apart is not None:  # what is here is no output, from which reports are told apart, but reports
             self.reports_file, self.prefixed = "reports.jsonl", False
@@ -180,6 +186,7 @@ class RayBackend(FiledBackend):
                     self._fleet.add(PlacedSlot(number, node, host))
                 case {"lost": number, "why": why}:
                     if (slot := self._fleet.remove(number)) is not None:
+                        self._care.forget_silence(slot.node)
                         lost.append((slot, why))
                 case _:
                     self._answer(message)
@@ -196,35 +203,25 @@ class RayBackend(FiledBackend):
             case {"connected": cluster}:
                 self._cluster = cluster
             case {"refused": _, "host": host, "why": why, "node": node}:
-                self._give_up(node, f"the node {host} cannot run trials: {why}")
+                self._care.give_up(node, f"the node {host} cannot run trials: {why}")
+            case {"nodes": nodes}:
+                self._care.know(nodes)
+            case {"silent": number, "seconds": seconds}:
+                self._care.note_silence(number, seconds)
+            case {"heard": number}:
+                self._care.note_answer(number)
             case {"notice": text}:
                 log.warning("%s", text)
-
-    def _give_up(self, node: str, why: str) -> None:
-        """Do without a node; where there is no other, without the experiment."""
-        if node in self._fleet.nodes.avoided:
-            return
-        if not {slot.node for slot in self._fleet.slots.values()} - {node} - self._fleet.nodes.avoided:
-            raise BackendError(why)
-        self._fleet.nodes.avoided.add(node)
-        log.warning("%s; the experiment goes on without it", why)
-        self._avoid()
-
-    def _avoid(self) -> None:
-        self._session.send({"do": "avoid", "nodes": sorted(self._fleet.nodes.avoided)})
-        for slot in self._fleet.idle_on_avoided():
-            self._fleet.remove(slot.number)
-            self._order("release", slot)
 
     def _told(
         self, slot: PlacedSlot, item: Mapping[str, Any], lost: list[tuple[PlacedSlot, str]]
     ) -> list[BackendEvent]:
         """One thing that a slot has told."""
         if "said" in item:
-            log.log(item["said"], "%s: %s", slot.host, item["text"])
+            self._log(slot.number, item)
             return []
         if "broken" in item:
-            self._give_up(slot.node, f"the node {slot.host}: {item['broken']}")
+            self._care.give_up(slot.node, f"the node {slot.host}: {item['broken']}")
             if (gone := self._fleet.remove(slot.number)) is not None:
                 self._order("release", gone)
                 lost.append((gone, item["broken"]))
@@ -235,23 +232,11 @@ class RayBackend(FiledBackend):
             events = [*self._apart.take_in(item)]
         if self._apart is not None and events and isinstance(events[-1], Exit):
             events = self._apart.over(slot.number, events[-1])
-        return [self._judge(slot, event) for event in events]
+        return [self._care.judge(slot, event) for event in events]
 
-    def _judge(self, slot: PlacedSlot, event: BackendEvent) -> BackendEvent:
-        """An event of a slot, and what it says of its node."""
-        avoided = len(self._fleet.nodes.avoided)
-        if isinstance(event, Placed):
-            return event._replace(node=slot.host)
-        if self._fleet.take_in(slot, event) and isinstance(event, Exit):
-            last = (event.error or "no message").splitlines()[-1]
-            text = "trial %d failed on %s, where none has reported yet: it is tried on another node; it said: %s"
-            log.warning(text, event.trial_id, slot.host, last)
-            event = event._replace(lost=True)
-        if len(self._fleet.nodes.avoided) > avoided:
-            log.warning("the node %s fails every trial while others do not: it is used no more", slot.host)
-        if isinstance(event, Exit) and self._fleet.nodes.avoided:
-            self._avoid()
-        return event
+    def _log(self, number: int, item: Mapping[str, Any]) -> None:
+        slot = self._fleet.slots.get(number)
+        self._warnings.take_in("a node" if slot is None else slot.host, item)
 
     def _lose(self, lost: Sequence[tuple[PlacedSlot, str]]) -> list[BackendEvent]:
         """Slots are no more: all that their trials have reported, and that these are lost. Together they are one line."""
@@ -280,9 +265,21 @@ class RayBackend(FiledBackend):
 
     def go_on(self, state: ExperimentState) -> None:
         """See `Backend.go_on`."""
-        super().go_on(state)
-        if self._apart is not None:
+        if self._apart is None:
+            super().go_on(state)
+        else:
+            put_aside_unknown(self.directory, state)
             self._apart.go_on(state)
+
+    def restores(self, trial_id: int, reached: int) -> Callable[[], int | None]:
+        """See `Backend.restores`; a checkpoint may still be on its way to the storage."""
+        if self._apart is None:
+            return super().restores(trial_id, reached)
+        return partial(self._apart.restored, trial_id)
+
+    def lost_checkpoint(self, trial_id: int) -> bool:
+        """See `Backend.lost_checkpoint`."""
+        return self._apart is not None and self._apart.lost(trial_id)
 
     def checkpoint_bytes(self, trial_id: int) -> int:
         """Of the trial's checkpoint, wherever it is."""
@@ -296,5 +293,6 @@ class RayBackend(FiledBackend):
 
     def close(self) -> None:
         """Have all slots end what still runs, and wait for it."""
-        self._session.close()
+        self._session.close(self._log)
         self._sleep.close()
+        self._warnings.close()

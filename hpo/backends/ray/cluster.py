@@ -1,7 +1,9 @@
 """The cluster, from the driver's side: connecting to it, one made for this experiment, and what its nodes have."""
 
 import logging
+import os
 import socket
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,8 +42,9 @@ def connect(address: str, *, folder: str, cpus: float, gpus: int) -> None:
         ray.init(address=address, namespace="hpo", **quiet)
     except (AuthenticationError, ConnectionError) as error:
         raise BackendError(
-            f"backend.address={address}: something answers there, but Ray does not let this process in; is it the port of "
-            f"the head, and is RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH, that of the cluster? ray.log has what Ray says"
+            f"backend.address={address}: something answers there, but Ray does not let this process in; if it is the port "
+            f"of the head, the cluster has another token than RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token "
+            f"gives here, or RAY_AUTH_MODE={os.environ.get('RAY_AUTH_MODE', '')} is not its mode; ray.log has what Ray says"
         ) from error
     except (RayError, RuntimeError, ValueError, OSError) as error:
         said = " ".join(str(error).split()) or type(error).__name__
@@ -64,6 +67,19 @@ def _knock(address: str) -> None:
 def living() -> list[Mapping[str, Any]]:
     """The nodes that are alive."""
     return [node for node in ray.nodes() if node["Alive"]]
+
+
+def name_nodes(nodes: Sequence[Mapping[str, Any]], names: dict[str, str]) -> None:
+    """Name new nodes by their machines; of several on one machine the id tells them apart.
+
+    Args:
+        nodes: all that are alive.
+        names: by their ids; a name that was given stays.
+    """
+    hosts = Counter(node["NodeManagerHostname"] for node in nodes)
+    for node in nodes:
+        host = node["NodeManagerHostname"]
+        names.setdefault(node["NodeID"], host if hosts[host] == 1 else f"{host}-{node['NodeID'][:6]}")
 
 
 def slots_on(resources: Mapping[str, float], needed: Mapping[str, float]) -> int:

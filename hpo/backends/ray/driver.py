@@ -15,6 +15,9 @@ and to it:
     {"up": 2, "node": ..., "host": ...}                    a slot is ready
     {"refused": 2, "node": ..., "host": ..., "why": ...}   trials cannot run there
     {"slot": 2, "told": [...]}                             of a slot: events, what it logs, why it is broken
+    {"nodes": [...]}                                       that a slot fits on
+    {"silent": 2, "seconds": 30}                           a slot does not answer
+    {"heard": 2}                                           it does again
     {"lost": 2, "why": ...}                                a slot is no more; another one is asked for
     {"notice": "..."}                                      what slots have waited for
 """
@@ -25,6 +28,7 @@ import json
 import signal
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,11 +37,13 @@ import ray
 from ray.exceptions import RayError
 
 from hpo.backends.ray import actor
-from hpo.backends.ray.cluster import LOCAL, as_text, connect, living, slots_on, why_unfit
+from hpo.backends.ray.cluster import LOCAL, as_text, connect, living, name_nodes, slots_on, why_unfit
 from hpo.errors import BackendError
 
 _AGAIN = 1.0
 """Seconds between two tries of a slot that cannot be made."""
+QUIET = 30.0
+"""Seconds without an answer of a slot, which gives one every 15 s at least, after which that is told."""
 _LONGEST = 1 << 26
 """Bytes of a message."""
 
@@ -49,9 +55,16 @@ class Driver:
         reader: of what the tuner says.
         writer: to it.
         opening: its first message.
+        names: of the nodes, by their ids.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, opening: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        opening: Mapping[str, Any],
+        names: dict[str, str],
+    ) -> None:
         self._reader, self._writer = reader, writer
         self._needed: Mapping[str, float] = opening["needed"]
         self._wanted: int = opening["slots"]
@@ -60,6 +73,8 @@ class Driver:
         self._given: dict[str, Any] = opening["given"]
         code = opening["code"]
         self._code = [] if code is None else [ray.put(Path(code).read_bytes())]
+        self._names = names
+        self._there: Sequence[str] = ()  # the nodes that a slot fits on, as last told
         self._closing = False
         self._avoided: Sequence[str] = ()
         self._orders: dict[int, asyncio.Queue[Mapping[str, Any]]] = {}  # of the slots that are ready
@@ -116,7 +131,8 @@ class Driver:
         """Wait for a node that has room, and make ready there."""
         held = self._actors[slot] = _placed(self._needed, self._avoided)
         answer = json.loads(await held.open.remote(self._order_to_open(), self._code))
-        place = {"node": answer["node"], "host": answer["host"]}
+        name_nodes(living(), self._names)
+        place = {"node": answer["node"], "host": self._names.get(answer["node"], answer["host"])}
         if "error" in answer:
             self._tell({"refused": slot, **place, "why": answer["error"]})
             return False
@@ -126,22 +142,34 @@ class Driver:
 
     def _order_to_open(self) -> bytes:
         rooms = {node["NodeID"]: min(slots_on(node["Resources"], self._needed), self._wanted) for node in living()}
+        there = sorted(node for node, room in rooms.items() if room)
+        if there != self._there:
+            self._there = there
+            self._tell({"nodes": there})
         return json.dumps({**self._given, "rooms": rooms}).encode()
 
     async def _work(self, slot: int) -> None:
         """Carry orders to the slot and what it tells to the tuner. Raises RayError when it is lost."""
         held, orders = self._actors[slot], self._orders[slot]
         hearing, ordering = asyncio.ensure_future(held.changes.remote()), asyncio.ensure_future(orders.get())
+        heard, silent = time.monotonic(), False
         try:
             while True:
-                await asyncio.wait({hearing, ordering}, return_when=asyncio.FIRST_COMPLETED)
+                patience = None if silent else max(heard + QUIET - time.monotonic(), 0)
+                await asyncio.wait({hearing, ordering}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                 if hearing.done():
                     told = json.loads(hearing.result())
+                    if silent:
+                        self._tell({"heard": slot})
+                    heard, silent = time.monotonic(), False
                     hearing = asyncio.ensure_future(held.changes.remote())
                     if told:
                         self._tell({"slot": slot, "told": told})
                     if self._closing and any("closed" in item for item in told):
                         return
+                elif not silent and time.monotonic() >= heard + QUIET:
+                    silent = True
+                    self._tell({"silent": slot, "seconds": QUIET})
                 if ordering.done():
                     given = [ordering.result()]
                     while not orders.empty():
@@ -160,7 +188,9 @@ class Driver:
         while True:
             await asyncio.sleep(self._notice_after)
             if (missing := self._wanted - len(self._orders)) > 0:
-                have = "; ".join(f"{node['NodeManagerHostname']} has {as_text(node['Resources'])}" for node in living())
+                nodes = living()
+                name_nodes(nodes, self._names)
+                have = "; ".join(f"{self._names[node['NodeID']]} has {as_text(node['Resources'])}" for node in nodes)
                 self._tell(
                     {
                         "notice": f"{missing} of {self._wanted} slots wait for a node with {as_text(self._needed)} free; of "
@@ -211,9 +241,10 @@ async def _drive(connection: socket.socket) -> None:
         await writer.drain()
         return
     ray.cloudpickle.register_pickle_by_value(actor)
-    nodes = [node["NodeManagerHostname"] for node in living()]
-    writer.write(json.dumps({"connected": {"nodes": nodes, "ray": ray.__version__}}).encode() + b"\n")
-    await Driver(reader, writer, opening).serve()
+    names: dict[str, str] = {}
+    name_nodes(living(), names)
+    writer.write(json.dumps({"connected": {"nodes": list(names.values()), "ray": ray.__version__}}).encode() + b"\n")
+    await Driver(reader, writer, opening, names).serve()
     writer.close()
     with contextlib.suppress(OSError):  # the tuner may be gone
         await writer.wait_closed()

@@ -97,5 +97,12 @@ class Fleet:
             self._free[slot.number] = slot
             failed = event.exit_code != 0 and not event.lost and not running.told_to_end
             if failed and running.position == 0:
-                return self.nodes.failed(slot.node, running.trial_id)
+                others = {other.node for other in self.slots.values()} - {slot.node}
+                return self.nodes.failed(slot.node, running.trial_id, others if _lacks_module(event) else ())
         return False
+
+
+def _lacks_module(end: Exit) -> bool:
+    """Whether a script ended because something cannot be imported, which may be installed on other nodes."""
+    said = (end.error or "").strip().splitlines()
+    return bool(said) and said[-1].startswith(("ModuleNotFoundError:", "ImportError:"))

@@ -21,7 +21,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from hpo.backends.gpus import visible_gpus
@@ -102,7 +101,7 @@ def main() -> None:
     """Entry: what the launcher gives, as JSON."""
     given = json.loads(sys.argv[1])
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-    mark = experiment_mark(Path(given["folder"]) / str(os.getpid()))
+    mark = experiment_mark(f"{given['folder']}/{os.getpid()}")
     set_mark(mark)
     os.dup2(1, _ANSWERS, inheritable=False)
     os.dup2(2, 1)

@@ -38,13 +38,20 @@ class Nodes:
         record.reports += 1
         record.silent = 0
 
-    def failed(self, node: str, trial_id: int) -> bool:
-        """An attempt has failed there without a report. Returns whether the node is rather at fault than the trial."""
+    def failed(self, node: str, trial_id: int, elsewhere: Iterable[str] = ()) -> bool:
+        """An attempt has failed there without a report. Returns whether the node is rather at fault than the trial.
+
+        Args:
+            node: it was on.
+            trial_id: whose.
+            elsewhere: nodes that may have what this one lacks, if it is that; a trial is tried on one of them, once.
+        """
         record = self._of(node)
         record.silent += 1
         self._failing.add(node)
         if not self._others_report(node):
-            return False
+            untried = any(other not in self.avoided and not self._of(other).silent for other in elsewhere)
+            return untried and not record.reports and self._excused.setdefault(trial_id, node) == node
         if record.silent >= _ENOUGH:
             self.avoided.add(node)
         return not record.reports and self._excused.setdefault(trial_id, node) == node

@@ -50,7 +50,7 @@ class NodeProgram(Program):
     @cached_property
     def mark(self) -> int:
         """Of this slot alone: it sweeps what it has started, and its neighbour's trials not."""
-        return experiment_mark(self.directory.path / "slots" / self.slot)
+        return experiment_mark(f"{self.directory.path.resolve()}/slots/{self.slot}")
 
     @property
     def owns_devices(self) -> bool:

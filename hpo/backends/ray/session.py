@@ -1,7 +1,7 @@
 """What a session has besides slots: the process that talks with Ray, and short-lived files that nodes look for."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hpo.backends.endings import last_lines
@@ -96,12 +96,18 @@ class RaySession:
             raise BackendError(f"the process that talks with Ray died {self._deaths} times in a row; it said: {tail}")
         self._start()
 
-    def close(self) -> None:
-        """Have all slots end what still runs, and wait for it; what they have stored meanwhile is noted."""
+    def close(self, said: Callable[[int, Mapping[str, Any]], None]) -> None:
+        """Have all slots end what still runs, and wait for it; what they have stored meanwhile is noted.
+
+        Args:
+            said: is given the number of a slot and what it logs meanwhile.
+        """
         if self.apart is not None:
             for message in self._driver.last_words(self._grace + UPLOADS):
                 for item in message.get("told", ()):
-                    if "trial" in item and "kind" not in item:
+                    if "said" in item:
+                        said(message["slot"], item)
+                    elif "trial" in item and "kind" not in item:
                         self.apart.take_in(item)
         self._driver.end(self._grace + _SHUTDOWN)
         self._ends.close()

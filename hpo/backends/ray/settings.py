@@ -115,9 +115,14 @@ class RaySettings:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """Of the driver. A cluster of its own lets nobody else in, and tells nobody of its use."""
+        """Of the driver. A cluster of its own lets nobody else in, and tells nobody of its use.
+
+        Ray shows a token only in token mode, which whoever started the cluster had to ask for, and whoever connects has to.
+        A cluster without tokens lets in who shows one.
+        """
         if self.place != LOCAL:
-            return os.environ
+            shows = "RAY_AUTH_MODE" not in os.environ and _has_token()
+            return {**os.environ, "RAY_AUTH_MODE": "token"} if shows else os.environ
         own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
         return {**{name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}, **own}
 
@@ -188,6 +193,12 @@ class RaySettings:
                 },
             },
         }
+
+
+def _has_token() -> bool:
+    """Whether Ray would find a token."""
+    named = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    return named or Path("~/.ray/auth_token").expanduser().is_file()
 
 
 def where_slots_are(config: ExperimentConfig) -> str | None:

@@ -40,7 +40,8 @@ class _Forwarded(logging.Handler):
         self._tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._tell([{"said": record.levelno, "text": record.getMessage()}])
+        once = {"once": kind} if (kind := getattr(record, "once", None)) is not None else {}
+        self._tell([{"said": record.levelno, "text": record.getMessage(), **once}])
 
 
 class Slot:

@@ -18,9 +18,25 @@ from hpo.errors import ConfigError, installing
 
 SCHEMES = ("s3", "gs", "az", "file")
 _PATIENCE = timedelta(seconds=20)
-"""In which a service that fails is asked again; what fails longer is tried by the next copy."""
-_PIECE = 4 << 20
-"""Bytes that are read at a time."""
+"""In which a service that fails or is silent is asked again; what fails longer is tried by the next copy."""
+_RETRIES: Any = {
+    "retry_timeout": _PATIENCE,
+    "max_retries": 1000,  # it is time that ends the retries: a refused connection takes none of it
+    "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2), "base": 2},
+}
+_REQUEST: dict[str, Any] = {"connect_timeout": timedelta(seconds=5), "read_timeout": timedelta(seconds=10)}
+"""Limits of a single request, so that one that is never answered leaves time for another. While bytes come it may go on."""
+_PIECE = 5 << 20
+"""Bytes of one request: what is larger is read, and written, by several, each of which has the whole patience."""
+_AT_ONCE = 4
+"""Pieces that are written at the same time: more would share a slow line until none is done in time."""
+_METADATA = ("169.254.169.254", "metadata.google.internal")
+"""The service that gives machines in a cloud their credentials: it is asked last, when none are found otherwise."""
+_CREDENTIALS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (profiles in ~/.aws are not read)",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
 _Answer = TypeVar("_Answer")
 
 
@@ -66,7 +82,7 @@ class CheckpointStorage:
         """
         import obstore
 
-        self._asked(lambda: obstore.put(self._store, key, content))
+        self._asked(lambda: obstore.put(self._store, key, content, chunk_size=_PIECE, max_concurrency=_AT_ONCE))
 
     def get(self, key: str, target: Path) -> None:
         """Write an object's content to a file.
@@ -76,12 +92,11 @@ class CheckpointStorage:
         """
         import obstore
 
-        def read() -> None:
-            with target.open("wb") as file:
-                for piece in obstore.get(self._store, key).stream(min_chunk_size=_PIECE):
-                    file.write(piece)
-
-        self._asked(read)
+        size = int(self._asked(lambda: obstore.head(self._store, key))["size"])
+        with target.open("wb") as file:
+            for start in range(0, size, _PIECE):
+                end = min(start + _PIECE, size)
+                file.write(self._asked(functools.partial(obstore.get_range, self._store, key, start=start, end=end)))
 
     def sizes(self, prefix: str) -> dict[str, int]:
         """Bytes of all objects whose keys begin with `prefix`, which ends with a slash.
@@ -116,6 +131,8 @@ class CheckpointStorage:
         key = f"_hpo/{secrets.token_hex(8)}"
         try:
             self.put(key, key.encode())
+        except PermissionError as error:
+            raise ConfigError(f"backend.storage={self.url}: {error}") from error
         except OSError as error:
             raise ConfigError(
                 f"backend.storage={self.url}: nothing can be written there ({error}); correct the address, or let this user "
@@ -128,7 +145,7 @@ class CheckpointStorage:
                 self.remove([key])
 
     def _asked(self, question: Callable[[], _Answer]) -> _Answer:
-        """The answer; what it raises has more lines than anybody reads, and is not always an OSError."""
+        """Ask, and raise what goes wrong as an OSError of one line; a PermissionError if there are no credentials."""
         from obstore.exceptions import BaseError
 
         try:
@@ -136,6 +153,12 @@ class CheckpointStorage:
         except FileNotFoundError as error:
             raise FileNotFoundError(_brief(error)) from error
         except (BaseError, OSError, ValueError) as error:
+            if any(service in str(error) for service in _METADATA):
+                names = _CREDENTIALS.get(self.url.partition(":")[0])
+                raise PermissionError(
+                    f"there are no credentials for it; set {names} on this machine and on the nodes, or use machines "
+                    f"whose role may read and write there"
+                ) from error
             raise OSError(_brief(error)) from error
 
 
@@ -148,7 +171,7 @@ def _store(url: str) -> Any:
 
     if url.startswith("file:"):
         return LocalStore(unquote(urlsplit(url).path), mkdir=True)
-    further: dict[str, Any] = {}
+    options: Any = dict(_REQUEST)
     if url.startswith("s3:") and os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
-        further["client_options"] = {"allow_http": True}  # asked for by who names such an endpoint
-    return from_url(url, retry_config={"max_retries": 5, "retry_timeout": _PATIENCE}, **further)
+        options["allow_http"] = True  # asked for by who names such an endpoint
+    return from_url(url, retry_config=_RETRIES, client_options=options)

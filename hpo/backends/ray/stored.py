@@ -2,7 +2,7 @@
 
 Their reports and logs are written here, as after a local run, and of their checkpoints it is known which the storage has:
 
-trials/<id>/attempt_<k>/checkpoints.jsonl     {"key": ..., "position": ..., "size": ...} for each that was stored
+trials/<id>/attempt_<k>/checkpoints.jsonl   {"key": ..., "position": ..., "size": ..., "digest": ...}, one per copy
 
 A checkpoint is used only when the reports that lie behind it, `position` bytes of them, are here.
 """
@@ -18,8 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hpo.aws.archive import pack_whole
-from hpo.backends.channel import Channel
+from hpo.aws.archive import digest_of, pack_whole
+from hpo.backends.channel import Channel, resource_at
 from hpo.backends.filed import STORED
 from hpo.backends.ray.apart import from_json_text
 from hpo.backends.ray.storage import CheckpointStorage
@@ -44,6 +44,8 @@ class KeptCheckpoint:
     key: str
     position: int
     size: int
+    digest: str | None = None
+    """Of its archive; None of one that an earlier version has stored."""
 
 
 class StoredTrials:
@@ -61,8 +63,11 @@ class StoredTrials:
         self._stored: dict[int, list[KeptCheckpoint]] = {}
         self._forgotten: dict[int, int] = {}  # trial id -> its last attempt whose checkpoints nobody needs
         self._begun: dict[int, int] = {}  # trial id -> its last attempt
+        self._given: dict[int, KeptCheckpoint | None] = {}  # trial id -> what its last attempt goes on from
+        self._lost: set[int] = set()  # trials of which the last checkpoint never came to the storage, or was lost there
         self._channels: dict[int, Channel] = {}
         self._copying: dict[int, int] = {}  # trial id -> slot that still copies its last checkpoint
+        self._answers = True  # the storage, when it was asked last
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="storage")
 
     def go_on(self, state: ExperimentState) -> None:
@@ -93,6 +98,7 @@ class StoredTrials:
         self._remove([key for key in there if key not in known])
         waiting = [trial for trial in state.trials.values() if trial.status in (Status.PAUSED, Status.INTERRUPTED)]
         if over := [trial.trial.id for trial in waiting if trial.resource and self.newest(trial.trial.id) is None]:
+            self._lost.update(over)
             log.warning("no checkpoint of trial(s) %s is in the storage: they start over", ", ".join(map(str, over)))
 
     def _bring(self, trial_id: int, attempt: int) -> None:
@@ -103,7 +109,8 @@ class StoredTrials:
                 if pack_whole(self._files.checkpoint(trial_id), archive, known={}, reports=[], final=True):
                     key = f"{self._root}{trial_id}/{attempt:05d}-here.tar"
                     self._storage.put(key, archive)
-                    self._note(trial_id, KeptCheckpoint(attempt, key, 0, archive.stat().st_size))
+                    found = KeptCheckpoint(attempt, key, 0, archive.stat().st_size, digest_of(archive))
+                    self._note(trial_id, found)
 
     @property
     def _root(self) -> str:
@@ -130,8 +137,16 @@ class StoredTrials:
         reports.touch()
         self._channels[trial_id] = Channel(reports, trial_id, attempt)
         found = self.newest(trial_id)
-        self._begun[trial_id] = attempt
-        return {"root": self._root, "restore": None if found is None else found.key}
+        self._begun[trial_id], self._given[trial_id] = attempt, found
+        given = {"restore": None, "digest": None} if found is None else {"restore": found.key, "digest": found.digest}
+        return {"root": self._root, **given}
+
+    def restored(self, trial_id: int) -> int | None:
+        """The resource, or less, of the checkpoint that the running attempt was given; None if it was given none."""
+        if (given := self._given.get(trial_id)) is None:
+            return None
+        reports = self._reports(trial_id, given.attempt)
+        return resource_at(reports, given.position, self._config.objective.resource_attr)
 
     def newest(self, trial_id: int) -> KeptCheckpoint | None:
         """The checkpoint to go on from."""
@@ -155,13 +170,19 @@ class StoredTrials:
             case {"log": name, "content": text, "attempt": attempt}:
                 self._files.attempt(trial_id, attempt).joinpath(Path(name).name).write_bytes(from_json_text(text))
             case {"saved": key, "position": position, "size": size, "attempt": attempt}:
-                self._note(trial_id, KeptCheckpoint(attempt, key, position, size))
+                self._note(trial_id, KeptCheckpoint(attempt, key, position, size, item.get("digest")))
             case {"missing": key}:
+                self._lost.add(trial_id)
                 self._stored[trial_id] = [one for one in self._stored[trial_id] if one.key != key]
             case {"copied": True, "attempt": attempt}:
                 if attempt == self._begun[trial_id]:
                     self._copying.pop(trial_id, None)
+                    (self._lost.discard if item["whole"] else self._lost.add)(trial_id)
         return ()
+
+    def lost(self, trial_id: int) -> bool:
+        """Whether the running attempt may lack what the one before had saved."""
+        return trial_id in self._lost
 
     def _note(self, trial_id: int, new: KeptCheckpoint) -> None:
         if new.attempt <= self._forgotten.get(trial_id, -1):
@@ -188,6 +209,9 @@ class StoredTrials:
         """A slot is no more, and nothing comes of what it had."""
         for other in [one for one, where in self._copying.items() if where == slot]:
             del self._copying[other]
+            self._lost.add(other)
+        if trial_id is not None:
+            self._lost.add(trial_id)
         channel = None if trial_id is None else self._channels.pop(trial_id, None)
         return [] if channel is None else channel.finish()
 
@@ -208,15 +232,16 @@ class StoredTrials:
         if keys:
             self._worker.submit(self._try_to, lambda: self._storage.remove(keys))
 
-    @staticmethod
-    def _try_to(remove: Callable[[], None]) -> None:
+    def _try_to(self, remove: Callable[[], None]) -> None:
         try:
             remove()
+            self._answers = True
         except OSError as error:
+            self._answers = False
             log.info("checkpoints that nobody needs could not be removed now (%s)", error)
 
     def close(self) -> None:
         """No slot is left."""
         for channel in self._channels.values():
             channel.finish()
-        self._worker.shutdown()
+        self._worker.shutdown(cancel_futures=not self._answers)  # each would have the whole patience with the storage

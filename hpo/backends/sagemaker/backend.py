@@ -10,7 +10,7 @@ import logging
 import os
 import queue
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -19,13 +19,13 @@ import hpo
 from hpo.aws.client import client, preflight
 from hpo.aws.settings import SageMakerSettings
 from hpo.backends.base import Backend
-from hpo.backends.channel import Channel
+from hpo.backends.channel import Channel, resource_at
 from hpo.backends.sagemaker.attempts import Attempts, Running
 from hpo.backends.sagemaker.keys import KEYS, SILENCE, given_keys, settings_of, silence_of
 from hpo.backends.sagemaker.orders import Orders
 from hpo.backends.sagemaker.request import TrialJobs
 from hpo.backends.sagemaker.room import Room
-from hpo.backends.sagemaker.service import Service
+from hpo.backends.sagemaker.service import Service, TrialJob
 from hpo.backends.sagemaker.watch import ReportWatch
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, ConfigError
@@ -107,6 +107,7 @@ class SageMakerBackend(Backend):
         self._begun: dict[int, int] = {}  # trial id -> its last attempt that was begun
         self._forgotten: dict[int, int] = {}  # trial id -> the last attempt whose checkpoints are not used
         self._sizes: dict[int, int] = {}  # trial id -> bytes of its checkpoint
+        self._last_jobs: dict[int, TrialJob] = {}
 
     @property
     def opened(self) -> Mapping[str, Any]:
@@ -200,7 +201,7 @@ class SageMakerBackend(Backend):
         earlier = {number: self._reports(trial.id, number) for number in range(attempt)}
         taken = {number: path.stat().st_size for number, path in earlier.items() if path.is_file()}
         job = self._orders.job(trial, attempt, until, taken, self._forgotten.get(trial.id, -1))
-        self._begun[trial.id] = attempt
+        self._begun[trial.id], self._last_jobs[trial.id] = attempt, job
         channel = Channel(reports, trial.id, attempt, position)
         self._tell(self._attempts.begin(Running(trial.id, attempt, job, reports, channel)))
 
@@ -250,6 +251,15 @@ class SageMakerBackend(Backend):
         """What is here of an attempt's reports and was not taken in."""
         path = self._reports(trial_id, attempt)
         return Channel(path, trial_id, attempt, position).finish() if path.exists() else ()
+
+    def restores(self, trial_id: int, reached: int) -> Callable[[], int | None]:
+        """See `Backend.restores`; a job that is lost may have left an older one than it reported last."""
+        return lambda: self._restored(trial_id)
+
+    def _restored(self, trial_id: int) -> int | None:
+        if (found := self._last_jobs[trial_id].restored) is None:
+            return None
+        return resource_at(self._reports(trial_id, found.attempt), found.position, self._config.objective.resource_attr)
 
     def checkpoint_bytes(self, trial_id: int) -> int:
         """Of the latest archive."""

@@ -74,6 +74,8 @@ class TrialJob:
     created: str | None = None
     """Its name, once it is there."""
     cancelled: bool = False
+    restored: StoredCheckpoint | None = None
+    """That its order goes on from."""
 
 
 class Service:
@@ -172,7 +174,7 @@ class Service:
     def _checkpoint(self, job: TrialJob) -> str | None:
         """The key to go on from, of a trial that has had attempts."""
         stored = self._stored(self._places.checkpoints(job.trial_id)) if job.taken else []
-        found = newest(stored, job.taken, job.after)
+        found = job.restored = newest(stored, job.taken, job.after)
         return None if found is None else found.key
 
     def _stored(self, prefix: str) -> list[StoredCheckpoint]:

@@ -8,6 +8,14 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import click
 
+from hpo.errors import harmless
+
+
+def say(text: object) -> None:
+    """Print what a verb has to say; names and values in it may be somebody else's."""
+    click.echo(harmless(str(text)))
+
+
 VERBS: dict[str, click.Command] = {}
 """By their names, as far as their modules are imported."""
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import click
 
-from hpo.cli.verbs.app import ConfigDirs, Option, Overrides, as_arguments, verb
+from hpo.cli.verbs.app import ConfigDirs, Option, Overrides, as_arguments, say, verb
 
 
 @verb("check-script")
@@ -40,10 +40,10 @@ def check_script(
         hyperparameters=hyperparameters,
     )
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings.found], indent=1))
+        say(json.dumps([asdict(finding) for finding in findings.found], indent=1))
     else:
         for finding in findings.found:
-            click.echo(f"{finding.check:<15}  {finding.verdict:<11}  {finding.text}")
+            say(f"{finding.check:<15}  {finding.verdict:<11}  {finding.text}")
         if not findings.failed:
             method = recommended_method(
                 several=bool(config.benchmark.objectives),
@@ -52,6 +52,6 @@ def check_script(
             )
             folders = "".join(f"--config-dir {shlex.quote(folder)} " for folder in config_dir)
             chosen = [word for word in overrides if word.startswith("benchmark=")]
-            click.echo(f"then: hpo {folders}{shlex.join([*chosen, f'method={method}'])}")
+            say(f"then: hpo {folders}{shlex.join([*chosen, f'method={method}'])}")
     if findings.failed:
         raise click.exceptions.Exit(1)

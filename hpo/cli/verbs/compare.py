@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-import click
-
-from hpo.cli.verbs.app import Option, Word, verb
+from hpo.cli.verbs.app import Option, Word, say, verb
 from hpo.errors import ConfigError
 
 Baseline = Annotated[str | None, Option("Method that others are measured by; RS where there is.")]
@@ -45,7 +43,7 @@ def compare(
         unpaired=unpaired,
         random_seed=random_seed,
     )
-    click.echo(json.dumps(comparison.to_dict(), indent=1) if as_json else comparison.text())
+    say(json.dumps(comparison.to_dict(), indent=1) if as_json else comparison.text())
 
 
 def seconds_of(metric_budget: str) -> tuple[float | None, float | None]:

@@ -4,9 +4,7 @@ import importlib
 from pathlib import Path
 from typing import Annotated
 
-import click
-
-from hpo.cli.verbs.app import Option, Place, Word, verb
+from hpo.cli.verbs.app import Option, Place, Word, say, verb
 from hpo.errors import ConfigError
 from hpo.results.experiment import load_experiment
 from hpo.store.places import find_experiments
@@ -48,7 +46,7 @@ def export(
         target.parent.mkdir(parents=True, exist_ok=True)
         module, _, name = writer.partition(".")
         getattr(importlib.import_module(f"hpo.exporting.{module}"), name)(experiments, target)
-    click.echo(f"{len(directories)} experiment(s) written to {target}")
+    say(f"{len(directories)} experiment(s) written to {target}")
 
 
 def _name_of(place: str) -> str:
@@ -63,9 +61,15 @@ def _name_of(place: str) -> str:
 def import_(
     file: Annotated[Path, Word("FILE", "What `hpo export` has written.")],
     outputs: Annotated[Path, Option("Where its experiments go.")] = Path("outputs"),
+    largest_gigabytes: Annotated[
+        float | None, Option("How much they may be; unless given 2, and 100 times the file.", metavar="N")
+    ] = None,
 ) -> None:
     """Unpack experiments from a file, so that every verb works on them. Nothing is overwritten or executed."""
     from hpo.exporting.portable import unpack
 
-    for directory in unpack(file, outputs):
-        click.echo(f"{directory}: imported")
+    if largest_gigabytes is not None and not 0 < largest_gigabytes < 1e6:
+        raise ConfigError(f"--largest-gigabytes {largest_gigabytes:g}: use a number above 0")
+    most = None if largest_gigabytes is None else int(largest_gigabytes * 1e9)
+    for directory in unpack(file, outputs, most):
+        say(f"{directory}: imported")

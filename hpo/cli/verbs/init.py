@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import click
-
-from hpo.cli.verbs.app import Option, Word, verb
+from hpo.cli.verbs.app import Option, Word, say, verb
 
 
 @verb()
@@ -21,7 +19,7 @@ def init(
     from hpo.proposing.proposal import write_benchmark
 
     written = write_benchmark(script=script, name=name, folder=output, gpus=bool(visible_gpus()))
-    click.echo(f"{written.path}: {written.parser}, {written.tuned} proposed to be tuned; look through it")
+    say(f"{written.path}: {written.parser}, {written.tuned} proposed to be tuned; look through it")
     for key in written.missing:
-        click.echo(f"  to complete: {key}")
-    click.echo(f"then: hpo check-script --config-dir {shlex.quote(str(output))} benchmark={written.path.stem}")
+        say(f"  to complete: {key}")
+    say(f"then: hpo check-script --config-dir {shlex.quote(str(output))} benchmark={written.path.stem}")

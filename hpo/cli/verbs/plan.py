@@ -5,7 +5,7 @@ from typing import Annotated
 
 import click
 
-from hpo.cli.verbs.app import ConfigDirs, Option, Overrides, as_arguments, verb
+from hpo.cli.verbs.app import ConfigDirs, Option, Overrides, as_arguments, say, verb
 
 
 @verb()
@@ -31,6 +31,6 @@ def plan(
     made = make_plan(compose_jobs(as_arguments(overrides, config_dir)), smoke=smoke, prices=known)
     if prices == AWS:
         made.ask_for_prices()
-    click.echo(json.dumps(to_dict(made), indent=1) if as_json else text(made))
+    say(json.dumps(to_dict(made), indent=1) if as_json else text(made))
     if any(group.problem for group in made.groups):
         raise click.exceptions.Exit(1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from hpo.cli.verbs.app import Place, Trusted, verb
+from hpo.cli.verbs.app import Place, Trusted, say, verb
 from hpo.errors import ConfigError, HPOError, complain
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.store.directory import ExperimentDirectory
@@ -54,7 +54,7 @@ def _interrupt(directories: Sequence[Path]) -> None:
             complain(f"{directory}: {answer.body['why']}")
             failed = True
         else:
-            click.echo(f"{directory}: asked its tuner to stop")
+            say(f"{directory}: asked its tuner to stop")
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -68,7 +68,7 @@ def _each(place: str, work: Callable[[Path, Mapping[str, Any]], str]) -> None:
     failed = False
     for directory in launched:
         try:
-            click.echo(f"{directory}: {work(directory, read_record(directory))}")
+            say(f"{directory}: {work(directory, read_record(directory))}")
         except HPOError as error:
             complain(f"{directory}: {error}")
             failed = True

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import click
-
-from hpo.cli.verbs.app import Option, Place, verb
+from hpo.cli.verbs.app import Option, Place, say, verb
 from hpo.cli.verbs.compare import Baseline, Incomplete, MetricBudget, Score, Steered, Unpaired, seconds_of
 from hpo.errors import ConfigError
 
@@ -39,7 +37,7 @@ def report(
         include_steered=include_steered,
         unpaired=unpaired,
     )
-    click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, opens in any browser without a network")
+    say(f"{path}: {path.stat().st_size / 1e6:.1f} MB, opens in any browser without a network")
 
 
 @verb()
@@ -84,4 +82,4 @@ def plot(
         path = output or folder / f"{figure}.{file_format}"
         paths = [saving.save(subject, figure, path, all_values=all_values)]
     for path in paths:
-        click.echo(path)
+        say(path)

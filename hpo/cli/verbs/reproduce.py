@@ -2,13 +2,14 @@
 
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import click
 
-from hpo.cli.verbs.app import Option, Place, verb
-from hpo.errors import ConfigError
+from hpo.cli.verbs.app import Option, Place, say, verb
+from hpo.errors import ConfigError, harmless
 from hpo.events.wording import shortened
 from hpo.results.experiment import load_experiment
 from hpo.results.rows import last_line
@@ -46,16 +47,15 @@ def reproduce(
     if changed := changed_files(ran, code_of(config.benchmark, experiment.directory, ran) or {}):
         log.warning("%s has changed since trial %d ran", shortened(changed), reproduction.stored.trial.id)
     if not run:
-        click.echo(reproduction.script())
+        script = reproduction.script()
+        sys.stdout.write(f"{harmless(script) if sys.stdout.isatty() else script}\n")
         return
     stored, again = reproduction.stored, reproduction.run()
     known = stored.all_reports
     common = len(set(known) & set(again.reports))
     first = stored.whole[:-1]
     after = f", which went on from trials {', '.join(str(part.trial.id) for part in first)}" if first else ""
-    click.echo(
-        f"trial {stored.trial.id}{after}: {common} of {len(known)} stored reports came again ({reproduction.folder})"
-    )
+    say(f"trial {stored.trial.id}{after}: {common} of {len(known)} stored reports came again ({reproduction.folder})")
     resource = config.benchmark.named_resource or "report"
 
     judged = [aim.metric for aim in config.objective.aims] or [config.benchmark.metric]
@@ -67,12 +67,12 @@ def reproduce(
                 f"differs in {found.different} of {found.compared}, most at {resource} {found.at}: stored "
                 f"{found.stored!r}, again {found.again!r}"
             )
-        click.echo(f"  {found.name}: {told}")
+        say(f"  {found.name}: {told}")
     if again.exit is not None:
         how = f"exit code {again.exit.exit_code}" if again.exit.signal is None else f"signal {again.exit.signal}"
-        click.echo(f"  it failed with {how}: {last_line(again.exit.error) or 'no message'}")
+        say(f"  it failed with {how}: {last_line(again.exit.error) or 'no message'}")
         if stored.error:
-            click.echo(f"  as stored: {last_line(stored.error) or 'no message'}")
+            say(f"  as stored: {last_line(stored.error) or 'no message'}")
     equal = common == len(known) and not any(d.different for d in differences if d.name in judged)
     if not equal or (again.exit is not None) != (stored.error is not None):
         raise click.exceptions.Exit(1)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import click
 
-from hpo.cli.verbs.app import Option, Word, verb
+from hpo.cli.verbs.app import Option, Word, say, verb
 
 
 @verb()
@@ -47,7 +47,7 @@ def serve(
         browser=browser,
     )
     try:
-        ended_by = run(places, settings, click.echo)
+        ended_by = run(places, settings, say)
     except KeyboardInterrupt:
         ended_by = signal.SIGINT
     raise click.exceptions.Exit(128 + ended_by)

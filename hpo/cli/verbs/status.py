@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import click
 
-from hpo.cli.verbs.app import Option, Place, Trusted, Word, verb
+from hpo.cli.verbs.app import Option, Place, Trusted, Word, say, verb
 from hpo.errors import HPOError, StoreError
 from hpo.events.wording import (
     best_name,
@@ -21,6 +21,7 @@ from hpo.events.wording import (
     shortened,
     steering_text,
 )
+from hpo.history.conditions import condition_of_experiment
 from hpo.launchers.remote import launcher_of, read_record
 from hpo.results.experiment import Experiment, load_experiment
 from hpo.results.failure import failure_of
@@ -28,7 +29,7 @@ from hpo.results.fronts import hypervolume_text
 from hpo.results.rows import log_of, reason_of
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.places import find_experiments, find_launched, from_here
-from hpo.watching.standings import last_failure, standing, state_of, tags
+from hpo.watching.standings import last_failure, standing, tags
 
 _CHANGES = 3
 """Of the code, that are shown one by one."""
@@ -59,10 +60,10 @@ def status(
         }
         for experiment in experiments:
             told[str(experiment.directory)] = {**standing(experiment), "job": jobs.get(experiment.directory)}
-        click.echo(json.dumps(list(told.values()), indent=1))
+        say(json.dumps(list(told.values()), indent=1))
         return
     for directory, job in jobs.items():
-        click.echo(f"{directory}: job {job['name']} {job['phase']} {job['detail']}".rstrip())
+        say(f"{directory}: job {job['name']} {job['phase']} {job['detail']}".rstrip())
     for experiment in experiments:
         _show(experiment)
 
@@ -79,52 +80,54 @@ def _job(directory: Path, trusted: Sequence[str]) -> dict[str, Any]:
 def _show(experiment: Experiment) -> None:
     state = experiment.state
     condition = f"{state.status} ({state.finished})" if state.finished else _condition(experiment)
-    click.echo(f"{experiment.directory}: {condition}")
-    click.echo(f"  {clock(state.elapsed)}, {counts_text(state)}")
-    click.echo(f"  {best_name(state)} {best_text(state)}{hypervolume_text(experiment.config, state.front)}")
+    say(f"{experiment.directory}: {condition}")
+    say(f"  {clock(state.elapsed)}, {counts_text(state)}")
+    say(f"  {best_name(state)} {best_text(state)}{hypervolume_text(experiment.config, state.front)}")
     if text := steering_text(state):
-        click.echo(f"  {printable(text)}")
+        say(f"  {printable(text)}")
     if state.steering.held is not None and not state.finished:
         go_on = f"hpo steer {experiment.directory} go-on"
-        click.echo(printable(f"  held by {state.steering.held}: nothing starts until {go_on}"))
+        say(printable(f"  held by {state.steering.held}: nothing starts until {go_on}"))
     if len(state.nodes) > 1:
         at_work = Counter(trial.node for trial in state.running.values())
         named = [f"{node} ({count} attempts, {at_work[node]} running)" for node, count in state.nodes.most_common()]
-        click.echo(printable(f"  on {len(named)} nodes: {shortened(named, 8)}"))
+        say(printable(f"  on {len(named)} nodes: {shortened(named, 8)}"))
     changes = code_changes_of(state)
     if len(changes) > _CHANGES:
-        click.echo(f"  the code changed {len(changes)} times; the last ones:")
+        say(f"  the code changed {len(changes)} times; the last ones:")
     for _, when, names in changes[-_CHANGES:]:
-        click.echo(printable(f"  code {names} changed {when}: results of both are mixed"))
+        say(printable(f"  code {names} changed {when}: results of both are mixed"))
     if text := code_versions_text(state):
-        click.echo(f"  code {text}")
+        say(f"  code {text}")
     if failure := failure_of(state, experiment.directory):
-        click.echo(f"  {failure}")
+        say(f"  {failure}")
     if (end := last_failure(experiment)) is not None:
         log = log_of(experiment.directory, end)
         see = "" if log is None else f" (see {from_here(log)})"
-        click.echo(printable(f"  trial {end.trial} {end.body['status']}: {reason_of(end)}{see}"))
+        say(printable(f"  trial {end.trial} {end.body['status']}: {reason_of(end)}{see}"))
 
 
 def _show_tags(as_json: bool) -> None:
     found = tags()
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say(json.dumps(found, indent=1))
         return
     width = max(len(tag["tag"]) for tag in found)
     for tag in found:
         counts = tag["experiments"]
-        states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-        click.echo(f"{tag['tag']:<{width}}  {sum(counts.values())} experiment(s): {states}")
+        errors = {"interrupted": f" ({tag['errors']} ended by an error)"} if tag["errors"] else {}
+        states = ", ".join(f"{count} {state}{errors.get(state, '')}" for state, count in sorted(counts.items()))
+        say(f"{tag['tag']:<{width}}  {sum(counts.values())} experiment(s): {states}")
 
 
 def _condition(experiment: Experiment) -> str:
-    if state_of(experiment) == "running":
-        return "running"
-    if error := experiment.metadata.get("error"):
+    condition = condition_of_experiment(experiment)
+    if condition.error is not None:
         log = from_here(ExperimentDirectory(experiment.directory).log)
-        return f"ended by an error: {error}\n  the command that started it goes on with it; its log is {log}"
-    return "interrupted; the command that started it goes on with it"
+        return f"ended by an error: {condition.error}\n  the command that started it goes on with it; its log is {log}"
+    if condition.name == "interrupted":
+        return "interrupted; the command that started it goes on with it"
+    return f"{condition.name} ({condition.detail})" if condition.detail else condition.name
 
 
 @verb()
@@ -145,7 +148,7 @@ def replay(place: Place, trust: Trusted = ()) -> None:
         config = replace(experiment.config, trusted_modules=list(trust))  # not what the file trusts
         scheduler = scheduler_of(config, read_copy(config, directory))
         for library, (then, now) in other_versions(scheduler, experiment.events).items():
-            click.echo(
+            say(
                 f"{directory}: {library} {then} decided, and {now} is installed: decisions may come out otherwise; "
                 f"pip install {library}=={then} brings back what decided"
             )
@@ -153,8 +156,8 @@ def replay(place: Place, trust: Trusted = ()) -> None:
         found = list(verify(scheduler, state, numbered, count))
         different += len(found)
         given = f", {many} command(s) taken as given" if (many := state.steering.accepted) else ""
-        click.echo(f"{directory}: {count[0]} decisions, {len(found)} different{given}")
+        say(f"{directory}: {count[0]} decisions, {len(found)} different{given}")
         for difference in found[:10]:
-            click.echo(f"  event {difference.sequence}: logged {difference.logged}, replayed {difference.replayed}")
+            say(f"  event {difference.sequence}: logged {difference.logged}, replayed {difference.replayed}")
     if different:
         raise click.exceptions.Exit(1)

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import click
-
-from hpo.cli.verbs.app import Option, Word, verb
+from hpo.cli.verbs.app import Option, Word, say, verb
 from hpo.errors import ConfigError, StoreError
 from hpo.events.steering import Verb
 
@@ -30,13 +28,11 @@ def steer(
         )
     answer = ask(found[0], command, arguments, me())
     if answer is None:
-        click.echo(
-            f"{found[0]}: left for its tuner, which has not answered within {PATIENCE:g} s; hpo status will tell"
-        )
+        say(f"{found[0]}: left for its tuner, which has not answered within {PATIENCE:g} s; hpo status will tell")
     elif not answer.body["accepted"]:
         raise StoreError(f"{found[0]}: {command} was refused: {answer.body['why']}")
     else:
-        click.echo(f"{found[0]}: {command_text(answer.body)}")
+        say(f"{found[0]}: {command_text(answer.body)}")
 
 
 def _arguments(command: str, limits: Sequence[str], trial: int | None) -> dict[str, Any]:

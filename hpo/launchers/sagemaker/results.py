@@ -81,6 +81,9 @@ def _is_here(path: Path, item: Mapping[str, Any]) -> bool:
 
 def _bring(s3: Any, bucket: str, item: Mapping[str, Any], output_dir: Path) -> None:
     path = output_dir / item["name"]
+    for folder in [output_dir / parent for parent in PurePosixPath(item["name"]).parents][:-1]:
+        if folder.is_symlink():
+            raise HPOError(f"{folder}: is a link, and results are written to the directory itself; remove the link")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         with temporary.open("wb") as file:

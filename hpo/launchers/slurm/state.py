@@ -1,5 +1,6 @@
 """Where a job is: what Slurm says, and where Slurm has forgotten it, what the job has left in its directory."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from hpo.errors import SAID, HPOError
 from hpo.launchers.remote import JobState, Phase
 from hpo.launchers.slurm.commands import Answer, accounted_as, queued_as
 from hpo.launchers.slurm.job import read_note
+from hpo.store.untrusted import MOST_JSON, open_folder, read_untrusted
 
 _QUEUED = (
     "PENDING",
@@ -74,9 +76,16 @@ def _said(directory: Path, note: Mapping[str, Any]) -> JobState:
 
 def _complaint(directory: Path, note: Mapping[str, Any]) -> str:
     """The sentence in which hpo said in the job why it failed."""
+    name = f"{note.get('job')}_0_log.err"
     try:
-        lines = (directory / "slurm" / f"{note.get('job')}_0_log.err").read_text(errors="replace").splitlines()
-    except OSError:
+        if "/" in name:  # the note may be somebody else's
+            return ""
+        folder = open_folder(directory, "slurm")
+        try:
+            lines = read_untrusted(name, MOST_JSON, within=folder).decode(errors="replace").splitlines()
+        finally:
+            os.close(folder)
+    except (OSError, ValueError):
         return ""
     said = [line.removeprefix(SAID) for line in lines if line.startswith(SAID)]
     return said[-1] if said else ""

@@ -135,10 +135,14 @@ class Chart {
         }
       }
       const keep = Math.ceil(found.length / Math.max(most, 2));
-      return found.filter((_, i) => i % keep === 0);
+      if (found.length > 1) return found.filter((_, i) => i % keep === 0);
+      found.length = 0; // so short a part of a decade is as good as linear
     }
-    const raw = (high - low) / Math.max(most, 1), power = 10 ** Math.floor(Math.log10(raw));
-    let step = [1, 2, 5, 10].find((m) => m * power >= raw) * power;
+    const raw = (high - low) / Math.max(most, 1), power = 10 ** Math.floor(Math.log10(raw)), steps = [0.2, 0.5, 1, 2, 5, 10];
+    const count = (step) => Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9) + 1;
+    let at = steps.findIndex((m) => m >= 1 && m * power >= raw);
+    while (at > 0 && count(steps[at] * power) < 3) at--; // one or two ticks tell no scale
+    let step = steps[at] * power;
     if (axis.whole) step = Math.max(1, Math.round(step));
     const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
     for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) {
@@ -150,11 +154,17 @@ class Chart {
   }
 
   static number(value) {
-    return Number.isInteger(value) && Math.abs(value) < 1e15 ? String(value) : String(+value.toPrecision(6));
+    if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);
+    for (let digits = 6; digits < 17; digits++) {
+      const shown = +value.toPrecision(digits);
+      if (Math.abs(shown - value) <= 0.005 * Math.abs(1 - value)) return String(shown);  // a momentum of 0.9999994 is not 1
+    }
+    return String(value);
   }
 
   draw() {
-    const { spec, panels } = this, width = Math.max(this.area.clientWidth, 240), most = Math.min(spec.columns || 1, panels.length);
+    const { spec, panels } = this, least = Math.max(240, ...panels.map((panel) => panel.least || 0));
+    const width = Math.max(this.area.clientWidth, least), most = Math.min(spec.columns || 1, panels.length);
     const columns = Math.min(most, Math.max(1, Math.floor(width / 240))), each = spec.height / Math.ceil(panels.length / most);
     const bottom = Math.ceil(panels.length / columns) * each, height = bottom + (spec.label ? 16 : 0);
     const image = Chart.svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
@@ -167,6 +177,8 @@ class Chart {
     this.at = null;
     this.area.replaceChildren(image);
     Labels.thin(image);
+    this.edges ||= showEdges(this.area);
+    this.edges();
     this.tip.hidden = true;
     this.host.dispatchEvent(new CustomEvent("zoomed", { detail: this.zoom.size > 0 }));
   }
@@ -222,10 +234,13 @@ class Chart {
     const bands = (series) => series.kind !== "band"; // they lie below everything else
     for (const series of this.visible(panel).sort((a, b) => bands(a) - bands(b))) this.mark(series, view, marks);
     group.append(marks);
+    const [one, two] = panel.verticals || [], room = two === undefined ? Infinity : px(two) - px(one) - 14; // to the next axis
     for (const [v, u, text] of panel.notes || []) {
       const x = px(v) + 5, y = py(u), note = Chart.svg("g", { class: "noted" });
-      note.append(Chart.svg("rect", { x: x - 2, y: y - 8, width: Chart.width(Chart.cut(text, 16)) + 4, height: 16, rx: 3, class: "plate" }));
-      note.append(this.named("text", { x, y: y + 4, class: "note" }, text, 16));
+      let most = 16;
+      while (most > 2 && Chart.width(Chart.cut(text, most)) > room) most--;
+      note.append(Chart.svg("rect", { x: x - 2, y: y - 8, width: Chart.width(Chart.cut(text, most)) + 4, height: 16, rx: 3, class: "plate" }));
+      note.append(this.named("text", { x, y: y + 4, class: "note" }, text, most));
       group.append(note);
     }
     return group;

@@ -10,7 +10,7 @@ class PointedChart extends Chart {
     let from = null;
     const where = (event) => {
       const box = this.area.getBoundingClientRect();
-      return [event.clientX - box.left, event.clientY - box.top];
+      return [event.clientX - box.left + this.area.scrollLeft, event.clientY - box.top];
     };
     const viewAt = (x, y) => this.views.find((v) => x >= v.left - 4 && x <= v.right + 4 && y >= v.top - 4 && y <= v.bottom + 4);
     this.area.addEventListener("pointerdown", (event) => {
@@ -118,8 +118,9 @@ class PointedChart extends Chart {
     if (!panel.quiet) lines.push(`${panel.x.title || "x"}: ${tick(panel.x, series.x[index])}`, `${panel.y.title || "y"}: ${tick(panel.y, series.y[index])}`);
     this.tip.replaceChildren(...lines.filter(Boolean).map((line) => Chart.html("div", "", line)));
     this.tip.hidden = false;
-    const room = this.area.clientWidth - this.tip.offsetWidth - 4;
-    this.tip.style.left = Math.max(0, Math.min(x + 12, room)) + "px";
+    const width = this.area.clientWidth, room = width - this.tip.offsetWidth - 4;
+    if (x < this.area.scrollLeft || x > this.area.scrollLeft + width) this.area.scrollLeft = x - width / 2;
+    this.tip.style.left = Math.max(0, Math.min(x - this.area.scrollLeft + 12, room)) + "px";
     this.tip.style.top = Math.max(0, y - this.tip.offsetHeight - 10) + "px";
   }
 

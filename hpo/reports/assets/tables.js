@@ -7,12 +7,24 @@ const make = (tag, properties = {}, ...children) => {
 };
 
 const text = (value) => value === null || value === undefined ? "" : String(value);
-const shorter = (value) => typeof value === "number" && !Number.isInteger(value) ? String(+value.toPrecision(6)) : text(value);
+const shorter = (value) => typeof value === "number" ? Chart.number(value) : text(value);
 
 function order(a, b) {
   const empty = (v) => v === null || v === undefined || v === "";
   if (empty(a) || empty(b)) return empty(a) - empty(b);
   return typeof a === "number" && typeof b === "number" ? a - b : text(a).localeCompare(text(b), undefined, { numeric: true });
+}
+
+// Says at which edges a part is cut; the style sheet lets it fade there. Returns what to call when its content has changed.
+function showEdges(part) {
+  const mark = () => {
+    const hidden = part.scrollWidth - part.clientWidth, at = part.scrollLeft;
+    part.dataset.more = [...(at > 1 ? ["left"] : []), ...(at < hidden - 1 ? ["right"] : [])].join(" ");
+  };
+  part.addEventListener("scroll", mark, { passive: true });
+  const observer = new ResizeObserver(mark);
+  for (const one of [part, ...part.children]) observer.observe(one);
+  return mark;
 }
 
 function cell(value, column, table, row) {
@@ -93,6 +105,7 @@ function showTable(table) {
   const scroll = make("div", { className: "scroll", tabIndex: 0 }, make("table", {}, make("thead", {}, headRow), body));
   scroll.setAttribute("role", "region");
   scroll.setAttribute("aria-label", table.title);
+  showEdges(scroll);
   const tools = make("div", { className: "tools" });
   tools.append(search, before, after, count);
   place.replaceChildren(...(table.rows.length > 12 ? [tools] : []), scroll);

@@ -1,6 +1,6 @@
 "use strict";
 // One experiment: what it does now, its figures, its trials.
-(() => {
+whenOpen(() => {
   const id = location.pathname.slice(base.length).split("/")[2], path = "/e/" + id;
   const trialHref = (number) => href(`${path}/t/${number}`);
   let board = null, figures = null, asked = 0, asking = false, sequence = -1, since = null; // the event after which reports are known
@@ -20,20 +20,21 @@
   for (const one of [workers, rungs, failed]) one.scroll.classList.add("short");
   const next = make("p", { className: "soft" }), more = make("p", { className: "soft", hidden: true });
   const none = make("p", { className: "soft", textContent: "Nothing runs." });
-  const grid = new FigureGrid(make("div", { className: "figures" }));
+  const grid = new FigureGrid(make("div", { className: "figures" })), rungGrid = new FigureGrid(make("div", { className: "figures" }));
+  const rungTable = make("div", {}, rungs.scroll, next);
   const space = lazy("space", "Search space"), importance = lazy("importance", "Hyperparameter importance");
   const file = make("details", {}, make("summary", { textContent: "experiment.yaml: the resolved configuration" }), make("pre", { tabIndex: 0 }));
   file.addEventListener("toggle", async () => {
     if (file.open) file.querySelector("pre").textContent = await ask(path + "/configuration", "text").catch((error) => error.message);
   });
   const trials = trialsTable();
-  const steering = window.steerExperiment?.(path);
+  const steering = session.steers ? steerExperiment(path) : null;
   const parts = {
-    workers: sectionOf("workers", "Workers now", none, workers.scroll, more), rungs: sectionOf("rungs", "Rungs", rungs.scroll, next),
+    workers: sectionOf("workers", "Workers now", none, workers.scroll, more), rungs: sectionOf("rungs", "Rungs", make("div", { className: "columns" }, rungTable, rungGrid.place)),
     failures: sectionOf("failures", "Failures", make("p", { className: "soft", textContent: "The last ones; the table of trials has all." }), failed.scroll),
   };
   byId("content").append(
-    tiles, budget, steered, configuration, make("div", { className: "columns" }, parts.workers, parts.rungs), parts.failures,
+    tiles, budget, steered, configuration, parts.workers, parts.rungs, parts.failures,
     sectionOf("progress", "Progress", grid.place), trials.section, sectionOf("more", "Search space and importance", space.details, importance.details),
     sectionOf("configuration", "Configuration", file),
   );
@@ -93,9 +94,8 @@
         table = tableOf("Trials", heads, { sortable: sortBy });
         place.replaceChildren(table.scroll);
       }
-      const outcomes = figures?.colours || {};
       setRows(table.body, found.rows.map((row) => ({ key: row[0], cells: row.map((value, i) =>
-        i === 0 ? { text: String(value), href: trialHref(value) } : i === 1 ? { text: value, dot: outcomes[value === "timeout" ? "failed" : value === "interrupted" ? "paused" : value] || "#767C86", className: "state" } : value) })));
+        i === 0 ? { text: String(value), href: trialHref(value) } : i === 1 ? { text: value, dot: found.colours[value], className: "state" } : value) })));
       markSorted(table.heads, heads, sort, down === "1");
       const from = found.page * 100;
       const words = found.found ? `${from + 1}–${from + found.rows.length} of ${found.found}` + (found.found < found.total ? ` (${found.total} in all)` : "") : "nothing found";
@@ -145,7 +145,8 @@
     more.hidden = !board.workers.more;
     more.textContent = `… and ${board.workers.more} more`;
     const { rows: steps, promotes, maximum, last } = board.rungs;
-    parts.rungs.hidden = !steps.length;
+    rungTable.hidden = !steps.length;
+    showRungs();
     rungs.heads.children[0].textContent = `rung (${board.resource})`;
     rungs.heads.children[3].textContent = promotes ? "waiting" : "stopped";
     rungs.heads.children[4].hidden = !promotes;
@@ -156,6 +157,12 @@
     next.textContent = board.next ? `Next: ${board.next}${promoted}` : "";
     parts.failures.hidden = !board.failures.length;
     setRows(failed.body, board.failures.map((one) => ({ key: `${one.trial}-${one.elapsed}`, extra: [0], cells: [clock(one.elapsed), { text: String(one.trial), href: trialHref(one.trial) }, one.status, { text: one.reason, className: "long" }] })));
+  }
+
+  // The table is of hpo's own methods, the figure of any whose log has rungs.
+  function showRungs() {
+    rungGrid.place.hidden = !rungGrid.charts.size;
+    parts.rungs.hidden = rungTable.hidden && rungGrid.place.hidden;
   }
 
   function showClock() {
@@ -192,7 +199,9 @@
     asked = performance.now();
     try {
       const found = await ask(path + "/charts/main");
-      await grid.show(found.charts);
+      await grid.show(found.charts.filter((chart) => chart.name !== "rungs"));
+      await rungGrid.show(found.charts.filter((chart) => chart.name === "rungs").map((chart) => ({ ...chart, title: "Trials at each rung", wide: true })));
+      showRungs();
       figures = found;
       const kept = fresh.n.map((n, i) => [n, i]).filter(([n]) => n > found.sequence).map(([, i]) => i);
       fresh = Object.fromEntries(Object.entries(fresh).map(([name, column]) => [name, kept.map((i) => column[i])]));
@@ -305,4 +314,4 @@
       }
     },
   });
-})();
+});

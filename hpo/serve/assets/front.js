@@ -1,6 +1,6 @@
 "use strict";
 // All experiments: a row each, those at work first; searched, filtered and sorted here, for what is known is here.
-(() => {
+whenOpen(() => {
   const MOST = 200;
   const HEADS = [
     { name: "experiment", key: "name" }, { name: "tag", key: "tag" }, { name: "state", key: "state" }, { name: "best", key: "best", number: true },
@@ -94,7 +94,7 @@
 
   function cellsOf(one) {
     const { row } = one, running = row.condition === "running", done = row.progress;
-    const name = { text: nameOf(one), href: href("/e/" + one.id), className: "name" };
+    const name = { text: nameOf(one), href: href("/e/" + one.id), className: "name", under: one.folder };
     const tag = { text: one.folder, href: href("/t/" + one.group), className: "name" };
     if (row.elapsed === undefined) return [name, tag, stateCell(row.condition), { text: row.detail || "reading …", className: row.detail ? "long" : "soft number" }, "", "", "", "", "", ""];
     return [
@@ -112,7 +112,7 @@
     total = data.total;
     for (const one of data.rows) {
       // What its metadata say of its state is shown until its log is read.
-      if (one.row.condition === "reading" && ["complete", "failed", "interrupted"].includes(one.row.noted)) one.row.condition = one.row.noted;
+      if (one.row.condition === "reading" && ["complete", "failed", "interrupted", "error"].includes(one.row.noted)) one.row.condition = one.row.noted;
       known.set(one.id, one);
     }
     root.dataset.ready ||= performance.now().toFixed(0);
@@ -126,4 +126,4 @@
       if (ticks % 5 === 0 && !live.paused && [...known.values()].some(({ row }) => row.ticking)) soon(); // clocks go on
     },
   });
-})();
+});

@@ -1,13 +1,11 @@
 "use strict";
 // What all pages share: asking the server, being told by it, and putting what it says into the page as text.
-const root = document.documentElement, base = root.dataset.base;
 const byId = (id) => document.getElementById(id);
 const href = (path) => base + path;
 
 async function ask(path, as = "json") {
-  const answer = await fetch(base + "/api" + path, { cache: "no-store" });
-  if (answer.status === 401) throw new Error("The server does not know this page any more: open the link that hpo serve has printed.");
-  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error || `The server answered ${answer.status}.`);
+  const answer = await send(path);
+  if (!answer.ok) throw await refusalOf(answer);
   return as === "json" ? answer.json() : answer.text();
 }
 
@@ -29,7 +27,7 @@ const choices = {
 
 // ---------------------------------------------------------------- words and numbers
 
-const brief = (value) => value === null || value === undefined ? "" : typeof value === "number" && !Number.isInteger(value) ? String(+value.toPrecision(6)) : String(value);
+const brief = shorter;
 const percent = (share) => Math.round(share * 100) + "%";
 function clock(seconds) {
   if (seconds < 59.95) return seconds.toFixed(1) + " s";
@@ -45,7 +43,7 @@ function ago(seconds) {
 // ---------------------------------------------------------------- elements that are kept while their words change
 
 const shownIn = new WeakMap();
-// A cell's content: a text, a number, or {text, href, bar, dot, unit, spark, className}.
+// A cell's content: a text, a number, or {text, href, bar, dot, unit, under, spark, className}; under: for narrow pages.
 function setCell(td, value) {
   const known = JSON.stringify(value);
   if (shownIn.get(td) === known) return;
@@ -57,6 +55,7 @@ function setCell(td, value) {
   if (made.href && link) {
     link.textContent = made.text;
     link.href = made.href;
+    if (made.under) td.querySelector(".under").textContent = made.under;
     return;
   }
   const words = made.href ? make("a", { href: made.href, textContent: made.text }) : document.createTextNode(made.text ?? "");
@@ -72,7 +71,7 @@ function setCell(td, value) {
     inner.style.width = percent(made.bar);
     before.push(outer);
   }
-  td.replaceChildren(...before, words, ...(made.unit ? [make("span", { className: "unit extra", textContent: " " + made.unit })] : []));
+  td.replaceChildren(...before, words, ...(made.unit ? [make("span", { className: "unit extra", textContent: " " + made.unit })] : []), ...(made.under ? [make("span", { className: "under", textContent: made.under })] : []));
 }
 
 // Rows with a key each are kept, so that focus and selection stay where they are.
@@ -107,6 +106,7 @@ function tableOf(title, heads, { extra = [], sortable = null } = {}) {
   const scroll = make("div", { className: "scroll", tabIndex: 0 }, make("table", { className: "rows" }, make("thead", {}, row), body));
   scroll.setAttribute("role", "region");
   scroll.setAttribute("aria-label", title);
+  showEdges(scroll);
   return { scroll, body, heads: row };
 }
 
@@ -124,8 +124,10 @@ function markSorted(row, heads, key, down) {
 function spark([times, values]) {
   const image = Chart.svg("svg", { class: "spark", width: 84, height: 22, viewBox: "0 0 84 22", "aria-hidden": "true" });
   if (times.length < 2) return image;
-  const low = Math.min(...values), high = Math.max(...values), first = times[0], last = times.at(-1);
-  const at = (t, v) => [2 + 80 * (t - first) / (last - first || 1), 20 - 18 * (v - low) / (high - low || 1)].map((p) => p.toFixed(1)).join();
+  const first = times[0], last = times.at(-1), soon = first + (last - first) / 20; // what it soon leaves is cut off, not all of its height
+  const lasting = values.filter((_, i) => i + 1 === times.length || times[i + 1] > soon), low = Math.min(...lasting), high = Math.max(...lasting);
+  const place = (v) => Math.min(Math.max((v - low) / (high - low || 1), 0), 1);
+  const at = (t, v) => [2 + 80 * (t - first) / (last - first || 1), 20 - 18 * place(v)].map((p) => p.toFixed(1)).join();
   const points = times.flatMap((t, i) => i ? [at(t, values[i - 1]), at(t, values[i])] : [at(t, values[i])]);
   image.append(Chart.svg("polyline", { points: points.join(" ") }));
   return image;
@@ -144,7 +146,7 @@ function setTiles(list, facts) {
   });
 }
 
-const STATES = { running: "#B85C8F", waiting: "#767C86", reading: "#767C86", interrupted: "#3394D0", unreadable: "#D55E00", missing: "#D55E00", failed: "#D55E00", complete: "#008663" };
+const STATES = { running: "#B85C8F", waiting: "#767C86", reading: "#767C86", interrupted: "#3394D0", unreadable: "#D55E00", missing: "#D55E00", failed: "#D55E00", error: "#B07500", complete: "#008663" };
 const STATE_ORDER = Object.keys(STATES);
 const stateCell = (condition) => ({ text: condition, dot: STATES[condition] || "#767C86", className: "state" });
 
@@ -152,6 +154,13 @@ function heading(title, crumbs) {
   byId("title").textContent = title;
   document.title = title + " · hpo";
   byId("crumbs").replaceChildren(...crumbs.map(([words, path]) => make("a", { href: href(path), textContent: words })));
+}
+
+function showMissing() {
+  heading("There is nothing here", [["All experiments", "/"]]);
+  byId("subtitle").textContent = "";
+  byId("content").replaceChildren(make("p", { textContent: "No experiment, trial or tag has this address. It may have been moved or deleted." }));
+  root.dataset.ready ||= performance.now().toFixed(0);
 }
 
 function sectionOf(id, title, ...parts) {
@@ -202,25 +211,32 @@ class Live {
 
   open() {
     clearTimeout(this.timer);
-    const source = new EventSource(`${base}/api${this.path}${this.path.includes("?") ? "&" : "?"}after=${encodeURIComponent(this.cursor)}`);
-    this.source = source;
     this.heard = performance.now();
     if (byId("connection").dataset.state !== "disconnected") this.say("connecting");
-    const on = (handler) => (event) => {
-      if (this.source !== source) return;
-      this.heard = performance.now();
-      this.wait = 500;
-      this.say("live");
-      const data = JSON.parse(event.data);
-      if (data.now) this.skew = data.now - Date.now() / 1000;
-      if (event.lastEventId) this.cursor = event.lastEventId;
-      handler?.(data);
-    };
-    source.onopen = () => { if (this.source === source) this.say("live"); };
-    source.onmessage = on(this.handlers.message);
-    source.addEventListener("reset", on(this.handlers.reset));
-    source.addEventListener("beat", on(null));
-    source.onerror = () => { if (this.source === source) this.lost(); };
+    const source = follow(`${this.path}?after=${encodeURIComponent(this.cursor)}`, {
+      opened: () => {
+        if (this.source !== source) return;
+        if (this.refused) notice("");
+        this.refused = "";
+        this.say("live");
+      },
+      message: ({ id, event, data: text }) => {
+        if (this.source !== source) return;
+        this.heard = performance.now();
+        this.wait = 500;
+        const data = JSON.parse(text);
+        if (data.now) this.skew = data.now - Date.now() / 1000;
+        if (id) this.cursor = id;
+        this.handlers[event ?? "message"]?.(data);
+      },
+      lost: (error) => {
+        if (this.source !== source) return;
+        if (error.status === 404) return this.leave();
+        if (error.status) notice(this.refused = error.message);
+        this.lost();
+      },
+    });
+    this.source = source;
   }
 
   restart(cursor) {
@@ -235,6 +251,14 @@ class Live {
     this.say("disconnected");
     this.timer = setTimeout(() => this.open(), this.wait);
     this.wait = Math.min(this.wait * 1.6, 5000);
+  }
+
+  // There is nothing at this address, and nothing to wait for.
+  leave() {
+    this.paused = true;
+    this.turn();
+    byId("pause").hidden = true;
+    showMissing();
   }
 
   close() {
@@ -259,9 +283,7 @@ class Live {
 
 function figureOf(content) {
   const head = make("div", { className: "head" }, make("h3", { textContent: content.title }));
-  const figure = make("figure", { className: content.wide ? "wide" : "" }, head);
-  fillFigure(figure, content);
-  return figure;
+  return make("figure", { className: content.wide ? "wide" : "" }, head);
 }
 
 function fillFigure(figure, content) {
@@ -285,24 +307,26 @@ class FigureGrid {
 
   // One figure at a time, so that the page can be used in between.
   async show(contents) {
-    for (const [number, content] of contents.entries()) {
-      if (number) await new Promise((done) => setTimeout(done));
+    for (const content of contents) { // all have their places before the first is drawn
+      const element = this.elements.get(content.name);
       if (content.needless) {
-        this.elements.get(content.name)?.remove();
+        element?.remove();
         this.elements.delete(content.name);
         this.charts.delete(content.name);
-        continue;
+      } else if (!element) {
+        this.elements.set(content.name, figureOf(content));
+        this.place.append(this.elements.get(content.name));
       }
+    }
+    for (const [number, content] of contents.filter((one) => !one.needless).entries()) {
+      if (number) await new Promise((done) => setTimeout(done));
       const chart = this.charts.get(content.name), element = this.elements.get(content.name);
       if (chart && content.panels.length) {
         element.querySelector(".caption").textContent = content.caption;
         chart.setSpec(content);
         continue;
       }
-      if (!element) {
-        this.elements.set(content.name, figureOf(content));
-        this.place.append(this.elements.get(content.name));
-      } else fillFigure(element, content);
+      fillFigure(element, content);
       this.charts.delete(content.name);
       if (content.panels.length) this.charts.set(content.name, addChart(content, LiveChart));
     }

@@ -78,12 +78,12 @@ window.Steer = class {
   }
 
   async post(command, given) {
-    const words = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ command, arguments: given }) };
+    const words = { method: "POST", body: JSON.stringify({ command, arguments: given }) };
     try {
-      const answer = await fetch(`${base}/api${this.path}/commands`, words);
+      const answer = await send(`${this.path}/commands`, words);
       return await answer.json();
-    } catch {
-      return { error: "The server does not answer; the command may not have been given." };
+    } catch (error) {
+      return { error: error.status ? error.message : "The server does not answer; the command may not have been given." };
     }
   }
 };

@@ -1,6 +1,6 @@
 "use strict";
 // A tag: its experiments now, and its methods over seeds where they can be compared.
-(() => {
+whenOpen(() => {
   const id = location.pathname.slice(base.length).split("/")[2];
   const HEADS = [{ name: "benchmark", key: "benchmark" }, { name: "method", key: "method" }, { name: "seed", key: "seed", number: true }, { name: "state", key: "condition" }, { name: "best", key: "best", number: true }, { name: "done", key: "done" }, { name: "trials", key: "trials", number: true }, { name: "best so far" }];
   const EXTRA = [0, 6, 7], rows = new Map(), grid = new FigureGrid(make("div", { className: "figures" }));
@@ -61,7 +61,10 @@
     message(data) {
       const mine = data.rows.filter((one) => one.group === id);
       for (const one of mine) rows.set(one.id, one);
-      if (!mine.length) return;
+      if (!mine.length) {
+        if (!rows.size) ask("/t/" + id).catch((error) => error.status === 404 && live.leave());
+        return;
+      }
       if (mine[0].folder !== byId("title").textContent) heading(mine[0].folder, [["All experiments", "/"]]);
       changed = true;
       show();
@@ -72,4 +75,4 @@
     },
     second() { if (!first && changed && !live.paused && !document.hidden && performance.now() - asked > wait * 1000) compare(); },
   });
-})();
+});

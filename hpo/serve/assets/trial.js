@@ -1,9 +1,9 @@
 "use strict";
 // One trial: its curve among the others, its configuration beside the best's, its attempts and what they print.
-(() => {
+whenOpen(() => {
   const [, , id, , number] = location.pathname.slice(base.length).split("/"), path = `/e/${id}`;
   let seen = null, asking = false, again = false, log = null, condition = "", stopped;
-  const steering = window.steerTrial?.(path, number);
+  const steering = session.steers ? steerTrial(path, number) : null;
 
   heading(`Trial ${number}`, [["All experiments", "/"], ["Experiment", path]]);
   const tiles = tilesOf([["state", "", ""], ["last", "", ""], ["best", "", ""], ["attempts", "", ""]]);
@@ -116,14 +116,12 @@
 
   function resume() {
     if (!log || log.source || document.hidden || live?.paused) return;
-    const [attempt, what] = log.name.split("/"), source = new EventSource(`${base}/api${path}/t/${number}/log/${attempt}/${what}/stream`), mine = log;
-    mine.source = source;
-    source.onmessage = (event) => {
-      if (log !== mine) return source.close();
-      const data = JSON.parse(event.data);
+    const [attempt, what] = log.name.split("/"), mine = log, take = ({ event, data: text }) => {
+      if (log !== mine || event) return;
+      const data = JSON.parse(text);
       if (data.gone) {
         which.textContent = `It cannot be read: ${data.gone}`;
-        return source.close();
+        return mine.source.close();
       }
       const down = output.scrollHeight - output.scrollTop - output.clientHeight < 40;
       const words = ((data.anew ? "" : output.textContent) + data.text).slice(-65536);
@@ -133,11 +131,13 @@
       if (down) output.scrollTop = output.scrollHeight;
       root.dataset.log = String(data.size);
     };
-    source.onerror = () => {
-      source.close();
-      mine.source = null;
-      if (log === mine) setTimeout(resume, 2000);
-    };
+    mine.source = follow(`${path}/t/${number}/log/${attempt}/${what}/stream`, {
+      message: take,
+      lost: () => {
+        mine.source = null;
+        if (log === mine) setTimeout(resume, 2000);
+      },
+    });
   }
 
   document.addEventListener("visibilitychange", () => {
@@ -165,4 +165,4 @@
     },
     reset() { others = null; seen = null; },
   });
-})();
+});

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from hpo.aws.archive import digest_of, pack, stamps
 from hpo.backends.ray.apart import ApartTrials, as_json, from_json_text, scratch_folder, unpack_code
 from hpo.backends.ray.storage import CheckpointStorage
 from hpo.config.schema import BenchmarkConfig
@@ -118,14 +119,17 @@ def test_an_attempt_s_reports_logs_end_and_checkpoint_are_told_in_that_order(tmp
     assert saved["saved"] == "root/3/00000-s-000001.tar"
     assert saved["position"] == len(odd)
     assert copied["copied"]
+    assert copied["whole"]
     assert not place.files.path.exists()
-    (tmp_path / "next").mkdir()
-    again = Place(tmp_path / "next")
-    again.storage, again.given = place.storage, place.given
-    other = again.open()
-    assert other.begin({"trial": 3, "attempt": 1, "root": "root/", "restore": saved["saved"]})
-    assert (again.files.checkpoint(3) / "epoch").read_text() == "1"
-    other.close()
+    for name, digest in (("next", saved["digest"]), ("earlier version", None)):
+        (tmp_path / name).mkdir()
+        again = Place(tmp_path / name)
+        again.storage, again.given = place.storage, place.given
+        other = again.open()
+        order = {"trial": 3, "attempt": 1, "root": "root/", "restore": saved["saved"], "digest": digest}
+        assert other.begin(order)
+        assert (again.files.checkpoint(3) / "epoch").read_text() == "1"
+        other.close()
 
 
 def test_a_checkpoint_that_is_gone_costs_an_attempt_and_not_the_slot(tmp_path):
@@ -136,6 +140,46 @@ def test_a_checkpoint_that_is_gone_costs_an_attempt_and_not_the_slot(tmp_path):
     missing, end = place.told
     assert missing == {"trial": 3, "missing": "root/3/gone.tar"}
     assert (end["kind"], end["attempt"], end["lost"]) == ("Exit", 1, True)
+
+
+@pytest.mark.parametrize("how", ["a byte of the checkpoint", "all of it"])
+def test_a_checkpoint_that_was_damaged_in_the_storage_is_not_resumed_from_and_that_is_one_line(tmp_path, caplog, how):
+    place = Place(tmp_path)
+    place.storage.put("proof", b"")
+    archive = tmp_path / "checkpoint.tar"
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "weights").write_bytes(bytes(1000))
+    pack(tmp_path / "saved", stamps(tmp_path / "saved"), archive)
+    digest, content = digest_of(archive), bytearray(archive.read_bytes())
+    if how == "all of it":
+        content, digest = bytearray(b"no archive" * 100), None  # nor is there a digest
+    else:
+        content[600] ^= 1  # of the weights: the archive itself is read without an error
+    place.storage.put("root/3/a.tar", bytes(content))
+    order = {"trial": 3, "attempt": 1, "root": "root/", "restore": "root/3/a.tar", "digest": digest}
+    assert not place.open().begin(order)
+    missing, end = place.told
+    assert missing == {"trial": 3, "missing": "root/3/a.tar"}
+    assert end["lost"]
+    assert "\n" not in caplog.messages[0]
+    assert "\n" not in end["error"]
+
+
+def test_a_storage_that_does_not_answer_costs_an_attempt_and_the_loss_names_it(tmp_path, monkeypatch):
+    place = Place(tmp_path)
+    place.storage.put("proof", b"")
+    trials = place.open()
+
+    def get(*_):
+        raise OSError("nobody answers")
+
+    monkeypatch.setattr(CheckpointStorage, "get", get)
+    assert not trials.begin({"trial": 3, "attempt": 1, "root": "root/", "restore": "root/3/a.tar"})
+    (end,) = place.told
+    assert (end["kind"], end["lost"]) == ("Exit", True)
+    assert end["error"] == (
+        f"trial 3: its checkpoint root/3/a.tar cannot be had (backend.storage={place.storage.url}: nobody answers)"
+    )
 
 
 def test_any_bytes_can_be_told():

@@ -1,8 +1,10 @@
 """Trials on the nodes of a real Ray cluster of this machine."""
 
 import os
+import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +20,7 @@ from tests.support.backend_contract import PATIENCE, BackendContract, listen
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("ray")]
 
 
-def config_of(folder, address, script=SCRIPT, *, n_workers=3, gpus=0, **keys):
+def config_of(folder, address, script=SCRIPT, *, n_workers=3, gpus=0, method="RS", **keys):
     (folder / "train.py").write_text(script)
     content = {
         "name": "b",
@@ -34,7 +36,7 @@ def config_of(folder, address, script=SCRIPT, *, n_workers=3, gpus=0, **keys):
     }
     backend = {"name": "ray", "address": address, **keys.pop("backend", {})}
     keys = {"random_seed": 1, "grace_period_seconds": 5, **keys}
-    return resolve(load_config({**content, **keys.pop("benchmark", {})}, "RS", backend=backend, **keys))
+    return resolve(load_config({**content, **keys.pop("benchmark", {})}, method, backend=backend, **keys))
 
 
 def ready(config, folder):
@@ -154,6 +156,71 @@ def test_trials_have_gpus_of_their_own_and_are_not_slowed_down_by_what_ray_sets(
     assert (trials / "0" / "checkpoint" / "epoch").read_text() == "1"
 
 
+TRAINED = """
+import os, sys, time, hpo
+arguments = hpo.arguments(x=0.5, epochs=9)
+saved = os.path.join(os.environ["HPO_CHECKPOINT_DIR"], "epoch")
+first = int(open(saved).read()) if os.path.exists(saved) else 0
+if first:
+    hpo.report(epoch=first, loss=arguments.x / first)
+for epoch in range(first + 1, arguments.epochs + 1):
+    with open(TRAINED, "a") as file:
+        file.write(f"{os.environ['HPO_TRIAL_ID']} {epoch}\\n")
+    with open(saved + ".tmp", "w") as file:
+        file.write(str(epoch))
+    os.replace(saved + ".tmp", saved)
+    hpo.report(epoch=epoch, loss=arguments.x / epoch)
+"""
+
+
+def test_with_a_storage_nothing_is_trained_again_and_nobody_says_so(tmp_path, ray_environment, caplog):
+    """The truth is a file to which the script adds every epoch that it trains; the second session resumes."""
+    trained = tmp_path / "trained"
+    script = TRAINED.replace("TRAINED", repr(str(trained)))
+    for trials in (8, 16):
+        keys = {"backend": {"storage": f"file://{tmp_path}/storage"}, "max_num_trials": trials, "n_workers": 2}
+        config = config_of(tmp_path, ray_environment.address, script, method="ASHA", **keys)
+        run_experiment(config, tmp_path / "experiment")
+    epochs = trained.read_text().split("\n")[:-1]
+    state = load_experiment(tmp_path / "experiment").state
+    assert sum(trial.attempt for trial in state.trials.values()) > 2, "some are promoted"
+    assert sum(state.again.values()) == len(epochs) - len(set(epochs)) == 0
+    assert "starts over" not in caplog.text
+    assert "start over" not in caplog.text
+
+
+def test_a_token_in_the_home_folder_is_enough_to_be_let_in(tmp_path, ray_environment, monkeypatch):
+    token = os.environ["RAY_AUTH_TOKEN"]
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text(token)
+    ready(config_of(tmp_path, ray_environment.address, n_workers=1), tmp_path).close()
+
+
+@pytest.mark.slow  # half a minute, after which it is said
+def test_a_node_that_does_not_answer_is_said_to_and_that_it_answers_again(tmp_path, ray_environment, caplog):
+    made = ready(config_of(tmp_path, ray_environment.address, n_workers=1), tmp_path)
+    (actor,) = [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if path.read_bytes().startswith(b"ray::SlotActor") and path.with_name("cwd").readlink() == Path.cwd()
+    ]
+    try:
+        os.kill(actor, signal.SIGSTOP)
+        until = time.monotonic() + 60
+        while "has not answered for 30 s" not in caplog.text and time.monotonic() < until:
+            made.wait(1.0)
+        os.kill(actor, signal.SIGCONT)
+        while "answers again" not in caplog.text and time.monotonic() < until:
+            made.wait(1.0)
+    finally:
+        os.kill(actor, signal.SIGCONT)
+        made.close()
+    assert [text for text in caplog.messages if "answer" in text][1].endswith("answers again")
+
+
 @pytest.mark.slow
 def test_a_node_on_which_everything_fails_is_avoided_and_does_not_end_the_experiment(tmp_path, ray_environment, caplog):
     """Two slots, one on each node. That which comes second is broken; the raylet above its hosts tells which it is."""
@@ -188,7 +255,10 @@ for epoch in (1, 2, 3):
     ("mistake", "sentence"),
     [
         ({"address": "127.0.0.1:1"}, "backend.address=127.0.0.1:1: no Ray cluster answers there"),
-        ({"token": "0" * 64}, "is RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH, that of the cluster"),
+        (
+            {"token": "0" * 64},
+            "the cluster has another token than RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token",
+        ),
         ({"gpus": 3}, "backend.cpus=1, num_gpus_per_trial=3: no node of the cluster has that much"),
         ({"data": "/nowhere/images"}, "benchmark.data=/nowhere/images: there is no such file or folder there"),
     ],

@@ -10,7 +10,7 @@ from tests.support.ray_cluster import why_not
 if reason := why_not():
     pytest.skip(reason, allow_module_level=True)
 with warnings.catch_warnings(action="ignore"):  # of Ray's own imports
-    from hpo.backends.ray.cluster import as_text, connect, slots_on, why_unfit
+    from hpo.backends.ray.cluster import as_text, connect, name_nodes, slots_on, why_unfit
 
 HEAD = {"NodeManagerHostname": "head", "Resources": {"memory": 1e9}}
 NODE = {"NodeManagerHostname": "n1", "Resources": {"CPU": 8.0, "GPU": 4.0, "accelerator_type:A100": 1.0}}
@@ -41,6 +41,21 @@ def test_what_no_node_has_is_named_with_what_there_is(needed, sentence):
 def test_what_one_node_has_is_enough():
     assert why_unfit([HEAD, NODE], {"CPU": 8, "GPU": 4, "accelerator_type:A100": 0.001}) is None
     assert as_text({"CPU": 2.0, "GPU": 1.0, "node:10.0.0.1": 1.0}) == "2 CPU and 1 GPU"
+
+
+def test_nodes_of_one_machine_have_names_that_tell_them_apart():
+    nodes = [
+        {"NodeManagerHostname": host, "NodeID": number}
+        for host, number in (("m1", "aaaaaaaa"), ("m2", "bbbbbbbb"), ("m1", "cccccccc"))
+    ]
+    names = {}
+    name_nodes(nodes[:2], names)
+    assert names == {"aaaaaaaa": "m1", "bbbbbbbb": "m2"}
+    name_nodes(nodes, names)
+    assert names == {"aaaaaaaa": "m1", "bbbbbbbb": "m2", "cccccccc": "m1-cccccc"}, "a name that was given stays"
+    names = {}
+    name_nodes(nodes, names)
+    assert names == {"aaaaaaaa": "m1-aaaaaa", "bbbbbbbb": "m2", "cccccccc": "m1-cccccc"}
 
 
 @pytest.mark.parametrize("address", ["nonsense", ":6379", "head:port", "head:"])

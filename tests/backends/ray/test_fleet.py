@@ -70,3 +70,13 @@ def test_free_slots_of_a_node_that_is_avoided_are_to_be_elsewhere():
     fleet.nodes.avoided.add("b")
     assert fleet.capacity == 1
     assert [slot.number for slot in fleet.idle_on_avoided()] == [1]
+
+
+def test_a_module_that_is_missing_on_one_node_is_no_failure_of_the_trial_while_another_may_have_it():
+    missing = "Traceback (most recent call last):\nModuleNotFoundError: No module named 'timm'"
+    for error, at_fault in ((missing, True), ("ValueError: lr", False), (None, False)):
+        fleet = fleet_of("a", "b")
+        slot = begin(fleet, 5)
+        assert fleet.take_in(slot, Exit(5, 0, 1, error=error)) is at_fault
+    alone = fleet_of("a", "a")
+    assert not alone.take_in(begin(alone, 5), Exit(5, 0, 1, error=missing))

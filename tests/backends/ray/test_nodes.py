@@ -62,3 +62,20 @@ def test_where_all_nodes_have_failed_none_waits_for_the_other():
     nodes.failed("b", 1)
     assert nodes.usable("a", ["b"])
     assert nodes.usable("b", ["a"])
+
+
+def test_a_trial_that_lacks_something_on_a_node_is_tried_once_on_one_that_may_have_it():
+    nodes = Nodes()
+    assert nodes.failed("a", 7, elsewhere=["b"])
+    assert not nodes.failed("b", 7, elsewhere=["a"]), "it is nowhere: the trial's own failure"
+    assert not nodes.failed("a", 8, elsewhere=["b"]), "b lacks it, too"
+    assert not Nodes().failed("a", 7, elsewhere=[]), "there is no other node"
+
+
+def test_a_node_that_lacks_something_is_avoided_like_any_other_that_only_fails():
+    nodes = Nodes()
+    assert nodes.failed("bad", 0, elsewhere=["good"])
+    nodes.reported("good")
+    assert nodes.failed("bad", 1, elsewhere=["good"])
+    assert nodes.failed("bad", 2, elsewhere=["good"])
+    assert nodes.avoided == {"bad"}

@@ -132,3 +132,24 @@ def test_more_code_than_a_bundle_may_have_is_one_sentence(tmp_path, monkeypatch)
         settings.bundle(given)
     bundle = replace(settings, exclude=("*.bin",)).bundle(given)
     assert set(bundle.files) == {"train.py", ".requirements.txt"}, "hpo itself is on the nodes"
+
+
+@pytest.mark.parametrize(
+    ("variables", "in_home", "mode"),
+    [
+        ({}, False, None),
+        ({}, True, "token"),
+        ({"RAY_AUTH_TOKEN": "a"}, False, "token"),
+        ({"RAY_AUTH_TOKEN_PATH": "/a/file"}, False, "token"),
+        ({"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "a"}, True, "disabled"),
+    ],
+)
+def test_a_token_is_shown_wherever_ray_finds_it_unless_a_mode_is_given(monkeypatch, tmp_path, variables, in_home, mode):
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": str(tmp_path), **variables}.items():
+        monkeypatch.setenv(name, value)
+    if in_home:
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray" / "auth_token").write_text("a")
+    assert RaySettings(address="head:6379").environment.get("RAY_AUTH_MODE") == mode

@@ -1,5 +1,11 @@
 """Where checkpoints are kept: a folder, and S3 as moto has it."""
 
+import os
+import socket
+import threading
+import time
+from datetime import timedelta
+
 import pytest
 
 from hpo.backends.ray.storage import CheckpointStorage, check_storage
@@ -12,13 +18,21 @@ def in_folder(folder, monkeypatch):
     return CheckpointStorage(f"file://{folder}/a%20folder")
 
 
-def on_s3(folder, monkeypatch):
+def on_s3(folder, monkeypatch, port=None):
     moto = pytest.importorskip("moto.server")
     import boto3
 
     server = moto.ThreadedMotoServer(port=0)
     server.start()
-    host, port = server.get_host_and_port()
+    host, own_port = server.get_host_and_port()
+    port = port or own_port
+    boto3.client(
+        "s3",
+        endpoint_url=f"http://{host}:{own_port}",
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    ).create_bucket(Bucket="bucket")
     for name, value in {
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
         "AWS_ACCESS_KEY_ID": "x",
@@ -26,7 +40,6 @@ def on_s3(folder, monkeypatch):
         "AWS_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
-    boto3.client("s3").create_bucket(Bucket="bucket")
     return CheckpointStorage("s3://bucket/folder")
 
 
@@ -53,6 +66,57 @@ def test_what_is_put_there_is_found_listed_and_removed(tmp_path, monkeypatch, ma
     assert storage.sizes("_hpo/") == {}
 
 
+@pytest.mark.process  # a server in a thread
+@pytest.mark.parametrize("seconds", [3.0, pytest.param(12.0, marks=pytest.mark.slow)])
+def test_a_service_that_refuses_connections_for_seconds_gets_what_was_to_be_put(tmp_path, monkeypatch, seconds):
+    with socket.socket() as reserved:
+        reserved.bind(("0.0.0.0", 0))
+        port = reserved.getsockname()[1]
+    storage = on_s3(tmp_path, monkeypatch, port)
+    from moto.server import ThreadedMotoServer
+
+    threading.Timer(seconds, ThreadedMotoServer(port=port).start).start()
+    began = time.monotonic()
+    storage.put("a", b"content")
+    assert time.monotonic() - began >= seconds, "it was there before"
+    storage.get("a", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"content"
+
+
+class FirstUnanswered:
+    """A service whose first connection is never answered, as behind a network that drops it; later ones are forwarded."""
+
+    def __init__(self, to):
+        self._to, self._held = to, []
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        self._held.append(self._listening.accept()[0])
+        while True:
+            here, there = self._listening.accept()[0], socket.create_connection(("127.0.0.1", self._to))
+            for source, target in ((here, there), (there, here)):
+                threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
+
+    @staticmethod
+    def _carry(source, target):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.close()
+
+
+@pytest.mark.process  # a server in a thread
+@pytest.mark.slow
+def test_a_request_that_is_never_answered_leaves_time_for_another(tmp_path, monkeypatch):
+    on_s3(tmp_path, monkeypatch)
+    service = FirstUnanswered(int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2]))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{service.port}")
+    began = time.monotonic()
+    CheckpointStorage("s3://bucket/folder").put("a", b"content")
+    assert time.monotonic() - began < 20
+
+
 @pytest.mark.parametrize("url", ["s3:bucket", "ftp://host/folder", "/mnt/folder", "s3://", "file://folder", "file://"])
 def test_what_is_no_address_of_a_storage_is_one_sentence(url):
     with pytest.raises(
@@ -76,3 +140,24 @@ def test_without_obstore_it_is_said_what_to_install(monkeypatch):
         ConfigError, match=r"backend.storage=s3://bucket/folder: the package obstore is not installed here;"
     ):
         check_storage("s3://bucket/folder")
+
+
+@pytest.mark.process  # asks a service in a thread
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("s3://bucket/folder", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ("gs://b", "GOOGLE_APPLICATION_CREDENTIALS"),
+    ],
+)
+def test_missing_credentials_are_named_as_such(monkeypatch, url, named):
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "GOOGLE_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("HOME", "/nowhere")
+    monkeypatch.setattr("hpo.backends.ray.storage._RETRIES", {"max_retries": 0, "retry_timeout": timedelta(seconds=1)})
+    with pytest.raises(ConfigError) as raised, CheckpointStorage(url).proof():
+        pass
+    assert str(raised.value).startswith(f"backend.storage={url}: there are no credentials for it; set {named}")
+    assert "\n" not in str(raised.value)

@@ -1,6 +1,7 @@
 """Which checkpoint in the storage a trial goes on from, told by what slots say."""
 
 import json
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -89,7 +90,7 @@ def test_the_last_two_are_kept_and_a_later_attempt_counts_as_later(place):
 
 def test_a_trial_waits_until_its_last_checkpoint_is_stored_or_its_slot_is_lost(place):
     stored = place.open()
-    for end in (lambda: says(stored, attempt=0, copied=True), lambda: stored.lose(5, None)):
+    for end in (lambda: says(stored, attempt=0, copied=True, whole=True), lambda: stored.lose(5, None)):
         stored.begin(3, 0)
         stored.over(5, Exit(3, 0, 0))
         assert stored.copying(3)
@@ -155,3 +156,63 @@ def test_what_a_run_without_storage_has_left_is_stored(place, tmp_path):
     assert key is not None
     place.storage.get(key, tmp_path / "archive.tar")
     assert b"checkpoint/epoch" in (tmp_path / "archive.tar").read_bytes()
+
+
+def test_the_end_does_not_wait_for_every_removal_that_a_storage_does_not_answer(place, monkeypatch):
+    stored = place.open()
+    asked = []
+
+    def remove(_, keys):
+        asked.append(keys)
+        time.sleep(0.2)  # stands for the patience with a storage
+        raise OSError("nobody answers")
+
+    monkeypatch.setattr(CheckpointStorage, "remove", remove)
+    for number in range(20):
+        stored._remove([f"key {number}"])
+    time.sleep(0.3)
+    stored.close()
+    assert len(asked) <= 3, "the one that failed, and those that were begun before the end"
+
+
+def test_what_the_running_attempt_was_given_is_known_once_its_copy_is_there(place):
+    """Its resource is what had been reported when it was made."""
+    stored = place.open()
+    attribute = place.config.objective.resource_attr
+    lines = [json.dumps({attribute: epoch, "accuracy": 0.5}) + "\n" for epoch in (1, 2)]
+    stored.begin(3, 0)
+    says(stored, start=0, reports="".join(lines))
+    stored.over(5, Exit(3, 0, 0))
+    assert stored.restored(3) is None, "its first attempt was given none"
+    save(place, stored, "first", len(lines[0]))
+    says(stored, attempt=0, copied=True, whole=True)
+    stored.begin(3, 1)
+    assert stored.restored(3) == 1
+
+
+def test_a_checkpoint_that_never_came_to_the_storage_is_known_to_be_lost_until_the_next_one_has(place):
+    stored = place.open()
+    for lose in (
+        lambda: says(stored, copied=True, whole=False),
+        lambda: says(stored, missing=place.root + "3/gone.tar"),
+        lambda: stored.lose(5, 3),
+    ):
+        save(place, stored, "first", 0)
+        says(stored, copied=True, whole=True)
+        assert not stored.lost(3)
+        lose()
+        assert stored.lost(3)
+
+
+def test_the_digest_of_a_checkpoint_is_kept_with_it_and_one_of_an_earlier_version_has_none(place):
+    stored = place.open()
+    stored.go_on(state_with(place))
+    first = save(place, stored, "first", 0)
+    second = f"{place.root}3/00000-second.tar"
+    place.storage.put(second, b"second")
+    says(stored, saved=second, position=0, size=6, digest="d1")
+    for known in (stored, place.open()):
+        known.go_on(state_with(place))
+        assert {key: known.begin(3, 1)[key] for key in ("restore", "digest")} == {"restore": second, "digest": "d1"}
+        says(known, missing=second)
+        assert {key: known.begin(3, 1)[key] for key in ("restore", "digest")} == {"restore": first, "digest": None}

@@ -258,6 +258,10 @@ def test_no_experiment_breaks_a_limit_of_the_service(
         ({"instance_type": "ml.c5.4xlarge"}, r"it has 0 GPU\(s\)"),
         ({"framework_version": "1.0"}, r"launcher\.framework_version=1\.0: choose from"),
         ({"spot": True, "keep_alive": 60}, r"launcher\.keep_alive"),
+        (
+            {"spot": True, "max_runtime": 7200, "max_wait": 7199},
+            r"launcher\.max_wait=7199: that is less than the 7200 s .*; give at least 7200, or .* launcher\.max_runtime",
+        ),
         ({"subnets": ["subnet-1"]}, r"launcher\.security_groups"),
         ({"volume_gb": 0}, r"launcher\.volume_gb=0"),
         ({"keep_alive": 99999}, r"launcher\.keep_alive=99999"),

@@ -1,0 +1,66 @@
+"""What launchers such as torchrun, mpirun and srun print around the error of a program that they started."""
+
+import re
+from itertools import pairwise
+
+_OF_LAUNCHER = re.compile(
+    r"^(\[rank\d+\]:\s*)?\[?[IWEF]\d{4} [\d:.]+ .*(torch/distributed/|ProcessGroup)|"  # E1202 23:47:24.768000 9947 torch/…
+    r"^(WARNING|ERROR|INFO):torch\.distributed\.|^\[[\d\-:, ]+\] torch\.distributed\.|"
+    r"^\[[\d\-:, ]+\] \[\w+\] \[(launch|runner)\.py:\d+|"  # DeepSpeed
+    r"^(srun|slurmstepd|prterun|prun): |^ERROR conda\.cli\.main_run|^make(\[\d+\])?: \*\*\* "
+)
+"""A single line that is the launcher's own."""
+_SUMMARY = re.compile(
+    r"^[-=]{20,}\n(=\s+BAD TERMINATION|Primary job\s|mpirun (detected|noticed)|prterun (detected|noticed)|MPI_ABORT was)",
+    re.MULTILINE,
+)
+"""Where the closing words of an MPI launcher begin."""
+_RAISED = re.compile(r"^[\w.]*ChildFailedError:|^subprocess\.CalledProcessError:")
+_IN_LAUNCHER = re.compile(r'^ *File ".*/(accelerate/commands|torch/distributed|deepspeed/launcher)/', re.MULTILINE)
+_ROOT_CAUSE = re.compile(r"^Root Cause .*\n(?:.*\n)*? *rank +: (\d+) ", re.MULTILINE)
+_PREFIX = re.compile(r"^\[(?:rank|default|\d+,)?(\d+)\](?:<std\w+>)?: ?")
+"""What launchers, and torch itself, put before the lines of a process."""
+_HEAD = "Traceback (most recent call last):"
+
+
+def without_launcher(log: str) -> str:
+    """The log as the program's own processes wrote it, ending with the error of the one that failed first.
+
+    Args:
+        log: the end of what was written to standard error.
+
+    Returns:
+        the log itself if no launcher has written into it, or if the launcher has written all of it.
+    """
+    lines = log.splitlines()
+    kept = [line for line in lines if not _OF_LAUNCHER.search(line)]
+    text = "\n".join(kept)
+    end = _end_of_program(kept)
+    if end is None and len(kept) == len(lines):
+        return log
+    processes = kept[:end]
+    root = _ROOT_CAUSE.search(text)
+    own = [line for line in processes if root and (found := _PREFIX.match(line)) and found[1] == root[1]]
+    plain = [_PREFIX.sub("", line) for line in own or processes]
+    return "\n".join(plain[: _end_of_error(plain)]).rstrip() or log
+
+
+def _end_of_program(lines: list[str]) -> int | None:
+    """The index of the line where the launcher's closing words begin; None if there are none."""
+    if (summary := _SUMMARY.search(text := "\n".join(lines))) is not None:
+        return text.count("\n", 0, summary.start())
+    heads = [number for number, line in enumerate(lines) if line.startswith(_HEAD)]
+    for head, following in pairwise([*heads, len(lines)]):
+        traceback = lines[head:following]
+        if any(map(_RAISED.match, traceback)) and _IN_LAUNCHER.search("\n".join(traceback)):
+            return head
+    return None
+
+
+def _end_of_error(lines: list[str]) -> int:
+    """The index behind the exception of the last traceback; behind everything if there is no traceback."""
+    head = max((number for number, line in enumerate(lines) if line.startswith(_HEAD)), default=None)
+    if head is None:
+        return len(lines)
+    ends = (number + 1 for number, line in enumerate(lines) if number > head and line[:1].strip())
+    return next(ends, len(lines))

@@ -1,0 +1,43 @@
+"""What slots warn of, in the experiment's log."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_QUOTED = 200
+"""Characters of a warning, where it is counted at the end."""
+
+
+class SlotWarnings:
+    """Logs what slots have to say; of a trouble that every slot meets again and again a terminal shows the first warning."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def take_in(self, host: str, item: Mapping[str, Any]) -> None:
+        """Log one message.
+
+        Args:
+            host: the node of the slot.
+            item: `said`, a level, and `text`; `once` names a trouble that all slots have in common.
+        """
+        text, kind = f"{host}: {item['text']}", item.get("once")
+        if kind is None:
+            log.log(item["said"], "%s", text)
+            return
+        self._counts[kind] += 1
+        if self._counts[kind] > 1:
+            log.info("%s", text)
+            return
+        self._first[kind] = text if len(text) <= _QUOTED else f"{text[:_QUOTED]} …"
+        log.log(item["said"], "%s; further warnings of this kind are counted, and in hpo.log", text)
+
+    def close(self) -> None:
+        """Log how often warnings were given that are shown once."""
+        for kind, count in self._counts.items():
+            if count > 1:
+                log.warning("%d further warnings like this one: %s", count - 1, self._first[kind])

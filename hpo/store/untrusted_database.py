@@ -1,0 +1,157 @@
+"""Opening an SQLite file that somebody else may have written.
+
+SQLite runs what a file's schema says: a view in the place of a table can compute for ever, a trigger acts when a row is
+written, and a rollback journal can name another file to be deleted. Only files with exactly the schema that hpo writes are
+read or written to.
+"""
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+from typing import Any
+
+from hpo.errors import StoreError
+from hpo.store.untrusted import MOST_BODY
+
+BESIDE = ("-wal", "-shm", "-journal")
+"""What stands behind an SQLite file's name where it is written to, or was not closed in order."""
+MOST_FETCHED = 16 << 20
+"""Bytes of events that a reader fetches at once."""
+_STEP = 100_000
+"""Operations of SQLite's machine between two looks at how many there were."""
+_SPARE = 20_000_000
+"""Operations that a statement may take besides one for each byte of the file; reading a row takes fewer than it has bytes."""
+_JOURNAL_NAMES_A_FILE = bytes.fromhex("d9d505f920a163d7")
+
+
+class BoundedConnection(sqlite3.Connection):
+    """A connection whose statements are interrupted if they go on for longer than reading all of the file takes."""
+
+    most = _SPARE
+    _spent = 0
+
+    def bound(self, size: int) -> None:
+        """Interrupt statements from now on.
+
+        Args:
+            size: bytes that the file has.
+        """
+        self.most = _SPARE + size
+        self.set_progress_handler(self._count, _STEP)
+
+    def execute(self, *arguments: Any) -> sqlite3.Cursor:
+        """As `sqlite3.Connection`."""
+        self._spent = 0
+        return super().execute(*arguments)
+
+    def _count(self) -> bool:
+        self._spent += _STEP
+        return self._spent > self.most
+
+
+def connect_to_read(address: str, path: Path) -> sqlite3.Connection:
+    """A connection that only reads, and believes nothing that the file says.
+
+    Args:
+        address: an SQLite URI.
+        path: of the file in it.
+
+    Raises:
+        StoreError: the file, or one beside it, is a link or not a regular file.
+        sqlite3.Error: it cannot be opened.
+    """
+    before = check_files(path)
+    db = sqlite3.connect(address, uri=True, isolation_level=None, factory=BoundedConnection)
+    try:
+        if check_files(path) != before:
+            raise StoreError(f"{path}: was exchanged while it was opened; try again")
+        db.bound(sum(size for _, _, size in before))
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BODY)
+        for pragma in ("trusted_schema=OFF", "query_only=ON", "cell_size_check=ON"):
+            db.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def connect_to_write(path: Path) -> sqlite3.Connection:
+    """A connection of the writer; see `connect_to_read`."""
+    check_files(path)
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA trusted_schema=OFF")
+    return db
+
+
+def check_files(path: Path) -> list[tuple[int, int, int]]:
+    """Device, inode and size of an SQLite file, if it is there.
+
+    Raises:
+        StoreError: it or one beside it is a link or not a regular file, or the journal names another file.
+    """
+    known = []
+    for end in ("", *BESIDE):
+        part = Path(f"{path}{end}")
+        try:
+            found = os.lstat(part)
+        except OSError:
+            continue
+        if not stat.S_ISREG(found.st_mode):
+            kind = "a link" if stat.S_ISLNK(found.st_mode) else "not a regular file"
+            raise StoreError(f"{part}: is {kind}, and hpo reads only files of the directory itself; remove it")
+        if end == "":
+            known.append((found.st_dev, found.st_ino, found.st_size))
+        elif end == "-journal" and found.st_size:
+            _check_journal(part)
+    return known
+
+
+def _check_journal(path: Path) -> None:
+    """Refuse a journal that names another file: SQLite would delete that one in the end."""
+    with path.open("rb") as file:
+        file.seek(-min(8, os.fstat(file.fileno()).st_size), os.SEEK_END)
+        if file.read(8) == _JOURNAL_NAMES_A_FILE:
+            raise StoreError(
+                f"{path}: belongs to a transaction over several files, which hpo does not write; remove it"
+            )
+
+
+def check_schema(db: sqlite3.Connection, script: str) -> None:
+    """Raise sqlite3.DatabaseError for anything in a schema that hpo does not make.
+
+    Args:
+        db: a connection to the file.
+        script: the statements with which hpo makes a file; tables of the first version lack the last column.
+    """
+    statements = [_normalised(part) for part in script.split(";")]
+    made = {part for part in statements if part.startswith("CREATE ")}
+    made |= {part.replace(",crc INTEGER)", ")") for part in made}
+    for kind, name, sql in db.execute("SELECT type, name, sql FROM sqlite_master"):
+        if not isinstance(sql, str) or _normalised(sql) not in made:
+            raise sqlite3.DatabaseError(f"it has a {str(kind)[:20]} {str(name)[:40]!r} that hpo does not make")
+
+
+def _normalised(sql: str) -> str:
+    """A statement without the blanks that do not matter; hpo's own have no text with blanks that do."""
+    text = " ".join(sql.split())
+    for mark in "(),":
+        text = text.replace(f" {mark}", mark).replace(f"{mark} ", mark)
+    return text
+
+
+def fetched(cursor: sqlite3.Cursor, most: int) -> tuple[list[Any], bool]:
+    """Rows of events with their bodies before their check sums, until they are huge; and whether there may be more.
+
+    Args:
+        cursor: of a statement that gives `most` rows at most.
+        most: see there.
+    """
+    rows, size = [], 0
+    for row in cursor:
+        rows.append(row)
+        size += len(row[-2])
+        if size > MOST_FETCHED:
+            cursor.close()  # the file is held no longer
+            break
+    return rows, len(rows) == most or size > MOST_FETCHED
