@@ -1,7 +1,6 @@
 """The script is edited while trials start: of every attempt the log names the version that the attempt itself reports."""
 
 import hashlib
-import os
 import random
 import time
 
@@ -39,11 +38,11 @@ def edit(path, number, rng):
     else:
         new = path.with_suffix(".new")
         new.write_text(version(number))
-        os.replace(new, path)
+        new.replace(path)
 
 
 def run_edited(folder, seed, *overrides):
-    """Run an experiment of two workers, edit its script at random moments, and compare; returns uncertain attempts, and all."""
+    """Edit the script of two workers at random moments and compare. Returns how many attempts are uncertain, and all."""
     rng = random.Random(seed)
     project = Project(folder, version(1), method="RS", workers=2, trials=10_000, seconds=0.01, overrides=overrides)
     process = project.start()
