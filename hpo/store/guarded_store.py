@@ -42,6 +42,7 @@ class GuardedStore(Store):
         self._given_up = False
         self._seen = _Look(path)
         self._written = False
+        self._folder = _identity(_status(str(path.parent)))
 
     def append(self, events: Sequence[Event]) -> None:
         """Commit events, all or none; when this returns they are in the file that has the store's name.
@@ -117,7 +118,7 @@ class GuardedStore(Store):
         """
         self._given_up = True
         folder = self.path.parent
-        if not folder.is_dir():
+        if self._folder != _identity(_status(str(folder))):  # one of that name may have been made since
             raise gone_as_sentence(folder)
         main = _Look(self.path)
         what = "removed" if main.main is None else "replaced or truncated"
@@ -151,8 +152,8 @@ class _Look:
 
     def __init__(self, path: Path) -> None:
         main, log_file, index = (_status(f"{path}{end}") for end in ("", "-wal", "-shm"))
-        self.main = main and (main.st_dev, main.st_ino)
-        self.beside = [status and (status.st_dev, status.st_ino) for status in (log_file, index)]
+        self.main = _identity(main)
+        self.beside = [_identity(log_file), _identity(index)]
         self.sizes = [status.st_size if status else 0 for status in (main, log_file)]
         self.changed = main.st_mtime_ns if main and log_file else None
         """Without a log each commit changes it."""
@@ -193,6 +194,10 @@ def _status(path: str) -> os.stat_result | None:
         return os.stat(path)  # noqa: PTH116  three of them follow each commit
     except OSError:
         return None
+
+
+def _identity(status: os.stat_result | None) -> tuple[int, int] | None:
+    return None if status is None else (status.st_dev, status.st_ino)
 
 
 def _fields(event: Event) -> list[Any]:
