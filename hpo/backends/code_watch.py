@@ -36,8 +36,8 @@ class CodeWatch:
         self._tracked = frozenset(tracked)
         self._facts = dict(facts or {})
         self._read = {str(script): _read(str(script))}
-        self.touched: list[str] = []
-        """Names of files in which a look has found a change, once for each."""
+        self.touched: list[tuple[str, bool]] = []
+        """For each file that a look has found written to or replaced: its name, and whether its content had changed."""
         files = files_beside(script.parent)
         self._whole = files is not None
         digests = {self._name(path): self._digest(path) for path in map(str, files or ())}
@@ -55,7 +55,7 @@ class CodeWatch:
             old, new = self._read[path], _read(path)
             self._read[path] = new
             if (old.signature, old.digest) != (new.signature, new.digest):
-                self.touched.append(self._name(path))
+                self.touched.append((self._name(path), old.digest != new.digest))
             changed = changed or old.digest != new.digest
         if changed:
             self.code = self._described(self._sources() if self._whole else None, None)

@@ -10,7 +10,7 @@ from pathlib import Path
 from hpo.backends.launched import without_launcher
 from hpo.errors import BackendError
 from hpo.events.values import Exit
-from hpo.store.disk import FREE, LEAST, LITTLE, disk_error_as_sentence, free_bytes
+from hpo.store.disk import FREE, LEAST, LITTLE, disk_error_as_sentence, free_bytes, gone_as_sentence
 
 LINES = 20
 """Of a log that are kept as its last words."""
@@ -53,11 +53,13 @@ def ran_out_of_memory(number: int | None, error: str, kills_before: int) -> bool
 
 
 def check_disk(folder: Path, trial_id: int, error: str) -> None:
-    """A trial that ended because the disk is full says nothing of its configuration: it goes on once there is room.
+    """A trial that ended because the disk is full, or its folder gone, says nothing of its configuration.
 
     Raises:
         BackendError: that is so.
     """
+    if not folder.is_dir():
+        raise BackendError(str(gone_as_sentence(folder)))
     said = any(words in error for words in _NO_ROOM)
     # On a disk that is entirely full the last words of a trial cannot be written either.
     if free_bytes(folder) < (LITTLE if said else LEAST):

@@ -17,6 +17,7 @@ from hpo.events.values import Event, Kind
 from hpo.experiment.warm_start import prepare_copy
 from hpo.store.directory import LAUNCH_LOCK, LAUNCH_RECORD, ExperimentDirectory
 from hpo.store.event_store import Store
+from hpo.store.salvage import is_lost
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ def settle(files: ExperimentDirectory, config: ExperimentConfig) -> tuple[Experi
     if stored is not None and config.warm_start and config.warm_start_sha256 is None and has_begun(files):
         config = replace(config, warm_start_sha256=stored.warm_start_sha256)
     check_resumable(files, stored, config)
+    _refuse_lost_events(files)
     if stored is not None and has_begun(files):
         config = with_order_of(stored, config)
     copy = copy or prepare_copy(files, config)
@@ -134,6 +136,16 @@ def check_resumable(files: ExperimentDirectory, stored: ExperimentConfig | None,
     if not config.resume and (stored is not None or files.events.exists()):
         raise StoreError(
             f"resume=false, but {files.path} holds an experiment; {remedy}, or resume=true to go on with it"
+        )
+
+
+def _refuse_lost_events(files: ExperimentDirectory) -> None:
+    """Raise StoreError if there are trials and no events of them: they would be trained again without a word."""
+    trained = {path.parent.name for path in files.trials.glob("[0-9]*/attempt_*")}
+    if trained and is_lost(files.events):
+        raise StoreError(
+            f"{files.events}: is gone or empty, and with it the results of the {len(trained)} trial(s) in {files.trials}; "
+            f"put it back from a copy to go on, or pass overwrite=true to delete the trials and train everything again"
         )
 
 

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from hpo.store.commands import CommandFolder
 from hpo.store.directory import ExperimentDirectory, refuse_links
 from hpo.store.disk import check_room, disk_error_as_sentence
 from hpo.store.event_store import Store
+from hpo.store.guarded_store import GuardedStore
 from hpo.store.ownership import owned
 from hpo.store.replacing import write_atomically
 from hpo.store.salvage import open_store
@@ -122,13 +124,14 @@ def conduct(
         raise disk_error_as_sentence(files.path.parent, error) from error
     refuse_links(files)
     inbox = CommandFolder(files.commands)
+    guarded = partial(GuardedStore, keep=not config.simulated)
     with owned(files):
         check_room(files.path)
         config, stored = settle(files, config)
         _store(files, config)
         with _log_file(files.log), seldom_collecting(where=config.simulated):
             try:
-                with contextlib.closing(open_store(files.events)) as store:
+                with contextlib.closing(open_store(files.events, guarded)) as store:
                     return _run(files, config, store, what_is_over(store, stored, config), callbacks, inbox)
             except (HPOError, OSError) as error:
                 log.error("%s", error)

@@ -53,6 +53,14 @@ def check_room(folder: Path) -> None:
         )
 
 
+def gone_as_sentence(folder: Path) -> StoreError:
+    """What to say if an experiment's folder is no longer there."""
+    return StoreError(
+        f"{folder}: the folder is gone, deleted or moved by somebody while hpo used it; put it back to go on with what was "
+        f"in it, or run the same command again to start from nothing"
+    )
+
+
 def disk_error_as_sentence(path: Path, what: object, remedy: str = f"check permissions and {FREE}") -> StoreError:
     """What could not be written, as one sentence with the room that is left.
 
@@ -61,5 +69,7 @@ def disk_error_as_sentence(path: Path, what: object, remedy: str = f"check permi
         what: the error, or words that hold it.
         remedy: as words that the number of free bytes can follow.
     """
+    if isinstance(what, FileNotFoundError) and not path.exists():
+        return gone_as_sentence(path)
     free = free_bytes(next((folder for folder in (path, *path.parents) if folder.is_dir()), path))
     return StoreError(f"{path}: {what}; {remedy} ({free:,} bytes are free there), then run the same command again")

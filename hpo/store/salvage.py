@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from hpo.errors import DamageError
@@ -24,10 +25,14 @@ _PARTS = ("", "-wal")
 """The database and its log; the index of the log (-shm) is made anew."""
 
 
-def open_store(path: Path) -> Store:
+def open_store(path: Path, make: Callable[[Path], Store] = Store) -> Store:
     """The store at `path`, to write to; a damaged one is mended first.
 
     The caller holds the experiment's lock.
+
+    Args:
+        path: of the database.
+        make: opens it.
 
     Raises:
         StoreError: it cannot be opened, or nothing in it can be read.
@@ -36,7 +41,7 @@ def open_store(path: Path) -> Store:
     shutil.rmtree(_workshop(path), ignore_errors=True)
     _put_in_place(path)
     try:
-        store = Store(path)
+        store = make(path)
         try:
             store.check()
         except BaseException:
@@ -45,7 +50,32 @@ def open_store(path: Path) -> Store:
         return store
     except DamageError as error:
         _mend(path, error)
-    return Store(path)
+    return make(path)
+
+
+def is_lost(path: Path) -> bool:
+    """Whether there is no event store at `path`, or an empty file in its place, and none that could be put there."""
+    there = [Path(f"{path}{part}") for part in _PARTS]
+    return not _passing(path).exists() and not any(part.is_file() and part.stat().st_size for part in there)
+
+
+def write_again(path: Path, batches: Iterable[Sequence[Event]]) -> None:
+    """Put a new store at `path` whose writer still has its events. Killed at any moment, this leaves it whole or not at all.
+
+    Raises:
+        OSError, StoreError: it could not be written.
+    """
+    folder = _workshop(path)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        with contextlib.closing(Store(folder / "new.db")) as store:
+            for events in batches:
+                store.append(events)
+        (folder / "new.db").replace(_passing(path))
+    finally:
+        shutil.rmtree(folder)
+    _put_in_place(path)
 
 
 def _mend(path: Path, damage: DamageError) -> None:
@@ -60,7 +90,7 @@ def _mend(path: Path, damage: DamageError) -> None:
             made = folder / "new.db"
             with contextlib.closing(Store(made)) as store:
                 store.append(events)
-            kept = _keep(path)
+            kept = keep_aside(path)
             made.replace(_passing(path))
         finally:
             shutil.rmtree(folder)
@@ -120,8 +150,8 @@ def _pad(path: Path) -> None:
         os.truncate(path, length)  # sparse: no space is needed
 
 
-def _keep(path: Path) -> Path:
-    """Second names for the damaged files, under which they stay."""
+def keep_aside(path: Path) -> Path:
+    """Give the files of a damaged store, or of one that is not the experiment's, second names under which they stay."""
     kept = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
     for part in _PARTS:
         with contextlib.suppress(FileNotFoundError):

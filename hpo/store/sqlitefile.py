@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from hpo.errors import StoreError
-from hpo.store.disk import disk_error_as_sentence
+from hpo.store.disk import disk_error_as_sentence, gone_as_sentence
 from hpo.store.untrusted_database import connect_to_read
 
 log = logging.getLogger(__name__)
@@ -149,6 +149,8 @@ def sqlite_error_as_sentence(path: Path, error: Exception) -> StoreError | None:
 
 def write_error_as_sentence(path: Path, error: sqlite3.Error, what: str) -> StoreError:
     """What to say of an error in writing `what`."""
+    if not path.parent.is_dir():
+        return gone_as_sentence(path.parent)
     text = f"{what} could not be written ({error}), everything before is safe"
     if is_busy(error):
         remedy = f"another program has held the file for {PATIENCE:g} s; end that one"

@@ -231,10 +231,8 @@ class Supervision:
         return status
 
     def _status_after(self, state: TrialState, event: Exit) -> tuple[Status, str | None]:
-        if state.stopped_by is not None:
-            return Status.STOPPED, None
-        if state.ending is not None:
-            return self.limits.decided_status(state), None
+        if state.stopped_by is not None or state.ending is not None:
+            return (self.limits.decided_status(state) if state.stopped_by is None else Status.STOPPED), None
         if state.trial.id in self.condemned:
             return self.condemned.pop(state.trial.id)
         return self.limits.status_after(state, event, self.closing, self._remarks.unread(state.trial.id))

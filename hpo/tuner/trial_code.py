@@ -75,20 +75,14 @@ class TrialCode:
             return
         seen, code = begun
         now = self._watch.look()
-        if len(self._watch.touched) == seen:
+        if not (touched := self._watch.touched[seen:]):
             return
-        script = self._watch.script.name
-        ran = self.backend.script_digest(trial_id)
-        changed = changed_files(code, now)
-        if ran is None:
-            names, sure = changed, False
-        else:
-            names, sure = [name for name in changed if name != script], False
-            if not names and ran != code["digest"]:
-                names, sure = [script], True
-                sources = now["sources"] and {**now["sources"], script: ran}
-                now = {**now, "digest": ran, "sources": sources}
-        if not names:
+        script, ran = self._watch.script.name, self.backend.script_digest(trial_id)
+        # What is as it was may still have been changed and put back between two looks: only a fork can tell.
+        names = sorted({name for name, changed in touched if changed and not (ran and name == script)})
+        if sure := not names and ran is not None and ran != code["digest"]:
+            now = {**now, "digest": ran, "sources": now["sources"] and {**now["sources"], script: ran}}
+        elif not names:
             return
         text = (
             f"trial {trial_id} runs the {script} that was there when its process read it, changed since its start was ordered"

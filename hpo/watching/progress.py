@@ -16,7 +16,7 @@ from hpo.events.callback import Callback
 from hpo.events.lineage import schedule_of
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event
-from hpo.events.wording import again_text, best_name, best_text, clock, counts_text
+from hpo.events.wording import again_text, best_name, best_text, clock, code_versions_text, counts_text
 from hpo.history.boards import Board
 from hpo.history.following import Seen
 from hpo.results.fronts import hypervolume_text
@@ -153,6 +153,7 @@ def summary(
     n_workers = config.n_workers or config.benchmark.n_workers
     available = state.available_seconds(n_workers)
     again = f"  again    {text}\n" if (text := again_text(state)) else ""
+    versions = f"  code     {text}\n" if (text := code_versions_text(state)) else ""
     legs = len(schedule_of(state))
     schedule = f"  schedule {legs} legs, in {ExperimentDirectory(directory).schedule.name}\n" if legs > 1 else ""
     used = f"{state.busy_seconds() / available:.0%}" if available > 0 else "–"
@@ -162,6 +163,7 @@ def summary(
         f"{schedule}"
         f"  trials   {counts_text(state)}\n"
         f"{again}"
+        f"{versions}"
         f"  time     {clock(state.elapsed)}, {n_workers} worker(s) busy {used} of it, random_seed={config.random_seed}\n"
         f"  files    {directory}"
     )
