@@ -43,7 +43,7 @@ def check_changing(training: Training, findings: Findings, names: Sequence[str])
 
 
 def _check(training: Training, findings: Findings, name: str) -> str | None:
-    """Check one hyperparameter.
+    """Check that a resumed copy of a trial uses a changed value of one hyperparameter.
 
     Returns:
         An empty string if the changed value is used, a reason if that cannot be determined, None after a failure was
