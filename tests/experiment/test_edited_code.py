@@ -1,5 +1,6 @@
 """A script that is edited while an experiment runs: each trial knows its code, and what is said counts by that."""
 
+import sys
 from pathlib import Path
 
 import pytest
