@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from hpo.backends.code_watch import CodeWatch
@@ -33,9 +34,13 @@ def trial_code(watch: CodeWatch | None) -> TrialCode:
 
 
 def start(code: TrialCode, trial: int) -> None:
-    """All that concerns code in one attempt."""
+    """All that concerns code before an attempt starts."""
     code.refusal()
     code.start(trial)
+
+
+def confirm(code: TrialCode, trial: int) -> None:
+    """All that concerns code with an attempt's first report."""
     code.confirm(trial, 0)
 
 
@@ -64,11 +69,9 @@ def main() -> None:
                 (folder / f"file_{number}.py").write_text(f"X = {number}\n" * 100)
             time.sleep(0.2)  # until any change shows in a signature
             without, watched = trial_code(None), trial_code(CodeWatch(folder / "file_0.py"))
-            times = in_turn(arguments.runs, lambda n, c=without: start(c, n), lambda n, c=watched: start(c, n))
-            before, now = map(statistics.median, times)
-            print(
-                f"{count:4} source(s): {before:.4f} ms without, {now:.4f} ms with, {now - before:+.4f} ms for each start"
-            )
+            functions = partial(start, without), partial(start, watched), partial(confirm, watched)
+            before, now, report = map(statistics.median, in_turn(arguments.runs, *functions))
+            print(f"{count:4} source(s): {now - before:+.4f} ms for a start, {report:+.4f} ms for its first report")
         plain, guarded = Store(Path(place) / "plain.db"), GuardedStore(Path(place) / "guarded.db")
         body = {"metrics": {"epoch": 1, "loss": 0.25}, "position": 100, "decision": "CONTINUE"}
         event = [Event(Kind.REPORTED, 1.0, 2.0, 0, 0, 1, body)]
