@@ -49,7 +49,12 @@ class CodeWatch:
 
     def look(self) -> Mapping[str, Any]:
         """Look at the files and return the version that is there now."""
-        touched = [path for path, read in self._read.items() if not read.settled or read.signature != _signature(path)]
+        try:
+            touched = [path for path, read in self._read.items() if not read.settled or _differs(read, os.stat(path))]  # noqa: PTH116
+        except OSError:  # one is gone
+            touched = [
+                path for path, read in self._read.items() if not read.settled or read.signature != _signature(path)
+            ]
         changed = False
         for path in touched:
             old, new = self._read[path], _read(path)
@@ -103,6 +108,12 @@ def _read(path: str) -> _Read:
     except OSError:
         return _Read(None, None, True)
     return _Read(signature_of(status), digest, is_settled(status, time.time_ns()))
+
+
+def _differs(read: _Read, status: os.stat_result) -> bool:
+    """Whether a file was changed or replaced: the kernel alone sets the time of the last change."""
+    signature = read.signature
+    return signature is None or signature[1] != status.st_ctime_ns or signature[3] != status.st_ino
 
 
 def _signature(path: str) -> tuple[int, ...] | None:

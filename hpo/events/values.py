@@ -144,11 +144,11 @@ class Kind(StrEnum):
     STARTED = "started"
     """Decision: a new trial; `configuration`, `until`. With `retries`, the failed trial that it trains again, it is none.
     Where it goes on from a copy of another's checkpoint also `source`, `source_resource`, `replaces` and `new_trials`: might
-    one have begun from nothing?"""
+    one have begun from nothing? Where the code is not that of the start before, also `code` and in it `changed` files."""
     RESUMED = "resumed"
-    """Decision: a paused trial goes on; `until`."""
+    """Decision: a paused trial goes on; `until`, and `code` as in STARTED."""
     RESTARTED = "restarted"
-    """An interrupted trial goes on towards the `until` it had: no decision of a scheduler."""
+    """An interrupted trial goes on towards the `until` it had, perhaps with other `code`: no decision of a scheduler."""
     REPORTED = "reported"
     """A report and the decision on it; `metrics`, `decision`, `position`, `extra`."""
     DROPPED = "dropped"
@@ -156,10 +156,10 @@ class Kind(StrEnum):
     ENDED = "ended"
     """An attempt is over; `status`, `exit_code`, `signal`, `error`, `usage`, and where there is something to tell `where`,
     `out_of_memory` (true), `unread` (how many of its lines were no reports), `again` (units of resource it repeated) and
-    `by` (the id of the command that stopped it)."""
+    `by` (the id of the command that stopped it). `code` as in STARTED, if the trial's next attempt starts at once."""
     NOTED = "noted"
     """Something a reader of the log should know; `text`, and where it is that a trial was given GPUs or a machine `devices`
-    and `node`."""
+    and `node`. With `code`, an attempt runs that and not what its start was stored with, for certain if `sure`."""
     COMMANDED = "commanded"
     """Somebody asked for something; `id`, `command`, `arguments`, `by`, whether it was `accepted`, if not `why`,
     and of a budget's limits the `old` and the `new`. A stopped trial gets no further report; a paused one is over with it."""

@@ -36,13 +36,21 @@ class TrialCode:
     _begun: dict[int, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
     """Of each attempt that has not reported yet: the changes seen before its start, and the version that was there then."""
 
+    _looked: bool = False
+    """The look before the next start is done."""
+
     def __post_init__(self) -> None:
         self._watch = self.backend.code
         self._stored: Mapping[str, Any] = {} if self._watch is None else self._watch.code
 
     def refusal(self) -> str | None:
         """Say why nothing may start, if the code has changed and that is refused."""
-        if not self.limits.refuse_code_changes or not (changed := self._changed()):
+        if not self.limits.refuse_code_changes:
+            return None
+        self._looked = False
+        changed = self._changed()
+        self._looked = True
+        if not changed:
             return None
         return (
             f"code_changes=refuse: {shortened(changed)} has changed while the experiment ran, and nothing more starts; put "
@@ -71,6 +79,7 @@ class TrialCode:
 
     def confirm(self, trial_id: int, attempt: int) -> None:
         """The attempt has read its program by now: note it if that may not be what was there when it was started."""
+        self._looked = False
         if (begun := self._begun.pop(trial_id, None)) is None or self._watch is None:
             return
         seen, code = begun
@@ -96,6 +105,8 @@ class TrialCode:
 
     def _changed(self) -> list[str]:
         """Files that differ from what the last start was with."""
-        if self._watch is None or (code := self._watch.look()) is self._stored:
+        if self._watch is None:
             return []
-        return changed_files(self._stored, code)
+        code = self._watch.code if self._looked else self._watch.look()
+        self._looked = False
+        return [] if code is self._stored else changed_files(self._stored, code)
