@@ -1,6 +1,6 @@
 """What `hpo serve` costs and how soon it shows: CPU of the server, commits of the tuner, a page's delay, large experiments.
 
-    python -m perf.serve [--only delay,rate,idle,large,many,start] [--seconds 30] [--folder /dev/shm]
+    python -m perf.serve [--only delay,rate,idle,large,many,hostile,start] [--seconds 30] [--folder /dev/shm]
 
 Real servers, real pages in a headless Chromium, event logs written as a tuner writes them. Times of the processor are those
 of the process itself, so that a machine that runs other things blurs them little; delays and times until drawn it does blur.
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ import psutil
 import hpo
 from hpo.config.reading import to_yaml
 from hpo.events.values import Event, Kind
+from hpo.serve.catalogue import id_of
 from hpo.store.event_store import Store
+from tests.reliability.hostile_directories import mutate
 from tests.support.browser import Browser, browser, install
 
 
@@ -317,6 +320,34 @@ def many(folder: Path, seconds: float) -> None:
         log.store.close()
 
 
+def hostile(folder: Path, _: float) -> None:
+    """200 experiments, of which somebody has made 20 hostile: how soon the others answer while all 20 are looked at."""
+    directories = [folder / "outputs" / "t" / f"b{i // 20}" / "ASHA" / f"seed_{i % 20}" for i in range(200)]
+    for directory in directories:
+        log = Log(directory)
+        log.fill(20, 5)
+        log.store.close()
+    rng, secret = random.Random(1), folder / "secret"
+    secret.write_text("secret")
+    done = [mutate(directory, rng, secret) for directory in directories[::10]]
+    others = [directory for i, directory in enumerate(directories) if i % 10]
+    with served(folder) as server, ThreadPoolExecutor(len(done)) as pool:
+        paths = [
+            f"/api/e/{id_of(one.resolve())}/{page}" for one in directories[::10] for page in ("t/0", "charts/main")
+        ]
+        looked = [pool.submit(server.ask, path) for path in paths * 3]
+        answers = [server.ask(f"/api/e/{id_of(one.resolve())}/t/0")[:2] for one in others]
+        left = sum(not one.done() for one in looked)
+        statuses = {status for _, status in answers}
+        print(
+            f"200 experiments, 20 hostile ({len(set(done))} kinds): the others {quantiles([s for s, _ in answers])}, "
+            f"slowest {1e3 * max(s for s, _ in answers):.0f} ms, statuses {statuses}; {left} of {len(looked)} hostile "
+            f"requests still unanswered by then"
+        )
+        for one in looked:
+            one.result()
+
+
 def start(folder: Path, _: float) -> None:
     """The command until its link answers, over importing its packages."""
     log = Log(folder / "outputs" / "t" / "b" / "ASHA" / "seed_0")
@@ -335,7 +366,7 @@ def start(folder: Path, _: float) -> None:
     print(f"until the link answers {statistics.median(starts):.2f} s, {ratio:.2f} x importing starlette and uvicorn")
 
 
-PARTS = {part.__name__: part for part in (start, delay, rate, idle, large, many)}
+PARTS = {part.__name__: part for part in (start, delay, rate, idle, large, many, hostile)}
 
 
 def main() -> None:
