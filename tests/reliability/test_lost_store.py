@@ -66,11 +66,11 @@ def stored(project):
 @pytest.mark.process
 @pytest.mark.parametrize("damage", DAMAGES if RUNS else [remove_all, overwrite, truncate], ids=lambda d: d.__name__)
 def test_acknowledged_reports_are_in_the_file_that_is_there(tmp_path, damage, other):
-    project = Project(tmp_path, method="ASHA", workers=2, trials=60 if RUNS else 25, seconds=0.02)
+    project = Project(tmp_path, method="ASHA", workers=2, trials=60, seconds=0.02)
     process = project.start()
     rng = random.Random(damage.__name__)
     path = project.directory / "events.db"
-    for _ in range(MOMENTS if RUNS else 4):
+    for _ in range(MOMENTS if RUNS else 3):  # of the suite all lie well before the end
         wait_until(lambda: project.truth() or process.poll() is not None)
         time.sleep(rng.uniform(0.05, 0.4))
         if process.poll() is not None:
@@ -79,7 +79,8 @@ def test_acknowledged_reports_are_in_the_file_that_is_there(tmp_path, damage, ot
             damage(path, other)
     assert process.wait(100) == 0, project.output()
     said = project.output()
-    assert "events are written again, and the experiment goes on" in said
+    if damage in {remove, remove_all, replace}:  # after the others SQLite's log may still hold all events
+        assert "events are written again, and the experiment goes on" in said
     assert "Traceback" not in said
     experiment = load_experiment(project.directory)
     known = {(e.trial, e.resource, e.body["metrics"]["loss"]) for e in experiment.events if e.kind == Kind.REPORTED}
