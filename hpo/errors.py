@@ -18,7 +18,7 @@ class HPOError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython and notebooks show below a cell."""
-        return [f"{SAID}{self}"]
+        return [f"{ERROR_PREFIX}{self}"]
 
 
 class ConfigError(HPOError):
@@ -41,7 +41,7 @@ class ExperimentError(HPOError):
     """Error for an experiment that cannot continue."""
 
 
-SAID = "hpo: error: "
+ERROR_PREFIX = "hpo: error: "
 """Prefix of error messages on a terminal."""
 
 
@@ -53,9 +53,9 @@ def harmless(text: str) -> str:
     )
 
 
-def complain(text: object) -> None:
+def print_error(text: object) -> None:
     """Write an error message to standard error."""
-    sys.stderr.write(f"{SAID}{harmless(str(text))}\n")
+    sys.stderr.write(f"{ERROR_PREFIX}{harmless(str(text))}\n")
     sys.stderr.flush()
 
 
@@ -63,7 +63,7 @@ DISTRIBUTION = "hydra-hpo"
 """Name of this package on PyPI, where `hpo` is another project."""
 
 
-def installing(extra: str) -> str:
+def how_to_install(extra: str) -> str:
     """Tell how to install a missing extra: in a clone, after an installation, or from copied code."""
     import re  # only after a mistake
     import shlex

@@ -11,9 +11,9 @@ import pytest
 
 import hpo
 from hpo import errors
-from hpo.cli.verbs import main as verbs
-from hpo.errors import DISTRIBUTION, BackendError, ConfigError, ExperimentError, HPOError, StoreError, installing
-from hpo.watching.warnings import show_warnings
+from hpo.cli.commands import main as verbs
+from hpo.errors import DISTRIBUTION, BackendError, ConfigError, ExperimentError, HPOError, StoreError, how_to_install
+from hpo.watching.terminal_warnings import show_warnings
 from tests.serve.conftest import Story
 
 ROOT = Path(__file__).parent.parent
@@ -41,20 +41,20 @@ def test_every_public_name_is_there():
 
 
 def test_what_a_missing_package_is_installed_with_is_an_extra_of_the_clone():
-    assert installing("slurm") == "install it with: pip install -e '.[slurm]' in the clone of this repository"
+    assert how_to_install("slurm") == "install it with: pip install -e '.[slurm]' in the clone of this repository"
 
 
 def test_where_there_is_no_clone_it_is_the_packages_of_the_extra(tmp_path, monkeypatch):
     monkeypatch.setattr(errors, "__file__", str(tmp_path / "site-packages" / "hpo" / "errors.py"))
-    assert installing("slurm") == "install it with: pip install 'submitit>=1.5'"
-    words = set(installing("torch").removeprefix("install it with: pip install ").split())
+    assert how_to_install("slurm") == "install it with: pip install 'submitit>=1.5'"
+    words = set(how_to_install("torch").removeprefix("install it with: pip install ").split())
     assert words == {"'torch>=2.4'", "'torchvision>=0.19'", "'scikit-learn>=1.3'"}
 
     def gone(name):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "requires", gone)  # code that a launcher has copied, say
-    assert installing("mlflow") == "install it with: pip install mlflow"
+    assert how_to_install("mlflow") == "install it with: pip install mlflow"
 
 
 def test_the_distribution_is_not_called_as_the_other_project_and_both_commands_are_one():
@@ -73,7 +73,7 @@ def test_no_text_has_pip_fetch_the_other_project_and_every_extra_named_is_there(
         assert not re.search(r"pip\s+install\s+['\"]?hpo\b", text), path
         for group in re.findall(r"pip\s+install\s+-e\s+'[\w.]+\[([\w,]+)\]'", text):
             named.update(group.split(","))
-        named.update(re.findall(r"installing\('(\w+)'\)", text))
+        named.update(re.findall(r"how_to_install\('(\w+)'\)", text))
     assert {"aws", "slurm", "optuna", "parquet", "report", "botorch", "torch", "gpu"} <= named <= set(extras)
 
 
@@ -93,7 +93,7 @@ def test_neither_an_error_nor_a_warning_nor_the_state_of_an_experiment_controls_
     story.store.close()
     (story.directory / "metadata.json").write_text(json.dumps({"status": "interrupted", "error": TURNING}))
     verbs.main(["status", str(story.directory)])
-    errors.complain(TURNING)
+    errors.print_error(TURNING)
     show_warnings()
     logging.getLogger("hpo").warning("%s", TURNING)
     told = capsys.readouterr()
@@ -104,6 +104,6 @@ def test_neither_an_error_nor_a_warning_nor_the_state_of_an_experiment_controls_
 
 def test_every_verb_prints_by_what_keeps_a_terminal_as_it_is():
     """Scripts for shells are printed as they are; nothing in them is from an experiment."""
-    folder = ROOT / "hpo" / "cli" / "verbs"
+    folder = ROOT / "hpo" / "cli" / "commands"
     found = {path.name for path in folder.glob("*.py") if "click.echo" in path.read_text()}
     assert found == {"app.py", "completion.py"}

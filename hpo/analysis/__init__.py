@@ -5,8 +5,8 @@
 
 from importlib import import_module
 
-from hpo.analysis.comparing import compare
 from hpo.analysis.comparison import Comparison
+from hpo.analysis.method_comparison import compare
 
 __all__ = ["Comparison", "compare", "figures"]
 

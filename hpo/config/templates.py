@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from hpo.config.yamlfiles import dump_verbatim
-from hpo.errors import ConfigError, did_you_mean, installing
+from hpo.config.yaml_files import dump_verbatim
+from hpo.errors import ConfigError, did_you_mean, how_to_install
 
 FORMATS = {".json", ".yaml", ".yml", ".toml"}
 
@@ -82,6 +82,6 @@ def _toml(content: Mapping[str, Any]) -> str:
         import tomli_w
     except ImportError as error:
         raise ConfigError(
-            f"benchmark.config_file: to write TOML takes the package tomli-w; {installing('toml')}"
+            f"benchmark.config_file: to write TOML takes the package tomli-w; {how_to_install('toml')}"
         ) from error
     return str(tomli_w.dumps(content))

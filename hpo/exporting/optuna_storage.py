@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hpo.errors import ConfigError, installing
+from hpo.errors import ConfigError, how_to_install
 from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Event, Kind, Status
-from hpo.events.wording import best_of, front_of
+from hpo.events.text import best_of, front_of
+from hpo.events.types import Event, Kind, Status
 from hpo.results.experiment import Experiment
 from hpo.results.rows import last_line
 from hpo.space.domains import LOG, Choice, Domain, Float, Integer
@@ -48,7 +48,7 @@ def write_optuna(experiments: Sequence[Experiment], output: Path) -> None:
     try:
         import optuna
     except ImportError as error:
-        raise ConfigError(f"--to optuna: it needs the package optuna ({error}); {installing('optuna')}") from error
+        raise ConfigError(f"--to optuna: it needs the package optuna ({error}); {how_to_install('optuna')}") from error
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(logging.WARNING)
     storage = optuna.storages.RDBStorage(f"sqlite:///{output.absolute()}")

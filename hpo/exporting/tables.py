@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from hpo.errors import ConfigError, installing
+from hpo.errors import ConfigError, how_to_install
 from hpo.results.experiment import Experiment
 from hpo.results.rows import report_rows
-from hpo.store.replacing import replacing, write_atomically
+from hpo.store.atomic_files import replacing, write_atomically
 
 KEYS = ("experiment_tag", "benchmark", "method", "seed")
 """Columns that tell experiments apart; they come first."""
@@ -36,7 +36,9 @@ def write_parquet(experiments: Sequence[Experiment], output: Path) -> None:
     try:
         import pyarrow  # noqa: F401
     except ImportError as error:
-        raise ConfigError(f"--to parquet: it needs the package pyarrow ({error}); {installing('parquet')}") from error
+        raise ConfigError(
+            f"--to parquet: it needs the package pyarrow ({error}); {how_to_install('parquet')}"
+        ) from error
     import io
 
     import pandas as pd

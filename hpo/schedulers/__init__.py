@@ -2,6 +2,7 @@
 
 from hpo.schedulers.asha import ASHA, StoppingASHA
 from hpo.schedulers.base import Scheduler
+from hpo.schedulers.cost_aware_asha import ThriftyASHA
 from hpo.schedulers.dehb import DEHB
 from hpo.schedulers.fifo import FIFO
 from hpo.schedulers.mo_asha import MOASHA
@@ -9,7 +10,6 @@ from hpo.schedulers.pasha import PASHA
 from hpo.schedulers.pbt import PBT
 from hpo.schedulers.stopping_rules import StoppingRules
 from hpo.schedulers.synchronous import SynchronousHyperband
-from hpo.schedulers.thrifty import ThriftyASHA
 
 __all__ = [
     "ASHA",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.errors import ConfigError, installing
+from hpo.errors import ConfigError, how_to_install
 from hpo.serve.address import base_of, link, listen, listen_at, token_of
 from hpo.serve.catalogue import Catalogue, roots_of
 from hpo.serve.signing import Keys
@@ -69,7 +69,7 @@ def serve(places: Sequence[str], settings: Settings, say: "Callable[[str], None]
     try:
         import uvicorn  # noqa: F401
     except ImportError as error:
-        raise ConfigError(f"hpo serve needs starlette and uvicorn; {installing('serve')}") from error
+        raise ConfigError(f"hpo serve needs starlette and uvicorn; {how_to_install('serve')}") from error
     bound = listen(settings.host, settings.port) if settings.socket is None else listen_at(settings.socket)
     with contextlib.closing(bound):
         port = bound.getsockname()[1] if settings.socket is None else 0

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from hpo.config.reading import load_config, resolve
-from hpo.events.values import Event, Kind
-from hpo.history.boards import Board
+from hpo.events.types import Event, Kind
 from hpo.history.curves import timeline
+from hpo.history.live_board import Board
 from hpo.results.experiment import Experiment
 from hpo.results.rows import report_rows
 from tests.support.fakes import OBJECTIVE, SPACE, Crash, FakeExperiment, Lose

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import hpo
-from hpo.errors import ConfigError, installing
+from hpo.errors import ConfigError, how_to_install
 from hpo.launchers.slurm.commands import TooLargeError, call, sbatch_error_as_sentence
 from hpo.launchers.slurm.job import work
 from hpo.launchers.slurm.nodes import shares
 from hpo.launchers.slurm.request import CORES_PER_GPU
-from hpo.store.replacing import write_atomically
+from hpo.store.atomic_files import write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def _sbatch(request: Mapping[str, Any], kept: Path) -> str:
         import submitit
         from submitit.core.utils import FailedJobError, FailedSubmissionError
     except ImportError as error:
-        raise ConfigError(f"launcher=slurm: submitit is not installed; {installing('slurm')}") from error
+        raise ConfigError(f"launcher=slurm: submitit is not installed; {how_to_install('slurm')}") from error
     options = request["sbatch"]
     # exec makes the batch script the job's Python: its signals are then ours, under any of Slurm's process trackers.
     executor = submitit.SlurmExecutor(folder=request["folder"], python=f"exec {python()}")
