@@ -24,6 +24,8 @@ class Randomness:
 
     random_seed: int
     seed: int
+    paired: bool = False
+    """Whether all configurations have the same training seed."""
 
     def stream(self, name: str, index: int = 0) -> np.random.Generator:
         """Return a new random number generator for a purpose (`name`) and the count of its uses (`index`)."""
@@ -34,11 +36,14 @@ class Randomness:
     def training_seed(self, configuration: Mapping[str, Any], copy: int | None = None) -> int:
         """Return the seed (below 2**31) for training a configuration; it is the same whichever method proposes it.
 
+        With `paired` it is the same for all configurations.
+
         Args:
             configuration: Configuration to be trained.
             copy: Id of a trial that starts from a copy of another trial's checkpoint, which gives it a seed of its own.
         """
-        text = f"{self.random_seed}/{self.seed}/train/{canonical(configuration)}{'' if copy is None else f'/{copy}'}"
+        trained = "paired" if self.paired else canonical(configuration)
+        text = f"{self.random_seed}/{self.seed}/train/{trained}{'' if copy is None else f'/{copy}'}"
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little") >> 1
 
 

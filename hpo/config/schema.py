@@ -158,6 +158,8 @@ class ExperimentConfig:
     start_seed: int = field(default=0, metadata=_CALL)
     num_seeds: int = field(default=1, metadata=_CALL)
     random_seed: int | None = None
+    paired_training_seeds: bool = False
+    """Whether all configurations are trained with the same seed, and not each with its own."""
     n_workers: int | None = field(default=None, metadata=_MACHINE)
     max_wallclock_time: float | None = None
     max_num_trials: int | None = None
@@ -233,7 +235,7 @@ class ExperimentConfig:
     def randomness(self) -> Randomness:
         """The random streams of the experiment, which has its random_seed."""
         assert self.random_seed is not None
-        return Randomness(self.random_seed, self.seed)
+        return Randomness(self.random_seed, self.seed, self.paired_training_seeds)
 
     @property
     def space(self) -> SearchSpace:

@@ -12,6 +12,7 @@ MODULES = {
     "check-script": "check_script",
     "compare": "compare",
     "completion": "completion",
+    "confirm": "confirm",
     "export": "export",
     "import": "export",
     "init": "init",

@@ -1,0 +1,137 @@
+"""Candidates of a confirmation: the best configurations of a search, and the default that they have to beat."""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hpo.analysis.conditions import check_conditions
+from hpo.analysis.loading import LoadedExperiment, load_runs
+from hpo.config.choices import Mode
+from hpo.config.schema import ExperimentConfig
+from hpo.errors import ConfigError
+from hpo.randomness import canonical
+from hpo.results.experiment import load_experiment
+
+METHOD = "CONFIRM"
+"""Name of the method of a confirmation's experiments."""
+DEFAULT = "the default"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A configuration to be confirmed."""
+
+    label: str
+    """How it is called: `trial 7 of ASHA/seed_0`, or `the default`."""
+    configuration: Mapping[str, Any]
+    search_value: float | None
+    """The best value of the metric that the search had for it; None if the search did not train it."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """All experiments of one benchmark that a confirmation begins from."""
+
+    config: ExperimentConfig
+    """Configuration of the experiment with the best result."""
+    directory: Path
+    """Directory of that experiment."""
+    candidates: Sequence[Candidate]
+    """Distinct configurations, best first; the default is the last unless it is one of the best."""
+
+
+def find_searches(place: str | Path, top: int) -> tuple[list[Search], list[str]]:
+    """Find the best configurations of each benchmark in a directory or of a tag.
+
+    Args:
+        place: Directory, or tag under outputs/.
+        top: Number of configurations of each benchmark; the default comes besides.
+
+    Returns:
+        One search per benchmark, and warnings about experiments that are left out.
+
+    Raises:
+        ConfigError: Nothing can be confirmed: several objectives, no finite result, or experiments that cannot be compared.
+        StoreError: The place holds no experiment, or one is damaged.
+    """
+    runs, warnings = load_runs([place])
+    groups: defaultdict[str, list[LoadedExperiment]] = defaultdict(list)
+    for run in runs:
+        if run.config.method.name != METHOD:
+            groups[run.benchmark].append(run)
+    if not groups:
+        raise ConfigError(f"{place}: has no experiment to confirm; name the tag or directory of a search")
+    return [_search(name, members, top) for name, members in sorted(groups.items())], warnings
+
+
+def _search(benchmark: str, runs: Sequence[LoadedExperiment], top: int) -> Search:
+    for run in runs:
+        if run.config.benchmark.objectives:
+            raise ConfigError(f"{run.directory}: hpo confirm knows one objective, and {benchmark} has several")
+    check_conditions(benchmark, runs)
+    ranked = sorted(
+        (float(loss), number, trial)
+        for number, run in enumerate(runs)
+        for trial, loss in enumerate(run.trial_losses)
+        if math.isfinite(loss)
+    )
+    if not ranked:
+        raise ConfigError(f"{runs[0].directory}: no trial of {benchmark} has a result yet; run the search first")
+    sign = -1.0 if runs[0].config.benchmark.mode == Mode.max else 1.0
+    loaded: dict[int, Any] = {}
+    known: dict[str, Candidate] = {}
+    for loss, number, trial in ranked:
+        run = runs[number]
+        if number not in loaded:
+            loaded[number] = load_experiment(run.directory).state.trials
+        trials = loaded[number]
+        identity = sorted(trials)[trial]
+        configuration = trials[identity].trial.configuration
+        label = f"trial {identity} of {run.config.method.name}/seed_{run.seed}"
+        known.setdefault(canonical(configuration), Candidate(label, dict(configuration), sign * loss))
+        if len(known) == top:
+            break
+    config = runs[ranked[0][1]].config
+    default = default_of(config)
+    known.setdefault(canonical(default), Candidate(DEFAULT, default, _search_value(runs, default, sign)))
+    return Search(config, runs[ranked[0][1]].directory, list(known.values()))
+
+
+def default_of(config: ExperimentConfig) -> dict[str, Any]:
+    """Return the configuration that a search has to beat: the first of `points_to_evaluate`, else the centre of the space."""
+    points = config.benchmark.points_to_evaluate
+    return dict(config.space.complete(points[0], "points_to_evaluate[0]") if points else config.space.default)
+
+
+def _search_value(runs: Sequence[LoadedExperiment], configuration: Mapping[str, Any], sign: float) -> float | None:
+    """Return the best value of a configuration over its trainings to the end; None if the search has none."""
+    key, best = canonical(configuration), math.inf
+    for run in runs:
+        trials = load_experiment(run.directory).state.trials
+        full = max(trial.resource for trial in trials.values())
+        for position, identity in enumerate(sorted(trials)):
+            trial = trials[identity]
+            if trial.resource == full and canonical(trial.trial.configuration) == key:
+                best = min(best, float(run.trial_losses[position]))
+    return sign * best if math.isfinite(best) else None
+
+
+def to_json(candidates: Sequence[Candidate]) -> str:
+    """Return candidates as JSON."""
+    return json.dumps([asdict(candidate) for candidate in candidates], indent=1)
+
+
+def from_json(text: str) -> list[Candidate]:
+    """Return the candidates in a JSON text that `to_json` wrote.
+
+    Raises:
+        ValueError: It is another text.
+    """
+    try:
+        return [Candidate(**content) for content in json.loads(text)]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"it holds no candidates of hpo confirm ({error})") from error
