@@ -8,6 +8,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from hpo.errors import ConfigError, HPOError
 from hpo.events.objective import Objective
@@ -49,6 +50,11 @@ class Shown:
 UNSETTLED = 100_000_000
 """Nanoseconds in which a file can change again with the same time and size: clocks of file systems are coarse."""
 
+MOST_SHOWN = 256 << 10
+"""Bytes of an `experiment.yaml` that is read for a page: reading more takes many seconds of the server's processor."""
+RETRY = 30.0
+"""Seconds after which files that could not be read are tried again though they have not changed."""
+
 PROGRESS = 0.25
 """Seconds between two words on how far a long log has been read: saying it costs as much as reading some of it."""
 
@@ -71,7 +77,10 @@ class Feed:
         self.shown = Shown(row=encoded(noted))
         self.cost = 0.0
         """Seconds of the processor that the last look took."""
-        self._signature: tuple[tuple[int, int], ...] = ()
+        self._signature: _Signature = ()
+        self._attempted: _Signature = ()
+        self._refused: tuple[_Signature, float, str] = (), 0.0, ""
+        """The files that could not be read, until when they are not read again, and why."""
         self.settled = False
         """All that was written is read for certain; if not, a look a moment later will tell."""
         self._told: tuple[object, ...] = ()
@@ -87,6 +96,7 @@ class Feed:
         """Take in what is new, a batch at most. Returns whether there is more."""
         began = time.thread_time()
         more = False
+        self._attempted = ()
         try:
             more = self._advance()
             trouble = ""
@@ -99,6 +109,8 @@ class Feed:
             log.exception("%s", self.files.path)
             trouble = self._unshown(error)
         now = time.monotonic()
+        if trouble and self._attempted:
+            self._refused = self._attempted, now + RETRY, trouble
         if more and not trouble and now - self._showed < PROGRESS:
             self.cost = time.thread_time() - began
             return True
@@ -114,7 +126,8 @@ class Feed:
     def forget(self) -> None:
         """Keep no more than what was shown; a later look reads the log again."""
         self.follower = None
-        self._signature = self._told = ()
+        self._signature = ()
+        self._told = ()
         self.shown = replace(self.shown, complete=False)
 
     def subject(self) -> Followed | None:
@@ -146,8 +159,17 @@ class Feed:
             raise HPOError(f"{self.files.path}: the experiment is not here any more; it was moved or deleted")
         self.check_place()
         now, signature = time.time_ns(), _signature(self.files)
+        refused, until, trouble = self._refused
+        if signature == refused and time.monotonic() < until:
+            raise HPOError(trouble)
+        if _is_settled(now, signature):
+            self._attempted = signature
         configuration, events = signature[0], signature[1]
-        if (configuration,) != self._signature[:1] or (events == _ABSENT and self._signature[1:2] != (_ABSENT,)):
+        if configuration.size > MOST_SHOWN:
+            raise HPOError(
+                f"{self.files.config}: has more than {MOST_SHOWN:,} bytes, too many for the page; see hpo status"
+            )
+        if (configuration,) != self._signature[:1] or _is_other(events, *self._signature[1:2]):
             self.follower = None  # another budget, or another experiment
         if self.follower is None:
             self._signature = (configuration,)
@@ -160,7 +182,7 @@ class Feed:
             if not taken and self._signature[1:] not in ((), signature[1:]) and self.follower.over:
                 self.follower.check()  # nothing more was to come, and yet something was written
             self._signature = signature  # taken before reading: what comes meanwhile is another one
-            self.settled = abs(now - max(changed for changed, _ in signature)) > UNSETTLED
+            self.settled = _is_settled(now, signature)
         return more
 
     def _show(self, trouble: str, more: bool) -> None:
@@ -191,18 +213,39 @@ class Feed:
         )
 
 
-_ABSENT = (0, 0)
+class _FileState(NamedTuple):
+    """What tells, without opening a file, that it was changed: its owner cannot set the time of its last change back."""
+
+    changed: int
+    size: int
+    inode: int
 
 
-def _signature(files: ExperimentDirectory) -> tuple[tuple[int, int], ...]:
-    """By which it can be told, without opening them, that nothing was written to configuration and log."""
+_Signature = tuple[_FileState, ...]
+_ABSENT = _FileState(0, 0, 0)
 
-    def of(path: str) -> tuple[int, int]:
+
+def _signature(files: ExperimentDirectory) -> _Signature:
+    """The state of the configuration and of the files of the log."""
+
+    def of(path: str) -> _FileState:
         try:
             found = os.lstat(path)  # many times a second
         except OSError:
             return _ABSENT
-        return (found.st_mtime_ns, found.st_size)
+        return _FileState(found.st_ctime_ns, found.st_size, found.st_ino)
 
     name = str(files.events)
     return (of(str(files.config)), of(name), of(f"{name}-wal"), of(f"{name}-journal"))
+
+
+def _is_settled(now: int, signature: _Signature) -> bool:
+    """Whether a change from now on would show in the signature."""
+    return abs(now - max(state.changed for state in signature)) > UNSETTLED
+
+
+def _is_other(events: _FileState, before: _FileState | None = None) -> bool:
+    """Whether a log is not the one of before that was written on: it is gone, was replaced, or has become shorter."""
+    if before is None or before == _ABSENT:
+        return before is None and events == _ABSENT
+    return events.inode != before.inode or events.size < before.size

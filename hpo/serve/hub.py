@@ -7,6 +7,7 @@ most every `PACE` seconds, and reading takes no more than a `SHARE` of time.
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import secrets
 import time
@@ -86,7 +87,7 @@ class Hub:
 
     def warm(self) -> None:
         """Import what the first page needs."""
-        self._readers.start(lambda: [importlib.import_module(name) for name in READERS])
+        self._readers.start(_import_readers)
 
     def dismiss(self) -> None:
         """Have all streams come to their end."""
@@ -275,3 +276,9 @@ class Hub:
         self.row_versions[name] = self.rows_version
         self.rows_changed.set()
         self.rows_changed = asyncio.Event()
+
+
+def _import_readers() -> None:
+    for name in READERS:
+        importlib.import_module(name)
+    gc.freeze()  # else all that was imported is looked through for garbage again and again, and every page waits for it

@@ -7,14 +7,17 @@ slow ones the next time. The threads are daemons: one that never comes back is l
 import asyncio
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 SEAT = 0.1
 """Seconds for which a reading keeps others from beginning."""
-SLOW_SEAT = 1.0
-"""The same among those that took longer than that before."""
+SLOW_SEAT = 5.0
+"""The same among slow experiments: more than a few at once would share the interpreter with those that are quick."""
+LATE = 2.0
+"""Seconds after which a reading that waits for its seat comes before newer ones."""
 
 T = TypeVar("T")
 _Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
@@ -27,7 +30,7 @@ class Readers:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._idle = self._threads = 0
         self._counting = threading.Lock()
-        self._seats = asyncio.Lock(), asyncio.Lock()
+        self._seats = _Seat(), _Seat()
 
     def start(self, work: Callable[[], T]) -> "asyncio.Future[T]":
         """Begin at once, in a thread."""
@@ -75,10 +78,48 @@ def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | N
         future.set_result(result)
 
 
+class _Seat:
+    """A lock that the newest of those who wait gets next: what was asked for last is what somebody waits for now.
+
+    A burst of requests for many experiments then holds up nobody who asks for another one. Who has waited for `LATE` seconds
+    comes first all the same, so that under a load that does not end everybody's turn comes.
+    """
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
+
+    async def acquire(self) -> None:
+        """Wait for the lock and take it."""
+        if not self._taken:
+            self._taken = True
+            return
+        loop = asyncio.get_running_loop()
+        given: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((loop.time(), given))
+        try:
+            await given
+        except BaseException:
+            if not given.cancelled():  # it was given at the moment when the wait was cancelled
+                self.release()
+            raise
+
+    def release(self) -> None:
+        """Give the lock to the next who waits."""
+        now = asyncio.get_running_loop().time()
+        while self._waiting:
+            oldest_is_late = now - self._waiting[0][0] > LATE
+            _, given = self._waiting.popleft() if oldest_is_late else self._waiting.pop()
+            if not given.done():
+                given.set_result(None)
+                return
+        self._taken = False
+
+
 class Reader:
     """What is read one after the other, and in turn with others; see `Readers.reader`."""
 
-    def __init__(self, readers: Readers, seats: tuple[asyncio.Lock, asyncio.Lock], *, slow: bool) -> None:
+    def __init__(self, readers: Readers, seats: tuple[_Seat, _Seat], *, slow: bool) -> None:
         self._readers, self._seats = readers, seats
         self._turn = asyncio.Lock()
         self.slow = slow

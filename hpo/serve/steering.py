@@ -4,7 +4,6 @@ The guard has let the request in: it comes from a page of this server that was o
 read, and no longer than a command may be.
 """
 
-import asyncio
 import json
 from typing import Any
 
@@ -45,7 +44,7 @@ async def answer(hub: Hub, name: str, request: Request) -> Response:
     command = Command(new_id(), verb, arguments, f"{me()} by the page")
     after = one.feed.shown.sequence
     try:
-        event = await asyncio.to_thread(deliver, one.feed.files, command, after)
+        event = await hub.read(lambda: deliver(one.feed.files, command, after))
     except HPOError as error:
         return _json(409, {"error": str(error)})
     if event is None:
