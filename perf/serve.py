@@ -323,7 +323,7 @@ def many(folder: Path, seconds: float) -> None:
 def hostile(folder: Path, _: float) -> None:
     """200 experiments, of which somebody has made 20 hostile: how soon the others answer while all 20 are looked at.
 
-    Each of the others is asked for the first time, so that the server reads it. The same without those who look at the hostile
+    Each of the others is asked for the first time, so that the server reads it. The same while nobody looks at the hostile
     ones, by a server of its own, says how much of that is theirs. Both servers have answered once before.
     """
     directories = [folder / "outputs" / "t" / f"b{i // 20}" / "ASHA" / f"seed_{i % 20}" for i in range(200)]
@@ -345,9 +345,10 @@ def hostile(folder: Path, _: float) -> None:
             answers = [server.ask(f"{one}/t/0")[:2] for one in others]
             left = sum(not one.done() for one in looked)
             slowest.append(max(seconds for seconds, _ in answers))
-            what = "while the hostile ones are looked at" if looked else "nobody looks at the hostile ones"
+            what = "are looked at" if looked else "not looked at"
+            taken = quantiles([seconds for seconds, _ in answers])
             print(
-                f"200 experiments, 20 hostile ({len(set(done))} kinds), {what}: the others {quantiles([s for s, _ in answers])}"
+                f"200 experiments, 20 hostile ({len(set(done))} kinds, {what}): the others {taken}"
                 f", slowest {1e3 * slowest[-1]:.0f} ms, statuses { ({status for _, status in answers}) }; {left} of "
                 f"{len(looked)} hostile requests still unanswered by then"
             )

@@ -163,7 +163,7 @@ class App:
         from hpo.serve.answers import trial_body
 
         one = await self._current(request)
-        body = await self._made(one, lambda: trial_body(one.feed, request.path_params["trial"]))
+        body = await self._made(one, lambda: trial_body(one.feed, request.path_params["trial"]), brief=True)
         if body is None:
             raise HTTPException(404)
         return packed(request, body, "application/json")
@@ -187,10 +187,10 @@ class App:
         body = await self.hub.compare(group.folder, lambda: comparisons.body(group.folder, state))
         return packed(request, body, "application/json")
 
-    async def _made(self, one: Any, make: Callable[[], T]) -> T:
+    async def _made(self, one: Any, make: Callable[[], T], *, brief: bool = False) -> T:
         """An answer about an experiment, whose log and configuration may say anything, such as a value out of its space."""
         try:
-            made: T = await one.read(make)
+            made: T = await one.read(make, brief=brief)
             return made
         except Exception as error:
             log.warning("an answer could not be made (%s)", type(error).__name__)

@@ -66,6 +66,7 @@ class Hub:
         """Tells the versions of this server's rows from those of an earlier one."""
         self.closing = False
         """Streams end."""
+        self._closed = asyncio.Event()
         self.followed: dict[str, Watched] = {}
         self.rows_version = 0
         self.row_versions: dict[str, int] = {}
@@ -92,6 +93,7 @@ class Hub:
     def dismiss(self) -> None:
         """Have all streams come to their end."""
         self.closing = True
+        self._closed.set()
         for one in self.followed.values():
             one.tell()
         self.rows_changed.set()
@@ -110,6 +112,14 @@ class Hub:
     async def read(self, work: Callable[[], T]) -> T:
         """What a function returns that is called in a thread, and reads no experiment's log."""
         return await self._readers.start(work)
+
+    async def read_until_closing(self, work: Callable[[], T]) -> T | None:
+        """Call a function in a thread and return its result, or None if the server ends first."""
+        reading, closed = self._readers.start(work), asyncio.ensure_future(self._closed.wait())
+        either: set[asyncio.Future[Any]] = {reading, closed}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        closed.cancel()
+        return reading.result() if reading.done() else None
 
     async def compare(self, tag: Any, work: Callable[[], T]) -> T:
         """What a function returns that compares the experiments of a tag, which may take long."""

@@ -44,7 +44,7 @@ async def answer(hub: Hub, name: str, request: Request) -> Response:
     command = Command(new_id(), verb, arguments, f"{me()} by the page")
     after = one.feed.shown.sequence
     try:
-        event = await hub.read(lambda: deliver(one.feed.files, command, after))
+        event = await hub.read_until_closing(lambda: deliver(one.feed.files, command, after))
     except HPOError as error:
         return _json(409, {"error": str(error)})
     if event is None:

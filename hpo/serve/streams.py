@@ -7,6 +7,7 @@ also after the server was started again.
 import asyncio
 import bisect
 import contextlib
+import functools
 import json
 import time
 from collections.abc import AsyncGenerator
@@ -142,8 +143,8 @@ async def log_stream(hub: Hub, directory: Path, trial: int, attempt: int, name: 
         rang.clear()
         heard = hub.bells.listen(folder, rang)
         try:
-            after = None if known < 0 else known
-            found, size = await asyncio.to_thread(read_log, directory, trial, attempt, name, after)
+            reading = functools.partial(read_log, directory, trial, attempt, name, None if known < 0 else known)
+            found, size = await hub.read(reading)
         except OSError as error:
             yield message(encoded({"gone": error.strerror or str(error)}))
             return

@@ -34,9 +34,14 @@ class Watched:
     left: float = 0.0
     """When its last viewer went."""
 
-    async def read(self, work: Callable[[], T]) -> T:
-        """What a function returns that reads this experiment, in a thread and never two at a time."""
-        return await self.reader.read(work)
+    async def read(self, work: Callable[[], T], *, brief: bool = False) -> T:
+        """Return what a function returns that reads this experiment, in a thread and never two at a time.
+
+        Args:
+            work: The function.
+            brief: See `Reader.read`.
+        """
+        return await self.reader.read(work, brief=brief)
 
     def tell(self) -> None:
         """Wake whoever waits."""
