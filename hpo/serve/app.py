@@ -1,6 +1,6 @@
-"""The application: which address below `/api` gives what of the experiments, behind the guard.
+"""The web application behind the guard: the routes below `/api` and their answers.
 
-Ids are looked up in a table and trials are whole numbers: no path is taken from a request.
+Experiments are looked up by id in a table and trials are whole numbers: no file path comes from a request.
 """
 
 import contextlib
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_STREAMS = 16
-"""Pages that are kept up to date at a time."""
+"""Largest number of pages that are kept up to date at the same time."""
 T = TypeVar("T")
 
 
 class _Number(Convertor[int]):
-    """The number of a trial or an attempt: not so long that it is none for SQLite."""
+    """Route parameter for the number of a trial or an attempt, short enough for SQLite's integers."""
 
     regex = "[0-9]{1,18}"
 
@@ -51,11 +51,11 @@ register_url_convertor("number", _Number())
 
 
 class App:
-    """The application's state and its routes.
+    """State and routes of the web application.
 
     Args:
-        hub: the experiments.
-        base: the path below which it is served, such as `/hpo`, or nothing.
+        hub: The server's experiments.
+        base: URL path below which the application is served, such as `/hpo`; empty: none.
     """
 
     def __init__(self, hub: Hub, base: str = "") -> None:
@@ -65,7 +65,7 @@ class App:
         self.streams = 0
 
     def build(self) -> Starlette:
-        """The ASGI application, without its guard."""
+        """Return the ASGI application, without its guard."""
         api = [
             Route("/stream", self._rows),
             Route("/latest", self._latest),
@@ -101,7 +101,7 @@ class App:
         return Response(encoded({"error": detail}), status, media_type="application/json")
 
     async def _latest(self, request: Request) -> Response:
-        """The experiment whose log has changed last."""
+        """Answer with the id of the experiment whose log has changed last."""
         await self.hub.find()
 
         def newest() -> str | None:
@@ -188,7 +188,7 @@ class App:
         return packed(request, body, "application/json")
 
     async def _made(self, one: Any, make: Callable[[], T], *, brief: bool = False) -> T:
-        """An answer about an experiment, whose log and configuration may say anything, such as a value out of its space."""
+        """Make an answer in a reader thread; respond with 422 if the experiment's files do not allow it."""
         try:
             made: T = await one.read(make, brief=brief)
             return made
@@ -206,7 +206,7 @@ class App:
         return str(request.path_params["id"])
 
     async def _listed(self, request: Request, table: Callable[[], Mapping[str, T]]) -> Mapping[str, T]:
-        """The table in which the id of a request is; what is new is searched for."""
+        """Return the table that contains the id of a request, after a search for new experiments if needed."""
         if request.path_params["id"] not in table():
             await self.hub.find()
         if request.path_params["id"] not in table():
@@ -241,7 +241,7 @@ class App:
 
 
 class _Stream(StreamingResponse):
-    """Counted while it lasts, and closed when it ends, however that is."""
+    """A streaming response that counts towards `MOST_STREAMS` and always closes its generator."""
 
     def __init__(self, app: App, messages: AsyncGenerator[bytes], **keys: Any) -> None:
         super().__init__(messages, **keys)
@@ -257,5 +257,5 @@ class _Stream(StreamingResponse):
 
 
 def _cursor(request: Request) -> str:
-    """Where a page goes on: what its browser says of itself comes before what its script had."""
+    """Return the cursor from which a page resumes: the browser's `Last-Event-ID` header, or else the script's parameter."""
     return request.headers.get("last-event-id") or request.query_params.get("after", "")

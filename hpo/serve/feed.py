@@ -1,6 +1,6 @@
-"""One experiment that pages look at: read on from its log, with what is sent of it made once for all pages.
+"""Incremental reading of one experiment's log, with messages that are encoded once for all pages.
 
-All of it happens in one thread at a time; pages get finished bytes and numbers from `Feed.shown`.
+One thread at a time uses a `Feed`; pages read the finished bytes and numbers in `Feed.shown`.
 """
 
 import logging
@@ -25,47 +25,47 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What pages are told of an experiment since its last change."""
+    """What pages show of an experiment since its last change."""
 
     board: bytes = b"null"
     row: bytes = b"null"
     trouble: str = ""
-    """A sentence, where it cannot be read, or is not there any more."""
+    """Sentence that says why the experiment cannot be read; empty if it can."""
     generation: str = ""
-    """Which log it is: another one in the same place has another."""
+    """Identity of the log; a log that replaces it has another one."""
     sequence: int = 0
-    """Of the last event."""
+    """Number of the last event."""
     reports: int = 0
-    """How many reports there are."""
+    """Number of reports."""
     condition: str = "reading"
     complete: bool = False
-    """All of the log is read."""
+    """Whether the whole log has been read."""
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What is another one when there is something to tell; clocks go on by themselves."""
+        """Value that changes when pages must be told something; the passing of time does not change it."""
         return (self.generation, self.sequence, self.condition, self.trouble, self.complete)
 
 
 UNSETTLED = 100_000_000
-"""Nanoseconds in which a file can change again with the same time and size: clocks of file systems are coarse."""
+"""Nanoseconds within which a file can change twice and keep the same time and size, since file systems' clocks are coarse."""
 
 MOST_SHOWN = 256 << 10
-"""Bytes of an `experiment.yaml` that is read for a page: reading more takes many seconds of the server's processor."""
+"""Largest size in bytes of an `experiment.yaml` that is read for a page; a larger one would take many seconds to parse."""
 RETRY = 30.0
-"""Seconds after which files that could not be read are tried again though they have not changed."""
+"""Seconds after which unreadable files are tried again even if they have not changed."""
 
 PROGRESS = 0.25
-"""Seconds between two words on how far a long log has been read: saying it costs as much as reading some of it."""
+"""Seconds between two messages about how far a long log has been read; a message costs as much as reading a part of it."""
 
 _NOTHING = Record(Objective("", "min", None))
 
 
 class Feed:
-    """An experiment and how far its log has been read.
+    """Reader of one experiment's log, which resumes where its last look ended.
 
     Args:
-        directory: of the experiment.
+        directory: Directory of the experiment.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -73,27 +73,27 @@ class Feed:
         self.follower: Follower | None = None
         noted = noted_row(self.files)
         self.noted: str = noted["noted"]
-        """Its state as its metadata has it."""
+        """Condition of the experiment according to its metadata."""
         self.shown = Shown(row=encoded(noted))
         self.cost = 0.0
-        """Seconds of the processor that the last look took."""
+        """CPU seconds that the last look took."""
         self._signature: _Signature = ()
         self._attempted: _Signature = ()
         self._refused: tuple[_Signature, float, str] = (), 0.0, ""
-        """The files that could not be read, until when they are not read again, and why."""
+        """State of the files that could not be read, when to try them again, and the reason."""
         self.settled = False
-        """All that was written is read for certain; if not, a look a moment later will tell."""
+        """Whether everything written before the last look has certainly been read; if not, look again a moment later."""
         self._told: tuple[object, ...] = ()
         self._showed = -PROGRESS
 
     @property
     def record(self) -> Record:
-        """The record of what was read; an empty one before."""
+        """Record of the events read so far; empty before the first look."""
         board = self.follower.board if self.follower is not None else None
         return board.record if isinstance(board, RecordingBoard) else _NOTHING
 
     def look(self) -> bool:
-        """Take in what is new, a batch at most. Returns whether there is more."""
+        """Read at most one batch of new events and return whether there are more."""
         began = time.thread_time()
         more = False
         self._attempted = ()
@@ -124,21 +124,21 @@ class Feed:
         return more
 
     def forget(self) -> None:
-        """Keep no more than what was shown; a later look reads the log again."""
+        """Free the experiment's state but keep what is shown; a later look reads the log from its beginning."""
         self.follower = None
         self._signature = ()
         self._told = ()
         self.shown = replace(self.shown, complete=False)
 
     def subject(self) -> Followed | None:
-        """For figures; None where nothing could be read."""
+        """Return the experiment as charts and tables need it, or None if nothing could be read."""
         if self.follower is None or not self.follower.sequence:
             return None
         config, state = self.follower.board.config, self.follower.state
         return Followed(self.files.path, config, read_metadata(self.files), state, self.record)
 
     def check_place(self) -> None:
-        """Raise HPOError if a folder on the way to the experiment has become a link, which would lead elsewhere."""
+        """Raise HPOError if a folder on the path to the experiment has been replaced by a link."""
         if os.path.realpath(self.files.path) != str(self.files.path):
             raise HPOError(
                 f"{self.files.path}: is not where it was found, a link is in its place; serve what that leads to"
@@ -214,7 +214,7 @@ class Feed:
 
 
 class _FileState(NamedTuple):
-    """What tells, without opening a file, that it was changed: its owner cannot set the time of its last change back."""
+    """What shows, without opening a file, that it has changed. Its owner cannot set the time of the last change back."""
 
     changed: int
     size: int
@@ -226,7 +226,7 @@ _ABSENT = _FileState(0, 0, 0)
 
 
 def _signature(files: ExperimentDirectory) -> _Signature:
-    """The state of the configuration and of the files of the log."""
+    """Return the state of the configuration file and of the event log's files."""
 
     def of(path: str) -> _FileState:
         try:
@@ -240,12 +240,12 @@ def _signature(files: ExperimentDirectory) -> _Signature:
 
 
 def _is_settled(now: int, signature: _Signature) -> bool:
-    """Whether a change from now on would show in the signature."""
+    """Whether any change after the time `now` would also change the signature."""
     return abs(now - max(state.changed for state in signature)) > UNSETTLED
 
 
 def _is_other(events: _FileState, before: _FileState | None = None) -> bool:
-    """Whether a log is not the one of before that was written on: it is gone, was replaced, or has become shorter."""
+    """Whether an event log is gone, was replaced or has become shorter since it was seen before."""
     if before is None or before == _ABSENT:
         return before is None and events == _ABSENT
     return events.inode != before.inode or events.size < before.size

@@ -1,7 +1,7 @@
-"""Threads that read: what takes long with one experiment keeps no other one waiting, nor the end of the server.
+"""Threads that read experiments, so that a slow experiment delays neither the others nor the end of the server.
 
-As long as all are quick one reads at a time. Who takes longer than a `SEAT` goes on beside the others, and queues with other
-slow ones the next time. The threads are daemons: one that never comes back is left behind when the server ends.
+As long as all are quick, one reads at a time. A reading that takes longer than `SEAT` continues beside others, and its
+experiment queues with other slow ones the next time. The threads are daemons: the server's end does not wait for them.
 """
 
 import asyncio
@@ -13,18 +13,18 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 SEAT = 0.1
-"""Seconds for which a reading keeps others from beginning."""
+"""Seconds for which one reading keeps others from starting."""
 SLOW_SEAT = 5.0
-"""The same among slow experiments: more than a few at once would share the interpreter with those that are quick."""
+"""Seconds for which one slow experiment keeps other slow ones from starting, since all threads share one interpreter."""
 LATE = 2.0
-"""Seconds after which a reading that waits for its seat comes before newer ones."""
+"""Seconds after which a waiting reading comes before newer ones."""
 
 T = TypeVar("T")
 _Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
 
 class Readers:
-    """The threads of a server, and in which order they are used."""
+    """The reader threads of a server, which are started when needed and used again."""
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
@@ -33,7 +33,7 @@ class Readers:
         self._seats = _Seat(), _Seat()
 
     def start(self, work: Callable[[], T]) -> "asyncio.Future[T]":
-        """Begin at once, in a thread."""
+        """Start a function in a thread at once, and return a future of its result."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with self._counting:
             if self._idle:
@@ -45,11 +45,11 @@ class Readers:
         return future
 
     def reader(self, *, slow: bool = False) -> "Reader":
-        """For what has to be read in order, such as one experiment."""
+        """Return a reader for work that must happen in order, such as reading one experiment."""
         return Reader(self, self._seats, slow=slow)
 
     def end(self) -> None:
-        """Begin nothing more. What goes on is not waited for."""
+        """Start no more work. Work in progress is not waited for."""
         for _ in range(self._threads):
             self._jobs.put(None)
 
@@ -79,10 +79,10 @@ def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | N
 
 
 class _Seat:
-    """A lock that the newest of those who wait gets next: what was asked for last is what somebody waits for now.
+    """A lock that goes to the newest waiter, because the newest request is the one that somebody waits for now.
 
-    A burst of requests for many experiments then holds up nobody who asks for another one. Who has waited for `LATE` seconds
-    comes first all the same, so that under a load that does not end everybody's turn comes.
+    A burst of requests for many experiments then does not delay a request for another one. Who has waited for `LATE` seconds
+    comes first, so that nobody waits for ever under a continuous load.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class _Seat:
             raise
 
     def release(self) -> None:
-        """Give the lock to the next who waits."""
+        """Pass the lock to the next waiter, or free it."""
         now = asyncio.get_running_loop().time()
         while self._waiting:
             oldest_is_late = now - self._waiting[0][0] > LATE
@@ -117,20 +117,20 @@ class _Seat:
 
 
 class Reader:
-    """What is read one after the other, and in turn with others; see `Readers.reader`."""
+    """Work that happens one piece after the other, and takes turns with other readers."""
 
     def __init__(self, readers: Readers, seats: tuple[_Seat, _Seat], *, slow: bool) -> None:
         self._readers, self._seats = readers, seats
         self._turn = asyncio.Lock()
         self.slow = slow
-        """Took longer than others would like to wait."""
+        """Whether the last piece of work took longer than `SEAT`."""
 
     async def read(self, work: Callable[[], T], *, brief: bool = False) -> T:
-        """What a function returns that is called in a thread.
+        """Call a function in a thread when it is its turn, and return its result.
 
         Args:
             work: The function.
-            brief: Whether it takes less than a millisecond or two, so that it need not wait for other experiments.
+            brief: Whether the function takes at most a few milliseconds, so that it need not wait for other experiments.
         """
         await self._turn.acquire()
         seat = self._seats[self.slow]

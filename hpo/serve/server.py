@@ -1,4 +1,4 @@
-"""Running the server: it says its link when it answers, and ends at once at Ctrl-C, whatever pages are open."""
+"""The server process of `hpo serve`: prints its link once it answers, and ends at Ctrl-C, whatever pages are open."""
 
 import asyncio
 import contextlib
@@ -24,42 +24,42 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SOCKET = "~/.hpo/serve.sock"
-"""Where a server listens whose port nobody else can take."""
+"""Suggested path of a Unix socket, whose place no other user can take."""
 SETTLING = 0.2
-"""Seconds after which what a page needs is imported, unless one has asked for it."""
+"""Seconds after the start until the modules that pages need are imported, unless a page asks earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How experiments are served."""
+    """Settings of `hpo serve`."""
 
     port: int | None = None
     host: str = "127.0.0.1"
     host_names: Sequence[str] = ()
-    """By which requests may call the server, besides those of this machine."""
+    """Names by which requests may call the server, besides those of this machine."""
     socket: Path | None = None
     base_path: str = ""
     token_file: Path | None = None
     steer: bool = False
-    """Print a second link, by which experiments can be steered."""
+    """Whether to print a second link, with which experiments can be steered."""
     browser: bool = False
-    """Open one."""
+    """Whether to open a browser."""
 
 
 def serve(places: Sequence[str], settings: Settings, say: "Callable[[str], None]") -> int:
     """Serve pages about experiments until a signal comes.
 
     Args:
-        places: directories, or tags under outputs/; none: all of outputs/.
-        settings: where and how.
-        say: is told the link, and what is worth a line.
+        places: Directories, or tags under outputs/; empty: all of outputs/.
+        settings: Address, access and browser.
+        say: Function that is called with the link, and with other lines for the user.
 
     Returns:
-        the number of the signal.
+        The number of the signal.
 
     Raises:
-        ConfigError: a setting is wrong, or what it names cannot be had.
-        StoreError: there is no experiment.
+        ConfigError: A setting is wrong, or the address, token file or socket cannot be used.
+        StoreError: There is no experiment.
     """
     _check(settings)
     roots = roots_of(places)
@@ -133,7 +133,7 @@ async def _run(
     loop = asyncio.get_running_loop()
 
     class Server(uvicorn.Server):
-        """Waits for a signal, where uvicorn's own looks ten times a second whether there was one."""
+        """Server that waits for a signal, whereas uvicorn's own checks for one ten times a second."""
 
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
@@ -162,7 +162,7 @@ async def _run(
 
 
 def _beside(token_file: Path | None) -> Path | None:
-    """Where the token of the link that steers is kept."""
+    """Return the file that keeps the token of the link that steers."""
     return None if token_file is None else token_file.with_name(f"{token_file.name}.steer")
 
 
@@ -181,7 +181,7 @@ def _tell(settings: Settings, links: Sequence[str], say: "Callable[[str], None]"
 
 @contextlib.contextmanager
 def _page_that_opens(address: str) -> Iterator[None]:
-    """Opens a browser on a file that leads to the address: in an argument list others would read the token."""
+    """Open a browser on a temporary file that redirects to the address: others can read argument lists."""
     import webbrowser
 
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):

@@ -1,7 +1,7 @@
-"""Server-sent events: what is new since the number that a page has, and nothing again.
+"""Server-sent events: everything new since the last message that a page has received.
 
-A message's id is the cursor: which log it is, and the number of its last event. A page that comes back with it goes on there,
-also after the server was started again.
+A message's id is the cursor: the identity of the log and the number of its last event. A page that reconnects resumes there,
+even after the server has restarted.
 """
 
 import asyncio
@@ -19,22 +19,22 @@ from hpo.serve.watched import Watched
 from hpo.serve.wire import encoded
 
 BEAT = 15.0
-"""Seconds after which a sign of life is sent where there is nothing else."""
+"""Seconds without a message after which a heartbeat is sent."""
 MOST_BEHIND = 5000
-"""Reports; a page that is further behind loads its figures again."""
+"""Number of reports; a page that is further behind loads its figures again."""
 ROWS_EVERY = 0.5
 LOG_EVERY = 0.25
 LOG_BLIND = 1.0
 
 
 def message(data: bytes, *, kind: str = "", cursor: str = "") -> bytes:
-    """One event of a stream. `data` is JSON in one line."""
+    """Return one server-sent event. `data` is JSON in one line."""
     head = (f"id: {cursor}\n" if cursor else "") + (f"event: {kind}\n" if kind else "")
     return head.encode() + b"data: " + data + b"\n\n"
 
 
 async def _changed(event: asyncio.Event) -> bool:
-    """Wait for it, as long as no sign of life is due. Returns whether it came."""
+    """Wait for an event until a heartbeat is due, and return whether it came."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(BEAT):
             await event.wait()
@@ -43,17 +43,17 @@ async def _changed(event: asyncio.Event) -> bool:
 
 
 def beat() -> bytes:
-    """A sign of life, which tells the server's clock, too."""
+    """Return a heartbeat message, which also carries the server's time."""
     return message(encoded({"now": time.time()}), kind="beat")
 
 
 async def experiment_stream(hub: Hub, name: str, cursor: str) -> AsyncGenerator[bytes]:
-    """What happens in an experiment.
+    """Yield messages about what happens in an experiment.
 
     Args:
-        hub: of the server.
-        name: the experiment's id.
-        cursor: of the last message that the page has had, or of its figures.
+        hub: The server's experiments.
+        name: Id of the experiment.
+        cursor: Cursor of the last message that the page has received, or of its figures.
     """
     generation, sent = _read_cursor(cursor)
     with hub.viewing(name) as one:
@@ -84,7 +84,7 @@ def _read_cursor(cursor: str) -> tuple[str, int]:
 
 
 def _update(one: Watched, sent: int) -> tuple[str, bytes, int]:
-    """Kind, content and last event of the next message: the same bytes for all pages that are as far."""
+    """Return kind, content and last event of the next message: the same bytes for all pages that have received as much."""
     shown, reports = one.feed.shown, one.feed.record.reports
     key = (sent, one.version)
     if key in one.messages:
@@ -109,7 +109,7 @@ def _update(one: Watched, sent: int) -> tuple[str, bytes, int]:
 
 
 async def rows_stream(hub: Hub, cursor: str) -> AsyncGenerator[bytes]:
-    """The rows of all experiments, then those that change."""
+    """Yield the rows of all experiments, then those that change."""
     boot, version = _read_cursor(cursor)
     version = version if boot == hub.boot else 0
     with hub.viewing_rows():
@@ -135,7 +135,7 @@ def _rows(hub: Hub, names: list[str]) -> bytes:
 
 
 async def log_stream(hub: Hub, directory: Path, trial: int, attempt: int, name: str) -> AsyncGenerator[bytes]:
-    """The end of a log, then what is appended to it."""
+    """Yield the end of a log, then what is appended to it."""
     folder = directory / "trials" / str(trial) / f"attempt_{attempt}"
     rang, known = asyncio.Event(), -1
     idle = 0.0
