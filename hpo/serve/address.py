@@ -54,7 +54,7 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
-        bound.listen(64)  # another program that has bound the port, too, is only now told apart
+        bound.listen(64)  # only this fails if another program has bound the port, too
     except BaseException:
         bound.close()
         raise
@@ -101,7 +101,7 @@ def _make_private(folder: Path, path: Path) -> None:
             f"--socket {path}: {folder} cannot be made ({error.strerror}); name a place you may write to"
         ) from error
     for place, entry in entries:
-        strange = entry.st_uid not in (0, os.getuid()) and place.name  # a container's / may seem to be anybody's
+        strange = entry.st_uid not in (0, os.getuid()) and place.name  # in a container, / may seem to belong to anybody
         shared = entry.st_mode & 0o022 and (place == entries[0][0] or not entry.st_mode & stat.S_ISVTX)
         if strange or shared:
             raise ConfigError(

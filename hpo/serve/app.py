@@ -107,7 +107,7 @@ class App:
         def newest() -> str | None:
             times = {}
             for name, listed in self.hub.catalogue.experiments.items():
-                with contextlib.suppress(OSError, ValueError):  # it is gone, or has no log yet
+                with contextlib.suppress(OSError, ValueError):  # the experiment is gone, or has no log yet
                     times[name] = max(path.stat().st_mtime for path in listed.directory.glob("events.db*"))
             return max(times, key=times.__getitem__, default=None)
 
@@ -155,7 +155,7 @@ class App:
         return PlainTextResponse(text)
 
     async def _commands(self, request: Request) -> Response:
-        from hpo.serve.steering import answer  # reads logs, which the first page need not wait for
+        from hpo.serve.steering import answer  # a late import, since the first page does not need it
 
         return await answer(self.hub, await self._known(request), request)
 
@@ -193,8 +193,8 @@ class App:
             made: T = await one.read(make, brief=brief)
             return made
         except Exception as error:
-            log.warning("an answer could not be made (%s)", type(error).__name__)
-            log.debug("it was asked for", exc_info=error)
+            log.warning("%s: a request cannot be answered (%s)", one.feed.files.path, type(error).__name__)
+            log.debug("the request failed with", exc_info=error)
             text = f"This cannot be made of what the experiment's files say ({type(error).__name__}); hpo status says more."
             raise HTTPException(422, text) from error
 

@@ -39,7 +39,7 @@ class Bells:
         """Arrange that `bell` is set at the next change in a folder, and return whether the kernel will report it."""
         if self._inotify is None:
             return False
-        with contextlib.suppress(OSError):  # it is gone, or there are too many: a tick will do
+        with contextlib.suppress(OSError):  # the folder is gone, or there are too many; the tick makes up for it
             self._waiting.setdefault(self._inotify.add_watch(folder, CHANGES), set()).add(bell)
             return True
         return False

@@ -29,7 +29,7 @@ class PatientProtocol(H11Protocol):
         self._expect(PATIENCE)
         if len(self.connections) > MOST_CONNECTIONS:
             strangers = [one for one in self.connections if isinstance(one, PatientProtocol) and not one.known]
-            oldest = min(strangers, key=lambda one: one._began)  # this one is among them
+            oldest = min(strangers, key=lambda one: one._began)  # may be this one
             self.connections.discard(oldest)
             oldest.transport.abort()
 

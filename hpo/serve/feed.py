@@ -100,13 +100,13 @@ class Feed:
         try:
             more = self._advance()
             trouble = ""
-        except ConfigError as error:  # it may quote the file, which is told to whoever sees the terminal and to no page
-            log.info("%s", error)
+        except ConfigError as error:  # may quote the file: log it, but do not send it to pages
+            log.info("cannot read an experiment: %s", error)
             trouble = self._unreadable(error)
         except HPOError as error:
             trouble = str(error)
-        except Exception as error:  # whatever a damaged file is: its page says so, and the others go on
-            log.exception("%s", self.files.path)
+        except Exception as error:  # any damage: the experiment's page says so, other pages continue
+            log.exception("%s: cannot be read", self.files.path)
             trouble = self._unshown(error)
         now = time.monotonic()
         if trouble and self._attempted:
@@ -118,7 +118,7 @@ class Feed:
         try:
             self._show(trouble, more)
         except Exception as error:
-            log.exception("%s", self.files.path)
+            log.exception("%s: cannot be shown", self.files.path)
             self.shown = replace(self.shown, trouble=self._unshown(error), complete=True)
         self.cost = time.thread_time() - began
         return more
@@ -170,7 +170,7 @@ class Feed:
                 f"{self.files.config}: has more than {MOST_SHOWN:,} bytes, too many for the page; see hpo status"
             )
         if (configuration,) != self._signature[:1] or _is_other(events, *self._signature[1:2]):
-            self.follower = None  # another budget, or another experiment
+            self.follower = None  # another budget, another experiment, or another log
         if self.follower is None:
             self._signature = (configuration,)
             self.follower = Follower(self.files.path, RecordingBoard)
@@ -180,8 +180,8 @@ class Feed:
         more = self.follower.more
         if not more:
             if not taken and self._signature[1:] not in ((), signature[1:]) and self.follower.over:
-                self.follower.check()  # nothing more was to come, and yet something was written
-            self._signature = signature  # taken before reading: what comes meanwhile is another one
+                self.follower.check()  # it has finished, and yet something was written
+            self._signature = signature  # taken before the read, so that later changes differ from it
             self.settled = _is_settled(now, signature)
         return more
 
@@ -194,7 +194,7 @@ class Feed:
         condition, detail = follower.condition()
         told = (follower.began, follower.sequence, trouble, more, condition, detail)
         if told == self._told:
-            return  # but for clocks, which go on by themselves
+            return  # nothing new but the time, which pages count themselves
         self._told = told
         seen = follower.seen()
         if trouble:
@@ -230,7 +230,7 @@ def _signature(files: ExperimentDirectory) -> _Signature:
 
     def of(path: str) -> _FileState:
         try:
-            found = os.lstat(path)  # many times a second
+            found = os.lstat(path)  # not Path.stat: this runs many times a second
         except OSError:
             return _ABSENT
         return _FileState(found.st_ctime_ns, found.st_size, found.st_ino)

@@ -88,7 +88,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":
-            return  # nothing here speaks another protocol
+            return  # no other protocol is served
         headers = scope["headers"]
         values = {name: [v.decode("latin-1") for n, v in headers if n == name] for name in _ASKED}
         told = scope["path"].startswith(f"{self._base}{API}/")
@@ -141,7 +141,7 @@ class Guard:
     async def _admit(self, scope: Message, values: dict[bytes, list[str]], receive: Receive, send: Send) -> None:
         """Pass on the request of somebody who has proven to know, or sends, a link's secret; reject all others."""
         posts, body = scope["method"] == "POST", b""
-        if posts:  # what is signed is all of it, so it is read first
+        if posts:  # the signature covers the whole body, so read it first
             refused = self._refusal_of_post(values)
             if refused is None:
                 read = await _body(receive)
@@ -175,7 +175,7 @@ class Guard:
     def _refusal_of_post(self, values: dict[bytes, list[str]]) -> tuple[int, str] | None:
         """Return status and reason if a POST does not come from a page of this server; other sites cannot imitate one."""
         origins, sites, host = values[b"origin"], values[b"sec-fetch-site"], values[b"host"][0]
-        schemes = ("http", "https") if _name_of(host) in self._hosts else ("http",)  # a proxy may have TLS
+        schemes = ("http", "https") if _name_of(host) in self._hosts else ("http",)  # a proxy may add TLS
         own = all(origin in [f"{scheme}://{host}" for scheme in schemes] for origin in origins)
         if not (origins or sites) or not own or any(site != "same-origin" for site in sites):
             return 403, "Commands are taken from pages of this server alone."

@@ -226,7 +226,7 @@ class Hub:
             if one.viewers or one.reader.slow:
                 more = await one.read(feed.look)
             else:
-                async with self._row_gate:  # for rows one after the other, and not all of the time
+                async with self._row_gate:  # rows are read one at a time and for a share of the time
                     reading = asyncio.ensure_future(one.read(feed.look))
                     if (await asyncio.wait([reading], timeout=ROW_GATE))[0] and before.complete:
                         await asyncio.sleep(min(feed.cost / ROWS_SHARE, 1.0))
@@ -239,7 +239,7 @@ class Hub:
                 continue
             over = feed.shown.condition in ("complete", "failed")
             if over and not one.viewers and time.monotonic() - one.left >= KEPT:
-                feed.forget()  # its row is kept
+                feed.forget()  # keeps its row
             if feed.shown.key == before.key and not feed.settled and one.viewers:
                 await asyncio.sleep(AGAIN)
                 continue
@@ -274,7 +274,7 @@ class Hub:
             await self.find()
             if set(self.catalogue.experiments) != known:
                 self._follow_all()
-                continue  # further folders may have come: listen to them, too
+                continue  # there may be new folders: listen to them, too
             await asyncio.sleep(max(FIND_EVERY, (time.perf_counter() - began) / SHARE))
             blind = self.bells.blind or any(on_network(root) for root in self.catalogue.roots)
             with contextlib.suppress(TimeoutError):
@@ -291,4 +291,4 @@ class Hub:
 def _import_readers() -> None:
     for name in READERS:
         importlib.import_module(name)
-    gc.freeze()  # else all that was imported is looked through for garbage again and again, and every page waits for it
+    gc.freeze()  # the garbage collector need not visit modules again and again while pages wait

@@ -64,7 +64,7 @@ class Readers:
                 error = raised
             with self._counting:
                 self._idle += 1
-            with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
+            with contextlib.suppress(RuntimeError):  # the server has ended in the meantime
                 future.get_loop().call_soon_threadsafe(_settle, future, result, error)
             del job, work, future, result, error
 
@@ -100,7 +100,7 @@ class _Seat:
         try:
             await given
         except BaseException:
-            if not given.cancelled():  # it was given at the moment when the wait was cancelled
+            if not given.cancelled():  # the lock arrived at the moment of the cancellation
                 self.release()
             raise
 

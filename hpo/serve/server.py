@@ -73,7 +73,7 @@ def serve(places: Sequence[str], settings: Settings, say: "Callable[[str], None]
     bound = listen(settings.host, settings.port) if settings.socket is None else listen_at(settings.socket)
     with contextlib.closing(bound):
         port = bound.getsockname()[1] if settings.socket is None else 0
-        shown = 8642 if settings.socket is not None else port  # where ssh is told to lead, below
+        shown = 8642 if settings.socket is not None else port  # the local port in the ssh command below
         host = settings.host if settings.socket is None else "localhost"
         links = [link(host, shown, base, one) for one in (token, steering) if one is not None]
         guarded = {"keys": Keys(token, steering), "port": port or None, "base": base}
@@ -146,7 +146,7 @@ async def _run(
             await ending.wait()
 
         def handle_exit(self, sig: int, frame: Any) -> None:
-            # Not uvicorn's way, which sends itself the signal again in the end: there is something to remove.
+            # uvicorn would send itself the signal again at the end, before the socket is removed.
             self.force_exit = self.should_exit
             self.should_exit = True
             ended_by.append(sig)
@@ -194,5 +194,5 @@ def _page_that_opens(address: str) -> Iterator[None]:
         try:
             webbrowser.open(page.as_uri())
         except webbrowser.Error as error:
-            log.info("no browser was opened: %s", error)
+            log.info("cannot open a browser: %s", error)
         yield

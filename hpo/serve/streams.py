@@ -67,8 +67,8 @@ async def experiment_stream(hub: Hub, name: str, cursor: str) -> AsyncGenerator[
             version = one.version
             if shown.complete and shown.generation:
                 if not generation:
-                    sent = shown.sequence  # its figures have what was before, or it asks for that
-                elif generation != shown.generation:  # another experiment in the same place
+                    sent = shown.sequence  # earlier reports are in the page's figures, or it asks for them
+                elif generation != shown.generation:  # another experiment has taken the directory
                     sent = shown.sequence
                     yield message(encoded({"now": time.time()}), kind="reset")
                 generation = shown.generation
@@ -89,7 +89,7 @@ def _update(one: Watched, sent: int) -> tuple[str, bytes, int]:
     key = (sent, one.version)
     if key in one.messages:
         return one.messages[key]
-    from hpo.serve.views import columns_of  # what is needed before a log is read is soon imported
+    from hpo.serve.views import columns_of  # keeps the import before the first message short
 
     end = min(shown.reports, len(reports.sequences)) if shown.complete else 0
     begin = bisect.bisect_right(reports.sequences, sent, 0, end)
