@@ -1,6 +1,6 @@
 """A figure as data: panels, axes and series. Numbers are not rounded.
 
-The page's script (`content`) and matplotlib (`hpo.figures.drawing`) draw the same data. Lengths are pixels.
+The page's script (`content`) and matplotlib (`hpo.figures.matplotlib_drawing`) draw the same data. Lengths are pixels.
 """
 
 import math
