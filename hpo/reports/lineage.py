@@ -1,8 +1,8 @@
 """Which trials continued from copies of others, and the hyperparameter schedule that led to the best result."""
 
+from hpo.events.text import configuration_text
 from hpo.events.training_legs import legs_of
 from hpo.events.types import Kind
-from hpo.events.text import configuration_text
 from hpo.reports.page import PageColumn, PageTable, Part, paragraph
 from hpo.results.experiment import Experiment
 
