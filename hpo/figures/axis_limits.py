@@ -1,7 +1,7 @@
-"""What an axis of a metric shows, and on which scale: decided here, for every figure, for page and print.
+"""Limits and scale of a metric's axis, the same for every figure, on pages and in print.
 
-One diverged trial must not press all others into a line. Values far out lie beyond the limits of the axis and are drawn as
-marks at its edge; where nothing is far out there are no limits, and the axis shows everything.
+One diverged trial must not press all others into a line. Values far out lie beyond the axis limits and are drawn as marks
+at its edge. If no value is far out, there are no limits and the axis shows everything.
 """
 
 import math
@@ -12,20 +12,20 @@ from hpo.events.objective import Aim, Objective
 from hpo.figures.chart import Axis, axis
 
 FAR = ((0.9, 8.0, 1.75), (0.5, 40.0, 3.5))
-"""A quantile, how many times its distance from the best the worst must have to be far out, and how many times are shown."""
+"""Rules for limits: a quantile, the multiple of its distance from the best that is far out, and the one shown."""
 FAR_IN_DECADES = ((0.9, 1.75, 1.75), (0.5, 5.0, 3.5))
-"""The same where distances are those of logarithms."""
+"""The rules of `FAR` for distances between logarithms."""
 DECADES = 2.0
-"""Positive values whose middle nine tenths span so many are drawn on a logarithmic axis."""
+"""Decades that the middle 90 % of positive values must span for a logarithmic axis."""
 
 MOMENTS = 100
-"""At so many a step function is looked at."""
+"""Number of moments at which a step function is sampled."""
 
 
 def metric_axis(objective: Objective | Aim, values: Iterable[float | None]) -> Axis:
-    """The axis for values of the metric. The best is always on it.
+    """Return the axis for values of the metric, which always includes the best.
 
-    Keys besides those of `axis`: limits, where values are far out; all, keys that hold instead when all values are shown.
+    Keys besides those of `axis`: limits, if values are far out; all, the keys that apply when all values are shown.
     """
     ordered = _from_best(objective, values)
     kept = _kept(ordered, FAR)
@@ -39,7 +39,7 @@ def metric_axis(objective: Objective | Aim, values: Iterable[float | None]) -> A
 
 
 def beyond(objective: Objective | Aim, drawn: Axis, values: Iterable[float | None]) -> str:
-    """How many values lie beyond the limits, and how far, as a sentence; nothing where none does."""
+    """Return a sentence about how many values lie beyond the limits, and how far; empty if none does."""
     if "limits" not in drawn:
         return ""
     low, high = drawn["limits"]
@@ -52,25 +52,25 @@ def beyond(objective: Objective | Aim, drawn: Axis, values: Iterable[float | Non
 
 
 def over_time(times: Sequence[float], values: Sequence[float | None], end: float) -> list[float | None]:
-    """The values of a step function at even moments: what it soon leaves counts less than what it stays at.
+    """Return a step function's values at evenly spaced moments, so that values count by how long they last.
 
     Args:
-        times: of its steps, ascending.
-        values: from each of them on.
-        end: the last moment.
+        times: Times of the steps, ascending.
+        values: Value from each of these times on.
+        end: The last moment.
     """
     moments = (times[0] + (end - times[0]) * i / MOMENTS for i in range(MOMENTS + 1))
     return [values[bisect_right(times, moment) - 1] for moment in moments]
 
 
 def _from_best(objective: Objective | Aim, values: Iterable[float | None]) -> list[float]:
-    """Those that are finite, the best first."""
+    """Return the finite values, the best first."""
     found = [value for value in values if value is not None and math.isfinite(value)]
     return sorted(found, reverse=objective.mode == "max")
 
 
 def _spans_decades(ordered: Sequence[float], part: Sequence[float], cut: float) -> bool:
-    """Are all values positive, and does a part of them, without a share `cut` at both ends, span decades?"""
+    """Whether all values are positive and a part of them, without a share `cut` at both ends, spans `DECADES`."""
     least = math.ceil(cut * len(part))
     middle = part[least : len(part) - least]
     if not middle or min(ordered[0], ordered[-1]) <= 0:
@@ -79,7 +79,7 @@ def _spans_decades(ordered: Sequence[float], part: Sequence[float], cut: float) 
 
 
 def _kept(places: Sequence[float], rules: Sequence[tuple[float, float, float]]) -> int:
-    """How many values, the best first, the axis holds: all, or at least half."""
+    """Return how many values, the best first, fit on the axis: all, or at least half."""
     distances = [abs(place - places[0]) for place in places]
     count = len(distances)
     while count > 1:

@@ -1,6 +1,6 @@
-"""What a figure consists of, as data: panels, axes, series. Numbers are left unrounded.
+"""A figure as data: panels, axes and series. Numbers are not rounded.
 
-The page's script draws it (`content`), and matplotlib for print (`hpo.figures.matplotlib_drawing`). Lengths are pixels.
+The page's script (`content`) and matplotlib (`hpo.figures.matplotlib_drawing`) draw the same data. Lengths are pixels.
 """
 
 import math
@@ -14,30 +14,30 @@ Axis = dict[str, Any]
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes."""
+    """One pair of axes and the series on them."""
 
     x: Axis
     y: Axis
     series: Sequence[Series]
     notes: Sequence[tuple[float, float, str]] = ()
-    """Texts at points."""
+    """Texts at points, as (x, y, text)."""
     verticals: Sequence[float] = ()
     quiet: bool = False
-    """Labels alone say what a point is, its coordinates mean nothing."""
+    """Whether a point's coordinates mean nothing, so that only its label is shown."""
     right: int = 0
-    """Pixels to leave free at the right; 0: as usual."""
+    """Pixels to leave free at the right; 0: the default."""
     least: int = 0
-    """Pixels that it needs from left to right; on a narrower page it is scrolled."""
+    """Smallest width in pixels; on a narrower page the panel can be scrolled."""
     whole: "Panel | None" = None
-    """What is drawn instead when all values are asked for, where other limits of `y` do not do."""
+    """Panel that replaces this one when all values are shown, if other limits of `y` are not enough."""
 
     def content(self) -> Mapping[str, Any]:
-        """For the page's script."""
+        """Return the panel as plain values for the page's script."""
         known = {key: value for key, value in vars(self).items() if value}
         return known if self.whole is None else {**known, "whole": self.whole.content()}
 
     def without_limits(self) -> "Panel":
-        """With all values on its axes."""
+        """Return the panel with all values on its axes."""
         if self.whole is not None:
             return self.whole
         return replace(self, y=without_limits(self.y))
@@ -45,7 +45,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Chart:
-    """One figure: a heading, a caption that says how to read it, and the panels."""
+    """A figure: a title, a caption that explains how to read it, and panels."""
 
     name: str
     title: str
@@ -53,26 +53,26 @@ class Chart:
     panels: Sequence[Panel] = ()
     height: int = 320
     label: str | None = None
-    """What the data are when they are not measured; drawn inside the figure."""
+    """Kind of data if they are not measured, such as `semi-synthetic`; drawn inside the figure."""
     wide: bool = True
     columns: int = 1
     shared: str | None = None
-    """`y` where all panels have the same range of y."""
+    """`y` if all panels have the same range of y."""
     instead: str = "There is nothing to draw."
-    """A sentence that takes the figure's place when it has no panels."""
+    """Sentence that replaces a figure without panels."""
     needless: bool = False
-    """It says nothing about this experiment: pages leave it out."""
+    """Whether the figure says nothing about this experiment, so that pages leave it out."""
     remark: str = ""
-    """What readers in print must know, who see no caption; drawn below the last x axis."""
+    """Text that readers in print need, since they see no caption; drawn below the last x axis."""
 
     def without_limits(self) -> "Chart":
-        """With all values on its axes."""
+        """Return the chart with all values on its axes."""
         if not any("limits" in panel.y for panel in self.panels):
             return self
         return replace(self, panels=[panel.without_limits() for panel in self.panels], remark="")
 
     def content(self) -> Mapping[str, Any]:
-        """For the page's script."""
+        """Return the chart as plain values for the page's script."""
         return {
             "name": self.name,
             "title": self.title,
@@ -86,43 +86,43 @@ class Chart:
 
 @dataclass
 class Pieces:
-    """Curves that become one series, with a gap, a None, after each and where a value is not finite."""
+    """Curves that become one series, separated by gaps (None) after each curve and at values that are not finite."""
 
     x: list[float | None] = field(default_factory=list)
     y: list[float | None] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
 
     def add(self, xs: Iterable[float], ys: Iterable[float], label: str) -> None:
-        """One more curve."""
+        """Add a curve."""
         places = list(xs)
         self.x += [*places, None]
         self.y += [*(finite(y) for y in ys), None]
         self.labels += [label] * len(places) + [""]
 
     def series(self, kind: str, name: str, colour: str, **keys: Any) -> Series:
-        """The series."""
+        """Return all curves as one series."""
         return {"kind": kind, "name": name, "colour": colour, "x": self.x, "y": self.y, "labels": self.labels, **keys}
 
 
 def finite(value: float) -> float | None:
-    """The number, or None where JSON has none."""
+    """Return the number, or None if JSON cannot represent it."""
     return value if math.isfinite(value) else None
 
 
 def axis(title: str = "", **keys: Any) -> Axis:
-    """An axis. Keys: log, range, ticks ((place, text), ...), reversed, percent, zero, whole, tight, bare, plain, above.
+    """Return an axis. Keys: log, range, ticks ((place, text), …), reversed, percent, zero, whole, tight, bare, plain, above.
 
-    What lies beyond its `limits` is marked at the edge; the keys in `all` hold when all values are asked for.
+    Values beyond its `limits` are marked at the edge; the keys in `all` apply when all values are shown.
     """
     return {"title": title, **keys}
 
 
 def without_limits(limited: Axis) -> Axis:
-    """An axis as it is when all values are asked for."""
+    """Return an axis on which all values are shown."""
     kept = {key: value for key, value in limited.items() if key not in ("limits", "all")}
     return {**kept, **limited.get("all", {})}
 
 
 def rows(names: Sequence[str]) -> Axis:
-    """A y axis with a name for each row, the first on top."""
+    """Return a y axis with a name for each row, the first on top."""
     return axis(ticks=list(enumerate(names)), range=[-0.6, len(names) - 0.4], reversed=True, plain=True)

@@ -23,19 +23,19 @@ from hpo.history.importance import LEVEL, TRUSTED, Importance
 from hpo.history.record import AttemptSpan, Subject
 
 MOST_POINTS = 20_000
-"""Of all learning curves together."""
+"""Largest number of points of all learning curves together."""
 MOST_DOTS = 5_000
-"""Reports that are marked on the curves; of more only the lines are drawn."""
+"""Largest number of reports that are marked on the curves; above it, only lines are drawn."""
 MANY_CURVES = 500
-"""From so many on they are drawn thin."""
+"""Number of curves from which they are drawn thin."""
 MOST_BARS = 5_000
-"""Attempts in the Gantt chart before neighbours are drawn as one."""
+"""Largest number of attempts in the Gantt chart before neighbours are merged."""
 
 RUNG_COLOURS = {"went on": OUTCOME_COLOURS["completed"], "waiting": OUTCOME_COLOURS["paused"], "ended here": NEUTRAL}
 
 
 def anytime(experiment: Subject) -> Chart:
-    """Best result so far against elapsed time, or cost where one is named, and the last report of each trial."""
+    """Chart the best result so far against elapsed time, or cost if one is named, and each trial's last report."""
     objective = experiment.state.objective
     path = history.trajectory(experiment)
     title = "Best result so far"
@@ -75,7 +75,7 @@ def anytime(experiment: Subject) -> Chart:
 
 
 def nothing_yet(experiment: Subject, what: str) -> str:
-    """The sentence that takes the place of a figure while there is nothing best: why not."""
+    """Return the sentence that replaces a figure while there is no best result, with the reason."""
     closest = experiment.state.closest
     if closest is None:
         return f"No trial has reported {what} yet."
@@ -84,13 +84,13 @@ def nothing_yet(experiment: Subject, what: str) -> str:
 
 
 def learning_curves(experiment: Subject, *, whole: bool = False) -> Chart:
-    """The metric against the resource, one curve per trial, coloured by outcome; `whole`: never thinned."""
+    """Chart the metric against the resource, one curve per trial, coloured by outcome; `whole`: never thinned."""
     objective = experiment.state.objective
     found = history.curves(experiment)
     title = "Learning curves"
     if not found:
         return Chart("curves", title, instead="No trial has reported yet.", wide=False)
-    needless = max(len(curve.resources) for curve in found) < 2  # a trial has one report: there are no curves
+    needless = max(len(curve.resources) for curve in found) < 2  # each trial has one report, so there are no curves
     kept, each, caption = _thinning(found, math.inf if whole else MOST_POINTS)
     dots = 4 if sum(len(curve.resources) for curve in kept) <= MOST_DOTS else 0
     width = 1.2 if len(kept) <= MANY_CURVES else 0.6
@@ -100,7 +100,7 @@ def learning_curves(experiment: Subject, *, whole: bool = False) -> Chart:
         for curve in kept:
             if curve.outcome == outcome:
                 indices = thinned(len(curve.resources), each)
-                into = lines if len(indices) > 1 else lone  # one report makes no line
+                into = lines if len(indices) > 1 else lone  # a single report makes no line
                 xs, ys = [curve.resources[i] for i in indices], [curve.values[i] for i in indices]
                 into.add(xs, ys, f"trial {curve.trial}")
         name = f"{outcome} ({sum(curve.outcome == outcome for curve in found)})"
@@ -126,7 +126,7 @@ def learning_curves(experiment: Subject, *, whole: bool = False) -> Chart:
 
 
 def _thinning(found: Sequence[history.Curve], most: float) -> tuple[list[history.Curve], int, str]:
-    """Curves to draw, how many points of each at most, and a caption that says so."""
+    """Return the curves to draw, the largest number of points of each, and a caption that says so."""
     total, longest = sum(len(curve.resources) for curve in found), max(len(curve.resources) for curve in found)
     caption = "One curve per trial, coloured by what became of it; timeouts count as failed."
     if total <= most:
@@ -144,7 +144,7 @@ def _thinning(found: Sequence[history.Curve], most: float) -> tuple[list[history
 
 
 def rung_board(experiment: Subject) -> Chart:
-    """How many trials got to each rung, and what became of them there."""
+    """Chart how many trials reached each rung, and what became of them there."""
     rungs = history.rungs(experiment)
     resource = experiment.state.objective.resource_attr or "report"
     title = "Rungs"
@@ -177,7 +177,7 @@ def rung_board(experiment: Subject) -> Chart:
 
 
 def workers(experiment: Subject, *, whole: bool = False) -> Chart:
-    """Attempts on their workers; what stays empty is idle time. `whole`: a bar for each, however many."""
+    """Chart attempts on their workers; empty space is idle time. `whole`: a bar for each attempt, however many."""
     line = history.timeline(experiment)
     if not line.attempts:
         return Chart("workers", "Workers", instead="No trial has started yet.")
@@ -220,14 +220,14 @@ def workers(experiment: Subject, *, whole: bool = False) -> Chart:
 
 
 def busy_text(line: history.Timeline) -> str:
-    """How much of the workers' time attempts took, in a unit that is easy to read."""
+    """Return the share of the workers' time that attempts took, in a readable unit."""
     busy, available = (in_unit_of(line.available, seconds) for seconds in (line.busy, line.available))
     who = "1 worker was" if line.workers == 1 else f"{line.workers} workers were"
     return f"{who} busy {line.utilisation:.1%} of the time ({busy} of {available} in all)"
 
 
 def _bars(attempts: Sequence[AttemptSpan], gap: float, *, several: bool) -> list[tuple[AttemptSpan, AttemptSpan, str]]:
-    """First and last attempt of each bar, and what it is; a gap below 0 joins nothing. `several`: there are more nodes."""
+    """Return first and last attempt and outcome of each bar; a gap below 0 joins nothing. `several`: of more nodes."""
     bars: dict[int, list[list[AttemptSpan]]] = {}
     for attempt in sorted(attempts, key=lambda a: (a.lane, a.start)):
         lane = bars.setdefault(attempt.lane, [])
@@ -246,7 +246,7 @@ def _words(bar: Sequence[AttemptSpan], several: bool) -> str:
 
 
 def importance_bars(experiment: Subject, found: Importance) -> Chart:
-    """Main effects with their intervals."""
+    """Chart the main effects of the hyperparameters with their intervals."""
     objective = experiment.state.objective
     resource = objective.resource_attr or "report"
     metric = objective.aims[found.aim].metric if objective.aims else objective.metric

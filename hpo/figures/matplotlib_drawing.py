@@ -1,4 +1,4 @@
-"""Draws a chart with matplotlib, for print: what the page's script draws, with the legend between title and axes."""
+"""Drawing of charts with matplotlib, for print; the legend stands between title and axes."""
 
 import math
 import textwrap
@@ -22,7 +22,7 @@ POINT = 0.75
 """Points of 1/72 inch per pixel of a chart."""
 INK = "#4A4F57"
 EDGE = 60.0
-"""Points of a figure's width that labels at its sides take."""
+"""Points of a figure's width that the labels at its sides take."""
 
 STYLE: Mapping[str, Any] = {
     "font.family": "sans-serif",
@@ -49,11 +49,11 @@ STYLE: Mapping[str, Any] = {
     "text.parse_math": False,
     "axes.formatter.use_mathtext": False,
 }
-"""Settings of matplotlib, for `matplotlib.rc_context`; text stays text in PDF and SVG."""
+"""Settings for `matplotlib.rc_context`; text stays text in PDF and SVG."""
 
 
 def styled() -> AbstractContextManager[None]:
-    """`STYLE`, for as long as the context lasts.
+    """Return a context in which matplotlib uses `STYLE`.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -69,7 +69,7 @@ def styled() -> AbstractContextManager[None]:
 
 
 def draw(chart: Chart, ax: "Axes | None" = None) -> "Axes":
-    """A chart of one panel, or the sentence that takes its place, on axes or on those of a new figure."""
+    """Draw a chart of one panel, or the sentence that replaces it, on the given axes or those of a new figure."""
     with styled():
         axes: Axes = _new_figure(chart).subplots() if ax is None else ax
         _fill(chart, [axes], _points(axes) if ax is not None else _points(axes.figure) - EDGE)
@@ -77,7 +77,7 @@ def draw(chart: Chart, ax: "Axes | None" = None) -> "Axes":
 
 
 def draw_panels(chart: Chart, figure: "Figure | None" = None) -> "Figure":
-    """All panels of a chart, in a figure or in a new one."""
+    """Draw all panels of a chart in the given or a new figure."""
     count = max(1, len(chart.panels))
     columns = min(chart.columns, count)
     with styled():
@@ -91,7 +91,7 @@ def draw_panels(chart: Chart, figure: "Figure | None" = None) -> "Figure":
 
 
 def _new_figure(chart: Chart) -> "Figure":
-    """An empty figure that pyplot does not keep."""
+    """Return an empty figure that pyplot does not keep."""
     from matplotlib.figure import Figure
 
     height = chart.height if chart.panels else 60
@@ -99,17 +99,17 @@ def _new_figure(chart: Chart) -> "Figure":
 
 
 def _points(drawn: Any) -> float:
-    """The width of a figure or of axes."""
+    """Return the width of a figure or of axes in points."""
     return float(drawn.bbox.width / drawn.get_figure().dpi * 72)
 
 
 def _fill(chart: Chart, axes: Sequence["Axes"], room: float) -> None:
-    """Panels on their axes, title and legend above the first ones.
+    """Draw panels on axes, with title and legend above the first ones.
 
     Args:
-        chart: the chart.
-        axes: as many as there are panels; one where there are none.
-        room: points for title and legend from left to right.
+        chart: The chart.
+        axes: As many axes as there are panels; one if there are none.
+        room: Width in points that is available for title and legend.
     """
     keys: dict[str, Artist] = {}
     for ax, panel in zip(axes, chart.panels, strict=False):
@@ -137,19 +137,19 @@ def _fill(chart: Chart, axes: Sequence["Axes"], room: float) -> None:
     if keys:
         look: dict[str, Any] = {"ncols": columns, "borderaxespad": 0.3, "borderpad": 0, "columnspacing": 1.5}
         legend = axes[0].legend(list(keys.values()), list(keys), loc="lower left", bbox_to_anchor=(0, 1), **look)
-        legend.set_in_layout(False)  # the first of many axes must not become as wide as the legend of all
-    title = chart.title + (f" ({chart.label}\xa0data)" if chart.label else "")  # not broken in there
+        legend.set_in_layout(False)  # else the first of many axes becomes as wide as the legend of all
+    title = chart.title + (f" ({chart.label}\xa0data)" if chart.label else "")  # not to be broken there
     title = textwrap.fill(title, max(20, int(room / 5.7)), break_on_hyphens=False).replace("\xa0", " ")
     axes[0].set_title(title, pad=6 + 12 * math.ceil(len(keys) / columns))
 
 
 def _mark(ax: "Axes", series: Series) -> "Artist":
-    """One series; what stands for it in the legend."""
+    """Draw one series and return the artist that represents it in the legend."""
     from matplotlib.collections import PolyCollection
 
     kind, look = series["kind"], {"color": series["colour"], "alpha": series.get("opacity")}
     known = [key for key in ("x", "y", "x0", "low", "high", "bottom", "top") if key in series]
-    data = {key: np.array(series[key], dtype=float) for key in known}  # None, a gap, is nan
+    data = {key: np.array(series[key], dtype=float) for key in known}  # a gap, None, becomes nan
     if kind == "band":
         step: Any = "post" if series.get("step") else None
         return ax.fill_between(data["x"], data["bottom"], data["top"], step=step, lw=0, zorder=1, **look)
@@ -175,12 +175,12 @@ def _mark(ax: "Axes", series: Series) -> "Artist":
         look |= {"mfc": "white", "mew": 1.4}
     if series.get("step"):
         look["drawstyle"] = "steps-post"
-    end = len(series["x"]) - (series["x"][-1:] == [None])  # nothing follows the last gap
+    end = len(series["x"]) - (series["x"][-1:] == [None])  # drop a gap at the end
     return ax.plot(data["x"][:end], data["y"][:end], **look)[0]
 
 
 def _mark_beyond(ax: "Axes", series: Series) -> None:
-    """Triangles at the edges, for points beyond them."""
+    """Draw triangles at the edges for points beyond the limits."""
     x, y = np.array(series["x"], dtype=float), np.array(series["y"], dtype=float)
     for place, marker, out in ((0.0, "v", y < ax.get_ylim()[0]), (1.0, "^", y > ax.get_ylim()[1])):
         if out.any():
@@ -189,7 +189,7 @@ def _mark_beyond(ax: "Axes", series: Series) -> None:
 
 
 def _scale(ax: "Axes", letter: str, axis: Axis) -> None:
-    """Range, ticks and title of an axis, by the keys of `chart.axis`; `above` is for pages."""
+    """Set range, ticks and title of an axis from the keys of `chart.axis`; `above` only concerns pages."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     own = ax.xaxis if letter == "x" else ax.yaxis
@@ -212,7 +212,7 @@ def _scale(ax: "Axes", letter: str, axis: Axis) -> None:
         ax.set(**{f"{letter}lim": (None, 0)})
     if axis.get("log"):
         start, stop = own.get_view_interval()
-        most = max(2, own.get_tick_space() - 1)  # it reckons with labels of three figures
+        most = max(2, own.get_tick_space() - 1)  # it assumes labels of three digits
         few = 3 * math.log10(stop / start) <= most
         own.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,), numticks=most))
         own.set_major_formatter(lambda value, _: f"{value:g}")  # not powers of ten: they would be drawn as LaTeX

@@ -17,13 +17,13 @@ from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, finite, 
 from hpo.figures.style import ACCENT, NEUTRAL, colour_of, dash_of, moments_scale, thinned
 
 MANY_RUNS = 15
-"""Of more experiments in one panel only the median and the middle half of each method stand out."""
+"""Number of experiments in a panel above which only each method's median and middle half stand out."""
 MOST_TIMES = 400
-"""Of a median."""
+"""Largest number of times at which a median is computed."""
 
 
 def regret(number: int, scored: BenchmarkScores, found: OverTime) -> Chart:
-    """Normalised regret over time with pointwise intervals, one line per method."""
+    """Chart normalised regret over time with pointwise intervals, one line per method."""
     x, times = _times(scored, found)
     bands: list[Series] = []
     lines: list[Series] = []
@@ -50,13 +50,13 @@ def regret(number: int, scored: BenchmarkScores, found: OverTime) -> Chart:
     )
     if (measure := scored.block.loaded[0].measure) is not None:
         caption += f" {measure.text().capitalize()}."
-    # Lines come first, for the keys and names; bands are drawn below them all the same, they are pale.
+    # Lines come first, for the legend and names; the pale bands are drawn below them anyway.
     panel = Panel(x, axis("normalised regret", zero=True), [*lines, *bands])
     return _of(scored, f"regret-{number}", "Regret over time", caption, panel, 390)
 
 
 def ranks(number: int, scored: BenchmarkScores, found: OverTime) -> Chart:
-    """Mean ranks over time."""
+    """Chart the methods' mean ranks over time."""
     x, times = _times(scored, found)
     series = [
         _line(index, method, times, found.rank[index].tolist()) for index, method in enumerate(scored.block.methods)
@@ -69,13 +69,13 @@ def ranks(number: int, scored: BenchmarkScores, found: OverTime) -> Chart:
 
 
 def _times(scored: BenchmarkScores, found: OverTime) -> tuple[Axis, list[float]]:
-    """The axis of elapsed time, or of cost, and the places on it."""
+    """Return the axis of elapsed time, or of cost, and the places on it."""
     unit, name = moments_scale(scored.scale.end, scored.block.cost)
     return axis(name, log=True, tight=True), (found.times / unit).tolist()
 
 
 def seeds(number: int, scored: BenchmarkScores, comparison: Comparison) -> Chart:
-    """Each seed's score under each method; a line follows a seed."""
+    """Chart each seed's score under each method; a line connects the scores of a seed."""
     score, methods = comparison.score, scored.block.methods
     values = scored.anytime if score == "anytime" else scored.final
     paired = Pieces()
@@ -93,7 +93,7 @@ def seeds(number: int, scored: BenchmarkScores, comparison: Comparison) -> Chart
 
 
 def differences(comparison: Comparison) -> Chart:
-    """All paired differences with their intervals."""
+    """Chart all paired differences between methods with their intervals."""
     pairs = [pair for pair in comparison.pairings if pair.score == comparison.score]
     names = [f"{pair.first} − {pair.second}" for pair in pairs]
     series: list[Series] = []
@@ -137,7 +137,7 @@ def differences(comparison: Comparison) -> Chart:
 
 
 def runs(number: int, benchmark: str, found: Sequence[LoadedExperiment], label: str | None) -> Chart:
-    """Best result so far of each experiment, coloured by method."""
+    """Chart each experiment's best result so far, coloured by method."""
     objective = found[0].objective
     unit, name = moments_scale(max(run.end for run in found), found[0].cost)
     many = len(found) > MANY_RUNS
@@ -175,9 +175,9 @@ def runs(number: int, benchmark: str, found: Sequence[LoadedExperiment], label: 
 def _summary(
     index: int, method: str, objective: Objective, own: Sequence[LoadedExperiment], unit: float
 ) -> list[Series]:
-    """The median over a method's experiments and the band of the middle half, from when all have a result.
+    """Return a method's median over experiments and the band of the middle half, from the time when all have a result.
 
-    An experiment that is over keeps its result.
+    An experiment that has finished keeps its result.
     """
     first, end = max(float(run.trajectory.times[0]) for run in own), max(run.end for run in own)
     moments = sorted({time for run in own for time in run.trajectory.times.tolist() if time >= first} | {end})

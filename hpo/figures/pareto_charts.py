@@ -1,4 +1,4 @@
-"""Charts of several objectives: trials and their front, the hypervolume over time, and what seeds have attained."""
+"""Charts of multi-objective experiments: trials and their Pareto front, hypervolume over time, attainment over seeds."""
 
 import itertools
 import math
@@ -34,22 +34,22 @@ from hpo.history.trajectories import Floats
 from hpo.surrogate.hypervolume import front_of
 
 MOST_POINTS = 1_500
-"""Trials, in each panel; the front is always shown whole."""
+"""Largest number of trials in each panel; the Pareto front is always complete."""
 LONGEST = 160
-"""Characters of a configuration beside a point."""
+"""Largest number of characters of a configuration beside a point."""
 RESULT = "a result that is finite in all objectives"
 COLUMNS = 3
 PAIR = 280
-"""Height of a panel where there are several, in pixels."""
+"""Height in pixels of each of several panels."""
 FRONT = COLOURS[1]
 QUARTILES = (0.25, 0.5, 0.75)
 
 Values = Sequence[float]
-"""One per objective, in its own units; nan where it is not finite."""
+"""One value per objective, in its own unit; nan if it is not finite."""
 
 
 def front(experiment: Subject, *, whole: bool = False) -> Chart:
-    """All trials by their last report, and the front as steps, for each pair of objectives; `whole`: never thinned."""
+    """Chart all trials and the Pareto front as steps, for each pair of objectives; `whole`: never thinned."""
     state, title = experiment.state, "Front"
     aims = state.objective.aims
     if not state.front:
@@ -107,7 +107,7 @@ def front(experiment: Subject, *, whole: bool = False) -> Chart:
 
 
 def hypervolume(experiment: Subject) -> Chart:
-    """The share of the box up to the reference point that the front dominates, against elapsed time."""
+    """Chart the share of the box up to the reference point that the Pareto front dominates, against elapsed time."""
     title, found = "Hypervolume over time", growth(experiment)
     if found is None:
         none = nothing_yet(experiment, RESULT)
@@ -132,7 +132,7 @@ def hypervolume(experiment: Subject) -> Chart:
 
 
 def attained(number: int, benchmark: str, runs: Sequence[LoadedExperiment], label: str | None) -> Chart:
-    """What half of a method's seeds have attained, with a band from a quarter to three quarters, by pairs of objectives."""
+    """Chart what half of a method's seeds attained, and a band from a quarter to three, by pairs of objectives."""
     title, name = f"Attained: {benchmark}", f"attained-{number}"
     found = [run for run in runs if len(run.arrivals)]
     if not found:
@@ -168,7 +168,7 @@ def _front_of(run: LoadedExperiment) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class _Surfaces:
-    """Attained by a quarter, half and three quarters of the fronts, in the objectives' own units, as steps."""
+    """Attainment surfaces of a quarter, half and three quarters of the Pareto fronts, as steps in own units."""
 
     x: list[float]
     low: list[float]
@@ -179,7 +179,7 @@ class _Surfaces:
 def _surfaces(
     fronts: Sequence[Floats], aims: Sequence[Aim], first: int, second: int, every: Sequence[Values]
 ) -> _Surfaces:
-    """Up to the worst of all values, where so many fronts attain nothing better."""
+    """Return attainment surfaces; where too few fronts attain anything better, they extend to the worst of all values."""
     worst_x, worst_y = (aims[i].loss(_worst(aims[i], [v[i] for v in every])) for i in (second, first))
     places, found = attainment([front[:, [second, first]] for front in fronts], QUARTILES)
     x = [aims[second].value(place) for place in [*places.tolist(), worst_x]]
@@ -195,13 +195,13 @@ def _pair(
     every: Sequence[Values],
     best: Sequence[Values],
 ) -> Panel:
-    """A panel with the second of two objectives to the right and the first upwards, on axes that suit all values."""
+    """Return a panel with the second objective on the x axis and the first on the y axis, scaled for all values."""
     x, y = (_axis(aims[i], [values[i] for values in every], [values[i] for values in best]) for i in (second, first))
     return Panel(without_limits(x), y, series)
 
 
 def _axis(aim: Aim, values: Sequence[float], best: Sequence[float]) -> Axis:
-    """Logarithmic where the objective asks for it and its values allow it; the front is on it however far it reaches."""
+    """Return an objective's axis, logarithmic if it asks for that and can be; the whole Pareto front fits on it."""
     finite = [value for value in values if math.isfinite(value)]
     if aim.log and min(finite) > 0:
         return axis(aim.metric, log=True)
@@ -234,7 +234,7 @@ def _steps(
     every: Sequence[Values],
     limits: Sequence[float] | None,
 ) -> Series:
-    """The front of two objectives as steps, from the worst of one to the worst of the other: nothing between is attained."""
+    """Return the Pareto front of two objectives as steps, since nothing between its points is attained."""
     losses = np.array([[aims[second].loss(values[second]), aims[first].loss(values[first])] for values in best])
     corners = sorted(losses[front_of(losses)].tolist())
     x = [aims[second].value(loss) for loss, _ in corners]
@@ -245,7 +245,7 @@ def _steps(
 
 
 def _worst(aim: Aim, values: Sequence[float]) -> float:
-    """Of those that are finite, of which there is one."""
+    """Return the worst of the finite values, of which there is at least one."""
     return aim.value(max(aim.loss(value) for value in values if math.isfinite(value)))
 
 

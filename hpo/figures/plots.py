@@ -1,7 +1,7 @@
-"""The figures of `hpo.figures`: each turns an experiment or a comparison into a chart, draws it, and returns the axes.
+"""Plot functions of `hpo.figures`: each draws a chart of an experiment or a comparison, and returns the axes or the figure.
 
-`ax`, or `figure`, is what to draw into; a new figure is made unless it is given. Values of the metric far from all others are
-marked at the edge; `all_values` puts them on the axis.
+`ax` or `figure` says where to draw; by default a new figure is made. Values of the metric far from all others are marked at
+the edge; `all_values` puts them on the axis.
 """
 
 from dataclasses import replace
@@ -23,50 +23,50 @@ if TYPE_CHECKING:
 
 
 def anytime(experiment: Experiment, ax: "Axes | None" = None, *, all_values: bool = False) -> "Axes":
-    """Best result so far against elapsed time, or cost where one is named, and the last report of each trial."""
+    """Plot the best result so far against elapsed time, or cost if one is named, and each trial's last report."""
     return draw(_named(experiment, experiment_charts.anytime(experiment), all_values), ax)
 
 
 def front(experiment: Experiment, figure: "Figure | None" = None, *, all_values: bool = False) -> "Figure":
-    """All trials by their objectives and the front as steps, a panel for each pair of objectives.
+    """Plot all trials by their objectives and the Pareto front as steps, a panel for each pair of objectives.
 
     Raises:
-        ConfigError: it has one objective.
+        ConfigError: The experiment has one objective.
     """
     _check_several(experiment, "front")
     return draw_panels(_named(experiment, pareto_charts.front(experiment, whole=True), all_values), figure)
 
 
 def hypervolume(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
-    """The share of the box up to the reference point that the front dominates, against elapsed time.
+    """Plot the share of the box up to the reference point that the Pareto front dominates, against elapsed time.
 
     Raises:
-        ConfigError: it has one objective.
+        ConfigError: The experiment has one objective.
     """
     _check_several(experiment, "hypervolume")
     return draw(_named(experiment, pareto_charts.hypervolume(experiment)), ax)
 
 
 def curves(experiment: Experiment, ax: "Axes | None" = None, *, all_values: bool = False) -> "Axes":
-    """One learning curve per trial, coloured by what became of it."""
+    """Plot one learning curve per trial, coloured by the trial's outcome."""
     return draw(_named(experiment, experiment_charts.learning_curves(experiment, whole=True), all_values), ax)
 
 
 def rungs(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
-    """How many trials reached each rung, and what became of them there."""
+    """Plot how many trials reached each rung, and what became of them there."""
     return draw(_named(experiment, experiment_charts.rung_board(experiment)), ax)
 
 
 def workers(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
-    """Attempts on their workers; what stays empty is idle time."""
+    """Plot attempts on their workers; empty space is idle time."""
     return draw(_named(experiment, experiment_charts.workers(experiment, whole=True)), ax)
 
 
 def importance(experiment: Experiment, ax: "Axes | None" = None, *, objective: str | None = None) -> "Axes":
-    """Main effects of the hyperparameters with their intervals, of several objectives for the first or the one that is named.
+    """Plot the hyperparameters' main effects with intervals, for the first or the named objective.
 
     Raises:
-        ConfigError: there is too little data, or no such objective.
+        ConfigError: There is too little data, or no such objective.
     """
     found = shares.importance(experiment, aim=_place_of(experiment, objective))
     if found.reason is not None:
@@ -75,7 +75,7 @@ def importance(experiment: Experiment, ax: "Axes | None" = None, *, objective: s
 
 
 def parallel(experiment: Experiment, ax: "Axes | None" = None, *, all_values: bool = False) -> "Axes":
-    """One line per trial through all hyperparameters to its last metric, the best on top."""
+    """Plot one line per trial through all hyperparameters to its last metric, the best on top."""
     return draw(_named(experiment, space_charts.parallel(experiment, whole=True), all_values), ax)
 
 
@@ -87,10 +87,10 @@ def slice_of(
     objective: str | None = None,
     all_values: bool = False,
 ) -> "Axes":
-    """Each trial's last metric against one hyperparameter, of several objectives the first or the one that is named.
+    """Plot each trial's last metric against one hyperparameter, for the first or the named objective.
 
     Raises:
-        ConfigError: there is no such hyperparameter or objective.
+        ConfigError: There is no such hyperparameter or objective.
     """
     domains = experiment.config.space.domains
     if name not in domains:
@@ -111,33 +111,33 @@ def slices(
     objective: str | None = None,
     all_values: bool = False,
 ) -> "Figure":
-    """`slice_of` every hyperparameter, in one figure."""
+    """Plot `slice_of` for every hyperparameter in one figure."""
     chart = space_charts.slices(experiment, whole=True, aim=_place_of(experiment, objective))
     return draw_panels(_named(experiment, chart, all_values), figure)
 
 
 def regret(comparison: Comparison, ax: "Axes | None" = None, benchmark: str | None = None) -> "Axes":
-    """Normalised regret over time with pointwise 95 % intervals, one line per method."""
+    """Plot normalised regret over time with pointwise 95 % intervals, one line per method."""
     scored = _scored(comparison, benchmark)
     return draw(method_charts.regret(0, scored, over_time(scored, comparison.random_seed)), ax)
 
 
 def ranks(comparison: Comparison, ax: "Axes | None" = None, benchmark: str | None = None) -> "Axes":
-    """Mean rank over seeds of each method over time."""
+    """Plot each method's mean rank over seeds against time."""
     scored = _scored(comparison, benchmark)
     return draw(method_charts.ranks(0, scored, over_time(scored, comparison.random_seed)), ax)
 
 
 def seeds(comparison: Comparison, ax: "Axes | None" = None, benchmark: str | None = None) -> "Axes":
-    """Each seed's score under each method; a line joins those of one seed."""
+    """Plot each seed's score under each method; a line connects the scores of a seed."""
     return draw(method_charts.seeds(0, _scored(comparison, benchmark), comparison), ax)
 
 
 def attained(comparison: Comparison, figure: "Figure | None" = None, benchmark: str | None = None) -> "Figure":
-    """What half of each method's seeds have attained, a panel for each pair of objectives.
+    """Plot what half of each method's seeds have attained, a panel for each pair of objectives.
 
     Raises:
-        ConfigError: the benchmark has one objective.
+        ConfigError: The benchmark has one objective.
     """
     block = _scored(comparison, benchmark).block
     if block.loaded[0].measure is None:
@@ -148,12 +148,12 @@ def attained(comparison: Comparison, figure: "Figure | None" = None, benchmark: 
 
 
 def differences(comparison: Comparison, ax: "Axes | None" = None) -> "Axes":
-    """All paired differences with their 95 % intervals, over all benchmarks; filled where methods are told apart."""
+    """Plot all paired differences with their 95 % intervals, over all benchmarks; filled if methods are told apart."""
     return draw(method_charts.differences(comparison), ax)
 
 
 def _named(experiment: Experiment, chart: Chart, all_values: bool = False) -> Chart:
-    """With benchmark and method in the title, for on paper no page says what it is about; if asked for, without limits."""
+    """Return a chart with benchmark and method in its title, as print needs it; optionally without limits."""
     config = experiment.config
     chart = chart.without_limits() if all_values else chart
     return replace(chart, title=f"{chart.title}: {config.benchmark.name}, {config.method.name}")

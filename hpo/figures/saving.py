@@ -1,4 +1,4 @@
-"""Figures into files: one by its name, or all there are."""
+"""Saving figures to files: one by its name, or all figures of a directory or tag."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 FORMATS = ("pdf", "svg", "png")
 UNDATED = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": None}
-"""Metadata without the time, so that the same experiments give the same file."""
+"""File metadata without the time, so that the same experiments give the same file."""
 
 OF_EXPERIMENT: Mapping[str, Callable[..., Any]] = {
     "anytime": plots.anytime,
@@ -31,7 +31,7 @@ OF_EXPERIMENT: Mapping[str, Callable[..., Any]] = {
     "slices": plots.slices,
 }
 LIMITED = ("anytime", "front", "curves", "parallel", "slices")
-"""Those of an experiment that have an axis for its metric, on which what is far out can be shown or marked at the edge."""
+"""Figures of an experiment with an axis for its metric, on which far values can be shown or marked at the edge."""
 OF_COMPARISON: Mapping[str, Callable[..., Any]] = {
     "anytime": plots.regret,
     "ranks": plots.ranks,
@@ -40,24 +40,24 @@ OF_COMPARISON: Mapping[str, Callable[..., Any]] = {
     "differences": plots.differences,
 }
 OF_ONE_OBJECTIVE = ("anytime",)
-"""What an experiment with several has not."""
+"""Figures that only a single-objective experiment has."""
 OF_SEVERAL = ("front", "hypervolume", "attained")
-"""What there is of several objectives alone."""
+"""Figures that only multi-objective experiments have."""
 
 
 def subject_of(place: str | Path, **keys: Any) -> Experiment | Comparison:
-    """What a directory or tag has figures of: its one experiment, or the comparison of several.
+    """Return what a directory or tag has figures of: its one experiment, or the comparison of several.
 
     Args:
-        place: a directory, or a tag under outputs/.
-        keys: for `compare`.
+        place: A directory, or a tag under outputs/.
+        keys: Keyword arguments for `compare`.
     """
     found = find_experiments(place)
     return load_experiment(found[0]) if len(found) == 1 else compare([place], **keys)
 
 
 def figures_of(subject: Experiment | Comparison) -> Mapping[str, Callable[..., Any]]:
-    """The figures there are of an experiment or a comparison, by name."""
+    """Return the plot functions for an experiment or a comparison, by name."""
     if isinstance(subject, Experiment):
         left_out = OF_ONE_OBJECTIVE if subject.state.objective.aims else OF_SEVERAL
         return {name: plot for name, plot in OF_EXPERIMENT.items() if name not in left_out}
@@ -73,10 +73,10 @@ def save(
     *,
     all_values: bool = False,
 ) -> Path:
-    """Draw one figure into a file; its ending says the format. `all_values`: also those far from all others.
+    """Draw one figure into a file, whose ending gives the format. `all_values`: also show values far from all others.
 
     Raises:
-        ConfigError: there is no such figure or format, or nothing to draw.
+        ConfigError: There is no such figure or format, or nothing to draw.
     """
     known = figures_of(subject)
     if name not in known:
@@ -104,10 +104,10 @@ def save(
 def save_all(
     place: str | Path | Experiment | Comparison, folder: str | Path, format: str = "pdf", *, all_values: bool = False
 ) -> list[Path]:
-    """Draw all figures there are into a folder, of several benchmarks each. `all_values`: as for `save`.
+    """Draw all figures into a folder, for each of several benchmarks. `all_values`: see `save`.
 
     Raises:
-        ConfigError: the format is unknown, or nothing could be drawn.
+        ConfigError: The format is unknown, or nothing could be drawn.
     """
     subject = place if isinstance(place, Experiment | Comparison) else subject_of(place)
     if format not in FORMATS:
@@ -122,7 +122,7 @@ def save_all(
             for name in figures_of(subject)
             if one in measured or name not in OF_SEVERAL
         ]
-        for name, benchmark in dict.fromkeys(drawn):  # of differences there is one for all benchmarks
+        for name, benchmark in dict.fromkeys(drawn):  # the figure of differences is about all benchmarks
             whose = f"-{benchmark}" if benchmark is not None and len(benchmarks) > 1 else ""
             paths.append(save(subject, name, Path(folder) / f"{name}{whose}.{format}", benchmark))
         return paths
@@ -132,5 +132,5 @@ def save_all(
         except ConfigError as error:
             if name != "importance":
                 raise
-            logger.warning("%s", error)  # with few trials there is none; the other figures are drawn
+            logger.warning("%s", error)  # too few trials for this figure; draw the others
     return paths

@@ -1,4 +1,4 @@
-"""Hyperparameters over the resource, where trials went on from copies of others with other values."""
+"""Hyperparameter schedules of trials that continued from copies of others with other values."""
 
 from hpo.events.training_legs import legs_of
 from hpo.figures.chart import Chart, Panel, Pieces, axis
@@ -9,7 +9,7 @@ from hpo.space.domains import Choice
 
 
 def schedules(experiment: Subject) -> list[Chart]:
-    """One figure with a panel for each number that changed on the way; none where nothing did."""
+    """Return a chart with a panel for each numeric hyperparameter that changed during training; nothing if none did."""
     state, domains = experiment.state, experiment.config.space.domains
     if not state.copies:
         return []

@@ -17,20 +17,20 @@ MOST_LINES = 1_500
 MOST_POINTS = 3_000
 COLUMNS = 3
 BEYOND = 0.2
-"""Where in parallel coordinates a value beyond the limits of the last axis lies, in lengths of the axis beyond its end."""
+"""Place of a value beyond the last axis's limits in parallel coordinates, in axis lengths beyond its end."""
 LEAST_BETWEEN = 115
-"""Pixels from one axis of parallel coordinates to the next, at least: the names of values stand there."""
+"""Smallest number of pixels between axes of parallel coordinates, which the names of values need."""
 SLICE = 250
-"""Height of a panel, in pixels."""
+"""Height of a panel in pixels."""
 
 
 def slices(experiment: Subject, *, whole: bool = False, aim: int = 0) -> Chart:
-    """The metric of each trial against each hyperparameter, a panel for each.
+    """Chart each trial's metric against each hyperparameter, a panel for each.
 
     Args:
-        experiment: what is shown.
-        whole: never thinned.
-        aim: which of several objectives.
+        experiment: Experiment to show.
+        whole: Whether to draw all trials, however many.
+        aim: Number of the objective, from 0.
     """
     objective = experiment.state.objective
     shown = objective.each[aim]
@@ -88,7 +88,7 @@ def slices(experiment: Subject, *, whole: bool = False, aim: int = 0) -> Chart:
 
 
 def _levels(resources: Sequence[int]) -> list[tuple[int, int]]:
-    """Up to four ranges of resources that hold all of them, each from one that occurs to one that occurs."""
+    """Return up to four ranges that cover all resources; each begins and ends at one that occurs."""
     distinct = sorted(set(resources))
     if len(distinct) <= len(DEPTHS):
         return [(level, level) for level in distinct]
@@ -97,7 +97,7 @@ def _levels(resources: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def value_axis(name: str, domain: Domain) -> Axis:
-    """The axis of a hyperparameter."""
+    """Return the axis of a hyperparameter."""
     if isinstance(domain, Choice):
         ticks = [(place, value_text(choice)) for place, choice in enumerate(domain.choices)]
         return axis(name, ticks=ticks, range=[-0.5, len(ticks) - 0.5])
@@ -106,9 +106,9 @@ def value_axis(name: str, domain: Domain) -> Axis:
 
 
 def parallel(experiment: Subject, *, whole: bool = False) -> Chart:
-    """One line per trial through all hyperparameters to its metric, the best on top; `whole`: never thinned.
+    """Chart one line per trial through all hyperparameters to its metric, the best on top; `whole`: never thinned.
 
-    With several objectives through all of them, those on the front on top.
+    With several objectives, the lines go through all of them, and those of the Pareto front are on top.
     """
     objective = experiment.state.objective
     title = "Parallel coordinates"
@@ -121,7 +121,7 @@ def parallel(experiment: Subject, *, whole: bool = False) -> Chart:
     )
     if not found:
         return Chart("parallel", title, instead="No trial has reported a finite result yet.")
-    others = sum(one.point.trial not in front for one in found)  # the front is shown whole
+    others = sum(one.point.trial not in front for one in found)  # the Pareto front is never thinned
     kept = found if whole else [*(found[i] for i in thinned(others, MOST_LINES)), *found[others:]]
     ends = [metric_axis(aim, [one.values[i] for one in found]) for i, aim in enumerate(aims)]
     out = beyond(objective, ends[0], [one.values[0] for one in found])
@@ -142,7 +142,7 @@ def parallel(experiment: Subject, *, whole: bool = False) -> Chart:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """A trial, and the objectives in its last report, in their own units."""
+    """A trial and the objectives in its last report, in their own units."""
 
     point: Point
     values: Sequence[float]
@@ -150,7 +150,7 @@ class _Result:
 
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """Trials whose lines look alike."""
+    """Trials whose lines have the same style."""
 
     name: str
     colour: str
@@ -166,7 +166,7 @@ def _values_of(experiment: Subject, point: Point) -> Sequence[float]:
 
 
 def _by_rank(kept: Sequence[_Result]) -> list[_Band]:
-    """Bands of trials that are in order, the worst first."""
+    """Return bands of sorted trials, the worst first."""
     bands = []
     start = 0
     for place, (colour, share) in enumerate(zip(BANDS, SHARES, strict=True)):
@@ -184,7 +184,7 @@ def _by_front(kept: Sequence[_Result], front: Collection[int]) -> list[_Band]:
 
 
 def _lines(experiment: Subject, found: Sequence[_Result], bands: Sequence[_Band], last: Sequence[Axis]) -> Panel:
-    """Lines of the trials in `bands` to the `last` axes, which suit all that were `found`."""
+    """Return a panel with lines of the trials in `bands` to the `last` axes, scaled for all trials in `found`."""
     space = experiment.config.space
     domains = space.domains
     spans = [end.get("limits") or _span([one.values[i] for one in found]) for i, end in enumerate(last)]
@@ -221,7 +221,7 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _place(end: Axis, span: Sequence[float], value: float) -> float:
-    """Where a value stands on one of the last axes, from 0 to 1; a little beyond, where it is beyond its limits."""
+    """Return a value's position on one of the last axes, from 0 to 1, or a little beyond if it exceeds the limits."""
     low, high = map(math.log10, span) if end.get("log") else span
     inside = ((math.log10(value) if end.get("log") else value) - low) / (high - low) if high > low else 0.5
     return min(max(inside, -BEYOND), 1 + BEYOND)

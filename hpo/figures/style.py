@@ -1,8 +1,8 @@
-"""One look for all figures, of the report and on paper: colours that colour-blind readers can tell apart, small text.
+"""Common style of all figures, on pages and in print: colours that colour-blind readers can tell apart, small text.
 
-The colours follow Okabe & Ito, "Color Universal Design" (2008), without its yellow. Each stands out from white by a contrast
-of 3:1 at least, and its counterpart in `DARK` from a dark page; where colours have an order, the last stands out the most, on
-both. Methods differ in the dashes of their lines, too.
+The colours follow Okabe & Ito, "Color Universal Design" (2008), without its yellow. Each has a contrast of at least 3:1 to
+white, and its counterpart in `DARK` to a dark page. In ordered colours the last stands out most, on both. Methods also differ
+in the dashes of their lines.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 COLOURS = ("#0072B2", "#D55E00", "#008663", "#B85C8F", "#B07500", "#3394D0", "#6B6B6B")
 DASHES = ("", "8 5", "2 4", "9 4 2 4", "15 5")
-"""Pixels drawn and left out, as SVG writes them."""
+"""Dash patterns: pixels drawn and left out, as SVG writes them."""
 OUTCOME_COLOURS = {
     "completed": "#008663",
     "stopped": "#B07500",
@@ -20,18 +20,18 @@ OUTCOME_COLOURS = {
     "interrupted": "#6B6B6B",
 }
 STATUS_COLOURS = {**OUTCOME_COLOURS, "timeout": OUTCOME_COLOURS["failed"]}
-"""Dots beside the states of trials in tables."""
+"""Colours of the dots beside trials' states in tables."""
 DEPTHS = ("#3E9C8F", "#2E7DB8", "#4B4FA6", "#3B0F5C")
-"""Points in slices, the least trained first."""
+"""Colours of points in slices, from the least trained to the most."""
 BANDS = ("#8A8F98", "#4583B4", "#23699F", "#0B4F86", "#D55E00")
-"""Lines in parallel coordinates, the worst first; the best are orange, and drawn last."""
+"""Colours of lines in parallel coordinates, from the worst to the best; the best are orange and drawn last."""
 SHARES = (0.5, 0.25, 0.1, 0.02, 0.0)
-"""Where each of those bands ends: so large a share of the trials is better."""
+"""Share of trials that are better than each of the `BANDS`."""
 ACCENT = COLOURS[0]
 NEUTRAL = "#767C86"
 LAST = "last report of a trial"
 NOT_MET = "last report, constraints not met"
-"""Names of points; those that do not meet the constraints are hollow."""
+"""Name of points that do not meet the constraints, which are hollow."""
 DARK: Mapping[str, str] = {
     "#0072B2": "#4C9BE0",
     "#D55E00": "#FF8A3D",
@@ -44,27 +44,27 @@ DARK: Mapping[str, str] = {
     **dict(zip(DEPTHS, ("#6B7FC4", "#3FA7C4", "#74D6A8", "#F6F2A2"), strict=True)),
     **dict(zip(BANDS[:-1], ("#6B737E", "#5A8DBC", "#7FB5E3", "#C4E3F8"), strict=True)),
 }
-"""What stands for each colour on a dark page."""
+"""Counterpart of each colour on a dark page."""
 
 
 def colour_of(index: int) -> str:
-    """Of the `index`-th method."""
+    """Return the colour of the `index`-th method."""
     return COLOURS[index % len(COLOURS)]
 
 
 def dash_of(index: int) -> str:
-    """Of the `index`-th method; repeats later than the colours, so that no two methods look alike."""
+    """Return the dash pattern of the `index`-th method; patterns repeat later than colours, so no two methods look alike."""
     return DASHES[index % len(DASHES)]
 
 
 def data_label(metadata: Mapping[str, Any]) -> str | None:
-    """What an experiment's data are when they are not measured, such as `semi-synthetic`; from its metadata."""
+    """Return the kind of an experiment's data if they are not measured, such as `semi-synthetic`, from its metadata."""
     label = metadata.get("data_label")
     return None if label in (None, "", "recorded", "real") else str(label)
 
 
 def seconds_scale(most: float) -> tuple[float, str]:
-    """Seconds per unit, and the unit, in which times up to `most` seconds are read easily."""
+    """Return a readable unit for times up to `most` seconds: seconds per unit, and its name."""
     for factor, unit, least in ((86400.0, "days", 3.0), (3600.0, "hours", 3.0), (60.0, "minutes", 5.0)):
         if most >= least * factor:
             return factor, unit
@@ -72,7 +72,7 @@ def seconds_scale(most: float) -> tuple[float, str]:
 
 
 def moments_scale(most: float, cost: str | None) -> tuple[float, str]:
-    """What moments are divided by, and how their axis is called: elapsed time, or what trials have cost by a metric."""
+    """Return the divisor and the axis title for moments, which are elapsed time or the cost of trials by a metric."""
     if cost is not None:
         return 1.0, f"{cost} of all trials"
     unit, name = seconds_scale(most)
@@ -80,7 +80,7 @@ def moments_scale(most: float, cost: str | None) -> tuple[float, str]:
 
 
 def thinned(count: int, most: int) -> Sequence[int]:
-    """Indices of at most `most` of `count` points, evenly spaced, the first and the last among them."""
+    """Return the indices of at most `most` of `count` points, evenly spaced and including the first and the last."""
     if count <= most:
         return range(count)
     if most < 2:

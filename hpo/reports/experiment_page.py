@@ -48,11 +48,11 @@ LOGS = ("stdout.log", "stderr.log")
 
 
 def experiment_page(experiment: Experiment, output: Path) -> str:
-    """The page.
+    """Return the report of an experiment as HTML.
 
     Args:
-        experiment: a loaded one.
-        output: the file it will be, for links relative to it.
+        experiment: A loaded experiment.
+        output: File that the report will be written to; links are relative to it.
     """
     config = experiment.config
     title = f"{config.benchmark.name} · {config.method.name} · seed {config.seed}"
@@ -159,20 +159,20 @@ def _trials(experiment: Experiment, output: Path) -> PageTable:
         PageColumn("logs", links=True),
         *_columns_of(list(domains), [row[results + 1 :] for row in rows]),
     ]
-    if not any(row[results] for row in rows):  # nothing was run here, so there are no logs
+    if not any(row[results] for row in rows):  # no attempt ran here, so there are no logs
         columns = [*columns[:results], *columns[results + 1 :]]
         rows = [[*row[:results], *row[results + 1 :]] for row in rows]
     return PageTable("trials", "All trials", columns, rows, sort=5, down=objective.mode == "max")
 
 
 def _columns_of(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[PageColumn]:
-    """Hyperparameters; those that are numbers in all rows stand to the right."""
+    """Return a table column for each hyperparameter; columns with only numbers are aligned to the right."""
     numeric = [all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(names))]
     return [PageColumn(name, number=number) for name, number in zip(names, numeric, strict=True)]
 
 
 def _front(experiment: Experiment) -> list[Part]:
-    """The reports on the front, where there are several objectives."""
+    """Return the table of reports on the Pareto front of a multi-objective experiment; otherwise nothing."""
     state, names = experiment.state, list(experiment.config.space.domains)
     objective = state.objective
     if not state.front:
@@ -200,7 +200,7 @@ def _logs(experiment: Experiment, trial: int, last_attempt: int, output: Path) -
 
 
 def _failures(experiment: Experiment) -> Iterator[tuple[str, str]]:
-    """What failed, and the end of its standard error."""
+    """Yield a title and the end of standard error for each failed trial."""
     for event in experiment.events:
         if event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
             signal, error = event.body.get("signal"), (event.body.get("error") or "").rstrip()
@@ -248,7 +248,7 @@ def _provenance(experiment: Experiment) -> list[Part]:
 
 
 def _flat(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Names and values, those inside a mapping too; of the code not every file."""
+    """Yield names and values, including those inside mappings; of the code's files not every one."""
     for name, value in content.items():
         if not isinstance(value, Mapping):
             yield name, value

@@ -1,4 +1,4 @@
-"""Who went on from a copy of whom, and the schedule of hyperparameters that the best result came of."""
+"""Which trials continued from copies of others, and the hyperparameter schedule that led to the best result."""
 
 from hpo.events.text import configuration_text
 from hpo.events.training_legs import legs_of
@@ -8,7 +8,7 @@ from hpo.results.experiment import Experiment
 
 
 def lineage(experiment: Experiment) -> list[Part]:
-    """Two tables where trials went on from copies of others; else nothing."""
+    """Return two tables if trials continued from copies of other trials; otherwise nothing."""
     if not experiment.state.copies:
         return []
     return [*_schedule(experiment), _copies(experiment)]

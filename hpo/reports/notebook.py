@@ -11,32 +11,32 @@ from hpo.store.directory import ExperimentDirectory
 
 @dataclass(frozen=True)
 class ShownReport:
-    """A report, which a notebook shows."""
+    """A report that a notebook displays as the value of a cell."""
 
     directory: Path
     page: str
-    """HTML, whole in itself."""
+    """The report as self-contained HTML."""
     height: int
-    """Of the frame, in pixels."""
+    """Height of the frame in pixels."""
 
     def __repr__(self) -> str:
         return f"report of {self.directory}; outside a notebook: hpo report {self.directory}"
 
     def _repr_html_(self) -> str:
-        # Without allow-same-origin: what is in the report cannot touch the notebook.
+        # Without allow-same-origin, so that nothing in the report can touch the notebook.
         style = f"width:100%;height:{self.height}px;border:0"
         return f'<iframe sandbox="allow-scripts" title="report" style="{style}" srcdoc="{escaped(self.page)}"></iframe>'
 
 
 def show(experiment: Experiment | str | Path, *, height: int = 800) -> ShownReport:
-    """The whole report of an experiment, for the last line of a notebook's cell.
+    """Return the whole report of an experiment, to be the last line of a notebook's cell.
 
     Args:
-        experiment: as loaded, or its directory or tag.
-        height: of the frame, in pixels.
+        experiment: A loaded experiment, or its directory or tag.
+        height: Height of the frame in pixels.
 
     Raises:
-        StoreError: there is no experiment, or it is damaged.
+        StoreError: There is no experiment, or it is damaged.
     """
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)

@@ -1,8 +1,7 @@
-"""The HTML of a report: one self-contained file, in which text of users is text and nothing else.
+"""The HTML of a report: one self-contained file in which users' texts cannot act as markup or code.
 
-Three guards, one behind the other: what is written into the markup is escaped; data travel as JSON whose `<` is escaped
-and is put into the page as text; and a content security policy lets the browser run the page's own scripts only, and
-fetch nothing at all.
+Three guards follow each other: text in the markup is escaped; data are embedded as JSON whose `<` is escaped, and are
+inserted into the page as text; and a content security policy permits only the page's own scripts and no requests.
 """
 
 import base64
@@ -28,36 +27,36 @@ SCRIPTS = ("labels.js", "chart.js", "pointing.js", "tables.js", "figures.js", "r
 
 @dataclass(frozen=True)
 class PageColumn:
-    """A column of a table."""
+    """A column of a report's table."""
 
     name: str
     number: bool = False
     links: bool = False
-    """Cells are lists of (label, target)."""
+    """Whether its cells are lists of (label, target)."""
     dots: Mapping[str, str] = field(default_factory=dict)
-    """Colours that mark values."""
+    """Colour of the dot beside each value."""
 
 
 @dataclass(frozen=True)
 class PageTable:
-    """Rows that the page sorts, searches and pages."""
+    """A table that the reader can sort, search and page through."""
 
     name: str
     title: str
     columns: Sequence[PageColumn]
     rows: Sequence[Sequence[Any]]
     sort: int | None = None
-    """The column that it is sorted by at first."""
+    """Column that the table is sorted by at first."""
     down: bool = False
 
 
 Part = Chart | PageTable | str
-"""What a section consists of; text is markup, made with `escaped` or the functions below."""
+"""Part of a section; text is markup made by `escaped` or the functions below."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it; charts that follow each other share a grid."""
+    """A heading and its content; consecutive charts share a grid."""
 
     anchor: str
     title: str
@@ -65,17 +64,17 @@ class Section:
 
 
 def escaped(value: object) -> str:
-    """Text for the markup."""
+    """Return a value as text that is safe in HTML."""
     return html.escape(str(value))
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """One paragraph of plain text."""
+    """Return a paragraph of plain text as HTML."""
     return f'<p class="{kind}">{escaped(text)}</p>' if kind else f"<p>{escaped(text)}</p>"
 
 
 def tiles(facts: Iterable[tuple[str, str, str]]) -> str:
-    """Headline numbers: (name, value, remark)."""
+    """Return headline numbers as HTML, from triples of name, value and remark."""
     cells = (
         f'<div class="tile"><dt>{escaped(name)}</dt><dd>{escaped(value)}<small>{escaped(remark)}</small></dd></div>'
         for name, value, remark in facts
@@ -84,25 +83,25 @@ def tiles(facts: Iterable[tuple[str, str, str]]) -> str:
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> str:
-    """Names and values, one a line."""
+    """Return names and values as HTML, one pair per line."""
     rows = "".join(f'<tr><th scope="row">{escaped(k)}</th><td>{escaped(word(v))}</td></tr>' for k, v in pairs)
     return f'<table class="facts"><tbody>{rows}</tbody></table>'
 
 
 def folded(summary: str, text: str, *, opened: bool = False) -> str:
-    """Text of any length behind its summary."""
+    """Return text of any length as HTML that is hidden behind its summary."""
     state = " open" if opened else ""
     return f"<details{state}><summary>{escaped(summary)}</summary><pre tabindex=0>{escaped(text)}</pre></details>"
 
 
 def render(title: str, subtitle: str, head: Sequence[str], sections: Sequence[Section]) -> str:
-    """The whole page.
+    """Return the complete HTML page.
 
     Args:
-        title: plain text.
-        subtitle: plain text.
-        head: markup above the first section.
-        sections: empty ones are left out.
+        title: Title as plain text.
+        subtitle: Subtitle as plain text.
+        head: Markup above the first section.
+        sections: Sections of the page; empty ones are left out.
     """
     sections = [replace(s, parts=[p for p in s.parts if not (isinstance(p, Chart) and p.needless)]) for s in sections]
     sections = [section for section in sections if section.parts]
@@ -174,40 +173,40 @@ def _figure(chart: Chart) -> str:
 
 
 def table_content(table: PageTable) -> dict[str, Any]:
-    """For the page's script."""
+    """Return a table as plain values for the page's script."""
     rows = [[_plain(value) for value in row] for row in table.rows]
     return {**vars(table), "columns": [vars(column) for column in table.columns], "rows": rows, "page": ROWS_PER_PAGE}
 
 
 def _plain(value: Any) -> Any:
-    """A value that JSON has: numbers that are not finite become their names."""
+    """Return a value that JSON can represent; numbers that are not finite become their names."""
     if isinstance(value, bool):
         return word(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
-    lossy = isinstance(value, int) and abs(value) > 2**53  # a number of JavaScript would lose digits
+    lossy = isinstance(value, int) and abs(value) > 2**53  # as a JavaScript number it would lose digits
     return value if value is None or (isinstance(value, int | float | str | list) and not lossy) else str(value)
 
 
 def _json(content: Any) -> str:
-    """With `<` escaped, so that no text can close the script element, or open a comment in it."""
+    """Return JSON with `<` escaped, so that no text can end the script element or start a comment in it."""
     return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def link_to(path: Path, output: Path) -> str:
-    """The address of a file or folder in the page that is written to `output`."""
+    """Return the relative URL of a file or folder for a page that is written to `output`."""
     return quote(os.path.relpath(path.resolve(), output.resolve().parent))
 
 
 def dark_colours() -> str:
-    """What the figures' colours are on a dark page."""
+    """Return the figures' colours on a dark page, for the page's style sheet."""
     dark = "".join(f"--c-{light[1:]}:{colour};" for light, colour in DARK.items())
     system = f'@media (prefers-color-scheme: dark) {{ :root:not([data-theme="light"]) {{ {dark} }} }}'
     return f'{system}\n:root[data-theme="dark"] {{ {dark} }}\n'
 
 
 def asset(name: str) -> str:
-    """A style sheet or script that pages share."""
+    """Return the text of a style sheet or script that pages share."""
     return resources.files("hpo.reports").joinpath("assets", name).read_text(encoding="utf-8")
 
 

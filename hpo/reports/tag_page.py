@@ -1,4 +1,4 @@
-"""The report of a tag: what its experiments say about their methods, and where each of them stands."""
+"""The report of a tag: the comparison of its methods, and the state of each experiment."""
 
 import itertools
 import math
@@ -24,14 +24,14 @@ TIMES = ("creation", "end")
 def tag_page(
     title: str, runs: Sequence[LoadedExperiment], warnings: Sequence[str], comparison: Comparison | str, output: Path
 ) -> str:
-    """The page.
+    """Return the report of a tag as HTML.
 
     Args:
-        title: the tag or the directory.
-        runs: all experiments that have events here.
-        warnings: about those that have none.
-        comparison: what `compare` says, or the sentence why it says nothing.
-        output: the file it will be, for links relative to it.
+        title: Name of the tag or directory.
+        runs: All experiments that have events here.
+        warnings: Sentences about experiments that have none.
+        comparison: Result of `compare`, or a sentence that says why there is none.
+        output: File that the report will be written to; links are relative to it.
     """
     label = ", ".join(sorted({text for run in runs if (text := data_label(run.metadata))}))
     began, ended = ([time for run in runs if (time := run.metadata.get(f"st_tuner_{key}_timestamp"))] for key in TIMES)
@@ -71,7 +71,7 @@ def _verdict(comparison: Comparison) -> str:
 
 
 def methods_of(comparison: Comparison) -> list[Part]:
-    """Figures and a table of the methods' scores."""
+    """Return the figures and the table of the methods' scores."""
     charts: list[Chart] = []
     for number, scored in enumerate(comparison.scored):
         found = over_time(scored, comparison.random_seed)
@@ -98,7 +98,7 @@ def methods_of(comparison: Comparison) -> list[Part]:
 
 
 def pairs_of(comparison: Comparison) -> list[Part]:
-    """Figures and tables of the differences between methods."""
+    """Return the figures and tables of the differences between methods."""
     heads = {
         "difference": "difference",
         "low": "low",
@@ -139,7 +139,7 @@ def pairs_of(comparison: Comparison) -> list[Part]:
 
 
 def curves_of_runs(runs: Sequence[LoadedExperiment]) -> list[Chart]:
-    """The best so far of every experiment, a figure per benchmark."""
+    """Return a chart per benchmark with each experiment's best result so far."""
     charts = []
     ordered = sorted(runs, key=lambda run: (run.benchmark, run.label, run.seed))
     for number, (benchmark, group) in enumerate(itertools.groupby(ordered, key=lambda run: run.benchmark)):
@@ -187,7 +187,7 @@ def _condition(run: LoadedExperiment) -> str:
 
 
 def _link(directory: Path, output: Path) -> list[str]:
-    """Its own report where there is one, else its folder."""
+    """Return label and target of a link to an experiment's own report, or to its folder if it has none."""
     if (directory / NAME).is_file():
         return ["report", link_to(directory / NAME, output)]
     return ["folder", f"{link_to(directory, output)}/"]

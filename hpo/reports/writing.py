@@ -1,4 +1,4 @@
-"""`write_report`: from a directory or tag to report.html."""
+"""`write_report`: writes report.html for an experiment or a tag."""
 
 from pathlib import Path
 
@@ -27,21 +27,21 @@ def write_report(
     """Write the report of an experiment, or of all experiments of a tag.
 
     Args:
-        place: a directory, or a tag under outputs/.
-        output: the file; None: report.html in that directory.
-        baseline: of a tag's comparison; see `hpo.analysis.compare`, as for the next five.
-        metric_budget: elapsed seconds from which, and up to which, experiments are compared.
-        score: what the verdict goes by.
-        include_incomplete: compare experiments as far as they got.
-        include_steered: compare those in which somebody took part, too.
-        unpaired: compare methods with different random_seeds.
+        place: A directory, or a tag under outputs/.
+        output: File to write; None: report.html in that directory.
+        baseline: Method that a tag's others are compared with; see `hpo.analysis.compare`, as for the next five.
+        metric_budget: Elapsed seconds from which, and up to which, experiments are compared.
+        score: Score that the verdict is based on.
+        include_incomplete: Whether to compare unfinished experiments as far as they got.
+        include_steered: Whether to compare experiments that somebody has steered, too.
+        unpaired: Whether to compare methods that have different random_seeds.
 
     Returns:
-        the file.
+        The written file.
 
     Raises:
-        StoreError: there is no experiment, or one is damaged.
-        ConfigError: an option of the comparison is wrong, or the output cannot be written.
+        StoreError: There is no experiment, or one is damaged.
+        ConfigError: An option of the comparison is wrong, or the output cannot be written.
     """
     found = find_experiments(place)
     base = folder_of(place)

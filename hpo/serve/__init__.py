@@ -1,1 +1,1 @@
-"""`hpo serve`: experiments in a browser while they run, from their event logs; it only looks."""
+"""`hpo serve`: live web pages about experiments, made from their event logs."""

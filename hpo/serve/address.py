@@ -1,4 +1,4 @@
-"""Where the server listens, the token without which it answers nobody, and the link that has it."""
+"""Address, access token and link of the `hpo serve` server."""
 
 import contextlib
 import errno
@@ -13,21 +13,21 @@ from hpo.errors import ConfigError
 
 PORT = 8642
 TRIED = 50
-"""Ports from `PORT` on that are tried where none was asked for."""
+"""Number of ports, from `PORT` on, that are tried when the user names none."""
 BASE = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 SHORTEST = 22
-"""Characters of a token: 128 bits in base 64."""
+"""Smallest number of characters in an access token: 128 bits in base 64."""
 
 
 def listen(host: str, port: int | None) -> socket.socket:
-    """A socket that is bound.
+    """Return a socket that is bound to a TCP port.
 
     Args:
-        host: an address of this machine.
-        port: None: `PORT`, or the next one that is free.
+        host: Address of this machine.
+        port: Port number; None: `PORT`, or the next one that is free.
 
     Raises:
-        ConfigError: it cannot be had.
+        ConfigError: The port is taken or not permitted.
     """
     wanted = range(PORT, PORT + TRIED) if port is None else [port]
     for number in wanted:
@@ -54,7 +54,7 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
-        bound.listen(64)  # another program that has bound the port, too, is only now told apart
+        bound.listen(64)  # only this fails if another program has bound the port, too
     except BaseException:
         bound.close()
         raise
@@ -62,12 +62,12 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def listen_at(path: Path) -> socket.socket:
-    """A socket in the file system that only this user may use; one that a killed server has left is replaced.
+    """Return a Unix socket that only this user may use, and replace one that a killed server left behind.
 
-    Its folder is made if there is none, and must be one where nobody else can put another socket when this one is gone.
+    Creates the socket's folder if needed. No other user may be able to put another socket into that folder.
 
     Raises:
-        ConfigError: it cannot be made, another server uses it, or others may write to its folder.
+        ConfigError: The socket cannot be created, another server uses it, or other users may write to its folder.
     """
     _make_private(path.absolute().parent, path)
     with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
@@ -101,7 +101,7 @@ def _make_private(folder: Path, path: Path) -> None:
             f"--socket {path}: {folder} cannot be made ({error.strerror}); name a place you may write to"
         ) from error
     for place, entry in entries:
-        strange = entry.st_uid not in (0, os.getuid()) and place.name  # a container's / may seem to be anybody's
+        strange = entry.st_uid not in (0, os.getuid()) and place.name  # in a container, / may seem to belong to anybody
         shared = entry.st_mode & 0o022 and (place == entries[0][0] or not entry.st_mode & stat.S_ISVTX)
         if strange or shared:
             raise ConfigError(
@@ -111,10 +111,10 @@ def _make_private(folder: Path, path: Path) -> None:
 
 
 def token_of(file: Path | None) -> str:
-    """A new token; that of a file, which is made where it does not exist.
+    """Return the access token stored in a file, which is created if needed; without a file, return a new token.
 
     Raises:
-        ConfigError: others may read the file, or there is no token in it.
+        ConfigError: Other users may read the file, or it holds no token.
     """
     if file is None:
         return secrets.token_urlsafe(32)
@@ -140,10 +140,10 @@ def token_of(file: Path | None) -> str:
 
 
 def base_of(text: str) -> str:
-    """A path below which pages are served.
+    """Return the URL path below which pages are served, checked and without a slash at its end.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: The text is not such a path.
     """
     base = text.rstrip("/")
     if base and not BASE.fullmatch(base):
@@ -152,6 +152,6 @@ def base_of(text: str) -> str:
 
 
 def link(host: str, port: int, base: str, token: str) -> str:
-    """The address that opens the pages. What stands behind its # is sent to nobody."""
+    """Return the URL that opens the pages. Browsers send nothing of what follows its `#`, which holds the token."""
     name = f"[{host}]" if ":" in host else host
     return f"http://{name}:{port}{base}/#token={token}"

@@ -1,4 +1,4 @@
-"""Answers about one experiment that a page asks for: figures, a part of its trials, one trial. Made in the reading thread."""
+"""JSON answers about one experiment: its figures, part of its table of trials, one trial. Made in a reader thread."""
 
 import functools
 import math
@@ -27,16 +27,16 @@ from hpo.serve.wire import encoded
 from hpo.store.untrusted import open_untrusted
 
 PAGE = 100
-"""Rows that are sent at once."""
+"""Number of table rows in one answer."""
 LEAST = 2.0
-"""Seconds for which figures are not made anew, unless the experiment is over."""
+"""Seconds for which figures are kept while the experiment runs."""
 SHARE = 0.01
-"""Of the time that making figures may take: what takes long is made less often."""
+"""Largest share of time spent on making figures; expensive figures are made less often."""
 GROUPS = ("main", "space", "importance")
 
 
 def chart_content(chart: Chart) -> dict[str, Any]:
-    """A figure for the page's script, with the words around it."""
+    """Return a chart and its texts as plain values for the page's script."""
     return {
         **chart.content(),
         "caption": chart.caption,
@@ -47,7 +47,7 @@ def chart_content(chart: Chart) -> dict[str, Any]:
 
 
 def _charts_of(group: str, subject: FollowedExperiment) -> list[Chart]:
-    """The figures of the report."""
+    """Return the charts of one of the `GROUPS`, which are those of the report."""
     from hpo.figures import experiment_charts, page_figures
 
     if group == "space":
@@ -67,10 +67,10 @@ class _Made:
 
 
 class Figures:
-    """The figures of one experiment, kept until they may be made anew.
+    """The figures of one experiment, cached until they may be made again.
 
     Args:
-        feed: of the experiment.
+        feed: Reader of the experiment's log.
     """
 
     def __init__(self, feed: Feed) -> None:
@@ -78,7 +78,7 @@ class Figures:
         self._made: dict[str, _Made] = {}
 
     def body(self, group: str) -> bytes | None:
-        """A group of figures, with the number of the event that is the last in them; None: there is no such group."""
+        """Return a group of figures as JSON, with the number of the last event in them; None for an unknown group."""
         if group not in GROUPS:
             return None
         shown, made = self._feed.shown, self._made.get(group)
@@ -116,18 +116,18 @@ COLUMNS: dict[str, Callable[[TrialRow], Any]] = {
     "at": lambda row: row.best_at,
     "seconds": lambda row: row.seconds,
 }
-"""What a table of trials is sorted by, besides the names of hyperparameters."""
+"""Columns by which the table of trials can be sorted, besides hyperparameters and further objectives."""
 
 
 def trials_body(feed: Feed, *, sort: str, down: bool, words: str, page: int) -> bytes:
-    """Some rows of the table of trials.
+    """Return one page of the table of trials as JSON.
 
     Args:
-        feed: of the experiment.
-        sort: a key of `COLUMNS`, or `x.NAME` for a hyperparameter; anything else: by trial.
-        down: the largest first; what is missing comes last in both.
-        words: that must occur in a row.
-        page: from 0.
+        feed: Reader of the experiment's log.
+        sort: Key of `COLUMNS`, `x.NAME` for a hyperparameter or `o.NAME` for a further objective; otherwise by trial.
+        down: Whether to sort in descending order; missing values come last in either order.
+        words: Words that a row must contain.
+        page: Page number, from 0.
     """
     subject = feed.subject()
     if subject is None:
@@ -179,7 +179,7 @@ def _further_of(place: int, row: TrialRow) -> Any:
 
 
 def _order(value: Any) -> tuple[bool, Any]:
-    """Numbers by size and before texts."""
+    """Return a sort key that orders numbers by size and puts them before texts."""
     return (False, value) if isinstance(value, int | float) else (True, word(value))
 
 
@@ -201,7 +201,7 @@ def _plain(value: Any) -> Any:
 
 
 def trial_body(feed: Feed, trial_id: int) -> bytes | None:
-    """One trial; None where there is none of that number."""
+    """Return one trial as JSON, or None if there is no trial of that number."""
     subject = feed.subject()
     if subject is None or trial_id not in subject.state.trials:
         return None
@@ -239,7 +239,7 @@ def trial_body(feed: Feed, trial_id: int) -> bytes | None:
 
 
 def _further_text(objective: Objective, trial: TrialState) -> str:
-    """The objectives after the first in its last report."""
+    """Return the second and later objectives of a trial's last report as text."""
     losses = zip(objective.aims[1:], trial.losses[1:], strict=False)
     return " ".join(f"{aim.metric}={aim.value(loss):.6g}" for aim, loss in losses)
 
@@ -257,10 +257,10 @@ def _attempt(directory: Path, span: AttemptSpan) -> dict[str, Any]:
 
 
 def configuration_text_of(feed: Feed) -> str:
-    """experiment.yaml as it is, its first 256 kB. A link in its place leads elsewhere, and is not followed.
+    """Return the first 256 kB of an experiment's experiment.yaml. A link in its place is not followed.
 
     Raises:
-        HPOError: it cannot be read.
+        HPOError: The file cannot be read.
     """
     try:
         feed.check_place()

@@ -1,6 +1,6 @@
-"""The application: which address below `/api` gives what of the experiments, behind the guard.
+"""The web application behind the guard: the routes below `/api` and their answers.
 
-Ids are looked up in a table and trials are whole numbers: no path is taken from a request.
+Experiments are looked up by id in a table and trials are whole numbers: no file path comes from a request.
 """
 
 import contextlib
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_STREAMS = 16
-"""Pages that are kept up to date at a time."""
+"""Largest number of pages that are kept up to date at the same time."""
 T = TypeVar("T")
 
 
 class _Number(Convertor[int]):
-    """The number of a trial or an attempt: not so long that it is none for SQLite."""
+    """Route parameter for the number of a trial or an attempt, short enough for SQLite's integers."""
 
     regex = "[0-9]{1,18}"
 
@@ -51,11 +51,11 @@ register_url_convertor("number", _Number())
 
 
 class App:
-    """The application's state and its routes.
+    """State and routes of the web application.
 
     Args:
-        hub: the experiments.
-        base: the path below which it is served, such as `/hpo`, or nothing.
+        hub: The server's experiments.
+        base: URL path below which the application is served, such as `/hpo`; empty: none.
     """
 
     def __init__(self, hub: Hub, base: str = "") -> None:
@@ -65,7 +65,7 @@ class App:
         self.streams = 0
 
     def build(self) -> Starlette:
-        """The ASGI application, without its guard."""
+        """Return the ASGI application, without its guard."""
         api = [
             Route("/stream", self._rows),
             Route("/latest", self._latest),
@@ -101,13 +101,13 @@ class App:
         return Response(encoded({"error": detail}), status, media_type="application/json")
 
     async def _latest(self, request: Request) -> Response:
-        """The experiment whose log has changed last."""
+        """Answer with the id of the experiment whose log has changed last."""
         await self.hub.find()
 
         def newest() -> str | None:
             times = {}
             for name, listed in self.hub.catalogue.experiments.items():
-                with contextlib.suppress(OSError, ValueError):  # it is gone, or has no log yet
+                with contextlib.suppress(OSError, ValueError):  # the experiment is gone, or has no log yet
                     times[name] = max(path.stat().st_mtime for path in listed.directory.glob("events.db*"))
             return max(times, key=times.__getitem__, default=None)
 
@@ -155,7 +155,7 @@ class App:
         return PlainTextResponse(text)
 
     async def _commands(self, request: Request) -> Response:
-        from hpo.serve.steering import answer  # reads logs, which the first page need not wait for
+        from hpo.serve.steering import answer  # a late import, since the first page does not need it
 
         return await answer(self.hub, await self._known(request), request)
 
@@ -163,7 +163,7 @@ class App:
         from hpo.serve.answers import trial_body
 
         one = await self._current(request)
-        body = await self._made(one, lambda: trial_body(one.feed, request.path_params["trial"]))
+        body = await self._made(one, lambda: trial_body(one.feed, request.path_params["trial"]), brief=True)
         if body is None:
             raise HTTPException(404)
         return packed(request, body, "application/json")
@@ -187,14 +187,14 @@ class App:
         body = await self.hub.compare(group.folder, lambda: comparisons.body(group.folder, state))
         return packed(request, body, "application/json")
 
-    async def _made(self, one: Any, make: Callable[[], T]) -> T:
-        """An answer about an experiment, whose log and configuration may say anything, such as a value out of its space."""
+    async def _made(self, one: Any, make: Callable[[], T], *, brief: bool = False) -> T:
+        """Make an answer in a reader thread; respond with 422 if the experiment's files do not allow it."""
         try:
-            made: T = await one.read(make)
+            made: T = await one.read(make, brief=brief)
             return made
         except Exception as error:
-            log.warning("an answer could not be made (%s)", type(error).__name__)
-            log.debug("it was asked for", exc_info=error)
+            log.warning("%s: a request cannot be answered (%s)", one.feed.files.path, type(error).__name__)
+            log.debug("the request failed with", exc_info=error)
             text = f"This cannot be made of what the experiment's files say ({type(error).__name__}); hpo status says more."
             raise HTTPException(422, text) from error
 
@@ -206,7 +206,7 @@ class App:
         return str(request.path_params["id"])
 
     async def _listed(self, request: Request, table: Callable[[], Mapping[str, T]]) -> Mapping[str, T]:
-        """The table in which the id of a request is; what is new is searched for."""
+        """Return the table that contains the id of a request, after a search for new experiments if needed."""
         if request.path_params["id"] not in table():
             await self.hub.find()
         if request.path_params["id"] not in table():
@@ -241,7 +241,7 @@ class App:
 
 
 class _Stream(StreamingResponse):
-    """Counted while it lasts, and closed when it ends, however that is."""
+    """A streaming response that counts towards `MOST_STREAMS` and always closes its generator."""
 
     def __init__(self, app: App, messages: AsyncGenerator[bytes], **keys: Any) -> None:
         super().__init__(messages, **keys)
@@ -257,5 +257,5 @@ class _Stream(StreamingResponse):
 
 
 def _cursor(request: Request) -> str:
-    """Where a page goes on: what its browser says of itself comes before what its script had."""
+    """Return the cursor from which a page resumes: the browser's `Last-Event-ID` header, or else the script's parameter."""
     return request.headers.get("last-event-id") or request.query_params.get("after", "")

@@ -1,4 +1,4 @@
-"""Which experiments there are below the places that are served, under the names by which requests ask for them."""
+"""The experiments below the served directories, and the ids by which requests name them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ from hpo.store.tags import OUTPUTS
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An experiment that was found."""
+    """An experiment that was found below a served directory."""
 
     id: str
-    """By which requests name it: no request names a path."""
+    """Id that requests use in place of a path."""
     directory: Path
     group: str
-    """The id of its tag."""
+    """Id of the experiment's tag."""
 
 
 @dataclass(frozen=True, slots=True)
 class TagFolder:
-    """A tag: the folder above benchmark, method and seed."""
+    """A tag and its experiments: the folder above benchmark, method and seed."""
 
     id: str
     folder: Path
@@ -32,23 +32,23 @@ class TagFolder:
 
     @property
     def name(self) -> str:
-        """As people call it."""
+        """Name of the tag for people."""
         return self.folder.name or str(self.folder)
 
 
 def id_of(path: Path) -> str:
-    """A short name that tells nothing of the path, and stays when the server is started again."""
+    """Return a short id for a path, which does not reveal the path and stays the same when the server restarts."""
     return hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:12]
 
 
 def roots_of(places: Sequence[str]) -> list[Path]:
-    """The directories that places mean.
+    """Return the directories to serve.
 
     Args:
-        places: directories, or tags under outputs/; none: outputs/.
+        places: Directories, or tags under outputs/; empty: outputs/.
 
     Raises:
-        StoreError: in one of them there is no experiment.
+        StoreError: One of them contains no experiment.
     """
     if places:
         for place in places:
@@ -63,7 +63,7 @@ class Catalogue:
     """The experiments below some directories.
 
     Args:
-        roots: directories; links in their paths are followed once, here, and none below them ever is.
+        roots: Directories; links in their own paths are resolved once, and links below them are never followed.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
@@ -71,10 +71,10 @@ class Catalogue:
         self.experiments: dict[str, Listed] = {}
         self.groups: dict[str, TagFolder] = {}
         self.passed: list[Path] = []
-        """Folders in which further experiments may appear."""
+        """Folders in which new experiments may appear."""
 
     def look(self) -> None:
-        """Search again. What is gone stays listed, so that its page can say so."""
+        """Search for experiments again. Deleted ones stay listed, so that their pages can say so."""
         passed: list[Path] = []
         for root in self.roots:
             for directory in folders_with(root, CONFIG, passed):
@@ -88,5 +88,5 @@ class Catalogue:
 
 
 def _above(directory: Path) -> Path:
-    """The folder of a tag, where the experiment lies as `outputs/<tag>/<benchmark>/<method>/seed_<n>`."""
+    """Return the folder of an experiment's tag, given a directory `outputs/<tag>/<benchmark>/<method>/seed_<n>`."""
     return directory.parents[min(2, len(directory.parents) - 1)]

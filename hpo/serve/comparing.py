@@ -1,4 +1,4 @@
-"""The page of a tag: its methods over seeds, as in the tag's report, with a verdict only where `hpo compare` gives one."""
+"""The comparison of a tag's methods for its page: as in the tag's report, with a verdict only if `hpo compare` gives one."""
 
 import time
 from pathlib import Path
@@ -10,23 +10,23 @@ from hpo.serve.answers import chart_content
 from hpo.serve.wire import encoded
 
 LEAST = 10.0
-"""Seconds for which a comparison is not made anew."""
+"""Seconds for which a comparison is kept."""
 SHARE = 0.04
-"""Of the time that comparing may take."""
+"""Largest share of time spent on comparing."""
 
 
 class Comparisons:
-    """The comparisons of a server's tags, each kept until it may be made anew."""
+    """The comparisons of all tags of a server, each cached until it may be made again."""
 
     def __init__(self) -> None:
         self._made: dict[Path, tuple[tuple[str, ...], float, bytes]] = {}
 
     def body(self, folder: Path, state: tuple[str, ...]) -> bytes:
-        """What there is to say of the tag in a folder.
+        """Return the comparison of a tag's methods as JSON.
 
         Args:
-            folder: of the tag.
-            state: another one where there is something new in it.
+            folder: Folder of the tag.
+            state: Versions of the tag's experiments; the comparison is made again only if they change.
         """
         known = self._made.get(folder)
         if known is not None and (known[0] == state or time.monotonic() < known[1]):

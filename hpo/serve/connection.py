@@ -1,4 +1,4 @@
-"""Connections that may not be held open by sending a request for ever, nor keep out those of people who have a link."""
+"""Limits on HTTP connections: a slow request is ended, and idle strangers do not shut out people who have a link."""
 
 import asyncio
 from typing import Any
@@ -9,37 +9,37 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from hpo.serve.guard import KNOWN, PATIENCE
 
 MOST_CONNECTIONS = 128
-"""With one more, the oldest of those that have not shown a link's secret is closed."""
+"""Largest number of connections; above it, the oldest one that has not proven to know a link's secret is closed."""
 BODY_PATIENCE = 2 * PATIENCE
-"""Seconds from the head of a request until all of it must be there; what takes a body answers before, and says why not."""
+"""Seconds from a request's head until its body must be complete; the application, which explains why, times out earlier."""
 _COMPLETE = (h11.DONE, h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP/1.1 with a time limit for each request, from its first byte, or from the beginning, until it is there."""
+    """HTTP/1.1 with a time limit for each request, from the connection's beginning or the request's first byte."""
 
     _deadline: asyncio.TimerHandle | None = None
     _was_known = False
     _began = 0.0
 
     def connection_made(self, transport: Any) -> None:
-        """A browser has connected."""
+        """See `H11Protocol.connection_made`; also closes an old connection if there are too many."""
         super().connection_made(transport)
         self._began = self.loop.time()
         self._expect(PATIENCE)
         if len(self.connections) > MOST_CONNECTIONS:
             strangers = [one for one in self.connections if isinstance(one, PatientProtocol) and not one.known]
-            oldest = min(strangers, key=lambda one: one._began)  # this one is among them
+            oldest = min(strangers, key=lambda one: one._began)  # may be this one
             self.connections.discard(oldest)
             oldest.transport.abort()
 
     @property
     def known(self) -> bool:
-        """Whether a request on it has shown a link's secret."""
+        """Whether a request on this connection has proven to know a link's secret."""
         return self._was_known or bool(self.scope and self.scope.get(KNOWN))
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes of a request came."""
+        """See `H11Protocol.data_received`; also starts or ends the time limit of the request."""
         before, self._was_known = self.cycle, self.known
         if self._deadline is None and (before is None or before.response_complete):
             self._expect(PATIENCE)
@@ -51,7 +51,7 @@ class PatientProtocol(H11Protocol):
             self._expect(BODY_PATIENCE)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The browser has gone."""
+        """See `H11Protocol.connection_lost`; also ends the time limit."""
         self._stop()
         super().connection_lost(exc)
 

@@ -1,6 +1,6 @@
-"""One experiment that pages look at: read on from its log, with what is sent of it made once for all pages.
+"""Incremental reading of one experiment's log, with messages that are encoded once for all pages.
 
-All of it happens in one thread at a time; pages get finished bytes and numbers from `Feed.shown`.
+One thread at a time uses a `Feed`; pages read the finished bytes and numbers in `Feed.shown`.
 """
 
 import logging
@@ -8,6 +8,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from hpo.errors import ConfigError, HPOError
 from hpo.events.objective import Objective
@@ -24,42 +25,47 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What pages are told of an experiment since its last change."""
+    """What pages show of an experiment since its last change."""
 
     board: bytes = b"null"
     row: bytes = b"null"
     trouble: str = ""
-    """A sentence, where it cannot be read, or is not there any more."""
+    """Sentence that says why the experiment cannot be read; empty if it can."""
     generation: str = ""
-    """Which log it is: another one in the same place has another."""
+    """Identity of the log; a log that replaces it has another one."""
     sequence: int = 0
-    """Of the last event."""
+    """Number of the last event."""
     reports: int = 0
-    """How many reports there are."""
+    """Number of reports."""
     condition: str = "reading"
     complete: bool = False
-    """All of the log is read."""
+    """Whether the whole log has been read."""
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What is another one when there is something to tell; clocks go on by themselves."""
+        """Value that changes when pages must be told something; the passing of time does not change it."""
         return (self.generation, self.sequence, self.condition, self.trouble, self.complete)
 
 
 UNSETTLED = 100_000_000
-"""Nanoseconds in which a file can change again with the same time and size: clocks of file systems are coarse."""
+"""Nanoseconds within which a file can change twice and keep the same time and size, since file systems' clocks are coarse."""
+
+MOST_SHOWN = 256 << 10
+"""Largest size in bytes of an `experiment.yaml` that is read for a page; a larger one would take many seconds to parse."""
+RETRY = 30.0
+"""Seconds after which unreadable files are tried again even if they have not changed."""
 
 PROGRESS = 0.25
-"""Seconds between two words on how far a long log has been read: saying it costs as much as reading some of it."""
+"""Seconds between two messages about how far a long log has been read; a message costs as much as reading a part of it."""
 
 _NOTHING = Record(Objective("", "min", None))
 
 
 class Feed:
-    """An experiment and how far its log has been read.
+    """Reader of one experiment's log, which resumes where its last look ended.
 
     Args:
-        directory: of the experiment.
+        directory: Directory of the experiment.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -67,38 +73,44 @@ class Feed:
         self.follower: Follower | None = None
         noted = noted_row(self.files)
         self.noted: str = noted["noted"]
-        """Its state as its metadata has it."""
+        """Condition of the experiment according to its metadata."""
         self.shown = Shown(row=encoded(noted))
         self.cost = 0.0
-        """Seconds of the processor that the last look took."""
-        self._signature: tuple[tuple[int, int], ...] = ()
+        """CPU seconds that the last look took."""
+        self._signature: _Signature = ()
+        self._attempted: _Signature = ()
+        self._refused: tuple[_Signature, float, str] = (), 0.0, ""
+        """State of the files that could not be read, when to try them again, and the reason."""
         self.settled = False
-        """All that was written is read for certain; if not, a look a moment later will tell."""
+        """Whether everything written before the last look has certainly been read; if not, look again a moment later."""
         self._told: tuple[object, ...] = ()
         self._showed = -PROGRESS
 
     @property
     def record(self) -> Record:
-        """The record of what was read; an empty one before."""
+        """Record of the events read so far; empty before the first look."""
         board = self.follower.board if self.follower is not None else None
         return board.record if isinstance(board, RecordingBoard) else _NOTHING
 
     def look(self) -> bool:
-        """Take in what is new, a batch at most. Returns whether there is more."""
+        """Read at most one batch of new events and return whether there are more."""
         began = time.thread_time()
         more = False
+        self._attempted = ()
         try:
             more = self._advance()
             trouble = ""
-        except ConfigError as error:  # it may quote the file, which is told to whoever sees the terminal and to no page
-            log.info("%s", error)
+        except ConfigError as error:  # may quote the file: log it, but do not send it to pages
+            log.info("cannot read an experiment: %s", error)
             trouble = self._unreadable(error)
         except HPOError as error:
             trouble = str(error)
-        except Exception as error:  # whatever a damaged file is: its page says so, and the others go on
-            log.exception("%s", self.files.path)
+        except Exception as error:  # any damage: the experiment's page says so, other pages continue
+            log.exception("%s: cannot be read", self.files.path)
             trouble = self._unshown(error)
         now = time.monotonic()
+        if trouble and self._attempted:
+            self._refused = self._attempted, now + RETRY, trouble
         if more and not trouble and now - self._showed < PROGRESS:
             self.cost = time.thread_time() - began
             return True
@@ -106,26 +118,27 @@ class Feed:
         try:
             self._show(trouble, more)
         except Exception as error:
-            log.exception("%s", self.files.path)
+            log.exception("%s: cannot be shown", self.files.path)
             self.shown = replace(self.shown, trouble=self._unshown(error), complete=True)
         self.cost = time.thread_time() - began
         return more
 
     def forget(self) -> None:
-        """Keep no more than what was shown; a later look reads the log again."""
+        """Free the experiment's state but keep what is shown; a later look reads the log from its beginning."""
         self.follower = None
-        self._signature = self._told = ()
+        self._signature = ()
+        self._told = ()
         self.shown = replace(self.shown, complete=False)
 
     def subject(self) -> FollowedExperiment | None:
-        """For figures; None where nothing could be read."""
+        """Return the experiment as charts and tables need it, or None if nothing could be read."""
         if self.follower is None or not self.follower.sequence:
             return None
         config, state = self.follower.board.config, self.follower.state
         return FollowedExperiment(self.files.path, config, read_metadata(self.files), state, self.record)
 
     def check_place(self) -> None:
-        """Raise HPOError if a folder on the way to the experiment has become a link, which would lead elsewhere."""
+        """Raise HPOError if a folder on the path to the experiment has been replaced by a link."""
         if os.path.realpath(self.files.path) != str(self.files.path):
             raise HPOError(
                 f"{self.files.path}: is not where it was found, a link is in its place; serve what that leads to"
@@ -146,9 +159,18 @@ class Feed:
             raise HPOError(f"{self.files.path}: the experiment is not here any more; it was moved or deleted")
         self.check_place()
         now, signature = time.time_ns(), _signature(self.files)
+        refused, until, trouble = self._refused
+        if signature == refused and time.monotonic() < until:
+            raise HPOError(trouble)
+        if _is_settled(now, signature):
+            self._attempted = signature
         configuration, events = signature[0], signature[1]
-        if (configuration,) != self._signature[:1] or (events == _ABSENT and self._signature[1:2] != (_ABSENT,)):
-            self.follower = None  # another budget, or another experiment
+        if configuration.size > MOST_SHOWN:
+            raise HPOError(
+                f"{self.files.config}: has more than {MOST_SHOWN:,} bytes, too many for the page; see hpo status"
+            )
+        if (configuration,) != self._signature[:1] or _is_other(events, *self._signature[1:2]):
+            self.follower = None  # another budget, another experiment, or another log
         if self.follower is None:
             self._signature = (configuration,)
             self.follower = Follower(self.files.path, RecordingBoard)
@@ -158,9 +180,9 @@ class Feed:
         more = self.follower.more
         if not more:
             if not taken and self._signature[1:] not in ((), signature[1:]) and self.follower.over:
-                self.follower.check()  # nothing more was to come, and yet something was written
-            self._signature = signature  # taken before reading: what comes meanwhile is another one
-            self.settled = abs(now - max(changed for changed, _ in signature)) > UNSETTLED
+                self.follower.check()  # it has finished, and yet something was written
+            self._signature = signature  # taken before the read, so that later changes differ from it
+            self.settled = _is_settled(now, signature)
         return more
 
     def _show(self, trouble: str, more: bool) -> None:
@@ -172,7 +194,7 @@ class Feed:
         condition, detail = follower.condition()
         told = (follower.began, follower.sequence, trouble, more, condition, detail)
         if told == self._told:
-            return  # but for clocks, which go on by themselves
+            return  # nothing new but the time, which pages count themselves
         self._told = told
         seen = follower.seen()
         if trouble:
@@ -191,18 +213,39 @@ class Feed:
         )
 
 
-_ABSENT = (0, 0)
+class _FileState(NamedTuple):
+    """What shows, without opening a file, that it has changed. Its owner cannot set the time of the last change back."""
+
+    changed: int
+    size: int
+    inode: int
 
 
-def _signature(files: ExperimentDirectory) -> tuple[tuple[int, int], ...]:
-    """By which it can be told, without opening them, that nothing was written to configuration and log."""
+_Signature = tuple[_FileState, ...]
+_ABSENT = _FileState(0, 0, 0)
 
-    def of(path: str) -> tuple[int, int]:
+
+def _signature(files: ExperimentDirectory) -> _Signature:
+    """Return the state of the configuration file and of the event log's files."""
+
+    def of(path: str) -> _FileState:
         try:
-            found = os.lstat(path)  # many times a second
+            found = os.lstat(path)  # not Path.stat: this runs many times a second
         except OSError:
             return _ABSENT
-        return (found.st_mtime_ns, found.st_size)
+        return _FileState(found.st_ctime_ns, found.st_size, found.st_ino)
 
     name = str(files.events)
     return (of(str(files.config)), of(name), of(f"{name}-wal"), of(f"{name}-journal"))
+
+
+def _is_settled(now: int, signature: _Signature) -> bool:
+    """Whether any change after the time `now` would also change the signature."""
+    return abs(now - max(state.changed for state in signature)) > UNSETTLED
+
+
+def _is_other(events: _FileState, before: _FileState | None = None) -> bool:
+    """Whether an event log is gone, was replaced or has become shorter since it was seen before."""
+    if before is None or before == _ABSENT:
+        return before is None and events == _ABSENT
+    return events.inode != before.inode or events.size < before.size

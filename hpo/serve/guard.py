@@ -1,10 +1,10 @@
-"""Who may ask: every request passes here first, whatever its path.
+"""Access control: every request passes here first, whatever its path.
 
-In this order: the Host must be one of ours (a page elsewhere whose name is made to point here has another), the method one
-that changes nothing, and the request no fetch of another site's page. What tells anything of an experiment lies below one
-address, and needs a signature by a link's secret (`hpo.serve.signing`), or the secret; all else is given by an application
-that knows no experiments. So there is no list of guarded paths in which one could be missing. One kind of address may be
-posted to, by pages of this server that were opened by the link that steers.
+The checks, in order: the Host header must name this server (a foreign page whose name is made to point here sends another
+name), the method must not change anything, and the request must not come from another site's page. Everything about
+experiments lies below one path, and needs the secret of a link or a signature made with it (`hpo.serve.signing`). All other
+paths are answered by an application that knows no experiments, so there is no list of guarded paths that could be incomplete.
+Only one kind of address accepts POST, and only from pages of this server that were opened with the link that steers.
 """
 
 import asyncio
@@ -22,22 +22,22 @@ Send = Callable[[Message], Awaitable[None]]
 Asked = Callable[[Message, Receive, Send], Awaitable[None]]
 
 API = "/api"
-"""Below this, after the base, is all that tells something of an experiment."""
+"""Path, after the base, below which everything about experiments lies."""
 GREETING = f"{API}/hello"
-"""Where a page asks the server for its proof."""
+"""Path at which a page asks the server to prove that it knows the secret."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 METHODS = ("GET", "HEAD")
-"""What changes nothing."""
+"""HTTP methods that change nothing."""
 COMMANDS = re.compile(r"/api/e/[0-9a-f]{12}/commands")
-"""The only address, below the base, that may be posted to."""
+"""Pattern of the only paths, below the base, that accept POST."""
 MOST_POSTED = 4096
-"""Bytes of a command."""
+"""Largest size of a posted command in bytes."""
 PATIENCE = 5.0
-"""Seconds in which a command must have come."""
+"""Seconds within which a posted command must have arrived."""
 STEERS = "hpo.steers"
-"""In the scope of a request: may whoever asks steer?"""
+"""Key of a request's scope: whether the sender may steer."""
 KNOWN = "hpo.known"
-"""In the scope of a request: has whoever asks proven to know a link?"""
+"""Key of a request's scope: whether the sender has proven to know a link's secret."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'"
@@ -54,15 +54,15 @@ HEADERS = (
 
 
 class Guard:
-    """An ASGI application around those of the experiments and of the pages.
+    """ASGI application that checks each request and passes it on to the experiments' or the pages' application.
 
     Args:
-        app: what is guarded: all that tells something of an experiment, below `API`.
-        shell: has every other address; it knows no experiments.
-        keys: by which requests are signed.
-        hosts: names by which the server may be called, besides those of this machine.
-        port: that it listens on, which this machine's names come with; None: any, for a socket of this user's leads there.
-        base: the path below which it is served; without a slash at its end.
+        app: Guarded application with everything about experiments, below `API`.
+        shell: Application for all other paths; it knows no experiments.
+        keys: Keys by which requests are signed.
+        hosts: Names by which the server may be called, besides those of this machine.
+        port: Port that this machine's names must come with; None: any, since the server listens on a user's socket.
+        base: URL path below which everything is served, without a slash at its end.
     """
 
     def __init__(
@@ -83,12 +83,12 @@ class Guard:
         self._base = base
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer, or let one of the applications answer."""
+        """Reject a request, or let one of the applications answer it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":
-            return  # nothing here speaks another protocol
+            return  # no other protocol is served
         headers = scope["headers"]
         values = {name: [v.decode("latin-1") for n, v in headers if n == name] for name in _ASKED}
         told = scope["path"].startswith(f"{self._base}{API}/")
@@ -116,10 +116,10 @@ class Guard:
         return None
 
     def _is_called(self, host: str) -> bool:
-        """Whether it is a name of this server, with nothing around it, and with its port where it is this machine's.
+        """Whether a Host header is exactly a name of this server, with the server's port if it is a name of this machine.
 
-        A name of this machine with another port is another program's: one that took the port which an earlier server had
-        could pass on what the pages of that one ask.
+        This machine's name with another port means another program: one that took the port of an earlier server could pass on
+        the requests of that server's pages.
         """
         if (named := _HOST.fullmatch(host)) is None:
             return False
@@ -130,7 +130,7 @@ class Guard:
         return self._keys.steerable and COMMANDS.fullmatch(path.removeprefix(self._base)) is not None
 
     async def _greet(self, scope: Message, values: dict[bytes, list[str]], send: Send) -> None:
-        """Prove that this process knows the links' secrets, which needs none."""
+        """Prove to a page that this process knows the links' secrets; that needs no secret from the page."""
         nonce = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("nonce", "")
         greeting = self._keys.greeting(nonce, values[b"host"][0])
         if greeting is None:
@@ -139,9 +139,9 @@ class Guard:
         await _send_json(send, 200, greeting)
 
     async def _admit(self, scope: Message, values: dict[bytes, list[str]], receive: Receive, send: Send) -> None:
-        """Let whoever has proven to know a secret, or sends it, ask for what this one gives."""
+        """Pass on the request of somebody who has proven to know, or sends, a link's secret; reject all others."""
         posts, body = scope["method"] == "POST", b""
-        if posts:  # what is signed is all of it, so it is read first
+        if posts:  # the signature covers the whole body, so read it first
             refused = self._refusal_of_post(values)
             if refused is None:
                 read = await _body(receive)
@@ -162,7 +162,7 @@ class Guard:
             await self._app(scope, _again(body, receive) if posts else receive, _with_headers(send))
 
     def _rights(self, scope: Message, values: dict[bytes, list[str]], body: bytes) -> bool | None:
-        """Whether who asks may steer; None: may not even look."""
+        """Return whether the sender of a request may steer, or None if they may not even look."""
         given = values[b"authorization"]
         if len(given) != 1:
             return None
@@ -173,9 +173,9 @@ class Guard:
         return self._keys.signer(given[0], scope["method"], values[b"host"][0], target, body)
 
     def _refusal_of_post(self, values: dict[bytes, list[str]]) -> tuple[int, str] | None:
-        """Why a command is not taken: it must come from a page of this server, which no other site's page can pretend."""
+        """Return status and reason if a POST does not come from a page of this server; other sites cannot imitate one."""
         origins, sites, host = values[b"origin"], values[b"sec-fetch-site"], values[b"host"][0]
-        schemes = ("http", "https") if _name_of(host) in self._hosts else ("http",)  # a proxy may have TLS
+        schemes = ("http", "https") if _name_of(host) in self._hosts else ("http",)  # a proxy may add TLS
         own = all(origin in [f"{scheme}://{host}" for scheme in schemes] for origin in origins)
         if not (origins or sites) or not own or any(site != "same-origin" for site in sites):
             return 403, "Commands are taken from pages of this server alone."
@@ -197,7 +197,7 @@ _ASKED = (
 )
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 _CLOSE = ((b"connection", b"close"),)
-"""Where what was posted has not come to its end."""
+"""Header that closes the connection after a posted body that was not read completely."""
 _TOO_LONG = f"A command has at most {MOST_POSTED} bytes."
 _NO_TOKEN = (
     "Open the link that hpo serve has printed: this request has no token and no signature, or a wrong or late one."
@@ -205,14 +205,14 @@ _NO_TOKEN = (
 
 
 def _name_of(host: str) -> str:
-    """A Host of the right form without its port."""
+    """Return the name in a well-formed Host header, without its port."""
     named = _HOST.fullmatch(host)
     assert named is not None
     return named["name"].strip("[]").lower()
 
 
 async def _body(receive: Receive) -> tuple[bytes, tuple[int, str] | None] | None:
-    """What is posted, and why it is not taken, if so. None: whoever sent it has gone."""
+    """Return the posted body, and status and reason if it is rejected. Return None if the sender has disconnected."""
     body = b""
     try:
         async with asyncio.timeout(PATIENCE):
@@ -230,7 +230,7 @@ async def _body(receive: Receive) -> tuple[bytes, tuple[int, str] | None] | None
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """What gives an application a body that was read."""
+    """Return a `receive` function that gives an application a body that was already read."""
     left = [body]
 
     async def given() -> Message:
@@ -240,7 +240,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 
 async def _answer(send: Send, status: int, text: str) -> None:
-    """A small page with a sentence of ours."""
+    """Send a small page with one sentence."""
     body = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>hpo</title></head>'

@@ -1,12 +1,13 @@
-"""Who looks at what, and when a log is read: woken by the kernel where files change, never by a clock that asks again.
+"""The experiments that pages look at, and when their logs are read: when the kernel reports changed files, not by polling.
 
-Runs in the event loop; reading and folding happen in threads beside it, each experiment's in its own order, so that one that
-takes long stalls no other. An experiment is followed while a page looks at it. After a change it is read at once, then at
-most every `PACE` seconds, and reading takes no more than a `SHARE` of time.
+The hub runs in the event loop. Threads read and apply events, in order for each experiment, so that a slow experiment delays
+no other. An experiment is followed while a page looks at it: it is read at once after a change, then at most every `PACE`
+seconds, and reading takes at most a `SHARE` of the time.
 """
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import secrets
 import time
@@ -25,46 +26,47 @@ if TYPE_CHECKING:
 PACE = 0.25
 """Seconds between two looks at an experiment that a page shows."""
 COMMIT = 0.008
-"""Seconds from the kernel's word to a look: it comes when a commit begins, and what is committed is seen when it is over."""
+"""Seconds from the kernel's notice, which comes when a commit begins, to a look, which needs the commit's end."""
 AGAIN = 0.04
-"""Seconds between two looks where a commit seems to go on."""
+"""Seconds between two looks while a commit seems to be in progress."""
 ROW_PACE = 1.0
-"""The same where only its row among others is shown."""
+"""Seconds between two looks at an experiment of which only its row in the list is shown."""
 SHARE = 0.04
-"""Of the time that reading one experiment may take."""
+"""Largest share of time spent on reading one experiment."""
 ROWS_SHARE = 0.02
-"""Of the time that reading for rows alone may take, all experiments together."""
+"""Largest share of time spent on reading experiments for their rows alone, all together."""
 TICK = 2.0
-"""Seconds after which a running experiment is asked whether its tuner is still there, which no file tells."""
+"""Seconds between two checks whether a running experiment's tuner is alive, which no file change shows."""
 ROW_TICK = 10.0
 FIND_EVERY = 2.0
-"""Least seconds between two searches for further experiments."""
+"""Smallest number of seconds between two searches for new experiments."""
 KEPT = 60.0
-"""Seconds for which an experiment is still followed after the last page has gone."""
+"""Seconds for which an experiment is still followed after its last page has gone."""
 ROW_GATE = 0.5
-"""Seconds for which reading an experiment for its row keeps the next row waiting."""
+"""Seconds for which reading an experiment for its row delays the next row."""
 MOST_FOLDERS = 4096
-"""That are listened to for further experiments."""
+"""Largest number of folders that are watched for new experiments."""
 
 READERS = ("hpo.serve.feed", "hpo.serve.answers", "hpo.reports.page", "hpo.serve.steering")
-"""What is imported once the server answers, for it takes longer than all that comes before."""
+"""Modules that are imported once the server answers, since they take longer than everything before."""
 
 T = TypeVar("T")
 
 
 class Hub:
-    """The experiments of a server.
+    """The experiments of a server, and the pages that look at them.
 
     Args:
-        catalogue: where they are.
+        catalogue: The experiments below the served directories.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self.boot = secrets.token_hex(4)
-        """Tells the versions of this server's rows from those of an earlier one."""
+        """Random text that distinguishes row versions of this server process from those of an earlier one."""
         self.closing = False
-        """Streams end."""
+        """Whether the server is ending, so that streams end too."""
+        self._closed = asyncio.Event()
         self.followed: dict[str, Watched] = {}
         self.rows_version = 0
         self.row_versions: dict[str, int] = {}
@@ -80,24 +82,25 @@ class Hub:
     # ------------------------------------------------------------------ life
 
     async def begin(self) -> None:
-        """Search, and listen from now on."""
+        """Find the experiments and start to listen for changes."""
         self.bells.begin()
         await self.find()
 
     def warm(self) -> None:
-        """Import what the first page needs."""
-        self._readers.start(lambda: [importlib.import_module(name) for name in READERS])
+        """Import the modules that the first page needs, in a thread."""
+        self._readers.start(_import_readers)
 
     def dismiss(self) -> None:
-        """Have all streams come to their end."""
+        """Make all streams and waiting commands end."""
         self.closing = True
+        self._closed.set()
         for one in self.followed.values():
             one.tell()
         self.rows_changed.set()
         self.bells.ring_all()
 
     async def end(self) -> None:
-        """Follow nothing more."""
+        """Stop following experiments and stop the threads."""
         tasks = [one.task for one in self.followed.values() if one.task is not None]
         tasks += [self._finding] if self._finding is not None else []
         for task in tasks:
@@ -107,11 +110,19 @@ class Hub:
         self._readers.end()
 
     async def read(self, work: Callable[[], T]) -> T:
-        """What a function returns that is called in a thread, and reads no experiment's log."""
+        """Call a function that reads no event log in a thread, and return its result."""
         return await self._readers.start(work)
 
+    async def read_until_closing(self, work: Callable[[], T]) -> T | None:
+        """Call a function in a thread and return its result, or None if the server ends first."""
+        reading, closed = self._readers.start(work), asyncio.ensure_future(self._closed.wait())
+        either: set[asyncio.Future[Any]] = {reading, closed}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        closed.cancel()
+        return reading.result() if reading.done() else None
+
     async def compare(self, tag: Any, work: Callable[[], T]) -> T:
-        """What a function returns that compares the experiments of a tag, which may take long."""
+        """Call a function that compares the experiments of a tag in a thread, which may take long, and return its result."""
         if tag not in self._comparers:
             self._comparers[tag] = self._readers.reader(slow=True)
         return await self._comparers[tag].read(work)
@@ -119,7 +130,7 @@ class Hub:
     # ------------------------------------------------------------------ what is looked at
 
     async def find(self) -> None:
-        """Search for further experiments."""
+        """Search for new experiments."""
         await self._finder.read(self.catalogue.look)
         for name in self.catalogue.experiments:
             if name not in self.row_versions:
@@ -127,10 +138,10 @@ class Hub:
 
     @contextlib.contextmanager
     def viewing(self, name: str) -> Iterator[Watched]:
-        """A page looks at an experiment.
+        """Follow an experiment while a page looks at it.
 
         Raises:
-            KeyError: there is none of that id.
+            KeyError: There is no experiment of that id.
         """
         one = self._of(name)
         one.viewers += 1
@@ -144,10 +155,10 @@ class Hub:
             one.rang.set()
 
     async def current(self, name: str) -> Watched:
-        """An experiment whose log has been read, for a single answer.
+        """Return an experiment whose log has been read, for a single answer.
 
         Raises:
-            KeyError: there is none of that id.
+            KeyError: There is no experiment of that id.
         """
         with self.viewing(name) as one:
             while not (one.feed.shown.complete or self.closing):
@@ -155,7 +166,7 @@ class Hub:
         return one
 
     async def refreshed(self, name: str) -> Watched:
-        """The same with all that is written by now, such as what a command has changed a moment ago."""
+        """Return an experiment with everything written until now, such as the result of a command a moment ago."""
         one = await self.current(name)
         before = one.feed.shown.key
         while await one.read(one.feed.look):
@@ -167,7 +178,7 @@ class Hub:
 
     @contextlib.contextmanager
     def viewing_rows(self) -> Iterator[None]:
-        """A page looks at all experiments."""
+        """Follow all experiments while a page shows the list of them."""
         self.rows_viewers += 1
         if self._finding is None or self._finding.done():
             self._finding = asyncio.get_running_loop().create_task(self._keep_finding())
@@ -178,7 +189,7 @@ class Hub:
             self.rows_viewers -= 1
 
     def row(self, name: str) -> "Shown":
-        """What is known of an experiment for its row."""
+        """Return what is known of an experiment for its row in the list."""
         return self._of(name).feed.shown
 
     def _of(self, name: str) -> Watched:
@@ -206,7 +217,7 @@ class Hub:
     # ------------------------------------------------------------------ reading
 
     async def _keep_reading(self, name: str, one: Watched) -> None:
-        """Until nobody looks any more."""
+        """Read an experiment whenever it changes, until no page looks at it any more."""
         feed = one.feed
         while one.viewers or self.rows_viewers or time.monotonic() - one.left < KEPT:
             one.rang.clear()
@@ -215,7 +226,7 @@ class Hub:
             if one.viewers or one.reader.slow:
                 more = await one.read(feed.look)
             else:
-                async with self._row_gate:  # for rows one after the other, and not all of the time
+                async with self._row_gate:  # rows are read one at a time and for a share of the time
                     reading = asyncio.ensure_future(one.read(feed.look))
                     if (await asyncio.wait([reading], timeout=ROW_GATE))[0] and before.complete:
                         await asyncio.sleep(min(feed.cost / ROWS_SHARE, 1.0))
@@ -228,7 +239,7 @@ class Hub:
                 continue
             over = feed.shown.condition in ("complete", "failed")
             if over and not one.viewers and time.monotonic() - one.left >= KEPT:
-                feed.forget()  # its row is kept
+                feed.forget()  # keeps its row
             if feed.shown.key == before.key and not feed.settled and one.viewers:
                 await asyncio.sleep(AGAIN)
                 continue
@@ -239,7 +250,7 @@ class Hub:
         feed.forget()
 
     async def _wait(self, one: Watched, over: bool) -> None:
-        """For the next change, or for as long as nothing need be looked at."""
+        """Wait for the experiment's next change, or until it has to be looked at anyway."""
         seconds: float | None = None if over else (TICK if one.viewers else ROW_TICK)
         if not one.feed.settled:
             seconds = AGAIN
@@ -252,7 +263,7 @@ class Hub:
                 await one.rang.wait()
 
     async def _keep_finding(self) -> None:
-        """Search again where a folder has changed, while a page shows all experiments."""
+        """Search for new experiments when a folder has changed, while a page shows the list."""
         rang = asyncio.Event()
         while self.rows_viewers:
             rang.clear()
@@ -263,7 +274,7 @@ class Hub:
             await self.find()
             if set(self.catalogue.experiments) != known:
                 self._follow_all()
-                continue  # further folders may have come: listen to them, too
+                continue  # there may be new folders: listen to them, too
             await asyncio.sleep(max(FIND_EVERY, (time.perf_counter() - began) / SHARE))
             blind = self.bells.blind or any(on_network(root) for root in self.catalogue.roots)
             with contextlib.suppress(TimeoutError):
@@ -275,3 +286,9 @@ class Hub:
         self.row_versions[name] = self.rows_version
         self.rows_changed.set()
         self.rows_changed = asyncio.Event()
+
+
+def _import_readers() -> None:
+    for name in READERS:
+        importlib.import_module(name)
+    gc.freeze()  # the garbage collector need not visit modules again and again while pages wait

@@ -1,4 +1,4 @@
-"""The end of what a trial has printed, read below the experiment's own directory and nowhere else."""
+"""The end of a trial's output, read from the experiment's own directory and nowhere else."""
 
 import contextlib
 import os
@@ -10,17 +10,17 @@ from hpo.store.untrusted import open_folder, open_untrusted
 
 NAMES = ("stdout", "stderr")
 MOST = 64 * 1024
-"""Bytes that a page shows."""
+"""Bytes of a log that a page shows."""
 WHOLE = 256 * 1024
-"""Bytes that are sent as a file."""
+"""Bytes of a log that are sent as a file."""
 
 
 @contextlib.contextmanager
 def _folder(directory: Path, trial: int, attempt: int) -> Iterator[int]:
-    """A descriptor of an attempt's folder. A link on the way leads elsewhere, and is not followed.
+    """Open the folder of an attempt, without following links on the way, and give its descriptor.
 
     Raises:
-        OSError: it is not there, or is a link.
+        OSError: The folder does not exist, or a link is in its place.
     """
     way = (*directory.absolute().parts[1:], "trials", str(trial), f"attempt_{attempt}")
     descriptor = open_folder(Path("/"), *way)
@@ -33,21 +33,21 @@ def _folder(directory: Path, trial: int, attempt: int) -> Iterator[int]:
 def read_log(
     directory: Path, trial: int, attempt: int, name: str, after: int | None = None, most: int = MOST
 ) -> tuple[bytes, int]:
-    """What an attempt has printed.
+    """Read the end of an attempt's output.
 
     Args:
-        directory: of the experiment; there is no link in its path.
-        trial: its number.
-        attempt: its number.
-        name: one of `NAMES`.
-        after: bytes that are known; None: the end of it.
-        most: bytes that are read.
+        directory: Directory of the experiment; no folder in its path is a link.
+        trial: Number of the trial.
+        attempt: Number of the attempt.
+        name: One of `NAMES`.
+        after: Number of bytes that are already known; None: read the end of the log.
+        most: Largest number of bytes to read.
 
     Returns:
-        the bytes, and how many there are in all. A file that is shorter than `after` was begun anew, and its end is read.
+        The bytes, and the size of the log. The end is read if the log is shorter than `after`: it began anew.
 
     Raises:
-        OSError: there is no such file.
+        OSError: There is no such log.
     """
     with _folder(directory, trial, attempt) as folder:
         descriptor = open_untrusted(f"{name}.log", within=folder)
@@ -60,7 +60,7 @@ def read_log(
 
 
 def sizes(directory: Path, trial: int, attempt: int) -> dict[str, int]:
-    """How large the logs of an attempt are; those there are."""
+    """Return the sizes in bytes of an attempt's logs that exist."""
     found = {}
     with contextlib.suppress(OSError), _folder(directory, trial, attempt) as folder:
         for name in NAMES:

@@ -1,36 +1,39 @@
-"""Threads that read: what takes long with one experiment keeps no other one waiting, nor the end of the server.
+"""Threads that read experiments, so that a slow experiment delays neither the others nor the end of the server.
 
-As long as all are quick one reads at a time. Who takes longer than a `SEAT` goes on beside the others, and queues with other
-slow ones the next time. The threads are daemons: one that never comes back is left behind when the server ends.
+As long as all are quick, one reads at a time. A reading that takes longer than `SEAT` continues beside others, and its
+experiment queues with other slow ones the next time. The threads are daemons: the server's end does not wait for them.
 """
 
 import asyncio
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 SEAT = 0.1
-"""Seconds for which a reading keeps others from beginning."""
-SLOW_SEAT = 1.0
-"""The same among those that took longer than that before."""
+"""Seconds for which one reading keeps others from starting."""
+SLOW_SEAT = 5.0
+"""Seconds for which one slow experiment keeps other slow ones from starting, since all threads share one interpreter."""
+LATE = 2.0
+"""Seconds after which a waiting reading comes before newer ones."""
 
 T = TypeVar("T")
 _Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
 
 class Readers:
-    """The threads of a server, and in which order they are used."""
+    """The reader threads of a server, which are started when needed and used again."""
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._idle = self._threads = 0
         self._counting = threading.Lock()
-        self._seats = asyncio.Lock(), asyncio.Lock()
+        self._seats = _Seat(), _Seat()
 
     def start(self, work: Callable[[], T]) -> "asyncio.Future[T]":
-        """Begin at once, in a thread."""
+        """Start a function in a thread at once, and return a future of its result."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with self._counting:
             if self._idle:
@@ -42,11 +45,11 @@ class Readers:
         return future
 
     def reader(self, *, slow: bool = False) -> "Reader":
-        """For what has to be read in order, such as one experiment."""
+        """Return a reader for work that must happen in order, such as reading one experiment."""
         return Reader(self, self._seats, slow=slow)
 
     def end(self) -> None:
-        """Begin nothing more. What goes on is not waited for."""
+        """Start no more work. Work in progress is not waited for."""
         for _ in range(self._threads):
             self._jobs.put(None)
 
@@ -61,7 +64,7 @@ class Readers:
                 error = raised
             with self._counting:
                 self._idle += 1
-            with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
+            with contextlib.suppress(RuntimeError):  # the server has ended in the meantime
                 future.get_loop().call_soon_threadsafe(_settle, future, result, error)
             del job, work, future, result, error
 
@@ -75,27 +78,71 @@ def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | N
         future.set_result(result)
 
 
-class Reader:
-    """What is read one after the other, and in turn with others; see `Readers.reader`."""
+class _Seat:
+    """A lock that goes to the newest waiter, because the newest request is the one that somebody waits for now.
 
-    def __init__(self, readers: Readers, seats: tuple[asyncio.Lock, asyncio.Lock], *, slow: bool) -> None:
+    A burst of requests for many experiments then does not delay a request for another one. Who has waited for `LATE` seconds
+    comes first, so that nobody waits for ever under a continuous load.
+    """
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
+
+    async def acquire(self) -> None:
+        """Wait for the lock and take it."""
+        if not self._taken:
+            self._taken = True
+            return
+        loop = asyncio.get_running_loop()
+        given: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((loop.time(), given))
+        try:
+            await given
+        except BaseException:
+            if not given.cancelled():  # the lock arrived at the moment of the cancellation
+                self.release()
+            raise
+
+    def release(self) -> None:
+        """Pass the lock to the next waiter, or free it."""
+        now = asyncio.get_running_loop().time()
+        while self._waiting:
+            oldest_is_late = now - self._waiting[0][0] > LATE
+            _, given = self._waiting.popleft() if oldest_is_late else self._waiting.pop()
+            if not given.done():
+                given.set_result(None)
+                return
+        self._taken = False
+
+
+class Reader:
+    """Work that happens one piece after the other, and takes turns with other readers."""
+
+    def __init__(self, readers: Readers, seats: tuple[_Seat, _Seat], *, slow: bool) -> None:
         self._readers, self._seats = readers, seats
         self._turn = asyncio.Lock()
         self.slow = slow
-        """Took longer than others would like to wait."""
+        """Whether the last piece of work took longer than `SEAT`."""
 
-    async def read(self, work: Callable[[], T]) -> T:
-        """What a function returns that is called in a thread."""
+    async def read(self, work: Callable[[], T], *, brief: bool = False) -> T:
+        """Call a function in a thread when it is its turn, and return its result.
+
+        Args:
+            work: The function.
+            brief: Whether the function takes at most a few milliseconds, so that it need not wait for other experiments.
+        """
         await self._turn.acquire()
         seat = self._seats[self.slow]
         try:
-            await seat.acquire()
+            if not brief:
+                await seat.acquire()
         except BaseException:
             self._turn.release()
             raise
         loop = asyncio.get_running_loop()
         began = loop.time()
-        held = [seat]
+        held = [] if brief else [seat]
 
         def free() -> None:
             while held:
@@ -103,10 +150,11 @@ class Reader:
 
         def finish(_: Any) -> None:
             free()
-            self.slow = loop.time() - began > SEAT
+            self.slow = loop.time() - began > SEAT or (brief and self.slow)
             self._turn.release()
 
         future = self._readers.start(work)
-        loop.call_later(SLOW_SEAT if self.slow else SEAT, free)
+        if held:
+            loop.call_later(SLOW_SEAT if self.slow else SEAT, free)
         future.add_done_callback(finish)
         return await asyncio.shield(future)

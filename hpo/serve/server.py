@@ -1,4 +1,4 @@
-"""Running the server: it says its link when it answers, and ends at once at Ctrl-C, whatever pages are open."""
+"""The server process of `hpo serve`: prints its link once it answers, and ends at Ctrl-C, whatever pages are open."""
 
 import asyncio
 import contextlib
@@ -24,42 +24,42 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SOCKET = "~/.hpo/serve.sock"
-"""Where a server listens whose port nobody else can take."""
+"""Suggested path of a Unix socket, whose place no other user can take."""
 SETTLING = 0.2
-"""Seconds after which what a page needs is imported, unless one has asked for it."""
+"""Seconds after the start until the modules that pages need are imported, unless a page asks earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How experiments are served."""
+    """Settings of `hpo serve`."""
 
     port: int | None = None
     host: str = "127.0.0.1"
     host_names: Sequence[str] = ()
-    """By which requests may call the server, besides those of this machine."""
+    """Names by which requests may call the server, besides those of this machine."""
     socket: Path | None = None
     base_path: str = ""
     token_file: Path | None = None
     steer: bool = False
-    """Print a second link, by which experiments can be steered."""
+    """Whether to print a second link, with which experiments can be steered."""
     browser: bool = False
-    """Open one."""
+    """Whether to open a browser."""
 
 
 def serve(places: Sequence[str], settings: Settings, say: "Callable[[str], None]") -> int:
     """Serve pages about experiments until a signal comes.
 
     Args:
-        places: directories, or tags under outputs/; none: all of outputs/.
-        settings: where and how.
-        say: is told the link, and what is worth a line.
+        places: Directories, or tags under outputs/; empty: all of outputs/.
+        settings: Address, access and browser.
+        say: Function that is called with the link, and with other lines for the user.
 
     Returns:
-        the number of the signal.
+        The number of the signal.
 
     Raises:
-        ConfigError: a setting is wrong, or what it names cannot be had.
-        StoreError: there is no experiment.
+        ConfigError: A setting is wrong, or the address, token file or socket cannot be used.
+        StoreError: There is no experiment.
     """
     _check(settings)
     roots = roots_of(places)
@@ -73,7 +73,7 @@ def serve(places: Sequence[str], settings: Settings, say: "Callable[[str], None]
     bound = listen(settings.host, settings.port) if settings.socket is None else listen_at(settings.socket)
     with contextlib.closing(bound):
         port = bound.getsockname()[1] if settings.socket is None else 0
-        shown = 8642 if settings.socket is not None else port  # where ssh is told to lead, below
+        shown = 8642 if settings.socket is not None else port  # the local port in the ssh command below
         host = settings.host if settings.socket is None else "localhost"
         links = [link(host, shown, base, one) for one in (token, steering) if one is not None]
         guarded = {"keys": Keys(token, steering), "port": port or None, "base": base}
@@ -133,7 +133,7 @@ async def _run(
     loop = asyncio.get_running_loop()
 
     class Server(uvicorn.Server):
-        """Waits for a signal, where uvicorn's own looks ten times a second whether there was one."""
+        """Server that waits for a signal, whereas uvicorn's own checks for one ten times a second."""
 
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
@@ -146,7 +146,7 @@ async def _run(
             await ending.wait()
 
         def handle_exit(self, sig: int, frame: Any) -> None:
-            # Not uvicorn's way, which sends itself the signal again in the end: there is something to remove.
+            # uvicorn would send itself the signal again at the end, before the socket is removed.
             self.force_exit = self.should_exit
             self.should_exit = True
             ended_by.append(sig)
@@ -162,7 +162,7 @@ async def _run(
 
 
 def _beside(token_file: Path | None) -> Path | None:
-    """Where the token of the link that steers is kept."""
+    """Return the file that keeps the token of the link that steers."""
     return None if token_file is None else token_file.with_name(f"{token_file.name}.steer")
 
 
@@ -181,7 +181,7 @@ def _tell(settings: Settings, links: Sequence[str], say: "Callable[[str], None]"
 
 @contextlib.contextmanager
 def _page_that_opens(address: str) -> Iterator[None]:
-    """Opens a browser on a file that leads to the address: in an argument list others would read the token."""
+    """Open a browser on a temporary file that redirects to the address: others can read argument lists."""
     import webbrowser
 
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
@@ -194,5 +194,5 @@ def _page_that_opens(address: str) -> Iterator[None]:
         try:
             webbrowser.open(page.as_uri())
         except webbrowser.Error as error:
-            log.info("no browser was opened: %s", error)
+            log.info("cannot open a browser: %s", error)
         yield

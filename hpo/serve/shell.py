@@ -1,6 +1,6 @@
-"""Pages and their scripts, which are the same for everybody: they have nothing of any experiment, and fetch that themselves.
+"""HTML pages and scripts, the same for everybody: they hold nothing about experiments and fetch that themselves.
 
-This application knows no experiments, so whatever is asked of it, by whomever, none can be in the answer.
+This application knows no experiments, so none of its answers can reveal anything about them.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from hpo.serve.wire import encoded
 
 SHARED = ("labels.js", "chart.js", "pointing.js", "tables.js", "figures.js")
-"""Scripts of the report."""
+"""Scripts that the live pages share with the report."""
 OWN = ("session.js", "live.js", "canvas.js", "steer.js")
 KINDS = {
     "front": re.compile("/?"),
@@ -25,14 +25,14 @@ KINDS = {
     "tag": re.compile("/t/[0-9a-f]{12}"),
     "missing": re.compile("(?s:.*)"),
 }
-"""Which page an address below the base has: the first that fits."""
+"""Kind of page for each pattern of paths below the base; the first match counts."""
 
 
 class Shell:
-    """The ASGI application of the pages.
+    """ASGI application that serves the HTML pages and scripts.
 
     Args:
-        base: the path below which they are served, such as `/hpo`, or nothing.
+        base: URL path below which they are served, such as `/hpo`; empty: none.
     """
 
     def __init__(self, base: str = "") -> None:
@@ -41,7 +41,7 @@ class Shell:
         self._assets: asyncio.Task[dict[str, tuple[bytes, bytes, str]]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer."""
+        """Answer a request with a page or a script."""
         request = Request(scope)
         path = scope["path"].removeprefix(self._base)
         folder, _, name = path.rpartition("/")
@@ -49,7 +49,7 @@ class Shell:
         await response(scope, receive, send)
 
     def warm(self) -> None:
-        """Have the scripts read."""
+        """Start to read the scripts from disk."""
         self._assets = self._assets or asyncio.create_task(asyncio.to_thread(_load_assets))
 
     async def _asset(self, request: Request, name: str) -> Response:
@@ -70,7 +70,7 @@ class Shell:
 
 
 def packed(request: Request, body: bytes, kind: str, gzipped: bytes | None = None) -> Response:
-    """An answer, smaller where the browser can unpack it."""
+    """Return a response, compressed if the browser accepts that."""
     if len(body) < 2000 or "gzip" not in request.headers.get("accept-encoding", ""):
         return Response(body, media_type=kind)
     gzipped = gzip.compress(body, 5) if gzipped is None else gzipped

@@ -1,11 +1,13 @@
-"""How a page and the server prove to each other that they know a link's secret, which neither sends.
+"""Mutual proof, by page and server, that they know a link's secret, which neither of them sends.
 
-The secret stands behind the # of the link, which browsers do not send. Each server process draws a random word, `boot`, and
-makes a key of it and the secret. A page asks what `boot` is and sends a random word of its own; only who has the key can sign
-that. Then the page signs its requests, with the key of that process alone. Whoever takes the port when the process has ended
-cannot prove anything, and what is sent to it, or kept by the browser, is worth nothing to a server that comes back.
+The secret stands behind the # of the link, which browsers do not send. Each server process draws a random text, `boot`, and
+derives a key from it and the secret. A page asks for `boot` and sends a random text of its own, which only a holder of the
+key can sign. Then the page signs its requests with the key of that one process. A program that takes the port after the
+process has ended cannot prove anything, and what it receives, or what the browser keeps, is worthless to a server that
+comes back.
 
-Both sides compute HMAC-SHA256; the page by itself, since browsers lend theirs only to https and to addresses of this machine.
+Both sides compute HMAC-SHA256. The page has its own implementation, since browsers offer theirs only over https and on
+addresses of this machine.
 """
 
 import hashlib
@@ -18,24 +20,24 @@ from collections import OrderedDict
 from hpo.serve.wire import encoded
 
 SCHEME = "HPO-HMAC-SHA256"
-"""Of the Authorization header of a signed request: the scheme, then its time, a random word, and the signature."""
+"""Scheme in the Authorization header of a signed request; a time, a random text and the signature follow it."""
 WINDOW = 60.0
-"""Seconds by which a request's time may differ from the server's; in twice that none is taken a second time."""
+"""Seconds by which a request's time may differ from the server's; for twice as long no request is accepted a second time."""
 _SIGNED = re.compile(rf"{SCHEME} ([0-9]{{1,12}}\.[0-9]{{1,6}}) ([0-9a-f]{{32}}) ([0-9a-f]{{64}})")
 _NONCE = re.compile(r"[0-9a-f]{32}")
 
 
 def mac(key: str, *parts: str) -> str:
-    """A signature, in hexadecimal digits. No part may have a line break in it."""
+    """Return the signature of some texts as hexadecimal digits. No text may contain a line break."""
     return hmac.new(key.encode(), "\n".join(parts).encode(errors="replace"), hashlib.sha256).hexdigest()
 
 
 class Keys:
-    """The secrets of a server's links, and the keys that this process has made of them.
+    """The secrets of a server's links, and the keys that this process derives from them.
 
     Args:
-        look: the secret of the link that looks.
-        steer: of the one that steers, too; None: there is none.
+        look: Secret of the link that only looks.
+        steer: Secret of the link that also steers; None: there is none.
     """
 
     def __init__(self, look: str, steer: str | None = None) -> None:
@@ -43,15 +45,15 @@ class Keys:
         self._secrets = {look: False} if steer is None else {look: False, steer: True}
         self._keys = [(mac(secret, "hpo serve", self.boot), steers) for secret, steers in self._secrets.items()]
         self.steerable = steer is not None
-        """Is there a link that steers?"""
+        """Whether there is a link that steers."""
         self._seen: OrderedDict[str, float] = OrderedDict()
 
     def greeting(self, nonce: str, host: str) -> bytes | None:
-        """The proof that this process knows the secrets, that of the link that looks first.
+        """Return the proof that this process knows the secrets, the one of the link that looks first.
 
         Args:
-            nonce: 32 hexadecimal digits that a page has drawn; None is returned for anything else.
-            host: by which the page calls this server: a proof for one is none for another, that would pass it on.
+            nonce: 32 hexadecimal digits that a page has drawn; for anything else None is returned.
+            host: Name by which the page calls this server, so that another server cannot pass the proof on as its own.
         """
         if not _NONCE.fullmatch(nonce):
             return None
@@ -59,7 +61,7 @@ class Keys:
         return encoded({"boot": self.boot, "now": time.time(), "proofs": proofs})
 
     def bearer(self, given: str) -> bool | None:
-        """Whether who sends a secret itself may steer; None: it is no secret of ours."""
+        """Return whether the sender of a secret may steer, or None if it is not one of this server's secrets."""
         found = None
         for secret, steers in self._secrets.items():
             if hmac.compare_digest(given.encode(errors="replace"), secret.encode()):
@@ -67,14 +69,14 @@ class Keys:
         return found
 
     def signer(self, authorization: str, method: str, host: str, target: str, body: bytes) -> bool | None:
-        """Whether who has signed a request may steer; None: it is not signed, too late, or not the first of its kind.
+        """Return whether the signer of a request may steer, or None if it is not signed, too old, or was sent before.
 
         Args:
-            authorization: the header.
-            method: of the request.
-            host: by which it calls this server.
-            target: path and query, as they were sent.
-            body: all of it.
+            authorization: Authorization header of the request.
+            method: HTTP method of the request.
+            host: Name by which the request calls this server.
+            target: Path and query, as they were sent.
+            body: Complete body of the request.
         """
         if (signed := _SIGNED.fullmatch(authorization)) is None:
             return None
@@ -90,7 +92,7 @@ class Keys:
         return None
 
     def _remember(self, nonce: str, now: float) -> None:
-        """Only what was signed rightly is remembered: strangers cannot fill the memory."""
+        """Remember a correctly signed request so that it is not accepted again. Strangers cannot fill this memory."""
         self._seen[nonce] = now
         while now - next(iter(self._seen.values())) > 2 * WINDOW:
             self._seen.popitem(last=False)

@@ -1,10 +1,9 @@
-"""Commands from a page: what may be asked of an experiment now and what that would come to, and asking it.
+"""Commands from a page: which ones an experiment accepts now, what each would do, and sending one to the tuner.
 
-The guard has let the request in: it comes from a page of this server that was opened by the link that steers, and its body is
-read, and no longer than a command may be.
+The guard has checked the request: it comes from a page of this server that was opened with the link that steers, and its body
+is complete and not longer than a command may be.
 """
 
-import asyncio
 import json
 from typing import Any
 
@@ -26,12 +25,12 @@ from hpo.store.directory import json_object
 
 
 async def answer(hub: Hub, name: str, request: Request) -> Response:
-    """What can be asked (GET), or the tuner's answer to what is asked (POST).
+    """Answer which commands are possible (GET), or send a command and answer with the tuner's reply (POST).
 
     Args:
-        hub: the experiments.
-        name: the experiment's id.
-        request: to `/api/e/ID/commands`.
+        hub: The server's experiments.
+        name: Id of the experiment.
+        request: Request to `/api/e/ID/commands`.
     """
     if not request.scope[STEERS]:
         raise HTTPException(403, "This link only looks.")
@@ -45,7 +44,7 @@ async def answer(hub: Hub, name: str, request: Request) -> Response:
     command = Command(new_id(), verb, arguments, f"{me()} by the page")
     after = one.feed.shown.sequence
     try:
-        event = await asyncio.to_thread(deliver, one.feed.files, command, after)
+        event = await hub.read_until_closing(lambda: deliver(one.feed.files, command, after))
     except HPOError as error:
         return _json(409, {"error": str(error)})
     if event is None:
@@ -56,7 +55,7 @@ async def answer(hub: Hub, name: str, request: Request) -> Response:
 
 
 def _situation(feed: Feed) -> dict[str, Any]:
-    """Why nothing can be asked, or None; what each command would come to; whether it is held; and the budget."""
+    """Return why no command is possible, what each would do, whether the experiment is held, and its budget."""
     follower = feed.follower
     if follower is None:
         return {"why": feed.shown.trouble or "it is not here any more", "says": {}, "held": None, "budget": {}}

@@ -1,12 +1,13 @@
-"""Server-sent events: what is new since the number that a page has, and nothing again.
+"""Server-sent events: everything new since the last message that a page has received.
 
-A message's id is the cursor: which log it is, and the number of its last event. A page that comes back with it goes on there,
-also after the server was started again.
+A message's id is the cursor: the identity of the log and the number of its last event. A page that reconnects resumes there,
+even after the server has restarted.
 """
 
 import asyncio
 import bisect
 import contextlib
+import functools
 import json
 import time
 from collections.abc import AsyncGenerator
@@ -18,22 +19,22 @@ from hpo.serve.watched import Watched
 from hpo.serve.wire import encoded
 
 BEAT = 15.0
-"""Seconds after which a sign of life is sent where there is nothing else."""
+"""Seconds without a message after which a heartbeat is sent."""
 MOST_BEHIND = 5000
-"""Reports; a page that is further behind loads its figures again."""
+"""Number of reports; a page that is further behind loads its figures again."""
 ROWS_EVERY = 0.5
 LOG_EVERY = 0.25
 LOG_BLIND = 1.0
 
 
 def message(data: bytes, *, kind: str = "", cursor: str = "") -> bytes:
-    """One event of a stream. `data` is JSON in one line."""
+    """Return one server-sent event. `data` is JSON in one line."""
     head = (f"id: {cursor}\n" if cursor else "") + (f"event: {kind}\n" if kind else "")
     return head.encode() + b"data: " + data + b"\n\n"
 
 
 async def _changed(event: asyncio.Event) -> bool:
-    """Wait for it, as long as no sign of life is due. Returns whether it came."""
+    """Wait for an event until a heartbeat is due, and return whether it came."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(BEAT):
             await event.wait()
@@ -42,17 +43,17 @@ async def _changed(event: asyncio.Event) -> bool:
 
 
 def beat() -> bytes:
-    """A sign of life, which tells the server's clock, too."""
+    """Return a heartbeat message, which also carries the server's time."""
     return message(encoded({"now": time.time()}), kind="beat")
 
 
 async def experiment_stream(hub: Hub, name: str, cursor: str) -> AsyncGenerator[bytes]:
-    """What happens in an experiment.
+    """Yield messages about what happens in an experiment.
 
     Args:
-        hub: of the server.
-        name: the experiment's id.
-        cursor: of the last message that the page has had, or of its figures.
+        hub: The server's experiments.
+        name: Id of the experiment.
+        cursor: Cursor of the last message that the page has received, or of its figures.
     """
     generation, sent = _read_cursor(cursor)
     with hub.viewing(name) as one:
@@ -66,8 +67,8 @@ async def experiment_stream(hub: Hub, name: str, cursor: str) -> AsyncGenerator[
             version = one.version
             if shown.complete and shown.generation:
                 if not generation:
-                    sent = shown.sequence  # its figures have what was before, or it asks for that
-                elif generation != shown.generation:  # another experiment in the same place
+                    sent = shown.sequence  # earlier reports are in the page's figures, or it asks for them
+                elif generation != shown.generation:  # another experiment has taken the directory
                     sent = shown.sequence
                     yield message(encoded({"now": time.time()}), kind="reset")
                 generation = shown.generation
@@ -83,12 +84,12 @@ def _read_cursor(cursor: str) -> tuple[str, int]:
 
 
 def _update(one: Watched, sent: int) -> tuple[str, bytes, int]:
-    """Kind, content and last event of the next message: the same bytes for all pages that are as far."""
+    """Return kind, content and last event of the next message: the same bytes for all pages that have received as much."""
     shown, reports = one.feed.shown, one.feed.record.reports
     key = (sent, one.version)
     if key in one.messages:
         return one.messages[key]
-    from hpo.serve.views import columns_of  # what is needed before a log is read is soon imported
+    from hpo.serve.views import columns_of  # keeps the import before the first message short
 
     end = min(shown.reports, len(reports.sequences)) if shown.complete else 0
     begin = bisect.bisect_right(reports.sequences, sent, 0, end)
@@ -108,7 +109,7 @@ def _update(one: Watched, sent: int) -> tuple[str, bytes, int]:
 
 
 async def rows_stream(hub: Hub, cursor: str) -> AsyncGenerator[bytes]:
-    """The rows of all experiments, then those that change."""
+    """Yield the rows of all experiments, then those that change."""
     boot, version = _read_cursor(cursor)
     version = version if boot == hub.boot else 0
     with hub.viewing_rows():
@@ -134,7 +135,7 @@ def _rows(hub: Hub, names: list[str]) -> bytes:
 
 
 async def log_stream(hub: Hub, directory: Path, trial: int, attempt: int, name: str) -> AsyncGenerator[bytes]:
-    """The end of a log, then what is appended to it."""
+    """Yield the end of a log, then what is appended to it."""
     folder = directory / "trials" / str(trial) / f"attempt_{attempt}"
     rang, known = asyncio.Event(), -1
     idle = 0.0
@@ -142,8 +143,8 @@ async def log_stream(hub: Hub, directory: Path, trial: int, attempt: int, name: 
         rang.clear()
         heard = hub.bells.listen(folder, rang)
         try:
-            after = None if known < 0 else known
-            found, size = await asyncio.to_thread(read_log, directory, trial, attempt, name, after)
+            reading = functools.partial(read_log, directory, trial, attempt, name, None if known < 0 else known)
+            found, size = await hub.read(reading)
         except OSError as error:
             yield message(encoded({"gone": error.strerror or str(error)}))
             return

@@ -1,6 +1,6 @@
-"""What the page is told of an experiment, as plain values: its board, its row among others, its trials.
+"""Plain values about an experiment for a page: its board, its row in the list of experiments, and its reports.
 
-Values are those of `hpo watch` and of the report; only their form is made here. Texts of users stay texts.
+The values are those of `hpo watch` and of the report; this module only gives them a form. Users' texts stay plain texts.
 """
 
 import math
@@ -20,23 +20,23 @@ from hpo.store.untrusted import MOST_ROW
 
 MOST_WORKERS = 16
 MOST_TEXT = 240
-"""Characters of a text of users in what is sent again and again."""
+"""Largest number of characters of a user's text in messages that are sent again and again."""
 SPARK = 40
-"""Points of the line that shows the best so far in a row."""
+"""Number of points of the small line in a row that shows the best result so far."""
 
 
 def cut(text: str, most: int = MOST_TEXT) -> str:
-    """A text of users, not longer than that."""
+    """Return a user's text, shortened to at most so many characters."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def number(value: float | None) -> float | None:
-    """A number that JSON has, or None."""
+    """Return a number if JSON can represent it, otherwise None."""
     return value if value is not None and math.isfinite(value) else None
 
 
 def board_view(seen: Snapshot) -> dict[str, Any]:
-    """The board of an experiment: a few kB, however long it has run."""
+    """Return the board of an experiment: a few kB, however long it has run."""
     board, state = seen.board, seen.board.state
     config, objective = board.config, board.state.objective
     overall, recent = board.utilisation(seen.elapsed)
@@ -64,7 +64,7 @@ def board_view(seen: Snapshot) -> dict[str, Any]:
 
 
 def row_view(seen: Snapshot, record: Record) -> dict[str, Any]:
-    """Its row among other experiments."""
+    """Return an experiment's row in the list of experiments."""
     state = seen.board.state
     kept = [record.improvements[i] for i in thinned(len(record.improvements), SPARK)]
     return {
@@ -75,7 +75,7 @@ def row_view(seen: Snapshot, record: Record) -> dict[str, Any]:
 
 
 def noted_row(files: ExperimentDirectory) -> dict[str, Any]:
-    """What its metadata and its place say before its log is read."""
+    """Return an experiment's row before its log is read, from its metadata and its directory's name."""
     noted = read_json(files.metadata, MOST_ROW)
 
     def text(key: str, otherwise: str) -> str:
@@ -179,7 +179,7 @@ def _rungs(board: Board) -> dict[str, Any]:
 
 
 def columns_of(record: Record, begin: int, end: int) -> Mapping[str, Sequence[Any]]:
-    """The reports from one place in the record to another, as columns."""
+    """Return a range of the record's reports, column by column."""
     reports = record.reports
     part = slice(begin, end)
     return {

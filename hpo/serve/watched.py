@@ -1,4 +1,4 @@
-"""An experiment that pages look at, and what wakes them when it changes."""
+"""An experiment that pages look at, and the asyncio events that wake them when it changes."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,30 +16,35 @@ T = TypeVar("T")
 
 @dataclass
 class Watched:
-    """An experiment, and the pages that wait for its next change."""
+    """An experiment that pages look at."""
 
     feed: "Feed"
     figures: "Figures"
     reader: Reader
     viewers: int = 0
     version: int = 0
-    """Counts what was told of it."""
+    """Number of changes that pages were told of."""
     rang: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set at the next change, and replaced."""
+    """Event that is set at the next change, and then replaced by a new one."""
     messages: dict[tuple[int, int], tuple[str, bytes, int]] = field(default_factory=dict)
-    """What was sent of its last change."""
+    """Messages about the last change, encoded once for all pages."""
     blind: bool = False
     task: "asyncio.Task[None] | None" = None
     left: float = 0.0
-    """When its last viewer went."""
+    """Monotonic time at which the last viewer left."""
 
-    async def read(self, work: Callable[[], T]) -> T:
-        """What a function returns that reads this experiment, in a thread and never two at a time."""
-        return await self.reader.read(work)
+    async def read(self, work: Callable[[], T], *, brief: bool = False) -> T:
+        """Call a function that reads this experiment in a thread, never two at a time, and return its result.
+
+        Args:
+            work: The function.
+            brief: See `Reader.read`.
+        """
+        return await self.reader.read(work, brief=brief)
 
     def tell(self) -> None:
-        """Wake whoever waits."""
+        """Wake all pages that wait for a change."""
         self.version += 1
         self.changed.set()
         self.changed = asyncio.Event()

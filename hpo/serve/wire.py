@@ -1,9 +1,9 @@
-"""How values travel to a page: JSON in as few bytes as can be."""
+"""Compact JSON for messages to a page."""
 
 import json
 from typing import Any
 
 
 def encoded(content: Any) -> bytes:
-    """JSON for the page."""
+    """Return a value as compact JSON."""
     return json.dumps(content, separators=(",", ":"), allow_nan=False, default=str).encode()

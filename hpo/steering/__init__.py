@@ -1,1 +1,1 @@
-"""Steering a running experiment: who may be told what, commands given and answered, and what they will come to."""
+"""Steering a running experiment: giving commands to its tuner, and telling beforehand what a command would do."""

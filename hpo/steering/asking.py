@@ -1,4 +1,4 @@
-"""Giving a command to a running experiment, and waiting for its tuner's answer in the log."""
+"""Commands to a running experiment, and the tuner's answers, which appear in the event log."""
 
 import contextlib
 import getpass
@@ -20,16 +20,16 @@ from hpo.store.sqlite_file import is_busy
 from hpo.tuner.commands import LOOK_EVERY
 
 PATIENCE = 2 * LOOK_EVERY
-"""Seconds that an answer may take: longer than the tuner is deaf where no kernel tells it of files."""
+"""Seconds to wait for an answer; longer than the interval at which a tuner looks for commands if the kernel reports none."""
 _AGAIN = 0.25
-"""Seconds between two looks for the answer where the kernel does not tell of changes."""
+"""Seconds between two looks for the answer if the kernel does not report changes."""
 
 
 def why_not(follower: Follower) -> str | None:
-    """Why an experiment cannot be steered, as a sentence; None where it can be.
+    """Return the reason why an experiment cannot be steered as a sentence, or None if it can be.
 
     Args:
-        follower: of the experiment, that has read its log.
+        follower: Reader of the experiment, which has read its log.
     """
     condition, detail = follower.condition()
     if follower.config.simulated:
@@ -44,7 +44,7 @@ def why_not(follower: Follower) -> str | None:
 
 
 def me() -> str:
-    """Who asks, as the log has it."""
+    """Return the user and host that are logged as a command's origin."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError, ImportError):  # a user without a name, as in containers
@@ -53,21 +53,21 @@ def me() -> str:
 
 
 def ask(directory: Path, verb: str, arguments: Mapping[str, Any], by: str, patience: float = PATIENCE) -> Event | None:
-    """Give a command and wait for the answer.
+    """Give a command to a running experiment and wait for the answer.
 
     Args:
-        directory: of the experiment.
-        verb: one of `hpo.events.steering.Verb`.
-        arguments: of the verb.
-        by: who asks.
-        patience: seconds.
+        directory: Directory of the experiment.
+        verb: One of `hpo.events.steering.Verb`.
+        arguments: Arguments of the command, by name.
+        by: Who gives the command.
+        patience: Seconds to wait for the answer.
 
     Returns:
-        the COMMANDED event, which says whether it was accepted; None where it has not come by then: the command stays, and is
-        taken when the tuner looks for it.
+        The COMMANDED event, which says whether the command was accepted, or None if it has not come in time. The command then
+        stays, and the tuner takes it at its next look.
 
     Raises:
-        StoreError: the experiment cannot be steered, or its folder cannot be written to.
+        StoreError: The experiment cannot be steered, or its folder is not writable.
     """
     follower = Follower(directory)
     follower.advance()
@@ -77,13 +77,13 @@ def ask(directory: Path, verb: str, arguments: Mapping[str, Any], by: str, patie
 
 
 def deliver(files: ExperimentDirectory, command: Command, after: int, patience: float = PATIENCE) -> Event | None:
-    """Leave a command for a tuner that is at work, and wait for the answer; see `ask`.
+    """Leave a command for a running tuner and wait for the answer; see `ask`.
 
     Args:
-        files: of the experiment.
-        command: what is asked.
-        after: an event of the log before the answer.
-        patience: seconds.
+        files: Directory of the experiment.
+        command: The command.
+        after: Number of an event that precedes the answer.
+        patience: Seconds to wait for the answer.
     """
     with _changes(files.path) as changed:
         CommandFolder(files.commands).give(command)
@@ -104,7 +104,7 @@ def deliver(files: ExperimentDirectory, command: Command, after: int, patience: 
 
 @contextlib.contextmanager
 def _changes(directory: Path) -> Iterator[Any]:
-    """A function that waits until something in the directory changes, for so many seconds at most."""
+    """Give a function that waits, for at most so many seconds, until something in the directory changes."""
     inotify = open_inotify("the answer is looked for now and then")
     if inotify is None:
         yield lambda seconds: time.sleep(min(seconds, _AGAIN))

@@ -1,4 +1,4 @@
-"""What a command will come to, in numbers: what a person reads before it is given."""
+"""Consequences of each command in numbers, which a person reads before giving it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +11,11 @@ from hpo.events.types import Status
 
 
 def consequences(config: ExperimentConfig, state: ExperimentState) -> dict[str, str]:
-    """A sentence for each command; `stop` speaks of any trial.
+    """Return a sentence about the consequences of each command; the one about `stop` holds for any trial.
 
     Args:
-        config: of the experiment, with the budget in force.
-        state: what is known.
+        config: Configuration of the experiment, with the current budget.
+        state: Current state of the experiment.
     """
     running, paused = len(state.running), state.counts().get(Status.PAUSED, 0)
     done = len(state.trials) - running - paused

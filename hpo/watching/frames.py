@@ -1,6 +1,6 @@
-"""Frames: an experiment, or the experiments of a sweep, drawn for a terminal of any size, readable without colour.
+"""Text frames about an experiment or the experiments of a sweep, for a terminal of any size and readable without colour.
 
-`rich` is imported when the first frame is drawn, so that a run that nobody looks at never loads it.
+`rich` is imported when the first frame is drawn, so that a run without a live view never loads it.
 """
 
 import math
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BAR = 24
 MOST_LATEST = 12
 MOST_OF_A_NODE = 20
-"""Characters of a node's name: the end, in which names that are made differ."""
+"""Characters of a node's name that are shown: its end, in which generated names differ."""
 MOST_WORKERS = 16
 STYLES = {
     "running": "cyan",
@@ -34,14 +34,14 @@ STYLES = {
 
 
 def experiment_frame(seen: Snapshot, width: int, height: int) -> "Group":
-    """One experiment: progress, best, workers, rungs, failures, and the latest trials where there is room."""
+    """Return a frame about one experiment: progress, best, workers, rungs, failures and, with room, latest trials."""
     from rich.console import Group
 
     return Group(*_experiment(seen, width, height))
 
 
 def sweep_frame(experiments: Sequence[Snapshot], width: int, height: int) -> "Group":
-    """Several experiments: a row each, those at work first, and the first of these in full where there is room."""
+    """Return a frame about several experiments: a row each, running ones first, and the first in full if there is room."""
     from rich.console import Group
 
     if len(experiments) == 1:
@@ -96,7 +96,7 @@ def _overview(experiments: Sequence[Snapshot], width: int) -> list["Text"]:
 
 def _experiment(seen: Snapshot, width: int, height: int) -> list["Text"]:
     lines = [*_head(seen), *_steered(seen), *_best(seen)]
-    used = len(lines) + sum(len(line.plain) // max(width, 1) for line in lines[-2:])  # these two may wrap
+    used = len(lines) + sum(len(line.plain) // max(width, 1) for line in lines[-2:])  # the last two lines may wrap
     for block in (_workers(seen, width), _rungs(seen.board, width), _failures(seen.board)):
         if block and used + len(block) <= height:
             lines += block
@@ -191,12 +191,12 @@ def _workers(seen: Snapshot, width: int) -> list["Text"]:
 
 
 def _node(name: str) -> str:
-    """A host's name without its domain."""
+    """Return a host's name without its domain, shortened."""
     return (name if name.replace(".", "").isdigit() else name.partition(".")[0])[-MOST_OF_A_NODE:]
 
 
 def _devices(names: str, use: Mapping[str, int]) -> str:
-    """`0,1`, or where it is known how busy they are `0:97%,1:95%`."""
+    """Return device numbers as text, such as `0,1`, or `0:97%,1:95%` if their utilisation is known."""
     return ",".join(f"{name}:{use[name]}%" if name in use else name for name in names.split(","))
 
 
@@ -250,9 +250,9 @@ def _grid(
     right: Container[int] = (),
     states: int | None = None,
 ) -> list["Text"]:
-    """Aligned columns; the last is cut off where the line is full. Column `states` is coloured by what it says.
+    """Return aligned columns as lines, cut off at the width. Column `states` is coloured by its text.
 
-    A tenth of the time of rich's tables, for a run draws these in the thread that decides.
+    Takes a tenth of the time of rich's tables; a run draws these in the thread that makes decisions.
     """
     from rich.cells import cell_len, set_cell_size
 
@@ -276,7 +276,7 @@ def _grid(
 
 
 def _text(text: str, style: str = "") -> "Text":
-    """Data, never markup; one line, cut off where the terminal ends."""
+    """Return one line of plain text without markup, cut off at the terminal's width."""
     from rich.text import Text
 
     return Text(printable(text), style=style, no_wrap=True, overflow="ellipsis")

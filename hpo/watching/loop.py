@@ -1,4 +1,4 @@
-"""`hpo watch` and `hpo.follow`: look when a file has changed, draw at most so often, end when all experiments are over."""
+"""`hpo watch` and `hpo.follow`: read experiments when files change, redraw at a limited rate, end with the last."""
 
 import contextlib
 import logging
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TICK = 1.0
-"""Seconds after which clocks are drawn again, and files are looked at where the kernel does not tell of changes."""
+"""Seconds between redraws of running clocks, and between looks at files if the kernel does not report changes."""
 FIND_EVERY = 2.0
-"""Seconds between looks for further experiments of a sweep."""
+"""Seconds between searches for new experiments of a sweep."""
 SHARE = 0.04
-"""A look and its drawing may take this share of the time; what takes longer is done less often."""
+"""Largest share of time spent on looking and drawing; slow looks happen less often."""
 
 
 class Watch:
-    """Watches the experiments of a place.
+    """A live view of the experiments of a directory or tag.
 
     Args:
-        place: directory or tag.
-        interval: least seconds between two frames.
+        place: Directory or tag.
+        interval: Smallest number of seconds between two frames.
 
     Raises:
-        ConfigError: `interval` makes no sense.
-        StoreError: there is no experiment.
+        ConfigError: `interval` is out of range.
+        StoreError: There is no experiment.
     """
 
     def __init__(self, place: str, interval: float = 0.5) -> None:
@@ -54,7 +54,7 @@ class Watch:
         self._find()
 
     def _find(self) -> None:
-        """Follow experiments that are new."""
+        """Search for new experiments and follow them."""
         self._found = time.monotonic()
         self.followers |= {path: Follower(path) for path in find_experiments(self.place) if path not in self.followers}
 
@@ -80,7 +80,7 @@ class Watch:
         self._follow(lambda: view.show(sweep_frame(self._seen(), WIDTH, HEIGHT)))
 
     def lines(self) -> None:
-        """Print a line for whatever is worth one, until all experiments are over."""
+        """Print plain lines about the experiments until all have finished."""
         told: dict[Path, str] = {}
 
         def tell() -> None:
@@ -117,7 +117,9 @@ class Watch:
             while True:
                 began = time.process_time()
                 if time.monotonic() - self._found >= FIND_EVERY:
-                    with contextlib.suppress(StoreError):  # what is known is enough: one may just be overwritten
+                    with contextlib.suppress(
+                        StoreError
+                    ):  # keep what is known: an experiment may be overwritten at this moment
                         self._find()
                 bell.arm([path for path, follower in self.followers.items() if not follower.over])
                 self._advance()
@@ -133,40 +135,41 @@ def _name(follower: Follower) -> str:
 
 
 class _Bell:
-    """Rings when a file in one of several folders changes. Each folder rings once, then it must be armed again."""
+    """A bell that rings when a file in one of several folders changes; each folder rings once, then is armed again."""
 
     def __init__(self) -> None:
         self._inotify = open_inotify(f"the event store is looked at every {TICK:.1f} s", logging.INFO)
 
     def arm(self, folders: Sequence[Path]) -> None:
-        """Listen from now on."""
+        """Start to listen for changes in some folders."""
         for folder in folders if self._inotify is not None else ():
-            with contextlib.suppress(OSError):  # it is gone, or there are too many: the tick will do
+            with contextlib.suppress(OSError):  # the folder is gone, or there are too many; the tick makes up for it
                 self._inotify.add_watch(folder, MODIFY | CREATE | MOVED_TO | ONE_SHOT)
 
     def wait(self, seconds: float) -> None:
-        """Return at the next ring, at once if there was one since `arm`, or after so many seconds."""
+        """Return at the next change, at once if there was one since `arm`, or after so many seconds."""
         if self._inotify is None:
             time.sleep(seconds)
         else:
             self._inotify.read(timeout=int(seconds * 1000))
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening for changes."""
         if self._inotify is not None:
             self._inotify.close()
 
 
 def watch(place: str, *, once: bool = False, interval: float = 0.5) -> None:
-    """Show experiments until all are complete.
+    """Show experiments until all have finished.
 
     Args:
-        place: a directory, or a tag under outputs/.
-        once: print one frame and return.
-        interval: least seconds between frames.
+        place: A directory, or a tag under outputs/.
+        once: Whether to print one frame and return.
+        interval: Smallest number of seconds between frames.
 
     Raises:
-        ConfigError, StoreError: there is nothing to watch.
+        ConfigError: `interval` is out of range.
+        StoreError: There is no experiment.
     """
     from rich.console import Console
 
@@ -183,16 +186,16 @@ def watch(place: str, *, once: bool = False, interval: float = 0.5) -> None:
 
 
 def follow(place: str | Path = OUTPUTS) -> Experiments:
-    """Show experiments until all are over, or until Ctrl-C or the interruption of a notebook's cell.
+    """Show experiments until all have finished, or until Ctrl-C or the interruption of a notebook's cell.
 
     Args:
-        place: a directory, or a tag under outputs/.
+        place: A directory, or a tag under outputs/.
 
     Returns:
-        the experiments, as they are then.
+        The experiments in their state at the end.
 
     Raises:
-        StoreError: there is none, or one is damaged.
+        StoreError: There is no experiment, or one is damaged.
     """
     with contextlib.suppress(KeyboardInterrupt):
         watch(str(place))

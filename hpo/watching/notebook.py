@@ -1,6 +1,6 @@
-"""The live view of experiments in a notebook: one place below the cell, drawn again now and then.
+"""The live view of experiments in a notebook: one output below the cell that is updated.
 
-IPython is never imported: who is in a notebook has imported it.
+IPython is never imported here, because a notebook has already imported it.
 """
 
 import io
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 WIDTH, HEIGHT = 100, 30
-"""Characters."""
+"""Size of the view in characters."""
 DRAW_EVERY = 0.5
 
 _BLOCK = '<pre style="line-height:1.2">{code}</pre>'
 
 
 def in_notebook() -> bool:
-    """Is there a front end that shows HTML, and not a terminal or a script?"""
+    """Whether the program runs in a notebook that shows HTML, and not in a terminal or script."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return getattr(shell, "kernel", None) is not None
 
 
 class NotebookView:
-    """What stands below the cell."""
+    """The output below a notebook's cell, which each frame replaces."""
 
     def __init__(self) -> None:
         self._handle: Any = None
 
     def show(self, frame: "RenderableType") -> None:
-        """Put a frame in place of the one before."""
+        """Replace the previous frame by this one."""
         content = {"text/html": _html(frame), "text/plain": _text(frame)}
         if self._handle is None:
             display = sys.modules["IPython"].display.display

@@ -1,4 +1,4 @@
-"""Plain lines for logs and pipes: each improvement, each failure, and now and then how things stand."""
+"""Plain output for logs and pipes: a line for each improvement and failure, and regular lines about the progress."""
 
 import os
 import re
@@ -19,15 +19,15 @@ from hpo.results.rows import log_of, reason_of
 from hpo.store.experiment_paths import from_here
 
 FRONT_EVERY = 1.0
-"""Seconds between lines about a front, which grows more often than a best one is found."""
+"""Seconds between lines about a Pareto front, which changes more often than a single best result."""
 LINE_EVERY = 5.0
-"""Seconds between plain lines that say how things stand."""
+"""Seconds between lines about the progress."""
 
 
 def say(text: str) -> None:
-    """Write lines to standard output; when nobody reads them any more (`hpo … | head`), to nowhere from then on.
+    """Write lines to standard output, or to nowhere once its reader has gone (`hpo … | head`).
 
-    A terminal gets them broken between words, for it would break them inside.
+    For a terminal, long lines are broken between words.
     """
     text = harmless(text)
     try:
@@ -41,21 +41,21 @@ def say(text: str) -> None:
 
 
 def _broken(line: str, width: int) -> str:
-    """One line as several, the further ones below what follows the indented name of the first."""
+    """Break a line into several, the later ones indented below the text that follows the first one's indented name."""
     if len(line.split()) < 3:
-        return line  # a path, which must stay one
+        return line  # a path, which must not be broken
     named = re.match(r"( +(\S+  +)?)?", line)
     below = " " * len(named[0]) if named is not None and len(named[0]) < width // 2 else ""
     return textwrap.fill(line, width, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
 
 
 class PlainLines(Callback):
-    """For logs and pipes.
+    """Callback that prints plain lines for logs and pipes.
 
     Args:
-        config: of the experiment.
-        prefix: stands before each line; for several experiments in one stream.
-        directory: of the experiment, where the logs of trials are.
+        config: Configuration of the experiment.
+        prefix: Text before each line, which tells several experiments in one stream apart.
+        directory: Directory of the experiment, which holds the trials' logs.
     """
 
     def __init__(self, config: ExperimentConfig, prefix: str = "", directory: Path | None = None) -> None:
@@ -68,18 +68,18 @@ class PlainLines(Callback):
         self._state: ExperimentState | None = None
 
     def on_open(self, state: ExperimentState) -> None:
-        """Say what begins."""
+        """See `Callback.on_open`; prints how the experiment begins."""
         self.attach(state)
         resumed = f" resumes after {state.elapsed:.1f} s, {len(state.trials)} trials" if state.trials else " starts"
         self._say(self._name + resumed)
 
     def attach(self, state: ExperimentState) -> None:
-        """Take what is known as known, without a word."""
+        """Take an experiment's state as already known, so that no line is printed about it."""
         self._state = state
         self._best = _best_of(state)
 
     def on_event(self, event: Event) -> None:
-        """Say what is worth a line."""
+        """See `Callback.on_event`; prints a line if the event is worth one."""
         state = self._state
         assert state is not None
         silent = time.monotonic() - self._said
@@ -105,5 +105,5 @@ class PlainLines(Callback):
 
 
 def _best_of(state: ExperimentState) -> object:
-    """What differs from one improvement to the next."""
+    """Return a value that changes with each improvement."""
     return state.front or (state.incumbent and state.incumbent.loss)

@@ -1,6 +1,6 @@
-"""What a person sees while an experiment runs, and when it is over.
+"""Display of an experiment while it runs, and its summary at the end.
 
-On a terminal and in a notebook a live view that `hpo watch` shows too, elsewhere plain lines.
+A terminal or notebook gets the same live view as from `hpo watch`; other outputs get plain lines.
 """
 
 import contextlib
@@ -36,11 +36,11 @@ TICK = 2.0
 
 
 def progress_display(config: ExperimentConfig, directory: Path | None = None) -> Callback:
-    """The display that suits standard output.
+    """Return the display that suits standard output.
 
     Args:
-        config: of the experiment.
-        directory: of the experiment, where a resumed one finds what was before.
+        config: Configuration of the experiment.
+        directory: Directory of the experiment, from which a resumed one reads its earlier events.
     """
     if in_notebook():
         return NotebookTable(config, directory)
@@ -48,15 +48,15 @@ def progress_display(config: ExperimentConfig, directory: Path | None = None) ->
 
 
 class _Table(Callback, ABC):
-    """A view that is drawn again when something has happened, not more often than it can be read.
+    """A live view that is redrawn after events, at most every `draw_every` seconds.
 
     Args:
-        config: of the experiment.
-        directory: of the experiment; see `progress_display`.
+        config: Configuration of the experiment.
+        directory: Directory of the experiment; see `progress_display`.
     """
 
     draw_every: ClassVar[float]
-    """Least seconds between two frames."""
+    """Smallest number of seconds between two frames."""
 
     def __init__(self, config: ExperimentConfig, directory: Path | None = None) -> None:
         self._board = Board(config)
@@ -65,18 +65,18 @@ class _Table(Callback, ABC):
         self._dirty = True
 
     def on_open(self, state: ExperimentState) -> None:
-        """Put the view up."""
-        if state.trials and self._directory is not None:  # a resumed one, of which this process has seen no event
+        """See `Callback.on_open`; starts the view."""
+        if state.trials and self._directory is not None:  # resumed: this process has not seen its earlier events
             with contextlib.closing(Store(ExperimentDirectory(self._directory).events, read_only=True)) as store:
                 self._board.apply_all(store.read())
 
     def on_event(self, event: Event) -> None:
-        """Something to draw at the next opportunity."""
+        """See `Callback.on_event`; notes that the view has to be redrawn."""
         self._dirty = True
         self._board.apply(event)
 
     def on_idle(self) -> float | None:
-        """Draw if it is time to, and say when it will be."""
+        """See `Callback.on_idle`; redraws the view if it is time to, and returns when the next redraw is due."""
         left = self._drawn + (self.draw_every if self._dirty else TICK) - time.monotonic()
         if left > 0:
             return left
@@ -86,25 +86,25 @@ class _Table(Callback, ABC):
 
     @abstractmethod
     def _draw(self) -> None:
-        """Show the board."""
+        """Draw the board."""
 
 
 class LiveTable(_Table):
-    """For terminals."""
+    """The live view on a terminal."""
 
     draw_every = 0.25
     _live: "Live | None" = None
 
     def on_open(self, state: ExperimentState) -> None:
-        """Put the view up."""
+        """See `Callback.on_open`; starts the view."""
         from rich.live import Live
 
         super().on_open(state)
-        self._live = Live(auto_refresh=False, transient=True)  # what is written meanwhile goes above it
+        self._live = Live(auto_refresh=False, transient=True)  # text that is printed meanwhile appears above it
         self._live.start()
 
     def on_close(self) -> None:
-        """Take the view down; the summary follows."""
+        """See `Callback.on_close`; removes the view, after which the summary is printed."""
         if self._live is not None:
             self._live.stop()
 
@@ -115,18 +115,18 @@ class LiveTable(_Table):
 
 
 class NotebookTable(_Table):
-    """For notebooks. The last frame stays."""
+    """The live view in a notebook, whose last frame stays."""
 
     draw_every = 0.5
 
     def on_open(self, state: ExperimentState) -> None:
-        """Put the view up."""
+        """See `Callback.on_open`; starts the view."""
         super().on_open(state)
         self._view = NotebookView()
         self._draw()
 
     def on_close(self) -> None:
-        """Show what it came to."""
+        """See `Callback.on_close`; draws the last frame."""
         self._draw()
 
     def _draw(self) -> None:
@@ -134,7 +134,7 @@ class NotebookTable(_Table):
 
 
 def live_frame(board: Board, width: int, height: int) -> "Group":
-    """The view of a running experiment, or of one that has just come to its end."""
+    """Return the frame of an experiment that is running or has just ended."""
     over = board.state.finished is not None
     condition = board.state.status if over else "running"
     return experiment_frame(Snapshot(board, condition, "", board.elapsed(running=not over)), width, height - 1)
@@ -143,7 +143,7 @@ def live_frame(board: Board, width: int, height: int) -> "Group":
 def summary(
     config: ExperimentConfig, state: ExperimentState, directory: Path, reason: str | None, skipped: bool = False
 ) -> str:
-    """The closing lines: why it ended, the best configuration, trials by state, time, worker utilisation."""
+    """Return the closing lines: why it ended, the best configuration, trials by state, time, worker utilisation."""
     name = f"{config.benchmark.name} · {config.method.name} · seed {config.seed}"
     ended = f"{state.status}: {reason}" if reason else "interrupted; the same command goes on"
     if skipped:
@@ -170,7 +170,7 @@ def summary(
 
 
 def counted(results: Generator[Result, None, None], total: int) -> Generator[Result, None, None]:
-    """Pass the results of a batch on and show how far it is: a bar on a terminal, else a line every tenth."""
+    """Yield the results of a batch and show the progress: a bar on a terminal, otherwise a line for every tenth."""
     begin = time.monotonic()
     bar = _bar(total) if sys.stdout.isatty() else contextlib.nullcontext()
     with bar as advance, contextlib.closing(results):
@@ -184,7 +184,7 @@ def counted(results: Generator[Result, None, None], total: int) -> Generator[Res
 
 @contextlib.contextmanager
 def _bar(total: int) -> Iterator[Callable[[], None]]:
-    """Shows a bar; what is given moves it on by one."""
+    """Show a progress bar and give a function that advances it by one."""
     from rich import progress as bars
 
     with bars.Progress(

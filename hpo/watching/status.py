@@ -1,4 +1,4 @@
-"""Where experiments stand: of one, for programs, and of all tags in a few numbers."""
+"""The current state of one experiment for programs, and of all tags in a few numbers."""
 
 from collections import Counter
 from pathlib import Path
@@ -19,14 +19,14 @@ from hpo.store.tags import OUTPUTS
 
 
 def last_failure(experiment: Experiment) -> Event | None:
-    """The end of the trial that was the last to fail."""
+    """Return the event that ended the most recently failed trial."""
     failed = (Status.FAILED, Status.TIMEOUT)
     ends = (event for event in reversed(experiment.events) if event.kind == Kind.ENDED)
     return next((end for end in ends if end.body["status"] in failed), None)
 
 
 def standing(experiment: Experiment) -> dict[str, Any]:
-    """Plain values for programs. Keys are added, none is renamed or removed."""
+    """Return an experiment's current state as plain values. Later versions add keys, but never rename or remove one."""
     config, state, best = experiment.config, experiment.state, experiment.state.incumbent
     condition = condition_of_experiment(experiment)
     return {
@@ -68,7 +68,7 @@ def standing(experiment: Experiment) -> dict[str, Any]:
 
 
 def _versions(state: ExperimentState) -> list[dict[str, Any]]:
-    """The versions of the code, each with the trials whose attempts all ran it; what is not known counts for none."""
+    """Return the code's versions with the trials whose attempts all ran that version; unknown ones count for none."""
     trials, _, _ = state.code.trials()
     return [
         {"digest": code["digest"], "commit": code["commit"], "trials": ran}
@@ -92,12 +92,12 @@ def _failure(directory: Path, end: Event | None) -> dict[str, Any] | None:
 
 
 def tags(outputs: Path = OUTPUTS) -> list[dict[str, Any]]:
-    """Each tag under outputs/ and how many of its experiments are in which state, by what their metadata say.
+    """Return the number of experiments in each state for each tag under outputs/, according to their metadata.
 
-    Experiments that an error has ended are among those that are interrupted, and counted as `errors`.
+    Experiments that ended with an error are counted as interrupted, and again as `errors`.
 
     Raises:
-        StoreError: there is none.
+        StoreError: There is no experiment.
     """
     folders = sorted(path for path in outputs.iterdir() if path.is_dir()) if outputs.is_dir() else []
     counted = {folder: Counter(map(_noted_state, folders_with(folder, CONFIG))) for folder in folders}

@@ -1,4 +1,4 @@
-"""What the library warns of, on the terminal."""
+"""The library's warnings on the terminal."""
 
 import logging
 import sys
@@ -8,7 +8,7 @@ from hpo.errors import harmless
 
 
 def show_warnings() -> None:
-    """Warnings of the library reach the terminal, without tracebacks; the rest goes to each experiment's log."""
+    """Print the library's warnings on the terminal without tracebacks; other messages go only to each experiment's log."""
     if any(isinstance(handler, _ToStandardError) for handler in logging.getLogger("hpo").handlers):
         return
     handler = _ToStandardError()
@@ -19,14 +19,14 @@ def show_warnings() -> None:
 
 class _ToStandardError(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stderr  # while a live view is up another, that puts lines above it
+        self.stream = sys.stderr  # during a live view it is another stream, which prints above the view
         super().emit(record)
 
 
 class _Worthwhile(logging.Filter):
-    """Warnings, and what is marked for the terminal, not errors, which are said where they are caught.
+    """Filter that passes warnings and messages marked for the terminal. Errors are printed by whoever catches them.
 
-    Of those that several experiments have in common only the first.
+    If several experiments cause the same warning, only the first one passes.
     """
 
     def __init__(self) -> None:

@@ -1,11 +1,12 @@
 """Damaged and hostile YAML is one sentence, and never takes long."""
 
 import pytest
+from omegaconf import OmegaConf
 
 from hpo.cli.arguments import expand
 from hpo.config.reading import load_config, read_config, resolve, to_yaml
 from hpo.config.schema import CONF_DIR
-from hpo.config.yaml_files import check_kinds, read_yaml
+from hpo.config.yaml_files import check_kinds, load_yaml, read_yaml
 from hpo.errors import ConfigError
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -102,3 +103,44 @@ def test_what_only_an_interpolation_could_bring_to_a_key_is_one_sentence(key, va
 def test_every_benchmark_and_method_that_comes_with_hpo_is_of_the_right_kinds():
     for benchmark in (CONF_DIR / "benchmark").glob("*.yaml"):
         check_kinds(load_config(benchmark.stem, "ASHA"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [1, 1.5, 1e-3, .5, 1_000, 0x1f, 0o17, 010, 12:30:45, .inf, -.inf, 1., +1, 1e5, '1e5']",
+        "a: [yes, No, on, true, null, ~, '', 2001-01-01, =, <<, 'é', \"\\u202e\"]",
+        "a: &x {b: 1}\nc: *x\nd: {<<: *x, e: 2}",
+        "a: |\n  two\n  lines\nb: >\n  fol\n  ded\n",
+        "{1: a, true: b, 1.5: c}",
+        "",
+        "text",
+        "[1, {a: b}]",
+        "a: 1\na: 2",
+        "a: !!python/object/apply:os.system [true]",
+        "a: !!python/name:os.system",
+        "a: !!python/object/apply:pathlib.Path [x, y]",
+        "a: [",
+        "a: 1\n--- \nb: 2",
+        "\t- a",
+        "5",
+    ],
+)
+def test_the_parser_in_c_gives_what_omegaconf_reads_and_refuses_what_it_refuses(tmp_path, text):
+    def outcome(read):
+        try:
+            content = read()
+            return OmegaConf.to_container(content)
+        except Exception:
+            return "refused"
+
+    path = tmp_path / "file.yaml"
+    path.write_text(text)
+    assert outcome(lambda: load_yaml(path, text.encode())) == outcome(lambda: OmegaConf.load(path))
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "{a: " * 200_000, "- " * 200_000, "? " * 200_000])
+def test_what_is_nested_too_deeply_is_one_sentence(tmp_path, text):
+    (tmp_path / "file.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"file.yaml: "):
+        read_yaml(tmp_path / "file.yaml")

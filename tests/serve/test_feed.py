@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from hpo.serve import feed as module
 from hpo.serve.catalogue import Catalogue, id_of
 from hpo.serve.feed import Feed
 from hpo.serve.readers import Readers
@@ -188,3 +189,71 @@ def test_threads_that_are_done_are_used_again_and_readings_of_one_experiment_nev
         return most[0], len(set(found))
 
     assert asyncio.run(scene()) == (1, 1)
+
+
+@pytest.mark.parametrize("what", ["configuration", "log"])
+def test_files_that_could_not_be_read_are_not_read_again_until_they_change_or_time_has_gone_by(
+    story, monkeypatch, what
+):
+    for trial in range(40):
+        story.start(trial)
+    story.store.close()
+    path = story.directory / {"configuration": "experiment.yaml", "log": "events.db"}[what]
+    whole, looks = path.read_bytes(), []
+    path.write_bytes(whole[:-2000] + bytes(2000))
+    time.sleep(0.2)  # a change a moment ago might not be the last with that time
+
+    class Counting(module.Follower):
+        def advance(self, *arguments, **keys):
+            looks.append("log")
+            return super().advance(*arguments, **keys)
+
+        def _begin(self):
+            looks.append("configuration")
+            super()._begin()
+
+    monkeypatch.setattr(module, "Follower", Counting)
+    feed = look(story.directory)
+    trouble, so_far = feed.shown.trouble, len(looks)
+    assert trouble
+    assert looks
+    for _ in range(5):
+        feed.look()
+    assert feed.shown.trouble == trouble
+    assert len(looks) == so_far, "nothing was read again"
+    later = time.monotonic() + 2 * module.RETRY
+    monkeypatch.setattr(module.time, "monotonic", lambda: later)
+    feed.look()
+    assert len(looks) > so_far, "it may have been the machine's trouble: no file can be opened when too many are open"
+    path.write_bytes(whole)
+    while feed.look():
+        pass
+    assert (feed.shown.trouble, feed.shown.sequence) == ("", 41)
+
+
+def test_a_configuration_that_would_take_long_to_parse_is_not_read_for_a_page(story):
+    (story.directory / "experiment.yaml").write_text("[" + "[]," * 200_000 + "[]]")
+    began = time.thread_time()
+    feed = look(story.directory)
+    assert time.thread_time() - began < 1
+    assert "experiment.yaml: has more than 262,144 bytes, too many for the page; see hpo status" in feed.shown.trouble
+
+
+def test_a_log_that_another_one_of_the_same_beginning_replaces_is_read_from_its_beginning(story, tmp_path):
+    story.start(0)
+    story.report(0, 1, 50.0)
+    feed = look(story.directory)
+    assert feed.subject().state.trials[0].resource == 1
+    mended = Story(tmp_path / "mended")
+    mended.store.close()
+    (tmp_path / "mended" / "events.db").unlink()
+    mended.begin(story.first)
+    mended.start(0)
+    mended.report(0, 7, 60.0)
+    mended.start(1)
+    mended.store.close()
+    story.store.close()
+    (tmp_path / "mended" / "events.db").replace(story.directory / "events.db")
+    while feed.look():
+        pass
+    assert feed.subject().state.trials[0].resource == 7

@@ -1,6 +1,7 @@
 """Logs are read when the kernel tells of a change, by whoever looks; what happens to a directory is told."""
 
 import asyncio
+import gc
 import shutil
 import time
 from contextlib import asynccontextmanager
@@ -74,12 +75,24 @@ def test_two_commits_within_one_tick_of_the_file_system_s_clock_are_both_seen(st
 
     feed = Feed(story.directory)
     frozen = module_of_feed._signature(feed.files)
-    just_now = tuple((time.time_ns(), size) for _, size in frozen)
+    just_now = tuple(state._replace(changed=time.time_ns()) for state in frozen)
     monkeypatch.setattr(module_of_feed, "_signature", lambda _: just_now)
     feed.look()
     story.start(0)
     feed.look()
     assert feed.shown.sequence == 2
+
+
+def test_garbage_is_not_looked_for_among_what_was_imported(story):
+    async def scene():
+        async with opened(story.directory.parents[3]) as hub:
+            gc.unfreeze()
+            hub.warm()
+            async with asyncio.timeout(SOON):
+                while not gc.get_freeze_count():
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(scene())
 
 
 def test_many_pages_of_an_experiment_are_one_reader_and_it_is_left_alone_after_the_last(story, monkeypatch):

@@ -3,8 +3,10 @@
 import asyncio
 import http.client
 import json
+import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -212,6 +214,27 @@ def test_programs_are_answered_and_looking_is_not_steering(led, server):
     commands = [event.body for event in load_experiment(directory).events if event.kind == Kind.COMMANDED]
     assert [body["accepted"] for body in commands] == [True, False, True, True, True, True, False]
     assert {body["by"].rpartition(" by ")[2] for body in commands} == {"the page"}
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("serve")
+def test_ctrl_c_ends_the_server_while_a_command_waits_for_its_tuner(led, server, tuner):
+    work, _ = led
+    directory = work.directory("t", "ASHA")
+    owner = json.loads((directory / ".owner.json").read_text())["pid"]
+    with ThreadPoolExecutor(1) as pool:
+        os.kill(owner, signal.SIGSTOP)
+        try:
+            command = {"command": "budget", "arguments": {"max_num_trials": 40}}
+            asked = pool.submit(told, server, directory, command)
+            wait_until(lambda: any((directory / "commands").iterdir()))
+            began = time.monotonic()
+            assert server.stop(signal.SIGINT) == 128 + signal.SIGINT
+            assert time.monotonic() - began < 3, "2 s alone; the suite's machine runs other tests meanwhile"
+        finally:
+            os.kill(owner, signal.SIGCONT)
+        assert asked.result() == (202, {"said": "It is left for the tuner, which has not answered yet."})
+    assert server.errors == ""
 
 
 def until(window, script, seconds=20.0):
