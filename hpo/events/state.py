@@ -11,7 +11,7 @@ from hpo.events.outcome import ReportOutcome
 from hpo.events.spending import Spending
 from hpo.events.steering import Steering, stopped_trial
 from hpo.events.trial_state import TrialState
-from hpo.events.values import Decision, Event, Kind, Status
+from hpo.events.values import Event, Kind, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class ExperimentState:
     """Until there is an incumbent: the trial that came closest to the constraints, and the values that they are about."""
     answered: bool = False
     """Has any report had a finite result in all objectives, whether or not it meets the constraints?"""
+    diverged: Event | None = None
+    """The first report before `answered` whose result is not finite in every objective; None if there is none."""
     reports: int = 0
     elapsed: float = 0.0
     created: float | None = None
@@ -233,23 +235,17 @@ class ExperimentState:
         state.status = status
 
     def _reported(self, event: Event, outcome: ReportOutcome | None) -> None:
-        body, resource = event.body, event.reached
-        state = self._of(event)
+        resource, state = event.reached, self._of(event)
         if outcome is None:
-            outcome = self.objective.outcome(body["metrics"], resource)
+            outcome = self.objective.outcome(event.body["metrics"], resource)
         self.trained += resource - state.resource
         self.spending.add(state.trial.id, outcome.cost)
-        state.first = state.first or resource
-        state.resource, state.loss, state.violation = resource, outcome.loss, outcome.violation
-        state.losses = outcome.losses
-        state.position, state.heard = body["position"], event.elapsed
-        state.lines = body.get("line", 0)
-        decision = body["decision"]
-        if decision != Decision.CONTINUE:
-            state.ending = Decision(decision)
+        state.take(event, outcome)
         self.reports += 1
         self.silent_failures = 0
-        self.answered = self.answered or outcome.finite
+        if not self.answered:
+            self.answered = outcome.finite
+            self.diverged = self.diverged or (None if outcome.finite else event)
         best, loss = self.incumbent, outcome.merit
         # Ties go to the earlier trial; an infinite loss is nobody's best.
         if loss != float("inf") and self.objective.aims:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from hpo.events.outcome import ReportOutcome
 from hpo.events.values import Decision, Event, Status, Trial
 
 
@@ -56,6 +57,17 @@ class TrialState:
     def has_reported(self) -> bool:
         """Has it trained anything that counts?"""
         return self.resource > self.base
+
+    def take(self, report: Event, outcome: ReportOutcome) -> None:
+        """Take in a stored report of the trial, with its outcome and the decision on it."""
+        body = report.body
+        self.first = self.first or report.reached
+        self.resource, self.loss, self.violation = report.reached, outcome.loss, outcome.violation
+        self.losses = outcome.losses
+        self.position, self.heard = body["position"], report.elapsed
+        self.lines = body.get("line", 0)
+        if (decision := body["decision"]) != Decision.CONTINUE:
+            self.ending = Decision(decision)
 
     @classmethod
     def begun(cls, event: Event, trials: Mapping[int, "TrialState"]) -> Self:
