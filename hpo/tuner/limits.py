@@ -4,11 +4,12 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpo.config.choices import ReportChannel
 from hpo.events.trial_state import TrialState
 from hpo.events.values import Decision, Exit, Status
 from hpo.store.places import from_here
 
-HOW_TO_REPORT = (
+_HOW_TO_REPORT = (
     "call hpo.report(...), append to $HPO_REPORT_FILE, or set benchmark.report_channel=syne_tune if it prints [tune-metric] "
     "lines, or stdout with benchmark.patterns if it prints others"
 )
@@ -17,6 +18,17 @@ MOST_LOSSES = 10
 """So many attempts per worker lost with their host or terminated from outside, and no report between, end the experiment."""
 
 ONE_OBJECT = 'write one JSON object per line, such as {"epoch": 1, "loss": 0.5}'
+
+
+def how_to_report(channel: ReportChannel) -> str:
+    """Return what makes a program report that ends well without a report, by the channel on which reports are expected."""
+    if channel == ReportChannel.file:
+        return _HOW_TO_REPORT
+    expected = {
+        ReportChannel.syne_tune: 'have it print lines such as [tune-metric]: {"epoch": 1, "loss": 0.5}',
+        ReportChannel.stdout: "have it print lines that benchmark.patterns match",
+    }.get(channel, "have it write to benchmark.report_path")
+    return f"benchmark.report_channel={channel.value}: {expected}, or leave that key out and call hpo.report(...)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,8 @@ class Limits:
     delete_checkpoints: bool = False
     max_checkpoint_bytes: float | None = None
     """Of the kept checkpoints together."""
+    report_channel: ReportChannel = ReportChannel.file
+    """Where reports are expected."""
     refuse_code_changes: bool = False
     """Nothing starts with other code than the trials before."""
     first_stop: str = "min_resource"
@@ -100,7 +114,7 @@ class Limits:
             return Status.FAILED, f"{how}\n{event.error or ''}".rstrip()
         if state.has_reported:
             return Status.COMPLETED, None
-        return Status.FAILED, self._unreported(state, unread, event.error or HOW_TO_REPORT)
+        return Status.FAILED, self._unreported(state, unread, event.error or how_to_report(self.report_channel))
 
     def nothing_but_failures(self, first_error: str | None, first_log: Path | None) -> str:
         """Why so many failures in a row end an experiment."""
