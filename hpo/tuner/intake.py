@@ -61,6 +61,17 @@ class Intake:
         begin, end = self._heard[trial_id].repeated or (0, 0)
         return end - begin
 
+    def jumps(self, state: TrialState, resource: int) -> bool:
+        """Whether an attempt that was given no checkpoint reports for the first time at its end, beyond what is known.
+
+        Args:
+            state: The trial before this report is taken in.
+            resource: Resource of the report.
+        """
+        heard = self._heard[state.trial.id]
+        at_end = resource == state.until and resource > state.resource + 1
+        return at_end and state.position == 0 and heard.repeated is None and heard.restored() is None
+
     def line(self, trial_id: int) -> int:
         """How many reports the current attempt has made, where they are counted."""
         return self._heard[trial_id].lines or 0

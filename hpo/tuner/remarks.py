@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
+from hpo.config.recommended import recommended_method
 from hpo.events.state import ExperimentState
 from hpo.events.trial_state import TrialState
 from hpo.events.values import Garbage, Placed
@@ -87,14 +88,8 @@ class Remarks:
     def _on_repeated(self, state: TrialState) -> None:
         """Say once what it costs that a trial starts over, unless its checkpoint may have been removed, as was wanted."""
         promoted = state.promoted
-        if (
-            not self.intake.started_over(state.trial.id)
-            or self.limits.max_checkpoint_bytes is not None
-            or self.state.again[promoted]
-            or promoted in self._said_again
-        ):
+        if not self.intake.started_over(state.trial.id) or not self._is_news(promoted):
             return
-        self._said_again.add(promoted)
         resource_attr, reached = self.state.objective.resource_attr, state.resource
         unit, target = resource_attr or "report", state.until or self.limits.max_resource
         share = f" ({reached} of {target} {unit}s, {reached / target:.0%} of this attempt)" if target else ""
@@ -113,6 +108,33 @@ class Remarks:
                 f"trial {state.trial.id}, interrupted at {unit} {reached}, starts over: it trains again what it had{share}; "
                 f"{remedy}"
             )
+        self.journal.note(text, state.trial.id, state.attempt)
+
+    def _is_news(self, promoted: bool) -> bool:
+        """Whether it is now said for the first time that trials start over, and no limit may have removed checkpoints."""
+        if self.limits.max_checkpoint_bytes is not None or self.state.again[promoted] or promoted in self._said_again:
+            return False
+        self._said_again.add(promoted)
+        return True
+
+    def on_jump(self, state: TrialState, resource: int, *, lost: bool = False) -> None:
+        """Say once that a promoted trial may have started over: it has no checkpoint, and reports only at its end.
+
+        Args:
+            state: The trial before this report.
+            resource: Resource of its report.
+            lost: Whether what the script had saved may have been lost; then nothing is said of the script.
+        """
+        if lost or not self._is_news(True):
+            return
+        unit = self.state.objective.resource_attr
+        method = recommended_method(several=bool(self.state.objective.aims), resource=False)
+        text = (
+            f"trial {state.trial.id}, paused at {unit} {state.resource}, was promoted without a checkpoint and reported only "
+            f"at its end, {unit} {resource}: unless it keeps its state elsewhere, it trained again what it had, and so does "
+            f'every trial that is promoted; pass method="{method}", which trains each trial once and in full, or report each '
+            f"{unit} and {_SAVE}"
+        )
         self.journal.note(text, state.trial.id, state.attempt)
 
     def nothing_to_copy(self, state: TrialState) -> str:

@@ -184,6 +184,8 @@ class Supervision:
             self._remarks.on_known(state, lost=self.backend.lost_checkpoint(state.trial.id))
             return
         resource, outcome = reading
+        if state.promoted and self._intake.jumps(state, resource):
+            self._remarks.on_jump(state, resource, lost=self.backend.lost_checkpoint(state.trial.id))
         self._failures.on_report()
         elapsed = self.journal.elapsed()
         decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome, elapsed=elapsed)
