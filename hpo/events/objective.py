@@ -200,8 +200,7 @@ class Objective:
         value = self._get(metrics, name, key)
         if isinstance(value, bool) or not isinstance(value, int | float):
             # JSON.stringify makes null of NaN.
-            hint = "; write NaN where training has diverged" if value is None else ""
-            raise ReportError(f"{key}: the script reported {value!r}, which is not a number{hint}")
+            raise ReportError(f"{key}: the script reported {value!r}, which is not a number; {_as_number(value)}")
         try:
             return float(value)
         except OverflowError:
@@ -213,5 +212,17 @@ class Objective:
             return metrics[name]
         reported = [str(k) for k in metrics]
         near = nearest(name, reported)
-        hint = f"; did you mean {near!r}?" if near else ""
-        raise ReportError(f"{key}: the script reported only {', '.join(reported) or 'an empty object'}{hint}")
+        remedy = f"did you mean {near!r}?" if near else f"report {name} in each report as well, or correct the key"
+        raise ReportError(f"{key}: the script reported only {', '.join(reported) or 'an empty object'}; {remedy}")
+
+
+def _as_number(value: object) -> str:
+    """Say how a value that is not a number is to be reported."""
+    if isinstance(value, str):
+        try:
+            float(value)
+        except ValueError:
+            pass
+        else:
+            return "write it without quotes"
+    return "report a number, and NaN if training has diverged"
