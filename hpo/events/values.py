@@ -111,7 +111,7 @@ class Exit(NamedTuple):
     where: str | None = None
     """The line of the script that was at work then, such as `train.py:17`."""
     log: Path | None = None
-    """Where all of its standard error is."""
+    """The log that tells most of it: its standard error, or its standard output if that is empty."""
     found: Mapping[str, Any] | None = None
     """What was found in the output of a program that knows nothing of reports."""
 

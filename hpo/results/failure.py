@@ -7,7 +7,7 @@ from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
 from hpo.events.values import Event, Status
 from hpo.events.wording import counts_text
-from hpo.store.directory import ExperimentDirectory
+from hpo.store.directory import ExperimentDirectory, log_of_attempt
 
 
 def failure_of(state: ExperimentState, directory: Path) -> str | None:
@@ -32,8 +32,7 @@ def failure_of(state: ExperimentState, directory: Path) -> str | None:
     if shown is None:
         return f"{result}; run the same command with a larger budget"
     files = ExperimentDirectory(directory)
-    log = files.attempt(shown.trial.id, shown.attempt) / "stderr.log"
-    place = log if log.is_file() else files.log  # a simulated trial has written nothing
+    place = log_of_attempt(files.attempt(shown.trial.id, shown.attempt)) or files.log
     return f"{result}; mend what keeps it from training, then add retry=failed to the same command; see {place}"
 
 

@@ -90,6 +90,15 @@ class ExperimentDirectory:
         return self.trials / str(trial_id) / f"attempt_{attempt}"
 
 
+def log_of_attempt(folder: Path) -> Path | None:
+    """Return the log in an attempt's folder that tells most: its standard error, or if that is empty its standard output.
+
+    None if both are empty, or not there.
+    """
+    logs = (folder / "stderr.log", folder / "stdout.log")
+    return next((log for log in logs if log.is_file() and log.stat().st_size > 0), None)
+
+
 def _by_number(path: Path) -> list[tuple[str, int]]:
     """Orders seed_2 before seed_10."""
     stem = path.name.rstrip("0123456789")
