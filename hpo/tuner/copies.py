@@ -1,8 +1,8 @@
 """Copies of checkpoints, from which trials start that take the place of others (population-based training).
 
 A paused trial's folder does not change, and a resumed trial's does. So a checkpoint that other trials may start from is
-copied before its trial resumes, and the copy always has the state that was compared. A copy is on disk before the log mentions it; a
-copy that the log does not mention is not used.
+copied before its trial resumes, and the copy always has the state that was compared. A copy is on disk before the log
+mentions it; a copy that the log does not mention is not used.
 """
 
 from dataclasses import dataclass, field

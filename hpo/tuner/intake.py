@@ -129,8 +129,8 @@ class Intake:
     def _base(self, state: TrialState, first: int) -> int:
         """Return the resource from which an attempt started that first reports a known resource.
 
-        An attempt that has loaded a checkpoint first repeats the report of what was saved, which costs nothing. One that begins
-        with the resource of the trial's very first report has started over, unless its checkpoint may be of no more.
+        An attempt that has loaded a checkpoint first repeats the report of what was saved, which costs nothing. One that
+        begins with the resource of the trial's very first report has started over, unless its checkpoint may be of no more.
         """
         if first != state.first:
             return first

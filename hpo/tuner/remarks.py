@@ -138,7 +138,7 @@ class Remarks:
         self.journal.note(text, state.trial.id, state.attempt)
 
     def nothing_to_copy(self, state: TrialState) -> str:
-        """Return why the experiment cannot continue after a trial paused without a checkpoint that others could start from."""
+        """Return why the experiment cannot continue after a trial paused without a checkpoint for others to start from."""
         unit = self.state.objective.resource_attr
         return (
             f"trial {state.trial.id}, paused at {unit} {state.resource}, has written nothing into HPO_CHECKPOINT_DIR, and "
