@@ -10,7 +10,8 @@ from hpo.events.values import Event, Trial
 class Callback:
     """Base class of callbacks, configured as `callbacks: {name: {_target_: my_package.MyCallback}}`.
 
-    Override the methods that you need. A callback sees decisions and makes none. What it raises is logged once, and does not end the experiment.
+    Override the methods that you need. A callback sees decisions and makes none. What it raises is logged once, and does not
+    end the experiment.
     """
 
     def on_open(self, state: ExperimentState) -> None:
