@@ -20,7 +20,7 @@ def problem_of(attempt: RehearsedAttempt, config: ExperimentConfig) -> str | Non
         try:
             objective.read(heard.metrics, count)
         except ReportError as error:
-            return str(error)
+            return error.sentence
     return None
 
 

@@ -15,7 +15,21 @@ A_COST = "a number from 0 that never falls: what the trial has cost in all since
 
 
 class ReportError(HPOError):
-    """Error for a report that cannot be used: a script's, or one in a log that does not fit the configuration beside it."""
+    """Error for a report that cannot be used: a script's, or one in a log that does not fit the configuration beside it.
+
+    Args:
+        message: What is wrong; it is stored if the trial fails by it.
+        remedy: What to do.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+    @property
+    def sentence(self) -> str:
+        """The message with the remedy."""
+        return f"{self}; {self.remedy}" if self.remedy else str(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +214,7 @@ class Objective:
         value = self._get(metrics, name, key)
         if isinstance(value, bool) or not isinstance(value, int | float):
             # JSON.stringify makes null of NaN.
-            raise ReportError(f"{key}: the script reported {value!r}, which is not a number; {_as_number(value)}")
+            raise ReportError(f"{key}: the script reported {value!r}, which is not a number", _as_number(value))
         try:
             return float(value)
         except OverflowError:
@@ -212,8 +226,9 @@ class Objective:
             return metrics[name]
         reported = [str(k) for k in metrics]
         near = nearest(name, reported)
-        remedy = f"did you mean {near!r}?" if near else f"report {name} in each report as well, or correct the key"
-        raise ReportError(f"{key}: the script reported only {', '.join(reported) or 'an empty object'}; {remedy}")
+        hint = f"; did you mean {near!r}?" if near else ""
+        remedy = "" if near else f"report {name} in each report as well, or correct the key"
+        raise ReportError(f"{key}: the script reported only {', '.join(reported) or 'an empty object'}{hint}", remedy)
 
 
 def _as_number(value: object) -> str:

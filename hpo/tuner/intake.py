@@ -88,7 +88,7 @@ class Intake:
         try:
             resource, outcome = self.objective.read(metrics, (state.lines if heard.lines is None else heard.lines) + 1)
         except ReportError as error:
-            raise ReportError(_brief(str(error))) from None
+            raise ReportError(_brief(str(error)), error.remedy) from None
         if self.objective.resource_attr is None:
             heard.lines = resource
         last = heard.last

@@ -173,7 +173,7 @@ class Supervision:
         except ReportError as error:
             # The first report of an experiment that cannot be used means a wrong configuration, a later one a failing trial.
             if self.state.reports == 0:
-                self.fail(str(error))
+                self.fail(error.sentence)
             else:
                 self._condemn(state, Status.FAILED, str(error))
             return

@@ -43,7 +43,7 @@ def test_a_missing_metric_is_an_error_with_the_nearest_name():
 
 
 def test_a_missing_metric_with_nothing_near_lists_what_there_is():
-    with pytest.raises(ReportError, match=r"only epoch, zzz; report error in each report"):
+    with pytest.raises(ReportError, match=r"only epoch, zzz$"):
         LOW.loss({"epoch": 1, "zzz": 0.5})
     with pytest.raises(ReportError, match="an empty object"):
         LOW.loss({})
@@ -83,7 +83,7 @@ def test_reports_are_counted_where_there_is_no_resource():
 def test_a_value_that_is_no_number_is_named_with_its_key_and_what_to_write(value, remedy):
     with pytest.raises(ReportError) as caught:
         Objective("loss", "min", None).loss({"loss": value})
-    assert str(caught.value) == (
+    assert caught.value.sentence == (
         f"benchmark.metric=loss: the script reported {value!r}, which is not a number; {remedy}"
     )
 
@@ -91,7 +91,7 @@ def test_a_value_that_is_no_number_is_named_with_its_key_and_what_to_write(value
 def test_a_resource_that_is_missing_is_named_with_what_there_is_and_what_to_do():
     with pytest.raises(ReportError) as caught:
         LOW.resource({"error": 1.0})
-    assert str(caught.value) == (
+    assert caught.value.sentence == (
         "benchmark.resource_attr=epoch: the script reported only error; report epoch in each report as well, or correct "
         "the key"
     )
