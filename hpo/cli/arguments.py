@@ -17,10 +17,25 @@ _KEYS = [key.name for key in fields(ExperimentConfig)]
 _OTHER_CONFIG = ("--config-path", "-cp", "--config-name", "-cn")
 
 
-_OPTIONS = (
-    *("--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve", "--package", "-p", "--run", "-r"),
-    *("--multirun", "-m", "--info", "-i", *FOLDER),
-)
+_OPTIONS = frozenset(
+    [
+        "--help",
+        "-h",
+        "--hydra-help",
+        "--version",
+        "--cfg",
+        "-c",
+        "--resolve",
+        "--package",
+        "-p",
+        "--run",
+        "-r",
+        "--multirun",
+        "-m",
+        "--info",
+        "-i",
+    ]
+).union(FOLDER)
 """Options of Hydra that a command line of hpo can have, besides those that are answered with what to use instead."""
 _AT_A_TIME, _IN_ALL = "n_workers={0} (trials at a time)", "max_num_trials={0} (trials in all)"
 _MEANT = {
