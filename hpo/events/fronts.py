@@ -21,7 +21,7 @@ Front = tuple[FrontPoint, ...]
 """A Pareto front, sorted by the losses, the first objective's first; no two points have the same losses."""
 
 
-def extended(front: Front, point: FrontPoint) -> Front:
+def extend_front(front: Front, point: FrontPoint) -> Front:
     """Return the front with a further report; the same front if the report is dominated.
 
     Of reports with equal losses, that of the lowest trial and resource stays, so that their order does not matter.

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 
 
-class Verb(StrEnum):
+class CommandName(StrEnum):
     """Commands to a running experiment."""
 
     STOP = "stop"
@@ -31,7 +31,7 @@ class Command:
 
     Attributes:
         id: Unique id within the experiment; ids of one machine sort by time.
-        verb: A value of `Verb`; any other text is refused.
+        verb: A value of `CommandName`; any other text is refused.
         arguments: Arguments of the command.
         by: Name of whoever gave the command.
     """
@@ -84,20 +84,20 @@ class Steering:
         if is_mark(event):
             self.marks.append(event)
         match event.body["command"]:
-            case Verb.HOLD:
+            case CommandName.HOLD:
                 self.held = by
-            case Verb.GO_ON:
+            case CommandName.GO_ON:
                 self.held = None
-            case Verb.BUDGET:
+            case CommandName.BUDGET:
                 self.changes.update(event.body["new"])
-            case Verb.END:
+            case CommandName.END:
                 self.end = by
 
 
 def is_mark(event: Event) -> bool:
     """Whether an event is a command after which the results are no longer due to the method alone."""
     commanded = event.kind == Kind.COMMANDED and event.body["accepted"]
-    return commanded and event.body["command"] in (Verb.STOP, Verb.HOLD)
+    return commanded and event.body["command"] in (CommandName.STOP, CommandName.HOLD)
 
 
 def stopped_trial(event: Event) -> int | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Decision, Event, Status, Trial
+from hpo.events.types import Decision, Event, Status, Trial
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hpo.errors import StoreError
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.store.event_store import Store
 from hpo.store.guarded_store import GuardedStore
 
