@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.host.report_assembly import Gathering
 from hpo.host.number_format import value_of
+from hpo.host.report_assembly import Gathering
 
 LONGEST_LINE = 1 << 13
 """Number of bytes at the end of a line that are searched; a pattern such as `.*loss` takes quadratic time."""

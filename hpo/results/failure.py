@@ -5,8 +5,8 @@ from pathlib import Path
 
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.types import Event, Status
 from hpo.events.text import counts_text
+from hpo.events.types import Event, Status
 from hpo.store.directory import ExperimentDirectory, log_of_attempt
 
 
