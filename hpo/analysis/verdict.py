@@ -136,8 +136,10 @@ def _seen(pair: Pair, what: str, delta: float) -> str:
         return f"{head}; one seed does not even say how many would be needed."
     about = "at least" if pair.hopeless else "about"
     if abs(pair.difference) >= delta and pair.more_seeds_if_real:
+        smaller = f", and {pair.more_seeds} one of {delta:g} (as the table says)" if pair.more_seeds else ""
         return (
-            f"{head}; {about} {_count(pair.more_seeds_if_real, 'more seed')} would show it if the difference is real."
+            f"{head}; {about} {_count(pair.more_seeds_if_real, 'more seed')} would show a difference as large as this one, "
+            f"if it is real{smaller}."
         )
     if pair.more_seeds == 0:
         return f"{head}; this many seeds find a difference of {delta:g} in 4 of 5 cases."

@@ -1,6 +1,7 @@
 """Why an attempt ended badly, as far as its last words and the kernel tell: out of memory, out of disk, its own fault."""
 
 import errno
+import logging
 import os
 import re
 import signal
@@ -10,7 +11,11 @@ from pathlib import Path
 from hpo.backends.launcher_output import without_launcher
 from hpo.errors import BackendError
 from hpo.events.types import Exit
+from hpo.store.directory import log_of_attempt
 from hpo.store.disk_space import FREE, LEAST, LITTLE, disk_error_as_sentence, free_bytes, gone_as_sentence
+from hpo.store.experiment_paths import from_here
+
+log = logging.getLogger(__name__)
 
 LINES = 20
 """Of a log that are kept as its last words."""
@@ -98,7 +103,12 @@ def ending(
         BackendError: it ended because the disk is full.
     """
     where, said = None, error or ""
-    if code != 0:
+    deleted = error is None and not stderr.parent.is_dir()
+    if deleted:
+        check_disk(directory, trial_id, said)
+        error = f"its folder {from_here(stderr.parent)} was deleted while it ran"
+        log.warning("trial %d: %s, and it starts over; leave trials/ alone until hpo ends", trial_id, error)
+    elif code != 0:
         where = (
             line_of_script(stderr, own) if code == 1 and error is None else None
         )  # as Python ends after an exception
@@ -111,10 +121,10 @@ def ending(
         attempt=attempt,
         exit_code=code,
         signal=number,
-        lost=code is None and number is None,  # nobody saw its end
+        lost=deleted or (code is None and number is None),  # nobody saw its end
         error=error or None,
         where=where,
-        log=stderr if error else None,
+        log=log_of_attempt(stderr.parent),
         usage=usage,
         out_of_memory=code != 0 and ran_out_of_memory(number, f"{error or ''}\n{said}", kills_before),
     )

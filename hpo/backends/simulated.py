@@ -8,7 +8,7 @@ Everything that happens is totally ordered by (time, worker, trial), so that the
 import heapq
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -166,6 +166,10 @@ class SimulatedBackend(Backend):
             kind, due = _REPORT, running.began + running.recorded.seconds_until(running.resource)
             at = due if due > at else at
         heapq.heappush(self._heap, (at, running.worker, running.trial_id, kind, running.attempt))
+
+    def restores(self, trial_id: int, reached: int) -> Callable[[], int | None]:
+        """See `Backend.restores`; a simulated trial always resumes where it was paused."""
+        return lambda: reached
 
     def stop(self, trial_id: int, patience: float = 0.0) -> None:
         """End the attempt now, unless it is about to end by itself."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from hpo.config.config_folders import check_folder
 from hpo.config.schema import ExperimentConfig
 from hpo.config.yaml_files import points_override, read_plain
-from hpo.errors import ConfigError
+from hpo.errors import ConfigError, nearest
 
 FOLDER = ("--config-dir", "-cd")
 
@@ -16,6 +16,34 @@ FOLDER = ("--config-dir", "-cd")
 _KEYS = [key.name for key in fields(ExperimentConfig)]
 _OTHER_CONFIG = ("--config-path", "-cp", "--config-name", "-cn")
 
+
+_OPTIONS = frozenset(
+    [
+        "--help",
+        "-h",
+        "--hydra-help",
+        "--version",
+        "--cfg",
+        "-c",
+        "--resolve",
+        "--package",
+        "-p",
+        "--run",
+        "-r",
+        "--multirun",
+        "-m",
+        "--info",
+        "-i",
+    ]
+).union(FOLDER)
+"""Options of Hydra that a command line of hpo can have, besides those that are answered with what to use instead."""
+_AT_A_TIME, _IN_ALL = "n_workers={0} (trials at a time)", "max_num_trials={0} (trials in all)"
+_MEANT = {
+    "-n": f"{_AT_A_TIME} or {_IN_ALL}",
+    **dict.fromkeys(("-j", "--jobs", "--n-jobs", "--workers"), _AT_A_TIME),
+    **dict.fromkeys(("--trials", "--n-trials", "--num-trials"), _IN_ALL),
+}
+"""What to write in place of options that other programs have."""
 
 _NEEDS_CFG = ("--package", "-p", "--resolve")
 
@@ -53,8 +81,25 @@ def check_words(arguments: Sequence[str]) -> None:
                 f"{name}: hpo does not take it; the same command again goes on with what it left unfinished, and `hpo "
                 f"reproduce` runs one trial again"
             )
+        elif name.startswith("-") and not _is_option(name):
+            raise ConfigError(f"{word}: hpo has no such option; {_meant(name, word, after)}")
         elif re.match(r"[+~]*(=|$)", word):
             raise ConfigError(f"{word!r}: there is no key before '='; write key=value, such as n_workers=2")
+
+
+def _is_option(name: str) -> bool:
+    """Whether Hydra knows an option, which may be the beginning of a long one."""
+    return name in _OPTIONS or (len(name) > 3 and any(option.startswith(name) for option in _OPTIONS))
+
+
+def _meant(name: str, word: str, after: str) -> str:
+    """Suggest what to write in place of an unknown option, whose value is in the same word or the one after it."""
+    option, glued = (name[:2], name[2:]) if name[2:].isdecimal() else (name.replace("_", "-"), "")
+    value = glued or word.partition("=")[2] or ("" if after.startswith("-") or "=" in after else after) or "..."
+    if option in _MEANT:
+        return f"write {_MEANT[option].format(value)}"
+    key = nearest(name.lstrip("-").replace("-", "_"), _KEYS) or "key"
+    return f"keys are written without dashes, as {key}={value}; hpo --help lists them"
 
 
 def has_folder(arguments: Sequence[str]) -> bool:

@@ -48,7 +48,7 @@ def check_jobs(jobs: Sequence[Job], *, chosen: bool = True) -> None:
                 continue
             # A single one makes it at once, for itself; but who is refused shall find no directory of it.
             by_itself = config.warm_start or config.objective.takes_outcomes or config.copies_checkpoints
-            if len(jobs) > 1 or by_itself:
+            if len(jobs) > 1 or by_itself or config.benchmark.points_to_evaluate:
                 scheduler_of(replace(config, random_seed=0))
             if ExperimentDirectory(job.output_dir).config.exists():  # one that is complete needs no program
                 continue

@@ -1,1 +1,1 @@
-"""Events: the values that travel through an experiment, and what is folded from them."""
+"""Events: the values that travel through an experiment, and the states that are computed from them."""

@@ -12,21 +12,21 @@ _ENDINGS = re.compile(
     r"\.(ba|fi|z)?sh|\.c(c|l|lj|pp|s|u|uh|xx)?|\.erl|\.exs?|\.f(03|08|90|95|or|s)?|\.go|\.h(h|pp|s|xx)?|\.java|\.jl|\.m?js|\.kts?"
     r"|\.lua|\.ml?|\.nim|\.p(as|hp|l|m|roto|s1|y|yi|yx|xd)|\.rb?|\.rs|\.scala|\.slurm|\.sql|\.swift|\.tcl|\.ts|\.v|\.vhd|\.zig"
 )
-"""Of names of files that are sources, in lower case."""
+"""Endings of names of source files, in lower case."""
 _OTHERS = re.compile(
     r"\.(bin|bmp|ckpt|csv|db|dat|err|feather|gif|gz|h5|ipynb|jpe?g|jsonl|log|md|np[yz]|onnx|out|parquet|pdf|pickle|pkl|png|pth?)"
     r"|\.(rst|safetensors|svg|tar|tex|tsv|txt|xz|zip)"
 )
-"""Of names of files that are text, data or output, even if they are under version control."""
+"""Endings of names of text, data or output files, which are not code even under version control."""
 
 
 def is_source(name: str, script: str, tracked: Collection[str] = ()) -> bool:
     """Whether a file beside a program is part of its code.
 
     Args:
-        name: of the file, relative to the program's folder.
-        script: name of the program.
-        tracked: names of files under version control.
+        name: Name of the file, relative to the program's folder.
+        script: Name of the program.
+        tracked: Names of files under version control.
     """
     ending = PurePath(name).suffix.lower()
     own = PurePath(script).suffix.lower()
@@ -63,24 +63,24 @@ class CodeHistory:
     """The versions of the code in an experiment, in the order in which trials ran them, and the version of each trial."""
 
     last: Mapping[str, Any] = field(default_factory=dict)
-    """What an attempt runs that starts now, as far as the log tells; empty if it does not."""
+    """Version that an attempt started now would run, as far as the log tells; empty if unknown."""
     versions: list[Mapping[str, Any]] = field(default_factory=list)
     changes: dict[int, Sequence[str]] = field(default_factory=dict)
-    """Files that had changed since the session before, by session, from 1."""
+    """Files that had changed since the session before, by the number of the session, from 1."""
     edits: list[Edit] = field(default_factory=list)
-    """Changes while a session ran."""
+    """Changes of the code while a session ran."""
     of: dict[int, list[int]] = field(default_factory=dict)
-    """The version of each attempt of a trial, as an index of `versions`."""
+    """Version of each attempt of a trial, as an index of `versions`."""
     unsure: set[int] = field(default_factory=set)
     """Trials with an attempt during whose start the code changed, so that nobody can know which version it ran."""
     _current: int | None = None
 
     def apply(self, event: Event, session: int) -> None:
-        """Take in an event that may tell of code.
+        """Take in an event that may contain a version of the code.
 
         Args:
-            event: the event.
-            session: its session, from 1.
+            event: Event to take in.
+            session: Number of its session, from 1.
         """
         code = event.body.get("code")
         if not code:
@@ -97,7 +97,7 @@ class CodeHistory:
                 self.edits.append(Edit(session, event.trial_id, code["changed"]))
 
     def begin(self, trial_id: int) -> None:
-        """An attempt of a trial starts with the current version."""
+        """Note that an attempt of a trial starts with the current version."""
         if self._current is not None:
             self.of.setdefault(trial_id, []).append(self._current)
 
@@ -116,7 +116,7 @@ class CodeHistory:
         return each, several, sorted(self.unsure)
 
     def _version(self, code: Mapping[str, Any], *, other: bool) -> int:
-        """The number of this version; `other`: it is not the current one."""
+        """Return the number of a version; `other` says that it is not the current one."""
         order = sorted(range(len(self.versions)), key=lambda number: number != self._current)
         for number in order:
             if not (other and number == self._current) and not changed_files(self.versions[number], code):
@@ -125,7 +125,7 @@ class CodeHistory:
         return len(self.versions) - 1
 
     def _correct(self, event: Event, code: Mapping[str, Any]) -> None:
-        """What became known of an attempt after its start."""
+        """Correct the version of an attempt by what became known after its start."""
         if not event.body.get("sure"):
             self.unsure.add(event.trial_id)
         elif ran := self.of.get(event.trial_id):

@@ -1,4 +1,4 @@
-"""Several objectives: which results no other is as good as in all of them and better in one."""
+"""Pareto fronts: the results that no other result dominates, that is, equals in all objectives and beats in one."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -8,23 +8,23 @@ from operator import le
 
 @dataclass(frozen=True, slots=True)
 class FrontPoint:
-    """A report that no other dominates; it meets all constraints."""
+    """A report on the Pareto front: it meets all constraints, and no other dominates it."""
 
     losses: tuple[float, ...]
-    """One per objective, finite."""
+    """Loss in each objective, all finite."""
     trial_id: int
     resource: int
     elapsed: float
 
 
 Front = tuple[FrontPoint, ...]
-"""Sorted by their losses, the first objective's first; no two have the same."""
+"""A Pareto front, sorted by the losses, the first objective's first; no two points have the same losses."""
 
 
 def extend_front(front: Front, point: FrontPoint) -> Front:
-    """The front with a further report: the same one where that is dominated.
+    """Return the front with a further report; the same front if the report is dominated.
 
-    Of equal reports that of the lowest trial and resource stays, so that the order in which they come does not matter.
+    Of reports with equal losses, that of the lowest trial and resource stays, so that their order does not matter.
     """
     at = bisect_left(front, point.losses, key=lambda other: other.losses)
     if at < len(front) and front[at].losses == point.losses:
@@ -38,5 +38,5 @@ def extend_front(front: Front, point: FrontPoint) -> Front:
 
 
 def _covers(losses: Sequence[float], others: Sequence[float]) -> bool:
-    """Is one at least as good as the other in all objectives?"""
+    """Whether one result is at least as good as another in all objectives."""
     return all(map(le, losses, others))

@@ -1,4 +1,4 @@
-"""What a report means: which resource was spent, how good the result is. Signs are turned here and nowhere else."""
+"""The objective of an experiment: the resource and the outcome of a report. Only this module turns signs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,37 +9,51 @@ from hpo.errors import HPOError, nearest
 from hpo.events.outcome import Constraint, ReportOutcome
 
 MOST_COST = 1e300
-"""So that costs can be added up."""
+"""Largest cost of a trial, so that the sum of costs is finite."""
 
 A_COST = "a number from 0 that never falls: what the trial has cost in all since it began"
 
 
 class ReportError(HPOError):
-    """A report that cannot be used: a script's, or one of a log that does not fit the configuration beside it."""
+    """Error for a report that cannot be used: a script's, or one in a log that does not fit the configuration beside it.
+
+    Args:
+        message: What is wrong; it is stored if the trial fails by it.
+        remedy: What to do.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+    @property
+    def sentence(self) -> str:
+        """The message with the remedy."""
+        return f"{self}; {self.remedy}" if self.remedy else str(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """One of several objectives."""
+    """One objective of a multi-objective experiment."""
 
     metric: str
     mode: str
     log: bool = False
-    """Is it spread over orders of magnitude? Models and distances look at its logarithm; comparisons need none."""
+    """Whether its values spread over orders of magnitude; models and distances then use its logarithm."""
 
     def value(self, loss: float) -> float:
-        """The metric that belongs to a loss."""
+        """Return the value of the metric that belongs to a loss."""
         return -loss if self.mode == "max" else loss
 
     loss = value
-    """The loss of a value of the metric: turning twice changes nothing."""
+    """Return the loss of a value of the metric; turning the sign twice changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """The metric, its direction, the name of the resource (None: reports are counted), and what else is asked.
+    """The metric of an experiment, its direction, the resource's name (None if reports are counted), and more requirements.
 
-    With several objectives metric and mode are those of the first, which is shown where there is room for one.
+    In multi-objective experiments, metric and mode are those of the first objective, which is shown if only one fits.
     """
 
     metric: str
@@ -47,15 +61,15 @@ class Objective:
     resource_attr: str | None
     constraints: Sequence[Constraint] = ()
     max_resource: int | None = None
-    """Where constraints count that are asked of the end."""
+    """Maximum resource, at which constraints count that apply to the end only."""
     aims: Sequence[Aim] = ()
-    """All objectives where there are several, the first among them."""
+    """All objectives of a multi-objective experiment, the first included; empty for a single objective."""
     cost_attr: str | None = None
-    """The metric that says what a trial has cost so far; None where none is named."""
+    """Name of the metric with the cost of a trial so far; None without one."""
 
     @property
     def judged(self) -> dict[str, str]:
-        """Metrics beside `metric` that each report needs, by their keys in the configuration."""
+        """The metrics beside `metric` that each report needs, by their keys in the configuration."""
         aims = {f"benchmark.objectives.{aim.metric}": aim.metric for aim in self.aims}
         bounds = {f"benchmark.constraints.{one.metric}": one.metric for one in self.constraints}
         cost = {} if self.cost_attr is None else {f"benchmark.cost_attr={self.cost_attr}": self.cost_attr}
@@ -63,31 +77,31 @@ class Objective:
 
     @property
     def each(self) -> Sequence[Aim]:
-        """All objectives, also where there is one."""
+        """All objectives; one for a single objective."""
         return self.aims or (Aim(self.metric, self.mode),)
 
     @property
     def takes_outcomes(self) -> bool:
-        """Is there more to a report than its loss?"""
+        """Whether reports have more than a loss: constraints or further objectives."""
         return bool(self.constraints or self.aims)
 
     def outcome(self, metrics: Mapping[str, Any], resource: int) -> ReportOutcome:
-        """What a report at a resource comes to.
+        """Return the outcome of a report at a resource.
 
         Raises:
-            ReportError: the metric, or another that is asked for, is missing or not a number.
+            ReportError: The metric, or another that is required, is missing or not a number.
         """
         return self._judge(self._loss(metrics, self.metric, self.mode), metrics, resource)
 
     def read(self, metrics: Mapping[str, Any], count: int) -> tuple[int, ReportOutcome]:
-        """The resource of a report, and what it comes to.
+        """Return the resource and the outcome of a report.
 
         Args:
-            metrics: what was reported.
-            count: the number of the report, which is the resource where reports are counted.
+            metrics: Metrics that were reported.
+            count: Number of the report, which is the resource if reports are counted.
 
         Raises:
-            ReportError: something is missing, or is not a number; that of the metric comes first.
+            ReportError: A value is missing or not a number; the metric is checked first.
         """
         loss = self._loss(metrics, self.metric, self.mode)
         resource = self.resource(metrics) or count
@@ -113,18 +127,18 @@ class Objective:
         return ReportOutcome(loss, violation, judged, tuple(excesses), further, cost)
 
     def merit(self, metrics: Mapping[str, Any], resource: int) -> float:
-        """The loss of a report, +inf where it can be no best: it does not meet the constraints, or diverged in an objective.
+        """Return the loss of a report that can be the best; +inf if it violates a constraint or diverged in an objective.
 
         Raises:
-            ReportError: as of `outcome`.
+            ReportError: See `outcome`.
         """
         return self.outcome(metrics, resource).merit if self.takes_outcomes else self.loss(metrics)
 
     def bounded(self, metrics: Mapping[str, Any]) -> tuple[float, ...]:
-        """The values that have bounds, in the order of the constraints.
+        """Return the values that have bounds, in the order of the constraints.
 
         Raises:
-            ReportError: one is missing or not a number.
+            ReportError: One is missing or not a number.
         """
         return tuple(self._bounded(metrics, constraint) for constraint in self.constraints)
 
@@ -132,10 +146,10 @@ class Objective:
         return self._number(metrics, constraint.metric, f"benchmark.constraints.{constraint.metric}")
 
     def loss(self, metrics: Mapping[str, Any]) -> float:
-        """The metric, turned so that lower is better; +inf for NaN and both infinities.
+        """Return the loss: the metric, turned so that lower is better; +inf for NaN and both infinities.
 
         Raises:
-            ReportError: it is missing or not a number.
+            ReportError: The metric is missing or not a number.
         """
         return self._loss(metrics, self.metric, self.mode)
 
@@ -149,10 +163,10 @@ class Objective:
         return -value if mode == "max" else value
 
     def resource(self, metrics: Mapping[str, Any]) -> int | None:
-        """The resource spent so far; None where reports are counted.
+        """Return the resource that a report names; None if reports are counted.
 
         Raises:
-            ReportError: it is missing or not a positive whole number.
+            ReportError: The resource is missing or not a positive whole number.
         """
         if self.resource_attr is None:
             return None
@@ -169,10 +183,10 @@ class Objective:
         return int(value)
 
     def cost(self, metrics: Mapping[str, Any]) -> float | None:
-        """What the trial has cost so far; None where no metric is named for that.
+        """Return the cost of the trial so far; None if no metric is named for it.
 
         Raises:
-            ReportError: it is missing, or not a finite number from 0.
+            ReportError: The cost is missing, or not a finite number from 0.
         """
         if self.cost_attr is None:
             return None
@@ -184,24 +198,23 @@ class Objective:
         return float(value)
 
     def reaches(self, value: float, target: float) -> bool:
-        """Is a value of the metric as good as the target, or better?"""
+        """Whether a value of the metric is at least as good as the target."""
         return value >= target if self.mode == "max" else value <= target
 
     def value(self, loss: float) -> float:
-        """The metric that belongs to a loss."""
+        """Return the value of the metric that belongs to a loss."""
         return -loss if self.mode == "max" else loss
 
     def values(self, losses: Sequence[float]) -> dict[str, float]:
-        """The metrics that belong to the losses of all objectives, by their names."""
+        """Return the metrics that belong to the losses of all objectives, by their names."""
         return {aim.metric: aim.value(loss) for aim, loss in zip(self.aims, losses, strict=True)}
 
     def _number(self, metrics: Mapping[str, Any], name: str, key: str) -> float:
-        """A metric as a float; what is too large for one is infinite."""
+        """Return a metric as a float; one too large for a float is infinite."""
         value = self._get(metrics, name, key)
         if isinstance(value, bool) or not isinstance(value, int | float):
             # JSON.stringify makes null of NaN.
-            hint = "; write NaN where training has diverged" if value is None else ""
-            raise ReportError(f"{key}: the script reported {value!r}, which is not a number{hint}")
+            raise ReportError(f"{key}: the script reported {value!r}, which is not a number", _as_number(value))
         try:
             return float(value)
         except OverflowError:
@@ -214,4 +227,17 @@ class Objective:
         reported = [str(k) for k in metrics]
         near = nearest(name, reported)
         hint = f"; did you mean {near!r}?" if near else ""
-        raise ReportError(f"{key}: the script reported only {', '.join(reported) or 'an empty object'}{hint}")
+        remedy = "" if near else f"report {name} in each report as well, or correct the key"
+        raise ReportError(f"{key}: the script reported only {', '.join(reported) or 'an empty object'}{hint}", remedy)
+
+
+def _as_number(value: object) -> str:
+    """Return advice on how to report a value that is not a number."""
+    if isinstance(value, str):
+        try:
+            float(value)
+        except ValueError:
+            pass
+        else:
+            return "write it without quotes"
+    return "report a number, and NaN if training has diverged"

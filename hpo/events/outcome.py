@@ -1,4 +1,4 @@
-"""What a report says of a trial: how good it is, and how far from what is asked of it. One order for all that compare."""
+"""The outcome of a report: how good a trial is and by how much it violates constraints, in one order for all comparisons."""
 
 import math
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ class Constraint:
     """A bound on a metric.
 
     Attributes:
-        metric: which.
-        bound: finite.
-        upper: is it the largest value that will do, and not the least?
-        at_end: is it asked of reports at the maximum resource alone?
+        metric: Name of the metric.
+        bound: The bound, a finite number.
+        upper: Whether the bound is the largest allowed value, not the smallest.
+        at_end: Whether the bound applies only to reports at the maximum resource.
     """
 
     metric: str
@@ -23,7 +23,10 @@ class Constraint:
     at_end: bool = False
 
     def excess(self, value: float) -> float:
-        """How far a value is beyond the bound, in bounds (in units where that is 0): at most 0 where it is met; else +inf."""
+        """Return by how much a value violates the bound, relative to the bound (absolute if it is 0); at most 0 if it is met.
+
+        A value that is not finite gives +inf.
+        """
         beyond = value - self.bound if self.upper else self.bound - value
         return beyond / (abs(self.bound) or 1.0) if math.isfinite(value) else math.inf
 
@@ -32,15 +35,15 @@ class Constraint:
 
 
 class ReportOutcome(NamedTuple):
-    """What a report comes to.
+    """The outcome of a report.
 
     Attributes:
-        loss: lower is better; +inf where training diverged. With several objectives that of the first.
-        violation: how far it is beyond all bounds together; 0 where it is beyond none.
-        judged: False where a bound is asked of the maximum resource alone, which it has not reached.
-        excesses: for each constraint, how far it is beyond the bound; nan where that is not known.
-        further: the losses of the objectives after the first.
-        cost: what the trial has cost so far; None where no metric is named for that.
+        loss: Loss, lower is better; +inf if training diverged. In multi-objective experiments that of the first objective.
+        violation: Sum of the violations of all constraints; 0 if none is violated.
+        judged: Whether all constraints could be judged; some apply only to the maximum resource.
+        excesses: Violation of each constraint; nan if unknown.
+        further: Losses of the objectives after the first.
+        cost: Cost of the trial so far; None if no metric is named for it.
     """
 
     loss: float
@@ -52,39 +55,39 @@ class ReportOutcome(NamedTuple):
 
     @property
     def losses(self) -> tuple[float, ...]:
-        """One per objective."""
+        """The loss in each objective."""
         return (self.loss, *self.further)
 
     @property
     def order(self) -> tuple[float, ...]:
-        """What outcomes are compared by, lower is better: first those that break no bound, by loss, then by violation.
+        """The key by which outcomes are compared, lower is better: feasible ones first, by loss, then others by violation.
 
-        With several objectives all losses follow the violation, and none of them comes first.
+        With several objectives, the losses of all follow the violation; the key then does not rank the objectives.
         """
         return (self.violation, self.loss, *self.further)
 
     @property
     def finite(self) -> bool:
-        """Has it a result in every objective?"""
+        """Whether the result is finite in every objective."""
         return math.isfinite(self.loss) and all(map(math.isfinite, self.further))
 
     @property
     def feasible(self) -> bool:
-        """Is all met that is asked of it? Nothing else may ever be called best."""
+        """Whether all constraints were judged and are met. Only a feasible result can be called best."""
         return self.judged and self.violation == 0
 
     @property
     def merit(self) -> float:
-        """The loss where it is feasible and finite in all objectives, else +inf: what is looked at for the best."""
+        """The loss if the outcome is feasible and finite in all objectives, else +inf; the best result has the lowest."""
         return self.loss if self.feasible and self.finite else math.inf
 
 
 def no_trial_met(constraints: Sequence[Constraint], closest: tuple[int, Sequence[float]] | None) -> str:
-    """The sentence about an experiment without a feasible trial.
+    """Return the sentence about an experiment without a feasible trial.
 
     Args:
-        constraints: what is asked.
-        closest: the trial that came closest, and the values of its constraints.
+        constraints: Constraints of the experiment.
+        closest: Trial that came closest, and the values of its constraints.
     """
     text = f"no trial met {' and '.join(map(str, constraints))}"
     if closest is None:

@@ -1,4 +1,4 @@
-"""What is known of an experiment: the fold of its events, the same live, after a resume and for a reader."""
+"""The state of an experiment, computed from its events: the same live, after a resume and for a reader."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,12 @@ from hpo.events.outcome import ReportOutcome
 from hpo.events.steering import Steering, stopped_trial
 from hpo.events.trial_costs import Spending
 from hpo.events.trial_state import TrialState
-from hpo.events.types import Decision, Event, Kind, Status
+from hpo.events.types import Event, Kind, Status
 
 
 @dataclass(frozen=True, slots=True)
 class Incumbent:
-    """The best result so far; it meets all constraints. With several objectives the front's best of the first."""
+    """The best feasible result so far; with several objectives the best of the Pareto front in the first of them."""
 
     loss: float
     trial_id: int
@@ -26,54 +26,56 @@ class Incumbent:
 
 @dataclass(slots=True)
 class ExperimentState:
-    """All trials, the incumbent, and the counts that budgets and reports need."""
+    """The trials of an experiment, the incumbent, and the counts that budgets and reports need."""
 
     objective: Objective
     trials: dict[int, TrialState] = field(default_factory=dict)
     running: dict[int, TrialState] = field(default_factory=dict)
     incumbent: Incumbent | None = None
     front: Front = ()
-    """Where there are several objectives: the reports that no other dominates."""
+    """Pareto front of a multi-objective experiment: the reports that no other dominates."""
     closest: tuple[int, Sequence[float]] | None = None
-    """Until there is an incumbent: the trial that came closest to the constraints, and the values that they are about."""
+    """Trial that came closest to the constraints, and its values of them; None once there is an incumbent."""
     answered: bool = False
-    """Has any report had a finite result in all objectives, whether or not it meets the constraints?"""
+    """Whether any report had a finite result in all objectives, even if it violates constraints."""
+    diverged: Event | None = None
+    """The first report before `answered` whose result is not finite in every objective; None if there is none."""
     reports: int = 0
     elapsed: float = 0.0
     created: float | None = None
-    """Unix time of the first event: tells the experiment from others that have lain, or will lie, at its place."""
+    """Unix time of the first event, which tells the experiment from others at the same path."""
     sessions: int = 0
     silent_failures: int = 0
-    """Trials in a row that failed without a report."""
+    """Number of trials in a row that failed without a report."""
     first_error: str | None = None
-    """Of the first in that row."""
+    """Error of the first trial in that row."""
     out_of_memory: int = 0
-    """Trials that failed because memory was used up."""
+    """Number of trials that failed because memory was used up."""
     trained: int = 0
-    """Units of resource that were trained, each trial's counted once."""
+    """Units of resource that were trained, without repetitions."""
     spending: Spending = field(default_factory=Spending)
-    """What trials have cost, where a metric is named for that."""
+    """Costs of the trials, if a metric is named for them."""
     again: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
-    """Units that were trained again: by promoted trials, and by interrupted ones."""
+    """Units of resource that were trained again, by promoted trials (True) and by interrupted ones (False)."""
     unread: int = 0
-    """Lines on report channels that were no reports."""
+    """Number of lines on report channels that were not reports."""
     finished: str | None = None
-    """Why the experiment is over."""
+    """Reason why the experiment has finished; None if it has not."""
     n_workers: int | None = None
-    """Of the last session; None where earlier versions did not say."""
+    """Number of workers of the last session; None in logs of earlier versions."""
     retries: int = 0
-    """Trials that train the configuration of a failed one again."""
+    """Number of trials that train the configuration of a failed one again."""
     copies: int = 0
-    """Trials that went on from a copy of another's checkpoint."""
+    """Number of trials that started from a copy of another's checkpoint."""
     nodes: Counter[str] = field(default_factory=Counter)
-    """Attempts on each machine, as far as the log names machines."""
+    """Number of attempts on each machine, as far as the log names machines."""
     code: CodeHistory = field(default_factory=CodeHistory)
-    """The versions of the code, and which trial ran which."""
+    """Versions of the code, and which trial ran which."""
     steering: Steering = field(default_factory=Steering)
-    """What people have told it to do."""
+    """Commands that people gave to the experiment."""
     _counts: Counter[Status] = field(default_factory=Counter)
     _least: float | None = None
-    """The violation of `closest`."""
+    """Violation of the trial in `closest`."""
     _opened: float = 0.0
     _available: float = 0.0
     """Worker seconds of the sessions before the last one, which was opened at `_opened`."""
@@ -82,8 +84,8 @@ class ExperimentState:
         """Take in the next event.
 
         Args:
-            event: the next.
-            outcome: what a report comes to, where that is known already.
+            event: The next event of the log.
+            outcome: Outcome of a report, if it is known already.
         """
         if event.elapsed > self.elapsed:
             self.elapsed = event.elapsed
@@ -119,38 +121,38 @@ class ExperimentState:
                 self._noted(event)
 
     def apply_all(self, events: Iterable[Event]) -> "ExperimentState":
-        """Take in events in order."""
+        """Take in events in order, and return this state."""
         for event in events:
             self.apply(event)
         return self
 
     def counts(self) -> dict[Status, int]:
-        """How many trials are in each state, in the order of `Status`."""
+        """Return the number of trials with each status, in the order of `Status`."""
         return {status: self._counts[status] for status in Status if self._counts[status]}
 
     @property
     def status(self) -> str:
-        """`complete`; `failed`, where it is over without one finite result; `interrupted`, or still at work."""
+        """`complete`; `failed` if it finished without a finite result; `interrupted` if it is unfinished or still runs."""
         if self.finished is None:
             return "interrupted"
         return "complete" if self.answered else "failed"
 
     @property
     def best_trials(self) -> list[int]:
-        """The trial with the best result so far, or those on the front; none before the first."""
+        """The trial with the best result so far, or the trials on the Pareto front; empty before the first result."""
         if self.objective.aims:
             return sorted({point.trial_id for point in self.front})
         return [] if self.incumbent is None else [self.incumbent.trial_id]
 
     @property
     def counted_trials(self) -> int:
-        """Trials that use up `max_num_trials`: not those that train a failed one again, or go on from a copy."""
+        """The number of trials that count for `max_num_trials`: all but retries and those from a copied checkpoint."""
         return len(self.trials) - self.retries - self.copies
 
     def failed_trials(self) -> list[TrialState]:
-        """Those that failed and were not trained again; all that are over, where none has given a finite result.
+        """Return the trials that failed and were not retried; if no result is finite, all that have ended.
 
-        Not those that somebody has stopped.
+        Trials that somebody has stopped are left out.
         """
         over = {Status.FAILED} if self.answered else set(Status) - {Status.RUNNING, Status.INTERRUPTED}
         return [
@@ -160,22 +162,22 @@ class ExperimentState:
         ]
 
     def busy_seconds(self) -> float:
-        """Worker seconds spent on trials so far."""
+        """Return the worker seconds spent on trials so far."""
         done = sum(state.busy for state in self.trials.values())
         return done + sum(self.elapsed - state.began for state in self.running.values())
 
     def available_seconds(self, n_workers: int, elapsed: float | None = None) -> float:
-        """Worker seconds there were until `elapsed`: each session counts with the workers it had.
+        """Return the worker seconds available until `elapsed`; each session counts with the workers it had.
 
         Args:
-            n_workers: for sessions of which it is not known.
-            elapsed: seconds of the experiment; None: until its last event.
+            n_workers: Number of workers of sessions for which it is not known.
+            elapsed: Seconds of the experiment; None for the time of its last event.
         """
         until = self.elapsed if elapsed is None else elapsed
         return self._available + (until - self._opened) * (self.n_workers or n_workers)
 
     def _man(self, event: Event) -> None:
-        """A session begins, perhaps with other workers than the one before."""
+        """Note the beginning of a session, perhaps with another number of workers."""
         if (workers := event.body.get("n_workers")) is not None:
             self._available = self.available_seconds(workers)
             self._opened, self.n_workers = self.elapsed, workers
@@ -233,23 +235,17 @@ class ExperimentState:
         state.status = status
 
     def _reported(self, event: Event, outcome: ReportOutcome | None) -> None:
-        body, resource = event.body, event.reached
-        state = self._of(event)
+        resource, state = event.reached, self._of(event)
         if outcome is None:
-            outcome = self.objective.outcome(body["metrics"], resource)
+            outcome = self.objective.outcome(event.body["metrics"], resource)
         self.trained += resource - state.resource
         self.spending.add(state.trial.id, outcome.cost)
-        state.first = state.first or resource
-        state.resource, state.loss, state.violation = resource, outcome.loss, outcome.violation
-        state.losses = outcome.losses
-        state.position, state.heard = body["position"], event.elapsed
-        state.lines = body.get("line", 0)
-        decision = body["decision"]
-        if decision != Decision.CONTINUE:
-            state.ending = Decision(decision)
+        state.take(event, outcome)
         self.reports += 1
         self.silent_failures = 0
-        self.answered = self.answered or outcome.finite
+        if not self.answered:
+            self.answered = outcome.finite
+            self.diverged = self.diverged or (None if outcome.finite else event)
         best, loss = self.incumbent, outcome.merit
         # Ties go to the earlier trial; an infinite loss is nobody's best.
         if loss != float("inf") and self.objective.aims:
@@ -265,7 +261,7 @@ class ExperimentState:
         self.incumbent = Incumbent(first.losses[0], first.trial_id, first.resource, first.elapsed)
 
     def _come_closer(self, trial_id: int, violation: float, event: Event) -> None:
-        """No trial has met the constraints, this one neither; of equal ones the earlier counts."""
+        """Remember a trial if it comes closer to the constraints than those before; the earlier of equal ones counts."""
         if self._least is None or (violation, trial_id) < (self._least, self.closest[0] if self.closest else trial_id):
             self._least = violation
             self.closest = trial_id, self.objective.bounded(event.body["metrics"])

@@ -1,4 +1,4 @@
-"""What people told a running experiment to do: commands, and the fold of those that it has taken."""
+"""Steering: the commands that people gave to a running experiment, and their effects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,31 +9,31 @@ from hpo.events.types import Event, Kind
 
 
 class CommandName(StrEnum):
-    """What can be asked of a running experiment."""
+    """Commands to a running experiment."""
 
     STOP = "stop"
-    """`trial`: no more is to come of it; its results stay."""
+    """Stop the trial `trial` for good; its results stay."""
     HOLD = "hold"
-    """Nothing new starts and nothing paused goes on; what runs goes on."""
+    """Start and resume no trials; running trials continue."""
     GO_ON = "go-on"
-    """The end of `hold`."""
+    """End a hold."""
     BUDGET = "budget"
-    """New limits, by the keys of a budget; None is no limit."""
+    """Set limits by the keys of a budget; None is no limit."""
     END = "end"
-    """The experiment is over: running trials get their grace."""
+    """Finish the experiment; running trials get their grace period."""
     INTERRUPT = "interrupt"
-    """This session is over, as after SIGTERM: the same command goes on."""
+    """End this session as SIGTERM does; the same command resumes the experiment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What somebody asks of a running experiment.
+    """A command that somebody gave to a running experiment.
 
     Attributes:
-        id: no other command of the experiment has it; those of one machine sort by time.
-        verb: one of `CommandName`; another text is refused.
-        arguments: of the verb.
-        by: who asks.
+        id: Unique id within the experiment; ids of one machine sort by time.
+        verb: A value of `CommandName`; any other text is refused.
+        arguments: Arguments of the command.
+        by: Name of whoever gave the command.
     """
 
     id: str
@@ -44,25 +44,25 @@ class Command:
 
 @dataclass(slots=True)
 class Steering:
-    """The commands that an experiment has taken."""
+    """The commands that an experiment has taken in, and what they changed."""
 
     answers: dict[str, Event] = field(default_factory=dict)
-    """By the command's id, also those that were refused."""
+    """Event of each command by the command's id, refused ones included."""
     marks: list[Event] = field(default_factory=list)
-    """Those by which its decisions are no longer its method's alone: trials stopped, and holds."""
+    """Commands after which decisions are no longer the method's alone: stopped trials, and holds."""
     accepted: int = 0
-    """How many were not refused."""
+    """Number of accepted commands."""
     held: str | None = None
-    """By whom it is held."""
+    """Name of whoever holds the experiment; None if it is not held."""
     end: str | None = None
-    """By whom its end was asked for, until it is over."""
+    """Name of whoever asked for the end, until the experiment has finished; None if nobody did."""
     given: Mapping[str, Any] | None = None
-    """The budget in the configuration that the last session opened with; None where versions before did not say."""
+    """Configured budget of the last session; None in logs of earlier versions."""
     changes: dict[str, Any] = field(default_factory=dict)
     """Limits that commands have set since that budget was first given."""
 
     def apply(self, event: Event) -> None:
-        """Take in an event of a session's begin, a command, or the experiment's end."""
+        """Take in an event that opens a session, is a command, or ends the experiment."""
         match event.kind:
             case Kind.COMMANDED:
                 self.answers[event.body["id"]] = event
@@ -76,7 +76,7 @@ class Steering:
                 self.end = self.held = None
 
     def changes_under(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
-        """What commands have changed of a budget that a session opens with: nothing, if it is another than before."""
+        """Return the limits set by commands, for a session with the same configured budget as before; else empty."""
         return dict(self.changes) if given is not None and given == self.given else {}
 
     def _obey(self, event: Event) -> None:
@@ -95,11 +95,11 @@ class Steering:
 
 
 def is_mark(event: Event) -> bool:
-    """Is it a command by which what an experiment found is no longer due to its method alone?"""
+    """Whether an event is a command after which the results are no longer due to the method alone."""
     commanded = event.kind == Kind.COMMANDED and event.body["accepted"]
     return commanded and event.body["command"] in (CommandName.STOP, CommandName.HOLD)
 
 
 def stopped_trial(event: Event) -> int | None:
-    """The trial that a command has stopped; None for all other events."""
+    """Return the trial that a command has stopped; None for all other events."""
     return event.trial if is_mark(event) else None

@@ -1,4 +1,4 @@
-"""Times, counts, configurations and results in words: the same wherever a person reads them."""
+"""Times, counts, configurations and results in words, the same wherever a person reads them."""
 
 import math
 import re
@@ -12,15 +12,15 @@ from hpo.events.steering import CommandName
 from hpo.events.types import Status
 
 _DIGITS = 4
-"""Of a value that is shown."""
+"""Number of significant digits of a value that is shown."""
 _EXACT = 17
-"""Digits from which a number is read back as it was."""
+"""Number of significant digits with which every float is read back unchanged."""
 _OF_THE_REST = 0.005
-"""How much of a value's distance from 1 rounding may change: momenta and decay rates differ in nothing else."""
+"""Share of a value's distance from 1 that rounding may change; for momenta and decay rates that distance matters."""
 
 
 def best_of(state: ExperimentState) -> dict[str, Any] | None:
-    """The incumbent in words a person uses."""
+    """Return the incumbent as plain values; None without one."""
     best = state.incumbent
     if best is None:
         return None
@@ -28,7 +28,7 @@ def best_of(state: ExperimentState) -> dict[str, Any] | None:
 
 
 def front_of(state: ExperimentState) -> list[dict[str, Any]]:
-    """The front in words a person uses, the best of the first objective first; empty where there is one objective."""
+    """Return the Pareto front as plain values, the best of the first objective first; empty for a single objective."""
     values = state.objective.values
     return [_told(state, point.trial_id, values(point.losses), point.resource) for point in state.front]
 
@@ -43,12 +43,12 @@ def _told(state: ExperimentState, trial_id: int, metrics: Mapping[str, float], r
 
 
 def best_name(state: ExperimentState) -> str:
-    """What `best_text` is about."""
+    """Return the words before `best_text`."""
     return "front" if state.objective.aims else "best"
 
 
 def best_text(state: ExperimentState) -> str:
-    """The incumbent, or the front, in one line."""
+    """Return the incumbent, or the Pareto front, in one line."""
     best = state.incumbent
     objective = state.objective
     if state.front:
@@ -61,7 +61,7 @@ def best_text(state: ExperimentState) -> str:
 
 
 def _front_text(state: ExperimentState) -> str:
-    """How many reports are on the front, and from where to where it goes; of three objectives and more each to its worst."""
+    """Return the size and the extent of the Pareto front; for three objectives and more, the range of each."""
     front, aims, ends = state.front, state.objective.aims, []
     for place, aim in enumerate(aims):
         losses = [point.losses[place] for point in front]
@@ -73,7 +73,7 @@ def _front_text(state: ExperimentState) -> str:
 
 
 def counts_text(state: ExperimentState) -> str:
-    """How many trials are in which state."""
+    """Return the number of trials by status, and the number of reports."""
     memory = f" ({state.out_of_memory} out of memory)" if state.out_of_memory else ""
     counts = state.counts().items()
     text = ", ".join(f"{count} {status}{memory if status == Status.FAILED else ''}" for status, count in counts)
@@ -83,7 +83,7 @@ def counts_text(state: ExperimentState) -> str:
 
 
 def again_text(state: ExperimentState) -> str:
-    """How much of the training was done twice; empty where nothing was."""
+    """Return how much of the training was done twice; empty if nothing was."""
     again = sum(state.again.values())
     if not again:
         return ""
@@ -96,7 +96,7 @@ def again_text(state: ExperimentState) -> str:
 
 
 def command_text(body: Mapping[str, Any]) -> str:
-    """What an accepted command asked for, from the body of its event."""
+    """Return what an accepted command asked for, from the body of its event."""
     match body["command"]:
         case CommandName.STOP:
             return f"stop trial {body['arguments']['trial']}"
@@ -109,12 +109,12 @@ def command_text(body: Mapping[str, Any]) -> str:
 
 
 def limit_text(value: float | None) -> str:
-    """A limit of a budget as it is written on a command line."""
+    """Return a limit of a budget as it is written on a command line."""
     return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def steering_text(state: ExperimentState) -> str:
-    """How people took part in an experiment's decisions; empty where nobody did."""
+    """Return how people influenced an experiment's decisions; empty if nobody did."""
     if not state.steering.marks:
         return ""
     stops = [str(event.trial) for event in state.steering.marks if event.trial is not None]
@@ -125,12 +125,12 @@ def steering_text(state: ExperimentState) -> str:
 
 
 def configuration_text(configuration: Mapping[str, Any]) -> str:
-    """A configuration as a person reads it."""
+    """Return a configuration for people to read."""
     return " ".join(f"{name}={value_text(value)}" for name, value in configuration.items())
 
 
 def value_text(value: object) -> str:
-    """A value of a configuration, with four digits, or as many as tell it apart from 1 and from a rounder number."""
+    """Return a value of a configuration with four digits, or as many as tell it apart from 1 and from a rounder number."""
     if not isinstance(value, float):
         return word(value)
     for precision in range(_DIGITS, _EXACT):
@@ -143,12 +143,12 @@ def value_text(value: object) -> str:
 
 
 def word(value: object) -> str:
-    """A value as text; truth values as in YAML."""
+    """Return a value as text; truth values as in YAML."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def clock(seconds: float) -> str:
-    """Seconds as h:mm:ss, or with a decimal below a minute."""
+    """Return seconds as h:mm:ss, or with one decimal below a minute."""
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     whole = int(seconds + 0.05)
@@ -156,12 +156,12 @@ def clock(seconds: float) -> str:
 
 
 def in_unit_of(longest: float, seconds: float, cost: str | None = None) -> str:
-    """Seconds in the unit that suits the longest of several times, so that a reader need not convert.
+    """Return seconds in the unit that suits the longest of several times, so that a reader need not convert.
 
     Args:
-        longest: of the times.
-        seconds: to be told.
-        cost: the name of what is told in place of seconds.
+        longest: Longest of the times, in seconds.
+        seconds: Time to be shown.
+        cost: Name of the cost, if costs are shown in place of seconds.
     """
     if math.isnan(seconds):
         return "-"
@@ -175,7 +175,7 @@ def in_unit_of(longest: float, seconds: float, cost: str | None = None) -> str:
 
 
 def days_text(began: float | None, ended: float | None) -> str:
-    """From when to when, of unix times, in UTC; nothing where the beginning is not known."""
+    """Return a period between two unix times, in UTC; empty if its beginning is unknown."""
     if began is None:
         return ""
     first, *last = (datetime.fromtimestamp(time, UTC) for time in (began, ended) if time is not None)
@@ -186,12 +186,12 @@ def days_text(began: float | None, ended: float | None) -> str:
 
 
 def printable(text: str) -> str:
-    """What a program said, as one line that does nothing to a terminal."""
+    """Return a program's text as one line without control characters."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def shortened(names: Sequence[str], most: int = 3) -> str:
-    """A list for a sentence, shortened."""
+    """Return names as a list in a sentence, the first `most` of them."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
@@ -218,7 +218,7 @@ def code_versions_text(state: ExperimentState) -> str:
 
 
 def ids_text(trials: Sequence[int], most: int = 8) -> str:
-    """Ids of trials for a sentence, such as `trials 0-3, 7`."""
+    """Return ids of trials for a sentence, such as `trials 0-3, 7`."""
     ranges: list[list[int]] = []
     for trial in sorted(trials):
         if ranges and trial == ranges[-1][1] + 1:
@@ -230,13 +230,13 @@ def ids_text(trials: Sequence[int], most: int = 8) -> str:
 
 
 def overview(result: Any, state: ExperimentState, otherwise: str, behind: str = "") -> str:
-    """What a notebook shows of an object that has an experiment's `directory`.
+    """Return what a notebook shows of an object that has an experiment's `directory`.
 
     Args:
-        result: the object.
-        state: of the experiment.
-        otherwise: what it is doing, unless it is over.
-        behind: what follows the best.
+        result: The object.
+        state: State of the experiment.
+        otherwise: Condition of the experiment if it has not finished.
+        behind: Text after the best result.
     """
     parts = {"status": f"{state.status}: {state.finished}" if state.finished else otherwise}
     parts |= {best_name(state): best_text(state) + behind, "trials": counts_text(state)}

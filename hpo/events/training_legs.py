@@ -1,4 +1,4 @@
-"""Which trials went on from copies of which: the legs that together make one training."""
+"""Lineage of trials that started from copied checkpoints: the legs that together make one training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ from hpo.events.types import Configuration
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """What one trial has of a training."""
+    """The part of a training that one trial did."""
 
     trial_id: int
     begin: int
-    """The resource it went on from; 0 is from nothing."""
+    """Resource at which the leg begins; 0 for a training from the beginning."""
     end: int
-    """The resource at which the next went on from it, or that it reached."""
+    """Resource at which the next leg begins, or that the last trial reached."""
     configuration: Configuration
 
 
 def legs_of(trials: Mapping[int, TrialState], trial_id: int, resource: int | None = None) -> list[Leg]:
-    """The legs of a trial, its first ancestor's first; one where it began from nothing.
+    """Return the legs of a trial's training, the earliest ancestor's first; one leg if the trial began from nothing.
 
     Args:
-        trials: of the experiment.
-        trial_id: whose.
-        resource: where the last leg ends; None: where the trial is.
+        trials: All trials of the experiment.
+        trial_id: Id of the trial.
+        resource: Resource at which the last leg ends; None for the trial's own.
     """
     legs: list[Leg] = []
     following: int | None = trial_id
@@ -40,7 +40,7 @@ def legs_of(trials: Mapping[int, TrialState], trial_id: int, resource: int | Non
 
 
 def schedule_of(state: ExperimentState) -> list[dict[str, Any]]:
-    """The legs of the training that gave the best result; one where nothing changed on the way, none where there is none."""
+    """Return the legs of the training that gave the best result as plain values; empty without a result."""
     if state.incumbent is None:
         return []
     legs = legs_of(state.trials, state.incumbent.trial_id, state.incumbent.resource)

@@ -1,21 +1,21 @@
-"""What trials have cost, where the benchmark names a metric that says so."""
+"""The costs of trials, if the benchmark names a metric for them."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Spending:
-    """A fold of reports: each says what its trial has cost since it began."""
+    """The costs of trials, computed from reports; each report has the cost of its trial since it began."""
 
     total: float = 0.0
-    """Of all trials together, in the metric's own unit."""
+    """Cost of all trials together, in the metric's own unit."""
     of: dict[int, float] = field(default_factory=dict)
-    """Of each trial that has reported it."""
+    """Cost of each trial that has reported it."""
 
     def add(self, trial: int, cost: float | None) -> None:
-        """A trial has reported its cost; None: no metric is named.
+        """Add the cost that a trial has reported; None if no metric is named for it.
 
-        One that has started over counts again from 0: what it had cost by then is not forgotten.
+        A trial that starts over counts from 0 again; what it had cost before is added.
         """
         if cost is not None:
             before = self.of.get(trial, 0.0)

@@ -1,69 +1,81 @@
-"""What is known of one trial: part of the fold of an experiment's events."""
+"""The state of one trial, as part of the state of an experiment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Decision, Event, Status, Trial
 
 
 @dataclass(slots=True)
 class TrialState:
-    """One trial so far."""
+    """The state of one trial."""
 
     trial: Trial
     until: int | None
     status: Status = Status.RUNNING
     attempt: int = 0
     base: int = 0
-    """The resource of the checkpoint that it began with: 0 unless that is a copy of another trial's."""
+    """Resource of the checkpoint that the trial began with; 0 unless it is a copy of another trial's."""
     resource: int = 0
-    """The highest reported so far, by its source where it has not reported itself."""
+    """Highest resource reported so far; before the first report `base`."""
     first: int = 0
-    """Of the very first report."""
+    """Resource of the very first report, that of its source for a trial that began with a copy; 0 before it."""
     loss: float | None = None
-    """Of the last report."""
+    """Loss of the last report; None before the first."""
     losses: tuple[float, ...] = ()
-    """Of the last report, one per objective."""
+    """Loss of the last report in each objective."""
     violation: float = 0.0
-    """Of the constraints, by the last report."""
+    """Violation of the constraints by the last report."""
     position: int = 0
-    """Bytes of the current attempt's reports that have been taken in."""
+    """Number of bytes of the current attempt's reports that have been taken in."""
     then: int | None = None
-    """Where to go once the current attempt is over: it was resumed while its processes were still ending."""
+    """Resource up to which to resume once the current attempt has ended; None unless resumed while it was ending."""
     lines: int = 0
-    """Reports of the current attempt, where the script does not name its resource."""
+    """Number of reports of the current attempt, if the script does not name its resource."""
     ending: Decision | None = None
-    """PAUSE or STOP once decided, until the attempt is over."""
+    """PAUSE or STOP from the decision to the end of the attempt; None otherwise."""
     began: float = 0.0
     """Elapsed time at the start of the current attempt."""
     heard: float = 0.0
-    """Elapsed time of the last sign of life."""
+    """Elapsed time of the last report."""
     busy: float = 0.0
-    """Seconds of all attempts that are over."""
+    """Seconds of all attempts that have ended."""
     promoted: bool = False
-    """The current attempt goes on by a decision; one that goes on after an interruption does not."""
+    """Whether the current attempt resumes by a decision, and not after an interruption."""
     worker: int = 0
-    """Of the last attempt, numbered from 0: the lowest that was free when it began."""
+    """Number of the last attempt's worker, from 0: the lowest that was free when the attempt began."""
     node: str | None = None
-    """The machine of the current attempt, where there may be several."""
+    """Machine of the current attempt, if there may be several."""
     retried: bool = False
-    """Another trial trains its configuration again."""
+    """Whether another trial trains its configuration again."""
     stopped_by: str | None = None
-    """The id of the command that stopped it; its processes may still be ending."""
+    """Id of the command that stopped the trial, whose processes may still be ending; None otherwise."""
 
     @property
     def has_reported(self) -> bool:
-        """Has it trained anything that counts?"""
+        """Whether the trial has trained beyond what it began with."""
         return self.resource > self.base
+
+    def take(self, report: Event, outcome: ReportOutcome) -> None:
+        """Take in a stored report of the trial, with its outcome and the decision on it."""
+        body = report.body
+        self.first = self.first or report.reached
+        self.resource, self.loss, self.violation = report.reached, outcome.loss, outcome.violation
+        self.losses = outcome.losses
+        self.position, self.heard = body["position"], report.elapsed
+        self.lines = body.get("line", 0)
+        if (decision := body["decision"]) != Decision.CONTINUE:
+            self.ending = Decision(decision)
 
     @classmethod
     def begun(cls, event: Event, trials: Mapping[int, "TrialState"]) -> Self:
-        """A trial that starts, from nothing or from a copy of another's checkpoint.
+        """Return the state of a trial that starts, from nothing or from a copy of another's checkpoint.
 
         Args:
-            event: that says so.
-            trials: those before it.
+            event: STARTED event of the trial.
+            trials: States of the trials before it.
         """
         source, base = event.body.get("source"), event.body.get("source_resource") or 0
         return cls(

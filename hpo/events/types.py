@@ -1,7 +1,7 @@
-"""The values that travel between the parts: configurations, suggestions, decisions, events. All immutable.
+"""The values that travel between the parts: configurations, suggestions, decisions, events. All are immutable.
 
-A *report* and an *exit* come from a backend. An *event* is what the tuner made of them, numbered and stored: the
-sequence of events is the experiment, everything else can be recomputed from it.
+A *report* and an *exit* come from a backend. An *event* is what the tuner made of them, numbered and stored. The
+sequence of events is the experiment; everything else can be computed from it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ Configuration = Mapping[str, Any]
 
 
 class Decision(StrEnum):
-    """What a scheduler says to a report."""
+    """Decision of a scheduler on a report."""
 
     CONTINUE = "CONTINUE"
     PAUSE = "PAUSE"
@@ -26,7 +26,7 @@ class Decision(StrEnum):
 
 
 class Status(StrEnum):
-    """Where a trial is."""
+    """Status of a trial."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -39,33 +39,33 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One configuration being trained. Ids count from 0 in the order of starting and are never reused."""
+    """A configuration that is trained. Ids count from 0 in the order of starting and are never reused."""
 
     id: int
     configuration: Configuration
     source: int | None = None
-    """The trial from a copy of whose checkpoint it goes on."""
+    """Id of the trial from whose copied checkpoint this one starts; None if it starts from nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Train a new configuration; the script ends by itself at resource `until` (None: at its maximum)."""
+    """Suggestion to train a new configuration; the script ends by itself at resource `until` (None: at its maximum)."""
 
     configuration: Configuration
     until: int | None = None
     retries: int | None = None
-    """The failed trial whose configuration is trained again: asked for by a person, no proposal of a searcher."""
+    """Id of the failed trial whose configuration is trained again because a person asked for it."""
     source: int | None = None
-    """The trial from a copy of whose checkpoint it goes on."""
+    """Id of the trial from whose copied checkpoint the new one starts."""
     source_resource: int | None = None
-    """What the source had reached when that was saved; the new trial counts on from there."""
+    """Resource of that checkpoint, from which the new trial continues to count."""
     replaces: int | None = None
-    """The trial in whose place it goes on, which is over."""
+    """Id of the trial that the new one takes the place of, and that does not continue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Go on with a paused trial up to resource `until` (None: to its maximum)."""
+    """Suggestion to resume a paused trial up to resource `until` (None: to its maximum)."""
 
     trial_id: int
     until: int | None = None
@@ -75,13 +75,13 @@ Suggestion = Start | Resume
 
 
 class Report(NamedTuple):
-    """One line a trial has written, as it came."""
+    """A report of a trial as it was written."""
 
     trial_id: int
     attempt: int
     metrics: Mapping[str, Any]
     position: int
-    """Bytes of the attempt's report channel up to and including this line."""
+    """Number of bytes of the attempt's report channel up to and including this line."""
 
 
 class Garbage(NamedTuple):
@@ -93,43 +93,43 @@ class Garbage(NamedTuple):
 
 
 class Exit(NamedTuple):
-    """All processes of an attempt are gone and its slot is free."""
+    """The end of an attempt: all its processes are gone and its worker is free."""
 
     trial_id: int
     attempt: int
     exit_code: int | None
-    """None where a signal ended the process, or where nobody saw its end."""
+    """Exit code of the process; None if a signal ended it, or if nobody saw its end."""
     signal: int | None = None
     lost: bool = False
-    """The process was not ended by itself or by us: its host died."""
+    """Whether the attempt was lost: its host died or its folder was deleted."""
     error: str | None = None
-    """The last lines of its standard error, for an exit that is not clean."""
+    """The last lines of its standard error, or another reason, if the exit is not clean."""
     usage: Mapping[str, float] = MappingProxyType({})
-    """`cpu_seconds` (user and system, children included) and `peak_memory_mb`."""
+    """Resource usage: `cpu_seconds` (user and system, children included) and `peak_memory_mb`."""
     out_of_memory: bool = False
-    """It ended because memory, the machine's or a GPU's, was used up."""
+    """Whether it ended because the machine's or a GPU's memory was used up."""
     where: str | None = None
-    """The line of the script that was at work then, such as `train.py:17`."""
+    """Line of the script that failed, such as `train.py:17`."""
     log: Path | None = None
-    """Where all of its standard error is."""
+    """Log of the attempt to look at: its standard error, or its standard output if that is empty."""
     found: Mapping[str, Any] | None = None
-    """What was found in the output of a program that knows nothing of reports."""
+    """Counts of what was found in the output of a program that makes no reports itself."""
 
 
 class Placed(NamedTuple):
-    """An attempt was given GPUs, or runs on one of several machines; comes before its reports."""
+    """The GPUs or the machine that an attempt was given; comes before its reports."""
 
     trial_id: int
     attempt: int
     devices: Sequence[str] = ()
-    """As CUDA_VISIBLE_DEVICES names them."""
+    """Names of the GPUs, as in CUDA_VISIBLE_DEVICES."""
     node: str | None = None
-    """The machine, where there is more than one."""
+    """Name of the machine, if there are several."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandSignal:
-    """Somebody may have left a command."""
+    """Sign that somebody may have left a command."""
 
 
 BackendEvent = Report | Garbage | Exit | Placed
@@ -142,36 +142,39 @@ class Kind(StrEnum):
     """A process took over the experiment: host, pid, versions, `n_workers`, the `budget` that it was given, `code` and in it
     `changed` files; with earlier results, `warm_start`, the SHA-256 of their copy."""
     STARTED = "started"
-    """Decision: a new trial; `configuration`, `until`. With `retries`, the failed trial that it trains again, it is none.
-    Where it goes on from a copy of another's checkpoint also `source`, `source_resource`, `replaces` and `new_trials`: might
-    one have begun from nothing? Where the code is not that of the start before, also `code` and in it `changed` files."""
+    """Decision: a new trial; `configuration`, `until`. With `retries`, it trains that failed trial again and is no decision.
+    If it starts from a copied checkpoint, also `source`, `source_resource`, `replaces`, and `new_trials`: whether a trial
+    could have begun from nothing. If the code is not that of the start before, also `code`, with the `changed` files in it.
+    """
     RESUMED = "resumed"
-    """Decision: a paused trial goes on; `until`, and `code` as in STARTED."""
+    """Decision: a paused trial resumes; `until`, and `code` as in STARTED."""
     RESTARTED = "restarted"
-    """An interrupted trial goes on towards the `until` it had, perhaps with other `code`: no decision of a scheduler."""
+    """An interrupted trial resumes up to the same `until`, perhaps with other `code`; this is no decision of a scheduler."""
     REPORTED = "reported"
     """A report and the decision on it; `metrics`, `decision`, `position`, `extra`."""
     DROPPED = "dropped"
     """A report that came after the decision to end its trial; `metrics`, `position`."""
     ENDED = "ended"
-    """An attempt is over; `status`, `exit_code`, `signal`, `error`, `usage`, and where there is something to tell `where`,
-    `out_of_memory` (true), `unread` (how many of its lines were no reports), `again` (units of resource it repeated) and
-    `by` (the id of the command that stopped it). `code` as in STARTED, if the trial's next attempt starts at once."""
+    """An attempt has ended; `status`, `exit_code`, `signal`, `error`, `usage`, and if known `where`, `out_of_memory` (true),
+    `unread` (number of its lines that were not reports), `again` (units of resource it repeated) and `by` (the id of the
+    command that stopped it). `code` as in STARTED, if the trial's next attempt starts at once.
+    """
     NOTED = "noted"
-    """Something a reader of the log should know; `text`, and where it is that a trial was given GPUs or a machine `devices`
-    and `node`. With `code`, an attempt runs that and not what its start was stored with, for certain if `sure`."""
+    """A note for readers of the log; `text`, and for the GPUs or the machine of a trial `devices` and `node`. With `code`, an
+    attempt ran that version and not the one stored with its start, for certain if `sure`.
+    """
     COMMANDED = "commanded"
-    """Somebody asked for something; `id`, `command`, `arguments`, `by`, whether it was `accepted`, if not `why`,
-    and of a budget's limits the `old` and the `new`. A stopped trial gets no further report; a paused one is over with it."""
+    """A command; `id`, `command`, `arguments`, `by`, whether it was `accepted`, if not `why`, and for a budget the `old` and
+    `new` limits. A stopped trial gets no further report; a paused one ends with the command.
+    """
     FINISHED = "finished"
-    """The experiment is complete; `reason`, the `budget` with which it is, and where commands have changed that the one that
-    was `given`."""
+    """The experiment has finished; `reason`, the `budget` in force, and if commands changed it the one `given`."""
 
 
 class Event(NamedTuple):
-    """One entry of the log. `elapsed` is seconds of the experiment, sessions added up; `time` is unix time.
+    """An entry of the log. `elapsed` is seconds of the experiment over all sessions, `time` is unix time.
 
-    A tuple, for a log may have millions.
+    It is a tuple because a log may have millions of events.
     """
 
     kind: Kind
@@ -184,12 +187,12 @@ class Event(NamedTuple):
 
     @property
     def trial_id(self) -> int:
-        """The trial of an event whose kind has one."""
+        """The trial of an event of a kind that always has one."""
         assert self.trial is not None
         return self.trial
 
     @property
     def reached(self) -> int:
-        """The resource of a report that could be used."""
+        """The resource of a report that was not dropped."""
         assert self.resource is not None
         return self.resource

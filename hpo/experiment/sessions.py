@@ -149,6 +149,7 @@ def limits_of(config: ExperimentConfig) -> Limits:
         trial_timeout=config.trial_timeout,
         trial_silence_timeout=config.trial_silence_timeout,
         grace=config.grace_period_seconds,
+        report_channel=config.benchmark.report_channel,
         delete_checkpoints=config.delete_checkpoints,
         refuse_code_changes=config.code_changes == CodeChanges.refuse,
         first_stop="interval" if config.copies_checkpoints else "min_resource",

@@ -1,7 +1,7 @@
 """Reports in a table or in JSON lines that a program appends to a file of its own. Standard library only.
 
-The file is looked at ten times a second: it may not be there yet, may be replaced by another, and may lie on a disk of which
-the kernel tells nothing. One that begins again, as a table does when a column is added, is read again from its beginning.
+The file is checked ten times a second: it may not exist yet, may be replaced, and may lie on a disk without notifications of
+changes. A file that begins again, as a table does when a column is added, is read again from its beginning.
 """
 
 import contextlib
@@ -15,26 +15,26 @@ from hpo.host.number_format import value_of
 from hpo.host.report_assembly import Gathering
 
 _PORTION = 1 << 20
-"""A line is not longer."""
+"""Bytes that are read at once; lines are not longer."""
 _MOST_PORTIONS = 4
 _COMPARED = 256
-"""Bytes at the beginning, and before the place that was read up to, by which a file is known to be the same."""
+"""Number of bytes, at the beginning and before the reading position, by which a file is recognised."""
 _MOST_BRACKETS = 100
 
 
 class Appended:
-    """The file of one attempt. What is in it before the attempt begins is an earlier attempt's.
+    """Reader of the file of one attempt. What is in the file before the attempt begins belongs to an earlier attempt.
 
     Args:
-        path: of the file; with `*` the newest of several.
-        metric: by its name a table's header is known wherever it stands.
-        table: is it a table, not JSON lines?
-        gathering: makes the reports.
+        path: Path of the file; with `*`, the newest of several.
+        metric: Name of the metric, by which a table's header is recognised anywhere.
+        table: Whether the file is a table and not JSON lines.
+        gathering: Collector that makes the reports.
     """
 
     descriptor = None
     stdout = None
-    """The program may write there as ever."""
+    """None, because the program's standard output is not redirected."""
 
     def __init__(self, *, path: str, metric: str, table: bool, gathering: Gathering) -> None:
         self._wanted = path
@@ -65,10 +65,10 @@ class Appended:
         return max(there, key=os.path.getmtime, default=None)
 
     def look(self) -> bool:
-        """Take what is new, not too much at once; False where there is nothing more.
+        """Read some of what is new; return False if there is nothing more.
 
         Raises:
-            OSError: it cannot be read, or not be written.
+            OSError: The file cannot be read, or reports cannot be written.
         """
         try:
             path = self._newest()
@@ -147,16 +147,16 @@ class Appended:
             self._gathering.pass_on(line)  # the tuner knows more spellings of numbers, and says what is no report
 
     def finish(self, *, by_itself: bool) -> dict[str, Any]:
-        """The program is gone: take what is left.
+        """Read the rest after the program has ended.
 
         Args:
-            by_itself: it was not killed, so that what it wrote last is a whole line even without an end.
+            by_itself: Whether the program was not killed, so that its last line is complete even without a line feed.
 
         Returns:
-            what was found.
+            Counts of what was found.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: Reports cannot be written.
         """
         while self.look():
             pass
@@ -167,5 +167,5 @@ class Appended:
         return {**self._gathering.found, "columns": self._columns, "path": self._path}
 
     def close(self) -> None:
-        """Close all."""
+        """Close all files."""
         self._gathering.close()

@@ -1,4 +1,4 @@
-"""One attempt under the trial host: how it ends, from the first order until nothing of it is left. Standard library only."""
+"""One attempt under the trial host, from its start until none of its processes is left. Standard library only."""
 
 import os
 import signal
@@ -16,19 +16,19 @@ _LEFTOVER_GRACE = 2.0
 """Seconds for processes that outlive their trial's main process."""
 
 READ_INTERVAL = 0.1
-"""Seconds between two looks at a file that a program appends to."""
+"""Seconds between two checks of a file that a program appends to."""
 
 
 class Attempt:
-    """One started attempt.
+    """A started attempt.
 
     Args:
-        key: the tuner's name for it.
-        pid: of its main process.
-        mark: that all its processes have.
-        logs: those that are kept small.
-        reader: of what a program says that knows nothing of reports.
-        grace: seconds between SIGTERM and SIGKILL where it cannot be read.
+        key: Key of the attempt in messages of the tuner.
+        pid: Process id of its main process.
+        mark: Mark that all its processes carry.
+        logs: Logs whose size is limited.
+        reader: Reader of the output of a program that makes no reports itself.
+        grace: Seconds between SIGTERM and SIGKILL if its output cannot be read.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class Attempt:
 
     @property
     def appending(self) -> bool:
-        """Is there a file to look at now and then?"""
+        """Whether the reader has a file to check at intervals."""
         return self.reader is not None and self.reader.descriptor is None
 
     def read(self) -> bool:
-        """Let the reader look at what there is; False where that is over.
+        """Let the reader read what is there; return False if there will be no more.
 
-        An attempt whose reports cannot be kept is ended: the disk is full, and it would end of that by itself.
+        An attempt whose reports cannot be written is ended: the disk is full, and it would soon fail by itself.
         """
         if self.reader is not None and self._unread is None:
             try:
@@ -71,7 +71,7 @@ class Attempt:
         return self._unread is None
 
     def finish(self) -> None:
-        """All its processes are gone: what is left to read, and logs as they stay."""
+        """Read the rest of the output and finish the logs, after all processes have ended."""
         assert self.outcome is not None
         if self.reader is not None:
             try:
@@ -99,7 +99,7 @@ class Attempt:
             self.term_at, self.grace = term_at, grace
 
     def enforce(self, now: float, grace: float) -> None:
-        """Send what is due. Processes that outlive the main one have `grace` seconds, but not more than two."""
+        """Send the signals that are due. Processes that outlive the main one have `grace` seconds, but at most two."""
         if self.outcome is not None and self.term_at is None and self.kill_at is None:
             self.term_at, self.grace = now, min(_LEFTOVER_GRACE, grace)
         if self.term_at is not None and now >= self.term_at:
@@ -113,7 +113,7 @@ class Attempt:
             self.kill_at = now + 0.1  # again until nothing is left: one may have forked meanwhile
 
     def left_behind(self) -> bool:
-        """Does a process of this attempt still exist? Its topmost ones are children of the host, their subreaper."""
+        """Whether a process of this attempt still exists; its topmost ones are children of the host, their subreaper."""
         me = os.getpid()
         try:
             with open(f"/proc/self/task/{me}/children", "rb") as file:  # noqa: PTH123

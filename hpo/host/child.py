@@ -1,7 +1,7 @@
-"""The first moments of a trial's process: leave the host behind, then become the program. Standard library only.
+"""The start of a trial's process: it leaves the host behind, then becomes the program. Standard library only.
 
-A Python script runs in a fork of the host, which has its heavy imports done. It shall not notice: `__main__`, `sys.argv`,
-`sys.path[0]`, `__file__`, random numbers, signals, descriptors and the way it ends are as under `python script.py`.
+A Python script runs in a fork of the host, which has its heavy imports done. The script must not notice: `__main__`,
+`sys.argv`, `sys.path[0]`, `__file__`, random numbers, signals, descriptors and its end are as under `python script.py`.
 """
 
 import atexit
@@ -23,21 +23,21 @@ from hpo.host.parent_death import end_with
 
 _code: dict[str, tuple[tuple[int, ...], types.CodeType]] = {}
 _SETTLED = 100_000_000
-"""Nanoseconds: clocks of file systems tick more often."""
+"""Nanoseconds after which a change gets another time; clocks of file systems tick more often."""
 
 
 def signature_of(status: os.stat_result) -> tuple[int, ...]:
-    """What differs after a file was changed or replaced."""
+    """Return values that differ after a file was changed or replaced."""
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def is_settled(status: os.stat_result, now: int) -> bool:
-    """Whether any change after `now`, in nanoseconds of unix time, changes the signature: the last one is not too recent."""
+    """Whether any change of a file after `now` (unix nanoseconds) gives it another signature, its last being old enough."""
     return abs(now - status.st_ctime_ns) > _SETTLED
 
 
 def compile_once(script: str) -> None:
-    """Compile `script` in the host, for all trials that follow; an edited file is compiled again."""
+    """Compile a script in the host for all trials that follow; an edited file is compiled again."""
     try:
         if script in _code and _code[script][0] == signature_of(os.stat(script)):  # noqa: PTH116  without pathlib
             return
@@ -56,11 +56,11 @@ def _read(path: str) -> tuple[os.stat_result, bytes]:
 
 
 def _load(script: str, expected: Mapping[str, Any] | None) -> types.CodeType:
-    """The compiled script; if it is not the `expected` one, its digest is written to a file first.
+    """Return the compiled script; if it is not the `expected` one, its digest is written to a file first.
 
     Args:
-        script: its path.
-        expected: `signature` and `digest` of the script when the attempt was ordered, and `told`, the file to write.
+        script: Path of the script.
+        expected: `signature` and `digest` of the script when the attempt was ordered, and `told`, the path to write to.
     """
     if script in _code and _code[script][0] == signature_of(os.stat(script)):  # noqa: PTH116
         signature, code = _code[script]
@@ -78,16 +78,16 @@ def _load(script: str, expected: Mapping[str, Any] | None) -> types.CodeType:
 
 
 def _tell(expected: Mapping[str, Any], digest: str) -> None:
-    """Say which script this attempt runs; nothing: another interpreter reads it."""
+    """Write the digest of the script that this attempt runs; empty if another interpreter reads it."""
     with open(expected["told"], "w") as file:  # noqa: PTH123
         file.write(digest)
 
 
 def wait_for_order(pipe: int, parent: int) -> NoReturn:
-    """In a fork of the host: leave it behind, then wait for the order that says which trial this is.
+    """Wait, in a fork of the host, for the order that says which trial this is, and run it.
 
-    Order: `script` or None, `argv`, `env`, `stdout`, `stderr`, perhaps `expected` (see `_load`). All that does not depend on
-    it is done before.
+    An order has `script` (or None), `argv`, `env`, `stdout`, `stderr` and perhaps `expected` (see `_load`). All that does not
+    depend on it is done before.
     """
     end_with(parent)
     _leave_host(pipe)
@@ -111,7 +111,7 @@ def wait_for_order(pipe: int, parent: int) -> NoReturn:
 
 
 _PIPE = 3
-"""Where the order comes from, once the host's descriptors are closed."""
+"""Descriptor of the pipe with the order, once the host's descriptors are closed."""
 
 
 def _leave_host(pipe: int) -> None:
@@ -172,7 +172,7 @@ def _same(one: str | None, other: str | None) -> bool:
 
 
 def _is_shadowed(folder: str) -> bool:
-    """Has the host a module for which the script would find another one in its folder, such as a random.py of the user's?"""
+    """Whether a module of the host would come from the script's folder in a fresh interpreter, such as a user's random.py."""
     try:
         names = {name.partition(".")[0] for name in os.listdir(folder)}  # noqa: PTH208
         for name in names & sys.modules.keys() - {"hpo"}:  # a trial's hpo is the one that it reports to
@@ -203,7 +203,7 @@ def _run_script(script: str, argv: Sequence[str], expected: Mapping[str, Any] | 
 
 
 def _outcome(script: str, main: types.ModuleType, expected: Mapping[str, Any] | None) -> int:
-    """Run the script; the exit code an interpreter would give."""
+    """Run the script, and return the exit code that an interpreter would give."""
     try:
         exec(_load(script, expected), main.__dict__)
     except SystemExit as end:
@@ -242,7 +242,7 @@ def _show_traceback() -> None:
 
 
 def _end(code: int, main: types.ModuleType) -> NoReturn:
-    """What an interpreter does on its way out, without freeing the host's modules one by one."""
+    """Do what an interpreter does on exit, without freeing the host's modules one by one."""
     try:
         threading._shutdown()  # type: ignore[attr-defined]  # waits for the script's threads
         atexit._run_exitfuncs()

@@ -1,9 +1,9 @@
 """The trial host: one process per experiment that starts, ends and reaps all trials. Standard library only.
 
-It imports what the benchmark preloads once and forks a child per trial, one ahead of time. It is the subreaper of all
-descendants, so that none escapes by a double fork. When its connection to the tuner closes, it ends them all.
+It imports what the benchmark preloads once, and forks a child per trial, one ahead of time. It is the subreaper of all
+descendants, so none escapes by a double fork. When its connection to the tuner closes, it ends them all.
 
-Orders come as JSON lines on the connection and outcomes leave on it:
+Orders come as JSON lines on the connection, and outcomes leave on it:
 
     -> {"do": "start", "key": 7, "script": ..., "argv": [...], "env": {...}, "stdout": ..., "stderr": ...,
         "capped": ["stdout", "stderr"], "most_log_bytes": 100000000, "reading": {...}}
@@ -36,13 +36,13 @@ _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Host:
-    """State of the host: the connection, the attempts and the orphans it has to care for.
+    """The connection, the attempts and the orphaned processes of a trial host.
 
     Args:
-        connection: descriptor of the socket to the tuner.
-        mark: of the experiment.
-        grace: seconds between SIGTERM and SIGKILL when the tuner is gone.
-        ahead: modules to import as soon as there is time for it.
+        connection: Descriptor of the socket to the tuner.
+        mark: Mark of the experiment.
+        grace: Seconds between SIGTERM and SIGKILL when the tuner is gone.
+        ahead: Modules to import as soon as the host is idle.
     """
 
     def __init__(self, connection: int, mark: int, grace: float, ahead: list[str]) -> None:
@@ -92,7 +92,7 @@ class Host:
             freeze()
 
     def _timeout(self) -> int | None:
-        """Milliseconds to the next deadline."""
+        """Return the milliseconds to the next deadline; None without one."""
         times = [t for a in self.attempts.values() for t in (a.term_at, a.kill_at) if t is not None]
         if any(attempt.logs for attempt in self.attempts.values()):
             times.append(self.look_at)
@@ -103,7 +103,7 @@ class Host:
         return max(int(min(min(times) - time.monotonic(), LONGEST_WAIT) * 1000) + 1, 0)
 
     def _receive(self) -> bool:
-        """Carry out the orders that have come; False when the tuner is gone."""
+        """Carry out the orders that have come; return False when the tuner is gone."""
         try:
             data = os.read(self.connection, 1 << 20)
         except ConnectionError:
@@ -184,7 +184,7 @@ class Host:
         self.spare = pid, writing
 
     def _reap(self) -> None:
-        """Collect whoever has ended, orphans included."""
+        """Collect all processes that have ended, orphans included."""
         while True:
             try:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
@@ -210,7 +210,7 @@ class Host:
             }
 
     def _enforce(self) -> None:
-        """Send what is due, and report attempts of which nothing is left."""
+        """Send the signals that are due, and report attempts of which no process is left."""
         now = time.monotonic()
         if now >= self.look_at:
             self.look_at = now + INTERVAL
@@ -238,7 +238,7 @@ class Host:
         attempt.finish()
 
     def send(self, message: dict[str, Any]) -> None:
-        """Tell the tuner."""
+        """Send a message to the tuner."""
         with contextlib.suppress(ConnectionError):  # the tuner is gone; the next read tells
             _write(self.connection, json.dumps(message).encode() + b"\n")
 
@@ -249,7 +249,7 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def main() -> None:
-    """Entry, by `start.py`: `CONNECTION MARK GRACE PRELOAD…`, or `nursery SOCKET TUNER PRELOAD…`."""
+    """Run a host (arguments `CONNECTION MARK GRACE PRELOAD…`) or a nursery (`nursery SOCKET TUNER PRELOAD…`)."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)  # the tuner decides; it is gone when the connection is closed
     signal.pthread_sigmask(signal.SIG_SETMASK, [])  # the tuner may have been started with SIGCHLD blocked
@@ -267,13 +267,13 @@ def main() -> None:
 
 
 def _adopt(mark: int) -> None:
-    """Become the parent of all that an experiment's trials start and leave behind."""
+    """Become the parent of all processes that an experiment's trials leave behind."""
     set_mark(mark)
     adopt_orphans()
 
 
 def run(connection: int, mark: int, grace: float, message: dict[str, Any], ahead: Iterable[str] = ()) -> None:
-    """Tell the tuner what came of the imports, and work until it is gone; there is nothing to be done after a fatal error."""
+    """Tell the tuner the result of the imports, and serve it until it is gone, unless the result is a fatal error."""
     _adopt(mark)
     host = Host(connection, mark, grace, list(ahead))
     if message:

@@ -1,4 +1,4 @@
-"""Starting trial hosts, from the tuner's side: a process of its own for one experiment, a fork of a nursery in a sweep."""
+"""Start of trial hosts, from the tuner's side: a process of its own for one experiment, a fork of a nursery in a sweep."""
 
 import contextlib
 import json
@@ -17,19 +17,19 @@ from hpo.host.process_marks import wait_ended
 log = logging.getLogger(__name__)
 
 START = (sys.executable, str(Path(__file__).absolute().with_name("start.py")))
-"""What runs a module of this package, wherever the user is."""
+"""Command that runs a module of this package from any working directory."""
 COMMAND = (*START, "hpo.host.host")
-"""What starts a host or a nursery."""
+"""Command that starts a host or a nursery."""
 _PATIENCE = 5.0
 """Seconds that a nursery has to end in order."""
 _LONGEST_IMPORT = 300.0
-"""Seconds; then each experiment has a host of its own, under its own limits of time."""
+"""Seconds for a nursery's imports, after which each experiment starts a host of its own under its own time limits."""
 _MOST = 3
-"""Nurseries at a time: each holds some hundred megabytes of modules."""
+"""Largest number of nurseries at a time; each holds some hundred megabytes of modules."""
 
 
 class ForkedHost:
-    """A host that is no child of this process, which therefore cannot know its exit code."""
+    """A trial host that was forked by a nursery; its exit code is not known, because it is no child of this process."""
 
     returncode: int | None = None
 
@@ -38,10 +38,10 @@ class ForkedHost:
         self._process: int | None = process  # a pidfd
 
     def wait(self, timeout: float | None = None) -> None:
-        """Return when it is gone.
+        """Return when the host has ended.
 
         Raises:
-            subprocess.TimeoutExpired: it is not, after `timeout` seconds.
+            subprocess.TimeoutExpired: It has not, after `timeout` seconds.
         """
         if self._process is None:
             return
@@ -51,7 +51,7 @@ class ForkedHost:
         self._process = None
 
     def send_signal(self, number: int) -> None:
-        """Signal it, if it is not gone."""
+        """Send a signal to the host if it has not ended."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._process, number)
@@ -70,20 +70,20 @@ class _Nursery:
         self._ready = False
 
     def wait_ready(self) -> None:
-        """Return when all is imported, before any experiment's clock runs: the first shall not pay for all.
+        """Return when all is imported, before any experiment's clock runs, so that the first does not pay for all.
 
         Raises:
-            OSError: it is gone, or takes too long.
+            OSError: The nursery is gone, or takes too long.
         """
         if not self._orders.recv(1):
             raise ConnectionError("it ended while it imported")
         self._ready = True
 
     def fork(self, mark: int, grace: float, connection: int, log_file: int) -> ForkedHost:
-        """Have a host made.
+        """Have the nursery fork a host.
 
         Raises:
-            OSError: the nursery is gone.
+            OSError: The nursery is gone.
         """
         order = json.dumps({"mark": mark, "grace": grace}).encode()
         socket.send_fds(self._orders, [order], [connection, log_file])
@@ -93,7 +93,7 @@ class _Nursery:
         return ForkedHost(int(pid), descriptors[0])
 
     def close(self) -> None:
-        """End it; what its modules want to clean up has some seconds for that, an import that goes on has none."""
+        """End the nursery; its modules have some seconds to clean up, an unfinished import has none."""
         self._orders.close()
         try:
             self._process.wait(_PATIENCE if self._ready else 0.0)
@@ -103,17 +103,17 @@ class _Nursery:
 
 
 class _Nurseries:
-    """Those of a sweep: one for each set of modules and each environment, made when the first experiment asks for it."""
+    """The nurseries of a sweep: one for each set of modules and each environment, started when first needed."""
 
     def __init__(self) -> None:
         self.wanted = True
         self._made: list[_Nursery] = []
 
     def fitting(self, preload: Sequence[str], environment: Mapping[str, str], log_file: int) -> _Nursery:
-        """One that is ready.
+        """Return a nursery with these modules and this environment that is ready.
 
         Raises:
-            OSError: it is gone before it is.
+            OSError: The nursery ended before it was ready.
         """
         wanted = list(preload), dict(environment), Path.cwd()
         for nursery in self._made:
@@ -126,7 +126,7 @@ class _Nurseries:
         return self._made[-1]
 
     def close(self) -> None:
-        """End all."""
+        """End all nurseries."""
         while self._made:
             self._made.pop().close()
 
@@ -136,7 +136,7 @@ _sharing: list[_Nurseries] = []
 
 @contextlib.contextmanager
 def shared_imports() -> Iterator[None]:
-    """Within this, experiments one after the other import what they preload once."""
+    """Share what experiments preload between the experiments that are run within this context."""
     _sharing.append(_Nurseries())
     try:
         yield
@@ -153,15 +153,15 @@ def start_host(
     log_file: int,
     environment: Mapping[str, str],
 ) -> "subprocess.Popen[bytes] | ForkedHost":
-    """Start the host of an experiment.
+    """Start the trial host of an experiment.
 
     Args:
-        mark: of the experiment.
-        grace: seconds between SIGTERM and SIGKILL when this process is gone.
-        preload: modules.
-        connection: the host's end of it; the caller closes its own copy.
-        log_file: descriptor of the file for what the host says.
-        environment: of the host.
+        mark: Mark of the experiment.
+        grace: Seconds between SIGTERM and SIGKILL when this process is gone.
+        preload: Modules to import.
+        connection: The host's end of the connection; the caller closes its own copy.
+        log_file: Descriptor of the file for the host's output.
+        environment: Environment variables of the host.
     """
     if preload and _sharing and _sharing[-1].wanted:
         try:

@@ -1,7 +1,7 @@
-"""Which installed packages a script imports before it does anything else, read from its source. Standard library only.
+"""The installed packages that a script imports before anything else, read from its source. Standard library only.
 
-What stands in an `if` or a `try` is no longer before anything else. Modules of the user's are never named, and one whose
-source speaks of the environment or of where modules are found ends the reading: the packages after it may depend on it.
+Imports inside an `if` or a `try` do not count. Modules of the user are never listed. A module whose source uses the
+environment or the search path for modules ends the list, because packages after it may depend on it.
 """
 
 import ast
@@ -17,7 +17,7 @@ _MATTERS = re.compile(rb"environ|putenv|dotenv|sys\.(path|modules|meta_path)")
 
 
 def leading_imports(script: str) -> list[str]:
-    """Modules, in order; with the names that are taken from one behind it: `numpy`, `sklearn.svm:SVC,SVR`."""
+    """Return these modules in order, each with the names imported from it: `numpy`, `sklearn.svm:SVC,SVR`."""
     path = [os.path.dirname(os.path.realpath(script)), *sys.path]  # noqa: PTH120  as a trial looks for them
     found: dict[str, None] = {}
     for module, names in _import_statements(script):
@@ -37,7 +37,7 @@ def leading_imports(script: str) -> list[str]:
 
 
 def _import_statements(script: str) -> Iterator[tuple[str, list[str]]]:
-    """(module, names taken from it) of those that come first."""
+    """Yield the leading imports, each as the module and the names imported from it."""
     try:
         with open(script, "rb") as file:  # noqa: PTH123
             body = ast.parse(file.read()).body
@@ -56,13 +56,13 @@ def _import_statements(script: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _is_installed(spec: ModuleSpec) -> bool:
-    """Does it lie where packages are installed, and nowhere else?"""
+    """Whether a module lies where packages are installed, and nowhere else."""
     places = list(spec.submodule_search_locations or [spec.origin or ""])
     return all(os.path.basename(os.path.dirname(place)) in _SITES for place in places)  # noqa: PTH119, PTH120
 
 
 def _matters(spec: ModuleSpec, module: str, names: list[str]) -> bool:
-    """May a module of the user's, or a package on the way to it, change what is imported after it?"""
+    """Whether a user's module, or a package on the way to it, may change what is imported after it."""
     files = [spec.origin] if spec.origin else []
     for folder in spec.submodule_search_locations or ():
         parts = module.split(".")[1:]

@@ -1,7 +1,7 @@
-"""Logs that cannot fill the disk: of a file that grows beyond its limit the middle is given back, while it is written to.
+"""Size limits of logs: the middle of a log that grows beyond its limit is freed while it is being written.
 
-A program writes its logs itself and notices nothing: blocks in the middle of the file are freed where they are (a hole),
-which neither moves what follows nor stops the writer. Once the program is gone the hole is closed. Standard library only.
+A program writes its logs itself and does not notice: blocks in the middle of the file are freed in place (a hole), which
+neither moves what follows nor stops the writer. The hole is closed when the program has ended. Standard library only.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 
 INTERVAL = 1.0
-"""Seconds between two looks at the sizes."""
+"""Seconds between two checks of the sizes."""
 
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 _CHUNK = 1 << 20
@@ -22,7 +22,7 @@ _libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
-    """A log that cannot be kept small is no reason to end its trial; host.log says so."""
+    """Report errors within this context to host.log only: a log that cannot be cut is no reason to end its trial."""
     try:
         yield
     except FileNotFoundError:
@@ -32,11 +32,11 @@ def _told() -> Iterator[None]:
 
 
 class LogCap:
-    """Keeps the head and the tail of an attempt's logs.
+    """Size limit of an attempt's logs, of which the beginning and the end are kept.
 
     Args:
-        paths: of the logs.
-        limit: bytes that each may take on the disk.
+        paths: Paths of the logs.
+        limit: Largest number of bytes of each on disk.
     """
 
     def __init__(self, paths: list[str], limit: int) -> None:
@@ -47,7 +47,7 @@ class LogCap:
         self._shortened: dict[str, int] = {}  # path -> bytes cut off where the file system knows no holes
 
     def cut_excess(self) -> None:
-        """Free what is too much."""
+        """Free the middle of logs that exceed the limit."""
         for path in self._paths:
             with _told():
                 size = os.stat(path).st_size  # noqa: PTH116  the host has no need of pathlib
@@ -56,7 +56,7 @@ class LogCap:
                     self._cut(path, size)
 
     def close(self) -> None:
-        """The program is gone: what is left of its logs moves together."""
+        """Close the holes in the logs, after the program has ended."""
         self.cut_excess()
         for path, end in self._ends.items():
             with _told(), open(path, "r+b") as file:  # noqa: PTH123
@@ -90,7 +90,7 @@ class LogCap:
             os.close(descriptor)
 
     def _shorten(self, path: str, descriptor: int, size: int) -> None:
-        """Without holes: cut off all that follows the head. The writer appends, so it goes on behind the note."""
+        """Cut off all after the beginning, on disks without holes. The writer appends, so it continues after the note."""
         self._shortened[path] = self._shortened.get(path, 0) + size - self._head
         os.ftruncate(descriptor, self._head)
         os.pwrite(descriptor, self._note(self._shortened[path]), self._head)

@@ -1,4 +1,4 @@
-"""The nursery of a sweep: it has imported what the experiments preload, and forks a trial host for each of them.
+"""The nursery of a sweep: a process that has imported what the experiments preload, and forks a trial host for each.
 
 An order is a message on a socket, with the host's connection to the tuner and its log file as descriptors beside it:
 
@@ -23,11 +23,11 @@ _MOST_BYTES = 1 << 12
 
 
 def serve(descriptor: int, host: Callable[[int, int, float], None]) -> None:
-    """Fork until there are no more orders.
+    """Fork hosts until no more orders come.
 
     Args:
-        descriptor: of the socket.
-        host: takes connection, mark and grace, and serves an experiment until its tuner is gone.
+        descriptor: Descriptor of the socket.
+        host: Function that takes connection, mark and grace, and serves an experiment until its tuner is gone.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a host ended: the kernel may forget it at once
     with socket.socket(fileno=descriptor) as orders, contextlib.suppress(ConnectionError):  # the tuner is gone

@@ -1,4 +1,4 @@
-"""A process that ends with the one that forked or started it. Standard library only."""
+"""Processes that end with the process that started them. Standard library only."""
 
 import ctypes
 import os
@@ -10,7 +10,7 @@ _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 def end_with(parent: int) -> None:
-    """Have this process killed when `parent`, which has made it, is gone; only Linux does that at any later moment."""
+    """Have this process killed when its parent process `parent` ends; only Linux does so at any later moment."""
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before the line above

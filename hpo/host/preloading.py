@@ -1,8 +1,8 @@
-"""What the host imports once for all trials, and how it finds out that none of them can tell. Standard library only.
+"""Imports that the host does once for all trials, and the check that no trial can tell. Standard library only.
 
 Modules that the user names are imported as they are. Those that were read from the script (`AUTO`) are tried in a fork
-of the host: one that would leave a trace in the process is left out, and the next fork does without it. The fork
-in which all went well becomes the host; the process it comes from waits for its end.
+of the host: a module that would leave a trace in the process is left out, and the next fork does without it. The fork
+without traces becomes the host; the process it comes from waits for its end.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ from typing import Any, NoReturn
 from hpo.host.parent_death import end_with
 
 AUTO = "auto:"
-"""Stands before modules that were read from the script."""
+"""Prefix of modules that were read from the script."""
 
 COMMON = ("argparse", "dataclasses", "locale", "logging", "pathlib", "random", "shutil", "tempfile", "typing")
-"""What nearly every script, or parsing its arguments, imports."""
+"""Modules that nearly every script imports, if only to parse its arguments."""
 
 _PR_SET_CHILD_SUBREAPER = 36
 _SAME_FOR_ALL = (
@@ -34,23 +34,23 @@ _SAME_FOR_ALL = (
     "TF_FORCE_GPU_ALLOW_GROWTH",
     "TORCHINDUCTOR_CACHE_DIR",
 )
-"""Variables that joblib, scikit-learn, torch, Lightning and Keras set for themselves: in a trial to the same, too."""
+"""Variables that joblib, scikit-learn, torch, Lightning and Keras set for themselves, in a trial to the same values."""
 _KNOWS_FORKS = "jemalloc_bg_thd"
-"""A thread that its library starts again in a fork."""
+"""Name of a thread that its library starts again in a fork."""
 
 
 def adopt_orphans() -> None:
-    """Become the parent of all that children of this process leave behind."""
+    """Become the parent of all processes that children of this process leave behind."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 @contextlib.contextmanager
 def preloaded(names: Sequence[str], connection: int) -> Iterator[dict[str, Any]]:
-    """With modules imported that forks of this process shall have; yields what the tuner is to hear of it.
+    """Import modules for all forks of this process, and yield the message about them for the tuner.
 
     Args:
-        names: the modules.
-        connection: to the tuner; a process that is not the host any more must not keep it open.
+        names: Names of the modules.
+        connection: Descriptor of the connection to the tuner, which a process that is no longer the host must not keep open.
     """
     message: dict[str, Any]
     if names[:1] == [AUTO]:
@@ -69,7 +69,7 @@ def preloaded(names: Sequence[str], connection: int) -> Iterator[dict[str, Any]]
 
 
 def freeze() -> None:
-    """Take all objects there are from the collector, which in a fork then leaves the shared pages alone."""
+    """Exempt all current objects from garbage collection, so that collections in forks do not touch shared pages."""
     gc.collect()
     gc.freeze()
 
@@ -90,7 +90,7 @@ def _import_all(names: Sequence[str]) -> str | None:
 
 
 def _import_unnoticed(wanted: Sequence[str], connection: int) -> dict[str, Any]:
-    """Fork until one has imported all that leaves no trace; returns in that one."""
+    """Fork until a fork has imported all modules that leave no trace; return there."""
     _import_all(COMMON)
     adopt_orphans()
     left_out: dict[str, str] = {}
@@ -116,7 +116,7 @@ def _import_unnoticed(wanted: Sequence[str], connection: int) -> dict[str, Any]:
 
 
 def _hear(pipe: int, fork: int) -> object:
-    """The verdict: True, or what is to be left out; the module that was at work where the fork did not come to one."""
+    """Return the verdict of a fork: True, or what to leave out; if the fork died, the module it was importing."""
     news: object = None
     received = b""
     process = os.pidfd_open(fork)
@@ -138,7 +138,7 @@ def _tell(pipe: int, news: object) -> None:
 
 
 def _try(wanted: Sequence[str], left_out: dict[str, str], pipe: int) -> list[str]:
-    """Import what is not left out; returns the packages, unless something leaves a trace: then this process ends."""
+    """Import the modules that are not left out and return the packages; if one leaves a trace, this process ends."""
     found: dict[str, str] = {}
     imported: dict[str, None] = {}
     for item in wanted:
@@ -168,7 +168,7 @@ _DYNAMO = "torch._dynamo"
 
 
 def _trace_of(module: str, names: Sequence[str]) -> str | None:
-    """Import a module as a statement would; says what a trial could tell it by, if anything."""
+    """Import a module as a statement would, and return the trace that it leaves, in words; None if it leaves none."""
     before = _traces()
     stdout = os.dup(1)
     printed = os.memfd_create("stdout")
@@ -194,7 +194,7 @@ def _trace_of(module: str, names: Sequence[str]) -> str | None:
 
 
 def _traces() -> dict[str, Any]:
-    """What a module shall leave as it is, by what is said of one that does not."""
+    """Return what a module must leave unchanged, by the words about a module that changes it."""
     return {
         "it changes the environment": {k: v for k, v in os.environ.items() if k not in _SAME_FOR_ALL},
         "it changes sys.path": list(sys.path),
@@ -214,7 +214,7 @@ def _difference(before: Any, after: Any) -> str:
 
 
 def _threads() -> int:
-    """Threads that a fork does not end: those of OpenBLAS do, and begin anew when they are needed."""
+    """Return the number of threads that a fork would lose; OpenBLAS ends its own and starts them again."""
     if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
         pid = os.fork()
         if pid == 0:
@@ -236,7 +236,7 @@ def _has_children() -> bool:
 
 
 def _descriptors() -> dict[str, str]:
-    """Open files, which a trial would find closed, by name."""
+    """Return the open files, which a trial would find closed, by name."""
     found = {}
     for number in os.listdir("/proc/self/fd"):  # noqa: PTH208
         with contextlib.suppress(FileNotFoundError):  # that of the listing itself
@@ -245,7 +245,7 @@ def _descriptors() -> dict[str, str]:
 
 
 def _give_way(host: int, connection: int) -> NoReturn:
-    """End as the host does, when it does."""
+    """Wait for the host to end, and end in the same way."""
     os.close(connection)
     _, status = os.waitpid(host, 0)
     code = os.waitstatus_to_exitcode(status)
@@ -259,7 +259,7 @@ def _children() -> Iterable[int]:
 
 
 def _end_children() -> None:
-    """Whatever a module has started."""
+    """End all processes that a module has started."""
     while children := list(_children()):
         for pid in children:
             os.kill(pid, signal.SIGKILL)

@@ -1,7 +1,7 @@
-"""Reports in what a program prints: its standard output goes through here into its log, whatever it is, byte by byte.
+"""Reports in what a program prints: its standard output passes through here into its log, byte by byte.
 
 Each line is searched for each pattern. Lines end with a line feed, a carriage return or a backspace, as progress bars have
-them; colours are no part of them. Standard library only.
+them; colour codes are ignored. Standard library only.
 """
 
 import contextlib
@@ -15,22 +15,22 @@ from hpo.host.number_format import value_of
 from hpo.host.report_assembly import Gathering
 
 LONGEST_LINE = 1 << 13
-"""Of a longer line only its end is searched: a pattern such as `.*loss` takes time with the square of the length."""
+"""Number of bytes at the end of a line that are searched; a pattern such as `.*loss` takes quadratic time."""
 
 _PORTION = 1 << 16
 _ROOM = 1 << 20
-"""Bytes that the program may be ahead of its reader."""
+"""Number of bytes that the program may be ahead of its reader."""
 _ENDS = bytes.maketrans(b"\r\b", b"\n\n")
 _CONTROL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(\x07|\x1b\\)|[ -/]*[0-~])")
 
 
 class Printed:
-    """The standard output of one attempt.
+    """Reader of the standard output of one attempt.
 
     Args:
-        log: path of the file that it goes to.
-        patterns: a regular expression for each name; its first group is the value.
-        gathering: makes the reports.
+        log: Path of the file that the output goes to.
+        patterns: Regular expression for each name; its first group is the value.
+        gathering: Collector that makes the reports.
     """
 
     def __init__(self, *, log: str, patterns: Mapping[str, str], gathering: Gathering) -> None:
@@ -45,14 +45,14 @@ class Printed:
 
     @property
     def stdout(self) -> str:
-        """What the attempt opens in place of its log."""
+        """The path that the attempt opens in place of its log."""
         return f"/proc/{os.getpid()}/fd/{self._writing}"
 
     def look(self) -> bool:
-        """Take what has come, not too much at once; False where there is nothing.
+        """Read some of what has come; return False if there is nothing.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: The log or the reports cannot be written.
         """
         try:
             data = os.read(self.descriptor, _PORTION)
@@ -89,16 +89,16 @@ class Printed:
                 self._gathering.take(found)
 
     def finish(self, *, by_itself: bool) -> dict[str, Any]:
-        """The program is gone: take what is left.
+        """Read the rest after the program has ended.
 
         Args:
-            by_itself: it was not killed, so that what it printed last is a whole line even without an end.
+            by_itself: Whether the program was not killed, so that its last line is complete even without a line feed.
 
         Returns:
-            what was found.
+            Counts of what was found.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: The log or the reports cannot be written.
         """
         for _ in range(2 * _ROOM // _PORTION):
             if not self.look():
@@ -108,7 +108,7 @@ class Printed:
         return {**self._gathering.found, "together": self._together}
 
     def close(self) -> None:
-        """Close all."""
+        """Close all files."""
         self._gathering.close()
         for descriptor in (self.descriptor, self._writing, self._log):
             os.close(descriptor)

@@ -1,9 +1,9 @@
-"""Which processes belong to which trial: a mark that a process cannot lose by accident.
+"""Marks that tell which processes belong to which trial, and that a process cannot lose by accident.
 
-Every trial is started with a soft limit on real-time CPU time (RLIMIT_RTTIME) of decades, whose low bits number the
-experiment and the attempt. Limits pass through fork, exec, setsid, a cleared environment and closed descriptors, and
-the kernel tells them for any process of the same user. So a data loader worker, a double-forked daemon or a forked
-interpreter, which show nothing of their trial in /proc/<pid>/environ, are still found. Linux only. Standard library only.
+Every trial is started with a soft limit on real-time CPU time (RLIMIT_RTTIME) of decades, whose low bits encode the
+experiment and the attempt. Limits survive fork, exec, setsid, a cleared environment and closed descriptors, and
+the kernel shows them for any process of the same user. So a data loader worker, a double-forked daemon or a forked
+interpreter is found, even if /proc/<pid>/environ shows nothing of its trial. Linux only. Standard library only.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from pathlib import Path
 from hpo.errors import BackendError
 
 LONGEST_WAIT = 86_400.0
-"""Seconds; the kernel takes milliseconds in 31 bits, and waking once a day is no polling."""
+"""Longest timeout in seconds: the kernel takes milliseconds in 31 bits, and waking once a day costs nothing."""
 _FLAG = 1 << 61  # microseconds: 73,000 years, no limit to anyone
 _ATTEMPT_BITS = 24
 
@@ -44,22 +44,22 @@ def experiment_mark(identity: str) -> int:
 
 
 def experiment_of(mark: int) -> int:
-    """The experiment's part of an attempt's mark."""
+    """Return the experiment's part of an attempt's mark."""
     return mark >> _ATTEMPT_BITS << _ATTEMPT_BITS
 
 
 def set_mark(mark: int, pid: int = 0) -> None:
-    """Mark a process, by default this one, and all it will start.
+    """Mark a process, by default this one, and all processes that it will start.
 
     Raises:
-        ProcessLookupError: it is gone.
+        ProcessLookupError: The process is gone.
     """
     _, hard = resource.prlimit(pid, resource.RLIMIT_RTTIME)
     resource.prlimit(pid, resource.RLIMIT_RTTIME, (mark, hard))
 
 
 def get_mark(pid: int) -> int | None:
-    """The mark of a process; None where it has none, is gone or belongs to another user."""
+    """Return the mark of a process; None if it has none, is gone or belongs to another user."""
     try:
         soft, _ = resource.prlimit(pid, resource.RLIMIT_RTTIME)
     except OSError:
@@ -68,7 +68,7 @@ def get_mark(pid: int) -> int | None:
 
 
 def marked(mark: int, *, whole_experiment: bool = False) -> list[int]:
-    """All living processes with this mark, or with any of its experiment; this process excepted."""
+    """Return all living processes with this mark, or with any mark of its experiment; without this process."""
     found = []
     for name in os.listdir("/proc"):  # noqa: PTH208  called in the trial host, where a Path per process is waste
         if name.isdigit() and (pid := int(name)) != os.getpid():
@@ -91,16 +91,16 @@ def _is_zombie(pid: int) -> bool:
 
 
 def send(pids: Iterable[int], number: int) -> None:
-    """Signal processes, whichever still exist."""
+    """Send a signal to the processes that still exist."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
 
 
 def sweep(mark: int, grace: float) -> int:
-    """End every process that an experiment left behind: SIGTERM, `grace` seconds, SIGKILL. Returns how many there were.
+    """End every process that an experiment left behind, by SIGTERM and SIGKILL `grace` seconds later; return their number.
 
-    The caller holds the experiment's lock, so that no living tuner owns them.
+    The caller holds the experiment's lock, so no living tuner owns them.
     """
     pids = marked(mark, whole_experiment=True)
     if not pids:
@@ -128,7 +128,7 @@ def wait_gone(pids: Iterable[int], timeout: float) -> None:
 
 
 def wait_ended(process: int, timeout: float) -> bool:
-    """Wait for the process of a pidfd to end, for at most `timeout` seconds. Returns whether it has."""
+    """Wait at most `timeout` seconds for the process of a pidfd to end; return whether it has."""
     deadline = time.monotonic() + timeout
     poll = select.poll()  # select() takes no descriptor above 1023
     poll.register(process, select.POLLIN)

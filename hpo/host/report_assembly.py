@@ -1,6 +1,7 @@
-"""Reports put together from lines of a program that knows nothing of reports, and written for the tuner to read.
+"""Reports made from the output lines of a program that makes no reports itself, and written for the tuner.
 
-The metric makes the report; what stood on other lines since the resource last changed belongs to it. Standard library only.
+A value of the metric completes a report; values on other lines since the resource last changed belong to it. Standard
+library only.
 """
 
 import json
@@ -9,18 +10,18 @@ from collections.abc import Mapping
 from typing import Any
 
 _MOST_NAMES = 100
-"""So many names are counted: a program may make up new ones for ever."""
+"""Largest number of names that are counted, because a program may print ever new ones."""
 
 
 class Gathering:
-    """Takes in what lines say, in their order.
+    """Collector of the values on lines, in their order.
 
     Args:
-        reports: path of the report file, which exists.
-        metric: name of the metric.
-        resource: name of the resource; None where reports are counted.
-        first: where the program begins to count its resource, 0 or 1.
-        names: those that are looked for, where they are known before.
+        reports: Path of the report file, which exists.
+        metric: Name of the metric.
+        resource: Name of the resource; None if reports are counted.
+        first: Number from which the program counts its resource, 0 or 1.
+        names: Names that are looked for, if they are known before.
     """
 
     def __init__(self, *, reports: str, metric: str, resource: str | None, first: int, names: list[str]) -> None:
@@ -29,14 +30,14 @@ class Gathering:
         self._resource = resource
         self._add = 1 - first
         self._values: dict[str, Any] = {}
-        """Of the resource that the program is at."""
+        """Values at the current resource."""
         self._reached = float("-inf")
         self._again = 0
         self.counts = dict.fromkeys(names, 0)
-        """How often each name had a value."""
+        """Number of values of each name."""
         self.reports = 0
         self.early = 0
-        """Metrics that came before any resource."""
+        """Number of metrics before the first resource."""
 
     def take(self, values: Mapping[str, Any]) -> None:
         """Take in the values of one line."""
@@ -77,19 +78,19 @@ class Gathering:
         self.pass_on(json.dumps(values).encode())
 
     def pass_on(self, line: bytes) -> None:
-        """Let the tuner see a line as it is."""
+        """Write a line to the report file unchanged."""
         data = line + b"\n"
         while data:
             data = data[os.write(self._file, data) :]
 
     def begin_again(self) -> None:
-        """All lines from the first on come once more."""
+        """Prepare for all lines to come once more, from the first."""
         self._values.clear()
         self._again = self.reports
 
     @property
     def found(self) -> dict[str, Any]:
-        """For people."""
+        """Return the counts of what was found, for messages."""
         return {"counts": self.counts, "reports": self.reports, "early": self.early}
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
-r"""Which reader an attempt needs whose program knows nothing of reports, by its order. Standard library only.
+r"""The choice of a reader for programs that make no reports themselves, by the order of the attempt. Standard library only.
 
     "reading": {"channel": "stdout", "patterns": {"loss": "loss=(\\S+)"}, ...}
     "reading": {"channel": "csv" or "jsonl", "path": "/tmp/metrics.csv", ...}
 
-with `reports`, `metric`, `resource` and `first` as `Gathering` takes them.
+with `reports`, `metric`, `resource` and `first` as in `Gathering`.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ Reader = Appended | Printed
 
 
 def reader_of(given: Mapping[str, Any], stdout: str) -> Reader:
-    """The reader of an attempt whose standard output goes to the file `stdout`.
+    """Return the reader of an attempt whose standard output goes to the file `stdout`.
 
     Raises:
-        OSError: a file cannot be opened.
+        OSError: A file cannot be opened.
     """
     patterns = given.get("patterns", {})
     gathering = Gathering(

@@ -1,7 +1,7 @@
-"""Runs a module of this package: `python …/hpo/host/start.py MODULE ARGUMENTS…`. Standard library only.
+"""Start of a module of this package: `python …/hpo/host/start.py MODULE ARGUMENTS…`. Standard library only.
 
-`python -m` looks in the working directory first, where a user's hpo.py would pass for this package and a random.py for
-that of Python. Here nothing is taken from there, and the package is the one that this file belongs to.
+`python -m` searches the working directory first, where a user's hpo.py would be taken for this package and a random.py for
+Python's. Here nothing is taken from there, and the package is the one that this file belongs to.
 """
 
 import sys
@@ -13,7 +13,7 @@ import importlib.util
 
 
 def main() -> None:
-    """Import the module named first, and call its `main` with the other arguments."""
+    """Import the module named by the first argument, and call its `main` with the others."""
     spec = importlib.util.spec_from_file_location("hpo", f"{__file__.rsplit('/', 2)[0]}/__init__.py")
     assert spec is not None
     assert spec.loader is not None

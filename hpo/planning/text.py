@@ -49,12 +49,17 @@ def _group(group: Group, plan: Plan) -> Iterator[str]:
     if (each := group.seconds_each) is None:
         yield "  time      unknown: there is no max_wallclock_time, and what a trial costs shows --smoke"
     else:
-        kind = ("virtual, " if config.simulated else "") + ("at most" if group.expected_seconds is None else "about")
-        yield f"  time      {kind} {clock(each)} each"
+        kind = "at most " if group.expected_seconds is None else "about "
+        yield f"  time      {'virtual, ' if config.simulated else ''}{_duration(each, kind)} each"
     if group.remote:
         yield from _jobs(group)
     if not config.simulated:
         yield f"  disk      {_disk(group)}"
+
+
+def _duration(seconds: float, kind: str) -> str:
+    """Format seconds after words such as `about `, which are left out below a second, as is the figure."""
+    return "under a second" if seconds < 1 else f"{kind}{clock(seconds)}"
 
 
 def _unit(group: Group) -> str:
@@ -137,8 +142,9 @@ def _total(plan: Plan) -> Iterator[str]:
     yield f"in all      {_plural(sum(len(group.to_do) for group in to_do), 'experiment')} to do; here: {here}"
     local = [group for group in to_do if not group.remote and not group.config.simulated]
     known = [group.seconds_each * len(group.to_do) for group in local if group.seconds_each is not None]
-    if local:
-        total = f"{'at least ' if len(known) < len(local) else ''}{clock(sum(known))}"
+    least = "at least " if len(known) < len(local) else ""
+    if known and not (least and sum(known) < 1):
+        total = _duration(sum(known), least)
         yield f"  time      {total} here, one experiment after the other"
     if plan.jobs:
         yield f"  jobs      {len(plan.jobs)}, {sum(job.hours * job.machines for job in plan.jobs):.1f} machine hours"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.types import Configuration, Event, Kind
-from hpo.store.directory import ExperimentDirectory
+from hpo.store.directory import ExperimentDirectory, log_of_attempt
 
 
 @dataclass(slots=True, eq=False)
@@ -103,9 +103,7 @@ def log_of(directory: Path | None, end: Event) -> Path | None:
     """Return the log of an attempt that ended: its standard error, or its output if that is empty; None if both are."""
     if directory is None or end.attempt is None:
         return None
-    folder = ExperimentDirectory(directory).attempt(end.trial_id, end.attempt)
-    logs = [folder / name for name in ("stderr.log", "stdout.log")]
-    return next((log for log in logs if log.is_file() and log.stat().st_size > 0), None)
+    return log_of_attempt(ExperimentDirectory(directory).attempt(end.trial_id, end.attempt))
 
 
 def last_line(text: str | None) -> str:

@@ -160,7 +160,10 @@ class SearchSpace:
             if name not in self.domains:
                 raise ConfigError(f"{key}: {name!r} is not in config_space ({', '.join(self.domains)})")
             if value not in self.domains[name]:
-                raise ConfigError(f"{key}: {name}={value!r} is outside its domain {self.domains[name]}")
+                raise ConfigError(
+                    f"{key}: {name}={value!r} is outside its domain {self.domains[name]}; use one of its values, or change "
+                    f"benchmark.config_space.{name}"
+                )
         values = {
             name: domain.normalise(point[name]) if name in point else self.defaults[name]
             for name, domain in self.domains.items()

@@ -1,1 +1,1 @@
-"""An experiment on disk: directory, event store, locks, tags, a disk that is full, and finding the experiments of a place."""
+"""An experiment on disk: its directory, event store, locks and tag, a full disk, and the search for experiments."""

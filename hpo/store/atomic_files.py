@@ -1,4 +1,4 @@
-"""Files that a reader sees as they were or as they shall be, whole, whatever kills the writer; what it leaves is removed."""
+"""Atomic replacement of files: a reader sees the old or the new file, whole, even if the writer is killed."""
 
 import contextlib
 import fcntl
@@ -13,14 +13,14 @@ from pathlib import Path
 from hpo.store.machine import machine
 
 FORGOTTEN = 3600.0
-"""Seconds: what another machine has not written to for so long, nobody writes any more."""
+"""Seconds without a change after which a file that another machine began to write counts as abandoned."""
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A new file beside `path` to write to, which then takes its place; after an error there is only what was there before.
+    """Yield the path of a new file beside `path`, which then replaces it; after an error, the old file stays.
 
-    It is locked for as long as it is written: the lock says of what a killed writer left that nobody writes it any more.
+    The new file is locked while it is written, so that what a killed writer left is known to be abandoned.
     """
     remove_leftovers(path)
     with _made_beside(path) as temporary:
@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the file at `path`: after a crash it is the old one or the new one, whole."""
+    """Replace the content of a file: after a crash it is the old or the new one, whole."""
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(data)
         file.flush()
@@ -40,7 +40,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have a file, or the names in a folder, reach the disk: what comes after is not there without it."""
+    """Flush a file, or the names in a folder, to disk, before anything that depends on it is written."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -49,9 +49,9 @@ def sync(path: Path) -> None:
 
 
 def remove_leftovers(target: Path) -> None:
-    """Remove what killed writers of `target` left beside it; not what another process writes just now.
+    """Remove what killed writers of `target` left beside it, but not what another process is writing.
 
-    On a network file system another machine's lock may not be seen here: what was made there is left alone for an hour.
+    On a network file system, another machine's lock may be invisible; what was made there is left alone for an hour.
     """
     named = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.\d+\.tmp")
     with contextlib.suppress(FileNotFoundError):  # no folder yet
@@ -68,7 +68,7 @@ def remove_leftovers(target: Path) -> None:
 
 @contextlib.contextmanager
 def _made_beside(target: Path) -> Iterator[Path]:
-    """Make a file that says which machine made it, and hold a lock on it. No two writers get one name."""
+    """Create and lock a file whose name says which machine made it. No two writers get the same name."""
     while True:
         temporary = target.with_name(f".{target.name}.{_here()}.{secrets.randbits(48)}.tmp")
         with temporary.open("xb") as file:
@@ -80,5 +80,5 @@ def _made_beside(target: Path) -> Iterator[Path]:
 
 
 def _here() -> int:
-    """This machine as a number for names of files."""
+    """Return this machine as a number for names of files."""
     return zlib.crc32(machine().encode())

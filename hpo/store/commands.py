@@ -1,7 +1,7 @@
-"""The folder in which commands to a running experiment are left: `commands/ID.json`, each until it is in the log.
+"""The folder for commands to a running experiment: `commands/ID.json`, one file per command until it is in the log.
 
-Whoever can write there could delete the experiment as well: it gives nobody a new right. What lies there is read with care
-all the same, for it decides about trials.
+Whoever can write there could delete the experiment as well, so the folder gives nobody a new right. Its files are still read
+with care, because they decide about trials.
 """
 
 import contextlib
@@ -25,28 +25,28 @@ _NAME = re.compile(r"([0-9A-Za-z][0-9A-Za-z-]{0,63})\.json")
 
 
 def new_id() -> str:
-    """An id that no other command has; those made later sort behind it."""
+    """Return a unique id for a command, which sorts after those made before."""
     return f"{time.time_ns():020d}-{secrets.token_hex(4)}"
 
 
 class CommandFolder:
-    """Commands that wait to be taken.
+    """The commands that wait in a folder.
 
     Args:
-        path: the folder; it need not exist.
+        path: The folder; it need not exist.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.opened = new_id()
-        """What was left before sorts before it."""
+        """An id that sorts after those of all commands left before."""
 
     def give(self, command: Command) -> None:
         """Leave a command, whole or not at all.
 
         Raises:
-            ConfigError: it is longer than a command may be.
-            StoreError: it could not be written.
+            ConfigError: The command is longer than allowed.
+            StoreError: The command could not be written.
         """
         content = {"command": command.verb, "arguments": dict(command.arguments), "by": command.by}
         data = json.dumps(content).encode()
@@ -60,21 +60,21 @@ class CommandFolder:
             raise disk_error_as_sentence(self.path, error) from error
 
     def waiting(self) -> list[str]:
-        """Ids of the commands that are there, the oldest first.
+        """Return the ids of the commands that wait, the oldest first.
 
         Raises:
-            OSError: the folder cannot be read.
+            OSError: The folder cannot be read.
         """
         with self._folder() as folder:
             names = [_NAME.fullmatch(name) for name in os.listdir(folder)]  # noqa: PTH208  a descriptor
         return sorted(name[1] for name in names if name)
 
     def read(self, name: str) -> Command:
-        """The command of that id.
+        """Return the command with an id.
 
         Raises:
-            ValueError: what lies there is none.
-            OSError: it cannot be read.
+            ValueError: The file is not a valid command.
+            OSError: The file cannot be read.
         """
         with self._folder() as folder:
             descriptor = open_untrusted(f"{name}.json", within=folder)
@@ -89,20 +89,20 @@ class CommandFolder:
         return Command(name, verb, arguments, by)
 
     def remove(self, name: str) -> None:
-        """The command is in the log.
+        """Remove a command that is in the log.
 
         Raises:
-            OSError: it cannot be removed.
+            OSError: The file cannot be removed.
         """
         with self._folder() as folder, contextlib.suppress(FileNotFoundError):
             os.unlink(f"{name}.json", dir_fd=folder)
 
     @contextlib.contextmanager
     def _folder(self) -> Iterator[int]:
-        """A descriptor of the folder itself: a link in its place would have files elsewhere taken and deleted.
+        """Open the folder itself and yield a descriptor: through a link, files elsewhere would be read and deleted.
 
         Raises:
-            OSError: it is not there, or is a link.
+            OSError: The folder is missing or a link.
         """
         descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:

@@ -1,4 +1,4 @@
-"""Where an experiment keeps its files. `outputs/<tag>/<benchmark>/<method>/seed_<n>/` is one experiment."""
+"""The files of an experiment's directory, `outputs/<tag>/<benchmark>/<method>/seed_<n>/`."""
 
 import contextlib
 import json
@@ -11,11 +11,11 @@ from hpo.errors import StoreError
 from hpo.store.untrusted import MOST_JSON, read_untrusted
 
 CONFIG = "experiment.yaml"
-"""In an experiment's directory: its resolved configuration. Who has this file is an experiment."""
+"""Name of the file with the resolved configuration. A directory with this file is an experiment."""
 LAUNCH_LOCK = ".launch.lock"
-"""In an experiment's directory: held by the command that submits its job."""
+"""Name of the file that is locked by the command that submits the experiment's job."""
 LAUNCH_RECORD = "launch.json"
-"""In an experiment's directory: what is known of its job."""
+"""Name of the file with the facts about the experiment's job."""
 
 
 _KEPT = "checkpoint_at_"
@@ -23,7 +23,7 @@ _KEPT = "checkpoint_at_"
 
 @dataclass(frozen=True, slots=True)
 class _Inside:
-    """A file or folder of an experiment's directory, by its name there."""
+    """The path of a file or folder inside an experiment's directory."""
 
     name: str
 
@@ -33,76 +33,85 @@ class _Inside:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentDirectory:
-    """Names inside one experiment's directory."""
+    """The paths inside an experiment's directory."""
 
     path: Path
 
     config = _Inside(CONFIG)
     """The resolved configuration."""
     metadata = _Inside("metadata.json")
-    """What the experiment is, with Syne Tune's keys."""
+    """Facts about the experiment, with Syne Tune's keys."""
     events = _Inside("events.db")
-    """The event store, the truth."""
+    """The event store, from which everything else can be computed."""
     results = _Inside("results.csv.zip")
-    """One row per report."""
+    """Table of results with one row per report."""
     best = _Inside("best.yaml")
     """The best configuration, as overrides."""
     schedule = _Inside("schedule.yaml")
-    """How the best result came about, where its trial went on from a copy of another's checkpoint."""
+    """How the best result came about, if its trial started from a copy of another's checkpoint."""
     front = _Inside("front.yaml")
-    """In its place where there are several objectives: the results on the front."""
+    """Results on the Pareto front, in place of `best` if there are several objectives."""
     warm_start = _Inside("warm_start.jsonl")
-    """Results of earlier experiments, copied when it started from them."""
+    """Copied results of earlier experiments, if the experiment started from them."""
     log = _Inside("hpo.log")
-    """What was logged while it ran."""
+    """Log of the tuner."""
     lock = _Inside(".lock")
-    """Locked while a tuner works here."""
+    """File that a tuner locks while it works here."""
     owner = _Inside(".owner.json")
-    """Who holds, or last held, the lock."""
+    """Note about the process that holds, or last held, the lock."""
     identity = _Inside(".identity")
-    """A random text by which its trials' processes are told from those of every other experiment."""
+    """Random text that tells the processes of this experiment's trials from those of all others."""
     host_log = _Inside("host.log")
     """Standard error of the trial host; empty unless something is wrong with it."""
     ray_log = _Inside("ray.log")
-    """What Ray says in the process that talks with it; empty unless something is wrong."""
+    """Output of Ray in the process that connects to it; empty unless something is wrong."""
     trials = _Inside("trials")
-    """One folder per trial."""
+    """Folder with a folder for each trial."""
     commands = _Inside("commands")
-    """What people tell the running experiment to do, each a file until it is in the log."""
+    """Folder with commands that people give, each a file until it is in the log."""
     left_behind = _Inside("left_behind")
-    """Folders of trials that the event log, damaged and mended, no longer knows."""
+    """Folders of trials that a repaired event log no longer contains."""
 
     def checkpoint(self, trial_id: int) -> Path:
-        """The checkpoint folder that all attempts of a trial share."""
+        """Return the checkpoint folder that all attempts of a trial share."""
         return self.trials / str(trial_id) / "checkpoint"
 
     def kept(self, trial_id: int, resource: int) -> Path:
-        """A copy of what a trial had saved when it had reached a resource."""
+        """Return the path of the copy of a trial's checkpoint at a resource."""
         return self.trials / str(trial_id) / f"{_KEPT}{resource}"
 
     def all_kept(self) -> list[tuple[int, int]]:
-        """Of which trials there are such copies, and the resource of each."""
+        """Return the trial and the resource of each copied checkpoint."""
         found = [(path.parent.name, path.name.removeprefix(_KEPT)) for path in self.trials.glob(f"*/{_KEPT}*")]
         return sorted((int(trial), int(at)) for trial, at in found if trial.isdecimal() and at.isdecimal())
 
     def attempt(self, trial_id: int, attempt: int) -> Path:
-        """The folder of one attempt."""
+        """Return the folder of one attempt."""
         return self.trials / str(trial_id) / f"attempt_{attempt}"
 
 
+def log_of_attempt(folder: Path) -> Path | None:
+    """Return the log in an attempt's folder that tells most: its standard error, or if that is empty its standard output.
+
+    None if both are empty, or not there.
+    """
+    logs = (folder / "stderr.log", folder / "stdout.log")
+    return next((log for log in logs if log.is_file() and log.stat().st_size > 0), None)
+
+
 def _by_number(path: Path) -> list[tuple[str, int]]:
-    """Orders seed_2 before seed_10."""
+    """Return a sort key that puts seed_2 before seed_10."""
     stem = path.name.rstrip("0123456789")
     return [*((part, -1) for part in path.parent.parts), (stem, int(path.name[len(stem) :] or -1))]
 
 
 def folders_with(base: Path, name: str, passed: list[Path] | None = None) -> list[Path]:
-    """Directories from `base` down that hold a file of that name, in order; none below such a one, or below an experiment.
+    """Return the directories from `base` down that contain a file of that name, in order; none below these or experiments.
 
     Args:
-        base: where to begin.
-        name: of the file.
-        passed: is given the folders that were gone through, in which others may appear.
+        base: Directory to start from, which may be a result itself.
+        name: Name of the file.
+        passed: List to which the searched folders are added, in which more may appear later.
     """
     found, ahead = [], [str(base)]
     while ahead:
@@ -118,7 +127,7 @@ def folders_with(base: Path, name: str, passed: list[Path] | None = None) -> lis
 
 
 def refuse_links(files: ExperimentDirectory) -> None:
-    """Raise StoreError for a link in the place of a file that is written to and not replaced: it leads elsewhere."""
+    """Raise StoreError for a link in the place of a file that is written in place, because it would lead elsewhere."""
     parts = [files.events.with_name(files.events.name + end) for end in ("", "-wal", "-shm", "-journal")]
     for path in (files.lock, files.identity, files.log, files.host_log, files.ray_log, files.commands, *parts):
         if path.is_symlink():
@@ -126,11 +135,11 @@ def refuse_links(files: ExperimentDirectory) -> None:
 
 
 def read_json(path: Path, most: int = MOST_JSON) -> dict[str, Any]:
-    """The JSON object in a file; nothing if there is none, or if it is a link, not a regular file, or too large.
+    """Return the JSON object in a file; empty if it is missing, a link, not a regular file, too large or not an object.
 
     Args:
-        path: the file.
-        most: bytes that it may have.
+        path: The file.
+        most: Largest number of bytes that are read.
     """
     try:
         return json_object(read_untrusted(path, most))
@@ -139,10 +148,10 @@ def read_json(path: Path, most: int = MOST_JSON) -> dict[str, Any]:
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:
-    """The JSON object that a text is.
+    """Parse a text that is a JSON object.
 
     Raises:
-        ValueError: it is none.
+        ValueError: The text is not a JSON object.
     """
     try:
         content = json.loads(text)

@@ -1,4 +1,4 @@
-"""Room on the disk: how much there is, and what is said when there is too little."""
+"""Free space on a disk, and the messages if there is too little."""
 
 import contextlib
 import logging
@@ -10,16 +10,16 @@ from hpo.errors import StoreError
 log = logging.getLogger(__name__)
 
 LEAST = 1 << 20
-"""Bytes; with less free not even the event store can be made."""
+"""Bytes of free space without which not even the event store can be created."""
 LITTLE = 200 << 20
-"""Bytes; with less free checkpoints and logs may soon fill the disk."""
+"""Bytes of free space below which checkpoints and logs may soon fill the disk."""
 
 FREE = "free disk space"
-"""The remedy where nothing else can be the cause."""
+"""Remedy for errors whose only cause is a full disk."""
 
 
 def free_bytes(folder: Path) -> int:
-    """What this user can still write there; 0 where that cannot be found out."""
+    """Return the bytes that this user can still write in a folder; 0 if unknown."""
     try:
         room = os.statvfs(folder)
     except OSError:
@@ -28,7 +28,7 @@ def free_bytes(folder: Path) -> int:
 
 
 def folder_bytes(folder: Path) -> int:
-    """What the files in a folder and below hold; 0 where it is not there. A file with two names in it counts once."""
+    """Return the bytes of all files below a folder; 0 if it is missing. A file with two names counts once."""
     seen: dict[tuple[int, int], int] = {}
     for place, _, names in os.walk(folder):
         for name in names:
@@ -39,10 +39,10 @@ def folder_bytes(folder: Path) -> int:
 
 
 def check_room(folder: Path) -> None:
-    """Refuse to begin on a full disk, and warn of one that is nearly full.
+    """Raise an error if the disk is full, and warn if it is nearly full.
 
     Raises:
-        StoreError: nothing can be written there.
+        StoreError: Nothing can be written there.
     """
     free = free_bytes(folder)
     if free < LEAST:
@@ -54,7 +54,7 @@ def check_room(folder: Path) -> None:
 
 
 def gone_as_sentence(folder: Path) -> StoreError:
-    """What to say if an experiment's folder is no longer there."""
+    """Return the error for an experiment's folder that no longer exists."""
     return StoreError(
         f"{folder}: the folder is gone, deleted or moved by somebody while hpo used it; put it back to go on with what was "
         f"in it, or run the same command again to start from nothing"
@@ -62,12 +62,12 @@ def gone_as_sentence(folder: Path) -> StoreError:
 
 
 def disk_error_as_sentence(path: Path, what: object, remedy: str = f"check permissions and {FREE}") -> StoreError:
-    """What could not be written, as one sentence with the room that is left.
+    """Return the error for a file that could not be written, with the free space.
 
     Args:
-        path: where.
-        what: the error, or words that hold it.
-        remedy: as words that the number of free bytes can follow.
+        path: Path that could not be written.
+        what: The error, or words about it.
+        remedy: Words that the number of free bytes can follow.
     """
     if isinstance(what, FileNotFoundError) and not path.exists():
         return gone_as_sentence(path)

@@ -1,8 +1,8 @@
-"""The event store: one SQLite file per experiment, one writer, append-only. What is committed is the experiment.
+"""The event store: one SQLite file per experiment with one writer, append-only. Its committed events are the experiment.
 
-WAL with `synchronous=FULL`: an event is on the disk before the tuner acts on it, readers never block the writer.
-File systems of a network lack the shared memory that WAL needs; there the classic rollback journal is used, and the writer
-waits for readers.
+It uses a write-ahead log (WAL) with `synchronous=FULL`: an event is on disk before the tuner acts on it, and readers never
+block the writer. Network file systems lack the shared memory that WAL needs; there the classic rollback journal is used, and
+the writer waits for readers.
 """
 
 import json
@@ -26,7 +26,7 @@ from hpo.store.sqlite_file import (
 from hpo.store.untrusted_database import check_schema, connect_to_write, fetched
 
 SCHEMA_VERSION = 3
-"""The latest that is understood. A store is of version 2 until its first COMMANDED event, for older ones damage."""
+"""Latest version of the format. A store has version 2 until its first COMMANDED event, damage to older versions."""
 _UNCOMMANDED = 2
 
 SCHEMA = f"""
@@ -50,14 +50,14 @@ CREATE VIEW trials AS
     FROM events WHERE kind = 'started';
 PRAGMA user_version = {_UNCOMMANDED};
 """
-"""What a new store is made with."""
+"""Statements that create a new store."""
 
 _MIGRATE = f"BEGIN IMMEDIATE; ALTER TABLE events ADD COLUMN crc INTEGER; PRAGMA user_version = {_UNCOMMANDED}; COMMIT;"
 
 _COLUMNS = "seq, kind, elapsed, time, trial, attempt, resource, body"
 
 _DAMAGE = (sqlite3.Error, ValueError, KeyError, TypeError, AttributeError, struct.error)
-"""What reading a damaged row can raise: a text where a number should be, and the other way round."""
+"""Exceptions that reading a damaged row can raise, such as for a text in place of a number."""
 
 _pack = struct.Struct("<ddqqq").pack
 _NONE = -(1 << 63)
@@ -68,14 +68,14 @@ _NETWORK = {
 
 
 class Store:
-    """The events of one experiment directory.
+    """The stored events of one experiment.
 
     Args:
-        path: the database file; created when absent.
-        read_only: for readers beside a running experiment.
+        path: Database file, which is created if necessary.
+        read_only: Whether the store is only read, perhaps beside a running experiment.
 
     Raises:
-        StoreError: the file is damaged, written by a later version, or cannot be opened.
+        StoreError: The file is damaged, written by a later version, or cannot be opened.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -83,7 +83,7 @@ class Store:
         self._writes = not read_only
         self._has_log = False
         self.cut = False
-        """The last batch has ended before the log did."""
+        """Whether the last batch ended before the log did."""
         try:
             self._db = open_to_read(path) if read_only else connect_to_write(path)
             if not read_only and self._db.execute("PRAGMA page_count").fetchone()[0] == 0:
@@ -97,7 +97,7 @@ class Store:
             raise self._broken(error) from error
 
     def _check_version(self, read_only: bool) -> str:
-        """Make or bring up to date what is there; the expression that gives an event's check sum."""
+        """Create or upgrade the tables, and return the SQL expression of an event's check sum."""
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             raise StoreError(f"{self.path}: written by a later version of hpo; update hpo to read it")
@@ -115,15 +115,15 @@ class Store:
         return "crc"
 
     def _begin_log(self) -> None:
-        """Before the first commit, for a file that is only looked at stays as it is."""
+        """Choose the journal before the first commit; a file that is only read is not changed."""
         begin_log(self._db, self.path, shared=on_network(self.path.parent))
         self._has_log = True
 
     def append(self, events: Sequence[Event]) -> None:
-        """Commit events, all or none. When this returns they survive a crash of the machine.
+        """Commit events, all or none. When this returns, they survive a crash of the machine.
 
         Raises:
-            StoreError: they could not be written, for instance because the disk is full; none of them is stored.
+            StoreError: They could not be written, for instance because the disk is full; none of them is stored.
         """
         try:
             if self._writes and not self._has_log:
@@ -146,15 +146,15 @@ class Store:
             raise write_error_as_sentence(self.path, error, f"{len(events)} event(s)") from error
 
     def read(self, after: int = 0) -> Iterator[Event]:
-        """Events with a sequence number above `after`, in order.
+        """Yield events with a sequence number above `after`, in order.
 
         Raises:
-            StoreError: the file is damaged.
+            StoreError: The file is damaged.
         """
         return (event for _, event in self.read_numbered(after))
 
     def read_numbered(self, after: int = 0) -> Iterator[tuple[int, Event]]:
-        """Events with their sequence numbers; see `read`."""
+        """Yield events with their sequence numbers; see `read`."""
         if self._empty:
             return
         try:
@@ -164,12 +164,12 @@ class Store:
             raise self._broken(error) from error
 
     def read_batch(self, after: int, most: int) -> list[tuple[int, Event]]:
-        """The first `most` events above `after`, with their sequence numbers; fewer if they are huge, which `cut` tells.
+        """Return the first `most` events above `after` with their numbers; fewer if they are huge, and then `cut` is set.
 
-        All rows are fetched before any is parsed: for readers beside a writer, who shall hold the file as shortly as can be.
+        All rows are fetched before any is parsed, so that a reader beside a writer holds the file as briefly as possible.
 
         Raises:
-            StoreError: the file is damaged.
+            StoreError: The file is damaged.
         """
         self.cut = False
         if self._empty:
@@ -181,10 +181,10 @@ class Store:
             raise self._broken(error) from error
 
     def check(self) -> None:
-        """Go through all events without making them; what was found sound here is not summed up again by `read`.
+        """Check all events without parsing them; `read` does not check these again.
 
         Raises:
-            StoreError: the file is damaged.
+            StoreError: The file is damaged.
         """
         number = 0
         try:
@@ -197,10 +197,10 @@ class Store:
         self._checked = number
 
     def last(self) -> Event | None:
-        """The newest event; None in an empty store.
+        """Return the newest event; None in an empty store.
 
         Raises:
-            StoreError: the file is damaged.
+            StoreError: The file is damaged.
         """
         try:
             newest = self._db.execute("SELECT max(seq) FROM events").fetchone()[0]
@@ -209,7 +209,7 @@ class Store:
         return None if newest is None else next(self.read(after=newest - 1), None)
 
     def close(self) -> None:
-        """Close the file; the write-ahead log is merged into it, also where a reader still has the file open."""
+        """Close the file and merge the write-ahead log into it, even if a reader still has the file open."""
         if self._writes:
             end_log(self._db)
         self._db.close()
@@ -229,14 +229,14 @@ class Store:
 
 
 def _row(event: Event) -> tuple[Any, ...]:
-    """An event as it is stored, its check sum last."""
+    """Return the stored fields of an event, its check sum last."""
     times = float(event.elapsed) + 0.0, float(event.time) + 0.0  # SQLite keeps no negative zero
     fields = (str(event.kind), *times, event.trial, event.attempt, event.resource, _dumps(event.body or {}))
     return (*fields, _check_sum(fields))
 
 
 def _check_sum(fields: Sequence[Any]) -> int:
-    """Of an event's fields in the order of the table; the numbers as their bytes, for that is quickest."""
+    """Return the check sum of an event's fields in the order of the table; numbers count by their bytes, which is fastest."""
     kind, elapsed, time, trial, attempt, resource, body = fields
     numbers = _pack(
         elapsed,
@@ -249,7 +249,7 @@ def _check_sum(fields: Sequence[Any]) -> int:
 
 
 def _verify(row: Sequence[Any], number: int) -> None:
-    """Raise ValueError unless this is the row of the event of that number, as it was written."""
+    """Raise ValueError unless a row is that of the event with this number, unchanged."""
     if row[0] != number:
         raise ValueError(f"event {number} is missing")
     if row[-1] is None:  # of the first version; with a sum, packing has seen to it
@@ -260,7 +260,7 @@ def _verify(row: Sequence[Any], number: int) -> None:
 
 
 def _numbered(row: Sequence[Any], number: int, *, check: bool) -> tuple[int, Event]:
-    """A stored event, which must be the one of that number and as it was written."""
+    """Return a stored event with its number; raise ValueError unless it is the expected one, unchanged."""
     if check:
         _verify(row, number)
     seq, kind, elapsed, time, trial, attempt, resource, body, _ = row
@@ -271,7 +271,7 @@ def _numbered(row: Sequence[Any], number: int, *, check: bool) -> tuple[int, Eve
 
 
 def on_network(folder: Path) -> bool:
-    """Is `folder` on a network file system, as far as the kernel's mount table tells?"""
+    """Whether a folder is on a network file system, as far as the kernel's mount table tells."""
     try:
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     except OSError:
@@ -289,5 +289,5 @@ def on_network(folder: Path) -> bool:
 
 _dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode = json.JSONDecoder().raw_decode
-"""As `json.loads`, which also looks for blanks around what was written without."""
+"""Fast form of `json.loads`, which would also look for blanks around the text."""
 _KINDS = {kind.value: kind for kind in Kind}

@@ -1,4 +1,4 @@
-"""Copies of folders that are there whole or not at all, whatever kills the writer."""
+"""Atomic copies of folders: a copy is there whole or not at all, even if the writer is killed."""
 
 import os
 import shutil
@@ -9,16 +9,16 @@ from hpo.store.disk_space import FREE, disk_error_as_sentence
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder that nobody writes to. When this returns the copy is on the disk, with its name.
+    """Copy a folder that nobody writes to. When this returns, the copy and its name are on disk.
 
-    Links to something inside the folder lead to the same place in the copy; others lead where they led.
+    Links to something inside the folder lead to the same place in the copy; others keep their target.
 
     Args:
-        source: what to copy.
-        target: the copy, whose parent is made where it is not there; it must not exist.
+        source: Folder to copy.
+        target: Path of the copy, which must not exist; its parent is created if necessary.
 
     Raises:
-        StoreError: it could not be written; there is nothing at `target`.
+        StoreError: The copy could not be written; there is nothing at `target`.
     """
     passing = target.with_name(f".{target.name}.copying")
     try:
@@ -52,7 +52,7 @@ def _copy(folder: Path, copy: Path, top: Path) -> None:
 
 
 def _link(link: Path, top: Path) -> str:
-    """Where the copy of a link leads."""
+    """Return the target of a link in the copy."""
     written, leads = os.readlink(link), link.resolve()  # noqa: PTH115  as it is written
     if leads.is_relative_to(top):
         return os.path.relpath(leads, link.parent.resolve())

@@ -1,7 +1,7 @@
-"""An event store that notices when its file is removed, replaced or truncated under it, and writes it again.
+"""An event store that notices when its file is removed, replaced or truncated while open, and writes it again.
 
-SQLite goes on writing to a file that has no name any more. What a tuner acknowledges must be where a reader finds it, so that
-after each commit the files at the store's path are compared with those that were opened.
+SQLite keeps writing to a file that no longer has a name. What a tuner acknowledges must be where a reader finds it, so the
+files at the store's path are compared after each commit with those that were opened.
 """
 
 import contextlib
@@ -24,15 +24,15 @@ from hpo.store.store_repair import keep_aside, write_again
 log = logging.getLogger(__name__)
 
 _PACKED = 1000
-"""Events that are compressed together: a long experiment's take some 30 bytes each."""
+"""Number of events that are compressed together; those of a long experiment then take some 30 bytes each."""
 
 
 class GuardedStore(Store):
     """The event store of a running experiment, with a copy of its events in memory.
 
     Args:
-        path: the database file; created when absent.
-        keep: have the copy, which a session does without that can be made again just as it was.
+        path: Database file, which is created if necessary.
+        keep: Whether to keep the copy; a session that can be repeated exactly does without it.
     """
 
     def __init__(self, path: Path, *, keep: bool = True) -> None:
@@ -45,10 +45,10 @@ class GuardedStore(Store):
         self._folder = _identity(_status(str(path.parent)))
 
     def append(self, events: Sequence[Event]) -> None:
-        """Commit events, all or none; when this returns they are in the file that has the store's name.
+        """Commit events, all or none; when this returns, they are in the file at the store's path.
 
         Raises:
-            StoreError: they could not be written there; the message says if the file or its folder is gone.
+            StoreError: They could not be written there; the message says whether the file or its folder is gone.
         """
         if self._keep and self._copy is None:
             self._copy = _Copy(super().read())
@@ -62,25 +62,25 @@ class GuardedStore(Store):
         self._guard()
 
     def read(self, after: int = 0) -> Iterator[Event]:
-        """Events with a sequence number above `after`, in order; see `Store.read`."""
+        """Yield events with a sequence number above `after`, in order; see `Store.read`."""
         if self._copy is not None and not self._given_up:
             self._guard()
         return super().read(after)
 
     def close(self) -> None:
-        """Close the file, and see that it is there."""
+        """Close the file, and write it again if it is not at its path."""
         super().close()
         if self._copy is not None and not self._given_up and self.path.parent.is_dir() and not self._has_all():
             self._restore()
             super().close()
 
     def _guard(self) -> None:
-        """Write the file again unless it is there."""
+        """Write the file again if it is not at its path."""
         if not self._is_there():
             self._restore()
 
     def _is_there(self) -> bool:
-        """Whether the files with the store's name are those that were written to, and nobody else has written to them."""
+        """Whether the files at the store's path are those that were written, and nobody else has written to them."""
         now, before = _Look(self.path), self._seen
         if now.main != before.main or now.sizes[0] < before.sizes[0]:
             return False
@@ -94,7 +94,7 @@ class GuardedStore(Store):
         return True
 
     def _has_all(self) -> bool:
-        """Whether a reader finds all events: their number, and some of them."""
+        """Whether a reader finds all events, judged by their number and a sample of them."""
         if self._copy is None:
             return True
         count = self._copy.count
@@ -111,10 +111,10 @@ class GuardedStore(Store):
         return True
 
     def _restore(self) -> None:
-        """Put a file with all events in the place of the one that is lost.
+        """Write a file with all events in place of the lost one.
 
         Raises:
-            StoreError: it could not be written, or there is no copy of the events.
+            StoreError: The file could not be written, or there is no copy of the events.
         """
         self._given_up = True
         folder = self.path.parent
@@ -146,7 +146,7 @@ class GuardedStore(Store):
 
 
 class _Look:
-    """The database and the files beside it at one moment, by what tells a file from another and from what it was."""
+    """What identifies the database and the files beside it at one moment, and shows changes."""
 
     __slots__ = ("beside", "changed", "main", "sizes")
 
@@ -156,11 +156,11 @@ class _Look:
         self.beside = [_identity(log_file), _identity(index)]
         self.sizes = [status.st_size if status else 0 for status in (main, log_file)]
         self.changed = main.st_mtime_ns if main and log_file else None
-        """Without a log each commit changes it."""
+        """Time of the last change in nanoseconds; None without a write-ahead log, when each commit changes the file."""
 
 
 class _Copy:
-    """All events of a store, mostly compressed."""
+    """All events of a store in memory, mostly compressed."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         self.count = 0
@@ -179,12 +179,12 @@ class _Copy:
             del self._recent[:_PACKED]
 
     def event(self, number: int) -> Event:
-        """The event of that number, from 1."""
+        """Return the event with a number, from 1."""
         chunk, index = divmod(number - 1, _PACKED)
         return self._recent[index] if chunk == len(self._packed) else _unpacked(self._packed[chunk])[index]
 
     def batches(self) -> Iterator[Sequence[Event]]:
-        """All events, in order."""
+        """Yield all events in order, in batches."""
         yield from map(_unpacked, self._packed)
         yield self._recent
 

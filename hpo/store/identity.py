@@ -2,8 +2,8 @@
 
 Neither the path nor the content of a directory tells it from all others: two containers can have different directories at one
 path, and a copied directory has the content of the original. So a random text is kept in the directory, and it counts
-together with the inode of its file, which a copy does not have. Network and FUSE file systems may number a file anew each
-time that it is looked up; there the path takes the place of the inode.
+together with the inode of its file, which a copy does not share. Network and FUSE file systems may assign a new inode at each
+look-up; there the path takes the place of the inode.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""Signs of life of an experiment's owner, for tuners on machines that its kernel lock does not reach.
+"""Leases: signs of life of an experiment's owner, for tuners on machines that its kernel lock does not reach.
 
-On a network file system a lock may hold on one machine only. There the owner's note is a lease: one process alone can make
-it, its owner touches it every few seconds and removes it at the end. Who finds the note of another machine's owner watches
-it: while it is touched, that owner lives; where it is not, the owner is gone, and the note is taken away. No clocks of two
-machines are compared, and no owner is taken for alive for its note alone.
+On a network file system, a lock may hold on one machine only. There the owner's note is a lease: only one process can create
+it, and its owner touches it every few seconds and removes it at the end. A process that finds a note from another machine
+watches it. While the note is touched, its owner lives; if it is not, the owner is gone and the note is removed. Clocks of
+different machines are not compared, and a note alone does not count as a living owner.
 """
 
 import contextlib
@@ -30,19 +30,20 @@ log = logging.getLogger(__name__)
 BEAT = 5.0
 """Seconds between two signs of life."""
 LOOKS = 4
-"""So many looks, a beat apart, without a sign of life: the owner is gone. Looks are counted, not seconds: a look at a file
-server that hangs takes as long as the sign of life that hangs there, too."""
+"""Number of looks, a beat apart, without a sign of life after which the owner counts as gone. Looks are counted and not
+seconds, because on a file server that hangs a look takes as long as the sign of life.
+"""
 SIGNS = 2
-"""So many signs of life prove an owner alive: the first may be an old one that a cache of the file system held back."""
+"""Number of signs of life that prove an owner alive; the first may be old and delayed by a cache of the file system."""
 
 
 def read_note(files: ExperimentDirectory) -> Mapping[str, Any]:
-    """What the owner, or the last one, says of itself; empty where it says nothing that can be read."""
+    """Return the note of the current or last owner; empty if it cannot be read."""
     return _note_at(files.owner)[0]
 
 
 def _note_at(path: Path) -> tuple[Mapping[str, Any], int]:
-    """A note, and when it was touched last: of the opened file, for on opening network file systems ask their server."""
+    """Return a note and the time of its last touch; the file is opened, so that network file systems ask their server."""
     try:
         with os.fdopen(open_untrusted(path, MOST_JSON), "rb") as file:
             return json_object(file.read(MOST_JSON)), os.fstat(file.fileno()).st_mtime_ns
@@ -51,11 +52,11 @@ def _note_at(path: Path) -> tuple[Mapping[str, Any], int]:
 
 
 class Lease:
-    """The note of an owner.
+    """The note of an owner, which it keeps alive.
 
     Args:
-        files: of the experiment.
-        shared: other machines may see the directory but not the lock.
+        files: Directory of the experiment.
+        shared: Whether other machines may see the directory but not the lock.
     """
 
     def __init__(self, files: ExperimentDirectory, shared: bool) -> None:
@@ -68,10 +69,10 @@ class Lease:
         self._over: Final = threading.Event()
 
     def acquired(self) -> bool:
-        """Write the note, unless an owner on another machine shows signs of life. Looking for them takes a moment.
+        """Write the note and return True, unless an owner on another machine shows signs of life, which takes seconds.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: The note cannot be written.
         """
         data = json.dumps(self._note).encode()
         if not self._shared:
@@ -97,7 +98,7 @@ class Lease:
             return True
 
     def _lives(self, note: Mapping[str, Any], last: int) -> bool:
-        """Is this note touched?"""
+        """Whether another owner's note is touched."""
         log.warning(
             "%s: the tuner on host %s, pid %s, did not say that it ended; looking for a sign of life for %g s",
             self._files.path,
@@ -116,7 +117,7 @@ class Lease:
         return signs >= SIGNS
 
     def _take_away(self, note: Mapping[str, Any]) -> None:
-        """Remove the note of an owner that is gone, and no other that has come in its place."""
+        """Remove the note of an owner that is gone, but not a newer one in its place."""
         mine = self._files.owner.with_name(f"{self._files.owner.name}.{self._note['token']}")
         if _note_at(self._files.owner)[0].get("token") != note.get("token"):
             return
@@ -131,7 +132,7 @@ class Lease:
 
     @contextlib.contextmanager
     def kept_alive(self) -> Iterator[None]:
-        """Give signs of life while this lasts."""
+        """Give signs of life within this context."""
         if not self._shared:
             yield
             return
@@ -160,7 +161,7 @@ class Lease:
                 silent = True
 
     def _stop(self, other: Mapping[str, Any]) -> None:
-        """Another owner took over while this process was held up: end at once, for what is stored now would be mixed."""
+        """End this process at once, because another owner took over while it was held up, and both would write."""
         text = (
             f"{self._files.path}: host {other.get('host')}, pid {other.get('pid')} works here, too, since "
             f"{other.get('started')}; this tuner was held up for so long that it was taken for dead, and ends at once so "

@@ -1,4 +1,4 @@
-"""Which machine this is: kernel locks reach the processes of one machine, on a network file system perhaps no others."""
+"""The identity of this machine, whose processes see each other's kernel locks; on network file systems others may not."""
 
 import os
 from functools import cache
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @cache
 def machine() -> str:
-    """Names the running kernel: processes of one machine, containers included, see each other's locks."""
+    """Return a name of the running kernel; its processes, containers included, see each other's locks."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -1,6 +1,6 @@
-"""One tuner per directory: a kernel lock, and a note of who holds it. A killed owner's lock is free at once.
+"""Ownership of a directory by one tuner: a kernel lock, and a note about its holder. A killed owner's lock is free at once.
 
-Where the lock may not reach other machines, `hpo.store.lease` looks after them.
+If the lock may not reach other machines, `hpo.store.lease` is used as well.
 """
 
 import contextlib
@@ -18,10 +18,10 @@ from hpo.store.lease import Lease, read_note
 
 @contextlib.contextmanager
 def owned(files: ExperimentDirectory) -> Iterator[None]:
-    """Hold the experiment's lock.
+    """Hold the experiment's lock within this context.
 
     Raises:
-        StoreError: another process holds it; the message names host, pid and start time.
+        StoreError: Another process holds it; the message names host, pid and start time.
     """
     lock = FileLock(files.lock)
     try:
@@ -54,9 +54,9 @@ def _owner_as_sentence(files: ExperimentDirectory) -> StoreError:
 
 
 def is_owned(files: ExperimentDirectory) -> bool:
-    """Does a tuner of this machine work here? Found without trying the lock, which would be in a tuner's way.
+    """Whether a tuner of this machine works in the directory. The lock is not tried, because that would disturb a tuner.
 
-    The kernel lists who holds locks, by inode; where a file system shows another inode, the tuner's note names its process.
+    The kernel lists the holders of locks by inode; if a file system shows another inode, the tuner's note names its process.
     """
     try:
         inode = str(files.lock.stat().st_ino)

@@ -1,7 +1,7 @@
-"""The SQLite file below an event store: how it is opened and left, who waits for whom, and what is said of troubles.
+"""The SQLite file of an event store: how it is opened and closed, who waits for whom, and its error messages.
 
-While it is written to it has a write-ahead log, which has an index beside it: also a reader must be able to make that. An
-orderly end leaves one file in the mode of the rollback journal, which can be read where one may not write.
+While it is written, it has a write-ahead log with an index beside it, which a reader must be able to create too. Closing it
+in order leaves one file in rollback-journal mode, which can be read without permission to write.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from hpo.store.untrusted_database import connect_to_read
 log = logging.getLogger(__name__)
 
 PATIENCE = 300.0
-"""Seconds that a writer waits for others who hold the file. Without a write-ahead log any reader does, while it reads."""
+"""Seconds that a writer waits for other users of the file; without a write-ahead log, readers block it too."""
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CLOSED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
@@ -26,11 +26,11 @@ _DEVICE = {sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """For readers, also beside a writer, and also where they may not write.
+    """Open a store for reading, even beside a writer or without permission to write.
 
     Raises:
-        StoreError: the file, or one beside it, is a link or not a regular file.
-        sqlite3.Error: it cannot be opened.
+        StoreError: The file, or one beside it, is a link or not a regular file.
+        sqlite3.Error: The file cannot be opened.
     """
     address = f"{path.absolute().as_uri()}?mode=ro"
     db = connect_to_read(address, path)
@@ -49,10 +49,10 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 
 def copy_store(source: Path, target: Path) -> None:
-    """A copy of an event store as it is at one moment, also while it is written to.
+    """Copy an event store as it is at one moment, even while it is written.
 
     Raises:
-        StoreError: it cannot be read.
+        StoreError: The store cannot be read.
     """
     try:
         with (
@@ -67,12 +67,12 @@ def copy_store(source: Path, target: Path) -> None:
 
 
 def begin_log(db: sqlite3.Connection, path: Path, *, shared: bool) -> None:
-    """Choose the journal that commits go to; in either, what is committed survives a crash of the machine.
+    """Choose the journal for commits; with either, committed events survive a crash of the machine.
 
     Args:
-        db: the writer's connection.
-        path: its file.
-        shared: it lies on a network file system, which lacks the shared memory that a write-ahead log needs.
+        db: Connection of the writer.
+        path: Path of the file.
+        shared: Whether it is on a network file system, which lacks the shared memory that a write-ahead log needs.
     """
     mode = "delete"
     if shared:
@@ -88,7 +88,7 @@ def begin_log(db: sqlite3.Connection, path: Path, *, shared: bool) -> None:
 
 
 def end_log(db: sqlite3.Connection) -> None:
-    """Merge the write-ahead log into the file; where nobody has it open, it then needs no files beside it."""
+    """Merge the write-ahead log into the file; if nobody has it open, it then needs no files beside it."""
     with contextlib.suppress(sqlite3.Error):  # a reader has the file open: it will go on reading
         if db.execute("PRAGMA journal_mode=DELETE").fetchone()[0] == "delete":
             return
@@ -97,10 +97,10 @@ def end_log(db: sqlite3.Connection) -> None:
 
 
 def patiently(db: sqlite3.Connection, statement: str, path: Path) -> None:
-    """Execute a statement, again and again while others hold the file. Between two attempts a Ctrl-C is heard.
+    """Execute a statement, and retry while others hold the file. Ctrl-C is handled between two attempts.
 
     Raises:
-        sqlite3.Error: it failed, or they held it for longer than `PATIENCE`.
+        sqlite3.Error: The statement failed, or others held the file for longer than `PATIENCE`.
     """
     deadline = time.monotonic() + PATIENCE
     told = False
@@ -118,12 +118,12 @@ def patiently(db: sqlite3.Connection, statement: str, path: Path) -> None:
 
 
 def is_busy(error: BaseException | None) -> bool:
-    """Does another program hold the file, so that a later attempt will do?"""
+    """Whether an error means that another program holds the file, so that a later attempt may succeed."""
     return isinstance(error, sqlite3.OperationalError) and _code(error) in _BUSY
 
 
 def sqlite_error_as_sentence(path: Path, error: Exception) -> StoreError | None:
-    """What to say where the machine, and not what is in the file, is the cause; None for damage."""
+    """Return the error whose cause is the machine and not the content of the file; None for damage."""
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK:
         return StoreError(
             f"{path}: its tuner was killed while it wrote; run the same command again, which takes back what was half written"
@@ -148,7 +148,7 @@ def sqlite_error_as_sentence(path: Path, error: Exception) -> StoreError | None:
 
 
 def write_error_as_sentence(path: Path, error: sqlite3.Error, what: str) -> StoreError:
-    """What to say of an error in writing `what`."""
+    """Return the error for a failed attempt to write `what`."""
     if not path.parent.is_dir():
         return gone_as_sentence(path.parent)
     text = f"{what} could not be written ({error}), everything before is safe"
@@ -166,7 +166,7 @@ def _code(error: Exception) -> int:
 
 
 def _unmerged(path: Path) -> bool:
-    """Is there something beside the file without which it is not whole?"""
+    """Whether a file lies beside the database without which it is incomplete."""
     for end in ("-wal", "-journal"):
         with contextlib.suppress(OSError):
             if Path(f"{path}{end}").stat().st_size:

@@ -1,4 +1,4 @@
-"""Mending a damaged event store: what is before the damage goes into a new one, the damaged one is kept beside it."""
+"""Repair of a damaged event store: events before the damage go into a new store, and the damaged file is kept."""
 
 import contextlib
 import logging
@@ -19,23 +19,23 @@ from hpo.store.event_store import Store
 log = logging.getLogger(__name__)
 
 _LONGEST = 1 << 36
-"""Bytes; a header that says more is damaged itself."""
+"""Largest plausible number of bytes; a header with more is damaged itself."""
 
 _PARTS = ("", "-wal")
-"""The database and its log; the index of the log (-shm) is made anew."""
+"""Endings of the database and its write-ahead log; the index of the log (-shm) is created again by SQLite."""
 
 
 def open_store(path: Path, make: Callable[[Path], Store] = Store) -> Store:
-    """The store at `path`, to write to; a damaged one is mended first.
+    """Open the store at `path` for writing, and repair it first if it is damaged.
 
     The caller holds the experiment's lock.
 
     Args:
-        path: of the database.
-        make: opens it.
+        path: Path of the database.
+        make: Function that opens it.
 
     Raises:
-        StoreError: it cannot be opened, or nothing in it can be read.
+        StoreError: It cannot be opened, or nothing in it can be read.
     """
     # Of a mending that was killed; where it cannot be removed, the next mending says so.
     shutil.rmtree(_workshop(path), ignore_errors=True)
@@ -60,10 +60,10 @@ def is_lost(path: Path) -> bool:
 
 
 def write_again(path: Path, batches: Iterable[Sequence[Event]]) -> None:
-    """Put a new store at `path` whose writer still has its events. Killed at any moment, this leaves it whole or not at all.
+    """Write a new store at `path` from its writer's copy of the events. If killed, this leaves the store whole or absent.
 
     Raises:
-        OSError, StoreError: it could not be written.
+        OSError, StoreError: The store could not be written.
     """
     folder = _workshop(path)
     shutil.rmtree(folder, ignore_errors=True)
@@ -79,7 +79,7 @@ def write_again(path: Path, batches: Iterable[Sequence[Event]]) -> None:
 
 
 def _mend(path: Path, damage: DamageError) -> None:
-    """Killed at any moment, this leaves the damaged store as it was, or the new one complete under its passing name."""
+    """Repair a damaged store. If killed, this leaves it as it was, or the new store complete under a temporary name."""
     try:
         folder = _workshop(path)
         folder.mkdir()
@@ -115,7 +115,7 @@ def _passing(path: Path) -> Path:
 
 
 def _put_in_place(path: Path) -> None:
-    """Let a mended store, where there is one, take the place of the damaged one."""
+    """Replace a damaged store by the repaired one, if there is one."""
     mended = _passing(path)
     if mended.exists():
         sync(path.parent)
@@ -128,7 +128,7 @@ def _put_in_place(path: Path) -> None:
 
 
 def _readable(path: Path, folder: Path) -> list[Event]:
-    """The events before the first damage, read from a copy."""
+    """Return the events before the first damage, read from a copy."""
     copy = folder / "copy.db"
     for part in _PARTS:
         with contextlib.suppress(FileNotFoundError):
@@ -141,7 +141,7 @@ def _readable(path: Path, folder: Path) -> list[Event]:
 
 
 def _pad(path: Path) -> None:
-    """SQLite reads nothing of a file that is shorter than its header says: give it the length back, with zeros."""
+    """Extend a truncated file with zeros to the length in its header, because SQLite reads nothing of a shorter one."""
     with path.open("rb") as file:
         header = file.read(100)
     page = int.from_bytes(header[16:18], "big")
@@ -151,7 +151,7 @@ def _pad(path: Path) -> None:
 
 
 def keep_aside(path: Path) -> Path:
-    """Give the files of a damaged store, or of one that is not the experiment's, second names under which they stay."""
+    """Give the files of a damaged or foreign store second names, under which they are kept."""
     kept = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
     for part in _PARTS:
         with contextlib.suppress(FileNotFoundError):
@@ -160,7 +160,7 @@ def keep_aside(path: Path) -> Path:
 
 
 def put_aside_unknown(files: ExperimentDirectory, state: ExperimentState) -> None:
-    """Move away folders of trials and attempts that a damaged and mended log has lost: nothing in them may pass for new."""
+    """Move away the folders of trials and attempts that a repaired log has lost, so that they are not taken for new ones."""
     for folder in sorted(files.trials.glob("[0-9]*")):
         known = state.trials.get(int(folder.name)) if folder.name.isdecimal() else None
         lost = [folder]

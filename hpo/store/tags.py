@@ -1,7 +1,7 @@
-"""Tags: what the experiments of one or several calls have in common. `outputs/<tag>/tag.json` keeps the master seed.
+"""Tags: what the experiments of one or several commands share. `outputs/<tag>/tag.json` has the master seed.
 
-A command without `experiment_tag` gets date and time; when the same command was called before in this directory and did
-not end, it goes on with that one.
+A command without `experiment_tag` gets date and time as its tag. If the same command was called before in this directory and
+has not finished, it continues with the earlier tag.
 """
 
 import contextlib
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 OUTPUTS = Path("outputs")
 _FILE = "tag.json"
 _warned: set[tuple[Path, int]] = set()
-"""What was said already: once for all experiments of a sweep."""
+"""Warnings that were given already, so that a sweep gives each once."""
 
 
 def default_tag(command: Sequence[str], outputs: Path = OUTPUTS) -> tuple[str, bool]:
-    """The tag for a command that names none, and whether it is that of an unfinished earlier call."""
+    """Return the tag for a command that names none, and whether it is that of an unfinished earlier call."""
     wanted = normalised(command)
     if "resume=false" not in wanted and "overwrite=true" not in wanted:
         for path in sorted(outputs.glob(f"*/{_FILE}"), reverse=True):
@@ -44,26 +44,26 @@ def default_tag(command: Sequence[str], outputs: Path = OUTPUTS) -> tuple[str, b
 
 
 def normalised(command: Sequence[str]) -> list[str]:
-    """The overrides of a command line in an order that does not matter; without `retry`, which goes on with the same tag."""
+    """Return the overrides of a command in a fixed order, without `retry`, which continues with the same tag."""
     return sorted(word for word in command if word not in ("-m", "--multirun") and not word.startswith("retry="))
 
 
 def read_tag(directory: Path) -> dict[str, Any]:
-    """What is known of a tag; empty where nothing is."""
+    """Return the facts about a tag; empty if there are none."""
     return read_json(directory / _FILE)
 
 
 def _seed_in(record: dict[str, Any]) -> int | None:
-    """The master seed in a tag's record; None where there is none that could have been drawn or given."""
+    """Return the master seed in a tag's record; None if it has no valid one."""
     seed = record.get("random_seed")
     return seed if isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 else None
 
 
 def update_tag(directory: Path, **facts: Any) -> None:
-    """Add facts to what is known of a tag.
+    """Add facts about a tag to its record.
 
     Raises:
-        StoreError: the directory cannot be written.
+        StoreError: The directory cannot be written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -74,10 +74,10 @@ def update_tag(directory: Path, **facts: Any) -> None:
 
 
 def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
-    """The master seed of a tag, and whether it was drawn just now: given, else the tag's, else a new one.
+    """Return the master seed of a tag and whether it was just drawn: the given one, else the tag's, else a new one.
 
     Raises:
-        StoreError: the directory cannot be written.
+        StoreError: The directory cannot be written.
     """
     if given is not None:
         known = _seed_in(read_tag(directory))
@@ -108,7 +108,7 @@ def master_seed(directory: Path, given: int | None) -> tuple[int, bool]:
 
 
 def _seed_of_experiments(directory: Path) -> int | None:
-    """The master seed that an experiment of this tag has written down for itself; None before there is one."""
+    """Return the master seed that an experiment of this tag has recorded; None before there is one."""
     for folder in folders_with(directory, CONFIG):
         with contextlib.suppress(OSError):  # the experiment's own reader says what is wrong with it
             content = read_untrusted(folder / CONFIG, MOST_CONFIG)

@@ -1,7 +1,7 @@
-"""Reading files that somebody else may have written: in a shared results folder, or in an imported experiment.
+"""Reading files that somebody else may have written, in a shared results folder or in an imported experiment.
 
-Such a file is opened only if it is a regular file of its folder. A link could lead to a private file of whoever looks, a pipe
-or a device would keep the reader waiting, and a file without an end would fill the memory.
+Such a file is opened only if it is a regular file of its folder. A link could lead to a private file of the reader, a pipe or
+a device would block it, and an endless file would fill the memory.
 """
 
 import errno
@@ -10,43 +10,44 @@ import stat
 from pathlib import Path
 
 MOST_CONFIG = 2 << 20
-"""Bytes of an `experiment.yaml`; parsing that many takes a quarter of a minute."""
+"""Largest `experiment.yaml` in bytes; parsing that many takes a quarter of a minute."""
 MOST_JSON = 4 << 20
-"""Bytes of `metadata.json`, of a tag's file, and of any other JSON that hpo writes beside its experiments."""
+"""Largest `metadata.json`, tag record or other JSON file beside experiments, in bytes."""
 MOST_ROW = 256 << 10
-"""Bytes of a `metadata.json` that is read for a row among hundreds of others."""
+"""Largest `metadata.json` in bytes that is read for one row among hundreds."""
 MOST_EARLIER = 256 << 20
-"""Bytes of a `warm_start.jsonl`."""
+"""Largest `warm_start.jsonl` in bytes."""
 MOST_BODY = 4 << 20
-"""Bytes of one event's body."""
+"""Largest body of an event in bytes."""
 
 MOST_ENTRIES = 1_000_000
-"""Files in an exported file."""
+"""Largest number of files in an exported file."""
 MOST_UNPACKED = 2 << 30
-"""Bytes that an exported file may become, unless whoever imports it allows more."""
+"""Largest size of an exported file after unpacking in bytes, unless the importing user allows more."""
 MOST_RATIO = 100
-"""Times that an exported file may grow when it is unpacked, unless whoever imports it allows more; logs and events become
-five to twenty times as large."""
+"""Largest factor by which an exported file may grow when unpacked, unless the importing user allows more; logs and events
+grow by five to twenty.
+"""
 SMALL = 64 << 20
-"""Bytes up to which it does not matter how much it grows."""
+"""Size after unpacking in bytes up to which that factor does not matter."""
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class UnsafeFileError(OSError):
-    """A file that is not read because of what it is: a link, a pipe, a device, or too large."""
+    """Error for a file that is not read because it is a link, a pipe, a device, or too large."""
 
 
 def open_folder(folder: Path, *names: str) -> int:
-    """A descriptor of a folder some levels below another, without following a link on the way; it can be passed, not listed.
+    """Return a descriptor of a folder below another without following links; as a base for other calls, not for listing.
 
     Args:
-        folder: where to begin; the path up to it may contain links.
-        *names: one folder in the other.
+        folder: Folder to start from; its path may contain links.
+        *names: Names of nested folders, outermost first.
 
     Raises:
-        OSError: it is not there, or one of the names is a link.
+        OSError: A folder is missing, or one of the names is a link.
     """
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for name in names:
@@ -59,16 +60,16 @@ def open_folder(folder: Path, *names: str) -> int:
 
 
 def open_untrusted(path: Path | str, most: int | None = None, *, within: int | None = None) -> int:
-    """A descriptor to read a regular file. Opening never waits.
+    """Open a regular file for reading and return its descriptor, without ever blocking.
 
     Args:
-        path: the file; links in the path to its folder are followed, the file itself may not be one.
-        most: bytes that it may have; None: any number.
-        within: a descriptor of the folder that the path is relative to.
+        path: The file; links in the path to its folder are followed, but the file itself may not be one.
+        most: Largest size in bytes; None for any size.
+        within: Descriptor of the folder that the path is relative to.
 
     Raises:
-        UnsafeFileError: it is something else, or larger.
-        OSError: it is not there, or may not be read.
+        UnsafeFileError: The file is not a regular file, or is larger.
+        OSError: The file is missing, or may not be read.
     """
     try:
         descriptor = os.open(path, _FLAGS, dir_fd=within)
@@ -93,16 +94,16 @@ def open_untrusted(path: Path | str, most: int | None = None, *, within: int | N
 
 
 def read_untrusted(path: Path | str, most: int, *, within: int | None = None) -> bytes:
-    """The content of a regular file; see `open_untrusted`.
+    """Return the content of a regular file; see `open_untrusted`.
 
     Args:
-        path: the file.
-        most: bytes that it may have, also if it grows meanwhile.
-        within: a descriptor of the folder that the path is relative to.
+        path: The file.
+        most: Largest size in bytes, even if the file grows meanwhile.
+        within: Descriptor of the folder that the path is relative to.
 
     Raises:
-        UnsafeFileError: it is something else, or larger.
-        OSError: it is not there, or may not be read.
+        UnsafeFileError: The file is not a regular file, or is larger.
+        OSError: The file is missing, or may not be read.
     """
     with os.fdopen(open_untrusted(path, most, within=within), "rb") as file:
         data = file.read(most + 1)

@@ -1,8 +1,8 @@
 """Opening an SQLite file that somebody else may have written.
 
-SQLite runs what a file's schema says: a view in the place of a table can compute for ever, a trigger acts when a row is
+SQLite executes what a file's schema says: a view in place of a table can compute forever, a trigger acts when a row is
 written, and a rollback journal can name another file to be deleted. Only files with exactly the schema that hpo writes are
-read or written to.
+read or written.
 """
 
 import os
@@ -15,33 +15,33 @@ from hpo.errors import StoreError
 from hpo.store.untrusted import MOST_BODY
 
 BESIDE = ("-wal", "-shm", "-journal")
-"""What stands behind an SQLite file's name where it is written to, or was not closed in order."""
+"""Endings of the files beside an SQLite file that is being written, or was not closed in order."""
 MOST_FETCHED = 16 << 20
-"""Bytes of events that a reader fetches at once."""
+"""Largest number of bytes of events that a reader fetches at once."""
 _STEP = 100_000
-"""Operations of SQLite's machine between two looks at how many there were."""
+"""Number of SQLite's virtual machine operations between two checks of their total."""
 _SPARE = 20_000_000
-"""Operations that a statement may take besides one for each byte of the file; reading a row takes fewer than it has bytes."""
+"""Number of operations that a statement may take in addition to one per byte of the file; reading a row takes fewer."""
 _JOURNAL_NAMES_A_FILE = bytes.fromhex("d9d505f920a163d7")
 
 
 class BoundedConnection(sqlite3.Connection):
-    """A connection whose statements are interrupted if they go on for longer than reading all of the file takes."""
+    """Connection whose statements are interrupted if they take longer than reading the whole file."""
 
     most = _SPARE
     _spent = 0
 
     def bound(self, size: int) -> None:
-        """Interrupt statements from now on.
+        """Interrupt statements that take too long, from now on.
 
         Args:
-            size: bytes that the file has.
+            size: Size of the file in bytes.
         """
         self.most = _SPARE + size
         self.set_progress_handler(self._count, _STEP)
 
     def execute(self, *arguments: Any) -> sqlite3.Cursor:
-        """As `sqlite3.Connection`."""
+        """See `sqlite3.Connection.execute`."""
         self._spent = 0
         return super().execute(*arguments)
 
@@ -51,15 +51,15 @@ class BoundedConnection(sqlite3.Connection):
 
 
 def connect_to_read(address: str, path: Path) -> sqlite3.Connection:
-    """A connection that only reads, and believes nothing that the file says.
+    """Return a connection that only reads, and does not trust the file.
 
     Args:
-        address: an SQLite URI.
-        path: of the file in it.
+        address: SQLite URI of the file.
+        path: Path of the file.
 
     Raises:
-        StoreError: the file, or one beside it, is a link or not a regular file.
-        sqlite3.Error: it cannot be opened.
+        StoreError: The file, or one beside it, is a link or not a regular file.
+        sqlite3.Error: The file cannot be opened.
     """
     before = check_files(path)
     db = sqlite3.connect(address, uri=True, isolation_level=None, factory=BoundedConnection)
@@ -77,7 +77,7 @@ def connect_to_read(address: str, path: Path) -> sqlite3.Connection:
 
 
 def connect_to_write(path: Path) -> sqlite3.Connection:
-    """A connection of the writer; see `connect_to_read`."""
+    """Return a connection for the writer; see `connect_to_read`."""
     check_files(path)
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA trusted_schema=OFF")
@@ -85,10 +85,10 @@ def connect_to_write(path: Path) -> sqlite3.Connection:
 
 
 def check_files(path: Path) -> list[tuple[int, int, int]]:
-    """Device, inode and size of an SQLite file, if it is there.
+    """Check an SQLite file and those beside it, and return its device, inode and size; empty if it is missing.
 
     Raises:
-        StoreError: it or one beside it is a link or not a regular file, or the journal names another file.
+        StoreError: A file is a link or not a regular file, or the journal names another file.
     """
     known = []
     for end in ("", *BESIDE):
@@ -108,7 +108,7 @@ def check_files(path: Path) -> list[tuple[int, int, int]]:
 
 
 def _check_journal(path: Path) -> None:
-    """Refuse a journal that names another file: SQLite would delete that one in the end."""
+    """Raise StoreError for a journal that names another file, which SQLite would delete."""
     with path.open("rb") as file:
         file.seek(-min(8, os.fstat(file.fileno()).st_size), os.SEEK_END)
         if file.read(8) == _JOURNAL_NAMES_A_FILE:
@@ -118,11 +118,11 @@ def _check_journal(path: Path) -> None:
 
 
 def check_schema(db: sqlite3.Connection, script: str) -> None:
-    """Raise sqlite3.DatabaseError for anything in a schema that hpo does not make.
+    """Raise sqlite3.DatabaseError for anything in a schema that hpo does not create.
 
     Args:
-        db: a connection to the file.
-        script: the statements with which hpo makes a file; tables of the first version lack the last column.
+        db: Connection to the file.
+        script: Statements with which hpo creates a file; tables of the first version lack the last column.
     """
     statements = [_normalised(part) for part in script.split(";")]
     made = {part for part in statements if part.startswith("CREATE ")}
@@ -133,7 +133,7 @@ def check_schema(db: sqlite3.Connection, script: str) -> None:
 
 
 def _normalised(sql: str) -> str:
-    """A statement without the blanks that do not matter; hpo's own have no text with blanks that do."""
+    """Return a statement without irrelevant blanks; hpo's own contain no text in which blanks matter."""
     text = " ".join(sql.split())
     for mark in "(),":
         text = text.replace(f" {mark}", mark).replace(f"{mark} ", mark)
@@ -141,11 +141,11 @@ def _normalised(sql: str) -> str:
 
 
 def fetched(cursor: sqlite3.Cursor, most: int) -> tuple[list[Any], bool]:
-    """Rows of events with their bodies before their check sums, until they are huge; and whether there may be more.
+    """Return rows of events until they are huge, and whether there may be more.
 
     Args:
-        cursor: of a statement that gives `most` rows at most.
-        most: see there.
+        cursor: Cursor of a statement that gives at most `most` rows, with bodies before check sums.
+        most: Largest number of rows.
     """
     rows, size = [], 0
     for row in cursor:

@@ -1,1 +1,1 @@
-"""The loop: reports and exits in, decisions out, committed, then acted on; and when an experiment ends."""
+"""The tuner: the loop that takes in reports and exits, commits decisions and acts on them, and that ends an experiment."""

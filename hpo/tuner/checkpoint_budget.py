@@ -1,8 +1,8 @@
-"""A disk budget for checkpoints: which ones are removed when together they need more than they may.
+"""A disk budget for checkpoints: which checkpoints are removed when together they exceed the limit.
 
-What can never be resumed goes first, then paused trials from the least to the most likely to be promoted, the best trial
-last of all. A paused trial without its checkpoint is still promoted when its turn comes: its script then trains again
-from nothing and what it reports again is known and dropped, so that no decision depends on this module.
+Checkpoints that no trial can resume from are removed first, then those of paused trials from the least to the most likely to
+be promoted, and that of the best trial last. A paused trial without its checkpoint is still promoted when its turn comes: its
+script then trains from the beginning, and the reports that it repeats are dropped. So no decision depends on this module.
 """
 
 import logging
@@ -24,11 +24,11 @@ _OVER = frozenset({Status.COMPLETED, Status.STOPPED, Status.FAILED, Status.TIMEO
 
 
 def order_of_removal(trials: Collection[TrialState], best: Collection[int]) -> list[int]:
-    """Ids of the trials whose checkpoint may be removed, the least missed first; running and interrupted ones keep theirs.
+    """List the trials whose checkpoint may be removed, the least useful first; running and interrupted ones keep theirs.
 
     Args:
-        trials: all of the experiment, for a paused trial is judged among those at its resource.
-        best: the trial with the best result so far, or those on the front.
+        trials: All trials of the experiment, because a paused trial is compared with those at its resource.
+        best: The trial with the best result so far, or the trials on the Pareto front.
     """
     over = [state for state in trials if state.status in _OVER]
     over.sort(key=lambda state: (state.heard, state.trial.id))
@@ -41,7 +41,7 @@ def order_of_removal(trials: Collection[TrialState], best: Collection[int]) -> l
 
 
 def _shares_ahead(trials: Collection[TrialState]) -> dict[int, float]:
-    """For each trial: of those whose last result is at the same resource, the share that is better; 1 where it diverged."""
+    """Return for each trial the share of better results at the resource of its last report; 1 for a trial that diverged."""
     groups: dict[int, list[TrialState]] = defaultdict(list)
     for state in trials:
         groups[state.resource].append(state)
@@ -53,14 +53,14 @@ def _shares_ahead(trials: Collection[TrialState]) -> dict[int, float]:
 
 
 def _order(state: TrialState) -> tuple[float, ...]:
-    """What a rung compares: see `ReportOutcome.order`."""
+    """Return the key by which a rung compares trials; see `ReportOutcome.order`."""
     return (state.violation, *(state.losses or (math.inf if state.loss is None else state.loss,)))
 
 
 def to_remove(sizes: Mapping[int, int], order: Sequence[int], limit: float) -> list[int]:
-    """The trials of `order` whose checkpoints have to go, so that all of `sizes` together are within `limit`.
+    """Return the trials whose checkpoints have to be removed to bring the total of `sizes` within `limit`.
 
-    Where that cannot be reached all of `order` goes. Nothing goes in vain: none of them could be put back.
+    If removing all of `order` is not enough, all of `order` is returned. No more are removed than necessary.
     """
     total = sum(sizes.values())
     candidates = []
@@ -81,15 +81,15 @@ def to_remove(sizes: Mapping[int, int], order: Sequence[int], limit: float) -> l
 
 @dataclass
 class CheckpointBudget:
-    """Keeps the checkpoints of an experiment within a limit; those of running trials come on top.
+    """Limit on the total size of an experiment's checkpoints; those of running trials are not counted.
 
     Args:
-        limits: how many bytes they may have, where nothing is ever measured unless there is such a limit; and are those
-            deleted that no decision can need any more?
-        state: what is known.
-        journal: where removals are noted.
-        backend: measures a checkpoint, and removes it once that is stored.
-        copies: of what trials may go on from others; they count, and what they are of is not removed.
+        limits: Largest number of bytes, without which nothing is measured, and whether checkpoints that no decision can need
+            any more are deleted.
+        state: Current state of the experiment.
+        journal: Journal in which removals are noted.
+        backend: Backend that measures a checkpoint, and removes it once the removal is stored.
+        copies: Copies that trials may start from; they count, and what they are copies of is not removed.
     """
 
     limits: Limits
@@ -101,7 +101,7 @@ class CheckpointBudget:
     _warned: bool = False
 
     def survey(self) -> None:
-        """A session begins: measure what earlier ones have left."""
+        """Measure the checkpoints of earlier sessions, at the start of a session."""
         self.copies.survey()
         if self.limit is not None:
             for trial_id, state in self.state.trials.items():
@@ -111,11 +111,11 @@ class CheckpointBudget:
 
     @property
     def limit(self) -> float | None:
-        """Bytes."""
+        """The largest number of bytes that all kept checkpoints may take."""
         return self.limits.max_checkpoint_bytes
 
     def attempt_ended(self, trial_id: int, status: Status) -> None:
-        """The only moment at which a checkpoint has grown: measure this one, and make room."""
+        """Measure the checkpoint of a trial whose attempt has ended, and remove others if necessary."""
         if self.limits.delete_checkpoints and status not in (Status.PAUSED, Status.INTERRUPTED):
             self.forget(trial_id)
         elif self.limit is not None:
@@ -124,18 +124,18 @@ class CheckpointBudget:
         self.copies.prune()
 
     def trial_over(self, trial_id: int) -> None:
-        """A trial that is not running does not go on."""
+        """Note that a trial that is not running will never be resumed."""
         if self.limits.delete_checkpoints:
             self.forget(trial_id)
 
     def forget(self, trial_id: int) -> None:
-        """Have this checkpoint removed once the events of this turn are stored; what others may go on from is kept before."""
+        """Remove a checkpoint once this turn's events are stored; a copy that other trials may start from is made before."""
         self.copies.keep(self.state.trials[trial_id])
         self.journal.act(self.backend.forget_checkpoint, trial_id)
         self._sizes.pop(trial_id, None)
 
     def all_over(self) -> None:
-        """The experiment is complete: nothing goes on any more."""
+        """Note that the experiment is complete, so that no trial will be resumed."""
         if not self.limits.delete_checkpoints:
             return
         for trial_id, state in self.state.trials.items():

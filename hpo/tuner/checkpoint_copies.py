@@ -1,8 +1,8 @@
-"""Copies of checkpoints: what trials go on from that take the place of others.
+"""Copies of checkpoints, from which trials start that take the place of others (population-based training).
 
-A trial's folder is at rest while it is paused, and changes when it goes on. What others may yet go on from is kept before
-that, so that a copy is always one of the state that was compared. Copies are on the disk before the log tells of them; one
-that the log never came to tell of is not used.
+A paused trial's folder does not change, and a resumed trial's does. So a checkpoint that other trials may start from is
+copied before its trial resumes, and the copy always has the state that was compared. A copy is on disk before the log
+mentions it; a copy that the log does not mention is not used.
 """
 
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ from hpo.tuner.journal import Journal
 
 @dataclass
 class Copies:
-    """Of the checkpoints of one experiment.
+    """The copies of checkpoints in one experiment.
 
     Args:
-        scheduler: knows which may yet be needed.
-        state: what is known.
-        backend: makes and removes them.
-        journal: removals come after what is stored.
+        scheduler: Scheduler that knows which copies may still be needed.
+        state: Current state of the experiment.
+        backend: Backend that makes and removes copies.
+        journal: Journal; copies are removed after its events are stored.
     """
 
     scheduler: Scheduler
@@ -32,19 +32,19 @@ class Copies:
     backend: Backend
     journal: Journal
     sizes: dict[tuple[int, int], int] = field(default_factory=dict)
-    """Bytes of what is kept, by trial and resource."""
+    """Bytes of each copy, by trial and resource."""
 
     def survey(self) -> None:
-        """A session begins: see what earlier ones have kept."""
+        """Find the copies that earlier sessions made, at the start of a session."""
         if self.scheduler.copies:
             self.sizes = dict(self.backend.kept_checkpoints())
             self.prune()
 
     def keep(self, state: TrialState) -> None:
-        """What a trial has saved is about to change, or to go.
+        """Copy a trial's checkpoint before it changes or is removed, if other trials may still start from it.
 
         Raises:
-            StoreError: it cannot be kept.
+            StoreError: The copy cannot be written.
         """
         place = state.trial.id, state.resource
         if place in self.scheduler.sources and place not in self.sizes:
@@ -52,15 +52,15 @@ class Copies:
             self.sizes[place] = self.backend.checkpoint_bytes(state.trial.id)
 
     def needs(self, state: TrialState) -> bool:
-        """May a trial that has not its checkpoint any more, or others, not go on as they should?"""
+        """Whether deleting this trial's checkpoint would keep a trial from starting or resuming correctly."""
         mine = state.trial.id, state.resource
         return self.scheduler.copies and (state.status == Status.PAUSED or mine in self.scheduler.sources)
 
     def give(self, start: Start, trial_id: int) -> None:
-        """Let a trial begin with what its source had saved.
+        """Give a new trial a copy of the checkpoint that its source had saved.
 
         Raises:
-            StoreError: that is gone, or cannot be copied.
+            StoreError: The checkpoint is gone or cannot be copied.
         """
         if start.source is None or start.source_resource is None:
             return
@@ -76,12 +76,12 @@ class Copies:
             )
 
     def prune(self) -> None:
-        """Remove what nobody can go on from any more, once the events of this turn are stored."""
+        """Remove copies that no trial can start from any more, once the events of this turn are stored."""
         if self.sizes:
             self.forget(set(self.sizes) - set(self.scheduler.sources))
 
     def forget(self, places: set[tuple[int, int]]) -> None:
-        """Remove these, once the events of this turn are stored."""
+        """Remove the copies with these trials and resources, once the events of this turn are stored."""
         for place in sorted(places):
             del self.sizes[place]
             self.journal.act(self._remove, place)

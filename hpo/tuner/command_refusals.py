@@ -1,4 +1,4 @@
-"""Why a command cannot be obeyed: one sentence each. Nothing is changed here."""
+"""The checks of commands: why a command cannot be carried out, in one sentence each. Nothing is changed here."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from hpo.tuner.stopping import Budget
 _OVER = frozenset({Status.COMPLETED, Status.STOPPED, Status.FAILED, Status.TIMEOUT})
 
 MOST = 1e15
-"""Of a limit, in any unit."""
+"""Largest absolute value of a limit, in any unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An experiment when a command comes.
+    """The facts about an experiment by which a command is judged.
 
     Attributes:
-        state: what is known.
-        budget: in force.
-        elapsed: seconds of the experiment.
-        closing: all trials are being ended.
-        condemned: trials that are being ended because something is wrong with them.
-        opened: an id that sorts behind those of commands to earlier sessions.
+        state: State of the experiment.
+        budget: Budget in force.
+        elapsed: Seconds of the experiment.
+        closing: Whether all trials are being ended.
+        condemned: Trials that are being ended because something is wrong with them.
+        opened: An id that sorts after those of commands to earlier sessions.
     """
 
     state: ExperimentState
@@ -38,12 +38,12 @@ class Moment:
 
     @property
     def limits(self) -> dict[str, Any]:
-        """The budget by its keys."""
+        """The limits of the budget by their keys."""
         return self.budget.limits(self.state.objective)
 
 
 def refusal(command: Command, moment: Moment) -> str | None:
-    """Why a command is refused; None where it is obeyed."""
+    """Return why a command is refused; None if it is accepted."""
     check = _CHECKS.get(command.verb)
     if check is None:
         return f"{command.verb[:40]!r} is no command: use {', '.join(CommandName)}"
@@ -106,7 +106,7 @@ def _budget(arguments: Mapping[str, Any], _: Command, moment: Moment) -> str | N
 
 
 def _limit(key: str, value: Any, moment: Moment) -> str | None:
-    """Why a limit cannot be had."""
+    """Return why a limit cannot be set; None if it can."""
     if value is None:
         return None
     said = f"{key}={str(value)[:40]}"

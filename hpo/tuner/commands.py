@@ -1,7 +1,7 @@
-"""Taking in commands: each file becomes one event of the log, exactly once, whatever kills the tuner.
+"""Reading commands to a running experiment: each file becomes exactly one event of the log, even if the tuner is killed.
 
-A command is validated, stored as accepted or refused in the same commit as all else of its turn, and only then obeyed and its
-file removed. A file whose id is in the log already is what a killed tuner has left, and is only removed.
+A command is validated and stored as accepted or refused in the same commit as the other events of its turn. Only then is it
+carried out and its file removed. A file whose id is in the log was left by a tuner that was killed, and is only removed.
 """
 
 import logging
@@ -19,36 +19,36 @@ from hpo.tuner.command_refusals import Moment, refusal
 from hpo.tuner.journal import Journal
 
 LOOK_EVERY = 5.0
-"""Seconds between two looks where nothing tells of a command: on network file systems, and with some backends."""
+"""Seconds between two looks for commands if nothing announces them: on network file systems, and with some backends."""
 
 log = logging.getLogger(__name__)
 
 
 class Inbox(Protocol):
-    """Where commands are left: a folder, or memory."""
+    """The place where commands are left: a folder, or memory."""
 
     opened: str
-    """An id that sorts behind those of what was left before."""
+    """An id that sorts after those of all commands left before this session."""
 
     def waiting(self) -> list[str]:
-        """Ids of what is there."""
+        """Return the ids of the commands that wait."""
 
     def read(self, name: str) -> Command:
-        """The command of that id; ValueError where there is none."""
+        """Return the command with an id; raise ValueError if it is not a valid command."""
 
     def remove(self, name: str) -> None:
-        """It is in the log."""
+        """Remove a command that is in the log."""
 
 
 @dataclass
 class Commands:
-    """The commands to one session.
+    """The commands to one session of an experiment.
 
     Args:
-        inbox: where they are left; None: nobody can give any.
-        state: what is known.
-        journal: where events go.
-        heard: something tells when one is left.
+        inbox: Place where commands are left; None if nobody can give any.
+        state: Current state of the experiment.
+        journal: Journal for the events.
+        heard: Whether something announces a command, so that the inbox need not be looked at regularly.
     """
 
     inbox: Inbox | None
@@ -60,21 +60,21 @@ class Commands:
     _complained: bool = False
 
     def knock(self) -> None:
-        """One may have been left."""
+        """Note that a command may have been left."""
         self._knocked = True
 
     def next_look(self) -> list[float]:
-        """Seconds until the folder has to be looked at."""
+        """Return the seconds until the inbox has to be looked at; empty if something announces commands."""
         if self.inbox is None or self.heard:
             return []
         return [max(self._looked + LOOK_EVERY - time.monotonic(), 0.0)]
 
     def take(self, moment: Callable[[], Moment], obey: Callable[[Command], None]) -> None:
-        """Take in what was left, in the order of the ids.
+        """Take in the commands that wait, in the order of their ids.
 
         Args:
-            moment: the experiment as it is then.
-            obey: called for each that is accepted, after it is noted.
+            moment: Function that returns the current facts by which a command is judged.
+            obey: Function called for each accepted command, after it is noted.
         """
         if self.inbox is None or not (self._knocked or self.next_look() == [0.0]):
             return

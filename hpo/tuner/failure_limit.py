@@ -1,4 +1,4 @@
-"""When failures are no longer those of single trials: too many of them in a row."""
+"""The decision that too many failures in a row have a cause other than the configurations of single trials."""
 
 import logging
 from dataclasses import dataclass
@@ -13,34 +13,34 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Failures:
-    """Those of one session.
+    """The failures and losses of one session.
 
     Args:
-        state: what is known.
-        limits: how many may be.
+        state: Current state of the experiment.
+        limits: Limits, among them how many failures in a row are allowed.
     """
 
     state: ExperimentState
     limits: Limits
     _losses: int = 0
     _first_log: Path | None = None
-    """Of the first trial in a row that failed without a report."""
+    """Log of the first trial in the current row of failures without a report."""
 
     def on_report(self) -> None:
-        """Something works."""
+        """Note a report, which ends a row of losses."""
         self._losses = 0
 
     def on_loss(self, why: str | None) -> str | None:
-        """Count an attempt that was lost or terminated from outside. Returns why the experiment cannot go on, or None.
+        """Count an attempt lost or terminated from outside; return why the experiment cannot continue, or None if it can.
 
         Args:
-            why: it ended, if anybody knows.
+            why: Reason for the loss; None if unknown.
         """
         self._losses += 1
         return self.limits.nothing_but_losses(self._losses, why)
 
     def on_failure(self, status: Status, event: Exit, error: str | None) -> str | None:
-        """A trial has failed, and that is stored. Returns why the experiment cannot go on, where it cannot."""
+        """Warn of a trial that failed, once that is stored; return why the experiment cannot continue, or None if it can."""
         where, last = f"{event.where}: " if event.where else "", (error or "no message").splitlines()[-1]
         log.warning("trial %d %s: %s%s%s", event.trial_id, status, where, last, see(event.log))
         if self.state.silent_failures == 1:

@@ -1,4 +1,4 @@
-"""Between deciding and acting: events are gathered, committed together, and only then acted upon and shown."""
+"""The step between deciding and acting: events are collected, committed together, and only then acted upon and shown."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class EventLog(Protocol):
-    """Where events go: the store, or memory."""
+    """The log that events are appended to: a store, or memory."""
 
     def append(self, events: Sequence[Event]) -> None:
         """Commit events, all or none."""
@@ -23,14 +23,14 @@ class EventLog(Protocol):
 
 @dataclass
 class Journal:
-    """Gathers the events of one turn of the tuner.
+    """The events of the current turn of the tuner, and the actions that follow once they are stored.
 
     Args:
-        events: where they are committed.
-        state: takes each in at once.
-        elapsed: the experiment's clock.
-        wall: unix time.
-        callbacks: see each once it is committed.
+        events: Log to which events are committed.
+        state: State of the experiment, which takes in each event at once.
+        elapsed: Clock of the experiment, in seconds.
+        wall: Clock in unix time.
+        callbacks: Callbacks that see each event once it is committed.
     """
 
     events: EventLog
@@ -52,7 +52,7 @@ class Journal:
         outcome: ReportOutcome | None = None,
         elapsed: float | None = None,
     ) -> None:
-        """Add an event to this turn; `outcome`: what the state would make of the report again; `elapsed`: None is now."""
+        """Add an event to this turn, with the outcome of a report if it is known, and the elapsed time if it is not now."""
         moment = self.elapsed() if elapsed is None else elapsed
         event = Event(kind, moment, self.wall(), trial, attempt, resource, body or {})
         self.state.apply(event, outcome)
@@ -67,19 +67,19 @@ class Journal:
         level: int = logging.WARNING,
         **more: Any,
     ) -> None:
-        """Add something a reader should know, and log it; a terminal shows it unless `level` is lower than a warning's."""
+        """Add a note for readers of the log, and log it; a terminal shows it unless `level` is below a warning."""
         self.emit(Kind.NOTED, trial, attempt, body={"text": text, **more})
         log.log(level, "%s", text)
 
     def act(self, action: Callable[..., None], *arguments: Any) -> None:
-        """Do something once the events of this turn are stored."""
+        """Call a function once the events of this turn are stored."""
         self._actions.append((action, arguments))
 
     def commit(self) -> None:
-        """Store this turn's events, then act, then show them.
+        """Store the events of this turn, then act, then show them to the callbacks.
 
         Raises:
-            StoreError: they could not be stored; nothing was done.
+            StoreError: The events could not be stored; nothing was done.
         """
         events, self._pending = self._pending, []
         if events:
@@ -92,14 +92,14 @@ class Journal:
                 self.call("on_event", event)
 
     def extra_results(self, trial: Trial, metrics: Mapping[str, Any]) -> dict[str, Any]:
-        """The columns that callbacks add to a report."""
+        """Return the columns that callbacks add to a report."""
         extra: dict[str, Any] = {}
         for callback in self.callbacks:
             extra.update(self._guard(callback, "extra_results", trial, metrics, check=_columns) or {})
         return extra
 
     def next_call(self) -> list[float]:
-        """Seconds after which callbacks want to be called again."""
+        """Return the seconds after which callbacks ask to be called again."""
         wishes = [self._guard(callback, "on_idle", check=_seconds) for callback in self.callbacks]
         return [wish for wish in wishes if wish is not None]
 

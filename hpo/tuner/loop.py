@@ -2,8 +2,8 @@
 
     wait ─→ reports and exits ─→ scheduler decides ─→ one commit ─→ backend is told ─→ wait
 
-Nothing is done that is not stored, and everything stored can be fed to a fresh scheduler: a resumed experiment is the
-same loop after such a feeding.
+Nothing is done before it is stored, and everything stored can be fed to a fresh scheduler. To resume an experiment is to feed
+its log to a scheduler and to start the same loop.
 """
 
 import logging
@@ -29,19 +29,19 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Tuner:
-    """One experiment's loop.
+    """The loop of one experiment.
 
     Args:
-        scheduler: decides; brought to where `state` is.
-        backend: runs trials, and has the clock.
-        events: where events are committed.
-        state: empty, or restored from the log.
-        budget: when to end.
-        limits: of trials and workers.
-        callbacks: see everything.
-        retry: first train again the trials that have failed.
-        inbox: where people leave commands; None: nobody can.
-        on_budget: is told the budget that a command has set.
+        scheduler: Scheduler that decides, in the state that the log describes.
+        backend: Backend that runs trials and has the clock.
+        events: Log to which events are committed.
+        state: State of the experiment, empty or restored from the log.
+        budget: Budget that ends the experiment.
+        limits: Limits of trials and workers.
+        callbacks: Callbacks that see every event.
+        retry: Whether failed trials are trained again first.
+        inbox: Place where people leave commands; None if nobody can give any.
+        on_budget: Function called with a budget that a command has set.
     """
 
     scheduler: Scheduler
@@ -55,7 +55,7 @@ class Tuner:
     inbox: Inbox | None = None
     on_budget: Callable[[Budget], None] = lambda _: None
     interrupted_by: str | None = None
-    """Who has asked for the end of this session."""
+    """The person who asked by a command for the end of this session; None if nobody did."""
     _interrupts: int = 0
     _spent: str | None = None  # the budget that is used up
 
@@ -85,22 +85,22 @@ class Tuner:
 
     @property
     def _slots(self) -> int:
-        """How many trials may run now: a device can be lost to the experiment for a while."""
+        """Return the number of trials that may run now, which is lower while a device is unavailable."""
         capacity = self.backend.capacity
         return self.limits.n_workers if capacity is None else min(self.limits.n_workers, capacity)
 
     @property
     def _stalled(self) -> bool:
-        """Is there no place for a trial, while one may yet come? The clock stands still."""
+        """Whether no worker is available but one may become available; the clock pauses meanwhile."""
         return self.backend.capacity == 0 and self.backend.waiting_for_capacity
 
     @property
     def elapsed(self) -> float:
-        """Seconds of this experiment, earlier sessions included."""
+        """Return the seconds of this experiment, earlier sessions included."""
         return self._elapsed()
 
     def interrupt(self) -> None:
-        """End this session: trials get their grace, all is committed. A second call ends trials at once.
+        """End this session: trials get their grace period, and all events are committed. A second call ends trials at once.
 
         May be called from a signal handler.
         """
@@ -108,14 +108,14 @@ class Tuner:
         self.backend.wake()
 
     def run(self, opened: Mapping[str, Any] | None = None) -> str | None:
-        """Work until the experiment is complete or interrupted. Returns why it is complete, or None.
+        """Work until the experiment is complete or interrupted; return why it is complete, or None if it was interrupted.
 
         Args:
-            opened: stored with the event that this session begins.
+            opened: Facts stored with the first event of this session.
 
         Raises:
-            ExperimentError: it cannot go on (a wrong metric name, nothing but failures).
-            StoreError, BackendError: from the store and the backend.
+            ExperimentError: The experiment cannot continue, such as after nothing but failures.
+            StoreError, BackendError: The store or the backend cannot continue.
         """
         self.journal.call("on_open", self.state)
         try:
@@ -158,18 +158,18 @@ class Tuner:
         self.journal.commit()
 
     def _nothing_to_come(self) -> bool:
-        """Is the experiment complete, now that no trial runs?"""
+        """Whether the experiment is complete, now that no trial runs."""
         over = self.trials.closing or not (self._stalled or self.state.steering.held)
         return over and not self._interrupts and self.trials.failure is None
 
     def _over(self) -> bool:
-        """Is there nothing more to do in this session?"""
+        """Whether nothing is left to do in this session."""
         if self.state.running:
             return False
         return self.state.finished is not None or self.trials.failure is not None or self._interrupts > 0
 
     def _check_session(self) -> None:
-        """Is it time to end: a budget used up, or a request?"""
+        """End all trials if a budget is used up or the end was asked for."""
         if self._interrupts:
             self.trials.end_all()
             if self._interrupts > 1:
@@ -206,7 +206,7 @@ class Tuner:
             self.trials.carry_out(suggestion, new_trials)
 
     def _moment(self) -> Moment:
-        """What a command is judged by."""
+        """Return the facts by which a command is judged."""
         return Moment(
             state=self.state,
             budget=self.budget,
@@ -217,7 +217,7 @@ class Tuner:
         )
 
     def _obey(self, command: Command) -> None:
-        """Do what was asked; holds, and the end, are part of the state."""
+        """Carry out an accepted command; a hold and the end of the experiment are kept in the state."""
         match command.verb:
             case CommandName.STOP:
                 self.trials.stop_on_request(command.arguments["trial"])
@@ -245,7 +245,7 @@ class Tuner:
         self.trials.forget_paused_checkpoints()
 
     def _timeout(self) -> float | None:
-        """Seconds until something has to be looked at."""
+        """Return the seconds until something has to be looked at; None if nothing has a deadline."""
         times = self.journal.next_call() if self.callbacks else []
         if self.limits.timed:
             times += self.trials.time_left()

@@ -1,4 +1,4 @@
-"""Taking in reports: which resource, which loss, and whether it is news."""
+"""Reading reports: the resource and the outcome of each, and whether it is new."""
 
 import logging
 from collections import defaultdict
@@ -16,68 +16,79 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Heard:
-    """What a current attempt has reported."""
+    """What a running attempt has reported so far."""
 
     restored: Callable[[], int | None] = lambda: None
-    """The resource of the checkpoint that it was given; None if there was none."""
+    """Function that returns the resource of the checkpoint that the attempt was given; None if it was given none."""
     lines: int | None = None
-    """Its reports, where the script does not name its resource; None: the state has their count."""
+    """Number of its reports, if the script does not name its resource; None if the state counts them."""
     last: int = 0
-    """The highest resource."""
+    """Highest resource reported by the attempt."""
     cost: float = 0.0
-    """What its trial has cost."""
+    """Cost of the trial as last reported by the attempt."""
     repeated: tuple[int, int] | None = None
-    """Where it repeats what is known: the resource it went on from, and how far it repeated."""
+    """Resource from which the attempt started, and the highest known resource that it repeated; None if it repeated none."""
 
 
 @dataclass
 class Intake:
-    """Reads the reports of running attempts."""
+    """Reader of the reports of running attempts."""
 
     objective: Objective
     spending: Spending = field(default_factory=Spending)
-    """What trials have cost by their reports so far."""
+    """Costs of the trials by their reports so far."""
     disorder: str | None = None
-    """Of a report that was known already: its resource and the higher one that the same attempt had reported before it."""
+    """Text about the last known resource that was reported out of order, such as `3 after 5`; None if it was in order."""
     _heard: defaultdict[int, _Heard] = field(default_factory=lambda: defaultdict(_Heard))
-    """Of each trial's current attempt."""
+    """Reports of each trial's current attempt."""
     _warned: set[tuple[int, int]] = field(default_factory=set)
 
     def begin(self, trial_id: int, *, restored: Callable[[], int | None] = lambda: None) -> None:
-        """A new attempt starts to report; `restored` is asked when it has: see `Backend.restores`."""
+        """Prepare for the reports of a new attempt; `restored` is called once it has reported, see `Backend.restores`."""
         self._heard[trial_id] = _Heard(restored=restored)
 
     def adopt(self, trial_id: int, restored: int | None) -> None:
-        """An attempt of an earlier session goes on to report; it was given a checkpoint of that resource, if any."""
+        """Prepare for the reports of an attempt that an earlier session started, with a checkpoint of `restored` if any."""
         self.begin(trial_id, restored=lambda: restored)
 
     def started_over(self, trial_id: int) -> bool:
-        """Did the current attempt begin where the very first one had begun?"""
+        """Whether the current attempt trains from where the trial's very first attempt began."""
         repeated = self._heard[trial_id].repeated
         return repeated is not None and repeated[0] == 0
 
     def again(self, trial_id: int) -> int:
-        """How much of the resource the current attempt has trained that an earlier one had trained."""
+        """Return the units of resource that the current attempt trained although an earlier one had trained them."""
         begin, end = self._heard[trial_id].repeated or (0, 0)
         return end - begin
 
+    def jumps(self, state: TrialState, resource: int) -> bool:
+        """Whether an attempt that was given no checkpoint reports for the first time at its end, beyond what is known.
+
+        Args:
+            state: The trial before this report is taken in.
+            resource: Resource of the report.
+        """
+        heard = self._heard[state.trial.id]
+        at_end = resource == state.until and resource > state.resource + 1
+        return at_end and state.position == 0 and heard.repeated is None and heard.restored() is None
+
     def line(self, trial_id: int) -> int:
-        """How many reports the current attempt has made, where they are counted."""
+        """Return the number of reports of the current attempt; 0 if the script names its resource."""
         return self._heard[trial_id].lines or 0
 
     def read(self, state: TrialState, metrics: Mapping[str, Any]) -> tuple[int, ReportOutcome] | None:
-        """(resource, outcome) of a report; None when the resource is known already.
+        """Return the resource and the outcome of a report; None if that resource is known already.
 
-        An attempt that starts over reports again what an earlier one did; one whose reports do not go up is not read right.
+        An attempt that starts over repeats reports of an earlier one. Reports whose resource does not grow are not used.
 
         Raises:
-            ReportError: it cannot be used.
+            ReportError: The report cannot be used.
         """
         heard = self._heard[state.trial.id]
         try:
             resource, outcome = self.objective.read(metrics, (state.lines if heard.lines is None else heard.lines) + 1)
         except ReportError as error:
-            raise ReportError(_brief(str(error))) from None
+            raise ReportError(_brief(str(error)), error.remedy) from None
         if self.objective.resource_attr is None:
             heard.lines = resource
         last = heard.last
@@ -103,7 +114,7 @@ class Intake:
         return None
 
     def _check_cost(self, trial_id: int, cost: float, *, news: bool) -> None:
-        """Raise ReportError where a trial costs less than before; one that has started over counts from 0 again."""
+        """Raise ReportError if a trial reports a lower cost than before; a trial that started over counts from 0 again."""
         heard = self._heard[trial_id]
         before = heard.cost
         if news and not self.started_over(trial_id):
@@ -116,10 +127,10 @@ class Intake:
         heard.cost = cost
 
     def _base(self, state: TrialState, first: int) -> int:
-        """Where an attempt went on from whose first report is of a known resource.
+        """Return the resource from which an attempt started that first reports a known resource.
 
-        One that has loaded a checkpoint reports again what was saved last, which costs nothing; one that begins with what the
-        trial's very first report was of has started over, unless a checkpoint that it was given may hold no more than that.
+        An attempt that has loaded a checkpoint first repeats the report of what was saved, which costs nothing. One that
+        begins with the resource of the trial's very first report has started over, unless its checkpoint may be of no more.
         """
         if first != state.first:
             return first
@@ -128,5 +139,5 @@ class Intake:
 
 
 def _brief(text: str) -> str:
-    """A text that quotes what a script reported, which may be megabytes, at a length that a person reads."""
+    """Shorten a text that quotes a script's report, which may be megabytes, to a readable length."""
     return text if len(text) <= 700 else f"{text[:450]} … {text[-200:]}"

@@ -1,9 +1,10 @@
-"""What is said once about a script, and counted from then on: lines that are no reports, and trials that start over."""
+"""Warnings about a script, given once and then counted: lines that are not reports, and trials that start over."""
 
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
+from hpo.config.default_method import recommended_method
 from hpo.events.state import ExperimentState
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Garbage, Placed
@@ -17,14 +18,14 @@ _SAVE = "have the script save into HPO_CHECKPOINT_DIR before each report, and lo
 
 @dataclass
 class Remarks:
-    """Remarks about the script of one experiment.
+    """The warnings about the script of one experiment.
 
     Args:
-        scheduler: knows what to choose in its place.
-        state: what is known.
-        limits: of trials.
-        journal: where they go.
-        intake: knows what was reported again.
+        scheduler: Scheduler, which knows an alternative method for scripts without checkpoints.
+        state: Current state of the experiment.
+        limits: Limits of trials.
+        journal: Journal for the warnings.
+        intake: Reader of reports, which knows what was reported again.
     """
 
     scheduler: Scheduler
@@ -33,15 +34,15 @@ class Remarks:
     journal: Journal
     intake: Intake
     _quoted: dict[int, str] = field(default_factory=dict)
-    """Of each trial that has written what is no report, the first line."""
+    """First line of each trial that was not a report."""
     _unread: Counter[int] = field(default_factory=Counter)
-    """Lines of each current attempt that are no reports."""
+    """Number of lines of each trial's current attempt that were not reports."""
     _said_disorder: bool = False
     _said_again: set[bool] = field(default_factory=set)
-    """Has it been said that promoted, or interrupted, trials start over?"""
+    """Which warnings that trials start over were given: True for promoted trials, False for interrupted ones."""
 
     def on_garbage(self, line: Garbage) -> None:
-        """Say it once a trial, for a script that prints where it should report does so in every step; the rest is counted."""
+        """Warn once per trial of a line that is not a report, and count further ones."""
         self._unread[line.trial_id] += 1
         if line.trial_id not in self._quoted:
             self._quoted[line.trial_id] = line.text
@@ -49,7 +50,7 @@ class Remarks:
             self.journal.note(text, line.trial_id, line.attempt)
 
     def on_placed(self, placed: Placed) -> None:
-        """A reader of the log may want to know the GPUs and the machine; a terminal need not."""
+        """Note the GPUs and the machine of an attempt in the log; a terminal does not show it."""
         devices = list(placed.devices)
         places = [] if placed.node is None else [placed.node]
         places += [f"GPU {','.join(devices)}"] if devices else []
@@ -58,19 +59,19 @@ class Remarks:
         self.journal.note(text, placed.trial_id, placed.attempt, level=logging.INFO, **where)
 
     def unread(self, trial_id: int) -> str | None:
-        """The first line of a trial that was no report, if its current attempt has written any."""
+        """Return the first line of a trial that was not a report; None if its current attempt has written none."""
         return self._quoted.get(trial_id) if self._unread.get(trial_id) else None
 
     def counts(self, trial_id: int) -> dict[str, int]:
-        """What is stored with the end of an attempt; from here on the next one is counted."""
+        """Return the counts that are stored with the end of an attempt, and start counting for the next one."""
         return {"unread": self._unread.pop(trial_id, 0), "again": self.intake.again(trial_id)}
 
     def on_known(self, state: TrialState, *, lost: bool = False) -> None:
-        """Say once why a report is not counted: its attempt starts over, or reports in an order that cannot be used.
+        """Warn once why a report is not counted: its attempt starts over, or reports in an order that cannot be used.
 
         Args:
-            state: of the trial.
-            lost: what the script had saved may have been lost; then nothing is said of the script.
+            state: State of the trial.
+            lost: Whether the trial's checkpoint may have been lost; then the script is not blamed.
         """
         if self.intake.disorder is None:
             if not lost:
@@ -85,16 +86,10 @@ class Remarks:
             self.journal.note(text, state.trial.id, state.attempt)
 
     def _on_repeated(self, state: TrialState) -> None:
-        """Say once what it costs that a trial starts over, unless its checkpoint may have been removed, as was wanted."""
+        """Warn once of the training that a trial repeats, unless a limit may have removed its checkpoint."""
         promoted = state.promoted
-        if (
-            not self.intake.started_over(state.trial.id)
-            or self.limits.max_checkpoint_bytes is not None
-            or self.state.again[promoted]
-            or promoted in self._said_again
-        ):
+        if not self.intake.started_over(state.trial.id) or not self._is_news(promoted):
             return
-        self._said_again.add(promoted)
         resource_attr, reached = self.state.objective.resource_attr, state.resource
         unit, target = resource_attr or "report", state.until or self.limits.max_resource
         share = f" ({reached} of {target} {unit}s, {reached / target:.0%} of this attempt)" if target else ""
@@ -115,8 +110,35 @@ class Remarks:
             )
         self.journal.note(text, state.trial.id, state.attempt)
 
+    def _is_news(self, promoted: bool) -> bool:
+        """Whether to warn that trials start over: not done yet, and no limit may have removed checkpoints."""
+        if self.limits.max_checkpoint_bytes is not None or self.state.again[promoted] or promoted in self._said_again:
+            return False
+        self._said_again.add(promoted)
+        return True
+
+    def on_jump(self, state: TrialState, resource: int, *, lost: bool = False) -> None:
+        """Warn once of a promoted trial that may have started over: it was given no checkpoint, and reports only at its end.
+
+        Args:
+            state: State of the trial before this report.
+            resource: Resource of the report.
+            lost: Whether the trial's checkpoint may have been lost; then the script is not blamed.
+        """
+        if lost or not self._is_news(True):
+            return
+        unit = self.state.objective.resource_attr
+        method = recommended_method(several=bool(self.state.objective.aims), resource=False)
+        text = (
+            f"trial {state.trial.id}, paused at {unit} {state.resource}, was promoted without a checkpoint and reported only "
+            f"at its end, {unit} {resource}: unless it keeps its state elsewhere, it trained again what it had, and so does "
+            f'every trial that is promoted; pass method="{method}", which trains each trial once and in full, or report each '
+            f"{unit} and {_SAVE}"
+        )
+        self.journal.note(text, state.trial.id, state.attempt)
+
     def nothing_to_copy(self, state: TrialState) -> str:
-        """Why the experiment cannot go on after a pause that has left nothing to go on from."""
+        """Return why the experiment cannot continue after a trial paused without a checkpoint for others to start from."""
         unit = self.state.objective.resource_attr
         return (
             f"trial {state.trial.id}, paused at {unit} {state.resource}, has written nothing into HPO_CHECKPOINT_DIR, and "
@@ -124,7 +146,7 @@ class Remarks:
         )
 
     def ignored_copy(self, state: TrialState) -> str:
-        """Why the experiment cannot go on after a trial that should have gone on from a copy has not."""
+        """Return why the experiment cannot continue after a trial ignored the copied checkpoint that it was given."""
         unit = self.state.objective.resource_attr
         return (
             f"trial {state.trial.id} was given a copy of the checkpoint that trial {state.trial.source} had at {unit} "

@@ -1,4 +1,4 @@
-"""When an experiment ends: the budgets, and a target."""
+"""The rules by which an experiment ends: budgets, and a target value."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,25 +10,25 @@ from hpo.events.state import ExperimentState
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits of one experiment; None is no limit."""
+    """The limits of one experiment; None is no limit."""
 
     max_wallclock_time: float | None = None
-    """Seconds, all sessions added up."""
+    """Seconds of all sessions together."""
     max_num_trials: int | None = None
-    """Trials started, without those that train a failed one again; when it is reached the running and paused ones go on."""
+    """Number of trials that may be started, without retries of failed ones; running and paused trials then continue."""
     max_num_evaluations: int | None = None
-    """Reports; when it is reached everything stops."""
+    """Number of reports after which all trials are stopped."""
     max_cost: float | None = None
-    """Of all trials together, by the benchmark's `cost_attr`; when it is spent everything stops."""
+    """Cost of all trials together, by the benchmark's `cost_attr`, after which all trials are stopped."""
     target_value: float | None = None
-    """Of the metric; when a report is at least so good everything stops."""
+    """Value of the metric; a report that is at least as good stops all trials."""
 
     def limits(self, objective: Objective) -> dict[str, Any]:
-        """By their keys, those that the experiment can have."""
+        """Return the limits that the experiment can have, by their keys."""
         return {key: getattr(self, key) for key in budget_keys(objective.cost_attr)}
 
     def spent(self, state: ExperimentState, elapsed: float) -> str | None:
-        """Why everything stops now: a budget is used up, or the target reached; None while it goes on."""
+        """Return why everything stops now, a used-up budget or a reached target; None if the experiment continues."""
         if self.max_wallclock_time is not None and elapsed >= self.max_wallclock_time:
             return f"max_wallclock_time={self.max_wallclock_time:g} s is over"
         if self.max_num_evaluations is not None and state.reports >= self.max_num_evaluations:
@@ -43,9 +43,9 @@ class Budget:
         return None
 
     def allows_new_trial(self, state: ExperimentState) -> bool:
-        """May another trial be started?"""
+        """Whether another trial may be started."""
         return self.max_num_trials is None or state.counted_trials < self.max_num_trials
 
     def time_left(self, elapsed: float) -> float | None:
-        """Seconds until `max_wallclock_time`; None without one."""
+        """Return the seconds until `max_wallclock_time`; None without such a limit."""
         return None if self.max_wallclock_time is None else max(self.max_wallclock_time - elapsed, 0.0)

@@ -1,4 +1,4 @@
-"""Which code each attempt is started with, and what becomes known of that later."""
+"""The version of the code that each attempt starts with, and what becomes known of it later."""
 
 import logging
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 class TrialCode:
     """The code of the attempts of one session.
 
-    A look at the files comes before each start, and another with the first report or the exit. A fork of the trial host knows
+    The files are looked at before each start, and again with the first report or the exit. A fork of the trial host knows
     which script it has compiled. What a program imports after its first report is not known.
 
     Args:
-        backend: has the watch, and knows what forks have compiled.
-        state: what is known.
-        limits: whether a change is refused.
-        journal: where corrections go.
+        backend: Backend that watches the code, and knows what forks have compiled.
+        state: Current state of the experiment.
+        limits: Limits, among them whether a change of the code is refused.
+        journal: Journal for corrections.
     """
 
     backend: Backend
@@ -34,17 +34,17 @@ class TrialCode:
     limits: Limits
     journal: Journal
     _begun: dict[int, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
-    """Of each attempt that has not reported yet: the changes seen before its start, and the version that was there then."""
+    """For each attempt without a report yet: the number of changes seen before its start, and the version then."""
 
     _looked: bool = False
-    """The look before the next start is done."""
+    """Whether the files were looked at for the next start."""
 
     def __post_init__(self) -> None:
         self._watch = self.backend.code
         self._stored: Mapping[str, Any] = {} if self._watch is None else self._watch.code
 
     def refusal(self) -> str | None:
-        """Say why nothing may start, if the code has changed and that is refused."""
+        """Return why nothing may start, if the code has changed and that is refused; None otherwise."""
         if not self.limits.refuse_code_changes:
             return None
         self._looked = False
@@ -58,7 +58,7 @@ class TrialCode:
         )
 
     def start(self, trial_id: int) -> dict[str, Any]:
-        """What is stored with an event that starts an attempt: nothing unless the code is not that of the start before."""
+        """Return what is stored with the start of an attempt: nothing unless the code differs from the last start's."""
         if self._watch is None:
             return {}
         changed = self._changed()
@@ -78,7 +78,7 @@ class TrialCode:
         return {"code": {**code, "changed": changed}}
 
     def confirm(self, trial_id: int, attempt: int) -> None:
-        """The attempt has read its program by now: note it if that may not be what was there when it was started."""
+        """Note the code of an attempt that has read its program, if it may not be what was there when it was started."""
         self._looked = False
         if (begun := self._begun.pop(trial_id, None)) is None or self._watch is None:
             return
@@ -104,7 +104,7 @@ class TrialCode:
         )
 
     def _changed(self) -> list[str]:
-        """Files that differ from what the last start was with."""
+        """Return the files that differ from those of the last start."""
         if self._watch is None:
             return []
         code = self._watch.code if self._looked else self._watch.look()

@@ -1,4 +1,4 @@
-"""Supervise trials: begin attempts, take in reports (late ones are dropped only here) and exits, and end attempts."""
+"""Supervision of trials: starts attempts, takes in reports and exits, ends attempts. Late reports are dropped only here."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -39,11 +39,11 @@ class Supervision:
     """The trials of one session.
 
     Args:
-        scheduler: is told what happens, and decides on reports.
-        backend: is told what to do, after it is stored.
-        state: what is known.
-        limits: of trials.
-        journal: where events go.
+        scheduler: Scheduler that is told what happens, and decides on reports.
+        backend: Backend that is told what to do after it is stored.
+        state: Current state of the experiment.
+        limits: Limits of trials.
+        journal: Journal for the events.
     """
 
     scheduler: Scheduler
@@ -52,15 +52,15 @@ class Supervision:
     limits: Limits
     journal: Journal
     closing: bool = False
-    """All trials are being ended, whatever they are at."""
+    """Whether all trials are being ended."""
     failure: ExperimentError | None = None
-    """Why the experiment cannot go on."""
+    """The reason why the experiment cannot continue; None if it can."""
     waiting: list[TrialState] = field(default_factory=list)
-    """Interrupted trials that go on when a worker is free."""
+    """Interrupted trials that resume when a worker is free."""
     failed: list[TrialState] = field(default_factory=list)
-    """Failed trials that are to be trained again when a worker is free."""
+    """Failed trials that are trained again when a worker is free."""
     condemned: dict[int, tuple[Status, str]] = field(default_factory=dict)
-    """Trials that are being ended because something is wrong with them."""
+    """Trials that are being ended because something is wrong with them, with the status and the reason."""
 
     def __post_init__(self) -> None:
         self._intake = Intake(self.state.objective, self.state.spending)
@@ -80,7 +80,7 @@ class Supervision:
         )
 
     def carry_out(self, suggestion: Suggestion, new_trials: bool) -> None:
-        """Start or resume what the scheduler suggests."""
+        """Start or resume the trial that the scheduler suggests."""
         body = body_of(suggestion, new_trials=new_trials)
         if isinstance(suggestion, Start):
             trial = Trial(len(self.state.trials), suggestion.configuration, suggestion.source)
@@ -102,14 +102,14 @@ class Supervision:
             self._begin(state)
 
     def restart(self) -> None:
-        """Go on with the first interrupted trial that waits, towards where it was going."""
+        """Resume the first interrupted trial that waits, up to the resource that it was trained to."""
         state = self.waiting.pop(0)
         body = {"until": state.until, **self.code.start(state.trial.id)}
         self.journal.emit(Kind.RESTARTED, state.trial.id, state.attempt + 1, body=body)
         self._begin(state)
 
     def retry(self) -> None:
-        """Train the first of the failed trials again, as a new one: what it has left stays to be looked at."""
+        """Train the first of the failed trials again as a new trial, so that the files of the failed one stay."""
         failed = self.failed.pop(0).trial
         start = replace(self.scheduler.start_of(failed.configuration), retries=failed.id)
         self.scheduler.accept(start)
@@ -129,7 +129,7 @@ class Supervision:
         self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
 
     def take_over(self) -> None:
-        """Go on with attempts of an earlier session, or end them; what was interrupted goes on before new trials start."""
+        """Adopt or end the attempts of an earlier session; interrupted trials will resume before new ones start."""
         self._checkpoints.survey()
         for state in list(self.state.running.values()):
             if self.backend.adopt(state.trial, state.attempt, state.until, state.position):
@@ -143,7 +143,7 @@ class Supervision:
         self.waiting = [state for state in self.state.trials.values() if state.status == Status.INTERRUPTED]
 
     def handle(self, event: BackendEvent) -> None:
-        """Take in what the backend tells."""
+        """Take in one event of the backend."""
         match event:
             case Report():
                 self._on_report(event)
@@ -155,7 +155,7 @@ class Supervision:
                 self._remarks.on_placed(event)
 
     def _current(self, event: Report | Exit) -> TrialState | None:
-        """The trial, if the event is of the attempt that is running."""
+        """Return the trial if an event belongs to its running attempt; None otherwise."""
         state = self.state.trials[event.trial_id]
         return state if state.status == Status.RUNNING and state.attempt == event.attempt else None
 
@@ -173,7 +173,7 @@ class Supervision:
         except ReportError as error:
             # The first report of an experiment that cannot be used means a wrong configuration, a later one a failing trial.
             if self.state.reports == 0:
-                self.fail(str(error))
+                self.fail(error.sentence)
             else:
                 self._condemn(state, Status.FAILED, str(error))
             return
@@ -184,6 +184,8 @@ class Supervision:
             self._remarks.on_known(state, lost=self.backend.lost_checkpoint(state.trial.id))
             return
         resource, outcome = reading
+        if state.promoted and self._intake.jumps(state, resource):
+            self._remarks.on_jump(state, resource, lost=self.backend.lost_checkpoint(state.trial.id))
         self._failures.on_report()
         elapsed = self.journal.elapsed()
         decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome, elapsed=elapsed)
@@ -205,7 +207,7 @@ class Supervision:
             self.fail(self._failures.on_loss(event.error))
 
     def _end(self, state: TrialState, event: Exit) -> Status:
-        """The attempt is over: what becomes of the trial."""
+        """Store the end of an attempt, and return the new status of its trial."""
         self.code.confirm(state.trial.id, state.attempt)
         status, error = self._status_after(state, event)
         tell_end(self.scheduler, state.trial, status)
@@ -238,25 +240,25 @@ class Supervision:
         return self.limits.status_after(state, event, self.closing, self._remarks.unread(state.trial.id))
 
     def end_overdue(self) -> None:
-        """End trials that have passed a time limit."""
+        """End trials that have exceeded a time limit."""
         for state, reason in self._overdue.found(self._limited()):
             self._condemn(state, Status.TIMEOUT, reason)
 
     def time_left(self) -> list[float]:
-        """Seconds to the time limits of running trials."""
+        """Return the seconds until the time limits of running trials."""
         return self._overdue.time_left(self._limited())
 
     def _limited(self) -> list[TrialState]:
-        """Trials whose time limits run: not those that are being ended, and have their grace."""
+        """Return the running trials whose time limits count: those that are being ended are in their grace period."""
         running = () if self.closing else self.state.running.values()
         return [state for state in running if not self._is_ending(state)]
 
     def _is_ending(self, state: TrialState) -> bool:
-        """Is the end of its attempt decided?"""
+        """Whether the end of the trial's attempt is decided."""
         return state.ending is not None or state.stopped_by is not None or state.trial.id in self.condemned
 
     def stop_on_request(self, trial_id: int) -> None:
-        """Somebody asked, and it is stored: nothing more comes of the trial."""
+        """Stop a trial for good after a command to do so was stored."""
         state = self.state.trials[trial_id]
         tell_stopped(self.scheduler, state.trial)
         if state.status != Status.RUNNING:
@@ -266,7 +268,7 @@ class Supervision:
             self.journal.act(self.backend.stop, trial_id)
 
     def _condemn(self, state: TrialState, status: Status, reason: str) -> None:
-        """End a trial because something is wrong with it."""
+        """End a trial because something is wrong with it, with the status that it will have."""
         if state.trial.id not in self.condemned:
             self.condemned[state.trial.id] = status, reason
             self.journal.act(self.backend.stop, state.trial.id)
@@ -279,16 +281,16 @@ class Supervision:
                 self.journal.act(self.backend.stop, trial_id)
 
     def refuse_code(self) -> bool:
-        """End the experiment if its code has changed and that is refused; whether nothing may start."""
+        """End the experiment if its code has changed and that is refused; return whether nothing may start."""
         self.fail(self.code.refusal())
         return self.closing
 
     def fail(self, reason: str | None) -> None:
-        """The experiment cannot go on, if there is a reason."""
+        """End the experiment for a reason; None does nothing."""
         if reason is not None and self.failure is None:
             self.failure = ExperimentError(reason)
             self.end_all()
 
     def forget_paused_checkpoints(self) -> None:
-        """The experiment is complete: nothing is resumed any more."""
+        """Let checkpoints be removed when the experiment is complete and nothing is resumed any more."""
         self._checkpoints.all_over()

@@ -56,9 +56,13 @@ class PlainLines(Callback):
         config: Configuration of the experiment.
         prefix: Text before each line, which tells several experiments in one stream apart.
         directory: Directory of the experiment, which holds the trials' logs.
+        failures: Whether to print which trials fail; not beside the tuner, which warns of them on standard error.
     """
 
-    def __init__(self, config: ExperimentConfig, prefix: str = "", directory: Path | None = None) -> None:
+    def __init__(
+        self, config: ExperimentConfig, prefix: str = "", directory: Path | None = None, *, failures: bool = True
+    ) -> None:
+        self._failures = failures
         self._directory = directory
         self._name = f"{config.benchmark.name} {config.method.name} seed {config.seed}"
         self._config = config
@@ -92,7 +96,7 @@ class PlainLines(Callback):
             self._best = best
             told = f"{best_name(state)} {best_text(state)}{hypervolume_text(self._config, front)}"
             self._say(f"{clock(event.elapsed)} {told}")
-        elif event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
+        elif self._failures and event.kind == Kind.ENDED and event.body["status"] in (Status.FAILED, Status.TIMEOUT):
             log = log_of(self._directory, event)
             see = "" if log is None else f" (see {from_here(log)})"
             self._say(f"{clock(event.elapsed)} trial {event.trial} {event.body['status']}: {reason_of(event)}{see}")

@@ -44,7 +44,7 @@ def progress_display(config: ExperimentConfig, directory: Path | None = None) ->
     """
     if in_notebook():
         return NotebookTable(config, directory)
-    return LiveTable(config, directory) if sys.stdout.isatty() else PlainLines(config, directory=directory)
+    return LiveTable(config, directory) if sys.stdout.isatty() else PlainLines(config, failures=False)
 
 
 class _Table(Callback, ABC):

@@ -235,7 +235,10 @@ class TestVerdict:
         assert re.search(r"95 % CI 0\.\d{3} lower to 0\.\d{3} higher", result.verdict)
         z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
         more = math.ceil((z * pair["spread"] / size) ** 2) + 8 - 12
-        assert f"about {more} more seeds would show it if the difference is real" in result.verdict
+        assert (
+            f"about {more} more seeds would show a difference as large as this one, if it is real, and {pair['more_seeds']} "
+            f"one of 0.03 (as the table says)"
+        ) in result.verdict
         planned = compare(written.path, delta=0.07)
         assert (
             f"about {planned.pairings[0].more_seeds} more seeds would show a difference of 0.07 if there is one"

@@ -8,7 +8,7 @@ import pytest
 
 import hpo
 from hpo.backends.failure_cause import ending, line_of_script
-from tests.backends.test_launcher_output import TORCHRUN
+from tests.backends.test_launched import TORCHRUN
 
 
 @pytest.fixture
@@ -83,3 +83,29 @@ def test_the_end_of_a_launched_program_is_its_own_error_with_its_own_line(tmp_pa
     )  # fmt: skip
     assert (seen.where, str(seen.error).splitlines()[-1]) == ("train.py:17", "ValueError: bad")
     assert seen.out_of_memory, "the launcher's last words count for that"
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_an_attempt_whose_folder_was_deleted_is_lost_and_that_is_said_with_the_folder(tmp_path, caplog, code):
+    folder = tmp_path / "trials/4/attempt_0"
+    seen = ending(
+        trial_id=4, attempt=0, code=code, number=None, usage={}, error=None, stderr=folder / "stderr.log", kills_before=-1,
+        own=[], directory=tmp_path,
+    )  # fmt: skip
+    assert seen.lost
+    assert seen.error == f"its folder {folder} was deleted while it ran"
+    (said,) = caplog.messages
+    assert said.startswith(f"trial 4: its folder {folder} was deleted")
+
+
+@pytest.mark.parametrize(
+    ("stderr", "stdout", "log"), [("x", "y", "stderr.log"), ("", "y", "stdout.log"), ("", "", None)]
+)
+def test_the_log_to_look_at_is_one_with_something_in_it(tmp_path, stderr, stdout, log):
+    (tmp_path / "stderr.log").write_text(stderr)
+    (tmp_path / "stdout.log").write_text(stdout)
+    seen = ending(
+        trial_id=0, attempt=0, code=1, number=None, usage={}, error=None, stderr=tmp_path / "stderr.log", kills_before=-1,
+        own=[], directory=tmp_path,
+    )  # fmt: skip
+    assert seen.log == (None if log is None else tmp_path / log)

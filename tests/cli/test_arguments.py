@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpo.cli.arguments import expand
+from hpo.cli.arguments import check_words, expand
 from hpo.errors import ConfigError
 
 
@@ -39,3 +39,30 @@ def test_a_file_that_is_not_a_list_of_overrides_is_one_sentence(tmp_path, conten
         expand([f"@{path}"])
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["-n", "5"], "write n_workers=5 (trials at a time) or max_num_trials=5 (trials in all)"),
+        (["-n5"], "write n_workers=5 (trials at a time) or max_num_trials=5 (trials in all)"),
+        (["-j=4"], "write n_workers=4 (trials at a time)"),
+        (["--n_trials", "20"], "write max_num_trials=20 (trials in all)"),
+        (["-n", "seed=1"], "write n_workers=... (trials at a time) or max_num_trials=... (trials in all)"),
+        (["--num-seed", "3"], "keys are written without dashes, as num_seeds=3; hpo --help lists them"),
+        (["-x"], "keys are written without dashes, as key=...; hpo --help lists them"),
+    ],
+)
+def test_an_option_that_there_is_not_is_answered_with_what_was_probably_meant(words, remedy):
+    with pytest.raises(ConfigError) as caught:
+        check_words(["benchmark=mlp_digits", *words])
+    assert str(caught.value) == f"{words[0]}: hpo has no such option; {remedy}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--cfg", "job"], ["-c", "hydra"], ["--cfg=job", "-p", "benchmark"], ["--help"], ["-m", "x=1"], ["--multi", "x=1"],
+     ["--info", "searchpath"], ["--hydra-help"], ["--version"], ["x=-1"]],
+)  # fmt: skip
+def test_options_of_hydra_are_let_through(words):
+    check_words(words)

@@ -72,11 +72,29 @@ def test_reports_are_counted_where_there_is_no_resource():
     assert Objective("error", "min", None).resource({"error": 1.0}) is None
 
 
-def test_null_as_javascript_writes_nan_is_told_what_to_write():
-    with pytest.raises(
-        ReportError, match="reported None, which is not a number; write NaN where training has diverged"
-    ):
-        Objective("loss", "min", None).loss({"loss": None})
+@pytest.mark.parametrize(
+    ("value", "remedy"),
+    [
+        (None, "report a number, and NaN if training has diverged"),  # JSON.stringify makes null of NaN
+        ("abc", "report a number, and NaN if training has diverged"),
+        ("0.5", "write it without quotes"),
+    ],
+)
+def test_a_value_that_is_no_number_is_named_with_its_key_and_what_to_write(value, remedy):
+    with pytest.raises(ReportError) as caught:
+        Objective("loss", "min", None).loss({"loss": value})
+    assert caught.value.sentence == (
+        f"benchmark.metric=loss: the script reported {value!r}, which is not a number; {remedy}"
+    )
+
+
+def test_a_resource_that_is_missing_is_named_with_what_there_is_and_what_to_do():
+    with pytest.raises(ReportError) as caught:
+        LOW.resource({"error": 1.0})
+    assert caught.value.sentence == (
+        "benchmark.resource_attr=epoch: the script reported only error; report epoch in each report as well, or correct "
+        "the key"
+    )
 
 
 PAID = Objective("error", "min", "epoch", cost_attr="gpu_seconds")

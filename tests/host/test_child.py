@@ -1,11 +1,14 @@
-"""Five unlike scripts under `preload: auto` and each in a fresh interpreter: nobody can tell which is which."""
+"""What a forked trial is: the script that was ordered, and nothing that differs from a fresh interpreter."""
+
+import hashlib
+import os
+import time
 
 import pytest
 
 import hpo
+from hpo.host import child
 from tests.support.marks import or_slow
-
-pytestmark = [pytest.mark.process, pytest.mark.long]
 
 POOL = """
 import argparse, json, os
@@ -159,6 +162,8 @@ def outcome(folder, script, preload, n_workers, trials):
     return list(zip(reports["trial_id"], reports["loss"], strict=True)), dict(sorted(ends.items())), texts, log
 
 
+@pytest.mark.process
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("name", "n_workers"),
@@ -179,3 +184,99 @@ def test_a_trial_of_an_imported_script_is_that_of_a_fresh_interpreter(tmp_path, 
     assert "imported once for all trials" in said
     assert "left out" not in said
     assert "preload" not in silent
+
+
+def digest(text):
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+class Ordered:
+    """A script as it was when an attempt was ordered, and what its fork says of it."""
+
+    def __init__(self, folder, text="x = 1"):
+        self.script, self.told = folder / "train.py", folder / "script.digest"
+        self.write(text)
+        time.sleep(0.12)  # any further change gives it another signature
+        signature = list(child.signature_of(self.script.stat()))
+        self.expected = {"signature": signature, "digest": digest(text), "told": str(self.told)}
+
+    def write(self, text):
+        self.script.write_text(text)
+
+    def run(self, expected=...):
+        """Load the script as a fork does and return the value that it gives to x."""
+        names = {}
+        exec(child._load(str(self.script), self.expected if expected is ... else expected), names)
+        return names["x"]
+
+
+@pytest.fixture
+def ordered(tmp_path, monkeypatch):
+    monkeypatch.setattr(child, "_code", {})
+    return Ordered(tmp_path)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_fork_with_the_ordered_script_says_nothing(ordered, compiled):
+    if compiled:
+        child.compile_once(str(ordered.script))
+    assert ordered.run() == 1
+    assert not ordered.told.exists()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_fork_that_finds_another_script_runs_that_and_says_which(ordered, compiled):
+    if compiled:
+        child.compile_once(str(ordered.script))
+    ordered.write("x = 2")
+    assert ordered.run() == 2
+    assert ordered.told.read_text() == digest("x = 2")
+
+
+def test_what_the_host_has_compiled_before_an_edit_is_not_what_a_later_order_runs(ordered):
+    child.compile_once(str(ordered.script))
+    ordered.write("x = 2")
+    edited = Ordered(ordered.script.parent, "x = 2")
+    assert edited.run() == 2
+    assert not edited.told.exists()
+    child.compile_once(str(edited.script))
+    assert edited.run() == 2
+    assert not edited.told.exists()
+
+
+def test_code_that_the_host_has_compiled_is_reported_if_the_order_was_of_another(ordered):
+    """The host has compiled an edit that came after the order."""
+    ordered.write("x = 2")
+    time.sleep(0.12)
+    child.compile_once(str(ordered.script))
+    assert ordered.run() == 2
+    assert ordered.told.read_text() == digest("x = 2")
+
+
+def test_a_script_with_the_ordered_content_and_another_time_is_the_ordered_one(ordered):
+    os.utime(ordered.script)
+    assert ordered.run() == 1
+    assert not ordered.told.exists()
+
+
+def test_a_script_that_was_written_a_moment_ago_is_not_compiled_for_later_trials(ordered):
+    """A second change within a tick of the file system's clock would have the same signature."""
+    ordered.write("x = 2")
+    child.compile_once(str(ordered.script))
+    assert child._code == {}
+
+
+def test_without_an_order_to_compare_with_the_script_is_run_as_it_is(ordered):
+    ordered.write("x = 3")
+    assert ordered.run(expected=None) == 3
+    assert not ordered.told.exists()
+
+
+@pytest.mark.parametrize("text", ["x = (", "x = '\x00'"])
+def test_a_script_that_cannot_be_compiled_fails_in_the_trial_and_not_in_the_host(ordered, text):
+    ordered.write(text)
+    time.sleep(0.12)
+    child.compile_once(str(ordered.script))
+    assert child._code == {}
+    with pytest.raises((SyntaxError, ValueError)):
+        ordered.run(expected=None)

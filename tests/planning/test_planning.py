@@ -468,6 +468,34 @@ def test_few_rungs_are_those_of_a_long_training():
     assert said.startswith("mine · ASHA: 8 rung(s) from 1 to 4,000 epochs with 4 worker(s): about ")
 
 
+def times_of(*budgets):
+    """The lines about time of a plan with an experiment for each of these wall-clock budgets; None: there is none."""
+    plans = [plan_of(config("RS", max_num_trials=2, max_wallclock_time=budget)) for budget in budgets]
+    for plan in plans:
+        plan.groups[0].expectation = None
+    whole = replace(plans[0], groups=[plan.groups[0] for plan in plans])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("hpo.planning.text._expectation", lambda *_: ())
+        patched.setattr("hpo.planning.text.advice", lambda _: [])
+        return [line.split(maxsplit=1)[1] for line in text(whole).splitlines() if line.startswith("  time ")]
+
+
+@pytest.mark.parametrize(
+    ("budgets", "each", "total"),
+    [
+        ([60.0, 90.0], ["at most 0:01:00 each", "at most 0:01:30 each"], ["0:02:30 here"]),
+        ([60.0, None], ["at most 0:01:00 each", "unknown"], ["at least 0:01:00 here"]),
+        ([0.02, 0.03], ["under a second each", "under a second each"], ["under a second here"]),
+        ([0.02, None], ["under a second each", "unknown"], []),
+        ([None], ["unknown"], []),
+    ],
+)
+def test_a_time_that_nobody_knows_is_not_given_as_0_seconds(budgets, each, total):
+    lines = times_of(*budgets)
+    assert len(lines) == len(each) + len(total)
+    assert all(line.startswith(start) for line, start in zip(lines, each + total, strict=True))
+
+
 @pytest.mark.process
 def test_what_concerns_several_experiments_is_said_once(workplace):
     conf = f"--config-dir={workplace.path}/conf"

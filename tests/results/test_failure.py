@@ -1,6 +1,7 @@
 """An experiment that has used up its budget without one finite result has failed, wherever one looks, until it is retried."""
 
 import json
+import re
 import zipfile
 
 import pytest
@@ -8,9 +9,12 @@ import pytest
 from hpo.analysis.method_comparison import compare
 from hpo.cli.run import compose_jobs
 from hpo.errors import ConfigError
-from hpo.events.types import Kind, Status
+from hpo.events.objective import Aim, Objective
+from hpo.events.state import ExperimentState
+from hpo.events.types import Event, Kind, Status
 from hpo.planning.directory_state import DirectoryState, place_of
 from hpo.results.experiment import load_experiment
+from hpo.results.failure import failure_of
 from tests.backends.test_simulated import SPACE, make_table
 from tests.conftest import error_of, succeeded
 
@@ -56,7 +60,11 @@ def test_it_says_so_each_time_and_is_trained_again_when_asked_to(broken, method,
         assert result.stderr.splitlines()[-1].endswith(sentence)
         assert "no finite loss" in sentence
         assert "retry=failed" in sentence
-        assert sentence.endswith(f"outputs/t/mine/{method}/seed_0/trials/0/attempt_0/stderr.log")
+        if how == "diverge":
+            assert re.search(r": loss was NaN at epoch 1 of trial [01];", sentence)
+            assert "stderr.log" not in sentence
+        else:
+            assert sentence.endswith(f"outputs/t/mine/{method}/seed_0/trials/0/attempt_0/stderr.log")
         before = load_experiment(directory)
         assert (before.status, before.metadata["status"]) == ("failed", "failed")
         assert len(before.state.trials) == 2
@@ -192,7 +200,7 @@ def test_simulated_experiments_fail_alike(workplace):
     )  # fmt: skip
     sentence = error_of(workplace.hpo(*command()))
     assert "no finite loss" in sentence
-    assert sentence.endswith("outputs/t/mine/RS/seed_0/hpo.log")
+    assert "loss was NaN at epoch 1 of trial 0;" in sentence
     result = workplace.hpo(*command(tag="s"), "num_seeds=2")
     assert result.returncode == 1
     assert "0 of 2 experiments complete" in result.stdout
@@ -203,3 +211,55 @@ def test_a_wrong_value_of_retry_is_answered_with_what_there_is(workplace):
     sentence = error_of(workplace.hpo(*command(), "retry=all"))
     assert "retry=all" in sentence
     assert "failed" in sentence
+
+
+def over(objective, *events):
+    """The state of an experiment that has used up its budget, after these events of trial 0."""
+    finished = Event(Kind.FINISHED, 9.0, 9.0, None, None, None, {"reason": "max_num_trials=1 trials are done"})
+    return ExperimentState(objective).apply_all([*events, finished])
+
+
+def started():
+    return Event(Kind.STARTED, 0.0, 0.0, 0, 0, None, {"configuration": {"x": 0.5}, "until": 3})
+
+
+def reported(resource, **metrics):
+    return Event(Kind.REPORTED, 1.0, 1.0, 0, 0, resource, {"metrics": metrics, "decision": "CONTINUE", "position": 1})
+
+
+def ended(status, **body):
+    return Event(Kind.ENDED, 2.0, 2.0, 0, 0, None, {"status": str(status), **body})
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("objective", "metrics", "said"),
+    [
+        (Objective("loss", "min", "epoch"), {"loss": NAN}, "loss was NaN at epoch 2 of trial 0"),
+        (Objective("loss", "min", None), {"loss": 10**400}, "loss was infinite at report 2 of trial 0"),
+        (
+            Objective("acc", "max", "epoch", aims=(Aim("acc", "max"), Aim("size", "min"))),
+            {"acc": 0.5, "size": -float("inf")},
+            "size was infinite at epoch 2 of trial 0",
+        ),
+    ],
+)
+def test_a_result_that_is_not_finite_is_named_with_its_resource_and_its_trial(tmp_path, objective, metrics, said):
+    state = over(objective, started(), reported(2, **metrics), ended(Status.COMPLETED))
+    sentence = failure_of(state, tmp_path)
+    assert f": {said}; " in sentence
+    assert "see " not in sentence
+
+
+def test_where_one_diverged_and_crashed_both_are_said(tmp_path):
+    state = over(
+        Objective("loss", "min", "epoch"),
+        started(),
+        reported(2, loss=NAN),
+        ended(Status.FAILED, error="exit code 1"),
+    )
+    sentence = failure_of(state, tmp_path)
+    assert "loss was NaN at epoch 2 of trial 0" in sentence
+    assert sentence.endswith("see " + str(tmp_path / "hpo.log")), "there is no log of the trial here"

@@ -289,6 +289,13 @@ def test_a_point_outside_the_space_is_an_error_that_names_it(point, named):
         parse_space(YAML).complete(point, "points_to_evaluate[2]")
 
 
+def test_a_point_outside_a_domain_is_answered_with_the_domain_and_the_key_to_change():
+    with pytest.raises(
+        ConfigError, match=r"lr=5 is outside its domain .* to .*; use .* or change benchmark\.config_space\.lr$"
+    ):
+        parse_space(YAML).complete({"lr": 5}, "points_to_evaluate[0]")
+
+
 def test_every_value_that_a_space_gives_can_be_given_back_as_a_point():
     space = parse_space(YAML)
     rng = np.random.default_rng(0)

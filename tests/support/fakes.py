@@ -282,6 +282,7 @@ class FakeBackend(Backend):
         stop_delay: seconds between a stop and the exit.
         late_reports: how many reports a script still writes after it was stopped.
         measure: bytes of a trial's checkpoint.
+        at_end: the script reports only where it ends by itself.
         places: (when, how many there are from then on), for a backend whose nodes come and go.
     """
 
@@ -300,10 +301,12 @@ class FakeBackend(Backend):
         stop_delay: float = 0.125,
         late_reports: int = 0,
         measure: Callable[[int], int] = lambda _: 0,
+        at_end: bool = False,
         places: Sequence[tuple[float, int]] = (),
     ) -> None:
         self.clock, self.disk = clock, disk or Disk()
         self.evaluate, self.seconds, self.max_resource = evaluate, seconds, max_resource
+        self.at_end = at_end
         self.honours_until, self.faults = honours_until, faults or {}
         self._capacity = capacity
         self.measure = measure
@@ -466,7 +469,8 @@ class FakeBackend(Backend):
                 case Say(metrics=metrics):
                     said.append(metrics)
         run.resource = self.disk.checkpoints[run.trial.id] = resource
-        events += [self._write(run, metrics) for metrics in said or [self._metrics(run)]]
+        if not self.at_end or resource == run.goal:
+            events += [self._write(run, metrics) for metrics in said or [self._metrics(run)]]
         self._go_on(run)
         return events
 

@@ -105,6 +105,33 @@ def test_where_a_backend_has_lost_what_was_saved_it_is_counted_and_the_script_is
     assert state.again[True] == trained_before(events, Kind.RESUMED) > 0
 
 
+def test_a_promoted_trial_without_a_checkpoint_that_reports_only_at_its_end_is_said_to_start_over_once():
+    """Such as one whose one result is what its program returns: no report says that it trains again what it had."""
+    _, state, events = forgetful(backend={"at_end": True}).run()
+    first, *others = of_kind(events, Kind.RESUMED)
+    assert others
+    assert state.again == {True: 0, False: 0}
+    (note,) = of_kind(events, Kind.NOTED)
+    assert note.trial == first.trial
+    assert (
+        "paused at epoch 1, was promoted without a checkpoint and reported only at its end, epoch 3"
+        in note.body["text"]
+    )
+    assert 'pass method="BO"' in note.body["text"]
+
+
+def test_one_that_reports_only_at_its_end_and_has_saved_is_not_spoken_of():
+    _, _, events = FakeExperiment("ASHA", n_workers=2, backend={"at_end": True}).run()
+    assert of_kind(events, Kind.RESUMED)
+    assert not of_kind(events, Kind.NOTED)
+
+
+def test_nor_is_one_that_a_limit_or_a_backend_may_have_robbed_of_its_checkpoint(monkeypatch):
+    assert not of_kind(forgetful(backend={"at_end": True}, limits={"max_checkpoint_bytes": 1e9}).run()[2], Kind.NOTED)
+    monkeypatch.setattr(Backend, "lost_checkpoint", lambda *_: True)
+    assert not of_kind(forgetful(backend={"at_end": True}).run()[2], Kind.NOTED)
+
+
 @pytest.mark.parametrize(
     ("placed", "text", "where"),
     [

@@ -2,9 +2,10 @@
 
 import pytest
 
+from hpo.config.choices import ReportChannel
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Decision, Exit, Status, Trial
-from hpo.tuner.trial_limits import Limits
+from hpo.tuner.trial_limits import Limits, how_to_report
 
 
 def trial(resource=0, until=9, **changes):
@@ -114,3 +115,14 @@ def test_a_trial_that_somebody_else_terminated_is_interrupted_and_one_that_crash
     assert limits.status_after(state, Exit(0, 0, None, 15), session_ends=False)[0] == Status.INTERRUPTED
     assert limits.status_after(state, Exit(0, 0, None, 9), session_ends=False)[0] == Status.FAILED
     assert limits.status_after(state, Exit(0, 0, None, 11), session_ends=False)[0] == Status.FAILED
+
+
+@pytest.mark.parametrize("channel", list(ReportChannel))
+def test_what_is_set_already_is_not_what_is_recommended(channel):
+    said = how_to_report(channel)
+    assert "hpo.report(...)" in said
+    assert f"set benchmark.report_channel={channel.value}" not in said
+    if channel != ReportChannel.file:
+        assert said.startswith(f"benchmark.report_channel={channel.value}: have it ")
+        limits = Limits(report_channel=channel)
+        assert limits.status_after(trial(), exited(0), session_ends=False)[1] == f"it ended without a report; {said}"
