@@ -33,7 +33,7 @@ class Appended:
     """
 
     descriptor = None
-    stdout = None
+    stream = None
     """The program may write there as ever."""
 
     def __init__(self, *, path: str, metric: str, table: bool, gathering: Gathering) -> None:

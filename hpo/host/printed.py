@@ -1,4 +1,4 @@
-"""Reports in what a program prints: its standard output goes through here into its log, whatever it is, byte by byte.
+"""Reports in what a program prints: one of its streams goes through here into its log, whatever it is, byte by byte.
 
 Each line is searched for each pattern. Lines end with a line feed, a carriage return or a backspace, as progress bars have
 them; colours are no part of them. Standard library only.
@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(\x07|\x1b\\)|[
 
 
 class Printed:
-    """The standard output of one attempt.
+    """The standard output of one attempt, or its standard error.
 
     Args:
         log: path of the file that it goes to.
@@ -44,7 +44,7 @@ class Printed:
         self._together = 0
 
     @property
-    def stdout(self) -> str:
+    def stream(self) -> str:
         """What the attempt opens in place of its log."""
         return f"/proc/{os.getpid()}/fd/{self._writing}"
 
