@@ -11,6 +11,9 @@ from hpo.proposing.roles import is_never_tuned, last_name
 
 Domain = dict[str, Any]
 
+MISSING = "???"
+"""OmegaConf's mark for a value that is still to be given."""
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -52,6 +55,9 @@ def propose(argument: Argument) -> Proposal | None:
                 argument = replace(argument, kind=domain["type"])
             why = "" if default is not None else f"no default is known, around {usual}"
             return _fitting(domain, argument, why, sure=default is not None or argument.required)
+    if default is None and argument.kind == "number" and argument.required:
+        unknown = {"type": "float", "lower": MISSING, "upper": MISSING}
+        return Proposal(unknown, "write its range, or give it a value in arguments", True)
     if default is None or default <= 0:
         return None
     argument = replace(argument, kind="float" if argument.kind == "float" else "int")

@@ -24,13 +24,17 @@ _WHOLE = {"INT", "INTEGER", "N", "NUM"}
 _NUMBERS = {"FLOAT", "DOUBLE", "NUMBER", "NUMERIC", "REAL"}
 
 
-def ask_for_help(command: Sequence[str]) -> str:
-    """What `command --help` prints, run in an empty folder.
+def ask_for_help(command: Sequence[str], option: str | None = "--help") -> str:
+    """Run a program with `--help` in an empty folder, and return what it prints on standard output and standard error.
+
+    Args:
+        command: the program and the words before its arguments.
+        option: None to run it without any argument, for which many programs print how they are used.
 
     Raises:
-        ConfigError: it cannot be run, does not end, or prints nothing.
+        ConfigError: it cannot be run, or does not end.
     """
-    words = [*command, "--help"]
+    words = [*command, *([option] if option is not None else [])]
     shown = " ".join([Path(words[0]).name, *words[1:]])
     with tempfile.TemporaryDirectory() as folder:
         try:

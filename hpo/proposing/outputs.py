@@ -10,8 +10,20 @@ from hpo.proposing.source import Source
 
 
 def read_output(sources: Sequence[Source]) -> Reported:
-    """What is printed, where its label is known for something that is better up or down."""
-    printed = read_prints(sources)
+    """Return what a Python script prints or logs, if it has a label that is known for something better up or down."""
+    return reported_of(read_prints(sources), sources)
+
+
+def reported_of(printed: Sequence[PrintedValue], sources: Sequence[Source] = ()) -> Reported:
+    """Return the reports that printed values make: those on the stream of the likeliest metric.
+
+    Args:
+        printed: Values with a label.
+        sources: The files of a Python script, in which it is looked up where the resource begins.
+    """
+    likeliest = next(iter(Reported([value.name for value in printed if is_metric(value.name)]).metrics), None)
+    stream = next((value.stream for value in printed if value.name == likeliest), ReportChannel.stdout)
+    printed = [value for value in printed if value.stream == stream]
     begins = {id(value): first for value in printed if (first := _first_of(sources, value)) is not None}
     resource = next((value for value in printed if id(value) in begins and is_resource(value.name)), None)
     metrics = [value for value in printed if is_metric(value.name) and not value.counted]
@@ -20,7 +32,7 @@ def read_output(sources: Sequence[Source]) -> Reported:
     found = [*([resource] if resource else []), *metrics]
     return Reported(
         [value.name for value in found],
-        ReportChannel.stdout,
+        stream,
         patterns={value.name: (value.pattern, value.where) for value in found},
         first=begins[id(resource)] if resource else 1,
     )
@@ -28,6 +40,8 @@ def read_output(sources: Sequence[Source]) -> Reported:
 
 def _first_of(sources: Sequence[Source], value: PrintedValue) -> int | None:
     """What a printed loop variable begins with, 0 or 1; None where it is none."""
+    if value.value is None:
+        return 1
     node: ast.expr = value.value
     more = 0
     match node:

@@ -7,17 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from hpo.config.choices import ReportChannel
 from hpo.proposing.arguments import Unread
 from hpo.proposing.source import Source
+from hpo.proposing.streams import is_logging, stream_of
 
 NUMBER = r"([-+.\w]+)"
 """The first group of a pattern: a number as any program prints it, also nan and inf."""
-_PRINTING = re.compile(r"(rich\.)?print|(click|typer)\.(secho|echo)|(tqdm|pbar)(\.\w+)*\.write|sys\.stdout\.write")
 _PERCENT = re.compile(r"%(?:\(\w+\))?[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[diouxXeEfFgGcrsa%]")
 _BREAKS = re.compile(r"[,;:|()\[\]{}<>]|\t|\s-+\s|\s=\s")
 """What stands between a label and what is before it."""
 _SEPARATOR = re.compile(r"[\s:=(\[>~-]*$")
 _OF_WHICH_DATA = re.compile(r"\b(train|training|valid|validation|val|dev|eval|evaluation|test)\b", re.IGNORECASE)
+_READABLE = re.compile(r"[\t\n\r\x20-\x7e]{6,}")
+_LONGEST_FORMAT = 300
 _LONGEST_LABEL = 4
 """Words: what has more is a sentence."""
 
@@ -32,24 +35,49 @@ class PrintedValue:
     name: str
     """Made of its label: `Test loss` is test_loss."""
     pattern: str
-    value: ast.expr
+    value: ast.expr | None
+    """The expression that is printed; None if the program is not Python."""
     line: str
     """The whole line, with a number for each value."""
     where: str
     counted: bool
     """Is it one of so many, as in `3/10`?"""
+    stream: ReportChannel = ReportChannel.stdout
+    logged: bool = False
+    """Whether a logger writes the line, and begins it with a time or a level."""
 
 
 def read_prints(sources: Sequence[Source]) -> list[PrintedValue]:
-    """The values with a label that a script prints, in the order of its text; each name once."""
+    """Return the values with a label that a script prints or logs, in the order of its text; each name once."""
     found = [
-        value
+        replace(value, stream=stream, logged=is_logging(source, call))
         for source in sources
         for call in source.calls
-        if _PRINTING.fullmatch(source.full_name(call.func)) and not _goes_elsewhere(source, call)
+        if (stream := stream_of(source, call, sources)) is not None
         for line in _lines(source, call)
         for value in _values_of(line, source.where(call))
     ]
+    return _each_once(found)
+
+
+def read_formats(text: str, *, where: str) -> list[PrintedValue]:
+    r"""Return the values with a label in the formats of `printf` that a program contains, such as `"loss %g\n"`.
+
+    Args:
+        text: The program, source or binary.
+        where: What is said of their place; the format follows.
+    """
+    found = []
+    for run in _READABLE.findall(text):
+        for literal in re.split(r'"|\n|\r|\\n', run):
+            values = _PERCENT.findall(literal)
+            if len([value for value in values if not value.endswith("%")]) > 0 and len(literal) < _LONGEST_FORMAT:
+                line: list[Piece] = _woven(_PERCENT.split(literal), [ast.Constant(None)] * len(values))
+                found += [replace(v, value=None) for v in _values_of(line, f"{where}: {literal.strip()}")]
+    return _each_once(found)
+
+
+def _each_once(found: Sequence[PrintedValue]) -> list[PrintedValue]:
     lines = {value.line for value in found}
     names: dict[str, PrintedValue] = {}
     for value in found:
@@ -57,17 +85,12 @@ def read_prints(sources: Sequence[Source]) -> list[PrintedValue]:
     return list(names.values())
 
 
-def _goes_elsewhere(source: Source, call: ast.Call) -> bool:
-    given = source.keywords(call)
-    return "file" in given or ("err" in given and source.value(given["err"]) is not False)
-
-
 def _lines(source: Source, call: ast.Call) -> Iterator[list[Piece]]:
     """What a call prints, line by line."""
     separator = source.value(source.keywords(call).get("sep"))
     between = separator if type(separator) is str else " "
-    pieces: list[Piece] = []
-    for number, argument in enumerate(call.args):
+    pieces: list[Piece] = _of_message(source, call) if is_logging(source, call) else []
+    for number, argument in enumerate(call.args if not pieces else ()):
         pieces += [between] if number else []
         pieces += _pieces(source, argument)
     line: list[Piece] = []
@@ -78,6 +101,17 @@ def _lines(source: Source, call: ast.Call) -> Iterator[list[Piece]]:
             yield line
             line = [text]
     yield line
+
+
+def _of_message(source: Source, call: ast.Call) -> list[Piece]:
+    """The message of a logger with its values, which follow the format as arguments."""
+    arguments = call.args[1:] if isinstance(call.func, ast.Attribute) and call.func.attr == "log" else call.args
+    text = source.value(arguments[0]) if arguments else None
+    if len(arguments) > 1 and type(text) is str:
+        if len(_PERCENT.findall(text)) == len(arguments) - 1:
+            return _woven(_PERCENT.split(text), arguments[1:])
+        return _of_format(text, ast.Call(call.func, arguments[1:], call.keywords))
+    return _pieces(source, arguments[0]) if arguments else []
 
 
 def _pieces(source: Source, node: ast.expr) -> list[Piece]:
@@ -159,7 +193,8 @@ def _only_in_its_line(value: PrintedValue, lines: set[str]) -> PrintedValue:
         return value
     words = re.match(r"\W*[A-Za-z]+", value.line)
     begin = words[0].strip() if words is not None else ""
-    return replace(value, pattern=rf"^\s*{_any_blanks(begin)}.*{value.pattern}") if begin else value
+    start = r"\b" if value.logged else r"^\s*"
+    return replace(value, pattern=rf"{start}{_any_blanks(begin)}.*{value.pattern}") if begin else value
 
 
 def _any_blanks(text: str) -> str:

@@ -1,13 +1,14 @@
 """`hpo init`: from a program to the file of a benchmark, which is never written over another."""
 
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from hpo.config.choices import ARGUMENTS
 from hpo.config.schema import CONF_DIR
 from hpo.errors import ConfigError
-from hpo.proposing.reading import command_of, read_interface
+from hpo.proposing.reading import command_of, is_compiled, read_interface
 from hpo.proposing.reports import read_reports
 from hpo.proposing.writing import Draft
 
@@ -52,18 +53,25 @@ def write_benchmark(*, script: Path, name: str | None, folder: Path, gpus: bool)
     command = command_of(script)
     if script.suffix != ".py" and len(command) > 1:
         program = {"command": [command[0], str(script)]}
+    reported = read_reports(script)
+    if reported.patterns and is_compiled(script) and shutil.which("stdbuf") is not None:
+        program = {"command": ["stdbuf", "-oL", str(script.absolute())]}  # it prints line by line, not at the end
     if interface.behind:
         program = {"command": [*(program.get("command") or [str(script.absolute())]), ARGUMENTS, *interface.behind]}
     if interface.function is not None:
         program = {"function": f"{script}:{interface.function}"}
-    reported = read_reports(script)
     known = {argument.name for argument in interface.arguments}
     interface.arguments += [argument for argument in reported.arguments if argument.name not in known]
     draft = Draft(name, program, interface, reported, int(gpus and _speaks_of_gpus(script)))
     text = draft.text()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be written ({error.strerror}: {error.filename}); name another folder with --output"
+        ) from error
     return WrittenBenchmark(path, interface.parser, draft.tuned, draft.missing)
 
 

@@ -22,9 +22,28 @@ from hpo.proposing.signatures import fields_of, read_fire, read_typer
 from hpo.proposing.source import ST_CONFIG_JSON, Source, read_sources
 from hpo.proposing.spaces import read_space, with_domains
 from hpo.proposing.trainables import read_trainable
+from hpo.proposing.usage_line import has_usage, read_usage
 
 INTERPRETERS = {".r": "Rscript", ".sh": "bash", ".jl": "julia", ".rb": "ruby", ".pl": "perl", ".lua": "lua"}
 """What runs a file that is not executable, by the end of its name."""
+COMPILED = (
+    ".c",
+    ".cc",
+    ".cpp",
+    ".cs",
+    ".cu",
+    ".cxx",
+    ".f",
+    ".f90",
+    ".go",
+    ".hs",
+    ".java",
+    ".kt",
+    ".rs",
+    ".swift",
+    ".zig",
+)
+"""Endings of the names of sources that are no programs before they are compiled."""
 _PYTHON_PARSERS = (
     "argparse",
     "click",
@@ -61,12 +80,13 @@ def read_interface(script: Path) -> Interface:
 
 
 def _of_any(script: Path) -> Interface:
+    command = command_of(script)
     if not _OTHER_PARSERS.search(script.read_bytes()):
         raise ConfigError(
             f"{script}: optparse, argparse, docopt, getopt, --help or Usage: stand nowhere in it, and nothing shows its "
             f"arguments; give it --name=value arguments, or write the benchmark by hand"
         )
-    return _of_help(script, command_of(script), Interface("--help"))
+    return _of_help(script, command, Interface("--help"))
 
 
 def command_of(script: Path) -> list[str]:
@@ -80,11 +100,22 @@ def command_of(script: Path) -> list[str]:
     if os.access(script, os.X_OK):
         return [str(script.absolute())]
     interpreter = INTERPRETERS.get(script.suffix.lower())
+    if interpreter is None and script.suffix.lower() in COMPILED:
+        raise ConfigError(
+            f"{script}: is source code of a compiled language; compile it, and give the program that this makes, such as "
+            f"hpo init {script.with_suffix('')}"
+        )
     if interpreter is None:
         raise ConfigError(f"{script}: is neither a Python script nor executable; chmod +x it")
     if shutil.which(interpreter) is None:
         raise ConfigError(f"{script}: {interpreter} is not on PATH, and has to be asked for its arguments; install it")
     return [interpreter, str(script.absolute())]
+
+
+def is_compiled(script: Path) -> bool:
+    """Whether a program is a binary, which holds back what it prints unless it prints to a terminal."""
+    with script.open("rb") as file:
+        return file.read(4) == b"\x7fELF"
 
 
 def _of_python(script: Path) -> Interface:
@@ -129,8 +160,12 @@ def _of_python(script: Path) -> Interface:
 def _of_help(script: Path, command: Sequence[str], seen: Interface) -> Interface:
     """What the source shows, and from its help what it does not."""
     known = {argument.name for argument in seen.arguments}
-    text = ask_for_help(command)
+    text, asked = ask_for_help(command), "--help"
     taken = [argument for argument in read_help(text) if argument.name not in known]
+    if not taken and script.suffix != ".py":
+        if not has_usage(text):
+            text = ask_for_help(command, None)
+        taken, asked = read_usage(text), "usage line"
     if not taken and not known:
         said = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing")[:200]
         raise ConfigError(
@@ -139,10 +174,12 @@ def _of_help(script: Path, command: Sequence[str], seen: Interface) -> Interface
     note = f"Not seen: arguments with computed names ({seen.unread} times); its --help does not show them, either."
     if taken:
         names = ", ".join(argument.name for argument in taken)
-        note = f"Read from its --help, which was run in an empty folder for this (at most {SECONDS} s): {names}."
+        called = f"its {asked}, for which it was run" if asked != "--help" else "its --help, which was run"
+        note = f"Read from {called} in an empty folder (at most {SECONDS} s): {names}."
+    parser = seen.parser if asked == "--help" or known else asked
     both = [*seen.arguments, *taken]
     behind = words_behind(text) if script.suffix != ".py" else []
-    return Interface(seen.parser, both, style_of(both), seen.command, [*seen.notes, note], behind=behind)
+    return Interface(parser, both, style_of(both), seen.command, [*seen.notes, note], behind=behind)
 
 
 def _read_dataclasses(sources: Sequence[Source]) -> Interface | None:

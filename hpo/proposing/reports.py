@@ -8,7 +8,8 @@ from pathlib import Path
 from hpo.config.choices import ReportChannel
 from hpo.functions.trainable import RESOURCE
 from hpo.proposing.frameworks import read_framework
-from hpo.proposing.outputs import read_output
+from hpo.proposing.outputs import read_output, reported_of
+from hpo.proposing.prints import read_formats
 from hpo.proposing.reported import Reported, is_resource
 from hpo.proposing.source import Source, read_sources
 from hpo.proposing.trainables import find_trainable
@@ -19,7 +20,9 @@ _DEEPEST = 5
 def read_reports(script: Path) -> Reported:
     """By the calls of a Python script, by the text of any other program."""
     if script.suffix != ".py":
-        return _of_text(script.read_bytes().decode("latin-1"), "")
+        text = script.read_bytes().decode("latin-1")
+        told = _of_text(text, "")
+        return told if told.names else reported_of(read_formats(text, where="in its text"))
     sources = read_sources(script)
     reporters = {n for source in sources for n, v in source.assigned.items() if _is_reporter(source, v)}
     found: dict[str, None] = {}

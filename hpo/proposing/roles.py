@@ -57,7 +57,7 @@ def is_never_tuned(argument: Argument) -> bool:
 
 def resource_of(arguments: Sequence[Argument]) -> Argument | None:
     """The one that says how long a training is: of several the one that counts epochs, or all of what it counts."""
-    found = [a for a in arguments if RESOURCE.fullmatch(last_name(a)) and a.kind in ("int", "float", "text")]
+    found = [a for a in arguments if RESOURCE.fullmatch(last_name(a)) and a.kind in ("int", "float", "number", "text")]
     found = [a for a in found if not (isinstance(a.default, int | float) and a.default < 1)]
     return min(
         found,

@@ -9,14 +9,12 @@ from hpo.config.choices import ArgumentStyle, ReportChannel
 from hpo.config.direction import usual_mode
 from hpo.config.yamlfiles import flow_text
 from hpo.proposing.arguments import Argument, Interface, Unread
-from hpo.proposing.domains import Proposal, propose
+from hpo.proposing.domains import MISSING, Proposal, propose
 from hpo.proposing.reported import Reported
 from hpo.proposing.roles import is_of_the_machine, is_seed, resource_of
 from hpo.proposing.source import ST_CHECKPOINT_DIR
 from hpo.space.search_space import parse_space
 
-MISSING = "???"
-"""What OmegaConf takes for a value that is still to be given."""
 _TRIALS = 20
 _LONGEST = 100
 _SHOWN = 6
@@ -141,9 +139,10 @@ class Draft:
             spec = dict(proposal.domain)
             if argument.spelling is not None:
                 spec["argument"] = int(argument.spelling) if argument.spelling.isdecimal() else argument.spelling
-            line = _line(argument.name, spec, _origin(argument, proposal.why), indent=2)
+            origin, complete = _origin(argument, proposal.why), MISSING not in spec.values()
+            line = _line(argument.name, spec, origin if complete else f"TODO: {origin}", indent=2)
             yield line if proposal.sure else f"  # {line.lstrip()}"
-            if proposal.sure:
+            if proposal.sure and complete:
                 domains[argument.name] = spec
         defaults = {
             a.name: a.default for a, proposal in sure if a.default is not None and not isinstance(a.default, Unread)

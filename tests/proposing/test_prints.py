@@ -56,7 +56,5 @@ def test_which_data_a_value_is_of_stands_at_the_beginning_of_its_line(printed):
 
 
 def test_sentences_and_what_goes_elsewhere_are_no_values(printed):
-    text = (
-        "import sys\nprint(f'loss: {x}', file=sys.stderr)\nprint(f'we have now reached a loss of {x}')\nprint(x, y)\n"
-    )
+    text = "import sys\nprint(f'loss: {x}', file=log)\nprint(f'we have now reached a loss of {x}')\nprint(x, y)\n"
     assert printed(text) == {}

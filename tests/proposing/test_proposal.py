@@ -544,6 +544,50 @@ def test_a_compiled_program_passes_check_script_as_it_is(workplace):
     assert out.splitlines()[-1] == "then: hpo --config-dir conf benchmark=train method=BO-MEDIAN", "it saves nothing"
 
 
+ANNEAL = r"""
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv) {
+  if (argc != 3) { fprintf(stderr, "usage: anneal STEPS COOLING\n"); return 64; }
+  for (int step = 1; step <= atoi(argv[1]); step++) printf("step %d loss %g\n", step, atof(argv[2]) / step);
+}
+"""
+
+
+@pytest.mark.process
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_a_program_with_a_usage_line_runs_once_its_numbers_are_completed(workplace):
+    (workplace.path / "anneal.c").write_text(ANNEAL)
+    subprocess.run(["cc", "-o", "anneal", "anneal.c"], check=True, cwd=workplace.path)
+    assert "is source code of a compiled language; compile it" in error_of(workplace.verb("init", "anneal.c"))
+    out = succeeded(workplace.verb("init", "anneal"))
+    assert [line for line in out.splitlines() if "to complete" in line] == [
+        "  to complete: cooling",
+        '  to complete: "1"',
+    ]
+    path = workplace.path / "conf" / "benchmark" / "anneal.yaml"
+    text = path.read_text()
+    assert "# in its text: step %d loss %g" in text
+    assert "# TODO: its usage line: anneal STEPS COOLING; write its range" in text
+    assert "it is still ???; complete the line" in error_of(
+        workplace.verb("plan", "--config-dir", "conf", "benchmark=anneal", "method=ASHA-STOP")
+    )
+    text = text.replace('lower: "???", upper: "???"', "lower: 0.5, upper: 1.0").replace('"1": ???', '"1": 4')
+    path.write_text(text)
+    words = ("--config-dir", "conf", "benchmark=anneal", "method=ASHA-STOP")
+    out = succeeded(workplace.verb("check-script", *words))
+    assert re.search(r"^reports +ok +.*loss.*, 4 times", out, re.MULTILINE), out
+    assert re.search(r"^end +ok ", out, re.MULTILINE), out
+
+
+def test_a_folder_in_which_nothing_can_be_written_is_one_sentence_with_the_remedy(tmp_path):
+    (tmp_path / "conf").write_text("a file")
+    with pytest.raises(
+        ConfigError, match=r"mine\.yaml: cannot be written \(.*conf.*\); name another folder with --output"
+    ):
+        propose(SHAPES / "words.py", tmp_path / "conf")
+
+
 @pytest.mark.process
 @pytest.mark.parametrize("script", ["click_app.py", "subcommands.py", "hydra_structured.py", "opts_apart/train.py"])
 def test_the_verb_ends_with_a_command_that_passes_as_it_is(workplace, script):
