@@ -7,7 +7,9 @@ from pathlib import Path
 
 from hpo.config.choices import ARGUMENTS
 from hpo.config.schema import CONF_DIR
+from hpo.config.yamlfiles import flow_text
 from hpo.errors import ConfigError
+from hpo.proposing.launch_lines import read_launch_lines, with_shown_values
 from hpo.proposing.reading import command_of, is_compiled, read_interface
 from hpo.proposing.reports import read_reports
 from hpo.proposing.writing import Draft
@@ -50,9 +52,9 @@ def write_benchmark(*, script: Path, name: str | None, folder: Path, gpus: bool)
         )
     interface = read_interface(script)
     program: dict[str, str | list[str]] = {"script": str(script)}
-    command = command_of(script)
-    if script.suffix != ".py" and len(command) > 1:
-        program = {"command": [command[0], str(script)]}
+    by_interpreter = command_of(script)
+    if script.suffix != ".py" and len(by_interpreter) > 1:
+        program = {"command": [by_interpreter[0], str(script)]}
     reported = read_reports(script)
     if reported.patterns and is_compiled(script) and shutil.which("stdbuf") is not None:
         program = {"command": ["stdbuf", "-oL", str(script.absolute())]}  # it prints line by line, not at the end
@@ -62,7 +64,18 @@ def write_benchmark(*, script: Path, name: str | None, folder: Path, gpus: bool)
         program = {"function": f"{script}:{interface.function}"}
     known = {argument.name for argument in interface.arguments}
     interface.arguments += [argument for argument in reported.arguments if argument.name not in known]
-    draft = Draft(name, program, interface, reported, int(gpus and _speaks_of_gpus(script)))
+    lines = read_launch_lines(script) if script.suffix == ".py" and "script" in program else []
+    interface.arguments = list(with_shown_values(interface.arguments, lines))
+    processes, started = 1, ""
+    if (line := next((line for line in lines if line.launcher), None)) is not None:
+        command = [*line.launcher, str(script)]
+        alone = next((other for other in lines if not other.launcher), None)
+        if alone is None:
+            program, processes, started = {"command": command}, line.processes, f"as in {line.where}"
+        else:
+            instead = f"command: {flow_text(command)} and num_gpus_per_trial: {line.processes}"
+            interface.notes.append(f"In place of script, as in {line.where}: {instead}.")
+    draft = Draft(name, program, interface, reported, processes if gpus and _speaks_of_gpus(script) else 0, started)
     text = draft.text()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

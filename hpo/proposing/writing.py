@@ -31,6 +31,8 @@ class Draft:
     reported: Reported
     gpus: int
     """Of a trial."""
+    started: str = ""
+    """Where the command that starts the program comes from."""
 
     def text(self) -> str:
         """The whole file."""
@@ -51,7 +53,7 @@ class Draft:
         yield from (f"# {note}" for note in self.interface.notes)
         yield f"name: {flow_text(self.name)}"
         behind = ", ".join(self.interface.behind)
-        told = f"TODO: {behind}: write what stands behind the options" if behind else ""
+        told = f"TODO: {behind}: write what stands behind the options" if behind else self.started
         yield from (_line(key, value, told) for key, value in self.program.items())
         if self.interface.style != ArgumentStyle.flags:
             yield f"argument_style: {self.interface.style.value}"
