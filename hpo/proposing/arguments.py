@@ -62,6 +62,10 @@ class Interface:
     """Words that have to come behind all options."""
     json_option: str | None = None
     """The option that takes all of them in a file of JSON."""
+    config_file: str | None = None
+    """The configuration file of which each trial gets a copy."""
+    config_origin: str = ""
+    """Where the name of that file comes from."""
 
 
 def of_commands(parser: str, commands: Mapping[str, list[Argument]], notes: Sequence[str] = ()) -> Interface:

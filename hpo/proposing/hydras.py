@@ -68,17 +68,25 @@ def _of_file(file: Path, root: Path, notes: list[str]) -> Iterator[Argument]:
             for argument in _of_file(part, root, notes):
                 name = f"{prefix}.{argument.name}" if prefix else argument.name
                 found[name] = replace(argument, name=name)
-    found |= {argument.name: argument for argument in _leaves(content, "", file, file.read_text().splitlines())}
+    found |= {argument.name: argument for argument in leaves_of(content, "", file, file.read_text().splitlines())}
     yield from found.values()
 
 
-def _leaves(content: Mapping[str, Any], prefix: str, file: Path, lines: Sequence[str]) -> Iterator[Argument]:
+def leaves_of(content: Mapping[str, Any], prefix: str, file: Path, lines: Sequence[str]) -> Iterator[Argument]:
+    """Yield the scalars and lists of a mapping as arguments, by dotted names.
+
+    Args:
+        content: The mapping.
+        prefix: Of the names.
+        file: The file that it was read from.
+        lines: The lines of that file, in which keys are looked up.
+    """
     for key, value in content.items():
         if (prefix == "" and key in ("defaults", "hydra")) or re.fullmatch("_[a-z]+_", str(key)):
             continue
         name = f"{prefix}{key}"
         if isinstance(value, dict):
-            yield from _leaves(value, f"{name}.", file, lines)
+            yield from leaves_of(value, f"{name}.", file, lines)
             continue
         kind = {bool: "word", int: "int", float: "float", str: "text", type(None): "text"}.get(type(value), "other")
         line = next((n for n, text in enumerate(lines, 1) if text.strip().startswith(f"{key}:")), None)

@@ -57,7 +57,8 @@ def read_launch_lines(script: Path) -> list[LaunchLine]:
     for file in _texts(script):
         text = file.read_bytes()[:_MOST_BYTES].decode("utf-8", "replace")
         name = "" if file == script else f"{file.name} "
-        line = rf"(?:(?P<launcher>{_LAUNCHER})(?P<options>(?:[ \t]+[^\s|;&]+)*?)|{_PYTHON})[ \t]+(?:\S*/)?{re.escape(script.name)}"
+        program = rf"(?:(?P<launcher>{_LAUNCHER})(?P<options>(?:[ \t]+[^\s|;&]+)*?)|{_PYTHON})"
+        line = rf"{program}[ \t]+(?:\S*/)?{re.escape(script.name)}"
         joined = re.sub(r"[ \t]*\\\n[ \t#]*", lambda match: " " * len(match[0]), text)  # of the same length
         for match in re.finditer(rf"(?<![\w./-]){line}(?![\w.])(?P<rest>[^\n|;&>#`]*)", joined):
             place = f"{name}line {text.count(chr(10), 0, match.start()) + 1}"

@@ -9,9 +9,11 @@ from hpo.config.choices import ARGUMENTS
 from hpo.config.schema import CONF_DIR
 from hpo.config.yamlfiles import flow_text
 from hpo.errors import ConfigError
+from hpo.proposing.config_files import with_config_file
 from hpo.proposing.launch_lines import read_launch_lines, with_shown_values
 from hpo.proposing.reading import command_of, is_compiled, read_interface
 from hpo.proposing.reports import read_reports
+from hpo.proposing.source import read_sources
 from hpo.proposing.writing import Draft
 
 
@@ -27,7 +29,9 @@ class WrittenBenchmark:
     """Lines that the user has to complete."""
 
 
-def write_benchmark(*, script: Path, name: str | None, folder: Path, gpus: bool) -> WrittenBenchmark:
+def write_benchmark(
+    *, script: Path, name: str | None, folder: Path, gpus: bool, config: Path | None = None
+) -> WrittenBenchmark:
     """Write `folder`/benchmark/NAME.yaml for a program.
 
     Args:
@@ -35,6 +39,7 @@ def write_benchmark(*, script: Path, name: str | None, folder: Path, gpus: bool)
         name: of the benchmark; from the script's unless given.
         folder: the user's configuration groups.
         gpus: has this machine any?
+        config: the configuration file that the program reads.
 
     Raises:
         ConfigError: it cannot be read what the program takes, or there is such a benchmark.
@@ -65,6 +70,8 @@ def write_benchmark(*, script: Path, name: str | None, folder: Path, gpus: bool)
     known = {argument.name for argument in interface.arguments}
     interface.arguments += [argument for argument in reported.arguments if argument.name not in known]
     lines = read_launch_lines(script) if script.suffix == ".py" and "script" in program else []
+    sources = read_sources(script) if script.suffix == ".py" else []
+    interface = with_config_file(interface, sources, lines=lines, given=config)
     interface.arguments = list(with_shown_values(interface.arguments, lines))
     processes, started = 1, ""
     if (line := next((line for line in lines if line.launcher), None)) is not None:

@@ -274,4 +274,7 @@ def _read_words(sources: Sequence[Source]) -> Interface | None:
                         kind = kind_of(ast.unparse(value.func)) if isinstance(value, ast.Call) else "text"
                         name, where, least = ast.unparse(target), source.where(node), default is None
                         found.append(Argument(name, kind, default, (), (None, None), least, str(place), where=where))
+    first = next((node for node in source.nodes if source.full_name(node) == "sys.argv[1]"), None)
+    if not found and first is not None and any(map(source.imports, ("yaml", "json", "tomllib", "omegaconf"))):
+        found.append(Argument("config_file", required=True, spelling="1", where=source.where(first)))
     return Interface("sys.argv", found) if found else None

@@ -57,6 +57,10 @@ class Draft:
         yield from (_line(key, value, told) for key, value in self.program.items())
         if self.interface.style != ArgumentStyle.flags:
             yield f"argument_style: {self.interface.style.value}"
+        if self.interface.config_file is not None:
+            yield _line(
+                "config_file", self.interface.config_file, f"{self.interface.config_origin}; each trial gets a copy"
+            )
         if self.interface.json_option is not None:
             yield f"arguments_as_json: {self.interface.json_option}"
         yield from self._channel()
