@@ -13,6 +13,8 @@ from hpo.proposing.config_files import with_config_file
 from hpo.proposing.launch_lines import read_launch_lines, with_shown_values
 from hpo.proposing.reading import command_of, is_compiled, read_interface
 from hpo.proposing.reports import read_reports
+from hpo.proposing.returned_values import with_callback
+from hpo.proposing.roles import resource_of
 from hpo.proposing.source import read_sources
 from hpo.proposing.writing import Draft
 
@@ -67,6 +69,8 @@ def write_benchmark(
         program = {"command": [*(program.get("command") or [str(script.absolute())]), ARGUMENTS, *interface.behind]}
     if interface.function is not None:
         program = {"function": f"{script}:{interface.function}"}
+    if reported.returned:
+        reported = with_callback(reported, resource_of(interface.arguments))
     known = {argument.name for argument in interface.arguments}
     interface.arguments += [argument for argument in reported.arguments if argument.name not in known]
     lines = read_launch_lines(script) if script.suffix == ".py" and "script" in program else []

@@ -41,6 +41,8 @@ class Reported:
     metric: str | None = None
     """What it says itself that is optimised."""
     mode: str | None = None
+    returned: bool = False
+    """Whether it is what a Hydra app returns at its end."""
 
     @property
     def resource(self) -> str | None:

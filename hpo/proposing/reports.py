@@ -11,6 +11,7 @@ from hpo.proposing.frameworks import read_framework
 from hpo.proposing.outputs import read_output, reported_of
 from hpo.proposing.prints import read_formats
 from hpo.proposing.reported import Reported, is_resource
+from hpo.proposing.returned_values import read_returned
 from hpo.proposing.source import Source, read_sources
 from hpo.proposing.trainables import find_trainable
 
@@ -45,7 +46,12 @@ def read_reports(script: Path) -> Reported:
     if where:
         return Reported(list(found), channel, where, elsewhere)
     told = _of_text("\n".join(source.path.read_text(errors="replace") for source in sources), "")
-    return told if told.names else read_framework(sources) or read_output(sources)
+    if told.names:
+        return told
+    printed = read_framework(sources) or read_output(sources)
+    # What is printed as the training goes on says more than what is returned at its end.
+    during = bool(printed.metrics) and printed.resource is not None
+    return printed if during else read_returned(sources) or printed
 
 
 def _is_reporter(source: Source, node: ast.AST) -> bool:
