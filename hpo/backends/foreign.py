@@ -97,7 +97,8 @@ class FoundResults:
         metric, resource = benchmark.metric, benchmark.named_resource
         missing, key = (metric, "metric") if not counts.get(metric) else (str(resource), "resource_attr")
         if pattern := benchmark.patterns.get(missing):
-            return self._unmatched(missing, pattern, printed)
+            others = [other for other in counts if counts[other] and other != benchmark.resource_attr]
+            return self._unmatched(missing, pattern, printed) + (f"; it has {', '.join(others)}" if others else "")
         if found["path"] is None:
             return f"there was no file benchmark.report_path={benchmark.report_path}"
         names = list(found["columns"] or counts)

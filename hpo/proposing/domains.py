@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hpo.proposing.arguments import Argument, Unread
-from hpo.proposing.roles import is_never_tuned, last_name
+from hpo.proposing.roles import RESOURCE, SEED, is_never_tuned, last_name
 
 Domain = dict[str, Any]
 
@@ -62,6 +62,13 @@ def propose(argument: Argument) -> Proposal | None:
         return None
     argument = replace(argument, kind="float" if argument.kind == "float" else "int")
     return _fitting(_decades(1)(default) if argument.kind == "float" else _whole(default), argument, "", sure=False)
+
+
+def is_known_name(name: str) -> bool:
+    """Whether a name alone says that an argument is a hyperparameter, a seed, or how long a training is."""
+    return bool(
+        RESOURCE.fullmatch(name) or SEED.search(name) or any(re.search(pattern, name) for pattern, *_ in _RULES)
+    )
 
 
 def _fitting(domain: Domain | None, argument: Argument, why: str, *, sure: bool) -> Proposal | None:

@@ -10,6 +10,10 @@ from pathlib import Path
 
 from hpo.errors import ConfigError
 from hpo.proposing.arguments import Argument
+from hpo.proposing.domains import is_known_name
+
+_LONGEST_NAME = 4
+"""Words; a help of more is a sentence."""
 
 SECONDS = 20
 """A program may take for its help."""
@@ -99,7 +103,8 @@ def _of_letter(letter: str, name: str, told: str) -> Argument:
 def _argument(head: str, told: str) -> Argument | None:
     spellings = _SPELLING.findall(head)
     names = [name for name, _ in spellings]
-    if not names or {"--help", "--version", "-h"} & set(names):
+    valued = any(word for _, word in spellings)
+    if not names or {"--help", "--version"} & set(names) or ("-h" in names and not valued):
         return None
     option = next((name for name in names if name.startswith("--")), names[0])
     metavar = next((word for _, word in spellings if word), "").strip("[]<>=")
@@ -116,8 +121,18 @@ def _argument(head: str, told: str) -> Argument | None:
     kind, value = _number(default)
     if metavar.upper() in _WHOLE | _NUMBERS and kind == "text":
         kind = "int" if metavar.upper() in _WHOLE else "float"
-    spelling = None if option.startswith("--") else option
-    return Argument(option.lstrip("-"), kind, value, spelling=spelling, where=where, help=told)
+    if option.startswith("--"):
+        return Argument(option.lstrip("-"), kind, value, where=where, help=told)
+    return Argument(_name_of_letter(option, metavar, told), kind, value, spelling=option, where=where, help=told)
+
+
+def _name_of_letter(option: str, metavar: str, told: str) -> str:
+    """A name for an option such as `-l <rate>  learning rate`: the words of its help, or its value's, if they are known."""
+    words = re.split(r"[(,:;.]", re.sub(r"^(the|set|number of|num)\s+", "", told.lower()))[0].split()
+    for name in ("_".join(words), metavar.lower()):
+        if len(words) <= _LONGEST_NAME and is_known_name(name):
+            return name
+    return option.lstrip("-")
 
 
 def _number(text: str | None) -> tuple[str, object]:

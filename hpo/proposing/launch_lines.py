@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hpo.proposing.arguments import Argument
 from hpo.proposing.domains import propose
+from hpo.proposing.roles import resource_of
 
 _BESIDE = ("*.sh", "*.slurm", "*.sbatch", "scripts/*.sh", "Makefile", "README*")
 _MOST_FILES = 50
@@ -68,19 +69,31 @@ def read_launch_lines(script: Path) -> list[LaunchLine]:
     return found
 
 
-def with_shown_values(arguments: Sequence[Argument], lines: Sequence[LaunchLine]) -> Iterator[Argument]:
-    """Yield the arguments of a script, those without a default with the value that a line gives them.
+def with_shown_values(
+    arguments: Sequence[Argument], lines: Sequence[LaunchLine], started: LaunchLine | None = None
+) -> Iterator[Argument]:
+    """Yield the arguments of a script with values that a line gives: to those without a default, and all of one line.
 
     Args:
         arguments: As the script's source has them.
         lines: That start the script.
+        started: The line that trials are started as, whose values come in place of the script's defaults.
     """
     for argument in arguments:
         shown = next((line for line in lines if argument.name in line.arguments), None)
-        if shown is None or not argument.required or propose(argument) is not None:
+        if started is not None and argument.name in started.arguments:
+            shown = started
+        elif not argument.required or propose(argument) is not None:
+            shown = None
+        if shown is None:
             yield argument
+            continue
+        value, where = _typed(shown.arguments[argument.name]), f"as in {shown.where}"
+        proposal = propose(argument)
+        if (proposal is not None and proposal.sure) or resource_of([argument]) is not None:
+            yield replace(argument, default=value, where=where)
         else:
-            yield replace(argument, given=_typed(shown.arguments[argument.name]), where=f"as in {shown.where}")
+            yield replace(argument, given=value, where=where)
 
 
 def _typed(text: str) -> int | float | str:

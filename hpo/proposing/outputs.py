@@ -47,13 +47,15 @@ def _first_of(sources: Sequence[Source], value: PrintedValue) -> int | None:
     match node:
         case ast.BinOp(left=left, op=ast.Add(), right=ast.Constant(value=int(more))):
             node = left
+    steps = isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv)
+    node = node.left if isinstance(node, ast.BinOp) and steps else node
     if not isinstance(node, ast.Name):
         return None
     for source in sources:
         for loop in source.nodes:
             if isinstance(loop, ast.For) and node.id in ast.unparse(loop.target).strip("()").split(", "):
-                return min(_begin(source, loop.iter) + more, 1)
-    return 1
+                return min((0 if steps else _begin(source, loop.iter)) + more, 1)  # step // steps_per_epoch
+    return None if steps else 1
 
 
 def _begin(source: Source, node: ast.expr) -> int:

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from hpo.config.choices import ReportChannel
 from hpo.proposing.arguments import Unread
+from hpo.proposing.reported import is_resource
 from hpo.proposing.source import Source
 from hpo.proposing.streams import is_logging, stream_of
 
@@ -61,20 +62,40 @@ def read_prints(sources: Sequence[Source]) -> list[PrintedValue]:
 
 
 def read_formats(text: str, *, where: str) -> list[PrintedValue]:
-    r"""Return the values with a label in the formats of `printf` that a program contains, such as `"loss %g\n"`.
+    r"""Return the values with a label in the formats of `printf` that a program contains, such as `"loss %g\\n"`.
+
+    If some lines have a resource beside other values, only these lines count: a program reports while it trains.
 
     Args:
         text: The program, source or binary.
         where: What is said of their place; the format follows.
     """
-    found = []
+    found: list[PrintedValue] = []
     for run in _READABLE.findall(text):
-        for literal in re.split(r'"|\n|\r|\\n', run):
-            values = _PERCENT.findall(literal)
-            if len([value for value in values if not value.endswith("%")]) > 0 and len(literal) < _LONGEST_FORMAT:
-                line: list[Piece] = _woven(_PERCENT.split(literal), [ast.Constant(None)] * len(values))
-                found += [replace(v, value=None) for v in _values_of(line, f"{where}: {literal.strip()}")]
-    return _each_once(found)
+        for literal in re.split(r'"|\n|\r|\\[nr]', run):
+            kinds = _PERCENT.findall(literal)
+            if kinds and len(literal) < _LONGEST_FORMAT:
+                values: list[ast.expr] = [ast.Constant(kind[-1]) for kind in kinds]
+                line: list[Piece] = _woven(_PERCENT.split(literal), values)
+                numbers = [v for v in _values_of(line, f"{where}: {literal.strip()}") if not _is_text(v)]
+                found += [replace(value, value=None) for value in numbers]
+    resources = {value.line for value in found if is_resource(value.name)}
+    reports = resources & {value.line for value in found if not is_resource(value.name)}
+    found = [value for value in found if value.line in reports or not reports]
+    spellings: dict[str, list[PrintedValue]] = {}
+    for value in found:
+        spellings.setdefault(value.name, []).append(value)
+    several = {name: values[0] for name, values in spellings.items() if len({value.pattern for value in values}) > 1}
+    return [_relaxed(several[value.name]) if value.name in several else value for value in _each_once(found)]
+
+
+def _is_text(value: PrintedValue) -> bool:
+    return isinstance(value.value, ast.Constant) and value.value.value in ("s", "c", "%")
+
+
+def _relaxed(value: PrintedValue) -> PrintedValue:
+    """The value with a pattern that fits all separators between its label and the number."""
+    return replace(value, pattern=re.sub(r"(\\s[+*]|[:=])*\(\[", r"\\s*[:=]?\\s*([", value.pattern, count=1))
 
 
 def _each_once(found: Sequence[PrintedValue]) -> list[PrintedValue]:
@@ -105,7 +126,8 @@ def _lines(source: Source, call: ast.Call) -> Iterator[list[Piece]]:
 
 def _of_message(source: Source, call: ast.Call) -> list[Piece]:
     """The message of a logger with its values, which follow the format as arguments."""
-    arguments = call.args[1:] if isinstance(call.func, ast.Attribute) and call.func.attr == "log" else call.args
+    levelled = isinstance(call.func, ast.Attribute) and call.func.attr == "log" and len(call.args) > 1
+    arguments = call.args[1:] if levelled else call.args
     text = source.value(arguments[0]) if arguments else None
     if len(arguments) > 1 and type(text) is str:
         if len(_PERCENT.findall(text)) == len(arguments) - 1:

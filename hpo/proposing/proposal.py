@@ -76,11 +76,12 @@ def write_benchmark(
     lines = read_launch_lines(script) if script.suffix == ".py" and "script" in program else []
     sources = read_sources(script) if script.suffix == ".py" else []
     interface = with_config_file(interface, sources, lines=lines, given=config)
-    interface.arguments = list(with_shown_values(interface.arguments, lines))
+    line = next((line for line in lines if line.launcher), None)
+    alone = next((other for other in lines if not other.launcher), None)
+    interface.arguments = list(with_shown_values(interface.arguments, lines, line if alone is None else None))
     processes, started = 1, ""
-    if (line := next((line for line in lines if line.launcher), None)) is not None:
+    if line is not None:
         command = [*line.launcher, str(script)]
-        alone = next((other for other in lines if not other.launcher), None)
         if alone is None:
             program, processes, started = {"command": command}, line.processes, f"as in {line.where}"
         else:

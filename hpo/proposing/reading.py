@@ -57,6 +57,7 @@ _PYTHON_PARSERS = (
     "absl",
 )
 _OTHER_PARSERS = re.compile(rb"optparse|argparse|argparser|docopt|getopt|argp_parse|ArgParse|--help|[Uu]sage: ")
+_SHOWS_OPTIONS = re.compile(r"usage\s*:|options\s*:", re.IGNORECASE).search
 _OF_TRAINING_ARGUMENTS = {
     "learning_rate": ("float", 5e-5),
     "per_device_train_batch_size": ("int", 8),
@@ -110,6 +111,11 @@ def command_of(script: Path) -> list[str]:
     if shutil.which(interpreter) is None:
         raise ConfigError(f"{script}: {interpreter} is not on PATH, and has to be asked for its arguments; install it")
     return [interpreter, str(script.absolute())]
+
+
+def read_strings(script: Path) -> list[str]:
+    """Return the lines of text in a compiled program."""
+    return [run.decode() for run in re.findall(rb"[\t\x20-\x7e]{4,}", script.read_bytes())]
 
 
 def is_compiled(script: Path) -> bool:
@@ -166,6 +172,10 @@ def _of_help(script: Path, command: Sequence[str], seen: Interface) -> Interface
         if not has_usage(text):
             text = ask_for_help(command, None)
         taken, asked = read_usage(text), "usage line"
+    if not taken and is_compiled(script):
+        lines = [line for line in read_strings(script) if " " in line.strip()]
+        found = read_help("\n".join(lines)) if any(map(_SHOWS_OPTIONS, lines)) else []
+        taken, asked = [replace(argument, where="in its text") for argument in found], "text"
     if not taken and not known:
         said = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing")[:200]
         raise ConfigError(
@@ -174,8 +184,12 @@ def _of_help(script: Path, command: Sequence[str], seen: Interface) -> Interface
     note = f"Not seen: arguments with computed names ({seen.unread} times); its --help does not show them, either."
     if taken:
         names = ", ".join(argument.name for argument in taken)
-        called = f"its {asked}, for which it was run" if asked != "--help" else "its --help, which was run"
-        note = f"Read from {called} in an empty folder (at most {SECONDS} s): {names}."
+        called = {
+            "--help": "its --help, which was run",
+            "text": "the help in its text, for it did not show any when it was run",
+        }
+        called_as = called.get(asked, f"its {asked}, for which it was run")
+        note = f"Read from {called_as} in an empty folder (at most {SECONDS} s): {names}."
     parser = seen.parser if asked == "--help" or known else asked
     both = [*seen.arguments, *taken]
     behind = words_behind(text) if script.suffix != ".py" else []

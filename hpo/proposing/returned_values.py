@@ -101,4 +101,4 @@ def _names_of_call(source: Source, sources: Sequence[Source], call: ast.Call, de
             for node in _returns(holder.functions[name]):
                 yield from _names(holder, sources, node, depth + 1)
         elif holder is None:
-            yield "result"
+            yield name if usual_mode(name) is not None else "result"

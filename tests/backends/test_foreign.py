@@ -228,12 +228,13 @@ def failure(tune, caplog, **keys):
         ("echo Loss: 3", "standard output matches benchmark.patterns.loss=loss: (\\S+); the last is 'Loss: 3'"),
         ("true", "matches benchmark.patterns.loss=loss: (\\S+): it printed nothing"),
         ("echo loss: 3 >&2", "but one of its standard error does: set benchmark.report_channel=stderr"),
+        ("echo epoch 1; echo acc: 3; echo Loss: 3", "the last is 'Loss: 3'; it has acc"),
         ("echo loss: 3", "standard output matches benchmark.patterns.epoch=epoch (\\d+) before the first loss"),
     ],
 )  # fmt: skip
 def test_where_the_metric_is_never_found_the_trial_fails_with_the_pattern_and_the_log(tune, caplog, script, said):
     write("train.sh", script)
-    text = failure(tune, caplog, command=["sh", "train.sh"], patterns=PATTERNS)
+    text = failure(tune, caplog, command=["sh", "train.sh"], patterns={**PATTERNS, "acc": r"acc: (\S+)"})
     assert said in text
     assert "it ended without a report; " in text
     assert "stdout.log" in text

@@ -80,6 +80,14 @@ def test_without_torchrun_on_path_it_is_run_as_a_module_of_this_python(lines, mo
     assert line.launcher[:3] == [sys.executable, "-m", "torch.distributed.run"]
 
 
+def test_trials_get_the_other_values_of_the_line_that_starts_them(tmp_path):
+    (tmp_path / "train.py").write_text(PARSER)
+    (tmp_path / "run.sh").write_text("torchrun --nproc-per-node=2 train.py --data d --lr 0.01 --device cuda\n")
+    content = read_plain(write_benchmark(script=tmp_path / "train.py", name="mine", folder=tmp_path, gpus=False).path)
+    assert content["arguments"] == {"data": "d", "device": "cuda"}
+    assert content["points_to_evaluate"] == [{"lr": 0.01}]
+
+
 @pytest.mark.parametrize(("gpus", "expected"), [(True, 2), (False, 0)])
 def test_the_command_of_a_docstring_is_proposed_with_its_place(tmp_path, gpus, expected):
     script = tmp_path / "train.py"

@@ -580,6 +580,36 @@ def test_a_program_with_a_usage_line_runs_once_its_numbers_are_completed(workpla
     assert re.search(r"^end +ok ", out, re.MULTILINE), out
 
 
+HELP_ELSEWHERE = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int main(int argc, char **argv) {
+  double rate = 0.1; int epochs = 4;
+  for (int i = 1; i < argc; i++) {
+    if (!strcmp(argv[i], "-?")) return printf("usage: %s [options]\noptions:\n  -l <rate>   learning rate (default: 0.1)\n"
+                                              "  -e <epochs>   number of epochs (default: 4)\n", argv[0]) < 0;
+    if (!strcmp(argv[i], "-l")) rate = atof(argv[++i]);
+    else if (!strcmp(argv[i], "-e")) epochs = atoi(argv[++i]);
+  }
+  for (int epoch = 1; epoch <= epochs; epoch++) printf("epoch %d/%d | error: %.6f\r", epoch, epochs, rate / epoch);
+}
+"""
+
+
+@pytest.mark.process
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_a_compiled_program_that_shows_its_help_for_none_of_the_usual_options_has_it_in_its_text(workplace):
+    (workplace.path / "nn.c").write_text(HELP_ELSEWHERE)
+    subprocess.run(["cc", "-o", "nn", "nn.c"], check=True, cwd=workplace.path)
+    assert "to complete" not in succeeded(workplace.verb("init", "nn"))
+    content = read_plain(workplace.path / "conf/benchmark/nn.yaml")
+    assert {name: domain["argument"] for name, domain in content["config_space"].items()} == {"learning_rate": "-l"}
+    assert content["arguments"] == {"-e": 4}
+    out = succeeded(workplace.verb("check-script", "--config-dir", "conf", "benchmark=nn", "method=ASHA-STOP"))
+    assert re.search(r"^reports +ok +.*error.*, 4 times", out, re.MULTILINE), out
+
+
 def test_a_folder_in_which_nothing_can_be_written_is_one_sentence_with_the_remedy(tmp_path):
     (tmp_path / "conf").write_text("a file")
     with pytest.raises(

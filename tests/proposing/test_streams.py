@@ -20,6 +20,7 @@ def heard(text, tmp_path):
     "call",
     [
         'logging.info("val_loss: %.3f", x)',
+        'self.logger.log(f"Epoch {x}: val_loss: {x}")',
         'logging.log(20, "val_loss: %.3f" % x)',
         'logging.getLogger(__name__).info("no"); log = logging.getLogger("a"); log.info(f"val_loss: {x}")',
         'class A:\n    def go(self): self.logger.info("val_loss: {:.3f}".format(x))',
