@@ -129,10 +129,9 @@ def _argument(head: str, told: str) -> Argument | None:
 def _name_of_letter(option: str, metavar: str, told: str) -> str:
     """A name for an option such as `-l <rate>  learning rate`: the words of its help, or its value's, if they are known."""
     words = re.split(r"[(,:;.]", re.sub(r"^(the|set|number of|num)\s+", "", told.lower()))[0].split()
-    for name in ("_".join(words), metavar.lower()):
-        if len(words) <= _LONGEST_NAME and is_known_name(name):
-            return name
-    return option.lstrip("-")
+    told_name = "_".join(words) if len(words) <= _LONGEST_NAME else ""
+    known = (name for name in (told_name, metavar.lower()) if is_known_name(name))
+    return next(known, option.lstrip("-"))
 
 
 def _number(text: str | None) -> tuple[str, object]:

@@ -27,7 +27,7 @@ def found(body, head=HEAD):
         ("return trainer.callback_metrics.get('val_loss')", ["val_loss"]),
         ("result = metrics['f1']\nreturn result", ["f1", "result"]),
         ("return {'val_loss': a, 'accuracy': b}", ["val_loss", "accuracy"]),
-        ("return float(model.score(data))", ["score"]),
+        ("return float(model.accuracy(data))", ["accuracy"]),
         ("return -accuracy", ["minus_accuracy"]),
         ("def inner():\n    return loss\nreturn a + b", ["result"]),
         ("if config.dry:\n    return None\nreturn rmse", ["rmse"]),
