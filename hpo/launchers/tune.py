@@ -20,7 +20,7 @@ from hpo.functions.source import module_of, source_of
 from hpo.launchers.base import runs_here
 from hpo.launchers.plainly import plainly
 from hpo.launchers.shown import run_experiment
-from hpo.proposing.saving import may_save
+from hpo.proposing.checkpoint_use import may_save
 from hpo.store.replacing import write_atomically
 from hpo.store.tags import OUTPUTS, master_seed
 from hpo.watching.lines import say

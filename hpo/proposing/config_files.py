@@ -11,14 +11,14 @@ from typing import Any
 from hpo.config.choices import ArgumentStyle
 from hpo.config.templates import FORMATS, Template
 from hpo.errors import ConfigError
+from hpo.proposing.argument_roles import plain_name
 from hpo.proposing.arguments import Argument, Interface, Unread
-from hpo.proposing.hydras import leaves_of
+from hpo.proposing.hydra_configs import leaves_of
 from hpo.proposing.launch_lines import LaunchLine
-from hpo.proposing.roles import plain_name
 from hpo.proposing.source import Source
 
 _PARSERS = ("argparse", "click", "typer", "absl.flags", "fire", "sys.argv", "docopt")
-"""What reads arguments that are passed on a command line beside the file."""
+"""Parsers that pass a file's name through as it is."""
 _NAME = re.compile(
     r"(?:\w+_)?(config|cfg|conf|hparams|params|settings|opt)(_?(file|path|filename|yaml|yml|json|toml))?|(yaml|yml|json|toml)(_?(file|path|config))?"
 )
@@ -26,7 +26,7 @@ _LOADER = re.compile(
     r"(.*\.)?((yaml|json|toml|tomllib|tomli)\.(safe_|full_|unsafe_)?load(s|_all)?|OmegaConf\.load|YAML\(.*\)\.load)"
 )
 _OPTIONS_WIN = re.compile(r"update\(vars\(|\*\*vars\(")
-"""A program that puts its options into what it has read, so that a default of an option hides the file's value."""
+"""Source of a program that writes its options over the file's values, so that an option's default hides a key of the file."""
 
 
 def with_config_file(
@@ -70,7 +70,7 @@ def with_config_file(
 
 
 def _fixed_name(source: Source, call: ast.Call) -> str | None:
-    """The name of a file that a call loads if the source says it: `yaml.safe_load(open("config.yaml"))`."""
+    """Return the name of the file that a call loads, if the source has it: `yaml.safe_load(open("config.yaml"))`."""
     texts = (source.value(node) for node in ast.walk(call) if isinstance(node, ast.Constant | ast.Name))
     return next((text for text in texts if type(text) is str and Path(text).suffix in FORMATS), None)
 
@@ -78,7 +78,7 @@ def _fixed_name(source: Source, call: ast.Call) -> str | None:
 def _file_of(
     option: Argument, sources: Sequence[Source], lines: Sequence[LaunchLine], given: Path | None
 ) -> tuple[Path | None, str]:
-    """The configuration file, and what names it: the user, the option's default, or a line that starts the program."""
+    """Return the configuration file and what names it: the user, the option's default, or a line that starts the program."""
     named: list[tuple[Any, str]] = [(given, "as given to hpo init")] if given is not None else []
     named += [(option.default, f"default in {option.where}")]
     named += [(line.arguments[option.name], f"as in {line.where}") for line in lines if option.name in line.arguments]
@@ -110,7 +110,7 @@ def _with_keys(interface: Interface, option: Argument, file: Path, where: str, t
 
 
 def _keys(file: Path) -> Iterator[Argument]:
-    """The scalars of a file, by dotted names. PyYAML reads 1e-3 as a text, which a program takes for the number."""
+    """Yield the scalars of a file as arguments, by dotted names. A text such as 1e-3, as PyYAML reads it, is a number."""
     text = file.read_text()
     content = tomllib.loads(text) if file.suffix == ".toml" else Template.read(file).content
     for key in leaves_of(content, "", file, text.splitlines()):

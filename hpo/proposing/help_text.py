@@ -1,4 +1,4 @@
-"""Arguments from what a program prints when it is asked for help."""
+"""Arguments read from the help text that a program prints."""
 
 import os
 import re
@@ -13,14 +13,14 @@ from hpo.proposing.arguments import Argument
 from hpo.proposing.domains import is_known_name
 
 _LONGEST_NAME = 4
-"""Words; a help of more is a sentence."""
+"""Number of words up to which a help text can be a name."""
 
 SECONDS = 20
-"""A program may take for its help."""
+"""Seconds that a program may take to print its help."""
 
 _OPTION = re.compile(r"^\s{0,12}(-{1,2}[A-Za-z][^\n]*)$")
 _BARE = re.compile(r"-(\w+) ([a-z]\w*)\s*: (.*)")
-"""-c cost : the cost of an error (default 1)"""
+"""Option with a bare word for its value: `-c cost : the cost of an error (default 1)`."""
 _USAGE = re.compile(r"^\s*usage:\s+\S+\s+\[options\]([^\n]*)", re.IGNORECASE | re.MULTILINE)
 _SPELLING = re.compile(r"(?<![\w-])(--?[A-Za-z][\w.-]*)(?:[ =]?(\[?[={<]?[A-Z][\w|-]*[\]>]?|<[^>]+>|\{[^}]+\}))?")
 _DEFAULT = re.compile(r"default(?:s to|\s+is)?\s*[:=]?\s*['\"]?([^\s\])'\";,]+)", re.IGNORECASE)
@@ -60,7 +60,7 @@ def ask_for_help(command: Sequence[str], option: str | None = "--help") -> str:
 
 
 def read_help(text: str) -> list[Argument]:
-    """The options of a help text, in order: those of argparse, click, optparse, getopt and their like."""
+    """Return the options in a help text, in order, as argparse, click, optparse, getopt and similar parsers print them."""
     found: list[Argument] = []
     lines = text.splitlines()
     for number, line in enumerate(lines):
@@ -88,13 +88,13 @@ def read_help(text: str) -> list[Argument]:
 
 
 def words_behind(text: str) -> list[str]:
-    """What a program takes behind its options, as its usage says: `[options] training_file [model_file]`."""
+    """Return the words that have to follow the options by the usage line, as in `[options] training_file [model_file]`."""
     usage = _USAGE.search(text)
     return [] if usage is None else [w for w in usage[1].split() if re.fullmatch(r"<?\w[\w.-]*>?", w)]
 
 
 def _of_letter(letter: str, name: str, told: str) -> Argument:
-    """One that is called by its value, `cost`: the letter says little."""
+    """Return an option named after its value (cost), because its letter says little."""
     kind, value = _number(next(iter(_DEFAULT.findall(told)), None))
     kind = "number" if kind == "int" else kind
     return Argument(name, kind, value, spelling=f"-{letter}", where="of its --help", help=told)
@@ -127,7 +127,7 @@ def _argument(head: str, told: str) -> Argument | None:
 
 
 def _name_of_letter(option: str, metavar: str, told: str) -> str:
-    """A name for an option such as `-l <rate>  learning rate`: the words of its help, or its value's, if they are known."""
+    """Return a name for an option such as `-l <rate>  learning rate`: its help or its value if known, else the letter."""
     words = re.split(r"[(,:;.]", re.sub(r"^(the|set|number of|num)\s+", "", told.lower()))[0].split()
     told_name = "_".join(words) if len(words) <= _LONGEST_NAME else ""
     known = (name for name in (told_name, metavar.lower()) if is_known_name(name))
@@ -135,7 +135,7 @@ def _name_of_letter(option: str, metavar: str, told: str) -> str:
 
 
 def _number(text: str | None) -> tuple[str, object]:
-    """What a default is."""
+    """Return the kind and the value of a default that is given as text."""
     text = text.rstrip(".") if text is not None else None
     for kind, convert in (("int", int), ("float", float)):
         try:

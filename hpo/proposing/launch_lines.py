@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hpo.proposing.argument_roles import resource_of
 from hpo.proposing.arguments import Argument
 from hpo.proposing.domains import propose
-from hpo.proposing.roles import resource_of
 
 _BESIDE = ("*.sh", "*.slurm", "*.sbatch", "scripts/*.sh", "Makefile", "README*")
 _MOST_FILES = 50
@@ -25,7 +25,7 @@ _OF_TORCH = ("torchrun", "torch.distributed.run", "torch.distributed.launch")
 _OF_A_CLUSTER = re.compile(
     r"--?(nnodes|node_rank|master_(addr|port)|rdzv_\w+|num_machines|machine_rank|main_process_(ip|port)|hostfile|hosts?|H)"
 )
-"""Options that say where other machines are: a trial has one."""
+"""Launcher options about other machines, which are left out because a trial runs on one."""
 _FLAGS = re.compile(
     r"--(standalone|use_env|no_python|module|m|multi_gpu|cpu|mixed_precision_off|oversubscribe|allow_run_as_root|use_\w+|same_network)"
 )
@@ -72,12 +72,12 @@ def read_launch_lines(script: Path) -> list[LaunchLine]:
 def with_shown_values(
     arguments: Sequence[Argument], lines: Sequence[LaunchLine], started: LaunchLine | None = None
 ) -> Iterator[Argument]:
-    """Yield the arguments of a script with values that a line gives: to those without a default, and all of one line.
+    """Yield a script's arguments with the values that lines give: all values of one line, else those without a default.
 
     Args:
-        arguments: As the script's source has them.
-        lines: That start the script.
-        started: The line that trials are started as, whose values come in place of the script's defaults.
+        arguments: Arguments as the script's source declares them.
+        lines: Lines that start the script.
+        started: The line that trials are started as, whose values replace the script's defaults.
     """
     for argument in arguments:
         shown = next((line for line in lines if argument.name in line.arguments), None)
@@ -119,7 +119,7 @@ def _split(text: str) -> list[str]:
 
 
 def _filled(word: str, text: str) -> str:
-    """A word of a shell script with its variables' values, as far as the script gives them: `${GPUS:-2}`, or `GPUS=2`."""
+    """Return a word of a shell script with its variables filled in, as far as the script has them: `${GPUS:-2}`, `GPUS=2`."""
 
     def value(match: re.Match[str]) -> str:
         if match[1]:
@@ -131,7 +131,7 @@ def _filled(word: str, text: str) -> str:
 
 
 def _launcher(program: str, words: Sequence[str]) -> tuple[list[str], int]:
-    """The launcher's words for one machine, and the number of its processes."""
+    """Return the words of a launcher for one machine, and its number of processes."""
     if not program:
         return [], 1
     kept, processes = [], 1
@@ -162,7 +162,7 @@ def _underscored(option: str) -> str:
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """The options of a launcher, each with its value."""
+    """Yield the options of a launcher, each with its value or None."""
     ahead = list(words)
     while ahead:
         name, equals, value = ahead.pop(0).partition("=")
@@ -172,7 +172,7 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
 
 
 def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The values of a script's options: `--data=a` and `--data a`; placeholders such as PATH are left out."""
+    """Yield the values of a script's options, from `--data=a` and `--data a`, without placeholders such as PATH."""
     for number, word in enumerate(words):
         name, equals, value = word.partition("=")
         following = words[number + 1] if number + 1 < len(words) else "-"

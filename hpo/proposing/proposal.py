@@ -1,4 +1,4 @@
-"""`hpo init`: from a program to the file of a benchmark, which is never written over another."""
+"""`hpo init`: the YAML file of a benchmark for an existing program. An existing file is never overwritten."""
 
 import re
 import shutil
@@ -9,26 +9,26 @@ from hpo.config.choices import ARGUMENTS
 from hpo.config.schema import CONF_DIR
 from hpo.config.yamlfiles import flow_text
 from hpo.errors import ConfigError
+from hpo.proposing.argument_roles import resource_of
+from hpo.proposing.benchmark_draft import Draft
 from hpo.proposing.config_files import with_config_file
 from hpo.proposing.launch_lines import read_launch_lines, with_shown_values
-from hpo.proposing.reading import command_of, is_compiled, read_interface
-from hpo.proposing.reports import read_reports
+from hpo.proposing.program_interface import command_of, is_compiled, read_interface
+from hpo.proposing.report_reader import read_reports
 from hpo.proposing.returned_values import with_callback
-from hpo.proposing.roles import resource_of
 from hpo.proposing.source import read_sources
-from hpo.proposing.writing import Draft
 
 
 @dataclass(frozen=True)
 class WrittenBenchmark:
-    """A file that was written."""
+    """The benchmark file that was written, and what remains to be completed in it."""
 
     path: Path
     parser: str
     tuned: int
-    """Hyperparameters in its space."""
+    """Number of hyperparameters in the search space."""
     missing: list[str]
-    """Lines that the user has to complete."""
+    """Keys that the user has to complete."""
 
 
 def write_benchmark(
@@ -37,14 +37,14 @@ def write_benchmark(
     """Write `folder`/benchmark/NAME.yaml for a program.
 
     Args:
-        script: the program.
-        name: of the benchmark; from the script's unless given.
-        folder: the user's configuration groups.
-        gpus: has this machine any?
-        config: the configuration file that the program reads.
+        script: The program.
+        name: Name of the benchmark; by default that of the script.
+        folder: The user's folder of configuration groups.
+        gpus: Whether this machine has GPUs.
+        config: The configuration file that the program reads, if the user names it.
 
     Raises:
-        ConfigError: it cannot be read what the program takes, or there is such a benchmark.
+        ConfigError: The program's arguments cannot be read, a benchmark of that name exists, or the file cannot be written.
     """
     if not script.is_file():
         raise ConfigError(f"{script}: there is no such file; name the program that is to be tuned, such as train.py")

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from hpo.config.direction import usual_mode
 from hpo.proposing.arguments import Argument, Unread
-from hpo.proposing.reported import Reported
+from hpo.proposing.report_description import Reported
 from hpo.proposing.source import Function, Source
 
 _DEEPEST = 3
-"""Functions that return what another one returns."""
+"""Number of calls that are followed from one function's return to another's."""
 _SAME = ("float", "int", "round", "abs", "min", "max", "sum", "mean", "item", "cpu", "numpy", "detach", "tolist")
 """Functions and methods whose result keeps the name of what they are given."""
 

@@ -3,8 +3,8 @@
 import re
 from dataclasses import replace
 
+from hpo.proposing.argument_roles import is_of_the_machine, resource_of
 from hpo.proposing.arguments import Argument
-from hpo.proposing.roles import is_of_the_machine, resource_of
 
 _USAGE = re.compile(r"\busage\s*:?\s+(\S+)[ \t]+([^\n]+)", re.IGNORECASE)
 _WORD = re.compile(r"(\[?)<?([A-Za-z][\w-]*)(?:=([^\s\]>]+))?>?(\]?)")
@@ -13,7 +13,7 @@ _DEFAULT = re.compile(r"default(?:s to|\s+is)?\s*[:=]?\s*([-+.\w]+)", re.IGNOREC
 
 
 def has_usage(text: str) -> bool:
-    """Whether a text has a usage line with something behind the program's name."""
+    """Whether a text has a usage line with words behind the program's name."""
     return _USAGE.search(text) is not None
 
 
@@ -37,7 +37,7 @@ def read_usage(text: str) -> list[Argument]:
 
 
 def _with_kind(argument: Argument, stated: str | None) -> Argument:
-    """The argument with its kind: by its default, else a number unless its name is that of a file or a machine."""
+    """Return an argument with its kind: that of its default, else a number unless it is named like a file or a machine."""
     for convert in (int, float):
         try:
             value = convert(stated or "")

@@ -1,4 +1,4 @@
-"""Configurations of Hydra apps: their YAML, or their dataclasses."""
+"""Configurations of Hydra apps, read from their YAML files or dataclasses."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ from hpo.proposing.source import Source
 
 
 def read_hydra(sources: Sequence[Source]) -> Interface | None:
-    """The configuration that `@hydra.main` names; None where there is no such decorator."""
+    """Return the keys of the configuration that `@hydra.main` names; None if the script is no Hydra app."""
     source = sources[0]
     marks = (d for f in source.functions.values() for d in f.decorator_list if isinstance(d, ast.Call))
     mark = next((mark for mark in marks if source.full_name(mark.func) == "hydra.main"), None)
@@ -50,7 +50,7 @@ def read_hydra(sources: Sequence[Source]) -> Interface | None:
 
 
 def _of_file(file: Path, root: Path, notes: list[str]) -> Iterator[Argument]:
-    """What a file holds, and those that its defaults list names, by dotted names."""
+    """Yield the keys of a file and of the files in its defaults list, by dotted names."""
     content = read_plain(file) or {}
     found: dict[str, Argument] = {}
     for entry in content.get("defaults", []) if isinstance(content, dict) else []:

@@ -1,4 +1,4 @@
-"""What a script prints: each value behind a label, and a pattern that finds it in the output."""
+"""Values with a label in what a program prints, each with a pattern that finds it in the output."""
 
 import ast
 import re
@@ -9,47 +9,47 @@ from itertools import pairwise
 
 from hpo.config.choices import ReportChannel
 from hpo.proposing.arguments import Unread
-from hpo.proposing.reported import is_resource
+from hpo.proposing.output_streams import is_logging, stream_of
+from hpo.proposing.report_description import is_resource
 from hpo.proposing.source import Source
-from hpo.proposing.streams import is_logging, stream_of
 
 NUMBER = r"([-+.\w]+)"
-"""The first group of a pattern: a number as any program prints it, also nan and inf."""
+"""Group of a pattern that matches a number as programs print it, nan and inf included."""
 _PERCENT = re.compile(r"%(?:\(\w+\))?[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[diouxXeEfFgGcrsa%]")
 _BREAKS = re.compile(r"[,;:|()\[\]{}<>]|\t|\s-+\s|\s=\s")
-"""What stands between a label and what is before it."""
+"""Pattern of what separates a label from the text before it."""
 _SEPARATOR = re.compile(r"[\s:=(\[>~-]*$")
 _OF_WHICH_DATA = re.compile(r"\b(train|training|valid|validation|val|dev|eval|evaluation|test)\b", re.IGNORECASE)
 _READABLE = re.compile(r"[\t\n\r\x20-\x7e]{6,}")
 _LONGEST_FORMAT = 300
 _LONGEST_LABEL = 4
-"""Words: what has more is a sentence."""
+"""Number of words up to which a text before a value is a label."""
 
 Piece = str | ast.expr
-"""A text that is printed as it is, or a value."""
+"""Part of a printed line: a text, or the expression of a value."""
 
 
 @dataclass(frozen=True)
 class PrintedValue:
-    """A value that a line of the output has."""
+    """A value with a label in a line of a program's output."""
 
     name: str
-    """Made of its label: `Test loss` is test_loss."""
+    """Name made of the label: `Test loss` becomes test_loss."""
     pattern: str
     value: ast.expr | None
     """The expression that is printed; None if the program is not Python."""
     line: str
-    """The whole line, with a number for each value."""
+    """The whole line with 1 in place of each value."""
     where: str
     counted: bool
-    """Is it one of so many, as in `3/10`?"""
+    """Whether a total follows the value, as in `3/10`."""
     stream: ReportChannel = ReportChannel.stdout
     logged: bool = False
-    """Whether a logger writes the line, and begins it with a time or a level."""
+    """Whether a logger writes the line, which then begins with a time or a level."""
 
 
 def read_prints(sources: Sequence[Source]) -> list[PrintedValue]:
-    """Return the values with a label that a script prints or logs, in the order of its text; each name once."""
+    """Return the values with a label that a script prints or logs, in the order of its source, each name once."""
     found = [
         replace(value, stream=stream, logged=is_logging(source, call))
         for source in sources
@@ -94,7 +94,7 @@ def _is_text(value: PrintedValue) -> bool:
 
 
 def _relaxed(value: PrintedValue) -> PrintedValue:
-    """The value with a pattern that fits all separators between its label and the number."""
+    """Return a value with a pattern that accepts any separator between its label and the number."""
     return replace(value, pattern=re.sub(r"(\\s[+*]|[:=])*\(\[", r"\\s*[:=]?\\s*([", value.pattern, count=1))
 
 
@@ -107,7 +107,7 @@ def _each_once(found: Sequence[PrintedValue]) -> list[PrintedValue]:
 
 
 def _lines(source: Source, call: ast.Call) -> Iterator[list[Piece]]:
-    """What a call prints, line by line."""
+    """Yield what a call prints, line by line."""
     separator = source.value(source.keywords(call).get("sep"))
     between = separator if type(separator) is str else " "
     pieces: list[Piece] = _of_message(source, call) if is_logging(source, call) else []
@@ -125,7 +125,7 @@ def _lines(source: Source, call: ast.Call) -> Iterator[list[Piece]]:
 
 
 def _of_message(source: Source, call: ast.Call) -> list[Piece]:
-    """The message of a logger with its values, which follow the format as arguments."""
+    """Return the pieces of a logged message, whose values follow its format as arguments."""
     levelled = isinstance(call.func, ast.Attribute) and call.func.attr == "log" and len(call.args) > 1
     arguments = call.args[1:] if levelled else call.args
     text = source.value(arguments[0]) if arguments else None
@@ -182,7 +182,7 @@ def _woven(texts: Sequence[str], values: Sequence[ast.expr]) -> list[Piece]:
 
 
 def _values_of(line: list[Piece], where: str) -> Iterator[PrintedValue]:
-    """Those whose label stands directly before them."""
+    """Yield the values of a line that have a label directly before them."""
     joined: list[Piece] = []
     for piece in line:
         if isinstance(piece, str) and joined and isinstance(joined[-1], str):
@@ -210,7 +210,7 @@ def _values_of(line: list[Piece], where: str) -> Iterator[PrintedValue]:
 
 
 def _only_in_its_line(value: PrintedValue, lines: set[str]) -> PrintedValue:
-    """With the beginning of its line where its label stands in other lines, too."""
+    """Return a value whose pattern includes the beginning of its line, if other lines have the same label."""
     if sum(re.search(value.pattern, line) is not None for line in lines) < 2:
         return value
     words = re.match(r"\W*[A-Za-z]+", value.line)
@@ -220,5 +220,5 @@ def _only_in_its_line(value: PrintedValue, lines: set[str]) -> PrintedValue:
 
 
 def _any_blanks(text: str) -> str:
-    """A pattern of a text, however many blanks are between its words."""
+    """Return a pattern of a text that accepts any number of blanks between its words."""
     return r"\s+".join(map(re.escape, text.split()))

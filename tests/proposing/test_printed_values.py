@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hpo.proposing.prints import read_formats, read_prints
+from hpo.proposing.printed_values import read_formats, read_prints
 from hpo.proposing.source import read_sources
 
 

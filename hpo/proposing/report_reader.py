@@ -1,4 +1,4 @@
-"""What a program reports, and how, as far as its text shows it."""
+"""The reports of a program, from its calls of reporting functions, its training loop, its output, or what it returns."""
 
 import ast
 import re
@@ -8,18 +8,18 @@ from pathlib import Path
 from hpo.config.choices import ReportChannel
 from hpo.functions.trainable import RESOURCE
 from hpo.proposing.frameworks import read_framework
-from hpo.proposing.outputs import read_output, reported_of
-from hpo.proposing.prints import read_formats
-from hpo.proposing.reported import Reported, is_resource
+from hpo.proposing.printed_reports import read_output, reported_of
+from hpo.proposing.printed_values import read_formats
+from hpo.proposing.ray_trainables import find_trainable
+from hpo.proposing.report_description import Reported, is_resource
 from hpo.proposing.returned_values import read_returned
 from hpo.proposing.source import Source, read_sources
-from hpo.proposing.trainables import find_trainable
 
 _DEEPEST = 5
 
 
 def read_reports(script: Path) -> Reported:
-    """By the calls of a Python script, by the text of any other program."""
+    """Return what a program reports: by the calls in a Python script, by the text of any other program."""
     if script.suffix != ".py":
         text = script.read_bytes().decode("latin-1")
         told = _of_text(text, "")
@@ -63,7 +63,7 @@ def _is_reporter(source: Source, node: ast.AST) -> bool:
 
 
 def _names_of(source: Source, call: ast.Call, depth: int = 0) -> Iterator[str]:
-    """Names of values: given by name, in a mapping, or in one that has a name."""
+    """Yield the names of reported values: keywords, keys of a mapping, or keys of a variable that holds one."""
     for keyword in call.keywords:
         if keyword.arg is not None:
             yield keyword.arg
@@ -91,7 +91,7 @@ def _keys(source: Source, node: ast.AST, depth: int) -> Iterator[str]:
 
 
 def _of_text(text: str, where: str) -> Reported:
-    """A program that writes the lines itself: by what looks like the keys of a JSON object."""
+    """Return the reports of a program that writes the JSON lines itself, by the keys in its text."""
     for mark, channel in (("[tune-metric]", ReportChannel.syne_tune), ("HPO_REPORT_FILE", ReportChannel.file)):
         if mark in text:
             names = re.findall(r"""\\?["']([A-Za-z_]\w*)\\?["']\s*:""", text)

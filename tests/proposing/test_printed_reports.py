@@ -3,7 +3,7 @@
 import pytest
 
 from hpo.config.choices import ReportChannel
-from hpo.proposing.outputs import read_output
+from hpo.proposing.printed_reports import read_output
 from hpo.proposing.source import read_sources
 
 LINE = "print(f'Epoch: {epoch} loss: {x}')"

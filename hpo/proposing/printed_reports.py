@@ -1,25 +1,25 @@
-"""What of a script's output is a report: each epoch's values, and where their count begins."""
+"""Reports made of what a script prints: its metrics, its resource, and whether it counts from 0 or 1."""
 
 import ast
 from collections.abc import Sequence
 
 from hpo.config.choices import ReportChannel
-from hpo.proposing.prints import PrintedValue, read_prints
-from hpo.proposing.reported import Reported, is_metric, is_resource
+from hpo.proposing.printed_values import PrintedValue, read_prints
+from hpo.proposing.report_description import Reported, is_metric, is_resource
 from hpo.proposing.source import Source
 
 
 def read_output(sources: Sequence[Source]) -> Reported:
-    """Return what a Python script prints or logs, if it has a label that is known for something better up or down."""
+    """Return the reports in what a Python script prints or logs: values with a label whose better direction is known."""
     return reported_of(read_prints(sources), sources)
 
 
 def reported_of(printed: Sequence[PrintedValue], sources: Sequence[Source] = ()) -> Reported:
-    """Return the reports that printed values make: those on the stream of the likeliest metric.
+    """Return the reports that printed values make, on the stream of the likeliest metric.
 
     Args:
         printed: Values with a label.
-        sources: The files of a Python script, in which it is looked up where the resource begins.
+        sources: The files of a Python script, for where a loop begins to count.
     """
     likeliest = next(iter(Reported([value.name for value in printed if is_metric(value.name)]).metrics), None)
     stream = next((value.stream for value in printed if value.name == likeliest), ReportChannel.stdout)
@@ -39,7 +39,7 @@ def reported_of(printed: Sequence[PrintedValue], sources: Sequence[Source] = ())
 
 
 def _first_of(sources: Sequence[Source], value: PrintedValue) -> int | None:
-    """What a printed loop variable begins with, 0 or 1; None where it is none."""
+    """Return the first value of a printed loop variable, 0 or 1; None if the value is none."""
     if value.value is None:
         return 1
     node: ast.expr = value.value
@@ -59,7 +59,7 @@ def _first_of(sources: Sequence[Source], value: PrintedValue) -> int | None:
 
 
 def _begin(source: Source, node: ast.expr) -> int:
-    """The first number of a loop; 1 where only running it would tell."""
+    """Return the first number of a loop, 0 or 1; 1 if it is known only when the script runs."""
     for call in ast.walk(node):
         what = ast.unparse(call.func).rpartition(".")[2] if isinstance(call, ast.Call) else ""
         if isinstance(call, ast.Call) and what in ("range", "trange", "enumerate"):

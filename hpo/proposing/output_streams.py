@@ -1,4 +1,4 @@
-"""Where a call of a script writes its text: standard output, standard error, or neither. Python's logging is known."""
+"""The stream that a call of a script writes to: standard output, standard error or neither, for printing and for logging."""
 
 import ast
 import re

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from hpo.config.choices import ReportChannel
-from hpo.proposing.outputs import read_output
+from hpo.proposing.printed_reports import read_output
 from hpo.proposing.source import Source
 
 STDERR = "import logging\nlogging.basicConfig(level=logging.INFO)\n"
