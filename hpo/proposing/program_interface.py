@@ -14,6 +14,7 @@ from hpo.proposing.argparse_options import kind_of, read_absl, read_argparse
 from hpo.proposing.argument_roles import resource_of
 from hpo.proposing.arguments import Argument, Interface, style_of
 from hpo.proposing.click_options import read_click
+from hpo.proposing.compiled_programs import options_in_text
 from hpo.proposing.domains import propose
 from hpo.proposing.foreign_spaces import read_space, with_domains
 from hpo.proposing.help_text import SECONDS, ask_for_help, read_help, words_behind
@@ -57,7 +58,6 @@ _PYTHON_PARSERS = (
     "absl",
 )
 _OTHER_PARSERS = re.compile(rb"optparse|argparse|argparser|docopt|getopt|argp_parse|ArgParse|--help|[Uu]sage: ")
-_SHOWS_OPTIONS = re.compile(r"usage\s*:|options\s*:", re.IGNORECASE).search
 _OF_TRAINING_ARGUMENTS = {
     "learning_rate": ("float", 5e-5),
     "per_device_train_batch_size": ("int", 8),
@@ -113,17 +113,6 @@ def command_of(script: Path) -> list[str]:
     return [interpreter, str(script.absolute())]
 
 
-def read_strings(script: Path) -> list[str]:
-    """Return the lines of text in a compiled program."""
-    return [run.decode() for run in re.findall(rb"[\t\x20-\x7e]{4,}", script.read_bytes())]
-
-
-def is_compiled(script: Path) -> bool:
-    """Whether a program is a binary. Binaries hold back what they print unless they print to a terminal."""
-    with script.open("rb") as file:
-        return file.read(4) == b"\x7fELF"
-
-
 def _of_python(script: Path) -> Interface:
     sources = read_sources(script)
     readers = (
@@ -166,16 +155,21 @@ def _of_python(script: Path) -> Interface:
 def _of_help(script: Path, command: Sequence[str], seen: Interface) -> Interface:
     """Return the arguments that the source shows, completed from the help, the usage line or the text of the program."""
     known = {argument.name for argument in seen.arguments}
-    text, asked = ask_for_help(command), "--help"
+    inside = options_in_text(script)
+    try:
+        text, asked = ask_for_help(command), "--help"
+    except ConfigError:  # it has begun to train
+        if not inside:
+            raise
+        text, asked = "", "text"
     taken = [argument for argument in read_help(text) if argument.name not in known]
-    if not taken and script.suffix != ".py":
-        if not has_usage(text):
-            text = ask_for_help(command, None)
+    if not taken and script.suffix != ".py" and has_usage(text):
         taken, asked = read_usage(text), "usage line"
-    if not taken and is_compiled(script):
-        lines = [line for line in read_strings(script) if " " in line.strip()]
-        found = read_help("\n".join(lines)) if any(map(_SHOWS_OPTIONS, lines)) else []
-        taken, asked = [replace(argument, where="in its text") for argument in found], "text"
+    if not taken and inside:
+        taken, asked = inside, "text"
+    elif not taken and script.suffix != ".py" and not has_usage(text):
+        text, asked = ask_for_help(command, None), "usage line"
+        taken = read_usage(text)
     if not taken and not known:
         said = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing")[:200]
         raise ConfigError(

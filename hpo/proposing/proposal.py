@@ -11,9 +11,10 @@ from hpo.config.yamlfiles import flow_text
 from hpo.errors import ConfigError
 from hpo.proposing.argument_roles import resource_of
 from hpo.proposing.benchmark_draft import Draft
+from hpo.proposing.compiled_programs import is_compiled
 from hpo.proposing.config_files import with_config_file
 from hpo.proposing.launch_lines import read_launch_lines, with_shown_values
-from hpo.proposing.program_interface import command_of, is_compiled, read_interface
+from hpo.proposing.program_interface import command_of, read_interface
 from hpo.proposing.report_reader import read_reports
 from hpo.proposing.returned_values import with_callback
 from hpo.proposing.source import read_sources

@@ -12,6 +12,7 @@ import hpo
 from hpo.config.reading import resolve
 from hpo.config.yamlfiles import read_plain
 from hpo.errors import ConfigError
+from hpo.proposing import help_text
 from hpo.proposing.proposal import write_benchmark
 from tests.conftest import error_of, succeeded
 
@@ -608,6 +609,18 @@ def test_a_compiled_program_that_shows_its_help_for_none_of_the_usual_options_ha
     assert content["arguments"] == {"-e": 4}
     out = succeeded(workplace.verb("check-script", "--config-dir", "conf", "benchmark=nn", "method=ASHA-STOP"))
     assert re.search(r"^reports +ok +.*error.*, 4 times", out, re.MULTILINE), out
+
+
+@pytest.mark.process
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_the_text_of_a_compiled_program_is_enough_if_it_trains_when_it_is_asked_for_help(tmp_path, monkeypatch):
+    monkeypatch.setattr(help_text, "SECONDS", 0.5)
+    begin = "int argc, char **argv) {"
+    forever = HELP_ELSEWHERE.replace(begin, f"{begin}\n  if (argc < 2 || *argv[1]) for (;;) sleep(9);")
+    (tmp_path / "nn.c").write_text(f"#include <unistd.h>\n{forever}")
+    subprocess.run(["cc", "-o", "nn", "nn.c"], check=True, cwd=tmp_path)
+    content = read_plain(propose(tmp_path / "nn", tmp_path).path)
+    assert list(content["config_space"]) == ["learning_rate"]
 
 
 def test_a_folder_in_which_nothing_can_be_written_is_one_sentence_with_the_remedy(tmp_path):
