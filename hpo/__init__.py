@@ -10,36 +10,36 @@ if TYPE_CHECKING:
     from hpo.config.schema import ExperimentConfig
     from hpo.errors import HPOError
     from hpo.events.callback import Callback
-    from hpo.events.values import Decision, Resume, Start, Trial
-    from hpo.launchers.shown import run_experiment
+    from hpo.events.types import Decision, Resume, Start, Trial
+    from hpo.launchers.python_run import run_experiment
     from hpo.launchers.tune import tune
     from hpo.reporting import arguments, report
-    from hpo.reports.showing import show
-    from hpo.results.collection import load_experiments
+    from hpo.reports.notebook import show
+    from hpo.results.experiments import load_experiments
     from hpo.results.experiment import Experiment, load_experiment
-    from hpo.schedulers.assembly import build_scheduler
+    from hpo.schedulers.construction import build_scheduler
     from hpo.watching.loop import follow
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Callback": "hpo.events.callback",
-    "Decision": "hpo.events.values",
+    "Decision": "hpo.events.types",
     "Experiment": "hpo.results.experiment",
     "ExperimentConfig": "hpo.config.schema",
     "HPOError": "hpo.errors",
-    "Resume": "hpo.events.values",
-    "Start": "hpo.events.values",
-    "Trial": "hpo.events.values",
-    "build_scheduler": "hpo.schedulers.assembly",
+    "Resume": "hpo.events.types",
+    "Start": "hpo.events.types",
+    "Trial": "hpo.events.types",
+    "build_scheduler": "hpo.schedulers.construction",
     "load_config": "hpo.config.reading",
     "follow": "hpo.watching.loop",
     "load_experiment": "hpo.results.experiment",
-    "load_experiments": "hpo.results.collection",
+    "load_experiments": "hpo.results.experiments",
     "arguments": "hpo.reporting",
     "report": "hpo.reporting",
-    "run_experiment": "hpo.launchers.shown",
-    "show": "hpo.reports.showing",
+    "run_experiment": "hpo.launchers.python_run",
+    "show": "hpo.reports.notebook",
     "tune": "hpo.launchers.tune",
 }
 

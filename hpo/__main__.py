@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 from hpo import __version__
-from hpo.errors import HPOError, complain, documentation
+from hpo.errors import HPOError, print_error, documentation
 from hpo.experiment.signals import remember_interrupts
 
 
@@ -35,7 +35,7 @@ def main() -> None:
             import traceback
 
             traceback.print_exc()
-        complain(error)
+        print_error(error)
         code = 1
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
@@ -50,7 +50,7 @@ def _import(arguments: list[str]) -> Callable[[], int]:
     gc.disable()  # a tenth of the start-up would go into looking for garbage among modules
     try:
         if arguments and not arguments[0].startswith(("-", "@")) and "=" not in arguments[0]:
-            from hpo.cli.verbs.main import main as run_verb
+            from hpo.cli.commands.main import main as run_verb
 
             return lambda: run_verb(arguments)
         from hpo.cli import run as cli

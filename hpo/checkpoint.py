@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.store.replacing import remove_leftovers, replacing, sync
+from hpo.store.atomic_files import remove_leftovers, replacing, sync
 
 CHECKPOINT_DIR = "HPO_CHECKPOINT_DIR"
 

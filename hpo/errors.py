@@ -41,7 +41,7 @@ class ExperimentError(HPOError):
     """Error for an experiment that cannot continue."""
 
 
-SAID = "hpo: error: "
+ERROR_PREFIX = "hpo: error: "
 """Prefix of error messages on a terminal."""
 
 
@@ -53,7 +53,7 @@ def harmless(text: str) -> str:
     )
 
 
-def complain(text: object) -> None:
+def print_error(text: object) -> None:
     """Write an error message to standard error."""
     sys.stderr.write(f"{SAID}{harmless(str(text))}\n")
     sys.stderr.flush()
@@ -63,7 +63,7 @@ DISTRIBUTION = "hydra-hpo"
 """Name of this package on PyPI, where `hpo` is another project."""
 
 
-def installing(extra: str) -> str:
+def how_to_install(extra: str) -> str:
     """Tell how to install a missing extra: in a clone, after an installation, or from copied code."""
     import re  # only after a mistake
     import shlex

@@ -7,7 +7,7 @@ codes are those of a local run: 0 complete, 1 failed, 128 + n interrupted by sig
 import sys
 from pathlib import Path
 
-from hpo.launchers.inside import run
+from hpo.launchers.job_entry import run
 
 if __name__ == "__main__":
     sys.exit(run(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -23,7 +23,7 @@ import search_tasks
 
 from hpo import Decision, Trial, build_scheduler
 from hpo.analysis.scores import ScoreScale
-from hpo.events.spending import Spending
+from hpo.events.trial_costs import Spending
 from hpo.history.trajectories import Trajectory, log_time_mean
 from hpo.randomness import Randomness, canonical
 from hpo.schedulers.base import Scheduler

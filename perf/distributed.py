@@ -30,7 +30,7 @@ from hpo.backends.ray.backend import RayBackend
 from hpo.backends.ray.messages import to_json
 from hpo.backends.ray.settings import RaySettings
 from hpo.config.reading import resolve
-from hpo.events.values import Exit, Report, Trial
+from hpo.events.types import Exit, Report, Trial
 from hpo.store.directory import ExperimentDirectory
 from perf import latency
 

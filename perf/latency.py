@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import hpo
-from hpo.events.values import Decision, Trial
+from hpo.events.types import Decision, Trial
 from hpo.schedulers import FIFO
 
 SCRIPT = """

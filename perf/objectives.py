@@ -22,12 +22,12 @@ import numpy as np
 import search_tasks
 
 from hpo import Decision, Trial, build_scheduler
-from hpo.events.fronts import Front, FrontPoint, extended
+from hpo.events.fronts import Front, FrontPoint, extend_front
 from hpo.events.outcome import ReportOutcome
 from hpo.randomness import Randomness, canonical
-from hpo.schedulers.assembly import FOR_SEVERAL
+from hpo.schedulers.construction import MULTI_OBJECTIVE_METHODS
 from hpo.schedulers.base import Scheduler
-from hpo.surrogate.boxes import box_around
+from hpo.surrogate.hypervolume_box import fit_box
 from hpo.surrogate.hypervolume import front_of
 
 TASKS = (
@@ -56,7 +56,7 @@ class TableFront(search_tasks.TableTask):
             [self.sign * self.table.means(self.table.about["metric"]), self.table.means(self.metric)]
         )
         front = finals[front_of(finals)]
-        box = box_around(front, [int(log), int(log)])
+        box = fit_box(front, [int(log), int(log)])
         assert box is not None
         self.box, self.all = box, box.share(front)
 
@@ -80,7 +80,7 @@ class FrontTask(search_tasks.Asked):
     def tell(self, scheduler: Scheduler, trial: Trial, resource: int, loss: float) -> tuple[float, Decision]:
         """The regret so far, and the scheduler's decision."""
         losses = loss, self._second[canonical(trial.configuration)][resource - 1]
-        front = extended(self._front, FrontPoint(losses, trial.id, resource, 0.0))
+        front = extend_front(self._front, FrontPoint(losses, trial.id, resource, 0.0))
         if front is not self._front:
             self._front = front
             share = self._known.box.share(np.array([point.losses for point in front]))
@@ -107,7 +107,7 @@ def run_one(job: tuple[str, str, int, int, tuple[tuple[str, Any], ...]]) -> list
         max_resource=known.max_resource,
         seed=seed,
         random_seed=1,
-        objectives=known.objectives if method in FOR_SEVERAL else None,
+        objectives=known.objectives if method in MULTI_OBJECTIVE_METHODS else None,
         **dict(overrides),
     )
     until = model_search.RANGES[-1][1] * known.full

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import hpo
 from hpo.events.callback import Callback
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from tests.support.fake_sagemaker import Fake
 
 SCRIPT = """

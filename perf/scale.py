@@ -17,14 +17,14 @@ from pathlib import Path
 from hpo.backends.base import Backend
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Exit, Report, Trial
+from hpo.events.types import BackendEvent, Exit, Report, Trial
 from hpo.results.experiment import load_experiment  # noqa: F401  the module of a real run, so that its memory counts
-from hpo.schedulers.assembly import build_scheduler
+from hpo.schedulers.construction import build_scheduler
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.replay import restore
 from hpo.store.event_store import Store
-from hpo.store.salvage import open_store
-from hpo.tuner.limits import Limits
+from hpo.store.store_repair import open_store
+from hpo.tuner.trial_limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 

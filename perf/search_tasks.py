@@ -14,8 +14,8 @@ from hpo import Decision, Trial, load_config
 from hpo.randomness import Randomness
 from hpo.schedulers.base import Scheduler
 from hpo.space.search_space import parse_space
-from hpo.tables.find import find_table
-from hpo.tables.generated import stated_correlation
+from hpo.tables.lookup import find_table
+from hpo.tables.synthetic_tables import stated_correlation
 
 DESIGN = (
     *("fcnet_naval_propulsion", "fcnet_parkinsons_telemonitoring", "fcnet_protein_structure"),
@@ -70,7 +70,7 @@ class TableTask(Asked):
 
 
 class ContinuousTask(Asked):
-    """As hpo.tables.generated, but over a space of floats, integers and a choice."""
+    """As hpo.tables.synthetic_tables, but over a space of floats, integers and a choice."""
 
     def __init__(self, name: str) -> None:
         _, self.family, number = name.split("/")

@@ -25,7 +25,7 @@ import psutil
 
 import hpo
 from hpo.config.reading import to_yaml
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.serve.catalogue import id_of
 from hpo.store.event_store import Store
 from tests.reliability.hostile_directories import mutate

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import hpo
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 
 
 def decisions(benchmark: str, seed: int, backend: str, trials: int, folder: Path) -> list[tuple[object, ...]]:

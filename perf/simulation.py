@@ -10,7 +10,7 @@ from pathlib import Path
 
 import hpo
 from hpo.experiment.batch import run_batch
-from hpo.tables.find import find_table
+from hpo.tables.lookup import find_table
 
 
 def run(trials: int, folder: Path, seed: int, method: str = "ASHA") -> tuple[float, int]:

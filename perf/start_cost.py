@@ -15,11 +15,11 @@ from pathlib import Path
 from hpo.backends.code_watch import CodeWatch
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.store.event_store import Store
 from hpo.store.guarded_store import GuardedStore
 from hpo.tuner.journal import Journal
-from hpo.tuner.limits import Limits
+from hpo.tuner.trial_limits import Limits
 from hpo.tuner.trial_code import TrialCode
 from perf.scale import InstantBackend
 

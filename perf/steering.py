@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import hpo
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.results.experiment import load_experiment
 from hpo.serve.catalogue import id_of
 

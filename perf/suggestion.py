@@ -18,7 +18,7 @@ import numpy as np
 
 from hpo.events.outcome import ReportOutcome
 from hpo.randomness import Randomness
-from hpo.schedulers.front_rungs import FrontRung
+from hpo.schedulers.pareto_rungs import ParetoRung
 from hpo.searchers import (
     BOHBSearcher,
     GaussianProcessSearcher,
@@ -30,7 +30,7 @@ from hpo.searchers import (
     TPESearcher,
 )
 from hpo.searchers.cqr import CQRSearcher
-from hpo.searchers.modelled import ModelSearcher
+from hpo.searchers.model_based import ModelSearcher
 from hpo.space.search_space import parse_space
 
 SPACE = parse_space(
@@ -58,7 +58,7 @@ def size_of(configuration: dict[str, object]) -> float:
 
 def rung_decision(count: int) -> float:
     """CPU milliseconds that MO-ASHA takes to look at a rung of so many results, all on one front, that has changed."""
-    rung = FrontRung(1, 1 / 3)
+    rung = ParetoRung(1, 1 / 3)
     for trial_id in range(count - 1):
         angle = 0.5 * np.pi * (trial_id + 0.5) / count
         rung.park(trial_id, (0.0, float(np.cos(angle)), float(np.sin(angle))))

@@ -22,8 +22,8 @@ from typing import ClassVar
 import psutil
 
 import hpo
-from hpo.events.values import Event
-from hpo.store import salvage
+from hpo.events.types import Event
+from hpo.store import store_repair
 from hpo.store.event_store import Store
 
 SCRIPT = """
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=100)
     parser.add_argument("--folder", help="where to run: /dev/shm where the disk cannot take so many reports a second")
     arguments = parser.parse_args()
-    salvage.Store = TimedStore  # type: ignore[misc]
+    store_repair.Store = TimedStore  # type: ignore[misc]
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         script = Path(folder) / "train.py"
         script.write_text(SCRIPT)

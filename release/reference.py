@@ -18,9 +18,9 @@ from omegaconf import MISSING
 import hpo
 from hpo import analysis, checkpoint, figures, schedulers, searchers, trackers
 from hpo.cli.completion import OPTIONS
-from hpo.cli.verbs.every import VERBS
+from hpo.cli.commands.all_commands import VERBS
 from hpo.config.schema import BUDGET_KEYS, CONF_DIR, BenchmarkConfig, ExperimentConfig, MethodConfig
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.results.rows import ALWAYS
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import SCHEMA

@@ -11,9 +11,9 @@ import pytest
 
 import hpo
 from hpo import errors
-from hpo.cli.verbs import main as verbs
-from hpo.errors import DISTRIBUTION, BackendError, ConfigError, ExperimentError, HPOError, StoreError, installing
-from hpo.watching.warnings import show_warnings
+from hpo.cli.commands import main as verbs
+from hpo.errors import DISTRIBUTION, BackendError, ConfigError, ExperimentError, HPOError, StoreError, how_to_install
+from hpo.watching.terminal_warnings import show_warnings
 from tests.serve.conftest import Story
 
 ROOT = Path(__file__).parent.parent
@@ -41,20 +41,20 @@ def test_every_public_name_is_there():
 
 
 def test_what_a_missing_package_is_installed_with_is_an_extra_of_the_clone():
-    assert installing("slurm") == "install it with: pip install -e '.[slurm]' in the clone of this repository"
+    assert how_to_install("slurm") == "install it with: pip install -e '.[slurm]' in the clone of this repository"
 
 
 def test_where_there_is_no_clone_it_is_the_packages_of_the_extra(tmp_path, monkeypatch):
     monkeypatch.setattr(errors, "__file__", str(tmp_path / "site-packages" / "hpo" / "errors.py"))
-    assert installing("slurm") == "install it with: pip install 'submitit>=1.5'"
-    words = set(installing("torch").removeprefix("install it with: pip install ").split())
+    assert how_to_install("slurm") == "install it with: pip install 'submitit>=1.5'"
+    words = set(how_to_install("torch").removeprefix("install it with: pip install ").split())
     assert words == {"'torch>=2.4'", "'torchvision>=0.19'", "'scikit-learn>=1.3'"}
 
     def gone(name):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "requires", gone)  # code that a launcher has copied, say
-    assert installing("mlflow") == "install it with: pip install mlflow"
+    assert how_to_install("mlflow") == "install it with: pip install mlflow"
 
 
 def test_the_distribution_is_not_called_as_the_other_project_and_both_commands_are_one():
@@ -93,7 +93,7 @@ def test_neither_an_error_nor_a_warning_nor_the_state_of_an_experiment_controls_
     story.store.close()
     (story.directory / "metadata.json").write_text(json.dumps({"status": "interrupted", "error": TURNING}))
     verbs.main(["status", str(story.directory)])
-    errors.complain(TURNING)
+    errors.print_error(TURNING)
     show_warnings()
     logging.getLogger("hpo").warning("%s", TURNING)
     told = capsys.readouterr()

@@ -270,7 +270,7 @@ def test_importing_the_package_loads_nothing_else():
     assert not tops & {"json", "sqlite3", "subprocess", "logging", "asyncio", "dataclasses", "inspect", "pathlib"}
 
 
-@pytest.mark.parametrize("statement", ["import hpo; hpo.report", "import hpo.host.host", "import hpo.events.values"])
+@pytest.mark.parametrize("statement", ["import hpo; hpo.report", "import hpo.host.host", "import hpo.events.types"])
 @pytest.mark.process
 def test_what_runs_in_or_beside_a_trial_needs_the_standard_library_alone(statement):
     assert {name.partition(".")[0] for name in loaded_by(statement)} - {"hpo"} <= sys.stdlib_module_names

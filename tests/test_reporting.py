@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hpo
-from hpo.backends.channel import Channel
-from hpo.events.values import Report
+from hpo.backends.report_channel import Channel
+from hpo.events.types import Report
 from tests.conftest import SCRIPTS
 
 

@@ -11,8 +11,8 @@ from rich.console import Console
 
 import hpo
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event
-from hpo.history.boards import Board
+from hpo.events.types import Event
+from hpo.history.live_board import Board
 from hpo.watching.progress import LiveTable, live_frame
 
 SHOWN_AT = 150

@@ -5,7 +5,7 @@
 
 from importlib import import_module
 
-from hpo.analysis.comparing import compare
+from hpo.analysis.method_comparison import compare
 from hpo.analysis.comparison import Comparison
 
 __all__ = ["Comparison", "compare", "figures"]

@@ -73,7 +73,7 @@ def iqm_and_variance(values: Floats) -> tuple[Floats, Floats]:
     return kept, ordered.var(axis=-1, ddof=1) / (n * (1 - 2 * cut / n) ** 2)
 
 
-def freedom(sizes: Iterable[int]) -> int:
+def degrees_of_freedom(sizes: Iterable[int]) -> int:
     """Return the degrees of freedom of the standard error: of each benchmark the number of values kept, less one."""
     return sum(n - 2 * int(TRIM * n) - 1 for n in sizes)
 
@@ -106,7 +106,7 @@ def interval(strata: Sequence[Floats], indices: Sequence[Indices], level: float 
         Lower and upper limit; nan if there are too few seeds, or if half of a benchmark's values are equal while others
         differ, because the data then tell nothing about the error.
     """
-    degrees = freedom(len(values) for values in strata)
+    degrees = degrees_of_freedom(len(values) for values in strata)
     resampled = degrees >= FREEDOM_TO_RESAMPLE
     if min(len(values) for values in strata) < 2 or (not resampled and degrees - len(strata) < LEAST_FREEDOM):
         return math.nan, math.nan

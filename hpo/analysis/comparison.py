@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hpo.analysis import rows
-from hpo.analysis.data import Compared
+from hpo.analysis import comparison_tables
+from hpo.analysis.comparison_data import ComparisonData
 from hpo.analysis.text import render, render_html
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(Compared):
+class Comparison(ComparisonData):
     """The result of a comparison of methods. `print(comparison.text())` prints what `hpo compare` shows."""
 
     @property
@@ -25,12 +25,12 @@ class Comparison(Compared):
     @cached_property
     def scores(self) -> "pd.DataFrame":
         """Data frame with one row per experiment: benchmark, method, seed, value and regret at the budget, ranks, times."""
-        return _frame(rows.score_rows(self.scored))
+        return _frame(comparison_tables.score_rows(self.scored))
 
     @cached_property
     def trajectories(self) -> "pd.DataFrame":
         """Data frame with one row per improvement: benchmark, method, seed, elapsed seconds, metric and regret from then."""
-        return _frame(rows.trajectory_rows(self.scored))
+        return _frame(comparison_tables.trajectory_rows(self.scored))
 
     @cached_property
     def methods(self) -> "pd.DataFrame":
@@ -40,12 +40,12 @@ class Comparison(Compared):
     @cached_property
     def pairs(self) -> "pd.DataFrame":
         """Data frame with one row per score and pair of methods; the columns are the attributes of `Pair`."""
-        return _frame(rows.pair_rows(self.pairings))
+        return _frame(comparison_tables.pair_rows(self.pairings))
 
     @cached_property
     def speedups(self) -> "pd.DataFrame":
         """Data frame of speed-ups: one row per method and benchmark, and one per method over all benchmarks (None)."""
-        return _frame(rows.speed_up_rows(self.speed_ups, self.baseline))
+        return _frame(comparison_tables.speed_up_rows(self.speed_ups, self.baseline))
 
     def text(self) -> str:
         """Return the whole comparison as plain text of at most 100 columns."""
@@ -56,7 +56,7 @@ class Comparison(Compared):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole comparison as a dictionary of numbers, texts and None, as `hpo compare --json` prints it."""
-        return rows.content(self)
+        return comparison_tables.content(self)
 
 
 def _frame(found: Iterable[Any]) -> "pd.DataFrame":

@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hpo.analysis.runs import Run
+from hpo.analysis.loading import LoadedExperiment
 from hpo.config.schema import BACKENDS, BUDGET_KEYS, CONDITIONS, REAL_BACKENDS
 from hpo.errors import ConfigError
-from hpo.events.wording import shortened
+from hpo.events.text import shortened
 
 _WAITING = BACKENDS["sagemaker"].rpartition(".")[2]
 _ALIKE = {target.rpartition(".")[2] for target in REAL_BACKENDS} - {_WAITING}
 """Names of the backend classes that start an attempt at once, wherever it runs."""
 
 
-def check_conditions(benchmark: str, runs: Sequence[Run]) -> list[str]:
+def check_conditions(benchmark: str, runs: Sequence[LoadedExperiment]) -> list[str]:
     """Return warnings about unequal conditions among experiments of one benchmark.
 
     Args:
@@ -54,13 +54,13 @@ def check_conditions(benchmark: str, runs: Sequence[Run]) -> list[str]:
     return warnings
 
 
-def _backend(run: Run, otherwise: str | None = None) -> str | None:
+def _backend(run: LoadedExperiment, otherwise: str | None = None) -> str | None:
     """Return the class name of the backend that ran the trials; `otherwise` if the experiment does not record it."""
     found = run.metadata.get("backend", otherwise)
     return None if found is None else str(found)
 
 
-def _backends(benchmark: str, runs: Sequence[Run]) -> list[str]:
+def _backends(benchmark: str, runs: Sequence[LoadedExperiment]) -> list[str]:
     """Warn if the trials of some experiments ran on this machine and those of others on other machines.
 
     The trials' reports are the same, because configurations, seeds and code are. Their times are not, and methods are
@@ -80,7 +80,7 @@ def _backends(benchmark: str, runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _workers(benchmark: str, runs: Sequence[Run]) -> list[str]:
+def _workers(benchmark: str, runs: Sequence[LoadedExperiment]) -> list[str]:
     """Warn if the number of workers changed within an experiment or differs between experiments."""
     warnings = [
         f"{benchmark}: n_workers changed within {run.directory} (from {' to '.join(map(str, run.n_workers))})"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpo.analysis.pairing import Block
+from hpo.analysis.experiment_selection import Block
 from hpo.errors import ConfigError
 from hpo.history.trajectories import Floats, log_time_mean
 
@@ -47,7 +47,7 @@ class ScoreScale:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Scored:
+class BenchmarkScores:
     """Scores of all experiments of one benchmark; arrays have the shape (methods, seeds)."""
 
     block: Block
@@ -85,7 +85,7 @@ class Scored:
         return np.asarray(getattr(self, what)[self.block.methods.index(method)])
 
 
-def score_block(block: Block, baseline: str, start: float | None, end: float | None) -> Scored:
+def score_block(block: Block, baseline: str, start: float | None, end: float | None) -> BenchmarkScores:
     """Compute all scores of one benchmark.
 
     Args:
@@ -108,7 +108,7 @@ def score_block(block: Block, baseline: str, start: float | None, end: float | N
     target = float(np.median(final[block.methods.index(baseline)]))
     times = np.array([[run.trajectory.time_to(target) for run in row] for row in runs])
     times[(times > scale.end) | np.isinf(target)] = np.inf
-    return Scored(
+    return BenchmarkScores(
         block,
         scale,
         anytime=np.array([[log_time_mean(edges, scale.regret(losses)) for edges, losses in row] for row in steps]),

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from html import escape
 
 from hpo.analysis.bootstrap import RESAMPLES
-from hpo.analysis.data import Compared
-from hpo.analysis.pairs import Pair
-from hpo.analysis.scores import Scored
+from hpo.analysis.comparison_data import ComparisonData
+from hpo.analysis.pairwise_comparison import Pair
+from hpo.analysis.scores import BenchmarkScores
 from hpo.analysis.significance import FLIPS
 from hpo.analysis.verdict import target
-from hpo.events.wording import in_unit_of
+from hpo.events.text import in_unit_of
 from hpo.results.notebook import html_table
 
 WIDTH = 96
@@ -33,7 +33,7 @@ class _Table:
         return html_table(self.head, self.rows, self.title)
 
 
-def render(comparison: Compared) -> str:
+def render(comparison: ComparisonData) -> str:
     """Return a comparison as plain text, without a line break at the end."""
     parts = [
         "\n".join(_benchmarks(comparison.scored)),
@@ -44,7 +44,7 @@ def render(comparison: Compared) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def render_html(comparison: Compared) -> str:
+def render_html(comparison: ComparisonData) -> str:
     """Return a comparison as HTML for a notebook, the verdict first; no script, no style sheet, all text escaped."""
     parts = [
         _preformatted(_verdict(comparison)),
@@ -59,12 +59,12 @@ def _preformatted(lines: Iterable[str]) -> str:
     return f"<pre>{escape(chr(10).join(lines))}</pre>"
 
 
-def _tables(comparison: Compared) -> list[_Table]:
+def _tables(comparison: ComparisonData) -> list[_Table]:
     tables = [_methods(comparison), _speed_ups(comparison), *_pairs(comparison)]
     return [table for table in tables if table.rows]
 
 
-def _benchmarks(scored: Sequence[Scored]) -> Iterator[str]:
+def _benchmarks(scored: Sequence[BenchmarkScores]) -> Iterator[str]:
     longest = max(one.scale.end for one in scored)
     for one in scored:
         objective, scale, block = one.block.objective, one.scale, one.block
@@ -86,7 +86,7 @@ def _benchmarks(scored: Sequence[Scored]) -> Iterator[str]:
         )
 
 
-def _methods(comparison: Compared) -> _Table:
+def _methods(comparison: ComparisonData) -> _Table:
     rows = [
         (
             one.method,
@@ -109,7 +109,7 @@ def _methods(comparison: Compared) -> _Table:
     return _Table("Normalised regret, IQM over seeds", (*head, "rank", "final rank"), rows)
 
 
-def _speed_ups(comparison: Compared) -> _Table:
+def _speed_ups(comparison: ComparisonData) -> _Table:
     several = len(comparison.scored) > 1
     longest = max(one.scale.end for one in comparison.scored)
     costs = {one.block.benchmark: one.block.cost for one in comparison.scored}
@@ -130,7 +130,7 @@ def _speed_ups(comparison: Compared) -> _Table:
     return _Table(f"Time to {target(comparison.scored, base)} (median), method / {base}", head, rows)
 
 
-def _pairs(comparison: Compared) -> Iterator[_Table]:
+def _pairs(comparison: ComparisonData) -> Iterator[_Table]:
     for score in ("anytime", "final"):
         pairs = [pair for pair in comparison.pairings if pair.score == score]
         generality = any(not math.isnan(pair.across_benchmarks) for pair in pairs)
@@ -155,7 +155,7 @@ def _pair(pair: Pair, generality: bool) -> tuple[str, ...]:
     return (*row, f"{pair.across_benchmarks:.4f}") if generality else row
 
 
-def _notes(comparison: Compared) -> Iterator[str]:
+def _notes(comparison: ComparisonData) -> Iterator[str]:
     yield from _wrapped(
         f"More seeds: so many more show a difference of {comparison.delta:g} with a power of 80 %. Intervals: studentised "
         f"paired bootstrap, {RESAMPLES} resamples; sign flips: exact, or {FLIPS} drawn; random seed "
@@ -166,7 +166,7 @@ def _notes(comparison: Compared) -> Iterator[str]:
         yield from _wrapped(f"Note: {warning}.", "")
 
 
-def _verdict(comparison: Compared) -> Iterator[str]:
+def _verdict(comparison: ComparisonData) -> Iterator[str]:
     first, *others = comparison.sentences
     yield f"Verdict, {first}"
     for sentence in others:

@@ -9,17 +9,17 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from hpo.analysis.pairs import LEVEL, Pair
-from hpo.analysis.scores import Scored
+from hpo.analysis.pairwise_comparison import LEVEL, Pair
+from hpo.analysis.scores import BenchmarkScores
 from hpo.analysis.significance import fewest_pairs, smallest_p
 from hpo.analysis.speedup import SpeedUp
-from hpo.events.wording import in_unit_of
+from hpo.events.text import in_unit_of
 
 WORDS = {"anytime": "anytime regret", "final": "final regret"}
 
 
 def verdict(
-    scored: Sequence[Scored],
+    scored: Sequence[BenchmarkScores],
     pairs: Sequence[Pair],
     speed_ups: Mapping[str, SpeedUp],
     baseline: str,
@@ -55,7 +55,7 @@ def verdict(
     return sentences
 
 
-def subject(scored: Sequence[Scored]) -> str:
+def subject(scored: Sequence[BenchmarkScores]) -> str:
     """Return the phrase that says how many seeds ran on which benchmarks, and which kind of data these have."""
     counts = sorted({len(block.block.seeds) for block in scored})
     seeds = _count(counts[0], "seed") if len(counts) == 1 else f"{counts[0]}-{counts[-1]} seeds"
@@ -64,7 +64,7 @@ def subject(scored: Sequence[Scored]) -> str:
     return f"{seeds} {where}{f' ({chr(44).join(labels)} data)' if labels else ''}:"
 
 
-def target(scored: Sequence[Scored], baseline: str) -> str:
+def target(scored: Sequence[BenchmarkScores], baseline: str) -> str:
     """Describe the target of the speed-up, which is the baseline's final value, in words."""
     if len(scored) > 1:
         return f"{baseline}'s final values"

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hpo.aws.settings import SageMakerSettings
-from hpo.errors import ConfigError, HPOError, installing
+from hpo.errors import ConfigError, HPOError, how_to_install
 
 log = logging.getLogger(__name__)
 

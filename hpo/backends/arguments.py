@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpo.config.choices import ARGUMENTS, ArgumentStyle
-from hpo.config.yamlfiles import override_text
+from hpo.config.yaml_files import override_text
 from hpo.errors import ConfigError
 
 PLACES = ("trial_seed", "checkpoint_dir", "trial_id", "config_file")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from hpo.backends.code_watch import CodeWatch
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Knock, Trial
+from hpo.events.types import BackendEvent, CommandSignal, Trial
 from hpo.store.directory import ExperimentDirectory
 
 
@@ -127,7 +127,7 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def wait(self, timeout: float | None) -> Sequence[BackendEvent | Knock]:
+    def wait(self, timeout: float | None) -> Sequence[BackendEvent | CommandSignal]:
         """Block until something happens, at most `timeout` seconds; may return early with nothing.
 
         Raises:

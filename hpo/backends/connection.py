@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.lines import JsonLines
-from hpo.events.wording import printable
-from hpo.host import marks
-from hpo.host.starting import start_host
+from hpo.backends.json_lines import JsonLines
+from hpo.events.text import printable
+from hpo.host import process_marks
+from hpo.host.host_start import start_host
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class HostConnection(JsonLines):
             self.process.wait(limit)
         except subprocess.TimeoutExpired:
             log.warning("the trial host did not end within %.0f s; killing it", limit)
-            marks.sweep(self._mark, grace=0.0)
+            process_marks.sweep(self._mark, grace=0.0)
             self.process.wait()
         with contextlib.suppress(OSError):
             if self._log_file.stat().st_size == 0:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hpo.config.schema import CONF_DIR, BenchmarkConfig
 from hpo.errors import ConfigError
-from hpo.functions import running
+from hpo.functions import function_process
 
 NOT_CODE = ("__pycache__", "*.pyc", ".*", "outputs", "node_modules", "*.egg-info")
 """Patterns of names beside a script that no job needs."""
@@ -23,7 +23,7 @@ def find_program(benchmark: BenchmarkConfig) -> list[str]:
         ConfigError: it is not there or not executable.
     """
     if benchmark.function is not None:
-        return [sys.executable, running.__file__]
+        return [sys.executable, function_process.__file__]
     if benchmark.command is not None:
         return _find_command(benchmark.command)
     assert benchmark.script is not None

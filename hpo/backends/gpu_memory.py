@@ -22,7 +22,7 @@ from pathlib import Path
 
 from hpo.backends.gpus import GpuPool, handle, nvml
 from hpo.errors import BackendError
-from hpo.host.marks import experiment_of, get_mark
+from hpo.host.process_marks import experiment_of, get_mark
 
 PATIENCE = 30.0
 """Seconds from the first look that finds a device not free until it goes into quarantine."""

@@ -14,20 +14,20 @@ from pathlib import Path
 from typing import Any, Self
 
 import hpo
-from hpo.backends.channel import Channel
+from hpo.backends.report_channel import Channel
 from hpo.backends.connection import HostConnection
-from hpo.backends.endings import ending, last_lines, oom_kills
-from hpo.backends.filed import FiledBackend
-from hpo.backends.foreign import FoundResults
+from hpo.backends.failure_cause import ending, last_lines, oom_kills
+from hpo.backends.shared_directory import FiledBackend
+from hpo.backends.unmodified_program import FoundResults
 from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool, pool_of_this_machine
-from hpo.backends.growth import GrowingFiles
-from hpo.backends.program import Program, check_program
-from hpo.backends.waking import Sleep
+from hpo.backends.file_growth import GrowingFiles
+from hpo.backends.trial_program import Program, check_program
+from hpo.backends.wakeup import Sleep
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, ConfigError
-from hpo.events.values import BackendEvent, Exit, Knock, Placed, Trial
-from hpo.host import marks
+from hpo.events.types import BackendEvent, Exit, CommandSignal, Placed, Trial
+from hpo.host import process_marks
 from hpo.store.directory import ExperimentDirectory
 
 _HOST_DEATHS = 3
@@ -108,7 +108,7 @@ class LocalBackend(FiledBackend):
         self._files = GrowingFiles()
         if self._files.descriptor is not None:
             self._sleep.add(self._files.descriptor)
-        if swept := marks.sweep(self._mark, grace):
+        if swept := process_marks.sweep(self._mark, grace):
             log.info("ended %d process(es) that an earlier session of this experiment left behind", swept)
         self._start_host()
 
@@ -209,13 +209,13 @@ class LocalBackend(FiledBackend):
         for key in self._running:
             self._host.send({"do": "stop", "key": key, "patience": 0.0, "grace": 0.0})
 
-    def wait(self, timeout: float | None) -> Sequence[BackendEvent | Knock]:
+    def wait(self, timeout: float | None) -> Sequence[BackendEvent | CommandSignal]:
         """Sleep until something happens; see `Backend.wait`."""
         timeout = self._files.shorten(timeout)
         if self._waiting:
             timeout = self._gpus.shorten(timeout)
         ready = self._sleep.wait(timeout)
-        events: list[BackendEvent | Knock] = [*self._news]
+        events: list[BackendEvent | CommandSignal] = [*self._news]
         self._news = []
         for descriptor in ready:
             if descriptor == self._host.descriptor:
@@ -223,7 +223,7 @@ class LocalBackend(FiledBackend):
             else:
                 grown = self._files.grown()
                 events += self._read(key for key in grown if key != _COMMANDS)
-                events += [Knock()] * (_COMMANDS in grown)
+                events += [CommandSignal()] * (_COMMANDS in grown)
         events += self._read(self._files.unwatched)
         if self._waiting and self._gpus.due:
             self._start_waiting()
@@ -285,7 +285,7 @@ class LocalBackend(FiledBackend):
         self._deaths += 1
         for running in self._running.values():
             self._gpus.learn_pids(running.trial_id, at_once=True)
-        marks.sweep(self._mark, grace=0.0)
+        process_marks.sweep(self._mark, grace=0.0)
         if self._deaths >= _HOST_DEATHS:
             tail = last_lines(self._program.directory.host_log)
             raise BackendError(f"the trial host died {self._deaths} times in a row; its last words: {tail or 'none'}")

@@ -16,12 +16,12 @@ from hpo.backends.base import Backend
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Exit, Report, Trial
+from hpo.events.types import BackendEvent, Exit, Report, Trial
 from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
-from hpo.tables.find import find_table
+from hpo.tables.lookup import find_table
 from hpo.tables.table import Table
-from hpo.tables.training import RecordedTraining
+from hpo.tables.recorded_training import RecordedTraining
 
 _REPORT, _EXIT = 0, 1
 

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hpo.backends.rehearsal import Rehearsal
-from hpo.checking.changing import CHECK, check_changing
+from hpo.backends.single_attempts import Rehearsal
+from hpo.checking.hyperparameter_changes import CHECK, check_hyperparameter_changes
 from hpo.checking.findings import Findings, Verdict
 from hpo.checking.hyperparameters import check_conditions, check_hyperparameters
 from hpo.checking.interruptions import check_interrupted, check_promoted
 from hpo.checking.training import Training
-from hpo.checking.uninterrupted import check_uninterrupted
+from hpo.checking.uninterrupted_training import check_uninterrupted
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 
 
 def check_script(
@@ -56,7 +56,7 @@ def check_script(
             check_interrupted(training, findings, promoting)
             check_promoted(training, findings, promoting)
             if mutable:
-                check_changing(training, findings, mutable)
+                check_hyperparameter_changes(training, findings, mutable)
         else:
             for check in ("SIGTERM", "resume", "promotion", *([CHECK] if mutable else ())):
                 findings.skip(check, obstacle)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from hpo.backends.rehearsal import Heard
+from hpo.backends.single_attempts import Heard
 
 _CLOCK_LIKE = re.compile(
     r"^st_worker_|time|second|elapsed|duration|clock|date|throughput|speed|per_s|memory|(^|_)(sec|secs|ms|s|pid|mem|rss|host|device|run_id)($|_)",

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.backends.rehearsal import Rehearsal, RehearsedAttempt
+from hpo.backends.single_attempts import Rehearsal, RehearsedAttempt
 from hpo.checking.findings import Findings, numbers
-from hpo.events.values import Configuration
-from hpo.events.wording import configuration_text
+from hpo.events.types import Configuration
+from hpo.events.text import configuration_text
 from hpo.space.domains import Domain
 
 _OTHERS = 3

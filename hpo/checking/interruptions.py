@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Sequence
 
-from hpo.backends.rehearsal import RehearsedAttempt
+from hpo.backends.single_attempts import RehearsedAttempt
 from hpo.checking.diagnosis import Continuation, Diagnosis
 from hpo.checking.findings import Findings
 from hpo.checking.saves import SAVE

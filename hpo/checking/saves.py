@@ -14,7 +14,7 @@ _WRITTEN = CREATE | MODIFY | CLOSE_WRITE | MOVED_TO
 REPORT, SAVE = "R", "S"
 
 
-class Saves(contextlib.AbstractContextManager["Saves"]):
+class WriteWatch(contextlib.AbstractContextManager["WriteWatch"]):
     """A watch on a checkpoint folder and a report file.
 
     Args:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpo.backends.rehearsal import Heard, Rehearsal, RehearsedAttempt
+from hpo.backends.single_attempts import Heard, Rehearsal, RehearsedAttempt
 from hpo.checking.diagnosis import Continuation, Diagnosis, diagnose
 from hpo.checking.findings import by_resource, different
-from hpo.checking.reading import problem_of
-from hpo.checking.saves import SAVE, Saves
-from hpo.events.values import Trial
+from hpo.checking.reports import problem_of
+from hpo.checking.saves import SAVE, WriteWatch
+from hpo.events.types import Trial
 
 UNITS = 4
 LONG_ENOUGH = 0.25
@@ -88,7 +88,7 @@ class Training:
     def observe(self, trial: Trial, stop: Stop, until: int | None = None) -> tuple[RehearsedAttempt, str]:
         """Run a trial's first attempt, and return it with the order of its reports and saves."""
         program = self.rehearsal.program
-        with Saves(program.directory.checkpoint(trial.id), program.reports(trial.id, 0)) as saves:
+        with WriteWatch(program.directory.checkpoint(trial.id), program.reports(trial.id, 0)) as saves:
             attempt = self.rehearsal.run(trial, until or self.target, stop=stop, look=saves.look)
             saves.look()
         self.saves = self.saves or SAVE in saves.order

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from hpo.config.folders import check_folder
+from hpo.config.config_folders import check_folder
 from hpo.config.schema import ExperimentConfig
-from hpo.config.yamlfiles import points_override, read_plain
+from hpo.config.yaml_files import points_override, read_plain
 from hpo.errors import ConfigError
 
 FOLDER = ("--config-dir", "-cd")

@@ -19,17 +19,17 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from hpo.backends.choice import backend_of
+from hpo.backends.backend_choice import backend_of
 from hpo.config.composing import Composer, composing
-from hpo.config.folders import check_folder
-from hpo.config.mistakes import emptied, unknown_key
+from hpo.config.config_folders import check_folder
+from hpo.config.hydra_errors import emptied, unknown_key
 from hpo.config.objectives import with_first
-from hpo.config.references import keep_references
+from hpo.config.environment_references import keep_references
 from hpo.config.schema import BACKENDS, BenchmarkConfig, ExperimentConfig, MethodConfig, default_methods
-from hpo.config.yamlfiles import quoted
+from hpo.config.yaml_files import quoted
 from hpo.errors import ConfigError
 from hpo.launchers.base import Job
-from hpo.space.expressions import spec_of
+from hpo.space.sweeper_syntax import parse_sweeper_expression
 
 
 def typed(config: DictConfig) -> ExperimentConfig:
@@ -199,7 +199,7 @@ class _Sweep:
         """(override, value as text, value) of everything an override runs through."""
         if not override.is_sweep_override():
             return [(override, override.get_value_element_as_str(), None)]
-        if override.key_or_group.startswith("benchmark.config_space.") and spec_of(override.get_value_string()):
+        if override.key_or_group.startswith("benchmark.config_space.") and parse_sweeper_expression(override.get_value_string()):
             text = override.get_value_string()  # a domain, as other sweepers take it
             return [(override, quoted(text), text)]
         if not override.is_discrete_sweep():
@@ -238,7 +238,7 @@ class _Sweep:
 
 def _conditional(before: Any, value: Any) -> dict[str, Any] | None:
     """A domain given as a text, with the conditions of the one it replaces; None where these are no such two."""
-    spec = spec_of(value) if isinstance(value, str) else None
+    spec = parse_sweeper_expression(value) if isinstance(value, str) else None
     if spec is None or not isinstance(before, DictConfig) or "when" not in before:
         return None
     return {**spec, **{key: before[key] for key in ("when", "otherwise", "argument") if key in before}}

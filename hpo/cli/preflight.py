@@ -9,18 +9,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.choice import check_backend, check_devices
+from hpo.backends.backend_choice import check_backend, check_devices
 from hpo.config.reading import resolve
-from hpo.config.references import from_environment
+from hpo.config.environment_references import from_environment
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
-from hpo.config.validity import TAG
+from hpo.config.validation import TAG
 from hpo.errors import BackendError, ConfigError
 from hpo.experiment.warm_start import check_sources
 from hpo.launchers.base import Job, runs_here
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 from hpo.store.directory import ExperimentDirectory
-from hpo.store.places import from_here
+from hpo.store.experiment_paths import from_here
 
 
 def check_jobs(jobs: Sequence[Job], *, chosen: bool = True) -> None:

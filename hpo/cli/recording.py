@@ -13,13 +13,13 @@ from hpo.cli.composition import is_plain
 from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ExperimentError
-from hpo.exporting.recorded import table_of
+from hpo.exporting.grid_table import table_of
 from hpo.results.experiment import load_experiment
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 from hpo.searchers import GridSearcher
-from hpo.store.places import find_experiments
+from hpo.store.experiment_paths import find_experiments
 from hpo.tables.table import Table
-from hpo.watching.lines import say
+from hpo.watching.plain_lines import say
 
 UNLIMITED = "max_wallclock_time=1.0e9"
 

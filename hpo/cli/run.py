@@ -17,20 +17,20 @@ from omegaconf import DictConfig, OmegaConf
 from hpo.cli.arguments import check_words, has_folder
 from hpo.cli.composition import is_plain, jobs, typed
 from hpo.cli.preflight import check_jobs
-from hpo.cli.showing import cfg_job, describe_jobs
+from hpo.cli.show_config import cfg_job, describe_jobs
 from hpo.config.composing import hydra_errors_as_sentence
-from hpo.config.direction import doubts
+from hpo.config.metric_direction import doubts
 from hpo.config.reading import resolve
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
-from hpo.errors import ConfigError, HPOError, complain
+from hpo.errors import ConfigError, HPOError, print_error
 from hpo.launchers.base import Job, make_launcher, runs_here
 from hpo.launchers.remote import RemoteLauncher
 from hpo.results.files import is_complete
-from hpo.store.places import from_here
+from hpo.store.experiment_paths import from_here
 from hpo.store.tags import default_tag, master_seed, normalised, update_tag
-from hpo.watching.lines import say
-from hpo.watching.warnings import show_warnings
+from hpo.watching.plain_lines import say
+from hpo.watching.terminal_warnings import show_warnings
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def _run_all(call: _Call, composed: Sequence[Job]) -> None:
         (simulated if job.config.simulated and runs_here(job.config) else others).append(job)
     with contextlib.ExitStack() as stack:
         if len(others) > 1:
-            from hpo.host.starting import (
+            from hpo.host.host_start import (
                 shared_imports,
             )  # milliseconds that a simulation and a single job need not spend
 
@@ -136,7 +136,7 @@ def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
             if result.error is not None:
                 call.failures.append(f"{result.directory}: {result.error}")
     for failure in call.failures[:1]:
-        complain(failure)
+        print_error(failure)
 
 
 def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
@@ -191,7 +191,7 @@ def _fail(call: _Call, job: Job, text: str, *, details: str = "") -> None:
     """Note that an experiment failed, and complain at once, with details."""
     call.codes.append(1)
     call.failures.append(f"{from_here(job.output_dir)}: {text}")
-    complain(text + details)
+    print_error(text + details)
 
 
 def _launch(call: _Call, job: Job) -> int:
@@ -234,7 +234,7 @@ def _conclude(call: _Call) -> int:
             call.codes[index] = launcher.finish(directory)
         except HPOError as error:
             call.codes[index] = 1
-            complain(f"{directory}: {error}")
+            print_error(f"{directory}: {error}")
         if call.codes[index] != 0:
             call.failures.append(f"{directory}: the remote job did not complete")
     if len(call.codes) > 1:

@@ -26,10 +26,10 @@ from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hpo.config.mistakes import hydra_error_as_sentence, unreadable
+from hpo.config.hydra_errors import hydra_error_as_sentence, unreadable
 from hpo.config.schema import CONF_DIR, ExperimentConfig
-from hpo.config.validity import wrong_tag
-from hpo.config.yamlfiles import one_line, quoted
+from hpo.config.validation import wrong_tag
+from hpo.config.yaml_files import one_line, quoted
 from hpo.errors import ConfigError
 
 _GIVEN = "hpo: places that were given"

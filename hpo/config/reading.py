@@ -11,13 +11,13 @@ from typing import Any
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, UnsupportedValueType
 
-from hpo.config.folders import check_folder
-from hpo.config.mistakes import emptied, hydra_error_as_sentence, not_plain
+from hpo.config.config_folders import check_folder
+from hpo.config.hydra_errors import emptied, hydra_error_as_sentence, not_plain
 from hpo.config.objectives import with_first
-from hpo.config.references import keep_references
+from hpo.config.environment_references import keep_references
 from hpo.config.schema import CONF_DIR, ExperimentConfig
-from hpo.config.validity import check, check_names, check_preload
-from hpo.config.yamlfiles import check_kinds, dump_yaml, errors_as_sentence, read_stored, read_yaml, with_leaves
+from hpo.config.validation import check, check_names, check_preload
+from hpo.config.yaml_files import check_kinds, dump_yaml, errors_as_sentence, read_stored, read_yaml, with_leaves
 from hpo.errors import ConfigError
 
 _OF_BENCHMARK = ("n_workers", "max_num_trials", "max_num_evaluations", "num_gpus_per_trial")

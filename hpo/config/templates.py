@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from hpo.config.yamlfiles import dump_verbatim
-from hpo.errors import ConfigError, did_you_mean, installing
+from hpo.config.yaml_files import dump_verbatim
+from hpo.errors import ConfigError, did_you_mean, how_to_install
 
 FORMATS = {".json", ".yaml", ".yml", ".toml"}
 

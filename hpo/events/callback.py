@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Trial
+from hpo.events.types import Event, Trial
 
 
 class Callback:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 
 _ENDINGS = re.compile(
     r"\.(ba|fi|z)?sh|\.c(c|l|lj|pp|s|u|uh|xx)?|\.erl|\.exs?|\.f(03|08|90|95|or|s)?|\.go|\.h(h|pp|s|xx)?|\.java|\.jl|\.m?js|\.kts?"

@@ -21,7 +21,7 @@ Front = tuple[FrontPoint, ...]
 """Sorted by their losses, the first objective's first; no two have the same."""
 
 
-def extended(front: Front, point: FrontPoint) -> Front:
+def extend_front(front: Front, point: FrontPoint) -> Front:
     """The front with a further report: the same one where that is dominated.
 
     Of equal reports that of the lowest trial and resource stays, so that the order in which they come does not matter.

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from hpo.events.code import CodeHistory
-from hpo.events.fronts import Front, FrontPoint, extended
+from hpo.events.fronts import Front, FrontPoint, extend_front
 from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
-from hpo.events.spending import Spending
+from hpo.events.trial_costs import Spending
 from hpo.events.steering import Steering, stopped_trial
 from hpo.events.trial_state import TrialState
-from hpo.events.values import Decision, Event, Kind, Status
+from hpo.events.types import Decision, Event, Kind, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,7 @@ class ExperimentState:
             self._come_closer(state.trial.id, outcome.violation, event)
 
     def _extend(self, point: FrontPoint) -> None:
-        self.front, self.closest = extended(self.front, point), None
+        self.front, self.closest = extend_front(self.front, point), None
         first = self.front[0]
         self.incumbent = Incumbent(first.losses[0], first.trial_id, first.resource, first.elapsed)
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 
 
-class Verb(StrEnum):
+class CommandName(StrEnum):
     """What can be asked of a running experiment."""
 
     STOP = "stop"
@@ -31,7 +31,7 @@ class Command:
 
     Attributes:
         id: no other command of the experiment has it; those of one machine sort by time.
-        verb: one of `Verb`; another text is refused.
+        verb: one of `CommandName`; another text is refused.
         arguments: of the verb.
         by: who asks.
     """
@@ -84,20 +84,20 @@ class Steering:
         if is_mark(event):
             self.marks.append(event)
         match event.body["command"]:
-            case Verb.HOLD:
+            case CommandName.HOLD:
                 self.held = by
-            case Verb.GO_ON:
+            case CommandName.GO_ON:
                 self.held = None
-            case Verb.BUDGET:
+            case CommandName.BUDGET:
                 self.changes.update(event.body["new"])
-            case Verb.END:
+            case CommandName.END:
                 self.end = by
 
 
 def is_mark(event: Event) -> bool:
     """Is it a command by which what an experiment found is no longer due to its method alone?"""
     commanded = event.kind == Kind.COMMANDED and event.body["accepted"]
-    return commanded and event.body["command"] in (Verb.STOP, Verb.HOLD)
+    return commanded and event.body["command"] in (CommandName.STOP, CommandName.HOLD)
 
 
 def stopped_trial(event: Event) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from hpo.events.values import Decision, Event, Status, Trial
+from hpo.events.types import Decision, Event, Status, Trial
 
 
 @dataclass(slots=True)

@@ -16,8 +16,8 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.experiment.run import conduct
 from hpo.experiment.signals import ENDING, asked_to_end, signals_raise
-from hpo.host.parent import end_with
-from hpo.tables.find import find_table
+from hpo.host.parent_death import end_with
+from hpo.tables.lookup import find_table
 
 Experiment = tuple[ExperimentConfig, Path]
 

@@ -13,11 +13,11 @@ from hpo.config.reading import read_config, resolve, to_plain
 from hpo.config.schema import BUDGET_KEYS, MACHINE_KEYS, REAL_BACKENDS, RUN_KEYS, ExperimentConfig
 from hpo.errors import ConfigError, StoreError
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.experiment.warm_start import prepare_copy
 from hpo.store.directory import LAUNCH_LOCK, LAUNCH_RECORD, ExperimentDirectory
 from hpo.store.event_store import Store
-from hpo.store.salvage import is_lost
+from hpo.store.store_repair import is_lost
 
 log = logging.getLogger(__name__)
 

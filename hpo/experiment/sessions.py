@@ -19,12 +19,12 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import StoreError
 from hpo.events.code import changed_files
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event
-from hpo.events.wording import shortened
+from hpo.events.types import Event
+from hpo.events.text import shortened
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.replay import versions_of
 from hpo.store.event_store import Store, on_network
-from hpo.tuner.limits import Limits
+from hpo.tuner.trial_limits import Limits
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def opening(
         facts["libraries"] = versions
     if backend.repeatable:
         return facts
-    from hpo.experiment.code import watch_code  # milliseconds that a simulation need not spend
+    from hpo.experiment.code_digests import watch_code  # milliseconds that a simulation need not spend
 
     if (watch := watch_code(config.benchmark, directory, state.code.last)) is None:
         return facts

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
-from hpo.earlier.agreement import EarlierSource, match
-from hpo.earlier.results import (
+from hpo.warm_start.matching import MatchedSource, match_results
+from hpo.warm_start.results import (
     EarlierExperiment,
     EarlierResult,
     from_lines,
@@ -21,13 +21,13 @@ from hpo.earlier.results import (
     to_lines,
 )
 from hpo.errors import ConfigError, DamageError, HPOError, StoreError
-from hpo.events.values import Kind, Status
+from hpo.events.types import Kind, Status
 from hpo.exporting.portable import unpack
-from hpo.schedulers.warming import check_count
+from hpo.schedulers.warm_start import check_count
 from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory
 from hpo.store.event_store import Store
-from hpo.store.places import find_experiments
-from hpo.store.replacing import write_atomically
+from hpo.store.experiment_paths import find_experiments
+from hpo.store.atomic_files import write_atomically
 from hpo.store.tags import OUTPUTS
 from hpo.store.untrusted import MOST_EARLIER, read_untrusted
 
@@ -121,9 +121,9 @@ def say_taken(experiments: Sequence[EarlierExperiment], config: ExperimentConfig
         log.info("%s", source.said, extra={"terminal": True, "once": source.said})
 
 
-def _matched(experiments: Sequence[EarlierExperiment], config: ExperimentConfig) -> list[EarlierSource]:
+def _matched(experiments: Sequence[EarlierExperiment], config: ExperimentConfig) -> list[MatchedSource]:
     """What of each source fits, and is enough for what is done with it."""
-    sources = match(experiments, config)
+    sources = match_results(experiments, config)
     check_count(config.warm_start_use, sources)
     return sources
 

@@ -21,10 +21,10 @@ from hpo.events.state import ExperimentState
 from hpo.results.experiment import check_experiment
 from hpo.results.files import read_metadata, write_best, write_results
 from hpo.store.directory import ExperimentDirectory, json_object
-from hpo.store.disk import free_bytes
+from hpo.store.disk_space import free_bytes
 from hpo.store.event_store import Store
-from hpo.store.replacing import replacing, write_atomically
-from hpo.store.sqlitefile import copy_store
+from hpo.store.atomic_files import replacing, write_atomically
+from hpo.store.sqlite_file import copy_store
 from hpo.store.tags import read_tag, update_tag
 from hpo.store.untrusted import (
     MOST_CONFIG,

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from hpo.errors import ConfigError, installing
+from hpo.errors import ConfigError, how_to_install
 from hpo.results.experiment import Experiment
 from hpo.results.rows import report_rows
-from hpo.store.replacing import replacing, write_atomically
+from hpo.store.atomic_files import replacing, write_atomically
 
 KEYS = ("experiment_tag", "benchmark", "method", "seed")
 """Columns that tell experiments apart; they come first."""

@@ -1,6 +1,6 @@
 """What a figure consists of, as data: panels, axes, series. Numbers are left unrounded.
 
-The page's script draws it (`content`), and matplotlib for print (`hpo.figures.drawing`). Lengths are pixels.
+The page's script draws it (`content`), and matplotlib for print (`hpo.figures.matplotlib_drawing`). Lengths are pixels.
 """
 
 import math

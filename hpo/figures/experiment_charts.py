@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 
 from hpo.events.outcome import no_trial_met
-from hpo.events.wording import in_unit_of, shortened
+from hpo.events.text import in_unit_of, shortened
 from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, rows
-from hpo.figures.limits import beyond, metric_axis, over_time
+from hpo.figures.axis_limits import beyond, metric_axis, over_time
 from hpo.figures.style import (
     ACCENT,
     LAST,

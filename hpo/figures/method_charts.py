@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from hpo.analysis.comparison import Comparison
-from hpo.analysis.overtime import OverTime
-from hpo.analysis.runs import Run
-from hpo.analysis.scores import Scored
+from hpo.analysis.regret_over_time import OverTime
+from hpo.analysis.loading import LoadedExperiment
+from hpo.analysis.scores import BenchmarkScores
 from hpo.analysis.verdict import WORDS
 from hpo.events.objective import Objective
 from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, finite, rows
-from hpo.figures.limits import beyond, metric_axis, over_time
+from hpo.figures.axis_limits import beyond, metric_axis, over_time
 from hpo.figures.style import ACCENT, NEUTRAL, colour_of, dash_of, moments_scale, thinned
 
 MANY_RUNS = 15
@@ -22,7 +22,7 @@ MOST_TIMES = 400
 """Of a median."""
 
 
-def regret(number: int, scored: Scored, found: OverTime) -> Chart:
+def regret(number: int, scored: BenchmarkScores, found: OverTime) -> Chart:
     """Normalised regret over time with pointwise intervals, one line per method."""
     x, times = _times(scored, found)
     bands: list[Series] = []
@@ -55,7 +55,7 @@ def regret(number: int, scored: Scored, found: OverTime) -> Chart:
     return _of(scored, f"regret-{number}", "Regret over time", caption, panel, 390)
 
 
-def ranks(number: int, scored: Scored, found: OverTime) -> Chart:
+def ranks(number: int, scored: BenchmarkScores, found: OverTime) -> Chart:
     """Mean ranks over time."""
     x, times = _times(scored, found)
     series = [
@@ -68,13 +68,13 @@ def ranks(number: int, scored: Scored, found: OverTime) -> Chart:
     return _of(scored, f"ranks-{number}", "Ranks over time", caption, panel, 340, wide=False, remark="1 is best")
 
 
-def _times(scored: Scored, found: OverTime) -> tuple[Axis, list[float]]:
+def _times(scored: BenchmarkScores, found: OverTime) -> tuple[Axis, list[float]]:
     """The axis of elapsed time, or of cost, and the places on it."""
     unit, name = moments_scale(scored.scale.end, scored.block.cost)
     return axis(name, log=True, tight=True), (found.times / unit).tolist()
 
 
-def seeds(number: int, scored: Scored, comparison: Comparison) -> Chart:
+def seeds(number: int, scored: BenchmarkScores, comparison: Comparison) -> Chart:
     """Each seed's score under each method; a line follows a seed."""
     score, methods = comparison.score, scored.block.methods
     values = scored.anytime if score == "anytime" else scored.final
@@ -136,7 +136,7 @@ def differences(comparison: Comparison) -> Chart:
     )
 
 
-def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -> Chart:
+def runs(number: int, benchmark: str, found: Sequence[LoadedExperiment], label: str | None) -> Chart:
     """Best result so far of each experiment, coloured by method."""
     objective = found[0].objective
     unit, name = moments_scale(max(run.end for run in found), found[0].cost)
@@ -172,7 +172,7 @@ def runs(number: int, benchmark: str, found: Sequence[Run], label: str | None) -
     return Chart(f"runs-{number}", title, f"{caption} {out}".rstrip(), [panel], 380, label, remark=out)
 
 
-def _summary(index: int, method: str, objective: Objective, own: Sequence[Run], unit: float) -> list[Series]:
+def _summary(index: int, method: str, objective: Objective, own: Sequence[LoadedExperiment], unit: float) -> list[Series]:
     """The median over a method's experiments and the band of the middle half, from when all have a result.
 
     An experiment that is over keeps its result.
@@ -198,5 +198,5 @@ def _line(index: int, method: str, x: Sequence[float], y: Sequence[float]) -> Se
     return pieces.series("line", method, colour_of(index), dash=dash_of(index), width=2.2)
 
 
-def _of(scored: Scored, name: str, title: str, caption: str, panel: Panel, height: int, **keys: Any) -> Chart:
+def _of(scored: BenchmarkScores, name: str, title: str, caption: str, panel: Panel, height: int, **keys: Any) -> Chart:
     return Chart(name, f"{title}: {scored.block.benchmark}", caption, [panel], height, scored.block.data_label, **keys)

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hpo.analysis.comparison import Comparison
-from hpo.analysis.overtime import over_time
-from hpo.analysis.scores import Scored
+from hpo.analysis.regret_over_time import over_time
+from hpo.analysis.scores import BenchmarkScores
 from hpo.errors import ConfigError
-from hpo.figures import experiment_charts, front_charts, method_charts, space_charts
+from hpo.figures import experiment_charts, pareto_charts, method_charts, space_charts
 from hpo.figures.chart import Chart
-from hpo.figures.drawing import draw, draw_panels
+from hpo.figures.matplotlib_drawing import draw, draw_panels
 from hpo.history import importance as shares
 from hpo.results.experiment import Experiment
 
@@ -34,7 +34,7 @@ def front(experiment: Experiment, figure: "Figure | None" = None, *, all_values:
         ConfigError: it has one objective.
     """
     _check_several(experiment, "front")
-    return draw_panels(_named(experiment, front_charts.front(experiment, whole=True), all_values), figure)
+    return draw_panels(_named(experiment, pareto_charts.front(experiment, whole=True), all_values), figure)
 
 
 def hypervolume(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
@@ -44,7 +44,7 @@ def hypervolume(experiment: Experiment, ax: "Axes | None" = None) -> "Axes":
         ConfigError: it has one objective.
     """
     _check_several(experiment, "hypervolume")
-    return draw(_named(experiment, front_charts.hypervolume(experiment)), ax)
+    return draw(_named(experiment, pareto_charts.hypervolume(experiment)), ax)
 
 
 def curves(experiment: Experiment, ax: "Axes | None" = None, *, all_values: bool = False) -> "Axes":
@@ -144,7 +144,7 @@ def attained(comparison: Comparison, figure: "Figure | None" = None, benchmark: 
         raise ConfigError(
             f"attained: {block.benchmark} has one objective, {block.objective.metric}; draw anytime instead"
         )
-    return draw_panels(front_charts.attained(0, block.benchmark, list(block.runs.values()), block.data_label), figure)
+    return draw_panels(pareto_charts.attained(0, block.benchmark, list(block.runs.values()), block.data_label), figure)
 
 
 def differences(comparison: Comparison, ax: "Axes | None" = None) -> "Axes":
@@ -173,7 +173,7 @@ def _check_several(experiment: Experiment, name: str) -> None:
         )
 
 
-def _scored(comparison: Comparison, benchmark: str | None) -> Scored:
+def _scored(comparison: Comparison, benchmark: str | None) -> BenchmarkScores:
     for scored in comparison.scored:
         if benchmark in (None, scored.block.benchmark):
             return scored

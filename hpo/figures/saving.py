@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.analysis.comparing import compare
+from hpo.analysis.method_comparison import compare
 from hpo.analysis.comparison import Comparison
 from hpo.errors import ConfigError
 from hpo.figures import plots
-from hpo.figures.drawing import styled
+from hpo.figures.matplotlib_drawing import styled
 from hpo.results.experiment import Experiment, load_experiment
-from hpo.store.places import find_experiments
+from hpo.store.experiment_paths import find_experiments
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """Hyperparameters over the resource, where trials went on from copies of others with other values."""
 
-from hpo.events.lineage import legs_of
+from hpo.events.training_legs import legs_of
 from hpo.figures.chart import Chart, Panel, Pieces, axis
 from hpo.figures.space_charts import value_axis
 from hpo.figures.style import ACCENT, NEUTRAL, data_label

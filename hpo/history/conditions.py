@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpo.events.state import ExperimentState
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.results.experiment import Experiment
 from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory, read_json
 from hpo.store.ownership import is_owned

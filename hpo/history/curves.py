@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hpo.events.values import Status
+from hpo.events.types import Status
 from hpo.history.record import AttemptSpan, Subject, record_of
 from hpo.history.rungs import rung_board
 from hpo.history.trajectories import Trajectory

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.history.curves import curves
-from hpo.history.forest import Floats, Whole, grow
+from hpo.history.random_forest import Floats, Whole, grow
 from hpo.history.record import Subject
 from hpo.randomness import Randomness
 from hpo.space.domains import Choice
@@ -100,7 +100,7 @@ def importance(experiment: Subject, random_seed: int = 0, aim: int = 0) -> Impor
     points, cells = encode(space, always, configurations)
     shares, interactions, explained = analyse(points, ranks(losses), cells, random_seed)
     found = [Share(name, *limits) for name, limits in zip(always, shares, strict=True)]
-    sometimes, left_out = of_conditional(space, configurations, losses, random_seed)
+    sometimes, left_out = conditional_importance(space, configurations, losses, random_seed)
     found = sorted([*found, *sometimes], key=lambda share: (-share.share, share.name))
     return Importance(found, interactions, explained, len(trials), resource, None, left_out, aim)
 
@@ -109,7 +109,7 @@ def _needed(names: Sequence[str]) -> int:
     return max(FEWEST, PER_HYPERPARAMETER * len(names))
 
 
-def of_conditional(
+def conditional_importance(
     space: SearchSpace, configurations: Sequence[Configuration], losses: Floats, random_seed: int
 ) -> tuple[list[Share], list[str]]:
     """Return the importances of conditional hyperparameters among the trials that use them, and the names that too few use.

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config.schema import ExperimentConfig
-from hpo.events.fronts import Front, FrontPoint, extended
+from hpo.events.fronts import Front, FrontPoint, extend_front
 from hpo.events.objective import Objective
-from hpo.events.spending import Spending
+from hpo.events.trial_costs import Spending
 from hpo.events.state import ExperimentState
 from hpo.events.trial_state import TrialState
-from hpo.events.values import Decision, Event, Kind
-from hpo.history.boards import Board
+from hpo.events.types import Decision, Event, Kind
+from hpo.history.live_board import Board
 from hpo.results.experiment import Experiment
 
 
@@ -59,7 +59,7 @@ class Reports:
         """1 for reports that meet the constraints, else 0."""
 
 
-class OfTrial:
+class TrialReports:
     """The reports of one trial, as columns."""
 
     __slots__ = ("best_at", "best_loss", "elapsed", "feasible", "losses", "moment", "resources", "values")
@@ -91,7 +91,7 @@ class Record:
         self.sequence = 0
         """Number of the last event; the log is append-only and its numbers have no gaps."""
         self.reports = Reports()
-        self.of_trial: dict[int, OfTrial] = {}
+        self.of_trial: dict[int, TrialReports] = {}
         self.improvements: list[tuple[float, float]] = []
         """Pairs (moment, loss) of each report that improved on all earlier ones and meets the constraints."""
         self.arrivals: list[FrontPoint] = []
@@ -135,12 +135,12 @@ class Record:
             self.improvements.append((moment, merit))
         if self.objective.aims and math.isfinite(merit):
             point = FrontPoint(found.losses, trial, resource, event.elapsed)
-            if (front := extended(self._front, point)) is not self._front:
+            if (front := extend_front(self._front, point)) is not self._front:
                 self._front = front
                 self.arrivals.append(point)
         own = self.of_trial.get(trial)
         if own is None:
-            own = self.of_trial[trial] = OfTrial()
+            own = self.of_trial[trial] = TrialReports()
         own.resources.append(resource)
         own.values.append(value)
         own.elapsed.append(event.elapsed)
@@ -179,7 +179,7 @@ class RecordingBoard(Board):
 
 
 @dataclass(frozen=True, eq=False)
-class Followed:
+class FollowedExperiment:
     """A followed experiment at one moment; plots accept it in place of an `Experiment`."""
 
     directory: Path
@@ -189,7 +189,7 @@ class Followed:
     record: Record
 
 
-Subject = Experiment | Followed
+Subject = Experiment | FollowedExperiment
 """Experiment that a plot shows: a loaded or a followed one."""
 
 
@@ -206,4 +206,4 @@ def _read(experiment: Experiment) -> Record:
 
 def record_of(subject: Subject) -> Record:
     """Return the record of a loaded or followed experiment."""
-    return subject.record if isinstance(subject, Followed) else _read(subject)
+    return subject.record if isinstance(subject, FollowedExperiment) else _read(subject)

@@ -8,9 +8,9 @@ from hpo.config.choices import WarmStartUse
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState
 from hpo.events.steering import stopped_trial
-from hpo.events.values import Decision, Event, Kind, Resume, Status
+from hpo.events.types import Decision, Event, Kind, Resume, Status
 from hpo.schedulers.asha import ASHA
-from hpo.schedulers.assembly import outline_of
+from hpo.schedulers.construction import scheduler_for_inspection
 from hpo.schedulers.rungs import Rung, make_rungs, next_level
 
 RECENT = 5
@@ -152,7 +152,7 @@ class RungBoard:
 
 def rung_board(config: ExperimentConfig) -> RungBoard:
     """Return the empty board of an experiment; it has no rungs if the scheduler is not hpo's own."""
-    scheduler = outline_of(config)
+    scheduler = scheduler_for_inspection(config)
     if scheduler is None:
         return RungBoard([], None)
     apart = config.method.scheduler.get("rung_system_per_bracket", False)

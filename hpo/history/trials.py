@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hpo.events.objective import Aim
-from hpo.events.values import Configuration, Status
+from hpo.events.types import Configuration, Status
 from hpo.history.record import Subject, record_of
 
 

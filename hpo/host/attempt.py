@@ -6,11 +6,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from hpo.host.logcap import LogCap
-from hpo.host.marks import get_mark, marked, send
+from hpo.host.log_limit import LogCap
+from hpo.host.process_marks import get_mark, marked, send
 
 if TYPE_CHECKING:  # few hosts have need of it
-    from hpo.host.foreign import Reader
+    from hpo.host.report_source import Reader
 
 _LEFTOVER_GRACE = 2.0
 """Seconds for processes that outlive their trial's main process."""

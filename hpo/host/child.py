@@ -19,7 +19,7 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from hpo.host.parent import end_with
+from hpo.host.parent_death import end_with
 
 _code: dict[str, tuple[tuple[int, ...], types.CodeType]] = {}
 _SETTLED = 100_000_000

@@ -27,9 +27,9 @@ from typing import Any
 import hpo.reporting  # noqa: F401  trials will want it
 from hpo.host import child
 from hpo.host.attempt import READ_INTERVAL, Attempt
-from hpo.host.logcap import INTERVAL, LogCap
-from hpo.host.marks import LONGEST_WAIT, set_mark
-from hpo.host.parent import end_with
+from hpo.host.log_limit import INTERVAL, LogCap
+from hpo.host.process_marks import LONGEST_WAIT, set_mark
+from hpo.host.parent_death import end_with
 from hpo.host.preloading import COMMON, adopt_orphans, freeze, preloaded
 
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -139,7 +139,7 @@ class Host:
         )
         reader = None
         if "reading" in order:
-            from hpo.host.foreign import reader_of  # few hosts have need of it
+            from hpo.host.report_source import reader_of  # few hosts have need of it
 
             try:
                 reader = reader_of(order)

@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
-from hpo.host.parent import end_with
+from hpo.host.parent_death import end_with
 
 AUTO = "auto:"
 """Stands before modules that were read from the script."""

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 
-def states() -> dict[str, Any]:
+def random_states() -> dict[str, Any]:
     """Return the states of Python's generator, and of NumPy's and torch's if these are loaded, as JSON values."""
     version, words, gauss = random.getstate()
     found: dict[str, Any] = {"python": [version, list(words), gauss]}
@@ -20,7 +20,7 @@ def states() -> dict[str, Any]:
 
 
 def restore(found: dict[str, Any]) -> None:
-    """Set the random number generators that are loaded in this process to the states that `states` returned."""
+    """Set the random number generators that are loaded in this process to the states that `random_states` returned."""
     version, words, gauss = found["python"]
     random.setstate((version, tuple(words), gauss))
     if "numpy" in found and (numpy := sys.modules.get("numpy")) is not None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from hpo.integrations import generators, saved
+from hpo.integrations import generators, library_checkpoint
 
 
 def resume(model: Any) -> int:
@@ -24,7 +24,7 @@ def resume(model: Any) -> int:
         raise ValueError(
             "resume(model): build the model, by a keras.Input or model.build(shape), and compile it before"
         )
-    found = saved.resume()
+    found = library_checkpoint.resume()
     if found is None:
         return 0
     model.optimizer.build(model.trainable_variables)  # otherwise it creates its variables only at the first step
@@ -42,12 +42,12 @@ class KerasReport(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Restore the random number generators in the first epoch after `resume`, because preparing `fit` drew numbers."""
-        found = None if self._begun else saved.find()
+        found = None if self._begun else library_checkpoint.find_checkpoint()
         if found is not None and found.metrics["epoch"] == epoch:
             generators.restore(found.generators)
         self._begun = True
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Save the model, then report the epoch's metrics."""
-        metrics = saved.scalars(logs or {}) | {"epoch": epoch + 1}
-        saved.save_and_report(f"epoch-{epoch + 1}.weights.h5", self.model.save_weights, metrics)
+        metrics = library_checkpoint.scalars(logs or {}) | {"epoch": epoch + 1}
+        library_checkpoint.save_and_report(f"epoch-{epoch + 1}.weights.h5", self.model.save_weights, metrics)

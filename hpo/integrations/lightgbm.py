@@ -4,7 +4,7 @@ from typing import Any
 
 import lightgbm
 
-from hpo.integrations import saved
+from hpo.integrations import library_checkpoint
 
 
 def resume(rounds: int) -> tuple[Any, int]:
@@ -19,9 +19,9 @@ def resume(rounds: int) -> tuple[Any, int]:
     Raises:
         ValueError: The checkpoint is damaged.
     """
-    found = saved.find()
+    found = library_checkpoint.find_checkpoint()
     if found is not None and found.metrics["round"] < rounds:
-        saved.resume()
+        library_checkpoint.resume()
         return str(found.path), rounds - found.metrics["round"]
     if found is None or rounds == 1:
         return None, rounds
@@ -50,10 +50,10 @@ class LightGBMReport:
         done = env.iteration + 1
         if done % self._every == 0 or done == env.end_iteration:
             values = {f"{data}-{name}": value for data, name, value, *_ in env.evaluation_result_list or ()}
-            metrics = saved.scalars(values) | {"round": done}
+            metrics = library_checkpoint.scalars(values) | {"round": done}
             if isinstance(env.model, lightgbm.Booster):
-                saved.save_and_report(
+                library_checkpoint.save_and_report(
                     f"round-{done}.txt", lambda path: env.model.save_model(path, num_iteration=-1), metrics
                 )
             else:  # models of a cross-validation, which cannot be resumed
-                saved.report_saved(None, metrics)
+                library_checkpoint.report_saved(None, metrics)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hpo.integrations import generators, saved
+from hpo.integrations import generators, library_checkpoint
 
 
 def resume() -> str | None:
@@ -11,7 +11,7 @@ def resume() -> str | None:
     Raises:
         ValueError: The checkpoint is damaged.
     """
-    found = saved.resume()
+    found = library_checkpoint.resume()
     return None if found is None else str(found.path)
 
 
@@ -26,7 +26,7 @@ class EpochReport:
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         """Restore the random number generators before the first batches: others may have drawn since `resume`."""
-        found = saved.find()
+        found = library_checkpoint.find_checkpoint()
         if found is not None and str(found.path) == str(trainer.ckpt_path):
             generators.restore(found.generators)
 
@@ -43,8 +43,8 @@ class EpochReport:
         if trainer.enable_validation and not self._validated:
             return
         epoch = trainer.current_epoch + 1
-        path = saved.place(f"epoch-{epoch}.ckpt")
+        path = library_checkpoint.checkpoint_path(f"epoch-{epoch}.ckpt")
         if path is not None:
             trainer.save_checkpoint(str(path))
         if trainer.is_global_zero:
-            saved.report_saved(path, saved.scalars(trainer.callback_metrics) | {"epoch": epoch})
+            library_checkpoint.report_saved(path, library_checkpoint.scalars(trainer.callback_metrics) | {"epoch": epoch})

@@ -6,8 +6,8 @@ Models are saved by skops, which loads only types that it knows and does not run
 from collections.abc import Collection
 from typing import Any, TypeVar
 
-from hpo.errors import installing
-from hpo.integrations import saved
+from hpo.errors import how_to_install
+from hpo.integrations import library_checkpoint
 
 try:
     from skops import io
@@ -34,7 +34,7 @@ def resume(model: Model, trusted: Collection[str] = ()) -> tuple[Model, int]:
     Raises:
         ValueError: The checkpoint is damaged.
     """
-    found = saved.resume()
+    found = library_checkpoint.resume()
     if found is None:
         return model, 0
     return io.load(found.path, trusted=[*_HARMLESS, *trusted]), found.metrics["epoch"]
@@ -62,4 +62,4 @@ def report(model: Any, *, epoch: int, trusted: Collection[str] = (), **metrics: 
                 f"{names[0]} could not be read back: if that is right give resume and report trusted={names}"
             )
 
-    saved.save_and_report(f"epoch-{epoch}.skops", write, {**metrics, "epoch": epoch})
+    library_checkpoint.save_and_report(f"epoch-{epoch}.skops", write, {**metrics, "epoch": epoch})

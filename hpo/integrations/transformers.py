@@ -7,7 +7,7 @@ from safetensors import safe_open
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from hpo.checkpoint import directory
-from hpo.integrations import saved
+from hpo.integrations import library_checkpoint
 
 
 def resume() -> str | None:
@@ -16,7 +16,7 @@ def resume() -> str | None:
     Raises:
         ValueError: The checkpoint is damaged.
     """
-    found = saved.resume()
+    found = library_checkpoint.resume()
     return None if found is None else str(found.path)
 
 
@@ -57,7 +57,7 @@ class TransformersReport(TrainerCallback):
                 )
             args.output_dir = str(folder)
             args.save_total_limit = None  # hpo removes a checkpoint only once the next one is complete
-            found = saved.find()
+            found = library_checkpoint.find_checkpoint()
             if found is not None and found.metrics["step"] == state.global_step:
                 _load_renamed(model, found.path)
         # The Trainer checks this after the first step, whose evaluation does not belong to the trial.
@@ -93,7 +93,7 @@ class TransformersReport(TrainerCallback):
             if state.is_world_process_zero:
                 best = [Path(state.best_model_checkpoint)] if state.best_model_checkpoint else []
                 path = Path(args.output_dir, f"checkpoint-{state.global_step}")
-                saved.report_saved(path, self._metrics(args, state), keep=best)
+                library_checkpoint.report_saved(path, self._metrics(args, state), keep=best)
             control.should_training_stop |= self._is_over(args, state)
 
     def _have_saved(self, args: TrainingArguments, state: TrainerState, control: TrainerControl) -> None:
@@ -101,7 +101,7 @@ class TransformersReport(TrainerCallback):
             self._due = state.global_step
             control.should_save = True
         elif state.is_world_process_zero:
-            saved.report_saved(None, self._metrics(args, state))
+            library_checkpoint.report_saved(None, self._metrics(args, state))
             control.should_training_stop |= self._is_over(args, state)
 
     def _metrics(self, args: TrainingArguments, state: TrainerState) -> dict[str, float]:
@@ -111,7 +111,7 @@ class TransformersReport(TrainerCallback):
             if entry["step"] != state.global_step:
                 break
             found = entry | found
-        return saved.scalars(found) | {"step": state.global_step, "epoch": self._epoch(args, state)}
+        return library_checkpoint.scalars(found) | {"step": state.global_step, "epoch": self._epoch(args, state)}
 
     def _is_over(self, args: TrainingArguments, state: TrainerState) -> bool:
         spent = self._epoch(args, state) if _in_epochs(args) else state.global_step

@@ -5,7 +5,7 @@ from typing import Any
 
 import xgboost
 
-from hpo.integrations import saved
+from hpo.integrations import library_checkpoint
 
 
 def resume(rounds: int) -> tuple[str | None, int]:
@@ -20,7 +20,7 @@ def resume(rounds: int) -> tuple[str | None, int]:
     Raises:
         ValueError: The checkpoint is damaged.
     """
-    found = saved.resume()
+    found = library_checkpoint.resume()
     return (None, rounds) if found is None else (str(found.path), max(rounds - found.metrics["round"], 0))
 
 
@@ -42,7 +42,7 @@ class XGBoostReport(xgboost.callback.TrainingCallback):
         values = {f"{data}-{name}": all_[-1] for data, metrics in evals_log.items() for name, all_ in metrics.items()}
         # In a cross-validation a value is a tuple of mean and deviation.
         means = {name: value[0] if isinstance(value, tuple) else value for name, value in values.items()}
-        self._due = saved.scalars(means) | {"round": model.num_boosted_rounds()}
+        self._due = library_checkpoint.scalars(means) | {"round": model.num_boosted_rounds()}
         if self._due["round"] % self._every == 0:
             self.after_training(model)
         return False
@@ -52,7 +52,7 @@ class XGBoostReport(xgboost.callback.TrainingCallback):
         if self._due is not None:
             due, self._due = self._due, None
             if isinstance(model, xgboost.Booster):
-                saved.save_and_report(f"round-{due['round']}.ubj", model.save_model, due)
+                library_checkpoint.save_and_report(f"round-{due['round']}.ubj", model.save_model, due)
             else:  # models of a cross-validation, which cannot be resumed
-                saved.report_saved(None, due)
+                library_checkpoint.report_saved(None, due)
         return model

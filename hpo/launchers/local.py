@@ -6,7 +6,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import ExperimentError
 from hpo.experiment.run import conduct
 from hpo.launchers.base import Launcher
-from hpo.watching.lines import say
+from hpo.watching.plain_lines import say
 from hpo.watching.progress import progress_display, summary
 
 

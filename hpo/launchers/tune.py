@@ -9,21 +9,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.choice import check_backend
+from hpo.backends.backend_choice import check_backend
 from hpo.config.reading import load_config, resolve
-from hpo.config.recommended import recommended_method
+from hpo.config.default_method import recommended_method
 from hpo.errors import ConfigError
 from hpo.events.callback import Callback
 from hpo.experiment.run import Outcome
 from hpo.functions.finding import OWN, TOLD
 from hpo.functions.source import module_of, source_of
 from hpo.launchers.base import runs_here
-from hpo.launchers.plainly import plainly
-from hpo.launchers.shown import run_experiment
+from hpo.launchers.script_errors import plainly
+from hpo.launchers.python_run import run_experiment
 from hpo.proposing.checkpoint_use import may_save
-from hpo.store.replacing import write_atomically
+from hpo.store.atomic_files import write_atomically
 from hpo.store.tags import OUTPUTS, master_seed
-from hpo.watching.lines import say
+from hpo.watching.plain_lines import say
 
 
 @plainly

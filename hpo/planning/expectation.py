@@ -13,9 +13,9 @@ from statistics import fmean
 from hpo.config.choices import WarmStartUse
 from hpo.config.schema import ExperimentConfig
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Configuration, Decision, Start, Status, Trial
+from hpo.events.types import Configuration, Decision, Start, Status, Trial
 from hpo.randomness import Randomness
-from hpo.schedulers.assembly import RANDOM, scheduler_of, with_random_search
+from hpo.schedulers.construction import RANDOM, scheduler_of, with_random_search
 from hpo.schedulers.replay import tell_end
 
 REPETITIONS = 10
@@ -26,7 +26,7 @@ ASSUMED_TRIALS = 100
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingCourse:
     """The course of one training: seconds and losses after each unit of resource."""
 
     seconds: Sequence[float]
@@ -36,7 +36,7 @@ class Course:
     """Losses of the objectives after the first; random if they are not given."""
 
 
-Trainings = Callable[[Randomness, Configuration], Course]
+Trainings = Callable[[Randomness, Configuration], TrainingCourse]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class _Run:
     cut: bool = False
 
 
-def expect(config: ExperimentConfig, trainings: Trainings | None, workers: int, *, restart: float = 0.0) -> Expectation:
+def simulate_method(config: ExperimentConfig, trainings: Trainings | None, workers: int, *, restart: float = 0.0) -> Expectation:
     """Simulate the method of a resolved experiment.
 
     Args:
@@ -110,9 +110,9 @@ def _simulate(
     # Nothing is decided between rungs: trials skip to the next rung unless any report can end the experiment.
     every_report = config.max_num_evaluations is not None or config.target_value is not None
     stops = list(range(1, maximum + 1)) if every_report else [*rungs, maximum]
-    by_resource = Course(range(1, maximum + 1))  # used if costs are unknown
+    by_resource = TrainingCourse(range(1, maximum + 1))  # used if costs are unknown
     run = _Run(dict.fromkeys([*rungs, maximum], 0))
-    trials: list[tuple[Trial, Course]] = []
+    trials: list[tuple[Trial, TrainingCourse]] = []
     at: list[int] = []  # the resource each trial has reached
     agenda: list[tuple[float, int, int, int]] = []  # (time, trial, resource, until)
 

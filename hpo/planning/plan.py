@@ -9,24 +9,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hpo.aws.settings import region_of_environment
-from hpo.backends.choice import backend_of, check_backend
+from hpo.backends.backend_choice import backend_of, check_backend
 from hpo.backends.gpus import visible_gpus
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
 from hpo.errors import ConfigError
 from hpo.events.objective import Aim
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.experiment.warm_start import check_sources
 from hpo.launchers.base import Job, make_launcher
 from hpo.launchers.remote import JobDescription, RemoteLauncher
-from hpo.planning.expectation import Course, Expectation, Trainings, expect
+from hpo.planning.expectation import TrainingCourse, Expectation, Trainings, simulate_method
 from hpo.planning.prices import Prices, ask_aws
-from hpo.planning.smoke import Smoke, smoke_trial
-from hpo.planning.standing import Place, Standing, place_of
+from hpo.planning.smoke_trial import Smoke, smoke_trial
+from hpo.planning.directory_state import PlannedExperiment, DirectoryState, place_of
 from hpo.randomness import Randomness
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.base import Scheduler
-from hpo.tables.find import find_table
+from hpo.tables.lookup import find_table
 from hpo.tables.table import Table
 
 
@@ -43,7 +43,7 @@ class Machine:
 class Group:
     """Planned experiments that differ only by seed."""
 
-    places: list[Place]
+    places: list[PlannedExperiment]
     slots: int
     """Number of trials that run at a time: the workers, limited by the available GPUs."""
     gpus: int | None
@@ -93,12 +93,12 @@ class Group:
         return self.scheduler is not None and self.scheduler.pauses
 
     @property
-    def to_do(self) -> list[Place]:
+    def to_do(self) -> list[PlannedExperiment]:
         """The experiments that have not finished."""
-        return [place for place in self.places if place.standing not in (Standing.COMPLETE, Standing.FAILED)]
+        return [place for place in self.places if place.standing not in (DirectoryState.COMPLETE, DirectoryState.FAILED)]
 
     @property
-    def standings(self) -> dict[Standing, int]:
+    def standings(self) -> dict[DirectoryState, int]:
         """The number of experiment directories in each state."""
         return dict(Counter(place.standing for place in self.places))
 
@@ -133,7 +133,7 @@ class Plan:
     prices: Prices | None = None
 
     @property
-    def places(self) -> list[Place]:
+    def places(self) -> list[PlannedExperiment]:
         """All planned experiments with their directories."""
         return [place for group in self.groups for place in group.places]
 
@@ -202,7 +202,7 @@ def make_plan(jobs: Sequence[Job], *, smoke: bool = False, prices: Prices | None
             same = (g.smoke for g in plan.groups if needed == (g.config.benchmark, g.config.num_gpus_per_trial))
             group.smoke = next(filter(None, same), None) or smoke_trial(group.config)
         if group.problem is None:
-            group.expectation = expect(
+            group.expectation = simulate_method(
                 group.config,
                 _trainings(group),
                 group.slots,
@@ -211,8 +211,8 @@ def make_plan(jobs: Sequence[Job], *, smoke: bool = False, prices: Prices | None
     return plan
 
 
-def _alike(places: Sequence[Place]) -> list[list[Place]]:
-    groups: list[list[Place]] = []
+def _alike(places: Sequence[PlannedExperiment]) -> list[list[PlannedExperiment]]:
+    groups: list[list[PlannedExperiment]] = []
     for place in places:
         own = (members for members in groups if replace(place.config, seed=members[0].config.seed) == members[0].config)
         if (members := next(own, None)) is None:
@@ -222,7 +222,7 @@ def _alike(places: Sequence[Place]) -> list[list[Place]]:
     return groups
 
 
-def _group(places: list[Place]) -> Group:
+def _group(places: list[PlannedExperiment]) -> Group:
     config = places[0].config
     # A dry run makes up what a submission would lack, such as a bucket.
     made = make_launcher(config, **({"dry_run": True} if "dry_run" in config.launcher else {}))
@@ -256,16 +256,16 @@ def _trainings(group: Group) -> Trainings | None:
     if (table := group.table) is not None:
         objective = group.config.objective
 
-        def recorded(randomness: Randomness, configuration: Configuration) -> Course:
+        def recorded(randomness: Randomness, configuration: Configuration) -> TrainingCourse:
             metrics, seconds = table.training(configuration, table.replicate(randomness, configuration))
             first, *others = ([_loss(aim, value) for value in metrics[aim.metric]] for aim in objective.each)
-            return Course(seconds, first, list(zip(*others, strict=True)))
+            return TrainingCourse(seconds, first, list(zip(*others, strict=True)))
 
         return recorded
     if (smoke := group.smoke) is None:
         return None
     most = group.config.max_resource or 1
-    measured = Course([group.start_up + smoke.start_up + smoke.per_unit * unit for unit in range(1, most + 1)])
+    measured = TrainingCourse([group.start_up + smoke.start_up + smoke.per_unit * unit for unit in range(1, most + 1)])
     return lambda _randomness, _configuration: measured
 
 

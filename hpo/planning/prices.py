@@ -14,9 +14,9 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from hpo.config.yamlfiles import dump_yaml, read_plain
+from hpo.config.yaml_files import dump_yaml, read_plain
 from hpo.errors import ConfigError, HPOError
-from hpo.store.replacing import write_atomically
+from hpo.store.atomic_files import write_atomically
 
 AWS = "aws"
 """Value of `--prices` that asks AWS instead of reading a file."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from hpo.events.wording import clock
-from hpo.planning.advice import advice
+from hpo.events.text import clock
+from hpo.planning.plan_warnings import advice
 from hpo.planning.plan import Group, Plan
 
 _MOST_NAMES = 3

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpo.config.choices import ArgumentStyle, ReportChannel
-from hpo.config.direction import usual_mode
-from hpo.config.yamlfiles import flow_text
+from hpo.config.metric_direction import usual_mode
+from hpo.config.yaml_files import flow_text
 from hpo.proposing.argument_roles import is_of_the_machine, is_seed, resource_of
 from hpo.proposing.arguments import Argument, Interface, Unread
 from hpo.proposing.domains import MISSING, Proposal, propose

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config.choices import ArgumentStyle
-from hpo.config.yamlfiles import read_plain
+from hpo.config.yaml_files import read_plain
 from hpo.proposing.arguments import Argument, Interface, Unread
 from hpo.proposing.signatures import fields_of
 from hpo.proposing.source import Source

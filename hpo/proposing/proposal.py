@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hpo.config.choices import ARGUMENTS
 from hpo.config.schema import CONF_DIR
-from hpo.config.yamlfiles import flow_text
+from hpo.config.yaml_files import flow_text
 from hpo.errors import ConfigError
 from hpo.proposing.argument_roles import resource_of
 from hpo.proposing.benchmark_draft import Draft

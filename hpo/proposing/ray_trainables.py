@@ -4,7 +4,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hpo.functions.trainable import RESOURCE
+from hpo.functions.ray_trainable import RESOURCE
 from hpo.proposing.argument_roles import resource_of
 from hpo.proposing.arguments import Argument, Interface
 from hpo.proposing.foreign_spaces import entries_of

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hpo.config.choices import ReportChannel
-from hpo.config.direction import usual_mode
+from hpo.config.metric_direction import usual_mode
 from hpo.proposing.arguments import Argument
 
 _RESOURCE = re.compile(

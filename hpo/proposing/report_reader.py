@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hpo.config.choices import ReportChannel
-from hpo.functions.trainable import RESOURCE
+from hpo.functions.ray_trainable import RESOURCE
 from hpo.proposing.frameworks import read_framework
 from hpo.proposing.printed_reports import read_output, reported_of
 from hpo.proposing.printed_values import read_formats

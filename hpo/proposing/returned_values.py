@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from hpo.config.direction import usual_mode
+from hpo.config.metric_direction import usual_mode
 from hpo.proposing.arguments import Argument, Unread
 from hpo.proposing.report_description import Reported
 from hpo.proposing.source import Function, Source

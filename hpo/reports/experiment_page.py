@@ -6,8 +6,8 @@ from typing import Any
 
 from hpo.errors import StoreError
 from hpo.events.outcome import no_trial_met
-from hpo.events.values import Kind, Status
-from hpo.events.wording import (
+from hpo.events.types import Kind, Status
+from hpo.events.text import (
     again_text,
     clock,
     code_changes_of,
@@ -18,7 +18,7 @@ from hpo.events.wording import (
     word,
 )
 from hpo.figures import experiment_charts as charts
-from hpo.figures import pages
+from hpo.figures import page_figures
 from hpo.figures.style import STATUS_COLOURS, data_label
 from hpo.history import curves as history
 from hpo.history.conditions import condition_of_experiment
@@ -38,7 +38,7 @@ from hpo.reports.page import (
     tiles,
 )
 from hpo.results.experiment import Experiment
-from hpo.results.fronts import front_share
+from hpo.results.hypervolume import front_share
 from hpo.results.rows import last_line
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.untrusted import MOST_CONFIG, read_untrusted
@@ -66,13 +66,13 @@ def experiment_page(experiment: Experiment, output: Path) -> str:
     where = " · ".join(filter(None, (config.experiment_tag, told, when, label and f"{label} data")))
     failures = list(_failures(experiment))
     sections = [
-        Section("progress", "Progress", pages.progress(experiment)),
+        Section("progress", "Progress", page_figures.progress(experiment)),
         Section(
             "decisions",
             "Decisions and workers",
-            [charts.rung_board(experiment), *pages.importances(experiment), charts.workers(experiment)],
+            [charts.rung_board(experiment), *page_figures.importances(experiment), charts.workers(experiment)],
         ),
-        Section("space", "Search space", pages.space(experiment)),
+        Section("space", "Search space", page_figures.space(experiment)),
         Section("trials", "Trials", [*_front(experiment), *lineage(experiment), _trials(experiment, output)]),
         Section("failures", f"Failures ({len(failures)})", _failure_parts(failures)),
         Section("configuration", "Configuration and provenance", _provenance(experiment)),

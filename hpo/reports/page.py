@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from hpo.events.wording import word
+from hpo.events.text import word
 from hpo.figures.chart import Chart
 from hpo.figures.style import DARK
 

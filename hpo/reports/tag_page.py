@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from hpo.analysis.comparison import Comparison
-from hpo.analysis.overtime import over_time
-from hpo.analysis.runs import Run
-from hpo.events.wording import days_text
-from hpo.figures import front_charts, method_charts
+from hpo.analysis.regret_over_time import over_time
+from hpo.analysis.loading import LoadedExperiment
+from hpo.events.text import days_text
+from hpo.figures import pareto_charts, method_charts
 from hpo.figures.chart import Chart
 from hpo.figures.style import data_label
 from hpo.history.conditions import unfinished_condition
@@ -22,7 +22,7 @@ TIMES = ("creation", "end")
 
 
 def tag_page(
-    title: str, runs: Sequence[Run], warnings: Sequence[str], comparison: Comparison | str, output: Path
+    title: str, runs: Sequence[LoadedExperiment], warnings: Sequence[str], comparison: Comparison | str, output: Path
 ) -> str:
     """The page.
 
@@ -52,7 +52,7 @@ def tag_page(
     return render(title, subtitle, [_headline(runs), *head, *notes], sections)
 
 
-def _headline(runs: Sequence[Run]) -> str:
+def _headline(runs: Sequence[LoadedExperiment]) -> str:
     return tiles(
         [
             ("experiments", str(len(runs)), f"{sum(run.status == 'complete' for run in runs)} complete"),
@@ -138,7 +138,7 @@ def pairs_of(comparison: Comparison) -> list[Part]:
     ]
 
 
-def curves_of_runs(runs: Sequence[Run]) -> list[Chart]:
+def curves_of_runs(runs: Sequence[LoadedExperiment]) -> list[Chart]:
     """The best so far of every experiment, a figure per benchmark."""
     charts = []
     ordered = sorted(runs, key=lambda run: (run.benchmark, run.label, run.seed))
@@ -146,11 +146,11 @@ def curves_of_runs(runs: Sequence[Run]) -> list[Chart]:
         found = list(group)
         charts.append(method_charts.runs(number, benchmark, found, data_label(found[0].metadata)))
         if found[0].measure is not None:
-            charts.append(front_charts.attained(number, benchmark, found, data_label(found[0].metadata)))
+            charts.append(pareto_charts.attained(number, benchmark, found, data_label(found[0].metadata)))
     return charts
 
 
-def _experiments(runs: Sequence[Run], output: Path) -> PageTable:
+def _experiments(runs: Sequence[LoadedExperiment], output: Path) -> PageTable:
     measured = all(run.measure is not None for run in runs)
     heads = (
         "seed",
@@ -181,7 +181,7 @@ def _experiments(runs: Sequence[Run], output: Path) -> PageTable:
     return PageTable("experiments", "Experiments", columns, rows)
 
 
-def _condition(run: Run) -> str:
+def _condition(run: LoadedExperiment) -> str:
     host = run.metadata.get("host")
     return unfinished_condition(ExperimentDirectory(run.directory), host=host, has_events=run.end > 0).name
 

@@ -14,15 +14,15 @@ from hpo.errors import HPOError, StoreError
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
 from hpo.events.trial_state import TrialState
-from hpo.events.values import Event, Kind
-from hpo.events.wording import best_of, front_of, overview
+from hpo.events.types import Event, Kind
+from hpo.events.text import best_of, front_of, overview
 from hpo.results.files import read_metadata
-from hpo.results.fronts import hypervolume_text
+from hpo.results.hypervolume import hypervolume_text
 from hpo.results.notebook import as_html
 from hpo.results.rows import report_rows
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
-from hpo.store.places import find_experiments
+from hpo.store.experiment_paths import find_experiments
 
 if TYPE_CHECKING:
     import pandas as pd

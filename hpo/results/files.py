@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config.schema import ExperimentConfig
-from hpo.config.yamlfiles import dump_verbatim, points_override
-from hpo.events.lineage import schedule_of
+from hpo.config.yaml_files import dump_verbatim, points_override
+from hpo.events.training_legs import schedule_of
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event
-from hpo.events.wording import best_of, front_of
+from hpo.events.types import Event
+from hpo.events.text import best_of, front_of
 from hpo.results.rows import ReportedAttempt, ReportRow, columns, rows_in_parts
 from hpo.store.directory import ExperimentDirectory, json_object
-from hpo.store.replacing import write_atomically
+from hpo.store.atomic_files import write_atomically
 from hpo.store.untrusted import MOST_JSON, read_untrusted
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hpo.config.schema import ExperimentConfig
-from hpo.events.values import Configuration, Event, Kind
+from hpo.events.types import Configuration, Event, Kind
 from hpo.store.directory import ExperimentDirectory
 
 

@@ -7,7 +7,7 @@ Li et al., "A System for Massively Parallel Hyperparameter Tuning" (MLSys 2020);
 from collections.abc import Sequence
 
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
+from hpo.events.types import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness, canonical
 from hpo.schedulers.halving import Halving
 from hpo.schedulers.rungs import Rung, bracket_probabilities, make_rungs, next_level

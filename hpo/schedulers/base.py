@@ -14,8 +14,8 @@ from collections.abc import Collection, Sequence
 
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
-from hpo.events.spending import Spending
-from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
+from hpo.events.trial_costs import Spending
+from hpo.events.types import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.searchers.base import Searcher
 
 
@@ -187,7 +187,7 @@ class OutcomeScheduler(Scheduler):
         """
 
 
-def maximum_of(max_resource: int | None) -> int:
+def require_max_resource(max_resource: int | None) -> int:
     """Return the maximum resource, for a method that cannot do without.
 
     Raises:

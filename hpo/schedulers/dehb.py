@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
+from hpo.events.types import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness
 from hpo.schedulers.bracket import Bracket, bracket_sizes
 from hpo.schedulers.halving import Halving
@@ -22,7 +22,7 @@ LEAST = 3
 
 
 @dataclass(eq=False)
-class _Evolving:
+class _EvolvingBracket:
     """The progress of a bracket after the first, whose trials are children of existing members."""
 
     first: int
@@ -37,7 +37,7 @@ class _Evolving:
 class _Place:
     """The position of a trial: its bracket, its rung, and its index in the rung's population."""
 
-    bracket: _Evolving | None
+    bracket: _EvolvingBracket | None
     """Bracket of the trial; None for the first bracket."""
     rung: int
     index: int
@@ -96,7 +96,7 @@ class DEHB(Halving):
         self._sizes = bracket_sizes(self.steps, 0)
         self._halving = Bracket(self.steps, self._sizes)
         self._populations: list[list[tuple[Order, int] | None]] = [[None] * size for size in self._sizes]
-        self._evolving: list[_Evolving] = []  # unfinished brackets, oldest first
+        self._evolving: list[_EvolvingBracket] = []  # unfinished brackets, oldest first
         self._opened = 1
         self._halved = [0] * len(self.steps)  # number of trials of the first bracket sent to each rung
         self._places: dict[int, _Place] = {}
@@ -122,7 +122,7 @@ class DEHB(Halving):
         bracket = next((one for one in self._evolving if one.begun < self._sizes[one.rung]), None)
         if bracket is None:
             first = self._opened % self.brackets
-            bracket = _Evolving(first, first)
+            bracket = _EvolvingBracket(first, first)
         return _Place(bracket, bracket.rung, bracket.begun)
 
     def _propose_new(self) -> Configuration | None:
@@ -138,7 +138,7 @@ class DEHB(Halving):
         child = self._evolution.child(rng, parents, target, self.searcher.is_known)
         return child or self.searcher.draw_new("initial")
 
-    def _parents(self, bracket: _Evolving) -> list[Configuration]:
+    def _parents(self, bracket: _EvolvingBracket) -> list[Configuration]:
         """Return the parents of the next child in a bracket: at least three, if so many trials have a result."""
         rung = bracket.rung
         populations = [[member for member in members if member is not None] for members in self._populations]

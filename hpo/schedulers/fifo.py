@@ -1,7 +1,7 @@
 """First in, first out: a scheduler that runs every trial to its end."""
 
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Decision, Suggestion, Trial
+from hpo.events.types import Decision, Suggestion, Trial
 from hpo.schedulers.base import OutcomeScheduler
 from hpo.searchers.base import Searcher
 

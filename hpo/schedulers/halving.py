@@ -1,8 +1,8 @@
 """Successive halving: what all its variants share, which is the rungs and the brackets that start at different rungs."""
 
 from hpo.errors import ConfigError
-from hpo.events.values import Configuration, Trial
-from hpo.schedulers.base import OutcomeScheduler, maximum_of
+from hpo.events.types import Configuration, Trial
+from hpo.schedulers.base import OutcomeScheduler, require_max_resource
 from hpo.schedulers.rungs import rung_levels
 from hpo.searchers.base import Searcher
 
@@ -30,7 +30,7 @@ class Halving(OutcomeScheduler):
         reduction_factor: float,
         brackets: int | None,
     ) -> None:
-        self.maximum = maximum_of(max_resource)
+        self.maximum = require_max_resource(max_resource)
         super().__init__(searcher, max_resource=max_resource)
         self.levels = rung_levels(min_resource, self.maximum, reduction_factor)
         most = len(self.levels) + 1

@@ -7,7 +7,7 @@ by non-dominated fronts and by spread within each front, and promotes those that
 from collections.abc import Sequence
 
 from hpo.schedulers.asha import ASHA
-from hpo.schedulers.front_rungs import FrontRung
+from hpo.schedulers.pareto_rungs import ParetoRung
 from hpo.schedulers.rungs import Rung, make_rungs
 
 
@@ -26,4 +26,4 @@ class MOASHA(ASHA):
         return 'method="NSGA-II", which never pauses trials'
 
     def _make_rungs(self, levels: Sequence[int]) -> list[Rung]:
-        return [FrontRung(rung.level, rung.quantile) for rung in make_rungs(levels, self.maximum)]
+        return [ParetoRung(rung.level, rung.quantile) for rung in make_rungs(levels, self.maximum)]

@@ -3,10 +3,10 @@
 import math
 
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Decision, Trial
+from hpo.events.types import Decision, Trial
 from hpo.randomness import Randomness
 from hpo.schedulers.asha import ASHA
-from hpo.schedulers.crossings import Crossings
+from hpo.schedulers.ranking_noise import RankingNoise
 from hpo.schedulers.rungs import Order
 from hpo.searchers.base import Searcher
 
@@ -51,7 +51,7 @@ class PASHA(ASHA):
         )
         self._top = 1  # index of the cap among the steps
         self._noise = 0.0
-        self._crossings = Crossings()
+        self._crossings = RankingNoise()
         self._results: dict[int, dict[int, Order]] = {step: {} for step in self.steps}
 
     @property
@@ -73,7 +73,7 @@ class PASHA(ASHA):
                 self._results[step][trial.id] = outcome.order
         if before < self.cap <= after and not self._is_settled():
             self._top += 1
-            self._crossings = Crossings()
+            self._crossings = RankingNoise()
         return decision
 
     def _is_settled(self) -> bool:

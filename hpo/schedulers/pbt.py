@@ -10,12 +10,12 @@ from typing import Any
 
 from hpo.errors import ConfigError, did_you_mean
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
+from hpo.events.types import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness
-from hpo.schedulers.base import OutcomeScheduler, maximum_of
-from hpo.schedulers.population import Member, Population, Reached
+from hpo.schedulers.base import OutcomeScheduler, require_max_resource
+from hpo.schedulers.population import Member, Population, MemberResult
 from hpo.searchers.base import Searcher
-from hpo.space.perturbation import perturbed
+from hpo.space.perturbation import perturb
 from hpo.space.search_space import SearchSpace
 
 PARTS = 20
@@ -62,7 +62,7 @@ class PBT(OutcomeScheduler):
         resample: float = 0.25,
         factors: Sequence[float] = (0.8, 1.2),
     ) -> None:
-        self.maximum = maximum_of(max_resource)
+        self.maximum = require_max_resource(max_resource)
         super().__init__(searcher, max_resource=max_resource)
         if self.maximum < 2:
             raise ConfigError(
@@ -128,13 +128,13 @@ class PBT(OutcomeScheduler):
             return Resume(member.trial_id, self._after(level))
         return self._copy_for(member, firsts) if firsts else None
 
-    def _copy_for(self, member: Member, firsts: Sequence[Reached]) -> Start:
+    def _copy_for(self, member: Member, firsts: Sequence[MemberResult]) -> Start:
         rng = self._randomness.stream(f"pbt-{member.index}", member.copies)
         source = firsts[int(rng.integers(len(firsts)))]
         configuration = dict(self._configurations[source.trial_id])
         for name in self.mutable:
             if name in configuration:
-                configuration[name] = perturbed(
+                configuration[name] = perturb(
                     self.searcher.space.domains[name],
                     configuration[name],
                     rng,
@@ -186,7 +186,7 @@ class PBT(OutcomeScheduler):
             return Decision.STOP
         if resource < self._after(member.level):
             return Decision.CONTINUE
-        member.pausing = Reached(outcome.order, trial.id, resource)
+        member.pausing = MemberResult(outcome.order, trial.id, resource)
         return Decision.PAUSE
 
     def on_paused(self, trial: Trial) -> None:

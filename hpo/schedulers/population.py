@@ -12,7 +12,7 @@ PATIENCE = 2
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Reached:
+class MemberResult:
     """The result of a trial at a comparison."""
 
     order: Order
@@ -43,7 +43,7 @@ class Member:
     """Number of trials that the member has lost in the current interval."""
     copies: int = 0
     """Number of times that the member has continued from another member's checkpoint."""
-    pausing: Reached | None = None
+    pausing: MemberResult | None = None
     """Result of a trial that is pausing while its processes end; None otherwise."""
 
     @property
@@ -69,7 +69,7 @@ class Population:
     size: int
     quantile: float
     members: list[Member] = field(default_factory=list)
-    _results: dict[int, list[Reached]] = field(default_factory=dict)
+    _results: dict[int, list[MemberResult]] = field(default_factory=dict)
     """Results by level (multiples of the interval), each list sorted with the best first."""
 
     def place_for_new(self) -> Member | None:
@@ -89,7 +89,7 @@ class Population:
         levels = [one.level for one in self.members if one.counts]
         return 2 * sum(reached >= level for reached in levels) >= len(levels)
 
-    def first_at(self, level: int, least: int) -> list[Reached]:
+    def first_at(self, level: int, least: int) -> list[MemberResult]:
         """Return the best results at a level, without those of diverged trials.
 
         Args:
@@ -108,10 +108,10 @@ class Population:
         """Whether the training of a waiting member has diverged."""
         return not self._own(member).finite
 
-    def _own(self, member: Member) -> Reached:
+    def _own(self, member: Member) -> MemberResult:
         return next(result for result in self._results[member.level] if result.trial_id == member.trial_id)
 
-    def _count(self, results: Collection[Reached]) -> int:
+    def _count(self, results: Collection[MemberResult]) -> int:
         return min(math.ceil(self.quantile * len(results)), len(results) // 2)
 
     def sources(self) -> set[tuple[int, int]]:
@@ -119,7 +119,7 @@ class Population:
         most = math.ceil(self.quantile * self.size)
         return {(one.trial_id, one.resource) for found in self._results.values() for one in found[:most] if one.finite}
 
-    def record(self, member: Member, level: int, result: Reached) -> None:
+    def record(self, member: Member, level: int, result: MemberResult) -> None:
         """Record a member's result at a level, where it now waits."""
         insort(self._results.setdefault(level, []), result)
         member.waits = True

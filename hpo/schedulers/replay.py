@@ -11,12 +11,12 @@ from typing import Any
 from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
 from hpo.events.steering import stopped_trial
-from hpo.events.values import Decision, Event, Kind, Resume, Start, Status, Suggestion, Trial
+from hpo.events.types import Decision, Event, Kind, Resume, Start, Status, Suggestion, Trial
 from hpo.schedulers.base import Scheduler
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayedOtherwise:
+class DecisionDifference:
     """A logged decision that differs from the one computed on replay."""
 
     sequence: int
@@ -111,7 +111,7 @@ def restore(scheduler: Scheduler, state: ExperimentState, events: Iterable[Event
 
 def verify(
     scheduler: Scheduler, state: ExperimentState, events: Iterable[tuple[int, Event]], count: list[int]
-) -> Iterator[ReplayedOtherwise]:
+) -> Iterator[DecisionDifference]:
     """Compute every logged decision again, yield those that differ, and add the number compared to `count[0]`."""
     for sequence, event in events:
         logged = suggestion_of(event) if event.kind in (Kind.STARTED, Kind.RESUMED) else None
@@ -119,11 +119,11 @@ def verify(
             count[0] += 1
             proposed = scheduler.propose(new_trials=event.body.get("new_trials", True))
             if proposed != logged:
-                yield ReplayedOtherwise(sequence, str(logged), str(proposed))
+                yield DecisionDifference(sequence, str(logged), str(proposed))
         if (decision := feed(scheduler, state, event)) is not None:
             count[0] += 1
             if decision != event.body["decision"]:
-                yield ReplayedOtherwise(sequence, event.body["decision"], decision)
+                yield DecisionDifference(sequence, event.body["decision"], decision)
         state.apply(event)
 
 

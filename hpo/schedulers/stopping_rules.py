@@ -7,8 +7,8 @@ from typing import Any
 
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Decision, Trial
-from hpo.schedulers.base import maximum_of
+from hpo.events.types import Decision, Trial
+from hpo.schedulers.base import require_max_resource
 from hpo.schedulers.fifo import FIFO
 from hpo.schedulers.rungs import Order, is_finite
 from hpo.searchers.base import Searcher
@@ -158,7 +158,7 @@ class StoppingRules(FIFO):
     def __init__(
         self, searcher: Searcher, *, max_resource: int | None, rules: Sequence[Mapping[str, Mapping[str, Any] | None]]
     ) -> None:
-        self.maximum = maximum_of(max_resource)
+        self.maximum = require_max_resource(max_resource)
         super().__init__(searcher, max_resource=max_resource)
         self._rules = [_rule_of(rule) for rule in rules]
         if not self._rules:

@@ -5,7 +5,7 @@ trial per worker. While a rung waits for its last trials, free workers begin the
 """
 
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Configuration, Decision, Resume, Start, Suggestion, Trial
+from hpo.events.types import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.schedulers.bracket import Bracket, bracket_sizes
 from hpo.schedulers.halving import Halving
 from hpo.searchers.base import Searcher

@@ -14,10 +14,10 @@ import numpy as np
 
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.randomness import Randomness, canonical
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.earlier import EarlierData
+from hpo.surrogate.earlier_data import EarlierData
 
 SHARED_RANDOM = 6
 """Number of initial configurations, points to evaluate included, that all methods with the same seeds share."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.randomness import Randomness
-from hpo.searchers.modelled import ModelSearcher, require
+from hpo.searchers.model_based import ModelSearcher, require_module
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.candidates import draw
 from hpo.surrogate.kernel import Floats
@@ -50,7 +50,7 @@ class BoTorchSearcher(ModelSearcher):
         **options: Any,
     ) -> None:
         super().__init__(space, randomness, random_fraction=random_fraction, **options)
-        require(type(self), "botorch", distribution="botorch", extra="botorch", instead="BO")
+        require_module(type(self), "botorch", distribution="botorch", extra="botorch", instead="BO")
         self.num_candidates = num_candidates
 
     def _propose_by_model(self, rng: np.random.Generator) -> Configuration | None:

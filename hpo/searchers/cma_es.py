@@ -8,7 +8,7 @@ import numpy as np
 
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
 from hpo.space.domains import Choice

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 
 from hpo.errors import ConfigError
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.randomness import Randomness
-from hpo.searchers.modelled import LEAST, ModelSearcher, require
+from hpo.searchers.model_based import LEAST, ModelSearcher, require_module
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.kernel import Floats
-from hpo.surrogate.pool import Pool
-from hpo.surrogate.quantiles import LEVELS, Quantiles, fit
-from hpo.surrogate.targets import behind_feasible, make_finite, winsorise
-from hpo.surrogate.threads import one_thread
+from hpo.surrogate.candidate_points import CandidatePoints
+from hpo.surrogate.quantile_regression import LEVELS, Quantiles, fit
+from hpo.surrogate.targets import penalise_infeasible, make_finite, winsorise
+from hpo.surrogate.single_thread import one_thread
 
 
 class CQRSearcher(ModelSearcher):
@@ -58,7 +58,7 @@ class CQRSearcher(ModelSearcher):
         **options: Any,
     ) -> None:
         super().__init__(space, randomness, random_fraction=random_fraction, **options)
-        require(type(self), "sklearn", distribution="scikit-learn", extra="cqr", instead="BO or ASHA-TPE")
+        require_module(type(self), "sklearn", distribution="scikit-learn", extra="cqr", instead="BO or ASHA-TPE")
         for key, count in (("num_candidates", num_candidates), ("iterations", iterations)):
             if count < 1:
                 raise ConfigError(f"method.searcher.{key}={count}: use 1 or more")
@@ -68,7 +68,7 @@ class CQRSearcher(ModelSearcher):
             raise ConfigError(f"method.searcher.refit={refit}: use 0, which fits at every result, or more")
         self.num_candidates, self.iterations = num_candidates, iterations
         self.held_out, self.refit = held_out, refit
-        self._pool = Pool(space)
+        self._pool = CandidatePoints(space)
         self._fitted: tuple[int, Quantiles] | None = None
 
     def prepare(self) -> None:
@@ -96,7 +96,7 @@ class CQRSearcher(ModelSearcher):
         """Return the encoded configuration and last loss of each trial in the first `count` results, by ascending id."""
         history = self.history
         trials, last = history.last_of_each(count)
-        losses = behind_feasible(history.losses.first()[last], history.violations.first()[last])
+        losses = penalise_infeasible(history.losses.first()[last], history.violations.first()[last])
         return history.rows(trials), winsorise(make_finite(losses))
 
 

@@ -7,19 +7,19 @@ import numpy as np
 
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.randomness import Randomness
-from hpo.searchers.modelled import ModelSearcher
+from hpo.searchers.model_based import ModelSearcher
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.beliefs import Beliefs
-from hpo.surrogate.bounds import BoundModels
+from hpo.surrogate.prior_density import PriorDensity
+from hpo.surrogate.constraint_models import ConstraintModels
 from hpo.surrogate.candidates import draw, is_within
-from hpo.surrogate.cost import EventClock, NamedCosts, predict_log_cost
-from hpo.surrogate.earlier import EarlierData
+from hpo.surrogate.cost import EventClock, ReportedCosts, predict_log_cost
+from hpo.surrogate.earlier_data import EarlierData
 from hpo.surrogate.kernel import Floats, Integers
-from hpo.surrogate.model import JointModel
-from hpo.surrogate.sought import OneLoss, Sought
-from hpo.surrogate.warm import WarmModel
+from hpo.surrogate.joint_gp import JointGP
+from hpo.surrogate.scalarisation import SingleLoss, ProposalObjective
+from hpo.surrogate.warm_start_gp import WarmStartGP
 
 PRIOR_WEIGHT = 10.0
 """Exponent of a prior's density times the number of results, so that the influence of a prior fades as results arrive.
@@ -86,15 +86,15 @@ class GaussianProcessSearcher(ModelSearcher):
         self.num_candidates = num_candidates
         self.cost_weight = cost_weight
         self.exploration = exploration
-        self.model: JointModel = JointModel(self.history, randomness, self.most)
-        self._bounds = BoundModels(self.history.encoding, randomness, self.most)
+        self.model: JointGP = JointGP(self.history, randomness, self.most)
+        self._bounds = ConstraintModels(self.history.encoding, randomness, self.most)
         self._clock = EventClock()
-        self._named = NamedCosts()  # used instead of the clock if costs are reported
-        self._beliefs = Beliefs(space, self.history.encoding)
+        self._named = ReportedCosts()  # used instead of the clock if costs are reported
+        self._beliefs = PriorDensity(space, self.history.encoding)
 
     def learn_from(self, sources: Sequence[EarlierData]) -> None:
         """Let the surrogate model learn from results of earlier experiments."""
-        self.model = WarmModel(self.history, self.randomness, self.most, sources)
+        self.model = WarmStartGP(self.history, self.randomness, self.most, sources)
 
     def on_outcome(self, configuration: Configuration, resource: int, outcome: ReportOutcome) -> None:
         """Add a result to the model of the loss and to the models of the constraints."""
@@ -146,9 +146,9 @@ class GaussianProcessSearcher(ModelSearcher):
         beyond = self._bounds.violations(x, self.target_resource, fits, exploration=self.exploration, rng=rng)
         return candidates[int(np.lexsort((np.round(scores, 9), beyond))[0])]
 
-    def _look(self, fits: Sequence[int], rows: Floats) -> Sought:
+    def _look(self, fits: Sequence[int], rows: Floats) -> ProposalObjective:
         """Return the objective that a proposal minimises, with its posterior means at the given encoded configurations."""
-        return OneLoss(self.model, fits, self.target_resource, rows)
+        return SingleLoss(self.model, fits, self.target_resource, rows)
 
     def _prior_holds(self, ranked: Integers) -> bool:
         """Whether the best third of the trials has at least the mean prior density of uniform draws, or trials are few.

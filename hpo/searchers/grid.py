@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hpo.errors import ConfigError
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
 from hpo.space.search_space import SearchSpace

@@ -5,13 +5,13 @@ from typing import Any
 
 from hpo.events.objective import Aim
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.gaussian_process import GaussianProcessSearcher
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.earlier import EarlierData
+from hpo.surrogate.earlier_data import EarlierData
 from hpo.surrogate.kernel import Floats
-from hpo.surrogate.sought import ObjectiveModel, OneLoss, Sought, Weighed, fits_of
+from hpo.surrogate.scalarisation import ObjectiveModel, SingleLoss, ProposalObjective, ChebyshevScalarisation, fits_of_model
 
 
 class MultiObjectiveSearcher(GaussianProcessSearcher):
@@ -46,8 +46,8 @@ class MultiObjectiveSearcher(GaussianProcessSearcher):
         for model, loss in zip(self._models, outcome.losses, strict=True):
             model.history.add(configuration, resource, loss)
 
-    def _look(self, fits: Sequence[int], rows: Floats) -> Sought:
+    def _look(self, fits: Sequence[int], rows: Floats) -> ProposalObjective:
         models, resource = self._models, self.target_resource
         weights = self.randomness.stream("weights", self.suggested).standard_exponential(len(models))
-        losses = [OneLoss(m, fits_of(fits, k, len(models)), resource, rows) for k, m in enumerate(models)]
-        return Weighed(losses, weights / weights.sum())
+        losses = [SingleLoss(m, fits_of_model(fits, k, len(models)), resource, rows) for k, m in enumerate(models)]
+        return ChebyshevScalarisation(losses, weights / weights.sum())

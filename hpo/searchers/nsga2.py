@@ -11,11 +11,11 @@ import numpy as np
 
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.base import Searcher
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.domination import crowding, dominates, front_ranks
+from hpo.surrogate.pareto import crowding, dominates, front_ranks
 
 TRIES = 100
 """Number of children that may be known configurations before the proposal is random."""

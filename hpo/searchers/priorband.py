@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hpo.errors import ConfigError
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.randomness import Randomness, canonical
 from hpo.searchers.base import Searcher
 from hpo.space.priors import AnyPrior, log_density, make_prior

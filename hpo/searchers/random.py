@@ -1,6 +1,6 @@
 """Random search (Bergstra & Bengio, JMLR 13, 2012): independent draws, without repetition."""
 
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.searchers.base import Searcher
 
 

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from hpo.errors import ConfigError
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.randomness import Randomness
-from hpo.searchers.modelled import ModelSearcher
+from hpo.searchers.model_based import ModelSearcher
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.activity import Flags
-from hpo.surrogate.earlier import EarlierData, agreement
-from hpo.surrogate.history import GrowingArray
+from hpo.surrogate.conditional_activity import Flags
+from hpo.surrogate.earlier_data import EarlierData, agreement
+from hpo.surrogate.training_data import GrowingArray
 from hpo.surrogate.kernel import Floats, Integers
-from hpo.surrogate.parzen import Estimates, Mixture, Observed, age_weights
-from hpo.surrogate.warm import ENOUGH, MOST_JUDGED
+from hpo.surrogate.parzen import DensityEstimator, Mixture, Observations, age_weights
+from hpo.surrogate.warm_start_gp import ENOUGH, MOST_JUDGED
 
 ROUNDS = 3
 """Number of times that candidates are drawn again if all are known, before the proposal is uniform."""
@@ -52,7 +52,7 @@ class DensitySearcher(ModelSearcher):
         if not 0 < share < 1:
             raise ConfigError(f"method.searcher.share={share}: use a number between 0 and 1")
         self.num_candidates, self.share = num_candidates, share
-        self._estimates = Estimates(space)
+        self._estimates = DensityEstimator(space)
         self._points = GrowingArray(np.float64, len(self._estimates.pool.domains))
 
     @abstractmethod
@@ -70,13 +70,13 @@ class DensitySearcher(ModelSearcher):
                     return configuration
         return None
 
-    def _observed(self, trials: Integers, weights: Floats) -> Observed:
+    def _observed(self, trials: Integers, weights: Floats) -> Observations:
         """Return observations of this experiment's trials, given their ids and weights."""
         configurations = self.history.configurations
         for point in self._estimates.pool.points(configurations[len(self._points) :]):
             self._points.append(point)
         points = self._points.first()[trials]
-        return Observed(points, self._used(points), weights)
+        return Observations(points, self._used(points), weights)
 
     def _used(self, points: Floats) -> Flags:
         activity = self._estimates.pool.activity
@@ -149,7 +149,7 @@ class TPESearcher(DensitySearcher):
         sources = [source for source in self._sources if not self._misleads(source)]
         best, rest = (
             self._estimates.parzen(
-                joined([*(s.parts[part] for s in sources), self._observed(trials, age_weights(len(trials)))])
+                concatenate([*(s.parts[part] for s in sources), self._observed(trials, age_weights(len(trials)))])
             )
             for part, trials in enumerate((good, others))
         )
@@ -183,7 +183,7 @@ class TPESearcher(DensitySearcher):
         points = self._estimates.pool.points(data.configurations)
         used = self._used(points)
         parts = [
-            Observed(points[part], used[part], weights[part] * age_weights(len(part)))
+            Observations(points[part], used[part], weights[part] * age_weights(len(part)))
             for part in self._parted(trials, losses, resources, np.zeros(len(trials)))
         ]
         good, others = (self._estimates.parzen(part) for part in parts)
@@ -207,12 +207,12 @@ class _Source:
 
     good: Mixture
     others: Mixture
-    parts: Sequence[Observed]
+    parts: Sequence[Observations]
 
 
-def joined(parts: Sequence[Observed]) -> Observed:
+def concatenate(parts: Sequence[Observations]) -> Observations:
     """Concatenate observations in the given order."""
-    return Observed(
+    return Observations(
         np.concatenate([part.points for part in parts]),
         np.concatenate([part.used for part in parts]),
         np.concatenate([part.weights for part in parts]),

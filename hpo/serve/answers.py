@@ -13,12 +13,12 @@ from typing import Any
 from hpo.errors import HPOError
 from hpo.events.objective import Objective
 from hpo.events.trial_state import TrialState
-from hpo.events.values import Status
-from hpo.events.wording import word
+from hpo.events.types import Status
+from hpo.events.text import word
 from hpo.figures.chart import Chart
 from hpo.figures.style import STATUS_COLOURS, seconds_scale
 from hpo.history.curves import outcome
-from hpo.history.record import AttemptSpan, Followed
+from hpo.history.record import AttemptSpan, FollowedExperiment
 from hpo.history.trials import TrialRow, trial_rows
 from hpo.serve.feed import Feed
 from hpo.serve.logs import sizes
@@ -46,15 +46,15 @@ def chart_content(chart: Chart) -> dict[str, Any]:
     }
 
 
-def _charts_of(group: str, subject: Followed) -> list[Chart]:
+def _charts_of(group: str, subject: FollowedExperiment) -> list[Chart]:
     """The figures of the report."""
-    from hpo.figures import experiment_charts, pages
+    from hpo.figures import experiment_charts, page_figures
 
     if group == "space":
-        return pages.space(subject)
+        return page_figures.space(subject)
     if group == "importance":
-        return pages.importances(subject)
-    return [*pages.progress(subject), experiment_charts.rung_board(subject), experiment_charts.workers(subject)]
+        return page_figures.importances(subject)
+    return [*page_figures.progress(subject), experiment_charts.rung_board(subject), experiment_charts.workers(subject)]
 
 
 @dataclass
@@ -146,8 +146,8 @@ def trials_body(feed: Feed, *, sort: str, down: bool, words: str, page: int) -> 
     known = [row for row in rows if of(row) is not None]
     known.sort(key=lambda row: _order(of(row)), reverse=down)
     rows = [*known, *(row for row in rows if of(row) is None)]
-    pages = max(1, math.ceil(len(rows) / PAGE))
-    page = min(max(page, 0), pages - 1)
+    page_figures = max(1, math.ceil(len(rows) / PAGE))
+    page = min(max(page, 0), page_figures - 1)
     objective = subject.state.objective
     resource = objective.resource_attr or "reports"
     heads = ["trial", "status", "attempts", resource, objective.metric, f"best {objective.metric}", f"at {resource}"]
@@ -163,7 +163,7 @@ def trials_body(feed: Feed, *, sort: str, down: bool, words: str, page: int) -> 
             "found": len(rows),
             "total": total,
             "page": page,
-            "pages": pages,
+            "pages": page_figures,
             "sequence": feed.shown.sequence,
             "colours": STATUS_COLOURS,
         }

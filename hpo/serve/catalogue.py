@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hpo.errors import StoreError
 from hpo.store.directory import CONFIG, folders_with
-from hpo.store.places import find_experiments, folder_of
+from hpo.store.experiment_paths import find_experiments, folder_of
 from hpo.store.tags import OUTPUTS
 
 

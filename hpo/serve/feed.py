@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hpo.errors import ConfigError, HPOError
 from hpo.events.objective import Objective
-from hpo.history.following import Follower
-from hpo.history.record import Followed, Record, RecordingBoard
+from hpo.history.follower import Follower
+from hpo.history.record import FollowedExperiment, Record, RecordingBoard
 from hpo.results.files import read_metadata
 from hpo.serve.views import board_view, noted_row, row_view
 from hpo.serve.wire import encoded
@@ -117,12 +117,12 @@ class Feed:
         self._signature = self._told = ()
         self.shown = replace(self.shown, complete=False)
 
-    def subject(self) -> Followed | None:
+    def subject(self) -> FollowedExperiment | None:
         """For figures; None where nothing could be read."""
         if self.follower is None or not self.follower.sequence:
             return None
         config, state = self.follower.board.config, self.follower.state
-        return Followed(self.files.path, config, read_metadata(self.files), state, self.record)
+        return FollowedExperiment(self.files.path, config, read_metadata(self.files), state, self.record)
 
     def check_place(self) -> None:
         """Raise HPOError if a folder on the way to the experiment has become a link, which would lead elsewhere."""

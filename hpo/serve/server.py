@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.errors import ConfigError, installing
+from hpo.errors import ConfigError, how_to_install
 from hpo.serve.address import base_of, link, listen, listen_at, token_of
 from hpo.serve.catalogue import Catalogue, roots_of
 from hpo.serve.signing import Keys

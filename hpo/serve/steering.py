@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from hpo.errors import HPOError
 from hpo.events.steering import Command
-from hpo.events.wording import command_text
+from hpo.events.text import command_text
 from hpo.serve.feed import Feed
 from hpo.serve.guard import MOST_POSTED, STEERS
 from hpo.serve.hub import Hub

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpo.events.trial_state import TrialState
-from hpo.events.wording import best_text, configuration_text, counts_text, steering_text
+from hpo.events.text import best_text, configuration_text, counts_text, steering_text
 from hpo.figures.style import thinned
-from hpo.history.boards import Board
+from hpo.history.live_board import Board
 from hpo.history.conditions import noted_condition
-from hpo.history.following import Seen
+from hpo.history.follower import Snapshot
 from hpo.history.record import Record
-from hpo.results.fronts import hypervolume_text
+from hpo.results.hypervolume import hypervolume_text
 from hpo.store.directory import ExperimentDirectory, read_json
 from hpo.store.untrusted import MOST_ROW
 
@@ -35,7 +35,7 @@ def number(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def board_view(seen: Seen) -> dict[str, Any]:
+def board_view(seen: Snapshot) -> dict[str, Any]:
     """The board of an experiment: a few kB, however long it has run."""
     board, state = seen.board, seen.board.state
     config, objective = board.config, board.state.objective
@@ -63,7 +63,7 @@ def board_view(seen: Seen) -> dict[str, Any]:
     }
 
 
-def row_view(seen: Seen, record: Record) -> dict[str, Any]:
+def row_view(seen: Snapshot, record: Record) -> dict[str, Any]:
     """Its row among other experiments."""
     state = seen.board.state
     kept = [record.improvements[i] for i in thinned(len(record.improvements), SPARK)]
@@ -94,7 +94,7 @@ def noted_row(files: ExperimentDirectory) -> dict[str, Any]:
     }
 
 
-def _head(seen: Seen) -> dict[str, Any]:
+def _head(seen: Snapshot) -> dict[str, Any]:
     board, state = seen.board, seen.board.state
     best, progress = state.incumbent, board.progress(seen.elapsed)
     config, objective = board.config, state.objective
@@ -128,7 +128,7 @@ def _head(seen: Seen) -> dict[str, Any]:
     }
 
 
-def _workers(seen: Seen) -> dict[str, Any]:
+def _workers(seen: Snapshot) -> dict[str, Any]:
     board = seen.board
     if seen.condition != "running" and not board.state.running:
         return {"rows": [], "more": 0}

@@ -89,7 +89,7 @@ def _gate(name: str, gate: str, domains: Mapping[str, Domain], config_space: Map
             f"{key}: {gate!r} is not in config_space{did_you_mean(gate, [n for n in config_space if n != name])}; name a "
             f"hyperparameter above {name}, or remove this condition"
         )
-    if chain := _way(gate, name, config_space):
+    if chain := _chain_between(gate, name, config_space):
         raise ConfigError(f"{key}: {' waits for '.join([name, *chain])}; remove one of these conditions")
     if not isinstance(config_space[gate], Mapping):
         raise ConfigError(
@@ -99,7 +99,7 @@ def _gate(name: str, gate: str, domains: Mapping[str, Domain], config_space: Map
     raise ConfigError(f"{key}: {gate} stands below {name}; move {gate} above it")
 
 
-def _way(start: str, target: str, config_space: Mapping[str, Any]) -> list[str]:
+def _chain_between(start: str, target: str, config_space: Mapping[str, Any]) -> list[str]:
     """Return a chain of names that leads from `start` through its conditions to `target`; empty if there is none."""
     ways, seen = [[start]], {start}
     while ways:

@@ -9,7 +9,7 @@ import numpy as np
 from hpo.space.domains import REVERSE_LOG, Choice, Domain, Float, Integer
 
 
-def perturbed(
+def perturb(
     domain: Domain, value: Any, rng: np.random.Generator, *, factors: Sequence[float], resample: float
 ) -> Any:
     """Return a value of the domain near `value`, or with probability `resample` a random one.

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hpo.errors import ConfigError
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.space.domains import Choice, Domain
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from hpo.errors import ConfigError
-from hpo.events.values import Configuration
-from hpo.space.branches import Branches, Conditions, domain_parts, list_parts
+from hpo.events.types import Configuration
+from hpo.space.combinations import Combinations, Conditions, domain_parts, list_parts
 from hpo.space.conditions import Condition, check_otherwise, parse_conditions
 from hpo.space.domains import Choice, Domain
-from hpo.space.expressions import spec_of
+from hpo.space.sweeper_syntax import parse_sweeper_expression
 from hpo.space.priors import AnyPrior, log_density, parse_prior
-from hpo.space.specs import check_constant, check_spelling, parse_domain
+from hpo.space.domain_parsing import check_constant, check_argument_name, parse_domain
 
 
 @dataclass(frozen=True)
@@ -124,14 +124,14 @@ class SearchSpace:
         return log_density(self.priors, self.domains, configuration)
 
     @cached_property
-    def branches(self) -> Branches[Domain]:
+    def branches(self) -> Combinations[Domain]:
         """All combinations of value ranges that conditions allow; a range holds values that the conditions treat alike."""
-        return Branches(domain_parts(self.domains, self.conditions), self.conditions)
+        return Combinations(domain_parts(self.domains, self.conditions), self.conditions)
 
-    def grid(self, most: int) -> Branches[Sequence[Any]]:
+    def grid(self, most: int) -> Combinations[Sequence[Any]]:
         """Return the grid of combinations of values, with at most `most` values for each numeric domain."""
         axes = {name: domain.values(most) for name, domain in self.domains.items()}
-        return Branches(list_parts(axes, self.conditions), self.conditions)
+        return Combinations(list_parts(axes, self.conditions), self.conditions)
 
     def enumerate(self) -> Iterator[Configuration]:
         """Yield all configurations of a finite space; in lexicographic order if it has no conditions."""
@@ -199,11 +199,11 @@ def parse_space(config_space: Mapping[str, Any]) -> SearchSpace:
     chosen: dict[str, Any] = {}
     priors: dict[str, AnyPrior] = {}
     for name, spec in config_space.items():
-        spec = (spec_of(spec) if isinstance(spec, str) else None) or spec
+        spec = (parse_sweeper_expression(spec) if isinstance(spec, str) else None) or spec
         if isinstance(spec, Mapping):
             given = dict(spec)
             if (argument := given.pop("argument", None)) is not None:
-                spelling[name] = check_spelling(f"config_space.{name}.argument", argument)
+                spelling[name] = check_argument_name(f"config_space.{name}.argument", argument)
             when, instead = given.pop("when", None), given.pop("otherwise", None)
             default, confidence = given.pop("default", None), given.pop("confidence", None)
             if when is not None:
@@ -255,7 +255,7 @@ def _check_apart(space: SearchSpace, argument: str, one: str, other: str) -> Non
         )
     both = (*space.conditions.get(one, ()), *space.conditions.get(other, ()))
     conditions = {**space.conditions, "": both}
-    together = Branches(domain_parts({**space.domains, "": Choice((None,))}, conditions), conditions)
+    together = Combinations(domain_parts({**space.domains, "": Choice((None,))}, conditions), conditions)
     if "" in together.used()[0]:
         raise ConfigError(
             f"config_space.{other}.argument={argument}: {one} has it too, and both can be used at once; let their `when` "

@@ -10,13 +10,13 @@ from typing import Any
 
 from hpo.errors import StoreError
 from hpo.events.steering import Command
-from hpo.events.values import Event, Kind
-from hpo.history.following import Follower
+from hpo.events.types import Event, Kind
+from hpo.history.follower import Follower
 from hpo.store.commands import CommandFolder, new_id
 from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory, read_json
 from hpo.store.event_store import Store
 from hpo.store.inotify import MODIFY, open_inotify
-from hpo.store.sqlitefile import is_busy
+from hpo.store.sqlite_file import is_busy
 from hpo.tuner.commands import LOOK_EVERY
 
 PATIENCE = 2 * LOOK_EVERY

@@ -5,9 +5,9 @@ from typing import Any
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState
-from hpo.events.steering import Verb
-from hpo.events.values import Status
-from hpo.events.wording import limit_text
+from hpo.events.steering import CommandName
+from hpo.events.types import Status
+from hpo.events.text import limit_text
 
 
 def consequences(config: ExperimentConfig, state: ExperimentState) -> dict[str, str]:
@@ -25,12 +25,12 @@ def consequences(config: ExperimentConfig, state: ExperimentState) -> dict[str, 
     where = f"{done}{of} trials are done, {paused} paused."
     steered = "The experiment is then marked as steered, and left out of comparisons."
     return {
-        Verb.STOP: f"The trial gets {grace}; no further result of it counts, and it does not go on. {steered}",
-        Verb.HOLD: f"{many} go on; nothing new starts until you let it go on, while its time goes on. {steered}",
-        Verb.GO_ON: f"{where} Free workers get something to do again.",
-        Verb.BUDGET: f"{where} The limits are now {_limits(config.budget)}.",
-        Verb.END: f"Ends {many}, with {grace} each. {where} The same command skips the experiment afterwards.",
-        Verb.INTERRUPT: f"Ends this session: {many} get {grace}. {where} The same command goes on with it.",
+        CommandName.STOP: f"The trial gets {grace}; no further result of it counts, and it does not go on. {steered}",
+        CommandName.HOLD: f"{many} go on; nothing new starts until you let it go on, while its time goes on. {steered}",
+        CommandName.GO_ON: f"{where} Free workers get something to do again.",
+        CommandName.BUDGET: f"{where} The limits are now {_limits(config.budget)}.",
+        CommandName.END: f"Ends {many}, with {grace} each. {where} The same command skips the experiment afterwards.",
+        CommandName.INTERRUPT: f"Ends this session: {many} get {grace}. {where} The same command goes on with it.",
     }
 
 

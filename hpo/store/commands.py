@@ -16,8 +16,8 @@ from pathlib import Path
 from hpo.errors import ConfigError
 from hpo.events.steering import Command
 from hpo.store.directory import json_object
-from hpo.store.disk import disk_error_as_sentence
-from hpo.store.replacing import write_atomically
+from hpo.store.disk_space import disk_error_as_sentence
+from hpo.store.atomic_files import write_atomically
 from hpo.store.untrusted import open_untrusted
 
 MOST_BYTES = 4096

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from hpo.errors import DamageError, StoreError
-from hpo.events.values import Event, Kind
-from hpo.store.sqlitefile import (
+from hpo.events.types import Event, Kind
+from hpo.store.sqlite_file import (
     begin_log,
     end_log,
     open_to_read,

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from hpo.errors import StoreError
-from hpo.events.values import Event, Kind
-from hpo.store.disk import gone_as_sentence
+from hpo.events.types import Event, Kind
+from hpo.store.disk_space import gone_as_sentence
 from hpo.store.event_store import Store
-from hpo.store.salvage import keep_aside, write_again
-from hpo.store.sqlitefile import is_busy
+from hpo.store.store_repair import keep_aside, write_again
+from hpo.store.sqlite_file import is_busy
 
 log = logging.getLogger(__name__)
 

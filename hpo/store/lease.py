@@ -19,10 +19,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from hpo.errors import complain
+from hpo.errors import print_error
 from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.machine import machine
-from hpo.store.replacing import write_atomically
+from hpo.store.atomic_files import write_atomically
 from hpo.store.untrusted import MOST_JSON, open_untrusted
 
 log = logging.getLogger(__name__)
@@ -167,5 +167,5 @@ class Lease:
             f"that nothing is mixed"
         )
         log.error("%s", text)
-        complain(text)
+        print_error(text)
         os._exit(1)

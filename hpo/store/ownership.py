@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from hpo.errors import StoreError
 from hpo.store.directory import ExperimentDirectory, read_json
-from hpo.store.disk import disk_error_as_sentence
+from hpo.store.disk_space import disk_error_as_sentence
 from hpo.store.event_store import on_network
 from hpo.store.lease import Lease, read_note
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.randomness import canonical
 from hpo.space.domains import Choice, Domain
 from hpo.space.search_space import SearchSpace

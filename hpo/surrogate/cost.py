@@ -45,7 +45,7 @@ class EventClock:
         return known, np.array(costs)
 
 
-class NamedCosts:
+class ReportedCosts:
     """Costs that trials report through a metric named by the user, cumulative per trial. Trials are identified by numbers.
 
     The cost of a unit of resource is expressed in multiples of the mean. Each trial's total is increased by half a unit, as
@@ -71,7 +71,7 @@ class NamedCosts:
         return known, np.log((spent / unit + 0.5) / resources) if unit else np.zeros(len(known))
 
 
-class PlainCosts(NamedCosts):
+class UnsmoothedCosts(ReportedCosts):
     """NamedCosts without the additional half unit.
 
     If a few trials are very expensive, they determine the mean unit, and half of it would make all other trials look alike.

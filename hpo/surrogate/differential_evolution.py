@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.kernel import Floats
-from hpo.surrogate.pool import Pool
+from hpo.surrogate.candidate_points import CandidatePoints
 
 TRIES = 50
 """Number of children that may be known configurations before none is returned; the second half of them is random."""
@@ -25,7 +25,7 @@ class DifferentialEvolution:
     """
 
     def __init__(self, space: SearchSpace, factor: float, crossover: float) -> None:
-        self._pool, self._factor, self._crossover = Pool(space), factor, crossover
+        self._pool, self._factor, self._crossover = CandidatePoints(space), factor, crossover
 
     def child(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.space.domains import Choice, Domain
 from hpo.space.search_space import SearchSpace
 

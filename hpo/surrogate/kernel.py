@@ -50,7 +50,7 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ScaledInputs:
     """Inputs scaled by a kernel's length-scales, kept so that known measurements are scaled only once.
 
     Attributes:
@@ -80,7 +80,7 @@ class Kernel:
     resource_length: float
     noise: Floats
 
-    def place(self, inputs: Inputs, groups: Integers) -> Places:
+    def place(self, inputs: Inputs, groups: Integers) -> ScaledInputs:
         """Scale inputs by the length-scales, as `covariance` needs them.
 
         Args:
@@ -89,9 +89,9 @@ class Kernel:
         """
         x = inputs.x * (ROOT5 / self.lengths)[groups]
         u = inputs.u
-        return Places(x, np.einsum("ij,ij->i", x, x), u[:1] if len(u) > 1 and (u == u[0]).all() else u)
+        return ScaledInputs(x, np.einsum("ij,ij->i", x, x), u[:1] if len(u) > 1 and (u == u[0]).all() else u)
 
-    def covariance(self, a: Places, b: Places) -> Floats:
+    def covariance(self, a: ScaledInputs, b: ScaledInputs) -> Floats:
         """Return the covariance of noise-free values at two sets of inputs, shape (len(a.x), len(b.x))."""
         result = squared_distances(a, b)
         root = np.sqrt(result)
@@ -103,7 +103,7 @@ class Kernel:
         result *= np.exp(np.subtract(scale, root, out=root), out=root)
         return result
 
-    def slopes(self, a: Places, b: Places) -> Floats:
+    def slopes(self, a: ScaledInputs, b: ScaledInputs) -> Floats:
         """Return factors of the covariance's gradient: by row i of a.x it is entry (i, j) times (a.x[i] - b.x[j])."""
         root = np.sqrt(squared_distances(a, b))
         scale = math.log(self.variance / 3.0) - np.abs(a.u[:, None] - b.u) / self.resource_length
@@ -112,7 +112,7 @@ class Kernel:
         return falling
 
 
-def squared_distances(a: Places, b: Places) -> Floats:
+def squared_distances(a: ScaledInputs, b: ScaledInputs) -> Floats:
     """Return 5 ρ² between the rows of a and of b; negative rounding errors are made positive, faster than clipping."""
     result: Floats = (-2.0 * a.x) @ b.x.T
     result += a.norms[:, None]

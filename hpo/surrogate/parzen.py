@@ -17,19 +17,19 @@ import numpy as np
 from hpo.space.domains import Choice
 from hpo.space.priors import ChoicePrior
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.activity import Flags
+from hpo.surrogate.conditional_activity import Flags
 from hpo.surrogate.kernel import Floats, Integers
-from hpo.surrogate.pool import Pool
-from hpo.surrogate.smoothing import (
+from hpo.surrogate.candidate_points import CandidatePoints
+from hpo.surrogate.density_kernels import (
     ChoiceKernels,
     Kernels,
     NormalKernels,
     aitchison_aitken,
-    borders_of,
+    value_borders,
     index_of,
     neighbour_spreads,
     reference_spread,
-    smoothed,
+    smoothed_masses,
 )
 
 RECENT = 25
@@ -50,7 +50,7 @@ def age_weights(n: int) -> Floats:
 
 
 @dataclass(frozen=True)
-class Observed:
+class Observations:
     """Observations for a density estimate: configurations as points of the unit cube, in the order of the trials.
 
     Attributes:
@@ -78,7 +78,7 @@ class Mixture:
     """
 
     def __init__(
-        self, pool: Pool, weights: Floats, kernels: Sequence[Kernels], members: Sequence[Integers | None]
+        self, pool: CandidatePoints, weights: Floats, kernels: Sequence[Kernels], members: Sequence[Integers | None]
     ) -> None:
         self._pool, self._kernels, self._members = pool, kernels, members
         self._log_weights = np.log(weights / weights.sum())
@@ -159,7 +159,7 @@ def _choose(logs: Floats, shares: Floats) -> Integers:
     return index
 
 
-class Estimates:
+class DensityEstimator:
     """A factory of density estimates for a search space.
 
     Args:
@@ -167,17 +167,17 @@ class Estimates:
     """
 
     def __init__(self, space: SearchSpace) -> None:
-        self.pool = Pool(space)
+        self.pool = CandidatePoints(space)
         self._space = space
         self._names, self._domains = list(self.pool.domains), list(self.pool.domains.values())
         self._values = [  # number of values of categorical hyperparameters, else 0
             len(domain.choices) if isinstance(domain, Choice) and not domain.ordered else 0 for domain in self._domains
         ]
         self._borders = [
-            None if count else borders_of(domain) for count, domain in zip(self._values, self._domains, strict=True)
+            None if count else value_borders(domain) for count, domain in zip(self._values, self._domains, strict=True)
         ]
 
-    def parzen(self, observed: Observed) -> Mixture:
+    def parzen(self, observed: Observations) -> Mixture:
         """Return the multivariate Parzen estimate of TPE, with bandwidths from the distances between neighbours.
 
         Bergstra et al., "Algorithms for Hyper-Parameter Optimization" (NeurIPS 2011), section 4, here for all
@@ -186,7 +186,7 @@ class Estimates:
         """
         return self._mixture(observed, 1.0, self._parzen_kernels)
 
-    def reference(self, observed: Observed, *, least: float, widened: float = 1.0) -> Mixture:
+    def reference(self, observed: Observations, *, least: float, widened: float = 1.0) -> Mixture:
         """Return an estimate with one bandwidth per hyperparameter, by the normal reference rule.
 
         Args:
@@ -207,7 +207,7 @@ class Estimates:
 
         return self._mixture(observed, FLOOR, kernels)
 
-    def _mixture(self, observed: Observed, prior: float, kernels: Callable[[int, Floats], Kernels]) -> Mixture:
+    def _mixture(self, observed: Observations, prior: float, kernels: Callable[[int, Floats], Kernels]) -> Mixture:
         made, members = [], []
         for column, name in enumerate(self._names):
             units, has = observed.points[:, column], None
@@ -224,7 +224,7 @@ class Estimates:
             prior = np.full(values, 1 / values)
             if isinstance(belief, ChoicePrior):
                 prior = np.array([belief.density((index + 0.5) / values) / values for index in range(values)])
-            return ChoiceKernels(np.vstack((smoothed(index_of(units, values), values, count), prior)))
+            return ChoiceKernels(np.vstack((smoothed_masses(index_of(units, values), values, count), prior)))
         assert not isinstance(belief, ChoicePrior)
         centre, spread = (0.5, 1.0) if belief is None else (belief.centre, belief.spread)
         spreads = np.concatenate((neighbour_spreads(units, count), (spread,)))

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.randomness import Randomness
-from hpo.surrogate.earlier import earlier_targets
+from hpo.surrogate.earlier_data import earlier_targets
 from hpo.surrogate.encoding import Encoding
-from hpo.surrogate.history import History
+from hpo.surrogate.training_data import TrainingData
 from hpo.surrogate.kernel import Floats
-from hpo.surrogate.model import JointModel
-from hpo.surrogate.sought import OneLoss
+from hpo.surrogate.joint_gp import JointGP
+from hpo.surrogate.scalarisation import SingleLoss
 
 
-def take_greedily(scores: Sequence[Floats], apart: Callable[[int], Sequence[bool]], count: int) -> list[int]:
+def select_greedily(scores: Sequence[Floats], apart: Callable[[int], Sequence[bool]], count: int) -> list[int]:
     """Return indices of up to `count` candidates, each of which most reduces the mean over tasks of the best score so far.
 
     If no candidate reduces it any further, the best scores are reset and the selection continues. Ties go to the first
@@ -71,15 +71,15 @@ def expected_scores(
     Raises:
         ArithmeticError: The model could not be fitted.
     """
-    from hpo.surrogate.threads import one_thread
+    from hpo.surrogate.single_thread import one_thread
 
-    history = History(encoding)
+    history = TrainingData(encoding)
     trials: dict[int, int] = {}
     for index, resource, loss in results:
         if index not in trials:
             trials[index] = history.trial(candidates[index])
         history.add_to(trials[index], resource, loss)
-    model = JointModel(history, randomness, most)
+    model = JointGP(history, randomness, most)
     resource = max(history.levels(len(history)))
     with one_thread(), np.errstate(divide="ignore", under="ignore", over="raise", invalid="raise"):
-        return OneLoss(model, [len(history)], resource, encoding.encode(candidates)).means
+        return SingleLoss(model, [len(history)], resource, encoding.encode(candidates)).means

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hpo.surrogate.fit import factorise
+from hpo.surrogate.gp_fit import factorise
 from hpo.surrogate.kernel import ROOT5, Floats, Inputs, Integers, Kernel
 
 

@@ -33,7 +33,7 @@ def make_finite(losses: Floats) -> Floats:
     return np.where(finite, losses, worst)
 
 
-def behind_feasible(losses: Floats, violations: Floats) -> Floats:
+def penalise_infeasible(losses: Floats, violations: Floats) -> Floats:
     """Return losses in which results that violate constraints are worse than all others, in proportion to their violations.
 
     Args:
@@ -62,7 +62,7 @@ def to_targets(losses: Floats, resources: Integers, trials: Integers) -> Floats:
     """
     if len(losses) == 0:
         return make_finite(losses)
-    return standardise(normal_scores(winsorise(aligned(losses, resources, trials))))
+    return standardise(normal_scores(winsorise(align_losses(losses, resources, trials))))
 
 
 def to_values(losses: Floats, resources: Integers, trials: Integers) -> Floats:
@@ -85,7 +85,7 @@ def compress(values: Floats) -> Floats:
     return compressed
 
 
-def aligned(losses: Floats, resources: Integers, trials: Integers) -> Floats:
+def align_losses(losses: Floats, resources: Integers, trials: Integers) -> Floats:
     """Make losses comparable over resources, on a log scale if they are skewed; arguments as of `to_targets`."""
     values = make_finite(losses)
     if values.min() > 0:
@@ -127,8 +127,8 @@ def align(values: Floats, resources: Integers, trials: Integers) -> Floats:
     for change in changes:
         known = np.sort(change[~np.isnan(change)])
         offsets.append(offsets[-1] + (median(known) if len(known) else 0.0))
-    aligned: Floats = values - np.array(offsets)[level]
-    return aligned
+    align_losses: Floats = values - np.array(offsets)[level]
+    return align_losses
 
 
 def winsorise(values: Floats) -> Floats:

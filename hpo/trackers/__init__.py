@@ -7,7 +7,7 @@ it when the experiment begins.
 from hpo.trackers.mlflow_runs import MLflow
 from hpo.trackers.tensorboard_files import TensorBoard
 from hpo.trackers.trackio_runs import Trackio
-from hpo.trackers.trial_runs import TrialTracker
+from hpo.trackers.base import TrialTracker
 from hpo.trackers.wandb_runs import WandB
 from hpo.trackers.webhook import Webhook
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config.schema import ExperimentConfig
-from hpo.events.values import Configuration, Status
-from hpo.trackers.trial_runs import Ending, TrialTracker
+from hpo.events.types import Configuration, Status
+from hpo.trackers.base import AttemptEnd, TrialTracker
 
 _TRIAL = "hpo.trial"
 _ENDINGS = {Status.FAILED: "FAILED", Status.TIMEOUT: "FAILED", Status.INTERRUPTED: "KILLED", Status.STOPPED: "KILLED"}
@@ -58,7 +58,7 @@ class MLflow(TrialTracker):
             metrics=[metric(_safe(name), value, stamp, resource) for name, value in metrics.items()],
         )
 
-    def end(self, trial_id: int, ending: Ending) -> None:
+    def end(self, trial_id: int, ending: AttemptEnd) -> None:
         """Close the trial's run; a paused trial is marked as finished until it is resumed."""
         run: Any = self.runs.pop(trial_id)
         self._client.set_tag(run, "hpo.status", ending.status.value)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from hpo.config.schema import ExperimentConfig
-from hpo.events.values import Configuration, Status
-from hpo.trackers.trial_runs import Ending, TrialTracker
+from hpo.events.types import Configuration, Status
+from hpo.trackers.base import AttemptEnd, TrialTracker
 
 _RUNNING = (Status.RUNNING, Status.INTERRUPTED)
 """Statuses whose session is not marked as ended. A paused trial has reached its resource limit, so its session has ended."""
@@ -70,7 +70,7 @@ class TensorBoard(TrialTracker):
         ]
         self._add(self.runs[trial_id], values, resource, time)
 
-    def end(self, trial_id: int, ending: Ending) -> None:
+    def end(self, trial_id: int, ending: AttemptEnd) -> None:
         """Write the trial's status and close its event file."""
         failed = ending.status in (Status.FAILED, Status.TIMEOUT)
         status = "STATUS_RUNNING" if ending.status in _RUNNING else "STATUS_FAILURE" if failed else "STATUS_SUCCESS"

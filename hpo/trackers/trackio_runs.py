@@ -8,8 +8,8 @@ from pathlib import Path
 
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
-from hpo.events.values import Configuration
-from hpo.trackers.trial_runs import Ending, TrialTracker
+from hpo.events.types import Configuration
+from hpo.trackers.base import AttemptEnd, TrialTracker
 
 
 class Trackio(TrialTracker):
@@ -57,6 +57,6 @@ class Trackio(TrialTracker):
         """Log the metrics of a report as one step."""
         self.runs[trial_id].log(dict(metrics), step=resource)
 
-    def end(self, trial_id: int, ending: Ending) -> None:
+    def end(self, trial_id: int, ending: AttemptEnd) -> None:
         """Finish the trial's Trackio run."""
         self.runs.pop(trial_id).finish()

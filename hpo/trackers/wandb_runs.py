@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hpo.config.schema import ExperimentConfig
-from hpo.events.values import Configuration, Status
-from hpo.trackers.trial_runs import Ending, TrialTracker
+from hpo.events.types import Configuration, Status
+from hpo.trackers.base import AttemptEnd, TrialTracker
 
 
 class WandB(TrialTracker):
@@ -55,7 +55,7 @@ class WandB(TrialTracker):
         name = self.config.benchmark.named_resource or "report"
         self.runs[trial_id].log({**metrics, name: resource, "_timestamp": time})
 
-    def end(self, trial_id: int, ending: Ending) -> None:
+    def end(self, trial_id: int, ending: AttemptEnd) -> None:
         """Finish the trial's W&B run, with its status and best values in the summary."""
         run = self.runs.pop(trial_id)
         run.summary["hpo_status"] = ending.status.value

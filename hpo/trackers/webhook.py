@@ -13,7 +13,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
-from hpo.events.wording import best_name, best_of, best_text, clock, counts_text, front_of
+from hpo.events.text import best_name, best_of, best_text, clock, counts_text, front_of
 
 log = logging.getLogger(__name__)
 

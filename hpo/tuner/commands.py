@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 from hpo.errors import HPOError
 from hpo.events.state import ExperimentState
-from hpo.events.steering import Command, Verb
-from hpo.events.values import Kind
-from hpo.events.wording import command_text, printable
+from hpo.events.steering import Command, CommandName
+from hpo.events.types import Kind
+from hpo.events.text import command_text, printable
 from hpo.tuner.journal import Journal
-from hpo.tuner.refusals import Moment, refusal
+from hpo.tuner.command_refusals import Moment, refusal
 
 LOOK_EVERY = 5.0
 """Seconds between two looks where nothing tells of a command: on network file systems, and with some backends."""
@@ -100,7 +100,7 @@ class Commands:
             return  # whoever left it has taken it back
         except (ValueError, OSError) as error:
             command, why = Command(name, "unreadable"), f"it cannot be read: {error}"
-        known = command.verb if command.verb in set(Verb) else "unknown"
+        known = command.verb if command.verb in set(CommandName) else "unknown"
         arguments = dict(command.arguments) if why is None else {}
         body: dict[str, Any] = {"id": name, "command": known, "arguments": arguments, "by": printable(command.by)[:200]}
         if why is not None:
@@ -108,10 +108,10 @@ class Commands:
             log.warning("command %s by %s was refused: %s", known, body["by"], printable(why))
             return
         trial = attempt = None
-        if known == Verb.STOP:
+        if known == CommandName.STOP:
             trial = int(arguments["trial"])
             attempt = self.state.trials[trial].attempt
-        elif known == Verb.BUDGET:
+        elif known == CommandName.BUDGET:
             body |= _old_and_new(asdict(moment.budget), arguments)
         self.journal.emit(Kind.COMMANDED, trial, attempt, body={**body, "accepted": True})
         log.warning("command by %s: %s", body["by"], command_text(body))

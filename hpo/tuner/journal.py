@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from hpo.events.callback import Callback
 from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind, Trial
+from hpo.events.types import Event, Kind, Trial
 
 log = logging.getLogger(__name__)
 

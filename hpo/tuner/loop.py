@@ -14,15 +14,15 @@ from typing import Any
 from hpo.backends.base import Backend
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
-from hpo.events.steering import Command, Verb
-from hpo.events.values import BackendEvent, Kind, Knock
+from hpo.events.steering import Command, CommandName
+from hpo.events.types import BackendEvent, Kind, CommandSignal
 from hpo.schedulers.base import Scheduler
 from hpo.tuner.commands import Commands, Inbox
 from hpo.tuner.journal import EventLog, Journal
-from hpo.tuner.limits import Limits
-from hpo.tuner.refusals import Moment
+from hpo.tuner.trial_limits import Limits
+from hpo.tuner.command_refusals import Moment
 from hpo.tuner.stopping import Budget
-from hpo.tuner.supervision import Supervision
+from hpo.tuner.trial_supervisor import Supervision
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class Tuner:
             self.journal.call("on_close")  # a callback may look at what is being raised
         return self.state.finished
 
-    def _step(self, happened: Sequence[BackendEvent | Knock]) -> None:
+    def _step(self, happened: Sequence[BackendEvent | CommandSignal]) -> None:
         if self._interrupts:  # before the exits are looked at: who signals this process may have signalled the trials
             if self.state.running and not self.trials.closing:
                 log.warning(
@@ -143,7 +143,7 @@ class Tuner:
                 )
             self.trials.end_all()
         for event in happened:
-            if isinstance(event, Knock):
+            if isinstance(event, CommandSignal):
                 self.commands.knock()
             else:
                 self.trials.handle(event)
@@ -219,13 +219,13 @@ class Tuner:
     def _obey(self, command: Command) -> None:
         """Do what was asked; holds, and the end, are part of the state."""
         match command.verb:
-            case Verb.STOP:
+            case CommandName.STOP:
                 self.trials.stop_on_request(command.arguments["trial"])
-            case Verb.BUDGET:
+            case CommandName.BUDGET:
                 self.budget = replace(self.budget, **command.arguments)
                 self.scheduler.on_budget(max_cost=self.budget.max_cost)
                 self.journal.act(self.on_budget, self.budget)
-            case Verb.INTERRUPT:
+            case CommandName.INTERRUPT:
                 self.interrupted_by = command.by
                 self._interrupts = max(self._interrupts, 1)
 

@@ -8,9 +8,9 @@ from typing import Any
 from hpo.backends.base import Backend
 from hpo.events.code import changed_files
 from hpo.events.state import ExperimentState
-from hpo.events.wording import shortened
+from hpo.events.text import shortened
 from hpo.tuner.journal import Journal
-from hpo.tuner.limits import Limits
+from hpo.tuner.trial_limits import Limits
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from hpo.events.objective import Aim
 from hpo.events.trial_state import TrialState
-from hpo.events.wording import best_name, best_text, clock, configuration_text, counts_text, printable, steering_text
-from hpo.history.boards import Board
+from hpo.events.text import best_name, best_text, clock, configuration_text, counts_text, printable, steering_text
+from hpo.history.live_board import Board
 from hpo.history.conditions import ERROR
-from hpo.history.following import Seen
-from hpo.results.fronts import hypervolume_text
+from hpo.history.follower import Snapshot
+from hpo.results.hypervolume import hypervolume_text
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -33,14 +33,14 @@ STYLES = {
 }
 
 
-def experiment_frame(seen: Seen, width: int, height: int) -> "Group":
+def experiment_frame(seen: Snapshot, width: int, height: int) -> "Group":
     """One experiment: progress, best, workers, rungs, failures, and the latest trials where there is room."""
     from rich.console import Group
 
     return Group(*_experiment(seen, width, height))
 
 
-def sweep_frame(experiments: Sequence[Seen], width: int, height: int) -> "Group":
+def sweep_frame(experiments: Sequence[Snapshot], width: int, height: int) -> "Group":
     """Several experiments: a row each, those at work first, and the first of these in full where there is room."""
     from rich.console import Group
 
@@ -63,12 +63,12 @@ def sweep_frame(experiments: Sequence[Seen], width: int, height: int) -> "Group"
 _ORDER = {"running": 0, "waiting": 1, ERROR: 2, "interrupted": 3, "failed": 4, "complete": 5}
 
 
-def _conditions(experiments: Sequence[Seen]) -> str:
+def _conditions(experiments: Sequence[Snapshot]) -> str:
     counts = {name: sum(seen.condition == name for seen in experiments) for name in _ORDER}
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
 
 
-def _overview(experiments: Sequence[Seen], width: int) -> list["Text"]:
+def _overview(experiments: Sequence[Snapshot], width: int) -> list["Text"]:
     one = len({seen.board.config.benchmark.name for seen in experiments}) == 1
     several = any(seen.board.state.objective.aims for seen in experiments)
     names = ["experiment", "state", "time", "done", "trials", "best", "trial"]
@@ -94,7 +94,7 @@ def _overview(experiments: Sequence[Seen], width: int) -> list["Text"]:
     return _grid(names, rows, width, right=range(2, len(names)), states=1)
 
 
-def _experiment(seen: Seen, width: int, height: int) -> list["Text"]:
+def _experiment(seen: Snapshot, width: int, height: int) -> list["Text"]:
     lines = [*_head(seen), *_steered(seen), *_best(seen)]
     used = len(lines) + sum(len(line.plain) // max(width, 1) for line in lines[-2:])  # these two may wrap
     for block in (_workers(seen, width), _rungs(seen.board, width), _failures(seen.board)):
@@ -106,7 +106,7 @@ def _experiment(seen: Seen, width: int, height: int) -> list["Text"]:
     return lines
 
 
-def _head(seen: Seen) -> list["Text"]:
+def _head(seen: Snapshot) -> list["Text"]:
     board = seen.board
     title = _text(board.name, "bold")
     title.append("  ")
@@ -123,12 +123,12 @@ def _head(seen: Seen) -> list["Text"]:
     return [title, _text(line)]
 
 
-def _steered(seen: Seen) -> list["Text"]:
+def _steered(seen: Snapshot) -> list["Text"]:
     text = steering_text(seen.board.state)
     return [_text(text)] if text else []
 
 
-def _best(seen: Seen) -> list["Text"]:
+def _best(seen: Snapshot) -> list["Text"]:
     from rich.text import Text
 
     board = seen.board
@@ -144,7 +144,7 @@ def _best(seen: Seen) -> list["Text"]:
     ]
 
 
-def _workers(seen: Seen, width: int) -> list["Text"]:
+def _workers(seen: Snapshot, width: int) -> list["Text"]:
     board = seen.board
     if seen.condition != "running" and not board.state.running:
         return []

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpo.errors import ConfigError, StoreError
-from hpo.events.wording import best_name, best_text, clock, counts_text
+from hpo.events.text import best_name, best_text, clock, counts_text
 from hpo.history.conditions import ERROR
-from hpo.history.following import Follower, Seen
-from hpo.results.collection import Experiments, load_experiments
-from hpo.results.fronts import hypervolume_text
+from hpo.history.follower import Follower, Snapshot
+from hpo.results.experiments import Experiments, load_experiments
+from hpo.results.hypervolume import hypervolume_text
 from hpo.store.inotify import CREATE, MODIFY, MOVED_TO, ONE_SHOT, open_inotify
-from hpo.store.places import find_experiments, is_sweep_open
+from hpo.store.experiment_paths import find_experiments, is_sweep_open
 from hpo.store.tags import OUTPUTS
 from hpo.watching.frames import sweep_frame
-from hpo.watching.lines import PlainLines, say
+from hpo.watching.plain_lines import PlainLines, say
 from hpo.watching.notebook import HEIGHT, WIDTH, NotebookView, in_notebook
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Watch:
         plain.attach(state)
         follower.on_event = plain.on_event
 
-    def _seen(self) -> list[Seen]:
+    def _seen(self) -> list[Snapshot]:
         return [follower.seen() for follower in self.followers.values()]
 
     def _advance(self) -> None:

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
-from hpo.events.lineage import schedule_of
+from hpo.events.training_legs import schedule_of
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event
-from hpo.events.wording import again_text, best_name, best_text, clock, code_versions_text, counts_text
-from hpo.history.boards import Board
-from hpo.history.following import Seen
-from hpo.results.fronts import hypervolume_text
+from hpo.events.types import Event
+from hpo.events.text import again_text, best_name, best_text, clock, code_versions_text, counts_text
+from hpo.history.live_board import Board
+from hpo.history.follower import Snapshot
+from hpo.results.hypervolume import hypervolume_text
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.watching.frames import experiment_frame
-from hpo.watching.lines import PlainLines, say
+from hpo.watching.plain_lines import PlainLines, say
 from hpo.watching.notebook import HEIGHT, WIDTH, NotebookView, in_notebook
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def live_frame(board: Board, width: int, height: int) -> "Group":
     """The view of a running experiment, or of one that has just come to its end."""
     over = board.state.finished is not None
     condition = board.state.status if over else "running"
-    return experiment_frame(Seen(board, condition, "", board.elapsed(running=not over)), width, height - 1)
+    return experiment_frame(Snapshot(board, condition, "", board.elapsed(running=not over)), width, height - 1)
 
 
 def summary(

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from hpo.analysis.bootstrap import aggregate, draw, freedom, interval, iqm, iqm_and_variance, standard_error
-from hpo.analysis.power import pairs_needed, spread_of
+from hpo.analysis.bootstrap import aggregate, draw, degrees_of_freedom, interval, iqm, iqm_and_variance, standard_error
+from hpo.analysis.sample_size import pairs_needed, spread_of
 from hpo.analysis.significance import fewest_pairs, holm, probability_of_improvement, sign_flip, signed_rank, smallest_p
 from hpo.analysis.speedup import Times, speed_up
 from hpo.randomness import Randomness
@@ -127,7 +127,7 @@ class TestInterval:
         assert 0.91 <= covered / 300 <= 0.99  # 3.2 standard errors about .95; perf/bootstrap_coverage.py measures it
 
     def test_degrees_of_freedom_add_up_over_benchmarks(self):
-        assert freedom([10, 5]) == (6 - 1) + (3 - 1)
+        assert degrees_of_freedom([10, 5]) == (6 - 1) + (3 - 1)
 
 
 class TestTests:

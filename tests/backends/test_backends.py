@@ -97,7 +97,7 @@ def config_of(backend, **keys):
 
 
 def test_a_class_of_the_users_is_opened_with_its_options(tmp_path):
-    from hpo.backends.choice import open_backend
+    from hpo.backends.backend_choice import open_backend
 
     spec = {"name": "mine", "_target_": "tests.backends.test_backends.Mine", "speed": 4.0}
     made = open_backend(config_of(spec, trusted_modules=["tests"]), ExperimentDirectory(tmp_path))

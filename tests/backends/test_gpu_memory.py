@@ -10,7 +10,7 @@ from hpo.backends import gpu_memory
 from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool
 from hpo.errors import BackendError
-from hpo.host import marks
+from hpo.host import process_marks
 
 pytestmark = pytest.mark.process
 
@@ -29,7 +29,7 @@ class Listed(dict):
         """A process that runs, of an attempt of the experiment or of somebody else."""
         self.processes.append(subprocess.Popen(["sleep", "600"]))
         if mark is not None:
-            marks.set_mark(mark, self.processes[-1].pid)
+            process_marks.set_mark(mark, self.processes[-1].pid)
         return self.processes[-1]
 
     def end(self, process):
@@ -112,7 +112,7 @@ def test_a_number_that_somebody_else_has_by_now_holds_nothing_back(listed):
     process = listed.process(EXPERIMENT + 1)
     listed["0"] = {process.pid}
     gpus.learn_pids(0)
-    marks.set_mark(-1, process.pid)  # as if the number were given to a new process
+    process_marks.set_mark(-1, process.pid)  # as if the number were given to a new process
     gpus.release(0)
     assert gpus.acquire(1, EXPERIMENT + 2) == ["0"]
 

@@ -12,11 +12,11 @@ from inotify_simple import INotify
 import hpo
 from hpo.backends.gpus import GpuPool
 from hpo.backends.local import LocalBackend
-from hpo.backends.program import Program
+from hpo.backends.trial_program import Program
 from hpo.config.reading import resolve
 from hpo.errors import BackendError
-from hpo.events.values import Exit, Garbage, Knock, Placed, Report, Trial
-from hpo.host import marks
+from hpo.events.types import Exit, Garbage, CommandSignal, Placed, Report, Trial
+from hpo.host import process_marks
 from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.identity import mark_of
@@ -53,7 +53,7 @@ def backend(request, tmp_path):
     yield made
     made.kill()
     made.close()
-    assert marks.marked(mark_of(tmp_path / "experiment"), whole_experiment=True) == []
+    assert process_marks.marked(mark_of(tmp_path / "experiment"), whole_experiment=True) == []
 
 
 def collect(backend, until):
@@ -133,11 +133,11 @@ def test_a_file_that_appears_in_a_folder_that_is_attended_to_ends_the_wait(backe
     folder = tmp_path / "commands"
     folder.mkdir()
     assert backend.attend(folder)
-    assert not [event for event in backend.wait(0.0) if isinstance(event, Knock)]
+    assert not [event for event in backend.wait(0.0) if isinstance(event, CommandSignal)]
     (folder / ".aside").write_text("{}")
     (folder / ".aside").rename(folder / "1.json")
     began = time.monotonic()
-    assert collect(backend, lambda event: isinstance(event, Knock))
+    assert collect(backend, lambda event: isinstance(event, CommandSignal))
     assert time.monotonic() - began < 1.0
 
 
@@ -157,7 +157,7 @@ def test_when_the_host_dies_its_trials_are_lost_and_a_new_host_runs_the_next(bac
     while len(events) < 2:
         events += backend.wait(1.0)
     assert [(event.trial_id, event.lost) for event in events] == [(0, True), (1, True)]
-    assert marks.marked(mark_of(tmp_path / "experiment"), whole_experiment=True) == []
+    assert process_marks.marked(mark_of(tmp_path / "experiment"), whole_experiment=True) == []
     (tmp_path / "train.py").write_text(REPORTS)
     backend.start(Trial(0, {"x": 0.1}), 1, 9)
     assert collect(backend, is_exit)[-1].exit_code == 0
@@ -255,15 +255,15 @@ def test_what_an_earlier_session_left_running_is_ended_first(tmp_path):
     first.start(Trial(0, {"x": 0.1}), 0, 9)
     time.sleep(0.5)
     mark = mark_of(tmp_path / "experiment")
-    assert len(marks.marked(mark, whole_experiment=True)) >= 2
+    assert len(process_marks.marked(mark, whole_experiment=True)) >= 2
     os.kill(first._host.process.pid, signal.SIGSTOP)  # a host that cannot clean up
     second = make(tmp_path, "pass", grace=0.3)
-    alive = marks.marked(mark, whole_experiment=True)
+    alive = process_marks.marked(mark, whole_experiment=True)
     assert first._host.process.pid not in alive
     second.close()
     first._host.process.wait()
     first.close()
-    assert marks.marked(mark, whole_experiment=True) == []
+    assert process_marks.marked(mark, whole_experiment=True) == []
 
 
 @pytest.mark.parametrize("backend", [REPORTS], indirect=True)

@@ -9,7 +9,7 @@ import pytest
 import hpo
 from hpo.backends.simulated import SimulatedBackend
 from hpo.errors import ConfigError
-from hpo.events.values import Exit, Kind, Report, Trial
+from hpo.events.types import Exit, Kind, Report, Trial
 from hpo.experiment.batch import run_batch
 from hpo.randomness import Randomness
 from hpo.results.experiment import load_experiment

@@ -18,7 +18,7 @@ from hpo.checking.check import check_script
 from hpo.checking.diagnosis import Continuation, diagnose
 from hpo.checking.findings import Verdict, clock_like, different
 from hpo.checking.hyperparameters import others
-from hpo.checking.saves import Saves
+from hpo.checking.saves import WriteWatch
 from hpo.config.reading import load_config, resolve
 from hpo.space.search_space import parse_space
 from tests.conftest import SCRIPTS, error_of, succeeded
@@ -393,7 +393,7 @@ def test_keys_of_results_are_compared(key):
 
 def test_the_order_of_saves_and_reports_is_that_of_the_kernel(tmp_path):
     reports, checkpoint = tmp_path / "attempt" / "reports.jsonl", tmp_path / "checkpoint"
-    with Saves(checkpoint, reports) as saves:
+    with WriteWatch(checkpoint, reports) as saves:
         for epoch in range(2):
             (checkpoint / "state").write_text(str(epoch))
             with reports.open("a") as file:
@@ -416,7 +416,7 @@ def refuse(*_):
 def test_without_inotify_saves_are_seen_and_their_order_is_not(tmp_path, monkeypatch, missing):
     monkeypatch.setattr(INotify, missing, refuse)
     reports, checkpoint = tmp_path / "attempt" / "reports.jsonl", tmp_path / "checkpoint"
-    with Saves(checkpoint, reports) as saves:
+    with WriteWatch(checkpoint, reports) as saves:
         reports.write_text("{}\n")
         saves.look()
         assert saves.order == ""

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hpo.cli.completion import Typed, candidates
-from hpo.cli.verbs.completion import in_bash
-from hpo.cli.verbs.every import VERBS
-from hpo.cli.verbs.main import main
+from hpo.cli.commands.completion import in_bash
+from hpo.cli.commands.all_commands import VERBS
+from hpo.cli.commands.main import main
 from hpo.errors import ConfigError
 from tests.support import debian
 from tests.support.shells import Shell

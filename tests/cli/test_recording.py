@@ -8,11 +8,11 @@ import pytest
 import hpo
 from hpo.cli.recording import record
 from hpo.errors import ConfigError
-from hpo.events.values import Event, Kind
-from hpo.exporting.recorded import table_of
+from hpo.events.types import Event, Kind
+from hpo.exporting.grid_table import table_of
 from hpo.results.experiment import load_experiment
 from hpo.store.event_store import Store
-from hpo.store.places import find_experiments
+from hpo.store.experiment_paths import find_experiments
 from hpo.tables.table import read_table
 from tests.conftest import error_of, succeeded
 

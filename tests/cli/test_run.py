@@ -14,7 +14,7 @@ import yaml
 
 import hpo
 from hpo.cli.run import _Call, _conclude
-from hpo.events.values import Kind, Status
+from hpo.events.types import Kind, Status
 from hpo.results.experiment import load_experiment
 from tests.conftest import SCRIPTS, error_of, succeeded
 

@@ -215,7 +215,7 @@ PACKAGE = {
 
 IN_PYTHON = """
 import hpo
-from hpo.cli.verbs.main import main
+from hpo.cli.commands.main import main
 
 config = hpo.load_config("lab_line", "LabASHA")
 print(config.benchmark.function, config.method.name)

@@ -6,7 +6,7 @@ import pytest
 
 from hpo import load_config
 from hpo.config.constraints import parse_constraints
-from hpo.config.validity import check
+from hpo.config.validation import check
 from hpo.errors import ConfigError
 from hpo.events.outcome import Constraint
 
@@ -59,7 +59,7 @@ def test_a_program_whose_output_is_searched_needs_a_pattern_for_each():
 def test_methods_that_know_nothing_of_constraints_are_refused():
     from dataclasses import replace
 
-    from hpo.schedulers.assembly import scheduler_of
+    from hpo.schedulers.construction import scheduler_of
 
     if find_spec("botorch") is None:  # importing it takes seconds
         pytest.skip("the extra botorch is not installed")

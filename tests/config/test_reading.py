@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from hpo.config.choices import Mode
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_plain, to_yaml
 from hpo.config.schema import ExperimentConfig
-from hpo.config.validity import TAG
+from hpo.config.validation import TAG
 from hpo.errors import ConfigError
 
 BENCHMARK = {

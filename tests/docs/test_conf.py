@@ -11,7 +11,7 @@ from hpo import Start, build_scheduler
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
 from hpo.config.schema import CONF_DIR, DEFAULT_METHODS, ExperimentConfig
 from hpo.schedulers import DEHB, PBT, StoppingRules
-from hpo.schedulers.assembly import FOR_SEVERAL
+from hpo.schedulers.construction import MULTI_OBJECTIVE_METHODS
 from hpo.searchers import (
     BOHBSearcher,
     CMAESSearcher,
@@ -156,5 +156,5 @@ def test_the_table_of_what_each_method_honours_is_what_the_code_does():
             ranks = "compared" if isinstance(scheduler, StoppingRules) else ranks
             ranks = "ranked" if isinstance(scheduler, PBT) else ranks
         assert (conditions == "yes") == takes_conditions
-        assert (objectives == "yes", name in FOR_SEVERAL) == (takes_several, takes_several)
+        assert (objectives == "yes", name in MULTI_OBJECTIVE_METHODS) == (takes_several, takes_several)
         assert (trials, proposals) == ((ranks, knows) if takes else ("refused", "refused"))

@@ -7,9 +7,9 @@ import yaml
 
 import hpo
 from hpo import analysis, schedulers, searchers
-from hpo.cli.verbs.every import VERBS
+from hpo.cli.commands.all_commands import VERBS
 from hpo.config.schema import CONF_DIR, BenchmarkConfig, ExperimentConfig
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from release import pages, reference
 from tests.support.pages import ROOT
 

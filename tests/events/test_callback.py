@@ -2,7 +2,7 @@
 
 from hpo import Callback
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind, Trial
+from hpo.events.types import Event, Kind, Trial
 from tests.support.fakes import OBJECTIVE, run_fake
 
 

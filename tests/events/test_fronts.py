@@ -5,11 +5,11 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.events.fronts import FrontPoint, extended
+from hpo.events.fronts import FrontPoint, extend_front
 from hpo.events.objective import Aim, Objective
 from hpo.events.outcome import Constraint
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 
 REPORTS = st.lists(
     st.tuples(st.integers(0, 5), st.integers(1, 4), st.tuples(*[st.integers(0, 4).map(float)] * 3)), max_size=30
@@ -27,7 +27,7 @@ def test_any_order_of_the_reports_gives_those_that_no_other_dominates_and_of_equ
     chance.shuffle(reports)
     front = ()
     for trial, resource, losses in reports:
-        front = extended(front, FrontPoint(losses, trial, resource, 0.0))
+        front = extend_front(front, FrontPoint(losses, trial, resource, 0.0))
     best = [losses for _, _, losses in reports if not any(dominated(losses, other) for _, _, other in reports)]
     first = {losses: min((t, r) for t, r, other in reports if other == losses) for losses in best}
     assert [(point.losses, (point.trial_id, point.resource)) for point in front] == sorted(first.items())

@@ -6,7 +6,7 @@ import pytest
 
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState, Incumbent
-from hpo.events.values import Decision, Event, Kind, Status, Trial
+from hpo.events.types import Decision, Event, Kind, Status, Trial
 
 OBJECTIVE = Objective("error", "min", "epoch")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hpo.host import marks
+from hpo.host import process_marks
 from hpo.results.experiment import load_experiment
 from tests.backends.test_simulated import SPACE, experiment, make_table, rows
 from tests.conftest import succeeded
@@ -104,11 +104,11 @@ def held(place):
     yield batch
     with batch:
         for pid in {batch.pid, *begun(place).values()}:
-            marks.send([pid], signal.SIGKILL)
+            process_marks.send([pid], signal.SIGKILL)
 
 
 def has_ended(pid):
-    return marks._is_zombie(pid)
+    return process_marks._is_zombie(pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

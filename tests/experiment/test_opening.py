@@ -11,15 +11,15 @@ from hpo.config.reading import load_config, resolve, to_yaml
 from hpo.errors import ConfigError, StoreError
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.experiment.opening import check_resumable, differences, is_done, settle, stored_config
 from hpo.experiment.run import run_experiment
 from hpo.results.experiment import load_experiment
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import verify
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
-from hpo.store.salvage import put_aside_unknown
+from hpo.store.store_repair import put_aside_unknown
 from tests.conftest import error_of, succeeded
 
 BENCHMARK = {

@@ -11,19 +11,19 @@ import yaml
 
 from hpo import load_config, load_experiment, run_experiment
 from hpo.analysis import compare
-from hpo.analysis.runs import load_runs
-from hpo.config.validity import check
+from hpo.analysis.loading import load_runs
+from hpo.config.validation import check
 from hpo.errors import ConfigError, ExperimentError
 from hpo.events.state import ExperimentState
 from hpo.figures.experiment_charts import anytime
 from hpo.history.curves import trajectory
 from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import restore, verify
 from hpo.tables.table import Table, read_table
 from hpo.trackers.webhook import Webhook
 from hpo.watching.progress import summary
-from hpo.watching.standings import standing
+from hpo.watching.status import standing
 
 WIDTHS = list(range(1, 41))
 BOUND = 12.5
@@ -141,7 +141,7 @@ def test_where_no_trial_meets_the_constraints_all_say_so_and_none_is_the_best(ta
 
 
 def test_a_bound_on_what_the_table_has_not_is_refused(table):
-    from hpo.backends.choice import check_backend
+    from hpo.backends.backend_choice import check_backend
 
     config = config_of(table, "RS")
     config.benchmark.constraints = {"memory": {"upper": 1.0}}

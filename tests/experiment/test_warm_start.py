@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from hpo.config.reading import load_config, resolve
-from hpo.earlier.agreement import match
-from hpo.earlier.box import box_of
-from hpo.earlier.results import from_lines, read_copy, sha256_of
+from hpo.warm_start.matching import match_results
+from hpo.warm_start.search_box import box_of
+from hpo.warm_start.results import from_lines, read_copy, sha256_of
 from hpo.errors import ConfigError, StoreError
 from hpo.events.state import ExperimentState
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.experiment import warm_start
 from hpo.experiment.opening import differences
 from hpo.experiment.run import run_experiment
@@ -23,7 +23,7 @@ from hpo.exporting.portable import pack
 from hpo.launchers.base import Job
 from hpo.planning.plan import make_plan
 from hpo.results.experiment import load_experiment
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import verify
 from hpo.surrogate.candidates import is_within
 from tests.conftest import error_of, succeeded
@@ -138,7 +138,7 @@ BOTH = {"warm_start": ["first", "second"]}
 def test_a_search_stays_in_the_box_of_its_sources_and_is_replayed(method, second, tmp_path):
     run_experiment(config(method, trials=15, **BOTH, warm_start_use="box"), tmp_path / "warm")
     made = load_experiment(tmp_path / "warm")
-    box = box_of(match(read_copy(made.config, tmp_path / "warm"), made.config), made.config.space)
+    box = box_of(match_results(read_copy(made.config, tmp_path / "warm"), made.config), made.config.space)
     inside = sum(is_within(box, one) for one in started(tmp_path / "warm")[1:])  # the first is the centre
     assert inside >= min(box.size, 14) - 5
     assert replayed(tmp_path / "warm") > 15

@@ -18,13 +18,13 @@ import pytest
 from hpo import load_config, load_experiment
 from hpo.config.reading import resolve, to_yaml
 from hpo.errors import ConfigError, StoreError
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.exporting.optuna_storage import distribution, write_optuna
 from hpo.exporting.portable import MANIFEST, pack, unpack
 from hpo.exporting.tables import write_csv, write_jsonl, write_parquet
 from hpo.space.domains import LOG, REVERSE_LOG, Choice, Float, Integer
 from hpo.store.event_store import Store
-from hpo.store.sqlitefile import copy_store
+from hpo.store.sqlite_file import copy_store
 from tests.conftest import Workplace, error_of, succeeded
 from tests.support import fronts
 from tests.support.steps import STEPS, run_steps

@@ -13,10 +13,10 @@ import pytest
 
 import hpo
 from hpo.analysis import compare, figures
-from hpo.analysis.overtime import over_time
+from hpo.analysis.regret_over_time import over_time
 from hpo.errors import ConfigError
 from hpo.figures import experiment_charts, method_charts, space_charts
-from hpo.figures.drawing import INK, draw
+from hpo.figures.matplotlib_drawing import INK, draw
 from hpo.history import curves as history
 from tests.conftest import Workplace, error_of, succeeded
 

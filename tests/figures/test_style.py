@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from hpo.events.values import Status
+from hpo.events.types import Status
 from hpo.figures import style
 
 GROUNDS = {"light": "#FFFFFF", "dark": "#14171B"}

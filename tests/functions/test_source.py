@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hpo.errors import ConfigError
-from hpo.functions.running import load
+from hpo.functions.function_process import load
 from hpo.functions.source import LONGEST, module_of, source_of
 from hpo.reporting import report as tell
 

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from hpo.config.reading import load_config, to_yaml
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.history.conditions import condition_of_experiment
-from hpo.history.following import Follower
+from hpo.history.follower import Follower
 from hpo.reports import write_report
 from hpo.results.experiment import load_experiment
 from hpo.serve.feed import Feed
@@ -19,7 +19,7 @@ from hpo.serve.views import cut
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.ownership import owned
-from hpo.watching.standings import standing
+from hpo.watching.status import standing
 from tests.conftest import error_of, succeeded
 
 HERE = socket.gethostname()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hpo.config.reading import load_config, resolve
-from hpo.events.values import Event, Kind
-from hpo.history.boards import Board
+from hpo.events.types import Event, Kind
+from hpo.history.live_board import Board
 from hpo.history.curves import timeline
 from hpo.results.experiment import Experiment
 from hpo.results.rows import report_rows

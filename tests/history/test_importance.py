@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 import hpo
-from hpo.history.forest import grow
+from hpo.history.random_forest import grow
 from hpo.history.importance import (
     TRUSTED,
     analyse,
     encode,
     importance,
     losses_at_shared_resource,
-    of_conditional,
+    conditional_importance,
     ranks,
 )
 from hpo.space.search_space import parse_space
@@ -176,7 +176,7 @@ def test_what_is_not_always_used_has_a_share_among_the_trials_that_use_it():
     chosen = [*drawn[:250], *(one for one in drawn[250:] if one["kind"] != "c")]
     chosen = [one for i, one in enumerate(chosen) if one["kind"] != "c" or i < 30]
     losses = np.array([one["y"] if "y" in one else 2 + one["z"] if "z" in one else 4 for one in chosen])
-    shares, left_out = of_conditional(space, chosen, losses, random_seed=0)
+    shares, left_out = conditional_importance(space, chosen, losses, random_seed=0)
     assert left_out == ["w"]
     assert {share.name: share.trials for share in shares} == {name: sum(name in one for one in chosen) for name in "yz"}
     assert all(share.share > 0.9 for share in shares)

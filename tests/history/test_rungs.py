@@ -9,10 +9,10 @@ from hpo.config.reading import load_config, resolve
 from hpo.config.schema import CONF_DIR
 from hpo.history.curves import rungs
 from hpo.history.rungs import rung_board
-from hpo.planning.expectation import expect
+from hpo.planning.expectation import simulate_method
 from hpo.planning.plan import Group
 from hpo.results.experiment import Experiment
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 from tests.support.fakes import SPACE
 
 METHODS = sorted(path.stem for path in (CONF_DIR / "method").glob("*.yaml"))
@@ -52,7 +52,7 @@ def test_watch_report_and_plan_know_the_same_rungs(method, constant, full_name):
     assert list(rung_board(config).levels) == expected
     group = Group([], 4, None, scheduler_of(config))
     assert group.rungs == expected
-    assert list(expect(config, None, 4).reached) == [*expected, MAXIMUM]
+    assert list(simulate_method(config, None, 4).reached) == [*expected, MAXIMUM]
     reported = [rung.level for rung in rungs(Experiment(Path("nowhere"), config, {}, []))]
     assert reported == ([*expected, MAXIMUM] if expected else [])
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from hpo.host import marks
-from hpo.host.starting import COMMAND, ForkedHost, shared_imports, start_host
+from hpo.host import process_marks
+from hpo.host.host_start import COMMAND, ForkedHost, shared_imports, start_host
 from hpo.store.identity import mark_of
 
 pytestmark = pytest.mark.process
@@ -93,7 +93,7 @@ def host(request, tmp_path):
         made = HostProcess(tmp_path, *(["json"] if forked else []), forked=forked)
         yield made
         made.close()
-    assert marks.marked(made.mark, whole_experiment=True) == []
+    assert process_marks.marked(made.mark, whole_experiment=True) == []
 
 
 @pytest.fixture(scope="module")
@@ -300,7 +300,7 @@ def test_stopping_kills_what_ignores_sigterm_after_its_grace(host, tmp_path):
     wait_for_file(tmp_path / "ready")
     host.stop(key, grace=0.3)
     assert host.outcome()["signal"] == signal.SIGKILL
-    assert marks.marked(host.mark + key) == []
+    assert process_marks.marked(host.mark + key) == []
 
 
 DEAF = """
@@ -380,7 +380,7 @@ time.sleep(.1)
 """
     outcome, _, _ = host.run(text)
     assert outcome["code"] == 0
-    assert marks.marked(host.mark + host.key) == []
+    assert process_marks.marked(host.mark + host.key) == []
 
 
 def test_one_trials_leftovers_are_ended_and_another_trials_daemon_is_not(host, tmp_path):
@@ -394,7 +394,7 @@ def test_one_trials_leftovers_are_ended_and_another_trials_daemon_is_not(host, t
     wait_for_file(tmp_path / "ready")
     host.start(argv=["sh", "-c", "sleep 61 & exit 0"])
     assert host.outcome()["key"] == first + 1
-    assert len(marks.marked(host.mark + first)) == 2
+    assert len(process_marks.marked(host.mark + first)) == 2
     host.stop(first)
     assert host.outcome()["key"] == first
 
@@ -411,7 +411,7 @@ def test_when_the_tuner_is_gone_everything_ends(tmp_path):
     for number in range(2):
         wait_for_file(tmp_path / f"ready{number}")
     assert host.close() == 0
-    assert marks.marked(host.mark, whole_experiment=True) == []
+    assert process_marks.marked(host.mark, whole_experiment=True) == []
 
 
 def test_the_host_ignores_signals_that_are_meant_for_the_tuner(host):
@@ -458,8 +458,8 @@ def test_when_the_host_is_killed_its_trials_die_with_it(tmp_path):
     wait_for_file(tmp_path / "ready")
     host.process.kill()
     host.process.wait()
-    marks.wait_gone(marks.marked(host.mark, whole_experiment=True), 5.0)
-    assert marks.marked(host.mark, whole_experiment=True) == []
+    process_marks.wait_gone(process_marks.marked(host.mark, whole_experiment=True), 5.0)
+    assert process_marks.marked(host.mark, whole_experiment=True) == []
     host.socket.close()
 
 

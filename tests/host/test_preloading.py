@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from hpo.host import marks
+from hpo.host import process_marks
 from hpo.host.preloading import AUTO
-from hpo.host.starting import shared_imports
+from hpo.host.host_start import shared_imports
 from tests.conftest import succeeded
 from tests.host.test_host import HostProcess, wait_for_file
 
@@ -79,7 +79,7 @@ def host_with(request, tmp_path, installed):
     with shared_imports():
         yield make
         assert made[0].close() in (0, None)  # nobody knows how a forked host ended
-    assert marks.marked(made[0].mark, whole_experiment=True) == []
+    assert process_marks.marked(made[0].mark, whole_experiment=True) == []
 
 
 SEE = "import os, sys; print([name for name in {names!r} if name in sys.modules], 'SET_BY_IMPORT' in os.environ)"
@@ -99,8 +99,8 @@ def test_what_an_import_has_started_is_ended(host_with, name):
     assert host.outcome() == {"preloaded": [], "left_out": {name: "it starts a process"}}
     _, out, _ = host.run("import os\nprint(os.getppid())")
     # The one that waits for it is left, and what is ready for the next trial.
-    assert len(marks.marked(host.mark)) <= 3
-    assert int(out) in marks.marked(host.mark)
+    assert len(process_marks.marked(host.mark)) <= 3
+    assert int(out) in process_marks.marked(host.mark)
 
 
 def test_names_that_are_taken_from_a_package_are_imported_with_it(host_with):
@@ -118,8 +118,8 @@ def test_a_killed_host_takes_its_trials_and_what_waits_for_it_along(tmp_path, in
     host.start(script, [str(script), str(tmp_path / "ready")])
     os.kill(int(wait_for_file(tmp_path / "ready")), number)
     assert host.process.wait(10.0) == 128 + number
-    marks.wait_gone(marks.marked(host.mark, whole_experiment=True), 5.0)
-    assert marks.marked(host.mark, whole_experiment=True) == []
+    process_marks.wait_gone(process_marks.marked(host.mark, whole_experiment=True), 5.0)
+    assert process_marks.marked(host.mark, whole_experiment=True) == []
     assert host.socket.recv(1) == b""
     host.socket.close()
 
@@ -131,8 +131,8 @@ def test_when_what_waits_for_the_host_is_killed_all_die_with_it(tmp_path, instal
     wait_for_file(tmp_path / "ready")
     host.process.kill()
     host.close()
-    marks.wait_gone(marks.marked(host.mark, whole_experiment=True), 5.0)
-    assert marks.marked(host.mark, whole_experiment=True) == []
+    process_marks.wait_gone(process_marks.marked(host.mark, whole_experiment=True), 5.0)
+    assert process_marks.marked(host.mark, whole_experiment=True) == []
 
 
 @pytest.mark.long

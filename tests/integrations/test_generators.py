@@ -1,4 +1,4 @@
-"""The random number generators: what was drawn after `states` is drawn again after `restore`."""
+"""The random number generators: what was drawn after `random_states` is drawn again after `restore`."""
 
 import json
 import random
@@ -22,7 +22,7 @@ def drawn():
 
 def test_what_was_drawn_is_drawn_again():
     drawn()  # an odd number of Gaussian numbers: Python and NumPy have kept one for later
-    found = json.loads(json.dumps(generators.states()))
+    found = json.loads(json.dumps(generators.random_states()))
     first = drawn()
     assert drawn() != first
     generators.restore(found)
@@ -30,8 +30,8 @@ def test_what_was_drawn_is_drawn_again():
 
 
 def test_a_process_without_numpy_and_torch_keeps_python_s_alone(monkeypatch):
-    found = generators.states()
+    found = generators.random_states()
     for name in ("numpy", "torch"):
         monkeypatch.delitem(generators.sys.modules, name)
-    assert set(generators.states()) == {"python"}
+    assert set(generators.random_states()) == {"python"}
     generators.restore(found)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from hpo.integrations import saved
+from hpo.integrations import library_checkpoint
 from tests.support.extras import extra
 
 lightgbm = extra("lightgbm")
@@ -81,7 +81,7 @@ def test_an_estimator_of_its_scikit_learn_interface(trial):
 def test_a_cross_validation_reports_means_and_has_no_checkpoint(trial):
     found = lightgbm.cv(SETTINGS, lightgbm.Dataset(X, Y), 3, nfold=3, callbacks=[LightGBMReport()])
     assert [report["valid-auc"] for report in trial.reported()] == pytest.approx(found["valid auc-mean"])
-    assert saved.find() is None
+    assert library_checkpoint.find_checkpoint() is None
 
 
 def test_by_hand_it_prints_and_saves_nothing(by_hand, capsys):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from hpo.integrations import saved
+from hpo.integrations import library_checkpoint
 from tests.support.extras import extra
 
 xgboost = extra("xgboost")
@@ -74,7 +74,7 @@ def test_an_estimator_of_its_scikit_learn_interface(trial):
 def test_a_cross_validation_reports_means_and_has_no_checkpoint(trial):
     table = xgboost.cv(SETTINGS, xgboost.DMatrix(X, Y), 3, nfold=3, callbacks=[XGBoostReport()])
     assert [report["test-logloss"] for report in trial.reported()] == pytest.approx(list(table["test-logloss-mean"]))
-    assert saved.find() is None
+    assert library_checkpoint.find_checkpoint() is None
 
 
 def test_by_hand_it_prints_and_saves_nothing(by_hand, capsys):

@@ -14,12 +14,12 @@ from hpo import load_experiment
 from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError, ExperimentError
 from hpo.launchers.base import Job
-from hpo.planning.advice import advice
-from hpo.planning.expectation import Course, expect
+from hpo.planning.plan_warnings import advice
+from hpo.planning.expectation import TrainingCourse, simulate_method
 from hpo.planning.plan import Group, Machine, Plan, make_plan
 from hpo.planning.prices import read_prices
-from hpo.planning.smoke import Smoke, smoke_trial
-from hpo.planning.standing import Place, Standing
+from hpo.planning.smoke_trial import Smoke, smoke_trial
+from hpo.planning.directory_state import PlannedExperiment, DirectoryState
 from hpo.planning.text import text
 from hpo.store.event_store import Store
 from tests.conftest import SCRIPTS, error_of, succeeded
@@ -50,7 +50,7 @@ def config(method="ASHA", *, of=None, **overrides):
 
 def per_epoch(seconds, epochs=27):
     """What a training costs that takes the same time for every epoch."""
-    course = Course([seconds * epoch for epoch in range(1, epochs + 1)])
+    course = TrainingCourse([seconds * epoch for epoch in range(1, epochs + 1)])
     return lambda _randomness, _configuration: course
 
 
@@ -62,7 +62,7 @@ def per_epoch(seconds, epochs=27):
 @pytest.mark.long
 def test_the_numbers_are_those_of_the_real_tuner_on_random_losses(method, workers, most):
     """The whole tuner on a backend of a virtual clock: losses that are as random, and other seeds."""
-    expected = expect(config(method, max_num_trials=most), per_epoch(1.0), workers)
+    expected = simulate_method(config(method, max_num_trials=most), per_epoch(1.0), workers)
     counts = {level: [] for level in expected.reached}
     for seed in range(10):
         _, state, _ = run_fake(
@@ -94,7 +94,7 @@ def budget(**limits):
 
 def test_random_search_is_counted_exactly():
     """Two workers, three epochs of 10 s each: in 95 s each completes three trainings and is in its fourth."""
-    expected = expect(config("RS", of=benchmark(arguments={"epochs": 3}), max_wallclock_time=95), per_epoch(10, 3), 2)
+    expected = simulate_method(config("RS", of=benchmark(arguments={"epochs": 3}), max_wallclock_time=95), per_epoch(10, 3), 2)
 
     assert expected.trials == 8
     assert expected.reached == {3: 6}
@@ -105,7 +105,7 @@ def test_random_search_is_counted_exactly():
 def test_time_ends_with_the_trials_where_those_are_fewer():
     """One worker, four trainings of 3 x 2 s."""
     small = benchmark(arguments={"epochs": 3})
-    expected = expect(config("RS", of=small, max_num_trials=4, max_wallclock_time=1000), per_epoch(2, 3), 1)
+    expected = simulate_method(config("RS", of=small, max_num_trials=4, max_wallclock_time=1000), per_epoch(2, 3), 1)
 
     assert (expected.trials, expected.elapsed) == (4, 24)
 
@@ -113,13 +113,13 @@ def test_time_ends_with_the_trials_where_those_are_fewer():
 def test_a_space_that_is_exhausted_ends_it():
     small = benchmark(config_space={"x": {"type": "int", "lower": 1, "upper": 5}})
 
-    assert expect(config("RS", of=small, max_num_trials=50), None, 4).reached == {27: 5}
-    assert expect(config("GRID", of=small, max_num_trials=50), None, 4).trials == 5
+    assert simulate_method(config("RS", of=small, max_num_trials=50), None, 4).reached == {27: 5}
+    assert simulate_method(config("GRID", of=small, max_num_trials=50), None, 4).trials == 5
 
 
 def test_evaluations_are_counted():
     """A worker's reports, one per epoch: 27 of the first trial and 3 of the second."""
-    expected = expect(config("RS", max_num_evaluations=30), per_epoch(1), 1)
+    expected = simulate_method(config("RS", max_num_evaluations=30), per_epoch(1), 1)
 
     assert (expected.trials, expected.reached, expected.elapsed) == (2, {27: 1}, 30)
 
@@ -129,23 +129,23 @@ def test_the_first_report_as_good_as_the_target_is_the_last(mode):
     """Losses 26, 25, …: the target 22 is reached after 5 epochs of 2 s, a worse one at the first, a better one never."""
     losses = [27.0 - epoch for epoch in range(1, 28)]
     sign = 1 if mode == "min" else -1
-    course = Course([2.0 * epoch for epoch in range(1, 28)], losses)
+    course = TrainingCourse([2.0 * epoch for epoch in range(1, 28)], losses)
     for target, elapsed in ((22, 10), (30, 2), (-1, 108)):
         asked = config("RS", of=benchmark(mode=mode), max_num_trials=2, target_value=sign * target)
-        assert expect(asked, lambda _randomness, _configuration: course, 1).elapsed == elapsed
+        assert simulate_method(asked, lambda _randomness, _configuration: course, 1).elapsed == elapsed
 
 
 def test_a_resumed_trial_takes_its_time_to_start_again():
     """One worker: without promotions nothing changes, with them all that is resumed costs 100 s more."""
     for method, same in (("RS", True), ("ASHA", False)):
         asked = config(method, max_num_trials=20)
-        plain, slow = (expect(asked, per_epoch(1), 1, restart=seconds) for seconds in (0.0, 100.0))
+        plain, slow = (simulate_method(asked, per_epoch(1), 1, restart=seconds) for seconds in (0.0, 100.0))
         assert (plain.elapsed == slow.elapsed) is same
         assert plain.reached == slow.reached
 
 
 def test_without_costs_and_trials_the_figures_are_for_a_hundred():
-    expected = expect(config("ASHA", max_wallclock_time=60), None, 2)
+    expected = simulate_method(config("ASHA", max_wallclock_time=60), None, 2)
 
     assert (expected.assumed_trials, expected.trials, expected.elapsed) == (100, 100, None)
     # Every trial reports at the first rung, and the cut-off lets at least a third of them pass.
@@ -156,11 +156,11 @@ def test_without_costs_and_trials_the_figures_are_for_a_hundred():
 def test_the_figures_are_the_same_in_every_call():
     asked = config("HYPERBAND", max_num_trials=40)
 
-    assert expect(asked, per_epoch(1), 3) == expect(asked, per_epoch(1), 3)
+    assert simulate_method(asked, per_epoch(1), 3) == simulate_method(asked, per_epoch(1), 3)
 
 
 def test_a_huge_experiment_is_cut():
-    expected = expect(config("RS", max_wallclock_time=1e9), per_epoch(1e-3), 4)
+    expected = simulate_method(config("RS", max_wallclock_time=1e9), per_epoch(1e-3), 4)
 
     assert expected.cut
 
@@ -401,11 +401,11 @@ MEASURED = Smoke(3, 10.0, 2.0, 1.0, 1000, ("epoch", "loss"), 50.0)
 
 def plan_of(asked, *, gpus=0, cores=8, smoke=None, free=10**12):
     """The plan of one experiment on a machine that need not be this one."""
-    from hpo.schedulers.assembly import scheduler_of
+    from hpo.schedulers.construction import scheduler_of
 
-    group = Group([Place(asked, "outputs/t", Standing.NEW)], asked.n_workers, gpus, smoke=smoke)
+    group = Group([PlannedExperiment(asked, "outputs/t", DirectoryState.NEW)], asked.n_workers, gpus, smoke=smoke)
     group.scheduler = scheduler_of(asked)
-    group.expectation = expect(asked, per_epoch(1.0, asked.max_resource) if smoke else None, asked.n_workers)
+    group.expectation = simulate_method(asked, per_epoch(1.0, asked.max_resource) if smoke else None, asked.n_workers)
     return Plan([group], Machine(cores, gpus, free))
 
 

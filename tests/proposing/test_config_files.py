@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import hpo
-from hpo.config.yamlfiles import read_plain
+from hpo.config.yaml_files import read_plain
 from hpo.errors import ConfigError
 from hpo.proposing.proposal import write_benchmark
 from tests.conftest import succeeded

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from hpo.config.yamlfiles import read_plain
+from hpo.config.yaml_files import read_plain
 from hpo.proposing import launch_lines
 from hpo.proposing.launch_lines import read_launch_lines
 from hpo.proposing.proposal import write_benchmark

@@ -10,7 +10,7 @@ import pytest
 
 import hpo
 from hpo.config.reading import resolve
-from hpo.config.yamlfiles import read_plain
+from hpo.config.yaml_files import read_plain
 from hpo.errors import ConfigError
 from hpo.proposing import help_text
 from hpo.proposing.proposal import write_benchmark

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 import hpo
-from hpo.config.yamlfiles import read_plain
+from hpo.config.yaml_files import read_plain
 from hpo.proposing.returned_values import read_returned
 from hpo.proposing.source import Source
 from tests.conftest import succeeded

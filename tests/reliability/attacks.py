@@ -135,7 +135,7 @@ TARGETS = {
         "output_dir": str(place.work.path / "other"),
     },
     "own_function": lambda place: {
-        "_target_": "hpo.store.replacing.write_atomically",
+        "_target_": "hpo.store.atomic_files.write_atomically",
         "path": {"_target_": "hpo.store.directory.Path", "_args_": [str(place.canary)]},
         "data": {"_target_": "hpo.store.directory.os.fsencode", "filename": ""},
     },

@@ -12,8 +12,8 @@ import yaml
 from hpo.cli.arguments import expand
 from hpo.config.reading import load_config, read_config, resolve, to_yaml
 from hpo.errors import ConfigError, HPOError
-from hpo.events.values import Start, Trial
-from hpo.schedulers.assembly import scheduler_of
+from hpo.events.types import Start, Trial
+from hpo.schedulers.construction import scheduler_of
 from tests.reliability.fuzzing import mutated
 
 BENCHMARK = {

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from hpo.cli.arguments import expand
-from hpo.cli.verbs import main as verbs
+from hpo.cli.commands import main as verbs
 from hpo.config.reading import load_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError, StoreError
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.experiment.run import run_experiment
 from hpo.results.experiment import load_experiment
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
-from hpo.store.salvage import open_store
+from hpo.store.store_repair import open_store
 from hpo.store.tags import default_tag, master_seed, read_tag
 from tests.reliability.fuzzed_configs import changed, check_sentence, texts
 from tests.reliability.fuzzed_reports import value

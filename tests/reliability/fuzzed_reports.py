@@ -10,14 +10,14 @@ from typing import Any
 
 from hpo import build_scheduler
 from hpo.backends.base import Backend
-from hpo.backends.channel import DEEPEST, Channel
+from hpo.backends.report_channel import DEEPEST, Channel
 from hpo.errors import ExperimentError
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Exit, Garbage, Kind, Report, Trial
+from hpo.events.types import BackendEvent, Exit, Garbage, Kind, Report, Trial
 from hpo.schedulers.replay import restore
 from hpo.store.event_store import Store
-from hpo.tuner.limits import Limits
+from hpo.tuner.trial_limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 from tests.reliability.fuzzed_configs import check_sentence

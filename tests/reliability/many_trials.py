@@ -24,14 +24,14 @@ from hpo.config.reading import load_config, resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Kind, Report
-from hpo.schedulers.assembly import scheduler_of
+from hpo.events.types import BackendEvent, Kind, Report
+from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import restore
 from hpo.store.event_store import Store
-from hpo.tuner.limits import Limits
+from hpo.tuner.trial_limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
-from hpo.watching.lines import PlainLines
+from hpo.watching.plain_lines import PlainLines
 from perf.scale import EPOCHS, SPACE, InstantBackend
 
 WORKERS = 4

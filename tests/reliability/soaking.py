@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from hpo.events.values import Kind
-from hpo.host import marks
+from hpo.events.types import Kind
+from hpo.host import process_marks
 from hpo.results.experiment import load_experiment
 from hpo.store.identity import mark_of
 from tests.reliability.harness import TRUTHFUL, Project, wait_until
@@ -132,7 +132,7 @@ class SoakedProject(Project):
 
     def trials(self) -> list[int]:
         """The main processes of running trials."""
-        found = {pid: marks.get_mark(pid) for pid in self._marked()}
+        found = {pid: process_marks.get_mark(pid) for pid in self._marked()}
         return [pid for pid, mark in found.items() if mark != self.mark and found.get(parent(pid)) == self.mark]
 
     def grandchildren(self) -> list[int]:
@@ -141,7 +141,7 @@ class SoakedProject(Project):
         return [pid for pid in self._marked() if parent(pid) in trials]
 
     def _marked(self) -> list[int]:
-        return marks.marked(self.mark, whole_experiment=True)
+        return process_marks.marked(self.mark, whole_experiment=True)
 
     def wait_for_no_process(self) -> None:
         """Assert that nothing is left running."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project, wait_until
 from tests.support import debian

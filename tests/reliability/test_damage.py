@@ -10,10 +10,10 @@ import sys
 import pytest
 
 from hpo.errors import HPOError, StoreError
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.results.experiment import load_experiment
 from hpo.store.event_store import Store
-from hpo.store.salvage import open_store
+from hpo.store.store_repair import open_store
 from tests.reliability.harness import RUNS, Project, wait_until
 
 FLIPS = 100
@@ -158,7 +158,7 @@ def test_the_damaged_database_is_kept_and_the_warning_names_it(tmp_path, closed,
 KILLED_AT = """
 import os, sys
 from pathlib import Path
-from hpo.store.salvage import open_store
+from hpo.store.store_repair import open_store
 left = int(sys.argv[2])
 def count(event, _arguments):
     global left

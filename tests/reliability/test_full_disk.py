@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project
 

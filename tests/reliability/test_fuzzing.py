@@ -18,7 +18,7 @@ import yaml
 from hpo.config.reading import load_config
 from hpo.errors import ConfigError, ExperimentError
 from hpo.results.experiment import load_experiment
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 from hpo.space.search_space import parse_space
 from tests.conftest import succeeded
 from tests.reliability import fuzzed_configs, fuzzed_reports

@@ -16,7 +16,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from hpo.config.reading import load_config, resolve
-from hpo.config.validity import TAG
+from hpo.config.validation import TAG
 from hpo.errors import ConfigError
 from hpo.results.experiment import load_experiment
 from tests.conftest import Workplace

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project
 from tests.support.marks import or_slow

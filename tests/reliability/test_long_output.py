@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from hpo.host import logcap
-from hpo.host.logcap import LogCap
+from hpo.host import log_limit
+from hpo.host.log_limit import LogCap
 from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project
 
@@ -115,7 +115,7 @@ def test_a_file_system_without_holes_keeps_the_head_and_the_newest_lines(tmp_pat
             ctypes.set_errno(errno.EOPNOTSUPP)
             return -1
 
-    monkeypatch.setattr(logcap, "_libc", NoHoles)
+    monkeypatch.setattr(log_limit, "_libc", NoHoles)
     path = tmp_path / "log"
     cap = LogCap([str(path)], 10_000)
     with path.open("ab", buffering=0) as file:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.results.experiment import load_experiment
 from hpo.store.event_store import Store
 from tests.reliability.harness import RUNS, Project, wait_until

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.results.experiment import load_experiment
 from tests.reliability.harness import RUNS, Project
 

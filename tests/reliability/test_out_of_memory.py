@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hpo.backends.endings import oom_kills, ran_out_of_memory
-from hpo.events.values import Kind
+from hpo.backends.failure_cause import oom_kills, ran_out_of_memory
+from hpo.events.types import Kind
 from hpo.results.experiment import load_experiment
 from tests.conftest import succeeded
 from tests.reliability.harness import Project

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.results.experiment import load_experiment
 from tests.launchers.sagemaker.test_launcher import needs_service
 from tests.reliability.harness import RUNS, Project

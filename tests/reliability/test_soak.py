@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from hpo.host import marks
+from hpo.host import process_marks
 from tests.reliability.harness import RUNS, wait_until
 from tests.reliability.soaking import GRACE, Growth, SoakedProject, first_and_last, pause, send
 
@@ -83,7 +83,7 @@ class Soak:
         """Leave nothing behind, also after a failure."""
         self.tuner.kill()
         self.tuner.wait()
-        marks.sweep(self.project.mark, GRACE)
+        process_marks.sweep(self.project.mark, GRACE)
         self.project.unmount()
 
     def conclude(self) -> None:

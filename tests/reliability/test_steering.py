@@ -6,9 +6,9 @@ import time
 import pytest
 
 from hpo.events.steering import Command
-from hpo.events.values import Kind, Status
+from hpo.events.types import Kind, Status
 from hpo.results.experiment import load_experiment
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import verify
 from hpo.store.commands import CommandFolder, new_id
 from hpo.store.directory import ExperimentDirectory

@@ -18,9 +18,9 @@ from hypothesis.stateful import (
 
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.store.event_store import Store
-from hpo.store.salvage import open_store
+from hpo.store.store_repair import open_store
 from tests.reliability.harness import RUNS
 
 OBJECTIVE = Objective("loss", "min", "epoch")

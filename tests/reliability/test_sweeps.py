@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hpo.host import marks
+from hpo.host import process_marks
 from hpo.results.experiment import load_experiment
 from hpo.store.identity import mark_of
 from tests.reliability.harness import RUNS, Project, alive, wait_until
@@ -41,7 +41,7 @@ class Sweep(Project):
             pid
             for directory in self.directories
             if directory.exists()
-            for pid in marks.marked(mark_of(directory), whole_experiment=True)
+            for pid in process_marks.marked(mark_of(directory), whole_experiment=True)
         ]
 
 
@@ -69,7 +69,7 @@ def test_a_sweep_comes_to_the_same_end_whichever_process_is_killed(tmp_path, und
             os.kill(found[victim], signal.SIGKILL)
         code = tuner.wait(120)
         assert code == (-signal.SIGKILL if victim == "tuner" else 0), sweep.output()
-        marks.wait_gone([*found.values(), *sweep.left_over()], 15.0)
+        process_marks.wait_gone([*found.values(), *sweep.left_over()], 15.0)
         assert not any(alive(pid) for pid in [*found.values(), *sweep.left_over()])
         assert sweep.finish() == 0, sweep.output()
         for directory, decided in zip(sweep.directories, reference, strict=True):

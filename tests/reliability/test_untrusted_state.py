@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import hpo
-from hpo.cli.verbs import main as verbs
+from hpo.cli.commands import main as verbs
 from hpo.errors import HPOError
 from hpo.exporting.portable import MANIFEST
 from hpo.serve.answers import GROUPS, Figures, configuration_text_of, trial_body, trials_body

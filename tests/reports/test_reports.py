@@ -612,7 +612,7 @@ def test_a_report_of_a_tag_reads_each_experiment_once(tag, tmp_path, monkeypatch
         opened.append(path)
         return Store(path, **keys)
 
-    monkeypatch.setattr("hpo.analysis.runs.Store", counting)
+    monkeypatch.setattr("hpo.analysis.loading.Store", counting)
     write_report(tag, tmp_path / "r.html")
     assert len(opened) == len(set(opened)) == len(METHODS) * SEEDS
 

@@ -5,11 +5,11 @@ import zipfile
 
 import pytest
 
-from hpo.analysis.comparing import compare
+from hpo.analysis.method_comparison import compare
 from hpo.cli.run import compose_jobs
 from hpo.errors import ConfigError
-from hpo.events.values import Kind, Status
-from hpo.planning.standing import Standing, place_of
+from hpo.events.types import Kind, Status
+from hpo.planning.directory_state import DirectoryState, place_of
 from hpo.results.experiment import load_experiment
 from tests.backends.test_simulated import SPACE, make_table
 from tests.conftest import error_of, succeeded
@@ -155,7 +155,7 @@ def test_wherever_complete_is_known_failed_is(failed):
     (warning,) = (warning for warning in result.warnings if "without one finite result" in warning)
     assert "RS/seed_0" in warning
     plan = succeeded(failed.verb("plan", *failed.command(*command())[3:]))
-    assert Standing.FAILED.value in plan
+    assert DirectoryState.FAILED.value in plan
 
 
 def test_a_comparison_of_which_nothing_is_left_says_why(broken):
@@ -168,7 +168,7 @@ def test_a_comparison_of_which_nothing_is_left_says_why(broken):
 def test_a_plan_counts_the_trials_that_are_trained_again(failed, monkeypatch):
     monkeypatch.chdir(failed.path)
     (job,) = compose_jobs(["--config-dir", str(failed.path / "conf"), *command(), "retry=failed"])
-    assert (place_of(job).standing, place_of(job).detail) == (Standing.RETRIED, "2 of 2")
+    assert (place_of(job).standing, place_of(job).detail) == (DirectoryState.RETRIED, "2 of 2")
 
 
 def test_a_command_without_a_tag_stays_with_its_tag_until_it_is_complete(broken):

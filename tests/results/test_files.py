@@ -8,15 +8,15 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from hpo import load_config, load_experiment, run_experiment
-from hpo.checking.reproducing import Reproduction
+from hpo.checking.reproduction import Reproduction
 from hpo.cli.arguments import expand
 from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import restore, verify
 from hpo.tables.table import Table
 from hpo.watching.progress import summary
-from hpo.watching.standings import standing
+from hpo.watching.status import standing
 from tests.support.fakes import FOR_SEVERAL, METHODS
 
 UNITS = [float(x) for x in range(1, 21)]

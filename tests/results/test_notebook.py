@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.values import Decision, Event, Kind
+from hpo.events.types import Decision, Event, Kind
 from hpo.results.notebook import as_html
 
 OBJECTIVE = Objective("accuracy", "max", "epoch")

@@ -22,15 +22,15 @@ from omegaconf import OmegaConf
 import hpo
 from hpo import load_config, load_experiment, run_experiment
 from hpo.cli.arguments import expand
-from hpo.config.yamlfiles import override_text
+from hpo.config.yaml_files import override_text
 from hpo.errors import HPOError, StoreError
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.values import Decision, Event, Kind, Status
-from hpo.events.wording import best_of
+from hpo.events.types import Decision, Event, Kind, Status
+from hpo.events.text import best_of
 from hpo.results.files import write_best
 from hpo.store.directory import ExperimentDirectory
-from hpo.store.places import find_experiments
+from hpo.store.experiment_paths import find_experiments
 from tests.conftest import SCRIPTS
 
 pytestmark = pytest.mark.process

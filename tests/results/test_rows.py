@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo import load_config
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.results.files import write_results
 from hpo.results.rows import columns, report_rows
 from hpo.store.directory import ExperimentDirectory

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from hpo import build_scheduler
-from hpo.schedulers.front_rungs import FrontRung
+from hpo.schedulers.pareto_rungs import ParetoRung
 from tests.support.contracts import MAXIMUM, Driver
 from tests.support.fakes import SPACE, run_fake
 
@@ -23,7 +23,7 @@ def test_with_one_objective_every_decision_is_one_of_asha(seed, n_workers, optio
 
 
 def rung_of(results, quantile=1.0):
-    rung = FrontRung(1, quantile)
+    rung = ParetoRung(1, quantile)
     for trial_id, result in enumerate(results):
         rung.park(trial_id, result)
     return rung

@@ -9,7 +9,7 @@ import pytest
 
 from hpo import Resume, Start, Trial, build_scheduler
 from hpo.events.outcome import ReportOutcome
-from hpo.schedulers.crossings import Crossings
+from hpo.schedulers.ranking_noise import RankingNoise
 from tests.support.fakes import SPACE
 
 STEPS = [1, 3, 9, 27]
@@ -30,7 +30,7 @@ def literal_noise(curves):
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_is_that_of_all_pairs_that_overtake_each_other_there_and_back(seed):
     rng = random.Random(seed)
-    crossings, curves = Crossings(), {trial: {} for trial in range(8)}
+    crossings, curves = RankingNoise(), {trial: {} for trial in range(8)}
     for _ in range(50):
         trial = rng.randrange(8)
         if len(curves[trial]) < 7:

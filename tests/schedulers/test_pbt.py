@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 from hpo import Decision, Resume, Start, Trial, build_scheduler, load_config
-from hpo.backends.choice import check_backend
+from hpo.backends.backend_choice import check_backend
 from hpo.config.reading import resolve
 from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
-from hpo.events.values import Kind, Status
+from hpo.events.types import Kind, Status
 from hpo.history.curves import rungs
-from hpo.planning.advice import advice
+from hpo.planning.plan_warnings import advice
 from hpo.planning.plan import Group, Machine, Plan
-from hpo.planning.standing import Place, Standing
+from hpo.planning.directory_state import PlannedExperiment, DirectoryState
 from hpo.randomness import Randomness
 from hpo.results.experiment import Experiment
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import verify
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import OBJECTIVE, SPACE, Crash, FakeExperiment, Hang
@@ -413,7 +413,7 @@ def test_several_objectives_are_refused(tmp_path):
 
 def test_a_plan_says_that_more_workers_than_members_are_idle_and_that_it_ends_by_itself(tmp_path):
     config = config_of(benchmark(tmp_path), n_workers=16)
-    group = Group([Place(config, tmp_path / "out", Standing.NEW)], 16, None, scheduler_of(config))
+    group = Group([PlannedExperiment(config, tmp_path / "out", DirectoryState.NEW)], 16, None, scheduler_of(config))
     said = advice(Plan([group], Machine(16, 0, 10**12)))
     assert any(
         "a population of 8 keeps 8 of 16 workers busy: raise method.scheduler.population" in text for text in said

@@ -8,8 +8,8 @@ import pytest
 
 from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
-from hpo.events.values import Decision, Event, Kind, Resume, Start, Status, Trial
-from hpo.schedulers.replay import ReplayedOtherwise, feed, restore, suggestion_of, tell_end, verify
+from hpo.events.types import Decision, Event, Kind, Resume, Start, Status, Trial
+from hpo.schedulers.replay import DecisionDifference, feed, restore, suggestion_of, tell_end, verify
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import EVERY, METHODS, SPACE, Crash, FailingLog, FakeExperiment, Lose, MemoryLog, Say
 from tests.support.marks import or_slow
@@ -218,7 +218,7 @@ def test_a_changed_decision_is_found_and_nothing_else(method):
         logged = events[index].body["decision"]
         other = next(d for d in Decision if d != logged)
         tampered = [*events[:index], changed(events[index], decision=other.value), *events[index + 1 :]]
-        assert differences(experiment, tampered) == [ReplayedOtherwise(index, other, logged)]
+        assert differences(experiment, tampered) == [DecisionDifference(index, other, logged)]
 
 
 @pytest.mark.parametrize("method", ["ASHA", "HYPERBAND"])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo import Decision, Resume, Start, Trial, build_scheduler
-from hpo.events.values import Kind, Status
+from hpo.events.types import Kind, Status
 from hpo.schedulers.bracket import Bracket, bracket_sizes
 from hpo.tuner.stopping import Budget
 from tests.support.contracts import MAXIMUM, Driver

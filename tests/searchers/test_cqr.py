@@ -11,17 +11,17 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from hpo import build_scheduler, load_config, run_experiment
-from hpo.cli.verbs.status import replay
+from hpo.cli.commands.status import replay
 from hpo.errors import ConfigError
 from hpo.events.outcome import ReportOutcome
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.randomness import Randomness
 from hpo.results.experiment import load_experiment
 from hpo.searchers import cqr
 from hpo.searchers.botorch import BoTorchSearcher
 from hpo.searchers.cqr import CQRSearcher, fitted_at
 from hpo.space.search_space import parse_space
-from hpo.surrogate.quantiles import Quantiles
+from hpo.surrogate.quantile_regression import Quantiles
 
 SQUARE = parse_space({name: {"type": "float", "lower": 0.0, "upper": 1.0} for name in "xy"})
 

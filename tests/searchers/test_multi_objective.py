@@ -10,7 +10,7 @@ from hpo.randomness import Randomness
 from hpo.searchers import MultiObjectiveSearcher
 from hpo.space.search_space import parse_space
 from hpo.surrogate.encoding import Encoding
-from hpo.surrogate.sought import ObjectiveModel, Sought, Weighed, fits_of
+from hpo.surrogate.scalarisation import ObjectiveModel, ProposalObjective, ChebyshevScalarisation, fits_of_model
 
 SPACE = parse_space({name: {"type": "float", "lower": 0.0, "upper": 1.0} for name in "xy"})
 
@@ -54,7 +54,7 @@ def test_a_diverged_objective_and_a_broken_constraint_are_kept_away_from():
     assert np.mean([c["y"] >= 0.4 for c in search(40, losses=losses)[15:]]) > 0.8
 
 
-class Fixed(Sought):
+class Fixed(ProposalObjective):
     """Losses that are known."""
 
     def __init__(self, means):
@@ -66,7 +66,7 @@ class Fixed(Sought):
 
 def test_losses_are_weighed_from_the_ideal_to_the_nadir_of_the_front():
     first, second = Fixed([0.0, 5.0, 10.0, 20.0]), Fixed([1000.0, 400.0, 0.0, 2000.0])  # the last is dominated
-    weighed = Weighed([first, second], np.array([0.25, 0.75]))
+    weighed = ChebyshevScalarisation([first, second], np.array([0.25, 0.75]))
     parts = [(0.0, 0.75), (0.125, 0.3), (0.25, 0.0), (0.5, 1.5)]
     np.testing.assert_allclose(weighed.means, [max(p) + 0.05 * sum(p) for p in parts])
     scores, spread = weighed.drawn(np.zeros((4, 1)), 1.0, np.random.default_rng(0))
@@ -93,5 +93,5 @@ def test_targets_of_a_log_objective_are_those_of_the_logarithms_whatever_the_mod
 
 def test_the_first_fit_is_of_every_model_and_each_later_one_of_one():
     fits = [4, 5, 6, 7, 8]
-    assert [fits_of(fits, index, 2) for index in range(2)] == [[4, 6, 8], [4, 5, 7]]
-    assert fits_of(fits, 0, 1) == fits
+    assert [fits_of_model(fits, index, 2) for index in range(2)] == [[4, 6, 8], [4, 5, 7]]
+    assert fits_of_model(fits, 0, 1) == fits

@@ -11,7 +11,7 @@ from hpo.events.outcome import ReportOutcome
 from hpo.randomness import Randomness
 from hpo.searchers import NSGA2Searcher
 from hpo.space.search_space import parse_space
-from hpo.surrogate.domination import crowding, front_ranks
+from hpo.surrogate.pareto import crowding, front_ranks
 
 SPACE = parse_space({name: {"type": "float", "lower": 0.0, "upper": 1.0} for name in "abcd"})
 

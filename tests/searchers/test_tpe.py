@@ -11,7 +11,7 @@ from hpo.events.outcome import ReportOutcome
 from hpo.randomness import Randomness, canonical
 from hpo.searchers import RandomSearcher, TPESearcher
 from hpo.space.search_space import parse_space
-from hpo.surrogate.earlier import EarlierData
+from hpo.surrogate.earlier_data import EarlierData
 
 SQUARE = parse_space({name: {"type": "float", "lower": 0.0, "upper": 1.0} for name in "xy"})
 

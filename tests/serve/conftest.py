@@ -7,7 +7,7 @@ import time
 import pytest
 
 from hpo.config.reading import load_config, to_yaml
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.store.event_store import Store
 from tests.conftest import Workplace, succeeded
 from tests.support import forking

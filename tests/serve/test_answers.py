@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.reports import write_report
 from hpo.results.experiment import load_experiment
 from hpo.serve import answers

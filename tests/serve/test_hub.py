@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.serve import hub as module
 from hpo.serve.catalogue import Catalogue, id_of
 from hpo.serve.feed import Feed

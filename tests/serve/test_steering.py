@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from hpo.events.values import Kind, Status
+from hpo.events.types import Kind, Status
 from hpo.results.experiment import load_experiment
 from hpo.serve import guard
 from hpo.serve.catalogue import id_of

@@ -20,15 +20,15 @@ from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
 from hpo.exporting.optuna_storage import add_study
 from hpo.exporting.portable import pack
-from hpo.exporting.recorded import table_of
+from hpo.exporting.grid_table import table_of
 from hpo.exporting.tables import write_csv, write_parquet
 from hpo.figures.space_charts import parallel, slices
 from hpo.history.points import NOT_USED
 from hpo.randomness import Randomness, canonical
 from hpo.reports.experiment_page import experiment_page
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import verify
-from hpo.space.branches import Branches
+from hpo.space.combinations import Combinations
 from hpo.space.conditions import gates_first
 from hpo.space.search_space import parse_space
 
@@ -195,7 +195,7 @@ def test_an_int_of_any_size_is_cut_at_its_bounds():
     assert (
         space.size == count + (count - 2) + (2 - 1) * 2 + 2 * 2 - 0 * count
     )  # a: n from 7 on; b: n = 1, and n = 10 with a
-    assert isinstance(space.branches, Branches)
+    assert isinstance(space.branches, Combinations)
 
 
 @pytest.mark.parametrize(

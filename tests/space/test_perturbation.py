@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hpo.space.domains import REVERSE_LOG, Choice, Float, Integer
-from hpo.space.perturbation import perturbed
-from hpo.space.specs import parse_domain
+from hpo.space.perturbation import perturb
+from hpo.space.domain_parsing import parse_domain
 
 LR = parse_domain("lr", {"type": "float", "lower": 1e-4, "upper": 1.0, "log": True})
 
@@ -13,7 +13,7 @@ LR = parse_domain("lr", {"type": "float", "lower": 1e-4, "upper": 1.0, "log": Tr
 def outcomes(domain, value, *, factors=(0.8, 1.2), resample=0.0):
     """What 200 draws give."""
     return [
-        perturbed(domain, value, np.random.default_rng(seed), factors=factors, resample=resample) for seed in range(200)
+        perturb(domain, value, np.random.default_rng(seed), factors=factors, resample=resample) for seed in range(200)
     ]
 
 

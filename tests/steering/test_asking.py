@@ -8,7 +8,7 @@ import pytest
 
 from hpo.config.reading import load_config, to_yaml
 from hpo.errors import StoreError
-from hpo.events.values import Event, Kind, Status
+from hpo.events.types import Event, Kind, Status
 from hpo.reports.experiment_page import experiment_page
 from hpo.results.experiment import load_experiment
 from hpo.steering.asking import ask, me

@@ -20,8 +20,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hpo.errors import DamageError, StoreError
-from hpo.events.values import Event, Kind
-from hpo.store import sqlitefile
+from hpo.events.types import Event, Kind
+from hpo.store import sqlite_file
 from hpo.store.event_store import SCHEMA_VERSION, Store, on_network
 from tests.conftest import SCRIPTS
 
@@ -316,7 +316,7 @@ def test_on_a_network_a_reader_that_holds_the_file_is_waited_for(tmp_path, monke
     writer = Store(path)
     writer.append([note(0)])
     reader = holding(path)
-    monkeypatch.setattr(sqlitefile.time, "sleep", lambda _: reader.close())  # it is done while the writer waits
+    monkeypatch.setattr(sqlite_file.time, "sleep", lambda _: reader.close())  # it is done while the writer waits
     writer.append([note(1), note(2)])
     assert "another program holds it" in caplog.text
     writer.close()
@@ -326,7 +326,7 @@ def test_on_a_network_a_reader_that_holds_the_file_is_waited_for(tmp_path, monke
 @pytest.mark.usefixtures("impatient")
 def test_on_a_network_a_reader_that_never_ends_is_one_sentence_and_loses_nothing_acknowledged(tmp_path, monkeypatch):
     monkeypatch.setattr("hpo.store.event_store.on_network", lambda _: True)
-    monkeypatch.setattr(sqlitefile, "PATIENCE", 0.0)
+    monkeypatch.setattr(sqlite_file, "PATIENCE", 0.0)
     path = tmp_path / "events.db"
     writer = Store(path)
     writer.append([note(0)])
@@ -346,7 +346,7 @@ def test_a_session_that_begins_beside_a_reader_goes_without_the_log_that_it_cann
     path = left(tmp_path / "events.db")
     writer = Store(path)
     reader = holding(path)
-    monkeypatch.setattr(sqlitefile.time, "sleep", lambda _: reader.close())
+    monkeypatch.setattr(sqlite_file.time, "sleep", lambda _: reader.close())
     writer.append([note(2)])
     assert writer._db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     assert writer._db.execute("PRAGMA synchronous").fetchone() == (3,), "the removal of a journal must last, too"

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from hpo.errors import StoreError
-from hpo.host.marks import experiment_of
+from hpo.host.process_marks import experiment_of
 from hpo.store.directory import ExperimentDirectory, refuse_links
 from hpo.store.identity import mark_of
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from hpo.config.validity import TAG
+from hpo.config.validation import TAG
 from hpo.errors import StoreError
 from hpo.results.experiment import load_experiment
 from hpo.store.tags import default_tag, master_seed, normalised, read_tag, update_tag

@@ -7,7 +7,7 @@ with. A training has nine units of resource, called `epoch`; it saves after each
 import json
 import time
 
-from hpo.events.values import Exit, Report, Trial
+from hpo.events.types import Exit, Report, Trial
 
 PATIENCE = 20.0
 """Seconds after which what should have happened has not."""

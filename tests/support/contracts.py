@@ -18,7 +18,7 @@ import pytest
 from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
 from hpo.events.state import ExperimentState
-from hpo.events.values import Configuration, Decision, Event, Kind, Resume, Start, Status, Suggestion, Trial
+from hpo.events.types import Configuration, Decision, Event, Kind, Resume, Start, Status, Suggestion, Trial
 from hpo.randomness import canonical
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.replay import body_of, feed, restore, tell_end, tell_result, verify

@@ -19,10 +19,10 @@ from hpo.errors import StoreError
 from hpo.events.objective import Aim, Objective
 from hpo.events.state import ExperimentState
 from hpo.events.steering import Command
-from hpo.events.values import BackendEvent, Configuration, Event, Exit, Garbage, Knock, Report, Trial
+from hpo.events.types import BackendEvent, Configuration, Event, Exit, Garbage, CommandSignal, Report, Trial
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.replay import restore
-from hpo.tuner.limits import Limits
+from hpo.tuner.trial_limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 
@@ -311,7 +311,7 @@ class FakeBackend(Backend):
         self.calls: list[tuple[Any, ...]] = []
         self.most_running = 0
         self.runs: dict[int, _Run] = {}
-        self._agenda: list[tuple[float, int, Callable[[], Sequence[BackendEvent | Knock]]]] = []
+        self._agenda: list[tuple[float, int, Callable[[], Sequence[BackendEvent | CommandSignal]]]] = []
         self._numbers = itertools.count()
         self._woken = False
         self._waits = 0
@@ -346,9 +346,9 @@ class FakeBackend(Backend):
     def knock(self, when: float, action: Callable[[], object] = lambda: None) -> None:
         """Do something at a time of the virtual clock, and tell of a command."""
 
-        def act() -> list[BackendEvent | Knock]:
+        def act() -> list[BackendEvent | CommandSignal]:
             action()
-            return [Knock()]
+            return [CommandSignal()]
 
         self._push(when, act)
 
@@ -382,7 +382,7 @@ class FakeBackend(Backend):
             for event in self._kill(run):
                 self._push(self.clock.now, lambda event=event: [event])
 
-    def wait(self, timeout: float | None) -> Sequence[BackendEvent | Knock]:
+    def wait(self, timeout: float | None) -> Sequence[BackendEvent | CommandSignal]:
         self._waits += 1
         assert self._waits < 100_000, "the tuner goes round and round"
         if self._woken:
@@ -435,7 +435,7 @@ class FakeBackend(Backend):
     def close(self) -> None:
         self.calls.append(("close",))
 
-    def _push(self, when: float, happen: Callable[[], Sequence[BackendEvent | Knock]]) -> None:
+    def _push(self, when: float, happen: Callable[[], Sequence[BackendEvent | CommandSignal]]) -> None:
         heapq.heappush(self._agenda, (when, next(self._numbers), happen))
 
     def _go_on(self, run: _Run) -> None:

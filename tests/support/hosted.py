@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hpo import load_experiment
 from hpo.config.reading import load_config
-from hpo.host.starting import COMMAND
+from hpo.host.host_start import COMMAND
 from hpo.store.identity import mark_of
 from tests.conftest import succeeded
 

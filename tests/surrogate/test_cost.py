@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 from hpo.randomness import Randomness
 from hpo.searchers import GaussianProcessSearcher
 from hpo.space.search_space import parse_space
-from hpo.surrogate.cost import CHEAPEST, LEAST, RIDGE, EventClock, NamedCosts, PlainCosts, predict_log_cost
+from hpo.surrogate.cost import CHEAPEST, LEAST, RIDGE, EventClock, ReportedCosts, UnsmoothedCosts, predict_log_cost
 
 
 def log_cost(ticks, reports):
@@ -82,7 +82,7 @@ def test_costs_are_the_ticks_between_a_trials_reports_whatever_the_order_of_even
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 9)), min_size=1, max_size=30), st.floats(1e-6, 1e6))
 def test_a_named_cost_that_is_the_same_for_every_report_of_one_worker_tells_what_the_clock_tells(turns, price):
-    clock, named, reached = EventClock(), NamedCosts(), {}
+    clock, named, reached = EventClock(), ReportedCosts(), {}
     for trial, reports in turns:
         clock.begin(trial)
         for _ in range(reports):
@@ -95,7 +95,7 @@ def test_a_named_cost_that_is_the_same_for_every_report_of_one_worker_tells_what
 
 
 def test_a_named_cost_is_taken_in_units_of_the_mean_one_with_half_a_unit_more():
-    named = NamedCosts()
+    named = ReportedCosts()
     assert (named.log_costs()[0], named.log_costs()[1].shape, bool(named)) == ([], (0,), False)
     named.add(4, 1, 30.0)
     named.add(2, 1, 0.0)
@@ -105,7 +105,7 @@ def test_a_named_cost_is_taken_in_units_of_the_mean_one_with_half_a_unit_more():
     assert costs == pytest.approx([math.log((6 / 9 + 0.5) / 3), math.log((30 / 9 + 0.5) / 1)])
 
 
-@pytest.mark.parametrize("costs", [NamedCosts, PlainCosts])
+@pytest.mark.parametrize("costs", [ReportedCosts, UnsmoothedCosts])
 def test_where_nothing_has_cost_anything_all_is_equally_cheap(costs):
     named = costs()
     for trial in range(3):
@@ -114,7 +114,7 @@ def test_where_nothing_has_cost_anything_all_is_equally_cheap(costs):
 
 
 def test_plain_costs_tell_cheap_trials_apart_however_dear_one_is():
-    plain = PlainCosts()
+    plain = UnsmoothedCosts()
     assert plain.log_costs()[1].shape == (0,)
     for trial, (resource, cost) in enumerate([(1, 1.0), (3, 6.0), (2, 2000.0), (1, 0.0)]):
         plain.add(trial, resource, cost)

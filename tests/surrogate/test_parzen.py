@@ -11,7 +11,7 @@ from scipy.stats import norm, truncnorm
 from hpo.randomness import Randomness, canonical
 from hpo.space.domains import Choice, Float
 from hpo.space.search_space import parse_space
-from hpo.surrogate.parzen import Estimates, Observed, age_weights
+from hpo.surrogate.parzen import DensityEstimator, Observations, age_weights
 
 FLAT = parse_space(
     {
@@ -36,10 +36,10 @@ TREE = parse_space(
 
 
 def observed(space, configurations, weights=None):
-    pool = Estimates(space).pool
+    pool = DensityEstimator(space).pool
     points = pool.points(configurations)
     used = np.array([[name in one for name in pool.domains] for one in configurations]).reshape(points.shape)
-    return Observed(points, used, age_weights(len(points)) if weights is None else np.array(weights))
+    return Observations(points, used, age_weights(len(points)) if weights is None else np.array(weights))
 
 
 def log_density(mixture, space, configurations):
@@ -105,7 +105,7 @@ def log_width(space, configuration):
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 24, 60, 150])
 def test_densities_are_those_of_optuna(n):
     configurations, asked = drawn(FLAT, n), drawn(FLAT, 24, "asked")
-    found = log_density(Estimates(FLAT).parzen(observed(FLAT, configurations)), FLAT, asked)
+    found = log_density(DensityEstimator(FLAT).parzen(observed(FLAT, configurations)), FLAT, asked)
     expected = optuna_estimate(configurations)(asked) - [log_width(FLAT, one) for one in asked]
     assert found == pytest.approx(expected, abs=1e-9)
 
@@ -123,7 +123,7 @@ def test_a_prior_of_the_user_takes_the_place_of_the_flat_one():
         }
     )
     found = log_density(
-        Estimates(space).parzen(observed(space, [])), space, [{"x": 0.3, "c": "q"}, {"x": 0.9, "c": "r"}]
+        DensityEstimator(space).parzen(observed(space, [])), space, [{"x": 0.3, "c": "q"}, {"x": 0.9, "c": "r"}]
     )
     law = truncnorm(-0.8 / 0.25, 0.2 / 0.25, loc=0.8, scale=0.25)
     assert found == pytest.approx([law.logpdf(0.3) + math.log(0.5 * 3), law.logpdf(0.9) + math.log(0.25 * 3)])
@@ -185,7 +185,7 @@ def test_with_conditions_the_density_is_the_product_over_the_tree():
         {"kind": "r", "n": 6, "end": True},
     ]
     weights = [0.2, 0.5, 1.0, 1.0]
-    mixture = Estimates(TREE).parzen(observed(TREE, configurations, weights))
+    mixture = DensityEstimator(TREE).parzen(observed(TREE, configurations, weights))
     every = list(TREE.enumerate())[::4]
     expected = [literal_tree(TREE, configurations, weights, one) for one in every]
     assert log_density(mixture, TREE, every) == pytest.approx(expected, abs=1e-9)
@@ -207,7 +207,7 @@ def uniform_share(space, configuration):
 
 def test_draws_are_as_frequent_as_the_density_says():
     configurations = [TREE.sample(Randomness(0, i).stream("some")) for i in range(12)]
-    estimates, count = Estimates(TREE), 20_000
+    estimates, count = DensityEstimator(TREE), 20_000
     mixture = estimates.parzen(observed(TREE, configurations))
     points, used = mixture.draw(Randomness(0, 0).stream("draws"), count)
     every = list(TREE.enumerate())
@@ -243,13 +243,13 @@ def test_the_estimate_by_the_reference_rule_is_the_product_kernel_of_its_definit
                 product *= norm.pdf(space.domains[name].encode(one[name]), units[name][i], spreads[name])
             total += product / 9
         expected.append(math.log(total))
-    mixture = Estimates(space).reference(observed(space, some, [1.0] * 9), least=0.001)
+    mixture = DensityEstimator(space).reference(observed(space, some, [1.0] * 9), least=0.001)
     assert log_density(mixture, space, asked) == pytest.approx(expected, abs=1e-9)
 
 
 def test_an_estimate_without_any_observation_of_a_branch_draws_there_uniformly():
     some = observed(TREE, [{"kind": "r", "n": 1, "end": True}] * 3)
-    mixture = Estimates(TREE).reference(some, least=0.5)
+    mixture = DensityEstimator(TREE).reference(some, least=0.5)
     points, used = mixture.draw(Randomness(0, 0).stream("draws"), 3000)
     column = list(TREE.domains).index("a")
     values = np.bincount((points[used[:, column], column] * 3).astype(int), minlength=3)

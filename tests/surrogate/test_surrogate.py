@@ -13,11 +13,11 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from hpo.space.search_space import parse_space
 from hpo.surrogate.encoding import Encoding
-from hpo.surrogate.fit import FitObjective, Layout, NumericalError, factorise, maximise
-from hpo.surrogate.history import History
+from hpo.surrogate.gp_fit import FitObjective, Layout, NumericalError, factorise, fit_hyperparameters
+from hpo.surrogate.training_data import TrainingData
 from hpo.surrogate.kernel import Inputs
 from hpo.surrogate.posterior import Posterior
-from hpo.surrogate.threads import one_thread
+from hpo.surrogate.single_thread import one_thread
 
 LEVELS = 3
 
@@ -123,7 +123,7 @@ def test_a_fit_finds_which_hyperparameter_matters():
     zeros = np.zeros(120)
     inputs = Inputs(x, zeros, zeros.astype(int))
     layout = Layout(3)
-    theta = maximise(layout, [(inputs, (y - y.mean()) / y.std())], np.arange(3), layout.start(), 50)
+    theta = fit_hyperparameters(layout, [(inputs, (y - y.mean()) / y.std())], np.arange(3), layout.start(), 50)
     lengths = layout.kernel(theta).lengths
     assert lengths[1] < 0.3 * min(lengths[0], lengths[2])
 
@@ -213,7 +213,7 @@ def test_a_model_of_one_resource_knows_no_distance_between_resources():
 
 def test_a_history_keeps_more_than_it_had_room_for_at_first():
     space = parse_space({"x": {"type": "float", "lower": 0.0, "upper": 1.0}})
-    history = History(Encoding(space))
+    history = TrainingData(Encoding(space))
     for i in range(200):
         history.add({"x": i / 200}, 1 + i % 3, float(i))
     assert history.losses.first(200).tolist() == list(range(200))

@@ -11,7 +11,7 @@ from scipy.stats import norm, rankdata
 
 from hpo.surrogate.targets import (
     align,
-    behind_feasible,
+    penalise_infeasible,
     compress,
     make_finite,
     median,
@@ -106,7 +106,7 @@ def test_quantiles_and_medians_equal_numpys_to_the_last_bit(n):
 @settings(deadline=None, max_examples=200)
 def test_losses_that_break_constraints_stand_behind_all_that_do_not_in_the_order_of_their_violations(told):
     losses, violations = (np.array(column) for column in zip(*told, strict=True))
-    mapped = behind_feasible(losses, violations)
+    mapped = penalise_infeasible(losses, violations)
     assert (mapped[violations == 0] == losses[violations == 0]).all()
     for i, j in itertools.permutations(range(len(told)), 2):
         if violations[i] < violations[j] and math.isfinite(losses[i]):

@@ -12,9 +12,9 @@ import pytest
 
 from hpo import load_experiment
 from hpo.errors import ConfigError
-from hpo.events.values import Kind, Status
+from hpo.events.types import Kind, Status
 from hpo.trackers import MLflow, TensorBoard, Trackio, TrialTracker, WandB
-from hpo.trackers.trial_runs import Ending, numbers_of, replay
+from hpo.trackers.base import AttemptEnd, numbers_of, replay
 from tests.conftest import error_of, succeeded
 from tests.support import fronts
 from tests.support.steps import STEPS, run_steps
@@ -182,7 +182,7 @@ def test_a_curve_of_many_attempts_within_one_second_is_read_in_order(directory, 
     for epoch in range(1, 13):
         tracker.begin(0, experiment.state.trials[0].trial.configuration, 1.0, again=epoch > 1)
         tracker.log(0, {"loss": 1 / epoch}, epoch, 1.0)
-        tracker.end(0, Ending(Status.PAUSED, {"loss": 1 / epoch}, 1.0))
+        tracker.end(0, AttemptEnd(Status.PAUSED, {"loss": 1 / epoch}, 1.0))
     assert curves_in(tmp_path) == {0: [(epoch, 1 / epoch) for epoch in range(1, 13)]}
 
 
@@ -260,7 +260,7 @@ def in_another_process(code, *arguments, **environment):
 
 
 def exported(directory, form, output):
-    code = "import sys; from hpo.cli.verbs import main; sys.exit(main.main(sys.argv[1:]))"
+    code = "import sys; from hpo.cli.commands import main; sys.exit(main.main(sys.argv[1:]))"
     arguments = ["export", str(directory), "--to", form, "--output", str(output)]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code, *arguments],

@@ -5,7 +5,7 @@ syne-tune is in the dev extra: where it is missing these tests fail, they do not
 
 import pytest
 
-from hpo.events.values import Kind, Status
+from hpo.events.types import Kind, Status
 from hpo.results.experiment import load_experiment
 from tests.conftest import SCRIPTS, succeeded
 

@@ -13,7 +13,7 @@ import pytest
 
 from hpo.config.reading import content_of, load_config
 from hpo.randomness import Randomness
-from hpo.tables.find import find_table
+from hpo.tables.lookup import find_table
 from tests.support.extras import only_with_extras
 from tests.support.hosted import TrialHost, changed
 

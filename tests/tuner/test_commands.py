@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hpo import Callback
 from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
-from hpo.events.values import Decision, Kind, Status
+from hpo.events.types import Decision, Kind, Status
 from hpo.schedulers.replay import verify
 from hpo.tuner import commands
 from hpo.tuner.stopping import Budget

@@ -7,7 +7,7 @@ import pytest
 from hpo import Callback, Trial
 from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.tuner.journal import Journal
 from tests.support.fakes import OBJECTIVE, FailingLog, MemoryLog
 

@@ -10,7 +10,7 @@ import pytest
 from hpo import Callback
 from hpo.errors import ExperimentError, StoreError
 from hpo.events.objective import Objective
-from hpo.events.values import Decision, Kind, Status
+from hpo.events.types import Decision, Kind, Status
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import (
     EVERY,

@@ -5,7 +5,7 @@ import pytest
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState, Incumbent
 from hpo.events.trial_state import TrialState
-from hpo.events.values import Trial
+from hpo.events.types import Trial
 from hpo.tuner.stopping import Budget
 
 

@@ -10,11 +10,11 @@ from rich.console import Console
 from hpo.config.reading import load_config, resolve
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.values import Decision, Event, Kind, Status
-from hpo.events.wording import best_text, clock, configuration_text, counts_text
-from hpo.history.boards import Board
+from hpo.events.types import Decision, Event, Kind, Status
+from hpo.events.text import best_text, clock, configuration_text, counts_text
+from hpo.history.live_board import Board
 from hpo.store.event_store import Store
-from hpo.watching.lines import PlainLines
+from hpo.watching.plain_lines import PlainLines
 from hpo.watching.progress import LiveTable, live_frame, progress_display, summary
 
 BENCHMARK = {

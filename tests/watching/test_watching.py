@@ -24,15 +24,15 @@ from rich.console import Console
 from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError, StoreError
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind, Resume, Start
-from hpo.history.boards import Board
-from hpo.history.following import Follower, Seen
+from hpo.events.types import Event, Kind, Resume, Start
+from hpo.history.live_board import Board
+from hpo.history.follower import Follower, Snapshot
 from hpo.history.rungs import rung_board
 from hpo.results.experiment import load_experiment
 from hpo.schedulers.replay import feed
 from hpo.store.event_store import Store
 from hpo.store.ownership import is_owned
-from hpo.store.places import find_experiments
+from hpo.store.experiment_paths import find_experiments
 from hpo.watching.frames import experiment_frame, sweep_frame
 from hpo.watching.loop import Watch
 from hpo.watching.progress import LiveTable
@@ -153,7 +153,7 @@ def test_a_scheduler_of_somebody_else_is_not_imported_and_has_no_board():
 def test_failures_are_shown_with_their_reason(story):
     method, experiment = story
     text = text_of(
-        experiment_frame(Seen(board_after(method, experiment.log.events), "running", "", 60.0), 100, 60), 100
+        experiment_frame(Snapshot(board_after(method, experiment.log.events), "running", "", 60.0), 100, 60), 100
     )
     assert "trial 5 failed: " in text
 
@@ -176,7 +176,7 @@ def test_what_a_script_says_does_nothing_to_the_terminal():
         Kind.ENDED, 1.0, 0.0, 0, 0, body={"status": "failed", "error": "x\nbad \x1b[2J\x1b]0;title\x07 luck"}
     )
     board = Board(config_of("RS")).apply_all([start_of(0), failed])
-    text = text_of(experiment_frame(Seen(board, "running", "", 2.0), 100, 60), 100)
+    text = text_of(experiment_frame(Snapshot(board, "running", "", 2.0), 100, 60), 100)
     assert "trial 0 failed: bad" in text
     assert "\x1b" not in text
     assert "\x07" not in text
@@ -199,7 +199,7 @@ def test_devices_are_those_that_the_log_says_were_handed_out():
     devices = {row.state.trial.id: row.devices for row in board.workers(2.0) if row.state}
     assert devices == {1: "5", 3: "7", 4: "6"}
     assert sorted(board.gpus) == ["5", "6", "7"]
-    seen = Seen(board, "running", "", 2.0, {"5": 93, "6": 1})
+    seen = Snapshot(board, "running", "", 2.0, {"5": 93, "6": 1})
     text = text_of(experiment_frame(seen, 100, 60), 100)
     for part in ("gpu", "5:93%", "6:1%", "idle"):
         assert part in text
@@ -208,7 +208,7 @@ def test_devices_are_those_that_the_log_says_were_handed_out():
 def test_a_log_of_before_that_does_not_say_who_has_which_device_shows_none():
     board = Board(config_of("ASHA", num_gpus_per_trial=1)).apply_all(gpu_events(start_of(0)))
     assert board.gpus == []
-    assert "gpu" not in text_of(experiment_frame(Seen(board, "running", "", 2.0), 100, 60), 100)
+    assert "gpu" not in text_of(experiment_frame(Snapshot(board, "running", "", 2.0), 100, 60), 100)
 
 
 def test_time_left_of_a_time_budget_is_exact_and_of_trials_an_estimate():
@@ -227,7 +227,7 @@ def test_time_left_of_a_time_budget_is_exact_and_of_trials_an_estimate():
 def test_a_target_is_shown_beside_the_best_value(target):
     config = replace(config_of("RS"), target_value=target)
     board = Board(config).apply_all([start_of(0)])
-    text = text_of(experiment_frame(Seen(board, "running", "", 1.0), 100, 60), 100)
+    text = text_of(experiment_frame(Snapshot(board, "running", "", 1.0), 100, 60), 100)
     assert [line.partition("; ")[2] for line in text.splitlines() if line.startswith("best ")] == (
         [""] if target is None else [f"target {target:g}"]
     )
@@ -238,7 +238,7 @@ def test_a_target_is_shown_beside_the_best_value(target):
 def test_a_frame_fits_its_terminal(story, width, height):
     method, experiment = story
     board = board_after(method, experiment.log.events[:60])
-    lines = text_of(experiment_frame(Seen(board, "running", "", 30.0), width, height), width).splitlines()
+    lines = text_of(experiment_frame(Snapshot(board, "running", "", 30.0), width, height), width).splitlines()
     assert all(len(line) <= width for line in lines)
     if width >= 80:
         assert len(lines) <= height
@@ -248,7 +248,7 @@ def test_a_frame_fits_its_terminal(story, width, height):
 def test_a_sweep_shows_those_at_work_first_and_counts_the_rest(story):
     method, experiment = story
     board = board_after(method, experiment.log.events)
-    seen = [Seen(board, "complete", "", 30.0)] * 30 + [Seen(board, "running", "", 30.0)]
+    seen = [Snapshot(board, "complete", "", 30.0)] * 30 + [Snapshot(board, "running", "", 30.0)]
     lines = text_of(sweep_frame(seen, 80, 30)).splitlines()
     assert len(lines) <= 30
     assert lines[0].startswith("31 experiments (1 running, 30 complete)")
@@ -585,7 +585,7 @@ def test_nodes_are_shown_where_there_are_several(tmp_path):
     board = Board(config).apply_all(gpu_events(*begun, placed(1, node="ip-10-0-0-2.us-west-2.compute")))
     rows = {row.state.trial.id: row.node for row in board.workers(2.0) if row.state}
     assert rows == {0: "n1", 1: "ip-10-0-0-2.us-west-2.compute"}
-    text = text_of(experiment_frame(Seen(board, "running", "", 2.0), 120, 60), 120)
+    text = text_of(experiment_frame(Snapshot(board, "running", "", 2.0), 120, 60), 120)
     assert re.search(r"worker +node +busy", text)
     assert re.search(r"0 +n1 +", text)
     assert re.search(r"1 +ip-10-0-0-2 +", text), "a domain is the same for all"

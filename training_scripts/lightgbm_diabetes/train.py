@@ -17,7 +17,7 @@ import lightgbm
 import numpy as np
 from sklearn.datasets import load_diabetes
 
-from hpo.integrations import saved
+from hpo.integrations import library_checkpoint
 from hpo.integrations.lightgbm import resume
 
 # ---- Arguments -----------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ class Report:
         self.seconds += time.process_time() - self.began
         rmse = float(np.float32(env.evaluation_result_list[0][2] * self.spread))
         metrics = {"round": env.iteration + 1, "rmse": rmse, "cpu_seconds": self.seconds}
-        saved.save_and_report(f"round-{env.iteration + 1}.txt", lambda path: env.model.save_model(path), metrics)
+        library_checkpoint.save_and_report(f"round-{env.iteration + 1}.txt", lambda path: env.model.save_model(path), metrics)
         self.began = time.process_time()
 
 
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     values, outcomes, validation_values, validation_outcomes = split_patients()
     centre, spread = outcomes.mean(), outcomes.std()
-    known = saved.find()
+    known = library_checkpoint.find_checkpoint()
     model, left = resume(args.rounds)
     settings = {
         "objective": Sampled(int(os.environ.get("HPO_TRIAL_SEED", "0")), args.rounds - left),

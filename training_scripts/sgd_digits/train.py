@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
 
-from hpo.integrations import saved
+from hpo.integrations import library_checkpoint
 
 # ---- Arguments -----------------------------------------------------------------------------------
 
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         power_t=0.25,
     )
     done, seconds = 0, 0.0
-    state = saved.resume()
+    state = library_checkpoint.resume()
     if state is not None:
         with np.load(state.path, allow_pickle=False) as learnt:
             for name in LEARNT:
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         model.partial_fit(images, labels, classes=np.arange(10))
         error = float(np.mean(model.predict(validation_images) != validation_labels, dtype=np.float32))
         seconds += time.process_time() - began
-        saved.save_and_report(
+        library_checkpoint.save_and_report(
             f"epoch-{epoch}.npz",
             lambda path: np.savez(path, **{name: getattr(model, name) for name in LEARNT}),
             {"epoch": epoch, "error": error, "cpu_seconds": seconds},

@@ -16,7 +16,7 @@ import numpy as np
 import xgboost
 from sklearn.datasets import load_breast_cancer
 
-from hpo.integrations import saved
+from hpo.integrations import library_checkpoint
 
 # ---- Arguments -----------------------------------------------------------------------------------
 
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         settings["rate_drop"] = 0.1
     model = xgboost.Booster(settings, [train, validation])
     done, seconds = 0, 0.0
-    state = saved.resume()
+    state = library_checkpoint.resume()
     if state is not None:
         model.load_model(state.path)
         model.set_param(settings)
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         logloss = float(-np.log(np.where(validation.get_label() == 1, probability, 1 - probability)).mean())
         seconds += time.process_time() - began
         metrics = {"round": number, "logloss": logloss, "cpu_seconds": seconds}
-        saved.save_and_report(f"round-{number}.ubj", model.save_model, metrics)
+        library_checkpoint.save_and_report(f"round-{number}.ubj", model.save_model, metrics)
 
 
 if __name__ == "__main__":

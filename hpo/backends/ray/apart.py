@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from hpo.aws.archive import digest_of, unpack
-from hpo.backends.mirror import AttemptMirror
+from hpo.backends.attempt_mirror import AttemptMirror
 from hpo.backends.ray.messages import to_json
 from hpo.backends.ray.storage import CheckpointStorage
 from hpo.config.schema import BenchmarkConfig
 from hpo.errors import BackendError
-from hpo.events.values import BackendEvent, Exit, Placed
+from hpo.events.types import BackendEvent, Exit, Placed
 from hpo.store.directory import ExperimentDirectory
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Self
 
 import hpo
-from hpo.backends.filed import FiledBackend
+from hpo.backends.shared_directory import FiledBackend
 from hpo.backends.ray.fleet import Fleet, PlacedSlot, RunningAttempt
 from hpo.backends.ray.messages import from_json
 from hpo.backends.ray.node_care import NodeCare
@@ -24,13 +24,13 @@ from hpo.backends.ray.session import RaySession
 from hpo.backends.ray.settings import RaySettings, where_slots_are
 from hpo.backends.ray.slot_warnings import SlotWarnings
 from hpo.backends.ray.timing import StandingClock
-from hpo.backends.waking import Sleep
+from hpo.backends.wakeup import Sleep
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Exit, Placed, Trial
+from hpo.events.types import BackendEvent, Exit, Placed, Trial
 from hpo.store.directory import ExperimentDirectory
-from hpo.store.salvage import put_aside_unknown
+from hpo.store.store_repair import put_aside_unknown
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.lines import JsonLines
-from hpo.host.starting import START
+from hpo.backends.json_lines import JsonLines
+from hpo.host.host_start import START
 
 log = logging.getLogger(__name__)
 

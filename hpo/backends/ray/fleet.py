@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hpo.backends.ray.nodes import Nodes
-from hpo.events.values import BackendEvent, Exit, Report
+from hpo.events.types import BackendEvent, Exit, Report
 
 
 @dataclass(slots=True)

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from hpo.backends.endings import last_lines
+from hpo.backends.failure_cause import last_lines
 from hpo.config.schema import BACKENDS, ExperimentConfig
 from hpo.errors import BackendError, ConfigError
-from hpo.host.starting import START
+from hpo.host.host_start import START
 
 _PATIENCE = 120.0
 """Seconds that all nodes have to come."""

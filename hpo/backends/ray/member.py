@@ -25,7 +25,7 @@ from typing import Any
 
 from hpo.backends.gpus import visible_gpus
 from hpo.errors import BackendError
-from hpo.host.marks import experiment_mark, marked, send, set_mark, wait_gone
+from hpo.host.process_marks import experiment_mark, marked, send, set_mark, wait_gone
 
 _OWN_PORTS = ("--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0")
 """Any that are free: by default all clusters of a machine would take the same."""

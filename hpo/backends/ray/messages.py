@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.events.values import BackendEvent, Exit, Garbage, Placed, Report
+from hpo.events.types import BackendEvent, Exit, Garbage, Placed, Report
 
 _KINDS: Mapping[str, type[BackendEvent]] = {kind.__name__: kind for kind in (Report, Garbage, Exit, Placed)}
 

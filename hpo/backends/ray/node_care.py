@@ -6,7 +6,7 @@ from typing import Any
 
 from hpo.backends.ray.fleet import Fleet, PlacedSlot
 from hpo.errors import BackendError
-from hpo.events.values import BackendEvent, Exit, Placed
+from hpo.events.types import BackendEvent, Exit, Placed
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hpo.backends.program import Program
-from hpo.events.values import Trial
-from hpo.host.marks import experiment_mark
+from hpo.backends.trial_program import Program
+from hpo.events.types import Trial
+from hpo.host.process_marks import experiment_mark
 from hpo.store.directory import ExperimentDirectory
 
 _LINK, _CLOSED = "checkpoint", "checkpoint.closed"

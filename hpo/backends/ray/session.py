@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hpo.backends.endings import last_lines
+from hpo.backends.failure_cause import last_lines
 from hpo.backends.ray.connection import DriverConnection
 from hpo.backends.ray.folders import SessionFiles
 from hpo.backends.ray.settings import UPLOADS, RaySettings

@@ -13,13 +13,13 @@ import hpo
 from hpo.backends.bundle import Bundle, make_bundle
 from hpo.backends.executables import files_beside, find_file
 from hpo.backends.gpus import visible_gpus
-from hpo.backends.program import check_program
+from hpo.backends.trial_program import check_program
 from hpo.backends.ray.actor import digest_of
 from hpo.backends.ray.folders import SessionFiles
 from hpo.backends.ray.storage import check_storage
 from hpo.config.reading import to_plain
 from hpo.config.schema import ExperimentConfig
-from hpo.errors import ConfigError, installing
+from hpo.errors import ConfigError, how_to_install
 from hpo.functions.finding import find_function
 from hpo.store.directory import ExperimentDirectory
 

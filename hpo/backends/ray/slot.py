@@ -20,7 +20,7 @@ from hpo.backends.ray.messages import to_json
 from hpo.backends.ray.program import NodeDirectory, NodeProgram
 from hpo.config.reading import to_config
 from hpo.errors import ConfigError, HPOError
-from hpo.events.values import BackendEvent, Exit, Knock, Trial
+from hpo.events.types import BackendEvent, Exit, CommandSignal, Trial
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ class Slot:
             while not self._closing:
                 while self._orders:
                     self._carry_out(self._orders.pop(0))
-                events = [event for event in self._backend.wait(None) if not isinstance(event, Knock)]
+                events = [event for event in self._backend.wait(None) if not isinstance(event, CommandSignal)]
                 for event in events:
                     if isinstance(event, Exit):
                         self._program.ended(event.trial_id, event.attempt)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from hpo.errors import ConfigError, installing
+from hpo.errors import ConfigError, how_to_install
 
 SCHEMES = ("s3", "gs", "az", "file")
 _PATIENCE = timedelta(seconds=20)

@@ -19,15 +19,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hpo.aws.archive import digest_of, pack_whole
-from hpo.backends.channel import Channel, resource_at
-from hpo.backends.filed import STORED
+from hpo.backends.report_channel import Channel, resource_at
+from hpo.backends.shared_directory import STORED
 from hpo.backends.ray.apart import from_json_text
 from hpo.backends.ray.storage import CheckpointStorage
 from hpo.backends.sagemaker.places import JobPlaces, life
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Exit, Status
+from hpo.events.types import BackendEvent, Exit, Status
 from hpo.store.directory import ExperimentDirectory
 
 log = logging.getLogger(__name__)

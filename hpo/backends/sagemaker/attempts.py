@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from hpo.aws.client import aws_error_as_sentence
-from hpo.backends.channel import Channel
+from hpo.backends.report_channel import Channel
 from hpo.backends.sagemaker.outcome import ENDED, INTERRUPTED, exit_of, exit_without_word
 from hpo.backends.sagemaker.service import Cancelled, Created, Described, Held, Service, TrialJob
 from hpo.backends.sagemaker.watch import Ended, Gone, Piece, ReportWatch, Silent, Torn, Trouble
 from hpo.errors import BackendError, HPOError
-from hpo.events.values import BackendEvent, Exit, Placed
+from hpo.events.types import BackendEvent, Exit, Placed
 
 log = logging.getLogger(__name__)
 

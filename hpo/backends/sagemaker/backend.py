@@ -19,7 +19,7 @@ import hpo
 from hpo.aws.client import client, preflight
 from hpo.aws.settings import SageMakerSettings
 from hpo.backends.base import Backend
-from hpo.backends.channel import Channel, resource_at
+from hpo.backends.report_channel import Channel, resource_at
 from hpo.backends.sagemaker.attempts import Attempts, Running
 from hpo.backends.sagemaker.keys import KEYS, SILENCE, given_keys, settings_of, silence_of
 from hpo.backends.sagemaker.orders import Orders
@@ -30,9 +30,9 @@ from hpo.backends.sagemaker.watch import ReportWatch
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, ConfigError
 from hpo.events.state import ExperimentState
-from hpo.events.values import BackendEvent, Status, Trial
+from hpo.events.types import BackendEvent, Status, Trial
 from hpo.store.directory import ExperimentDirectory
-from hpo.store.salvage import put_aside_unknown
+from hpo.store.store_repair import put_aside_unknown
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from hpo.backends.sagemaker.places import JobPlaces, attempt_name, description, 
 from hpo.backends.sagemaker.request import TrialJobs
 from hpo.backends.sagemaker.service import TrialJob
 from hpo.config.schema import ExperimentConfig
-from hpo.events.values import Trial
+from hpo.events.types import Trial
 
 
 class Orders:

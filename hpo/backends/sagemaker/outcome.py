@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.events.values import Exit
+from hpo.events.types import Exit
 
 ENDED = ("Completed", "Failed", "Stopped")
 INTERRUPTED = ("Interrupted", "Restarting")

@@ -21,7 +21,7 @@ from typing import Any
 
 from hpo.aws.names import LONGEST_JOB_NAME, hash4, part, slug
 from hpo.config.schema import ExperimentConfig
-from hpo.events.values import Trial
+from hpo.events.types import Trial
 
 _LIVE = re.compile(r"([^/]+)/(?:(\d{15})-(\d{15})|exit|begun)")
 _STORED = re.compile(r"(\d{5})-(\d{6})-(\d{15})\.tar")

@@ -21,12 +21,12 @@ from hpo.aws.archive import unpack
 from hpo.aws.bootstrap import ML, WORK, write_failure
 from hpo.aws.client import aws_errors_as_sentence, client, code_of
 from hpo.backends.local import LocalBackend
-from hpo.backends.mirror import AttemptMirror
-from hpo.backends.program import Program
+from hpo.backends.attempt_mirror import AttemptMirror
+from hpo.backends.trial_program import Program
 from hpo.backends.sagemaker.places import JobPlaces, StoredCheckpoint, live_key
 from hpo.config.reading import read_config
-from hpo.errors import HPOError, complain
-from hpo.events.values import Exit, Trial
+from hpo.errors import HPOError, print_error
+from hpo.events.types import Exit, Trial
 from hpo.store.directory import ExperimentDirectory
 
 log = logging.getLogger("hpo.backends.sagemaker.slot")  # also where this module is __main__
@@ -188,7 +188,7 @@ def main(given: Path = ML / "input" / "data", work: Path = WORK) -> int:
         signal.signal(signal.SIGTERM, slot.stop)
         end = slot.run(given / "experiment" / "experiment.yaml")
     except HPOError as error:
-        complain(error)
+        print_error(error)
         write_failure(str(error))
         return 1
     if end.exit_code == 0 or end.lost or end.signal == signal.SIGTERM:

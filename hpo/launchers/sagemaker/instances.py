@@ -20,7 +20,7 @@ from hpo.aws.bootstrap import ML
 from hpo.backends.ray.made import ClusterPlan, makes_cluster, ray_cluster
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
-from hpo.host.starting import START
+from hpo.host.host_start import START
 
 _PORT = 7787
 _PATIENCE = 900.0

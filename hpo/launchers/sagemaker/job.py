@@ -20,17 +20,17 @@ from hpo.aws.bootstrap import ML, WORK, write_failure
 from hpo.aws.training import IDENTITY
 from hpo.config.reading import read_config, to_yaml
 from hpo.config.schema import ExperimentConfig
-from hpo.errors import HPOError, complain
+from hpo.errors import HPOError, print_error
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.experiment.signals import asked_to_end, leave
-from hpo.launchers.inside import FAILED, run
+from hpo.launchers.job_entry import FAILED, run
 from hpo.launchers.sagemaker.instances import Instances, cluster_of_instances, follow
 from hpo.launchers.sagemaker.mirror import CLUSTER_LOG, Mirror, Restored
 from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics, nonce_of
 from hpo.store.directory import ExperimentDirectory
-from hpo.store.replacing import write_atomically
+from hpo.store.atomic_files import write_atomically
 
 log = logging.getLogger("hpo.launchers.sagemaker.job")  # also where this module is __main__
 
@@ -142,7 +142,7 @@ def main(
             directory.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(given.with_name(copy.name), copy)
     except (HPOError, OSError) as error:
-        complain(error)
+        print_error(error)
         write_failure(str(error))
         return FAILED
     config = work / "experiment.yaml"
@@ -167,7 +167,7 @@ def main(
                 code = run(config, directory, callbacks=callbacks, on_failure=write_failure)
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the last copy is already on its way
         except HPOError as error:
-            complain(error)
+            print_error(error)
             write_failure(str(error))
             return FAILED
     return code

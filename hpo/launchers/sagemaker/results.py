@@ -11,7 +11,7 @@ from hpo.aws.archive import CHECKPOINT, unpack
 from hpo.aws.client import aws_errors_as_sentence, client, read_object
 from hpo.errors import HPOError
 from hpo.store.directory import read_json
-from hpo.store.replacing import replacing
+from hpo.store.atomic_files import replacing
 
 THREADS = 8
 PROGRESS = "progress.json"

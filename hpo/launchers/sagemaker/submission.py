@@ -34,7 +34,7 @@ from hpo.experiment.opening import differences
 from hpo.launchers.remote import REQUEST
 from hpo.launchers.sagemaker.request import SageMakerJob
 from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory, json_object
-from hpo.watching.lines import say
+from hpo.watching.plain_lines import say
 
 log = logging.getLogger(__name__)
 

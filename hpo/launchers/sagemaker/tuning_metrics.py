@@ -17,10 +17,10 @@ from typing import Any
 from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind
-from hpo.results.fronts import front_share
+from hpo.events.types import Event, Kind
+from hpo.results.hypervolume import front_share
 from hpo.space.domains import Choice
-from hpo.watching.lines import say
+from hpo.watching.plain_lines import say
 
 log = logging.getLogger(__name__)
 

@@ -19,16 +19,16 @@ from types import FrameType
 from typing import Any
 
 from hpo.config.reading import read_config
-from hpo.errors import HPOError, complain
+from hpo.errors import HPOError, print_error
 from hpo.experiment.signals import asked_to_end, leave
-from hpo.launchers.inside import FAILED
+from hpo.launchers.job_entry import FAILED
 from hpo.launchers.remote import Phase
 from hpo.launchers.slurm.allocation import cluster_of_job
 from hpo.launchers.slurm.commands import call, queued_as
 from hpo.launchers.slurm.request import LOGS
 from hpo.results.experiment import load_experiment
 from hpo.store.directory import read_json
-from hpo.store.replacing import write_atomically
+from hpo.store.atomic_files import write_atomically
 
 NOTE = "slurm.json"
 FRUITLESS = 3
@@ -107,7 +107,7 @@ def _run_with_cluster(request: str, output_dir: str) -> int:
                 leave(came, None)
             return _run(request, output_dir)
     except HPOError as error:
-        complain(error)
+        print_error(error)
         return FAILED
 
 

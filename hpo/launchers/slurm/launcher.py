@@ -35,11 +35,11 @@ from hpo.launchers.slurm.request import CONFIG, SlurmSettings, make_request
 from hpo.launchers.slurm.state import job_state
 from hpo.launchers.slurm.submission import queue
 from hpo.results.failure import failure_of
-from hpo.schedulers.assembly import scheduler_of
+from hpo.schedulers.construction import scheduler_of
 from hpo.store.directory import LAUNCH_LOCK, LAUNCH_RECORD, ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.ownership import owned
-from hpo.store.replacing import write_atomically
+from hpo.store.atomic_files import write_atomically
 
 _ACTIVE = (Phase.WAITING, Phase.RUNNING)
 

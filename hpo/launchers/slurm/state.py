@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.errors import SAID, HPOError
+from hpo.errors import ERROR_PREFIX, HPOError
 from hpo.launchers.remote import JobState, Phase
 from hpo.launchers.slurm.commands import Answer, accounted_as, queued_as
 from hpo.launchers.slurm.job import read_note
@@ -87,5 +87,5 @@ def _complaint(directory: Path, note: Mapping[str, Any]) -> str:
             os.close(folder)
     except (OSError, ValueError):
         return ""
-    said = [line.removeprefix(SAID) for line in lines if line.startswith(SAID)]
+    said = [line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)]
     return said[-1] if said else ""

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import hpo
-from hpo.errors import ConfigError, installing
+from hpo.errors import ConfigError, how_to_install
 from hpo.launchers.slurm.commands import TooLargeError, call, sbatch_error_as_sentence
 from hpo.launchers.slurm.job import work
 from hpo.launchers.slurm.nodes import shares
 from hpo.launchers.slurm.request import CORES_PER_GPU
-from hpo.store.replacing import write_atomically
+from hpo.store.atomic_files import write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from hydra.errors import CompactHydraException
 
 from hpo.experiment.signals import ENDING
-from hpo.host.parent import end_with
+from hpo.host.parent_death import end_with
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 from hydra._internal.utils import get_args_parser
 from hydra.errors import CompactHydraException
 
-from hpo.store.places import from_here
+from hpo.store.experiment_paths import from_here
 
 
 def find_app() -> dict[str, Any]:

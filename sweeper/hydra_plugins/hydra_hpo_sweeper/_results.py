@@ -7,9 +7,9 @@ from typing import Any
 
 from hydra_plugins.hydra_hpo_sweeper._domains import value_of
 
-from hpo.config.yamlfiles import dump_verbatim, read_plain
+from hpo.config.yaml_files import dump_verbatim, read_plain
 from hpo.store.directory import ExperimentDirectory
-from hpo.store.places import find_experiments
+from hpo.store.experiment_paths import find_experiments
 
 log = logging.getLogger(__name__)
 

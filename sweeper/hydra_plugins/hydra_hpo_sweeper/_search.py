@@ -20,7 +20,7 @@ from hydra_plugins.hydra_hpo_sweeper._program import find_app, find_options
 from hydra_plugins.hydra_hpo_sweeper._results import write_results
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from hpo.config.yamlfiles import dump_yaml, override_text
+from hpo.config.yaml_files import dump_yaml, override_text
 from hpo.store.tags import read_tag
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from hpo.backends.ray.apart import ApartTrials, as_json, from_json_text, scratch
 from hpo.backends.ray.storage import CheckpointStorage
 from hpo.config.schema import BenchmarkConfig
 from hpo.errors import BackendError
-from hpo.events.values import Exit, Report
+from hpo.events.types import Exit, Report
 from hpo.store.directory import ExperimentDirectory
 
 pytest.importorskip("obstore", reason="obstore is not installed here; it comes with the extra `dev`")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from hpo import load_config, load_experiment, run_experiment
-from hpo.backends.choice import open_backend
+from hpo.backends.backend_choice import open_backend
 from hpo.config.reading import resolve
 from hpo.errors import BackendError
-from hpo.events.values import Placed, Report, Trial
+from hpo.events.types import Placed, Report, Trial
 from hpo.store.directory import ExperimentDirectory
 from tests.backends.test_backends import SCRIPT
 from tests.support.backend_contract import PATIENCE, BackendContract, listen

@@ -1,7 +1,7 @@
 """Slots: who has which trial, and where the next one goes."""
 
 from hpo.backends.ray.fleet import Fleet, PlacedSlot, RunningAttempt
-from hpo.events.values import Exit, Report
+from hpo.events.types import Exit, Report
 
 
 def fleet_of(*nodes):

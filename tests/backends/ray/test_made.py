@@ -8,7 +8,7 @@ import pytest
 
 from hpo.backends.ray.made import ClusterPlan, ray_cluster
 from hpo.errors import BackendError
-from hpo.host.marks import get_mark
+from hpo.host.process_marks import get_mark
 from tests.support.ray_cluster import why_not
 
 if reason := why_not():

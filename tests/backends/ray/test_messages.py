@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo.backends.ray.messages import from_json, to_json
-from hpo.events.values import Exit, Garbage, Placed, Report
+from hpo.events.types import Exit, Garbage, Placed, Report
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

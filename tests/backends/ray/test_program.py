@@ -8,7 +8,7 @@ import pytest
 import hpo
 from hpo.backends.ray.program import NodeDirectory, NodeProgram, close_checkpoint, shut_out
 from hpo.config.reading import resolve
-from hpo.events.values import Trial
+from hpo.events.types import Trial
 from hpo.randomness import Randomness
 from tests.conftest import SCRIPTS
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hpo.backends.choice import check_backend
+from hpo.backends.backend_choice import check_backend
 from hpo.backends.ray.folders import SessionFiles
 from hpo.backends.ray.settings import RaySettings
 from hpo.config.reading import load_config, resolve

@@ -10,7 +10,7 @@ from hpo.backends.ray.storage import CheckpointStorage
 from hpo.backends.ray.stored import StoredTrials
 from hpo.config.reading import load_config, resolve
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Exit, Kind, Report
+from hpo.events.types import Event, Exit, Kind, Report
 from hpo.store.directory import ExperimentDirectory
 
 pytest.importorskip("obstore", reason="obstore is not installed here; it comes with the extra `dev`")

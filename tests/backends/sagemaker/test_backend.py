@@ -5,12 +5,12 @@ import zlib
 import pytest
 
 import hpo
-from hpo.backends.choice import check_backend, open_backend
+from hpo.backends.backend_choice import check_backend, open_backend
 from hpo.config.reading import resolve
 from hpo.errors import ConfigError, HPOError
 from hpo.events.state import ExperimentState
-from hpo.events.values import Exit, Kind, Placed, Report, Trial
-from hpo.schedulers.assembly import scheduler_of
+from hpo.events.types import Exit, Kind, Placed, Report, Trial
+from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import verify
 from hpo.store.directory import ExperimentDirectory
 from tests.backends.test_backends import SCRIPT

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from hpo.backends.sagemaker.places import StoredCheckpoint, attempt_name, job_of_attempt, life, live_key, newest
 from hpo.config.reading import load_config, resolve
-from hpo.events.values import Trial
+from hpo.events.types import Trial
 
 
 def config_of(**keys):

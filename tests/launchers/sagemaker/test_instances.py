@@ -9,7 +9,7 @@ import pytest
 
 from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.launchers.sagemaker.instances import Instances
 from hpo.launchers.sagemaker.launcher import SageMakerLauncher
 from hpo.results.experiment import load_experiment

@@ -17,7 +17,7 @@ import pytest
 from hpo.aws import bootstrap as sagemaker_bootstrap
 from hpo.aws.archive import CHECKPOINT, unpack
 from hpo.config.reading import load_config, resolve, to_yaml
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.launchers.sagemaker.job import PULSE, lost_reports
 from hpo.launchers.sagemaker.mirror import Mirror
 from hpo.launchers.sagemaker.results import PROGRESS, is_whole

@@ -15,7 +15,7 @@ from hpo.aws.names import identity, job_name, part, results_prefix
 from hpo.aws.settings import SageMakerSettings
 from hpo.config.reading import load_config, resolve
 from hpo.config.schema import ExperimentConfig
-from hpo.config.validity import LONGEST_NAME
+from hpo.config.validation import LONGEST_NAME
 from hpo.errors import ConfigError
 from hpo.launchers.sagemaker.launcher import SageMakerLauncher, phase_of
 from tests.conftest import error_of, succeeded

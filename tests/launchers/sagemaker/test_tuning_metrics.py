@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hpo.config.reading import load_config
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.launchers.sagemaker.tuning_metrics import MOST_DEFINITIONS, TuningMetrics, definitions, line, metric_names
 
 FLOAT = {"type": "float", "lower": 0.0, "upper": 1.0}

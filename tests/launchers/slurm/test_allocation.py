@@ -10,7 +10,7 @@ import pytest
 
 from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.launchers.remote import Phase
 from hpo.launchers.slurm.job import read_note
 from hpo.launchers.slurm.launcher import SlurmLauncher

@@ -18,7 +18,7 @@ import pytest
 import hpo
 from hpo.config.reading import load_config, resolve, to_yaml
 from hpo.errors import ConfigError, ExperimentError
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.experiment.run import run_experiment
 from hpo.launchers.remote import Phase
 from hpo.launchers.slurm import submission

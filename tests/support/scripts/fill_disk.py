@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from hpo.errors import StoreError
-from hpo.events.values import Event, Kind
+from hpo.events.types import Event, Kind
 from hpo.store.event_store import Store
 
 store = Store(Path(sys.argv[1]))

@@ -2,7 +2,7 @@
 
 import json
 
-from hpo.events.values import Kind
+from hpo.events.types import Kind
 from hpo.launchers.slurm.job import read_note
 from hpo.results.experiment import load_experiment
 from tests.conftest import Workplace

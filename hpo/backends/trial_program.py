@@ -1,0 +1,281 @@
+"""How a trial's program is called: argument list, environment, and the file its reports come from.
+
+Arguments are a list and never pass through a shell. `script` runs as `python script --name=value …`, `command` as
+`program … --name=value …`; with `arguments_as_json` the only argument is the name of a JSON file.
+"""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hpo.backends.arguments import CONFIG_FILE, Written, fill, write
+from hpo.backends.executables import find_file, find_program, is_this_python
+from hpo.backends.unmodified_program import reading_of
+from hpo.config.choices import ArgumentStyle, WorkingDirectory
+from hpo.config.environment_references import from_environment
+from hpo.config.schema import ExperimentConfig
+from hpo.config.templates import Template
+from hpo.config.yaml_files import override_text
+from hpo.events.types import Trial
+from hpo.functions.finding import TOLD, FoundFunction, find_function, is_own
+from hpo.host.leading_imports import leading_imports
+from hpo.host.preloading import AUTO
+from hpo.randomness import Randomness
+from hpo.space.search_space import SearchSpace
+from hpo.store.directory import ExperimentDirectory
+from hpo.store.identity import mark_of
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What one attempt is called with."""
+
+    trial: Trial
+    attempt: int
+    until: int | None
+    folder: Path
+    """The attempt's."""
+    places: Mapping[str, str]
+    """What stands for something of the trial in constants and commands."""
+    written: Written
+
+
+@dataclass(frozen=True)
+class Program:
+    """A benchmark's program, ready to be called for any trial.
+
+    Args:
+        config: the resolved experiment.
+        directory: where the experiment lives.
+        randomness: gives each configuration its training seed.
+        printed: the calls are not carried out but printed; references to the environment stay what they are.
+
+    Raises:
+        ConfigError: the script or program is not there, or cannot be executed.
+    """
+
+    config: ExperimentConfig
+    directory: ExperimentDirectory
+    randomness: Randomness
+    printed: bool = False
+
+    def __post_init__(self) -> None:
+        # A missing program, variable or place in a file is an error now, not at the first trial.
+        for configuration in self._space.covering():
+            call = self._call(Trial(0, configuration), 0, None)
+            self._file(call)
+            self._describe(call, [])
+
+    @cached_property
+    def _prefix(self) -> list[str]:
+        return find_program(self.config.benchmark)
+
+    @cached_property
+    def _script(self) -> str | None:
+        """The Python script for a fork of the host, where it may be one."""
+        given = self.config.benchmark.preload is not None and len(self._prefix) > 1 and self._prefix[1].endswith(".py")
+        return self._prefix[1] if given and is_this_python(self._prefix[0]) else None
+
+    @property
+    def preload(self) -> list[str]:
+        """What the host is to import for all trials; behind `AUTO` what the script imports first."""
+        given = self.config.benchmark.preload
+        if given != "auto":
+            return list(given or [])
+        source = self._script if self._function is None else self._function.file
+        names = leading_imports(source) if self._script is not None and source is not None else []
+        return [AUTO, *names] if names else []
+
+    @cached_property
+    def _function(self) -> FoundFunction | None:
+        target = self.config.benchmark.function
+        return None if target is None else find_function(target, self.directory.path)
+
+    @cached_property
+    def _space(self) -> SearchSpace:
+        return self.config.space
+
+    @cached_property
+    def _constants(self) -> dict[str, Any]:
+        given = self.config.benchmark.arguments
+        if not self.printed:
+            given = from_environment("benchmark.arguments", given)
+        return {**self._space.constants, **given}
+
+    @cached_property
+    def _says_where(self) -> bool:
+        """Is it said where the configuration file goes?"""
+        return CONFIG_FILE in json.dumps([self._constants, self._prefix], default=str)
+
+    @cached_property
+    def _template(self) -> Template | None:
+        name = self.config.benchmark.config_file
+        return None if name is None else Template.read(find_file(name) or Path(name))
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where the user's own code is: beside the files that the program is called with, and in the working directory."""
+        files = [Path(word) for word in self._prefix[1:] if Path(word).is_absolute() and Path(word).is_file()]
+        return [*(file.parent for file in files), Path.cwd()]
+
+    @property
+    def mark(self) -> int:
+        """What the processes of its trials carry.
+
+        Raises:
+            BackendError: this process may set none.
+        """
+        return mark_of(self.directory.path)
+
+    @property
+    def owns_devices(self) -> bool:
+        """Has whoever else is found on a trial's devices lost them?"""
+        return False
+
+    @property
+    def environment_of_host(self) -> Mapping[str, str]:
+        """The trial host's: thread counts must be there before NumPy or torch is imported."""
+        return {**os.environ, **threads_per_trial(self.config.n_workers or 1)}
+
+    def order(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
+        """What the trial host needs to start this attempt. Creates the attempt's folder."""
+        call = self._call(trial, attempt, until)
+        call.folder.mkdir(parents=True, exist_ok=True)
+        self.directory.checkpoint(trial.id).absolute().mkdir(exist_ok=True)
+        (call.folder / "reports.jsonl").touch()
+        (call.folder / "stdout.log").touch()
+        if (file := self._file(call)) is not None:
+            file[0].write_text(file[1])
+        return self._describe(call, devices)
+
+    def describe(self, trial: Trial, attempt: int, until: int | None, devices: list[str]) -> dict[str, Any]:
+        """The same without touching anything: `script`, `argv`, `env`, `stdout`, `stderr` and their limit, `cwd`."""
+        return self._describe(self._call(trial, attempt, until), devices)
+
+    def _describe(self, call: _Call, devices: list[str]) -> dict[str, Any]:
+        words = call.written.called_by([fill(word, call.places) for word in self._prefix])
+        benchmark = self.config.benchmark
+        here = benchmark.working_directory == WorkingDirectory.here
+        reports = self.reports(call.trial.id, call.attempt)
+        return {
+            "script": self._script,
+            "argv": words[1:] if self._script is not None else words,
+            "env": {**call.written.environment, **self._environment(call, devices)},
+            "stdout": str(call.folder / "stdout.log"),
+            "stderr": str(call.folder / "stderr.log"),
+            "cwd": None if here else call.places["checkpoint_dir"],
+            **self._caps(),
+            **({"reading": reading_of(benchmark, call.places, reports)} if benchmark.foreign else {}),
+        }
+
+    def _caps(self) -> dict[str, Any]:
+        """Which logs may not grow for ever. One that carries reports is read where it is and stays whole."""
+        limit = self.config.max_log_megabytes
+        if limit is None or math.isinf(limit * 1e6):
+            return {}
+        names = [name for name in ("stdout", "stderr") if self.config.benchmark.reports_file != f"{name}.log"]
+        return {"capped": names, "most_log_bytes": int(limit * 1e6)}
+
+    def file(self, trial: Trial, attempt: int, until: int | None) -> tuple[Path, str] | None:
+        """The configuration file of an attempt and its text, for programs that read one."""
+        return self._file(self._call(trial, attempt, until))
+
+    def _file(self, call: _Call) -> tuple[Path, str] | None:
+        path, content = Path(call.places["config_file"]), call.written.content
+        if self._function is not None:
+            order = {
+                "function": self._function.order(),
+                "configuration": content,
+                "metric": None if self.config.benchmark.objectives else self.config.benchmark.metric,
+                "resource_attr": self.config.benchmark.resource_attr,
+                "until": self.config.max_resource if call.until is None else call.until,
+            }
+            return path, json.dumps(order, indent=1)
+        if self.config.benchmark.arguments_as_json:
+            return path, json.dumps(content, indent=1)
+        return None if self._template is None else (path, self._template.text(content))
+
+    def reports(self, trial_id: int, attempt: int) -> Path:
+        """The file that carries an attempt's reports."""
+        return self.directory.attempt(trial_id, attempt) / self.config.benchmark.reports_file
+
+    def _call(self, trial: Trial, attempt: int, until: int | None) -> _Call:
+        """What an attempt is called with, made once for all that tells of it."""
+        suffix = ".json" if self._template is None else self._template.path.suffix
+        folder = self.directory.attempt(trial.id, attempt).absolute()
+        copy = None if trial.source is None else trial.id
+        places = {
+            "trial_seed": str(self.randomness.training_seed(trial.configuration, copy)),
+            "checkpoint_dir": str(self._checkpoint(trial.id, attempt)),
+            "trial_id": str(trial.id),
+            "config_file": str(folder / f"arguments{suffix}"),
+        }
+        return _Call(trial, attempt, until, folder, places, self._written(trial, until, folder, places))
+
+    def _checkpoint(self, trial_id: int, attempt: int) -> Path:
+        """The folder as the attempt knows it."""
+        return self.directory.checkpoint(trial_id).absolute()
+
+    def _written(self, trial: Trial, until: int | None, folder: Path, places: Mapping[str, str]) -> Written:
+        """What the program is given: the configuration, constants, where to end, and where its files are."""
+        benchmark = self.config.benchmark
+        constants = fill(self._constants, places)
+        if self._function is not None and benchmark.max_resource_attr == TOLD:
+            del constants[TOLD]
+        elif benchmark.max_resource_attr is not None and until is not None:
+            constants[benchmark.max_resource_attr] = until
+        if benchmark.data is not None:
+            constants["data"] = str(Path(benchmark.data).expanduser().absolute())
+        if benchmark.checkpoint_argument is not None:
+            constants[benchmark.checkpoint_argument] = places["checkpoint_dir"]
+        by_json = benchmark.arguments_as_json or self._function is not None
+        style = ArgumentStyle.file if by_json else benchmark.argument_style
+        written = write({**self._space.passed(trial.configuration), **constants}, self._space.spelling, style)
+        if style == ArgumentStyle.overrides and not any(word.startswith("hydra.run.dir=") for word in written.options):
+            here = benchmark.working_directory == WorkingDirectory.here
+            place = str(folder) if here else places["checkpoint_dir"]
+            written.options += [f"hydra.run.dir={override_text(place)}", "hydra.output_subdir=null"]
+        if style == ArgumentStyle.file and not self._says_where:
+            option = benchmark.arguments_as_json
+            written.options.append(
+                f"--{option}={places['config_file']}" if isinstance(option, str) else places["config_file"]
+            )
+        return written
+
+    def _environment(self, call: _Call, devices: list[str]) -> dict[str, str]:
+        """HPO_* and what concerns devices and threads. A trial without GPUs sees none: it shall not share one."""
+        return {
+            "HPO_REPORT_FILE": str(call.folder / "reports.jsonl"),
+            "HPO_CHECKPOINT_DIR": call.places["checkpoint_dir"],
+            "HPO_TRIAL_ID": str(call.trial.id),
+            "HPO_TRIAL_SEED": call.places["trial_seed"],
+            "HPO_EXPERIMENT_DIR": str(self.directory.path.absolute()),
+            "CUDA_VISIBLE_DEVICES": ",".join(devices),
+            **threads_per_trial(self.config.n_workers or 1),
+            # So that Python writes line by line, in a process of the program's own as well.
+            **({"PYTHONUNBUFFERED": "1"} if self.config.benchmark.searched else {}),
+        }
+
+
+def check_program(config: ExperimentConfig) -> None:
+    """Raise ConfigError unless an experiment's program is there, and what it is to be given. Nothing is touched."""
+    if is_own(config.benchmark.function):  # that lies in the experiment's directory, which is not known here
+        from_environment("benchmark.arguments", config.benchmark.arguments)
+    else:
+        Program(config, ExperimentDirectory(Path()), Randomness(config.random_seed or 0, config.seed))
+
+
+def threads_per_trial(n_workers: int) -> dict[str, str]:
+    """OMP_NUM_THREADS of a trial: as the user set it, else this process's cores shared among the workers.
+
+    The trial of an only worker has them all, as libraries take them by themselves; where the variable says so, each process
+    of a pool that the trial starts would take them all, too.
+    """
+    if (given := os.environ.get("OMP_NUM_THREADS")) or n_workers > 1:
+        return {"OMP_NUM_THREADS": given or str(max(len(os.sched_getaffinity(0)) // n_workers, 1))}
+    return {}

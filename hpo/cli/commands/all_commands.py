@@ -1,0 +1,37 @@
+"""All verbs at once, for their help, and for completing them."""
+
+from hpo.cli.commands import (
+    check_script,
+    compare,
+    completion,
+    export,
+    init,
+    plan,
+    record,
+    remote,
+    report,
+    reproduce,
+    serve,
+    status,
+    steer,
+    watch,
+)
+from hpo.cli.commands.app import VERBS
+
+__all__ = [
+    "VERBS",
+    "check_script",
+    "compare",
+    "completion",
+    "export",
+    "init",
+    "plan",
+    "record",
+    "remote",
+    "report",
+    "reproduce",
+    "serve",
+    "status",
+    "steer",
+    "watch",
+]

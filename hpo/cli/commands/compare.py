@@ -1,0 +1,63 @@
+"""`hpo compare`: methods over seeds. Its options are those of the other verbs that compare."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from hpo.cli.commands.app import Option, Word, say, verb
+from hpo.errors import ConfigError
+
+Baseline = Annotated[str | None, Option("Method that others are measured by; RS where there is.")]
+MetricBudget = Annotated[str, Option("Compare from and up to these elapsed seconds.", metavar="TO|FROM:TO")]
+Score = Annotated[str, Option("What the verdict goes by: anytime or final.", metavar="anytime|final")]
+Incomplete = Annotated[bool, Option("As far as they got.", ["--include-incomplete"])]
+Steered = Annotated[bool, Option("Also where trials were stopped, or held, by command.", ["--include-steered"])]
+Unpaired = Annotated[bool, Option("Accept different random_seeds.", ["--unpaired"])]
+
+
+@verb()
+def compare(
+    places: Annotated[Sequence[str], Word("DIR|TAG...", "Directories, or tags under outputs/.")],
+    baseline: Baseline = None,
+    metric_budget: MetricBudget = "",
+    score: Score = "anytime",
+    delta: Annotated[float, Option("Difference of regret to plan seeds for.")] = 0.03,
+    include_incomplete: Incomplete = False,
+    include_steered: Steered = False,
+    unpaired: Unpaired = False,
+    random_seed: Annotated[int, Option("Of bootstrap and sign flips.")] = 0,
+    as_json: Annotated[bool, Option("Print the same numbers for programs.", ["--json"])] = False,
+) -> None:
+    """Compare methods over seeds: scores, speed-ups, paired statistics, and a verdict that says what they show."""
+    import json
+
+    from hpo import analysis
+
+    comparison = analysis.compare(
+        places,
+        baseline=baseline,
+        metric_budget=seconds_of(metric_budget),
+        score=score,
+        delta=delta,
+        include_incomplete=include_incomplete,
+        include_steered=include_steered,
+        unpaired=unpaired,
+        random_seed=random_seed,
+    )
+    say(json.dumps(comparison.to_dict(), indent=1) if as_json else comparison.text())
+
+
+def seconds_of(metric_budget: str) -> tuple[float | None, float | None]:
+    """`60` or `6:60`: from when, and up to when.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if not metric_budget:
+        return None, None
+    start, _, end = metric_budget.rpartition(":")
+    try:
+        return float(start) if start else None, float(end)
+    except ValueError:
+        raise ConfigError(
+            f"--metric-budget {metric_budget}: use seconds, such as 60, or 6:60 for from and to"
+        ) from None

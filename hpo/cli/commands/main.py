@@ -1,0 +1,65 @@
+"""Finding the verb that a command line names, and running it."""
+
+import importlib
+from collections.abc import Sequence
+
+import click
+
+from hpo.cli.commands.app import VERBS
+from hpo.errors import ConfigError, did_you_mean
+
+MODULES = {
+    "check-script": "check_script",
+    "compare": "compare",
+    "completion": "completion",
+    "export": "export",
+    "import": "export",
+    "init": "init",
+    "plan": "plan",
+    "record": "record",
+    "sync": "remote",
+    "stop": "remote",
+    "report": "report",
+    "plot": "report",
+    "reproduce": "reproduce",
+    "serve": "serve",
+    "status": "status",
+    "replay": "status",
+    "steer": "steer",
+    "watch": "watch",
+}
+"""The verbs and their modules: only that of the verb that is called is imported."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a verb. Returns the exit code.
+
+    Raises:
+        ConfigError: there is no such verb.
+        HPOError: from the verb.
+    """
+    if arguments[0] == "help":
+        from hpo.cli import run
+
+        return main([arguments[1], "--help"]) if len(arguments) > 1 else run.main(["--help"])
+    name, *rest = arguments
+    if name not in MODULES:
+        remedy = did_you_mean(name, MODULES, "; `hpo help` says what there is")
+        raise ConfigError(
+            f"{name!r} is neither a verb ({', '.join(MODULES)}) nor an override of the form key=value{remedy}"
+        )
+    # What completes them has to know them all.
+    importlib.import_module(f"hpo.cli.commands.{'all_commands' if name == 'completion' else MODULES[name]}")
+    try:
+        with VERBS[name].make_context(f"hpo {name}", rest) as context:
+            VERBS[name].invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as mistake:
+        mistake.show()
+        return mistake.exit_code
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # such as looking through all of / for experiments
+        raise ConfigError(f"hpo {' '.join(arguments)}: {error}; name an experiment's directory, or a tag") from error
+    return 0

@@ -1,0 +1,243 @@
+"""Times, counts, configurations and results in words: the same wherever a person reads them."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from hpo.events.outcome import no_trial_met
+from hpo.events.state import ExperimentState
+from hpo.events.steering import CommandName
+from hpo.events.types import Status
+
+_DIGITS = 4
+"""Of a value that is shown."""
+_EXACT = 17
+"""Digits from which a number is read back as it was."""
+_OF_THE_REST = 0.005
+"""How much of a value's distance from 1 rounding may change: momenta and decay rates differ in nothing else."""
+
+
+def best_of(state: ExperimentState) -> dict[str, Any] | None:
+    """The incumbent in words a person uses."""
+    best = state.incumbent
+    if best is None:
+        return None
+    return _told(state, best.trial_id, {state.objective.metric: state.objective.value(best.loss)}, best.resource)
+
+
+def front_of(state: ExperimentState) -> list[dict[str, Any]]:
+    """The front in words a person uses, the best of the first objective first; empty where there is one objective."""
+    values = state.objective.values
+    return [_told(state, point.trial_id, values(point.losses), point.resource) for point in state.front]
+
+
+def _told(state: ExperimentState, trial_id: int, metrics: Mapping[str, float], resource: int) -> dict[str, Any]:
+    return {
+        "trial_id": trial_id,
+        **metrics,
+        **({} if (unit := state.objective.resource_attr or "report") in metrics else {unit: resource}),
+        "configuration": dict(state.trials[trial_id].trial.configuration),
+    }
+
+
+def best_name(state: ExperimentState) -> str:
+    """What `best_text` is about."""
+    return "front" if state.objective.aims else "best"
+
+
+def best_text(state: ExperimentState) -> str:
+    """The incumbent, or the front, in one line."""
+    best = state.incumbent
+    objective = state.objective
+    if state.front:
+        return _front_text(state)
+    if best is None:
+        return "none yet" if state.closest is None else f"none: {no_trial_met(objective.constraints, state.closest)}"
+    where = f"{objective.resource_attr or 'report'} {best.resource}"
+    configuration = configuration_text(state.trials[best.trial_id].trial.configuration)
+    return f"{objective.metric}={objective.value(best.loss):.6g} (trial {best.trial_id}, {where}): {configuration}"
+
+
+def _front_text(state: ExperimentState) -> str:
+    """How many reports are on the front, and from where to where it goes; of three objectives and more each to its worst."""
+    front, aims, ends = state.front, state.objective.aims, []
+    for place, aim in enumerate(aims):
+        losses = [point.losses[place] for point in front]
+        first, last = (losses[0], losses[-1]) if len(aims) == 2 else (min(losses), max(losses))
+        ends.append(f"{aim.metric} {aim.value(first):.6g}" + (f" to {aim.value(last):.6g}" if len(front) > 1 else ""))
+    trials = state.best_trials
+    of = f"trial {trials[0]}" if len(trials) == 1 else f"trials {shortened([str(trial) for trial in trials], 8)}"
+    return f"{len(front)} report{'s' if len(front) > 1 else ''} ({of}): {', '.join(ends)}"
+
+
+def counts_text(state: ExperimentState) -> str:
+    """How many trials are in which state."""
+    memory = f" ({state.out_of_memory} out of memory)" if state.out_of_memory else ""
+    counts = state.counts().items()
+    text = ", ".join(f"{count} {status}{memory if status == Status.FAILED else ''}" for status, count in counts)
+    again = f", {state.retries} of them to train a failed one again" if state.retries else ""
+    unread = f", {state.unread:,} lines that are no reports" if state.unread else ""
+    return f"{len(state.trials)} trials ({text or 'none'}){again}, {state.reports} reports{unread}"
+
+
+def again_text(state: ExperimentState) -> str:
+    """How much of the training was done twice; empty where nothing was."""
+    again = sum(state.again.values())
+    if not again:
+        return ""
+    unit = state.objective.resource_attr or "report"
+    who = " and ".join(
+        f"{kind} trials" for kind, promoted in (("promoted", True), ("interrupted", False)) if state.again[promoted]
+    )
+    total = state.trained + again
+    return f"{again} of {total} {unit}s ({again / total:.0%}) were trained before: {who} did not go on where they were"
+
+
+def command_text(body: Mapping[str, Any]) -> str:
+    """What an accepted command asked for, from the body of its event."""
+    match body["command"]:
+        case CommandName.STOP:
+            return f"stop trial {body['arguments']['trial']}"
+        case CommandName.BUDGET:
+            return ", ".join(
+                f"{key} {limit_text(body['old'][key])} -> {limit_text(new)}" for key, new in body["new"].items()
+            )
+        case other:
+            return str(other)
+
+
+def limit_text(value: float | None) -> str:
+    """A limit of a budget as it is written on a command line."""
+    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def steering_text(state: ExperimentState) -> str:
+    """How people took part in an experiment's decisions; empty where nobody did."""
+    if not state.steering.marks:
+        return ""
+    stops = [str(event.trial) for event in state.steering.marks if event.trial is not None]
+    holds = len(state.steering.marks) - len(stops)
+    parts = [f"trial{'s' * (len(stops) > 1)} {shortened(stops, 5)} stopped"] if stops else []
+    parts += [f"held {'once' if holds == 1 else f'{holds} times'}"] if holds else []
+    return f"steered: {' and '.join(parts)} by command, so that it is no longer its method's result alone"
+
+
+def configuration_text(configuration: Mapping[str, Any]) -> str:
+    """A configuration as a person reads it."""
+    return " ".join(f"{name}={value_text(value)}" for name, value in configuration.items())
+
+
+def value_text(value: object) -> str:
+    """A value of a configuration, with four digits, or as many as tell it apart from 1 and from a rounder number."""
+    if not isinstance(value, float):
+        return word(value)
+    for precision in range(_DIGITS, _EXACT):
+        text = f"{value:.{precision}g}"
+        shown, digits = float(text), re.sub(r"e.*|\D", "", text).strip("0")
+        near_one = abs(shown - value) > _OF_THE_REST * abs(1 - value)
+        if not near_one and (len(digits) >= _DIGITS or math.isclose(shown, value, rel_tol=1e-9)):
+            return text
+    return repr(value)
+
+
+def word(value: object) -> str:
+    """A value as text; truth values as in YAML."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss, or with a decimal below a minute."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = int(seconds + 0.05)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def in_unit_of(longest: float, seconds: float, cost: str | None = None) -> str:
+    """Seconds in the unit that suits the longest of several times, so that a reader need not convert.
+
+    Args:
+        longest: of the times.
+        seconds: to be told.
+        cost: the name of what is told in place of seconds.
+    """
+    if math.isnan(seconds):
+        return "-"
+    if math.isinf(seconds):
+        return "never"
+    if cost is not None:
+        return f"{seconds:.4g} {cost}"
+    name, size = next((unit for unit in (("s", 1), ("min", 60)) if longest < 120 * unit[1]), ("h", 3600))
+    value = seconds / size
+    return f"{value:.0f} {name}" if value >= 100 else f"{value:.3g} {name}"
+
+
+def days_text(began: float | None, ended: float | None) -> str:
+    """From when to when, of unix times, in UTC; nothing where the beginning is not known."""
+    if began is None:
+        return ""
+    first, *last = (datetime.fromtimestamp(time, UTC) for time in (began, ended) if time is not None)
+    text = f"{first:%Y-%m-%d %H:%M}"
+    if last and f"{last[0]:%Y-%m-%d %H:%M}" != text:
+        text += f" to {last[0]:%H:%M}" if last[0].date() == first.date() else f" to {last[0]:%Y-%m-%d %H:%M}"
+    return f"{text} UTC"
+
+
+def printable(text: str) -> str:
+    """What a program said, as one line that does nothing to a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
+def shortened(names: Sequence[str], most: int = 3) -> str:
+    """A list for a sentence, shortened."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def code_changes_of(state: ExperimentState) -> list[tuple[str, str, str]]:
+    """List the changes of the code, oldest first: where it was found, in a word and in a phrase, and in which files."""
+    found = [(session, -1, names) for session, names in state.code.changes.items()] + state.code.edits
+    return [
+        (f"session {session}", f"before session {session}", shortened(names))
+        if trial < 0
+        else (f"trial {trial}", f"while session {session} ran, before trial {trial} was started", shortened(names))
+        for session, trial, names in sorted(found, key=lambda change: (change[0], change[1] >= 0))
+    ]
+
+
+def code_versions_text(state: ExperimentState) -> str:
+    """Say which trials ran which version of the code; empty if there is one version."""
+    if len(state.code.versions) < 2 and not state.code.unsure:
+        return ""
+    each, several, unsure = state.code.trials()
+    parts = [f"version {number} ran in {ids_text(trials)}" for number, trials in enumerate(each, 1) if trials]
+    parts += [f"several versions ran in {ids_text(several)}"] if several else []
+    parts += [f"not known of {ids_text(unsure)}"] if unsure else []
+    return "; ".join(parts)
+
+
+def ids_text(trials: Sequence[int], most: int = 8) -> str:
+    """Ids of trials for a sentence, such as `trials 0-3, 7`."""
+    ranges: list[list[int]] = []
+    for trial in sorted(trials):
+        if ranges and trial == ranges[-1][1] + 1:
+            ranges[-1][1] = trial
+        else:
+            ranges.append([trial, trial])
+    shown = shortened([str(low) if low == high else f"{low}-{high}" for low, high in ranges], most)
+    return f"trial {shown}" if len(trials) == 1 else f"trials {shown}"
+
+
+def overview(result: Any, state: ExperimentState, otherwise: str, behind: str = "") -> str:
+    """What a notebook shows of an object that has an experiment's `directory`.
+
+    Args:
+        result: the object.
+        state: of the experiment.
+        otherwise: what it is doing, unless it is over.
+        behind: what follows the best.
+    """
+    parts = {"status": f"{state.status}: {state.finished}" if state.finished else otherwise}
+    parts |= {best_name(state): best_text(state) + behind, "trials": counts_text(state)}
+    return f"{type(result).__name__} {result.directory}" + "".join(f"\n  {k:<9}{text}" for k, text in parts.items())

@@ -1,0 +1,126 @@
+"""Warm starts: which results of earlier experiments a method starts from, and which methods support which use of them."""
+
+from collections.abc import Callable, Sequence
+
+from hpo.config.choices import WarmStartUse
+from hpo.config.reading import content_of
+from hpo.config.schema import CONF_DIR, ExperimentConfig
+from hpo.config.targets import factory_of
+from hpo.warm_start.matching import MatchedSource
+from hpo.warm_start.results import EarlierExperiment
+from hpo.errors import ConfigError
+from hpo.schedulers.base import Scheduler
+from hpo.searchers.base import Searcher
+
+
+def apply_warm_start(scheduler: Scheduler, config: ExperimentConfig, experiments: Sequence[EarlierExperiment]) -> None:
+    """Pass results of earlier experiments to a method, in the way that `warm_start_use` selects.
+
+    Args:
+        scheduler: Scheduler in its initial state.
+        config: Configuration of the experiment that it belongs to.
+        experiments: Earlier experiments, as returned by `hpo.warm_start.results.read_copy`.
+
+    Raises:
+        ConfigError: The method, the benchmark or the matching earlier results do not allow this `warm_start_use`.
+    """
+    use, searcher = config.warm_start_use, scheduler.searcher
+    _check_method(scheduler, config)
+    if not experiments:
+        return
+    from hpo.warm_start.matching import match_results
+    from hpo.warm_start.search_box import box_of
+    from hpo.warm_start.model_data import for_model
+    from hpo.warm_start.best_configurations import best_points
+    from hpo.warm_start.portfolio import portfolio
+
+    sources = match_results(experiments, config)
+    check_count(use, sources)
+    match use:
+        case WarmStartUse.points:
+            searcher.start_with(best_points(sources, config.space))
+        case WarmStartUse.data:
+            searcher.learn_from([for_model(source, {*scheduler.levels, config.max_resource}) for source in sources])
+        case WarmStartUse.portfolio:
+            searcher.start_with(portfolio(sources, config))
+        case WarmStartUse.box:
+            box = box_of(sources, config.space)
+            if box is None:
+                raise _too_few(use, "one source alone has a finite result")
+            searcher.stay_in(box)
+        case WarmStartUse.hurdle:
+            several = sum(bool(source.fits) for source in sources) > 1
+            first = portfolio(sources, config) if several else best_points(sources, config.space)
+            searcher.start_with(first)
+            scheduler.set_hurdles(first)
+
+
+def _check_method(scheduler: Scheduler, config: ExperimentConfig) -> None:
+    """Raise ConfigError unless the method and the benchmark support the `warm_start_use` of the experiment."""
+    use, searcher = config.warm_start_use, scheduler.searcher
+    key, points = f"warm_start_use={use.value}", "warm_start_use=points"
+    lacking = {
+        WarmStartUse.data: (searcher.learns_from_earlier, "has no model that learns from earlier experiments"),
+        WarmStartUse.box: (
+            searcher.takes_box and scheduler.takes_box,
+            "looks everywhere, and not in a part of the space",
+        ),
+        WarmStartUse.hurdle: (
+            scheduler.takes_hurdles,
+            "has no rungs at which trials could be measured by earlier ones",
+        ),
+    }
+    able, why = lacking.get(use, (True, ""))
+    if not able:
+        raise ConfigError(f"{key}: {config.method.name} {why}; use {points}, or method={_listed(_methods_for(use))}")
+    of_one = (WarmStartUse.portfolio, WarmStartUse.box, WarmStartUse.hurdle)
+    if use in of_one and config.benchmark.objectives:
+        raise ConfigError(
+            f"{key}: it goes by one objective, and there are several in benchmark.objectives; use {points}"
+        )
+    if use == WarmStartUse.box and config.space.conditions:
+        name = next(iter(config.space.conditions))
+        raise ConfigError(
+            f"{key}: a box has all hyperparameters, and config_space.{name} is not always used; use {points}"
+        )
+
+
+def check_count(use: WarmStartUse, sources: Sequence[MatchedSource]) -> None:
+    """Raise ConfigError if a use needs matching results of at least two earlier experiments and there are fewer."""
+    count = sum(bool(source.fits) for source in sources)
+    if use in (WarmStartUse.portfolio, WarmStartUse.box) and count < 2:
+        raise _too_few(use, "results of one source alone fit")
+
+
+def _too_few(use: WarmStartUse, why: str) -> ConfigError:
+    return ConfigError(
+        f"warm_start_use={use.value}: it is about what several sources have in common, and {why}; name another in "
+        "warm_start, or use warm_start_use=points"
+    )
+
+
+def _methods_for(use: WarmStartUse) -> list[str]:
+    """Return the names of hpo's methods whose searcher and scheduler support a use of earlier experiments."""
+    asked: dict[WarmStartUse, Callable[[type, type], bool]] = {
+        WarmStartUse.data: lambda searcher, _: bool(getattr(searcher, "learns_from_earlier", False)),
+        WarmStartUse.box: lambda *parts: all(getattr(part, "takes_box", False) for part in parts),
+        WarmStartUse.hurdle: lambda _, scheduler: bool(getattr(scheduler, "takes_hurdles", False)),
+    }
+    names = sorted(path.stem for path in (CONF_DIR / "method").glob("*.yaml"))
+    return [name for name in names if (classes := _classes_of(name)) and asked[use](*classes)]
+
+
+def _classes_of(method: str) -> tuple[type, type] | None:
+    """Return the classes of a method's searcher and scheduler; None if a library that they need is missing."""
+    content = content_of("method", method)
+    try:
+        searcher, scheduler = (
+            factory_of(f"method.{part}", content[part], (), (Searcher, Scheduler)) for part in ("searcher", "scheduler")
+        )
+    except ConfigError:
+        return None
+    return getattr(searcher, "func", type(None)), getattr(scheduler, "func", type(None))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,294 @@
+"""Supervise trials: begin attempts, take in reports (late ones are dropped only here) and exits, and end attempts."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hpo.backends.base import Backend
+from hpo.errors import ExperimentError
+from hpo.events.objective import ReportError
+from hpo.events.state import ExperimentState
+from hpo.events.trial_state import TrialState
+from hpo.events.types import (
+    BackendEvent,
+    Decision,
+    Exit,
+    Garbage,
+    Kind,
+    Placed,
+    Report,
+    Start,
+    Status,
+    Suggestion,
+    Trial,
+)
+from hpo.schedulers.base import Scheduler
+from hpo.schedulers.replay import body_of, tell_end, tell_result, tell_stopped
+from hpo.tuner.checkpoint_budget import CheckpointBudget
+from hpo.tuner.checkpoint_copies import Copies
+from hpo.tuner.failure_limit import Failures
+from hpo.tuner.report_reader import Intake
+from hpo.tuner.journal import Journal
+from hpo.tuner.trial_limits import Limits
+from hpo.tuner.time_limits import Overdue
+from hpo.tuner.script_warnings import Remarks
+from hpo.tuner.trial_code import TrialCode
+
+
+@dataclass
+class Supervision:
+    """The trials of one session.
+
+    Args:
+        scheduler: is told what happens, and decides on reports.
+        backend: is told what to do, after it is stored.
+        state: what is known.
+        limits: of trials.
+        journal: where events go.
+    """
+
+    scheduler: Scheduler
+    backend: Backend
+    state: ExperimentState
+    limits: Limits
+    journal: Journal
+    closing: bool = False
+    """All trials are being ended, whatever they are at."""
+    failure: ExperimentError | None = None
+    """Why the experiment cannot go on."""
+    waiting: list[TrialState] = field(default_factory=list)
+    """Interrupted trials that go on when a worker is free."""
+    failed: list[TrialState] = field(default_factory=list)
+    """Failed trials that are to be trained again when a worker is free."""
+    condemned: dict[int, tuple[Status, str]] = field(default_factory=dict)
+    """Trials that are being ended because something is wrong with them."""
+
+    def __post_init__(self) -> None:
+        self._intake = Intake(self.state.objective, self.state.spending)
+        self._overdue = Overdue(self.limits, self.backend, self.journal.elapsed)
+        self._remarks = Remarks(
+            scheduler=self.scheduler, state=self.state, limits=self.limits, journal=self.journal, intake=self._intake
+        )
+        self.code = TrialCode(self.backend, self.state, self.limits, self.journal)
+        self._failures = Failures(self.state, self.limits)
+        self._copies = Copies(self.scheduler, self.state, self.backend, self.journal)
+        self._checkpoints = CheckpointBudget(
+            limits=self.limits,
+            state=self.state,
+            journal=self.journal,
+            backend=self.backend,
+            copies=self._copies,
+        )
+
+    def carry_out(self, suggestion: Suggestion, new_trials: bool) -> None:
+        """Start or resume what the scheduler suggests."""
+        body = body_of(suggestion, new_trials=new_trials)
+        if isinstance(suggestion, Start):
+            trial = Trial(len(self.state.trials), suggestion.configuration, suggestion.source)
+            body |= self.code.start(trial.id)
+            self.scheduler.on_start(trial)
+            self._copies.give(suggestion, trial.id)
+            self.journal.emit(Kind.STARTED, trial.id, 0, body=body)
+            self._begin(self.state.trials[trial.id])
+            if suggestion.replaces is not None:
+                self._checkpoints.trial_over(suggestion.replaces)
+            return
+        state = self.state.trials[suggestion.trial_id]
+        still_ending = state.status == Status.RUNNING  # promoted while its last attempt is on its way out
+        self._copies.keep(state)
+        if not still_ending:
+            body |= self.code.start(state.trial.id)
+        self.journal.emit(Kind.RESUMED, state.trial.id, state.attempt + 1, body=body)
+        if not still_ending:
+            self._begin(state)
+
+    def restart(self) -> None:
+        """Go on with the first interrupted trial that waits, towards where it was going."""
+        state = self.waiting.pop(0)
+        body = {"until": state.until, **self.code.start(state.trial.id)}
+        self.journal.emit(Kind.RESTARTED, state.trial.id, state.attempt + 1, body=body)
+        self._begin(state)
+
+    def retry(self) -> None:
+        """Train the first of the failed trials again, as a new one: what it has left stays to be looked at."""
+        failed = self.failed.pop(0).trial
+        start = replace(self.scheduler.start_of(failed.configuration), retries=failed.id)
+        self.scheduler.accept(start)
+        self.carry_out(start, new_trials=True)
+
+    def _begin(self, state: TrialState) -> None:
+        self._overdue.begin(state.trial.id)
+        counted = self.state.objective.resource_attr is None
+        if state.attempt > 0 and counted:
+            # Its reports are counted: after going on from a checkpoint nobody could tell which of them are new.
+            self._checkpoints.forget(state.trial.id)
+        began = state.attempt > 0 or state.trial.source is not None
+        if began and not counted:
+            self._intake.begin(state.trial.id, restored=self.backend.restores(state.trial.id, state.resource))
+        else:
+            self._intake.begin(state.trial.id)
+        self.journal.act(self.backend.start, state.trial, state.attempt, state.until)
+
+    def take_over(self) -> None:
+        """Go on with attempts of an earlier session, or end them; what was interrupted goes on before new trials start."""
+        self._checkpoints.survey()
+        for state in list(self.state.running.values()):
+            if self.backend.adopt(state.trial, state.attempt, state.until, state.position):
+                self._intake.adopt(state.trial.id, state.resource if state.attempt > 0 else None)
+                if state.ending is not None or state.stopped_by is not None:  # decided, and perhaps not acted upon
+                    self.journal.act(self.backend.stop, state.trial.id)
+                continue
+            for event in self.backend.left_over(state.trial.id, state.attempt, state.position):
+                self.handle(event)
+            self._end(state, Exit(state.trial.id, state.attempt, None, lost=True))
+        self.waiting = [state for state in self.state.trials.values() if state.status == Status.INTERRUPTED]
+
+    def handle(self, event: BackendEvent) -> None:
+        """Take in what the backend tells."""
+        match event:
+            case Report():
+                self._on_report(event)
+            case Exit():
+                self._on_exit(event)
+            case Garbage():
+                self._remarks.on_garbage(event)
+            case Placed():
+                self._remarks.on_placed(event)
+
+    def _current(self, event: Report | Exit) -> TrialState | None:
+        """The trial, if the event is of the attempt that is running."""
+        state = self.state.trials[event.trial_id]
+        return state if state.status == Status.RUNNING and state.attempt == event.attempt else None
+
+    def _on_report(self, report: Report) -> None:
+        state = self._current(report)
+        if state is None:
+            return
+        self.code.confirm(state.trial.id, state.attempt)
+        body: dict[str, Any] = {"metrics": dict(report.metrics), "position": report.position}
+        if self._is_ending(state):
+            self.journal.emit(Kind.DROPPED, state.trial.id, state.attempt, body=body)
+            return
+        try:
+            reading = self._intake.read(state, report.metrics)
+        except ReportError as error:
+            # The first report of an experiment that cannot be used means a wrong configuration, a later one a failing trial.
+            if self.state.reports == 0:
+                self.fail(str(error))
+            else:
+                self._condemn(state, Status.FAILED, str(error))
+            return
+        if reading is None:
+            state.heard = self.journal.elapsed()
+            if state.trial.source is not None and self._intake.started_over(state.trial.id):
+                self.fail(self._remarks.ignored_copy(state))
+            self._remarks.on_known(state, lost=self.backend.lost_checkpoint(state.trial.id))
+            return
+        resource, outcome = reading
+        self._failures.on_report()
+        elapsed = self.journal.elapsed()
+        decision = tell_result(self.scheduler, self.state, state.trial, resource, outcome, elapsed=elapsed)
+        body["decision"] = str(decision)
+        if self.state.objective.resource_attr is None:
+            body["line"] = self._intake.line(state.trial.id)
+        if self.journal.callbacks and (extra := self.journal.extra_results(state.trial, report.metrics)):
+            body["extra"] = extra
+        self.journal.emit(Kind.REPORTED, state.trial.id, state.attempt, resource, body, outcome, elapsed)
+        if decision != Decision.CONTINUE:
+            # A script that was told where to end is given time to end by itself and to write what it wants to write.
+            patience = self.limits.grace if self.limits.ends_there(state, resource) else 0.0
+            self.journal.act(self.backend.stop, state.trial.id, patience)
+
+    def _on_exit(self, event: Exit) -> None:
+        state = self._current(event)
+        if state is not None and self._end(state, event) == Status.INTERRUPTED and not self.closing:
+            self.waiting.append(state)
+            self.fail(self._failures.on_loss(event.error))
+
+    def _end(self, state: TrialState, event: Exit) -> Status:
+        """The attempt is over: what becomes of the trial."""
+        self.code.confirm(state.trial.id, state.attempt)
+        status, error = self._status_after(state, event)
+        tell_end(self.scheduler, state.trial, status)
+        body: dict[str, Any] = {"status": str(status), "exit_code": event.exit_code, "signal": event.signal}
+        body["usage"] = dict(event.usage)
+        oom = event.out_of_memory and status == Status.FAILED
+        told: dict[str, Any] = {"error": error, "where": event.where, "out_of_memory": oom, "by": state.stopped_by}
+        told |= self._remarks.counts(state.trial.id)
+        body |= {key: value for key, value in told.items() if value}
+        if state.then is not None and not self.closing:
+            body |= self.code.start(state.trial.id)
+        self.journal.emit(Kind.ENDED, state.trial.id, state.attempt, state.resource or None, body)
+        if status in (Status.FAILED, Status.TIMEOUT):
+            self.fail(self._failures.on_failure(status, event, error))
+        elif status == Status.PAUSED and self.scheduler.copies and not self.backend.has_checkpoint(state.trial.id):
+            self.fail(self._remarks.nothing_to_copy(state))
+        self._checkpoints.attempt_ended(state.trial.id, status)
+        if state.status == Status.RUNNING:  # it was resumed while its processes were still ending
+            if not self.closing and not self.refuse_code():
+                self._begin(state)
+            else:
+                self._end(state, Exit(state.trial.id, state.attempt, None, lost=True))
+        return status
+
+    def _status_after(self, state: TrialState, event: Exit) -> tuple[Status, str | None]:
+        if state.stopped_by is not None or state.ending is not None:
+            return (self.limits.decided_status(state) if state.stopped_by is None else Status.STOPPED), None
+        if state.trial.id in self.condemned:
+            return self.condemned.pop(state.trial.id)
+        return self.limits.status_after(state, event, self.closing, self._remarks.unread(state.trial.id))
+
+    def end_overdue(self) -> None:
+        """End trials that have passed a time limit."""
+        for state, reason in self._overdue.found(self._limited()):
+            self._condemn(state, Status.TIMEOUT, reason)
+
+    def time_left(self) -> list[float]:
+        """Seconds to the time limits of running trials."""
+        return self._overdue.time_left(self._limited())
+
+    def _limited(self) -> list[TrialState]:
+        """Trials whose time limits run: not those that are being ended, and have their grace."""
+        running = () if self.closing else self.state.running.values()
+        return [state for state in running if not self._is_ending(state)]
+
+    def _is_ending(self, state: TrialState) -> bool:
+        """Is the end of its attempt decided?"""
+        return state.ending is not None or state.stopped_by is not None or state.trial.id in self.condemned
+
+    def stop_on_request(self, trial_id: int) -> None:
+        """Somebody asked, and it is stored: nothing more comes of the trial."""
+        state = self.state.trials[trial_id]
+        tell_stopped(self.scheduler, state.trial)
+        if state.status != Status.RUNNING:
+            self.waiting = [other for other in self.waiting if other is not state]
+            self._checkpoints.trial_over(trial_id)
+        elif not self.closing and state.ending is None:
+            self.journal.act(self.backend.stop, trial_id)
+
+    def _condemn(self, state: TrialState, status: Status, reason: str) -> None:
+        """End a trial because something is wrong with it."""
+        if state.trial.id not in self.condemned:
+            self.condemned[state.trial.id] = status, reason
+            self.journal.act(self.backend.stop, state.trial.id)
+
+    def end_all(self) -> None:
+        """End all running trials, once."""
+        if not self.closing:
+            self.closing = True
+            for trial_id in self.state.running:
+                self.journal.act(self.backend.stop, trial_id)
+
+    def refuse_code(self) -> bool:
+        """End the experiment if its code has changed and that is refused; whether nothing may start."""
+        self.fail(self.code.refusal())
+        return self.closing
+
+    def fail(self, reason: str | None) -> None:
+        """The experiment cannot go on, if there is a reason."""
+        if reason is not None and self.failure is None:
+            self.failure = ExperimentError(reason)
+            self.end_all()
+
+    def forget_paused_checkpoints(self) -> None:
+        """The experiment is complete: nothing is resumed any more."""
+        self._checkpoints.all_over()

@@ -1,0 +1,85 @@
+"""Which line of the user's own code a traceback at the end of a log leads to."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import hpo
+from hpo.backends.failure_cause import ending, line_of_script
+from tests.backends.test_launched import TORCHRUN
+
+
+@pytest.fixture
+def log(tmp_path):
+    """Writes a log; returns where its traceback leads, seen from code/ and from work/."""
+
+    def where(text):
+        path = tmp_path / "stderr.log"
+        path.write_text(text)
+        return line_of_script(path, [tmp_path / "code", tmp_path / "work"])
+
+    return where
+
+
+def trace(*frames):
+    text = "".join(f'  File "{file}", line {line}, in f\n    x()\n' for file, line in frames)
+    return f"Traceback (most recent call last):\n{text}ValueError: bad\n"
+
+
+def test_it_is_the_innermost_one_of_the_user_s(log, tmp_path):
+    code, work = tmp_path / "code", tmp_path / "work"
+    assert log(trace((code / "train.py", 17))) == "train.py:17"
+    assert log(trace((code / "train.py", 17), (code / "models" / "net.py", 3))) == "models/net.py:3"
+    assert log(trace((code / "train.py", 17), (work / "helper.py", 4))) == "helper.py:4"
+    for library in (
+        work / ".venv" / "lib" / "python3.11" / "site-packages" / "torch" / "nn.py",
+        work / "env" / "lib" / "python3.11" / "json" / "decoder.py",
+        "/usr/lib/python3/dist-packages/numpy/linalg.py",
+        "/elsewhere/thing.py",
+        "<frozen runpy>",
+        f"{hpo.__path__[0]}/reporting.py",
+    ):
+        assert log(trace((code / "train.py", 17), (library, 99))) == "train.py:17", library
+
+
+def test_it_is_of_the_last_traceback_and_found_behind_a_hundred_frames_of_a_library(log, tmp_path):
+    code = tmp_path / "code"
+    deep = [("/usr/lib/python3/dist-packages/a.py", line) for line in range(300)]
+    text = (
+        trace((code / "train.py", 1))
+        + "\nDuring handling of the above exception\n\n"
+        + trace((code / "train.py", 2), *deep)
+    )
+    assert log(text + "a warning\n" * 100) == "train.py:2"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Killed\n", "no such file\n" * 50, 'File "train.py", line 3\n', trace(), "\x00\xff" * 99]
+)
+def test_without_a_traceback_of_the_user_s_code_there_is_no_line(log, text):
+    assert log(text) is None
+
+
+@pytest.mark.process
+def test_a_real_syntax_error_and_a_real_exception_lead_to_their_lines(log, tmp_path):
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "wrong.py").write_text("x = 1\ny = (\n")
+    (folder / "train.py").write_text(f"import json\n\n\ndef f():\n    json.loads({json.dumps('{')})\n\n\nf()\n")
+    for file, line in (("wrong.py", 2), ("train.py", 5)):
+        done = subprocess.run([sys.executable, str(folder / file)], capture_output=True, text=True, check=False)
+        assert ("Traceback" in done.stderr) == (file == "train.py")
+        assert log(done.stderr) == f"{file}:{line}"
+
+
+def test_the_end_of_a_launched_program_is_its_own_error_with_its_own_line(tmp_path):
+    code, log = tmp_path / "code", tmp_path / "stderr.log"
+    log.write_text(trace((code / "train.py", 17)) + TORCHRUN + "exitcode  : -9 SIGKILL\n")
+    seen = ending(
+        trial_id=0, attempt=0, code=1, number=None, usage={}, error=None, stderr=log, kills_before=-1, own=[code],
+        directory=tmp_path,
+    )  # fmt: skip
+    assert (seen.where, str(seen.error).splitlines()[-1]) == ("train.py:17", "ValueError: bad")
+    assert seen.out_of_memory, "the launcher's last words count for that"
