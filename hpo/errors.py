@@ -18,7 +18,7 @@ class HPOError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython and notebooks show below a cell."""
-        return [f"{SAID}{self}"]
+        return [f"{ERROR_PREFIX}{self}"]
 
 
 class ConfigError(HPOError):
@@ -55,7 +55,7 @@ def harmless(text: str) -> str:
 
 def print_error(text: object) -> None:
     """Write an error message to standard error."""
-    sys.stderr.write(f"{SAID}{harmless(str(text))}\n")
+    sys.stderr.write(f"{ERROR_PREFIX}{harmless(str(text))}\n")
     sys.stderr.flush()
 
 

@@ -29,6 +29,7 @@ from hpo.schedulers.construction import MULTI_OBJECTIVE_METHODS
 from hpo.schedulers.base import Scheduler
 from hpo.surrogate.hypervolume_box import fit_box
 from hpo.surrogate.hypervolume import front_of
+from hpo.surrogate.hypervolume_box import fit_box
 
 TASKS = (
     *(

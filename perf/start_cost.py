@@ -21,6 +21,7 @@ from hpo.store.guarded_store import GuardedStore
 from hpo.tuner.journal import Journal
 from hpo.tuner.trial_limits import Limits
 from hpo.tuner.trial_code import TrialCode
+from hpo.tuner.trial_limits import Limits
 from perf.scale import InstantBackend
 
 

@@ -17,6 +17,7 @@ from omegaconf import MISSING
 
 import hpo
 from hpo import analysis, checkpoint, figures, schedulers, searchers, trackers
+from hpo.cli.commands.all_commands import VERBS
 from hpo.cli.completion import OPTIONS
 from hpo.cli.commands.all_commands import VERBS
 from hpo.config.schema import BUDGET_KEYS, CONF_DIR, BenchmarkConfig, ExperimentConfig, MethodConfig

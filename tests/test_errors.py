@@ -73,7 +73,7 @@ def test_no_text_has_pip_fetch_the_other_project_and_every_extra_named_is_there(
         assert not re.search(r"pip\s+install\s+['\"]?hpo\b", text), path
         for group in re.findall(r"pip\s+install\s+-e\s+'[\w.]+\[([\w,]+)\]'", text):
             named.update(group.split(","))
-        named.update(re.findall(r"installing\('(\w+)'\)", text))
+        named.update(re.findall(r"how_to_install\('(\w+)'\)", text))
     assert {"aws", "slurm", "optuna", "parquet", "report", "botorch", "torch", "gpu"} <= named <= set(extras)
 
 
@@ -104,6 +104,6 @@ def test_neither_an_error_nor_a_warning_nor_the_state_of_an_experiment_controls_
 
 def test_every_verb_prints_by_what_keeps_a_terminal_as_it_is():
     """Scripts for shells are printed as they are; nothing in them is from an experiment."""
-    folder = ROOT / "hpo" / "cli" / "verbs"
+    folder = ROOT / "hpo" / "cli" / "commands"
     found = {path.name for path in folder.glob("*.py") if "click.echo" in path.read_text()}
     assert found == {"app.py", "completion.py"}

@@ -21,7 +21,7 @@ FLOORS = [
     {"events", "host", "functions"},
     {"space", "store"},
     {"config", "surrogate", "checkpoint"},
-    {"earlier", "searchers", "results", "tables", "trackers", "proposing", "integrations", "aws"},
+    {"warm_start", "searchers", "results", "tables", "trackers", "proposing", "integrations", "aws"},
     {"schedulers", "backends", "exporting"},
     {"tuner", "history"},
     {"experiment", "watching", "checking", "analysis", "steering"},

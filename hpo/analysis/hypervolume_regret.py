@@ -17,6 +17,7 @@ from hpo.history.trajectories import Floats, Trajectory
 from hpo.results.hypervolume import box_of
 from hpo.surrogate.hypervolume_box import HypervolumeBox
 from hpo.surrogate.hypervolume import front_of
+from hpo.surrogate.hypervolume_box import HypervolumeBox
 
 REGRET = Objective("hypervolume regret", "min", None)
 """The objective that is compared in place of several objectives."""

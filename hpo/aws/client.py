@@ -38,7 +38,7 @@ def client(service: str, region: str | None, profile: str | None, hasty: bool = 
 
         session = _session(profile)
     except ImportError as error:
-        raise ConfigError(f"{group}=sagemaker: boto3 is not installed; {installing('aws')}") from error
+        raise ConfigError(f"{group}=sagemaker: boto3 is not installed; {how_to_install('aws')}") from error
     except ProfileNotFound as error:
         raise ConfigError(f"{group}.profile: {error}; `aws configure list-profiles` shows those there are") from error
     # Adaptive: a client that is told to slow down does, for all its requests.

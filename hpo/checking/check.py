@@ -8,6 +8,7 @@ from pathlib import Path
 from hpo.backends.single_attempts import Rehearsal
 from hpo.checking.hyperparameter_changes import CHECK, check_hyperparameter_changes
 from hpo.checking.findings import Findings, Verdict
+from hpo.checking.hyperparameter_changes import CHECK, check_hyperparameter_changes
 from hpo.checking.hyperparameters import check_conditions, check_hyperparameters
 from hpo.checking.interruptions import check_interrupted, check_promoted
 from hpo.checking.training import Training

@@ -43,7 +43,7 @@ class StoredTrial:
     reports: Reports
     """Reports of this trial alone, without those of `source`."""
     error: str | None = None
-    source: "Stored | None" = None
+    source: "StoredTrial | None" = None
     """Trial from whose copied checkpoint this one started, with its legs and reports up to the copy; None otherwise."""
 
     @property
@@ -52,7 +52,7 @@ class StoredTrial:
         return max(self.reports, default=0 if self.source is None else self.source.resource)
 
     @property
-    def whole(self) -> "Sequence[Stored]":
+    def whole(self) -> "Sequence[StoredTrial]":
         """All trials whose checkpoints led to this one, in order, and this trial."""
         return [self] if self.source is None else [*self.source.whole, self]
 

@@ -82,6 +82,6 @@ def _toml(content: Mapping[str, Any]) -> str:
         import tomli_w
     except ImportError as error:
         raise ConfigError(
-            f"benchmark.config_file: to write TOML takes the package tomli-w; {installing('toml')}"
+            f"benchmark.config_file: to write TOML takes the package tomli-w; {how_to_install('toml')}"
         ) from error
     return str(tomli_w.dumps(content))

@@ -10,6 +10,7 @@ from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
 from hpo.events.trial_costs import Spending
 from hpo.events.steering import Steering, stopped_trial
+from hpo.events.trial_costs import Spending
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Decision, Event, Kind, Status
 

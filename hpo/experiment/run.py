@@ -35,6 +35,7 @@ from hpo.results.files import read_metadata, write_best, write_metadata, write_r
 from hpo.results.hypervolume import hypervolume_text
 from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import restore
+from hpo.store.atomic_files import write_atomically
 from hpo.store.commands import CommandFolder
 from hpo.store.directory import ExperimentDirectory, refuse_links
 from hpo.store.disk_space import check_room, disk_error_as_sentence
@@ -45,6 +46,7 @@ from hpo.store.atomic_files import write_atomically
 from hpo.store.store_repair import open_store
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
+from hpo.warm_start.results import read_copy
 
 log = logging.getLogger(__name__)
 

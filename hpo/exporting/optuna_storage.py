@@ -48,7 +48,7 @@ def write_optuna(experiments: Sequence[Experiment], output: Path) -> None:
     try:
         import optuna
     except ImportError as error:
-        raise ConfigError(f"--to optuna: it needs the package optuna ({error}); {installing('optuna')}") from error
+        raise ConfigError(f"--to optuna: it needs the package optuna ({error}); {how_to_install('optuna')}") from error
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(logging.WARNING)
     storage = optuna.storages.RDBStorage(f"sqlite:///{output.absolute()}")

@@ -20,6 +20,7 @@ from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.events.state import ExperimentState
 from hpo.results.experiment import check_experiment
 from hpo.results.files import read_metadata, write_best, write_results
+from hpo.store.atomic_files import replacing, write_atomically
 from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.disk_space import free_bytes
 from hpo.store.event_store import Store

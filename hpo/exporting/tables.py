@@ -36,7 +36,9 @@ def write_parquet(experiments: Sequence[Experiment], output: Path) -> None:
     try:
         import pyarrow  # noqa: F401
     except ImportError as error:
-        raise ConfigError(f"--to parquet: it needs the package pyarrow ({error}); {installing('parquet')}") from error
+        raise ConfigError(
+            f"--to parquet: it needs the package pyarrow ({error}); {how_to_install('parquet')}"
+        ) from error
     import io
 
     import pandas as pd

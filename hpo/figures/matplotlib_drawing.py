@@ -62,7 +62,7 @@ def styled() -> AbstractContextManager[None]:
         from matplotlib import rc_context
     except ImportError:
         raise ConfigError(
-            f"figures are drawn with matplotlib, which is not installed; {installing('report')}"
+            f"figures are drawn with matplotlib, which is not installed; {how_to_install('report')}"
         ) from None
     settings: Any = STYLE  # matplotlib types its keys one by one
     return rc_context(settings)

@@ -12,6 +12,7 @@ from hpo.analysis.loading import LoadedExperiment
 from hpo.analysis.scores import BenchmarkScores
 from hpo.analysis.verdict import WORDS
 from hpo.events.objective import Objective
+from hpo.figures.axis_limits import beyond, metric_axis, over_time
 from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, finite, rows
 from hpo.figures.axis_limits import beyond, metric_axis, over_time
 from hpo.figures.style import ACCENT, NEUTRAL, colour_of, dash_of, moments_scale, thinned

@@ -7,6 +7,7 @@ from typing import Any
 
 from hpo.analysis.method_comparison import compare
 from hpo.analysis.comparison import Comparison
+from hpo.analysis.method_comparison import compare
 from hpo.errors import ConfigError
 from hpo.figures import plots
 from hpo.figures.matplotlib_drawing import styled

@@ -1,4 +1,4 @@
-"""What a trial of a function runs: `python running.py ARGUMENTS.json`. It is called as objective(config, report).
+"""What a trial of a function runs: `python function_process.py ARGUMENTS.json`. It is called as objective(config, report).
 
 One that takes the configuration alone returns its result, or reports to Ray Tune.
 

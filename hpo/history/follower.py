@@ -18,6 +18,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.types import Event
 from hpo.history.live_board import Board
 from hpo.history.conditions import condition_of
+from hpo.history.live_board import Board
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.sqlite_file import is_busy

@@ -17,6 +17,7 @@ from hpo.events.fronts import Front, FrontPoint, extend_front
 from hpo.events.objective import Objective
 from hpo.events.trial_costs import Spending
 from hpo.events.state import ExperimentState
+from hpo.events.trial_costs import Spending
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Decision, Event, Kind
 from hpo.history.live_board import Board

@@ -31,6 +31,7 @@ from hpo.host.log_limit import INTERVAL, LogCap
 from hpo.host.process_marks import LONGEST_WAIT, set_mark
 from hpo.host.parent_death import end_with
 from hpo.host.preloading import COMMON, adopt_orphans, freeze, preloaded
+from hpo.host.process_marks import LONGEST_WAIT, set_mark
 
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -13,7 +13,7 @@ try:
     from skops import io
 except ImportError as error:
     raise ImportError(
-        f"hpo.integrations.sklearn saves by skops, which is not there; {installing('sklearn')}"
+        f"hpo.integrations.sklearn saves by skops, which is not there; {how_to_install('sklearn')}"
     ) from error
 
 Model = TypeVar("Model")

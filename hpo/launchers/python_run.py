@@ -11,6 +11,7 @@ from hpo.experiment import run
 from hpo.experiment.run import Outcome
 from hpo.watching.plain_lines import say
 from hpo.watching.notebook import in_notebook
+from hpo.watching.plain_lines import say
 from hpo.watching.progress import progress_display, summary
 from hpo.watching.terminal_warnings import show_warnings
 

@@ -21,6 +21,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of
 from hpo.errors import StoreError, harmless
 from hpo.launchers.base import Launcher
+from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import LAUNCH_RECORD, json_object
 from hpo.store.atomic_files import write_atomically
 from hpo.store.untrusted import MOST_JSON, read_untrusted

@@ -7,6 +7,7 @@ from typing import Any
 from hpo.events.text import clock
 from hpo.planning.plan_warnings import advice
 from hpo.planning.plan import Group, Plan
+from hpo.planning.plan_warnings import advice
 
 _MOST_NAMES = 3
 

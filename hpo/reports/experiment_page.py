@@ -17,6 +17,7 @@ from hpo.events.text import (
     steering_text,
     word,
 )
+from hpo.events.types import Kind, Status
 from hpo.figures import experiment_charts as charts
 from hpo.figures import page_figures
 from hpo.figures.style import STATUS_COLOURS, data_label

@@ -13,6 +13,7 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError, StoreError
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
+from hpo.events.text import best_of, front_of, overview
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Event, Kind
 from hpo.events.text import best_of, front_of, overview

@@ -20,6 +20,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.types import Event
 from hpo.events.text import best_of, front_of
 from hpo.results.rows import ReportedAttempt, ReportRow, columns, rows_in_parts
+from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.atomic_files import write_atomically
 from hpo.store.untrusted import MOST_JSON, read_untrusted

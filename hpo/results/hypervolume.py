@@ -9,6 +9,7 @@ from hpo.events.fronts import Front, FrontPoint
 if TYPE_CHECKING:
     from hpo.surrogate.hypervolume_box import HypervolumeBox
     from hpo.surrogate.hypervolume import Floats
+    from hpo.surrogate.hypervolume_box import HypervolumeBox
 
 
 def losses_of(points: Sequence[FrontPoint]) -> "Floats":
@@ -18,7 +19,7 @@ def losses_of(points: Sequence[FrontPoint]) -> "Floats":
     return np.array([point.losses for point in points], dtype=np.float64)
 
 
-def box_of(config: ExperimentConfig, losses: "Floats") -> "Box | None":
+def box_of(config: ExperimentConfig, losses: "Floats") -> "HypervolumeBox | None":
     """Return the box for hypervolumes around some losses; None if no loss is better than the reference point.
 
     Args:

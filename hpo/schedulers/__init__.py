@@ -2,6 +2,7 @@
 
 from hpo.schedulers.asha import ASHA, StoppingASHA
 from hpo.schedulers.base import Scheduler
+from hpo.schedulers.cost_aware_asha import ThriftyASHA
 from hpo.schedulers.dehb import DEHB
 from hpo.schedulers.fifo import FIFO
 from hpo.schedulers.mo_asha import MOASHA

@@ -16,6 +16,7 @@ from hpo.schedulers.base import Scheduler
 from hpo.schedulers.warm_start import apply_warm_start
 from hpo.searchers.base import Searcher
 from hpo.space.search_space import SearchSpace, parse_space
+from hpo.warm_start.results import EarlierExperiment
 
 MULTI_OBJECTIVE_METHODS = ("MO-ASHA-GP", "MO-ASHA", "MO-BO", "NSGA-II", "RS", "SOBOL", "GRID")
 """Names of the methods that support multi-objective optimisation."""
@@ -82,7 +83,7 @@ def _check_objectives(method: str, scheduler: Scheduler, count: int) -> None:
         if count and not made.takes_objectives:
             raise ConfigError(
                 f"method={method}: its {part} {type(made).__name__} knows one objective, and there are {count} in "
-                f"benchmark.objectives; use {', '.join(FOR_SEVERAL[:-1])} or {FOR_SEVERAL[-1]}"
+                f"benchmark.objectives; use {', '.join(MULTI_OBJECTIVE_METHODS[:-1])} or {MULTI_OBJECTIVE_METHODS[-1]}"
             )
 
 

@@ -11,6 +11,8 @@ from hpo.warm_start.results import EarlierExperiment
 from hpo.errors import ConfigError
 from hpo.schedulers.base import Scheduler
 from hpo.searchers.base import Searcher
+from hpo.warm_start.matching import MatchedSource
+from hpo.warm_start.results import EarlierExperiment
 
 
 def apply_warm_start(scheduler: Scheduler, config: ExperimentConfig, experiments: Sequence[EarlierExperiment]) -> None:
@@ -40,7 +42,7 @@ def apply_warm_start(scheduler: Scheduler, config: ExperimentConfig, experiments
         case WarmStartUse.points:
             searcher.start_with(best_points(sources, config.space))
         case WarmStartUse.data:
-            searcher.learn_from([for_model(source, {*scheduler.levels, config.max_resource}) for source in sources])
+            searcher.learn_from([to_model_data(source, {*scheduler.levels, config.max_resource}) for source in sources])
         case WarmStartUse.portfolio:
             searcher.start_with(portfolio(sources, config))
         case WarmStartUse.box:

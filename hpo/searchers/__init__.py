@@ -1,8 +1,10 @@
 """Searchers: which configuration comes next (random, grid, TPE, Bayesian optimisation, evolution)."""
 
 from hpo.searchers.base import Searcher
+from hpo.searchers.bayesian_optimisation import ImprovementSearcher
 from hpo.searchers.bohb import BOHBSearcher
 from hpo.searchers.cma_es import CMAESSearcher
+from hpo.searchers.cost_aware_gp import TimedSearcher
 from hpo.searchers.evolution import EvolutionSearcher
 from hpo.searchers.mobster import HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
 from hpo.searchers.gaussian_process import GaussianProcessSearcher

@@ -10,6 +10,7 @@ from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.model_based import LEAST, ModelSearcher, require_module
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.candidate_points import CandidatePoints
 from hpo.surrogate.kernel import Floats
 from hpo.surrogate.candidate_points import CandidatePoints
 from hpo.surrogate.quantile_regression import LEVELS, Quantiles, fit

@@ -163,5 +163,5 @@ def require_module(searcher: type[Searcher], module: str, *, distribution: str, 
     if find_spec(module) is None:
         raise ConfigError(
             f"method.searcher._target_={searcher.__module__}.{searcher.__name__}: it needs {distribution}; "
-            f"use method={instead}, or {installing(extra)}"
+            f"use method={instead}, or {how_to_install(extra)}"
         )

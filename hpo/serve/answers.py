@@ -12,6 +12,7 @@ from typing import Any
 
 from hpo.errors import HPOError
 from hpo.events.objective import Objective
+from hpo.events.text import word
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Status
 from hpo.events.text import word

@@ -69,7 +69,7 @@ def serve(places: Sequence[str], settings: Settings, say: "Callable[[str], None]
     try:
         import uvicorn  # noqa: F401
     except ImportError as error:
-        raise ConfigError(f"hpo serve needs starlette and uvicorn; {installing('serve')}") from error
+        raise ConfigError(f"hpo serve needs starlette and uvicorn; {how_to_install('serve')}") from error
     bound = listen(settings.host, settings.port) if settings.socket is None else listen_at(settings.socket)
     with contextlib.closing(bound):
         port = bound.getsockname()[1] if settings.socket is None else 0

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hpo.events.text import best_text, configuration_text, counts_text, steering_text
 from hpo.events.trial_state import TrialState
 from hpo.events.text import best_text, configuration_text, counts_text, steering_text
 from hpo.figures.style import thinned

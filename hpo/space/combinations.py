@@ -112,7 +112,7 @@ class Combinations(Generic[Values]):
                 for part, after, _ in reversed(ways)
             ]
 
-    def at(self: "Branches[Sequence[Any]]", index: int) -> dict[str, Any]:
+    def at(self: "Combinations[Sequence[Any]]", index: int) -> dict[str, Any]:
         """Return the configuration number `index`, counted from 0; in lexicographic order if the space has no conditions."""
         found: dict[str, Any] = {}
         closed: Closed = frozenset()

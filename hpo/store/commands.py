@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hpo.errors import ConfigError
 from hpo.events.steering import Command
+from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import json_object
 from hpo.store.disk_space import disk_error_as_sentence
 from hpo.store.atomic_files import write_atomically

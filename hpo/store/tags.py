@@ -16,6 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import CONFIG, folders_with, read_json
 from hpo.store.disk_space import disk_error_as_sentence
 from hpo.store.atomic_files import write_atomically

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from hpo.surrogate.candidate_points import CandidatePoints
 from hpo.surrogate.kernel import Floats
 from hpo.surrogate.candidate_points import CandidatePoints
 

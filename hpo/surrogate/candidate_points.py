@@ -13,6 +13,7 @@ from hpo.space.domains import Choice, Domain
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.conditional_activity import ConditionalActivity, Flags
 from hpo.surrogate.candidates import DECAY, LEVELS, RATE
+from hpo.surrogate.conditional_activity import ConditionalActivity, Flags
 from hpo.surrogate.encoding import ANGLE, columns_of
 from hpo.surrogate.kernel import Floats, Integers
 

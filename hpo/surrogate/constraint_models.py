@@ -19,6 +19,7 @@ from hpo.surrogate.training_data import GrowingArray, TrainingData
 from hpo.surrogate.kernel import Floats
 from hpo.surrogate.joint_gp import JointGP
 from hpo.surrogate.targets import align, make_finite
+from hpo.surrogate.training_data import GrowingArray, TrainingData
 
 Chances = Callable[[Floats], tuple[Floats, Callable[[], Floats]]]
 """A function of encoded configurations that returns log probabilities of feasibility and a function for their gradient."""

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from hpo.space.domains import Choice, Domain, Float, Integer
+from hpo.surrogate.candidate_points import FINE
 from hpo.surrogate.kernel import Floats, Integers
 from hpo.surrogate.candidate_points import FINE
 

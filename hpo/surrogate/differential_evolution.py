@@ -6,6 +6,7 @@ import numpy as np
 
 from hpo.events.types import Configuration
 from hpo.space.search_space import SearchSpace
+from hpo.surrogate.candidate_points import CandidatePoints
 from hpo.surrogate.kernel import Floats
 from hpo.surrogate.candidate_points import CandidatePoints
 

@@ -15,6 +15,7 @@ from hpo.surrogate.training_data import TrainingData
 from hpo.surrogate.kernel import Floats, Inputs, Integers
 from hpo.surrogate.joint_gp import ModelData
 from hpo.surrogate.posterior import Posterior
+from hpo.surrogate.training_data import TrainingData
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from hpo.surrogate.density_kernels import (
     reference_spread,
     smoothed_masses,
 )
+from hpo.surrogate.kernel import Floats, Integers
 
 RECENT = 25
 """Number of latest observations that have full weight; older ones have less the older they are."""

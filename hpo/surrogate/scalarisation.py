@@ -17,9 +17,11 @@ from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.gp_fit import factorise
 from hpo.surrogate.training_data import TrainingData
 from hpo.surrogate.hypervolume import front_of
+from hpo.surrogate.joint_gp import JointGP
 from hpo.surrogate.kernel import Floats
 from hpo.surrogate.joint_gp import JointGP
 from hpo.surrogate.targets import to_targets
+from hpo.surrogate.training_data import TrainingData
 
 SUM_WEIGHT = 0.05
 """ParEGO's ρ: weight of the sum of losses next to their maximum, which breaks ties in the worst objective."""

@@ -11,6 +11,7 @@ from hpo.surrogate.training_data import TrainingData
 from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
 from hpo.surrogate.joint_gp import JointGP
 from hpo.surrogate.posterior import Posterior
+from hpo.surrogate.training_data import TrainingData
 
 NOISIER = 4.0
 """Factor on the noise variance of an earlier measurement; squared if a hyperparameter not tuned now had another value."""

@@ -4,6 +4,7 @@ They are configured as `+callbacks.tensorboard._target_=hpo.trackers.TensorBoard
 it when the experiment begins.
 """
 
+from hpo.trackers.base import TrialTracker
 from hpo.trackers.mlflow_runs import MLflow
 from hpo.trackers.tensorboard_files import TensorBoard
 from hpo.trackers.trackio_runs import Trackio

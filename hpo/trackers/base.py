@@ -44,7 +44,7 @@ class TrialTracker(Callback):
         except ImportError as error:
             raise ConfigError(
                 f"hpo.trackers.{type(self).__name__}: it needs the package {self.package} ({error}); "
-                f"{installing(self.extra or self.package)}"
+                f"{how_to_install(self.extra or self.package)}"
             ) from error
         self.config = config
         self.directory = Path(directory)

@@ -17,6 +17,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.steering import Command, CommandName
 from hpo.events.types import BackendEvent, Kind, CommandSignal
 from hpo.schedulers.base import Scheduler
+from hpo.tuner.command_refusals import Moment
 from hpo.tuner.commands import Commands, Inbox
 from hpo.tuner.journal import EventLog, Journal
 from hpo.tuner.trial_limits import Limits

@@ -32,6 +32,7 @@ from hpo.tuner.trial_limits import Limits
 from hpo.tuner.time_limits import Overdue
 from hpo.tuner.script_warnings import Remarks
 from hpo.tuner.trial_code import TrialCode
+from hpo.tuner.trial_limits import Limits
 
 
 @dataclass

@@ -9,6 +9,8 @@ from hpo.events.types import Configuration
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.pareto import epsilon_net_ranks
 from hpo.surrogate.encoding import Encoding
+from hpo.surrogate.pareto import epsilon_net_ranks
+from hpo.warm_start.matching import MatchedResult, MatchedSource
 
 POINTS = 5
 """Number of configurations taken from all sources together."""

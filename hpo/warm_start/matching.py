@@ -20,6 +20,7 @@ from hpo.events.objective import Aim
 from hpo.events.types import Configuration
 from hpo.space.domains import Choice, Domain, Integer
 from hpo.space.search_space import SearchSpace, parse_space
+from hpo.warm_start.results import EarlierExperiment, EarlierResult
 
 _ABSENT = object()
 

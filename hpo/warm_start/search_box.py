@@ -12,6 +12,8 @@ from hpo.warm_start.matching import MatchedSource
 from hpo.warm_start.best_configurations import best_first
 from hpo.space.domains import Choice, Domain, Float, Integer
 from hpo.space.search_space import SearchSpace
+from hpo.warm_start.best_configurations import best_first
+from hpo.warm_start.matching import MatchedSource
 
 
 def box_of(sources: Sequence[MatchedSource], space: SearchSpace) -> SearchSpace | None:

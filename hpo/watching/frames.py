@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from hpo.events.objective import Aim
+from hpo.events.text import best_name, best_text, clock, configuration_text, counts_text, printable, steering_text
 from hpo.events.trial_state import TrialState
 from hpo.events.text import best_name, best_text, clock, configuration_text, counts_text, printable, steering_text
 from hpo.history.live_board import Board

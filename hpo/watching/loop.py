@@ -20,6 +20,7 @@ from hpo.store.tags import OUTPUTS
 from hpo.watching.frames import sweep_frame
 from hpo.watching.plain_lines import PlainLines, say
 from hpo.watching.notebook import HEIGHT, WIDTH, NotebookView, in_notebook
+from hpo.watching.plain_lines import PlainLines, say
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -25,6 +25,7 @@ from hpo.store.event_store import Store
 from hpo.watching.frames import experiment_frame
 from hpo.watching.plain_lines import PlainLines, say
 from hpo.watching.notebook import HEIGHT, WIDTH, NotebookView, in_notebook
+from hpo.watching.plain_lines import PlainLines, say
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -7,8 +7,9 @@ import pytest
 from hpo.checking.hyperparameter_changes import CHECK
 from hpo.checking.check import check_script, script_of
 from hpo.checking.findings import Verdict
+from hpo.checking.hyperparameter_changes import CHECK
 from hpo.config.reading import load_config, resolve
-from tests.tuner.test_copies import config_of
+from tests.tuner.test_checkpoint_copies import config_of
 
 pytestmark = pytest.mark.process
 

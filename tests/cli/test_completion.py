@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hpo.cli.commands.all_commands import VERBS
+from hpo.cli.commands.completion import in_bash
+from hpo.cli.commands.main import main
 from hpo.cli.completion import Typed, candidates
 from hpo.cli.commands.completion import in_bash
 from hpo.cli.commands.all_commands import VERBS

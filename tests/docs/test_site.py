@@ -60,7 +60,7 @@ def test_every_public_name_is_in_the_reference(site):
 
 def test_every_verb_and_every_option_is_in_the_reference(site):
     text = site["reference/commands.md"]
-    sources = "".join(path.read_text() for path in (ROOT / "hpo" / "cli" / "verbs").glob("*.py"))
+    sources = "".join(path.read_text() for path in (ROOT / "hpo" / "cli" / "commands").glob("*.py"))
     written = re.findall(r'^@verb\((?:"([\w-]+)")?\)\ndef (\w+)', sources, re.MULTILINE)
     assert sorted(re.findall(r"^## hpo (\S+)$", text, re.MULTILINE)) == sorted(name or own for name, own in written)
     assert sorted(VERBS) == sorted(name or own for name, own in written)

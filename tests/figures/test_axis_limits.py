@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hpo.events.objective import Objective
+from hpo.figures.axis_limits import beyond, metric_axis, over_time
 from hpo.figures.chart import without_limits
 from hpo.figures.axis_limits import beyond, metric_axis, over_time
 

@@ -9,6 +9,7 @@ from hpo.config.reading import load_config, resolve
 from hpo.events.types import Event, Kind
 from hpo.history.live_board import Board
 from hpo.history.curves import timeline
+from hpo.history.live_board import Board
 from hpo.results.experiment import Experiment
 from hpo.results.rows import report_rows
 from tests.support.fakes import OBJECTIVE, SPACE, Crash, FakeExperiment, Lose

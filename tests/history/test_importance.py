@@ -11,12 +11,14 @@ from hpo.history.random_forest import grow
 from hpo.history.importance import (
     TRUSTED,
     analyse,
+    conditional_importance,
     encode,
     importance,
     losses_at_shared_resource,
     conditional_importance,
     ranks,
 )
+from hpo.history.random_forest import grow
 from hpo.space.search_space import parse_space
 
 CELLS = np.array([32, 32, 32])

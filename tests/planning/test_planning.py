@@ -17,6 +17,7 @@ from hpo.launchers.base import Job
 from hpo.planning.plan_warnings import advice
 from hpo.planning.expectation import TrainingCourse, simulate_method
 from hpo.planning.plan import Group, Machine, Plan, make_plan
+from hpo.planning.plan_warnings import advice
 from hpo.planning.prices import read_prices
 from hpo.planning.smoke_trial import Smoke, smoke_trial
 from hpo.planning.directory_state import PlannedExperiment, DirectoryState

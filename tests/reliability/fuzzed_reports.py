@@ -20,6 +20,7 @@ from hpo.store.event_store import Store
 from hpo.tuner.trial_limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
+from hpo.tuner.trial_limits import Limits
 from tests.reliability.fuzzed_configs import check_sentence
 from tests.reliability.fuzzing import mutated
 

@@ -12,6 +12,7 @@ from hpo.exporting.grid_table import table_of
 from hpo.history.live_board import Board
 from hpo.history.follower import Snapshot
 from hpo.history.importance import importance, losses_at_shared_resource
+from hpo.history.live_board import Board
 from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics, definitions
 from hpo.planning.expectation import simulate_method
 from hpo.results.hypervolume import front_share

@@ -236,7 +236,7 @@ def test_dotted_overrides_reach_the_scheduler():
 
 
 def test_an_experiment_trusts_only_what_it_lists():
-    method = {**PAIR, "searcher": {"_target_": "tests.schedulers.test_assembly.Mine", "_partial_": True}}
+    method = {**PAIR, "searcher": {"_target_": "tests.schedulers.test_construction.Mine", "_partial_": True}}
     with pytest.raises(ConfigError, match=r"trusted_modules=\[tests\]"):
         scheduler_of(config_of(method))
     scheduler = scheduler_of(config_of(method, trusted_modules=["tests"]))

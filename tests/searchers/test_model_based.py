@@ -229,7 +229,7 @@ def drive(name, steps, seed=0, **options):
 @pytest.mark.process
 def test_decisions_do_not_depend_on_the_number_of_threads(name):
     code = (
-        "from tests.searchers.test_modelled import drive\nimport hashlib, sys\n"
+        "from tests.searchers.test_model_based import drive\nimport hashlib, sys\n"
         f"log = drive({name!r}, 150)\nsys.stdout.write(hashlib.sha256(repr(log).encode()).hexdigest())"
     )
     digests = set()

@@ -18,6 +18,7 @@ from scipy.stats import chisquare, kstest
 from hpo import load_config, load_experiment, run_experiment
 from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
+from hpo.exporting.grid_table import table_of
 from hpo.exporting.optuna_storage import add_study
 from hpo.exporting.portable import pack
 from hpo.exporting.grid_table import table_of

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hpo.space.domain_parsing import parse_domain
 from hpo.space.domains import REVERSE_LOG, Choice, Float, Integer
 from hpo.space.perturbation import perturb
 from hpo.space.domain_parsing import parse_domain

@@ -25,6 +25,7 @@ from hpo.schedulers.replay import restore
 from hpo.tuner.trial_limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
+from hpo.tuner.trial_limits import Limits
 
 MODELS = (
     "BO",

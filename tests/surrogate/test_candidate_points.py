@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from hpo.space.search_space import parse_space
+from hpo.surrogate.candidate_points import CandidatePoints
 from hpo.surrogate.candidates import mutate
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.candidate_points import CandidatePoints

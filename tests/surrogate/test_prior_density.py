@@ -6,6 +6,7 @@ import pytest
 from hpo.space.search_space import parse_space
 from hpo.surrogate.prior_density import PriorDensity
 from hpo.surrogate.encoding import Encoding
+from hpo.surrogate.prior_density import PriorDensity
 
 KINDS = {
     "lr": {"type": "float", "lower": 1e-5, "upper": 1.0, "log": True, "default": 1e-3, "confidence": "high"},

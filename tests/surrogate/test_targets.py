@@ -16,6 +16,7 @@ from hpo.surrogate.targets import (
     make_finite,
     median,
     normal_scores,
+    penalise_infeasible,
     quantile,
     standardise,
     to_targets,

@@ -19,6 +19,7 @@ from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import verify
 from hpo.store.directory import ExperimentDirectory
 from hpo.tuner.stopping import Budget
+from hpo.warm_start.results import read_copy
 from tests.conftest import SCRIPTS
 from tests.reliability.harness import RUNS, Project
 from tests.support.fakes import FailingLog, FakeExperiment

@@ -7,7 +7,9 @@ import numpy as np
 from hpo.warm_start.matching import MatchedSource, MatchedResult, match_results
 from hpo.warm_start.best_configurations import best_points
 from hpo.space.search_space import parse_space
-from tests.earlier.making import earlier, new
+from hpo.warm_start.best_configurations import best_points
+from hpo.warm_start.matching import MatchedResult, MatchedSource, match_results
+from tests.warm_start.making import earlier, new
 
 
 def apart(one, other):

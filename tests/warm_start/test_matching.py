@@ -4,7 +4,8 @@ import pytest
 
 from hpo.warm_start.matching import match_results
 from hpo.errors import ConfigError
-from tests.earlier.making import LAYERS, LR, earlier, new
+from hpo.warm_start.matching import match_results
+from tests.warm_start.making import LAYERS, LR, earlier, new
 
 ROW = ({"lr": 0.01, "layers": 2}, 9, 0.5)
 

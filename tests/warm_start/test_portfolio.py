@@ -42,6 +42,7 @@ def test_the_greedy_choice_equals_its_definition():
         tasks, candidates = rng.integers(1, 5), rng.integers(1, 9)
         scores = rng.integers(0, 6, size=(tasks, candidates)).astype(float)  # many are equal
         near = {pair for pair in itertools.permutations(range(candidates), 2) if rng.random() < 0.1}
+        far = [[(one, other) not in near for other in range(candidates)] for one in range(candidates)]
         for count in (1, 3, 20):
             found = select_greedily(scores, lambda one: [(one, other) not in near for other in range(candidates)], count)  # noqa: B023
             assert found == by_definition(scores.tolist(), near, count)

@@ -10,7 +10,9 @@ from hpo.warm_start.results import from_lines, read_copy, sha256_of, to_lines
 from hpo.errors import ConfigError, StoreError
 from hpo.schedulers.construction import scheduler_of
 from hpo.space.search_space import parse_space
-from tests.earlier.making import LAYERS, LR, earlier, new
+from hpo.warm_start.matching import match_results
+from hpo.warm_start.results import from_lines, read_copy, sha256_of, to_lines
+from tests.warm_start.making import LAYERS, LR, earlier, new
 
 FIRST = earlier(({"lr": 0.01, "layers": 2}, 9, 0.5), ({"lr": 0.02, "layers": 1}, 1, float("nan")))
 

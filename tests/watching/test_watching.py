@@ -31,6 +31,7 @@ from hpo.history.rungs import rung_board
 from hpo.results.experiment import load_experiment
 from hpo.schedulers.replay import feed
 from hpo.store.event_store import Store
+from hpo.store.experiment_paths import find_experiments
 from hpo.store.ownership import is_owned
 from hpo.store.experiment_paths import find_experiments
 from hpo.watching.frames import experiment_frame, sweep_frame

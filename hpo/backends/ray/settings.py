@@ -17,6 +17,7 @@ from hpo.backends.trial_program import check_program
 from hpo.backends.ray.actor import digest_of
 from hpo.backends.ray.folders import SessionFiles
 from hpo.backends.ray.storage import check_storage
+from hpo.backends.trial_program import check_program
 from hpo.config.reading import to_plain
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError, how_to_install
@@ -66,7 +67,7 @@ class RaySettings:
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
                 raise ConfigError(f"backend.{name}={value}: give it a positive number")
         if find_spec("ray") is None:
-            raise ConfigError(f"backend=ray: the package ray is not installed here; {installing('ray')}")
+            raise ConfigError(f"backend=ray: the package ray is not installed here; {how_to_install('ray')}")
         if not self.place:
             raise ConfigError(
                 "backend=ray: no cluster is named; set RAY_ADDRESS or backend.address to HOST:PORT of its head, or "

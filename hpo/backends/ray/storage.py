@@ -48,7 +48,7 @@ def check_storage(url: str) -> None:
             f"az://account/container or file:///mnt/folder"
         )
     if find_spec("obstore") is None:
-        raise ConfigError(f"backend.storage={url}: the package obstore is not installed here; {installing('ray')}")
+        raise ConfigError(f"backend.storage={url}: the package obstore is not installed here; {how_to_install('ray')}")
 
 
 def _place_in(url: str) -> str:

@@ -23,7 +23,9 @@ from hpo.backends.report_channel import Channel, resource_at
 from hpo.backends.shared_directory import STORED
 from hpo.backends.ray.apart import from_json_text
 from hpo.backends.ray.storage import CheckpointStorage
+from hpo.backends.report_channel import Channel, resource_at
 from hpo.backends.sagemaker.places import JobPlaces, life
+from hpo.backends.shared_directory import STORED
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError
 from hpo.events.state import ExperimentState

@@ -20,10 +20,12 @@ from typing import Any
 from hpo.aws.archive import unpack
 from hpo.aws.bootstrap import ML, WORK, write_failure
 from hpo.aws.client import aws_errors_as_sentence, client, code_of
+from hpo.backends.attempt_mirror import AttemptMirror
 from hpo.backends.local import LocalBackend
 from hpo.backends.attempt_mirror import AttemptMirror
 from hpo.backends.trial_program import Program
 from hpo.backends.sagemaker.places import JobPlaces, StoredCheckpoint, live_key
+from hpo.backends.trial_program import Program
 from hpo.config.reading import read_config
 from hpo.errors import HPOError, print_error
 from hpo.events.types import Exit, Trial

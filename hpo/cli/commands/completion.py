@@ -6,6 +6,7 @@ from typing import Annotated
 
 import click
 
+from hpo.cli.commands.app import VERBS, Option, Word, verb
 from hpo.cli.completion import Candidate, Typed, candidates
 from hpo.cli.commands.app import VERBS, Option, Word, verb
 from hpo.errors import ConfigError

@@ -139,6 +139,7 @@ def replay(place: Place, trust: Trusted = ()) -> None:
     from hpo.events.state import ExperimentState
     from hpo.schedulers.construction import scheduler_of
     from hpo.schedulers.replay import other_versions, verify
+    from hpo.warm_start.results import read_copy
 
     different = 0
     for directory in find_experiments(place):

@@ -29,6 +29,7 @@ from hpo.launchers.job_entry import FAILED, run
 from hpo.launchers.sagemaker.instances import Instances, cluster_of_instances, follow
 from hpo.launchers.sagemaker.mirror import CLUSTER_LOG, Mirror, Restored
 from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics, nonce_of
+from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.atomic_files import write_atomically
 

@@ -28,10 +28,12 @@ from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
 from hpo.events.state import ExperimentState
+from hpo.events.text import best_text, clock, counts_text
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Kind, Status
 from hpo.events.text import best_text, clock, counts_text
 from hpo.launchers.sagemaker.results import PROGRESS
+from hpo.store.atomic_files import replacing, write_atomically
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.atomic_files import replacing, write_atomically

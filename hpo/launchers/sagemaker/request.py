@@ -13,6 +13,7 @@ from hpo.aws.images import checked_instance_type, image_uri
 from hpo.aws.names import identity, job_name, results_prefix
 from hpo.aws.settings import SageMakerSettings, refuse_secrets
 from hpo.aws.training import DATA_CHANNEL, SIGNAL_GRACE, longest_run, tags_of, training_request
+from hpo.backends.backend_choice import backend_of
 from hpo.backends.bundle import Bundle, make_bundle
 from hpo.backends.backend_choice import backend_of
 from hpo.backends.ray.made import check_nodes

@@ -10,6 +10,7 @@ from typing import Any
 from hpo.aws.archive import CHECKPOINT, unpack
 from hpo.aws.client import aws_errors_as_sentence, client, read_object
 from hpo.errors import HPOError
+from hpo.store.atomic_files import replacing
 from hpo.store.directory import read_json
 from hpo.store.atomic_files import replacing
 

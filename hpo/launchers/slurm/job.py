@@ -27,6 +27,7 @@ from hpo.launchers.slurm.allocation import cluster_of_job
 from hpo.launchers.slurm.commands import call, queued_as
 from hpo.launchers.slurm.request import LOGS
 from hpo.results.experiment import load_experiment
+from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import read_json
 from hpo.store.atomic_files import write_atomically
 

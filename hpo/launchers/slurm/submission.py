@@ -61,7 +61,7 @@ def _sbatch(request: Mapping[str, Any], kept: Path) -> str:
         import submitit
         from submitit.core.utils import FailedJobError, FailedSubmissionError
     except ImportError as error:
-        raise ConfigError(f"launcher=slurm: submitit is not installed; {installing('slurm')}") from error
+        raise ConfigError(f"launcher=slurm: submitit is not installed; {how_to_install('slurm')}") from error
     options = request["sbatch"]
     # exec makes the batch script the job's Python: its signals are then ours, under any of Slurm's process trackers.
     executor = submitit.SlurmExecutor(folder=request["folder"], python=f"exec {python()}")
