@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from hpo.launchers.tune import tune
     from hpo.reporting import arguments, report
     from hpo.reports.notebook import show
-    from hpo.results.experiments import load_experiments
     from hpo.results.experiment import Experiment, load_experiment
+    from hpo.results.experiments import load_experiments
     from hpo.schedulers.construction import build_scheduler
     from hpo.watching.loop import follow
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 from hpo import __version__
-from hpo.errors import HPOError, print_error, documentation
+from hpo.errors import HPOError, documentation, print_error
 from hpo.experiment.signals import remember_interrupts
 
 

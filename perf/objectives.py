@@ -25,9 +25,8 @@ from hpo import Decision, Trial, build_scheduler
 from hpo.events.fronts import Front, FrontPoint, extend_front
 from hpo.events.outcome import ReportOutcome
 from hpo.randomness import Randomness, canonical
-from hpo.schedulers.construction import MULTI_OBJECTIVE_METHODS
 from hpo.schedulers.base import Scheduler
-from hpo.surrogate.hypervolume_box import fit_box
+from hpo.schedulers.construction import MULTI_OBJECTIVE_METHODS
 from hpo.surrogate.hypervolume import front_of
 from hpo.surrogate.hypervolume_box import fit_box
 

@@ -19,13 +19,11 @@ from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
 from hpo.events.types import BackendEvent, Exit, Report, Trial
 from hpo.results.experiment import load_experiment  # noqa: F401  the module of a real run, so that its memory counts
-from hpo.schedulers.construction import build_scheduler
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.construction import build_scheduler
 from hpo.schedulers.replay import restore
 from hpo.store.event_store import Store
 from hpo.store.store_repair import open_store
-from hpo.tuner.trial_limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 from hpo.tuner.trial_limits import Limits

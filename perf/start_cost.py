@@ -19,7 +19,6 @@ from hpo.events.types import Event, Kind
 from hpo.store.event_store import Store
 from hpo.store.guarded_store import GuardedStore
 from hpo.tuner.journal import Journal
-from hpo.tuner.trial_limits import Limits
 from hpo.tuner.trial_code import TrialCode
 from hpo.tuner.trial_limits import Limits
 from perf.scale import InstantBackend

@@ -24,9 +24,9 @@ import search_tasks
 from hpo import build_scheduler, load_config
 from hpo.analysis.scores import ScoreScale
 from hpo.config.schema import ExperimentConfig
-from hpo.warm_start.results import EarlierExperiment, EarlierResult, from_lines, to_lines
 from hpo.randomness import Randomness
 from hpo.schedulers.construction import scheduler_of
+from hpo.warm_start.results import EarlierExperiment, EarlierResult, from_lines, to_lines
 
 TIMES = (0.5, 1.0, 2.0, 3.0, 6.0)
 STARTS = ("cold", "points", "data", "misleading points", "misleading data")

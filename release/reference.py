@@ -19,7 +19,6 @@ import hpo
 from hpo import analysis, checkpoint, figures, schedulers, searchers, trackers
 from hpo.cli.commands.all_commands import VERBS
 from hpo.cli.completion import OPTIONS
-from hpo.cli.commands.all_commands import VERBS
 from hpo.config.schema import BUDGET_KEYS, CONF_DIR, BenchmarkConfig, ExperimentConfig, MethodConfig
 from hpo.events.types import Kind
 from hpo.results.rows import ALWAYS

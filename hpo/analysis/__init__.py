@@ -5,7 +5,6 @@
 
 from importlib import import_module
 
-from hpo.analysis.method_comparison import compare
 from hpo.analysis.comparison import Comparison
 from hpo.analysis.method_comparison import compare
 

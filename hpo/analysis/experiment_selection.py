@@ -163,7 +163,9 @@ def _complete(runs: Sequence[LoadedExperiment], include_incomplete: bool) -> tup
     return kept, warnings
 
 
-def _block(benchmark: str, methods: Sequence[str], group: Sequence[LoadedExperiment], warnings: list[str]) -> Block | None:
+def _block(
+    benchmark: str, methods: Sequence[str], group: Sequence[LoadedExperiment], warnings: list[str]
+) -> Block | None:
     seeds = {method: {run.seed for run in group if run.label == method} for method in methods}
     common = set.intersection(*seeds.values())
     if not common:

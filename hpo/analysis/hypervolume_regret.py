@@ -15,7 +15,6 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.objective import Objective
 from hpo.history.trajectories import Floats, Trajectory
 from hpo.results.hypervolume import box_of
-from hpo.surrogate.hypervolume_box import HypervolumeBox
 from hpo.surrogate.hypervolume import front_of
 from hpo.surrogate.hypervolume_box import HypervolumeBox
 
@@ -68,7 +67,9 @@ class HypervolumeMeasure:
         return Trajectory.of(zip(times[inside].tolist(), np.maximum(regrets[inside], 0.0).tolist(), strict=True))
 
 
-def hypervolume_measure(config: ExperimentConfig, metadata: Sequence[Mapping[str, Any]], fronts: Sequence[Floats]) -> HypervolumeMeasure:
+def hypervolume_measure(
+    config: ExperimentConfig, metadata: Sequence[Mapping[str, Any]], fronts: Sequence[Floats]
+) -> HypervolumeMeasure:
     """Return the hypervolume measure for experiments that have the same objectives and reference point.
 
     Args:
@@ -83,7 +84,9 @@ def hypervolume_measure(config: ExperimentConfig, metadata: Sequence[Mapping[str
         union, best_is = np.vstack([union, table]), "the table and all loaded experiments"
     box = box_of(config, union)
     best = 0.0 if box is None else box.share(union)
-    return HypervolumeMeasure(objective, box, bool(config.benchmark.reference_point), best, f"the front of {best_is} together")
+    return HypervolumeMeasure(
+        objective, box, bool(config.benchmark.reference_point), best, f"the front of {best_is} together"
+    )
 
 
 def _table_front(metadata: Mapping[str, Any], objective: Objective) -> Floats | None:

@@ -16,10 +16,10 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.fronts import Front, FrontPoint, extend_front
 from hpo.events.objective import Objective, ReportError
-from hpo.events.trial_costs import Spending
 from hpo.events.steering import is_mark
-from hpo.events.types import Event, Kind
 from hpo.events.text import shortened
+from hpo.events.trial_costs import Spending
+from hpo.events.types import Event, Kind
 from hpo.history.trajectories import Floats, Trajectory
 from hpo.results.files import read_metadata
 from hpo.store.directory import ExperimentDirectory
@@ -136,7 +136,9 @@ def _measured(runs: Sequence[LoadedExperiment]) -> list[LoadedExperiment]:
     found = list(runs)
     for members in groups.values():
         group = [runs[index] for index in members]
-        measure = hypervolume_measure(group[0].config, [run.metadata for run in group], [run.arrivals[:, 1:] for run in group])
+        measure = hypervolume_measure(
+            group[0].config, [run.metadata for run in group], [run.arrivals[:, 1:] for run in group]
+        )
         for index, run in zip(members, group, strict=True):
             path = measure.trajectory(run.arrivals[:, 0], run.arrivals[:, 1:])
             found[index] = dataclasses.replace(run, trajectory=path, measure=measure)

@@ -10,8 +10,8 @@ from hpo.analysis.bootstrap import aggregate, draw, interval
 from hpo.analysis.comparison import Comparison
 from hpo.analysis.comparison_data import Summary
 from hpo.analysis.experiment_selection import arrange
-from hpo.analysis.pairwise_comparison import compare_pairs
 from hpo.analysis.loading import Loaded, load_runs
+from hpo.analysis.pairwise_comparison import compare_pairs
 from hpo.analysis.scores import SCORES, BenchmarkScores, score_block
 from hpo.analysis.speedup import SpeedUp, Times, speed_up
 from hpo.analysis.verdict import verdict

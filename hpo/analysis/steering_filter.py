@@ -6,7 +6,9 @@ from hpo.analysis.loading import LoadedExperiment
 from hpo.events.text import shortened
 
 
-def without_steered_experiments(runs: Sequence[LoadedExperiment], include_steered: bool, warnings: list[str]) -> list[LoadedExperiment]:
+def without_steered_experiments(
+    runs: Sequence[LoadedExperiment], include_steered: bool, warnings: list[str]
+) -> list[LoadedExperiment]:
     """Return the experiments that no user steered, because seeds do not pair steered experiments with others.
 
     Args:

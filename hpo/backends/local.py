@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import Any, Self
 
 import hpo
-from hpo.backends.report_channel import Channel
 from hpo.backends.connection import HostConnection
 from hpo.backends.failure_cause import ending, last_lines, oom_kills
-from hpo.backends.shared_directory import FiledBackend
-from hpo.backends.unmodified_program import FoundResults
+from hpo.backends.file_growth import GrowingFiles
 from hpo.backends.gpu_memory import CleanGpus
 from hpo.backends.gpus import GpuPool, pool_of_this_machine
-from hpo.backends.file_growth import GrowingFiles
+from hpo.backends.report_channel import Channel
+from hpo.backends.shared_directory import FiledBackend
 from hpo.backends.trial_program import Program, check_program
+from hpo.backends.unmodified_program import FoundResults
 from hpo.backends.wakeup import Sleep
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError, ConfigError
-from hpo.events.types import BackendEvent, Exit, CommandSignal, Placed, Trial
+from hpo.events.types import BackendEvent, CommandSignal, Exit, Placed, Trial
 from hpo.host import process_marks
 from hpo.store.directory import ExperimentDirectory
 

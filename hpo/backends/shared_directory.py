@@ -9,9 +9,9 @@ from hpo.backends.report_channel import Channel
 from hpo.config.schema import BenchmarkConfig
 from hpo.events.state import ExperimentState
 from hpo.events.types import BackendEvent, Status
-from hpo.store.folder_copies import copy_folder
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.disk_space import folder_bytes
+from hpo.store.folder_copies import copy_folder
 from hpo.store.store_repair import put_aside_unknown
 
 log = logging.getLogger(__name__)

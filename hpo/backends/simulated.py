@@ -20,8 +20,8 @@ from hpo.events.types import BackendEvent, Exit, Report, Trial
 from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory
 from hpo.tables.lookup import find_table
-from hpo.tables.table import Table
 from hpo.tables.recorded_training import RecordedTraining
+from hpo.tables.table import Table
 
 _REPORT, _EXIT = 0, 1
 

@@ -13,8 +13,8 @@ from hpo.backends.failure_cause import last_lines
 from hpo.config.choices import ReportChannel, WorkingDirectory
 from hpo.config.schema import BenchmarkConfig
 from hpo.errors import did_you_mean
-from hpo.events.types import Exit
 from hpo.events.text import printable
+from hpo.events.types import Exit
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from hpo.backends.single_attempts import Rehearsal
-from hpo.checking.hyperparameter_changes import CHECK, check_hyperparameter_changes
 from hpo.checking.findings import Findings, Verdict
 from hpo.checking.hyperparameter_changes import CHECK, check_hyperparameter_changes
 from hpo.checking.hyperparameters import check_conditions, check_hyperparameters

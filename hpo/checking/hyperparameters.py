@@ -5,8 +5,8 @@ from typing import Any
 
 from hpo.backends.single_attempts import Rehearsal, RehearsedAttempt
 from hpo.checking.findings import Findings, numbers
-from hpo.events.types import Configuration
 from hpo.events.text import configuration_text
+from hpo.events.types import Configuration
 from hpo.space.domains import Domain
 
 _OTHERS = 3

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from hpo.backends.gpus import visible_gpus
-from hpo.backends.trial_program import Program
 from hpo.backends.single_attempts import Heard, Rehearsal
-from hpo.config.reading import resolve
+from hpo.backends.trial_program import Program
 from hpo.config.environment_references import shell_word
+from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import ConfigError
 from hpo.events.outcome import no_trial_met
-from hpo.events.types import Exit, Kind, Status, Trial
 from hpo.events.text import shortened
+from hpo.events.types import Exit, Kind, Status, Trial
 from hpo.functions.finding import OWN, is_own
 from hpo.results.experiment import Experiment
 from hpo.store.directory import ExperimentDirectory

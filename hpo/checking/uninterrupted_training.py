@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from hpo.backends.unmodified_program import in_blocks
 from hpo.backends.single_attempts import RehearsedAttempt
+from hpo.backends.unmodified_program import in_blocks
 from hpo.checking.findings import Findings, by_resource
 from hpo.checking.reports import problem_of
 from hpo.checking.saves import REPORT, unsaved

@@ -22,9 +22,9 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from hpo.backends.backend_choice import backend_of
 from hpo.config.composing import Composer, composing
 from hpo.config.config_folders import check_folder
+from hpo.config.environment_references import keep_references
 from hpo.config.hydra_errors import emptied, unknown_key
 from hpo.config.objectives import with_first
-from hpo.config.environment_references import keep_references
 from hpo.config.schema import BACKENDS, BenchmarkConfig, ExperimentConfig, MethodConfig, default_methods
 from hpo.config.yaml_files import quoted
 from hpo.errors import ConfigError
@@ -199,7 +199,9 @@ class _Sweep:
         """(override, value as text, value) of everything an override runs through."""
         if not override.is_sweep_override():
             return [(override, override.get_value_element_as_str(), None)]
-        if override.key_or_group.startswith("benchmark.config_space.") and parse_sweeper_expression(override.get_value_string()):
+        if override.key_or_group.startswith("benchmark.config_space.") and parse_sweeper_expression(
+            override.get_value_string()
+        ):
             text = override.get_value_string()  # a domain, as other sweepers take it
             return [(override, quoted(text), text)]
         if not override.is_discrete_sweep():

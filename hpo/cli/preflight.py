@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hpo.backends.backend_choice import check_backend, check_devices
-from hpo.config.reading import resolve
 from hpo.config.environment_references import from_environment
+from hpo.config.reading import resolve
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import target_error_as_sentence
 from hpo.config.validation import TAG

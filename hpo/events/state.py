@@ -8,7 +8,6 @@ from hpo.events.code import CodeHistory
 from hpo.events.fronts import Front, FrontPoint, extend_front
 from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
-from hpo.events.trial_costs import Spending
 from hpo.events.steering import Steering, stopped_trial
 from hpo.events.trial_costs import Spending
 from hpo.events.trial_state import TrialState

@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from hpo.backends.backend_choice import open_backend
+from hpo.config.environment_references import from_environment
 from hpo.config.metric_direction import doubts
 from hpo.config.reading import to_config, to_yaml
-from hpo.config.environment_references import from_environment
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of, parameters_of
-from hpo.warm_start.results import read_copy
 from hpo.errors import ConfigError, HPOError, StoreError
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
-from hpo.events.types import Event
 from hpo.events.text import best_of, front_of, limit_text, overview
+from hpo.events.types import Event
 from hpo.experiment.opening import is_done, settle, what_is_over
 from hpo.experiment.sessions import Buffer, attend, limits_of, opening, provenance, seldom_collecting
 from hpo.experiment.signals import in_main_thread, signals_interrupt
@@ -42,7 +41,6 @@ from hpo.store.disk_space import check_room, disk_error_as_sentence
 from hpo.store.event_store import Store
 from hpo.store.guarded_store import GuardedStore
 from hpo.store.ownership import owned
-from hpo.store.atomic_files import write_atomically
 from hpo.store.store_repair import open_store
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget

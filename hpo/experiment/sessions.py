@@ -19,8 +19,8 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import StoreError
 from hpo.events.code import changed_files
 from hpo.events.state import ExperimentState
-from hpo.events.types import Event
 from hpo.events.text import shortened
+from hpo.events.types import Event
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.replay import versions_of
 from hpo.store.event_store import Store, on_network

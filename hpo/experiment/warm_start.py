@@ -11,6 +11,16 @@ from pathlib import Path
 
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
+from hpo.errors import ConfigError, DamageError, HPOError, StoreError
+from hpo.events.types import Kind, Status
+from hpo.exporting.portable import unpack
+from hpo.schedulers.warm_start import check_count
+from hpo.store.atomic_files import write_atomically
+from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory
+from hpo.store.event_store import Store
+from hpo.store.experiment_paths import find_experiments
+from hpo.store.tags import OUTPUTS
+from hpo.store.untrusted import MOST_EARLIER, read_untrusted
 from hpo.warm_start.matching import MatchedSource, match_results
 from hpo.warm_start.results import (
     EarlierExperiment,
@@ -20,16 +30,6 @@ from hpo.warm_start.results import (
     sha256_of,
     to_lines,
 )
-from hpo.errors import ConfigError, DamageError, HPOError, StoreError
-from hpo.events.types import Kind, Status
-from hpo.exporting.portable import unpack
-from hpo.schedulers.warm_start import check_count
-from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory
-from hpo.store.event_store import Store
-from hpo.store.experiment_paths import find_experiments
-from hpo.store.atomic_files import write_atomically
-from hpo.store.tags import OUTPUTS
-from hpo.store.untrusted import MOST_EARLIER, read_untrusted
 
 log = logging.getLogger(__name__)
 

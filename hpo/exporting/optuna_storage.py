@@ -10,8 +10,8 @@ from typing import Any
 from hpo.errors import ConfigError, how_to_install
 from hpo.events.objective import Objective
 from hpo.events.outcome import ReportOutcome
-from hpo.events.types import Event, Kind, Status
 from hpo.events.text import best_of, front_of
+from hpo.events.types import Event, Kind, Status
 from hpo.results.experiment import Experiment
 from hpo.results.rows import last_line
 from hpo.space.domains import LOG, Choice, Domain, Float, Integer

@@ -24,7 +24,6 @@ from hpo.store.atomic_files import replacing, write_atomically
 from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.disk_space import free_bytes
 from hpo.store.event_store import Store
-from hpo.store.atomic_files import replacing, write_atomically
 from hpo.store.sqlite_file import copy_store
 from hpo.store.tags import read_tag, update_tag
 from hpo.store.untrusted import (

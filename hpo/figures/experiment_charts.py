@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from hpo.events.outcome import no_trial_met
 from hpo.events.text import in_unit_of, shortened
-from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, rows
 from hpo.figures.axis_limits import beyond, metric_axis, over_time
+from hpo.figures.chart import Chart, Panel, Pieces, Series, axis, rows
 from hpo.figures.style import (
     ACCENT,
     LAST,

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from hpo.analysis.comparison import Comparison
-from hpo.analysis.regret_over_time import OverTime
 from hpo.analysis.loading import LoadedExperiment
+from hpo.analysis.regret_over_time import OverTime
 from hpo.analysis.scores import BenchmarkScores
 from hpo.analysis.verdict import WORDS
 from hpo.events.objective import Objective
 from hpo.figures.axis_limits import beyond, metric_axis, over_time
 from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, finite, rows
-from hpo.figures.axis_limits import beyond, metric_axis, over_time
 from hpo.figures.style import ACCENT, NEUTRAL, colour_of, dash_of, moments_scale, thinned
 
 MANY_RUNS = 15
@@ -173,7 +172,9 @@ def runs(number: int, benchmark: str, found: Sequence[LoadedExperiment], label: 
     return Chart(f"runs-{number}", title, f"{caption} {out}".rstrip(), [panel], 380, label, remark=out)
 
 
-def _summary(index: int, method: str, objective: Objective, own: Sequence[LoadedExperiment], unit: float) -> list[Series]:
+def _summary(
+    index: int, method: str, objective: Objective, own: Sequence[LoadedExperiment], unit: float
+) -> list[Series]:
     """The median over a method's experiments and the band of the middle half, from when all have a result.
 
     An experiment that is over keeps its result.

@@ -12,9 +12,9 @@ from hpo.analysis.attainment import attainment
 from hpo.analysis.loading import LoadedExperiment
 from hpo.events.objective import Aim
 from hpo.events.text import configuration_text
+from hpo.figures.axis_limits import beyond, metric_axis
 from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, without_limits
 from hpo.figures.experiment_charts import nothing_yet
-from hpo.figures.axis_limits import beyond, metric_axis
 from hpo.figures.style import (
     ACCENT,
     COLOURS,

@@ -11,7 +11,7 @@ from hpo.analysis.comparison import Comparison
 from hpo.analysis.regret_over_time import over_time
 from hpo.analysis.scores import BenchmarkScores
 from hpo.errors import ConfigError
-from hpo.figures import experiment_charts, pareto_charts, method_charts, space_charts
+from hpo.figures import experiment_charts, method_charts, pareto_charts, space_charts
 from hpo.figures.chart import Chart
 from hpo.figures.matplotlib_drawing import draw, draw_panels
 from hpo.history import importance as shares

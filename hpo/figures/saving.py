@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.analysis.method_comparison import compare
 from hpo.analysis.comparison import Comparison
 from hpo.analysis.method_comparison import compare
 from hpo.errors import ConfigError

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from hpo.events.text import value_text, word
-from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, without_limits
 from hpo.figures.axis_limits import beyond, metric_axis
+from hpo.figures.chart import Axis, Chart, Panel, Pieces, Series, axis, without_limits
 from hpo.figures.style import BANDS, DEPTHS, SHARES, data_label, thinned
 from hpo.history.points import NOT_USED, Point, marks, points, position, unit
 from hpo.history.record import Subject

@@ -16,7 +16,6 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.types import Event
-from hpo.history.live_board import Board
 from hpo.history.conditions import condition_of
 from hpo.history.live_board import Board
 from hpo.store.directory import ExperimentDirectory

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.events.types import Configuration
 from hpo.events.text import value_text
+from hpo.events.types import Configuration
 from hpo.history import curves as history
 from hpo.history.record import Subject
 from hpo.space.domains import Choice, Domain, Float, Integer

@@ -15,7 +15,6 @@ from typing import Any
 from hpo.config.schema import ExperimentConfig
 from hpo.events.fronts import Front, FrontPoint, extend_front
 from hpo.events.objective import Objective
-from hpo.events.trial_costs import Spending
 from hpo.events.state import ExperimentState
 from hpo.events.trial_costs import Spending
 from hpo.events.trial_state import TrialState

@@ -11,8 +11,8 @@ import json
 import os
 from typing import Any
 
-from hpo.host.report_assembly import Gathering
 from hpo.host.number_format import value_of
+from hpo.host.report_assembly import Gathering
 
 _PORTION = 1 << 20
 """A line is not longer."""

@@ -28,7 +28,6 @@ import hpo.reporting  # noqa: F401  trials will want it
 from hpo.host import child
 from hpo.host.attempt import READ_INTERVAL, Attempt
 from hpo.host.log_limit import INTERVAL, LogCap
-from hpo.host.process_marks import LONGEST_WAIT, set_mark
 from hpo.host.parent_death import end_with
 from hpo.host.preloading import COMMON, adopt_orphans, freeze, preloaded
 from hpo.host.process_marks import LONGEST_WAIT, set_mark

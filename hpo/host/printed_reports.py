@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.host.report_assembly import Gathering
 from hpo.host.number_format import value_of
+from hpo.host.report_assembly import Gathering
 
 LONGEST_LINE = 1 << 13
 """Of a longer line only its end is searched: a pattern such as `.*loss` takes time with the square of the length."""

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpo.host.appended_reports import Appended
-from hpo.host.report_assembly import Gathering
 from hpo.host.printed_reports import Printed
+from hpo.host.report_assembly import Gathering
 
 Reader = Appended | Printed
 

@@ -47,4 +47,6 @@ class EpochReport:
         if path is not None:
             trainer.save_checkpoint(str(path))
         if trainer.is_global_zero:
-            library_checkpoint.report_saved(path, library_checkpoint.scalars(trainer.callback_metrics) | {"epoch": epoch})
+            library_checkpoint.report_saved(
+                path, library_checkpoint.scalars(trainer.callback_metrics) | {"epoch": epoch}
+            )

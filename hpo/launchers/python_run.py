@@ -9,7 +9,6 @@ from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
 from hpo.experiment import run
 from hpo.experiment.run import Outcome
-from hpo.watching.plain_lines import say
 from hpo.watching.notebook import in_notebook
 from hpo.watching.plain_lines import say
 from hpo.watching.progress import progress_display, summary

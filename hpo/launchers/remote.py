@@ -23,7 +23,6 @@ from hpo.errors import StoreError, harmless
 from hpo.launchers.base import Launcher
 from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import LAUNCH_RECORD, json_object
-from hpo.store.atomic_files import write_atomically
 from hpo.store.untrusted import MOST_JSON, read_untrusted
 
 REQUEST = "request.json"

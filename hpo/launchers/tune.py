@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from hpo.backends.backend_choice import check_backend
-from hpo.config.reading import load_config, resolve
 from hpo.config.default_method import recommended_method
+from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError
 from hpo.events.callback import Callback
 from hpo.experiment.run import Outcome
 from hpo.functions.finding import OWN, TOLD
 from hpo.functions.source import module_of, source_of
 from hpo.launchers.base import runs_here
-from hpo.launchers.script_errors import plainly
 from hpo.launchers.python_run import run_experiment
+from hpo.launchers.script_errors import plainly
 from hpo.proposing.checkpoint_use import may_save
 from hpo.store.atomic_files import write_atomically
 from hpo.store.tags import OUTPUTS, master_seed

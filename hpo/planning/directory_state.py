@@ -59,14 +59,18 @@ def place_of(job: Job) -> PlannedExperiment:
     config = resolve(with_random_seed(config, stored))
     if stored is None:
         if (files.path / LAUNCH_RECORD).is_file():
-            return PlannedExperiment(config, shown, DirectoryState.SUBMITTED, str(read_record(files.path)["record"].get("job", "")))
+            return PlannedExperiment(
+                config, shown, DirectoryState.SUBMITTED, str(read_record(files.path)["record"].get("job", ""))
+            )
         return PlannedExperiment(config, shown, DirectoryState.NEW)
     if config.overwrite:
         return PlannedExperiment(config, shown, DirectoryState.OVERWRITTEN)
     if not has_begun(files):
         return PlannedExperiment(config, shown, DirectoryState.NEW)
     if changes := differences(stored, config):
-        return PlannedExperiment(config, shown, DirectoryState.DIFFERENT, "; ".join(changes[:3]) + ("; …" if len(changes) > 3 else ""))
+        return PlannedExperiment(
+            config, shown, DirectoryState.DIFFERENT, "; ".join(changes[:3]) + ("; …" if len(changes) > 3 else "")
+        )
     last, state = None, ExperimentState(config.objective)  # kept for a damaged store, which the command itself repairs
     with contextlib.suppress(StoreError), contextlib.closing(Store(files.events, read_only=True)) as store:
         last = store.last()
@@ -77,4 +81,6 @@ def place_of(job: Job) -> PlannedExperiment:
         return PlannedExperiment(config, shown, DirectoryState.UNFINISHED)
     if not is_done(last, stored, config):
         return PlannedExperiment(config, shown, DirectoryState.EXTENDED)
-    return PlannedExperiment(config, shown, DirectoryState.FAILED if state.status == "failed" else DirectoryState.COMPLETE)
+    return PlannedExperiment(
+        config, shown, DirectoryState.FAILED if state.status == "failed" else DirectoryState.COMPLETE
+    )

@@ -66,7 +66,9 @@ class _Run:
     cut: bool = False
 
 
-def simulate_method(config: ExperimentConfig, trainings: Trainings | None, workers: int, *, restart: float = 0.0) -> Expectation:
+def simulate_method(
+    config: ExperimentConfig, trainings: Trainings | None, workers: int, *, restart: float = 0.0
+) -> Expectation:
     """Simulate the method of a resolved experiment.
 
     Args:

@@ -19,13 +19,13 @@ from hpo.events.types import Configuration
 from hpo.experiment.warm_start import check_sources
 from hpo.launchers.base import Job, make_launcher
 from hpo.launchers.remote import JobDescription, RemoteLauncher
-from hpo.planning.expectation import TrainingCourse, Expectation, Trainings, simulate_method
+from hpo.planning.directory_state import DirectoryState, PlannedExperiment, place_of
+from hpo.planning.expectation import Expectation, TrainingCourse, Trainings, simulate_method
 from hpo.planning.prices import Prices, ask_aws
 from hpo.planning.smoke_trial import Smoke, smoke_trial
-from hpo.planning.directory_state import PlannedExperiment, DirectoryState, place_of
 from hpo.randomness import Randomness
-from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.base import Scheduler
+from hpo.schedulers.construction import scheduler_of
 from hpo.tables.lookup import find_table
 from hpo.tables.table import Table
 
@@ -95,7 +95,9 @@ class Group:
     @property
     def to_do(self) -> list[PlannedExperiment]:
         """The experiments that have not finished."""
-        return [place for place in self.places if place.standing not in (DirectoryState.COMPLETE, DirectoryState.FAILED)]
+        return [
+            place for place in self.places if place.standing not in (DirectoryState.COMPLETE, DirectoryState.FAILED)
+        ]
 
     @property
     def standings(self) -> dict[DirectoryState, int]:

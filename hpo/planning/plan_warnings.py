@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from hpo.config.metric_direction import doubts
-from hpo.planning.plan import Group, Plan
 from hpo.planning.directory_state import DirectoryState
+from hpo.planning.plan import Group, Plan
 from hpo.schedulers import PBT
 from hpo.searchers import GridSearcher
 

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Any
 
 from hpo.events.text import clock
-from hpo.planning.plan_warnings import advice
 from hpo.planning.plan import Group, Plan
 from hpo.planning.plan_warnings import advice
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from hpo.errors import StoreError
 from hpo.events.outcome import no_trial_met
-from hpo.events.types import Kind, Status
 from hpo.events.text import (
     again_text,
     clock,

@@ -1,8 +1,8 @@
 """Who went on from a copy of whom, and the schedule of hyperparameters that the best result came of."""
 
+from hpo.events.text import configuration_text
 from hpo.events.training_legs import legs_of
 from hpo.events.types import Kind
-from hpo.events.text import configuration_text
 from hpo.reports.page import PageColumn, PageTable, Part, paragraph
 from hpo.results.experiment import Experiment
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from hpo.analysis.comparison import Comparison
-from hpo.analysis.regret_over_time import over_time
 from hpo.analysis.loading import LoadedExperiment
+from hpo.analysis.regret_over_time import over_time
 from hpo.events.text import days_text
-from hpo.figures import pareto_charts, method_charts
+from hpo.figures import method_charts, pareto_charts
 from hpo.figures.chart import Chart
 from hpo.figures.style import data_label
 from hpo.history.conditions import unfinished_condition

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from hpo.analysis.method_comparison import compare
 from hpo.analysis.comparison import Comparison
 from hpo.analysis.loading import load_runs
+from hpo.analysis.method_comparison import compare
 from hpo.errors import ConfigError
 from hpo.reports.experiment_page import experiment_page
 from hpo.reports.tag_page import NAME, tag_page
 from hpo.results.experiment import load_experiment
-from hpo.store.experiment_paths import find_experiments, folder_of
 from hpo.store.atomic_files import write_atomically
+from hpo.store.experiment_paths import find_experiments, folder_of
 
 
 def write_report(

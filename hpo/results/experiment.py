@@ -16,7 +16,6 @@ from hpo.events.state import ExperimentState
 from hpo.events.text import best_of, front_of, overview
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Event, Kind
-from hpo.events.text import best_of, front_of, overview
 from hpo.results.files import read_metadata
 from hpo.results.hypervolume import hypervolume_text
 from hpo.results.notebook import as_html

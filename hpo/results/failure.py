@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from hpo.events.state import ExperimentState
-from hpo.events.types import Status
 from hpo.events.text import counts_text
+from hpo.events.types import Status
 from hpo.store.directory import ExperimentDirectory
 
 

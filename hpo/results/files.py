@@ -15,14 +15,13 @@ from typing import Any
 
 from hpo.config.schema import ExperimentConfig
 from hpo.config.yaml_files import dump_verbatim, points_override
-from hpo.events.training_legs import schedule_of
 from hpo.events.state import ExperimentState
-from hpo.events.types import Event
 from hpo.events.text import best_of, front_of
+from hpo.events.training_legs import schedule_of
+from hpo.events.types import Event
 from hpo.results.rows import ReportedAttempt, ReportRow, columns, rows_in_parts
 from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import ExperimentDirectory, json_object
-from hpo.store.atomic_files import write_atomically
 from hpo.store.untrusted import MOST_JSON, read_untrusted
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from html import escape
 
 from hpo.events.state import ExperimentState
-from hpo.events.types import Event, Kind
 from hpo.events.text import clock, configuration_text
+from hpo.events.types import Event, Kind
 
 MOST_TRIALS = 10
 MOST_STEPS = 200

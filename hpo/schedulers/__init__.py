@@ -10,7 +10,6 @@ from hpo.schedulers.pasha import PASHA
 from hpo.schedulers.pbt import PBT
 from hpo.schedulers.stopping_rules import StoppingRules
 from hpo.schedulers.synchronous import SynchronousHyperband
-from hpo.schedulers.cost_aware_asha import ThriftyASHA
 
 __all__ = [
     "ASHA",

@@ -9,7 +9,6 @@ from hpo.config.objectives import parse_objectives
 from hpo.config.reading import content_of
 from hpo.config.schema import ExperimentConfig
 from hpo.config.targets import factory_of, parameters_of
-from hpo.warm_start.results import EarlierExperiment
 from hpo.errors import ConfigError
 from hpo.randomness import Randomness
 from hpo.schedulers.base import Scheduler

@@ -13,7 +13,7 @@ from hpo.events.outcome import ReportOutcome
 from hpo.events.types import Configuration, Decision, Resume, Start, Suggestion, Trial
 from hpo.randomness import Randomness
 from hpo.schedulers.base import OutcomeScheduler, require_max_resource
-from hpo.schedulers.population import Member, Population, MemberResult
+from hpo.schedulers.population import Member, MemberResult, Population
 from hpo.searchers.base import Searcher
 from hpo.space.perturbation import perturb
 from hpo.space.search_space import SearchSpace

@@ -6,8 +6,6 @@ from hpo.config.choices import WarmStartUse
 from hpo.config.reading import content_of
 from hpo.config.schema import CONF_DIR, ExperimentConfig
 from hpo.config.targets import factory_of
-from hpo.warm_start.matching import MatchedSource
-from hpo.warm_start.results import EarlierExperiment
 from hpo.errors import ConfigError
 from hpo.schedulers.base import Scheduler
 from hpo.searchers.base import Searcher
@@ -30,11 +28,10 @@ def apply_warm_start(scheduler: Scheduler, config: ExperimentConfig, experiments
     _check_method(scheduler, config)
     if not experiments:
         return
-    from hpo.warm_start.matching import match_results
-    from hpo.warm_start.search_box import box_of
-    from hpo.warm_start.model_data import for_model
     from hpo.warm_start.best_configurations import best_points
+    from hpo.warm_start.matching import match_results
     from hpo.warm_start.portfolio import portfolio
+    from hpo.warm_start.search_box import box_of
 
     sources = match_results(experiments, config)
     check_count(use, sources)

@@ -6,16 +6,14 @@ from hpo.searchers.bohb import BOHBSearcher
 from hpo.searchers.cma_es import CMAESSearcher
 from hpo.searchers.cost_aware_gp import TimedSearcher
 from hpo.searchers.evolution import EvolutionSearcher
-from hpo.searchers.mobster import HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
 from hpo.searchers.gaussian_process import GaussianProcessSearcher
 from hpo.searchers.grid import GridSearcher
-from hpo.searchers.bayesian_optimisation import ImprovementSearcher
+from hpo.searchers.mobster import HyperTuneSearcher, IndependentSearcher, MOBSTERSearcher
 from hpo.searchers.multi_objective import MultiObjectiveSearcher
 from hpo.searchers.nsga2 import NSGA2Searcher
 from hpo.searchers.priorband import PriorBandSearcher
 from hpo.searchers.random import RandomSearcher
 from hpo.searchers.sobol import SobolSearcher
-from hpo.searchers.cost_aware_gp import TimedSearcher
 from hpo.searchers.tpe import TPESearcher
 
 __all__ = [

@@ -11,14 +11,14 @@ from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.searchers.model_based import ModelSearcher
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.prior_density import PriorDensity
-from hpo.surrogate.constraint_models import ConstraintModels
 from hpo.surrogate.candidates import draw, is_within
+from hpo.surrogate.constraint_models import ConstraintModels
 from hpo.surrogate.cost import EventClock, ReportedCosts, predict_log_cost
 from hpo.surrogate.earlier_data import EarlierData
-from hpo.surrogate.kernel import Floats, Integers
 from hpo.surrogate.joint_gp import JointGP
-from hpo.surrogate.scalarisation import SingleLoss, ProposalObjective
+from hpo.surrogate.kernel import Floats, Integers
+from hpo.surrogate.prior_density import PriorDensity
+from hpo.surrogate.scalarisation import ProposalObjective, SingleLoss
 from hpo.surrogate.warm_start_gp import WarmStartGP
 
 PRIOR_WEIGHT = 10.0

@@ -11,7 +11,13 @@ from hpo.searchers.gaussian_process import GaussianProcessSearcher
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.earlier_data import EarlierData
 from hpo.surrogate.kernel import Floats
-from hpo.surrogate.scalarisation import ObjectiveModel, SingleLoss, ProposalObjective, ChebyshevScalarisation, fits_of_model
+from hpo.surrogate.scalarisation import (
+    ChebyshevScalarisation,
+    ObjectiveModel,
+    ProposalObjective,
+    SingleLoss,
+    fits_of_model,
+)
 
 
 class MultiObjectiveSearcher(GaussianProcessSearcher):

@@ -15,7 +15,6 @@ from hpo.events.objective import Objective
 from hpo.events.text import word
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Status
-from hpo.events.text import word
 from hpo.figures.chart import Chart
 from hpo.figures.style import STATUS_COLOURS, seconds_scale
 from hpo.history.curves import outcome

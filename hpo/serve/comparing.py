@@ -43,8 +43,8 @@ class Comparisons:
 
 
 def _compared(folder: Path) -> dict[str, Any]:
-    from hpo.analysis.method_comparison import compare
     from hpo.analysis.loading import load_runs
+    from hpo.analysis.method_comparison import compare
     from hpo.reports.page import PageTable, table_content
     from hpo.reports.tag_page import curves_of_runs, methods_of, pairs_of
 

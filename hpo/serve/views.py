@@ -9,11 +9,10 @@ from typing import Any
 
 from hpo.events.text import best_text, configuration_text, counts_text, steering_text
 from hpo.events.trial_state import TrialState
-from hpo.events.text import best_text, configuration_text, counts_text, steering_text
 from hpo.figures.style import thinned
-from hpo.history.live_board import Board
 from hpo.history.conditions import noted_condition
 from hpo.history.follower import Snapshot
+from hpo.history.live_board import Board
 from hpo.history.record import Record
 from hpo.results.hypervolume import hypervolume_text
 from hpo.store.directory import ExperimentDirectory, read_json

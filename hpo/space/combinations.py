@@ -129,7 +129,7 @@ class Combinations(Generic[Values]):
         return {name: found[name] for name in self.parts if name in found} if self._children else found
 
     def example(
-        self: "Branches[Domain]", defaults: Mapping[str, Any], wanted: str, among: ValueRange[Domain]
+        self: "Combinations[Domain]", defaults: Mapping[str, Any], wanted: str, among: ValueRange[Domain]
     ) -> dict[str, Any]:
         """Return the configuration with the most default values in which `wanted` has a value of its part `among`."""
         best: dict[Closed, tuple[int, dict[str, Any]]] = {frozenset(): (0, {})}
@@ -167,7 +167,9 @@ def list_parts(axes: Mapping[str, Sequence[Any]], conditions: Conditions) -> dic
     """Split each list of values into the parts that conditions treat differently."""
     children = children_of(conditions)
     return {
-        name: [ValueRange(values, len(values), closes) for closes, values in _alike(axis, children.get(name, {})).items()]
+        name: [
+            ValueRange(values, len(values), closes) for closes, values in _alike(axis, children.get(name, {})).items()
+        ]
         for name, axis in axes.items()
     }
 

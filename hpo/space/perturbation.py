@@ -9,9 +9,7 @@ import numpy as np
 from hpo.space.domains import REVERSE_LOG, Choice, Domain, Float, Integer
 
 
-def perturb(
-    domain: Domain, value: Any, rng: np.random.Generator, *, factors: Sequence[float], resample: float
-) -> Any:
+def perturb(domain: Domain, value: Any, rng: np.random.Generator, *, factors: Sequence[float], resample: float) -> Any:
     """Return a value of the domain near `value`, or with probability `resample` a random one.
 
     A number is multiplied by one of the factors, also on a logarithmic scale. On a reverse-logarithmic scale, its distance

@@ -26,9 +26,8 @@ from hpo.space.combinations import Combinations, Conditions, domain_parts, list_
 from hpo.space.conditions import Condition, check_otherwise, parse_conditions
 from hpo.space.domain_parsing import check_argument_name, check_constant, parse_domain
 from hpo.space.domains import Choice, Domain
-from hpo.space.sweeper_syntax import parse_sweeper_expression
 from hpo.space.priors import AnyPrior, log_density, parse_prior
-from hpo.space.domain_parsing import check_constant, check_argument_name, parse_domain
+from hpo.space.sweeper_syntax import parse_sweeper_expression
 
 
 @dataclass(frozen=True)

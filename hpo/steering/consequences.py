@@ -6,8 +6,8 @@ from typing import Any
 from hpo.config.schema import ExperimentConfig
 from hpo.events.state import ExperimentState
 from hpo.events.steering import CommandName
-from hpo.events.types import Status
 from hpo.events.text import limit_text
+from hpo.events.types import Status
 
 
 def consequences(config: ExperimentConfig, state: ExperimentState) -> dict[str, str]:

@@ -18,7 +18,6 @@ from hpo.events.steering import Command
 from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import json_object
 from hpo.store.disk_space import disk_error_as_sentence
-from hpo.store.atomic_files import write_atomically
 from hpo.store.untrusted import open_untrusted
 
 MOST_BYTES = 4096

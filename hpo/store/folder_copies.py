@@ -4,8 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
-from hpo.store.disk_space import FREE, disk_error_as_sentence
 from hpo.store.atomic_files import sync
+from hpo.store.disk_space import FREE, disk_error_as_sentence
 
 
 def copy_folder(source: Path, target: Path) -> None:

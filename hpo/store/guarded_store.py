@@ -18,8 +18,8 @@ from hpo.errors import StoreError
 from hpo.events.types import Event, Kind
 from hpo.store.disk_space import gone_as_sentence
 from hpo.store.event_store import Store
-from hpo.store.store_repair import keep_aside, write_again
 from hpo.store.sqlite_file import is_busy
+from hpo.store.store_repair import keep_aside, write_again
 
 log = logging.getLogger(__name__)
 

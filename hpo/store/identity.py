@@ -11,9 +11,9 @@ import secrets
 from pathlib import Path
 
 from hpo.host.process_marks import experiment_mark
+from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import on_network
-from hpo.store.atomic_files import write_atomically
 
 
 def mark_of(directory: Path) -> int:

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from hpo.errors import print_error
+from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import ExperimentDirectory, json_object
 from hpo.store.machine import machine
-from hpo.store.atomic_files import write_atomically
 from hpo.store.untrusted import MOST_JSON, open_untrusted
 
 log = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ from pathlib import Path
 from hpo.errors import DamageError
 from hpo.events.state import ExperimentState
 from hpo.events.types import Event
+from hpo.store.atomic_files import sync
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.disk_space import disk_error_as_sentence
 from hpo.store.event_store import Store
-from hpo.store.atomic_files import sync
 
 log = logging.getLogger(__name__)
 

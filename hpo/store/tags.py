@@ -19,7 +19,6 @@ from filelock import FileLock
 from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import CONFIG, folders_with, read_json
 from hpo.store.disk_space import disk_error_as_sentence
-from hpo.store.atomic_files import write_atomically
 from hpo.store.untrusted import MOST_CONFIG, read_untrusted
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ import numpy as np
 
 from hpo.surrogate.candidate_points import CandidatePoints
 from hpo.surrogate.kernel import Floats
-from hpo.surrogate.candidate_points import CandidatePoints
 
 DIGITS = 6
 """Number of decimals to which optimised coordinates are rounded.
@@ -15,7 +14,9 @@ Linear algebra libraries differ in the order of summation; rounding keeps that f
 """
 
 
-def climb(pool: CandidatePoints, starts: Floats, score: Callable[[Floats], tuple[Floats, Floats]], *, iterations: int) -> Floats:
+def climb(
+    pool: CandidatePoints, starts: Floats, score: Callable[[Floats], tuple[Floats, Floats]], *, iterations: int
+) -> Floats:
     """Maximise a score from several starting points with one run of L-BFGS-B; return points of the same shape.
 
     Args:

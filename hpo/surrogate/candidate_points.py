@@ -11,7 +11,6 @@ import numpy as np
 from hpo.events.types import Configuration
 from hpo.space.domains import Choice, Domain
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.conditional_activity import ConditionalActivity, Flags
 from hpo.surrogate.candidates import DECAY, LEVELS, RATE
 from hpo.surrogate.conditional_activity import ConditionalActivity, Flags
 from hpo.surrogate.encoding import ANGLE, columns_of

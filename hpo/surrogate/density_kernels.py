@@ -12,7 +12,6 @@ import numpy as np
 from hpo.space.domains import Choice, Domain, Float, Integer
 from hpo.surrogate.candidate_points import FINE
 from hpo.surrogate.kernel import Floats, Integers
-from hpo.surrogate.candidate_points import FINE
 
 ROOT2PI = math.sqrt(2 * math.pi)
 

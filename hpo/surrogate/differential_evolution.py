@@ -8,7 +8,6 @@ from hpo.events.types import Configuration
 from hpo.space.search_space import SearchSpace
 from hpo.surrogate.candidate_points import CandidatePoints
 from hpo.surrogate.kernel import Floats
-from hpo.surrogate.candidate_points import CandidatePoints
 
 TRIES = 50
 """Number of children that may be known configurations before none is returned; the second half of them is random."""

@@ -11,9 +11,8 @@ import numpy as np
 
 from hpo.randomness import Randomness
 from hpo.surrogate.gp_fit import Layout
-from hpo.surrogate.training_data import TrainingData
-from hpo.surrogate.kernel import Floats, Inputs, Integers
 from hpo.surrogate.joint_gp import ModelData
+from hpo.surrogate.kernel import Floats, Inputs, Integers
 from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.training_data import TrainingData
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from hpo.randomness import Randomness
 from hpo.surrogate.gp_fit import Layout, fit_hyperparameters
-from hpo.surrogate.training_data import TrainingData
 from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
 from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.targets import penalise_infeasible, to_targets, to_values
+from hpo.surrogate.training_data import TrainingData
 
 FIT_BEST, FIT_OTHERS = 50, 100
 """Numbers of best and of other random targets to which hyperparameters are fitted; predictions use all targets."""

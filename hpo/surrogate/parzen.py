@@ -17,19 +17,18 @@ import numpy as np
 from hpo.space.domains import Choice
 from hpo.space.priors import ChoicePrior
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.conditional_activity import Flags
-from hpo.surrogate.kernel import Floats, Integers
 from hpo.surrogate.candidate_points import CandidatePoints
+from hpo.surrogate.conditional_activity import Flags
 from hpo.surrogate.density_kernels import (
     ChoiceKernels,
     Kernels,
     NormalKernels,
     aitchison_aitken,
-    value_borders,
     index_of,
     neighbour_spreads,
     reference_spread,
     smoothed_masses,
+    value_borders,
 )
 from hpo.surrogate.kernel import Floats, Integers
 

@@ -12,10 +12,10 @@ from hpo.events.types import Configuration
 from hpo.randomness import Randomness
 from hpo.surrogate.earlier_data import earlier_targets
 from hpo.surrogate.encoding import Encoding
-from hpo.surrogate.training_data import TrainingData
-from hpo.surrogate.kernel import Floats
 from hpo.surrogate.joint_gp import JointGP
+from hpo.surrogate.kernel import Floats
 from hpo.surrogate.scalarisation import SingleLoss
+from hpo.surrogate.training_data import TrainingData
 
 
 def select_greedily(scores: Sequence[Floats], apart: Callable[[int], Sequence[bool]], count: int) -> list[int]:

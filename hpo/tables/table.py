@@ -35,8 +35,8 @@ from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace, parse_space
 from hpo.store.atomic_files import write_atomically
 from hpo.surrogate.hypervolume import front_of
-from hpo.tables.synthetic_curves import Curves
 from hpo.tables.recorded_training import RecordedTraining
+from hpo.tables.synthetic_curves import Curves
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,6 @@ from hpo.trackers.base import TrialTracker
 from hpo.trackers.mlflow_runs import MLflow
 from hpo.trackers.tensorboard_files import TensorBoard
 from hpo.trackers.trackio_runs import Trackio
-from hpo.trackers.base import TrialTracker
 from hpo.trackers.wandb_runs import WandB
 from hpo.trackers.webhook import Webhook
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from hpo.events.state import ExperimentState
 from hpo.events.steering import Command, CommandName
-from hpo.events.types import Decision, Status
 from hpo.events.text import limit_text
+from hpo.events.types import Decision, Status
 from hpo.tuner.stopping import Budget
 
 _OVER = frozenset({Status.COMPLETED, Status.STOPPED, Status.FAILED, Status.TIMEOUT})
@@ -46,8 +46,10 @@ def refusal(command: Command, moment: Moment) -> str | None:
     """Why a command is refused; None where it is obeyed."""
     check = _CHECKS.get(command.verb)
     if check is None:
-        return f"{command.verb[:40]!r} is no command: use {', '.join(Verb)}"
-    expected = {CommandName.STOP: {"trial"}, CommandName.BUDGET: set(moment.limits)}.get(CommandName(command.verb), set())
+        return f"{command.verb[:40]!r} is no command: use {', '.join(CommandName)}"
+    expected = {CommandName.STOP: {"trial"}, CommandName.BUDGET: set(moment.limits)}.get(
+        CommandName(command.verb), set()
+    )
     if unknown := [name for name in command.arguments if name not in expected]:
         return f"{command.verb} takes {' or '.join(sorted(expected)) or 'no arguments'}, not {unknown[0][:40]!r}"
     return check(command.arguments, command, moment)

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 from hpo.errors import HPOError
 from hpo.events.state import ExperimentState
 from hpo.events.steering import Command, CommandName
-from hpo.events.types import Kind
 from hpo.events.text import command_text, printable
-from hpo.tuner.journal import Journal
+from hpo.events.types import Kind
 from hpo.tuner.command_refusals import Moment, refusal
+from hpo.tuner.journal import Journal
 
 LOOK_EVERY = 5.0
 """Seconds between two looks where nothing tells of a command: on network file systems, and with some backends."""

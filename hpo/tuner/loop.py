@@ -15,14 +15,13 @@ from hpo.backends.base import Backend
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
 from hpo.events.steering import Command, CommandName
-from hpo.events.types import BackendEvent, Kind, CommandSignal
+from hpo.events.types import BackendEvent, CommandSignal, Kind
 from hpo.schedulers.base import Scheduler
 from hpo.tuner.command_refusals import Moment
 from hpo.tuner.commands import Commands, Inbox
 from hpo.tuner.journal import EventLog, Journal
-from hpo.tuner.trial_limits import Limits
-from hpo.tuner.command_refusals import Moment
 from hpo.tuner.stopping import Budget
+from hpo.tuner.trial_limits import Limits
 from hpo.tuner.trial_supervisor import Supervision
 
 log = logging.getLogger(__name__)

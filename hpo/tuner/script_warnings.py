@@ -8,8 +8,8 @@ from hpo.events.state import ExperimentState
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Garbage, Placed
 from hpo.schedulers.base import Scheduler
-from hpo.tuner.report_reader import Intake
 from hpo.tuner.journal import Journal
+from hpo.tuner.report_reader import Intake
 from hpo.tuner.trial_limits import Limits
 
 _SAVE = "have the script save into HPO_CHECKPOINT_DIR before each report, and load at its start"

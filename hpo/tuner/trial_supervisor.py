@@ -26,11 +26,10 @@ from hpo.schedulers.replay import body_of, tell_end, tell_result, tell_stopped
 from hpo.tuner.checkpoint_budget import CheckpointBudget
 from hpo.tuner.checkpoint_copies import Copies
 from hpo.tuner.failure_limit import Failures
-from hpo.tuner.report_reader import Intake
 from hpo.tuner.journal import Journal
-from hpo.tuner.trial_limits import Limits
-from hpo.tuner.time_limits import Overdue
+from hpo.tuner.report_reader import Intake
 from hpo.tuner.script_warnings import Remarks
+from hpo.tuner.time_limits import Overdue
 from hpo.tuner.trial_code import TrialCode
 from hpo.tuner.trial_limits import Limits
 

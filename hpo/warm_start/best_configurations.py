@@ -4,10 +4,8 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-from hpo.warm_start.matching import MatchedSource, MatchedResult
 from hpo.events.types import Configuration
 from hpo.space.search_space import SearchSpace
-from hpo.surrogate.pareto import epsilon_net_ranks
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.pareto import epsilon_net_ranks
 from hpo.warm_start.matching import MatchedResult, MatchedSource

@@ -14,7 +14,6 @@ from typing import Any
 
 from hpo.config.choices import WarmStartUse
 from hpo.config.schema import ExperimentConfig
-from hpo.warm_start.results import EarlierExperiment, EarlierResult
 from hpo.errors import ConfigError
 from hpo.events.objective import Aim
 from hpo.events.types import Configuration
@@ -170,7 +169,9 @@ class _ConvertedConfiguration:
     useless: str | None = None
 
 
-def _place(earlier: Configuration, space: SearchSpace, then: Mapping[str, Any], now: Mapping[str, Any]) -> _ConvertedConfiguration:
+def _place(
+    earlier: Configuration, space: SearchSpace, then: Mapping[str, Any], now: Mapping[str, Any]
+) -> _ConvertedConfiguration:
     """Convert an earlier configuration to the new search space.
 
     Args:

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from hpo.warm_start.matching import MatchedSource, MatchedResult
 from hpo.surrogate.earlier_data import EarlierData
+from hpo.warm_start.matching import MatchedResult, MatchedSource
 
 
 def to_model_data(source: MatchedSource, levels: Collection[int | None]) -> EarlierData:

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from hpo.config.schema import ExperimentConfig
-from hpo.warm_start.matching import MatchedSource
-from hpo.warm_start.best_configurations import NEAREST, POINTS
 from hpo.events.types import Configuration
 from hpo.randomness import canonical
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.kernel import Floats
 from hpo.surrogate.portfolio import exact_scores, expected_scores, select_greedily
+from hpo.warm_start.best_configurations import NEAREST, POINTS
+from hpo.warm_start.matching import MatchedSource
 
 log = logging.getLogger(__name__)
 

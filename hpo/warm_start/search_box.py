@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from hpo.warm_start.matching import MatchedSource
-from hpo.warm_start.best_configurations import best_first
 from hpo.space.domains import Choice, Domain, Float, Integer
 from hpo.space.search_space import SearchSpace
 from hpo.warm_start.best_configurations import best_first

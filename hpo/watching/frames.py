@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from hpo.events.objective import Aim
 from hpo.events.text import best_name, best_text, clock, configuration_text, counts_text, printable, steering_text
 from hpo.events.trial_state import TrialState
-from hpo.events.text import best_name, best_text, clock, configuration_text, counts_text, printable, steering_text
-from hpo.history.live_board import Board
 from hpo.history.conditions import ERROR
 from hpo.history.follower import Snapshot
+from hpo.history.live_board import Board
 from hpo.results.hypervolume import hypervolume_text
 
 if TYPE_CHECKING:

@@ -14,11 +14,10 @@ from hpo.history.conditions import ERROR
 from hpo.history.follower import Follower, Snapshot
 from hpo.results.experiments import Experiments, load_experiments
 from hpo.results.hypervolume import hypervolume_text
-from hpo.store.inotify import CREATE, MODIFY, MOVED_TO, ONE_SHOT, open_inotify
 from hpo.store.experiment_paths import find_experiments, is_sweep_open
+from hpo.store.inotify import CREATE, MODIFY, MOVED_TO, ONE_SHOT, open_inotify
 from hpo.store.tags import OUTPUTS
 from hpo.watching.frames import sweep_frame
-from hpo.watching.plain_lines import PlainLines, say
 from hpo.watching.notebook import HEIGHT, WIDTH, NotebookView, in_notebook
 from hpo.watching.plain_lines import PlainLines, say
 

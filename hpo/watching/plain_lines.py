@@ -12,8 +12,8 @@ from hpo.config.schema import ExperimentConfig
 from hpo.errors import harmless
 from hpo.events.callback import Callback
 from hpo.events.state import ExperimentState
-from hpo.events.types import Event, Kind, Status
 from hpo.events.text import best_name, best_text, clock, counts_text, printable
+from hpo.events.types import Event, Kind, Status
 from hpo.results.hypervolume import hypervolume_text
 from hpo.results.rows import log_of, reason_of
 from hpo.store.experiment_paths import from_here

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from hpo.config.schema import ExperimentConfig
 from hpo.events.callback import Callback
-from hpo.events.training_legs import schedule_of
 from hpo.events.state import ExperimentState
-from hpo.events.types import Event
 from hpo.events.text import again_text, best_name, best_text, clock, code_versions_text, counts_text
-from hpo.history.live_board import Board
+from hpo.events.training_legs import schedule_of
+from hpo.events.types import Event
 from hpo.history.follower import Snapshot
+from hpo.history.live_board import Board
 from hpo.results.hypervolume import hypervolume_text
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.watching.frames import experiment_frame
-from hpo.watching.plain_lines import PlainLines, say
 from hpo.watching.notebook import HEIGHT, WIDTH, NotebookView, in_notebook
 from hpo.watching.plain_lines import PlainLines, say
 

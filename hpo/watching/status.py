@@ -6,8 +6,8 @@ from typing import Any
 
 from hpo.errors import StoreError
 from hpo.events.state import ExperimentState
-from hpo.events.types import Event, Kind, Status
 from hpo.events.text import front_of, steering_text
+from hpo.events.types import Event, Kind, Status
 from hpo.history.conditions import ERROR, condition_of_experiment, noted_condition
 from hpo.results.experiment import Experiment
 from hpo.results.files import read_metadata

@@ -15,7 +15,7 @@ from hpo.backends.local import LocalBackend
 from hpo.backends.trial_program import Program
 from hpo.config.reading import resolve
 from hpo.errors import BackendError
-from hpo.events.types import Exit, Garbage, CommandSignal, Placed, Report, Trial
+from hpo.events.types import CommandSignal, Exit, Garbage, Placed, Report, Trial
 from hpo.host import process_marks
 from hpo.randomness import Randomness
 from hpo.store.directory import ExperimentDirectory

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from hpo.checking.hyperparameter_changes import CHECK
 from hpo.checking.check import check_script, script_of
 from hpo.checking.findings import Verdict
 from hpo.checking.hyperparameter_changes import CHECK

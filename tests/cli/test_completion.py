@@ -10,9 +10,6 @@ from hpo.cli.commands.all_commands import VERBS
 from hpo.cli.commands.completion import in_bash
 from hpo.cli.commands.main import main
 from hpo.cli.completion import Typed, candidates
-from hpo.cli.commands.completion import in_bash
-from hpo.cli.commands.all_commands import VERBS
-from hpo.cli.commands.main import main
 from hpo.errors import ConfigError
 from tests.support import debian
 from tests.support.shells import Shell

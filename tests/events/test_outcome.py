@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hpo.events.objective import Objective, ReportError
 from hpo.events.outcome import Constraint
 from hpo.events.state import ExperimentState
-from hpo.events.types import Decision, Event, Kind
 from hpo.events.text import best_text
+from hpo.events.types import Decision, Event, Kind
 
 MS, RECALL = Constraint("ms", 20.0), Constraint("recall", 0.5, upper=False, at_end=True)
 ASKED = Objective("loss", "min", "epoch", (MS, RECALL), 3)

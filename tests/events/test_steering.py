@@ -1,8 +1,8 @@
 """The fold of commands: what holds, what was asked, and what it makes of trials and of the budget."""
 
 from hpo.events.steering import CommandName
-from hpo.events.types import Decision, Kind, Status
 from hpo.events.text import command_text, steering_text
+from hpo.events.types import Decision, Kind, Status
 from tests.events.test_state import Story
 
 GIVEN = {"max_num_trials": 40}

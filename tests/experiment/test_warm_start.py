@@ -9,9 +9,6 @@ from pathlib import Path
 import pytest
 
 from hpo.config.reading import load_config, resolve
-from hpo.warm_start.matching import match_results
-from hpo.warm_start.search_box import box_of
-from hpo.warm_start.results import from_lines, read_copy, sha256_of
 from hpo.errors import ConfigError, StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.types import Kind

@@ -8,7 +8,6 @@ import pytest
 from hpo.events.objective import Objective
 from hpo.figures.axis_limits import beyond, metric_axis, over_time
 from hpo.figures.chart import without_limits
-from hpo.figures.axis_limits import beyond, metric_axis, over_time
 
 LOSS = Objective("loss", "min", "epoch")
 GAIN = Objective("gain", "max", "epoch")

@@ -7,7 +7,6 @@ import pytest
 
 from hpo.config.reading import load_config, resolve
 from hpo.events.types import Event, Kind
-from hpo.history.live_board import Board
 from hpo.history.curves import timeline
 from hpo.history.live_board import Board
 from hpo.results.experiment import Experiment

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from hpo.history.live_board import Board
 from hpo.history.follower import Snapshot
 from hpo.history.hypervolume_over_time import growth
+from hpo.history.live_board import Board
 from hpo.history.record import record_of
 from hpo.results.hypervolume import front_share
 from hpo.watching.frames import experiment_frame

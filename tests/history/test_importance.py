@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import hpo
-from hpo.history.random_forest import grow
 from hpo.history.importance import (
     TRUSTED,
     analyse,
@@ -15,7 +14,6 @@ from hpo.history.importance import (
     encode,
     importance,
     losses_at_shared_resource,
-    conditional_importance,
     ranks,
 )
 from hpo.history.random_forest import grow

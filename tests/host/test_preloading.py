@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from hpo.host import process_marks
-from hpo.host.preloading import AUTO
 from hpo.host.host_start import shared_imports
+from hpo.host.preloading import AUTO
 from tests.conftest import succeeded
 from tests.host.test_host import HostProcess, wait_for_file
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.host.report_assembly import Gathering
 from hpo.host.printed_reports import LONGEST_LINE, Printed
+from hpo.host.report_assembly import Gathering
 
 PATTERNS = {"loss": r"loss[=:] ?(\S+)", "epoch": r"epoch[ =](\d+)"}
 

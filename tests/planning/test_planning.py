@@ -14,13 +14,12 @@ from hpo import load_experiment
 from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError, ExperimentError
 from hpo.launchers.base import Job
-from hpo.planning.plan_warnings import advice
+from hpo.planning.directory_state import DirectoryState, PlannedExperiment
 from hpo.planning.expectation import TrainingCourse, simulate_method
 from hpo.planning.plan import Group, Machine, Plan, make_plan
 from hpo.planning.plan_warnings import advice
 from hpo.planning.prices import read_prices
 from hpo.planning.smoke_trial import Smoke, smoke_trial
-from hpo.planning.directory_state import PlannedExperiment, DirectoryState
 from hpo.planning.text import text
 from hpo.store.event_store import Store
 from tests.conftest import SCRIPTS, error_of, succeeded
@@ -95,7 +94,9 @@ def budget(**limits):
 
 def test_random_search_is_counted_exactly():
     """Two workers, three epochs of 10 s each: in 95 s each completes three trainings and is in its fourth."""
-    expected = simulate_method(config("RS", of=benchmark(arguments={"epochs": 3}), max_wallclock_time=95), per_epoch(10, 3), 2)
+    expected = simulate_method(
+        config("RS", of=benchmark(arguments={"epochs": 3}), max_wallclock_time=95), per_epoch(10, 3), 2
+    )
 
     assert expected.trials == 8
     assert expected.reached == {3: 6}

@@ -17,7 +17,6 @@ from hpo.events.state import ExperimentState
 from hpo.events.types import BackendEvent, Exit, Garbage, Kind, Report, Trial
 from hpo.schedulers.replay import restore
 from hpo.store.event_store import Store
-from hpo.tuner.trial_limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 from hpo.tuner.trial_limits import Limits

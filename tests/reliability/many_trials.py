@@ -28,9 +28,9 @@ from hpo.events.types import BackendEvent, Kind, Report
 from hpo.schedulers.construction import scheduler_of
 from hpo.schedulers.replay import restore
 from hpo.store.event_store import Store
-from hpo.tuner.trial_limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
+from hpo.tuner.trial_limits import Limits
 from hpo.watching.plain_lines import PlainLines
 from perf.scale import EPOCHS, SPACE, InstantBackend
 

@@ -61,7 +61,9 @@ def test_no_process_is_left(tmp_path, number, kind):
             assert "interrupted; the same command goes on" in project.output()
         wait_until(lambda pids=pids: not any(alive(pid) for pid in pids()), 5.0 + GRACE, "the end of all processes")
         mark = mark_of(project.directory)
-        wait_until(lambda mark=mark: not process_marks.marked(mark, whole_experiment=True), 5.0 + GRACE, "the end of the host")
+        wait_until(
+            lambda mark=mark: not process_marks.marked(mark, whole_experiment=True), 5.0 + GRACE, "the end of the host"
+        )
 
 
 def test_a_second_interrupt_does_not_wait_for_the_grace_period(tmp_path):

@@ -9,7 +9,6 @@ from hpo.cli import recording
 from hpo.config.reading import resolve
 from hpo.events.state import ExperimentState
 from hpo.exporting.grid_table import table_of
-from hpo.history.live_board import Board
 from hpo.history.follower import Snapshot
 from hpo.history.importance import importance, losses_at_shared_resource
 from hpo.history.live_board import Board

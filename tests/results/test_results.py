@@ -26,8 +26,8 @@ from hpo.config.yaml_files import override_text
 from hpo.errors import HPOError, StoreError
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.types import Decision, Event, Kind, Status
 from hpo.events.text import best_of
+from hpo.events.types import Decision, Event, Kind, Status
 from hpo.results.files import write_best
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.experiment_paths import find_experiments

@@ -14,9 +14,9 @@ from hpo.errors import ConfigError
 from hpo.events.state import ExperimentState
 from hpo.events.types import Kind, Status
 from hpo.history.curves import rungs
-from hpo.planning.plan_warnings import advice
+from hpo.planning.directory_state import DirectoryState, PlannedExperiment
 from hpo.planning.plan import Group, Machine, Plan
-from hpo.planning.directory_state import PlannedExperiment, DirectoryState
+from hpo.planning.plan_warnings import advice
 from hpo.randomness import Randomness
 from hpo.results.experiment import Experiment
 from hpo.schedulers.construction import scheduler_of

@@ -10,7 +10,7 @@ from hpo.randomness import Randomness
 from hpo.searchers import MultiObjectiveSearcher
 from hpo.space.search_space import parse_space
 from hpo.surrogate.encoding import Encoding
-from hpo.surrogate.scalarisation import ObjectiveModel, ProposalObjective, ChebyshevScalarisation, fits_of_model
+from hpo.surrogate.scalarisation import ChebyshevScalarisation, ObjectiveModel, ProposalObjective, fits_of_model
 
 SPACE = parse_space({name: {"type": "float", "lower": 0.0, "upper": 1.0} for name in "xy"})
 

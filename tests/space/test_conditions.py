@@ -21,7 +21,6 @@ from hpo.events.state import ExperimentState
 from hpo.exporting.grid_table import table_of
 from hpo.exporting.optuna_storage import add_study
 from hpo.exporting.portable import pack
-from hpo.exporting.grid_table import table_of
 from hpo.exporting.tables import write_csv, write_parquet
 from hpo.figures.space_charts import parallel, slices
 from hpo.history.points import NOT_USED

@@ -6,7 +6,6 @@ import pytest
 from hpo.space.domain_parsing import parse_domain
 from hpo.space.domains import REVERSE_LOG, Choice, Float, Integer
 from hpo.space.perturbation import perturb
-from hpo.space.domain_parsing import parse_domain
 
 LR = parse_domain("lr", {"type": "float", "lower": 1e-4, "upper": 1.0, "log": True})
 

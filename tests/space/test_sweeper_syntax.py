@@ -3,7 +3,6 @@
 import pytest
 
 from hpo.errors import ConfigError
-from hpo.space.sweeper_syntax import parse_sweeper_expression
 from hpo.space.search_space import parse_space
 from hpo.space.sweeper_syntax import parse_sweeper_expression
 

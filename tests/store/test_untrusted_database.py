@@ -10,8 +10,8 @@ import pytest
 from hpo.errors import StoreError
 from hpo.events.types import Event, Kind
 from hpo.store.event_store import Store
-from hpo.store.store_repair import open_store
 from hpo.store.sqlite_file import open_to_read
+from hpo.store.store_repair import open_store
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
 

@@ -19,10 +19,9 @@ from hpo.errors import StoreError
 from hpo.events.objective import Aim, Objective
 from hpo.events.state import ExperimentState
 from hpo.events.steering import Command
-from hpo.events.types import BackendEvent, Configuration, Event, Exit, Garbage, CommandSignal, Report, Trial
+from hpo.events.types import BackendEvent, CommandSignal, Configuration, Event, Exit, Garbage, Report, Trial
 from hpo.schedulers.base import Scheduler
 from hpo.schedulers.replay import restore
-from hpo.tuner.trial_limits import Limits
 from hpo.tuner.loop import Tuner
 from hpo.tuner.stopping import Budget
 from hpo.tuner.trial_limits import Limits

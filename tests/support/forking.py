@@ -28,7 +28,13 @@ from select import select
 
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
-    *("hpo.cli.run", "hpo.cli.commands.main", "hpo.cli.commands.all_commands", "hpo.launchers.local", "hpo.experiment.run"),
+    *(
+        "hpo.cli.run",
+        "hpo.cli.commands.main",
+        "hpo.cli.commands.all_commands",
+        "hpo.launchers.local",
+        "hpo.experiment.run",
+    ),
     *("hpo.watching.progress", "hpo.planning.plan", "hpo.results", "hpo.reports", "antlr4"),
 )
 """What calls import as they begin, or soon after."""

@@ -10,7 +10,6 @@ from hpo.space.search_space import parse_space
 from hpo.surrogate.candidate_points import CandidatePoints
 from hpo.surrogate.candidates import mutate
 from hpo.surrogate.encoding import Encoding
-from hpo.surrogate.candidate_points import CandidatePoints
 
 SPACE = parse_space(
     {

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hpo.surrogate.pareto import crowding, dominates, front_ranks, epsilon_net_ranks
+from hpo.surrogate.pareto import crowding, dominates, epsilon_net_ranks, front_ranks
 
 LOSSES = st.integers(2, 4).flatmap(
     lambda m: st.integers(1, 25).flatmap(lambda n: arrays(np.float64, (n, m), elements=st.integers(0, 5).map(float)))

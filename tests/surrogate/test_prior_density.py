@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from hpo.space.search_space import parse_space
-from hpo.surrogate.prior_density import PriorDensity
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.prior_density import PriorDensity
 

@@ -14,10 +14,10 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from hpo.space.search_space import parse_space
 from hpo.surrogate.encoding import Encoding
 from hpo.surrogate.gp_fit import FitObjective, Layout, NumericalError, factorise, fit_hyperparameters
-from hpo.surrogate.training_data import TrainingData
 from hpo.surrogate.kernel import Inputs
 from hpo.surrogate.posterior import Posterior
 from hpo.surrogate.single_thread import one_thread
+from hpo.surrogate.training_data import TrainingData
 
 LEVELS = 3
 

@@ -11,7 +11,6 @@ from scipy.stats import norm, rankdata
 
 from hpo.surrogate.targets import (
     align,
-    penalise_infeasible,
     compress,
     make_finite,
     median,

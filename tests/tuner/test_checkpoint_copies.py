@@ -10,7 +10,6 @@ import pytest
 
 from hpo import load_config, run_experiment
 from hpo.backends.shared_directory import FiledBackend
-from hpo.warm_start.results import read_copy
 from hpo.errors import ExperimentError, StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.types import Kind, Status

@@ -4,8 +4,8 @@ import pytest
 
 from hpo.backends.base import Backend
 from hpo.events.state import ExperimentState
-from hpo.events.types import Kind, Placed
 from hpo.events.text import again_text, counts_text
+from hpo.events.types import Kind, Placed
 from hpo.tuner.stopping import Budget
 from tests.support.fakes import OBJECTIVE, Crash, Disk, FakeExperiment, Garble, Lose, Say
 

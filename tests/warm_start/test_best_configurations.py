@@ -4,8 +4,6 @@ import math
 
 import numpy as np
 
-from hpo.warm_start.matching import MatchedSource, MatchedResult, match_results
-from hpo.warm_start.best_configurations import best_points
 from hpo.space.search_space import parse_space
 from hpo.warm_start.best_configurations import best_points
 from hpo.warm_start.matching import MatchedResult, MatchedSource, match_results
@@ -62,7 +60,9 @@ def test_of_a_trial_the_furthest_result_counts_and_of_two_experiments_of_a_sourc
 def test_of_several_objectives_those_come_first_that_spread_over_the_front():
     losses = [(1.0, 9.0), (2.0, 8.5), (5.0, 5.0), (9.0, 1.0), (6.0, 6.0), (0.5, math.inf)]
     fits = [
-        MatchedResult((0, number), {"x": number / 10}, 9, pair[0], 1.0, True, pair)  # far from each other, one not on the front
+        MatchedResult(
+            (0, number), {"x": number / 10}, 9, pair[0], 1.0, True, pair
+        )  # far from each other, one not on the front
         for number, pair in enumerate(losses)
     ]
     source = MatchedSource("s", len(fits), fits)

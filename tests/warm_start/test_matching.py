@@ -2,7 +2,6 @@
 
 import pytest
 
-from hpo.warm_start.matching import match_results
 from hpo.errors import ConfigError
 from hpo.warm_start.matching import match_results
 from tests.warm_start.making import LAYERS, LR, earlier, new

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from hpo.warm_start.matching import MatchedSource, MatchedResult, match_results
-from hpo.warm_start.best_configurations import best_points
-from hpo.warm_start.portfolio import portfolio
 from hpo.surrogate.portfolio import exact_scores, select_greedily
+from hpo.warm_start.best_configurations import best_points
+from hpo.warm_start.matching import MatchedResult, MatchedSource, match_results
+from hpo.warm_start.portfolio import portfolio
 from tests.earlier.making import earlier, new
 
 X = {"x": {"type": "float", "lower": 0.0, "upper": 1.0}}
@@ -44,7 +44,9 @@ def test_the_greedy_choice_equals_its_definition():
         near = {pair for pair in itertools.permutations(range(candidates), 2) if rng.random() < 0.1}
         far = [[(one, other) not in near for other in range(candidates)] for one in range(candidates)]
         for count in (1, 3, 20):
-            found = select_greedily(scores, lambda one: [(one, other) not in near for other in range(candidates)], count)  # noqa: B023
+            found = select_greedily(
+                scores, lambda one: [(one, other) not in near for other in range(candidates)], count
+            )  # noqa: B023
             assert found == by_definition(scores.tolist(), near, count)
 
 
@@ -84,7 +86,9 @@ def test_what_a_source_has_trained_several_times_counts_there_by_its_mean():
     several = [({"x": x}, 9, loss) for x, loss in ((0.0, 0.0), (0.3, 3.0), (0.0, 12.0), (0.6, 5.0), (0.0, 0.0))]
     other = [({"x": x}, 9, loss) for x, loss in ((0.0, 2.0), (0.3, 1.0), (0.6, 3.0))]
     config = new(X)
-    sources = match_results([earlier(*several, config_space=X), earlier(*other, source="second", config_space=X)], config)
+    sources = match_results(
+        [earlier(*several, config_space=X), earlier(*other, source="second", config_space=X)], config
+    )
     assert portfolio(sources, config, 1) == [{"x": 0.3}]  # by its first result or its last, 0 is as good, and first
 
 
@@ -94,7 +98,9 @@ def test_what_a_source_has_not_trained_is_scored_by_what_a_model_expects_there()
     sources = []
     for name, count, good in (("many", 40, 0.3), ("few", 12, 0.3), ("other", 20, 0.8)):
         xs = rng.uniform(0, 1, count).round(3).tolist()
-        fits = [MatchedResult((len(sources), trial), {"x": x}, 9, abs(x - good), 1.0, True) for trial, x in enumerate(xs)]
+        fits = [
+            MatchedResult((len(sources), trial), {"x": x}, 9, abs(x - good), 1.0, True) for trial, x in enumerate(xs)
+        ]
         sources.append(MatchedSource(name, len(fits), fits))
     taken = [one["x"] for one in portfolio(sources, new(X), 2)]
     assert abs(taken[0] - 0.3) < 0.1  # two of three are good there, whichever of them has trained it

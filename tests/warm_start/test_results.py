@@ -5,8 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from hpo.warm_start.matching import match_results
-from hpo.warm_start.results import from_lines, read_copy, sha256_of, to_lines
 from hpo.errors import ConfigError, StoreError
 from hpo.schedulers.construction import scheduler_of
 from hpo.space.search_space import parse_space

@@ -10,8 +10,8 @@ from rich.console import Console
 from hpo.config.reading import load_config, resolve
 from hpo.events.objective import Objective
 from hpo.events.state import ExperimentState
-from hpo.events.types import Decision, Event, Kind, Status
 from hpo.events.text import best_text, clock, configuration_text, counts_text
+from hpo.events.types import Decision, Event, Kind, Status
 from hpo.history.live_board import Board
 from hpo.store.event_store import Store
 from hpo.watching.plain_lines import PlainLines

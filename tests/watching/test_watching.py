@@ -25,15 +25,14 @@ from hpo.config.reading import load_config, resolve
 from hpo.errors import ConfigError, StoreError
 from hpo.events.state import ExperimentState
 from hpo.events.types import Event, Kind, Resume, Start
-from hpo.history.live_board import Board
 from hpo.history.follower import Follower, Snapshot
+from hpo.history.live_board import Board
 from hpo.history.rungs import rung_board
 from hpo.results.experiment import load_experiment
 from hpo.schedulers.replay import feed
 from hpo.store.event_store import Store
 from hpo.store.experiment_paths import find_experiments
 from hpo.store.ownership import is_owned
-from hpo.store.experiment_paths import find_experiments
 from hpo.watching.frames import experiment_frame, sweep_frame
 from hpo.watching.loop import Watch
 from hpo.watching.progress import LiveTable

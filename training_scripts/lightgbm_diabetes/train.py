@@ -75,7 +75,9 @@ class Report:
         self.seconds += time.process_time() - self.began
         rmse = float(np.float32(env.evaluation_result_list[0][2] * self.spread))
         metrics = {"round": env.iteration + 1, "rmse": rmse, "cpu_seconds": self.seconds}
-        library_checkpoint.save_and_report(f"round-{env.iteration + 1}.txt", lambda path: env.model.save_model(path), metrics)
+        library_checkpoint.save_and_report(
+            f"round-{env.iteration + 1}.txt", lambda path: env.model.save_model(path), metrics
+        )
         self.began = time.process_time()
 
 

@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any, Self
 
 import hpo
-from hpo.backends.shared_directory import FiledBackend
 from hpo.backends.ray.fleet import Fleet, PlacedSlot, RunningAttempt
 from hpo.backends.ray.messages import from_json
 from hpo.backends.ray.node_care import NodeCare
@@ -24,6 +23,7 @@ from hpo.backends.ray.session import RaySession
 from hpo.backends.ray.settings import RaySettings, where_slots_are
 from hpo.backends.ray.slot_warnings import SlotWarnings
 from hpo.backends.ray.timing import StandingClock
+from hpo.backends.shared_directory import FiledBackend
 from hpo.backends.wakeup import Sleep
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import BackendError

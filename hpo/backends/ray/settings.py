@@ -13,7 +13,6 @@ import hpo
 from hpo.backends.bundle import Bundle, make_bundle
 from hpo.backends.executables import files_beside, find_file
 from hpo.backends.gpus import visible_gpus
-from hpo.backends.trial_program import check_program
 from hpo.backends.ray.actor import digest_of
 from hpo.backends.ray.folders import SessionFiles
 from hpo.backends.ray.storage import check_storage

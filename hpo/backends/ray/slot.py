@@ -20,7 +20,7 @@ from hpo.backends.ray.messages import to_json
 from hpo.backends.ray.program import NodeDirectory, NodeProgram
 from hpo.config.reading import to_config
 from hpo.errors import ConfigError, HPOError
-from hpo.events.types import BackendEvent, Exit, CommandSignal, Trial
+from hpo.events.types import BackendEvent, CommandSignal, Exit, Trial
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hpo.aws.archive import digest_of, pack_whole
-from hpo.backends.report_channel import Channel, resource_at
-from hpo.backends.shared_directory import STORED
 from hpo.backends.ray.apart import from_json_text
 from hpo.backends.ray.storage import CheckpointStorage
 from hpo.backends.report_channel import Channel, resource_at

@@ -22,8 +22,6 @@ from hpo.aws.bootstrap import ML, WORK, write_failure
 from hpo.aws.client import aws_errors_as_sentence, client, code_of
 from hpo.backends.attempt_mirror import AttemptMirror
 from hpo.backends.local import LocalBackend
-from hpo.backends.attempt_mirror import AttemptMirror
-from hpo.backends.trial_program import Program
 from hpo.backends.sagemaker.places import JobPlaces, StoredCheckpoint, live_key
 from hpo.backends.trial_program import Program
 from hpo.config.reading import read_config

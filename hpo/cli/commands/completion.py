@@ -8,7 +8,6 @@ import click
 
 from hpo.cli.commands.app import VERBS, Option, Word, verb
 from hpo.cli.completion import Candidate, Typed, candidates
-from hpo.cli.commands.app import VERBS, Option, Word, verb
 from hpo.errors import ConfigError
 
 BASH = r"""_hpo() {

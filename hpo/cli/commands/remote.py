@@ -12,7 +12,6 @@ from hpo.launchers.remote import launcher_of, read_record
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.experiment_paths import find_experiments, find_launched
 from hpo.store.ownership import is_owned
-from hpo.store.experiment_paths import find_experiments, find_launched
 
 
 @verb()

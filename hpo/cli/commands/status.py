@@ -135,7 +135,6 @@ def replay(place: Place, trust: Trusted = ()) -> None:
     """Compute every logged decision again with a fresh scheduler, and compare."""
     from dataclasses import replace
 
-    from hpo.warm_start.results import read_copy
     from hpo.events.state import ExperimentState
     from hpo.schedulers.construction import scheduler_of
     from hpo.schedulers.replay import other_versions, verify

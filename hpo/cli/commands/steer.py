@@ -42,7 +42,7 @@ def _arguments(command: str, limits: Sequence[str], trial: int | None) -> dict[s
         ConfigError: it is not what the command takes.
     """
     if command not in set(CommandName):
-        raise ConfigError(f"{command!r} is no command to an experiment: use {', '.join(Verb)}")
+        raise ConfigError(f"{command!r} is no command to an experiment: use {', '.join(CommandName)}")
     if (trial is not None) != (command == CommandName.STOP):
         raise ConfigError("stop: add --trial N" if trial is None else f"--trial {trial}: goes with stop alone")
     if bool(limits) != (command == CommandName.BUDGET):

@@ -31,7 +31,6 @@ from hpo.launchers.sagemaker.mirror import CLUSTER_LOG, Mirror, Restored
 from hpo.launchers.sagemaker.tuning_metrics import TuningMetrics, nonce_of
 from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import ExperimentDirectory
-from hpo.store.atomic_files import write_atomically
 
 log = logging.getLogger("hpo.launchers.sagemaker.job")  # also where this module is __main__
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from hpo.aws.archive import CHECKPOINT, Stamps, pack_whole, seal, stamps, unpack, unseal
-from hpo.backends.shared_directory import STORED
 from hpo.backends.attempt_mirror import meanwhile
+from hpo.backends.shared_directory import STORED
 from hpo.config.reading import read_config
 from hpo.config.schema import ExperimentConfig
 from hpo.errors import HPOError
@@ -31,12 +31,10 @@ from hpo.events.state import ExperimentState
 from hpo.events.text import best_text, clock, counts_text
 from hpo.events.trial_state import TrialState
 from hpo.events.types import Kind, Status
-from hpo.events.text import best_text, clock, counts_text
 from hpo.launchers.sagemaker.results import PROGRESS
 from hpo.store.atomic_files import replacing, write_atomically
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import Store
-from hpo.store.atomic_files import replacing, write_atomically
 from hpo.store.sqlite_file import copy_store
 
 log = logging.getLogger(__name__)

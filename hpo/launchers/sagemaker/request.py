@@ -15,7 +15,6 @@ from hpo.aws.settings import SageMakerSettings, refuse_secrets
 from hpo.aws.training import DATA_CHANNEL, SIGNAL_GRACE, longest_run, tags_of, training_request
 from hpo.backends.backend_choice import backend_of
 from hpo.backends.bundle import Bundle, make_bundle
-from hpo.backends.backend_choice import backend_of
 from hpo.backends.ray.made import check_nodes
 from hpo.config.reading import to_yaml
 from hpo.config.schema import ExperimentConfig

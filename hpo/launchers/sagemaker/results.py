@@ -12,7 +12,6 @@ from hpo.aws.client import aws_errors_as_sentence, client, read_object
 from hpo.errors import HPOError
 from hpo.store.atomic_files import replacing
 from hpo.store.directory import read_json
-from hpo.store.atomic_files import replacing
 
 THREADS = 8
 PROGRESS = "progress.json"

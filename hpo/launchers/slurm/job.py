@@ -29,7 +29,6 @@ from hpo.launchers.slurm.request import LOGS
 from hpo.results.experiment import load_experiment
 from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import read_json
-from hpo.store.atomic_files import write_atomically
 
 NOTE = "slurm.json"
 FRUITLESS = 3

@@ -36,10 +36,10 @@ from hpo.launchers.slurm.state import job_state
 from hpo.launchers.slurm.submission import queue
 from hpo.results.failure import failure_of
 from hpo.schedulers.construction import scheduler_of
+from hpo.store.atomic_files import write_atomically
 from hpo.store.directory import LAUNCH_LOCK, LAUNCH_RECORD, ExperimentDirectory
 from hpo.store.event_store import Store
 from hpo.store.ownership import owned
-from hpo.store.atomic_files import write_atomically
 
 _ACTIVE = (Phase.WAITING, Phase.RUNNING)
 
