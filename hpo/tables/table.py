@@ -11,9 +11,8 @@ A table consists of two files of the same name. `NAME.yaml` describes it:
     metric_<metric>      (N, S, R)   after each unit of resource, for each of S trainings; (N, S, 1): final values only
     seconds              (N, S, R)   training time up to there; (N, S, 1): of the whole training
 
-If only final values are known, learning curves of the metric are synthesised as described in `hpo.tables.synthetic_curves`. Other
-metrics grow in proportion to the resource if they are cumulative, such as a training time. The rest, such as a model's size,
-are constant.
+If only final values are known, `hpo.tables.synthetic_curves` makes learning curves of the metric. Other metrics grow in
+proportion to the resource if they are cumulative, such as a training time. The rest, such as a model's size, are constant.
 """
 
 import io

@@ -7,7 +7,7 @@ from hpo.space.search_space import parse_space
 from hpo.surrogate.acquisition_optimizer import climb
 from hpo.surrogate.candidate_points import CandidatePoints
 from hpo.surrogate.encoding import Encoding
-from tests.surrogate.test_pool import CONDITIONAL, SPACE
+from tests.surrogate.test_candidate_points import CONDITIONAL, SPACE
 
 UNIT = {"type": "float", "lower": 0.0, "upper": 1.0}
 

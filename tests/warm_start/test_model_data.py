@@ -5,7 +5,7 @@ from dataclasses import replace
 from hpo.warm_start.matching import match_results
 from hpo.warm_start.model_data import to_model_data
 from hpo.warm_start.results import EarlierResult
-from tests.earlier.making import earlier, new
+from tests.warm_start.making import earlier, new
 
 
 def test_of_each_trial_the_results_where_trials_are_compared_and_the_last():

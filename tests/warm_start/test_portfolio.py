@@ -9,7 +9,7 @@ from hpo.surrogate.portfolio import exact_scores, select_greedily
 from hpo.warm_start.best_configurations import best_points
 from hpo.warm_start.matching import MatchedResult, MatchedSource, match_results
 from hpo.warm_start.portfolio import portfolio
-from tests.earlier.making import earlier, new
+from tests.warm_start.making import earlier, new
 
 X = {"x": {"type": "float", "lower": 0.0, "upper": 1.0}}
 
@@ -44,9 +44,7 @@ def test_the_greedy_choice_equals_its_definition():
         near = {pair for pair in itertools.permutations(range(candidates), 2) if rng.random() < 0.1}
         far = [[(one, other) not in near for other in range(candidates)] for one in range(candidates)]
         for count in (1, 3, 20):
-            found = select_greedily(
-                scores, lambda one: [(one, other) not in near for other in range(candidates)], count
-            )  # noqa: B023
+            found = select_greedily(scores, far.__getitem__, count)
             assert found == by_definition(scores.tolist(), near, count)
 
 

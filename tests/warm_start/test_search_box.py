@@ -6,7 +6,7 @@ import numpy as np
 
 from hpo.warm_start.matching import match_results
 from hpo.warm_start.search_box import box_of
-from tests.earlier.making import LAYERS, LR, earlier, new
+from tests.warm_start.making import LAYERS, LR, earlier, new
 
 SPACE = {
     "lr": LR,
