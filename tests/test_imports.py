@@ -36,8 +36,8 @@ FLOORS = [
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 
 ALLOWED = {
-    "hydra": {"cli", "config"},
-    "omegaconf": {"cli", "config"},
+    "hydra": {"cli", "config", "integrations"},
+    "omegaconf": {"cli", "config", "integrations"},
     "torch": {"checkpoint", "searchers"},
     "sklearn": {"searchers", "surrogate"},
     "botorch": {"searchers"},

@@ -1,4 +1,4 @@
-"""What launchers such as torchrun, mpirun and srun print around the error of a program that they started."""
+"""What launchers such as torchrun, mpirun and srun, and Hydra in an app, print around the error of a program."""
 
 import re
 from itertools import pairwise
@@ -7,6 +7,7 @@ _OF_LAUNCHER = re.compile(
     r"^(\[rank\d+\]:\s*)?\[?[IWEF]\d{4} [\d:.]+ .*(torch/distributed/|ProcessGroup)|"  # E1202 23:47:24.768000 9947 torch/…
     r"^(WARNING|ERROR|INFO):torch\.distributed\.|^\[[\d\-:, ]+\] torch\.distributed\.|"
     r"^\[[\d\-:, ]+\] \[\w+\] \[(launch|runner)\.py:\d+|"  # DeepSpeed
+    r"^Set the environment variable HYDRA_FULL_ERROR=1 for a complete stack trace\.$|^See https://hydra\.cc/|"
     r"^(srun|slurmstepd|prterun|prun): |^ERROR conda\.cli\.main_run|^make(\[\d+\])?: \*\*\* "
 )
 """A single line that is the launcher's own."""

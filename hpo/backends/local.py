@@ -276,7 +276,7 @@ class LocalBackend(FiledBackend):
             directory=self._program.directory.path,
         )
         if "found" in outcome:
-            end = self._found.judge(end, outcome["found"], running.stderr.with_name("stdout.log"))
+            end = self._found.judge(end, outcome["found"], running.stderr.parent)
         return [*events, end]
 
     def _host_died(self) -> list[BackendEvent]:

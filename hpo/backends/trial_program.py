@@ -16,7 +16,7 @@ from typing import Any
 from hpo.backends.arguments import CONFIG_FILE, Written, fill, write
 from hpo.backends.executables import find_file, find_program, is_this_python
 from hpo.backends.unmodified_program import reading_of
-from hpo.config.choices import ArgumentStyle, ReportChannel, WorkingDirectory
+from hpo.config.choices import ArgumentStyle, WorkingDirectory
 from hpo.config.environment_references import from_environment
 from hpo.config.schema import ExperimentConfig
 from hpo.config.templates import Template
@@ -258,7 +258,7 @@ class Program:
             "CUDA_VISIBLE_DEVICES": ",".join(devices),
             **threads_per_trial(self.config.n_workers or 1),
             # So that Python writes line by line, in a process of the program's own as well.
-            **({"PYTHONUNBUFFERED": "1"} if self.config.benchmark.report_channel == ReportChannel.stdout else {}),
+            **({"PYTHONUNBUFFERED": "1"} if self.config.benchmark.searched else {}),
         }
 
 

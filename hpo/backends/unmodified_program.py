@@ -18,6 +18,8 @@ from hpo.events.types import Exit
 
 log = logging.getLogger(__name__)
 
+_STREAMS = {ReportChannel.stdout: "standard output", ReportChannel.stderr: "standard error"}
+
 
 def reading_of(benchmark: BenchmarkConfig, places: Mapping[str, str], reports: Path) -> dict[str, Any]:
     """What the host needs to read the results of an attempt; see `hpo.host.report_source`.
@@ -53,17 +55,19 @@ class FoundResults:
     benchmark: BenchmarkConfig
     _said: bool = False
 
-    def judge(self, end: Exit, found: Mapping[str, Any], stdout: Path) -> Exit:
+    def judge(self, end: Exit, found: Mapping[str, Any], folder: Path) -> Exit:
         """The end of an attempt, with the reason where it reported nothing; the first says what was found.
 
         Args:
             end: as its process ended.
             found: by the host.
-            stdout: its log.
+            folder: of the attempt, with its logs.
         """
         end = end._replace(found=found)
         if found["reports"] == 0 and end.exit_code == 0:
-            return end._replace(error=self._nothing(found, stdout), log=stdout)
+            searched = self.benchmark.report_channel.value if self.benchmark.searched else "stdout"
+            printed = folder / f"{searched}.log"
+            return end._replace(error=self._nothing(found, printed), log=printed)
         if found["reports"] and not self._said:
             self._said = True
             self._say(end.trial_id, found)
@@ -81,15 +85,20 @@ class FoundResults:
         log.log(level, "%s", printable(line), extra={"terminal": True})
 
     def _where(self, found: Mapping[str, Any]) -> str:
-        return "its standard output" if self.benchmark.patterns else str(found["path"])
+        return f"its {self._stream}" if self.benchmark.patterns else str(found["path"])
 
-    def _nothing(self, found: Mapping[str, Any], stdout: Path) -> str:
+    @property
+    def _stream(self) -> str:
+        return _STREAMS[self.benchmark.report_channel]
+
+    def _nothing(self, found: Mapping[str, Any], printed: Path) -> str:
         """Why there is no report, and what to do."""
         benchmark, counts = self.benchmark, found["counts"]
         metric, resource = benchmark.metric, benchmark.named_resource
         missing, key = (metric, "metric") if not counts.get(metric) else (str(resource), "resource_attr")
         if pattern := benchmark.patterns.get(missing):
-            return self._unmatched(missing, pattern, stdout)
+            others = [other for other in counts if counts[other] and other != benchmark.resource_attr]
+            return self._unmatched(missing, pattern, printed) + (f"; it has {', '.join(others)}" if others else "")
         if found["path"] is None:
             return f"there was no file benchmark.report_path={benchmark.report_path}"
         names = list(found["columns"] or counts)
@@ -99,18 +108,19 @@ class FoundResults:
             return f"{found['path']} has nothing new in it"
         return f"{found['path']} has {', '.join(names)}, and no benchmark.{key}={missing}{did_you_mean(missing, names)}"
 
-    def _unmatched(self, name: str, pattern: str, stdout: Path) -> str:
-        line = f"no line of its standard output matches benchmark.patterns.{name}={pattern}"
+    def _unmatched(self, name: str, pattern: str, printed: Path) -> str:
+        line = f"no line of its {self._stream} matches benchmark.patterns.{name}={pattern}"
         if name == self.benchmark.resource_attr:
             line += f" before the first {self.benchmark.metric}"
-        if re.search(pattern, last_lines(stdout.with_name("stderr.log"))):
-            return f"{line}, but one of standard error does: have it printed there, as by bash -c '... 2>&1'"
-        last = last_lines(stdout, lines=1, most=1000).strip()
+        (channel, other), *_ = (pair for pair in _STREAMS.items() if pair[0] != self.benchmark.report_channel)
+        if re.search(pattern, last_lines(printed.with_name(f"{channel.value}.log"))):
+            return f"{line}, but one of its {other} does: set benchmark.report_channel={channel.value}"
+        last = last_lines(printed, lines=1, most=1000).strip()
         return f"{line}; the last is {last[-200:]!r}" if last else f"{line}: it printed nothing"
 
 
 def in_blocks(found: Mapping[str, Any] | None, benchmark: BenchmarkConfig) -> bool:
     """Did all reports of a program come at the same moment, for its output was held back?"""
-    if found is None or benchmark.report_channel != ReportChannel.stdout:
+    if found is None or not benchmark.searched:
         return False
     return bool(found["together"] == found["reports"] > 1)

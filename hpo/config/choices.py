@@ -78,6 +78,8 @@ class ReportChannel(Enum):
     """`[tune-metric]: {json}` lines on standard output."""
     stdout = "stdout"
     """Lines on standard output in which `patterns` find the values."""
+    stderr = "stderr"
+    """The same on standard error, where Python's logging writes unless it is told otherwise."""
     csv = "csv"
     """A table that it appends to, at `report_path`."""
     jsonl = "jsonl"

@@ -256,15 +256,33 @@ def _message_as_sentence(error: Exception) -> str:
     return " | ".join(keep) or type(error).__name__
 
 
+_PLAIN = re.compile(r"[\w+.$%*@?|:/\\ -]*", re.ASCII)
+"""A value that Hydra's grammar takes without quotes."""
+
+
 def unreadable(override: str, message: str) -> str:
     """The sentence about an override that Hydra's grammar does not take."""
     key, equals, value = override.partition("=")
-    odd = next((character for character in value if not character.isascii()), None)
-    if equals and odd is not None and "'" not in value and '"' not in value:
-        return f"{override}: {odd!r} needs quotes that the shell leaves: write '{key}=\"{value}\"'"
+    if equals and re.fullmatch(r"[\w.+~@/-]+", key) and (quoted := _quoted(value)) is not None:
+        parts = value.strip("[]").split(",") if value.startswith("[") else [value]
+        odd = next(part.strip() for part in parts if not _PLAIN.fullmatch(part))
+        return f"{override}: {odd!r} needs quotes that the shell leaves: write '{key}={quoted}'"
     lines = message.splitlines()
     why = lines[1] if len(lines) > 1 and lines[0].startswith("Error parsing") else lines[0] if lines else ""
     return f"{override}: is no override of the form key=value ({why})"
+
+
+def _quoted(value: str) -> str | None:
+    """A text, or a list of texts, with quotes where the grammar needs them; None if that is not what is wrong."""
+    if re.search(r"['\"]", value) or _PLAIN.fullmatch(value) or value.startswith("{"):
+        return None
+    if not value.startswith("["):
+        return None if re.search("[(),]", value) else f'"{value}"'  # range(1,5 is a sweep
+    if not value.endswith("]") or re.search(r"[\[\]]", value[1:-1]):
+        return None
+    parts = [part.strip() for part in value[1:-1].split(",")]
+    words = (part if _PLAIN.fullmatch(part) else f'"{part}"' for part in parts)
+    return f"[{','.join(words)}]"
 
 
 def _found(pattern: str, text: str) -> str:

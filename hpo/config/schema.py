@@ -122,8 +122,12 @@ class BenchmarkConfig:
     @property
     def named_resource(self) -> str | None:
         """What the reports call the resource; None where they are counted."""
-        by_patterns = self.report_channel == ReportChannel.stdout
-        return None if by_patterns and self.resource_attr not in self.patterns else self.resource_attr
+        return None if self.searched and self.resource_attr not in self.patterns else self.resource_attr
+
+    @property
+    def searched(self) -> bool:
+        """Whether patterns find its results in what the program prints."""
+        return self.report_channel in (ReportChannel.stdout, ReportChannel.stderr)
 
     @property
     def reports_file(self) -> str:

@@ -129,10 +129,10 @@ def _check_writing(benchmark: BenchmarkConfig) -> None:
 def _check_reading(benchmark: BenchmarkConfig) -> None:
     """How results are read: keys that belong together, patterns, and a file for each trial."""
     channel = benchmark.report_channel
-    if (channel == ReportChannel.stdout) != bool(benchmark.patterns):
+    if benchmark.searched != bool(benchmark.patterns):
         raise ConfigError(
-            f"benchmark.report_channel={channel.value}: benchmark.patterns belong to stdout: a regular expression for the "
-            f"metric, such as {benchmark.metric}: '{benchmark.metric}=(\\S+)', and one for the resource"
+            f"benchmark.report_channel={channel.value}: benchmark.patterns belong to stdout and stderr: a regular "
+            f"expression for the metric, such as {benchmark.metric}: '{benchmark.metric}=(\\S+)', and one for the resource"
         )
     if (channel in (ReportChannel.csv, ReportChannel.jsonl)) != (benchmark.report_path is not None):
         raise ConfigError(
@@ -142,7 +142,7 @@ def _check_reading(benchmark: BenchmarkConfig) -> None:
     if benchmark.first_resource not in (0, 1) or (benchmark.first_resource == 0 and not benchmark.foreign):
         raise ConfigError(
             f"benchmark.first_resource={benchmark.first_resource}: use 1, or 0 for a program that counts from 0 and whose "
-            "results are read by report_channel=stdout, csv or jsonl"
+            "results are read by report_channel=stdout, stderr, csv or jsonl"
         )
     for name, pattern in benchmark.patterns.items():
         _check_pattern(f"benchmark.patterns.{name}={pattern}", pattern)

@@ -119,6 +119,8 @@ def override_text(value: Any) -> str:
     """A value as Hydra's override grammar reads it back."""
     if isinstance(value, str):
         return quoted(escape(value))
+    if isinstance(value, Mapping):  # in the grammar a key has no quotes
+        return "{" + ",".join(f"{name}:{override_text(item)}" for name, item in value.items()) + "}"
     return f"[{','.join(map(override_text, value))}]" if isinstance(value, list) else json.dumps(value)
 
 

@@ -13,6 +13,8 @@ MOST_COST = 1e300
 
 A_COST = "a number from 0 that never falls: what the trial has cost in all since it began"
 
+_FROM_ZERO = "; if hpo reads it from what the program prints or writes, set benchmark.first_resource=0"
+
 
 class ReportError(HPOError):
     """Error for a report that cannot be used: a script's, or one in a log that does not fit the configuration beside it.
@@ -178,7 +180,7 @@ class Objective:
         if not number or not 1 <= value < 2**53 or int(value) != value:
             raise ReportError(
                 f"benchmark.resource_attr={self.resource_attr}: the script reported {value!r}; it must be a positive "
-                f"whole number that grows, such as the epoch counted from 1"
+                f"whole number that grows, such as the epoch counted from 1{_FROM_ZERO if value == 0 else ''}"
             )
         return int(value)
 

@@ -4,6 +4,7 @@ What is recorded tells later whether two trials ran the same. It has to be had i
 left out, and so is what git does not say at once.
 """
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from hpo.backends.code_watch import CodeWatch
 from hpo.backends.executables import find_program
 from hpo.config.schema import BenchmarkConfig
+from hpo.events.code import is_source
 from hpo.functions.finding import find_function
 
 GIT_SECONDS = 0.05
@@ -60,13 +62,14 @@ def code_of(
 
 
 def _script(benchmark: BenchmarkConfig, directory: Path) -> Path | None:
-    """The file that is the user's: the script, the first argument of a command, or a command that is given by its path."""
+    """The user's file: the script, a command's first argument, what a launcher starts, or the command itself."""
     if benchmark.function is not None:
         return Path(find_function(benchmark.function, directory).file).resolve()
     words = find_program(benchmark)
     if benchmark.command is None:
         return Path(words[-1]).resolve()
-    candidates = words[1:2] + ([words[0]] if "/" in benchmark.command[0] else [])
+    launched = [word for word in words[2:] if is_source(word, "") or os.access(word, os.X_OK)]
+    candidates = words[1:2] + launched + ([words[0]] if "/" in benchmark.command[0] else [])
     return next((Path(word).resolve() for word in candidates if Path(word).is_file()), None)
 
 

@@ -33,8 +33,8 @@ class Appended:
     """
 
     descriptor = None
-    stdout = None
-    """None, because the program's standard output is not redirected."""
+    stream = None
+    """None, because none of the program's streams is redirected."""
 
     def __init__(self, *, path: str, metric: str, table: bool, gathering: Gathering) -> None:
         self._wanted = path

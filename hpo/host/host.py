@@ -142,13 +142,14 @@ class Host:
             from hpo.host.report_source import reader_of  # few hosts have need of it
 
             try:
-                reader = reader_of(order["reading"], order["stdout"])
+                reader = reader_of(order)
             except OSError as error:
                 self.send(
                     {"key": key, "code": 127, "signal": None, "usage": {}, "error": f"nothing can be read: {error}"}
                 )
                 return
-            order["stdout"] = reader.stdout or order["stdout"]
+            if reader.stream is not None:
+                order[order["reading"]["channel"]] = reader.stream
         (pid, pipe), self.spare = self.spare, None
         attempt = Attempt(key, pid, self.mark + key, logs, reader, self.grace)
         self.attempts[key] = self.by_pid[pid] = attempt

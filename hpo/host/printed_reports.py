@@ -1,4 +1,4 @@
-"""Reports in what a program prints: its standard output passes through here into its log, byte by byte.
+"""Reports in what a program prints: one of its streams passes through here into its log, byte by byte.
 
 Each line is searched for each pattern. Lines end with a line feed, a carriage return or a backspace, as progress bars have
 them; colour codes are ignored. Standard library only.
@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(\x07|\x1b\\)|[
 
 
 class Printed:
-    """Reader of the standard output of one attempt.
+    """Reader of the standard output, or standard error, of one attempt.
 
     Args:
         log: Path of the file that the output goes to.
@@ -44,7 +44,7 @@ class Printed:
         self._together = 0
 
     @property
-    def stdout(self) -> str:
+    def stream(self) -> str:
         """The path that the attempt opens in place of its log."""
         return f"/proc/{os.getpid()}/fd/{self._writing}"
 

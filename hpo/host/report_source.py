@@ -1,6 +1,6 @@
 r"""The choice of a reader for programs that make no reports themselves, by the order of the attempt. Standard library only.
 
-    "reading": {"channel": "stdout", "patterns": {"loss": "loss=(\\S+)"}, ...}
+    "reading": {"channel": "stdout" or "stderr", "patterns": {"loss": "loss=(\\S+)"}, ...}
     "reading": {"channel": "csv" or "jsonl", "path": "/tmp/metrics.csv", ...}
 
 with `reports`, `metric`, `resource` and `first` as in `Gathering`.
@@ -16,12 +16,17 @@ from hpo.host.report_assembly import Gathering
 Reader = Appended | Printed
 
 
-def reader_of(given: Mapping[str, Any], stdout: str) -> Reader:
-    """Return the reader of an attempt whose standard output goes to the file `stdout`.
+PRINTED = ("stdout", "stderr")
+"""Channels that are streams of the program."""
+
+
+def reader_of(order: Mapping[str, Any]) -> Reader:
+    """Return the reader that the order of an attempt asks for.
 
     Raises:
         OSError: A file cannot be opened.
     """
+    given = order["reading"]
     patterns = given.get("patterns", {})
     gathering = Gathering(
         reports=given["reports"],
@@ -30,6 +35,6 @@ def reader_of(given: Mapping[str, Any], stdout: str) -> Reader:
         first=given["first"],
         names=list(patterns),
     )
-    if given["channel"] == "stdout":
-        return Printed(log=stdout, patterns=patterns, gathering=gathering)
+    if given["channel"] in PRINTED:
+        return Printed(log=order[given["channel"]], patterns=patterns, gathering=gathering)
     return Appended(path=given["path"], metric=given["metric"], table=given["channel"] == "csv", gathering=gathering)

@@ -20,7 +20,7 @@ from hpo.functions.source import module_of, source_of
 from hpo.launchers.base import runs_here
 from hpo.launchers.python_run import run_experiment
 from hpo.launchers.script_errors import plainly
-from hpo.proposing.saving import may_save
+from hpo.proposing.checkpoint_use import may_save
 from hpo.store.atomic_files import write_atomically
 from hpo.store.tags import OUTPUTS, master_seed
 from hpo.watching.plain_lines import say

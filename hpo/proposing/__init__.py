@@ -1,1 +1,1 @@
-"""What a program takes, read from its source or its help, and a benchmark proposed from it."""
+"""Proposal of a benchmark for an existing program, from its source, its help, and what it prints (`hpo init`)."""

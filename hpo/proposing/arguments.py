@@ -1,4 +1,4 @@
-"""What a program takes, in one form for all the ways to say so."""
+"""The arguments of a program, in one form for all the libraries that parse them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from hpo.config.choices import ArgumentStyle
 
 
 class Unread(str):
-    """The text of a value that only running the program would tell."""
+    """The source text of a value that is known only when the program runs."""
 
     __slots__ = ()
 
@@ -18,59 +18,63 @@ class Argument:
     """One argument of a program."""
 
     name: str
-    """As the program calls it, without dashes."""
+    """Name of the argument in the program, without leading dashes."""
     kind: str = "text"
-    """float, int, number (one of these), bool, text, or other: what a single value cannot say."""
+    """Kind of the value: float, int, number (either), bool (a switch), word (true or false as a text), text, or other."""
     default: Any = None
-    """None where there is none, `Unread` where only running the program would tell."""
+    """Default value; None if there is none, `Unread` if it is known only when the program runs."""
     choices: Sequence[Any] = ()
     bounds: tuple[float | None, float | None] = (None, None)
     required: bool = False
     spelling: str | None = None
-    """Its `argument` in a benchmark, where that is not its name in the benchmark's style."""
+    """Value of `argument` in the benchmark; None if the benchmark's style already writes the name correctly."""
     given: Any = None
-    """What every training has to be given for it, where that is known."""
+    """Value that every training has to be given, if it is known."""
     domain: dict[str, Any] | None = None
-    """That of a search space which the program has for another tuner."""
+    """Domain in the search space that the program has for another tuner."""
     where: str = ""
-    """Where that is said: line 14."""
+    """Place where the argument is declared, such as `line 14`."""
     help: str = ""
 
     @property
     def key(self) -> str:
-        """Its name among `arguments`, where nothing else can say how it is written."""
+        """The argument's key among the benchmark's `arguments`, which says how it is written as well."""
         return self.spelling or self.name
 
 
 @dataclass
 class Interface:
-    """All that a program takes."""
+    """All arguments of a program, and how they are passed."""
 
     parser: str
-    """What reads its arguments: argparse."""
+    """Name of what parses the arguments, such as argparse."""
     arguments: list[Argument] = field(default_factory=list)
     style: ArgumentStyle = ArgumentStyle.flags
     command: str | None = None
-    """The word that comes first, for one of several commands."""
+    """Subcommand that comes first on the command line, if the program has several."""
     notes: list[str] = field(default_factory=list)
-    """What whoever looks at the proposal should know."""
+    """Sentences for the reader of the proposal, written at the top of the file."""
     unread: int = 0
-    """Arguments that are there but cannot be read."""
+    """Number of declared arguments that cannot be read."""
     function: str | None = None
-    """The function of the script that is the program, not the script itself."""
+    """Name of the function in the script that is tuned, if it is a function and not the script."""
     behind: list[str] = field(default_factory=list)
-    """Words that have to come behind all options."""
+    """Words that have to follow all options."""
     json_option: str | None = None
-    """The option that takes all of them in a file of JSON."""
+    """Option that names a JSON file with all arguments."""
+    config_file: str | None = None
+    """The configuration file of which each trial gets a copy."""
+    config_origin: str = ""
+    """Where the name of that file comes from."""
 
 
 def of_commands(parser: str, commands: Mapping[str, list[Argument]], notes: Sequence[str] = ()) -> Interface:
-    """What a program with several commands takes: that of the one that trains, by its name, else of the first.
+    """Return the interface of one subcommand: the one that trains, by its name, else the first.
 
     Args:
-        parser: what reads the arguments.
-        commands: what each takes.
-        notes: for the interface.
+        parser: Name of what parses the arguments.
+        commands: Arguments of each subcommand.
+        notes: Sentences for the reader of the proposal.
     """
     trains = [name for name in commands if any(word in name.lower() for word in ("train", "fit"))]
     chosen = [*trains, *commands][0]
@@ -81,12 +85,12 @@ def of_commands(parser: str, commands: Mapping[str, list[Argument]], notes: Sequ
 
 
 def _after_command(argument: Argument) -> Argument:
-    """The command is the first word that is no option; others come one place later."""
+    """Return a positional argument one place later, behind the subcommand."""
     place = argument.spelling
     return replace(argument, spelling=str(int(place) + 1)) if place is not None and place.isdecimal() else argument
 
 
 def style_of(arguments: Sequence[Argument]) -> ArgumentStyle:
-    """How they are written: an option for a boolean that takes no value is there, or it is not."""
+    """Return the style in which arguments are written: switches if a boolean option takes no value, else flags."""
     switches = any(argument.kind == "bool" and "/" not in (argument.spelling or "") for argument in arguments)
     return ArgumentStyle.switches if switches else ArgumentStyle.flags

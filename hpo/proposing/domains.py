@@ -1,4 +1,4 @@
-"""A domain to tune an argument in, by what its name says and around its default."""
+"""Domains proposed for arguments, by what their names say and around their defaults."""
 
 import math
 import re
@@ -6,24 +6,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hpo.proposing.argument_roles import RESOURCE, SEED, is_never_tuned, last_name
 from hpo.proposing.arguments import Argument, Unread
-from hpo.proposing.roles import is_never_tuned, last_name
 
 Domain = dict[str, Any]
+
+MISSING = "???"
+"""OmegaConf's mark for a value that is still to be given."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What could be tuned, and why so."""
+    """A domain for an argument, and the reason for it."""
 
     domain: Domain
     why: str
     sure: bool
-    """Does its name say that it is a hyperparameter? What is not sure is only shown."""
+    """Whether the argument is a hyperparameter by its name. Other proposals are shown as comments only."""
 
 
 def propose(argument: Argument) -> Proposal | None:
-    """A domain for an argument; None where nothing can be said."""
+    """Return a domain for an argument; None if nothing can be said about it."""
     if argument.domain is not None:
         return Proposal(argument.domain, "the script's own space", True)
     if is_never_tuned(argument):
@@ -52,14 +55,24 @@ def propose(argument: Argument) -> Proposal | None:
                 argument = replace(argument, kind=domain["type"])
             why = "" if default is not None else f"no default is known, around {usual}"
             return _fitting(domain, argument, why, sure=default is not None or argument.required)
+    if default is None and argument.kind == "number" and argument.required:
+        unknown = {"type": "float", "lower": MISSING, "upper": MISSING}
+        return Proposal(unknown, "write its range, or give it a value in arguments", True)
     if default is None or default <= 0:
         return None
     argument = replace(argument, kind="float" if argument.kind == "float" else "int")
     return _fitting(_decades(1)(default) if argument.kind == "float" else _whole(default), argument, "", sure=False)
 
 
+def is_known_name(name: str) -> bool:
+    """Whether a name alone says that an argument is a hyperparameter, a seed, or how long a training is."""
+    return bool(
+        RESOURCE.fullmatch(name) or SEED.search(name) or any(re.search(pattern, name) for pattern, *_ in _RULES)
+    )
+
+
 def _fitting(domain: Domain | None, argument: Argument, why: str, *, sure: bool) -> Proposal | None:
-    """Whole numbers for an int, inside the bounds that the parser has; None where nothing is left to choose from."""
+    """Return a proposal with integers for an int and within the parser's bounds; None if at most one value is left."""
     if domain is None:
         return None
     low, high = argument.bounds
@@ -83,7 +96,7 @@ def _round(value: float) -> float:
 
 
 def _decades(number: float, *, usual: float | None = None, most: float = math.inf) -> Callable[[float], Domain | None]:
-    """Logarithmic, so many decades to each side; around the usual value where the default is zero."""
+    """Return a rule: a logarithmic range of so many decades to each side of the default, or of `usual` for a default of 0."""
 
     def make(default: float) -> Domain | None:
         centre = default if default > 0 else usual
@@ -101,12 +114,12 @@ def _decades(number: float, *, usual: float | None = None, most: float = math.in
 
 
 def _fraction(lower: float, upper: float) -> Callable[[float], Domain]:
-    """Linear between these, and so that the default is inside."""
+    """Return a rule: a linear range between two values, extended to contain the default."""
     return lambda default: {"type": "float", "lower": min(lower, default), "upper": max(upper, default)}
 
 
 def _near_one(default: float) -> Domain:
-    """Logarithmic in what is left to one."""
+    """Return a range that is logarithmic in one minus the value."""
     if default < 0.5:
         return {"type": "float", "lower": min(0.0, default), "upper": 0.99}
     if default >= 1:
@@ -121,12 +134,12 @@ def _near_one(default: float) -> Domain:
 
 
 def _gamma(default: float) -> Domain | None:
-    """Of a schedule or of rewards; a tree's begins at zero and has no scale."""
+    """Return a range for the decay of a schedule or the discount of rewards; None for a tree's gamma, which has no scale."""
     return None if not 0 < default <= 1 else _near_one(default) if 0.9 <= default < 1 else _fraction(0.1, 1.0)(default)
 
 
 def _powers(default: float) -> Domain | None:
-    """Powers of two, two to each side."""
+    """Return the powers of two around the default, two to each side."""
     if default < 1:
         return None
     nearest = round(math.log2(default))
@@ -134,32 +147,32 @@ def _powers(default: float) -> Domain | None:
 
 
 def _multiples(default: float) -> Domain | None:
-    """Halves and doubles of the default, which other numbers may have to divide."""
+    """Return halves and doubles of the default, for sizes that other numbers have to divide."""
     values = [int(default / 4), int(default / 2), int(default), int(default * 2)]
     return {"type": "ordinal", "values": values} if default >= 4 and default % 4 == 0 else _whole(default)
 
 
 def _few(default: float) -> Domain | None:
-    """From half to double."""
+    """Return a range of integers from half to double the default."""
     return (
         None if default < 1 else {"type": "int", "lower": max(1, int(default) // 2), "upper": max(2 * int(default), 2)}
     )
 
 
 def _whole(default: float) -> Domain | None:
-    """Logarithmic, from a quarter to four times."""
+    """Return a logarithmic range of integers from a quarter to four times the default."""
     if default < 1:
         return None
     return {"type": "int", "lower": max(1, int(default) // 4), "upper": max(4 * int(default), 2), "log": True}
 
 
 def _learning_rate(default: float) -> Domain | None:
-    """Two decades to each side, but above one only where the default is."""
+    """Return a logarithmic range of two decades to each side, above one only if the default is above one."""
     return _decades(2, most=max(1.0, 10 * default) if default >= 1 else 1.0)(default)
 
 
 def _nothing(default: float) -> None:
-    """Its name says that it depends on others."""
+    """Propose nothing for a name that depends on other hyperparameters."""
 
 
 _SCHEDULE = r"(?=.*(decay|schedul|step|gamma|warm|min|final|end|power|factor|mult))"
@@ -191,4 +204,4 @@ _RULES: list[tuple[str, Callable[[float], Domain | None], float]] = [
     (r"(^|_)(emsize|embed\w*|emb|d_model|model_dim|n_embd|hidden_size|d_ff)($|_)", _multiples, 128),
     (r"hidden|units|width|nhid|filters|channels|neurons|(^|_)dim$|kernels", _whole, 128),
 ]
-"""Patterns of names, what is made of the default, and what is usual where none is known."""
+"""Rules in order: pattern of a name, function from a default to a domain, and the usual value if there is no default."""

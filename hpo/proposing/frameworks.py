@@ -1,4 +1,4 @@
-"""What loops of libraries report by themselves: Keras', XGBoost's, that of transformers and of Lightning's command line."""
+"""Results that training loops of libraries print or write themselves: Keras, XGBoost, transformers' Trainer, LightningCLI."""
 
 import ast
 import re
@@ -7,20 +7,20 @@ from typing import Any
 
 from hpo.config.choices import ReportChannel
 from hpo.proposing.arguments import Argument, Unread
-from hpo.proposing.lightnings import find_lightning_cli, logged_names
-from hpo.proposing.prints import NUMBER
-from hpo.proposing.reported import Reported
+from hpo.proposing.lightning_programs import find_lightning_cli, logged_names
+from hpo.proposing.printed_values import NUMBER
+from hpo.proposing.report_description import Reported
 from hpo.proposing.source import Source
 
 
 def read_framework(sources: Sequence[Source]) -> Reported | None:
-    """What the first loop of a library that a script calls reports; None where it calls none, or that is silent."""
+    """Return the results of the library's training loop that a script calls; None if there is none, or it prints nothing."""
     readers = (_of_lightning, _of_transformers, _of_keras, _of_xgboost)
     return next((found for reader in readers if (found := reader(sources)) is not None), None)
 
 
 def _calls(sources: Sequence[Source], ends: str) -> Iterator[tuple[Source, ast.Call]]:
-    """Calls of what ends like this."""
+    """Yield the calls whose full name matches a pattern, each with its file."""
     for source in sources:
         for call in source.calls:
             if re.search(ends, source.full_name(call.func)):
@@ -32,7 +32,7 @@ def _imports(sources: Sequence[Source], *packages: str) -> bool:
 
 
 def _of_lightning(sources: Sequence[Source]) -> Reported | None:
-    """Columns of the table that a CSVLogger writes."""
+    """Return the columns of the table that Lightning's CSVLogger writes."""
     found = find_lightning_cli(sources)
     names = dict(logged_names(sources)) if found is not None else {}
     if not names:
@@ -51,7 +51,7 @@ def _of_lightning(sources: Sequence[Source]) -> Reported | None:
 
 
 def _of_transformers(sources: Sequence[Source]) -> Reported | None:
-    """What a Trainer prints after each evaluation, if it is told to evaluate after each epoch."""
+    """Return what transformers' Trainer prints after each evaluation, with the arguments that make it evaluate each epoch."""
     call = next(_calls(sources, r"Trainer$"), None)
     if call is None or not _imports(sources, "transformers"):
         return None
@@ -78,7 +78,7 @@ def _of_transformers(sources: Sequence[Source]) -> Reported | None:
 
 
 def _of_keras(sources: Sequence[Source]) -> Reported | None:
-    """What `fit` prints at the end of an epoch: of training data only a progress bar, whose first value would count."""
+    """Return the validation values that Keras' `fit` prints per epoch. Training values are in a progress bar: left out."""
     call = next(_calls(sources, r"\.fit$"), None)
     if call is None or not _imports(sources, "keras", "tensorflow"):
         return None
@@ -94,7 +94,7 @@ def _of_keras(sources: Sequence[Source]) -> Reported | None:
 
 
 def _of_xgboost(sources: Sequence[Source]) -> Reported | None:
-    """What `train` prints in each round for each data set that it evaluates, where its measure is named."""
+    """Return what `xgboost.train` prints in each round for the data sets in `evals`, if the source names the metric."""
     call = next(_calls(sources, r"^xgboost\.train$"), None)
     if call is None:
         return None
@@ -120,7 +120,7 @@ def _of_xgboost(sources: Sequence[Source]) -> Reported | None:
 
 
 def _set_to(source: Source, key: str) -> Iterator[ast.expr]:
-    """What is given for a key, in a mapping or by name."""
+    """Yield the values that a source gives for a key, in a mapping or as a keyword."""
     for node in source.nodes:
         if isinstance(node, ast.Dict):
             yield from (v for k, v in zip(node.keys, node.values, strict=True) if source.value(k) == key)
@@ -129,7 +129,7 @@ def _set_to(source: Source, key: str) -> Iterator[ast.expr]:
 
 
 def _texts(source: Source, node: ast.expr | None) -> list[str]:
-    """A text, or those in a list."""
+    """Return the text at a node, or the texts in a list there."""
     value: Any = source.value(node)
     values = value if isinstance(value, list | tuple) else [value]
     return [text for text in values if type(text) is str and not isinstance(text, Unread)]

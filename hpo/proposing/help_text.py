@@ -1,4 +1,4 @@
-"""Arguments from what a program prints when it is asked for help."""
+"""Arguments read from the help text that a program prints."""
 
 import os
 import re
@@ -10,13 +10,17 @@ from pathlib import Path
 
 from hpo.errors import ConfigError
 from hpo.proposing.arguments import Argument
+from hpo.proposing.domains import is_known_name
+
+_LONGEST_NAME = 4
+"""Number of words up to which a help text can be a name."""
 
 SECONDS = 20
-"""A program may take for its help."""
+"""Seconds that a program may take to print its help."""
 
 _OPTION = re.compile(r"^\s{0,12}(-{1,2}[A-Za-z][^\n]*)$")
 _BARE = re.compile(r"-(\w+) ([a-z]\w*)\s*: (.*)")
-"""-c cost : the cost of an error (default 1)"""
+"""Option with a bare word for its value: `-c cost : the cost of an error (default 1)`."""
 _USAGE = re.compile(r"^\s*usage:\s+\S+\s+\[options\]([^\n]*)", re.IGNORECASE | re.MULTILINE)
 _SPELLING = re.compile(r"(?<![\w-])(--?[A-Za-z][\w.-]*)(?:[ =]?(\[?[={<]?[A-Z][\w|-]*[\]>]?|<[^>]+>|\{[^}]+\}))?")
 _DEFAULT = re.compile(r"default(?:s to|\s+is)?\s*[:=]?\s*['\"]?([^\s\])'\";,]+)", re.IGNORECASE)
@@ -24,13 +28,17 @@ _WHOLE = {"INT", "INTEGER", "N", "NUM"}
 _NUMBERS = {"FLOAT", "DOUBLE", "NUMBER", "NUMERIC", "REAL"}
 
 
-def ask_for_help(command: Sequence[str]) -> str:
-    """What `command --help` prints, run in an empty folder.
+def ask_for_help(command: Sequence[str], option: str | None = "--help") -> str:
+    """Run a program with `--help` in an empty folder, and return what it prints on standard output and standard error.
+
+    Args:
+        command: the program and the words before its arguments.
+        option: None to run it without any argument, for which many programs print how they are used.
 
     Raises:
-        ConfigError: it cannot be run, does not end, or prints nothing.
+        ConfigError: it cannot be run, or does not end.
     """
-    words = [*command, "--help"]
+    words = [*command, *([option] if option is not None else [])]
     shown = " ".join([Path(words[0]).name, *words[1:]])
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -52,7 +60,7 @@ def ask_for_help(command: Sequence[str]) -> str:
 
 
 def read_help(text: str) -> list[Argument]:
-    """The options of a help text, in order: those of argparse, click, optparse, getopt and their like."""
+    """Return the options in a help text, in order, as argparse, click, optparse, getopt and similar parsers print them."""
     found: list[Argument] = []
     lines = text.splitlines()
     for number, line in enumerate(lines):
@@ -80,13 +88,13 @@ def read_help(text: str) -> list[Argument]:
 
 
 def words_behind(text: str) -> list[str]:
-    """What a program takes behind its options, as its usage says: `[options] training_file [model_file]`."""
+    """Return the words that have to follow the options by the usage line, as in `[options] training_file [model_file]`."""
     usage = _USAGE.search(text)
     return [] if usage is None else [w for w in usage[1].split() if re.fullmatch(r"<?\w[\w.-]*>?", w)]
 
 
 def _of_letter(letter: str, name: str, told: str) -> Argument:
-    """One that is called by its value, `cost`: the letter says little."""
+    """Return an option named after its value (cost), because its letter says little."""
     kind, value = _number(next(iter(_DEFAULT.findall(told)), None))
     kind = "number" if kind == "int" else kind
     return Argument(name, kind, value, spelling=f"-{letter}", where="of its --help", help=told)
@@ -95,7 +103,8 @@ def _of_letter(letter: str, name: str, told: str) -> Argument:
 def _argument(head: str, told: str) -> Argument | None:
     spellings = _SPELLING.findall(head)
     names = [name for name, _ in spellings]
-    if not names or {"--help", "--version", "-h"} & set(names):
+    valued = any(word for _, word in spellings)
+    if not names or {"--help", "--version"} & set(names) or ("-h" in names and not valued):
         return None
     option = next((name for name in names if name.startswith("--")), names[0])
     metavar = next((word for _, word in spellings if word), "").strip("[]<>=")
@@ -112,12 +121,21 @@ def _argument(head: str, told: str) -> Argument | None:
     kind, value = _number(default)
     if metavar.upper() in _WHOLE | _NUMBERS and kind == "text":
         kind = "int" if metavar.upper() in _WHOLE else "float"
-    spelling = None if option.startswith("--") else option
-    return Argument(option.lstrip("-"), kind, value, spelling=spelling, where=where, help=told)
+    if option.startswith("--"):
+        return Argument(option.lstrip("-"), kind, value, where=where, help=told)
+    return Argument(_name_of_letter(option, metavar, told), kind, value, spelling=option, where=where, help=told)
+
+
+def _name_of_letter(option: str, metavar: str, told: str) -> str:
+    """Return a name for an option such as `-l <rate>  learning rate`: its help or its value if known, else the letter."""
+    words = re.split(r"[(,:;.]", re.sub(r"^(the|set|number of|num)\s+", "", told.lower()))[0].split()
+    told_name = "_".join(words) if len(words) <= _LONGEST_NAME else ""
+    known = (name for name in (told_name, metavar.lower()) if is_known_name(name))
+    return next(known, option.lstrip("-"))
 
 
 def _number(text: str | None) -> tuple[str, object]:
-    """What a default is."""
+    """Return the kind and the value of a default that is given as text."""
     text = text.rstrip(".") if text is not None else None
     for kind, convert in (("int", int), ("float", float)):
         try:

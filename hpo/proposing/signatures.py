@@ -1,19 +1,19 @@
-"""Arguments that stand in signatures: functions for typer and fire, dataclasses for Hydra and HfArgumentParser."""
+"""Arguments declared by signatures: functions for typer and fire, dataclasses for Hydra and HfArgumentParser."""
 
 import ast
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from hpo.proposing.argparsers import PLACE, kind_of, text_of, with_places
+from hpo.proposing.argparse_options import PLACE, kind_of, text_of, with_places
 from hpo.proposing.arguments import Argument, Interface, Unread, of_commands, style_of
 from hpo.proposing.source import Function, Source
 
 _DEEPEST = 9
-"""Dataclasses inside each other; one may hold itself."""
+"""Depth up to which nested dataclasses are read; one may contain itself."""
 
 
 class Parameter(NamedTuple):
-    """One of a function, or a field of a dataclass."""
+    """A parameter of a function, or a field of a dataclass."""
 
     node: ast.AST
     name: str
@@ -22,7 +22,7 @@ class Parameter(NamedTuple):
 
 
 def parameters(function: Function) -> Iterator[Parameter]:
-    """In order."""
+    """Yield the parameters of a function in order, without self and cls."""
     given = function.args
     plain = [*given.posonlyargs, *given.args]
     defaults = [*[None] * (len(plain) - len(given.defaults)), *given.defaults]
@@ -32,7 +32,7 @@ def parameters(function: Function) -> Iterator[Parameter]:
 
 
 def read_typer(sources: Sequence[Source]) -> Interface | None:
-    """Functions that are a command of a `typer.Typer`, or are run by `typer.run`."""
+    """Return the arguments of functions that are commands of a `typer.Typer` or run by `typer.run`; None without any."""
     commands: dict[str, list[Argument]] = {}
     several = False
     for source in sources:
@@ -59,7 +59,7 @@ def _is(source: Source, call: ast.Call, name: str) -> bool:
 
 
 def _of_typer(source: Source, parameter: Parameter) -> Argument:
-    """By annotation and default; `typer.Option` may stand in either."""
+    """Return the argument that a typer parameter declares. `typer.Option` may be its default or in its annotation."""
     annotation, default, info = parameter.annotation, parameter.default, None
     if isinstance(annotation, ast.Subscript) and source.full_name(annotation.value).endswith("Annotated"):
         inside = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
@@ -91,7 +91,7 @@ def _of_typer(source: Source, parameter: Parameter) -> Argument:
 
 
 def constant(source: Source, node: ast.expr | None) -> Any:
-    """A default; a member of an enumeration is its value."""
+    """Return a default value; for a member of an enumeration its value."""
     value = source.value(node)
     if isinstance(value, Unread) and isinstance(node, ast.Attribute):
         parts = [part for part in (node, node.value) if isinstance(part, ast.Attribute)]
@@ -106,7 +106,7 @@ def constant(source: Source, node: ast.expr | None) -> Any:
 def kind_and_choices(
     source: Source, annotation: ast.expr | None, default: ast.expr | None
 ) -> tuple[str, Sequence[Any]]:
-    """By annotation, else by the default's type."""
+    """Return the kind and the choices of a parameter, by its annotation or else by its default."""
     if annotation is None:
         value = source.value(default)
         kind = {bool: "bool", int: "int", float: "float", str: "text"}.get(type(value), "other")
@@ -134,7 +134,7 @@ def kind_and_choices(
 
 
 def read_fire(sources: Sequence[Source]) -> Interface | None:
-    """What `fire.Fire` is called with: a function, a class, a mapping, or nothing, which is all functions of the script."""
+    """Return the arguments of what `fire.Fire` is given: a function, a class, a mapping, or all functions of the file."""
     source = sources[0]
     call = next((call for call in source.calls if source.full_name(call.func) in ("fire.Fire", "Fire")), None)
     if call is None:
@@ -171,7 +171,7 @@ def _of_fire(source: Source, functions: Sequence[Function]) -> list[Argument]:
 
 
 def fields_of(source: Source, name: str, prefix: str = "") -> list[Argument]:
-    """What a dataclass holds, and those in it, by dotted names."""
+    """Return the fields of a dataclass and of dataclasses in it, by dotted names."""
     cls = source.classes[name]
     found: dict[str, Argument] = {}
     for base in cls.bases:

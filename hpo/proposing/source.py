@@ -1,4 +1,4 @@
-"""The source of a Python script and of its own modules beside it, read and never run."""
+"""The source of a Python script and of the modules beside it that it imports. It is parsed and never run."""
 
 import ast
 import operator
@@ -13,9 +13,9 @@ from hpo.proposing.arguments import Unread
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 ST_CHECKPOINT_DIR = "st_checkpoint_dir"
-"""The argument by which Syne Tune says where checkpoints are, and the value of its constant of that name."""
+"""Argument by which Syne Tune passes the checkpoint folder, and the value of its constant of that name."""
 ST_CONFIG_JSON = "st_config_json_filename"
-"""The argument by which it gives all others in a file."""
+"""Argument by which Syne Tune passes a JSON file with all other arguments."""
 _OPERATORS: dict[type, Any] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -26,16 +26,16 @@ _OPERATORS: dict[type, Any] = {
 
 @dataclass
 class Source:
-    """One file."""
+    """One parsed Python file."""
 
     path: Path
     tree: ast.Module
     main: bool = True
-    """Is it the script itself, not a module that it imports?"""
+    """Whether the file is the script itself, not a module that it imports."""
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """Everything in it that has a place, in the order of the text. What a module does as a script is left out."""
+        """All nodes with a position, in the order of the text, without what a module runs only as a script."""
         found: list[ast.AST] = []
         todo: list[ast.AST] = [self.tree]
         while todo:
@@ -49,22 +49,22 @@ class Source:
 
     @cached_property
     def calls(self) -> list[ast.Call]:
-        """All calls, in order."""
+        """All calls in the file, in order."""
         return [node for node in self.nodes if isinstance(node, ast.Call)]
 
     @cached_property
     def functions(self) -> dict[str, Function]:
-        """Those of the module and of its classes, by name."""
+        """Functions and methods of the file, by name."""
         return {node.name: node for node in self.nodes if isinstance(node, Function)}
 
     @cached_property
     def classes(self) -> dict[str, ast.ClassDef]:
-        """By name."""
+        """Classes of the file, by name."""
         return {node.name: node for node in self.nodes if isinstance(node, ast.ClassDef)}
 
     @cached_property
     def assigned(self) -> dict[str, ast.expr]:
-        """What was last given to each name."""
+        """The expression last assigned to each name."""
         pairs: dict[str, ast.expr] = {}
         for node in self.nodes:
             if isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -87,21 +87,21 @@ class Source:
         return names
 
     def full_name(self, node: ast.AST) -> str:
-        """What a name stands for: `typer.Option`, however it was imported."""
+        """Return the full name that a name stands for, such as `typer.Option`, however it was imported."""
         first, dot, rest = ast.unparse(node).partition(".")
         return self._imported.get(first, first) + dot + rest
 
     def imports(self, package: str) -> bool:
-        """Is a package, or something in it, imported?"""
+        """Whether the file imports a package, or something from it."""
         return any(name.partition(".")[0] == package for name in self._imported.values())
 
     def where(self, node: ast.AST) -> str:
-        """Its place, for a reader who has the script open."""
+        """Return the line of a node, with the file's name unless it is the script."""
         line = f"line {getattr(node, 'lineno', 0)}"
         return line if self.main else f"{self.path.name} {line}"
 
     def value(self, node: ast.AST | None, depth: int = 0) -> Any:
-        """A constant, also one that has a name or is a product; anything else is `Unread`."""
+        """Return the constant at a node, also through names, sums and products; `Unread` if there is none."""
         if node is None:
             return None
         try:
@@ -130,15 +130,15 @@ class Source:
         return Unread(ast.unparse(node))
 
     def keywords(self, call: ast.Call) -> dict[str, ast.expr]:
-        """What is given by name."""
+        """Return the keyword arguments of a call, by name."""
         return {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
 
 
 def read_sources(script: Path) -> list[Source]:
-    """The script, and the modules of the user's that it imports by name.
+    """Return the script and the user's modules beside it that it imports.
 
     Raises:
-        ConfigError: it is no Python.
+        ConfigError: A file is not valid Python, or cannot be read.
     """
     first = Source(script, _parse(script))
     files: dict[Path, None] = {}

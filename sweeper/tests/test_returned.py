@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
-from hydra_plugins.hydra_hpo_sweeper._returned import ReportReturned
 from omegaconf import OmegaConf
+
+from hpo.integrations.hydra_app import ReportReturned
 
 CONFIGURATION = OmegaConf.create({"trainer": {"epochs": 9}})
 
@@ -51,7 +52,10 @@ def test_what_is_no_number_ends_the_trial_with_a_sentence(reports, returned):
 
 
 def test_how_far_it_has_trained_needs_a_name(reports):
-    with pytest.raises(SystemExit, match=r"needs a name, such as hydra\.sweeper\.resource_attr=epoch"):
+    with pytest.raises(
+        SystemExit,
+        match=r"needs a name, such as resource_attr: epoch \(in a sweep hydra\.sweeper\.resource_attr=epoch\)",
+    ):
         end(0.5, None, "trainer.epochs")
 
 

@@ -82,6 +82,12 @@ def test_of_several_processes_it_is_the_one_that_failed_first_in_lines_without_i
     assert without_launcher(log) == TRACE.rstrip()
 
 
+def test_an_app_of_hydra_ends_with_its_own_error_not_with_hydras_advice():
+    advice = "Set the environment variable HYDRA_FULL_ERROR=1 for a complete stack trace."
+    log = f"Error executing job with overrides: []\n{TRACE}\n{advice}\n"
+    assert without_launcher(log).splitlines()[-1] == "ValueError: boom"
+
+
 def test_a_log_into_which_no_launcher_has_written_stays_as_it_is():
     own = TRACE.replace("ValueError: boom", "subprocess.CalledProcessError: Command 'wget' returned 8.")
     for log in ("", "Killed\n", TRACE, TRACE + "a word after it\n", own, "-" * 74 + "\nmy table\n", "[1] 3 4\n"):

@@ -33,7 +33,7 @@ def tune(tmp_path, monkeypatch):
             **keys,
         }
         if "patterns" in keys:
-            benchmark["report_channel"] = "stdout"
+            benchmark.setdefault("report_channel", "stdout")
         config = hpo.load_config(benchmark, method, random_seed=1, grace_period_seconds=2, **(options or {}))
         return hpo.load_experiment(hpo.run_experiment(config, tmp_path / "out").directory)
 
@@ -188,6 +188,32 @@ def test_the_first_trial_says_what_was_found_and_what_was_not(tune, caplog):
     assert said[0].levelno == logging.WARNING
 
 
+LOGGING = """
+    import logging
+    logging.basicConfig(level=logging.INFO)
+    for epoch in range(1, 4):
+        print("loss: 7")
+        logging.info("epoch %d, loss: %.2f", epoch, 1 / epoch)
+    raise SystemExit("broken") if int("EXIT") else None
+    """
+
+
+def test_what_logging_writes_to_standard_error_is_found_there_and_only_there(tune, tmp_path):
+    experiment = tune(
+        script=write("train.py", LOGGING.replace("EXIT", "0")), patterns=PATTERNS, report_channel="stderr"
+    )
+    assert reported(experiment) == [(1, 1.0), (2, 0.5), (3, 0.33)]
+    folder = tmp_path / "out/trials/0/attempt_0"
+    assert (folder / "stdout.log").read_text() == "loss: 7\n" * 3
+    assert (folder / "stderr.log").read_text().count("INFO:root:epoch") == 3
+
+
+def test_an_error_stands_in_the_same_log_as_reports_from_standard_error(tune, caplog):
+    keys = {"patterns": PATTERNS, "report_channel": "stderr"}
+    tune(script=write("train.py", LOGGING.replace("EXIT", "1")), options={"max_failures": 9}, **keys)
+    assert "trial 0 failed: broken" in caplog.text
+
+
 def failure(tune, caplog, **keys):
     """Why a trial failed that reports nothing."""
     experiment = tune(**keys)
@@ -201,16 +227,31 @@ def failure(tune, caplog, **keys):
     [
         ("echo Loss: 3", "standard output matches benchmark.patterns.loss=loss: (\\S+); the last is 'Loss: 3'"),
         ("true", "matches benchmark.patterns.loss=loss: (\\S+): it printed nothing"),
-        ("echo loss: 3 >&2", "but one of standard error does: have it printed there, as by bash -c '... 2>&1'"),
+        ("echo loss: 3 >&2", "but one of its standard error does: set benchmark.report_channel=stderr"),
+        ("echo epoch 1; echo acc: 3; echo Loss: 3", "the last is 'Loss: 3'; it has acc"),
         ("echo loss: 3", "standard output matches benchmark.patterns.epoch=epoch (\\d+) before the first loss"),
     ],
 )  # fmt: skip
 def test_where_the_metric_is_never_found_the_trial_fails_with_the_pattern_and_the_log(tune, caplog, script, said):
     write("train.sh", script)
-    text = failure(tune, caplog, command=["sh", "train.sh"], patterns=PATTERNS)
+    text = failure(tune, caplog, command=["sh", "train.sh"], patterns={**PATTERNS, "acc": r"acc: (\S+)"})
     assert said in text
     assert "it ended without a report; " in text
     assert "stdout.log" in text
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo loss: 3", "but one of its standard output does: set benchmark.report_channel=stdout"),
+        ("echo Loss: 3 >&2", "standard error matches benchmark.patterns.loss=loss: (\\S+); the last is 'Loss: 3'"),
+    ],
+)
+def test_the_same_is_said_of_standard_error(tune, caplog, script, said):
+    write("train.sh", script)
+    text = failure(tune, caplog, command=["sh", "train.sh"], patterns=PATTERNS, report_channel="stderr")
+    assert said in text
+    assert "stderr.log" in text
 
 
 @pytest.mark.parametrize(

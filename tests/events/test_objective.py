@@ -60,6 +60,13 @@ def test_a_resource_is_a_positive_whole_number(value):
     assert isinstance(LOW.resource({"epoch": value}), int)
 
 
+@pytest.mark.parametrize(("value", "advised"), [(0, True), (-1, False), (0.5, False)])
+def test_a_resource_that_begins_at_zero_is_answered_with_the_key_for_programs_that_count_so(value, advised):
+    with pytest.raises(ReportError) as caught:
+        LOW.resource({"epoch": value})
+    assert ("set benchmark.first_resource=0" in str(caught.value)) == advised
+
+
 @pytest.mark.parametrize(
     "value", [0, -1, 0.5, 1.5, True, "3", None, math.nan, math.inf, -math.inf, [1], 10**400], ids=lambda v: str(v)[:9]
 )

@@ -43,7 +43,9 @@ def git(folder, *arguments):
     [
         ({"script": "train.py"}, "train.py"),
         ({"command": ["python3", "train.py", "x"]}, "train.py"),
+        ({"command": ["python3", "-m", "torch.distributed.run", "--nproc-per-node=2", "train.py"]}, "train.py"),
         ({"command": ["sh", "-c", "exit"]}, None),
+        ({"command": ["sh", "-c", "exit", "results.csv"]}, None),
         ({"table": "table"}, None),
     ],
 )

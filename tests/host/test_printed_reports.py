@@ -25,7 +25,7 @@ class Output:
             reports=str(self.reports), metric="loss", resource=resource, first=first, names=list(patterns)
         )
         self.printed = Printed(log=str(self.log), patterns=patterns, gathering=gathering)
-        self.pipe = os.open(self.printed.stdout, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self.pipe = os.open(self.printed.stream, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def write(self, *parts):
         for part in parts:

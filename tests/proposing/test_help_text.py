@@ -100,3 +100,21 @@ def test_options_of_one_letter_are_called_by_their_values():
 def test_what_has_to_stand_behind_the_options_is_seen_where_the_usage_says_so():
     assert words_behind(LETTERS) == ["training_file"]
     assert words_behind("usage: train.py [-h] [--lr LR] data\n") == []
+
+
+PLAIN = """usage: nn [options]
+  -l <rate>       learning rate (default: 0.1)
+  -h <size>       hidden layer size (default: 8)
+  -e <epochs>     how often all of the data are seen (default: 9)
+  -n <size>       dataset size (default: 1000)
+"""
+
+
+def test_an_option_of_a_letter_has_a_name_that_its_help_or_its_value_gives_if_that_is_known():
+    found = [(a.name, a.spelling, a.default) for a in read_help(PLAIN)]
+    assert found == [
+        ("learning_rate", "-l", 0.1),
+        ("hidden_layer_size", "-h", 8),
+        ("epochs", "-e", 9),
+        ("n", "-n", 1000),
+    ]

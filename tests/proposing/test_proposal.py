@@ -12,6 +12,7 @@ import hpo
 from hpo.config.reading import resolve
 from hpo.config.yaml_files import read_plain
 from hpo.errors import ConfigError
+from hpo.proposing import help_text
 from hpo.proposing.proposal import write_benchmark
 from tests.conftest import error_of, succeeded
 
@@ -542,6 +543,92 @@ def test_a_compiled_program_passes_check_script_as_it_is(workplace):
     assert re.search(r"^reports +ok +epoch, loss, ", out, re.MULTILINE)
     assert re.search(r"^end +ok ", out, re.MULTILINE)
     assert out.splitlines()[-1] == "then: hpo --config-dir conf benchmark=train method=BO-MEDIAN", "it saves nothing"
+
+
+ANNEAL = r"""
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv) {
+  if (argc != 3) { fprintf(stderr, "usage: anneal STEPS COOLING\n"); return 64; }
+  for (int step = 1; step <= atoi(argv[1]); step++) printf("step %d loss %g\n", step, atof(argv[2]) / step);
+}
+"""
+
+
+@pytest.mark.process
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_a_program_with_a_usage_line_runs_once_its_numbers_are_completed(workplace):
+    (workplace.path / "anneal.c").write_text(ANNEAL)
+    subprocess.run(["cc", "-o", "anneal", "anneal.c"], check=True, cwd=workplace.path)
+    assert "is source code of a compiled language; compile it" in error_of(workplace.verb("init", "anneal.c"))
+    out = succeeded(workplace.verb("init", "anneal"))
+    assert [line for line in out.splitlines() if "to complete" in line] == [
+        "  to complete: cooling",
+        '  to complete: "1"',
+    ]
+    path = workplace.path / "conf" / "benchmark" / "anneal.yaml"
+    text = path.read_text()
+    assert "# in its text: step %d loss %g" in text
+    assert "# TODO: its usage line: anneal STEPS COOLING; write its range" in text
+    assert "it is still ???; complete the line" in error_of(
+        workplace.verb("plan", "--config-dir", "conf", "benchmark=anneal", "method=ASHA-STOP")
+    )
+    text = text.replace('lower: "???", upper: "???"', "lower: 0.5, upper: 1.0").replace('"1": ???', '"1": 4')
+    path.write_text(text)
+    words = ("--config-dir", "conf", "benchmark=anneal", "method=ASHA-STOP")
+    out = succeeded(workplace.verb("check-script", *words))
+    assert re.search(r"^reports +ok +.*loss.*, 4 times", out, re.MULTILINE), out
+    assert re.search(r"^end +ok ", out, re.MULTILINE), out
+
+
+HELP_ELSEWHERE = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int main(int argc, char **argv) {
+  double rate = 0.1; int epochs = 4;
+  for (int i = 1; i < argc; i++) {
+    if (!strcmp(argv[i], "-?")) return printf("usage: %s [options]\noptions:\n  -l <rate>   learning rate (default: 0.1)\n"
+                                              "  -e <epochs>   number of epochs (default: 4)\n", argv[0]) < 0;
+    if (!strcmp(argv[i], "-l")) rate = atof(argv[++i]);
+    else if (!strcmp(argv[i], "-e")) epochs = atoi(argv[++i]);
+  }
+  for (int epoch = 1; epoch <= epochs; epoch++) printf("epoch %d/%d | error: %.6f\r", epoch, epochs, rate / epoch);
+}
+"""
+
+
+@pytest.mark.process
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_a_compiled_program_that_shows_its_help_for_none_of_the_usual_options_has_it_in_its_text(workplace):
+    (workplace.path / "nn.c").write_text(HELP_ELSEWHERE)
+    subprocess.run(["cc", "-o", "nn", "nn.c"], check=True, cwd=workplace.path)
+    assert "to complete" not in succeeded(workplace.verb("init", "nn"))
+    content = read_plain(workplace.path / "conf/benchmark/nn.yaml")
+    assert {name: domain["argument"] for name, domain in content["config_space"].items()} == {"learning_rate": "-l"}
+    assert content["arguments"] == {"-e": 4}
+    out = succeeded(workplace.verb("check-script", "--config-dir", "conf", "benchmark=nn", "method=ASHA-STOP"))
+    assert re.search(r"^reports +ok +.*error.*, 4 times", out, re.MULTILINE), out
+
+
+@pytest.mark.process
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_the_text_of_a_compiled_program_is_enough_if_it_trains_when_it_is_asked_for_help(tmp_path, monkeypatch):
+    monkeypatch.setattr(help_text, "SECONDS", 0.5)
+    begin = "int argc, char **argv) {"
+    forever = HELP_ELSEWHERE.replace(begin, f"{begin}\n  if (argc < 2 || *argv[1]) for (;;) sleep(9);")
+    (tmp_path / "nn.c").write_text(f"#include <unistd.h>\n{forever}")
+    subprocess.run(["cc", "-o", "nn", "nn.c"], check=True, cwd=tmp_path)
+    content = read_plain(propose(tmp_path / "nn", tmp_path).path)
+    assert list(content["config_space"]) == ["learning_rate"]
+
+
+def test_a_folder_in_which_nothing_can_be_written_is_one_sentence_with_the_remedy(tmp_path):
+    (tmp_path / "conf").write_text("a file")
+    with pytest.raises(
+        ConfigError, match=r"mine\.yaml: cannot be written \(.*conf.*\); name another folder with --output"
+    ):
+        propose(SHAPES / "words.py", tmp_path / "conf")
 
 
 @pytest.mark.process

@@ -230,6 +230,11 @@ def test_a_value_as_an_override_reads_back_equal(value):
     assert value in (text, OmegaConf.create({"key": text}).key)  # which takes `\\${` for `${`
 
 
+def test_a_mapping_as_an_override_reads_back_equal():
+    value = {"_target_": "a.B", "text": "{x: 'y'}", "many": [1, {"deep": None}], "part.name": True}
+    assert OverridesParser.create().parse_override(f"key={override_text(value)}").value() == value
+
+
 def state_with(configuration, loss=0.5):
     """An experiment of one trial with one report."""
     state = ExperimentState(Objective("loss", "min", "epoch"))

@@ -10,6 +10,9 @@ from hpo.cli.commands.app import Option, Word, say, verb
 def init(
     script: Annotated[Path, Word("SCRIPT", "A training program.")],
     name: Annotated[str | None, Option("Of the benchmark; that of the script unless given.")] = None,
+    config: Annotated[
+        Path | None, Option("The configuration file that the program reads; its keys are proposed.", metavar="FILE")
+    ] = None,
     output: Annotated[Path, Option("Your folder of configuration groups.", metavar="DIR")] = Path("conf"),
 ) -> None:
     """Read what a program takes, and write a benchmark for it, DIR/benchmark/NAME.yaml, to look through."""
@@ -18,7 +21,7 @@ def init(
     from hpo.backends.gpus import visible_gpus
     from hpo.proposing.proposal import write_benchmark
 
-    written = write_benchmark(script=script, name=name, folder=output, gpus=bool(visible_gpus()))
+    written = write_benchmark(script=script, name=name, folder=output, gpus=bool(visible_gpus()), config=config)
     say(f"{written.path}: {written.parser}, {written.tuned} proposed to be tuned; look through it")
     for key in written.missing:
         say(f"  to complete: {key}")

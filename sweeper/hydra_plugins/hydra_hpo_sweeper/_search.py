@@ -144,7 +144,7 @@ class Search:
             settings = self._settings
             names = settings.metric, settings.resource_attr, settings.max_resource_attr
             metric, resource, limit = map(override_text, names)
-            target = "hydra_plugins.hydra_hpo_sweeper._returned.ReportReturned"
+            target = "hpo.integrations.hydra_app.ReportReturned"
             keys = f"_target_:{target},metric:{metric},resource_attr:{resource},max_resource_attr:{limit}"
             words.append(f"++hydra.callbacks.hpo_sweeper={{{keys}}}")
         for override in OverridesParser.create().parse_overrides(list(self._config.hydra.overrides.hydra)):

@@ -1,9 +1,9 @@
-"""Arguments of click, from its decorators."""
+"""Arguments that a script declares with click, read from its decorators."""
 
 import ast
 from collections.abc import Sequence
 
-from hpo.proposing.argparsers import PLACE, kind_of, text_of, with_places
+from hpo.proposing.argparse_options import PLACE, kind_of, text_of, with_places
 from hpo.proposing.arguments import Argument, Interface, Unread, of_commands, style_of
 from hpo.proposing.source import Source
 
@@ -11,7 +11,7 @@ _OF_ONE = {("click", "option"), ("click", "argument")}
 
 
 def read_click(sources: Sequence[Source]) -> Interface | None:
-    """What the decorators of commands say; None where there are none."""
+    """Return the arguments of the script's click commands; None if it has no command."""
     commands: dict[str, list[Argument]] = {}
     groups: dict[str, list[Argument]] = {}
     in_group, unread = False, 0
@@ -45,7 +45,7 @@ def read_click(sources: Sequence[Source]) -> Interface | None:
 
 
 def _groups(source: Source) -> set[str]:
-    """Functions that are groups of commands."""
+    """Return the names of functions that are click groups."""
     found: set[str] = {"click"}
     while more := {
         name
@@ -58,7 +58,7 @@ def _groups(source: Source) -> set[str]:
 
 
 def _split(source: Source, decorator: ast.expr) -> tuple[str, str]:
-    """What a decorator belongs to, and its name there."""
+    """Return what a decorator is an attribute of, and its name: `cli.command` is cli and command."""
     over, _, name = source.full_name(decorator.func if isinstance(decorator, ast.Call) else decorator).rpartition(".")
     return over, name
 
@@ -100,7 +100,7 @@ def _argument(source: Source, call: ast.Call) -> Argument | None:
 def _type(
     source: Source, node: ast.expr | None, default: object
 ) -> tuple[str, Sequence[object], tuple[float | None, float | None]]:
-    """Kind, choices and bounds: by the type, else by the default's."""
+    """Return kind, choices and bounds of an option, by its type or else by its default."""
     if node is None:
         kinds: dict[type, str] = {
             bool: "bool",

@@ -1,4 +1,4 @@
-"""What an argument is, by its name: something to be tuned, how long a training is, its seed, or a matter of the machine."""
+"""The role of an argument by its name: hyperparameter, length of the training, seed, or a matter of the machine."""
 
 import re
 from collections.abc import Sequence
@@ -22,29 +22,29 @@ _NEVER = re.compile(
 
 
 def plain_name(argument: Argument) -> str:
-    """In lower case, words joined by underscores: nEpochs, n-epochs and N_EPOCHS are one name."""
+    """Return an argument's name in lower case with underscores, so that nEpochs, n-epochs and N_EPOCHS are one name."""
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", argument.name)
     return re.sub(r"[^a-z0-9.]+", "_", name.lower())
 
 
 def last_name(argument: Argument) -> str:
-    """Of a dotted name the last one."""
+    """Return the last part of an argument's dotted name."""
     return plain_name(argument).rpartition(".")[2]
 
 
 def is_seed(argument: Argument) -> bool:
-    """Does it seed the training?"""
+    """Whether an argument seeds the training."""
     return SEED.search(plain_name(argument)) is not None and argument.kind not in ("bool", "word")
 
 
 def is_of_the_machine(argument: Argument) -> bool:
-    """Does it concern where the training runs, not what comes out?"""
+    """Whether an argument concerns where the training runs (paths, devices, workers), not its result."""
     name = last_name(argument)
     return not name.startswith("min_") and "model" not in name and _MACHINE.search(name) is not None
 
 
 def is_never_tuned(argument: Argument) -> bool:
-    """Is it a matter of the machine, of what is printed and saved, of the task itself, or how long a training is?"""
+    """Whether an argument is no hyperparameter: it concerns the machine, the output, the task, or the training's length."""
     name = last_name(argument)
     return (
         argument.kind == "other"
@@ -56,8 +56,8 @@ def is_never_tuned(argument: Argument) -> bool:
 
 
 def resource_of(arguments: Sequence[Argument]) -> Argument | None:
-    """The one that says how long a training is: of several the one that counts epochs, or all of what it counts."""
-    found = [a for a in arguments if RESOURCE.fullmatch(last_name(a)) and a.kind in ("int", "float", "text")]
+    """Return the argument that says how long a training is, epochs and totals first; None if there is none."""
+    found = [a for a in arguments if RESOURCE.fullmatch(last_name(a)) and a.kind in ("int", "float", "number", "text")]
     found = [a for a in found if not (isinstance(a.default, int | float) and a.default < 1)]
     return min(
         found,

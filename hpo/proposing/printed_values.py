@@ -1,4 +1,4 @@
-"""What a script prints: each value behind a label, and a pattern that finds it in the output."""
+"""Values with a label in what a program prints, each with a pattern that finds it in the output."""
 
 import ast
 import re
@@ -7,49 +7,98 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from hpo.config.choices import ReportChannel
 from hpo.proposing.arguments import Unread
+from hpo.proposing.output_streams import is_logging, stream_of
+from hpo.proposing.report_description import is_resource
 from hpo.proposing.source import Source
 
 NUMBER = r"([-+.\w]+)"
-"""The first group of a pattern: a number as any program prints it, also nan and inf."""
-_PRINTING = re.compile(r"(rich\.)?print|(click|typer)\.(secho|echo)|(tqdm|pbar)(\.\w+)*\.write|sys\.stdout\.write")
+"""Group of a pattern that matches a number as programs print it, nan and inf included."""
 _PERCENT = re.compile(r"%(?:\(\w+\))?[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[diouxXeEfFgGcrsa%]")
 _BREAKS = re.compile(r"[,;:|()\[\]{}<>]|\t|\s-+\s|\s=\s")
-"""What stands between a label and what is before it."""
+"""Pattern of what separates a label from the text before it."""
 _SEPARATOR = re.compile(r"[\s:=(\[>~-]*$")
 _OF_WHICH_DATA = re.compile(r"\b(train|training|valid|validation|val|dev|eval|evaluation|test)\b", re.IGNORECASE)
+_READABLE = re.compile(r"[\t\n\r\x20-\x7e]{6,}")
+_LONGEST_FORMAT = 300
 _LONGEST_LABEL = 4
-"""Words: what has more is a sentence."""
+"""Number of words up to which a text before a value is a label."""
 
 Piece = str | ast.expr
-"""A text that is printed as it is, or a value."""
+"""Part of a printed line: a text, or the expression of a value."""
 
 
 @dataclass(frozen=True)
 class PrintedValue:
-    """A value that a line of the output has."""
+    """A value with a label in a line of a program's output."""
 
     name: str
-    """Made of its label: `Test loss` is test_loss."""
+    """Name made of the label: `Test loss` becomes test_loss."""
     pattern: str
-    value: ast.expr
+    value: ast.expr | None
+    """The expression that is printed; None if the program is not Python."""
     line: str
-    """The whole line, with a number for each value."""
+    """The whole line with 1 in place of each value."""
     where: str
     counted: bool
-    """Is it one of so many, as in `3/10`?"""
+    """Whether a total follows the value, as in `3/10`."""
+    stream: ReportChannel = ReportChannel.stdout
+    logged: bool = False
+    """Whether a logger writes the line, which then begins with a time or a level."""
 
 
 def read_prints(sources: Sequence[Source]) -> list[PrintedValue]:
-    """The values with a label that a script prints, in the order of its text; each name once."""
+    """Return the values with a label that a script prints or logs, in the order of its source, each name once."""
     found = [
-        value
+        replace(value, stream=stream, logged=is_logging(source, call))
         for source in sources
         for call in source.calls
-        if _PRINTING.fullmatch(source.full_name(call.func)) and not _goes_elsewhere(source, call)
+        if (stream := stream_of(source, call, sources)) is not None
         for line in _lines(source, call)
         for value in _values_of(line, source.where(call))
     ]
+    return _each_once(found)
+
+
+def read_formats(text: str, *, where: str) -> list[PrintedValue]:
+    r"""Return the values with a label in the formats of `printf` that a program contains, such as `"loss %g\\n"`.
+
+    If some lines have a resource beside other values, only these lines count: a program reports while it trains.
+
+    Args:
+        text: The program, source or binary.
+        where: What is said of their place; the format follows.
+    """
+    found: list[PrintedValue] = []
+    for run in _READABLE.findall(text):
+        for literal in re.split(r'"|\n|\r|\\[nr]', run):
+            kinds = _PERCENT.findall(literal)
+            if kinds and len(literal) < _LONGEST_FORMAT:
+                values: list[ast.expr] = [ast.Constant(kind[-1]) for kind in kinds]
+                line: list[Piece] = _woven(_PERCENT.split(literal), values)
+                numbers = [v for v in _values_of(line, f"{where}: {literal.strip()}") if not _is_text(v)]
+                found += [replace(value, value=None) for value in numbers]
+    resources = {value.line for value in found if is_resource(value.name)}
+    reports = resources & {value.line for value in found if not is_resource(value.name)}
+    found = [value for value in found if value.line in reports or not reports]
+    spellings: dict[str, list[PrintedValue]] = {}
+    for value in found:
+        spellings.setdefault(value.name, []).append(value)
+    several = {name: values[0] for name, values in spellings.items() if len({value.pattern for value in values}) > 1}
+    return [_relaxed(several[value.name]) if value.name in several else value for value in _each_once(found)]
+
+
+def _is_text(value: PrintedValue) -> bool:
+    return isinstance(value.value, ast.Constant) and value.value.value in ("s", "c", "%")
+
+
+def _relaxed(value: PrintedValue) -> PrintedValue:
+    """Return a value with a pattern that accepts any separator between its label and the number."""
+    return replace(value, pattern=re.sub(r"(\\s[+*]|[:=])*\(\[", r"\\s*[:=]?\\s*([", value.pattern, count=1))
+
+
+def _each_once(found: Sequence[PrintedValue]) -> list[PrintedValue]:
     lines = {value.line for value in found}
     names: dict[str, PrintedValue] = {}
     for value in found:
@@ -57,17 +106,12 @@ def read_prints(sources: Sequence[Source]) -> list[PrintedValue]:
     return list(names.values())
 
 
-def _goes_elsewhere(source: Source, call: ast.Call) -> bool:
-    given = source.keywords(call)
-    return "file" in given or ("err" in given and source.value(given["err"]) is not False)
-
-
 def _lines(source: Source, call: ast.Call) -> Iterator[list[Piece]]:
-    """What a call prints, line by line."""
+    """Yield what a call prints, line by line."""
     separator = source.value(source.keywords(call).get("sep"))
     between = separator if type(separator) is str else " "
-    pieces: list[Piece] = []
-    for number, argument in enumerate(call.args):
+    pieces: list[Piece] = _of_message(source, call) if is_logging(source, call) else []
+    for number, argument in enumerate(call.args if not pieces else ()):
         pieces += [between] if number else []
         pieces += _pieces(source, argument)
     line: list[Piece] = []
@@ -78,6 +122,18 @@ def _lines(source: Source, call: ast.Call) -> Iterator[list[Piece]]:
             yield line
             line = [text]
     yield line
+
+
+def _of_message(source: Source, call: ast.Call) -> list[Piece]:
+    """Return the pieces of a logged message, whose values follow its format as arguments."""
+    levelled = isinstance(call.func, ast.Attribute) and call.func.attr == "log" and len(call.args) > 1
+    arguments = call.args[1:] if levelled else call.args
+    text = source.value(arguments[0]) if arguments else None
+    if len(arguments) > 1 and type(text) is str:
+        if len(_PERCENT.findall(text)) == len(arguments) - 1:
+            return _woven(_PERCENT.split(text), arguments[1:])
+        return _of_format(text, ast.Call(call.func, arguments[1:], call.keywords))
+    return _pieces(source, arguments[0]) if arguments else []
 
 
 def _pieces(source: Source, node: ast.expr) -> list[Piece]:
@@ -126,7 +182,7 @@ def _woven(texts: Sequence[str], values: Sequence[ast.expr]) -> list[Piece]:
 
 
 def _values_of(line: list[Piece], where: str) -> Iterator[PrintedValue]:
-    """Those whose label stands directly before them."""
+    """Yield the values of a line that have a label directly before them."""
     joined: list[Piece] = []
     for piece in line:
         if isinstance(piece, str) and joined and isinstance(joined[-1], str):
@@ -154,14 +210,15 @@ def _values_of(line: list[Piece], where: str) -> Iterator[PrintedValue]:
 
 
 def _only_in_its_line(value: PrintedValue, lines: set[str]) -> PrintedValue:
-    """With the beginning of its line where its label stands in other lines, too."""
+    """Return a value whose pattern includes the beginning of its line, if other lines have the same label."""
     if sum(re.search(value.pattern, line) is not None for line in lines) < 2:
         return value
     words = re.match(r"\W*[A-Za-z]+", value.line)
     begin = words[0].strip() if words is not None else ""
-    return replace(value, pattern=rf"^\s*{_any_blanks(begin)}.*{value.pattern}") if begin else value
+    start = r"\b" if value.logged else r"^\s*"
+    return replace(value, pattern=rf"{start}{_any_blanks(begin)}.*{value.pattern}") if begin else value
 
 
 def _any_blanks(text: str) -> str:
-    """A pattern of a text, however many blanks are between its words."""
+    """Return a pattern of a text that accepts any number of blanks between its words."""
     return r"\s+".join(map(re.escape, text.split()))

@@ -1,4 +1,4 @@
-"""What a program takes: by its source, and by its help only where the source shows a parser that cannot be read."""
+"""The arguments of a program: from its source, or from its help if the source does not show them."""
 
 import ast
 import os
@@ -10,21 +10,41 @@ from dataclasses import replace
 from pathlib import Path
 
 from hpo.errors import ConfigError, documentation
-from hpo.proposing.argparsers import kind_of, read_absl, read_argparse
+from hpo.proposing.argparse_options import kind_of, read_absl, read_argparse
+from hpo.proposing.argument_roles import resource_of
 from hpo.proposing.arguments import Argument, Interface, style_of
-from hpo.proposing.clicks import read_click
+from hpo.proposing.click_options import read_click
+from hpo.proposing.compiled_programs import options_in_text
 from hpo.proposing.domains import propose
+from hpo.proposing.foreign_spaces import read_space, with_domains
 from hpo.proposing.help_text import SECONDS, ask_for_help, read_help, words_behind
-from hpo.proposing.hydras import read_hydra
-from hpo.proposing.lightnings import read_lightning
-from hpo.proposing.roles import resource_of
+from hpo.proposing.hydra_configs import read_hydra
+from hpo.proposing.lightning_programs import read_lightning
+from hpo.proposing.ray_trainables import read_trainable
 from hpo.proposing.signatures import fields_of, read_fire, read_typer
 from hpo.proposing.source import ST_CONFIG_JSON, Source, read_sources
-from hpo.proposing.spaces import read_space, with_domains
-from hpo.proposing.trainables import read_trainable
+from hpo.proposing.usage_line import has_usage, read_usage
 
 INTERPRETERS = {".r": "Rscript", ".sh": "bash", ".jl": "julia", ".rb": "ruby", ".pl": "perl", ".lua": "lua"}
-"""What runs a file that is not executable, by the end of its name."""
+"""Interpreters of files that are not executable, by the ending of their names."""
+COMPILED = (
+    ".c",
+    ".cc",
+    ".cpp",
+    ".cs",
+    ".cu",
+    ".cxx",
+    ".f",
+    ".f90",
+    ".go",
+    ".hs",
+    ".java",
+    ".kt",
+    ".rs",
+    ".swift",
+    ".zig",
+)
+"""Endings of source files that have to be compiled before they are programs."""
 _PYTHON_PARSERS = (
     "argparse",
     "click",
@@ -44,14 +64,14 @@ _OF_TRAINING_ARGUMENTS = {
     "weight_decay": ("float", 0.0),
     "num_train_epochs": ("int", 3),
 }
-"""What transformers' TrainingArguments are tuned by, and their defaults there."""
+"""Fields of transformers' TrainingArguments that are usually tuned, with kind and default."""
 
 
 def read_interface(script: Path) -> Interface:
-    """What a program takes; what is said twice, by two parsers in one file, counts once.
+    """Return the arguments of a program. An argument that two parsers in one file declare counts once.
 
     Raises:
-        ConfigError: nothing shows what it takes, or it cannot be read.
+        ConfigError: Nothing shows the arguments, or the program cannot be read.
     """
     interface = _of_python(script) if script.suffix == ".py" else _of_any(script)
     if script.suffix == ".py":
@@ -61,25 +81,31 @@ def read_interface(script: Path) -> Interface:
 
 
 def _of_any(script: Path) -> Interface:
+    command = command_of(script)
     if not _OTHER_PARSERS.search(script.read_bytes()):
         raise ConfigError(
             f"{script}: optparse, argparse, docopt, getopt, --help or Usage: stand nowhere in it, and nothing shows its "
             f"arguments; give it --name=value arguments, or write the benchmark by hand"
         )
-    return _of_help(script, command_of(script), Interface("--help"))
+    return _of_help(script, command, Interface("--help"))
 
 
 def command_of(script: Path) -> list[str]:
-    """What runs a program.
+    """Return the words that run a program.
 
     Raises:
-        ConfigError: it is neither executable nor known what runs it.
+        ConfigError: It is source code to compile, or neither executable nor of a known language.
     """
     if script.suffix == ".py":
         return [sys.executable, str(script.absolute())]
     if os.access(script, os.X_OK):
         return [str(script.absolute())]
     interpreter = INTERPRETERS.get(script.suffix.lower())
+    if interpreter is None and script.suffix.lower() in COMPILED:
+        raise ConfigError(
+            f"{script}: is source code of a compiled language; compile it, and give the program that this makes, such as "
+            f"hpo init {script.with_suffix('')}"
+        )
     if interpreter is None:
         raise ConfigError(f"{script}: is neither a Python script nor executable; chmod +x it")
     if shutil.which(interpreter) is None:
@@ -127,10 +153,23 @@ def _of_python(script: Path) -> Interface:
 
 
 def _of_help(script: Path, command: Sequence[str], seen: Interface) -> Interface:
-    """What the source shows, and from its help what it does not."""
+    """Return the arguments that the source shows, completed from the help, the usage line or the text of the program."""
     known = {argument.name for argument in seen.arguments}
-    text = ask_for_help(command)
+    inside = options_in_text(script)
+    try:
+        text, asked = ask_for_help(command), "--help"
+    except ConfigError:  # it has begun to train
+        if not inside:
+            raise
+        text, asked = "", "text"
     taken = [argument for argument in read_help(text) if argument.name not in known]
+    if not taken and script.suffix != ".py" and has_usage(text):
+        taken, asked = read_usage(text), "usage line"
+    if not taken and inside:
+        taken, asked = inside, "text"
+    elif not taken and script.suffix != ".py" and not has_usage(text):
+        text, asked = ask_for_help(command, None), "usage line"
+        taken = read_usage(text)
     if not taken and not known:
         said = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing")[:200]
         raise ConfigError(
@@ -139,14 +178,20 @@ def _of_help(script: Path, command: Sequence[str], seen: Interface) -> Interface
     note = f"Not seen: arguments with computed names ({seen.unread} times); its --help does not show them, either."
     if taken:
         names = ", ".join(argument.name for argument in taken)
-        note = f"Read from its --help, which was run in an empty folder for this (at most {SECONDS} s): {names}."
+        called = {
+            "--help": "its --help, which was run",
+            "text": "the help in its text, for it did not show any when it was run",
+        }
+        called_as = called.get(asked, f"its {asked}, for which it was run")
+        note = f"Read from {called_as} in an empty folder (at most {SECONDS} s): {names}."
+    parser = seen.parser if asked == "--help" or known else asked
     both = [*seen.arguments, *taken]
     behind = words_behind(text) if script.suffix != ".py" else []
-    return Interface(seen.parser, both, style_of(both), seen.command, [*seen.notes, note], behind=behind)
+    return Interface(parser, both, style_of(both), seen.command, [*seen.notes, note], behind=behind)
 
 
 def _read_dataclasses(sources: Sequence[Source]) -> Interface | None:
-    """The dataclasses that transformers' HfArgumentParser, or tyro, is given."""
+    """Return the fields of the dataclasses given to HfArgumentParser, or to tyro; None if neither is called."""
     source = sources[0]
     names = ("HfArgumentParser", "tyro.cli")
     call = next((c for c in source.calls if source.full_name(c.func).endswith(names) and c.args), None)
@@ -183,20 +228,20 @@ def _read_dataclasses(sources: Sequence[Source]) -> Interface | None:
 
 
 def _read_json_config(sources: Sequence[Source]) -> Interface | None:
-    """The space of a script for Syne Tune whose arguments come in a file: it is the only one to name them."""
+    """Return the search space of a Syne Tune script that takes its arguments in a JSON file; None for other scripts."""
     calls = (ast.unparse(call.func) for source in sources for call in source.calls)
     space = read_space(sources) if "add_config_json_to_argparse" in calls else []
     return Interface("syne_tune", space, json_option=ST_CONFIG_JSON) if space else None
 
 
 def _with_both_options(argument: Argument) -> Argument:
-    """Booleans as tyro takes them."""
+    """Return a boolean as tyro takes it, by `--amp/--no-amp`; other arguments as they are."""
     spelling = f"--{argument.name}/--no-{argument.name}" if argument.kind == "word" else None
     return replace(argument, kind="bool", spelling=spelling) if spelling is not None else argument
 
 
 def _constants(source: Source) -> list[str]:
-    """What a script without a parser has of constants that look like its hyperparameters."""
+    """Return the constants of a script without a parser that look like hyperparameters, as `lr=0.1`."""
     values = {name: source.value(node) for name, node in source.assigned.items() if name.isidentifier()}
     found = [Argument(name.lower(), type(v).__name__, v) for name, v in values.items() if type(v) in (int, float)]
     chosen = [one for one in found if resource_of([one]) or ((p := propose(one)) is not None and p.sure)]
@@ -204,7 +249,7 @@ def _constants(source: Source) -> list[str]:
 
 
 def _read_own(sources: Sequence[Source]) -> Interface | None:
-    """What `hpo.arguments` is called with."""
+    """Return the arguments of a script's call of `hpo.arguments`; None if there is no such call."""
     source = sources[0]
     call = next((call for call in source.calls if source.full_name(call.func) == "hpo.arguments"), None)
     if call is None:
@@ -219,7 +264,7 @@ def _read_own(sources: Sequence[Source]) -> Interface | None:
 
 
 def _read_words(sources: Sequence[Source]) -> Interface | None:
-    """Words of sys.argv that are given names."""
+    """Return the words of sys.argv that a script assigns to variables; None if there are none."""
     source, found = sources[0], []
     for node in source.nodes:
         if not isinstance(node, ast.Assign):
@@ -237,4 +282,7 @@ def _read_words(sources: Sequence[Source]) -> Interface | None:
                         kind = kind_of(ast.unparse(value.func)) if isinstance(value, ast.Call) else "text"
                         name, where, least = ast.unparse(target), source.where(node), default is None
                         found.append(Argument(name, kind, default, (), (None, None), least, str(place), where=where))
+    first = next((node for node in source.nodes if source.full_name(node) == "sys.argv[1]"), None)
+    if not found and first is not None and any(map(source.imports, ("yaml", "json", "tomllib", "omegaconf"))):
+        found.append(Argument("config_file", required=True, spelling="1", where=source.where(first)))
     return Interface("sys.argv", found) if found else None

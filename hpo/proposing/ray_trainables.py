@@ -1,19 +1,19 @@
-"""Functions that a script hands to Ray Tune: their search space, and in what they are compared."""
+"""Functions that a script passes to Ray Tune, with their search space, metric and mode."""
 
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpo.functions.ray_trainable import RESOURCE
+from hpo.proposing.argument_roles import resource_of
 from hpo.proposing.arguments import Argument, Interface
-from hpo.proposing.roles import resource_of
+from hpo.proposing.foreign_spaces import entries_of
 from hpo.proposing.source import Source
-from hpo.proposing.spaces import entries_of
 
 
 @dataclass(frozen=True)
 class Trainable:
-    """A function, and what its tuner was told."""
+    """A function that Ray Tune tunes, with its search space, metric and mode."""
 
     function: str
     space: list[Argument]
@@ -23,7 +23,7 @@ class Trainable:
 
 
 def find_trainable(sources: Sequence[Source]) -> Trainable | None:
-    """The function of the script that its `Tuner`, or `tune.run`, is given, with its space; None where there is none."""
+    """Return the function that the script passes to `Tuner` or `tune.run`, with its search space; None if there is none."""
     source = sources[0]
     for call in source.calls:
         if source.full_name(call.func) not in ("ray.tune.Tuner", "ray.tune.tuner.Tuner", "ray.tune.run"):
@@ -51,7 +51,7 @@ def find_trainable(sources: Sequence[Source]) -> Trainable | None:
 
 
 def read_trainable(sources: Sequence[Source]) -> Interface | None:
-    """What such a function takes, and for how long it runs where it would never end; None where there is none."""
+    """Return the arguments of the function that Ray Tune tunes, and how many reports end it; None if there is none."""
     found = find_trainable(sources)
     if found is None:
         return None

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hpo.proposing.prints import read_prints
+from hpo.proposing.printed_values import read_formats, read_prints
 from hpo.proposing.source import read_sources
 
 
@@ -56,7 +56,30 @@ def test_which_data_a_value_is_of_stands_at_the_beginning_of_its_line(printed):
 
 
 def test_sentences_and_what_goes_elsewhere_are_no_values(printed):
-    text = (
-        "import sys\nprint(f'loss: {x}', file=sys.stderr)\nprint(f'we have now reached a loss of {x}')\nprint(x, y)\n"
-    )
+    text = "import sys\nprint(f'loss: {x}', file=log)\nprint(f'we have now reached a loss of {x}')\nprint(x, y)\n"
     assert printed(text) == {}
+
+
+PROGRAM = "".join(
+    f"{text}\0"
+    for text in (
+        "\x7fELF..",
+        "epochs: %d\n",
+        "loss function: %s\n",
+        "] %d%% | epoch: %d/%d | error: %.6f\r",
+        "epoch %d/%d | test loss: %g",
+    )
+)
+
+
+def test_formats_of_a_compiled_program_are_values_where_a_line_has_a_resource_too():
+    found = {value.name: value for value in read_formats(PROGRAM, where="in its text")}
+    assert list(found) == ["epoch", "error", "test_loss"]
+    assert found["error"].where == "in its text: ] %d%% | epoch: %d/%d | error: %.6f"
+    for line, epoch in (("] 1% | epoch: 3/9 | error: 0.5", "3"), ("epoch 4/9 | test loss: 0.5", "4")):
+        assert re.search(found["epoch"].pattern, line)[1] == epoch
+
+
+def test_formats_count_in_sources_too_and_texts_are_no_values():
+    found = read_formats('printf "loss %g of %s\\n" "$loss" "$name"; printf "kind: %s"', where="in its text")
+    assert [value.name for value in found] == ["loss"]

@@ -1,4 +1,4 @@
-"""Configurations of Hydra apps: their YAML, or their dataclasses."""
+"""Configurations of Hydra apps, read from their YAML files or dataclasses."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ from hpo.proposing.source import Source
 
 
 def read_hydra(sources: Sequence[Source]) -> Interface | None:
-    """The configuration that `@hydra.main` names; None where there is no such decorator."""
+    """Return the keys of the configuration that `@hydra.main` names; None if the script is no Hydra app."""
     source = sources[0]
     marks = (d for f in source.functions.values() for d in f.decorator_list if isinstance(d, ast.Call))
     mark = next((mark for mark in marks if source.full_name(mark.func) == "hydra.main"), None)
@@ -50,7 +50,7 @@ def read_hydra(sources: Sequence[Source]) -> Interface | None:
 
 
 def _of_file(file: Path, root: Path, notes: list[str]) -> Iterator[Argument]:
-    """What a file holds, and those that its defaults list names, by dotted names."""
+    """Yield the keys of a file and of the files in its defaults list, by dotted names."""
     content = read_plain(file) or {}
     found: dict[str, Argument] = {}
     for entry in content.get("defaults", []) if isinstance(content, dict) else []:
@@ -68,17 +68,25 @@ def _of_file(file: Path, root: Path, notes: list[str]) -> Iterator[Argument]:
             for argument in _of_file(part, root, notes):
                 name = f"{prefix}.{argument.name}" if prefix else argument.name
                 found[name] = replace(argument, name=name)
-    found |= {argument.name: argument for argument in _leaves(content, "", file, file.read_text().splitlines())}
+    found |= {argument.name: argument for argument in leaves_of(content, "", file, file.read_text().splitlines())}
     yield from found.values()
 
 
-def _leaves(content: Mapping[str, Any], prefix: str, file: Path, lines: Sequence[str]) -> Iterator[Argument]:
+def leaves_of(content: Mapping[str, Any], prefix: str, file: Path, lines: Sequence[str]) -> Iterator[Argument]:
+    """Yield the scalars and lists of a mapping as arguments, by dotted names.
+
+    Args:
+        content: The mapping.
+        prefix: Of the names.
+        file: The file that it was read from.
+        lines: The lines of that file, in which keys are looked up.
+    """
     for key, value in content.items():
         if (prefix == "" and key in ("defaults", "hydra")) or re.fullmatch("_[a-z]+_", str(key)):
             continue
         name = f"{prefix}{key}"
         if isinstance(value, dict):
-            yield from _leaves(value, f"{name}.", file, lines)
+            yield from leaves_of(value, f"{name}.", file, lines)
             continue
         kind = {bool: "word", int: "int", float: "float", str: "text", type(None): "text"}.get(type(value), "other")
         line = next((n for n, text in enumerate(lines, 1) if text.strip().startswith(f"{key}:")), None)

@@ -1,4 +1,4 @@
-"""What a program reports, and how, as far as its text shows it."""
+"""The reports of a program, from its calls of reporting functions, its training loop, its output, or what it returns."""
 
 import ast
 import re
@@ -8,18 +8,22 @@ from pathlib import Path
 from hpo.config.choices import ReportChannel
 from hpo.functions.ray_trainable import RESOURCE
 from hpo.proposing.frameworks import read_framework
-from hpo.proposing.outputs import read_output
-from hpo.proposing.reported import Reported, is_resource
+from hpo.proposing.printed_reports import read_output, reported_of
+from hpo.proposing.printed_values import read_formats
+from hpo.proposing.ray_trainables import find_trainable
+from hpo.proposing.report_description import Reported, is_resource
+from hpo.proposing.returned_values import read_returned
 from hpo.proposing.source import Source, read_sources
-from hpo.proposing.trainables import find_trainable
 
 _DEEPEST = 5
 
 
 def read_reports(script: Path) -> Reported:
-    """By the calls of a Python script, by the text of any other program."""
+    """Return what a program reports: by the calls in a Python script, by the text of any other program."""
     if script.suffix != ".py":
-        return _of_text(script.read_bytes().decode("latin-1"), "")
+        text = script.read_bytes().decode("latin-1")
+        told = _of_text(text, "")
+        return told if told.names else reported_of(read_formats(text, where="in its text"))
     sources = read_sources(script)
     reporters = {n for source in sources for n, v in source.assigned.items() if _is_reporter(source, v)}
     found: dict[str, None] = {}
@@ -42,7 +46,12 @@ def read_reports(script: Path) -> Reported:
     if where:
         return Reported(list(found), channel, where, elsewhere)
     told = _of_text("\n".join(source.path.read_text(errors="replace") for source in sources), "")
-    return told if told.names else read_framework(sources) or read_output(sources)
+    if told.names:
+        return told
+    printed = read_framework(sources) or read_output(sources)
+    # What is printed as the training goes on says more than what is returned at its end.
+    during = bool(printed.metrics) and printed.resource is not None
+    return printed if during else read_returned(sources) or printed
 
 
 def _is_reporter(source: Source, node: ast.AST) -> bool:
@@ -54,7 +63,7 @@ def _is_reporter(source: Source, node: ast.AST) -> bool:
 
 
 def _names_of(source: Source, call: ast.Call, depth: int = 0) -> Iterator[str]:
-    """Names of values: given by name, in a mapping, or in one that has a name."""
+    """Yield the names of reported values: keywords, keys of a mapping, or keys of a variable that holds one."""
     for keyword in call.keywords:
         if keyword.arg is not None:
             yield keyword.arg
@@ -82,7 +91,7 @@ def _keys(source: Source, node: ast.AST, depth: int) -> Iterator[str]:
 
 
 def _of_text(text: str, where: str) -> Reported:
-    """A program that writes the lines itself: by what looks like the keys of a JSON object."""
+    """Return the reports of a program that writes the JSON lines itself, by the keys in its text."""
     for mark, channel in (("[tune-metric]", ReportChannel.syne_tune), ("HPO_REPORT_FILE", ReportChannel.file)):
         if mark in text:
             names = re.findall(r"""\\?["']([A-Za-z_]\w*)\\?["']\s*:""", text)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from hpo.proposing.foreign_spaces import read_space
 from hpo.proposing.source import read_sources
-from hpo.proposing.spaces import read_space
 
 RAY = "from ray import tune\nspace = {{'x': tune.{}}}\n"
 SYNE = "from syne_tune.config_space import *\nimport syne_tune.config_space as cs\nspace = {{'x': cs.{}}}\n"

@@ -3,7 +3,7 @@
 import pytest
 
 from hpo.config.choices import ReportChannel
-from hpo.proposing.reports import read_reports
+from hpo.proposing.report_reader import read_reports
 
 BY_NAME = "import hpo\nhpo.report(epoch=1, train_loss=2, val_loss=3)\n"
 OTHER_NAME = "from hpo import report as tell\ntell({'epoch': 1, 'train_loss': 2, 'val_loss': 3})\n"

@@ -3,7 +3,7 @@
 import pytest
 
 from hpo.config.choices import ReportChannel
-from hpo.proposing.outputs import read_output
+from hpo.proposing.printed_reports import read_output
 from hpo.proposing.source import read_sources
 
 LINE = "print(f'Epoch: {epoch} loss: {x}')"
@@ -28,6 +28,8 @@ def output(tmp_path):
         ("for epoch, batch in enumerate(data):", LINE, 0),
         ("for epoch, batch in enumerate(data, 1):", LINE, 1),
         ("for epoch in range(start, 9):", LINE, 1),
+        ("for step in range(9 * steps):", LINE.replace("{epoch}", "{step // steps}"), 0),
+        ("for step in range(9 * steps):", LINE.replace("{epoch}", "{step // steps + 1}"), 1),
     ],
 )
 def test_where_a_loop_begins_to_count_is_seen(output, loop, line, first):

@@ -1,4 +1,4 @@
-"""What a program reports, as far as its text shows it."""
+"""A description of what a program reports, as far as its source shows it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,36 +21,38 @@ _AVERAGED = re.compile(r"mean|avg|average", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Reported:
-    """What it reports."""
+    """The metrics and the resource that a program reports, and how hpo can read them."""
 
     names: Sequence[str] = ()
     channel: ReportChannel = ReportChannel.file
     where: str = ""
     elsewhere: str = ""
-    """Something else that it reports to."""
+    """Name of a function of another tuner that the program reports to."""
     patterns: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Of what it prints: by name the pattern that finds a value, and where that is printed."""
+    """Patterns that find values in the output, by name, each with the place where the value is printed."""
     path: str | None = None
-    """The table that it writes."""
+    """Path of the table that the program writes."""
     first: int = 1
-    """Where it begins to count what it has spent."""
+    """Number from which the program counts its resource, 0 or 1."""
     arguments: Sequence[Argument] = ()
-    """What it has to be given to report so."""
+    """Arguments that the program needs in order to report in this way."""
     unnamed: Sequence[str] = ()
-    """Values that it prints, of which nobody knows what they are."""
+    """Names of printed values that are not known to be metrics."""
     metric: str | None = None
-    """What it says itself that is optimised."""
+    """Metric that the program itself says is optimised."""
     mode: str | None = None
+    returned: bool = False
+    """Whether the result is what a Hydra app returns at its end."""
 
     @property
     def resource(self) -> str | None:
-        """What counts how long it has trained: epochs before the steps in them."""
+        """Name that counts how long the training has run: epochs rather than steps. None if there is none."""
         found = [name for name in self.names if is_resource(name)]
         return next((name for name in found if "epoch" in name), found[0] if found else None)
 
     @property
     def metrics(self) -> list[str]:
-        """What could be optimised, the likeliest first: of data not trained on, and known to be better up or down."""
+        """Names that could be optimised, the likeliest first: of validation data, averaged, and with a known direction."""
         found = [n for n in self.names if n == self.metric or not (is_resource(n) or _NO_METRIC.search(n))]
         unlikely = (_UNSEEN, _AVERAGED)
         return sorted(
@@ -65,10 +67,10 @@ class Reported:
 
 
 def is_resource(name: str) -> bool:
-    """Does a name say how long a training was so far?"""
+    """Whether a name counts how long a training has run, such as epoch or global_step."""
     return _RESOURCE.fullmatch(name) is not None
 
 
 def is_metric(name: str) -> bool:
-    """Does a name say that it is better up or down, and that it is no matter of time or memory?"""
+    """Whether a name is a metric: its better direction is known, and it is no time, memory or learning rate."""
     return usual_mode(name) is not None and not is_resource(name) and _NO_METRIC.search(name) is None

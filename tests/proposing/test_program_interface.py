@@ -4,7 +4,7 @@ import pytest
 
 from hpo.config.choices import ArgumentStyle
 from hpo.errors import ConfigError
-from hpo.proposing.reading import read_interface
+from hpo.proposing.program_interface import read_interface
 
 
 @pytest.fixture

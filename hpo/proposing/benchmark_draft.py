@@ -1,4 +1,4 @@
-"""A benchmark's YAML, with a comment on each line that says where it comes from and what the user may want of it."""
+"""The YAML of a proposed benchmark, with a comment on each line that says where it comes from."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,15 +8,13 @@ from typing import Any
 from hpo.config.choices import ArgumentStyle, ReportChannel
 from hpo.config.metric_direction import usual_mode
 from hpo.config.yaml_files import flow_text
+from hpo.proposing.argument_roles import is_of_the_machine, is_seed, resource_of
 from hpo.proposing.arguments import Argument, Interface, Unread
-from hpo.proposing.domains import Proposal, propose
-from hpo.proposing.reported import Reported
-from hpo.proposing.roles import is_of_the_machine, is_seed, resource_of
+from hpo.proposing.domains import MISSING, Proposal, propose
+from hpo.proposing.report_description import Reported
 from hpo.proposing.source import ST_CHECKPOINT_DIR
 from hpo.space.search_space import parse_space
 
-MISSING = "???"
-"""What OmegaConf takes for a value that is still to be given."""
 _TRIALS = 20
 _LONGEST = 100
 _SHOWN = 6
@@ -24,23 +22,25 @@ _SHOWN = 6
 
 @dataclass
 class Draft:
-    """A benchmark that is proposed."""
+    """A proposed benchmark, before it is written."""
 
     name: str
     program: Mapping[str, Any]
-    """`script` or `command`."""
+    """Key and value that name the program: `script`, `command` or `function`."""
     interface: Interface
     reported: Reported
     gpus: int
-    """Of a trial."""
+    """Number of GPUs per trial."""
+    started: str = ""
+    """Place that the command which starts the program comes from."""
 
     def text(self) -> str:
-        """The whole file."""
+        """Return the text of the whole file."""
         return "\n".join(self._lines()) + "\n"
 
     @property
     def tuned(self) -> int:
-        """Hyperparameters in its space."""
+        """Number of hyperparameters in the search space."""
         return sum(proposal.sure for _, proposal in self._proposals)
 
     @property
@@ -53,10 +53,14 @@ class Draft:
         yield from (f"# {note}" for note in self.interface.notes)
         yield f"name: {flow_text(self.name)}"
         behind = ", ".join(self.interface.behind)
-        told = f"TODO: {behind}: write what stands behind the options" if behind else ""
+        told = f"TODO: {behind}: write what stands behind the options" if behind else self.started
         yield from (_line(key, value, told) for key, value in self.program.items())
         if self.interface.style != ArgumentStyle.flags:
             yield f"argument_style: {self.interface.style.value}"
+        if self.interface.config_file is not None:
+            yield _line(
+                "config_file", self.interface.config_file, f"{self.interface.config_origin}; each trial gets a copy"
+            )
         if self.interface.json_option is not None:
             yield f"arguments_as_json: {self.interface.json_option}"
         yield from self._channel()
@@ -70,7 +74,7 @@ class Draft:
         yield f"num_gpus_per_trial: {self.gpus}" + ("" if self.gpus else "  # 1 for a training on a GPU of its own")
 
     def _channel(self) -> Iterator[str]:
-        """Where its reports are read."""
+        """Yield the lines that say how reports are read."""
         heard = self.reported
         if heard.channel == ReportChannel.file:
             return
@@ -119,12 +123,12 @@ class Draft:
 
     @property
     def _limit(self) -> Argument | None:
-        """The argument that says how long a training is."""
+        """The argument that says how long a training is; None if there is none."""
         return resource_of(self.interface.arguments)
 
     @property
     def _proposals(self) -> list[tuple[Argument, Proposal]]:
-        """What could be tuned."""
+        """Arguments that could be tuned, each with its proposal."""
         found = [(argument, propose(argument)) for argument in self.interface.arguments]
         return [(argument, proposal) for argument, proposal in found if proposal is not None]
 
@@ -141,9 +145,10 @@ class Draft:
             spec = dict(proposal.domain)
             if argument.spelling is not None:
                 spec["argument"] = int(argument.spelling) if argument.spelling.isdecimal() else argument.spelling
-            line = _line(argument.name, spec, _origin(argument, proposal.why), indent=2)
+            origin, complete = _origin(argument, proposal.why), MISSING not in spec.values()
+            line = _line(argument.name, spec, origin if complete else f"TODO: {origin}", indent=2)
             yield line if proposal.sure else f"  # {line.lstrip()}"
-            if proposal.sure:
+            if proposal.sure and complete:
                 domains[argument.name] = spec
         defaults = {
             a.name: a.default for a, proposal in sure if a.default is not None and not isinstance(a.default, Unread)
@@ -179,7 +184,7 @@ class Draft:
             yield f"arguments_of_the_machine: {flow_text(machine)}  # may change without being another experiment"
 
     def _constant(self, argument: Argument) -> tuple[Any, str]:
-        """What a trial gets for an argument that is not tuned, and why; None where it may be left out."""
+        """Return the constant for an argument that is not tuned, and its comment; None as a value if it can be left out."""
         if is_seed(argument):
             return "{trial_seed}", f"{argument.where}; each configuration has its own"
         if argument == self._limit:
@@ -196,14 +201,14 @@ class Draft:
 
 
 def _several(metrics: Sequence[str], mode: str | None) -> str:
-    """The comment on several objectives, with two of the metrics where there are as many."""
+    """Return the comment about multi-objective search, with the first two metrics if there are two."""
     first, second = [*metrics, "latency_ms"][:2]
     modes = {first: mode or MISSING, second: usual_mode(second) or "min"}
     return f"# Several at once, in place of these two: objectives: {flow_text(modes)}"
 
 
 def _quoted(pattern: str) -> str:
-    """A regular expression as YAML has it without a backslash more."""
+    """Return a regular expression as a YAML scalar in single quotes, in which backslashes stay as they are."""
     return "'" + pattern.replace("'", "''") + "'"
 
 
@@ -213,7 +218,7 @@ def _line(key: str, value: Any, comment: str, *, indent: int = 0) -> str:
 
 
 def _origin(argument: Argument, why: str, *, default: bool = True) -> str:
-    """Where an argument stands, what its default is, and what its help says."""
+    """Return a comment with an argument's place, its default, the reason for a proposal, and its help."""
     where = argument.where
     if default and argument.default is not None:
         where = f"default {argument.default} {'in ' if 'line' in where else ''}{where}"

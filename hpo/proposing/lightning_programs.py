@@ -1,4 +1,4 @@
-"""Programs whose command line is Lightning's: what their model and their data take, and what they log."""
+"""Programs with Lightning's command line: arguments of their model and data, and the metrics that they log."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -8,18 +8,18 @@ from hpo.proposing.signatures import constant, kind_and_choices, parameters
 from hpo.proposing.source import Function, Source
 
 _EPOCHS = 1000
-"""A Trainer's own limit."""
+"""Default number of epochs of Lightning's Trainer."""
 _STEPS = ("training_step", "validation_step")
 
 
 def find_lightning_cli(sources: Sequence[Source]) -> tuple[Source, ast.Call] | None:
-    """Where a LightningCLI is made."""
+    """Return the call that makes a LightningCLI, with its file; None if there is none."""
     calls = ((source, call) for source in sources for call in source.calls)
     return next((pair for pair in calls if pair[0].full_name(pair[1].func).endswith(".LightningCLI")), None)
 
 
 def read_lightning(sources: Sequence[Source]) -> Interface | None:
-    """What the classes take that a LightningCLI is given; None where there is none."""
+    """Return the arguments of the classes that a LightningCLI is given; None if the script makes none."""
     found = find_lightning_cli(sources)
     if found is None:
         return None
@@ -65,7 +65,7 @@ def read_lightning(sources: Sequence[Source]) -> Interface | None:
 
 
 def logged_names(sources: Sequence[Source]) -> Iterator[tuple[str, str]]:
-    """What `self.log` names for each epoch, as a CSVLogger calls it, and where."""
+    """Yield the names of metrics that `self.log` logs per epoch, as a CSVLogger spells them, each with its place."""
     for source in sources:
         methods = [node for node in source.nodes if isinstance(node, Function) and node.name in _STEPS]
         for method in methods:

@@ -1,4 +1,4 @@
-"""Whether a function can save checkpoints, as far as the source of the user's code says."""
+"""Whether a function can save checkpoints, by the source of the user's code."""
 
 import re
 import sys
@@ -16,11 +16,11 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def may_save(objective: Callable[..., Any] | str, source: str | None) -> bool:
-    """Whether the code of an objective mentions checkpoints, or what saves them: code that does not cannot resume.
+    """Whether the code of an objective mentions checkpoints or a library that saves them. Code that does not cannot resume.
 
     Args:
-        objective: the function, or `package.module:name`.
-        source: its text if it belongs to no module.
+        objective: The function, or `package.module:name`.
+        source: Its source text if it belongs to no module.
     """
     if isinstance(objective, str):
         file = Path(find_function(objective, Path.cwd()).file)
@@ -32,7 +32,7 @@ def may_save(objective: Callable[..., Any] | str, source: str | None) -> bool:
 
 
 def _own_files(names: Mapping[str, Any]) -> Iterator[Path]:
-    """The files of the user's own modules from which names come, directly or through one another."""
+    """Yield the files of the user's own modules that names come from, directly or through other modules."""
     libraries = {Path(path) for path in sysconfig.get_paths().values()} | {_PACKAGE}
     seen: set[str | None] = {"__main__"}
     todo = [names]

@@ -1,4 +1,4 @@
-"""Search spaces that a script has for another tuner: mappings with the domains of Ray Tune or of Syne Tune."""
+"""Search spaces that a script has for another tuner: mappings with domains of Ray Tune or Syne Tune."""
 
 import ast
 import re
@@ -47,14 +47,14 @@ _OF_SYNE_TUNE = {
 
 
 def read_space(sources: Sequence[Source]) -> list[Argument]:
-    """The entries of the first mapping that has domains; none where there is no such."""
+    """Return the entries of the first mapping with domains of another tuner; empty if there is none."""
     mappings = ((source, node) for source in sources for node in source.nodes if isinstance(node, ast.Dict))
     spaces = (entries_of(source, mapping) for source, mapping in mappings)
     return next((space for space in spaces if any(entry.domain for entry in space)), [])
 
 
 def entries_of(source: Source, space: ast.Dict) -> list[Argument]:
-    """Its domains and its constants, as arguments."""
+    """Return the domains and the constants of a mapping as arguments."""
     found = []
     for key, node in zip(space.keys, space.values, strict=True):
         name = source.value(key)
@@ -82,7 +82,7 @@ def entries_of(source: Source, space: ast.Dict) -> list[Argument]:
 
 
 def domain_of(source: Source, node: ast.expr) -> Domain | None:
-    """What a call such as `tune.loguniform(1e-4, 1)` stands for here; None where it is none, or cannot be read."""
+    """Return the domain that a call such as `tune.loguniform(1e-4, 1)` stands for; None if it is none or cannot be read."""
     if not isinstance(node, ast.Call):
         return None
     place, _, name = source.full_name(node.func).rpartition(".")
@@ -110,7 +110,7 @@ def _is_ascending(values: Sequence[Any]) -> bool:
 
 
 def with_domains(arguments: Sequence[Argument], space: Sequence[Argument]) -> Iterator[Argument]:
-    """A parser's arguments, with the domains that another tuner's space in the same script has for them."""
+    """Yield a parser's arguments, with the domains that another tuner's search space in the same script has for them."""
     domains: Mapping[str, Domain] = {entry.name: entry.domain for entry in space if entry.domain}
     for argument in arguments:
         yield replace(argument, domain=domains[argument.name]) if argument.name in domains else argument

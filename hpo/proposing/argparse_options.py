@@ -1,4 +1,4 @@
-"""Arguments of argparse, from its calls; and of absl, which are read alike."""
+"""Arguments that a script declares with argparse or absl, read from the calls in its source."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -6,32 +6,32 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from hpo.proposing.argument_roles import is_never_tuned
 from hpo.proposing.arguments import Argument, Interface, Unread, of_commands, style_of
-from hpo.proposing.roles import is_never_tuned
 from hpo.proposing.source import ST_CHECKPOINT_DIR, Source
 
 _MAIN, _COMMON = "", "*"
-"""Whose arguments are those of the parser itself, and those of one that nobody knows, such as a function's parameter."""
+"""Owners of arguments: the main parser, and any parser, for arguments added to a parser that cannot be identified."""
 
 PLACE = "0"
-"""The spelling of one that is no option, until its place is known."""
+"""Provisional spelling of a positional argument, replaced by its place on the command line."""
 
 
 @dataclass
 class _Reader:
-    """What has been read so far."""
+    """A reader of argparse calls that keeps track of which parser each variable stands for."""
 
     taken: dict[str, list[Argument]] = field(default_factory=lambda: {_MAIN: [], _COMMON: []})
-    """By command; and by variable those of a parser that is there to be a parent of others."""
+    """Arguments by owner: a subcommand, or the variable of a parser that others name in `parents=`."""
     owners: dict[str, str] = field(default_factory=dict)
-    """Whose parser, or group of a parser, a variable stands for from here on."""
+    """Owner of the parser, or argument group, that a variable currently stands for."""
     parents: dict[str, list[str]] = field(default_factory=dict)
-    """Variables of the parsers from which one inherits."""
+    """Variables of the parsers that each owner's parser inherits from."""
     defaults: dict[str, Any] = field(default_factory=dict)
     unread: int = 0
 
     def read(self, source: Source) -> None:
-        """Go through a file, line by line."""
+        """Collect the arguments of one file, line by line."""
         common = {ast.unparse(item) for call in source.calls for item in _parents(source, call)}
         for node in source.nodes:
             match node:
@@ -64,13 +64,13 @@ class _Reader:
         self.parents.setdefault(owner, []).extend(ast.unparse(item) for item in _parents(source, call))
 
     def of(self, owner: str) -> list[Argument]:
-        """All that a parser takes."""
+        """Return all arguments of one owner's parser, inherited ones included."""
         inherited = [a for variable in self.parents.get(owner, []) for a in self.taken.get(variable, [])]
         return with_places([*inherited, *self.taken[_COMMON], *self.taken[owner]], self.defaults)
 
 
 def read_argparse(sources: Sequence[Source]) -> Interface | None:
-    """What `add_argument` is called with; None where it is never."""
+    """Return the arguments that a script adds by `add_argument`; None if it adds none."""
     reader = _Reader()
     for source in sources:
         reader.read(source)
@@ -93,7 +93,7 @@ def _parents(source: Source, call: ast.Call) -> list[ast.expr]:
 
 
 def _argument(source: Source, call: ast.Call) -> Argument | None:
-    """What one call says; None where only running it would tell its name."""
+    """Return the argument that one `add_argument` call declares; None if its name is computed when the script runs."""
     names = [source.value(word) for word in call.args]
     given = source.keywords(call)
     if not names or not all(type(name) is str for name in names) or len(given) < len(call.keywords):
@@ -129,7 +129,7 @@ def _argument(source: Source, call: ast.Call) -> Argument | None:
 
 
 def with_places(arguments: Sequence[Argument], defaults: Mapping[str, Any] = MappingProxyType({})) -> list[Argument]:
-    """With their places, and with what other lines say of their defaults."""
+    """Return arguments with positional ones numbered, and with defaults that other lines set, as by `set_defaults`."""
     placed, place = [], 0
     for argument in arguments:
         if argument.spelling == PLACE:
@@ -141,7 +141,7 @@ def with_places(arguments: Sequence[Argument], defaults: Mapping[str, Any] = Map
 
 
 def kind_of(type_name: str) -> str:
-    """float, int, bool, text or other, by the name of a function that converts a text, or of a type."""
+    """Return the kind of a value (float, int, word, text or other) by the name of its type or of its converting function."""
     last = type_name.rpartition(".")[2].lower()
     for kind, words in (("float", ("float", "number", "double")), ("bool", ("bool",)), ("int", ("int",))):
         if any(word in (last if "lambda" not in last else type_name) for word in words):
@@ -150,13 +150,13 @@ def kind_of(type_name: str) -> str:
 
 
 def text_of(source: Source, node: ast.AST | None) -> str:
-    """A help text on one line."""
+    """Return the help text at a node on one line; empty if it cannot be read."""
     value = source.value(node)
     return "" if value is None or isinstance(value, Unread) else " ".join(str(value).split())
 
 
 def read_absl(sources: Sequence[Source]) -> Interface | None:
-    """What absl's `DEFINE_float` and others are called with."""
+    """Return the flags that a script declares with absl, as by `DEFINE_float`; None if there are none."""
     kinds = {"float": "float", "integer": "int", "string": "text", "enum": "text", "bool": "bool", "boolean": "bool"}
     found = []
     for source in sources:
