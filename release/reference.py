@@ -21,14 +21,14 @@ from hpo.events.types import Kind
 from hpo.results.rows import ALWAYS
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import SCHEMA
-from release import key_reference, method_reference, python_reference
+from release import benchmark_reference, key_reference, method_reference, python_reference
 from release.key_reference import header, row
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXPLAINED_IN = {
     "check-script": "own-script.md",
     "compare": "comparing.md",
-    "completion": "own-method.md",
+    "completion": "first-experiment.md",
     "export": "exporting.md",
     "import": "exporting.md",
     "init": "own-script.md",
@@ -132,6 +132,7 @@ def _files() -> Iterator[str]:
 
 PAGES: dict[str, Callable[[], Iterable[str]]] = {
     "configuration.md": key_reference.page,
+    "reference/benchmarks.md": benchmark_reference.page,
     "reference/commands.md": _commands,
     "reference/methods.md": method_reference.page,
     "reference/files.md": _files,

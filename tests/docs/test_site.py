@@ -38,6 +38,11 @@ def test_every_page_stands_once_in_the_table_of_contents(site):
     assert listed == sorted(site), "mkdocs.yml, nav: a page is missing in it, or it names one that is not there"
 
 
+def test_the_readme_links_every_page_of_the_documentation():
+    linked = set(re.findall(r"\]\((docs/[^)#]+\.md)", (ROOT / "README.md").read_text()))
+    assert linked == {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")}
+
+
 def test_pages_are_built_from_copies_in_which_files_of_blocks_are_titles(site):
     assert "](docs/" not in site["index.md"]
     assert not [name for name, text in site.items() if re.search(r"^```\w+ file=", text, re.MULTILINE)]
