@@ -69,7 +69,7 @@ def anchors(page):
     }
 
 
-LINKING = [*PAGES, *sorted((ROOT / "docs" / "reference").glob("*.md"))]
+LINKING = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "sweeper" / "README.md"]
 
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda page: f"{page.parent.name}-{page.stem}")
