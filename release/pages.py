@@ -1,4 +1,4 @@
-"""The site's pages: those of the repository, with their links turned, and those that are made from the code.
+"""The site's pages: those of the repository, with their links turned, and a Python reference for the site's builder.
 
 `python -m release.pages` writes them to build/docs, from where mkdocs.yml takes them.
 """
@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from release import reference
+from release import python_reference
 
 ROOT = Path(__file__).parents[1]
 BUILT = ROOT / "build" / "docs"
@@ -73,10 +73,7 @@ def write_pages(target: Path) -> None:
             path.write_text(turned((ROOT / source).read_text(), source, known))
         else:
             shutil.copyfile(ROOT / source, path)
-    for name, text in reference.pages().items():
-        path = target / "reference" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
+    (target / "reference" / "python.md").write_text("\n".join(python_reference.directives()) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,166 +1,96 @@
-"""Pages of the reference, made from the code: verbs and options, keys, methods, files, the Python API."""
+"""Reference pages that are made from the code, and committed: keys, commands, methods, files, the Python API.
+
+`python -m release.reference` writes them into docs/.
+"""
 
 import ast
-import dataclasses
 import inspect
 import itertools
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from enum import Enum
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, get_args
 
 import click
-from omegaconf import MISSING
+from omegaconf import OmegaConf
 
-import hpo
-from hpo import analysis, checkpoint, figures, schedulers, searchers, trackers
 from hpo.cli.commands.all_commands import VERBS
 from hpo.cli.completion import OPTIONS
-from hpo.config.schema import BUDGET_KEYS, CONF_DIR, BenchmarkConfig, ExperimentConfig, MethodConfig
+from hpo.config.schema import CONF_DIR
 from hpo.events.types import Kind
 from hpo.results.rows import ALWAYS
 from hpo.store.directory import ExperimentDirectory
 from hpo.store.event_store import SCHEMA
+from release import benchmark_reference, key_reference, method_reference, python_reference
+from release.key_reference import header, row
 
 DOCS = Path(__file__).parents[1] / "docs"
-INTERNAL = {"warm_start_sha256"}
-"""Keys that hpo writes, and nobody gives."""
-GROUPS = ("benchmark", "method", "backend", "launcher")
+EXPLAINED_IN = {
+    "check-script": "own-script.md",
+    "compare": "comparing.md",
+    "completion": "first-experiment.md",
+    "export": "exporting.md",
+    "import": "exporting.md",
+    "init": "own-script.md",
+    "plan": "planning.md",
+    "plot": "reporting.md",
+    "record": "simulating.md",
+    "replay": "resuming.md",
+    "report": "reporting.md",
+    "reproduce": "exporting.md",
+    "serve": "live-page.md",
+    "status": "watching.md",
+    "steer": "steering.md",
+    "stop": "steering.md",
+    "sync": "sagemaker.md",
+    "watch": "watching.md",
+}
+"""The page that explains each command."""
 
 
-def pages() -> dict[str, str]:
-    """Each page's text by its file name."""
-    made: dict[str, Callable[[], Iterable[str]]] = {
-        "commands.md": _commands,
-        "keys.md": _keys,
-        "methods.md": _methods,
-        "files.md": _files,
-        "python.md": _python,
-    }
-    return {name: "\n".join(lines()) + "\n" for name, lines in made.items()}
+# ---------------------------------------------------------------------- commands
 
 
-# ---------------------------------------------------------------------- verbs
+def tasks() -> list[tuple[str, str]]:
+    """Return what `hpo --help` lists, as (command, task)."""
+    template = OmegaConf.load(CONF_DIR / "config.yaml").hydra.help.template
+    lists = template.partition("== Before a run")[2].partition("== In your shell")[0]
+    listed = re.findall(r"^([a-z][a-z-]*) +(\S.*)$", lists, re.MULTILINE)
+    return [("init", "propose a search space for a program of your own"), *listed]
 
 
 def _commands() -> Iterator[str]:
-    yield "# Verbs and options"
+    yield "# Commands and options"
     yield ""
-    yield "`hpo key=value …` runs experiments, `hpo VERB …` does one of the things below. `hpo help VERB` says the same."
-    yield from ["", "## A run", "", "| option | meaning |", "|---|---|"]
-    yield from (_row([f"`{option.text}`", option.about]) for option in OPTIONS)
+    yield "`hpo key=value …` runs experiments ([all keys](../configuration.md)); `hpo COMMAND …` does one of the following."
+    yield "`hpo help COMMAND` prints the same text."
+    yield from header("task", "command", "explained in")
+    yield row(
+        ["run experiments; after an interruption, resume them", "`hpo key=value …`", _link("first-experiment.md")]
+    )
+    for name, task in tasks():
+        yield row([task, f"[`hpo {name}`](#hpo-{name})", _link(EXPLAINED_IN[name])])
+    yield from ["", "## A run", *header("option", "meaning")]
+    yield from (row([f"`{option.text}`", option.about]) for option in OPTIONS)
     for name in sorted(VERBS):
         verb = VERBS[name]
         context = click.Context(verb, info_name=f"hpo {name}")
         yield from ["", f"## hpo {name}", "", _paragraphs(verb.help or ""), ""]
         yield from ["```text", " ".join([f"hpo {name}", *verb.collect_usage_pieces(context)]), "```", ""]
-        yield from ["| word | meaning |", "|---|---|"]
+        yield from header("word", "meaning")[1:]
         for parameter in verb.params:
             if isinstance(parameter, click.Argument):
-                yield _row([f"`{parameter.human_readable_name}`", getattr(parameter, "help", None) or ""])
+                yield row([f"`{parameter.human_readable_name}`", getattr(parameter, "help", None) or ""])
             elif (record := parameter.get_help_record(context)) is not None:
-                yield _row([f"`{record[0]}`", record[1]])
+                yield row([f"`{record[0]}`", record[1]])
 
 
 def _paragraphs(text: str) -> str:
     return re.sub(r"(?<!\n)\n(?!\n)", " ", text)
 
 
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-# ---------------------------------------------------------------------- keys
-
-
-def keys_of(config: type) -> list[dataclasses.Field[Any]]:
-    """Those that a user may give."""
-    return [field for field in dataclasses.fields(config) if field.name not in INTERNAL]
-
-
-def told(heading: str) -> dict[str, str]:
-    """What docs/configuration.md says of the keys in the table below a line that begins so, by their names."""
-    text = (DOCS / "configuration.md").read_text()
-    table = text[text.index(heading) :].split("\n\n")[1]
-    found: dict[str, str] = {}
-    for line in table.splitlines()[2:]:
-        names, _, meaning = re.split(r"(?<!\\)\|", line.strip()[1:-1], maxsplit=2)
-        found |= dict.fromkeys(re.findall(r"`([^`]+)`", names), meaning.strip().replace(chr(92) + "|", "|"))
-    return found
-
-
-def _keys() -> Iterator[str]:
-    yield "# Types and defaults of all keys"
-    yield ""
-    yield "What they mean in a table that is easier to read: [All keys](../configuration.md). A list is written `[a,b]`, no"
-    yield "value `null`. The last column says of an experiment that has begun whether the key may change when it goes on."
-    for heading, config, start in (
-        ("Of an experiment", ExperimentConfig, "Top level"),
-        ("Of a benchmark", BenchmarkConfig, "A benchmark's keys"),
-    ):
-        meanings = told(start)
-        yield from ["", f"## {heading}", "", "| key | type | default | meaning | may change |", "|---|---|---|---|---|"]
-        for field in keys_of(config):
-            meaning = re.sub(r"\]\((?=[\w-]+\.md)", "](../", meanings.get(field.name, ""))
-            meaning = meaning.replace("](#", "](../configuration.md#")
-            yield _row([f"`{field.name}`", f"`{_type(field.type)}`", _default(field), meaning, _may_change(field)])
-    for group in ("launcher", "backend"):
-        yield from ["", f"## Files of `{group}=`", ""]
-        for path in sorted((CONF_DIR / group).glob("*.yaml")):
-            yield from ["```yaml" + f' title="conf/{group}/{path.name}"', path.read_text().rstrip(), "```", ""]
-
-
-def _type(kind: Any) -> str:
-    if kind in (BenchmarkConfig, MethodConfig):
-        return "name"
-    if isinstance(kind, UnionType):
-        return " or ".join(_type(each) for each in get_args(kind) if each is not NoneType)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return " or ".join(member.name for member in kind)
-    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind).replace("typing.", "")
-
-
-def _default(field: dataclasses.Field[Any]) -> str:
-    if field.default is MISSING or field.name in GROUPS:
-        return "see there" if field.name in GROUPS else "required"
-    value = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
-    if isinstance(value, Enum):
-        return f"`{value.name}`"
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "`true`", False: "`false`"}[value]
-    return f"`{value}`"
-
-
-def _may_change(field: dataclasses.Field[Any]) -> str:
-    if field.metadata.get("concerns") in ("call", "machine") or field.name in BUDGET_KEYS:
-        return "yes"
-    return "no"
-
-
-# ---------------------------------------------------------------------- methods
-
-
-def about_method(path: Path) -> str:
-    """The comment that a method's file begins with, as Markdown paragraphs: what it does, its source, its cost."""
-    lines = []
-    for line in path.read_text().splitlines():
-        if not line.startswith("#"):
-            break
-        lines.append(line.removeprefix("#").strip())
-    return "\n\n".join(re.split(r" (?=Source: |Cost: )", " ".join(lines)))
-
-
-def _methods() -> Iterator[str]:
-    yield "# Methods, their sources and what they cost"
-    yield ""
-    yield "[Which method?](../choosing-a-method.md) says which to take, [Other methods](../own-method.md) how to write one."
-    for path in sorted((CONF_DIR / "method").glob("*.yaml")):
-        content = [line for line in path.read_text().splitlines() if not line.startswith("#")]
-        yield from ["", f"## {path.stem}", "", about_method(path), ""]
-        yield from [f'```yaml title="conf/method/{path.name}"', *content, "```"]
+def _link(page: str) -> str:
+    return f"[{(DOCS / page).read_text().partition(chr(10))[0].removeprefix('# ')}](../{page})"
 
 
 # ---------------------------------------------------------------------- files
@@ -184,13 +114,13 @@ def _files() -> Iterator[str]:
     yield "Of `outputs/TAG/BENCHMARK/METHOD/seed_N/`. What stays the same: [Versions](../stability.md)."
     yield from ["", "| name | what it is |", "|---|---|"]
     place = ExperimentDirectory(Path())
-    yield from (_row([f"`{getattr(place, name)}`", text]) for name, text in told_of(ExperimentDirectory).items())
+    yield from (row([f"`{getattr(place, name)}`", text]) for name, text in told_of(ExperimentDirectory).items())
     yield from ["", "## events.db", ""]
     yield "SQLite with one table, `events`, to which rows are only added. All other files can be made from it."
     yield from ["", "```sql", *(line.strip() for line in SCHEMA.strip().splitlines()), "```", ""]
     yield "`body` is a JSON object. Its names by the row's `kind`, which also says what happened:"
     yield from ["", "| `kind` | what happened |", "|---|---|"]
-    yield from (_row([f"`{Kind[name]}`", text]) for name, text in told_of(Kind).items())
+    yield from (row([f"`{Kind[name]}`", text]) for name, text in told_of(Kind).items())
     yield from ["", "## results.csv.zip", ""]
     yield "One row per report: the reported metrics, `config_NAME` of each hyperparameter and constant, Syne Tune's columns"
     yield f"({', '.join(f'`{name}`' for name in ALWAYS)}, `st_tuner_time`), and what callbacks add."
@@ -200,41 +130,23 @@ def _files() -> Iterator[str]:
     yield "One JSON object a line, appended by the training program: metrics by their names, finite numbers or texts."
 
 
-# ---------------------------------------------------------------------- Python
-
-ROOMS = {
-    "hpo.checkpoint": (checkpoint, "Checkpoints of a training script"),
-    "hpo.analysis": (analysis, "Comparing"),
-    "hpo.analysis.figures": (figures, "Figures"),
-    "hpo.schedulers": (schedulers, "Schedulers"),
-    "hpo.searchers": (searchers, "Searchers"),
-    "hpo.trackers": (trackers, "Trackers"),
+PAGES: dict[str, Callable[[], Iterable[str]]] = {
+    "configuration.md": key_reference.page,
+    "reference/benchmarks.md": benchmark_reference.page,
+    "reference/commands.md": _commands,
+    "reference/methods.md": method_reference.page,
+    "reference/files.md": _files,
+    "reference/python.md": python_reference.markdown,
 }
-"""Modules that are public besides `hpo` itself, by the name to import."""
+"""What yields the lines of each page, by the page's path in docs/."""
 
 
-def public(name: str, module: Any) -> dict[str, str]:
-    """Names to import from a module, each with where it is defined."""
-    listed = getattr(module, "__all__", None) or [
-        found for found, value in vars(module).items() if inspect.isfunction(value) and not found.startswith("_")
-    ]
-    found = {}
-    for each in listed:
-        value = getattr(module, each)
-        if each.startswith("__") or inspect.ismodule(value):
-            continue
-        defined = inspect.isclass(value) or inspect.isfunction(value)
-        target = f"{value.__module__}.{value.__qualname__}" if defined else f"{module.__name__}.{each}"
-        if module is not checkpoint or target.startswith(name):  # it has no __all__
-            found[f"{name}.{each}"] = target
-    return found
+def page(name: str) -> str:
+    """Return the text of a page of `PAGES`."""
+    return "\n".join(PAGES[name]()).rstrip() + "\n"
 
 
-def _python() -> Iterator[str]:
-    yield "# Python API"
-    yield ""
-    yield "Names load when they are first used: `import hpo` in a training script costs next to nothing."
-    for name, module, title in (("hpo", hpo, "`hpo`"), *((name, *about) for name, about in ROOMS.items())):
-        yield from ["", f"## {title}" if name == "hpo" else f"## {title}: `{name}`"]
-        for shown, target in public(name, module).items():
-            yield from ["", f"::: {target}", "    options:", f"      heading: {shown}", f"      toc_label: {shown}"]
+if __name__ == "__main__":
+    for name in PAGES:
+        (DOCS / name).parent.mkdir(exist_ok=True)
+        (DOCS / name).write_text(page(name))

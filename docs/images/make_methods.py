@@ -4,6 +4,7 @@ python docs/images/make_methods.py
 """
 
 import re
+import runpy
 from pathlib import Path
 
 from matplotlib import pyplot as plt
@@ -46,4 +47,6 @@ def draw(table: dict[str, list[tuple[float, float, float]]]) -> Figure:
 if __name__ == "__main__":
     plt.rcParams |= {"svg.hashsalt": "hpo", "svg.fonttype": "none", "font.family": "sans-serif"}
     table = read_table((HERE.parent / "methods-measured.md").read_text())
-    draw(table).savefig(HERE / "methods.svg", metadata={"Date": None}, facecolor="white")
+    path = HERE / "methods.svg"
+    draw(table).savefig(path, metadata={"Date": None, "Creator": None}, facecolor="white")
+    path.write_text(runpy.run_path(str(HERE / "make_figures.py"))["small"](path.read_text()))

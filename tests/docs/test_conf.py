@@ -1,7 +1,5 @@
 """The YAML groups that ship: every benchmark and method composes, with Hydra and without."""
 
-import re
-
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
@@ -10,21 +8,6 @@ from omegaconf import OmegaConf
 from hpo import Start, build_scheduler
 from hpo.config.reading import content_of, load_config, read_config, resolve, to_config, to_yaml
 from hpo.config.schema import CONF_DIR, DEFAULT_METHODS, ExperimentConfig
-from hpo.schedulers import DEHB, PBT, StoppingRules
-from hpo.schedulers.construction import MULTI_OBJECTIVE_METHODS
-from hpo.searchers import (
-    BOHBSearcher,
-    CMAESSearcher,
-    EvolutionSearcher,
-    GaussianProcessSearcher,
-    GridSearcher,
-    NSGA2Searcher,
-    PriorBandSearcher,
-    RandomSearcher,
-    SobolSearcher,
-    TPESearcher,
-)
-from hpo.searchers.botorch import BoTorchSearcher
 
 GROUPS = ("benchmark", "method", "backend", "launcher")
 NAMES = {group: sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml")) for group in GROUPS}
@@ -123,38 +106,3 @@ def test_the_defaults_of_config_yaml_are_those_of_the_schema(composed):
     alone = load_config("resnet_cifar10", "RS", experiment_tag="t")
     alone.launcher.update(cfg.launcher)
     assert cfg == alone
-
-
-HONOURS = re.compile(r"^\| `([A-Z-]+)` \| (yes|refused) \| ([a-z ]+) \| ([\w' ]+) \| (yes|refused) \|$", re.MULTILINE)
-
-
-def test_the_table_of_what_each_method_honours_is_what_the_code_does():
-    page = (CONF_DIR.parent / "docs" / "own-method.md").read_text()
-    rows = {name: cells for name, *cells in HONOURS.findall(page)}
-    assert set(rows) == set(NAMES["method"])
-    space = {"x": {"type": "float", "lower": 0, "upper": 1}}
-    for name, (conditions, trials, proposals, objectives) in rows.items():
-        takes_several = False
-        if name == "BOTORCH":
-            takes_conditions, takes = BoTorchSearcher.takes_conditions, BoTorchSearcher.takes_constraints
-            knows, ranks = "", ""
-        else:
-            given = {"mutable": ["x"]} if name == "PBT" else {}
-            scheduler = build_scheduler(name, space, max_resource=9, seed=0, **given)
-            searcher = scheduler.searcher
-            takes_conditions = searcher.takes_conditions and scheduler.takes_conditions
-            takes = searcher.takes_constraints and scheduler.takes_outcomes
-            takes_several = searcher.takes_objectives and scheduler.takes_objectives
-            modelled = {RandomSearcher: "random", GridSearcher: "grid", NSGA2Searcher: "no parents"}
-            modelled |= {SobolSearcher: "Sobol' points", PriorBandSearcher: "passed over"}
-            modelled |= dict.fromkeys((EvolutionSearcher, CMAESSearcher), "ranked")
-            modelled |= dict.fromkeys((TPESearcher, BOHBSearcher), "split")
-            knows = modelled.get(type(searcher), "worst losses")
-            knows = "modelled" if isinstance(searcher, GaussianProcessSearcher) else knows
-            knows = "ranked" if isinstance(scheduler, DEHB) else knows
-            ranks = "ranked" if scheduler.levels else "never stopped"
-            ranks = "compared" if isinstance(scheduler, StoppingRules) else ranks
-            ranks = "ranked" if isinstance(scheduler, PBT) else ranks
-        assert (conditions == "yes") == takes_conditions
-        assert (objectives == "yes", name in MULTI_OBJECTIVE_METHODS) == (takes_several, takes_several)
-        assert (trials, proposals) == ((ranks, knows) if takes else ("refused", "refused"))

@@ -4,13 +4,17 @@ import re
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 import hpo
 from hpo import analysis, schedulers, searchers
 from hpo.cli.commands.all_commands import VERBS
 from hpo.config.schema import CONF_DIR, BenchmarkConfig, ExperimentConfig
 from hpo.events.types import Kind
-from release import pages, reference
+from hpo.schedulers.construction import MULTI_OBJECTIVE_METHODS
+from hpo.space import domain_parsing
+from hpo.space.search_space import parse_space
+from release import key_reference, method_reference, pages, reference
 from tests.support.pages import ROOT
 
 
@@ -32,6 +36,11 @@ def places(nav):
 def test_every_page_stands_once_in_the_table_of_contents(site):
     listed = sorted(places(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
     assert listed == sorted(site), "mkdocs.yml, nav: a page is missing in it, or it names one that is not there"
+
+
+def test_the_readme_links_every_page_of_the_documentation():
+    linked = set(re.findall(r"\]\((docs/[^)#]+\.md)", (ROOT / "README.md").read_text()))
+    assert linked == {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")}
 
 
 def test_pages_are_built_from_copies_in_which_files_of_blocks_are_titles(site):
@@ -72,20 +81,104 @@ def test_every_verb_and_every_option_is_in_the_reference(site):
         assert verb.help.split()[0] in section
 
 
+@pytest.mark.parametrize("name", sorted(reference.PAGES))
+def test_a_generated_page_is_committed_as_it_is_generated(name):
+    assert (reference.DOCS / name).read_text() == reference.page(name), "run: python -m release.reference"
+
+
+@pytest.mark.parametrize(("config", "part"), [(ExperimentConfig, "experiment"), (BenchmarkConfig, "benchmark")])
+def test_every_key_is_explained_and_none_that_does_not_exist(config, part):
+    explained = key_reference.explanations()[part]
+    assert set(explained) == {field.name for field in key_reference.keys_of(config)}, "release/keys.yaml"
+    section = (
+        (reference.DOCS / "configuration.md").read_text().partition(f"## Keys of a{'n' * (part[0] == 'e')} {part}\n")[2]
+    )
+    shown = re.findall(r"^\| `(\w+)`", section.partition("\n## ")[0], re.MULTILINE)
+    assert shown == list(explained)
+
+
+@pytest.mark.parametrize("part", ["experiment", "benchmark"])
+def test_an_example_of_a_key_is_accepted(part):
+    schema = OmegaConf.structured(ExperimentConfig if part == "experiment" else BenchmarkConfig)
+    for name, key in key_reference.explanations()[part].items():
+        if part == "benchmark":
+            OmegaConf.merge(schema, OmegaConf.create(key["example"]))
+            assert list(OmegaConf.create(key["example"])) == [name]
+        elif name not in key_reference.GROUPS:
+            words = key["example"].removeprefix("+")
+            assert words.startswith((f"{name}=", f"{name}."))
+            if name != "seed":  # whose example is a sweep
+                OmegaConf.merge(schema, OmegaConf.from_dotlist([words]))
+
+
+def test_every_key_of_a_hyperparameter_is_explained_with_an_example_that_is_accepted():
+    told = key_reference.explanations()["domain"]
+    known = set().union(*domain_parsing._KEYS.values()) | {"argument", "when", "otherwise", "default", "confidence"}
+    assert set(told) - {"type"} == known
+    numeric = OmegaConf.create({"type": "float", "lower": 0.1, "upper": 0.9})
+    needed = {"otherwise": ["when"], "confidence": ["default"]}
+    for name in told:
+        domain = OmegaConf.create({"type": "choice"} if name == "values" else numeric)
+        domain = OmegaConf.merge(
+            domain, *(OmegaConf.create(told[each]["example"]) for each in [*needed.get(name, []), name])
+        )
+        if name == "otherwise":
+            domain.otherwise = 0.5
+        if name == "default":
+            domain.default = 0.5
+        if name == "confidence":
+            domain.default = 0.5
+        space = {"optimizer": {"type": "choice", "values": ["sgd", "adam"]}, "x": OmegaConf.to_container(domain)}
+        assert "x" in parse_space(space).domains
+
+
+@pytest.mark.parametrize("group", ["launcher", "backend"])
+def test_every_key_of_a_launcher_and_a_backend_is_on_the_page(group):
+    page = (reference.DOCS / "configuration.md").read_text()
+    for path in (CONF_DIR / group).glob("*.yaml"):
+        section = page.partition(f"### `{group}={path.stem}`\n")[2].partition("\n##")[0]
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        nested = {f"{name}.{inner}" for name, value in content.items() if isinstance(value, dict) for inner in value}
+        assert set(re.findall(rf"^\| `{group}\.([\w.]+)` \|", section, re.MULTILINE)) == (set(content) | nested) - {
+            "name",
+            "_target_",
+        }
+        assert not re.search(r"\|  \|$", section, re.MULTILINE), "a key without a word on what it does"
+
+
+def test_the_table_of_tasks_is_what_the_help_lists(site):
+    help_text = OmegaConf.load(CONF_DIR / "config.yaml").hydra.help.template
+    rows = re.findall(r"^\| (.*?) \| \[`hpo (\S+)`\]", site["reference/commands.md"], re.MULTILINE)
+    assert {command for _, command in rows} == set(VERBS) - {"completion"}
+    for task, command in rows:
+        if command != "init":  # the help has a section for it
+            assert re.search(rf"^{command} +{re.escape(task)}$", help_text, re.MULTILINE), command
+
+
 @pytest.mark.parametrize(
-    ("config", "table"), [(ExperimentConfig, "Top level"), (BenchmarkConfig, "A benchmark's keys")]
+    ("method", "expected"),
+    [
+        ("RS", ("yes", "never stopped", "random", "yes")),
+        ("ASHA", ("yes", "ranked", "random", "rejected")),
+        ("BO-MEDIAN", ("yes", "compared", "modelled", "rejected")),
+        ("CMA-ES", ("rejected", "never stopped", "ranked", "rejected")),
+        ("DEHB", ("rejected", "ranked", "ranked", "rejected")),
+        ("MO-ASHA-GP", ("yes", "ranked", "modelled", "yes")),
+        ("BOTORCH", ("yes", "rejected", "rejected", "rejected")),
+    ],
 )
-def test_every_key_is_told_and_none_that_is_not_there(config, table, site):
-    told = reference.told(table)
-    keys = {field.name for field in reference.keys_of(config)}
-    assert keys - set(told) == set(), "docs/configuration.md does not tell them"
-    assert {name for name in told if "." not in name} - keys == set(), "docs/configuration.md tells what is no key"
-    assert all(f"| `{key}` |" in site["reference/keys.md"] for key in keys)
+def test_a_method_supports_what_its_row_says(method, expected):
+    assert method_reference.supported(method) == expected
+
+
+def test_exactly_the_methods_that_are_called_multi_objective_take_several_objectives():
+    several = {name for name in method_reference.method_names() if method_reference.supported(name)[3] == "yes"}
+    assert several == set(MULTI_OBJECTIVE_METHODS)
 
 
 @pytest.mark.parametrize("path", sorted((CONF_DIR / "method").glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_method_s_file_says_what_it_does_where_it_is_from_and_what_it_costs(path):
-    about, source, cost = reference.about_method(path).split("\n\n")
+    about, source, cost = method_reference.about_method(path).split("\n\n")
     assert source.startswith("Source: ")
     assert cost.startswith("Cost: ")
     assert all(part.endswith(".") for part in (about, source, cost))

@@ -1,0 +1,116 @@
+"""The page of all methods, docs/reference/methods.md: what each supports, its file, its source and its cost."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from hpo.config.reading import content_of
+from hpo.config.schema import CONF_DIR
+from hpo.schedulers import DEHB, PBT, StoppingRules
+from hpo.schedulers.construction import build_scheduler
+from hpo.searchers import (
+    BOHBSearcher,
+    CMAESSearcher,
+    EvolutionSearcher,
+    GaussianProcessSearcher,
+    GridSearcher,
+    NSGA2Searcher,
+    PriorBandSearcher,
+    RandomSearcher,
+    SobolSearcher,
+    TPESearcher,
+)
+from hpo.searchers.base import Searcher
+from hpo.searchers.botorch import BoTorchSearcher
+from release.key_reference import header, row
+
+_PROPOSALS: dict[type[Searcher], str] = {
+    RandomSearcher: "random",
+    GridSearcher: "grid",
+    SobolSearcher: "Sobol' points",
+    NSGA2Searcher: "no parents",
+    PriorBandSearcher: "no incumbents",
+    EvolutionSearcher: "ranked",
+    CMAESSearcher: "ranked",
+    TPESearcher: "split",
+    BOHBSearcher: "split",
+}
+"""What a searcher does with configurations that violate a constraint; others give them the worst losses."""
+
+
+_OPENING = """# All methods
+
+What each method pairs and supports, then its file, source and cost. [Which method?](../choosing-a-method.md) says which to
+take, [Methods](../own-method.md) how to write one, [All keys](../configuration.md#keys-of-a-method) what can be changed."""
+_LEGEND = """
+**Trials** that violate a constraint are *ranked* behind the others at each rung, *compared* as worse by the stopping rule, or
+*never stopped*. **Proposals** are *modelled* by a Gaussian process for each constraint; or violations get the *worst losses*
+of one model, are *ranked* behind the others, *split* off from the good half first, or are *no incumbents* or *no parents*;
+the other searchers ignore results. *Rejected*: hpo says so before any trial starts."""
+
+
+def method_names() -> list[str]:
+    """Return the names of all methods, in alphabetical order."""
+    return sorted(path.stem for path in (CONF_DIR / "method").glob("*.yaml"))
+
+
+def supported(name: str) -> tuple[str, str, str, str]:
+    """Return what a method does with conditional hyperparameters, constraints (trials, proposals) and several objectives."""
+    if name == "BOTORCH":  # built without its library
+        conditions, constraints = BoTorchSearcher.takes_conditions, BoTorchSearcher.takes_constraints
+        assert not constraints
+        return _answer(conditions), "rejected", "rejected", "rejected"
+    given = {"mutable": ["x"]} if name == "PBT" else {}
+    scheduler = build_scheduler(name, {"x": {"type": "float", "lower": 0, "upper": 1}}, max_resource=9, seed=0, **given)
+    searcher = scheduler.searcher
+    conditions = searcher.takes_conditions and scheduler.takes_conditions
+    objectives = searcher.takes_objectives and scheduler.takes_objectives
+    proposals = _PROPOSALS.get(type(searcher), "worst losses")
+    proposals = "modelled" if isinstance(searcher, GaussianProcessSearcher) else proposals
+    proposals = "ranked" if isinstance(scheduler, DEHB) else proposals
+    trials = "ranked" if scheduler.levels or isinstance(scheduler, PBT) else "never stopped"
+    trials = "compared" if isinstance(scheduler, StoppingRules) else trials
+    if not (searcher.takes_constraints and scheduler.takes_outcomes):
+        trials = proposals = "rejected"
+    return _answer(conditions), trials, proposals, _answer(objectives)
+
+
+def _answer(supports: bool) -> str:
+    return "yes" if supports else "rejected"
+
+
+def about_method(path: Path) -> str:
+    """Return the comment that a method's file begins with as Markdown paragraphs: what it does, its source, its cost."""
+    lines = []
+    for line in path.read_text().splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.removeprefix("#").strip())
+    return "\n\n".join(re.split(r" (?=Source: |Cost: )", " ".join(lines)))
+
+
+def page() -> Iterator[str]:
+    """The lines of docs/reference/methods.md."""
+    yield _OPENING
+    columns = (
+        "method",
+        "searcher",
+        "scheduler",
+        "[conditional](../search-space.md#conditional-hyperparameters)",
+        "[constraints](../constraints.md): trials",
+        "constraints: proposals",
+        "[multi-objective](../several-objectives.md)",
+    )
+    yield from header(*columns)
+    for name in method_names():
+        content = content_of("method", name)
+        classes = [
+            content[part]["_target_"].rpartition(".")[2].removesuffix("Searcher") for part in ("searcher", "scheduler")
+        ]
+        yield row([f"[`{name}`](#{name.lower()})", *(f"`{each}`" for each in classes), *supported(name)])
+    yield _LEGEND
+    for name in method_names():
+        path = CONF_DIR / "method" / f"{name}.yaml"
+        content = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+        yield from ["", f"## {name}", "", about_method(path), ""]
+        yield from [f'```yaml title="conf/method/{path.name}"', *content, "```"]
