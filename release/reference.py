@@ -28,6 +28,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 EXPLAINED_IN = {
     "check-script": "own-script.md",
     "compare": "comparing.md",
+    "confirm": "confirming.md",
     "completion": "first-experiment.md",
     "export": "exporting.md",
     "import": "exporting.md",
