@@ -14,11 +14,11 @@ def failure_of(state: ExperimentState, directory: Path) -> str | None:
         return None
     metrics = " and ".join(aim.metric for aim in state.objective.aims) or state.objective.metric
     result = f"no finite {metrics} in {counts_text(state)}"
-    trials = [trial for trial in state.trials.values() if not trial.retried]  # of what the newest code left
+    trials = [trial for trial in state.trials.values() if not trial.retried]  # under the newest code
     shown = next((trial for trial in trials if trial.status == Status.FAILED), next(iter(trials), None))
     if shown is None:
         return f"{result}; run the same command with a larger budget"
     files = ExperimentDirectory(directory)
     log = files.attempt(shown.trial.id, shown.attempt) / "stderr.log"
-    place = log if log.is_file() else files.log  # a simulated trial has written nothing
+    place = log if log.is_file() else files.log  # simulated trials have no output file
     return f"{result}; mend what keeps it from training, then add retry=failed to the same command; see {place}"

@@ -108,7 +108,7 @@ def _cell(value: Any) -> str:
 def _quoted(text: str) -> str:
     """Put a text in quotes if CSV requires it."""
     line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\n").writerow((text, None))  # alone in its line, a blank would be quoted too
+    csv.writer(line, lineterminator="\n").writerow((text, None))  # two fields: a lone empty one is quoted
     return line.getvalue()[:-2]
 
 

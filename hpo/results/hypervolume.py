@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def losses_of(points: Sequence[FrontPoint]) -> "Floats":
     """Return the losses of some reports as an array, shape (n, m)."""
-    import numpy as np  # most experiments have one objective, and none of their commands waits for it
+    import numpy as np  # here: single-objective experiments do not need numpy
 
     return np.array([point.losses for point in points], dtype=np.float64)
 

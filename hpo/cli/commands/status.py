@@ -1,4 +1,4 @@
-"""`hpo status` and `hpo replay`: where experiments stand, and whether their decisions can be computed again."""
+"""`hpo status` and `hpo replay`: the state of experiments, and whether their decisions can be computed again."""
 
 import json
 from collections import Counter
@@ -32,25 +32,25 @@ from hpo.store.experiment_paths import find_experiments, find_launched, from_her
 from hpo.watching.status import last_failure, standing, tags
 
 _CHANGES = 3
-"""Of the code, that are shown one by one."""
+"""Largest number of changes of the code that are listed one by one."""
 
 
 @verb()
 def status(
     place: Annotated[
         str | None,
-        Word("DIR|TAG", "Experiments to look at; all tags in outputs/ unless given."),
+        Word("DIR|TAG", "Experiments to show; all tags in outputs/ if not given."),
     ] = None,
     trust: Trusted = (),
-    as_json: Annotated[bool, Option("Print it for programs.", ["--json"])] = False,
+    as_json: Annotated[bool, Option("Print it as JSON.", ["--json"])] = False,
 ) -> None:
-    """Show each experiment's state, its trials and its best result so far; of remote ones the job's state."""
+    """Show each experiment's state, its trials and its best result so far; for a remote one also the state of its job."""
     if place is None:
         _show_tags(as_json)
         return
     launched = find_launched(place)
     jobs = {directory: _job(directory, trust) for directory in launched}
-    # Of launched ones those whose events are here: fetched, or in a shared directory.
+    # Launched experiments only if their events are here: fetched, or in a shared directory.
     local = [directory for directory in launched if ExperimentDirectory(directory).events.is_file()]
     experiments = (load_experiment(directory) for directory in (local if launched else find_experiments(place)))
     if as_json:
@@ -132,7 +132,7 @@ def _condition(experiment: Experiment) -> str:
 
 @verb()
 def replay(place: Place, trust: Trusted = ()) -> None:
-    """Compute every logged decision again with a fresh scheduler, and compare."""
+    """Compute every logged decision again with a new scheduler, and compare."""
     from dataclasses import replace
 
     from hpo.events.state import ExperimentState
@@ -145,7 +145,7 @@ def replay(place: Place, trust: Trusted = ()) -> None:
         experiment = load_experiment(directory)
         count = [0]
         state = ExperimentState(experiment.config.objective)
-        config = replace(experiment.config, trusted_modules=list(trust))  # not what the file trusts
+        config = replace(experiment.config, trusted_modules=list(trust))  # ignore what the stored file trusts
         scheduler = scheduler_of(config, read_copy(config, directory))
         for library, (then, now) in other_versions(scheduler, experiment.events).items():
             say(
