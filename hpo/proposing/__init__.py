@@ -1,1 +1,1 @@
-"""What a program takes, read from its source or its help, and a benchmark proposed from it."""
+"""Proposing a benchmark for a program (`hpo init`): its arguments, read from its source or its help, and a search space."""

@@ -1,1 +1,1 @@
-"""`hpo serve`: experiments in a browser while they run, from their event logs; it only looks."""
+"""The web page of `hpo serve`: experiments in a browser while they run, read from their event logs."""

@@ -1,1 +1,1 @@
-"""Steering a running experiment: who may be told what, commands given and answered, and what they will come to."""
+"""Steering: commands to a running experiment, who may give them, their answers, and their expected consequences."""

@@ -1,1 +1,1 @@
-"""An experiment on disk: directory, event store, locks, tags, a disk that is full, and finding the experiments of a place."""
+"""Experiments on disk: directory layout, event store, locks and leases, tags, full disks, and finding experiments."""

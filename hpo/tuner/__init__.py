@@ -1,1 +1,1 @@
-"""The loop: reports and exits in, decisions out, committed, then acted on; and when an experiment ends."""
+"""The tuner's loop: receive reports and exits, decide, commit, act on the decisions; limits and the end of an experiment."""

@@ -1,1 +1,1 @@
-"""What a terminal shows while experiments run, and when they are over."""
+"""Terminal and notebook output while experiments run (`hpo watch`, progress lines) and when they finish."""
