@@ -117,4 +117,4 @@ def diagnose(
         )
     if first == 1:
         return Diagnosis(Continuation.RESTARTED, f"resumed after {resource} {reached} it starts over at {resource} 1")
-    return Diagnosis(Continuation.BEHIND, f"resumed after {resource} {reached} it goes on with {resource} {first}")
+    return Diagnosis(Continuation.BEHIND, f"resumed after {resource} {reached} it continues with {resource} {first}")

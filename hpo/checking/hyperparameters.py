@@ -51,7 +51,7 @@ def check_conditions(rehearsal: Rehearsal, findings: Findings) -> None:
                 "missing there optional in the script, or give its value as `otherwise` in config_space",
             )
             return
-    findings.ok("conditions", f"it takes {len(configurations) + 1} combinations of arguments that `when` tells apart")
+    findings.ok("conditions", f"it takes {len(configurations) + 1} combinations of arguments that `when` distinguishes")
 
 
 def others(domain: Domain, value: Any) -> list[Any]:

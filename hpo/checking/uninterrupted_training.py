@@ -83,7 +83,7 @@ def _check_end(attempt: RehearsedAttempt, training: Training, findings: Findings
         )
         return True
     if last > until:
-        findings.fail("end", f"{told}, but it went on to {unit} {last}; end there")
+        findings.fail("end", f"{told}, but it continued to {unit} {last}; end there")
         return False
     if attempt.told:
         grace = training.config.grace_period_seconds

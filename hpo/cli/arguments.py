@@ -42,7 +42,7 @@ def check_words(arguments: Sequence[str]) -> None:
             )
         elif name in ("--shell-completion", "-sc"):
             raise ConfigError(
-                f'{name}: hpo has one completion for keys, groups, verbs and options: eval "$(hpo completion bash)", or with '
+                f'{name}: hpo completes keys, groups, commands and options: eval "$(hpo completion bash)", or with '
                 "zsh, or hpo completion fish | source"
             )
         elif name.startswith("--") and name[2:] in _KEYS:
@@ -50,7 +50,7 @@ def check_words(arguments: Sequence[str]) -> None:
             raise ConfigError(f"{word}: keys are written without dashes, as {name[2:]}={value}")
         elif name == "--experimental-rerun":
             raise ConfigError(
-                f"{name}: hpo does not take it; the same command again goes on with what it left unfinished, and `hpo "
+                f"{name}: hpo does not support it; the same command again resumes what it left unfinished, and `hpo "
                 f"reproduce` runs one trial again"
             )
         elif re.match(r"[+~]*(=|$)", word):

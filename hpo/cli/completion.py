@@ -35,7 +35,7 @@ OPTIONS = (
     Candidate("--config-dir", "your own benchmark/NAME.yaml and method/NAME.yaml"),
     Candidate("--cfg", "print the composed configuration, run nothing"),
     Candidate("--package", "of --cfg job: the part that is printed"),
-    Candidate("--help", "all keys, groups and verbs"),
+    Candidate("--help", "all keys, groups and commands"),
     Candidate("--hydra-help", "Hydra's own options"),
     Candidate("--version", "which hpo this is"),
     Candidate("--docs", "the folder with the pages of the documentation"),
@@ -79,7 +79,7 @@ def candidates(typed: Typed, verbs: Mapping[str, Any]) -> list[Candidate]:
     """
     words, current = typed.words[1:], typed.current
     if not words:
-        known = [*(Candidate(name, about_verb(verb)) for name, verb in verbs.items()), Candidate("help", "of a verb")]
+        known = [*(Candidate(name, about_verb(verb)) for name, verb in verbs.items()), Candidate("help", "its help")]
         found: Iterable[Candidate] = [*known, *_of_run([], current)]
     elif words[0] == "help":
         found = [Candidate(name, about_verb(verb)) for name, verb in verbs.items()] if len(words) == 1 else []

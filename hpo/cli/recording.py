@@ -46,7 +46,7 @@ def record(
     _announce(output, [*overrides, *fixed])
     if cli.main([*overrides, *fixed]) != 0:
         raise ExperimentError(
-            f"not all of the grid could be trained; see outputs/{tag}, mend it and run the command again"
+            f"not all of the grid could be trained; see outputs/{tag}, fix it and run the command again"
         )
     told = [] if seconds is None else [f"--seconds={seconds}"]
     provenance = " ".join(["recorded by: hpo record", str(output), *overrides, *told])
@@ -64,7 +64,7 @@ def best_in_words(table: Table, config: ExperimentConfig) -> str:
     if not config.objective.aims:
         return f"best final value {table.optimum:.6g}"
     front = table.front({aim.metric: aim.mode for aim in config.objective.aims})
-    return f"{len(front)} of them are on the front of final values"
+    return f"{len(front)} of them are on the Pareto front of final values"
 
 
 def _announce(output: Path, arguments: Sequence[str]) -> None:

@@ -164,9 +164,7 @@ def _prepared(arguments: Sequence[str], *, quiet: bool = False) -> _Call:
             call.tag, again = default_tag(call.command)
             call.automatic = True
             if again and not quiet:
-                say(
-                    f"going on with the unfinished outputs/{call.tag} of this command (experiment_tag=NAME starts another)"
-                )
+                say(f"resuming the unfinished outputs/{call.tag} of this command (experiment_tag=NAME starts another)")
         return call.tag
 
     OmegaConf.register_new_resolver("default_tag", tag, use_cache=True, replace=True)
@@ -236,7 +234,7 @@ def _conclude(call: _Call) -> int:
             call.codes[index] = 1
             print_error(f"{directory}: {error}")
         if call.codes[index] != 0:
-            call.failures.append(f"{directory}: the remote job did not complete")
+            call.failures.append(f"{directory}: the remote job failed")
     if len(call.codes) > 1:
         done = sum(code == 0 for code in call.codes)
         became = "complete" if call.awaited or call.sent is None else call.sent

@@ -158,7 +158,9 @@ def composing(places: Sequence[str] = ()) -> Iterator[Composer]:
 def _no_such_place(source: ConfigSource) -> str:
     why = "there is no such directory"
     if source.scheme() == "pkg":
-        why = f"{source.path} is no package with an __init__.py that this Python finds; install it, or set PYTHONPATH"
+        why = (
+            f"{source.path} is not a package with an __init__.py that this Python finds; install it, or set PYTHONPATH"
+        )
     return f"hydra.searchpath={source.full_path()}: {why}"
 
 

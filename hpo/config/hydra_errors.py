@@ -265,7 +265,7 @@ def unreadable(override: str, message: str) -> str:
         return f"{override}: {odd!r} needs quotes that the shell leaves: write '{key}=\"{value}\"'"
     lines = message.splitlines()
     why = lines[1] if len(lines) > 1 and lines[0].startswith("Error parsing") else lines[0] if lines else ""
-    return f"{override}: is no override of the form key=value ({why})"
+    return f"{override}: is not an override of the form key=value ({why})"
 
 
 def _found(pattern: str, text: str) -> str:

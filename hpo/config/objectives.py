@@ -35,7 +35,7 @@ def parse_objectives(written: Mapping[str, Any]) -> tuple[Aim, ...]:
     if len(written) > MOST:
         raise ConfigError(
             f"benchmark.objectives: {len(written)} are given ({_listed(written)}); use at most {MOST}, for with more nearly "
-            "every trial is on the front"
+            "every trial is on the Pareto front"
         )
     return tuple(_parse(str(metric), spec) for metric, spec in written.items())
 

@@ -265,7 +265,7 @@ class ExperimentConfig:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ConfigError(
                 f"benchmark.max_resource_attr={name}: benchmark.arguments.{name} is {value!r}; give it a positive whole "
-                f"number, the resource of a full training"
+                f"number, the resource of a full-budget evaluation"
             )
         return value
 

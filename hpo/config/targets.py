@@ -98,7 +98,7 @@ def _check_own(key: str, target: str, kinds: tuple[type, ...]) -> None:
     The prefix `hpo.` proves little: every module that hpo imports can be reached under such a name.
     """
     if not re.fullmatch(r"[\w.]+", target):
-        raise ConfigError(f"{key}._target_={target[:200]!r}: it is no name of a class")
+        raise ConfigError(f"{key}._target_={target[:200]!r}: it is not the name of a class")
     if not _inside(target, "hpo"):
         module = target.partition(".")[0]
         raise ConfigError(

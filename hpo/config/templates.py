@@ -44,7 +44,7 @@ class Template:
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise ConfigError(f"{key}: cannot be read: {' '.join(str(error).split())}") from error
         if not isinstance(content, Mapping):
-            raise ConfigError(f"{key}: it is no mapping of names to values")
+            raise ConfigError(f"{key}: it is not a mapping of names to values")
         return cls(path, content)
 
     def text(self, values: Mapping[str, Any]) -> str:

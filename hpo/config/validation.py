@@ -61,7 +61,7 @@ def check(config: ExperimentConfig) -> None:
     check_preload(benchmark.preload)
     space = config.space
     if odd := [point for point in benchmark.points_to_evaluate or () if not isinstance(point, Mapping)]:
-        raise ConfigError(f"benchmark.points_to_evaluate: {odd[0]!r} is no configuration; use {{name: value, ...}}")
+        raise ConfigError(f"benchmark.points_to_evaluate: {odd[0]!r} is not a configuration; use {{name: value, ...}}")
     if clashes := sorted(set(benchmark.arguments) & set(space.domains)):
         raise ConfigError(f"benchmark.arguments.{clashes[0]}: it is also tuned in config_space; remove one of the two")
     _check_writing(benchmark)
@@ -167,7 +167,7 @@ def _check_pattern(key: str, pattern: str) -> None:
     try:
         groups = re.compile(pattern).groups
     except (re.error, RecursionError, OverflowError) as error:
-        raise ConfigError(f"{key}: it is no regular expression ({error}); correct it") from error
+        raise ConfigError(f"{key}: it is not a regular expression ({error}); correct it") from error
     if groups == 0:
         raise ConfigError(f"{key}: put parentheses around the part that is the number, such as (\\S+)")
 

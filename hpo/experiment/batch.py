@@ -111,7 +111,7 @@ def _lost(worker: _Worker, experiments: Sequence[Experiment]) -> Result | None:
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     if code == -signal.SIGKILL:
         how += ", as the kernel does when memory runs out,"
-    error = f"its process {how} before it was complete; the same command goes on with what is missing"
+    error = f"its process {how} before it was complete; the same command runs what is missing"
     return Result(experiments[worker.at][1], 1, error)
 
 

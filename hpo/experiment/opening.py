@@ -83,7 +83,7 @@ def stored_config(files: ExperimentDirectory) -> ExperimentConfig | None:
         return stored
     except ConfigError as error:
         raise ConfigError(
-            f"{files.config} is damaged ({error}): delete that file and the same command writes it again and goes on, or "
+            f"{files.config} is damaged ({error}): delete that file and the same command writes it again and resumes, or "
             f"pass overwrite=true to start again"
         ) from error
 
@@ -134,9 +134,7 @@ def check_resumable(files: ExperimentDirectory, stored: ExperimentConfig | None,
         shown = "; ".join(changes[:10]) + (f"; and {len(changes) - 10} more" if len(changes) > 10 else "")
         raise StoreError(f"{files.path} holds an experiment of another configuration ({shown}); {remedy}")
     if not config.resume and (stored is not None or files.events.exists()):
-        raise StoreError(
-            f"resume=false, but {files.path} holds an experiment; {remedy}, or resume=true to go on with it"
-        )
+        raise StoreError(f"resume=false, but {files.path} holds an experiment; {remedy}, or resume=true to resume it")
 
 
 def _refuse_lost_events(files: ExperimentDirectory) -> None:
@@ -145,7 +143,7 @@ def _refuse_lost_events(files: ExperimentDirectory) -> None:
     if trained and is_lost(files.events):
         raise StoreError(
             f"{files.events}: is gone or empty, and with it the results of the {len(trained)} trial(s) in {files.trials}; "
-            f"put it back from a copy to go on, or pass overwrite=true to delete the trials and train everything again"
+            f"put it back from a copy to resume, or pass overwrite=true to delete the trials and train everything again"
         )
 
 

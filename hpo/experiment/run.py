@@ -177,7 +177,7 @@ def _run(
         backend.go_on(state)
         budget = Budget(**config.budget)
         if budget == Budget() and math.isinf(config.space.size) and scheduler.over is None:
-            log.warning("no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until interrupted")
+            log.warning("no budget is given (max_num_trials, max_wallclock_time, ...): it runs until interrupted")
         for text in doubts(config.objective):
             log.warning("%s", text, extra={"once": text})
         tuner = Tuner(

@@ -94,7 +94,7 @@ def _check_seconds(metric: str, curves: Sequence[Sequence[float]]) -> None:
             raise ConfigError(f"seconds={metric}: not every training has reported it; name one that the script reports")
         if not (curve[0] >= 0 and all(later >= earlier for earlier, later in pairwise(curve))):
             raise ConfigError(
-                f"seconds={metric}: it falls in a training, or is no number; name one that adds seconds up"
+                f"seconds={metric}: it falls in a training, or is not a number; name one that adds seconds up"
             )
 
 

@@ -84,7 +84,7 @@ def _in_module(key: str, module: str, name: str) -> FoundFunction:
             base = Path(path[0] if path else str(spec.origin)).absolute().parent
     assert spec is not None
     if spec.origin is None or not spec.origin.endswith(".py"):
-        raise ConfigError(f"{key}: {module} is no Python module of source code")
+        raise ConfigError(f"{key}: {module} is not a Python module of source code")
     return FoundFunction(spec.origin, module, name, str(base))
 
 
@@ -102,7 +102,7 @@ def _check_defined(key: str, found: FoundFunction) -> None:
     try:
         tree = ast.parse(Path(found.file).read_text(), found.file)
     except (SyntaxError, ValueError) as error:
-        raise ConfigError(f"{key}: {found.file} is no valid Python: {error}") from error
+        raise ConfigError(f"{key}: {found.file} is not valid Python: {error}") from error
     names = set(bound_names(tree.body))
     if found.name not in names and "*" not in names:
         raise ConfigError(f"{key}: {found.file} has no function {found.name}{did_you_mean(found.name, names)}")

@@ -56,7 +56,9 @@ class Reporter:
         if isinstance(result, Mapping):
             self(result)
         elif metric is None:
-            raise TypeError(f"it returned {result!r}; with several objectives return a mapping that has each of them")
+            raise TypeError(
+                f"it returned {result!r}; for a multi-objective benchmark return a mapping with all objectives"
+            )
         elif self.resource_attr is None:
             self(**{metric: result})
         elif self.reached != self.until:

@@ -101,7 +101,7 @@ class _Collected:
         elif _is_plain(value):
             self.constants.append(f"{name} = {value!r}")
         else:
-            what = "which is defined nowhere" if value is _MISSING else f"a {type(value).__name__} of this session"
+            what = "which is not defined" if value is _MISSING else f"a {type(value).__name__} of this session"
             raise _NotPlainError(
                 f"objective={self.objective}: it uses {name}, {what}; each trial is a process of its own, so import, load or "
                 "make it inside the function",

@@ -12,7 +12,7 @@ from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory, read_json
 from hpo.store.ownership import is_owned
 
 ERROR = "error"
-GOES_ON = "its command goes on with it"
+GOES_ON = "its command resumes it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,7 @@ class Board:
             return f"nothing: {self.state.status}"
         if (promotion := self.rungs.next_promotion()) is not None:
             begin = self.state.trials[promotion.trial_id].resource
-            return f"trial {promotion.trial_id} goes on from {begin} to {promotion.until}"
+            return f"trial {promotion.trial_id} resumes from {begin} to {promotion.until}"
         limit = self.config.max_num_trials
         if limit is not None and self.state.counted_trials >= limit:
             return "nothing, until a running trial is through"

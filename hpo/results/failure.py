@@ -21,4 +21,4 @@ def failure_of(state: ExperimentState, directory: Path) -> str | None:
     files = ExperimentDirectory(directory)
     log = files.attempt(shown.trial.id, shown.attempt) / "stderr.log"
     place = log if log.is_file() else files.log  # simulated trials have no output file
-    return f"{result}; mend what keeps it from training, then add retry=failed to the same command; see {place}"
+    return f"{result}; fix what keeps it from training, then add retry=failed to the same command; see {place}"

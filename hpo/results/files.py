@@ -118,7 +118,7 @@ def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
     if best is None:
         return
     if front := front_of(state):
-        head = "# What no other result is as good as in everything. Start a search from it: hpo @front.yaml benchmark=...\n"
+        head = "# The Pareto front: results that no other dominates. Start a search from it: hpo @front.yaml benchmark=...\n"
         write_atomically(directory.front, (head + dump_verbatim(front)).encode())
         return
     content = {**best, "overrides": [points_override([best["configuration"]])]}

@@ -80,9 +80,7 @@ def _check_method(scheduler: Scheduler, config: ExperimentConfig) -> None:
         )
     if use == WarmStartUse.box and config.space.conditions:
         name = next(iter(config.space.conditions))
-        raise ConfigError(
-            f"{key}: a box has all hyperparameters, and config_space.{name} is not always used; use {points}"
-        )
+        raise ConfigError(f"{key}: a box has all hyperparameters, and config_space.{name} is conditional; use {points}")
 
 
 def check_count(use: WarmStartUse, sources: Sequence[MatchedSource]) -> None:

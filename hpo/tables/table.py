@@ -73,7 +73,7 @@ class Table:
                 f"table {self.name}: {missing} of {self.seconds.size} cells are missing; record them first"
             )
         if len(self._rows) != len(self.seconds):
-            raise ConfigError(f"table {self.name}: a configuration stands there twice")
+            raise ConfigError(f"table {self.name}: a configuration occurs twice")
 
     @cached_property
     def space(self) -> SearchSpace:

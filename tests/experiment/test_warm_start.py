@@ -261,7 +261,7 @@ def test_what_cannot_be_a_source_is_one_sentence(first, tmp_path):
     for source, words in (
         ("none", "there is no experiment in that directory, and no tag"),
         ("tag:none", "there is no tag of that name under outputs/"),
-        ("text", "is no warm_start.jsonl"),
+        ("text", "is not a warm_start.jsonl"),
         ("broken", "damaged|cannot be read|events.db"),
     ):
         with pytest.raises(ConfigError, match=f"^warm_start={source}: .*({words})"):

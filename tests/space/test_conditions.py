@@ -162,7 +162,7 @@ def test_conditions_that_nobody_can_follow_are_refused():
     pairs = {f"x{i}": {**UNIT, "when": {f"g{i}": "a", f"g{15 - i}": "a"}} for i in range(8)}
     late = {f"y{i}": {**UNIT, "when": {f"g{i}": "a", "last": "a"}} for i in range(16)}
     parse_space({**gates, **pairs})
-    with pytest.raises(ConfigError, match=r"`when` tells apart more than 10,000 combinations"):
+    with pytest.raises(ConfigError, match=r"`when` distinguishes more than 10,000 combinations"):
         parse_space({**gates, "last": {"type": "choice", "values": ["a", "b"]}, **late})
 
 

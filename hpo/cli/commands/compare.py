@@ -59,5 +59,5 @@ def seconds_of(metric_budget: str) -> tuple[float | None, float | None]:
         return float(start) if start else None, float(end)
     except ValueError:
         raise ConfigError(
-            f"--metric-budget {metric_budget}: use seconds, such as 60, or 6:60 for from and to"
+            f"--metric-budget {metric_budget}: use seconds, such as 60, or 6:60 for a start and an end"
         ) from None

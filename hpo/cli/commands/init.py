@@ -19,7 +19,7 @@ def init(
     from hpo.proposing.proposal import write_benchmark
 
     written = write_benchmark(script=script, name=name, folder=output, gpus=bool(visible_gpus()))
-    say(f"{written.path}: {written.parser}, {written.tuned} proposed to be tuned; look through it")
+    say(f"{written.path}: {written.parser}, {written.tuned} proposed to be tuned; review it")
     for key in written.missing:
         say(f"  to complete: {key}")
     say(f"then: hpo check-script --config-dir {shlex.quote(str(output))} benchmark={written.path.stem}")

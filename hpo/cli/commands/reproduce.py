@@ -54,7 +54,7 @@ def reproduce(
     known = stored.all_reports
     common = len(set(known) & set(again.reports))
     first = stored.whole[:-1]
-    after = f", which went on from trials {', '.join(str(part.trial.id) for part in first)}" if first else ""
+    after = f", which continued from trials {', '.join(str(part.trial.id) for part in first)}" if first else ""
     say(f"trial {stored.trial.id}{after}: {common} of {len(known)} stored reports came again ({reproduction.folder})")
     resource = config.benchmark.named_resource or "report"
 

@@ -124,9 +124,9 @@ def _condition(experiment: Experiment) -> str:
     condition = condition_of_experiment(experiment)
     if condition.error is not None:
         log = from_here(ExperimentDirectory(experiment.directory).log)
-        return f"ended by an error: {condition.error}\n  the command that started it goes on with it; its log is {log}"
+        return f"ended by an error: {condition.error}\n  the command that started it resumes it; its log is {log}"
     if condition.name == "interrupted":
-        return "interrupted; the command that started it goes on with it"
+        return "interrupted; the command that started it resumes it"
     return f"{condition.name} ({condition.detail})" if condition.detail else condition.name
 
 
@@ -149,13 +149,13 @@ def replay(place: Place, trust: Trusted = ()) -> None:
         scheduler = scheduler_of(config, read_copy(config, directory))
         for library, (then, now) in other_versions(scheduler, experiment.events).items():
             say(
-                f"{directory}: {library} {then} decided, and {now} is installed: decisions may come out otherwise; "
-                f"pip install {library}=={then} brings back what decided"
+                f"{directory}: {library} {then} decided, and {now} is installed: decisions may differ; "
+                f"pip install {library}=={then} restores the version that decided"
             )
         numbered = enumerate(experiment.events, 1)  # the log is append-only: its numbers have no gaps
         found = list(verify(scheduler, state, numbered, count))
         different += len(found)
-        given = f", {many} command(s) taken as given" if (many := state.steering.accepted) else ""
+        given = f", {many} command(s) applied as logged" if (many := state.steering.accepted) else ""
         say(f"{directory}: {count[0]} decisions, {len(found)} different{given}")
         for difference in found[:10]:
             say(f"  event {difference.sequence}: logged {difference.logged}, replayed {difference.replayed}")

@@ -28,9 +28,11 @@ def steer(
         )
     answer = ask(found[0], command, arguments, me())
     if answer is None:
-        say(f"{found[0]}: left for its tuner, which has not answered within {PATIENCE:g} s; hpo status will tell")
+        say(
+            f"{found[0]}: left for its tuner, which has not answered within {PATIENCE:g} s; `hpo status` shows the answer"
+        )
     elif not answer.body["accepted"]:
-        raise StoreError(f"{found[0]}: {command} was refused: {answer.body['why']}")
+        raise StoreError(f"{found[0]}: {command} was rejected: {answer.body['why']}")
     else:
         say(f"{found[0]}: {command_text(answer.body)}")
 
@@ -42,12 +44,12 @@ def _arguments(command: str, limits: Sequence[str], trial: int | None) -> dict[s
         ConfigError: The command does not take what was given.
     """
     if command not in set(CommandName):
-        raise ConfigError(f"{command!r} is no command to an experiment: use {', '.join(CommandName)}")
+        raise ConfigError(f"{command!r} is not a command to an experiment: use {', '.join(CommandName)}")
     if (trial is not None) != (command == CommandName.STOP):
-        raise ConfigError("stop: add --trial N" if trial is None else f"--trial {trial}: goes with stop alone")
+        raise ConfigError("stop: add --trial N" if trial is None else f"--trial {trial}: is only for stop")
     if bool(limits) != (command == CommandName.BUDGET):
         raise ConfigError(
-            f"{limits[0]}: goes with budget alone" if limits else "budget: add KEY=VALUE, such as max_num_trials=60"
+            f"{limits[0]}: is only for budget" if limits else "budget: add KEY=VALUE, such as max_num_trials=60"
         )
     return {"trial": trial} if trial is not None else dict(map(_limit, limits))
 
