@@ -47,7 +47,7 @@ class _Call:
     awaited: list[tuple[int, RemoteLauncher, Path]] = field(default_factory=list)
     """Remote experiments that are waited for: index of the exit code, launcher, directory."""
     sent: str | None = None
-    """What happened to remote experiments that are not waited for: submitted, or only their requests written."""
+    """The outcome of remote experiments that are not waited for: submitted, or only their requests written."""
     tag_dir: Path | None = None
     tag: str | None = None
     seed: int | None = None

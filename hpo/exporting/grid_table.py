@@ -15,7 +15,7 @@ from hpo.tables.table import Table
 
 
 class _Absent(Enum):
-    NOT_USED = "in the place of a value"
+    NOT_USED = "marks a hyperparameter that is not used"
 
 
 def table_of(

@@ -17,7 +17,7 @@ GOES_ON = "its command resumes it"
 
 @dataclass(frozen=True, slots=True)
 class ExperimentCondition:
-    """What an experiment is doing, or how it ended."""
+    """The current activity of an experiment, or how it ended."""
 
     name: str
     """`complete`, `failed` (ended without one finite result), `running`, `waiting`, `interrupted`, or `error`."""

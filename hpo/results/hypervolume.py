@@ -43,7 +43,7 @@ def front_share(config: ExperimentConfig, front: Front) -> float:
 
 
 def hypervolume_text(config: ExperimentConfig, front: Front, share: float | None = None) -> str:
-    """Return the words about a Pareto front's hypervolume, which is computed unless given; empty if there is no front."""
+    """Return the words about a Pareto front's hypervolume, which is computed if not given; empty if there is no front."""
     if not front:
         return ""
     return f"; hypervolume {front_share(config, front) if share is None else share:.4f}"

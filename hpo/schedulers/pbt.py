@@ -38,8 +38,8 @@ class PBT(OutcomeScheduler):
         population: Number of members.
         interval: Resource between two comparisons; None for a twentieth of R, at least 1.
         quantile: Fraction of the members that count as the last and as the first, at most 0.5.
-        resample: Probability that a changed hyperparameter is drawn anew.
-        factors: Multipliers of a hyperparameter that is not drawn anew, of which one is chosen at random.
+        resample: Probability that a changed hyperparameter is drawn again.
+        factors: Multipliers of a hyperparameter that is not drawn again, of which one is chosen at random.
 
     Raises:
         ConfigError: An argument is out of range or missing.
@@ -103,7 +103,7 @@ class PBT(OutcomeScheduler):
         return f"{done} of the {len(members)} members of the population have reached {self.maximum}"
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """Return a new member while the population is incomplete, else what becomes of a waiting one: resume or replace."""
+        """Return a new member while the population is incomplete, else resume or replace a waiting one."""
         if new_trials and self.population.place_for_new() is not None:
             configuration = self.searcher.propose()
             if configuration is not None:

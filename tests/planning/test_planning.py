@@ -415,7 +415,11 @@ def plan_of(asked, *, gpus=0, cores=8, smoke=None, free=10**12):
     ("asked", "machine", "words"),
     [
         (config("RS"), {}, "there is no budget"),
-        (config("RS", max_wallclock_time=20), {"smoke": MEASURED}, "shorter than one full-budget evaluation, about 28 s"),
+        (
+            config("RS", max_wallclock_time=20),
+            {"smoke": MEASURED},
+            "shorter than one full-budget evaluation, about 28 s",
+        ),
         (config("ASHA", max_num_trials=5), {}, "will reach the top; give a larger budget"),
         (config("RS", max_num_trials=5, n_workers=9), {"cores": 8}, "n_workers=9 share 8 core(s)"),
         (config("RS", max_num_trials=5, num_gpus_per_trial=1), {}, "this machine has no GPU"),
