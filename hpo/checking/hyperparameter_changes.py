@@ -50,7 +50,7 @@ def _check(training: Training, findings: Findings, name: str) -> str | None:
         added.
     """
     rehearsal, space = training.rehearsal, training.config.space
-    bases = [rehearsal.trial().configuration, *space.covering()]
+    bases = [rehearsal.trial().configuration, *space.covering_configurations()]
     base = next(one for one in bases if name in one)
     if not (values := others(space.domains[name], base[name])):
         return "there is only one"

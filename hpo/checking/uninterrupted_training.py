@@ -14,7 +14,7 @@ from hpo.config.choices import ReportChannel
 
 def check_uninterrupted(training: Training, findings: Findings) -> str | None:
     """Train once without interruption; return why nothing more can be checked, or None."""
-    attempt, order = training.in_one_piece()
+    attempt, order = training.train_uninterrupted()
     if problem := problem_of(attempt, training.config):
         findings.fail("reports", problem)
         return "there are no usable reports"

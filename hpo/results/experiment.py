@@ -166,7 +166,7 @@ def _check_belongs(files: ExperimentDirectory, config: ExperimentConfig, events:
     for event in events:
         if event.kind != Kind.STARTED:
             continue
-        if set(names := space.names_of(event.body["configuration"])) != set(event.body["configuration"]):
+        if set(names := space.used_names(event.body["configuration"])) != set(event.body["configuration"]):
             raise StoreError(
                 f"{files.config}: config_space has {', '.join(map(repr, names))}, but trial {event.trial} in events.db has "
                 f"{', '.join(map(repr, event.body['configuration']))}; put back the experiment.yaml that belongs to it"
