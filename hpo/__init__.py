@@ -3,7 +3,7 @@
 Public names load on first use, so that `import hpo` in a training script costs next to nothing.
 """
 
-TYPE_CHECKING = False  # type checkers read it as true; importing typing would cost more than all the rest here
+TYPE_CHECKING = False  # type checkers read it as true; importing typing would cost more than the rest of this module
 if TYPE_CHECKING:
     from hpo import checkpoint
     from hpo.config.reading import load_config

@@ -1,4 +1,4 @@
-"""`hpo <overrides>` runs experiments, `hpo <verb> …` looks at them; `python -m hpo` does the same."""
+"""Entry point of the command line: `hpo <overrides>` runs experiments, `hpo <command> …` does everything else."""
 
 import gc
 import io
@@ -13,13 +13,13 @@ from hpo.experiment.signals import remember_interrupts
 
 
 def main() -> None:
-    """Dispatch: a first word without `=` that is no option is a verb."""
+    """Run the command line: a first argument that is neither an option nor contains `=` is a command."""
     remember_interrupts()
     arguments = sys.argv[1:]
     _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows another one
+            stream.reconfigure(errors="replace")  # print characters that the terminal's encoding lacks as `?`
     try:
         if arguments[:1] == ["--version"]:
             sys.stdout.write(f"hpo {__version__}\n")
@@ -29,7 +29,7 @@ def main() -> None:
             code = 0
         else:
             code = _import(arguments)()
-        sys.stdout.flush()  # here, where a reader that has ended is known to be no error
+        sys.stdout.flush()  # here, where a closed pipe is handled
     except HPOError as error:
         if os.environ.get("HYDRA_FULL_ERROR"):  # as Hydra's applications do
             import traceback
@@ -46,8 +46,8 @@ def main() -> None:
 
 
 def _import(arguments: list[str]) -> Callable[[], int]:
-    """What the arguments ask for, ready to be called."""
-    gc.disable()  # a tenth of the start-up would go into looking for garbage among modules
+    """Import what the arguments need and return the function to call."""
+    gc.disable()  # collecting garbage among modules takes a tenth of the start-up
     try:
         if arguments and not arguments[0].startswith(("-", "@")) and "=" not in arguments[0]:
             from hpo.cli.commands.main import main as run_verb
@@ -63,7 +63,7 @@ def _import(arguments: list[str]) -> Callable[[], int]:
 
 
 def _open_missing_streams() -> None:
-    """Streams that whoever called has closed (`hpo … >&-`) lead nowhere: no file of ours may get their numbers."""
+    """Open standard streams that the caller closed (`hpo … >&-`) on /dev/null, so that no other file gets their numbers."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             stream = open(os.devnull, mode)  # noqa: PTH123, SIM115  stays open to the end

@@ -27,7 +27,7 @@ def save(state: Mapping[str, Any], name: str = "checkpoint.pt") -> None:
     """Save `state` (tensors, state dicts, plain values) atomically: a reader sees the old file or the new one, complete.
 
     Args:
-        state: State that `load` shall return.
+        state: State that `load` will return.
         name: File name inside the checkpoint directory.
 
     Raises:

@@ -17,7 +17,7 @@ class HPOError(Exception):
     """Base class of all errors of this package; the command line prints its message without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython and notebooks show below a cell."""
+        """Return what IPython and notebooks show below a cell: the message without a traceback."""
         return [f"{ERROR_PREFIX}{self}"]
 
 
@@ -46,7 +46,7 @@ ERROR_PREFIX = "hpo: error: "
 
 
 def harmless(text: str) -> str:
-    """A text of some lines in which nothing controls a terminal, hides, or turns the direction of what follows."""
+    """Return a text without characters that control a terminal, are invisible, or change the writing direction."""
     return "\n".join(
         line if line.isprintable() else "".join(c if c.isprintable() or c == "\t" else " " for c in line)
         for line in text.split("\n")
@@ -65,7 +65,7 @@ DISTRIBUTION = "hydra-hpo"
 
 def how_to_install(extra: str) -> str:
     """Tell how to install a missing extra: in a clone, after an installation, or from copied code."""
-    import re  # only after a mistake
+    import re  # needed for errors only
     import shlex
     from importlib import metadata
     from pathlib import Path
@@ -81,7 +81,7 @@ def how_to_install(extra: str) -> str:
 
 
 def documentation(page: str = "") -> str:
-    """The path of a page of the documentation, or of the folder of all pages: in the package, or beside it in a clone."""
+    """Return the path of a documentation page, or of the folder of all pages: in the package, or beside it in a clone."""
     from pathlib import Path
 
     inside = Path(__file__).parent / "docs"
@@ -94,7 +94,7 @@ _MOST = 20
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
     """Return the name most similar to `word`, ignoring case; None if none is similar."""
-    import difflib  # only after a mistake
+    import difflib  # needed for errors only
 
     by_folded = {name.casefold(): name for name in names}
     found = difflib.get_close_matches(word.casefold(), by_folded, n=1)

@@ -30,7 +30,9 @@ class Randomness:
     def stream(self, name: str, index: int = 0) -> np.random.Generator:
         """Return a new random number generator for a purpose (`name`) and the count of its uses (`index`)."""
         text = f"{self.random_seed}/{self.seed}/{name}/{index}"
-        key: Any = _Key(hashlib.blake2b(text.encode(), digest_size=16).digest())  # NumPy's type hints do not allow this
+        key: Any = _Key(
+            hashlib.blake2b(text.encode(), digest_size=16).digest()
+        )  # Any: NumPy's type hints do not allow this
         return np.random.Generator(np.random.Philox(key))
 
     def training_seed(self, configuration: Mapping[str, Any], copy: int | None = None) -> int:

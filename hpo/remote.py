@@ -1,6 +1,6 @@
-"""The other side of a remote launcher: `python -m hpo.remote EXPERIMENT.yaml OUTPUT_DIR` runs one resolved experiment.
+"""Entry point of a remote job: `python -m hpo.remote EXPERIMENT.yaml OUTPUT_DIR` runs one resolved experiment.
 
-Nothing is composed here and Hydra's command line is not involved. The same call after an interruption resumes. Exit
+Nothing is composed here, and Hydra's command line is not involved. The same call after an interruption resumes. Exit
 codes are those of a local run: 0 complete, 1 failed, 128 + n interrupted by signal n.
 """
 

@@ -1,9 +1,8 @@
-"""What a training script calls: `hpo.arguments(lr=0.1)`, `hpo.report(epoch=3, accuracy=0.91)`. Standard library only.
+"""Functions for training scripts: `hpo.arguments(lr=0.1)`, `hpo.report(epoch=3, accuracy=0.91)`. Standard library only.
 
-The channel is a file: one JSON object per line, appended to the file that `HPO_REPORT_FILE` names. Any language can
-write it; this module also syncs each line to the disk, so that a report survives a crash of the machine once the call
-has returned. Save the checkpoint first, then report; after loading a checkpoint report its metrics again (see
-hpo.checkpoint).
+Reports are JSON objects, one per line, appended to the file that `HPO_REPORT_FILE` names. Any language can write it;
+this module also syncs each line to disk, so that a report survives a crash of the machine once the call has returned.
+Save the checkpoint first, then report; after loading a checkpoint report its metrics again (see hpo.checkpoint).
 """
 
 import json
@@ -46,17 +45,17 @@ def report(*mappings: Any, **metrics: Any) -> None:
 
 
 def arguments(**defaults: Any) -> SimpleNamespace:
-    """Parse the script's arguments, `--name=value` or `--name value`, without a parser of its own.
+    """Parse the script's command-line arguments, `--name=value` or `--name value`, without a hand-written parser.
 
     Args:
-        **defaults: Values of arguments that are not given. A given value is converted to the type of its default; if it
-            has none, it becomes a number, a boolean, None, a list or a dictionary if it reads as one, else a string.
+        **defaults: Default value of each argument. A given value is converted to the type of its default; if that is
+            None, it becomes a number, a boolean, None, a list or a dictionary if it reads as one, else a string.
 
     Returns:
         Object with one attribute per argument; `vars` makes a dictionary of it.
 
     Raises:
-        SystemExit: A word is no argument, or a value does not have the type of its default.
+        SystemExit: A word does not begin with `--`, or a value does not have the type of its default.
     """
     found, words = dict(defaults), iter(sys.argv[1:])
     for word in words:
@@ -90,7 +89,7 @@ def _read(text: str) -> Any:
 
 
 _WORDS = {"True": True, "False": False, "None": None}
-"""Values as hpo writes them on a command line."""
+"""Python constants as hpo writes them on a command line."""
 
 
 def _named(mapping: Any) -> dict[str, Any]:

@@ -249,7 +249,7 @@ def main() -> None:
             if not options.show:
                 go_on(plan, kept, options.processes)
         except KeyboardInterrupt:
-            print("interrupted; the same command goes on", file=sys.stderr)
+            print("interrupted; the same command resumes it", file=sys.stderr)
         print(expectation(plan, kept))
         for name, reason in LEFT_OUT.items():
             if name not in plan.methods:

@@ -52,7 +52,7 @@ class Smooth(search_tasks.ContinuousTask):
         }
 
     def _point(self, configuration: Mapping[str, Any]) -> list[float]:
-        names = set(self.parsed.names_of(configuration))
+        names = set(self.parsed.used_names(configuration))
         domains = {name: domain for name, domain in self.parsed.domains.items() if name != "kind"}
         units = [domain.encode(configuration[n]) if n in names else 0.5 for n, domain in domains.items()]
         return [*units, *(float(configuration["kind"] == value) * 0.7 for value in "pqr")]

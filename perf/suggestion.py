@@ -61,10 +61,10 @@ def rung_decision(count: int) -> float:
     rung = ParetoRung(1, 1 / 3)
     for trial_id in range(count - 1):
         angle = 0.5 * np.pi * (trial_id + 0.5) / count
-        rung.park(trial_id, (0.0, float(np.cos(angle)), float(np.sin(angle))))
+        rung.record_waiting(trial_id, (0.0, float(np.cos(angle)), float(np.sin(angle))))
     times = []
     for again in range(25):
-        rung.park(count - 1, (0.0, 0.5 + again / 1000, 0.5))
+        rung.record_waiting(count - 1, (0.0, 0.5 + again / 1000, 0.5))
         begin = time.process_time()
         rung.promotable()
         times.append(1000 * (time.process_time() - begin))
@@ -114,7 +114,7 @@ def measure(cls: type[ModelSearcher], n: int, levels: tuple[int, ...], **options
         searcher.on_pending(proposal, levels[0])
         running.append(proposal)
         result(running.pop(0))
-    assert not searcher.take_notes()
+    assert not searcher.pop_log_messages()
     return float(np.median(times)), float(np.quantile(times, 0.95))
 
 

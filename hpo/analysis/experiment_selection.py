@@ -157,8 +157,8 @@ def _complete(runs: Sequence[LoadedExperiment], include_incomplete: bool) -> tup
         warnings.append(
             f"{count} are not complete and taken as far as they got: {names}"
             if include_incomplete
-            else f"left out {count} that are not complete: {names}; the command that started them goes on with them, "
-            "--include-incomplete takes them as they are"
+            else f"left out {count} that are not complete: {names}; the command that started them resumes them, "
+            "--include-incomplete compares them as they are"
         )
     return kept, warnings
 

@@ -85,7 +85,7 @@ def hypervolume_measure(
     box = box_of(config, union)
     best = 0.0 if box is None else box.share(union)
     return HypervolumeMeasure(
-        objective, box, bool(config.benchmark.reference_point), best, f"the front of {best_is} together"
+        objective, box, bool(config.benchmark.reference_point), best, f"the Pareto front of {best_is} together"
     )
 
 

@@ -62,7 +62,7 @@ class Pair:
         return (self.low > 0 or self.high < 0) and self.sign_flip_holm < LEVEL
 
     @property
-    def hopeless(self) -> bool:
+    def has_too_few_pairs(self) -> bool:
         """Whether there are too few (benchmark, seed) pairs for any result to be significant."""
         return smallest_p(self.pairs) * self.comparisons >= LEVEL
 

@@ -155,7 +155,9 @@ def _scale(block: Block, baseline: str, start: float, end: float) -> ScoreScale:
             f"{block.benchmark}: no experiment has a single finite {metrics}{''.join(below + where)}; there is no result"
         )
     if measure is not None:
-        return ScoreScale(start, end, 0.0, measure.best_is, 1.0, "a front with nothing better than the reference point")
+        return ScoreScale(
+            start, end, 0.0, measure.best_is, 1.0, "a Pareto front with nothing better than the reference point"
+        )
     best, best_is = min(found), "the best of all loaded experiments"
     optima = {run.metadata.get("table_optimum") for run in block.loaded}
     if len(optima) == 1 and isinstance(optimum := optima.pop(), int | float):

@@ -157,7 +157,7 @@ def _pair(pair: Pair, generality: bool) -> tuple[str, ...]:
 
 def _notes(comparison: ComparisonData) -> Iterator[str]:
     yield from _wrapped(
-        f"More seeds: so many more show a difference of {comparison.delta:g} with a power of 80 %. Intervals: studentised "
+        f"More seeds: how many more show a difference of {comparison.delta:g} with a power of 80 %. Intervals: studentised "
         f"paired bootstrap, {RESAMPLES} resamples; sign flips: exact, or {FLIPS} drawn; random seed "
         f"{comparison.random_seed}.",
         "",

@@ -37,7 +37,7 @@ def verdict(
         delta: Difference of normalised regret that the number of seeds is planned for.
     """
     sentences = [subject(scored)]
-    few = _too_few(pairs[0], len(scored)) if pairs[0].hopeless else None
+    few = _too_few(pairs[0], len(scored)) if pairs[0].has_too_few_pairs else None
     told = [pair for pair in pairs if baseline in (pair.first, pair.second)]
     told += [pair for pair in pairs if best in (pair.first, pair.second) and pair not in told]
     if len(pairs) > 1 and not any(pair.distinct for pair in pairs):
@@ -134,7 +134,7 @@ def _seen(pair: Pair, what: str, delta: float) -> str:
         return f"{head}; a difference of {delta:g} is ruled out."
     if pair.more_seeds is None:
         return f"{head}; one seed does not even say how many would be needed."
-    about = "at least" if pair.hopeless else "about"
+    about = "at least" if pair.has_too_few_pairs else "about"
     if abs(pair.difference) >= delta and pair.more_seeds_if_real:
         smaller = f", and {pair.more_seeds} one of {delta:g} (as the table says)" if pair.more_seeds else ""
         return (

@@ -1,1 +1,1 @@
-"""AWS: how jobs and places on S3 are named, what they are asked for with, and what AWS says as one sentence each."""
+"""AWS: names of jobs and S3 paths, requests to SageMaker and S3, and their errors as one sentence each."""

@@ -103,7 +103,7 @@ _REMEDIES = {
     "InvalidClientTokenId": "AWS does not know these credentials; run `aws configure`, or set AWS_PROFILE",
     "UnrecognizedClientException": "AWS does not know these credentials; run `aws configure`, or set AWS_PROFILE",
     "InvalidAccessKeyId": "AWS does not know these credentials; run `aws configure`, or set AWS_PROFILE",
-    "SignatureDoesNotMatch": "AWS refuses these credentials; run `aws configure`, or set AWS_PROFILE",
+    "SignatureDoesNotMatch": "AWS rejects these credentials; run `aws configure`, or set AWS_PROFILE",
     "ExpiredToken": "the AWS credentials have expired; log in again",
     "ExpiredTokenException": "the AWS credentials have expired; log in again",
 }
@@ -120,7 +120,7 @@ def aws_error_as_sentence(error: BaseException, group: str = "launcher") -> str:
         return f"access denied ({message_of(error)}); ask for that permission, or use another AWS_PROFILE"
     if code == "ValidationException" and "nstance" in message_of(error) and "enum value" in message_of(error):
         return f"the service does not know this {group}.instance_type ({message_of(error)[:200]})"
-    return f"AWS refused it, {code}: {message_of(error)}"
+    return f"AWS rejected it, {code}: {message_of(error)}"
 
 
 _NO_BUCKET = ("NoSuchBucket", "404")

@@ -88,8 +88,8 @@ class SageMakerSettings:
     def _check(self) -> None:
         group = self.group
         for name, pattern, wanted in (
-            ("bucket", _BUCKET, f"that is no bucket's name; {_REMEDY['bucket'].format(group=group)}"),
-            ("role", _ROLE, f"that is no role's ARN; {_REMEDY['role'].format(group=group)}"),
+            ("bucket", _BUCKET, f"that is not the name of a bucket; {_REMEDY['bucket'].format(group=group)}"),
+            ("role", _ROLE, f"that is not the ARN of a role; {_REMEDY['role'].format(group=group)}"),
             ("prefix", _PREFIX, "use letters, digits and - _ . / without blanks"),
         ):
             if not pattern.fullmatch(str(getattr(self, name))):
@@ -126,7 +126,7 @@ def refuse_secrets(key: str, values: Mapping[str, Any]) -> None:
         elif REFERENCE.search(str(value)):
             raise ConfigError(
                 f"{key}.{name}={value}: a job has nothing of your environment; have the script read it from AWS Secrets "
-                f"Manager with the job's role, or give the value in clear if it is no secret"
+                f"Manager with the job's role, or give the value in clear if it is not a secret"
             )
         elif SECRET_NAME.search(str(name)) or SECRET_VALUE.search(str(value)):
             raise ConfigError(

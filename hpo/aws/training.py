@@ -171,11 +171,11 @@ def _check_limits(request: Mapping[str, Any], group: str) -> None:
     for channel in request["InputDataConfig"]:
         uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
         if len(uri) > 1024 or not re.fullmatch(r"s3://[^/]+/?.*", uri):
-            raise ConfigError(f"benchmark.data={uri!r}: that is no S3 address, such as s3://bucket/folder/")
+            raise ConfigError(f"benchmark.data={uri!r}: that is not an S3 address, such as s3://bucket/folder/")
     output, resources, vpc = request["OutputDataConfig"], request["ResourceConfig"], request.get("VpcConfig", {})
     for key, value in (("kms_key", output.get("KmsKeyId")), ("volume_kms_key", resources.get("VolumeKmsKeyId"))):
         if value is not None and not re.fullmatch(r"[a-zA-Z0-9:/_-]{1,2048}", value):
-            raise ConfigError(f"{group}.{key}={value!r}: that is no key; give its id, ARN or alias")
+            raise ConfigError(f"{group}.{key}={value!r}: that is not a key; give its id, ARN or alias")
     for name, most in (("Subnets", 16), ("SecurityGroupIds", 5)):
         if len(vpc.get(name, ())) > most or not all(re.fullmatch(r"[-0-9a-zA-Z]{1,32}", i) for i in vpc.get(name, ())):
             key = "subnets" if name == "Subnets" else "security_groups"
@@ -184,4 +184,4 @@ def _check_limits(request: Mapping[str, Any], group: str) -> None:
             )
     image = request["AlgorithmSpecification"]["TrainingImage"]
     if not re.fullmatch(r"\S{1,255}", image):
-        raise ConfigError(f"{group}.image_uri={image!r}: that is no image; use one line of at most 255 characters")
+        raise ConfigError(f"{group}.image_uri={image!r}: that is not an image; use one line of at most 255 characters")

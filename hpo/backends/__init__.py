@@ -1,1 +1,1 @@
-"""Backends: where trials run. Processes on this machine, or a simulation; devices, report channel, programs."""
+"""Backends: where trials run (processes on this machine, Ray, SageMaker, or simulated from a table); devices and reports."""

@@ -40,7 +40,7 @@ def _check(kind: type[Backend], config: ExperimentConfig) -> None:
     kind.check(config)
     if not config.copies_checkpoints:
         return
-    how = f"method={config.method.name}: trials go on from copies of the checkpoints of others"
+    how = f"method={config.method.name}: trials resume from copies of other trials' checkpoints"
     if config.simulated:
         raise ConfigError(
             f"{how}, and no table has trainings whose hyperparameters changed on the way; use backend=local, or another "

@@ -191,7 +191,7 @@ class CleanGpus:
         except library.NVMLError as error:
             self._nvml = None
             self._pool.quarantined.clear()
-            log.info("NVML does not tell who uses GPU %s (%s): devices are handed out without asking it", name, error)
+            log.info("NVML does not report who uses GPU %s (%s): devices are handed out without asking it", name, error)
             return set()
 
 

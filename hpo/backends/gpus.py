@@ -27,7 +27,7 @@ def visible_gpus(gpus_to_use: Sequence[int] | None = None) -> list[str]:
         return devices
     wanted = [str(index) for index in gpus_to_use]
     if len(set(wanted)) < len(wanted):
-        raise ConfigError(f"gpus_to_use={list(gpus_to_use)}: a device stands there twice; remove one")
+        raise ConfigError(f"gpus_to_use={list(gpus_to_use)}: a device is listed twice; remove one")
     missing = [name for name in wanted if name not in devices]
     if missing or not wanted:
         raise ConfigError(

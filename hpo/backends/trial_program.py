@@ -66,7 +66,7 @@ class Program:
 
     def __post_init__(self) -> None:
         # A missing program, variable or place in a file is an error now, not at the first trial.
-        for configuration in self._space.covering():
+        for configuration in self._space.covering_configurations():
             call = self._call(Trial(0, configuration), 0, None)
             self._file(call)
             self._describe(call, [])

@@ -1,1 +1,1 @@
-"""Checks that train outside any experiment: whether a script is fit for tuning, and whether a trial is reproducible."""
+"""Checks that train outside an experiment: whether a script is fit for tuning, and whether a trial is reproducible."""

@@ -88,7 +88,7 @@ def diagnose(
         return Diagnosis(
             Continuation.MISCOUNTED,
             f"resumed after {resource} {reached} its first report is of {resource} {first}: {resource} {reached + 1} is "
-            f"missing; go on with the checkpoint's {resource} + 1, and report again what was saved last",
+            f"missing; continue with the checkpoint's {resource} + 1, and report again what was saved last",
         )
     shift = next((s for s in range(1 - first, reached + 2 - first) if s != 0 and fits(s)), None) if wrong(0) else None
     if shift is not None:
@@ -117,4 +117,4 @@ def diagnose(
         )
     if first == 1:
         return Diagnosis(Continuation.RESTARTED, f"resumed after {resource} {reached} it starts over at {resource} 1")
-    return Diagnosis(Continuation.BEHIND, f"resumed after {resource} {reached} it goes on with {resource} {first}")
+    return Diagnosis(Continuation.BEHIND, f"resumed after {resource} {reached} it continues with {resource} {first}")

@@ -39,7 +39,7 @@ def check_hyperparameter_changes(training: Training, findings: Findings, names: 
             f"{next(filter(None, remarks))}; report what is used under its name, such as hpo.report({unsure[0]}=...)",
         )
     else:
-        findings.ok(CHECK, f"goes on from a copy with another value of {', '.join(names)}, and uses it")
+        findings.ok(CHECK, f"resumes from a copy with another value of {', '.join(names)}, and uses it")
 
 
 def _check(training: Training, findings: Findings, name: str) -> str | None:
@@ -50,7 +50,7 @@ def _check(training: Training, findings: Findings, name: str) -> str | None:
         added.
     """
     rehearsal, space = training.rehearsal, training.config.space
-    bases = [rehearsal.trial().configuration, *space.covering()]
+    bases = [rehearsal.trial().configuration, *space.covering_configurations()]
     base = next(one for one in bases if name in one)
     if not (values := others(space.domains[name], base[name])):
         return "there is only one"
@@ -65,13 +65,14 @@ def _check(training: Training, findings: Findings, name: str) -> str | None:
     found = _go_on(training, paused, changed)
     if isinstance(as_it_was, str):
         findings.fail(
-            CHECK, f"a copy of a trial paused at {training.resource} {pause} was to go on, and {as_it_was}; {_LOAD}"
+            CHECK,
+            f"a copy of a trial paused at {training.resource} {pause} should have resumed, and {as_it_was}; {_LOAD}",
         )
         return None
     if isinstance(found, str):
         findings.fail(
             CHECK,
-            f"{what}, and {found}; have it go on with another value, or take {name} out of method.scheduler.mutable",
+            f"{what}, and {found}; let it resume with another value, or take {name} out of method.scheduler.mutable",
         )
         return None
     told = [metrics[name] for metrics in found.values() if name in metrics]

@@ -17,7 +17,7 @@ def check_hyperparameters(rehearsal: Rehearsal, findings: Findings) -> None:
     """Train for one unit of resource with each hyperparameter changed in turn, and warn about those that change nothing."""
     space = rehearsal.config.space
     first = dict(rehearsal.trial().configuration)
-    results = [(base, _train(rehearsal, base)) for base in [first, *space.covering()[1:]]]
+    results = [(base, _train(rehearsal, base)) for base in [first, *space.covering_configurations()[1:]]]
     if results[0][1] is None or _train(rehearsal, first) != results[0][1]:
         findings.skip("hyperparameters", "two equal trainings already differ; seed everything with HPO_TRIAL_SEED")
         return
@@ -41,7 +41,7 @@ def check_hyperparameters(rehearsal: Rehearsal, findings: Findings) -> None:
 def check_conditions(rehearsal: Rehearsal, findings: Findings) -> None:
     """Train for one unit of resource with each combination of arguments that conditional hyperparameters lead to."""
     trained = rehearsal.trial().configuration
-    configurations = [one for one in rehearsal.config.space.covering() if one != trained]
+    configurations = [one for one in rehearsal.config.space.covering_configurations() if one != trained]
     for configuration in configurations:
         attempt = _attempt(rehearsal, configuration)
         if not attempt.reports:
@@ -51,7 +51,7 @@ def check_conditions(rehearsal: Rehearsal, findings: Findings) -> None:
                 "missing there optional in the script, or give its value as `otherwise` in config_space",
             )
             return
-    findings.ok("conditions", f"it takes {len(configurations) + 1} combinations of arguments that `when` tells apart")
+    findings.ok("conditions", f"it takes {len(configurations) + 1} combinations of arguments that `when` distinguishes")
 
 
 def others(domain: Domain, value: Any) -> list[Any]:

@@ -69,7 +69,7 @@ class Training:
         """Whether metrics of two trainings are compared."""
         return self.tolerance != math.inf
 
-    def in_one_piece(self) -> tuple[RehearsedAttempt, str]:
+    def train_uninterrupted(self) -> tuple[RehearsedAttempt, str]:
         """Train without interruption, for long enough that a later training can be interrupted, if that is cheap."""
         attempt, order = self.observe(self.rehearsal.trial(), self.at_end)
         if not attempt.reports and attempt.failure is None and self.units is None and self.until < self.first_rung:

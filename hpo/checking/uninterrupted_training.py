@@ -14,7 +14,7 @@ from hpo.config.choices import ReportChannel
 
 def check_uninterrupted(training: Training, findings: Findings) -> str | None:
     """Train once without interruption; return why nothing more can be checked, or None."""
-    attempt, order = training.in_one_piece()
+    attempt, order = training.train_uninterrupted()
     if problem := problem_of(attempt, training.config):
         findings.fail("reports", problem)
         return "there are no usable reports"
@@ -83,7 +83,7 @@ def _check_end(attempt: RehearsedAttempt, training: Training, findings: Findings
         )
         return True
     if last > until:
-        findings.fail("end", f"{told}, but it went on to {unit} {last}; end there")
+        findings.fail("end", f"{told}, but it continued to {unit} {last}; end there")
         return False
     if attempt.told:
         grace = training.config.grace_period_seconds

@@ -1,1 +1,1 @@
-"""The command line: words become overrides, Hydra composes jobs, a launcher takes each."""
+"""The command line: arguments become overrides, Hydra composes experiments from them, a launcher runs each."""

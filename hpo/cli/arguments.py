@@ -1,4 +1,4 @@
-"""The words of a command line before Hydra sees them: `@file.yaml`, options that need another word, keys without a name."""
+"""Command-line arguments before Hydra parses them: `@file.yaml`, options without their argument, overrides without a key."""
 
 import re
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ _NEEDS_CFG = ("--package", "-p", "--resolve")
 
 
 def check_words(arguments: Sequence[str]) -> None:
-    """Raise ConfigError for an option used in a way that cannot be meant, and for an override without a key."""
+    """Raise ConfigError for an option that is used in an impossible way, and for an override without a key."""
     names = [word.partition("=")[0] for word in arguments]
     shows = any(name in ("--cfg", "-c", "--help", "-h", "--hydra-help", "--info", "-i") for name in names)
     for number, (word, name) in enumerate(zip(arguments, names, strict=True)):
@@ -70,7 +70,7 @@ def check_words(arguments: Sequence[str]) -> None:
             )
         elif name in ("--shell-completion", "-sc"):
             raise ConfigError(
-                f'{name}: hpo has one completion for keys, groups, verbs and options: eval "$(hpo completion bash)", or with '
+                f'{name}: hpo completes keys, groups, commands and options: eval "$(hpo completion bash)", or with '
                 "zsh, or hpo completion fish | source"
             )
         elif name.startswith("--") and name[2:] in _KEYS:
@@ -78,7 +78,7 @@ def check_words(arguments: Sequence[str]) -> None:
             raise ConfigError(f"{word}: keys are written without dashes, as {name[2:]}={value}")
         elif name == "--experimental-rerun":
             raise ConfigError(
-                f"{name}: hpo does not take it; the same command again goes on with what it left unfinished, and `hpo "
+                f"{name}: hpo does not support it; the same command again resumes what it left unfinished, and `hpo "
                 f"reproduce` runs one trial again"
             )
         elif name.startswith("-") and not _is_option(name):
@@ -103,22 +103,24 @@ def _meant(name: str, word: str, after: str) -> str:
 
 
 def has_folder(arguments: Sequence[str]) -> bool:
-    """Were folders with the user's own YAML given?"""
+    """Whether the command line gives folders of the user's own YAML files (`--config-dir`)."""
     return any(word.partition("=")[0] in FOLDER for word in arguments)
 
 
 def expand(arguments: Sequence[str]) -> list[str]:
-    """The command line with each `@file` replaced by the file's `overrides`.
+    """Return the command line with each `@file` replaced by the `overrides` that the file lists.
 
     Raises:
-        ConfigError: a file is not there or lists none.
+        ConfigError: A file does not exist or lists no overrides.
     """
     return [word for argument in arguments for word in (_read(argument) if argument.startswith("@") else [argument])]
 
 
 def _read(argument: str) -> list[str]:
     content = read_plain(Path(argument[1:]))
-    if isinstance(content, list) and content and all(_is_result(entry) for entry in content):  # a front.yaml
+    if (
+        isinstance(content, list) and content and all(_is_result(entry) for entry in content)
+    ):  # the content of a front.yaml
         return [points_override([entry["configuration"] for entry in content])]
     overrides = content.get("overrides") if isinstance(content, dict) else None
     if not isinstance(overrides, list) or not overrides:

@@ -1,7 +1,7 @@
-"""What may stand at the end of a command line, for the completion of shells.
+"""Candidates for shell completion of a command line.
 
-Verbs, options, tags, directories and keys of the first level are known without Hydra. Names in groups, and keys further down,
-are those of what the words before compose, wherever the line's folders and search path find it.
+Commands, options, tags, directories and top-level keys are known without Hydra. Choices of groups and deeper keys are
+found by composing the overrides typed so far, with the folders and search path of that command line.
 """
 
 import itertools
@@ -20,14 +20,14 @@ from hpo.store.tags import OUTPUTS
 
 
 class Candidate(NamedTuple):
-    """A word that may stand there, as far as it is known, and what it means."""
+    """A possible completion, whole or partial, and its description."""
 
     text: str
     about: str = ""
 
     @property
     def is_whole(self) -> bool:
-        """Does another word follow? After a key, a group or a folder more of the same does."""
+        """Whether the word is finished; after a key, a group or a folder it continues."""
         return not self.text.endswith(("=", ".", "/"))
 
 
@@ -35,12 +35,12 @@ OPTIONS = (
     Candidate("--config-dir", "your own benchmark/NAME.yaml and method/NAME.yaml"),
     Candidate("--cfg", "print the composed configuration, run nothing"),
     Candidate("--package", "of --cfg job: the part that is printed"),
-    Candidate("--help", "all keys, groups and verbs"),
+    Candidate("--help", "all keys, groups and commands"),
     Candidate("--hydra-help", "Hydra's own options"),
     Candidate("--version", "which hpo this is"),
     Candidate("--docs", "the folder with the pages of the documentation"),
 )
-"""Of a run. Others are Hydra's, which nobody needs to type."""
+"""Options of a run that are offered; Hydra's other options are seldom typed and left out."""
 
 HYDRAS = ("hydra.searchpath=", "hydra.sweep.dir=", "hydra.verbose=")
 
@@ -50,15 +50,15 @@ class Typed:
     """A command line up to the cursor."""
 
     words: Sequence[str]
-    """As a shell has them, the program's name first."""
+    """The finished words as the shell splits them, the program's name first."""
     current: str
-    """What is being typed, without its quote; empty after a blank."""
+    """The unfinished word at the cursor, without its opening quote; empty after a space."""
     quote: str = ""
-    """The one that is open."""
+    """The quote that is open at the cursor; empty if there is none."""
 
     @staticmethod
     def read(line: str) -> "Typed":
-        """What a line is."""
+        """Split a command line into finished words and the one at the cursor."""
         for quote in ("", "'", '"'):
             try:
                 words = shlex.split(line + quote)
@@ -71,15 +71,15 @@ class Typed:
 
 
 def candidates(typed: Typed, verbs: Mapping[str, Any]) -> list[Candidate]:
-    """What may stand in the place of the word that is being typed.
+    """Return the completions of the word at the cursor.
 
     Args:
-        typed: the line.
-        verbs: the commands of the verbs, by their names.
+        typed: Command line up to the cursor.
+        verbs: Click commands by name.
     """
     words, current = typed.words[1:], typed.current
     if not words:
-        known = [*(Candidate(name, about_verb(verb)) for name, verb in verbs.items()), Candidate("help", "of a verb")]
+        known = [*(Candidate(name, about_verb(verb)) for name, verb in verbs.items()), Candidate("help", "its help")]
         found: Iterable[Candidate] = [*known, *_of_run([], current)]
     elif words[0] == "help":
         found = [Candidate(name, about_verb(verb)) for name, verb in verbs.items()] if len(words) == 1 else []
@@ -91,11 +91,11 @@ def candidates(typed: Typed, verbs: Mapping[str, Any]) -> list[Candidate]:
 
 
 def about_verb(verb: Any) -> str:
-    """A verb's help, shortened."""
+    """Return a command's help text, shortened."""
     return str(verb.get_short_help_str(60))
 
 
-# ---------------------------------------------------------------------- verbs
+# ---------------------------------------------------------------------- commands
 
 
 def _of_verb(verb: Any, words: Sequence[str], current: str) -> Iterator[Candidate]:
@@ -134,12 +134,12 @@ def _names_of(param: Any) -> list[str]:
 
 
 def _values(param: Any, current: str, words: Sequence[str]) -> Iterator[Candidate]:
-    """Those of a verb's parameter.
+    """Yield the completions of the value of a command's parameter.
 
     Args:
-        param: the parameter.
-        current: what is typed of it.
-        words: what stands before it of overrides, and the line's folders.
+        param: Click parameter.
+        current: Part of the value that has been typed.
+        words: Overrides and configuration folders earlier on the line.
     """
     name = param.name
     if name == "overrides":
@@ -182,13 +182,13 @@ def _of_run(words: Sequence[str], current: str) -> Iterator[Candidate]:
         deep = (equals or "." in typed) and not typed.startswith("hydra.")
         for text in _keys(words, typed) if deep else _first_keys(words, prefix):
             if deep and prefix == "~":
-                yield Candidate(prefix + text.rstrip(".="))  # what is taken away has no value
-            elif equals or not deep or prefix != "+" or text.endswith("."):  # nor is what is there added
+                yield Candidate(prefix + text.rstrip(".="))  # `~key` takes no value
+            elif equals or not deep or prefix != "+" or text.endswith("."):  # `+key` is only for keys that do not exist
                 yield Candidate(prefix + text)
 
 
 def _first_keys(words: Sequence[str], prefix: str) -> Iterator[str]:
-    """Keys and groups of the first level. What hpo's defaults do not have, an experiment say, is added by a plus."""
+    """Yield top-level keys and groups, with a plus for those that are not in hpo's defaults, such as `+experiment`."""
     groups = {path.name for path in CONF_DIR.iterdir() if path.is_dir()}
     for folder in map(Path, _folders(words)):
         groups |= {path.name for path in folder.expanduser().glob("*/")}
@@ -209,7 +209,7 @@ def _folders(words: Sequence[str]) -> Iterator[str]:
 
 
 def _keys(words: Sequence[str], typed: str) -> Iterator[str]:
-    """Names in a group, keys of the composed configuration, and values of a key; none where the words compose nothing."""
+    """Yield choices of a group, composed configuration keys and values of a key; none if the line does not compose."""
     from hpo.cli.composition import jobs, places_of  # Hydra
     from hpo.config.composing import composing, hydra_errors_as_sentence
     from hpo.config.reading import to_plain
@@ -218,11 +218,11 @@ def _keys(words: Sequence[str], typed: str) -> Iterator[str]:
     try:
         known = [*_to_compose(expand(words))]
         with hydra_errors_as_sentence(own_folder=True):
-            if equals and "." not in key:  # else it is no group
+            if equals and "." not in key:  # choices of groups have no dot before the `=`
                 with composing(places_of(known)) as composer:
                     names = composer.loader.get_group_options(key)
                 if names:
-                    first, comma, _ = value.rpartition(",")  # of a sweep the last is being typed
+                    first, comma, _ = value.rpartition(",")  # complete the last value of a sweep
                     yield from (f"{key}={first}{comma}{name}" for name in names if name not in first.split(","))
                     return
             seed = [] if any(word.startswith("seed=") for word in known) else ["seed=0"]
@@ -236,11 +236,11 @@ def _keys(words: Sequence[str], typed: str) -> Iterator[str]:
 
 
 _MOST_JOBS = 2
-"""Of a sweep, whose keys are looked at: each takes a tenth of a second where it has another method."""
+"""Number of jobs of a sweep whose keys are offered; each one with another method takes a tenth of a second."""
 
 
 def _to_compose(words: Sequence[str]) -> Iterator[str]:
-    """The overrides and folders among words, without the options that say what is done with them."""
+    """Yield the overrides and configuration folders among words, without options that select an action."""
     ahead = iter(words)
     for word in ahead:
         if word in FOLDER:
@@ -252,7 +252,7 @@ def _to_compose(words: Sequence[str]) -> Iterator[str]:
 
 
 def _keys_below(content: Mapping[str, Any], key: str) -> Iterator[str]:
-    """Keys beside the one that is being typed, in full."""
+    """Yield the full names of the keys at the level that is being typed."""
     parent = key.rpartition(".")[0]
     node: Any = content
     for part in parent.split("."):
@@ -262,7 +262,7 @@ def _keys_below(content: Mapping[str, Any], key: str) -> Iterator[str]:
 
 
 def _values_of(config: ExperimentConfig, key: str) -> Iterator[str]:
-    """What a key may be where that is told, else what it is, where that can be typed as it is."""
+    """Yield the values that a key accepts if these are declared, else its current value if that can be typed unquoted."""
     node: Any = config
     for part in key.split("."):
         node = node.get(part) if isinstance(node, Mapping) else getattr(node, part, None)
@@ -278,14 +278,14 @@ def _values_of(config: ExperimentConfig, key: str) -> Iterator[str]:
 
 
 def _places(current: str) -> Iterator[Candidate]:
-    """Tags, and directories."""
+    """Yield tags and directories."""
     if "/" not in current and OUTPUTS.is_dir():
         yield from (Candidate(path.name, "tag") for path in sorted(OUTPUTS.iterdir()) if path.is_dir())
     yield from _paths(current, folders_alone=True)
 
 
 def _paths(current: str, *, folders_alone: bool = False) -> Iterator[Candidate]:
-    """Paths that begin with what is typed; those that begin with a dot where it is typed, too."""
+    """Yield paths that begin with the typed text; hidden files only if a dot is typed."""
     parent, slash, name = current.rpartition("/")
     folder = Path(parent + slash).expanduser()
     if not folder.is_dir():

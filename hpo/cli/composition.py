@@ -1,9 +1,9 @@
-"""Composing the experiments of one command line with Hydra's compose API: what its multirun does, each group choice once.
+"""Composing the experiments of a command line with Hydra's compose API: the result of its multirun, in less time.
 
 Hydra's own multirun composes the configuration three times before the first job and twice per job. Here a configuration
-is composed once per choice of groups; seeds and other plain values are then set in it, which gives the same result, for
-value overrides are what composition applies last. Command lines that ask Hydra to show something (--help, --info) are left to
-Hydra.
+is composed once per choice of groups; seeds and other plain values are then set in it, which gives the same result,
+because composition applies value overrides last. Command lines that ask Hydra to show something (--help, --info) are
+left to Hydra.
 """
 
 import itertools
@@ -33,7 +33,7 @@ from hpo.space.sweeper_syntax import parse_sweeper_expression
 
 
 def typed(config: DictConfig) -> ExperimentConfig:
-    """What Hydra composed under our schema, as the objects it describes; its own `hydra` key is left out."""
+    """Convert a composed configuration to its typed form, without Hydra's own key."""
     _check_keys(config)
     keep_references(config)
     values = {str(name): config[name] for name in config if name != "hydra"}
@@ -41,12 +41,12 @@ def typed(config: DictConfig) -> ExperimentConfig:
     plain: dict[str, Any] = {k: OmegaConf.to_object(v) if OmegaConf.is_config(v) else v for k, v in values.items()}
     made = ExperimentConfig(**plain)
     if set(made.backend) - {"name", "_target_"} and made.backend_target in BACKENDS.values():
-        backend_of(made)  # a key that it does not take
+        backend_of(made)  # raises for an unknown key
     return made
 
 
 def _check_keys(config: DictConfig) -> None:
-    """Raise ConfigError for a key that `+key=value` has added and nothing reads."""
+    """Raise ConfigError for a key that `+key=value` added and nothing reads."""
     schema = {"": ExperimentConfig, "benchmark.": BenchmarkConfig, "method.": MethodConfig}
     for prefix, kind in schema.items():
         names = [field.name for field in fields(kind)]
@@ -66,11 +66,11 @@ _THEIRS = {
     "joblib": "experiments run here in turn; n_workers is how many trials run at a time",
     "ray": "hpo has none for that yet",
 }
-"""Names of Hydra's launchers, and what to use in their place."""
+"""Hydra launchers that hpo does not support, and what to use instead."""
 
 
 def check_hydra(settings: DictConfig) -> None:
-    """Raise ConfigError for what Hydra's settings ask for and hpo does not do."""
+    """Raise ConfigError for Hydra settings that hpo does not support."""
     if settings.mode != RunMode.MULTIRUN:
         raise ConfigError("hydra.mode=RUN: leave it out; a command with one method and one seed is one experiment")
     if settings.verbose:
@@ -85,16 +85,16 @@ def check_hydra(settings: DictConfig) -> None:
 
 
 def is_plain(arguments: Sequence[str]) -> bool:
-    """Is this a command line that `jobs` composes as Hydra would?"""
+    """Whether `jobs` can compose a command line as Hydra would."""
     return _split(arguments)[0] is not None
 
 
 def jobs(arguments: Sequence[str]) -> Iterator[Job]:
-    """The experiments of a command line, in the order of its sweeps, the last varying fastest.
+    """Yield the experiments of a command line, in the order of its sweeps; the last sweep varies fastest.
 
     Raises:
-        HydraException: an override or a choice is wrong.
-        ConfigError: a sweep is empty.
+        HydraException: An override or a choice is wrong.
+        ConfigError: A sweep is empty.
     """
     _, overrides = _split(arguments)
     with composing(places_of(arguments)) as composer:
@@ -105,10 +105,10 @@ _SEARCH_PATH = "hydra.searchpath="
 
 
 def places_of(arguments: Sequence[str]) -> list[str]:
-    """Those that a command line has on Hydra's search path, besides hpo's own.
+    """Return the entries that a command line adds to Hydra's search path.
 
     Raises:
-        ConfigError: one is none.
+        ConfigError: An entry does not exist.
     """
     folders, overrides = _split(arguments)
     places = [f"file://{check_folder(f'--config-dir {folder}', folder)}" for folder in folders or ()]
@@ -116,7 +116,7 @@ def places_of(arguments: Sequence[str]) -> list[str]:
 
 
 def _searched(word: str) -> list[str]:
-    """Those that an override adds to Hydra's search path."""
+    """Return the entries that an override adds to Hydra's search path."""
     if not word.startswith(_SEARCH_PATH):
         return []
     value = OverridesParser.create().parse_overrides([word])[0].value()
@@ -128,7 +128,7 @@ def _searched(word: str) -> list[str]:
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str] | None, list[str]]:
-    """(user's configuration folders, overrides); (None, …) when there are options that only Hydra knows."""
+    """Return (user's configuration folders, overrides); (None, …) if there are options that only Hydra knows."""
     folders: list[str] = []
     overrides: list[str] = []
     words = iter(arguments)
@@ -155,7 +155,7 @@ class _Sweep:
         for override in given:
             self._check_choice(override)
         swept = {override.key_or_group for override in given if override.is_sweep_override()}
-        # A value in a group that runs through several choices, or is not chosen yet, belongs to each of them alone.
+        # If a group has several choices, or none yet, an override of a value inside it is applied per choice.
         apart = {f"{key}." for key in swept if self.composer.is_group(key)} | {"method."}
         fixed = [override for override in given if not override.is_sweep_override()]
         head = self.composer.compose([_text(o) for o in fixed if not o.key_or_group.startswith(tuple(apart))])
@@ -164,14 +164,17 @@ class _Sweep:
         chosen = {f"{key!s}": f"{key!s}={value}" for key, value in params.items()}
         differ = False
         if head.hydra.runtime.choices.get("method") is None and "method" not in {o.key_or_group for o in given}:
-            # Benchmarks that run through several choices may have one objective here and several there.
+            # In a sweep over benchmarks some may be single-objective and others multi-objective.
             differ = any(key == "benchmark" or key.startswith("benchmark.objectives") for key in swept)
             answers = [False, True] if differ else [bool(head.benchmark.objectives)]
             ours = dict.fromkeys(name for answer in answers for name in default_methods(several=answer))
             chosen = {"method": f"method={','.join(ours)}", **chosen}
         defaults = self.composer.parse(list(chosen.values()))
         axes = {override.get_key_element(): override for override in [*defaults, *given]}
-        axes = {**({"method": axes["method"]} if "method" in axes else {}), **axes}  # the seeds of a method together
+        axes = {
+            **({"method": axes["method"]} if "method" in axes else {}),
+            **axes,
+        }  # keep the seeds of a method together
         number = 0
         for combination in itertools.product(*map(self._axis, axes.values())):
             job = self._job(combination, number)
@@ -181,7 +184,7 @@ class _Sweep:
                 yield job
 
     def _check_choice(self, override: Override) -> None:
-        """Raise ConfigError for a choice of a group that Hydra would take as something else than it looks like."""
+        """Raise ConfigError for a choice of a group that Hydra would read differently than it looks."""
         group, value = override.key_or_group, override.value()
         if group in _NOT_OURS and value != "basic":
             raise ConfigError(f"{override.input_line}: {_NOT_OURS[group]}")
@@ -196,13 +199,13 @@ class _Sweep:
             raise ConfigError(f"{group}=[{names}]: to run each of them, write {group}={names}")
 
     def _axis(self, override: Override) -> list[tuple[Override, str, Any]]:
-        """(override, value as text, value) of everything an override runs through."""
+        """Return (override, value as text, value) for each value of an override's sweep."""
         if not override.is_sweep_override():
             return [(override, override.get_value_element_as_str(), None)]
         if override.key_or_group.startswith("benchmark.config_space.") and parse_sweeper_expression(
             override.get_value_string()
         ):
-            text = override.get_value_string()  # a domain, as other sweepers take it
+            text = override.get_value_string()  # perhaps a domain in another sweeper's syntax
             return [(override, quoted(text), text)]
         if not override.is_discrete_sweep():
             raise ConfigError(f"{override.key_or_group}: an interval is no list of values; use a,b,c or range(…)")
@@ -234,12 +237,12 @@ class _Sweep:
             sweep_dir = Path(config.hydra.sweep.dir)
             output_dir = (sweep_dir / config.hydra.sweep.subdir).absolute()
             config.hydra.runtime.output_dir = str(output_dir)
-            HydraConfig.instance().set_config(config)  # it keeps a copy
+            HydraConfig.instance().set_config(config)  # HydraConfig keeps a copy
         return Job(typed(config), output_dir, sweep_dir)
 
 
 def _conditional(before: Any, value: Any) -> dict[str, Any] | None:
-    """A domain given as a text, with the conditions of the one it replaces; None where these are no such two."""
+    """Return a domain given as text with the conditions of the domain that it replaces; None if it has none."""
     spec = parse_sweeper_expression(value) if isinstance(value, str) else None
     if spec is None or not isinstance(before, DictConfig) or "when" not in before:
         return None
@@ -247,7 +250,7 @@ def _conditional(before: Any, value: Any) -> dict[str, Any] | None:
 
 
 def _text(override: Override, value: str | None = None) -> str:
-    """An override as it is written on a command line."""
+    """Return an override as it is written on a command line."""
     if override.is_delete():
         return str(override.input_line)
     text: str = override.get_value_element_as_str() if value is None else value

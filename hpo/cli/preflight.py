@@ -1,7 +1,7 @@
-"""Before the first experiment of a command starts: can all of them run, and each in a directory of its own?
+"""Checks before the first experiment of a command starts: all can run, and each has a directory of its own.
 
-A sweep takes hours, and a mistake in its last value must not be found after the others; nor shall a command that cannot run
-leave anything behind.
+A sweep takes hours, so a mistake in its last value must be found at once; and a command that cannot run leaves nothing
+behind.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,11 +26,11 @@ from hpo.store.experiment_paths import from_here
 def check_jobs(jobs: Sequence[Job], *, chosen: bool = True) -> None:
     """Raise ConfigError unless all experiments of a command can be run.
 
-    What else keeps one of them from running, such as what lies in its directory, does not keep the others from it.
+    Other obstacles to one of them, such as the content of its directory, do not keep the others from running.
 
     Args:
-        jobs: the experiments.
-        chosen: has somebody named the benchmark? Who has not is told of one that needs nothing.
+        jobs: Experiments of the command.
+        chosen: Whether the user named the benchmark; if not, the message suggests one that needs nothing installed.
     """
     _check_directories(jobs)
     seen: list[ExperimentConfig] = []
@@ -44,18 +44,18 @@ def check_jobs(jobs: Sequence[Job], *, chosen: bool = True) -> None:
             config = resolve(job.config)
             if config.overwrite or not ExperimentDirectory(job.output_dir).config.exists():
                 check_sources(config, job.output_dir)
-            if not runs_here(config):  # what is trusted may be importable only where a job runs
+            if not runs_here(config):  # trusted modules may be importable only where the job runs
                 continue
-            # A single one makes it at once, for itself; but who is refused shall find no directory of it.
+            # A single experiment also constructs it when it starts; but a rejected one must leave no directory.
             by_itself = config.warm_start or config.objective.takes_outcomes or config.copies_checkpoints
             if len(jobs) > 1 or by_itself or config.benchmark.points_to_evaluate:
                 scheduler_of(replace(config, random_seed=0))
-            if ExperimentDirectory(job.output_dir).config.exists():  # one that is complete needs no program
+            if ExperimentDirectory(job.output_dir).config.exists():  # a finished experiment needs no program
                 continue
             check_backend(config)
             from_environment("callbacks", config.callbacks)
             needs = config.num_gpus_per_trial, config.gpus_to_use
-            if needs not in devices:  # the same for all methods and seeds, and a driver takes its time
+            if needs not in devices:  # cached: equal for all methods and seeds, and drivers answer slowly
                 devices.append(needs)
                 check_devices(config)
         except BackendError as error:
@@ -78,7 +78,7 @@ def _check_directories(jobs: Sequence[Job]) -> None:
 
 
 def _clash(directory: Path, together: Sequence[ExperimentConfig], everything: Sequence[ExperimentConfig]) -> str:
-    """The sentence about experiments that would share a directory."""
+    """Return the error message about experiments that would share a directory."""
     flat = [dict(_flat("", asdict(config))) for config in together]
     values = {key: list(dict.fromkeys(str(one.get(key)) for one in flat)) for one in flat for key in one}
     keys = [key for key, different in values.items() if len(different) > 1]
@@ -93,7 +93,7 @@ def _clash(directory: Path, together: Sequence[ExperimentConfig], everything: Se
 
 
 def _name_with(keys: Sequence[str], values: Mapping[str, list[str]], everything: Sequence[ExperimentConfig]) -> str:
-    """An override by which each value gets a directory; empty where there is none to recommend."""
+    """Return an override that gives each value its own directory; empty if none can be recommended."""
     texts = [text for key in keys for text in values[key]]
     if {"seed", "benchmark.name", "method.name", "experiment_tag"} & set(keys) or any(len(text) > 30 for text in texts):
         return ""

@@ -1,8 +1,8 @@
-"""`hpo record`: a benchmark's grid, trained for real once per seed, and the table of what the trials reported.
+"""`hpo record`: a benchmark's grid, trained for real once per seed, and the table of the trials' reports.
 
-Each seed is one experiment with the method GRID, so that recording is resumable and parallel as any experiment. A seed's
-trainings get the training seeds that real experiments with the same master seed and seed number give their trials: a
-simulated experiment with these seeds then sees exactly what a real one would.
+Each seed is one experiment with the method GRID, so that recording is resumable and parallel like any experiment. Its
+trials get the training seeds that real experiments with the same master seed and seed number give theirs: a simulated
+experiment with these seeds then sees exactly what a real one would.
 """
 
 from collections.abc import Sequence
@@ -30,14 +30,14 @@ def record(
     """Record the grid of the benchmark that `overrides` compose into OUTPUT.yaml and OUTPUT.npz.
 
     Args:
-        output: where to, without ending.
-        overrides: as for a run.
-        seconds: the metric that has the time of a training so far, in place of the clock.
-        include_steered: take experiments that were steered, too.
+        output: Path of the table, without suffix.
+        overrides: Overrides as for a run.
+        seconds: Metric that holds a training's elapsed seconds, instead of the clock.
+        include_steered: Whether to accept experiments that were steered, too.
 
     Raises:
-        ExperimentError: a training could not be done; run it again to go on.
-        HPOError: from the experiments.
+        ExperimentError: A training failed; the same command resumes.
+        HPOError: An experiment cannot be run.
     """
     tag = f"record-{output.name}".replace("_", "-")
     fixed = ["method=GRID", "backend=local", UNLIMITED, f"experiment_tag={tag}", "benchmark.points_to_evaluate=[]"]
@@ -46,7 +46,7 @@ def record(
     _announce(output, [*overrides, *fixed])
     if cli.main([*overrides, *fixed]) != 0:
         raise ExperimentError(
-            f"not all of the grid could be trained; see outputs/{tag}, mend it and run the command again"
+            f"not all of the grid could be trained; see outputs/{tag}, fix it and run the command again"
         )
     told = [] if seconds is None else [f"--seconds={seconds}"]
     provenance = " ".join(["recorded by: hpo record", str(output), *overrides, *told])
@@ -60,25 +60,25 @@ def record(
 
 
 def best_in_words(table: Table, config: ExperimentConfig) -> str:
-    """The best of a table, or the size of its front."""
+    """Describe the best result of a table, or the size of its Pareto front."""
     if not config.objective.aims:
         return f"best final value {table.optimum:.6g}"
     front = table.front({aim.metric: aim.mode for aim in config.objective.aims})
-    return f"{len(front)} of them are on the front of final values"
+    return f"{len(front)} of them are on the Pareto front of final values"
 
 
 def _announce(output: Path, arguments: Sequence[str]) -> None:
-    """Say how much is to be trained: a grid grows with every hyperparameter, soon to what nobody can wait for.
+    """Print how much will be trained: a grid grows exponentially with the number of hyperparameters.
 
     Raises:
-        ConfigError: an override is wrong.
+        ConfigError: An override is wrong.
     """
     if not is_plain(arguments):
-        return  # Hydra's own sweepers and launchers; only they know the experiments
+        return  # with Hydra's own sweepers and launchers the experiments are unknown here
     configs = [resolve(job.config) for job in cli.compose_jobs(arguments)]
     searcher = scheduler_of(configs[0]).searcher
     if not isinstance(searcher, GridSearcher):
-        return  # a method of the user's that is called GRID
+        return  # the user's own method named GRID
     grid, limit = searcher.grid_size, configs[0].max_num_trials
 
     cut = f", of which max_num_trials={limit} are trained" if limit is not None and limit < grid else ""

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Call:
-    """One command line: what becomes of its experiments."""
+    """One command line and the outcome of its experiments."""
 
     command: Sequence[str]
     automatic: bool = False
@@ -45,23 +45,23 @@ class _Call:
     failures: list[str] = field(default_factory=list)
     directories: list[Path] = field(default_factory=list)
     awaited: list[tuple[int, RemoteLauncher, Path]] = field(default_factory=list)
-    """Those that were sent and are waited for, each with the index of its code."""
+    """Remote experiments that are waited for: index of the exit code, launcher, directory."""
     sent: str | None = None
-    """What has become of those that are not waited for: submitted, or only their requests written."""
+    """The outcome of remote experiments that are not waited for: submitted, or only their requests written."""
     tag_dir: Path | None = None
     tag: str | None = None
     seed: int | None = None
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the experiments that `arguments` compose. Returns the exit code: 0, 1, or 128 + n after signal n."""
+    """Run the experiments that `arguments` compose and return the exit code: 0, 1, or 128 + n after signal n."""
     arguments = arguments or ["--help"]
     call = _prepared(arguments)
     with hydra_errors_as_sentence(own_folder=has_folder(arguments)):
         if (shown := cfg_job(arguments)) is not None:
             sys.stdout.write(describe_jobs(list(jobs(shown.overrides)), shown))
         elif is_plain(arguments):
-            composed = list(jobs(arguments))  # a mistake in the last is found before the first runs
+            composed = list(jobs(arguments))  # a list, so that errors appear before anything runs
             check_jobs(composed, chosen=any(word.startswith("benchmark=") for word in arguments))
             _say_seeds(composed)
             _say_doubts(composed)
@@ -72,10 +72,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def compose_jobs(arguments: Sequence[str]) -> list[Job]:
-    """The experiments that `arguments` compose. Nothing is run and nothing is written.
+    """Return the experiments that `arguments` compose, without running or writing anything.
 
     Raises:
-        ConfigError: an override is wrong, or asks Hydra for more than composing.
+        ConfigError: An override is wrong, or an option asks Hydra for more than composing.
     """
     _prepared(arguments, quiet=True)
     with hydra_errors_as_sentence(own_folder=has_folder(arguments)):
@@ -85,7 +85,7 @@ def compose_jobs(arguments: Sequence[str]) -> list[Job]:
 
 
 def _run_all(call: _Call, composed: Sequence[Job]) -> None:
-    """Run experiments in order; simulated ones, if there are several, together at the end."""
+    """Run experiments in order; several simulated ones run together at the end."""
     simulated: list[Job] = []
     others: list[Job] = []
     for job in composed:
@@ -106,7 +106,7 @@ def _run_all(call: _Call, composed: Sequence[Job]) -> None:
 
 
 def _say_seeds(composed: Sequence[Job]) -> None:
-    """`num_seeds` counts from 0, wherever the first is: which seeds that gives is said."""
+    """Print which seeds run if `start_seed` is above 0, because `num_seeds` counts from 0."""
     first = composed[0].config
     if first.start_seed > 0 and len(seeds := sorted({job.config.seed for job in composed})) > 1:
         say(
@@ -115,7 +115,7 @@ def _say_seeds(composed: Sequence[Job]) -> None:
 
 
 def _say_doubts(composed: Sequence[Job]) -> None:
-    """What is doubtful of a benchmark, once for all its experiments and before any begins; each says it in its log again."""
+    """Print warnings about the benchmark once, before any experiment starts; each experiment logs them again."""
     for config in (job.config for job in composed):
         for text in doubts(config.objective):
             log.warning("%s", text, extra={"once": text})
@@ -140,11 +140,11 @@ def _run_batch(call: _Call, simulated: Sequence[Job]) -> None:
 
 
 def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
-    """--help, --cfg hydra, --info."""
+    """Let Hydra handle the command line: --help, --cfg hydra, --info."""
     sys.argv = ["hpo", *arguments]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would print, and we say it in one sentence
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that hpo prints one sentence
     ConfigStore.instance().store(name="schema", node=ExperimentConfig)
-    logging.raiseExceptions = False  # it logs what --info shows; a reader that ends (`… | head`) is no error
+    logging.raiseExceptions = False  # for --info, which logs: a closed pipe (`… | head`) is no error
 
     def run(config: DictConfig) -> None:
         os.environ.pop("HYDRA_FULL_ERROR", None)
@@ -155,18 +155,16 @@ def _leave_to_hydra(call: _Call, arguments: Sequence[str]) -> None:
 
 
 def _prepared(arguments: Sequence[str], *, quiet: bool = False) -> _Call:
-    """The call of a command line that can be meant; Hydra knows our schema and the tag of the call from now on."""
+    """Check a command line and return its `_Call`; afterwards Hydra knows hpo's schema and the tag."""
     check_words(arguments)
     call = _Call(normalised(arguments))
 
     def tag() -> str:
-        if call.tag is None:  # the same for all that are composed, though each asks and time goes on
+        if call.tag is None:  # one tag for the whole call, although its default contains the time
             call.tag, again = default_tag(call.command)
             call.automatic = True
             if again and not quiet:
-                say(
-                    f"going on with the unfinished outputs/{call.tag} of this command (experiment_tag=NAME starts another)"
-                )
+                say(f"resuming the unfinished outputs/{call.tag} of this command (experiment_tag=NAME starts another)")
         return call.tag
 
     OmegaConf.register_new_resolver("default_tag", tag, use_cache=True, replace=True)
@@ -176,7 +174,7 @@ def _prepared(arguments: Sequence[str], *, quiet: bool = False) -> _Call:
 
 
 def _run(call: _Call, job: Job) -> None:
-    """Launch one experiment. What goes wrong with it does not keep the others from running."""
+    """Launch one experiment. An error in it does not keep the others from running."""
     try:
         call.codes.append(_launch(call, job))
     except HPOError as error:
@@ -184,25 +182,25 @@ def _run(call: _Call, job: Job) -> None:
     except Exception:
         _fail(call, job, "an error in hpo itself", details=f"; please report it with this:\n{traceback.format_exc()}")
     if call.codes[-1] > 128:
-        raise SystemExit(call.codes[-1])  # a signal ends the sweep, not only this experiment
+        raise SystemExit(call.codes[-1])  # a signal ends the whole sweep
 
 
 def _fail(call: _Call, job: Job, text: str, *, details: str = "") -> None:
-    """Note that an experiment failed, and complain at once, with details."""
+    """Record that an experiment failed, and print the error with its details at once."""
     call.codes.append(1)
     call.failures.append(f"{from_here(job.output_dir)}: {text}")
     print_error(text + details)
 
 
 def _launch(call: _Call, job: Job) -> int:
-    resolve(job.config)  # a mistake in the configuration leaves no trace on the disk
+    resolve(job.config)  # check first: a wrong configuration leaves nothing on disk
     launcher = make_launcher(job.config)
     config, directory = _with_seed(call, job), from_here(job.output_dir)
     call.directories.append(directory)
     if not isinstance(launcher, RemoteLauncher):
         return launcher.launch(config, directory)
     call.sent = "written" if launcher.dry_run else "submitted"
-    wait, launcher.wait = launcher.wait, False  # all are sent before the first is waited for
+    wait, launcher.wait = launcher.wait, False  # submit all before waiting for the first
     code = launcher.launch(config, directory)
     if wait and not launcher.dry_run:
         call.awaited.append((len(call.codes), launcher, directory))
@@ -210,7 +208,7 @@ def _launch(call: _Call, job: Job) -> int:
 
 
 def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
-    """The experiment with its tag's master seed; notes the command with the tag."""
+    """Return the experiment with its tag's master seed, and record the command in the tag."""
     config, output_dir, sweep_dir = job.config, job.output_dir, job.sweep_dir
     tag_dir = sweep_dir if output_dir.is_relative_to(sweep_dir.absolute()) else output_dir
     if call.tag_dir is None:
@@ -218,7 +216,7 @@ def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
         update_tag(tag_dir, command=list(call.command), automatic=call.automatic, complete=False)
     given = config.random_seed
     if given is None and not tag_dir.exists():
-        given = call.seed  # a sweep that has a tag for each value draws once, so that its experiments are paired
+        given = call.seed  # one draw for a sweep over tags, so that its experiments are paired
     call.seed, drawn = master_seed(tag_dir, given)
     if drawn:
         say(f"random_seed={call.seed} (drawn for {tag_dir}; later calls with this tag use it too)")
@@ -226,7 +224,7 @@ def _with_seed(call: _Call, job: Job) -> ExperimentConfig:
 
 
 def _conclude(call: _Call) -> int:
-    """Wait for the remote experiments that are to be waited for, and say what became of all."""
+    """Wait for remote experiments if required, print the outcome of all, and return the exit code."""
     if not call.codes:
         return 0  # --help, --cfg
     for index, launcher, directory in call.awaited:
@@ -236,7 +234,7 @@ def _conclude(call: _Call) -> int:
             call.codes[index] = 1
             print_error(f"{directory}: {error}")
         if call.codes[index] != 0:
-            call.failures.append(f"{directory}: the remote job did not complete")
+            call.failures.append(f"{directory}: the remote job failed")
     if len(call.codes) > 1:
         done = sum(code == 0 for code in call.codes)
         became = "complete" if call.awaited or call.sent is None else call.sent

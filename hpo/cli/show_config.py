@@ -1,4 +1,4 @@
-"""`--cfg job`: the configuration of what a command would run. Hydra's own shows none of the experiments of a sweep."""
+"""`--cfg job`: the configuration that a command would run. Hydra's own option does not show the experiments of a sweep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from hpo.store.experiment_paths import from_here
 
 @dataclass(frozen=True)
 class CfgJob:
-    """`--cfg job` as it was given."""
+    """The option `--cfg job` of a command line, parsed."""
 
     overrides: Sequence[str]
-    """All other words."""
+    """All other arguments of the command line."""
     package: str | None
-    """The part that is wanted."""
+    """The part of the configuration to show; None shows all of it."""
 
 
 def cfg_job(arguments: Sequence[str]) -> CfgJob | None:
-    """What `--cfg job` asks for; None where it is not there, or Hydra's own configuration is wanted."""
+    """Parse `--cfg job`; None if the command line does not have it or asks for Hydra's own configuration."""
     words, rest, wanted, package = iter(arguments), [], False, None
     for word in words:
         name, equals, value = word.partition("=")
@@ -34,16 +34,16 @@ def cfg_job(arguments: Sequence[str]) -> CfgJob | None:
             wanted = True
         elif name in ("--package", "-p"):
             package = value if equals else next(words, "")
-        elif word != "--resolve":  # what is shown is resolved
+        elif word != "--resolve":  # the output is always resolved
             rest.append(word)
     return CfgJob(rest, package) if wanted else None
 
 
 def describe_jobs(jobs: Sequence[Job], asked: CfgJob) -> str:
-    """The first experiment's configuration as YAML, and in comments which there are.
+    """Return the first experiment's configuration as YAML, with a list of all experiments in comments.
 
     Raises:
-        ConfigError: there is no such part.
+        ConfigError: The configuration has no such part.
     """
     first = jobs[0]
     node = OmegaConf.create(to_plain(first.config))

@@ -1,1 +1,1 @@
-"""Configuration: the schema, its checks, composing, reading and writing YAML, and mistakes in one sentence."""
+"""Configuration: the schema and its checks, composing with Hydra, YAML files, and errors that name the wrong key."""

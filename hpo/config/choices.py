@@ -1,86 +1,86 @@
-"""The words that a key of the configuration takes, where it takes only a few."""
+"""Enumerations of the values that some configuration keys accept."""
 
 from enum import Enum
 
 ARGUMENTS = "{arguments}"
-"""In a command: where all arguments go, if not behind it."""
+"""Placeholder in a command for all arguments of a trial; without it they are appended to the command."""
 
 
 class Mode(Enum):
-    """Direction of the metric."""
+    """The direction in which a metric is better: `min` or `max`."""
 
     min = "min"
     max = "max"
 
 
 class CodeChanges(Enum):
-    """What becomes of an experiment whose script has changed since its last session."""
+    """How an experiment resumes if its script has changed since the last session."""
 
     warn = "warn"
     refuse = "refuse"
 
 
 class Retry(Enum):
-    """Which trials are trained again."""
+    """Which unsuccessful trials are trained again."""
 
     failed = "failed"
 
 
 class WarmStartUse(Enum):
-    """What is done with the results of earlier experiments."""
+    """How a new experiment uses the results of earlier experiments."""
 
     points = "points"
-    """Their best configurations are trained again, first of all."""
+    """Train the best earlier configurations again before all others."""
     data = "data"
-    """The model of the searcher learns from them."""
+    """Train the searcher's surrogate model on the earlier results, too."""
     portfolio = "portfolio"
-    """As `points`, but configurations that are good together: on each source at least one."""
+    """Like `points`, but with configurations that complement each other: at least one is good on each source."""
     box = "box"
-    """The search stays, but for a tenth, within the ranges that the best configurations of the sources span."""
+    """Restrict nine tenths of the proposals to the ranges that the best earlier configurations span."""
     hurdle = "hurdle"
-    """As `portfolio`, and other trials pass a rung only where they are better than all of these were there."""
+    """Like `portfolio`; in addition, another trial passes a rung only if it beats all these configurations at that rung."""
 
 
 class ArgumentStyle(Enum):
-    """How a program takes its arguments."""
+    """How a training program receives its arguments."""
 
     flags = "flags"
-    """`--lr=0.1`"""
+    """Each argument as one word: `--lr=0.1`."""
     separate = "separate"
-    """`--lr 0.1`"""
+    """Each argument as two words: `--lr 0.1`."""
     switches = "switches"
-    """As flags, but what is true is `--amp`, and what is false is left out."""
+    """Like `flags`, but a true value becomes a switch (`--amp`) and a false value is left out."""
     overrides = "overrides"
-    """`lr=0.1`, as programs that are written with Hydra take them."""
+    """Hydra overrides, quoted by Hydra's grammar: `lr=0.1`."""
     assignments = "assignments"
-    """`lr=0.1`, each value as it is."""
+    """Assignments whose values are not quoted: `lr=0.1`."""
     positional = "positional"
-    """`0.1`, in the order of the configuration."""
+    """Values alone, in the order of the configuration: `0.1`."""
     environment = "environment"
-    """Variables of these names."""
+    """Environment variables with the names of the arguments."""
     file = "file"
-    """A copy of `config_file` in which they are set."""
+    """A copy of the program's configuration file (`config_file`) in which the values are set."""
 
 
 class WorkingDirectory(Enum):
-    """Where trials run."""
+    """The directory in which trials run."""
 
     here = "here"
     trial = "trial"
 
 
 class ReportChannel(Enum):
-    """How a script reports."""
+    """How a training program reports its metrics to the tuner."""
 
     file = "file"
-    """JSON lines appended to HPO_REPORT_FILE, by `hpo.report` or by any program."""
+    """JSON lines appended to the file HPO_REPORT_FILE, by `hpo.report` or by any program."""
     syne_tune = "syne_tune"
-    """`[tune-metric]: {json}` lines on standard output."""
+    """Lines `[tune-metric]: {json}` on standard output, as Syne Tune's reporter prints them."""
     stdout = "stdout"
-    """Lines on standard output in which `patterns` find the values."""
+    """Lines on standard output from which the regular expressions in `patterns` extract the metrics."""
     stderr = "stderr"
-    """The same on standard error, where Python's logging writes unless it is told otherwise."""
+    """The same on standard error, to which Python's logging writes by default."""
     csv = "csv"
-    """A table that it appends to, at `report_path`."""
+    """A CSV file at `report_path`, to which the program appends rows."""
     jsonl = "jsonl"
-    """JSON lines that it appends to, at `report_path`."""
+    """A file of JSON lines at `report_path`, to which the program appends."""

@@ -1,7 +1,7 @@
-"""Composing configurations with Hydra: hpo's groups, the user's folders, and what packages add to Hydra's search path.
+"""Composing configurations with Hydra: hpo's groups, the user's folders, and Hydra's search path.
 
-Imported where a command line is composed, or a name is none of hpo's own: Hydra takes its time to be imported. What the
-process has of Hydra is afterwards as before, for it may be an application of Hydra itself.
+Import this module only to compose a command line or a choice that is not built into hpo: importing Hydra takes time.
+After composing, Hydra's global state is as before, because the process may be a Hydra application itself.
 """
 
 import contextlib
@@ -34,14 +34,14 @@ from hpo.errors import ConfigError
 
 _GIVEN = "hpo: places that were given"
 _OF_HYDRA = ("hydra", "schema")
-"""Sources that have no groups of ours: Hydra's own files, and what Python has stored."""
+"""Hydra's own configuration sources (its files and its config store), in which hpo looks for no groups."""
 
 
 class Composer:
-    """Hydra, over all places that have groups.
+    """Hydra's compose API over all folders that have configuration groups, with a cache of results.
 
     Args:
-        loader: what reads them.
+        loader: Hydra's configuration loader.
     """
 
     def __init__(self, loader: ConfigLoader) -> None:
@@ -51,22 +51,22 @@ class Composer:
         self._clashes = dict(_clashes(loader.get_sources()))
 
     def parse(self, words: Sequence[str]) -> list[Override]:
-        """The overrides that words are."""
+        """Parse words of a command line as Hydra overrides."""
         parsed: list[Override] = OverridesParser.create(config_loader=self.loader).parse_overrides(list(words))
         return parsed
 
     def is_group(self, name: str) -> bool:
-        """Is there a group of this name?"""
-        if name not in self._groups:  # Hydra takes milliseconds for an answer
+        """Whether a configuration group of this name exists."""
+        if name not in self._groups:  # cached: Hydra takes milliseconds to answer
             self._groups[name] = bool(self.loader.get_group_options(name))
         return self._groups[name]
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """What the overrides compose, with Hydra's own key; the same object for the same overrides.
+        """Compose a configuration, Hydra's own key included. Equal overrides return the same object.
 
         Raises:
-            HydraException: an override or a choice is wrong.
-            ConfigError: a file is left out for another of its name.
+            HydraException: An override or a choice is wrong.
+            ConfigError: Two folders have different files of the same name, and one of these is composed.
         """
         key = tuple(sorted(overrides))
         if key not in self._composed:
@@ -76,7 +76,7 @@ class Composer:
         return self._composed[key]
 
     def _check(self, overrides: Sequence[str]) -> None:
-        """Raise ConfigError where something that is composed stands for another file of its name; a copy is that file."""
+        """Raise ConfigError if a composed file hides a different file of the same name in another folder."""
         found = self.loader.compute_defaults_list("config", list(overrides), RunMode.RUN).defaults
         for path in (str(default.config_path).removesuffix(".yaml") for default in found):
             first, other = self._clashes.get(path, (None, None))
@@ -90,7 +90,7 @@ class Composer:
 
 
 def _clashes(sources: Sequence[ConfigSource]) -> Iterator[tuple[str, tuple[ConfigSource, ConfigSource]]]:
-    """Files of the same name, each with the source that is taken and one that is not."""
+    """Yield each file name that several sources have, with the source that Hydra uses and one that it ignores."""
     sources = [source for source in sources if source.provider not in _OF_HYDRA]
     taken: dict[str, ConfigSource] = {}
     groups = [folder.name for folder in CONF_DIR.iterdir() if folder.is_dir()] if len(sources) > 1 else []
@@ -113,7 +113,7 @@ def _file(source: ConfigSource, path: str) -> str:
 
 
 class _GivenPlaces(SearchPathPlugin):
-    """Hydra's own way to add places to the search path of all that is composed; outside `composing` it adds none."""
+    """Hydra plugin that adds the folders given to `composing` to the search path; otherwise it adds none."""
 
     places: ClassVar[Sequence[str]] = ()
 
@@ -124,13 +124,13 @@ class _GivenPlaces(SearchPathPlugin):
 
 @contextlib.contextmanager
 def composing(places: Sequence[str] = ()) -> Iterator[Composer]:
-    """Compose over hpo's groups, those of packages with a plugin, and those of further places.
+    """Open a `Composer` over hpo's groups, those of packages with a Hydra plugin, and those of the given places.
 
     Args:
-        places: as on Hydra's search path: `file:///home/me/conf`, `pkg://lab.conf`.
+        places: Further entries of Hydra's search path, such as `file:///home/me/conf` and `pkg://lab.conf`.
 
     Raises:
-        ConfigError: a place is none.
+        ConfigError: A place does not exist.
     """
     running, base = GlobalHydra.instance().hydra, VersionBase.instance().version_base
     store = ConfigStore.instance()
@@ -158,19 +158,21 @@ def composing(places: Sequence[str] = ()) -> Iterator[Composer]:
 def _no_such_place(source: ConfigSource) -> str:
     why = "there is no such directory"
     if source.scheme() == "pkg":
-        why = f"{source.path} is no package with an __init__.py that this Python finds; install it, or set PYTHONPATH"
+        why = (
+            f"{source.path} is not a package with an __init__.py that this Python finds; install it, or set PYTHONPATH"
+        )
     return f"hydra.searchpath={source.full_path()}: {why}"
 
 
 def compose_plain(choices: Mapping[str, str], places: Sequence[str] = ()) -> dict[str, Any]:
-    """A whole configuration as plain values, in which interpolations are not resolved yet.
+    """Compose a whole configuration and return it as plain values; interpolations are not resolved.
 
     Args:
-        choices: of groups, by their names. A group that hpo's defaults do not have is added.
-        places: see `composing`.
+        choices: Choice of each group, by group name. A group that is not in hpo's defaults is added.
+        places: Further entries of Hydra's search path, as for `composing`.
 
     Raises:
-        ConfigError: there is no such choice, or what it says cannot be composed.
+        ConfigError: A choice does not exist or cannot be composed.
     """
     for group, name in choices.items():
         if not name.isprintable():
@@ -185,11 +187,11 @@ def compose_plain(choices: Mapping[str, str], places: Sequence[str] = ()) -> dic
 
 @contextlib.contextmanager
 def hydra_errors_as_sentence(*, own_folder: bool, in_python: bool = False) -> Iterator[None]:
-    """What Hydra and OmegaConf raise, as one sentence.
+    """Convert exceptions of Hydra, OmegaConf and the YAML parser in the block into a ConfigError of one sentence.
 
     Args:
-        own_folder: were folders with the user's own YAML given?
-        in_python: and not on a command line.
+        own_folder: Whether the user gave folders of their own YAML files.
+        in_python: Whether the configuration was given in Python and not on a command line.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Folders with YAML of the user's own: `--config-dir DIR` on the command line, `config_dir=` in Python."""
+"""Folders of the user's own YAML files: `--config-dir DIR` on the command line, `config_dir=` in Python."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ _WANTED = "the folder that has your benchmark/ and method/ in it"
 
 
 def check_folder(said: str, folder: str) -> Path:
-    """The absolute path of a folder that has groups in it.
+    """Return the absolute path of a folder that contains configuration groups.
 
     Args:
-        said: what the user has written, with which the sentence begins.
-        folder: its path.
+        said: Option as the user wrote it, with which an error message begins.
+        folder: Path of the folder.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: The path is not such a folder.
     """
     path = Path(folder).expanduser().absolute()
     if not path.is_dir():

@@ -1,4 +1,4 @@
-"""Constraints as a benchmark has them written: `latency_ms: {upper: 20}`."""
+"""Constraints of a benchmark, parsed from its YAML: `latency_ms: {upper: 20}`."""
 
 import math
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ KEYS = ("upper", "lower", "at")
 
 
 def parse_constraints(written: Mapping[str, Any], max_resource: int | None) -> tuple[Constraint, ...]:
-    """The constraints of a benchmark.
+    """Parse the constraints of a benchmark.
 
     Args:
-        written: its `constraints`, by metric.
-        max_resource: of a complete trial; None where there is none that is known.
+        written: The benchmark's key `constraints`: metric name to bounds.
+        max_resource: Resource of a full-budget evaluation; None if it is unknown.
 
     Raises:
-        ConfigError: one cannot be used.
+        ConfigError: A constraint cannot be used.
     """
     return tuple(_parse(metric, spec, max_resource) for metric, spec in written.items())
 

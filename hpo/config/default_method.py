@@ -1,13 +1,13 @@
-"""Which method, where nobody chooses: the best that was measured (docs/choosing-a-method.md)."""
+"""Selection of the default method: the one that measured best (docs/choosing-a-method.md)."""
 
 
 def recommended_method(*, several: bool, resource: bool, checkpoints: bool = True) -> str:
-    """A name in conf/method.
+    """Return the name of the recommended method, a file in conf/method.
 
     Args:
-        several: are there several objectives?
-        resource: does the program report as it trains, so that trials can end early?
-        checkpoints: does it go on from what it has saved? Else no trial is paused.
+        several: Whether the benchmark is multi-objective.
+        resource: Whether the program reports while it trains, so that trials can be stopped early.
+        checkpoints: Whether the program resumes from its checkpoints; without them no trial is paused.
     """
     if several:
         return "MO-ASHA-GP" if resource and checkpoints else "MO-BO"

@@ -1,8 +1,8 @@
-"""References to the environment: `${oc.env:TOKEN}` is stored and shown as `${hpo.env:TOKEN}`, and not as its value.
+"""References to environment variables: `${oc.env:TOKEN}` is stored and shown as `${hpo.env:TOKEN}`, never as its value.
 
-The name differs so that a text that merely looks like an interpolation stays that text. Only what starts a program, or
-makes a callback, puts the variable's value in their place. So a secret never lies on the disk, and an experiment goes on
-after it was changed.
+The stored name differs from OmegaConf's, so that text that merely looks like an interpolation stays text. References
+are resolved only when a program is started or a callback is constructed. Secrets are therefore never written to disk,
+and an experiment resumes after a secret has changed.
 """
 
 import os
@@ -22,12 +22,12 @@ REFERENCE = re.compile(r"\$\{hpo\." + _NAME)
 
 
 def is_reference(text: str) -> bool:
-    """Does a text, not resolved yet, hold references to the environment and no other interpolation?"""
+    """Whether an unresolved text contains references to the environment and no other interpolation."""
     return GIVEN.search(text) is not None and "${" not in GIVEN.sub("", text)
 
 
 def keep(value: Any) -> Any:
-    """Plain content that is not resolved yet, in which references are escaped, so that resolving leaves them."""
+    """Return unresolved plain content with its references to the environment escaped, so that resolving leaves them alone."""
 
     def kept(text: str) -> str:
         return str(escape(GIVEN.sub(lambda match: "${hpo." + match[0].removeprefix("${oc."), text)))
@@ -36,7 +36,7 @@ def keep(value: Any) -> Any:
 
 
 def keep_references(config: DictConfig) -> None:
-    """Leave what programs and callbacks are given from the environment as it is: the configuration is stored."""
+    """Escape references to the environment in the arguments of programs and callbacks: the configuration is stored."""
     for parent, name in ((config.get("benchmark"), "arguments"), (config, "callbacks")):
         given = OmegaConf.is_dict(parent) and not OmegaConf.is_interpolation(parent, name)
         if given and OmegaConf.is_config(node := parent.get(name)):
@@ -44,10 +44,10 @@ def keep_references(config: DictConfig) -> None:
 
 
 def from_environment(key: str, value: Any) -> Any:
-    """A value with what its references refer to, inside lists and mappings too.
+    """Return a value with its references to the environment resolved, inside lists and mappings too.
 
     Raises:
-        ConfigError: a variable is not set, and there is no default.
+        ConfigError: A variable is not set and has no default.
     """
     if isinstance(value, str):
         return REFERENCE.sub(lambda match: _variable(key, value, match), value)
@@ -57,7 +57,7 @@ def from_environment(key: str, value: Any) -> Any:
 
 
 def shell_word(text: str) -> str:
-    """A word of a shell's command, quoted, in which the shell resolves the references."""
+    """Quote a text as one word of a shell command in which the shell itself resolves the references to the environment."""
     pieces, end = [], 0
     for match in REFERENCE.finditer(text):
         pieces += [shlex.quote(text[end : match.start()]) if match.start() > end else "", f'"${{{match[1]}}}"']

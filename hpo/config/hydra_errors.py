@@ -1,6 +1,7 @@
-"""What Hydra and OmegaConf raise, as one sentence that names the key, the value and the remedy.
+"""Exceptions of Hydra and OmegaConf as one sentence that names the key, the value and the remedy.
 
-Nothing of either is imported here: their exceptions are known by what they carry, for this is also used without Hydra.
+Neither library is imported here, because this module is also used without Hydra: exceptions are recognised by their
+attributes.
 """
 
 import dataclasses
@@ -20,13 +21,13 @@ _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
 def hydra_error_as_sentence(error: Exception, schema: type, *, own_folder: bool = True, in_python: bool = False) -> str:
-    """The sentence for what was raised while a configuration was composed, or converted to `schema`.
+    """Return the error message for an exception raised while a configuration was composed or converted to `schema`.
 
     Args:
-        error: from Hydra or OmegaConf.
-        schema: the dataclass of the whole configuration.
-        own_folder: were folders with the user's own YAML given, or is there no such option?
-        in_python: is it the argument of a function, and not a command line, that is to be corrected?
+        error: Exception from Hydra or OmegaConf.
+        schema: Dataclass of the whole configuration.
+        own_folder: Whether folders of the user's own YAML were given, or no such option exists.
+        in_python: Whether the user has to correct an argument in Python and not a command line.
     """
     if getattr(error, "missing_cfg_file", None):
         return " ".join(_no_such_choice(error, own_folder, in_python).split())
@@ -41,7 +42,7 @@ def _sentence_about(error: Exception, schema: type) -> str:
         name = missing.rpartition(".")[2]
         key = full_key if full_key.endswith(name) else missing
         whose = f"the {key.partition('.')[0]}'s YAML" if "." in key else "the YAML"
-        if key.count(".") > 1:  # below the schema, what is not there is not missed
+        if key.count(".") > 1:  # deeper keys are not in the schema, so leaving them out is no remedy
             return f"{key}: it is still ???; complete the line `{name}: ???` in {whose}"
         return f"{key}: it is missing, or still ???; {whose} needs a line `{name}: ...`"
     if (sentence := _about_interpolation(full_key, type(cause).__name__, text)) is not None:
@@ -55,14 +56,14 @@ def _sentence_about(error: Exception, schema: type) -> str:
     kind = _declared(schema, full_key)
     if kind is not None and (where or type(cause).__name__ == "ValidationError"):
         value: Any = getattr(cause, "value", None)
-        value = value._value() if hasattr(value, "_value") else value  # a node of OmegaConf
+        value = value._value() if hasattr(value, "_value") else value  # an OmegaConf node
         value = _found(r"[Vv]alue '(.*?)'", text) if value is None and "not Optional" not in text else value
         return f"{file}{full_key}={'null' if value is None else str(value)[:200]}: {_wanted(kind, full_key, value)}"
     return _message_as_sentence(error)
 
 
 def _about_interpolation(full_key: str, kind: str, text: str) -> str | None:
-    """The sentence about a `${...}` that cannot be resolved; None where the error is another."""
+    """Return the error message about a `${...}` that cannot be resolved; None if the error is another."""
     if variable := _found(r"Environment variable '(.+?)' not found", text):
         return (
             f"{full_key}: the environment variable {variable} is not set; set it, or name what to take without it: "
@@ -84,7 +85,7 @@ def _about_interpolation(full_key: str, kind: str, text: str) -> str | None:
 
 
 def not_plain(full_key: str, kind: str) -> str:
-    """The sentence about an object of Python where a configuration needs what can be stored."""
+    """Return the error message about a Python object in a configuration, which can hold only plain values."""
     wanted = "write a text, a number, a list or a mapping"
     if full_key in ("benchmark.script", "benchmark.command"):
         wanted = "save what it does as a script, and write its path, such as train.py"
@@ -92,7 +93,7 @@ def not_plain(full_key: str, kind: str) -> str:
 
 
 def emptied(full_key: str, value: Any, before: Any) -> str | None:
-    """The sentence about an empty mapping given for one that is not empty, into which it would be merged; else None."""
+    """Return the error message about an empty mapping that would be merged into a non-empty one; None for other values."""
     names = [str(name) for name in before] if isinstance(before, Mapping) else []
     if not names or not isinstance(value, Mapping) or value:
         return None
@@ -103,7 +104,7 @@ def emptied(full_key: str, value: Any, before: Any) -> str | None:
 
 
 def unknown_key(full_key: str, known: Sequence[str]) -> str:
-    """The sentence about a key that nothing reads."""
+    """Return the error message about an unknown configuration key."""
     parent, _, key = full_key.rpartition(".")
     return f"{full_key}: there is no such key" + did_you_mean(
         key, known, f"; {parent} has {', '.join(known)}" if parent else _ALL_KEYS
@@ -112,7 +113,7 @@ def unknown_key(full_key: str, known: Sequence[str]) -> str:
 
 def _no_such_choice(error: Exception, own_folder: bool, in_python: bool) -> str:
     missing = str(getattr(error, "missing_cfg_file", ""))
-    # The groups of Hydra itself have a slash in their names, in a choice of ours it is that of a path.
+    # Hydra's own groups have a slash in their names; in a choice of hpo's groups a slash belongs to a path.
     group, _, name = missing.rpartition("/") if missing.startswith("hydra/") else missing.partition("/")
     options = [str(option) for option in getattr(error, "options", None) or ()]
     where = _found(r"^In '([^']+)'", str(error))
@@ -130,7 +131,7 @@ def _no_such_choice(error: Exception, own_folder: bool, in_python: bool) -> str:
 
 
 def _in_folders(group: str, name: str, in_python: bool) -> str | None:
-    """What to pass where a choice that Hydra does not find is a file all the same: in a folder beside, or by its path."""
+    """Return what to pass if a choice that Hydra cannot find is a file in a nearby folder or at that path; else None."""
 
     def passing(folder: str, name: str) -> str:
         return (
@@ -171,7 +172,7 @@ def _unknown_key(given: str, parent: str, key: str, schema: type, node: Any) -> 
 
 
 def _declared(schema: Any, full_key: str) -> Any:
-    """The type that a schema declares for a key; None where it declares none."""
+    """Return the type that a schema declares for a key; None if it declares none."""
     kind = schema
     for name in re.sub(r"\[.*", "", full_key).split("."):
         if not dataclasses.is_dataclass(kind):
@@ -181,7 +182,7 @@ def _declared(schema: Any, full_key: str) -> Any:
 
 
 def _wanted(kind: Any, full_key: str, value: Any) -> str:
-    """What to write in the place of a value of the wrong type."""
+    """Return the end of an error message: what to write instead of a value of the wrong type."""
     parts = [part for part in typing.get_args(kind) if part is not type(None)]
     optional = len(parts) < len(typing.get_args(kind)) and isinstance(kind, types.UnionType)
     if optional:
@@ -246,7 +247,7 @@ def _seconds(value: Any) -> int:
 
 
 def _message_as_sentence(error: Exception) -> str:
-    """A message of several lines as one line, without what concerns Hydra alone."""
+    """Return a multi-line message as one line, without the lines that concern only Hydra."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     noise = ("reference_type", "object_type", "Config search path", "set in", "provider=", "See https://")
     keep = [line for line in lines if not line.startswith(noise)]
@@ -261,7 +262,7 @@ _PLAIN = re.compile(r"[\w+.$%*@?|:/\\ -]*", re.ASCII)
 
 
 def unreadable(override: str, message: str) -> str:
-    """The sentence about an override that Hydra's grammar does not take."""
+    """Return the error message about an override that does not follow Hydra's grammar."""
     key, equals, value = override.partition("=")
     if equals and re.fullmatch(r"[\w.+~@/-]+", key) and (quoted := _quoted(value)) is not None:
         parts = value.strip("[]").split(",") if value.startswith("[") else [value]
@@ -269,7 +270,7 @@ def unreadable(override: str, message: str) -> str:
         return f"{override}: {odd!r} needs quotes that the shell leaves: write '{key}={quoted}'"
     lines = message.splitlines()
     why = lines[1] if len(lines) > 1 and lines[0].startswith("Error parsing") else lines[0] if lines else ""
-    return f"{override}: is no override of the form key=value ({why})"
+    return f"{override}: is not an override of the form key=value ({why})"
 
 
 def _quoted(value: str) -> str | None:

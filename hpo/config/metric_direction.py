@@ -1,4 +1,4 @@
-"""Does a metric's name say in which direction it is better, and does the mode say otherwise?"""
+"""The usual direction of a metric, guessed from its name, and warnings if the configured mode contradicts it."""
 
 import re
 
@@ -80,11 +80,11 @@ _TURNED = frozenset(
         "per",
     }
 )
-"""Words that make of a metric another one: neg_loss, acc_drop, epochs_to_acc."""
+"""Words that reverse or change the meaning of a metric's name: neg_loss, acc_drop, epochs_to_acc."""
 
 
 def doubts(objective: Objective) -> list[str]:
-    """The sentences about metrics of which name and direction contradict each other."""
+    """Return a warning for each metric of an objective whose name contradicts its direction."""
     if not objective.aims:
         found = [doubt(objective.metric, objective.mode)]
     else:
@@ -93,12 +93,12 @@ def doubts(objective: Objective) -> list[str]:
 
 
 def doubt(metric: str, mode: str, told: str | None = None) -> str | None:
-    """The sentence about a metric whose name and mode contradict each other; None where they do not, or nobody can tell.
+    """Return a warning if a metric's name contradicts its mode; None if they agree or the name says nothing.
 
     Args:
-        metric: its name.
-        mode: its direction.
-        told: the key that says so, with its value; None: `benchmark.metric` and `benchmark.mode`.
+        metric: Name of the metric.
+        mode: Its configured direction, `min` or `max`.
+        told: Key and value that configure it, for the message; None stands for `benchmark.metric` and `benchmark.mode`.
     """
     usual = usual_mode(metric)
     if usual in (None, mode):
@@ -113,7 +113,7 @@ def doubt(metric: str, mode: str, told: str | None = None) -> str | None:
 
 
 def usual_mode(metric: str) -> str | None:
-    """The usual direction, as a metric's name says; None where it does not."""
+    """Return the usual direction (`min` or `max`) of a metric with this name; None if the name does not tell."""
     words = _words(metric)
     higher, lower = words & _HIGHER, words & _LOWER
     if bool(higher) == bool(lower) or words & _TURNED or metric.startswith("1"):
@@ -122,7 +122,7 @@ def usual_mode(metric: str) -> str | None:
 
 
 def _words(name: str) -> set[str]:
-    """In lower case, those that stand between signs, and those that begin with a capital."""
+    """Split a metric's name into lower-case words, at punctuation and at capital letters."""
     pieces = re.split(r"[^A-Za-z0-9]+", name)
     parts = [part for piece in pieces for part in re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*", piece)]
     return {word.lower() for word in (*pieces, *parts)} - {""}

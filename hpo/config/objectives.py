@@ -1,4 +1,4 @@
-"""Several objectives as a benchmark has them written: `objectives: {accuracy: max, latency_ms: {mode: min, log: true}}`."""
+"""Objectives of a benchmark, parsed from its YAML: `objectives: {accuracy: max, latency_ms: {mode: min, log: true}}`."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -11,19 +11,21 @@ from hpo.errors import ConfigError, did_you_mean
 from hpo.events.objective import Aim
 
 MOST = 4
-"""With more, nearly every trial is on the front, and none is better than another."""
+"""Largest number of objectives: with more, nearly every trial is on the Pareto front."""
 
 KEYS = ("mode", "log")
 
 
 def parse_objectives(written: Mapping[str, Any]) -> tuple[Aim, ...]:
-    """The objectives of a benchmark, the one that is shown where there is room for one first; none where it has a metric.
+    """Parse the objectives of a benchmark, in order; an empty tuple if it has a single metric instead.
+
+    The first objective is the one that is shown if there is room for only one.
 
     Args:
-        written: its `objectives`, by metric.
+        written: The benchmark's key `objectives`: metric name to mode or settings.
 
     Raises:
-        ConfigError: they cannot be used.
+        ConfigError: The objectives cannot be used.
     """
     if len(written) == 1:
         raise ConfigError(
@@ -33,7 +35,7 @@ def parse_objectives(written: Mapping[str, Any]) -> tuple[Aim, ...]:
     if len(written) > MOST:
         raise ConfigError(
             f"benchmark.objectives: {len(written)} are given ({_listed(written)}); use at most {MOST}, for with more nearly "
-            "every trial is on the front"
+            "every trial is on the Pareto front"
         )
     return tuple(_parse(str(metric), spec) for metric, spec in written.items())
 
@@ -62,7 +64,7 @@ def _mode(key: str, value: Any) -> str:
 
 
 def check_reference(reference: Mapping[str, Any], objectives: Mapping[str, Any]) -> None:
-    """Raise ConfigError unless a reference point has a finite value for each objective, or is not given."""
+    """Raise ConfigError unless the hypervolume's reference point is empty or has a finite value for each objective."""
     key = "benchmark.reference_point"
     if not reference:
         return
@@ -81,15 +83,15 @@ def check_reference(reference: Mapping[str, Any], objectives: Mapping[str, Any])
 
 
 def with_first(benchmark: Any) -> Any:
-    """A benchmark as OmegaConf holds it; where it has several objectives a copy with the metric and mode of the first.
+    """Return a benchmark's OmegaConf node; if it is multi-objective, a copy whose metric and mode are its first objective's.
 
     Raises:
-        ConfigError: the objectives cannot be used, or a metric or mode is given beside them.
+        ConfigError: The objectives cannot be used, or a metric or mode is given in addition.
     """
     if not OmegaConf.is_dict(benchmark) or not benchmark.get("objectives"):
         return benchmark
     for key in ("metric", "mode"):
-        if key in benchmark:  # and not missing
+        if key in benchmark:  # and its value is not `???`
             raise both_given(key, benchmark[key])
     written: Any = OmegaConf.to_container(benchmark.objectives, resolve=True)
     first, *_ = parse_objectives(written)
@@ -97,12 +99,12 @@ def with_first(benchmark: Any) -> Any:
 
 
 def check_by_hand(metric: Any, mode: Any, objectives: Mapping[str, Any]) -> None:
-    """Raise ConfigError where a benchmark that was made in Python lacks its metric or mode, also where it has objectives.
+    """Raise ConfigError if a benchmark that was constructed in Python lacks its metric or mode, even if it has objectives.
 
     Args:
-        metric: the benchmark's; `MISSING` where none is given.
-        mode: likewise.
-        objectives: of the benchmark.
+        metric: Metric of the benchmark; `MISSING` if none is given.
+        mode: Mode of the benchmark; `MISSING` if none is given.
+        objectives: Objectives of the benchmark.
     """
     for key, value, example in (
         ("metric", metric, "the name of what the script reports"),
@@ -120,7 +122,7 @@ def check_by_hand(metric: Any, mode: Any, objectives: Mapping[str, Any]) -> None
 
 
 def both_given(key: str, value: Any) -> ConfigError:
-    """A benchmark has objectives and a metric or mode."""
+    """Return the error for a benchmark that has both objectives and a metric or mode."""
     told = value.value if isinstance(value, Mode) else value
     return ConfigError(
         f"benchmark.{key}={told}: benchmark.objectives are given too, and take the place of metric and mode; remove these "

@@ -1,4 +1,4 @@
-"""Configurations from Hydra, from files and from Python; `resolve` fills in what the benchmark provides and checks them."""
+"""Reading configurations from Hydra, from files and from Python; `resolve` fills in and checks the benchmark's defaults."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,21 +21,21 @@ from hpo.config.yaml_files import check_kinds, dump_yaml, errors_as_sentence, re
 from hpo.errors import ConfigError
 
 _OF_BENCHMARK = ("n_workers", "max_num_trials", "max_num_evaluations", "num_gpus_per_trial")
-"""What the benchmark says where the experiment does not."""
+"""Keys whose default for an experiment is the benchmark's value."""
 
 
 def resolve(config: ExperimentConfig) -> ExperimentConfig:
-    """A copy with every value decided: benchmark defaults filled in, cross-checks done. Resolving twice changes nothing.
+    """Return a copy of a configuration with the benchmark's defaults filled in and all values checked. Idempotent.
 
     Raises:
-        ConfigError: naming key, value and remedy.
+        ConfigError: A value cannot be used; the message names key, value and remedy.
     """
     benchmark = config.benchmark
     wallclock = config.max_wallclock_time
     if wallclock is None and benchmark.max_wallclock_time is not None:
         wallclock = benchmark.max_wallclock_time
         if config.scale_max_wallclock_time and config.n_workers is not None:
-            # Fewer workers than the benchmark is meant for get proportionally more time; more get no less.
+            # With fewer workers than the benchmark's, scale the time limit up in proportion; with more, keep it.
             wallclock *= benchmark.n_workers / min(max(config.n_workers, 1), benchmark.n_workers)
 
     left_out = [key for key in _OF_BENCHMARK if getattr(config, key) is None]
@@ -50,10 +50,10 @@ def resolve(config: ExperimentConfig) -> ExperimentConfig:
 
 
 def to_config(node: Any) -> ExperimentConfig:
-    """The typed configuration from a composed or stored one.
+    """Convert a composed or stored configuration to its typed form.
 
     Raises:
-        ConfigError: a key is unknown, missing or of the wrong type.
+        ConfigError: A key is unknown, missing or of the wrong type.
     """
     with errors_as_sentence():
         try:
@@ -71,12 +71,12 @@ def to_config(node: Any) -> ExperimentConfig:
 
 @cache
 def _schema() -> Any:
-    """What every configuration is merged into a copy of; to make it takes milliseconds."""
+    """Return the OmegaConf schema of an experiment; cached, because constructing it takes milliseconds. Merge into a copy."""
     return OmegaConf.structured(ExperimentConfig)
 
 
 def to_yaml(config: ExperimentConfig) -> str:
-    """The text of experiment.yaml: reading it back gives an equal configuration."""
+    """Return the text of experiment.yaml, which reads back as an equal configuration."""
     try:
         return dump_yaml(to_plain(config))
     except UnicodeEncodeError as error:
@@ -84,7 +84,7 @@ def to_yaml(config: ExperimentConfig) -> str:
 
 
 def to_plain(config: ExperimentConfig) -> dict[str, Any]:
-    """The content of experiment.yaml: lists, dictionaries, texts and numbers."""
+    """Return the content of experiment.yaml as plain lists, dictionaries, strings and numbers."""
     content = dict(with_leaves(asdict(config), lambda leaf: leaf.name if isinstance(leaf, Enum) else leaf))
     if config.benchmark.objectives:
         del content["benchmark"]["metric"], content["benchmark"]["mode"]
@@ -92,10 +92,10 @@ def to_plain(config: ExperimentConfig) -> dict[str, Any]:
 
 
 def read_config(path: Path) -> ExperimentConfig:
-    """The configuration stored at `path`.
+    """Read the configuration stored at `path`.
 
     Raises:
-        ConfigError: it cannot be read as one.
+        ConfigError: The file cannot be read as a configuration.
     """
     config = to_config(read_stored(path))
     check_names(config)
@@ -104,15 +104,15 @@ def read_config(path: Path) -> ExperimentConfig:
 
 
 def _with_target(config: ExperimentConfig) -> dict[str, Any]:
-    """The backend as it is compared and stored, however little of it was given."""
+    """Return the backend's settings with its `_target_` spelt out, as they are compared and stored."""
     return {**config.backend, "_target_": config.backend_target}
 
 
 def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
-    """What a choice of a group stands for, as plain values: the file of that name, or a given content.
+    """Return the content of a group's choice as plain values: of the file with that name, or as given.
 
     Raises:
-        ConfigError: there is no such file; the message lists those there are.
+        ConfigError: No such file exists; the message lists the existing ones.
     """
     if not isinstance(choice, str):
         if not isinstance(choice, Mapping):
@@ -135,14 +135,14 @@ def content_of(group: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_built_in(group: str, choice: str) -> bool:
-    """Is it the name of a file that comes with hpo? Those need no Hydra, for none of them extends another."""
+    """Whether a choice is the name of a file that comes with hpo. Those need no Hydra, because none extends another."""
     may_be = group != "experiment" and re.fullmatch(r"[\w-]{1,100}", choice, re.ASCII) is not None
     return may_be and (CONF_DIR / group / f"{choice}.yaml").is_file()
 
 
 @lru_cache(maxsize=64)
 def _read_built_in(path: Path, _changed: int) -> Any:
-    """The file as it was when it was changed last: a program that makes many configurations names the same few."""
+    """Read a built-in YAML file, cached by path and time of change: a program may load the same few many times."""
     return read_yaml(path)
 
 
@@ -160,19 +160,20 @@ def load_config(
     experiment_tag: str = "python",
     **overrides: Any,
 ) -> ExperimentConfig:
-    """An experiment's configuration from Python, composed as on the command line.
+    """Compose the configuration of an experiment in Python, as the command line would.
 
     Args:
-        benchmark: the name of a benchmark, or what its YAML contains. None leaves it to an experiment file.
-        method: likewise.
-        config_dir: the folder with your own YAML, as for `--config-dir`, or several.
-        seed: the seed number.
-        experiment_tag: the tag.
-        **overrides: top-level keys, and dotted ones in a dictionary: `**{"method.scheduler.reduction_factor": 4}`. Groups are
-            chosen by name: `backend="simulated"`, `experiment="small"` for what is `+experiment=small` on a command line.
+        benchmark: Name of a benchmark, or the content of its YAML. None leaves it to an experiment file.
+        method: Name of a method, or the content of its YAML. None leaves it to an experiment file.
+        config_dir: Folder of your own YAML files, as for `--config-dir`, or several folders.
+        seed: Seed number of the experiment.
+        experiment_tag: Tag of the experiment.
+        **overrides: Top-level keys, and dotted keys in a dictionary: `**{"method.scheduler.reduction_factor": 4}`.
+            Groups are chosen by name: `backend="simulated"`; `experiment="small"` is `+experiment=small` on a command
+            line.
 
     Raises:
-        ConfigError: a name, key or value is wrong.
+        ConfigError: A name, key or value is wrong.
     """
     groups = {key: value for key, value in overrides.items() if isinstance(value, str) and _may_be_group(key)}
     choices = {"benchmark": benchmark, "method": method, **groups}
@@ -205,6 +206,6 @@ def load_config(
 
 
 def _may_be_group(key: str) -> bool:
-    """May a text given for this key be a choice, and not a value?"""
+    """Whether a text given for this key may be a choice of a group rather than a value."""
     known = key in ExperimentConfig.__dataclass_fields__
     return key in ("backend", "launcher") if known else re.fullmatch(r"\w+(/\w+)*", key, re.ASCII) is not None

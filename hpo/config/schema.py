@@ -1,6 +1,6 @@
 """The typed configuration: one schema for Hydra's composition, for stored experiments and for the Python API.
 
-Hydra merges the YAML groups into `ExperimentConfig`, so that a misspelt key is an error that names it.
+Hydra merges the YAML groups into `ExperimentConfig`, so that a misspelt key raises an error that names it.
 """
 
 from collections.abc import Collection, Mapping
@@ -27,10 +27,10 @@ from hpo.randomness import Randomness
 from hpo.space.search_space import SearchSpace, parse_space
 
 CONF_DIR = next(folder / "conf" for folder in Path(__file__).parents[1:3] if (folder / "conf").is_dir())
-"""The YAML groups: inside the package when installed from a wheel, beside it in a source tree."""
+"""The folder of hpo's YAML groups: inside the package if installed from a wheel, beside it in a source tree."""
 
 BUDGET_KEYS = ("max_wallclock_time", "max_num_trials", "max_num_evaluations", "max_cost", "target_value")
-"""What ends an experiment; more of it goes on where it ended."""
+"""Keys that limit an experiment; with a larger budget a finished experiment resumes."""
 
 BACKENDS = {
     "local": "hpo.backends.local.LocalBackend",
@@ -38,9 +38,9 @@ BACKENDS = {
     "ray": "hpo.backends.ray.backend.RayBackend",
     "sagemaker": "hpo.backends.sagemaker.SageMakerBackend",
 }
-"""Backends that are known by their name alone, as experiments of version 0.1 have it stored."""
+"""Backend classes by name, for experiments of version 0.1, which store only the name."""
 REAL_BACKENDS = frozenset(target for name, target in BACKENDS.items() if name != "simulated")
-"""Those that train; an experiment may go on with another of them."""
+"""Backends that train for real; an experiment may resume on another of them."""
 
 _CALL = {"concerns": "call"}
 _RESULTS = {"concerns": "results"}
@@ -48,30 +48,30 @@ _MACHINE = {"concerns": "machine"}
 
 
 DEFAULT_METHODS = ("RS", "BO", "ASHA", "MOBSTER")
-"""What `method` means where nobody chose one."""
+"""Methods that run if a single-objective command does not choose `method`."""
 METHODS_OF_SEVERAL = ("RS", "MO-ASHA", "MO-ASHA-GP")
-"""The same where there are several objectives."""
+"""Methods that run if a multi-objective command does not choose `method`."""
 
 
 def default_methods(*, several: bool) -> tuple[str, ...]:
-    """What `method` means where nobody chose one, and there are several objectives or one."""
+    """Return the methods that run if a command does not choose `method`."""
     return METHODS_OF_SEVERAL if several else DEFAULT_METHODS
 
 
 def budget_keys(cost_attr: str | None) -> list[str]:
-    """Those that an experiment can have: cost is limited only where a metric is named for it."""
+    """Return the budget keys that an experiment can use: `max_cost` only if `cost_attr` names a metric."""
     return [key for key in BUDGET_KEYS if key != "max_cost" or cost_attr is not None]
 
 
 @dataclass
 class BenchmarkConfig:
-    """A training program, what it reports and what is tuned: conf/benchmark/<name>.yaml."""
+    """A training program, what it reports and its search space: conf/benchmark/<name>.yaml."""
 
     name: str = MISSING
     metric: str = field(default=MISSING, metadata=_RESULTS)
     mode: Mode = field(default=MISSING, metadata=_RESULTS)
     objectives: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
-    """Several, in place of metric and mode, which are then those of the first."""
+    """Two or more objectives instead of metric and mode, which are then those of the first objective."""
     reference_point: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
     constraints: dict[str, Any] = field(default_factory=dict, metadata=_RESULTS)
     cost_attr: str | None = field(default=None, metadata=_RESULTS)
@@ -94,7 +94,7 @@ class BenchmarkConfig:
     max_num_evaluations: int | None = None
     num_gpus_per_trial: int = 1
     preload: Any = field(default="auto", metadata=_CALL)
-    """`auto`, a list of modules, or null: OmegaConf knows no type for that."""
+    """Modules that the trial host imports before trials start: `auto`, a list, or null. OmegaConf has no type for this."""
     report_channel: ReportChannel = ReportChannel.file
     patterns: dict[str, str] = field(default_factory=dict)
     report_path: str | None = None
@@ -107,21 +107,21 @@ class BenchmarkConfig:
 
     @property
     def has_program(self) -> bool:
-        """Is there something to run, and not only a table?"""
+        """Whether the benchmark has a program to run, and not only a table."""
         return any(program is not None for program in (self.script, self.command, self.function))
 
     def arguments_besides(self, names: Collection[str]) -> dict[str, Any]:
-        """The constants that the script gets, without some."""
+        """Return the script's constant arguments except those with the given names."""
         return {name: value for name, value in self.arguments.items() if name not in names}
 
     @property
     def foreign(self) -> bool:
-        """Is its program one that knows nothing of hpo, whose results are read from what it prints or writes?"""
+        """Whether the program does not know hpo, so that its results are read from what it prints or writes."""
         return self.report_channel not in (ReportChannel.file, ReportChannel.syne_tune)
 
     @property
     def named_resource(self) -> str | None:
-        """What the reports call the resource; None where they are counted."""
+        """The name of the resource in reports; None if reports are counted instead."""
         return None if self.searched and self.resource_attr not in self.patterns else self.resource_attr
 
     @property
@@ -131,12 +131,12 @@ class BenchmarkConfig:
 
     @property
     def reports_file(self) -> str:
-        """The file in an attempt's folder that carries its reports."""
+        """The name of the file with the reports, in the folder of an attempt."""
         return "stdout.log" if self.prefixed else "reports.jsonl"
 
     @property
     def prefixed(self) -> bool:
-        """Are its reports lines of standard output that begin as Syne Tune's do?"""
+        """Whether reports are lines on standard output with Syne Tune's prefix `[tune-metric]`."""
         return self.report_channel == ReportChannel.syne_tune
 
 
@@ -177,7 +177,7 @@ class ExperimentConfig:
     warm_start: list[str] = field(default_factory=list)
     warm_start_use: WarmStartUse = WarmStartUse.points
     warm_start_sha256: str | None = None
-    """Of warm_start.jsonl, once it is written."""
+    """SHA-256 of the file warm_start.jsonl; None until it is written."""
     delete_checkpoints: bool = field(default=False, metadata=_CALL)
     remote_tuning_metrics: bool = field(default=True, metadata=_CALL)
     use_long_tuner_name_prefix: bool = True
@@ -196,10 +196,10 @@ class ExperimentConfig:
 
     @property
     def backend_target(self) -> str:
-        """The class that runs its trials: as given, else that of the backend's name.
+        """The class that runs the trials: the backend's `_target_`, else the class of its name.
 
         Raises:
-            ConfigError: there is no backend of that name.
+            ConfigError: No backend has that name.
         """
         target = self.backend.get("_target_", self.backend_of_name)
         if target is None:
@@ -209,7 +209,7 @@ class ExperimentConfig:
 
     @property
     def backend_of_name(self) -> str | None:
-        """The class that the backend's name alone stands for, if any."""
+        """The backend class that the configured name alone selects; None if there is none."""
         name = self.backend.get("name")
         if name == "auto":
             has_program = self.benchmark.has_program
@@ -218,17 +218,21 @@ class ExperimentConfig:
 
     @property
     def simulated(self) -> bool:
-        """Does it run from a table: asked for, or because the benchmark has a table and no program?"""
+        """Whether trials are looked up in a table: on request, or because the benchmark has a table and no program."""
         return self.backend_target == BACKENDS["simulated"]
 
     @property
     def copies_checkpoints(self) -> bool:
-        """Does its method let trials go on from copies of others? Those that do say so by what may change on the way."""
+        """Whether the method starts trials from copies of other trials' checkpoints; its key `mutable` tells."""
         return "mutable" in self.method.scheduler
 
     @property
     def objective(self) -> Objective:
-        """What the benchmark's reports mean; ConfigError where a constraint or an objective cannot be used."""
+        """The objective by which the benchmark's reports are judged.
+
+        Raises:
+            ConfigError: A constraint or an objective cannot be used.
+        """
         told, end = self.benchmark, self.max_resource if self.benchmark.constraints else None
         check_by_hand(told.metric, told.mode, told.objectives)
         constraints = parse_constraints(told.constraints, end)
@@ -237,7 +241,7 @@ class ExperimentConfig:
 
     @property
     def randomness(self) -> Randomness:
-        """The random streams of the experiment, which has its random_seed."""
+        """The random streams of the experiment, from its random_seed and its seed number."""
         assert self.random_seed is not None
         return Randomness(self.random_seed, self.seed, self.paired_training_seeds)
 
@@ -248,17 +252,17 @@ class ExperimentConfig:
 
     @property
     def budget(self) -> dict[str, Any]:
-        """What ends it, by the keys of a budget; None is no limit."""
+        """The limits of the experiment, by budget key; None is no limit."""
         return {key: getattr(self, key) for key in budget_keys(self.benchmark.cost_attr)}
 
     @property
     def place(self) -> str:
-        """Where it lies under outputs/."""
+        """The path of the experiment's directory below outputs/."""
         return f"{self.experiment_tag}/{self.benchmark.name}/{self.method.name}/seed_{self.seed}"
 
     @property
     def max_resource(self) -> int | None:
-        """The value that the benchmark gives to the script's `max_resource_attr`; None where it has none."""
+        """The value of the script's argument `max_resource_attr`; None if the benchmark has none."""
         name = self.benchmark.max_resource_attr
         if name is None:
             return None
@@ -267,19 +271,19 @@ class ExperimentConfig:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ConfigError(
                 f"benchmark.max_resource_attr={name}: benchmark.arguments.{name} is {value!r}; give it a positive whole "
-                f"number, the resource of a full training"
+                f"number, the resource of a full-budget evaluation"
             )
         return value
 
 
 def keys_that_concern(kind: type, what: str) -> tuple[str, ...]:
-    """The keys of a part of the configuration that are marked so where they are defined."""
+    """Return the keys of a configuration class whose fields are marked with `what` in their metadata."""
     return tuple(key.name for key in fields(kind) if key.metadata.get("concerns") == what)
 
 
 RUN_KEYS = (*keys_that_concern(ExperimentConfig, "call"), *keys_that_concern(BenchmarkConfig, "call"))
-"""What concerns a call, not the experiment: where and how carefully trials run, not what is tried."""
+"""Keys that concern a call and not the experiment: where and how carefully trials run, not what is tried."""
 MACHINE_KEYS = (*keys_that_concern(ExperimentConfig, "machine"), *keys_that_concern(BenchmarkConfig, "machine"))
-"""What another machine may have otherwise, in a later session of an experiment and between those that are compared."""
+"""Keys that may differ between machines: between sessions of an experiment, and between compared experiments."""
 CONDITIONS = keys_that_concern(BenchmarkConfig, "results")
-"""Keys of a benchmark in which experiments that are compared must agree."""
+"""Keys of a benchmark on which compared experiments must agree."""

@@ -1,4 +1,4 @@
-"""`_target_`: classes that a configuration names. Nothing outside hpo is imported unless the user trusts it."""
+"""Classes that a configuration names by `_target_`. Only hpo and modules that the user trusts are imported."""
 
 import functools
 import importlib
@@ -13,10 +13,10 @@ from hpo.errors import ConfigError, HPOError, did_you_mean
 
 
 def parameters_of(key: str, factory: Callable[..., Any]) -> set[str]:
-    """The names that a factory takes; those that a class passes on to its base as **options are among them.
+    """Return the argument names that a factory accepts, those of base classes included if it passes **options on.
 
     Raises:
-        ConfigError: an argument stands beside its `_target_` that it does not have.
+        ConfigError: The `_target_` is given an argument that it does not have.
     """
     try:
         names: set[str] = set()
@@ -28,21 +28,21 @@ def parameters_of(key: str, factory: Callable[..., Any]) -> set[str]:
             if not any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
                 break
         return names
-    except (TypeError, ValueError) as error:  # an argument beside _target_ that it does not have
+    except (TypeError, ValueError) as error:  # the target is given an argument that it does not have
         raise ConfigError(f"{key}: {error}; check the names beside its _target_") from error
 
 
 def factory_of(key: str, spec: Any, trusted: Sequence[str], kinds: tuple[type, ...]) -> Callable[..., Any]:
-    """What a `_target_` names, with the arguments beside it. Only hpo and trusted modules are ever imported.
+    """Return the class that a `_target_` names, with its arguments bound. Only hpo and trusted modules are imported.
 
     Args:
-        key: of the configuration, for messages.
-        spec: the `_target_` and its arguments, in which others may be nested.
-        trusted: modules of which anything may be named.
-        kinds: the classes of hpo whose subclasses may be named here.
+        key: Configuration key of the `_target_`, for messages.
+        spec: The `_target_` and its arguments, which may contain further targets.
+        trusted: Modules from which anything may be named.
+        kinds: Base classes; a class of hpo may be named only if it derives from one of them.
 
     Raises:
-        ConfigError: it names something else, or nothing.
+        ConfigError: The target does not exist or is not allowed.
     """
     if not isinstance(spec, Mapping) or not isinstance(spec.get("_target_"), str):
         raise ConfigError(f"{key}: it needs a _target_, the class to make it from, such as hpo.schedulers.ASHA")
@@ -54,33 +54,33 @@ def factory_of(key: str, spec: Any, trusted: Sequence[str], kinds: tuple[type, .
 
     try:
         factory: Callable[..., Any] = instantiate({**spec, "_partial_": True})
-    except (HydraException, TypeError, ValueError) as error:  # the latter for Hydra's own keys, such as _recursive_
+    except (HydraException, TypeError, ValueError) as error:  # of its keys, such as _recursive_
         raise ConfigError(f"{key}._target_={spec['_target_']}: {str(error).splitlines()[0]}") from error
     return factory
 
 
 def _of_hpo_alone(spec: Mapping[str, Any]) -> Callable[..., Any] | None:
-    """What Hydra makes of a class of hpo beside which plain values stand, without the time that importing Hydra takes."""
+    """Return a class of hpo with its plain arguments bound, without importing Hydra; None if only Hydra can do it."""
     arguments = {name: value for name, value in spec.items() if name not in ("_target_", "_partial_")}
     module, _, name = str(spec["_target_"]).rpartition(".")
     if not _inside(module, "hpo") or not all(_is_plain(name, value) for name, value in arguments.items()):
         return None
     try:
         kind = getattr(importlib.import_module(module), name, None)
-    except ImportError:  # Hydra says what is wrong
+    except ImportError:  # Hydra then raises an error that says what is wrong
         return None
     return functools.partial(kind, **arguments) if isinstance(kind, type) else None
 
 
 def _is_plain(name: Any, value: Any) -> bool:
-    """Is an argument handed on as it is? Others mean something to Hydra, which also wraps lists and mappings."""
+    """Whether Hydra would pass an argument on unchanged. It wraps lists and mappings and interprets some names."""
     if not isinstance(name, str) or name.startswith("_"):
         return False
     return value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and "${" not in value)
 
 
 def _check_targets(key: str, spec: Any, trusted: Sequence[str], kinds: tuple[type, ...]) -> None:
-    """Raise ConfigError unless every `_target_` in `spec` lies in a trusted module, or is a class of hpo of these kinds."""
+    """Raise ConfigError unless every `_target_` in `spec` is in a trusted module or a class of hpo of these kinds."""
     if isinstance(spec, Mapping):
         target = spec.get("_target_")
         if target is not None and not any(_inside(str(target), module) for module in trusted):
@@ -93,12 +93,12 @@ def _check_targets(key: str, spec: Any, trusted: Sequence[str], kinds: tuple[typ
 
 
 def _check_own(key: str, target: str, kinds: tuple[type, ...]) -> None:
-    """Raise ConfigError unless `target` is a class that hpo defines for this.
+    """Raise ConfigError unless `target` is a class that hpo defines and that derives from one of `kinds`.
 
-    That it begins with `hpo.` says little: every module that hpo imports, and all that hpo can do, has such a name too.
+    The prefix `hpo.` proves little: every module that hpo imports can be reached under such a name.
     """
     if not re.fullmatch(r"[\w.]+", target):
-        raise ConfigError(f"{key}._target_={target[:200]!r}: it is no name of a class")
+        raise ConfigError(f"{key}._target_={target[:200]!r}: it is not the name of a class")
     if not _inside(target, "hpo"):
         module = target.partition(".")[0]
         raise ConfigError(
@@ -130,11 +130,11 @@ _CONTEXT = {
     "config",
     "directory",
 }
-"""Arguments that hpo gives, and no configuration."""
+"""Names of arguments that hpo itself passes to a target, and that a configuration cannot set."""
 
 
 def target_error_as_sentence(error: HPOError, config: ExperimentConfig) -> str:
-    """The sentence about an experiment that could not be made: what is wrong with a `_target_`, else the error's own."""
+    """Return the message for an experiment that could not be constructed: about its `_target_`, else the error's own."""
     specs = {
         "method.searcher": config.method.searcher,
         "method.scheduler": config.method.scheduler,
@@ -152,7 +152,7 @@ def target_error_as_sentence(error: HPOError, config: ExperimentConfig) -> str:
 
 
 def _wrong_target(key: str, target: str, trusted: bool) -> str:
-    """What is wrong with a `_target_`; empty where that is not it."""
+    """Return what is wrong with the name of a `_target_`; empty if the name is right."""
     module, _, name = target.rpartition(".")
     top = target.partition(".")[0]
     if trusted and importlib.util.find_spec(top) is None:
@@ -162,7 +162,7 @@ def _wrong_target(key: str, target: str, trusted: bool) -> str:
         )
     try:
         made = importlib.import_module(module)
-    except Exception as error:  # whatever the user's module does
+    except Exception as error:  # importing a user's module may raise anything
         return f"{key}._target_={target}: importing {module} fails ({type(error).__name__}: {error})" if trusted else ""
     if not hasattr(made, name):
         classes = [other for other in vars(made) if isinstance(getattr(made, other), type)]
@@ -171,7 +171,7 @@ def _wrong_target(key: str, target: str, trusted: bool) -> str:
 
 
 def _wrong_argument(key: str, spec: Mapping[str, Any], target: str, error: HPOError) -> str:
-    """What is wrong with the arguments beside a `_target_` that can be imported; empty where that is not it."""
+    """Return what is wrong with the arguments of an importable `_target_`; empty if they are right."""
     if "argument" not in str(error):
         return ""
     module, _, name = target.rpartition(".")

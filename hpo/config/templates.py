@@ -1,4 +1,4 @@
-"""A configuration file for each trial: the user's own, with the trial's values at their places."""
+"""Configuration files for trials: a copy of the user's file in which the trial's values are set."""
 
 import copy
 import json
@@ -18,11 +18,11 @@ FORMATS = {".json", ".yaml", ".yml", ".toml"}
 
 @dataclass(frozen=True)
 class Template:
-    """What a configuration file contains before a trial's values are set.
+    """The user's configuration file, before a trial's values are set in it.
 
     Args:
-        path: of the user's file; its suffix says what it is and what the trials get.
-        content: of it.
+        path: Path of the user's file; its suffix determines the format that is read and written.
+        content: Parsed content of the file.
     """
 
     path: Path
@@ -30,7 +30,11 @@ class Template:
 
     @classmethod
     def read(cls, path: Path) -> "Template":
-        """Raises ConfigError where it cannot be read, or its suffix is none that is known."""
+        """Read a configuration file.
+
+        Raises:
+            ConfigError: The file cannot be read, or its suffix is unknown.
+        """
         key = f"benchmark.config_file={path}"
         if path.suffix not in FORMATS:
             raise ConfigError(f"{key}: its name must end in {', '.join(sorted(FORMATS))}")
@@ -40,14 +44,14 @@ class Template:
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise ConfigError(f"{key}: cannot be read: {' '.join(str(error).split())}") from error
         if not isinstance(content, Mapping):
-            raise ConfigError(f"{key}: it is no mapping of names to values")
+            raise ConfigError(f"{key}: it is not a mapping of names to values")
         return cls(path, content)
 
     def text(self, values: Mapping[str, Any]) -> str:
-        """The file with values set, by dotted names; numbers in them count the elements of lists from 0.
+        """Return the text of the file with values set, by dotted names; numbers in a name index lists from 0.
 
         Raises:
-            ConfigError: there is no such place.
+            ConfigError: The file has no such key.
         """
         content = copy.deepcopy(self.content)
         for name, value in values.items():
@@ -59,7 +63,7 @@ class Template:
         return dump_verbatim(content)
 
     def _set(self, content: Any, name: str, value: Any) -> None:
-        if name in content:  # dots and all
+        if name in content:  # a key that itself contains dots
             content[name] = value
             return
         *folders, last = name.split(".")

@@ -1,4 +1,4 @@
-"""Is a resolved configuration one that can be run? What concerns its values and several keys at once."""
+"""Checks of a resolved configuration: its values, and keys that must agree with each other."""
 
 import math
 import re
@@ -13,7 +13,7 @@ TAG = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 
 
 LONGEST_NAME = 200
-"""Of a tag, a benchmark and a method: each becomes the name of a directory, for which file systems take 255 bytes."""
+"""Longest name of a tag, benchmark or method, which becomes a directory name; file systems allow 255 bytes."""
 
 
 _POSITIVE, _NOT_NEGATIVE = "a positive number", "zero or a positive number"
@@ -35,11 +35,11 @@ _NUMBERS = {
     "target_value": (float("-inf"), "a number"),
     "random_seed": (0, _NOT_NEGATIVE),
 }
-"""The least value of each, and what to use in place of a smaller one."""
+"""The smallest allowed value of each numeric key, and what to use instead of a smaller one."""
 
 
 def check(config: ExperimentConfig) -> None:
-    """Raise ConfigError for the first value that cannot be used: key, value and remedy."""
+    """Raise ConfigError for the first value that cannot be used; the message names key, value and remedy."""
     if not TAG.fullmatch(config.experiment_tag):
         raise ConfigError(wrong_tag(config.experiment_tag))
     check_names(config, LONGEST_NAME)
@@ -61,7 +61,7 @@ def check(config: ExperimentConfig) -> None:
     check_preload(benchmark.preload)
     space = config.space
     if odd := [point for point in benchmark.points_to_evaluate or () if not isinstance(point, Mapping)]:
-        raise ConfigError(f"benchmark.points_to_evaluate: {odd[0]!r} is no configuration; use {{name: value, ...}}")
+        raise ConfigError(f"benchmark.points_to_evaluate: {odd[0]!r} is not a configuration; use {{name: value, ...}}")
     if clashes := sorted(set(benchmark.arguments) & set(space.domains)):
         raise ConfigError(f"benchmark.arguments.{clashes[0]}: it is also tuned in config_space; remove one of the two")
     _check_writing(benchmark)
@@ -76,7 +76,7 @@ def check(config: ExperimentConfig) -> None:
 
 
 def _check_objective(config: ExperimentConfig) -> None:
-    """What reports are judged by."""
+    """Raise ConfigError unless metric, objectives, constraints, budget and report patterns agree."""
     benchmark, objective = config.benchmark, config.objective
     if objective.aims and (benchmark.metric, benchmark.mode.value) != (
         objective.aims[0].metric,
@@ -103,7 +103,7 @@ def _check_objective(config: ExperimentConfig) -> None:
 
 
 def check_preload(value: object) -> None:
-    """Raise ConfigError for what `benchmark.preload` cannot be: it has no type of which the schema could say so."""
+    """Raise ConfigError unless `benchmark.preload` is `auto`, a list of modules, or null (the schema has no such type)."""
     names = isinstance(value, list) and all(isinstance(name, str) for name in value)
     if not names and value not in (None, "auto"):
         raise ConfigError(
@@ -113,7 +113,7 @@ def check_preload(value: object) -> None:
 
 
 def _check_writing(benchmark: BenchmarkConfig) -> None:
-    """How arguments are written: keys that belong together."""
+    """Check the keys that determine how a program gets its arguments."""
     by_file = benchmark.argument_style == ArgumentStyle.file
     if by_file != (benchmark.config_file is not None):
         raise ConfigError(
@@ -127,7 +127,7 @@ def _check_writing(benchmark: BenchmarkConfig) -> None:
 
 
 def _check_reading(benchmark: BenchmarkConfig) -> None:
-    """How results are read: keys that belong together, patterns, and a file for each trial."""
+    """Check the keys that determine how a program's results are read: patterns, paths, one file per trial."""
     channel = benchmark.report_channel
     if benchmark.searched != bool(benchmark.patterns):
         raise ConfigError(
@@ -167,13 +167,13 @@ def _check_pattern(key: str, pattern: str) -> None:
     try:
         groups = re.compile(pattern).groups
     except (re.error, RecursionError, OverflowError) as error:
-        raise ConfigError(f"{key}: it is no regular expression ({error}); correct it") from error
+        raise ConfigError(f"{key}: it is not a regular expression ({error}); correct it") from error
     if groups == 0:
         raise ConfigError(f"{key}: put parentheses around the part that is the number, such as (\\S+)")
 
 
 def wrong_tag(tag: str) -> str:
-    """The sentence about a tag that cannot be one."""
+    """Return the error message about a text that cannot be a tag."""
     suggestion = re.sub(r"[^a-zA-Z0-9]+", "-", tag).strip("-") or "my-experiment"
     return (
         f"experiment_tag={tag!r}: use the letters a-z and A-Z, digits, and single words joined by '-' (it becomes part of "
@@ -182,7 +182,7 @@ def wrong_tag(tag: str) -> str:
 
 
 def check_names(config: ExperimentConfig, longest: float = math.inf) -> None:
-    """Raise ConfigError unless tag, benchmark and method are each the name of one directory, and none is too long."""
+    """Raise ConfigError unless tag, benchmark and method are valid directory names, not longer than `longest`."""
     for key, name in (
         ("benchmark.name", config.benchmark.name),
         ("method.name", config.method.name),

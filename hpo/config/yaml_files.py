@@ -1,4 +1,4 @@
-"""YAML files: read without surprises (no code, no endless aliases, no key twice), written so that they read back equal."""
+"""YAML files: read safely (no code, no exploding aliases, no repeated keys), written so that they read back equal."""
 
 import contextlib
 import dataclasses
@@ -21,18 +21,18 @@ from hpo.store.untrusted import MOST_CONFIG, read_untrusted
 
 
 def load_yaml(path: Path, data: bytes) -> Any:
-    """A file's content as OmegaConf reads it.
+    """Parse the content of a YAML file with OmegaConf.
 
     Args:
-        path: of the file, for messages.
-        data: what it holds.
+        path: Path of the file, for messages.
+        data: Content of the file.
 
     Raises:
-        ConfigError: it is not valid YAML.
+        ConfigError: The content is not valid YAML.
     """
     try:
         stream = io.StringIO(data.decode())
-        stream.name = str(path)  # the parser tells it
+        stream.name = str(path)  # the parser's messages name it
         content = yaml.load(stream, Loader=_loader())
         return OmegaConf.create({} if content is None else content)
     except UnicodeDecodeError as error:
@@ -55,29 +55,29 @@ def _loader() -> Any:
 
 
 def one_line(error: Exception) -> str:
-    """A parser's message of several lines as one."""
+    """Return a parser's multi-line message as one line."""
     return " ".join(str(error).split())
 
 
 def with_leaves(value: Any, change: Callable[[Any], Any]) -> Any:
-    """A plain value in which whatever is neither a list nor a mapping is changed, inside them too."""
+    """Return a copy of a plain value in which `change` is applied to everything that is neither a list nor a mapping."""
     if isinstance(value, dict):
         return {key: with_leaves(item, change) for key, item in value.items()}
     return [with_leaves(item, change) for item in value] if isinstance(value, list) else change(value)
 
 
 def with_texts(value: Any, change: Callable[[str], str]) -> Any:
-    """A plain value in which every text is changed, inside lists and mappings too; their keys are not."""
+    """Return a copy of a plain value in which `change` is applied to every string inside, except keys of mappings."""
     return with_leaves(value, lambda leaf: change(leaf) if isinstance(leaf, str) else leaf)
 
 
 def escape(value: Any) -> Any:
-    r"""A plain value in which OmegaConf reads `${x}` literally: it becomes `\${x}`, inside lists and mappings too."""
+    r"""Return a copy of a plain value in which every `${x}` becomes `\${x}`, which OmegaConf reads literally."""
     return with_texts(value, lambda text: re.sub(r"(\\*)\$\{", lambda match: 2 * match.group(1) + "\\${", text))
 
 
 def has_interpolation(value: Any) -> bool:
-    """Is there a `${x}` that OmegaConf would resolve, inside lists and mappings too?"""
+    """Whether a value contains a `${x}` that OmegaConf would resolve, inside lists and mappings too."""
     if isinstance(value, str):
         return re.search(r"(?<!\\)(\\\\)*\$\{", value) is not None
     if isinstance(value, dict):
@@ -86,7 +86,7 @@ def has_interpolation(value: Any) -> bool:
 
 
 class _Dumper(yaml.CSafeDumper if hasattr(yaml, "CSafeDumper") else yaml.SafeDumper):  # type: ignore[misc]
-    """Writes strings so that OmegaConf, which reads 1e-3 as a number, gives them back as strings."""
+    """A YAML dumper that quotes strings such as 1e-3, which OmegaConf would otherwise read as numbers."""
 
 
 def _represent_text(dumper: Any, text: str) -> Any:
@@ -98,17 +98,17 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def dump_yaml(content: Any) -> str:
-    """Plain values as YAML; `load_yaml` gives them back equal once interpolations are resolved."""
+    """Return plain values as YAML that `load_yaml` reads back equal once interpolations are resolved."""
     return dump_verbatim(escape(content))
 
 
 def dump_verbatim(content: Any) -> str:
-    """Plain values as YAML; a YAML parser gives them back equal."""
+    """Return plain values as YAML that any YAML parser reads back equal."""
     return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000))
 
 
 def flow_text(value: Any) -> str:
-    """A plain value as YAML on one line, as it may stand behind a key."""
+    """Return a plain value as YAML on one line, to stand after a key."""
     text = yaml.dump(
         escape(value), Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=1_000_000
     )
@@ -116,7 +116,7 @@ def flow_text(value: Any) -> str:
 
 
 def override_text(value: Any) -> str:
-    """A value as Hydra's override grammar reads it back."""
+    """Return a value in the form that Hydra's override grammar reads back equal."""
     if isinstance(value, str):
         return quoted(escape(value))
     if isinstance(value, Mapping):  # in the grammar a key has no quotes
@@ -125,7 +125,7 @@ def override_text(value: Any) -> str:
 
 
 def points_override(configurations: Iterable[Mapping[str, Any]]) -> str:
-    """The override that has a search begin with these configurations."""
+    """Return the override that makes a search begin with the given configurations."""
     points = [
         "{" + ", ".join(f"{name}: {override_text(value)}" for name, value in configuration.items()) + "}"
         for configuration in configurations
@@ -134,8 +134,8 @@ def points_override(configurations: Iterable[Mapping[str, Any]]) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as Hydra's override grammar reads it back, where OmegaConf does not resolve it afterwards."""
-    # The grammar knows one escape: backslashes directly before a quote, or at the end, are doubled.
+    """Quote a text for Hydra's override grammar, for values that OmegaConf does not resolve afterwards."""
+    # Hydra's grammar has one escape: backslashes directly before a quote or at the end are doubled.
     out, pending = "", 0
     for character in text:
         if character == "\\":
@@ -147,7 +147,7 @@ def quoted(text: str) -> str:
 
 
 MOST_VALUES = 100_000
-"""That aliases may stand for; copying them all takes seconds."""
+"""Largest number of values that aliases in a file may expand to; copying more takes seconds."""
 
 
 _LONGEST = 500
@@ -155,10 +155,10 @@ _LONGEST = 500
 
 @contextlib.contextmanager
 def errors_as_sentence(what: str = "") -> Iterator[None]:
-    """Whatever a parser or OmegaConf raises inside is a ConfigError; nothing else may be called inside.
+    """Convert every exception in the block into a ConfigError; only a parser or OmegaConf may be called inside.
 
     Args:
-        what: the sentence's beginning, such as a file's name.
+        what: Beginning of the message, such as a file's name.
     """
     try:
         yield
@@ -171,10 +171,10 @@ def errors_as_sentence(what: str = "") -> Iterator[None]:
 
 
 def read_yaml(path: Path) -> Any:
-    """The file's content as OmegaConf reads it.
+    """Read a YAML file with OmegaConf.
 
     Raises:
-        ConfigError: it cannot be read, or is not valid YAML.
+        ConfigError: The file cannot be read or is not valid YAML.
     """
     return _read(path, Path.read_bytes)
 
@@ -190,20 +190,20 @@ def _read(path: Path, read: Callable[[Path], bytes]) -> Any:
 
 
 def read_plain(path: Path) -> Any:
-    """As `read_yaml`, as plain values; interpolations stay as they are written."""
+    """Read a YAML file as plain values; interpolations stay as written."""
     content = read_yaml(path)
     with errors_as_sentence(f"{path}: is not a valid configuration: "):
         return OmegaConf.to_container(content)
 
 
 def read_stored(path: Path) -> Any:
-    """As `read_yaml`, for what hpo itself has written: in that, nothing is left to resolve.
+    """Read a YAML file that hpo itself wrote, which therefore contains no interpolation.
 
-    An interpolation there is from somebody else, and would read the environment of whoever looks at the file. A link, or
-    whatever else is not a regular file, is not read at all.
+    An interpolation there was added by somebody else and could read the environment of whoever opens the file. Links
+    and other irregular files are not read at all.
 
     Raises:
-        ConfigError: it cannot be read, is not valid YAML, or holds an interpolation.
+        ConfigError: The file cannot be read, is not valid YAML, or contains an interpolation.
     """
     content = _read(path, lambda file: read_untrusted(file, MOST_CONFIG))
     with errors_as_sentence(f"{path}: is not a valid configuration: "):
@@ -213,11 +213,11 @@ def read_stored(path: Path) -> Any:
 
 
 def check_kinds(config: Any, prefix: str = "") -> None:
-    """Raise ConfigError for a text, list or mapping in a dataclass's field that takes none.
+    """Raise ConfigError for a string, list or mapping in a dataclass field whose type does not allow it.
 
-    OmegaConf lets them in where they are what an interpolation comes to, or look like an escaped one.
+    OmegaConf accepts such values if an interpolation resolves to them or if they look like an escaped interpolation.
     """
-    kind: Any = type(config)  # mypy takes a class for no Hashable
+    kind: Any = type(config)  # Any: mypy does not accept a class as Hashable
     for name, kinds in _fields(kind):
         value = getattr(config, name)
         if value is not None and _kind(value) not in kinds:
@@ -227,14 +227,14 @@ def check_kinds(config: Any, prefix: str = "") -> None:
 
 
 def _kind(value: Any) -> str:
-    if type(value) is str:  # an Enum may be one, too
+    if type(value) is str:  # not isinstance: an Enum may be a str, too
         return "text"
     return "mapping" if isinstance(value, dict) else "list" if isinstance(value, list) else "value"
 
 
 @functools.cache
 def _fields(kind: Any) -> list[tuple[str, set[str]]]:
-    """Names of a dataclass's fields, and what each takes."""
+    """Return the names of a dataclass's fields, each with the kinds of values that it accepts."""
     hints = typing.get_type_hints(kind)
     return [(field.name, _kinds(hints[field.name])) for field in dataclasses.fields(kind)]
 
@@ -256,18 +256,18 @@ def _check_aliases(path: Path, text: bytes) -> None:
 
 
 def _count(node: yaml.Node | None, known: dict[int, int]) -> int:
-    """How many values there are once every alias is a copy."""
+    """Count the values of a YAML node as if every alias were a copy."""
     if not isinstance(node, yaml.CollectionNode):
         return 1
     if id(node) not in known:
-        known[id(node)] = MOST_VALUES  # until it is known: a node inside itself has no end
+        known[id(node)] = MOST_VALUES  # until counted: a node that contains itself would recurse for ever
         parts = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
         known[id(node)] = 1 + sum(_count(part, known) for part in parts)
     return known[id(node)]
 
 
 def _first_lines(error: Exception) -> str:
-    """What went wrong, and at which key: OmegaConf's message has a line for each."""
+    """Return the first line of OmegaConf's message and the line that names the key."""
     lines = [line.strip() for line in str(error).splitlines()]
     details = [line for line in lines[1:] if line.startswith("full_key:")][:1]
     text = " ".join([lines[0] if lines else type(error).__name__, *details])

@@ -1,1 +1,1 @@
-"""Events: the values that travel through an experiment, and the states that are computed from them."""
+"""Events of an experiment (trials, reports, decisions, commands) and the state that is computed from them."""

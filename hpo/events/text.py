@@ -92,7 +92,7 @@ def again_text(state: ExperimentState) -> str:
         f"{kind} trials" for kind, promoted in (("promoted", True), ("interrupted", False)) if state.again[promoted]
     )
     total = state.trained + again
-    return f"{again} of {total} {unit}s ({again / total:.0%}) were trained before: {who} did not go on where they were"
+    return f"{again} of {total} {unit}s ({again / total:.0%}) were trained before: {who} did not resume where they were"
 
 
 def command_text(body: Mapping[str, Any]) -> str:

@@ -1,1 +1,1 @@
-"""One experiment, from its configuration to its results; and many at once."""
+"""Running one experiment from its configuration to its results, or many simulated ones at once."""

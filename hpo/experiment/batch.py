@@ -1,4 +1,4 @@
-"""Many simulated experiments at once: a process per core, forked from this one, so that nothing is imported or read again."""
+"""Many simulated experiments at once: one forked process per core, so that nothing is imported or read twice."""
 
 import contextlib
 import multiprocessing
@@ -24,7 +24,7 @@ Experiment = tuple[ExperimentConfig, Path]
 
 @dataclass(frozen=True)
 class Result:
-    """How one experiment of a batch ended."""
+    """The outcome of one experiment of a batch."""
 
     directory: Path
     code: int
@@ -35,24 +35,25 @@ class Result:
 class _Worker:
     process: ForkProcess
     at: int | None = None
-    """Which experiment it runs; None is none."""
+    """Index of the experiment that the worker is running; None if it is idle."""
 
 
 def run_batch(experiments: Sequence[Experiment], processes: int | None = None) -> Generator[Result, None, None]:
-    """Run simulated experiments, each into its directory; results come as they are finished.
+    """Run simulated experiments, each in its directory, and yield their results as they finish.
 
-    However the batch ends early, an experiment has then run to its end or stored nothing: its log stays what it is for
-    everyone. Ctrl-C, SIGTERM and SIGHUP wait for those that run, a second one does not.
+    If the batch ends early, every experiment has either run to its end or stored nothing, so that its log is the same
+    as always. After Ctrl-C, SIGTERM or SIGHUP the batch waits for running experiments; after a second signal it does
+    not.
 
     Args:
-        experiments: (configuration, directory) of each.
-        processes: how many at a time; None is one per core.
+        experiments: Configuration and directory of each experiment.
+        processes: Number of processes; None is one per core.
     """
     if (number := asked_to_end()) is not None:
         raise SystemExit(128 + number)
     for table in {config.benchmark.table for config, _ in experiments} - {None}:
-        with contextlib.suppress(HPOError):  # each experiment says so for itself
-            find_table(str(table))  # read before the fork, shared by all
+        with contextlib.suppress(HPOError):  # each experiment reports the error itself
+            find_table(str(table))  # read before forking, so that all workers share it
     count = processes or len(os.sched_getaffinity(0))
     left = deque(range(len(experiments)))
     workers: dict[Connection, _Worker] = {}
@@ -79,7 +80,7 @@ def _fork_worker(workers: dict[Connection, _Worker], experiments: Sequence[Exper
     ours, theirs = multiprocessing.Pipe()
     arguments = (theirs, [*workers, ours], os.getpid(), experiments)
     process = multiprocessing.get_context("fork").Process(target=_work, args=arguments)
-    # Held back until it is known here, to be waited for, and ignored there.
+    # Block signals until the parent knows the worker and the worker ignores them.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         process.start()
@@ -91,18 +92,18 @@ def _fork_worker(workers: dict[Connection, _Worker], experiments: Sequence[Exper
 
 
 def _give(workers: dict[Connection, _Worker], pipe: Connection, left: deque[int]) -> None:
-    """Have a worker run the next experiment; where none is left it ends."""
+    """Send a worker the next experiment, or end the worker if none is left."""
     if not left:
         pipe.close()
         workers.pop(pipe).process.join()
         return
     workers[pipe].at = left.popleft()
-    with contextlib.suppress(ConnectionError):  # it is dead: the next `wait` tells
+    with contextlib.suppress(ConnectionError):  # the worker is dead: the next `wait` shows it
         pipe.send(workers[pipe].at)
 
 
 def _lost(worker: _Worker, experiments: Sequence[Experiment]) -> Result | None:
-    """What becomes of the experiment of a worker that is gone."""
+    """Return the result of the experiment that a worker was running when it died; None if it was idle."""
     worker.process.join()
     if worker.at is None:
         return None
@@ -110,12 +111,12 @@ def _lost(worker: _Worker, experiments: Sequence[Experiment]) -> Result | None:
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     if code == -signal.SIGKILL:
         how += ", as the kernel does when memory runs out,"
-    error = f"its process {how} before it was complete; the same command goes on with what is missing"
+    error = f"its process {how} before it was complete; the same command runs what is missing"
     return Result(experiments[worker.at][1], 1, error)
 
 
 def _end(workers: dict[Connection, _Worker]) -> None:
-    """Wait for what runs; nothing new begins. When another signal comes meanwhile it is killed."""
+    """Wait for running experiments without starting new ones; kill them if another signal comes."""
     try:
         for pipe in workers:
             pipe.close()
@@ -127,13 +128,13 @@ def _end(workers: dict[Connection, _Worker]) -> None:
 
 
 def _work(pipe: Connection, others: Iterable[Connection], parent: int, experiments: Sequence[Experiment]) -> None:
-    """A worker: run the experiments whose numbers come, until the pipe is closed."""
+    """Run a worker process: run the experiments whose indices arrive, until the pipe is closed."""
     for number in ENDING:
-        signal.signal(number, signal.SIG_IGN)  # they may reach the whole group: the parent decides
+        signal.signal(number, signal.SIG_IGN)  # signals may reach the whole process group; only the parent acts on them
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     end_with(parent)
     for other in others:
-        other.close()  # the parent's ends: as long as one is open here, its worker would not be told the end
+        other.close()  # the parent's ends of other workers' pipes; left open, these would not see them close
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
             pipe.send(_run(*experiments[pipe.recv()]))

@@ -1,7 +1,7 @@
-"""Which code the trials of a session run: digests of the script and of what lies beside it, git's commit, the folder.
+"""The code that a session's trials run: digests of the script and of files beside it, the git commit, the folder.
 
-What is recorded tells later whether two trials ran the same. It has to be had in milliseconds: folders that hold much are
-left out, and so is what git does not say at once.
+The record tells later whether two trials ran the same code. It must be available within milliseconds: large folders are
+left out, and so is anything that git does not answer at once.
 """
 
 import os
@@ -22,17 +22,17 @@ GIT_SECONDS = 0.05
 def watch_code(
     benchmark: BenchmarkConfig, directory: Path = Path(), before: Mapping[str, Any] | None = None
 ) -> CodeWatch | None:
-    """Begin to watch a benchmark's program; None if it is no file of the user's.
+    """Begin to watch the code of a benchmark's program; None if the program is not a file of the user's.
 
     Args:
-        benchmark: names the program.
-        directory: of the experiment.
-        before: the version that it will be compared with.
+        benchmark: Benchmark that names the program.
+        directory: Directory of the experiment.
+        before: Version of the code that it will be compared with.
 
     Returns:
-        A watch whose `code` has `script`, its `digest`, the digests of the `sources` beside it by name and of `all` files
-        there (both None if there are too many), which sources are only `tracked`, the working `directory`, and `commit` and
-        `dirty` (None if git does not answer).
+        A watch whose `code` has `script`, its `digest`, the digests of the `sources` beside it by name and of `all`
+        files there (both None if there are too many), which sources are only `tracked`, the working `directory`, and
+        `commit` and `dirty` (None if git does not answer).
     """
     script = _script(benchmark, directory) if benchmark.has_program else None
     if script is None:
@@ -56,13 +56,13 @@ def watch_code(
 def code_of(
     benchmark: BenchmarkConfig, directory: Path = Path(), before: Mapping[str, Any] | None = None
 ) -> Mapping[str, Any] | None:
-    """Describe a benchmark's program as it is just now; None if it is no file of the user's. See `watch_code`."""
+    """Describe the current code of a benchmark's program, as in `watch_code`; None if it is not a file of the user's."""
     watch = watch_code(benchmark, directory, before)
     return None if watch is None else watch.code
 
 
 def _script(benchmark: BenchmarkConfig, directory: Path) -> Path | None:
-    """The user's file: the script, a command's first argument, what a launcher starts, or the command itself."""
+    """Return the user's program file: the script, a command's first argument, what a launcher starts, or the command itself."""
     if benchmark.function is not None:
         return Path(find_function(benchmark.function, directory).file).resolve()
     words = find_program(benchmark)
@@ -77,12 +77,12 @@ def _git(folder: Path, arguments: Sequence[str]) -> "subprocess.Popen[str] | Non
     command = ["git", "-C", str(folder), *arguments]
     try:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    except OSError:  # no git here
+    except OSError:  # git is not installed
         return None
 
 
 def _answer(process: "subprocess.Popen[str] | None") -> tuple[int | None, str]:
-    """Exit code, None where there was no answer in time, and output."""
+    """Return exit code and output of a process; the code is None if it did not answer in time."""
     if process is None:
         return None, ""
     with process:

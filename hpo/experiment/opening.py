@@ -1,4 +1,4 @@
-"""Opening an experiment: what shall run in a directory, and may it go on with what is there?"""
+"""Opening an experiment: what shall run in a directory, and whether it may resume what is stored there."""
 
 import contextlib
 import json
@@ -23,18 +23,18 @@ log = logging.getLogger(__name__)
 
 
 def settle(files: ExperimentDirectory, config: ExperimentConfig) -> tuple[ExperimentConfig, ExperimentConfig | None]:
-    """What shall run in a directory, and the configuration of the experiment that it goes on with.
+    """Return the configuration to run in a directory, and that of the stored experiment which it resumes (or None).
 
-    An experiment that is there is deleted when `overwrite` says so. What is returned is resolved and has its random_seed:
-    as given, else as stored, else drawn. The earlier results that it starts from are copied into the directory.
+    With `overwrite` a stored experiment is deleted first. The returned configuration is resolved and has its
+    random_seed: as given, else as stored, else drawn. Results for a warm start are copied into the directory.
 
     Raises:
-        ConfigError: the configuration is wrong, or the stored one is damaged.
-        StoreError: the directory holds another experiment.
+        ConfigError: The configuration is wrong, or the stored one is damaged.
+        StoreError: The directory contains a different experiment.
     """
     copy = None
     if config.overwrite:
-        copy = prepare_copy(files, resolve(config))  # what cannot be started from deletes nothing
+        copy = prepare_copy(files, resolve(config))  # before deleting: a source that cannot be used raises
         _delete(files)
     stored = stored_config(files)
     drawn = secrets.randbelow(2**31) if config.random_seed is None and stored is None else None
@@ -52,7 +52,7 @@ def settle(files: ExperimentDirectory, config: ExperimentConfig) -> tuple[Experi
 def with_random_seed(
     config: ExperimentConfig, stored: ExperimentConfig | None, otherwise: int | None = None
 ) -> ExperimentConfig:
-    """A configuration with the random_seed that it has, else that of the experiment it goes on with."""
+    """Return a configuration with its random_seed set: its own, else that of the experiment it resumes, else `otherwise`."""
     if config.random_seed is not None:
         return config
     return replace(config, random_seed=stored.random_seed if stored is not None else otherwise)
@@ -61,7 +61,7 @@ def with_random_seed(
 def with_order_of(stored: ExperimentConfig, config: ExperimentConfig) -> ExperimentConfig:
     """Return a configuration with its hyperparameters in the order of the stored one, which has the same.
 
-    Which random number belongs to which hyperparameter depends on their order, so that it may not change on the way.
+    The order determines which random number belongs to which hyperparameter, so it must not change on resume.
     """
     space = config.benchmark.config_space
     ordered = {name: space[name] for name in stored.benchmark.config_space}
@@ -69,10 +69,10 @@ def with_order_of(stored: ExperimentConfig, config: ExperimentConfig) -> Experim
 
 
 def stored_config(files: ExperimentDirectory) -> ExperimentConfig | None:
-    """The configuration of the experiment that is in the directory; None where there is none.
+    """Return the configuration of the experiment in a directory; None if there is none.
 
     Raises:
-        ConfigError: it is damaged.
+        ConfigError: The stored configuration is damaged.
     """
     if not files.config.exists():
         return None
@@ -83,16 +83,16 @@ def stored_config(files: ExperimentDirectory) -> ExperimentConfig | None:
         return stored
     except ConfigError as error:
         raise ConfigError(
-            f"{files.config} is damaged ({error}): delete that file and the same command writes it again and goes on, or "
+            f"{files.config} is damaged ({error}): delete that file and the same command writes it again and resumes, or "
             f"pass overwrite=true to start again"
         ) from error
 
 
 def _delete(files: ExperimentDirectory) -> None:
-    """Delete an experiment. Killed in between, it has left something by which the next call knows what to go on with.
+    """Delete an experiment in such an order that the next call recovers if this one is killed in between.
 
-    The log goes first, for what is left of one must not pass for an experiment. Locks stay, for their holders are at work;
-    the identity stays, for the processes that the experiment may have left behind are found by it.
+    The log is deleted first, so that a remainder does not look like an experiment. Locks stay because other processes
+    may hold them; the identity stays because processes that the experiment left behind are found by it.
     """
     if not any(path.exists() for path in (files.config, files.events, files.trials)):
         return
@@ -104,23 +104,23 @@ def _delete(files: ExperimentDirectory) -> None:
 
 
 def is_done(last: Event | None, stored: ExperimentConfig | None, config: ExperimentConfig) -> bool:
-    """Is an experiment over with the budget that `config` gives it?
+    """Whether an experiment has finished with the budget of `config`.
 
     Args:
-        last: its newest event. It names the budget that was used up; those of earlier versions do not.
-        stored: its configuration as the directory has it: a session that did not get going may have changed the budget there.
-        config: what is asked for.
+        last: The newest event. It names the budget that was used up, except in logs of earlier versions.
+        stored: Configuration in the directory. A session that failed to start may have changed the budget there.
+        config: Requested configuration.
     """
     if last is None or last.kind != Kind.FINISHED:
         return False
     if (budget := last.body.get("budget")) is not None:
-        known = [budget, *([last.body["given"]] if last.body.get("given") else [])]  # which commands may have changed
+        known = [budget, *([last.body["given"]] if last.body.get("given") else [])]  # before commands
         return any({key: one.get(key) for key in config.budget} == config.budget for one in known)
     return stored is None or stored.budget == config.budget
 
 
 def what_is_over(store: Store, stored: ExperimentConfig | None, config: ExperimentConfig) -> ExperimentState | None:
-    """What is known of an experiment of which `config` asks nothing more; None where there is something to do."""
+    """Return the state of an experiment that has finished with the budget of `config`; None if there is more to run."""
     if not is_done(store.last(), stored, config):
         return None
     state = ExperimentState(config.objective).apply_all(store.read())
@@ -128,55 +128,53 @@ def what_is_over(store: Store, stored: ExperimentConfig | None, config: Experime
 
 
 def check_resumable(files: ExperimentDirectory, stored: ExperimentConfig | None, config: ExperimentConfig) -> None:
-    """Raise StoreError unless `config` may go on with the experiment stored in the directory, if there is one."""
+    """Raise StoreError unless `config` may resume the experiment stored in the directory, if there is one."""
     remedy = "pass overwrite=true to delete it, or another experiment_tag"
     if stored is not None and (changes := differences(stored, config)) and has_begun(files):
         shown = "; ".join(changes[:10]) + (f"; and {len(changes) - 10} more" if len(changes) > 10 else "")
         raise StoreError(f"{files.path} holds an experiment of another configuration ({shown}); {remedy}")
     if not config.resume and (stored is not None or files.events.exists()):
-        raise StoreError(
-            f"resume=false, but {files.path} holds an experiment; {remedy}, or resume=true to go on with it"
-        )
+        raise StoreError(f"resume=false, but {files.path} holds an experiment; {remedy}, or resume=true to resume it")
 
 
 def _refuse_lost_events(files: ExperimentDirectory) -> None:
-    """Raise StoreError if there are trials and no events of them: they would be trained again without a word."""
+    """Raise StoreError if the directory has trials but no events, because resuming would silently train them again."""
     trained = {path.parent.name for path in files.trials.glob("[0-9]*/attempt_*")}
     if trained and is_lost(files.events):
         raise StoreError(
             f"{files.events}: is gone or empty, and with it the results of the {len(trained)} trial(s) in {files.trials}; "
-            f"put it back from a copy to go on, or pass overwrite=true to delete the trials and train everything again"
+            f"put it back from a copy to resume, or pass overwrite=true to delete the trials and train everything again"
         )
 
 
 def has_begun(files: ExperimentDirectory) -> bool:
-    """Has a trial been started? Before that a mistake in the configuration is corrected by the next call."""
+    """Whether a trial has been started. Until then the next call may correct the configuration."""
     if files.trials.exists() or (files.path / LAUNCH_RECORD).exists():
         return True
     try:
         with contextlib.closing(Store(files.events, read_only=True)) as store:
             return any(event.kind == Kind.STARTED for event in store.read())
     except StoreError:
-        return files.events.exists()  # a damaged one is not nothing
+        return files.events.exists()  # a damaged log counts as begun
 
 
 def differences(old: ExperimentConfig, new: ExperimentConfig) -> list[str]:
-    """`key: old -> new` for every key in which two resolved experiments differ and may not when one resumes the other."""
-    if new.warm_start_sha256 is None:  # it has not been looked for yet
+    """Return `key: old -> new` for every key that differs between two configurations and must not differ on resume."""
+    if new.warm_start_sha256 is None:  # the copy has not been looked for yet
         new = replace(new, warm_start_sha256=old.warm_start_sha256)
     machine = {*old.benchmark.arguments_of_the_machine, *new.benchmark.arguments_of_the_machine}
     before, after = _comparable(old, machine), _comparable(new, machine)
     if {
         old.backend_target,
         new.backend_target,
-    } <= REAL_BACKENDS:  # which of them trains is no matter to what comes of it
+    } <= REAL_BACKENDS:  # equal results on all of these
         del before["backend"], after["backend"]
     return list(_diff("", before, after))
 
 
 def _comparable(config: ExperimentConfig, machine: Collection[str]) -> dict[str, Any]:
     content = to_plain(config)
-    for key in (*BUDGET_KEYS, *RUN_KEYS, *MACHINE_KEYS):  # more budget goes on where it ended
+    for key in (*BUDGET_KEYS, *RUN_KEYS, *MACHINE_KEYS):  # these may differ on resume
         content.pop(key, None)
         content["benchmark"].pop(key, None)
     content["benchmark"]["arguments"] = config.benchmark.arguments_besides(machine)
@@ -187,5 +185,5 @@ def _diff(prefix: str, old: Any, new: Any) -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(k for k in new if k not in old)]:
             yield from _diff(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
-    elif old != new and json.dumps(old, default=str) != json.dumps(new, default=str):  # nan is not equal to itself
+    elif old != new and json.dumps(old, default=str) != json.dumps(new, default=str):  # nan != nan
         yield f"{prefix}: {old} -> {new}"

@@ -57,11 +57,11 @@ class Outcome:
     config: ExperimentConfig
     state: ExperimentState
     reason: str | None
-    """Why the experiment is over; None when it was interrupted."""
+    """Why the experiment has finished; None if it was interrupted."""
     signal: int | None = None
-    """What interrupted it."""
+    """Number of the signal that interrupted the experiment; None if none did."""
     skipped: bool = False
-    """It was over before."""
+    """Whether the experiment had finished before this call, which therefore ran nothing."""
 
     def __repr__(self) -> str:
         return overview(self, self.state, self.status, hypervolume_text(self.config, self.state.front))
@@ -71,39 +71,39 @@ class Outcome:
 
     @property
     def status(self) -> str:
-        """`complete`; `failed`, where the budget is used up without one finite result; `interrupted`."""
+        """`complete`, `interrupted`, or `failed` if the budget was used up without a finite result."""
         return self.state.status
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """trial_id, value of the metric, resource and configuration of the best report; None where there is none."""
+        """The best report: trial_id, value of the metric, resource and configuration; None if there is none."""
         return best_of(self.state)
 
     @property
     def front(self) -> list[dict[str, Any]]:
-        """With several objectives: the reports that no other dominates, as in `best`; sorted by the first objective."""
+        """The Pareto front of a multi-objective experiment: reports as in `best`, sorted by the first objective."""
         return front_of(self.state)
 
     @property
     def failure(self) -> str | None:
-        """Why it failed, and what to do; None where it did not."""
+        """Why the experiment failed and what to do; None if it did not fail."""
         return failure_of(self.state, self.directory)
 
 
 def run_experiment(
     config: ExperimentConfig | Mapping[str, Any], output_dir: str | Path, *, callbacks: Sequence[Callback] = ()
 ) -> Outcome:
-    """Run an experiment, or go on with it where `output_dir` holds an unfinished one.
+    """Run an experiment, or resume it if `output_dir` contains an unfinished one.
 
     Args:
-        config: what `load_config` returns, or the content of an experiment.yaml.
-        output_dir: the experiment's directory.
-        callbacks: besides those of the configuration.
+        config: Configuration from `load_config`, or the content of an experiment.yaml.
+        output_dir: Directory of the experiment.
+        callbacks: Callbacks in addition to those of the configuration.
 
     Raises:
-        HPOError: one sentence that says what is wrong and what to do.
-        KeyboardInterrupt: Ctrl-C has ended the session in order; the same call goes on. Any other signal that has done so
-            is likewise given on to whoever had handled it.
+        HPOError: The experiment cannot run; one sentence says what is wrong and what to do.
+        KeyboardInterrupt: Ctrl-C ended the session in order; the same call resumes it. Other signals that ended the
+            session are passed on to whoever handled them before.
     """
     outcome = conduct(config, output_dir, callbacks=callbacks)
     if outcome.signal is not None:
@@ -114,7 +114,7 @@ def run_experiment(
 def conduct(
     config: ExperimentConfig | Mapping[str, Any], output_dir: str | Path, *, callbacks: Sequence[Callback] = ()
 ) -> Outcome:
-    """`run_experiment` for a caller that ends by itself after the signal that the outcome names."""
+    """Run an experiment as `run_experiment` does, for callers that handle the signal in the outcome themselves."""
     if not isinstance(config, ExperimentConfig):
         config = to_config(config)
     files = ExperimentDirectory(Path(output_dir))
@@ -135,7 +135,7 @@ def conduct(
                     return _run(files, config, store, what_is_over(store, stored, config), callbacks, inbox)
             except (HPOError, OSError) as error:
                 log.error("%s", error)
-                with contextlib.suppress(OSError):  # a full disk, perhaps: the log and the terminal have said it
+                with contextlib.suppress(OSError):  # perhaps a full disk, which has been logged
                     write_metadata(files, config, status="interrupted", error=str(error))
                 raise
             except Exception:
@@ -153,11 +153,11 @@ def _run(
 ) -> Outcome:
     if over is not None:
         config = _with_commanded_budget(files, config, over)
-        if read_metadata(files).get("status") != over.status:  # its tuner was killed before it wrote the last files
+        if read_metadata(files).get("status") != over.status:  # the tuner was killed before it wrote the final files
             _export(files, config, store.read, over)
         return Outcome(files.path, config, over, over.finished, skipped=True)
     state = ExperimentState(config.objective)
-    backend = open_backend(config, files)  # first, for a trial host starts while the rest is made
+    backend = open_backend(config, files)  # first, so that a trial host starts meanwhile
     events = Buffer(store) if backend.repeatable else store
     try:
         earlier = read_copy(config, files.path)
@@ -177,7 +177,7 @@ def _run(
         backend.go_on(state)
         budget = Budget(**config.budget)
         if budget == Budget() and math.isinf(config.space.size) and scheduler.over is None:
-            log.warning("no budget is given (max_num_trials, max_wallclock_time, ...): it goes on until interrupted")
+            log.warning("no budget is given (max_num_trials, max_wallclock_time, ...): it runs until interrupted")
         for text in doubts(config.objective):
             log.warning("%s", text, extra={"once": text})
         tuner = Tuner(
@@ -204,7 +204,7 @@ def _run(
             events.flush()
     except BaseException:
         backend.close()
-        with contextlib.suppress(HPOError):  # what went wrong before is what the user should hear of
+        with contextlib.suppress(HPOError):  # the user should see the first error
             _export(files, config, store.read, _stored_state(config, store))
         raise
     backend.close()
@@ -220,7 +220,7 @@ def _store(files: ExperimentDirectory, config: ExperimentConfig) -> None:
 def _with_commanded_budget(
     files: ExperimentDirectory, config: ExperimentConfig, state: ExperimentState
 ) -> ExperimentConfig:
-    """A command's budget stays for as long as the experiment is given the one that it has changed."""
+    """Return the configuration with a budget that a command set, if `config` still has the budget that it replaced."""
     if not (changes := state.steering.changes_under(config.budget)):
         return config
     if not state.finished:
@@ -231,7 +231,7 @@ def _with_commanded_budget(
 
 
 def _stored_state(config: ExperimentConfig, store: Store) -> ExperimentState:
-    """What is in the store, for the last commit may be what failed; complete only with the budget that is asked for."""
+    """Return the stored state after a failed commit; it counts as complete only with the budget of `config`."""
     state = ExperimentState(config.objective).apply_all(store.read())
     if not is_done(store.last(), config, config):
         state.finished = None
@@ -241,7 +241,7 @@ def _stored_state(config: ExperimentConfig, store: Store) -> ExperimentState:
 def _export(
     files: ExperimentDirectory, config: ExperimentConfig, read: Callable[[], Iterable[Event]], state: ExperimentState
 ) -> None:
-    """Write the files made from the log. What cannot be written now is made again by the next run of the command."""
+    """Write the files made from the log. If that fails now, the next run of the command writes them."""
     try:
         write_results(files, config, read)
         write_best(files, state)
@@ -251,7 +251,7 @@ def _export(
 
 
 def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
-    """The configured callbacks; those whose signature asks for `config` or `directory` get the experiment's."""
+    """Construct the configured callbacks; those whose signature has `config` or `directory` get the experiment's."""
     made = []
     for name, spec in config.callbacks.items():
         key = f"callbacks.{name}"
@@ -267,20 +267,20 @@ def _callbacks_of(config: ExperimentConfig, directory: Path) -> list[Callback]:
 
 class _LogFile(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:
-        """On a full disk the log is what can be done without: no traceback for each line, the experiment says it once."""
+        """Ignore lines that cannot be written to a full disk; the experiment warns about it once."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
 
     def close(self) -> None:
         try:
             super().close()
-        except OSError as error:  # the last line did not fit; see `handleError`
+        except OSError as error:  # the disk is full; see `handleError`
             log.debug("the log could not be written to its end: %s", error)
 
 
 @contextlib.contextmanager
 def _log_file(path: Path) -> Iterator[None]:
-    """Everything hpo logs, from INFO, also goes to the experiment's log."""
+    """Also write everything that hpo logs, from level INFO, to the experiment's log file."""
     package = logging.getLogger("hpo")
     handler = _LogFile(path, encoding="utf-8", errors="backslashreplace", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -1,4 +1,4 @@
-"""What belongs to one call's work on an experiment: where and with what it runs, and when its events reach the disk."""
+"""Parts of a session: its log of events, its first event, its limits, and its record in metadata.json."""
 
 import contextlib
 import gc
@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 
 
 class Buffer:
-    """Events of a session that reach the store together, at its end.
+    """An event log in memory that reaches the store as a whole at the end of a session.
 
     Args:
-        store: what earlier sessions have left, and where the new events go.
+        store: Store with the events of earlier sessions, to which the new events are written.
     """
 
     def __init__(self, store: Store) -> None:
@@ -42,36 +42,32 @@ class Buffer:
         self._new: list[Event] = []
 
     def append(self, events: Sequence[Event]) -> None:
-        """Keep them."""
+        """Keep events in memory."""
         self._new += events
 
     def read(self) -> Iterator[Event]:
-        """All events of the experiment."""
+        """Return all events of the experiment, stored and new."""
         yield from self._earlier
         yield from self._new
 
     def flush(self) -> None:
-        """Commit the session.
+        """Commit the events of the session to the store.
 
         Raises:
-            StoreError: it could not be written.
+            StoreError: The store could not be written.
         """
         self._store.append(self._new)
 
 
 _SELDOM = 100_000
-"""New objects between two looks for garbage."""
+"""Number of new objects between two garbage collections."""
 
 
 @contextlib.contextmanager
 def seldom_collecting(*, where: bool) -> Iterator[None]:
-    """Have Python look for garbage seldom: a simulation keeps to its end what it makes, and it took a tenth of its time.
-
-    Args:
-        where: False leaves all as it is.
-    """
+    """Collect garbage seldom: a simulation keeps its objects to the end, and collecting takes a tenth of its time."""
     before = gc.get_threshold()
-    if not where or not 0 < before[0] < _SELDOM:  # another thread's experiment may have done it, and undoes it
+    if not where or not 0 < before[0] < _SELDOM:  # another thread's experiment may have set it and will reset it
         yield
         return
     gc.set_threshold(_SELDOM)
@@ -84,17 +80,17 @@ def seldom_collecting(*, where: bool) -> Iterator[None]:
 def opening(
     config: ExperimentConfig, backend: Backend, scheduler: Scheduler, state: ExperimentState, directory: Path
 ) -> dict[str, Any]:
-    """What is stored with the event that a session begins with: where it runs, with how many workers, and which code.
+    """Return the content of a session's first event: where it runs, with how many workers, and with which code.
 
     Args:
-        config: of the experiment.
-        backend: of the session.
-        scheduler: of the session.
-        state: as earlier sessions left it.
-        directory: of the experiment.
+        config: Configuration of the experiment.
+        backend: Backend of the session.
+        scheduler: Scheduler of the session.
+        state: State after earlier sessions.
+        directory: Directory of the experiment.
 
     Raises:
-        StoreError: the script is not what earlier trials ran, and the configuration refuses to go on with another.
+        StoreError: The script has changed since earlier trials, and the configuration does not allow that.
     """
     facts = {**backend.opened, "n_workers": config.n_workers, "budget": config.budget}
     if config.warm_start_sha256 is not None:
@@ -103,7 +99,7 @@ def opening(
         facts["libraries"] = versions
     if backend.repeatable:
         return facts
-    from hpo.experiment.code_digests import watch_code  # milliseconds that a simulation need not spend
+    from hpo.experiment.code_digests import watch_code  # here: a simulation does not need it
 
     if (watch := watch_code(config.benchmark, directory, state.code.last)) is None:
         return facts
@@ -124,11 +120,11 @@ def opening(
 
 
 def attend(backend: Backend, commands: Path) -> bool:
-    """Have a session's waiting end when a command is left. Returns whether that will be told of each.
+    """Make new steering commands wake a session. Returns whether the backend can announce each of them.
 
     Args:
-        backend: of the session.
-        commands: the folder, which is made.
+        backend: Backend of the session, whose waiting ends when a command arrives.
+        commands: Folder of commands; created if missing.
     """
     try:
         commands.mkdir(exist_ok=True)
@@ -139,7 +135,7 @@ def attend(backend: Backend, commands: Path) -> bool:
 
 
 def limits_of(config: ExperimentConfig) -> Limits:
-    """What trials of an experiment may do."""
+    """Return the limits of an experiment's trials."""
     gigabytes = config.max_checkpoint_gigabytes
     return Limits(
         n_workers=config.n_workers or 1,
@@ -158,10 +154,10 @@ def limits_of(config: ExperimentConfig) -> Limits:
 
 
 def provenance(opened: Mapping[str, Any]) -> dict[str, Any]:
-    """Where and with what a session runs, for metadata.json.
+    """Return where and with what a session runs, for metadata.json.
 
     Args:
-        opened: what `opening` gave.
+        opened: Content of the session's first event, from `opening`.
     """
     now = time.time()
     system = os.uname()

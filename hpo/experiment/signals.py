@@ -1,8 +1,8 @@
-"""Signals that ask an experiment, or many, to end: heeded in order, and remembered where their exception is swallowed.
+"""Signals that ask an experiment or a batch to end: handled in order, and remembered if their exception is lost.
 
-A handler raises wherever the interpreter is. In a callback that the import system makes after every import, in C code that
-asks whether an attribute or a key exists, and in a library's bare `except`, that exception is dropped, and the session would
-go on as if nothing had been asked.
+A signal handler raises wherever the interpreter happens to be. In a callback that the import system runs after every
+import, in C code that tests for an attribute or a key, and in a library's bare `except`, that exception is dropped, and
+the session would continue as if no signal had come.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def in_main_thread() -> bool:
-    """Do signals belong to whoever calls? A notebook's thread leaves them alone."""
+    """Whether this is the main thread, which alone may handle signals; a notebook's thread leaves them alone."""
     return threading.current_thread() is threading.main_thread()
 
 
 @contextlib.contextmanager
 def signals_raise() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the batch in order, as Ctrl-C does; where they are ignored or handled that stays."""
+    """Let SIGTERM and SIGHUP end a batch in order, as Ctrl-C does; signals that are ignored or handled already stay so."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
@@ -41,9 +41,9 @@ def signals_raise() -> Iterator[None]:
 
 @contextlib.contextmanager
 def signals_interrupt(interrupt: Callable[[], None]) -> Iterator[list[int]]:
-    """SIGINT, SIGTERM and SIGHUP end the session in order; yields the list of those that came.
+    """Let SIGINT, SIGTERM and SIGHUP end the session in order; yields the list of signals received.
 
-    One that is ignored, as SIGHUP under `nohup` and SIGINT in a script's background, stays ignored.
+    Signals that are ignored, such as SIGHUP under `nohup` and SIGINT in a script's background job, stay ignored.
     """
     received: list[int] = []
     if not in_main_thread():
@@ -69,7 +69,7 @@ _came: int | None = None
 
 
 def remember_interrupts() -> None:
-    """From now on SIGINT is remembered, and raises KeyboardInterrupt as before."""
+    """Install a handler of SIGINT that remembers it and raises KeyboardInterrupt as before."""
     if threading.current_thread() is threading.main_thread() and (
         signal.getsignal(signal.SIGINT) is signal.default_int_handler
     ):
@@ -79,22 +79,22 @@ def remember_interrupts() -> None:
 
 
 def remember(number: int) -> None:
-    """For handlers that raise: a signal asked this process to end."""
+    """Remember that a signal asked this process to end; for handlers that raise."""
     global _came
     _came = number
 
 
 def leave(number: int, _frame: FrameType | None) -> None:
-    """A handler for before and after the tuner, when there are no trials to wait for.
+    """Handle a signal before or after the tuner runs, when no trials have to be waited for, by raising.
 
-    Where its exception is swallowed, the tuner ends the session when it begins.
+    If the exception is lost, the tuner ends the session as soon as it starts.
     """
     remember(number)
     raise SystemExit(128 + number)
 
 
 def asked_to_end() -> int | None:
-    """The signal that asked this process to end, whatever became of its exception; None where there was none."""
+    """Return the signal that asked this process to end, even if its exception was lost; None if there was none."""
     return _came
 
 
@@ -104,6 +104,6 @@ def _remember(number: int, _frame: FrameType | None) -> None:
 
 
 def _show_unless_remembered(dropped: "sys.UnraisableHookArgs") -> None:
-    """Tell of a dropped exception, unless it is a Ctrl-C, which is heeded."""
+    """Report an exception that Python dropped, unless it is a Ctrl-C, which has been remembered."""
     if not issubclass(dropped.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(dropped)

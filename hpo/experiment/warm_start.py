@@ -1,4 +1,4 @@
-"""Starting from earlier experiments: their results are read once, when an experiment is opened, and copied beside its log."""
+"""Warm start of an experiment: earlier results are read once, when it is opened, and copied beside its log."""
 
 import contextlib
 import logging
@@ -34,38 +34,38 @@ from hpo.warm_start.results import (
 log = logging.getLogger(__name__)
 
 MOST_RESULTS = 5000
-"""In a copy; of more than that each source has an equal share: its best trials, and its latest results."""
+"""Largest number of results in a copy; beyond it each source gets an equal share: its best trials and latest results."""
 
 TAG = "tag:"
 
 _held: dict[tuple[str, ...], list[EarlierExperiment]] = {}
-"""What this command has read: all experiments of a sweep start from the same, though a source may go on meanwhile."""
+"""Earlier experiments read by this command: all experiments of a sweep use the same, even if a source grows meanwhile."""
 
 
 @dataclass(frozen=True)
 class Copy:
-    """Earlier results as they are, or shall be, in an experiment's directory."""
+    """A copy of earlier results in an experiment's directory, written or about to be written."""
 
     sha256: str | None = None
     content: bytes | None = None
-    """Not written yet, or about to be deleted with the rest."""
+    """The bytes to write if the file is missing or will be deleted before; None if it stays."""
 
     def write(self, files: ExperimentDirectory) -> str | None:
-        """Write what is not written. Returns the SHA-256 of the copy; None where there is none."""
+        """Write the copy unless it exists, and return its SHA-256; None if the experiment has no warm start."""
         if self.content is not None:
             write_atomically(files.warm_start, self.content)
         return self.sha256
 
 
 def prepare_copy(files: ExperimentDirectory, config: ExperimentConfig) -> Copy:
-    """The copy of an experiment that is about to be opened: the one that it has, else a new one, which is not yet written.
+    """Return the copy for an experiment that is about to be opened: its existing one, else a new one that is not written yet.
 
     Args:
-        files: its directory.
-        config: resolved; with the SHA-256 of the copy where there is one.
+        files: Directory of the experiment.
+        config: Resolved configuration, with the SHA-256 of an existing copy.
 
     Raises:
-        HPOError: a source cannot be read or does not fit, or the copy is not what it was.
+        HPOError: A source cannot be read or does not fit, or the existing copy has changed.
     """
     if not config.warm_start:
         return Copy()
@@ -83,16 +83,16 @@ def prepare_copy(files: ExperimentDirectory, config: ExperimentConfig) -> Copy:
 
 
 def with_copy(files: ExperimentDirectory, config: ExperimentConfig) -> ExperimentConfig:
-    """A resolved experiment that knows the copy in its directory, which is made unless it is there.
+    """Return a resolved configuration with the SHA-256 of the copy in its directory, which is written if missing.
 
     Raises:
-        HPOError: as `prepare_copy`.
+        HPOError: A source cannot be read or does not fit, or the existing copy has changed.
     """
     return replace(config, warm_start_sha256=prepare_copy(files, config).write(files))
 
 
 def _sent(files: ExperimentDirectory, config: ExperimentConfig) -> str | None:
-    """The SHA-256 of the copy with which a job was sent for the same sources; None where none was."""
+    """Return the SHA-256 of the copy that was sent with a remote job for the same sources; None if there was none."""
     if config.overwrite or not (files.path / LAUNCH_RECORD).exists() or not files.warm_start.exists():
         return None
     try:
@@ -104,9 +104,9 @@ def _sent(files: ExperimentDirectory, config: ExperimentConfig) -> str | None:
 
 
 def check_sources(config: ExperimentConfig, directory: Path) -> None:
-    """Raise ConfigError where an experiment that is to begin cannot start from what `warm_start` names.
+    """Raise ConfigError if a new experiment cannot start from the sources in `warm_start`.
 
-    What is read counts for all experiments of this process that name the same.
+    The results are kept for all experiments of this process that name the same sources.
     """
     if config.warm_start and config.warm_start_sha256 is None:
         sources = tuple(config.warm_start)
@@ -116,27 +116,27 @@ def check_sources(config: ExperimentConfig, directory: Path) -> None:
 
 
 def say_taken(experiments: Sequence[EarlierExperiment], config: ExperimentConfig) -> None:
-    """Say what of each source is taken, and why the rest is not."""
+    """Log how much of each source is used, and why the rest is not."""
     for source in _matched(experiments, config) if experiments else ():
         log.info("%s", source.said, extra={"terminal": True, "once": source.said})
 
 
 def _matched(experiments: Sequence[EarlierExperiment], config: ExperimentConfig) -> list[MatchedSource]:
-    """What of each source fits, and is enough for what is done with it."""
+    """Return the results of each source that fit the experiment; raise if these are too few for the requested use."""
     sources = match_results(experiments, config)
     check_count(config.warm_start_use, sources)
     return sources
 
 
 def collect(sources: Sequence[str], *, own: Path) -> list[EarlierExperiment]:
-    """The results of earlier experiments, as they are now.
+    """Read the current results of earlier experiments.
 
     Args:
-        sources: directories, tags, files.
-        own: the directory of the experiment that starts from them.
+        sources: Directories, tags and files.
+        own: Directory of the experiment that starts from them.
 
     Raises:
-        ConfigError: there is no such source, it is damaged, or it holds the experiment itself.
+        ConfigError: A source does not exist, is damaged, or contains the experiment itself.
     """
     if (held := _held.get(tuple(sources))) is not None:
         return held
@@ -172,7 +172,7 @@ def _read_source(source: str, own: Path) -> list[EarlierExperiment]:
 
 
 def _read_experiment(source: str, directory: Path) -> EarlierExperiment:
-    """All reports of trials that have not failed; those of copies of others' checkpoints belong to no one configuration."""
+    """Read all reports of an experiment's trials that did not fail, except copies, which train several configurations."""
     files = ExperimentDirectory(directory)
     config = read_config(files.config)
     configurations, left_out, results, number = {}, set(), [], 0
@@ -209,7 +209,7 @@ def _read_experiment(source: str, directory: Path) -> EarlierExperiment:
 
 
 def _shortened(experiments: Sequence[EarlierExperiment], most: int) -> Iterator[EarlierExperiment]:
-    """The experiments of a source with at most so many results: half of them of the best trials, half the latest."""
+    """Yield a source's experiments with at most `most` results: half of them from the best trials, half the latest."""
     places = [(number, at) for number, one in enumerate(experiments) for at in range(len(one.results))]
     if len(places) <= most:
         yield from experiments

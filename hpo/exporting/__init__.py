@@ -1,1 +1,1 @@
-"""Experiments in other forms: one portable file, tables, and the stores of other tools."""
+"""Export of experiments: one portable file, tables, and the storage formats of Optuna and of experiment trackers."""

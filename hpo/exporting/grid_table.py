@@ -1,4 +1,4 @@
-"""The table that complete experiments of a grid have recorded."""
+"""Tables for simulation, made from finished experiments that trained a grid."""
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -15,7 +15,7 @@ from hpo.tables.table import Table
 
 
 class _Absent(Enum):
-    NOT_USED = "in the place of a value"
+    NOT_USED = "marks a hyperparameter that is not used"
 
 
 def table_of(
@@ -26,20 +26,20 @@ def table_of(
     seconds: str | None = None,
     include_steered: bool = False,
 ) -> Table:
-    """The table of what complete GRID experiments of one benchmark, one per seed, have recorded.
+    """Return the table recorded by finished GRID experiments of one benchmark, one experiment per seed.
 
-    A training that ended early, for it diverged, keeps its last values to the end.
-    Seconds are rounded to a microsecond, about.
+    A training that diverged and ended early keeps its last values to the end. Seconds are rounded to about a
+    microsecond.
 
     Args:
-        experiments: one per seed.
-        name: of the table.
-        provenance: where it is from, in words.
-        seconds: the metric that has them, in place of the clock; it is no metric of the table then.
-        include_steered: take experiments that were steered, too.
+        experiments: One experiment per seed.
+        name: Name of the table.
+        provenance: Origin of the table, in words.
+        seconds: Metric that holds elapsed seconds, instead of the clock; it is then not a metric of the table.
+        include_steered: Whether to accept experiments that were steered.
 
     Raises:
-        ConfigError: they are incomplete or do not belong together, or a metric does not tell seconds.
+        ConfigError: Experiments are unfinished or do not belong together, or `seconds` is not a time.
     """
     first = experiments[0]
     benchmark = first.config.benchmark
@@ -83,23 +83,23 @@ def table_of(
     metrics = {m: np.array([[cell[0][m] for cell in row] for row in cells], dtype=np.float64) for m in reported}
     clock = np.array([[elapsed for _, elapsed in row] for row in cells])
     elapsed = clock if seconds is None else metrics.pop(seconds)
-    # In units of a power of two: their last bits are zeros then, which a file need not hold.
+    # Rounded to a power of two, so that the last bits are zeros and compress well.
     return Table(about, columns, metrics, np.round(elapsed * 2**20) / 2**20)
 
 
 def _check_seconds(metric: str, curves: Sequence[Sequence[float]]) -> None:
-    """Raise ConfigError unless every training has reported the metric as a time that goes on."""
+    """Raise ConfigError unless every training reported the metric, at least 0 and never decreasing."""
     for curve in curves:
         if not curve:
             raise ConfigError(f"seconds={metric}: not every training has reported it; name one that the script reports")
         if not (curve[0] >= 0 and all(later >= earlier for earlier, later in pairwise(curve))):
             raise ConfigError(
-                f"seconds={metric}: it falls in a training, or is no number; name one that adds seconds up"
+                f"seconds={metric}: it falls in a training, or is not a number; name one that adds seconds up"
             )
 
 
 def _trainings(experiment: Experiment, limit: int) -> dict[tuple[Any, ...], tuple[dict[str, list[float]], list[float]]]:
-    """Configuration's values -> (every number reported, seconds) after each unit of resource."""
+    """Map a configuration's values to (every number reported, seconds) after each unit of resource."""
     resource_attr = experiment.config.benchmark.named_resource
     rows: dict[int, dict[int, tuple[Mapping[str, Any], float]]] = {}
     began: dict[int, float] = {}
@@ -130,7 +130,7 @@ def _trainings(experiment: Experiment, limit: int) -> dict[tuple[Any, ...], tupl
 
 
 def _ordinals(experiment: Experiment, columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    """The space that was recorded: every numeric hyperparameter as the list of its recorded values."""
+    """Return the recorded search space: every numeric hyperparameter as the list of its recorded values."""
     space: dict[str, dict[str, Any]] = {}
     for name, spec in experiment.config.benchmark.config_space.items():
         if name not in columns:

@@ -1,4 +1,4 @@
-"""Optuna: a study per experiment in an SQLite storage that optuna and optuna-dashboard open."""
+"""Export to Optuna: one study per experiment in an SQLite storage that optuna and optuna-dashboard open."""
 
 import logging
 import math
@@ -25,25 +25,25 @@ STATES = {
     Status.FAILED: "FAIL",
     Status.TIMEOUT: "FAIL",
 }
-"""What becomes of a trial; `hpo_status` of a trial's user attributes keeps what it was."""
+"""Optuna's state for each status of a trial; the user attribute `hpo_status` keeps the original."""
 
 
 CONSTRAINTS = "constraints"
-"""What Optuna calls the attribute of a trial that says how far it is beyond each constraint."""
+"""Optuna's name for the attribute of a trial that says how far it is beyond each constraint."""
 LARGEST = 1e300
-"""In place of an infinity, which JSON has not."""
+"""Number written instead of infinity, which JSON cannot represent."""
 
 
 def write_optuna(experiments: Sequence[Experiment], output: Path) -> None:
-    """Write the storage.
+    """Write an Optuna storage with one study per experiment.
 
-    The value of a trial is the best it reported, among reports that meet the constraints where there are any; with several
-    objectives the values of its report on the front, of several the one that is best in the first objective, else of its
-    last. The trial with the best result, or those on the front, are COMPLETE though they may be paused or stopped, for Optuna
-    looks for the best among those alone.
+    The value of a trial is the best that it reported, among feasible reports if there are constraints. With several
+    objectives it is the values of the trial's report on the Pareto front (if several are, the best in the first
+    objective), else those of its last report. The trial with the best result, or those on the front, are COMPLETE even
+    if they were paused or stopped, because Optuna looks for the best among complete trials only.
 
     Raises:
-        ConfigError: optuna is not installed.
+        ConfigError: The package optuna is not installed.
     """
     try:
         import optuna
@@ -62,7 +62,7 @@ def write_optuna(experiments: Sequence[Experiment], output: Path) -> None:
 
 
 def add_study(optuna: Any, storage: Any, experiment: Experiment) -> None:
-    """Add an experiment to a storage of optuna's, the imported package."""
+    """Add an experiment as a study to an Optuna storage; `optuna` is the imported package."""
     config = experiment.config
     objective = experiment.state.objective
     directions = ["maximize" if aim.mode == "max" else "minimize" for aim in objective.each]
@@ -82,7 +82,7 @@ def add_study(optuna: Any, storage: Any, experiment: Experiment) -> None:
 
 
 def distribution(domain: Domain) -> Any:
-    """The distribution that holds every value of a domain; Optuna knows no steps on a log scale."""
+    """Return the Optuna distribution for a domain. Optuna has no steps on a log scale, so these are left out."""
     from optuna import distributions
 
     if isinstance(domain, Choice):
@@ -99,7 +99,7 @@ def distribution(domain: Domain) -> Any:
 
 
 def _frozen(optuna: Any, experiment: Experiment, distributions: dict[str, Any]) -> Iterator[Any]:
-    """All trials, in the order of their ids."""
+    """Yield all trials as Optuna's frozen trials, in the order of their ids."""
     state, metric = experiment.state, experiment.config.benchmark.metric
     several = bool(state.objective.aims)
     began: dict[int, float] = {}
@@ -118,7 +118,7 @@ def _frozen(optuna: Any, experiment: Experiment, distributions: dict[str, Any]) 
                 before = chosen.get(event.trial, found)
                 place, then = (on_front.get((event.trial, one.losses), math.inf) for one in (found, before))
                 chosen[event.trial] = found if place <= then else before
-            else:  # Optuna has intermediate values of one objective alone
+            else:  # Optuna has no intermediate values for several objectives
                 values[event.trial][event.resource] = _float(event.body["metrics"][metric])
                 chosen[event.trial] = min(chosen.get(event.trial, found), found, key=_rank)
         elif event.kind == Kind.ENDED:
@@ -128,7 +128,7 @@ def _frozen(optuna: Any, experiment: Experiment, distributions: dict[str, Any]) 
         becomes, end = "COMPLETE" if trial_id in best else STATES[known.status], ended.get(trial_id)
         found = chosen.get(trial_id, ReportOutcome(math.inf))
         told = _values(state.objective, found) if found.finite else None
-        if becomes == "COMPLETE" and told is None:  # it never reported a finite value
+        if becomes == "COMPLETE" and told is None:  # the trial never reported a finite value
             becomes = "FAIL"
         attributes = {"hpo_trial_id": trial_id, "hpo_status": known.status.value, "hpo_attempts": known.attempt + 1}
         if end is not None and (error := last_line(end.body.get("error"))):
@@ -155,12 +155,12 @@ def _values(objective: Objective, found: ReportOutcome) -> list[float]:
 
 
 def _rank(found: ReportOutcome) -> tuple[bool, bool, float, float]:
-    """What the reports of a trial are compared by: those that meet all constraints first."""
+    """Return the sort key of a report: feasible reports first, then by loss."""
     return math.isinf(found.loss), not found.feasible, found.violation, found.loss
 
 
 def _known(excess: float) -> float:
-    """How far a bound is missed, as Optuna reads it: above 0 is infeasible. What is not known yet is not feasible yet."""
+    """Return a constraint's violation as Optuna reads it (above 0 is infeasible); an unknown one counts as infeasible."""
     return min(excess, LARGEST) if excess == excess else LARGEST
 
 

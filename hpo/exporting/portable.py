@@ -1,7 +1,8 @@
-"""One file that holds experiments without their checkpoints: `hpo export` packs it, `hpo import` unpacks it.
+"""Portable files: experiments without their checkpoints, packed by `hpo export` and unpacked by `hpo import`.
 
-A zip with a manifest and, for each experiment under tag/benchmark/method/seed_n, its configuration, a copy of its event
-store, what is made from that, and small logs. Nothing in it is executed, and nothing is unpacked outside its place.
+A file is a zip archive with a manifest and, for each experiment under tag/benchmark/method/seed_n, its configuration, a
+copy of its event store, the files made from that, and small logs. Nothing in it is executed, and nothing is unpacked
+outside its folder.
 """
 
 import contextlib
@@ -42,16 +43,16 @@ from hpo.store.untrusted_database import BESIDE
 FORMAT = 1
 MANIFEST = "hpo-export.json"
 LARGEST_LOG = 1 << 16
-"""Bytes; a trial's longer output stays where it is."""
+"""Size limit of a packed log in bytes; longer output of a trial is not packed."""
 LARGEST_MAIN_LOG = 10 << 20
 
 
 def pack(directories: Sequence[Path], output: Path) -> Path:
-    """Write the file, whole or not at all.
+    """Pack experiments into one file, which appears complete or not at all.
 
     Raises:
-        ConfigError: the output exists, or two experiments would have the same place in it.
-        StoreError: an experiment cannot be read.
+        ConfigError: The output exists, or two experiments would have the same path in it.
+        StoreError: An experiment cannot be read.
     """
     if output.exists():
         raise ConfigError(f"--output {output}: exists; delete it or name another file")
@@ -73,7 +74,7 @@ def pack(directories: Sequence[Path], output: Path) -> Path:
 
 
 def _tags(places: dict[str, Path]) -> dict[str, Any]:
-    """The master seed of each tag, where its file says it."""
+    """Return the master seed of each tag that has one stored."""
     found = {}
     for place, directory in places.items():
         if (seed := read_tag(directory.absolute().parents[2]).get("random_seed")) is not None:
@@ -83,7 +84,7 @@ def _tags(places: dict[str, Path]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _prepared(directory: Path) -> Iterator[list[tuple[Path, str]]]:
-    """(file, name in the archive) of one experiment; what is made from the event store is made from the copy."""
+    """Yield an experiment's files, each with its name in the archive; derived files are made from a copy of the store."""
     files = ExperimentDirectory(directory)
     if not files.events.is_file():
         raise StoreError(f"{directory}: has no events yet; export it when it has begun")
@@ -115,7 +116,7 @@ def _copy(source: Path, target: Path, most: int) -> None:
 
 
 def _logs(files: ExperimentDirectory) -> Iterator[tuple[Path, str]]:
-    """Small logs. A link that leads out of the directory is left out: a file to be sent holds nothing from elsewhere."""
+    """Yield small logs, without links that lead out of the directory: the archive must contain nothing from elsewhere."""
     inside = files.path.resolve()
     logs = [(files.log, LARGEST_MAIN_LOG), (files.host_log, LARGEST_MAIN_LOG)]
     found = sorted(files.trials.glob("*/attempt_*/std*.log"))
@@ -129,15 +130,16 @@ def _logs(files: ExperimentDirectory) -> Iterator[tuple[Path, str]]:
 
 
 def unpack(file: Path, outputs: Path, most: int | None = None) -> list[Path]:
-    """Put the experiments of a file under `outputs`. Returns their directories.
+    """Unpack the experiments of a portable file below `outputs` and return their directories.
 
     Args:
-        file: what `pack` has written, or somebody who pretends that.
-        outputs: where they go.
-        most: bytes that they may have together; None: `MOST_UNPACKED`, and not out of proportion to the file.
+        file: Portable file; it is not trusted.
+        outputs: Folder for the experiments.
+        most: Limit of the unpacked size in bytes; None is `MOST_UNPACKED`, and proportional to the size of the file.
 
     Raises:
-        ConfigError: it is no such file, it is damaged, it would write where it must not, or an experiment exists.
+        ConfigError: The file is not a portable file, is damaged, would write outside its folder, or an experiment
+            exists.
     """
     if not file.is_file():
         raise ConfigError(f"{file}: there is no such file; name one that hpo export has written")
@@ -163,11 +165,11 @@ def unpack(file: Path, outputs: Path, most: int | None = None) -> list[Path]:
 
 
 class _Room:
-    """How much of a file is unpacked.
+    """Counter of unpacked bytes that enforces the size limit.
 
     Args:
-        file: it.
-        most: bytes, as whoever imports it allows; None: the usual ones.
+        file: Portable file, for messages.
+        most: Limit in bytes that the user allows; None is the default.
     """
 
     def __init__(self, file: Path, most: int | None) -> None:
@@ -177,7 +179,7 @@ class _Room:
         self._taken = 0
 
     def take(self, size: int) -> None:
-        """Raise ConfigError if there is no room for so many bytes more."""
+        """Count `size` more bytes and raise ConfigError if the limit is exceeded."""
         self._taken += size
         if self._taken > self.most:
             raise ConfigError(
@@ -187,7 +189,7 @@ class _Room:
 
 
 def _entries(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """What is in a file, packed as `pack` does it: other ways can take gigabytes of memory to unpack."""
+    """Return the entries of an archive, compressed as `pack` does it: other methods may need gigabytes to unpack."""
     entries = archive.infolist()
     if len(entries) > MOST_ENTRIES:
         raise ConfigError(f"{file}: holds more than {MOST_ENTRIES:,} files, which hpo export does not write")
@@ -198,7 +200,7 @@ def _entries(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 
 def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, room: _Room) -> None:
-    """Unpack one file; what it says of its size is not believed."""
+    """Unpack one entry, without relying on the size that the archive declares for it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with archive.open(info) as packed, target.open("xb") as unpacked:
         while chunk := packed.read(1 << 20):
@@ -239,20 +241,20 @@ def _manifest(file: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
 
 
 def _is_plain(place: str) -> bool:
-    """Four names, none of which leads elsewhere."""
+    """Whether a path consists of four names, none of which leads elsewhere."""
     parts = place.split("/")
     return len(parts) == 4 and not any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts)
 
 
 def _check_names(file: Path, entries: Sequence[zipfile.ZipInfo], places: Sequence[str]) -> None:
-    """Every entry is a plain file inside one of the experiments, and stands there once."""
+    """Raise ConfigError unless every entry is a plain file inside one of the experiments and occurs once."""
     seen, known = set(), set(places)
     for info in entries:
         name = info.filename
         path = PurePosixPath(name)
         plain = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG) and not info.is_dir()
         inside = name == MANIFEST or ("/".join(path.parts[:4]) in known and len(path.parts) > 4)
-        inside = inside and not name.endswith(BESIDE)  # of a database that was not left in order
+        inside = inside and not name.endswith(BESIDE)  # journal files of a database that was not closed
         odd = path.is_absolute() or "\\" in name or "\0" in name or str(path) != name
         if not plain or not inside or odd or any(part in ("..", ".") for part in path.parts) or name in seen:
             raise ConfigError(f"{file}: holds {name!r}, which hpo export does not write; nothing was unpacked")

@@ -1,4 +1,4 @@
-"""Tables: one row per report as CSV or parquet, one line per event as JSON."""
+"""Export as tables: one row per report as CSV or Parquet, or one line per event as JSON."""
 
 import contextlib
 import csv
@@ -13,11 +13,11 @@ from hpo.results.rows import report_rows
 from hpo.store.atomic_files import replacing, write_atomically
 
 KEYS = ("experiment_tag", "benchmark", "method", "seed")
-"""Columns that tell experiments apart; they come first."""
+"""Columns that identify an experiment; they come first."""
 
 
 def write_csv(experiments: Sequence[Experiment], output: Path) -> None:
-    """One row per report, with the columns of results.csv.zip."""
+    """Write a CSV file with one row per report and the columns of results.csv.zip."""
     names: dict[str, None] = dict.fromkeys(KEYS)
     for row in _rows(experiments):
         names |= dict.fromkeys(row)
@@ -28,10 +28,10 @@ def write_csv(experiments: Sequence[Experiment], output: Path) -> None:
 
 
 def write_parquet(experiments: Sequence[Experiment], output: Path) -> None:
-    """The same table for pandas, polars and duckdb; a column whose values are of several kinds becomes text.
+    """Write a Parquet file with one row per report; a column with values of several types becomes text.
 
     Raises:
-        ConfigError: pyarrow is not installed.
+        ConfigError: The package pyarrow is not installed.
     """
     try:
         import pyarrow  # noqa: F401
@@ -53,7 +53,7 @@ def write_parquet(experiments: Sequence[Experiment], output: Path) -> None:
 
 
 def write_jsonl(experiments: Sequence[Experiment], output: Path) -> None:
-    """One line per event of the log, in order, with its number and its experiment."""
+    """Write one JSON line per event of the log, in order, with its number and its experiment."""
     with _text_file(output) as file:
         for experiment in experiments:
             keys = _keys(experiment)
@@ -84,7 +84,7 @@ def _as_text(value: Any) -> str:
 
 @contextlib.contextmanager
 def _text_file(output: Path) -> Iterator[IO[str]]:
-    """A text file to write to, which is there whole or not at all."""
+    """Open a text file for writing that appears complete or not at all."""
     with (
         replacing(output) as partial,
         partial.open("w", encoding="utf-8", errors="replace", newline="") as file,

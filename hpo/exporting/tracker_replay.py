@@ -1,4 +1,4 @@
-"""Trackers fed with the logs of experiments that have been, as if they had been there."""
+"""Export to experiment trackers: the logs of finished experiments, sent as if the tracker had been attached."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 def write_hparams(experiments: Sequence[Experiment], output: Path) -> None:
-    """Event files for TensorBoard: a folder per trial, in a folder per experiment where there are several."""
+    """Write TensorBoard event files: a folder per trial, inside a folder per experiment if there are several."""
 
     def make(experiment: Experiment) -> TrialTracker:
         config = experiment.config
@@ -23,17 +23,17 @@ def write_hparams(experiments: Sequence[Experiment], output: Path) -> None:
 
 
 def write_mlflow(experiments: Sequence[Experiment], output: Path) -> None:
-    """A folder with MLflow's store: `mlflow ui --backend-store-uri sqlite:///OUTPUT/mlflow.db`."""
+    """Write a folder with an MLflow store: `mlflow ui --backend-store-uri sqlite:///OUTPUT/mlflow.db`."""
     _feed(experiments, output, lambda experiment: MLflow(experiment.config, output))
 
 
 def write_wandb(experiments: Sequence[Experiment], output: Path) -> None:
-    """A folder with offline runs: `wandb sync OUTPUT/wandb/offline-run-*`."""
+    """Write a folder with offline W&B runs: `wandb sync OUTPUT/wandb/offline-run-*`."""
     _feed(experiments, output, lambda experiment: WandB(experiment.config, output))
 
 
 def write_trackio(experiments: Sequence[Experiment], output: Path) -> None:
-    """A folder for Trackio: `TRACKIO_DIR=OUTPUT trackio show`."""
+    """Write a folder for Trackio: `TRACKIO_DIR=OUTPUT trackio show`."""
     _feed(experiments, output, lambda experiment: Trackio(experiment.config, output, store=output))
 
 

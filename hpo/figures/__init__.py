@@ -1,4 +1,4 @@
-"""Figures, described once as data, and drawn for paper here.
+"""Figures: described once as data, and drawn with matplotlib for print; live pages draw the same descriptions.
 
 experiment = hpo.load_experiment("outputs/TAG/BENCHMARK/METHOD/seed_0")
 ax = hpo.figures.anytime(experiment)             # axes of a new figure, or those passed as `ax`

@@ -1,1 +1,1 @@
-"""Python functions as training programs: where they are found, their source, and the process that calls one."""
+"""Python functions as training programs: finding them, storing their source, and the process that calls one."""

@@ -11,41 +11,41 @@ from typing import Any
 from hpo.errors import ConfigError, did_you_mean
 
 TOLD = "max_resource"
-"""The constant in which `hpo.tune` keeps where trials end: `report` knows, and the function is not given it."""
+"""Name of the constant in which `hpo.tune` stores the resource where trials end; it is not passed to the function."""
 OWN = "objective.py"
-"""In an experiment's directory: the source of a function that belongs to no module."""
+"""File in an experiment's directory with the source of a function that belongs to no module."""
 
 
 @dataclass(frozen=True)
 class FoundFunction:
-    """Where a function is."""
+    """The location of a function."""
 
     file: str
     module: str | None
-    """To import it by; None for a file that is no module."""
+    """Module from which the function is imported; None if its file is not a module."""
     name: str
     base: str
-    """The folder from which it is imported."""
+    """Folder that must be on the import path."""
 
     def order(self) -> dict[str, Any]:
-        """For the process that calls it."""
+        """Return the location as plain values for the process that calls the function."""
         return asdict(self)
 
 
 def is_own(target: str | None) -> bool:
-    """Is it the function of a notebook or of a script that was run, whose source the experiment has?"""
+    """Whether a target is a function from a notebook or a script, whose source is stored with the experiment."""
     return target is not None and target.startswith(f"{OWN}:")
 
 
 def find_function(target: str, directory: Path) -> FoundFunction:
-    """Where the function is that `benchmark.function` names.
+    """Find the function that `benchmark.function` names.
 
     Args:
-        target: `package.module:name`, or `file.py:name` with a path from the working directory.
-        directory: of the experiment, which has the source of functions that belong to no module.
+        target: `package.module:name`, or `file.py:name` with a path relative to the working directory.
+        directory: Directory of the experiment, which contains the source of functions that belong to no module.
 
     Raises:
-        ConfigError: there is no such module, file or function.
+        ConfigError: The module, file or function does not exist.
     """
     key = f"benchmark.function={target}"
     place, colon, name = target.rpartition(":")
@@ -78,19 +78,19 @@ def _in_module(key: str, module: str, name: str) -> FoundFunction:
             )
         if spec.has_location:
             path = list(spec.submodule_search_locations or [])
-        else:  # a package without __init__.py, whose places Python itself tells only once it is imported
+        else:  # a namespace package, whose path Python computes only on import
             path = [str(folder) for entry in path if (folder := Path(entry) / parts[depth]).is_dir()]
         if base is None:
             base = Path(path[0] if path else str(spec.origin)).absolute().parent
     assert spec is not None
     if spec.origin is None or not spec.origin.endswith(".py"):
-        raise ConfigError(f"{key}: {module} is no Python module of source code")
+        raise ConfigError(f"{key}: {module} is not a Python module of source code")
     return FoundFunction(spec.origin, module, name, str(base))
 
 
 def _spec(name: str, path: list[str]) -> ModuleSpec | None:
-    """Where a module is; the last to be asked are finders of packages that are installed from where they are edited."""
-    last = name.rpartition(".")[2]  # of a whole name Python wants the parents imported
+    """Find a module on a path, then with the import finders of packages in editable installations."""
+    last = name.rpartition(".")[2]  # for a dotted name Python would import the parents
     if (spec := PathFinder.find_spec(last, path)) is not None:
         return spec
     others: list[Any] = [finder for finder in sys.meta_path if finder is not PathFinder]
@@ -98,18 +98,18 @@ def _spec(name: str, path: list[str]) -> ModuleSpec | None:
 
 
 def _check_defined(key: str, found: FoundFunction) -> None:
-    """Raise ConfigError unless the file binds the name at its top level."""
+    """Raise ConfigError unless the file binds the function's name at top level."""
     try:
         tree = ast.parse(Path(found.file).read_text(), found.file)
     except (SyntaxError, ValueError) as error:
-        raise ConfigError(f"{key}: {found.file} is no valid Python: {error}") from error
+        raise ConfigError(f"{key}: {found.file} is not valid Python: {error}") from error
     names = set(bound_names(tree.body))
     if found.name not in names and "*" not in names:
         raise ConfigError(f"{key}: {found.file} has no function {found.name}{did_you_mean(found.name, names)}")
 
 
 def bound_names(body: list[ast.stmt]) -> Iterator[str]:
-    """Names that statements bind, those inside `if` and `try` too; `*` where any could be."""
+    """Yield the names that statements bind, also inside `if` and `try`; `*` if they may bind any name."""
     for statement in body:
         match statement:
             case ast.FunctionDef() | ast.ClassDef() | ast.AsyncFunctionDef():

@@ -1,8 +1,8 @@
-"""What a trial of a function runs: `python function_process.py ARGUMENTS.json`. It is called as objective(config, report).
+"""The program of a trial that calls a Python function: `python function_process.py ARGUMENTS.json`.
 
-One that takes the configuration alone returns its result, or reports to Ray Tune.
-
-ARGUMENTS.json: `function` (`file`, `module` or None, `name`, `base`), `configuration`, `metric`, `resource_attr`, `until`.
+The function is called as objective(config, report); one that takes only the configuration returns its result, or
+reports to Ray Tune. ARGUMENTS.json has `function` (`file`, `module` or None, `name`, `base`), `configuration`,
+`metric`, `resource_attr`, `until`.
 """
 
 import importlib
@@ -19,15 +19,15 @@ from hpo.functions.ray_trainable import hear_ray
 from hpo.reporting import report as report_to_tuner
 
 loading: list[str] = []
-"""The file of a function while it is loaded, which must not tune: see `hpo.tune`."""
+"""The file of the function that is being loaded, during which it must not start tuning (see `hpo.tune`)."""
 
 
 class Reporter:
-    """The `report` that an objective gets. At the resource where the trial is to end it does not return.
+    """The `report` argument of an objective. It does not return at the resource where the trial is to end.
 
     Args:
-        resource_attr: the name of the resource; None where reports are counted.
-        until: where the trial ends.
+        resource_attr: Name of the resource; None if reports are counted instead.
+        until: Resource at which the trial ends.
     """
 
     def __init__(self, resource_attr: str | None, until: int | None) -> None:
@@ -36,27 +36,29 @@ class Reporter:
         self.reached: Any = None
 
     def __call__(self, *mappings: Any, **metrics: Any) -> None:
-        """See `hpo.report`."""
+        """Report a set of metrics, as `hpo.report` does."""
         metrics = {name: value for mapping in mappings for name, value in dict(mapping).items()} | metrics
         report_to_tuner(**metrics)
         if self.resource_attr is None:
             return
         self.reached = metrics.get(self.resource_attr, self.reached)
         if self.until is not None and self.reached is not None and self.reached >= self.until:
-            raise SystemExit(0)  # no `except Exception` of the objective's takes it for a failure
+            raise SystemExit(0)  # an `except Exception` in the objective does not catch it
 
     def conclude(self, result: Any, metric: str | None) -> None:
-        """What the objective has returned is its last report: a mapping as it is, a number as the metric at the end.
+        """Report what the objective returned: a mapping as it is, a number as the metric at the final resource.
 
         Raises:
-            TypeError: it is a number, and there are several metrics, `metric` is None.
+            TypeError: The result is a number although there are several metrics (`metric` is None).
         """
         if result is None:
             return
         if isinstance(result, Mapping):
             self(result)
         elif metric is None:
-            raise TypeError(f"it returned {result!r}; with several objectives return a mapping that has each of them")
+            raise TypeError(
+                f"it returned {result!r}; for a multi-objective benchmark return a mapping with all objectives"
+            )
         elif self.resource_attr is None:
             self(**{metric: result})
         elif self.reached != self.until:
@@ -64,7 +66,7 @@ class Reporter:
 
 
 def load(function: Mapping[str, Any]) -> Callable[..., Any]:
-    """The function: of a module that is imported, or of a file that is run as one."""
+    """Return a function, from an imported module or from a file that is executed as a module."""
     if function["module"] is not None:
         if function["base"] not in sys.path:
             sys.path.insert(1, function["base"])
@@ -91,7 +93,7 @@ def main(path: str) -> None:
     with open(path) as file:  # noqa: PTH123
         order = json.load(file)
     reporter = Reporter(order["resource_attr"], order["until"])
-    vars(reporting)["report"] = reporter  # for what the objective calls, which reports by `hpo.report`
+    vars(reporting)["report"] = reporter  # for code called by the objective that uses `hpo.report`
     loading.append(order["function"]["file"])
     objective = load(order["function"])
     loading.clear()

@@ -1,7 +1,7 @@
-"""Functions that were written for Ray Tune, as they are: what they report there is reported here.
+"""Functions written for Ray Tune, used unchanged: what they report to Ray is reported to hpo.
 
-A trainable calls `tune.report({...}, checkpoint=...)` and `tune.get_checkpoint()`, which do nothing outside of Ray. In the
-process of a trial they are replaced. Nothing of Ray is imported here: the function's own script has done that.
+A trainable calls `tune.report({...}, checkpoint=...)` and `tune.get_checkpoint()`, which do nothing outside of Ray. In
+the process of a trial they are replaced. Nothing of Ray is imported here: the function's own script has done that.
 """
 
 import os
@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 RESOURCE = "training_iteration"
-"""What Ray calls the number of reports."""
+"""Ray's name for the number of reports."""
 _MODULES = ("ray.tune", "ray.train", "ray.air.session")
 
 
 class Session:
-    """What `tune.report` and `tune.get_checkpoint` are replaced by.
+    """Replacement for `tune.report` and `tune.get_checkpoint`.
 
     Args:
-        report: takes a report's values.
-        folder: the trial's, for checkpoints.
+        report: Function that receives a report's values.
+        folder: Folder of the trial for checkpoints.
     """
 
     def __init__(self, report: Callable[..., None], folder: Path) -> None:
@@ -30,14 +30,14 @@ class Session:
         self._iteration = 0
 
     def report(self, metrics: dict[str, Any], *, checkpoint: Any = None, **_: Any) -> None:
-        """Save, then report, with the number of this report."""
+        """Save the checkpoint, if given, then report the metrics with the number of this report."""
         self._iteration += 1
         if checkpoint is not None:
             self._save(checkpoint)
         self._report({RESOURCE: self._iteration, **metrics})
 
     def get_checkpoint(self) -> Any:
-        """The last one, from which the reports are counted on; None where there is none."""
+        """Return the last checkpoint and continue counting reports from it; None if there is none."""
         saved = self._saved()
         if not saved:
             return None
@@ -48,7 +48,7 @@ class Session:
         return {int(path.name.rpartition("-")[2]): path for path in self._folder.glob("iteration-*")}
 
     def _save(self, checkpoint: Any) -> None:
-        """Whole or not at all: under its name when it is complete."""
+        """Save a checkpoint atomically: it gets its name once it is complete."""
         before = self._saved()
         fresh = self._folder / "incomplete"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -62,11 +62,11 @@ class Session:
 
 
 def hear_ray(function: Callable[..., Any], report: Callable[..., None]) -> None:
-    """Have what a function reports to Ray reported here, however its script imported that.
+    """Redirect what a function reports to Ray to `report`, however its script imported Ray.
 
     Args:
-        function: of a script that has been imported.
-        report: takes a report's values.
+        function: Function of a script that has been imported.
+        report: Function that receives a report's values.
     """
     session = Session(report, Path(os.environ["HPO_CHECKPOINT_DIR"]))
     names = getattr(function, "__globals__", {})

@@ -1,4 +1,4 @@
-"""The script that is running, as a module of which a trial can take its function: all that stands above the call."""
+"""The running script as a module from which a trial takes its function: everything above the call of `hpo.tune`."""
 
 import ast
 import sys
@@ -11,14 +11,14 @@ from hpo.functions.finding import bound_names
 
 
 def text_above_call(function: Callable[..., Any], needed: str) -> str | None:
-    """The text of the running script up to the statement that led here, with its path and its words.
+    """Return the running script's text up to the statement that led here, with its path and its command-line arguments.
 
     Args:
-        function: of the script.
-        needed: a name that the text has to define besides the function.
+        function: Function of the script.
+        needed: Name that the text has to define besides the function.
 
     Returns:
-        None in a notebook, for a function of a module, and if the call stands in a file that has no such text.
+        None in a notebook, for a function of a module, and if the call is in a file that has no such text.
     """
     around: dict[str, Any] = getattr(function, "__globals__", {})
     file, line = around.get("__file__"), _line_of(around)
@@ -36,7 +36,7 @@ def text_above_call(function: Callable[..., Any], needed: str) -> str | None:
 
 
 def _line_of(around: dict[str, Any]) -> int | None:
-    """The line at which the module with these names is now; None if it is over."""
+    """Return the current line of the module with these globals; None if it is no longer running."""
     frame: FrameType | None = sys._getframe()
     while frame is not None and not (frame.f_code.co_name == "<module>" and frame.f_globals is around):
         frame = frame.f_back
@@ -44,7 +44,7 @@ def _line_of(around: dict[str, Any]) -> int | None:
 
 
 def _end_of_head(body: list[ast.stmt]) -> int:
-    """The last line of a docstring and of imports from __future__, before which nothing may stand."""
+    """Return the last line of the docstring and the __future__ imports, which must stay first."""
     end = 0
     for place, statement in enumerate(body):
         docstring = place == 0 and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)

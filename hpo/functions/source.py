@@ -1,8 +1,9 @@
-"""The source of a function that belongs to no module, with all that it needs: what a notebook's objective is stored as.
+"""Source of a function that belongs to no module, with everything it uses: how a notebook's objective is stored.
 
-A trial is a process of its own, and nothing is pickled: modules are imported again, functions and classes of the same
-notebook go by their own source, and constants by what they print as. A script that needs more, such as an array, is stored
-up to its call of `hpo.tune`, and each trial runs that again. In a notebook anything else belongs into the function.
+A trial is a separate process, and nothing is pickled: modules are imported again, functions and classes of the same
+notebook are stored by their source, and constants by their repr. If a script's function uses more, such as an array,
+the script is stored up to its call of `hpo.tune`, and each trial runs that again. In a notebook such values belong
+inside the function.
 """
 
 import ast
@@ -22,12 +23,12 @@ from hpo.functions.script import text_above_call
 
 HEAD = '"""The objective of this experiment, as it was given to hpo.tune."""\n\nfrom __future__ import annotations\n\n'
 LONGEST = 10_000
-"""Of a constant's text: more than that is data, which the function should load."""
+"""Longest repr of a constant, in characters; anything longer is data, which the function should load."""
 _MISSING = object()
 
 
 def module_of(function: Callable[..., Any]) -> str | None:
-    """`package.module:name` by which another process imports a function; None where it cannot."""
+    """Return `package.module:name` if another process can import a function by it, else None."""
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", ".")
     if module in (None, "__main__", "__mp_main__") or "." in name:
         return None
@@ -35,10 +36,10 @@ def module_of(function: Callable[..., Any]) -> str | None:
 
 
 def source_of(function: Callable[..., Any]) -> str:
-    """A file's text that defines a function under its own name.
+    """Return the text of a file that defines a function under its own name.
 
     Raises:
-        ConfigError: it has no source, or uses what another process cannot have.
+        ConfigError: The function has no source, or uses something that another process cannot have.
     """
     if not isinstance(function, FunctionType) or function.__name__ == "<lambda>":
         raise ConfigError(f"objective={function!r:.100}: give a function that is defined by def")
@@ -54,11 +55,11 @@ def source_of(function: Callable[..., Any]) -> str:
 
 
 class _NotPlainError(ConfigError):
-    """A function uses something of this process that has no text.
+    """Error for a function that uses an object which has no source text.
 
     Args:
-        sentence: that says so.
-        name: of what it uses.
+        sentence: Message.
+        name: Name of the object.
     """
 
     def __init__(self, sentence: str, name: str) -> None:
@@ -72,11 +73,11 @@ class _Collected:
     imports: set[str] = field(default_factory=set)
     constants: list[str] = field(default_factory=list)
     definitions: list[str] = field(default_factory=list)
-    """Those that others need come first."""
+    """Source of each definition; those that others need come first."""
     _seen: set[str] = field(default_factory=set)
 
     def add(self, thing: Any) -> None:
-        """Add a function or class, after what it uses."""
+        """Add a function or class, after everything it uses."""
         try:
             text = textwrap.dedent(_source(thing))
         except (OSError, TypeError) as error:
@@ -100,7 +101,7 @@ class _Collected:
         elif _is_plain(value):
             self.constants.append(f"{name} = {value!r}")
         else:
-            what = "which is defined nowhere" if value is _MISSING else f"a {type(value).__name__} of this session"
+            what = "which is not defined" if value is _MISSING else f"a {type(value).__name__} of this session"
             raise _NotPlainError(
                 f"objective={self.objective}: it uses {name}, {what}; each trial is a process of its own, so import, load or "
                 "make it inside the function",
@@ -109,7 +110,7 @@ class _Collected:
 
 
 def _source(thing: Any) -> str:
-    """The text of a function or class. `inspect` looks for a class in its module's file, which a notebook has not."""
+    """Return the source of a function or class; `inspect` cannot find that of a class in a notebook."""
     methods = (
         [value for value in vars(thing).values() if isinstance(value, FunctionType)] if inspect.isclass(thing) else []
     )
@@ -137,7 +138,7 @@ _PLAIN = (int, float, str, bytes, bool, tuple, list, dict, set, type(None))
 
 
 def _is_plain(value: Any) -> bool:
-    """Is its text the value, and not too long?"""
+    """Whether a value's repr evaluates to the value and is not too long."""
     try:
         text = repr(value) if type(value) in _PLAIN else ""
         return 0 < len(text) <= LONGEST and bool(ast.literal_eval(text) == value)
@@ -146,7 +147,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _used(thing: Any, text: str) -> Iterator[tuple[str, Any]]:
-    """Names that a function or class takes from around it, with their values."""
+    """Yield the global names that a function or class uses, with their values."""
     namespace: dict[str, Any] = {}
     if isinstance(thing, FunctionType):
         namespace = {**thing.__globals__, **inspect.getclosurevars(thing).nonlocals}
@@ -161,7 +162,7 @@ def _used(thing: Any, text: str) -> Iterator[tuple[str, Any]]:
 
 def _global_names(code: CodeType) -> Iterator[str]:
     instructions = list(dis.get_instructions(code))
-    bound = {str(found.argval) for found in instructions if found.opname == "STORE_NAME"}  # in the body of a class, say
+    bound = {str(found.argval) for found in instructions if found.opname == "STORE_NAME"}  # in a class's body
     for found in instructions:
         name = str(found.argval)
         if found.opname in ("LOAD_GLOBAL", "LOAD_NAME") and name not in bound and not name.startswith("__"):

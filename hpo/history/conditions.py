@@ -12,12 +12,12 @@ from hpo.store.directory import LAUNCH_RECORD, ExperimentDirectory, read_json
 from hpo.store.ownership import is_owned
 
 ERROR = "error"
-GOES_ON = "its command goes on with it"
+GOES_ON = "its command resumes it"
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentCondition:
-    """What an experiment is doing, or how it ended."""
+    """The current activity of an experiment, or how it ended."""
 
     name: str
     """`complete`, `failed` (ended without one finite result), `running`, `waiting`, `interrupted`, or `error`."""

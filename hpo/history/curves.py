@@ -74,7 +74,7 @@ def trajectory(experiment: Subject) -> Trajectory:
     return Trajectory.of(record_of(experiment).improvements)
 
 
-@lru_cache(maxsize=1)  # several charts of a page show the same
+@lru_cache(maxsize=1)  # cached: several charts of a page use the same record
 def curves(experiment: Subject) -> Sequence[Curve]:
     """Return one learning curve per trial that has reported, by trial id."""
     states = experiment.state.trials
@@ -120,9 +120,7 @@ def rungs(experiment: Subject) -> list[RungCount]:
     counted = []
     for level in sorted(levels):
         reached = [trial for trial, resource in top.items() if states[trial].base < level <= resource]
-        on = {
-            trial for trial in reached if beyond[trial] > level
-        }  # it reported beyond, or is, or ended, on its way there
+        on = {trial for trial in reached if beyond[trial] > level}  # beyond the level, or on the way there
         waiting = sum(states[trial].status == Status.PAUSED for trial in reached if trial not in on)
         counted.append(RungCount(level, len(reached), len(on), waiting, len(reached) - len(on) - waiting))
     return counted

@@ -98,7 +98,7 @@ class Follower:
     def _read(self, store: Store, batches: int | None) -> int:
         if not (first := store.read_batch(0, 1)):
             return 0
-        if self.began is not None and self.began != first[0][1].time:  # overwrite=true began anew
+        if self.began is not None and self.began != first[0][1].time:  # overwrite=true started a new experiment here
             self._begin()
         self.began = first[0][1].time
         known = self.sequence

@@ -112,7 +112,7 @@ class Board:
                 self._end(event)
         self.state.apply(event)
         if event.kind is Kind.OPENED or event.kind is Kind.COMMANDED:
-            steering = self.state.steering  # the stored configuration may be of before
+            steering = self.state.steering  # the stored configuration may be older than a steering command
             self.config = replace(self.config, **{**(steering.given or {}), **steering.changes})
         if event.trial in self.state.running:
             self._workers += [0.0] * (self.state.running[event.trial].worker + 1 - len(self._workers))
@@ -136,7 +136,7 @@ class Board:
             log = f"trials/{event.trial}/attempt_{event.attempt}/stderr.log"
             self.failures.append(Failure(event.elapsed, event.trial_id, event.body["status"], reason_of(event), log))
 
-    # ------------------------------------------------------------------ what is shown
+    # ------------------------------------------------------------------ output
 
     @property
     def name(self) -> str:
@@ -211,7 +211,7 @@ class Board:
             return f"nothing: {self.state.status}"
         if (promotion := self.rungs.next_promotion()) is not None:
             begin = self.state.trials[promotion.trial_id].resource
-            return f"trial {promotion.trial_id} goes on from {begin} to {promotion.until}"
+            return f"trial {promotion.trial_id} resumes from {begin} to {promotion.until}"
         limit = self.config.max_num_trials
         if limit is not None and self.state.counted_trials >= limit:
             return "nothing, until a running trial is through"

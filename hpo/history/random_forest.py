@@ -141,7 +141,7 @@ def _best_splits(
     rest = total[:, None, None] - part
     gain = part**2 / np.maximum(left, 1) + rest**2 / np.maximum(right, 1)
     gain -= (total**2 / np.maximum(count, 1))[:, None, None]
-    # Cuts between the same two points gain the same: which of them is taken is left to chance, not always the first.
+    # Cuts between the same two points have equal gain: choose among them at random, not always the first.
     gain = np.where(allowed, gain * (1 + 1e-9 * rng.random(shape)), 0.0).reshape(open_nodes, -1)
     best = gain.argmax(axis=1)
     return gain[np.arange(open_nodes), best], best // most, best % most + 1

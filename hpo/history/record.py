@@ -193,13 +193,13 @@ Subject = Experiment | FollowedExperiment
 """Experiment that a plot shows: a loaded or a followed one."""
 
 
-@lru_cache(maxsize=1)  # several charts of a page show the same
+@lru_cache(maxsize=1)  # cached: several charts of a page use the same record
 def _read(experiment: Experiment) -> Record:
     state = ExperimentState(experiment.state.objective)
     record = Record(state.objective)
     for event in experiment.events:
         record.apply(event, state)
-        if event.kind != Kind.REPORTED:  # no attempt begins or ends by a report
+        if event.kind != Kind.REPORTED:  # reports neither begin nor end an attempt
             state.apply(event)
     return record
 

@@ -110,7 +110,7 @@ class RungBoard:
             if done < len(self._rungs):
                 rung = self._rungs[done]
                 if decision == Decision.PAUSE:
-                    rung.park(event.trial_id, outcome.order)
+                    rung.record_waiting(event.trial_id, outcome.order)
                 else:
                     rung.record(event.trial_id, outcome.order)
             done += 1

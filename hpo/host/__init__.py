@@ -1,1 +1,1 @@
-"""The trial host: one process per experiment that starts all trials. Standard library only."""
+"""The trial host: one process per experiment that forks all its trials. Standard library only."""

@@ -1,1 +1,1 @@
-"""Launchers: where an experiment runs, here or as a job elsewhere."""
+"""Launchers: where an experiment runs (on this machine, as a Slurm job, or as a SageMaker job)."""

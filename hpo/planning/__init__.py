@@ -1,1 +1,1 @@
-"""The plan of a command before it runs: its experiments, their expected time and cost, and warnings."""
+"""Planning a command before it runs: its experiments, their expected time and cost, and warnings."""

@@ -27,9 +27,9 @@ class DirectoryState(StrEnum):
     FAILED = "failed, and is not run again without retry=failed"
     RETRIED = "failed trials are trained again"
     UNFINISHED = "unfinished"
-    EXTENDED = "complete, goes on with the changed budget"
+    EXTENDED = "complete, resumes with the changed budget"
     DIFFERENT = "another configuration"
-    OVERWRITTEN = "deleted and begun anew"
+    OVERWRITTEN = "deleted and started again"
     SUBMITTED = "submitted"
 
 

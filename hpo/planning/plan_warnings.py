@@ -30,7 +30,7 @@ def _standing(group: Group, _plan: Plan) -> Iterator[str]:
             f"experiment_tag, or overwrite=true to delete what is there"
         )
     if deleted := group.standings.get(DirectoryState.OVERWRITTEN):
-        yield f"overwrite=true deletes {deleted} experiment(s) of {group.name}: leave it out to go on with them"
+        yield f"overwrite=true deletes {deleted} experiment(s) of {group.name}: leave it out to resume them"
 
 
 def _metric(group: Group, _plan: Plan) -> Iterator[str]:
@@ -48,8 +48,8 @@ def _budget(group: Group, _plan: Plan) -> Iterator[str]:
     full, limit = _full_training(group), config.max_wallclock_time
     if full is not None and limit is not None and limit < full:
         yield (
-            f"{name}: max_wallclock_time={limit:g} s is shorter than one full training, about {full:.0f} s: no trial gets to "
-            f"the end; pass at least {full:.0f}"
+            f"{name}: max_wallclock_time={limit:g} s is shorter than one full-budget evaluation, about {full:.0f} s: no "
+            f"trial gets to the end; pass at least {full:.0f}"
         )
 
 

@@ -1,1 +1,1 @@
-"""Proposal of a benchmark for an existing program, from its source, its help, and what it prints (`hpo init`)."""
+"""Proposing a benchmark for a program (`hpo init`): its arguments, read from its source or its help, and a search space."""

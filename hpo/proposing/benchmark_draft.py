@@ -189,7 +189,11 @@ class Draft:
             return "{trial_seed}", f"{argument.where}; each configuration has its own"
         if argument == self._limit:
             known = isinstance(argument.default, int | float) and argument.default >= 1
-            return (int(argument.default), _origin(argument, "")) if known else (MISSING, "TODO: of a full training")
+            return (
+                (int(argument.default), _origin(argument, ""))
+                if known
+                else (MISSING, "TODO: of a full-budget evaluation")
+            )
         if argument.given is not None:
             return argument.given, argument.where
         if (argument.spelling or "").isdecimal() and type(argument.default) in (str, int, float):

@@ -61,7 +61,7 @@ def _of_transformers(sources: Sequence[Source]) -> Reported | None:
     arguments = [Argument("eval_strategy", given="epoch", where="to report after each epoch")]
     if next(_calls(sources, r"get_last_checkpoint$"), None) is not None:
         arguments += [
-            Argument("save_strategy", given="epoch", where="to go on from there after an interruption"),
+            Argument("save_strategy", given="epoch", where="to resume from there after an interruption"),
             Argument("save_total_limit", given=1, where="the last one"),
         ]
     where = f"of the Trainer in {call[0].where(call[1])}"

@@ -25,7 +25,7 @@ def _schedule(experiment: Experiment) -> list[Part]:
     rows = [[leg.trial_id, leg.begin, leg.end, *(leg.configuration.get(name) for name in names)] for leg in legs]
     unit = state.objective.resource_attr or "report"
     text = (
-        f"The best result came of {len(legs)} trials, each of which went on from a copy of the checkpoint of the one before; "
+        f"The best result came from {len(legs)} trials, each of which continued from a copy of the one before's checkpoint; "
         f"what changed is in the table, from and to are {unit}s. The configuration of the last alone does not give that "
         f"result: schedule.yaml has all of it, and hpo reproduce trains it again."
         if len(legs) > 1
@@ -55,4 +55,4 @@ def _copies(experiment: Experiment) -> PageTable:
     unit = experiment.state.objective.resource_attr or "report"
     heads = ("after seconds", "trial", "went on from trial", f"at {unit}", "in place of trial")
     columns = [*(PageColumn(head, number=True) for head in heads), PageColumn("changed")]
-    return PageTable("copies", "Who went on from whom", columns, rows)
+    return PageTable("copies", "Which trial continued from which", columns, rows)

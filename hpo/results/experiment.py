@@ -38,11 +38,11 @@ class Experiment:
     events: list[Event]
 
     def __repr__(self) -> str:
-        interrupted = self.metadata.get("status") == "interrupted"  # "running" may be of a tuner that was killed
+        interrupted = self.metadata.get("status") == "interrupted"  # a killed tuner leaves "running"
         try:
             otherwise = "interrupted" if interrupted else "not complete when it was read"
             return overview(self, self.state, otherwise, hypervolume_text(self.config, self.state.front))
-        except HPOError as error:  # of a damaged one: an object that cannot be shown helps nobody
+        except HPOError as error:  # a damaged experiment must still have a repr
             return f"Experiment {self.directory}: {error}"
 
     def _repr_html_(self) -> str:
@@ -117,7 +117,7 @@ class Experiment:
 
     def show(self) -> Any:
         """Show the whole report as the last line of a notebook's cell; see `hpo.show`."""
-        import hpo  # its face: reports lie floors above this
+        import hpo  # via the public API: the room `reports` is on a higher floor
 
         return hpo.show(self)
 
@@ -166,7 +166,7 @@ def _check_belongs(files: ExperimentDirectory, config: ExperimentConfig, events:
     for event in events:
         if event.kind != Kind.STARTED:
             continue
-        if set(names := space.names_of(event.body["configuration"])) != set(event.body["configuration"]):
+        if set(names := space.used_names(event.body["configuration"])) != set(event.body["configuration"]):
             raise StoreError(
                 f"{files.config}: config_space has {', '.join(map(repr, names))}, but trial {event.trial} in events.db has "
                 f"{', '.join(map(repr, event.body['configuration']))}; put back the experiment.yaml that belongs to it"

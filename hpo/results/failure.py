@@ -21,7 +21,7 @@ def failure_of(state: ExperimentState, directory: Path) -> str | None:
     result = f"no finite {metrics} in {counts_text(state)}"
     if state.diverged is not None:
         result += f": {_diverged(state.diverged, state.objective)}"
-    trials = [trial for trial in state.trials.values() if not trial.retried]  # of what the newest code left
+    trials = [trial for trial in state.trials.values() if not trial.retried]  # under the newest code
     failed = next((trial for trial in trials if trial.status == Status.FAILED), None)
     if state.diverged is not None and failed is None:
         return (
@@ -33,7 +33,7 @@ def failure_of(state: ExperimentState, directory: Path) -> str | None:
         return f"{result}; run the same command with a larger budget"
     files = ExperimentDirectory(directory)
     place = log_of_attempt(files.attempt(shown.trial.id, shown.attempt)) or files.log
-    return f"{result}; mend what keeps it from training, then add retry=failed to the same command; see {place}"
+    return f"{result}; fix what keeps it from training, then add retry=failed to the same command; see {place}"
 
 
 def _metrics(objective: Objective) -> list[str]:

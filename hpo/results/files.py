@@ -108,7 +108,7 @@ def _cell(value: Any) -> str:
 def _quoted(text: str) -> str:
     """Put a text in quotes if CSV requires it."""
     line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\n").writerow((text, None))  # alone in its line, a blank would be quoted too
+    csv.writer(line, lineterminator="\n").writerow((text, None))  # two fields: a lone empty one is quoted
     return line.getvalue()[:-2]
 
 
@@ -118,7 +118,7 @@ def write_best(directory: ExperimentDirectory, state: ExperimentState) -> None:
     if best is None:
         return
     if front := front_of(state):
-        head = "# What no other result is as good as in everything. Start a search from it: hpo @front.yaml benchmark=...\n"
+        head = "# The Pareto front: results that no other dominates. Start a search from it: hpo @front.yaml benchmark=...\n"
         write_atomically(directory.front, (head + dump_verbatim(front)).encode())
         return
     content = {**best, "overrides": [points_override([best["configuration"]])]}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def losses_of(points: Sequence[FrontPoint]) -> "Floats":
     """Return the losses of some reports as an array, shape (n, m)."""
-    import numpy as np  # most experiments have one objective, and none of their commands waits for it
+    import numpy as np  # here: single-objective experiments do not need numpy
 
     return np.array([point.losses for point in points], dtype=np.float64)
 
@@ -43,7 +43,7 @@ def front_share(config: ExperimentConfig, front: Front) -> float:
 
 
 def hypervolume_text(config: ExperimentConfig, front: Front, share: float | None = None) -> str:
-    """Return the words about a Pareto front's hypervolume, which is computed unless given; empty if there is no front."""
+    """Return the words about a Pareto front's hypervolume, which is computed if not given; empty if there is no front."""
     if not front:
         return ""
     return f"; hypervolume {front_share(config, front) if share is None else share:.4f}"

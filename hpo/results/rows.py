@@ -68,7 +68,7 @@ def rows_in_parts(config: ExperimentConfig, events: Iterable[Event]) -> Iterator
             settings = {"st_status": "InProgress", "trial_id": trial_id, **of_attempt}
             attempts[trial_id, number] = ReportedAttempt(settings, event.elapsed)
         elif event.kind == Kind.ENDED and (following := attempts.get((trial_id, number + 1))) is not None:
-            following.began = event.elapsed  # it was resumed while its processes were still ending
+            following.began = event.elapsed  # the trial was resumed before its previous processes had ended
 
 
 _BEGINNINGS = frozenset({Kind.STARTED, Kind.RESUMED, Kind.RESTARTED})

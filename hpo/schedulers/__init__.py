@@ -1,4 +1,4 @@
-"""Schedulers: which trial starts, resumes, pauses or stops (ASHA, Hyperband, PBT, pruning). Methods from YAML; replay."""
+"""Schedulers: which trial starts, resumes, pauses or stops (ASHA, Hyperband, PBT, pruning); methods from YAML; replay."""
 
 from hpo.schedulers.asha import ASHA, StoppingASHA
 from hpo.schedulers.base import Scheduler

@@ -141,9 +141,9 @@ class ASHA(_Asynchronous):
                 if rung.level < self.cap and (trial_id := rung.promotable()) is not None:
                     return Resume(trial_id, next_level(self.levels, rung.level, self.maximum))
         configuration = self.searcher.propose() if new_trials else None
-        return None if configuration is None else self.start_of(configuration)
+        return None if configuration is None else self.make_start(configuration)
 
-    def start_of(self, configuration: Configuration) -> Start:
+    def make_start(self, configuration: Configuration) -> Start:
         """Return the start of a new trial that trains up to the first rung of its bracket."""
         return Start(configuration, self.steps[self._draw_bracket()])
 
@@ -168,7 +168,7 @@ class ASHA(_Asynchronous):
         self._reached[trial.id] = target
         if target >= self.maximum:
             return Decision.STOP
-        self._raise_hurdle(trial.id, self._rung_at(trial.id, target), outcome).park(trial.id, outcome.order)
+        self._raise_hurdle(trial.id, self._rung_at(trial.id, target), outcome).record_waiting(trial.id, outcome.order)
         return Decision.PAUSE
 
     def _leave(self, trial: Trial) -> None:
@@ -189,7 +189,7 @@ class StoppingASHA(_Asynchronous):
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """Return a new trial that trains up to the maximum resource unless it is stopped."""
         configuration = self.searcher.propose() if new_trials else None
-        return None if configuration is None else self.start_of(configuration)
+        return None if configuration is None else self.make_start(configuration)
 
     def on_outcome(self, trial: Trial, resource: int, outcome: ReportOutcome) -> Decision:
         """Return STOP if the trial misses the cut-off of a rung or has reached the maximum resource, else CONTINUE."""
@@ -202,7 +202,7 @@ class StoppingASHA(_Asynchronous):
                 return Decision.STOP
             rung = self._raise_hurdle(trial.id, self._rung_at(trial.id, target), outcome)
             rung.record(trial.id, outcome.order)
-            if not (rung.clears(trial.id, outcome.order) and rung.passes(outcome.order)):
+            if not (rung.clears_hurdle(trial.id, outcome.order) and rung.passes(outcome.order)):
                 decision = Decision.STOP
             else:
                 self.searcher.on_pending(trial.configuration, self._target(trial.id))

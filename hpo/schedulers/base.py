@@ -96,15 +96,15 @@ class Scheduler(ABC):
         """Load what later suggestions need, such as libraries; called once while the first trials train."""
         self.searcher.prepare()
 
-    def take_notes(self) -> list[str]:
+    def pop_log_messages(self) -> list[str]:
         """Return the messages for the log about suggestions made since the last call."""
-        return self.searcher.take_notes()
+        return self.searcher.pop_log_messages()
 
     @abstractmethod
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """Return what `suggest` would return, without recording it."""
 
-    def start_of(self, configuration: Configuration) -> Start:
+    def make_start(self, configuration: Configuration) -> Start:
         """Return the start of a new trial with this configuration; changes nothing."""
         return Start(configuration, self.max_resource)
 

@@ -58,7 +58,7 @@ class ThriftyASHA(ASHA):
                     return Resume(FIRST, above)
         configuration = self.searcher.propose() if new_trials else None
         if configuration is not None:
-            return self.start_of(configuration)
+            return self.make_start(configuration)
         return Resume(*min(waiting)[1:]) if waiting else None
 
     def on_cost(self, trial: Trial, resource: int, cost: float) -> None:

@@ -108,11 +108,11 @@ class DEHB(Halving):
             return Resume(trial_id, self._halving.resource)
         configuration = self._propose_new() if new_trials else None
         if configuration is not None:
-            return self.start_of(configuration)
+            return self.make_start(configuration)
         found = self._halving.next_if_closed()
         return None if found is None else Resume(*found)
 
-    def start_of(self, configuration: Configuration) -> Start:
+    def make_start(self, configuration: Configuration) -> Start:
         """Return the start of a new trial that trains up to the rung in which the next member or child is due."""
         return Start(configuration, self.steps[self._next_place().rung])
 

@@ -22,7 +22,7 @@ class FIFO(OutcomeScheduler):
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
         """Return a new trial that trains up to the maximum resource; None if none may start or the space is exhausted."""
         configuration = self.searcher.propose() if new_trials else None
-        return None if configuration is None else self.start_of(configuration)
+        return None if configuration is None else self.make_start(configuration)
 
     def on_start(self, trial: Trial) -> None:
         """Tell the searcher that a result of the trial at the maximum resource is pending."""

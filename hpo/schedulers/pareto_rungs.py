@@ -19,7 +19,7 @@ class ParetoRung(Rung):
         self._all[trial_id] = order
         self._next = None
 
-    def park(self, trial_id: int, order: Order) -> None:
+    def record_waiting(self, trial_id: int, order: Order) -> None:
         """Record the result of a trial that waits here for promotion; a diverged trial is recorded but never promoted."""
         self.record(trial_id, order)
         if is_finite(order):

@@ -38,8 +38,8 @@ class PBT(OutcomeScheduler):
         population: Number of members.
         interval: Resource between two comparisons; None for a twentieth of R, at least 1.
         quantile: Fraction of the members that count as the last and as the first, at most 0.5.
-        resample: Probability that a changed hyperparameter is drawn anew.
-        factors: Multipliers of a hyperparameter that is not drawn anew, of which one is chosen at random.
+        resample: Probability that a changed hyperparameter is drawn again.
+        factors: Multipliers of a hyperparameter that is not drawn again, of which one is chosen at random.
 
     Raises:
         ConfigError: An argument is out of range or missing.
@@ -103,14 +103,14 @@ class PBT(OutcomeScheduler):
         return f"{done} of the {len(members)} members of the population have reached {self.maximum}"
 
     def propose(self, *, new_trials: bool = True) -> Suggestion | None:
-        """Return a new member while the population is incomplete, else what becomes of a waiting one: resume or replace."""
-        if new_trials and self.population.place_for_new() is not None:
+        """Return a new member while the population is incomplete, else resume or replace a waiting one."""
+        if new_trials and self.population.member_for_new() is not None:
             configuration = self.searcher.propose()
             if configuration is not None:
-                return self.start_of(configuration)
+                return self.make_start(configuration)
         return next((fate for member in self.population.idle() if (fate := self._fate_of(member)) is not None), None)
 
-    def start_of(self, configuration: Configuration) -> Start:
+    def make_start(self, configuration: Configuration) -> Start:
         """Return the start of a new member that trains up to the first comparison."""
         return Start(configuration, self._after(0))
 
@@ -123,8 +123,8 @@ class PBT(OutcomeScheduler):
         if not population.is_compared(level):
             return None
         broken = member.lost or population.diverged(member)
-        firsts = population.first_at(level, least=1 if broken else 0)
-        if not broken and not population.is_last(member):
+        firsts = population.best_at(level, least=1 if broken else 0)
+        if not broken and not population.is_among_worst(member):
             return Resume(member.trial_id, self._after(level))
         return self._copy_for(member, firsts) if firsts else None
 
@@ -158,7 +158,7 @@ class PBT(OutcomeScheduler):
             return
         super().accept(suggestion)
         if isinstance(suggestion, Start):
-            member = self.population.place_for_new()
+            member = self.population.member_for_new()
             assert member is not None
             if member.index == len(self.population.members):
                 self.population.members.append(member)

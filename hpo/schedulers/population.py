@@ -72,7 +72,7 @@ class Population:
     _results: dict[int, list[MemberResult]] = field(default_factory=dict)
     """Results by level (multiples of the interval), each list sorted with the best first."""
 
-    def place_for_new(self) -> Member | None:
+    def member_for_new(self) -> Member | None:
         """Return the member that a new configuration would train: one lost before its first result, or an additional one."""
         for member in self.members:
             if member.lost and not member.level and not member.given_up:
@@ -89,7 +89,7 @@ class Population:
         levels = [one.level for one in self.members if one.counts]
         return 2 * sum(reached >= level for reached in levels) >= len(levels)
 
-    def first_at(self, level: int, least: int) -> list[MemberResult]:
+    def best_at(self, level: int, least: int) -> list[MemberResult]:
         """Return the best results at a level, without those of diverged trials.
 
         Args:
@@ -99,7 +99,7 @@ class Population:
         results = self._results.get(level, [])
         return [result for result in results[: max(self._count(results), least)] if result.finite]
 
-    def is_last(self, member: Member) -> bool:
+    def is_among_worst(self, member: Member) -> bool:
         """Whether a waiting member is among the worst at its level."""
         results = self._results[member.level]
         return self._own(member) in results[len(results) - self._count(results) :]

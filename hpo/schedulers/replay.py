@@ -159,7 +159,7 @@ def suggestion_of(event: Event) -> Suggestion:
 _COPY = ("source", "source_resource", "replaces")
 
 
-def body_of(suggestion: Suggestion, *, new_trials: bool) -> dict[str, Any]:
+def event_body(suggestion: Suggestion, *, new_trials: bool) -> dict[str, Any]:
     """Return the body of the event that carries out a suggestion.
 
     Args:

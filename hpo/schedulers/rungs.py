@@ -64,7 +64,7 @@ class Rung:
     """Heap of (result, trial id) for trials paused here with a finite result and not yet promoted; the best is first."""
     hurdle: Order | None = None
     """The best result here of the trials that set a hurdle; other trials must beat it to continue. None if there is none."""
-    setters: set[int] = field(default_factory=set)
+    hurdle_trials: set[int] = field(default_factory=set)
     """Ids of the few trials whose best result is the hurdle, which other trials must beat."""
     waiting_setters: list[tuple[Order, int]] = field(default_factory=list)
     """Heap of (result, trial id) of those waiting trials whose best result is the hurdle, as in `waiting`."""
@@ -75,16 +75,16 @@ class Rung:
 
     def raise_hurdle(self, trial_id: int, order: Order) -> None:
         """Record the result of a trial that sets the hurdle, which other trials must beat here to continue."""
-        self.setters.add(trial_id)
+        self.hurdle_trials.add(trial_id)
         if is_finite(order) and (self.hurdle is None or order < self.hurdle):
             self.hurdle = order
 
-    def park(self, trial_id: int, order: Order) -> None:
+    def record_waiting(self, trial_id: int, order: Order) -> None:
         """Record the result of a trial that now waits here for promotion; a diverged trial is recorded but never promoted."""
         self.record(trial_id, order)
         if is_finite(order):
             heappush(self.waiting, (order, trial_id))
-            if trial_id in self.setters:
+            if trial_id in self.hurdle_trials:
                 heappush(self.waiting_setters, (order, trial_id))
 
     def promotable(self) -> int | None:
@@ -92,7 +92,7 @@ class Rung:
         if len(self.results) < 2 or not self.waiting:
             return None
         order, trial_id = self.waiting[0]
-        if not self.clears(trial_id, order):  # then only trials that set the hurdle can clear it
+        if not self.clears_hurdle(trial_id, order):  # then only trials that set the hurdle can clear it
             if not self.waiting_setters:
                 return None
             order, trial_id = self.waiting_setters[0]
@@ -103,7 +103,7 @@ class Rung:
         if len(self.results) != 1 or not self.waiting:
             return None
         order, trial_id = self.waiting[0]
-        return trial_id if self.clears(trial_id, order) else None
+        return trial_id if self.clears_hurdle(trial_id, order) else None
 
     def all_promotable(self) -> Iterator[int]:
         """Yield all waiting trials that are within the rung's quantile and clear the hurdle (if any), the best first."""
@@ -113,14 +113,14 @@ class Rung:
             order, trial_id, place = heappop(near)
             if not self._is_ahead(order):
                 return
-            if self.clears(trial_id, order):
+            if self.clears_hurdle(trial_id, order):
                 yield trial_id
             for below in range(2 * place + 1, min(2 * place + 3, len(heap))):
                 heappush(near, (*heap[below], below))
 
-    def clears(self, trial_id: int, order: Order) -> bool:
+    def clears_hurdle(self, trial_id: int, order: Order) -> bool:
         """Whether a trial's result beats the hurdle, if there is one, or the trial is one of those that set it."""
-        return self.hurdle is None or trial_id in self.setters or order < self.hurdle
+        return self.hurdle is None or trial_id in self.hurdle_trials or order < self.hurdle
 
     def remove(self, trial_id: int) -> None:
         """Record that a trial no longer waits for promotion; its result still counts."""

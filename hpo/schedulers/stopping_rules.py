@@ -206,7 +206,7 @@ def _rule_of(spec: Any) -> StoppingRule:
     if not isinstance(spec, Mapping) or len(spec) != 1 or next(iter(spec)) not in RULES:
         shown = dict(spec) if isinstance(spec, Mapping) else spec
         raise ConfigError(
-            f"method.scheduler.rules: {shown!r} is no rule; write each as {{NAME: {{ARGUMENT: VALUE}}}}, NAME one of "
+            f"method.scheduler.rules: {shown!r} is not a rule; write each as {{NAME: {{ARGUMENT: VALUE}}}}, NAME one of "
             f"{', '.join(RULES)}"
         )
     name, arguments = next(iter(spec.items()))

@@ -58,13 +58,13 @@ class SynchronousHyperband(Halving):
                 return Resume(trial_id, bracket.resource)
         configuration = self.searcher.propose() if new_trials else None
         if configuration is not None:
-            return self.start_of(configuration)
+            return self.make_start(configuration)
         for bracket in self._open:
             if (found := bracket.next_if_closed()) is not None:
                 return Resume(*found)
         return None
 
-    def start_of(self, configuration: Configuration) -> Start:
+    def make_start(self, configuration: Configuration) -> Start:
         """Return the start of a new trial that trains up to the first rung of the bracket that has room for it."""
         return Start(configuration, (self._filling() or self._following()).resource)
 

@@ -47,7 +47,7 @@ def apply_warm_start(scheduler: Scheduler, config: ExperimentConfig, experiments
             box = box_of(sources, config.space)
             if box is None:
                 raise _too_few(use, "one source alone has a finite result")
-            searcher.stay_in(box)
+            searcher.restrict_to(box)
         case WarmStartUse.hurdle:
             several = sum(bool(source.fits) for source in sources) > 1
             first = portfolio(sources, config) if several else best_points(sources, config.space)
@@ -60,7 +60,7 @@ def _check_method(scheduler: Scheduler, config: ExperimentConfig) -> None:
     use, searcher = config.warm_start_use, scheduler.searcher
     key, points = f"warm_start_use={use.value}", "warm_start_use=points"
     lacking = {
-        WarmStartUse.data: (searcher.learns_from_earlier, "has no model that learns from earlier experiments"),
+        WarmStartUse.data: (searcher.learns_from_warm_start, "has no model that learns from earlier experiments"),
         WarmStartUse.box: (
             searcher.takes_box and scheduler.takes_box,
             "looks everywhere, and not in a part of the space",
@@ -80,9 +80,7 @@ def _check_method(scheduler: Scheduler, config: ExperimentConfig) -> None:
         )
     if use == WarmStartUse.box and config.space.conditions:
         name = next(iter(config.space.conditions))
-        raise ConfigError(
-            f"{key}: a box has all hyperparameters, and config_space.{name} is not always used; use {points}"
-        )
+        raise ConfigError(f"{key}: a box has all hyperparameters, and config_space.{name} is conditional; use {points}")
 
 
 def check_count(use: WarmStartUse, sources: Sequence[MatchedSource]) -> None:
@@ -102,7 +100,7 @@ def _too_few(use: WarmStartUse, why: str) -> ConfigError:
 def _methods_for(use: WarmStartUse) -> list[str]:
     """Return the names of hpo's methods whose searcher and scheduler support a use of earlier experiments."""
     asked: dict[WarmStartUse, Callable[[type, type], bool]] = {
-        WarmStartUse.data: lambda searcher, _: bool(getattr(searcher, "learns_from_earlier", False)),
+        WarmStartUse.data: lambda searcher, _: bool(getattr(searcher, "learns_from_warm_start", False)),
         WarmStartUse.box: lambda *parts: all(getattr(part, "takes_box", False) for part in parts),
         WarmStartUse.hurdle: lambda _, scheduler: bool(getattr(scheduler, "takes_hurdles", False)),
     }

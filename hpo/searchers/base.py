@@ -49,10 +49,10 @@ class Searcher(ABC):
     """
 
     shared_random = SHARED_RANDOM
-    learns_from_earlier = False
+    learns_from_warm_start = False
     """Whether the searcher has a model that can learn from results of earlier experiments, through `learn_from`."""
     takes_box = False
-    """Whether `stay_in` can restrict most proposals to a box within the search space."""
+    """Whether `restrict_to` can restrict most proposals to a box within the search space."""
     takes_priors = True
     """Whether the searcher supports priors; if not, spaces in which a hyperparameter has a `confidence` are rejected."""
     takes_conditions = True
@@ -109,16 +109,16 @@ class Searcher(ABC):
         self._first_left = list(reversed(self._first))
 
     def learn_from(self, sources: Sequence[EarlierData]) -> None:
-        """Let the model learn from results of earlier experiments; available only if `learns_from_earlier` is true."""
+        """Let the model learn from results of earlier experiments; available only if `learns_from_warm_start` is true."""
         raise NotImplementedError(f"{type(self).__name__} has no model that learns from earlier experiments")
 
-    def stay_in(self, box: SearchSpace) -> None:
+    def restrict_to(self, box: SearchSpace) -> None:
         """Restrict nine of ten proposals to a box within the search space; available only if `takes_box` is true."""
         self._box = box
 
     @property
     def area(self) -> SearchSpace:
-        """The space that the next proposal is drawn from: the whole search space, or the box set by `stay_in`."""
+        """The space that the next proposal is drawn from: the whole search space, or the box set by `restrict_to`."""
         if self._box is None or self.randomness.stream("outside", self.own).random() < OUTSIDE:
             return self.space
         return self._box
@@ -176,7 +176,7 @@ class Searcher(ABC):
     def on_failed(self, configuration: Configuration) -> None:  # noqa: B027
         """Record that a trial failed or ended early, so that no result is pending any more."""
 
-    def take_notes(self) -> list[str]:
+    def pop_log_messages(self) -> list[str]:
         """Return the messages for the log about proposals made since the last call."""
         return []
 

@@ -111,14 +111,16 @@ class ImprovementSearcher(GaussianProcessSearcher):
         acquisition = _Acquisition(
             posterior=posterior,
             incumbents=feasible.min(axis=0) if len(feasible) else None,
-            where=lambda x: self.history.unmeasured(x, self.target_resource, levels),
+            where=lambda x: self.history.inputs_at_resource(x, self.target_resource, levels),
             chances=self._bounds.chances(self.target_resource, fits),
-            besides=self._besides(believed=bool(self.space.priors) and self._prior_holds(tried[np.argsort(typical)])),
+            besides=self._prior_and_cost_terms(
+                believed=bool(self.space.priors) and self._prior_holds(tried[np.argsort(typical)])
+            ),
         )
         parents = self._pool.points([self.history.configurations[tried[i]] for i in ranked[:PARENTS]])
         return self._pool.first_new(self._search(rng, acquisition, parents), self.is_known)
 
-    def _besides(self, *, believed: bool) -> Callable[[Floats], Floats] | None:
+    def _prior_and_cost_terms(self, *, believed: bool) -> Callable[[Floats], Floats] | None:
         """Return a function that gives the acquisition's prior and cost terms at encoded configurations, or None."""
         cost = self._cost_of()
         if not believed and cost is None:

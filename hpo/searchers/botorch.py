@@ -23,7 +23,7 @@ class BoTorchSearcher(ModelSearcher):
     """Bayesian optimisation by BoTorch: proposes the candidate with the largest qLogExpectedImprovement.
 
     Running trials are passed as pending points. The model is a SingleTaskGP with BoTorch's own priors over the encoded
-    configuration and the logarithm of the resource. It is fitted anew for each proposal.
+    configuration and the logarithm of the resource. It is fitted again for each proposal.
 
     Args:
         space: Search space.

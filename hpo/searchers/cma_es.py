@@ -67,7 +67,7 @@ class CMAESSearcher(Searcher):
         drawn = f"CMA-ES draws {', '.join(unordered)} at random: its values have no order"
         self._notes = [drawn] if unordered else []
 
-    def take_notes(self) -> list[str]:
+    def pop_log_messages(self) -> list[str]:
         """Return a message that names the categorical hyperparameters, which are drawn at random; on the first call only."""
         notes, self._notes = self._notes, []
         return notes

@@ -65,7 +65,7 @@ class GaussianProcessSearcher(ModelSearcher):
         ConfigError: An argument is out of range.
     """
 
-    learns_from_earlier = True
+    learns_from_warm_start = True
     takes_box = True
 
     def __init__(

@@ -125,10 +125,10 @@ class MOBSTERSearcher(ExpectedImprovementSearcher):
         self._posterior = posterior.fantasise(running, targets, rng.standard_normal((len(running), FANTASIES)))
 
     def _predict(self, x: Floats) -> tuple[Floats, Floats]:
-        return self._posterior.predict(self.history.unmeasured(x, self._resource, self._levels))
+        return self._posterior.predict(self.history.inputs_at_resource(x, self._resource, self._levels))
 
     def _means(self, x: Floats) -> Floats:
-        return self._posterior.mean(self.history.unmeasured(x, self._resource, self._levels))
+        return self._posterior.mean(self.history.inputs_at_resource(x, self._resource, self._levels))
 
 
 class IndependentSearcher(ExpectedImprovementSearcher):
@@ -156,7 +156,7 @@ class IndependentSearcher(ExpectedImprovementSearcher):
     def _predict(self, x: Floats) -> tuple[Floats, Floats]:
         means, variance = np.zeros((len(x), FANTASIES)), np.zeros(len(x))
         for weight, posterior, centre, resource, levels in self._parts:
-            mean, deviation = posterior.predict(self.history.unmeasured(x, resource, levels))
+            mean, deviation = posterior.predict(self.history.inputs_at_resource(x, resource, levels))
             means += weight * (mean + centre)
             variance += (weight * deviation) ** 2
         return means, np.sqrt(variance)
@@ -164,7 +164,7 @@ class IndependentSearcher(ExpectedImprovementSearcher):
     def _means(self, x: Floats) -> Floats:
         means = np.zeros((len(x), FANTASIES))
         for weight, posterior, centre, resource, levels in self._parts:
-            means += weight * (posterior.mean(self.history.unmeasured(x, resource, levels)) + centre)
+            means += weight * (posterior.mean(self.history.inputs_at_resource(x, resource, levels)) + centre)
         return means
 
     def _weights(self, levels: Sequence[ResourceModel]) -> list[float]:

@@ -97,7 +97,7 @@ class ModelSearcher(Searcher):
             self._fits = self._fits_now()
         super().accept(configuration)
 
-    def take_notes(self) -> list[str]:
+    def pop_log_messages(self) -> list[str]:
         """Return messages about numerical failures since the last call."""
         notes, self.notes = self.notes, []
         return notes

@@ -31,7 +31,7 @@ class MultiObjectiveSearcher(GaussianProcessSearcher):
     """
 
     takes_objectives = True
-    learns_from_earlier = False
+    learns_from_warm_start = False
 
     def __init__(self, space: SearchSpace, randomness: Randomness, *, aims: Sequence[Aim] = (), **options: Any) -> None:
         super().__init__(space, randomness, **options)

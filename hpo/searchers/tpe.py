@@ -113,7 +113,7 @@ class TPESearcher(DensitySearcher):
         ConfigError: An argument is out of range.
     """
 
-    learns_from_earlier = True
+    learns_from_warm_start = True
 
     def __init__(
         self,

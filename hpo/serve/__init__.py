@@ -1,1 +1,1 @@
-"""`hpo serve`: live web pages about experiments, made from their event logs."""
+"""The web page of `hpo serve`: experiments in a browser while they run, read from their event logs."""

@@ -34,7 +34,7 @@ def listen(host: str, port: int | None) -> socket.socket:
         try:
             return _bound(host, number)
         except socket.gaierror as error:
-            raise ConfigError(f"--host {host}: is no address ({error.strerror}); use 127.0.0.1") from error
+            raise ConfigError(f"--host {host}: is not an address ({error.strerror}); use 127.0.0.1") from error
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 continue
@@ -134,7 +134,7 @@ def token_of(file: Path | None) -> str:
         raise ConfigError(f"--token-file {file}: cannot be read ({error}); name another, which is made") from error
     if not re.fullmatch(rf"[A-Za-z0-9_-]{{{SHORTEST},}}", token):
         raise ConfigError(
-            f"--token-file {file}: has no token of {SHORTEST} or more letters, digits, - and _; remove it, it is made anew"
+            f"--token-file {file}: has no token of {SHORTEST} or more letters, digits, - and _; remove it to get a new one"
         )
     return token
 

@@ -146,7 +146,7 @@ class Feed:
 
     def _unreadable(self, error: Exception) -> str:
         cause = error.__cause__ if isinstance(error.__cause__, UnsafeFileError) else None
-        why = f"cannot be read ({cause.strerror})" if cause else "is no configuration as hpo stores it"
+        why = f"cannot be read ({cause.strerror})" if cause else "is not a configuration as hpo stores it"
         return f"{self.files.config}: {why}; hpo status says more"
 
     def _unshown(self, error: Exception) -> str:

@@ -50,7 +50,7 @@ async def answer(hub: Hub, name: str, request: Request) -> Response:
     if event is None:
         return _json(202, {"said": "It is left for the tuner, which has not answered yet."})
     if not event.body["accepted"]:
-        return _json(409, {"error": f"It was refused: {event.body['why']}."})
+        return _json(409, {"error": f"It was rejected: {event.body['why']}."})
     return _json(200, {"said": f"Done: {command_text(event.body)}."})
 
 
@@ -68,7 +68,7 @@ def _asked(body: bytes) -> tuple[str, dict[str, Any]]:
     try:
         content = json_object(body)
     except ValueError as error:
-        raise HTTPException(400, f"It is no command: {error}.") from error
+        raise HTTPException(400, f"It is not a command: {error}.") from error
     verb, arguments = content.get("command"), content.get("arguments", {})
     if not isinstance(verb, str) or not isinstance(arguments, dict) or len(json.dumps(arguments)) > MOST_POSTED // 2:
         raise HTTPException(400, 'A command is of the form {"command": "hold", "arguments": {}}.')

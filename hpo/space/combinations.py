@@ -67,7 +67,7 @@ class Combinations(Generic[Values]):
             states = {after for steps in ways[-1].values() for _, after in steps}
             if len(states) > MOST_STATES:
                 raise ConfigError(
-                    f"config_space.{name}: up to there `when` tells apart more than {MOST_STATES:,} combinations of values; "
+                    f"config_space.{name}: up to it `when` distinguishes more than {MOST_STATES:,} combinations of values; "
                     "let hyperparameters depend on fewer others"
                 )
         self._layers: list[dict[Closed, list[Step[Values]]]] = []

@@ -139,5 +139,5 @@ def _parse_choice(key: str, kind: str, spec: dict[str, Any]) -> Choice:
         if isinstance(value, float) and math.isnan(value):
             raise ConfigError(f"{key}.values: nan equals nothing, not even itself; use another value")
         if choice.index(value) != index:
-            raise ConfigError(f"{key}.values: {value!r} stands there twice; remove one")
+            raise ConfigError(f"{key}.values: {value!r} is listed twice; remove one")
     return choice

@@ -81,7 +81,7 @@ class SearchSpace:
                 found[name] = values[name]
         return found
 
-    def names_of(self, configuration: Mapping[str, Any]) -> list[str]:
+    def used_names(self, configuration: Mapping[str, Any]) -> list[str]:
         """Return the names of the hyperparameters that are used in a configuration with these values."""
         if not self.conditions:
             return list(self.domains)
@@ -140,7 +140,7 @@ class SearchSpace:
             for values in itertools.product(*(domain.values(int(domain.size)) for domain in used.values())):
                 yield dict(zip(used, values, strict=True))
 
-    def covering(self) -> list[Configuration]:
+    def covering_configurations(self) -> list[Configuration]:
         """Return the default configuration and a few more, which cover all ranges of values that conditions distinguish."""
         found = [self.default]
         defaults = self.defaults

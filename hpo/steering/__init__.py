@@ -1,1 +1,1 @@
-"""Steering a running experiment: giving commands to its tuner, and telling beforehand what a command would do."""
+"""Steering: commands to a running experiment, who may give them, their answers, and their expected consequences."""

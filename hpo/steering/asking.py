@@ -33,7 +33,7 @@ def why_not(follower: Follower) -> str | None:
     """
     condition, detail = follower.condition()
     if follower.config.simulated:
-        return "it is simulated, and over too soon to be steered"
+        return "it is simulated, and finishes too soon to be steered"
     if follower.over:
         return f"it is over: {follower.state.finished}"
     if "sagemaker" in str(read_json(follower.files.path / LAUNCH_RECORD).get("launcher", "")).lower():

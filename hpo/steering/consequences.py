@@ -30,7 +30,7 @@ def consequences(config: ExperimentConfig, state: ExperimentState) -> dict[str, 
         CommandName.GO_ON: f"{where} Free workers get something to do again.",
         CommandName.BUDGET: f"{where} The limits are now {_limits(config.budget)}.",
         CommandName.END: f"Ends {many}, with {grace} each. {where} The same command skips the experiment afterwards.",
-        CommandName.INTERRUPT: f"Ends this session: {many} get {grace}. {where} The same command goes on with it.",
+        CommandName.INTERRUPT: f"Ends this session: {many} get {grace}. {where} The same command resumes it.",
     }
 
 

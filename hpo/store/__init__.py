@@ -1,1 +1,1 @@
-"""An experiment on disk: its directory, event store, locks and tag, a full disk, and the search for experiments."""
+"""Experiments on disk: directory layout, event store, locks and leases, tags, full disks, and finding experiments."""

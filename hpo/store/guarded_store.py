@@ -137,7 +137,7 @@ class GuardedStore(Store):
         super().__init__(self.path)
         self._seen, self._written, self._given_up = _Look(self.path), False, False
         log.warning(
-            "%s: was %s while the experiment ran; its %d events are written again, and the experiment goes on%s",
+            "%s: was %s while the experiment ran; its %d events are written again, and the experiment continues%s",
             self.path,
             what,
             self._copy.count,

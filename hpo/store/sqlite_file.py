@@ -137,7 +137,9 @@ def sqlite_error_as_sentence(path: Path, error: Exception) -> StoreError | None:
             f"{path.parent} to a place of your own and read it there"
         )
     elif code in _CLOSED:
-        text = f"cannot be opened ({error}); see that {path.parent} is there, and mend its permissions and the file's"
+        text = (
+            f"cannot be opened ({error}); see that {path.parent} is there, and correct its permissions and the file's"
+        )
     elif code in _DEVICE:
         text = (
             f"cannot be read or written ({error}); see to the disk and its free space, then run the same command again"
@@ -155,7 +157,7 @@ def write_error_as_sentence(path: Path, error: sqlite3.Error, what: str) -> Stor
     if is_busy(error):
         remedy = f"another program has held the file for {PATIENCE:g} s; end that one"
     elif _code(error) in _CLOSED:
-        remedy = f"mend the permissions of {path.parent} and the files in it"
+        remedy = f"correct the permissions of {path.parent} and the files in it"
     else:
         return disk_error_as_sentence(path, text)
     return StoreError(f"{path}: {text}; {remedy}, then run the same command again")

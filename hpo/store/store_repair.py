@@ -96,9 +96,9 @@ def _mend(path: Path, damage: DamageError) -> None:
             shutil.rmtree(folder)
         _put_in_place(path)
     except OSError as error:
-        raise disk_error_as_sentence(path, f"is damaged and could not be mended ({error})") from error
+        raise disk_error_as_sentence(path, f"is damaged and could not be repaired ({error})") from error
     log.warning(
-        "%s: was damaged; the %d events before the damage are recovered and the experiment goes on from there; the "
+        "%s: was damaged; the %d events before the damage are recovered and the experiment resumes from there; the "
         "damaged file is kept as %s",
         path,
         len(events),

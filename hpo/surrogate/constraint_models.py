@@ -59,7 +59,9 @@ class ConstraintModel(JointGP):
         posterior, _, levels = self.posterior(own)
 
         def chances(x: Floats) -> tuple[Floats, Callable[[], Floats]]:
-            mean, deviation, by_inputs = posterior.predict_with_gradient(self.history.unmeasured(x, resource, levels))
+            mean, deviation, by_inputs = posterior.predict_with_gradient(
+                self.history.inputs_at_resource(x, resource, levels)
+            )
             z = (self._bound - mean[:, 0]) / deviation
             log_share: Floats = log_ndtr(z)
 
@@ -93,7 +95,7 @@ class ConstraintModel(JointGP):
         if not (own := self._own_fits(fits)):
             return np.zeros(len(x))
         posterior, _, levels = self.posterior(own)
-        where = self.history.unmeasured(x, resource, levels)
+        where = self.history.inputs_at_resource(x, resource, levels)
         if rng is None:
             values = posterior.mean(where)[:, 0]
         else:

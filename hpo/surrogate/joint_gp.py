@@ -74,7 +74,7 @@ class ModelData(ABC):
         order = np.lexsort((self._randomness.stream("model-data", count).random(count), -reached))
         return np.sort(order[: self._most])
 
-    def stratified(self, targets: Floats, count: int) -> Integers:
+    def choose_for_fit(self, targets: Floats, count: int) -> Integers:
         """Return the indices of the best targets and of a random subset of the rest."""
         if len(targets) <= FIT_BEST + FIT_OTHERS:
             return np.arange(len(targets))
@@ -99,13 +99,13 @@ class ModelData(ABC):
         levels = self.history.levels(count)
         index = self.chosen(count)
         targets = self.targets(count)[index]
-        subset = self.stratified(targets, count)
+        subset = self.choose_for_fit(targets, count)
         blocks = self._training_blocks(index[subset], targets[subset], levels)
         if before is None:
             layout = self._layout(levels)
             start, iterations = layout.start(), FIRST_ITERATIONS
         else:
-            layout, start = self.carried_over(before, levels, blocks=len(blocks))
+            layout, start = self.carry_over(before, levels, blocks=len(blocks))
             iterations = NEXT_ITERATIONS
         starts = [start]
         if self._exact:
@@ -123,7 +123,7 @@ class ModelData(ABC):
         """Return inputs and targets of measurements, given by their indices, as independent blocks of data."""
 
     @staticmethod
-    def carried_over(before: Fit, levels: Sequence[int], *, blocks: int) -> tuple[Layout, Floats]:
+    def carry_over(before: Fit, levels: Sequence[int], *, blocks: int) -> tuple[Layout, Floats]:
         """Return a layout for these levels, and a starting vector that takes over an earlier fit's values for known ones."""
         old, theta, known = before
         layout = Layout(old.dimension, blocks, len(levels), old.resources, old.exact)
@@ -169,7 +169,7 @@ class JointGP(ModelData):
             kernel, inputs, earlier = self._with_earlier(layout.kernel(theta), own, levels, fits[-1])
             posterior = Posterior(kernel, self.groups, inputs)
         if len(index) > len(known):
-            posterior = posterior.extended(self.history.measured(index[len(known) :], levels))
+            posterior = posterior.extend(self.history.measured(index[len(known) :], levels))
         self._kept = (fits[-1], index, posterior, earlier)
         targets = self.targets(len(self.history))[index]
         targets = np.concatenate((earlier, targets)) if len(earlier) else targets
@@ -192,7 +192,7 @@ class JointGP(ModelData):
         at = at[trials]
         means: Floats = posterior.means_of_known()[at]
         if (others := trials[at < 0]).size:
-            means[at < 0] = posterior.mean(self.history.unmeasured(self.history.rows(others), resource, levels))
+            means[at < 0] = posterior.mean(self.history.inputs_at_resource(self.history.rows(others), resource, levels))
         return means
 
     def _with_earlier(

@@ -38,7 +38,7 @@ class Posterior:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def extended(self, more: Inputs) -> "Posterior":
+    def extend(self, more: Inputs) -> "Posterior":
         """Return a posterior with m more inputs, whose targets are yet to be set; costs O(n² m) instead of O((n + m)³).
 
         Raises:
@@ -123,7 +123,7 @@ class Posterior:
         """
         if not len(pending):
             return self
-        result = self.extended(pending)
+        result = self.extend(pending)
         # Known targets and samples together = factor @ (whitened targets above, normals below).
         n, p = len(self), len(pending)
         result._whitened = np.zeros((n + p, 1 + p))

@@ -61,11 +61,11 @@ class SingleLoss(ProposalObjective):
     def __init__(self, model: JointGP, fits: Sequence[int], resource: int, rows: Floats) -> None:
         self._posterior, _, self._levels = model.posterior(fits)
         self._resource = resource
-        self.means = self._posterior.mean(TrainingData.unmeasured(rows, resource, self._levels))[:, 0]
+        self.means = self._posterior.mean(TrainingData.inputs_at_resource(rows, resource, self._levels))[:, 0]
 
     def drawn(self, x: Floats, exploration: float, rng: np.random.Generator) -> tuple[Floats, float]:
         """See `ProposalObjective.drawn`."""
-        mean, covariance = self._posterior.joint(TrainingData.unmeasured(x, self._resource, self._levels))
+        mean, covariance = self._posterior.joint(TrainingData.inputs_at_resource(x, self._resource, self._levels))
         scores = mean[:, 0]
         if exploration:
             factor = factorise(covariance, f"the joint covariance of {len(x)} candidates is not positive definite")

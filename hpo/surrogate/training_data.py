@@ -132,7 +132,7 @@ class TrainingData:
         return Inputs(x, np.log(resources) / math.log(3), level)
 
     @staticmethod
-    def unmeasured(x: Floats, resource: int, levels: Sequence[int]) -> Inputs:
+    def inputs_at_resource(x: Floats, resource: int, levels: Sequence[int]) -> Inputs:
         """Return model inputs for predictions at one resource; the log resource `u` is stored once, in shape (1,)."""
         level = max(bisect_right(levels, resource) - 1, 0)
         return Inputs(x, np.array([math.log(resource) / math.log(3)]), np.array([level]))

@@ -73,7 +73,7 @@ class Table:
                 f"table {self.name}: {missing} of {self.seconds.size} cells are missing; record them first"
             )
         if len(self._rows) != len(self.seconds):
-            raise ConfigError(f"table {self.name}: a configuration stands there twice")
+            raise ConfigError(f"table {self.name}: a configuration occurs twice")
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -149,7 +149,7 @@ class Table:
         """Return the indices of a configuration's values; -1 for hyperparameters that are not used, whatever is given."""
         if not self.space.conditions:
             return tuple([axis[values[name]] for name, axis in self._axes.items()])
-        used = set(self.space.names_of(values))
+        used = set(self.space.used_names(values))
         return tuple([axis[values[name]] if name in used else -1 for name, axis in self._axes.items()])
 
     def row(self, configuration: Configuration) -> int:

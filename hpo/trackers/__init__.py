@@ -1,7 +1,7 @@
-"""Experiment trackers: MLflow, TensorBoard, W&B, Trackio and webhooks, fed with the events of an experiment.
+"""Experiment trackers: MLflow, TensorBoard, W&B, Trackio and webhooks, which receive the events of an experiment.
 
-They are configured as `+callbacks.tensorboard._target_=hpo.trackers.TensorBoard`. Each needs its package, and imports
-it when the experiment begins.
+They are configured as `+callbacks.tensorboard._target_=hpo.trackers.TensorBoard`. All except Webhook need a package of
+their own, which is imported when the experiment starts.
 """
 
 from hpo.trackers.base import TrialTracker

@@ -120,4 +120,4 @@ class TensorBoard(TrialTracker):
     def _add(self, file: Any, values: list[Any], step: int, time: float) -> None:
         event = self._events.Event(wall_time=time, step=step, summary=self._summaries.Summary(value=values))
         file.write(event.SerializeToString())
-        file.flush()  # for readers while the trial runs
+        file.flush()  # so that TensorBoard can read it while the trial runs

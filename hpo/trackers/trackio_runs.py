@@ -32,7 +32,7 @@ class Trackio(TrialTracker):
         store: Path | str | None = None,
     ) -> None:
         if store is not None:
-            os.environ["TRACKIO_DIR"] = str(Path(store).absolute())  # read when the package is imported
+            os.environ["TRACKIO_DIR"] = str(Path(store).absolute())  # Trackio reads it on import
         super().__init__(config, directory)
         found = Path(str(self.module.utils.TRACKIO_DIR))
         if store is not None and found != Path(store).absolute():

@@ -1,1 +1,1 @@
-"""The tuner: the loop that takes in reports and exits, commits decisions and acts on them, and that ends an experiment."""
+"""The tuner's loop: receive reports and exits, decide, commit, act on the decisions; limits and the end of an experiment."""

@@ -150,7 +150,7 @@ class CheckpointBudget:
             self.journal.note(
                 f"the checkpoint of trial {trial_id} needs {_gigabytes(size)} GB, more than all checkpoints together may "
                 f"(max_checkpoint_gigabytes={_gigabytes(limit)}): raise it, or have the script save less; the experiment "
-                f"goes on",
+                f"continues",
                 trial_id,
             )
 
@@ -177,7 +177,7 @@ class CheckpointBudget:
             self.journal.note(
                 f"what members of the population have saved, and the copies that others may go on from, need "
                 f"{_gigabytes(needed + limit - limit_here)} GB, more than max_checkpoint_gigabytes={_gigabytes(limit)}, and "
-                f"none of it can be removed: raise it, or train a smaller population; the experiment goes on"
+                f"none of it can be removed: raise it, or train a smaller population; the experiment continues"
             )
 
 

@@ -71,8 +71,8 @@ class Copies:
             self.backend.copy_checkpoint(start.source, None, trial_id)
         else:
             raise StoreError(
-                f"the copy of what trial {start.source} had saved at {start.source_resource} is gone, from which another is "
-                f"to go on: put it back, or start again by overwrite=true"
+                f"the copy of what trial {start.source} had saved at {start.source_resource} is gone, from which another "
+                f"trial should resume: put it back, or start again by overwrite=true"
             )
 
     def prune(self) -> None:

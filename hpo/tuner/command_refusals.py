@@ -46,7 +46,7 @@ def refusal(command: Command, moment: Moment) -> str | None:
     """Return why a command is refused; None if it is accepted."""
     check = _CHECKS.get(command.verb)
     if check is None:
-        return f"{command.verb[:40]!r} is no command: use {', '.join(CommandName)}"
+        return f"{command.verb[:40]!r} is not a command: use {', '.join(CommandName)}"
     expected = {CommandName.STOP: {"trial"}, CommandName.BUDGET: set(moment.limits)}.get(
         CommandName(command.verb), set()
     )
@@ -58,7 +58,7 @@ def refusal(command: Command, moment: Moment) -> str | None:
 def _stop(arguments: Mapping[str, Any], _: Command, moment: Moment) -> str | None:
     trial_id, trials = arguments.get("trial"), moment.state.trials
     if isinstance(trial_id, bool) or not isinstance(trial_id, int):
-        return f"trial={repr(trial_id)[:40]} is no trial's number"
+        return f"trial={repr(trial_id)[:40]} is not the number of a trial"
     if trial_id not in trials:
         there = f"there are 0 to {len(trials) - 1}" if trials else "none has started"
         return f"there is no trial {str(trial_id)[:40]}: {there}"
@@ -88,7 +88,7 @@ def _end(_arguments: Mapping[str, Any], _: Command, moment: Moment) -> str | Non
 
 def _interrupt(_arguments: Mapping[str, Any], command: Command, moment: Moment) -> str | None:
     if command.id < moment.opened:
-        return "the session that it was meant for is over"
+        return "the session that it was meant for has ended"
     return _end({}, command, moment)
 
 

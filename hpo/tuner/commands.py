@@ -105,7 +105,7 @@ class Commands:
         body: dict[str, Any] = {"id": name, "command": known, "arguments": arguments, "by": printable(command.by)[:200]}
         if why is not None:
             self.journal.emit(Kind.COMMANDED, body={**body, "accepted": False, "why": printable(why)})
-            log.warning("command %s by %s was refused: %s", known, body["by"], printable(why))
+            log.warning("command %s by %s was rejected: %s", known, body["by"], printable(why))
             return
         trial = attempt = None
         if known == CommandName.STOP:

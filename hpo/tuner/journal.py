@@ -116,7 +116,7 @@ class Journal:
         except Exception:
             if id(callback) not in self._broken:
                 self._broken.add(id(callback))
-                log.exception("callback %s failed in %s; the experiment goes on", type(callback).__name__, name)
+                log.exception("callback %s failed in %s; the experiment continues", type(callback).__name__, name)
             return None
 
 

@@ -199,7 +199,7 @@ class Tuner:
                 if self.trials.refuse_code():
                     return
                 self.scheduler.accept(suggestion)
-            for text in self.scheduler.take_notes():
+            for text in self.scheduler.pop_log_messages():
                 self.journal.note(text)
             if suggestion is None:
                 return

@@ -13,7 +13,7 @@ from hpo.tuner.journal import Journal
 from hpo.tuner.report_reader import Intake
 from hpo.tuner.trial_limits import Limits
 
-_SAVE = "have the script save into HPO_CHECKPOINT_DIR before each report, and load at its start"
+_SAVE = "let the script save into HPO_CHECKPOINT_DIR before each report, and load at its start"
 
 
 @dataclass

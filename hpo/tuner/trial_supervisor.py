@@ -22,7 +22,7 @@ from hpo.events.types import (
     Trial,
 )
 from hpo.schedulers.base import Scheduler
-from hpo.schedulers.replay import body_of, tell_end, tell_result, tell_stopped
+from hpo.schedulers.replay import event_body, tell_end, tell_result, tell_stopped
 from hpo.tuner.checkpoint_budget import CheckpointBudget
 from hpo.tuner.checkpoint_copies import Copies
 from hpo.tuner.failure_limit import Failures
@@ -81,7 +81,7 @@ class Supervision:
 
     def carry_out(self, suggestion: Suggestion, new_trials: bool) -> None:
         """Start or resume the trial that the scheduler suggests."""
-        body = body_of(suggestion, new_trials=new_trials)
+        body = event_body(suggestion, new_trials=new_trials)
         if isinstance(suggestion, Start):
             trial = Trial(len(self.state.trials), suggestion.configuration, suggestion.source)
             body |= self.code.start(trial.id)
@@ -111,7 +111,7 @@ class Supervision:
     def retry(self) -> None:
         """Train the first of the failed trials again as a new trial, so that the files of the failed one stay."""
         failed = self.failed.pop(0).trial
-        start = replace(self.scheduler.start_of(failed.configuration), retries=failed.id)
+        start = replace(self.scheduler.make_start(failed.configuration), retries=failed.id)
         self.scheduler.accept(start)
         self.carry_out(start, new_trials=True)
 

@@ -1,1 +1,1 @@
-"""Warm starts: results of earlier experiments in one file, and which of them a new experiment can use."""
+"""Warm starts: which results of earlier experiments a new experiment can use, and how."""

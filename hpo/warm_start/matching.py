@@ -49,7 +49,7 @@ class MatchedSource:
     count: int = 0
     """Total number of results of the source."""
     fits: list[MatchedResult] = field(default_factory=list)
-    useless: Counter[str] = field(default_factory=Counter)
+    unusable_counts: Counter[str] = field(default_factory=Counter)
     """Reasons why results cannot be used, with the number of results for each."""
     remarks: dict[str, None] = field(default_factory=dict)
     """Assumptions made in the conversion, as an ordered set of sentences."""
@@ -57,7 +57,10 @@ class MatchedSource:
     @property
     def said(self) -> str:
         """A one-line summary of which results are used, for the log and for error messages."""
-        parts = [f"{len(self.fits)} of {self.count} results fit", *(f"{n} {why}" for why, n in self.useless.items())]
+        parts = [
+            f"{len(self.fits)} of {self.count} results fit",
+            *(f"{n} {why}" for why, n in self.unusable_counts.items()),
+        ]
         return f"warm_start={self.name}: {'; '.join([*parts, *self.remarks])}"
 
 
@@ -92,7 +95,7 @@ def _check_metric(experiment: EarlierExperiment, config: ExperimentConfig) -> No
 def _match_one(number: int, experiment: EarlierExperiment, config: ExperimentConfig, source: MatchedSource) -> None:
     source.count += len(experiment.results) + experiment.left_out
     if experiment.left_out:
-        source.useless["were too many"] += experiment.left_out
+        source.unusable_counts["were too many"] += experiment.left_out
     aims = config.objective.aims
     space, as_data = config.space, config.warm_start_use == WarmStartUse.data
     there, here = (
@@ -100,25 +103,27 @@ def _match_one(number: int, experiment: EarlierExperiment, config: ExperimentCon
         (config.benchmark.resource_attr, config.max_resource),
     )
     if as_data and there != here:
-        source.useless[f"are of trainings up to {_training(there)}, not {_training(here)}"] += len(experiment.results)
+        source.unusable_counts[f"are of trainings up to {_training(there)}, not {_training(here)}"] += len(
+            experiment.results
+        )
         return
     if (other := _other_kind(space, parse_space(experiment.config_space))) is not None:
-        source.useless[other] += len(experiment.results)
+        source.unusable_counts[other] += len(experiment.results)
         return
     constants = {**space.constants, **config.benchmark.arguments}
     known: dict[int, _ConvertedConfiguration] = {}
     for result, loss in zip(experiment.results, experiment.losses(), strict=True):
         if result.trial not in known:
             placed = _place(result.configuration, space, experiment.constants, constants)
-            if as_data and placed.guessed and placed.useless is None:
-                placed = replace(placed, useless=f"lack {', '.join(placed.guessed)}")
-            if placed.useless is None:
+            if as_data and placed.guessed and placed.unusable_reason is None:
+                placed = replace(placed, unusable_reason=f"lack {', '.join(placed.guessed)}")
+            if placed.unusable_reason is None:
                 source.remarks |= dict.fromkeys(f"{name} is new and takes its default" for name in placed.guessed)
                 source.remarks |= dict.fromkeys(f"{name} is not tuned here" for name in placed.dropped)
             known[result.trial] = placed
         placed = known[result.trial]
-        if placed.useless is not None:
-            source.useless[placed.useless] += 1
+        if placed.unusable_reason is not None:
+            source.unusable_counts[placed.unusable_reason] += 1
             continue
         source.fits.append(
             MatchedResult(
@@ -166,7 +171,7 @@ class _ConvertedConfiguration:
     configuration: Configuration
     guessed: Sequence[str] = ()
     dropped: Sequence[str] = ()
-    useless: str | None = None
+    unusable_reason: str | None = None
 
 
 def _place(
@@ -190,7 +195,7 @@ def _place(
             guessed.append(name)
             value = space.defaults[name]
         elif value not in domain:
-            return _ConvertedConfiguration({}, useless=f"have {name} outside {domain}")
+            return _ConvertedConfiguration({}, unusable_reason=f"have {name} outside {domain}")
         found[name] = domain.normalise(value)
     dropped = [name for name, value in earlier.items() if name not in found and now.get(name, _ABSENT) != value]
     return _ConvertedConfiguration(found, guessed, dropped)

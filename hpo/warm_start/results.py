@@ -99,7 +99,7 @@ def from_lines(content: bytes, path: Path) -> list[EarlierExperiment]:
         return [_experiment(head) for head in heads]
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise ConfigError(
-            f"{path}: is no warm_start.jsonl as hpo writes it (line {number}: {error}); name the experiment it came from"
+            f"{path}: is not a warm_start.jsonl as hpo writes it (line {number}: {error}); name the experiment it came from"
         ) from error
 
 

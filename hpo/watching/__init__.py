@@ -1,1 +1,1 @@
-"""Terminal and notebook output while experiments run, and when they have finished."""
+"""Terminal and notebook output while experiments run (`hpo watch`, progress lines) and when they finish."""

@@ -145,10 +145,10 @@ def summary(
 ) -> str:
     """Return the closing lines: why it ended, the best configuration, trials by state, time, worker utilisation."""
     name = f"{config.benchmark.name} · {config.method.name} · seed {config.seed}"
-    ended = f"{state.status}: {reason}" if reason else "interrupted; the same command goes on"
+    ended = f"{state.status}: {reason}" if reason else "interrupted; the same command resumes it"
     if skipped:
         ended = (
-            f"was complete already ({reason})" if state.status == "complete" else f"has {state.status} before: {reason}"
+            f"had finished already ({reason})" if state.status == "complete" else f"has {state.status} before: {reason}"
         )
     n_workers = config.n_workers or config.benchmark.n_workers
     available = state.available_seconds(n_workers)

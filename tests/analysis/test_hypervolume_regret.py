@@ -120,7 +120,7 @@ def test_a_reference_point_of_the_benchmark_is_kept_whoever_is_compared(made, tm
 def test_a_front_of_the_table_that_is_damaged_is_not_taken(made, tmp_path, damaged):
     one = fronts.run(tmp_path, made, trials=4)
     found = hypervolume_measure(one.config, [{"table_front": damaged}], [np.array([[1.0, -2.0]])])
-    assert found.best_is == "the front of all loaded experiments together"
+    assert found.best_is == "the Pareto front of all loaded experiments together"
 
 
 def test_a_reference_point_that_nothing_betters_leaves_no_result(made, tmp_path):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.process
 @pytest.mark.parametrize(
     ("how", "verdict", "said"),
     [
-        ("well", Verdict.OK, "goes on from a copy with another value of x, and uses it"),
+        ("well", Verdict.OK, "resumes from a copy with another value of x, and uses it"),
         (
             "keeps its x",
             Verdict.FAILED,

@@ -272,4 +272,4 @@ def test_schedule_yaml_has_the_legs_of_the_best_and_best_yaml_names_it(populatio
     page = experiment_page(experiment, experiment.directory / "report.html")
     assert "The schedule" in page
     assert "The thick line is the schedule of the best result" in page
-    assert "Who went on from whom" in page
+    assert "Which trial continued from which" in page

@@ -79,7 +79,7 @@ def test_the_same_command_again_skips_what_is_complete(complete):
     command = ("benchmark=mine", "method=RS", "experiment_tag=t")
     before = (complete.directory("t") / "results.csv.zip").read_bytes()
     out = succeeded(complete.hpo(*command))
-    assert "was complete already" in out
+    assert "had finished already" in out
     assert (complete.directory("t") / "results.csv.zip").read_bytes() == before
     assert len(load_experiment(complete.directory("t")).state.trials) == 3
 
@@ -1132,11 +1132,11 @@ class Launched:
     [
         ([1], ""),  # its launcher has said what became of it
         ([0, 0], "2 of 2 experiments complete\n"),
-        ([0, 1], "1 of 2 experiments complete\n  failed: seed_1: the remote job did not complete\n"),
+        ([0, 1], "1 of 2 experiments complete\n  failed: seed_1: the remote job failed\n"),
         (
             [1, 1],
-            "0 of 2 experiments complete\n  failed: seed_0: the remote job did not complete\n"
-            "  failed: seed_1: the remote job did not complete\n",
+            "0 of 2 experiments complete\n  failed: seed_0: the remote job failed\n"
+            "  failed: seed_1: the remote job failed\n",
         ),
     ],
 )

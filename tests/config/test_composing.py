@@ -182,7 +182,7 @@ def test_a_package_on_the_search_path_has_groups_that_are_swept_and_globbed(tmp_
 @pytest.mark.parametrize(
     ("places", "said"),
     [
-        ("[pkg://nolab]", "pkg://nolab: nolab is no package with an __init__.py"),
+        ("[pkg://nolab]", "pkg://nolab: nolab is not a package with an __init__.py"),
         ("[file:///no/where]", "file:///no/where: there is no such directory"),
         ("pkg://lab", "it is a list of places"),
         ("[1]", "it is a list of places"),

@@ -65,7 +65,7 @@ def test_a_name_that_leads_nowhere_is_said_with_the_nearest(template, name, word
         ("a.json", "{", "cannot be read"),
         ("a.toml", "a = ", "cannot be read"),
         ("a.yaml", "a: [", "cannot be read"),
-        ("a.yaml", "[1]", "no mapping"),
+        ("a.yaml", "[1]", "not a mapping"),
         ("missing.yaml", None, "cannot be read"),
     ],
 )

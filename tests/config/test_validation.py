@@ -32,7 +32,7 @@ STDOUT = {"report_channel": "stdout"}
     [
         (STDOUT, r"benchmark\.report_channel=stdout: .*loss: 'loss=\(\\S\+\)'"),
         ({"patterns": {"loss": "(.)"}}, r"benchmark\.report_channel=file: benchmark\.patterns belong to stdout"),
-        (STDOUT | {"patterns": {"loss": "loss=("}}, r"benchmark\.patterns\.loss=loss=\(: it is no regular expression"),
+        (STDOUT | {"patterns": {"loss": "loss=("}}, r"benchmark\.patterns\.loss=loss=\(: it is not a regular expression"),
         (STDOUT | {"patterns": {"loss": "loss=.*"}}, r"benchmark\.patterns\.loss=loss=\.\*: put parentheses around"),
         (STDOUT | {"patterns": {"acc": "(.)"}}, r"benchmark\.patterns: there is none for benchmark\.metric=loss, only"),
         (STDOUT | {"report_path": "a", "patterns": {"loss": "(.)"}}, r"stdout: benchmark\.report_path belongs to csv"),

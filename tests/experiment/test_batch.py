@@ -172,7 +172,7 @@ def test_a_killed_process_costs_the_experiment_that_it_ran_and_no_other(place):
     assert "7 of 8 experiments complete" in result.stdout
     (line,) = [line for line in result.stdout.splitlines() if "failed: " in line]
     assert "seed_3: its process was killed by SIGKILL" in line
-    assert "the same command goes on with what is missing" in line
+    assert "the same command runs what is missing" in line
     assert "8 of 8 experiments complete" in succeeded(place.hpo(*words("Deadly", 8)))
 
 

@@ -151,18 +151,18 @@ def test_behind_hurdles_a_trial_passes_a_rung_only_where_it_beats_the_portfolio_
     assert started(tmp_path / "warm")[:5] == started(tmp_path / "points")[:5]
     made = load_experiment(tmp_path / "warm")
     levels = scheduler_of(made.config, read_copy(made.config, tmp_path / "warm")).levels
-    setters = {trial for trial, state in made.state.trials.items() if trial < 5}
+    hurdle_trials = {trial for trial, state in made.state.trials.items() if trial < 5}
     hurdles, at = {}, {}
     for event in made.events:
         loss = event.body["metrics"]["loss"] if event.kind == Kind.REPORTED else None
         compared = event.kind == Kind.REPORTED and (method == "ASHA-STOP" or event.body["decision"] == "PAUSE")
         if compared and event.resource in levels:  # a bracket of HYPERBAND leaves out the lowest
             at[event.trial, event.resource] = loss
-            if event.trial in setters:
+            if event.trial in hurdle_trials:
                 hurdles[event.resource] = min(loss, hurdles.get(event.resource, loss))
-            if method == "ASHA-STOP" and event.trial not in setters and event.resource in hurdles:
+            if method == "ASHA-STOP" and event.trial not in hurdle_trials and event.resource in hurdles:
                 assert event.body["decision"] != "CONTINUE" or loss < hurdles[event.resource]
-        if event.kind == Kind.RESUMED and event.trial not in setters:
+        if event.kind == Kind.RESUMED and event.trial not in hurdle_trials:
             level = max(level for trial, level in at if trial == event.trial)
             assert at[event.trial, level] < hurdles.get(level, float("inf"))
     assert hurdles
@@ -261,7 +261,7 @@ def test_what_cannot_be_a_source_is_one_sentence(first, tmp_path):
     for source, words in (
         ("none", "there is no experiment in that directory, and no tag"),
         ("tag:none", "there is no tag of that name under outputs/"),
-        ("text", "is no warm_start.jsonl"),
+        ("text", "is not a warm_start.jsonl"),
         ("broken", "damaged|cannot be read|events.db"),
     ):
         with pytest.raises(ConfigError, match=f"^warm_start={source}: .*({words})"):

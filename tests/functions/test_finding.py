@@ -83,7 +83,7 @@ def test_the_source_that_an_experiment_keeps_is_found_in_its_directory(place):
         ("nothing.at.all:objective", "there is no module nothing"),
         ("pack.mod:objectiv", "did you mean objective?"),
         ("none.py:objective", "there is no file"),
-        ("numpy._core._multiarray_umath:x", "no Python module of source code"),
+        ("numpy._core._multiarray_umath:x", "not a Python module of source code"),
     ],
 )
 def test_what_is_not_there_is_one_sentence(place, target, words):
@@ -95,5 +95,5 @@ def test_what_is_not_there_is_one_sentence(place, target, words):
 
 def test_a_file_that_is_no_python_is_one_sentence(place):
     (place / "broken.py").write_text("def objective(:\n")
-    with pytest.raises(ConfigError, match=r"broken\.py is no valid Python"):
+    with pytest.raises(ConfigError, match=r"broken\.py is not valid Python"):
         find_function("broken.py:objective", place)

@@ -107,7 +107,7 @@ def uses_nothing_known(config, report):
     [
         (uses_an_array, "it uses ARRAY, a ndarray of this session"),
         (uses_much_data, "it uses DATA, a list of this session"),
-        (uses_nothing_known, "it uses undefined_name, which is defined nowhere"),
+        (uses_nothing_known, "it uses undefined_name, which is not defined"),
         (lambda *given: given, "give a function that is defined by def"),
         (Model(), "give a function that is defined by def"),
     ],

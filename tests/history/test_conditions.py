@@ -25,7 +25,7 @@ from tests.conftest import error_of, succeeded
 HERE = socket.gethostname()
 SENTENCE = "max_failures=3: so many trials in a row failed"
 INTERRUPTED, ERROR = {"status": "interrupted"}, {"status": "interrupted", "error": SENTENCE}
-GOES_ON = "its command goes on with it"
+GOES_ON = "its command resumes it"
 
 
 @pytest.fixture

@@ -237,11 +237,11 @@ def test_directories_are_new_complete_unfinished_or_of_another_configuration(com
 
     assert states("benchmark=mine", "experiment_tag=t", "num_seeds=2") == ["complete", "new"]
     assert states("benchmark=mine", "experiment_tag=t", "max_num_trials=9") == [
-        "complete, goes on with the changed budget"
+        "complete, resumes with the changed budget"
     ]
     assert states("benchmark=mine", "experiment_tag=t", "benchmark.mode=max") == ["another configuration"]
     assert states("benchmark=mine", "experiment_tag=t", "max_failures=9") == ["complete"]
-    assert states("benchmark=mine", "experiment_tag=t", "overwrite=true") == ["deleted and begun anew"]
+    assert states("benchmark=mine", "experiment_tag=t", "overwrite=true") == ["deleted and started again"]
     (complete.directory("t") / "metadata.json").write_text('{"status": "interrupted"}')
     assert states("benchmark=mine", "experiment_tag=t") == ["complete"], "the log decides"
     path = complete.directory("t") / "events.db"
@@ -415,7 +415,11 @@ def plan_of(asked, *, gpus=0, cores=8, smoke=None, free=10**12):
     ("asked", "machine", "words"),
     [
         (config("RS"), {}, "there is no budget"),
-        (config("RS", max_wallclock_time=20), {"smoke": MEASURED}, "shorter than one full training, about 28 s"),
+        (
+            config("RS", max_wallclock_time=20),
+            {"smoke": MEASURED},
+            "shorter than one full-budget evaluation, about 28 s",
+        ),
         (config("ASHA", max_num_trials=5), {}, "will reach the top; give a larger budget"),
         (config("RS", max_num_trials=5, n_workers=9), {"cores": 8}, "n_workers=9 share 8 core(s)"),
         (config("RS", max_num_trials=5, num_gpus_per_trial=1), {}, "this machine has no GPU"),

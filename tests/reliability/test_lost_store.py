@@ -80,7 +80,7 @@ def test_acknowledged_reports_are_in_the_file_that_is_there(tmp_path, damage, ot
     assert process.wait(100) == 0, project.output()
     said = project.output()
     if damage in {remove, remove_all, replace}:  # after the others SQLite's log may still hold all events
-        assert "events are written again, and the experiment goes on" in said
+        assert "events are written again, and the experiment continues" in said
     assert "Traceback" not in said
     experiment = load_experiment(project.directory)
     known = {(e.trial, e.resource, e.body["metrics"]["loss"]) for e in experiment.events if e.kind == Kind.REPORTED}

@@ -100,7 +100,7 @@ PROBES = {
     "denied": ({"fault": "AccessDenied"}, r"access denied \(Access Denied\)"),
     "slow": ({"fault": "slow", "seconds": 8}, "S3 did not answer within launcher.probe_seconds=4; check the network"),
     "gone": ({"fault": "NoSuchBucket"}, "there is no such bucket; create it"),
-    "errors": ({"fault": "InternalError"}, "AWS refused it, InternalError"),
+    "errors": ({"fault": "InternalError"}, "AWS rejected it, InternalError"),
 }
 
 

@@ -58,7 +58,7 @@ def test_no_process_is_left(tmp_path, number, kind):
             assert code == -signal.SIGKILL
         else:
             assert code == 128 + number, project.output()
-            assert "interrupted; the same command goes on" in project.output()
+            assert "interrupted; the same command resumes it" in project.output()
         wait_until(lambda pids=pids: not any(alive(pid) for pid in pids()), 5.0 + GRACE, "the end of all processes")
         mark = mark_of(project.directory)
         wait_until(

@@ -635,7 +635,7 @@ def test_a_report_needs_neither_matplotlib_nor_plotly(tag, tmp_path):
         (("l", "--baseline", "BO"), "baseline=BO: the methods here are ASHA, RS; choose one of them"),
         (("l", "--score", "speed"), "score=speed: use anytime or final"),
         (("l", "--metric-budget", "1:.01"), "metric_budget=1:0.01: begin above 0 and below the end (longer)"),
-        (("l", "--metric-budget", "x"), "--metric-budget x: use seconds, such as 60, or 6:60 for from and to"),
+        (("l", "--metric-budget", "x"), "--metric-budget x: use seconds, such as 60, or 6:60 for a start and an end"),
     ],
 )
 def test_what_cannot_be_reported_is_said_in_one_sentence(complete, arguments, message):

@@ -83,8 +83,8 @@ def test_it_says_so_each_time_and_is_trained_again_when_asked_to(broken, method,
     assert [e.body.get("retries") for e in after.events if e.kind == Kind.STARTED] == [None, None, 0, 1]
     assert (directory / "best.yaml").is_file()
     assert "0 different" in succeeded(broken.verb("replay", "t"))
-    assert "was complete already" in succeeded(broken.hpo(*command(method)))
-    assert "was complete already" in succeeded(broken.hpo(*command(method), "retry=failed"))
+    assert "had finished already" in succeeded(broken.hpo(*command(method)))
+    assert "had finished already" in succeeded(broken.hpo(*command(method), "retry=failed"))
 
 
 def test_where_those_trained_again_failed_too_their_log_is_the_one_to_look_at(broken):

@@ -103,4 +103,6 @@ def test_a_table_that_is_recorded_of_several_objectives_has_their_front(experime
     ends = [found for _, _, resource, found in fronts.losses_of(grid) if resource == fronts.EPOCHS]
     assert recorded.front(modes) == [[e, -s] for e, s in fronts.front_by_definition(ends)]
     assert recorded.front(modes) == grid.metadata["table_front"]
-    assert f"{len(recorded.front(modes))} of them are on the front" in recording.best_in_words(recorded, grid.config)
+    assert f"{len(recorded.front(modes))} of them are on the Pareto front" in recording.best_in_words(
+        recorded, grid.config
+    )

@@ -193,7 +193,7 @@ def test_a_key_of_hydra_with_a_value_that_it_does_not_take_is_one_sentence():
 
 @pytest.mark.parametrize("target", ["\n", "os.system; true", ""])
 def test_a_target_that_is_no_name_is_one_line(target):
-    with pytest.raises(ConfigError, match="no name of a class") as caught:
+    with pytest.raises(ConfigError, match="not the name of a class") as caught:
         factory_of("method.searcher", {"_target_": target}, (), PARTS)
     assert "\n" not in str(caught.value)
 

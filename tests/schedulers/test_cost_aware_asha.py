@@ -20,7 +20,7 @@ def made(space=SPACE, *, first_goes_on=False, **options):
 def train(scheduler, *results):
     """New trials to the first rung, whatever may be promoted, each with a loss and the seconds it took."""
     for loss, seconds in results:
-        start = scheduler.start_of(scheduler.searcher.propose())
+        start = scheduler.make_start(scheduler.searcher.propose())
         scheduler.accept(start)
         trial = Trial(len(scheduler._reached), start.configuration)
         scheduler.on_start(trial)

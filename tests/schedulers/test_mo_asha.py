@@ -25,7 +25,7 @@ def test_with_one_objective_every_decision_is_one_of_asha(seed, n_workers, optio
 def rung_of(results, quantile=1.0):
     rung = ParetoRung(1, quantile)
     for trial_id, result in enumerate(results):
-        rung.park(trial_id, result)
+        rung.record_waiting(trial_id, result)
     return rung
 
 

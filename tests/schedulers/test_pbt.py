@@ -401,7 +401,7 @@ def test_where_no_copies_can_be_made_it_is_refused_before_anything_is_started(tm
     config = config_of(benchmark(tmp_path, **changes), trusted_modules=["tests.support"], **options)
     with pytest.raises(ConfigError, match=said) as caught:
         check_backend(config)
-    assert "method=PBT: trials go on from copies of the checkpoints of others" in str(caught.value)
+    assert "method=PBT: trials resume from copies of other trials' checkpoints" in str(caught.value)
 
 
 def test_several_objectives_are_refused(tmp_path):

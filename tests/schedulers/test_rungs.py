@@ -97,7 +97,7 @@ PAIRS = st.tuples(
 def test_the_first_few_by_violation_and_then_by_loss_go_on(orders, q):
     waiting, stopping = Rung(1, q), Rung(1, q)
     for number, order in enumerate(orders):
-        waiting.park(number, order)
+        waiting.record_waiting(number, order)
         stopping.record(number, order)
         so_far = orders[: number + 1]
         better = sum(other[0] < order[0] or (other[0] == order[0] and other[1] < order[1]) for other in so_far)
@@ -127,7 +127,7 @@ def test_of_trials_that_set_no_hurdle_only_those_go_on_that_are_better_than_all_
     for number, (loss, sets) in enumerate(entries):
         if sets:
             rung.raise_hurdle(number, (0.0, loss))
-        rung.park(number, (0.0, loss))
+        rung.record_waiting(number, (0.0, loss))
         waiting[number] = loss
         if waiting and data.draw(st.booleans()):
             gone = data.draw(st.sampled_from(sorted(waiting)))
@@ -143,15 +143,15 @@ def test_of_trials_that_set_no_hurdle_only_those_go_on_that_are_better_than_all_
             and sum(other < loss for other, _ in so_far) <= (len(so_far) - 1) * 0.5
         ]
         assert rung.promotable() == min(may, default=(0, None))[1]
-        assert rung.clears(99, (0.0, 4.5)) == (hurdle > 4.5)
+        assert rung.clears_hurdle(99, (0.0, 4.5)) == (hurdle > 4.5)
 
 
 def test_one_result_decides_nothing():
     rung = Rung(1, 1 / 3)
-    rung.park(0, (0.0, 1.0))
+    rung.record_waiting(0, (0.0, 1.0))
     assert rung.promotable() is None
     assert rung.passes((0.0, 1.0))
-    rung.park(1, (0.0, 4.0))
+    rung.record_waiting(1, (0.0, 4.0))
     assert rung.promotable() == 0
     assert not rung.passes((0.0, 4.0))
 
@@ -159,7 +159,7 @@ def test_one_result_decides_nothing():
 def test_a_promoted_trial_keeps_counting():
     rung = Rung(1, 1 / 3)
     for trial_id, loss in enumerate((1.0, 2.0, 3.0, 4.0)):
-        rung.park(trial_id, (0.0, loss))
+        rung.record_waiting(trial_id, (0.0, loss))
     rung.remove(0)
     assert rung.promotable() == 1
     rung.remove(1)
@@ -168,8 +168,8 @@ def test_a_promoted_trial_keeps_counting():
 
 def test_a_diverged_trial_counts_as_the_worst_and_does_not_wait():
     rung = Rung(1, 1 / 3)
-    rung.park(0, (0.0, math.inf))
-    rung.park(1, (0.0, 5.0))
+    rung.record_waiting(0, (0.0, math.inf))
+    rung.record_waiting(1, (0.0, 5.0))
     assert rung.promotable() == 1
     rung.remove(1)
     assert rung.promotable() is None
@@ -415,7 +415,7 @@ def test_all_that_may_be_promoted_are_those_at_or_below_the_cut_that_clear_the_h
     for loss, trial_id in parked:
         if trial_id % 30 == 7:
             rung.raise_hurdle(trial_id, (0.0, loss + 5))
-        rung.park(trial_id, (0.0, loss))
+        rung.record_waiting(trial_id, (0.0, loss))
     gone = {trial_id for _, trial_id in sorted(parked)[:6]}
     for trial_id in gone:
         rung.remove(trial_id)

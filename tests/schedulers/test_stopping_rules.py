@@ -165,7 +165,7 @@ def test_what_breaks_a_constraint_is_behind_what_does_not():
     ("rules", "said"),
     [
         ([], r"rules=\[\]: name one, such as"),
-        ([{"mean": {}}], r"\{'mean': \{\}\} is no rule; write each as .* one of median, patience"),
+        ([{"mean": {}}], r"\{'mean': \{\}\} is not a rule; write each as .* one of median, patience"),
         ([{"median": {"percentile": 101}}], r"rules\.median\.percentile=101: use a number from 0 to 100"),
         ([{"median": {"warmup": 0}}], r"rules\.median\.warmup=0: use a positive whole number"),
         ([{"median": {"compare": "best"}}], r"rules\.median\.compare=best: use mean or value"),

@@ -44,7 +44,7 @@ def acquisition_of(searcher, monkeypatch):
     search = ImprovementSearcher._search
     monkeypatch.setattr(ImprovementSearcher, "_search", lambda *a: caught.append((a[2], search(*a))) or caught[-1][1])
     assert searcher.propose() is not None
-    assert searcher.take_notes() == []
+    assert searcher.pop_log_messages() == []
     return caught[0]
 
 
@@ -76,9 +76,9 @@ def test_without_constraints_or_priors_it_is_the_expected_improvement_on_the_low
     acquisition, points = acquisition_of(searcher, monkeypatch)
     posterior, _, levels = searcher.model.posterior([12])
     rows = searcher.history.rows(searcher.history.tried())
-    lowest = posterior.mean(searcher.history.unmeasured(rows, 1, levels)).min()
+    lowest = posterior.mean(searcher.history.inputs_at_resource(rows, 1, levels)).min()
     x = np.random.default_rng(2).random((9, 2))
-    mean, deviation = posterior.predict(searcher.history.unmeasured(x, 1, levels))
+    mean, deviation = posterior.predict(searcher.history.inputs_at_resource(x, 1, levels))
     expected = log_expected_improvement(mean[:, 0], deviation, lowest)
     np.testing.assert_allclose(acquisition.values(x), expected, atol=1e-8)
     grid = np.stack(np.meshgrid(*[np.linspace(0, 1, 101)] * 2), axis=-1).reshape(-1, 2)
@@ -95,7 +95,7 @@ def test_means_of_what_was_tried_are_those_the_model_predicts_there(options):
     running = history.running(levels)
     posterior = posterior.fantasise(running, targets, np.random.default_rng(3).standard_normal((len(running), 8)))
     tried = history.tried()
-    expected = posterior.mean(history.unmeasured(history.rows(tried), 1, levels))
+    expected = posterior.mean(history.inputs_at_resource(history.rows(tried), 1, levels))
     np.testing.assert_allclose(searcher.model.means_of(tried, 1, posterior, levels), expected, rtol=1e-7, atol=1e-9)
 
 
@@ -110,7 +110,7 @@ def test_a_smooth_function_of_a_mixed_space_is_minimised_to_the_last_digits():
         searcher.on_pending(one, 1)
         searcher.update(one, 1, loss(one))
         best = min(best, loss(one))
-    assert searcher.take_notes() == []
+    assert searcher.pop_log_messages() == []
     assert best < 1e-5
 
 

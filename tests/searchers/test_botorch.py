@@ -25,7 +25,7 @@ def test_its_proposals_are_reproducible_and_good():
     searcher = told(10)
     searcher.on_pending({"x": 0.5, "c": "a"}, 1)
     proposal = searcher.propose()
-    assert searcher.take_notes() == []
+    assert searcher.pop_log_messages() == []
     assert proposal == searcher.propose()
     assert proposal["c"] == "b"
     assert abs(proposal["x"] - 0.7) < 0.2

@@ -74,8 +74,8 @@ def test_a_choice_is_drawn_at_random_and_a_note_says_so_once():
     space = parse_space({**NUMBERS, "act": {"type": "choice", "values": ["relu", "tanh"]}})
     searcher = CMAESSearcher(space, Randomness(0, 0))
     found = train(searcher, 60, loss=lambda one: loss_of({n: one[n] for n in NUMBERS}) + (one["act"] == "relu"))
-    assert searcher.take_notes() == ["CMA-ES draws act at random: its values have no order"]
-    assert searcher.take_notes() == []
+    assert searcher.pop_log_messages() == ["CMA-ES draws act at random: its values have no order"]
+    assert searcher.pop_log_messages() == []
     assert 18 <= sum(one["act"] == "relu" for one in found) <= 42
 
 

@@ -207,7 +207,7 @@ def test_the_version_that_decided_is_kept_and_replay_says_when_another_is_instal
     replay(str(tmp_path / "it"))
     warning, result = capsys.readouterr().out.splitlines()
     assert warning == (
-        f"{tmp_path / 'it'}: scikit-learn {version} decided, and 0.1 is installed: decisions may come out otherwise; "
-        f"pip install scikit-learn=={version} brings back what decided"
+        f"{tmp_path / 'it'}: scikit-learn {version} decided, and 0.1 is installed: decisions may differ; "
+        f"pip install scikit-learn=={version} restores the version that decided"
     )
     assert result.endswith("decisions, 0 different")

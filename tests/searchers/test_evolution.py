@@ -88,7 +88,7 @@ def test_the_best_is_first_what_breaks_no_constraint_then_what_is_furthest_train
 def test_what_a_changed_choice_brings_into_use_gets_a_value():
     searcher = EvolutionSearcher(BRANCHES, Randomness(0, 0), population=5, sample=2)
     found = train(searcher, 60, loss=lambda one: one.get("x", one.get("n")))
-    assert all(list(one) == BRANCHES.names_of(one) for one in found)
+    assert all(list(one) == BRANCHES.used_names(one) for one in found)
     assert len({one["x"] for one in found if one["kind"] == "p"}) == sum(one["kind"] == "p" for one in found)
 
 

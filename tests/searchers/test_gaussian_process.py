@@ -152,7 +152,7 @@ def test_in_a_box_nine_of_ten_proposals_stay_and_without_one_nothing_changes(kin
     for where in (None, space, box):
         searcher = kind(space, Randomness(0, 0), points_to_evaluate=[])
         if where is not None:
-            searcher.stay_in(where)
+            searcher.restrict_to(where)
         drawn[where and where.domains["a"].upper] = found = []
         for number in range(150):
             one = searcher.suggest()

@@ -64,7 +64,7 @@ def proposes_well(searcher, count=3):
         seen.add(canonical(configuration))
         searcher.on_pending(configuration, 1)
     assert len(seen) == count
-    assert searcher.take_notes() == []
+    assert searcher.pop_log_messages() == []
 
 
 @pytest.mark.parametrize(
@@ -177,10 +177,10 @@ def test_a_numerical_failure_gives_a_random_proposal_and_a_note(make, monkeypatc
     random = searcher.draw_new("initial")
     monkeypatch.setattr(searcher, "_propose_by_model", broken)
     assert searcher.suggest() == random
-    (note,) = searcher.take_notes()
+    (note,) = searcher.pop_log_messages()
     assert "12 measurements" in note
     assert "broken on purpose" in note
-    assert searcher.take_notes() == []
+    assert searcher.pop_log_messages() == []
 
 
 def test_a_numerical_failure_is_an_event_of_the_log(monkeypatch):

@@ -28,7 +28,7 @@ def search(count, *, losses=losses_of, **options):
         found.append(searcher.suggest())
         first, *further = losses(found[-1])
         searcher.on_outcome(found[-1], 1, ReportOutcome(first, further=tuple(further)))
-    assert searcher.take_notes() == []
+    assert searcher.pop_log_messages() == []
     return found
 
 

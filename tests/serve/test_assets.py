@@ -205,7 +205,7 @@ def test_an_end_by_an_error_is_shown_as_one_on_every_page(window, looked_at, add
     )
     window.visit(addresses["error"])
     subtitle = until(window, "return document.getElementById('subtitle').textContent")
-    assert subtitle.endswith(f"error: {SENTENCE}; its command goes on with it")
+    assert subtitle.endswith(f"error: {SENTENCE}; its command resumes it")
 
 
 def test_the_age_of_a_simulated_experiment_is_not_told_for_its_clock_is_not_ours(window, addresses):

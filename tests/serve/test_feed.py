@@ -41,7 +41,7 @@ def test_no_page_is_told_what_stands_in_an_experiment_yaml_that_cannot_be_read(s
         config.write_text(content)
     shown = told(look(story.directory))
     assert "xK9" not in shown
-    assert ("it is a link" if way == "linked" else "is no configuration as hpo stores it") in shown
+    assert ("it is a link" if way == "linked" else "is not a configuration as hpo stores it") in shown
 
 
 def test_a_link_that_comes_into_the_place_of_a_served_folder_is_not_followed(story, tmp_path):

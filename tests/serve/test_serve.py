@@ -568,7 +568,7 @@ def test_a_socket_is_for_this_user_alone_and_a_browser_steers_by_way_of_it(place
             window.visit(f"http://localhost:{forward.server_address[1]}/latest#token={steering}")
             until(window, "return document.documentElement.dataset.figures")
             why = until(window, "return document.querySelector('#steer-why').textContent")
-            assert why == "The experiment cannot be told: it is simulated, and over too soon to be steered."
+            assert why == "The experiment cannot be told: it is simulated, and finishes too soon to be steered."
             window.driver.get("about:blank")
             forward.shutdown()
         second = place.verb("serve", "--no-browser", "t", "--socket", str(path))

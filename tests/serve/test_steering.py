@@ -209,7 +209,7 @@ def test_programs_are_answered_and_looking_is_not_steering(led, server):
     assert told(server, directory, [])[0] == 400
     assert told(server, directory / "elsewhere", {"command": "hold"})[0] == 404
     assert told(server, directory, {"command": "stop", "arguments": {"trial": 999}})[1]["error"].startswith(
-        "It was refused: there is no trial 999"
+        "It was rejected: there is no trial 999"
     )
     commands = [event.body for event in load_experiment(directory).events if event.kind == Kind.COMMANDED]
     assert [body["accepted"] for body in commands] == [True, False, True, True, True, True, False]
@@ -304,7 +304,9 @@ def test_a_trial_is_stopped_and_the_budget_raised_and_all_is_killed_and_goes_on_
     assert "of 40 trials are done" in press(window, "budget")
     window.run("document.querySelector('#steer-max_num_trials').value = '1'")
     window.run("document.querySelector('#steer-yes').click()")
-    until(window, "return document.querySelector('.failed').textContent.startsWith('It was refused: max_num_trials=1')")
+    until(
+        window, "return document.querySelector('.failed').textContent.startsWith('It was rejected: max_num_trials=1')"
+    )
     window.run("document.querySelector('#steer-max_num_trials').value = '50'")
     assert confirm(window) == "Done: max_num_trials 40 -> 50."
     until(window, "return document.querySelector('.budget').textContent.includes('of 50 trials')")

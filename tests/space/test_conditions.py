@@ -107,9 +107,9 @@ def test_a_space_is_enumerated_counted_numbered_and_drawn_as_brute_force_says(pa
     assert {canonical(grid.at(index)) for index in range(len(everything))} == everything
     for values, one in found:
         assert space.used(values) == one
-        assert list(space.used(values)) == space.names_of(one) == list(one)
+        assert list(space.used(values)) == space.used_names(one) == list(one)
         assert space.complete(one, "p") == one
-    covering = space.covering()
+    covering = space.covering_configurations()
     assert covering[0] == space.default
     assert {name for one in covering for name in one} == set(spec)
     assert all(canonical(one) in everything for one in covering)
@@ -162,7 +162,7 @@ def test_conditions_that_nobody_can_follow_are_refused():
     pairs = {f"x{i}": {**UNIT, "when": {f"g{i}": "a", f"g{15 - i}": "a"}} for i in range(8)}
     late = {f"y{i}": {**UNIT, "when": {f"g{i}": "a", "last": "a"}} for i in range(16)}
     parse_space({**gates, **pairs})
-    with pytest.raises(ConfigError, match=r"`when` tells apart more than 10,000 combinations"):
+    with pytest.raises(ConfigError, match=r"`when` distinguishes more than 10,000 combinations"):
         parse_space({**gates, "last": {"type": "choice", "values": ["a", "b"]}, **late})
 
 

@@ -148,7 +148,7 @@ GOOD = {"type": "float", "lower": 0.1, "upper": 0.5}
         ({"type": "choice", "values": []}, r"config_space.x.values=\[\]"),
         ({"type": "choice", "values": "abc"}, "config_space.x.values='abc'"),
         ({"type": "ordinal", "values": 3}, "config_space.x.values=3"),
-        ({"type": "choice", "values": [1, 2, 1]}, "config_space.x.values.*1 stands there twice"),
+        ({"type": "choice", "values": [1, 2, 1]}, "config_space.x.values.*1 is listed twice"),
         ({"type": "choice", "values": [[1, 2]]}, "config_space.x.values"),
         ({"type": "choice", "values": [{"a": 1}]}, "config_space.x.values"),
         ({"type": "choice", "values": [0.1, math.nan]}, "config_space.x.values"),

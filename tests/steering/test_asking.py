@@ -57,7 +57,7 @@ def test_a_running_experiment_does_what_it_is_told_and_replay_finds_no_differenc
     wait_until(lambda: not load_experiment(directory).state.running)
     assert f"held by {me()}" in succeeded(workplace.verb("watch", str(directory), "--once"))
     unknown = error_of(workplace.verb("steer", str(directory), "stop", "--trial", "77"))
-    assert unknown.startswith(f"{directory}: stop was refused: there is no trial 77: there are 0 to ")
+    assert unknown.startswith(f"{directory}: stop was rejected: there is no trial 77: there are 0 to ")
     assert succeeded(workplace.verb("stop", str(directory))) == f"{directory}: asked its tuner to stop\n"
     assert process.wait(20) == 130
     experiment = load_experiment(directory)
@@ -70,7 +70,7 @@ def test_a_running_experiment_does_what_it_is_told_and_replay_finds_no_differenc
     (standing,) = json.loads(succeeded(workplace.verb("status", str(directory), "--json")))
     assert standing["held_by"] == me()
     assert "trial 1 stopped and held once by command" in experiment_page(experiment, directory / "report.html")
-    assert "0 different, 4 command(s) taken as given" in succeeded(workplace.verb("replay", str(directory)))
+    assert "0 different, 4 command(s) applied as logged" in succeeded(workplace.verb("replay", str(directory)))
 
 
 def test_the_same_command_goes_on_with_a_commanded_budget_and_skips_what_was_ended(workplace):
@@ -106,9 +106,12 @@ def test_the_same_command_goes_on_with_a_commanded_budget_and_skips_what_was_end
             ("outputs/l", "hold"),
             "2 experiments are there, and one is steered at a time; name outputs/l/longer/ASHA/seed_0, say",
         ),
-        (("outputs/t", "fly"), "'fly' is no command to an experiment: use stop, hold, go-on, budget, end, interrupt"),
+        (
+            ("outputs/t", "fly"),
+            "'fly' is not a command to an experiment: use stop, hold, go-on, budget, end, interrupt",
+        ),
         (("outputs/t", "stop"), "stop: add --trial N"),
-        (("outputs/t", "hold", "--trial", "3"), "--trial 3: goes with stop alone"),
+        (("outputs/t", "hold", "--trial", "3"), "--trial 3: is only for stop"),
         (("outputs/t", "budget"), "budget: add KEY=VALUE, such as max_num_trials=60"),
         (
             ("outputs/t", "budget", "max_num_trials=many"),
@@ -126,7 +129,7 @@ def test_simulated_experiments_are_over_too_soon(workplace):
         workplace.verb("benchmark=nasbench201_cifar100", "method=RS", "experiment_tag=s", "max_wallclock_time=9000")
     )
     directory = workplace.directory("s", benchmark="nasbench201_cifar100")
-    assert "it is simulated, and over too soon to be steered" in error_of(
+    assert "it is simulated, and finishes too soon to be steered" in error_of(
         workplace.verb("steer", str(directory), "hold")
     )
 
@@ -136,9 +139,7 @@ def test_what_has_been_interrupted_is_started_before_it_is_steered(workplace, ru
     process.kill()
     process.wait()
     said = error_of(workplace.verb("steer", str(directory), "hold"))
-    assert (
-        said == f"{directory}: it does not run now (its command goes on with it); start it again with its command first"
-    )
+    assert said == f"{directory}: it does not run now (its command resumes it); start it again with its command first"
     assert not list((directory / "commands").iterdir())
 
 

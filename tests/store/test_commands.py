@@ -37,7 +37,7 @@ def test_what_is_no_name_of_a_command_is_left_alone(folder):
     ("content", "said"),
     [
         ("", "Expecting value"),
-        ("[1]", "no JSON object"),
+        ("[1]", "not a JSON object"),
         ("[" * 3000, "nested too deeply"),
         ('{"command": 7}', "not of the form"),
         ('{"command": "stop", "arguments": [7]}', "not of the form"),

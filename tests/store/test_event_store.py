@@ -193,7 +193,7 @@ def test_a_reader_cannot_write(tmp_path):
     reader = Store(tmp_path / "events.db", read_only=True)
     with pytest.raises(StoreError) as caught:
         reader.append([note(0)])
-    assert "mend the permissions" in blameless(caught.value, tmp_path)
+    assert "correct the permissions" in blameless(caught.value, tmp_path)
 
 
 def blameless(error, path):

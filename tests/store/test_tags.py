@@ -175,7 +175,7 @@ def test_an_interrupted_command_without_a_tag_goes_on_with_the_same_words(workpl
         process.communicate(timeout=60)
     out = succeeded(workplace.hpo(*COMMAND))
     (folder,) = outputs.iterdir()
-    assert "going on with the unfinished" in out
+    assert "resuming the unfinished" in out
     assert folder.name in out
     experiment = load_experiment(folder / "mine" / "RS" / "seed_0")
     assert experiment.state.finished is not None

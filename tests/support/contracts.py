@@ -21,7 +21,7 @@ from hpo.events.state import ExperimentState
 from hpo.events.types import Configuration, Decision, Event, Kind, Resume, Start, Status, Suggestion, Trial
 from hpo.randomness import canonical
 from hpo.schedulers.base import Scheduler
-from hpo.schedulers.replay import body_of, feed, restore, tell_end, tell_result, verify
+from hpo.schedulers.replay import event_body, feed, restore, tell_end, tell_result, verify
 from hpo.searchers import Searcher
 from hpo.space.search_space import parse_space
 from tests.support.fakes import OBJECTIVE
@@ -92,7 +92,7 @@ class SearcherContract:
     @SPACES
     def test_every_configuration_lies_in_the_space(self, factory, space):
         for configuration in take(factory(space), 30):
-            assert list(configuration) == space.names_of(configuration)
+            assert list(configuration) == space.used_names(configuration)
             assert all(value in space.domains[name] for name, value in configuration.items())
 
     def test_equal_seeds_give_equal_sequences(self, factory):
@@ -223,7 +223,7 @@ class Driver:
             assert new_trials
             trial = Trial(len(self.state.trials), suggestion.configuration)
             self.scheduler.on_start(trial)
-            self._emit(Kind.STARTED, trial.id, None, body_of(suggestion, new_trials=new_trials))
+            self._emit(Kind.STARTED, trial.id, None, event_body(suggestion, new_trials=new_trials))
             self.going[trial.id] = suggestion.until
         elif isinstance(suggestion, Resume):
             state = self.state.trials[suggestion.trial_id]
@@ -231,7 +231,7 @@ class Driver:
             assert state.trial.id not in self.failed, "a failed trial is over"
             assert all(map(math.isfinite, state.losses)), "a trial that diverged is not promoted"
             assert suggestion.until > state.resource, "a promotion leads on"
-            self._emit(Kind.RESUMED, state.trial.id, None, body_of(suggestion, new_trials=new_trials))
+            self._emit(Kind.RESUMED, state.trial.id, None, event_body(suggestion, new_trials=new_trials))
             self.going[state.trial.id] = suggestion.until
 
     def _check_proposals(self) -> None:

@@ -43,7 +43,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def lies_in(space, configuration):
-    assert list(configuration) == space.names_of(configuration)
+    assert list(configuration) == space.used_names(configuration)
     return all(value in space.domains[name] for name, value in configuration.items())
 
 

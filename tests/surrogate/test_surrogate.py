@@ -136,7 +136,7 @@ def test_appending_equals_factorising_anew(seed):
     first, rest = np.arange(half), np.arange(half, len(inputs))
     where = Inputs(rng.random((5, len(groups))), np.full(5, 2.0), np.full(5, 2))
     whole = Posterior(kernel, groups, inputs).condition(y).predict(where)
-    grown = Posterior(kernel, groups, inputs.take(first)).extended(inputs.take(rest)).condition(y).predict(where)
+    grown = Posterior(kernel, groups, inputs.take(first)).extend(inputs.take(rest)).condition(y).predict(where)
     np.testing.assert_allclose(grown[0], whole[0], rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(grown[1], whole[1], rtol=1e-8, atol=1e-10)
 

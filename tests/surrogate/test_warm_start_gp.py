@@ -59,7 +59,7 @@ def test_the_posterior_is_that_of_all_rows_with_the_noise_of_earlier_ones_raised
     layout, theta, _ = JointGP(h, Randomness(0, 0), 500).hyperparameters([12])
     kernel = layout.kernel(theta)
     x = h.encoding.encode([*OTHERS, *OWN])
-    where = h.unmeasured(h.encoding.encode([{"a": 0.4, "b": 0.6}, {"a": 0.9, "b": 0.1}]), 1, levels)
+    where = h.inputs_at_resource(h.encoding.encode([{"a": 0.4, "b": 0.6}, {"a": 0.9, "b": 0.1}]), 1, levels)
 
     def covariance(p, q):
         rho = np.sqrt((((p[:, None] - q[None]) / kernel.lengths) ** 2).sum(-1) * 5)
@@ -81,7 +81,7 @@ def test_a_source_that_orders_own_results_the_other_way_round_is_left_out():
     posterior, targets, levels = WarmStartGP(history(), Randomness(0, 0), 500, [data(-1.0)]).posterior([12])
     plain, own, _ = JointGP(history(), Randomness(0, 0), 500).posterior([12])
     assert targets.tolist() == own.tolist()
-    where = history().unmeasured(history().encoding.encode(OTHERS), 1, levels)
+    where = history().inputs_at_resource(history().encoding.encode(OTHERS), 1, levels)
     assert posterior.mean(where).tolist() == plain.mean(where).tolist()
     _, targets, _ = WarmStartGP(history(), Randomness(0, 0), 500, [data(-1.0), data()]).posterior([12])
     assert len(targets) == 12 + 30

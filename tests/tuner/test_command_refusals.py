@@ -57,10 +57,10 @@ def test_what_can_be_done_is_not_refused(verb, arguments):
 @pytest.mark.parametrize(
     ("verb", "arguments", "said"),
     [
-        ("fly", {}, "'fly' is no command: use stop, hold, go-on, budget, end, interrupt"),
-        ("stop", {}, "trial=None is no trial's number"),
-        ("stop", {"trial": True}, "trial=True is no trial's number"),
-        ("stop", {"trial": "7"}, "trial='7' is no trial's number"),
+        ("fly", {}, "'fly' is not a command: use stop, hold, go-on, budget, end, interrupt"),
+        ("stop", {}, "trial=None is not the number of a trial"),
+        ("stop", {"trial": True}, "trial=True is not the number of a trial"),
+        ("stop", {"trial": "7"}, "trial='7' is not the number of a trial"),
         ("stop", {"trial": 4}, "there is no trial 4: there are 0 to 3"),
         ("stop", {"trial": -1}, "there is no trial -1: there are 0 to 3"),
         ("stop", {"trial": 0}, "trial 0 has ended: it is completed"),
@@ -109,4 +109,4 @@ def test_what_comes_when_it_ends_anyway_is_refused_but_a_trial_can_still_be_stop
 
 
 def test_an_interrupt_is_for_the_session_in_which_it_was_given():
-    assert why("interrupt", name="3") == "the session that it was meant for is over"
+    assert why("interrupt", name="3") == "the session that it was meant for has ended"

@@ -78,7 +78,7 @@ def test_a_trial_that_was_interrupted_and_starts_over_is_said_to_be_so_and_not_p
     assert state.again == {True: 0, False: 4 + 2}
     assert (
         again_text(state)
-        == "6 of 24 epochs (25%) were trained before: interrupted trials did not go on where they were"
+        == "6 of 24 epochs (25%) were trained before: interrupted trials did not resume where they were"
     )
 
 

@@ -26,7 +26,7 @@ def test_what_is_written_is_read(tmp_path):
 
 @pytest.mark.parametrize("text", ["[1]", '{"source": 1}', '{"trial": 0}', "{", "\xff", '{"source": "a", "b": 1}'])
 def test_what_is_no_such_file_is_one_sentence(tmp_path, text):
-    with pytest.raises(ConfigError, match=r"is no warm_start.jsonl as hpo writes it"):
+    with pytest.raises(ConfigError, match=r"is not a warm_start.jsonl as hpo writes it"):
         from_lines(text.encode("latin-1"), tmp_path / "x.jsonl")
 
 

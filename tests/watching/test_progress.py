@@ -186,7 +186,7 @@ def test_the_summary_of_an_interrupted_experiment_says_how_to_go_on():
 
 def test_the_summary_of_a_skipped_experiment_says_so():
     state = state_after([*EVENTS, Event(Kind.FINISHED, 4.0, 0.0, body={"reason": "done"})])
-    assert "was complete already (done)" in summary(CONFIG, state, Path("d"), "done", skipped=True)
+    assert "had finished already (done)" in summary(CONFIG, state, Path("d"), "done", skipped=True)
 
 
 def test_the_summary_of_an_experiment_without_a_trial_is_no_error():

@@ -467,7 +467,7 @@ def test_plain_lines_say_when_a_run_is_interrupted_and_why_and_go_on_with_it(wor
                 run.send_signal(signal.SIGINT)
                 run.communicate(timeout=60)
                 line = next(line for line in look.stdout if ": interrupted: " in line)
-                assert line == "mine RS seed 0: interrupted: its command goes on with it\n"
+                assert line == "mine RS seed 0: interrupted: its command resumes it\n"
                 succeeded(workplace.hpo("benchmark=mine", "method=RS", "experiment_tag=t"))
                 rest, _ = look.communicate(timeout=60)
             finally:

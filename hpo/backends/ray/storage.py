@@ -44,7 +44,7 @@ def check_storage(url: str) -> None:
     """Raise ConfigError unless the text names a storage, and what reads and writes it is installed. Nothing is asked."""
     if url.partition("://")[0] not in SCHEMES or not _place_in(url):
         raise ConfigError(
-            f"backend.storage={url}: it is no address of a storage; give one such as s3://bucket/folder, gs://bucket/folder, "
+            f"backend.storage={url}: it is not a storage address; give one such as s3://bucket/folder, gs://bucket/folder, "
             f"az://account/container or file:///mnt/folder"
         )
     if find_spec("obstore") is None:

@@ -1,1 +1,1 @@
-"""`hpo VERB …`: a module per verb."""
+"""The commands `hpo COMMAND …`, one module each."""

@@ -1,4 +1,4 @@
-"""All verbs at once, for their help, and for completing them."""
+"""Imports of all commands at once, for `hpo help` and for shell completion."""
 
 from hpo.cli.commands import (
     check_script,

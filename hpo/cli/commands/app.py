@@ -1,4 +1,4 @@
-"""The command lines of the verbs, read from their signatures, and what they share."""
+"""Declaration of commands: a function's signature becomes a click command line; options that several commands share."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -12,19 +12,19 @@ from hpo.errors import harmless
 
 
 def say(text: object) -> None:
-    """Print what a verb has to say; names and values in it may be somebody else's."""
+    """Print the output of a command, with control characters replaced: names and values may come from somebody else."""
     click.echo(harmless(str(text)))
 
 
 VERBS: dict[str, click.Command] = {}
-"""By their names, as far as their modules are imported."""
+"""The click command of each imported command module, by name."""
 
 Function = TypeVar("Function", bound=Callable[..., None])
 
 
 @dataclass(frozen=True)
 class Word:
-    """What an `Annotated` parameter of a verb is: a word in its place; a sequence takes all that follow."""
+    """Annotation of a command's positional argument; a sequence takes all remaining arguments."""
 
     metavar: str
     help: str
@@ -32,17 +32,17 @@ class Word:
 
 @dataclass(frozen=True)
 class Option:
-    """What an `Annotated` parameter of a verb is: an option; a sequence may be given several times."""
+    """Annotation of a command's option; a sequence can be given several times."""
 
     help: str = ""
     names: Sequence[str] = ()
-    """With their dashes, as `-o` and `--output`, or `--yes/--no`; from the parameter's name unless given."""
+    """Spellings with dashes, such as `-o` and `--output`, or `--yes/--no`; derived from the parameter's name if empty."""
     metavar: str | None = None
     hidden: bool = False
 
 
 def verb(name: str | None = None) -> Callable[[Function], Function]:
-    """A function as a verb: its parameters are arguments and options, its docstring the help."""
+    """Register a function as a command: its parameters become arguments and options, its docstring the help text."""
 
     def register(function: Function) -> Function:
         known = name or function.__name__
@@ -54,13 +54,13 @@ def verb(name: str | None = None) -> Callable[[Function], Function]:
 
 
 class _Verb(click.Command):
-    """Tells in its help what the arguments are, which click does since 8.5 only."""
+    """A click command whose help also describes positional arguments, which click itself does only since version 8.5."""
 
     def format_arguments(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Nothing: they stand with the options."""
+        """Write nothing, because `format_options` writes the arguments, too."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Arguments, then options."""
+        """Write the help of arguments, then that of options."""
         if rows := [(p.human_readable_name, p.help or "") for p in self.params if isinstance(p, click.Argument)]:
             with formatter.section("Arguments"):
                 formatter.write_dl(rows)
@@ -90,7 +90,7 @@ def _made(parameter: inspect.Parameter) -> click.Parameter:
 
 Trusted = Annotated[
     Sequence[str],
-    Option("Your own module that a stored _target_ may name; repeatable.", ["--trust"], metavar="MODULE"),
+    Option("Module of yours that stored _target_ keys may import; repeatable.", ["--trust"], metavar="MODULE"),
 ]
 
 
@@ -100,11 +100,13 @@ Place = Annotated[str, Word("DIR|TAG", "An experiment's directory, or a tag unde
 Overrides = Annotated[Sequence[str], Word("KEY=VALUE...", "As for a run: benchmark=…, method=…")]
 
 
-ConfigDirs = Annotated[Sequence[str], Option("Your own configuration groups.", ["--config-dir", "-cd"], metavar="DIR")]
+ConfigDirs = Annotated[
+    Sequence[str], Option("Folder of your own configuration groups.", ["--config-dir", "-cd"], metavar="DIR")
+]
 
 
 def as_arguments(overrides: Sequence[str], config_dirs: Sequence[str]) -> list[str]:
-    """The command line of a run with these overrides."""
-    from hpo.cli.arguments import expand  # the schema is behind it, which most verbs do not need at once
+    """Return the command line of a run with these overrides and configuration folders."""
+    from hpo.cli.arguments import expand  # here: it imports the schema, which most commands do not need
 
     return [*(f"--config-dir={folder}" for folder in config_dirs), *expand(overrides)]

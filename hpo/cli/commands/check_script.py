@@ -1,4 +1,4 @@
-"""`hpo check-script`: is a training script fit for tuning?"""
+"""`hpo check-script`: whether a training script is fit for tuning."""
 
 from typing import Annotated
 
@@ -11,15 +11,17 @@ from hpo.cli.commands.app import ConfigDirs, Option, Overrides, as_arguments, sa
 def check_script(
     overrides: Overrides = (),
     config_dir: ConfigDirs = (),
-    units: Annotated[int | None, Option("Of resource, for each training; chosen unless given.")] = None,
-    tolerance: Annotated[float, Option("Relative difference of metrics that is none.")] = 0.0,
-    timeout: Annotated[float, Option("Seconds without a report.")] = 600.0,
-    hyperparameters: Annotated[bool, Option("Also find those that do nothing.", ["--hyperparameters"])] = False,
-    as_json: Annotated[bool, Option("Print the results for programs.", ["--json"])] = False,
+    units: Annotated[int | None, Option("Units of resource for each training; chosen if not given.")] = None,
+    tolerance: Annotated[float, Option("Largest relative difference between metrics that count as equal.")] = 0.0,
+    timeout: Annotated[float, Option("Longest time without a report, in seconds.")] = 600.0,
+    hyperparameters: Annotated[
+        bool, Option("Also find hyperparameters without effect.", ["--hyperparameters"])
+    ] = False,
+    as_json: Annotated[bool, Option("Print the results as JSON.", ["--json"])] = False,
 ) -> None:
     """Run a benchmark's script for a few units of resource and check that it reports, ends, saves and resumes.
 
-    Where nothing is wrong the last line is a command that tunes it, by the method that was measured to be the best for it.
+    If nothing is wrong, the last line is a command that tunes the script with the recommended method.
     """
     import json
     import shlex

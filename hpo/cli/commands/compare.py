@@ -1,4 +1,4 @@
-"""`hpo compare`: methods over seeds. Its options are those of the other verbs that compare."""
+"""`hpo compare`: a statistical comparison of methods over seeds, and the options that it shares with other commands."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -6,11 +6,11 @@ from typing import Annotated
 from hpo.cli.commands.app import Option, Word, say, verb
 from hpo.errors import ConfigError
 
-Baseline = Annotated[str | None, Option("Method that others are measured by; RS where there is.")]
-MetricBudget = Annotated[str, Option("Compare from and up to these elapsed seconds.", metavar="TO|FROM:TO")]
-Score = Annotated[str, Option("What the verdict goes by: anytime or final.", metavar="anytime|final")]
-Incomplete = Annotated[bool, Option("As far as they got.", ["--include-incomplete"])]
-Steered = Annotated[bool, Option("Also where trials were stopped, or held, by command.", ["--include-steered"])]
+Baseline = Annotated[str | None, Option("Method to compare others with; RS if it was run.")]
+MetricBudget = Annotated[str, Option("Compare between these elapsed seconds.", metavar="TO|FROM:TO")]
+Score = Annotated[str, Option("Score on which the verdict is based.", metavar="anytime|final")]
+Incomplete = Annotated[bool, Option("Also unfinished experiments, as far as they got.", ["--include-incomplete"])]
+Steered = Annotated[bool, Option("Also experiments that were steered by commands.", ["--include-steered"])]
 Unpaired = Annotated[bool, Option("Accept different random_seeds.", ["--unpaired"])]
 
 
@@ -20,12 +20,12 @@ def compare(
     baseline: Baseline = None,
     metric_budget: MetricBudget = "",
     score: Score = "anytime",
-    delta: Annotated[float, Option("Difference of regret to plan seeds for.")] = 0.03,
+    delta: Annotated[float, Option("Difference of regret for which to compute the number of seeds.")] = 0.03,
     include_incomplete: Incomplete = False,
     include_steered: Steered = False,
     unpaired: Unpaired = False,
-    random_seed: Annotated[int, Option("Of bootstrap and sign flips.")] = 0,
-    as_json: Annotated[bool, Option("Print the same numbers for programs.", ["--json"])] = False,
+    random_seed: Annotated[int, Option("Random seed of the bootstrap and the sign flips.")] = 0,
+    as_json: Annotated[bool, Option("Print the same numbers as JSON.", ["--json"])] = False,
 ) -> None:
     """Compare methods over seeds: scores, speed-ups, paired statistics, and a verdict that says what they show."""
     import json
@@ -47,10 +47,10 @@ def compare(
 
 
 def seconds_of(metric_budget: str) -> tuple[float | None, float | None]:
-    """`60` or `6:60`: from when, and up to when.
+    """Parse a metric budget, `60` or `6:60`, as (start or None, end) in seconds.
 
     Raises:
-        ConfigError: it is something else.
+        ConfigError: The text is something else.
     """
     if not metric_budget:
         return None, None
@@ -59,5 +59,5 @@ def seconds_of(metric_budget: str) -> tuple[float | None, float | None]:
         return float(start) if start else None, float(end)
     except ValueError:
         raise ConfigError(
-            f"--metric-budget {metric_budget}: use seconds, such as 60, or 6:60 for from and to"
+            f"--metric-budget {metric_budget}: use seconds, such as 60, or 6:60 for a start and an end"
         ) from None

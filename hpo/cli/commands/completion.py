@@ -1,4 +1,4 @@
-"""`hpo completion`: what makes a shell complete verbs, options, tags, groups and keys."""
+"""`hpo completion`: shell code that completes commands, options, tags, groups and keys."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ BASH = r"""_hpo() {
 }
 complete -o nospace -F _hpo hpo
 """
-"""Readline adds no blank after a word: the words bring their own, where another follows."""
+"""Completion code for bash. Readline adds no space after a word: each candidate brings its own where another word follows."""
 
 ZSH = r"""_hpo() {
     local line
@@ -45,11 +45,11 @@ SHELLS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
 @verb()
 def completion(
-    shell: Annotated[str, Word("|".join(SHELLS), "Yours.")],
+    shell: Annotated[str, Word("|".join(SHELLS), "Your shell.")],
     line: Annotated[str | None, Option(hidden=True)] = None,
     breaks: Annotated[str, Option(hidden=True)] = "",
 ) -> None:
-    """Print the code that makes a shell complete command lines of hpo; `eval "$(hpo completion bash)"` in ~/.bashrc."""
+    """Print code that makes a shell complete command lines of hpo; for bash, `eval "$(hpo completion bash)"` in ~/.bashrc."""
     if shell not in SHELLS:
         raise ConfigError(f"hpo completion {shell}: use one of {', '.join(SHELLS)}")
     if line is None:
@@ -62,7 +62,7 @@ def completion(
 
 
 def in_bash(typed: Typed, found: Iterable[Candidate], breaks: str) -> Iterator[str]:
-    """As readline puts them into the line: in place of what follows the last of its breaks, with a blank after a word."""
+    """Yield candidates as readline inserts them: after the last word break typed, with a space after a whole word."""
     start = 0 if typed.quote else max((_escaped(typed.current).rfind(mark) + 1 for mark in breaks.strip()), default=0)
     for candidate in found:
         if typed.quote:
@@ -76,10 +76,10 @@ def _escaped(text: str) -> str:
 
 
 def in_zsh(candidate: Candidate) -> str:
-    """As `_describe` takes it."""
+    """Format a candidate for zsh's `_describe`."""
     return candidate.text.replace(":", "\\:") + (f":{candidate.about}" if candidate.about else "")
 
 
 def in_fish(candidate: Candidate) -> str:
-    """With what it means behind a tab."""
+    """Format a candidate for fish: the word, a tab, its description."""
     return f"{candidate.text}\t{candidate.about}" if candidate.about else candidate.text

@@ -1,4 +1,4 @@
-"""`hpo export` and `hpo import`: experiments as one file, as tables, and in the stores of other tools."""
+"""`hpo export` and `hpo import`: experiments as one file, as tables, and in the storage formats of other tools."""
 
 import importlib
 from pathlib import Path
@@ -20,16 +20,16 @@ FORMS = {
     "wandb": ("-wandb", "tracker_replay.write_wandb"),
     "trackio": ("-trackio", "tracker_replay.write_trackio"),
 }
-"""Each with the end of its default name and who writes it."""
+"""Export formats: each with the suffix of its default file name and the function that writes it."""
 
 
 @verb()
 def export(
     place: Place,
-    to: Annotated[str, Option("What to write.", metavar="|".join(FORMS))] = "zip",
-    output: Annotated[Path | None, Option("Where; made from the place's name when not given.")] = None,
+    to: Annotated[str, Option("Format to write.", metavar="|".join(FORMS))] = "zip",
+    output: Annotated[Path | None, Option("Output file; named after the tag or directory if not given.")] = None,
 ) -> None:
-    """Write experiments as one portable file, as a table, or for another tool. Checkpoints stay."""
+    """Write experiments to one portable file, to a table, or for another tool. Checkpoints are not included."""
     if to not in FORMS:
         raise ConfigError(f"--to {to}: use one of {', '.join(FORMS)}")
     directories = find_experiments(place)
@@ -50,7 +50,7 @@ def export(
 
 
 def _name_of(place: str) -> str:
-    """A file name that says which experiments: the tag, or the parts of the directory's path below outputs/."""
+    """Return a file name that identifies the exported experiments: the tag, or the directory's path below outputs/."""
     parts = [part for part in Path(place).parts if part not in ("/", "..", ".")]
     if "outputs" in parts:
         parts = parts[len(parts) - parts[::-1].index("outputs") :] or parts
@@ -59,13 +59,14 @@ def _name_of(place: str) -> str:
 
 @verb("import")
 def import_(
-    file: Annotated[Path, Word("FILE", "What `hpo export` has written.")],
-    outputs: Annotated[Path, Option("Where its experiments go.")] = Path("outputs"),
+    file: Annotated[Path, Word("FILE", "File that `hpo export` wrote.")],
+    outputs: Annotated[Path, Option("Folder for the experiments.")] = Path("outputs"),
     largest_gigabytes: Annotated[
-        float | None, Option("How much they may be; unless given 2, and 100 times the file.", metavar="N")
+        float | None,
+        Option("Size limit of the unpacked files in GB; if not given 2, and 100 times the file.", metavar="N"),
     ] = None,
 ) -> None:
-    """Unpack experiments from a file, so that every verb works on them. Nothing is overwritten or executed."""
+    """Unpack experiments from a file, so that every command works on them. Nothing is overwritten or executed."""
     from hpo.exporting.portable import unpack
 
     if largest_gigabytes is not None and not 0 < largest_gigabytes < 1e6:

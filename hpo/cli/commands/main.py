@@ -1,4 +1,4 @@
-"""Finding the verb that a command line names, and running it."""
+"""Finding the command that a command line names, and running it."""
 
 import importlib
 from collections.abc import Sequence
@@ -29,15 +29,15 @@ MODULES = {
     "steer": "steer",
     "watch": "watch",
 }
-"""The verbs and their modules: only that of the verb that is called is imported."""
+"""The module of each command; only that of the called command is imported."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a verb. Returns the exit code.
+    """Run a command and return its exit code.
 
     Raises:
-        ConfigError: there is no such verb.
-        HPOError: from the verb.
+        ConfigError: No such command exists.
+        HPOError: The command failed.
     """
     if arguments[0] == "help":
         from hpo.cli import run
@@ -45,11 +45,11 @@ def main(arguments: Sequence[str]) -> int:
         return main([arguments[1], "--help"]) if len(arguments) > 1 else run.main(["--help"])
     name, *rest = arguments
     if name not in MODULES:
-        remedy = did_you_mean(name, MODULES, "; `hpo help` says what there is")
+        remedy = did_you_mean(name, MODULES, "; `hpo help` lists all commands")
         raise ConfigError(
-            f"{name!r} is neither a verb ({', '.join(MODULES)}) nor an override of the form key=value{remedy}"
+            f"{name!r} is neither a command ({', '.join(MODULES)}) nor an override of the form key=value{remedy}"
         )
-    # What completes them has to know them all.
+    # Completion needs all commands.
     importlib.import_module(f"hpo.cli.commands.{'all_commands' if name == 'completion' else MODULES[name]}")
     try:
         with VERBS[name].make_context(f"hpo {name}", rest) as context:
@@ -61,6 +61,6 @@ def main(arguments: Sequence[str]) -> int:
         return mistake.exit_code
     except BrokenPipeError:
         raise
-    except OSError as error:  # such as looking through all of / for experiments
+    except OSError as error:  # for example permission denied while searching / for experiments
         raise ConfigError(f"hpo {' '.join(arguments)}: {error}; name an experiment's directory, or a tag") from error
     return 0

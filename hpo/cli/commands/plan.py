@@ -1,4 +1,4 @@
-"""`hpo plan`: what a command would do and what that would take."""
+"""`hpo plan`: what a command would run, and the time and money that it would take."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +12,16 @@ from hpo.cli.commands.app import ConfigDirs, Option, Overrides, as_arguments, sa
 def plan(
     overrides: Overrides = (),
     config_dir: ConfigDirs = (),
-    smoke: Annotated[bool, Option("Run one trial for a moment, and measure it.", ["--smoke"])] = False,
+    smoke: Annotated[bool, Option("Run one trial briefly and measure it.", ["--smoke"])] = False,
     prices: Annotated[
         str | None,
-        Option("YAML: date, region, currency, source, and prices. aws: ask for AWS's list.", metavar="FILE|aws"),
+        Option(
+            "YAML with date, region, currency, source and prices; `aws` fetches AWS's price list.", metavar="FILE|aws"
+        ),
     ] = None,
-    as_json: Annotated[bool, Option("Print the plan for programs.", ["--json"])] = False,
+    as_json: Annotated[bool, Option("Print the plan as JSON.", ["--json"])] = False,
 ) -> None:
-    """Say what a command would run, how far trials would get, what it takes, and what is doubtful. Runs nothing."""
+    """Print what a command would run, how far trials would get, what it costs, and warnings. Runs nothing."""
     import json
 
     from hpo.cli.run import compose_jobs

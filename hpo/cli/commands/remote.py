@@ -1,4 +1,4 @@
-"""`hpo sync` and `hpo stop`: experiments that run elsewhere, and the end of a session, wherever it is."""
+"""`hpo sync` and `hpo stop`: fetching results of remote experiments, and ending sessions anywhere."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from hpo.store.ownership import is_owned
 
 @verb()
 def sync(place: Place, trust: Trusted = ()) -> None:
-    """Bring the results of remote experiments here, also while they run."""
+    """Fetch the results of remote experiments, even while they run."""
 
     def bring(directory: Path, content: Mapping[str, Any]) -> str:
         return f"{launcher_of(content, trust).fetch(content['record'], directory)} file(s) brought"
@@ -26,7 +26,7 @@ def sync(place: Place, trust: Trusted = ()) -> None:
 
 @verb()
 def stop(place: Place, trust: Trusted = ()) -> None:
-    """End the sessions of experiments, here or remote; trials get their grace, and the same command resumes them."""
+    """End the sessions of experiments, local or remote. Trials get their grace period; the same command resumes them."""
     if not find_launched(place) and (running := _running(place)):
         _interrupt(running)
         return
@@ -39,7 +39,7 @@ def stop(place: Place, trust: Trusted = ()) -> None:
 
 
 def _running(place: str) -> list[Path]:
-    """The experiments that run on this machine."""
+    """Return the directories of the experiments that are running on this machine."""
     return [directory for directory in find_experiments(place) if is_owned(ExperimentDirectory(directory))]
 
 
@@ -60,7 +60,7 @@ def _interrupt(directories: Sequence[Path]) -> None:
 
 
 def _each(place: str, work: Callable[[Path, Mapping[str, Any]], str]) -> None:
-    """Do something for every experiment that was launched; one that it fails for does not keep it from the others."""
+    """Call `work` for every launched experiment and print its answer; a failure does not keep it from the others."""
     if not (launched := find_launched(place)):
         raise ConfigError(
             f"{place}: nothing in that directory or under that tag was launched remotely, or runs on this machine"

@@ -7,7 +7,7 @@ from hpo.cli.commands.app import Option, Place, say, verb
 from hpo.cli.commands.compare import Baseline, Incomplete, MetricBudget, Score, Steered, Unpaired, seconds_of
 from hpo.errors import ConfigError
 
-Output = Annotated[Path | None, Option("Where to write; see above for the default.", ["--output", "-o"])]
+Output = Annotated[Path | None, Option("Output file; see above for the default.", ["--output", "-o"])]
 
 
 @verb()
@@ -21,9 +21,9 @@ def report(
     include_steered: Steered = False,
     unpaired: Unpaired = False,
 ) -> None:
-    """Write report.html there: one self-contained file about an experiment, also while it runs, or about a tag.
+    """Write report.html into the directory: one self-contained file about an experiment, even while it runs, or about a tag.
 
-    The options but --output say how the methods of a tag are compared.
+    All options except --output determine how the methods of a tag are compared.
     """
     from hpo.reports import write_report
 
@@ -43,24 +43,24 @@ def report(
 @verb()
 def plot(
     place: Place,
-    figure: Annotated[str | None, Option("One figure, by its name; all of them unless given.")] = None,
+    figure: Annotated[str | None, Option("Name of one figure; all figures if not given.")] = None,
     output: Annotated[
         Path | None,
-        Option("With --figure a file, else a folder; figures/ there by default.", ["--output", "-o"]),
+        Option("A file with --figure, else a folder; default: figures/ in DIR.", ["--output", "-o"]),
     ] = None,
-    file_format: Annotated[str, Option("Where --output is no file.", ["--format"], metavar="pdf|svg|png")] = "pdf",
-    all_values: Annotated[
-        bool, Option("Axes of the metric reach to values far from all others, too.", ["--all-values"])
-    ] = False,
+    file_format: Annotated[
+        str, Option("Format, if --output is not a file.", ["--format"], metavar="pdf|svg|png")
+    ] = "pdf",
+    all_values: Annotated[bool, Option("Extend axes of the metric to outliers, too.", ["--all-values"])] = False,
     baseline: Baseline = None,
     metric_budget: MetricBudget = "",
     include_incomplete: Incomplete = False,
     include_steered: Steered = False,
     unpaired: Unpaired = False,
 ) -> None:
-    """Draw figures for print, as vector graphics or PNG: of an experiment, or of a tag's methods.
+    """Draw figures for print, as vector graphics or PNG, of an experiment or of a tag's methods.
 
-    The last five options say how the methods of a tag are compared.
+    The last five options determine how the methods of a tag are compared.
     """
     from hpo.figures import saving
     from hpo.store.experiment_paths import folder_of

@@ -1,4 +1,4 @@
-"""`hpo reproduce`: one trial, trained again."""
+"""`hpo reproduce`: one trial of an experiment, trained again."""
 
 import logging
 import os
@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 @verb()
 def reproduce(
     place: Place,
-    trial: Annotated[str, Option("Which trial.", metavar="best|ID")] = "best",
-    run: Annotated[bool, Option("Run it here, and compare its numbers with the stored ones.", ["--run"])] = False,
-    output: Annotated[Path | None, Option("A new folder to train it in.")] = None,
+    trial: Annotated[str, Option("Id of the trial, or the best one.", metavar="best|ID")] = "best",
+    run: Annotated[bool, Option("Run it here and compare its metrics with the stored ones.", ["--run"])] = False,
+    output: Annotated[Path | None, Option("New folder in which it is trained.")] = None,
 ) -> None:
-    """Print the exact command of a trial with its environment, or run it again in a fresh folder and compare."""
+    """Print a trial's exact command and environment, or run it again in a new folder and compare the results."""
     from hpo.checking.reproduction import Reproduction, compare
     from hpo.events.code import changed_files
     from hpo.experiment.code_digests import code_of
@@ -40,7 +40,7 @@ def reproduce(
     history = experiment.state.code
     ran = history.last
     if ran and Path(ran["directory"]).is_dir():
-        os.chdir(ran["directory"])  # what its paths are relative to
+        os.chdir(ran["directory"])  # relative paths of the command start here
     reproduction = Reproduction(experiment, trial, folder)
     versions = history.of.get(reproduction.stored.trial.id)
     ran = history.versions[versions[-1]] if versions else ran
@@ -54,7 +54,7 @@ def reproduce(
     known = stored.all_reports
     common = len(set(known) & set(again.reports))
     first = stored.whole[:-1]
-    after = f", which went on from trials {', '.join(str(part.trial.id) for part in first)}" if first else ""
+    after = f", which continued from trials {', '.join(str(part.trial.id) for part in first)}" if first else ""
     say(f"trial {stored.trial.id}{after}: {common} of {len(known)} stored reports came again ({reproduction.folder})")
     resource = config.benchmark.named_resource or "report"
 

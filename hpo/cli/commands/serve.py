@@ -1,4 +1,4 @@
-"""`hpo serve`: experiments in a browser."""
+"""`hpo serve`: a web page about experiments, while they run and afterwards."""
 
 import signal
 from collections.abc import Sequence
@@ -14,25 +14,27 @@ from hpo.cli.commands.app import Option, Word, say, verb
 def serve(
     places: Annotated[
         Sequence[str],
-        Word("DIR|TAG...", "Directories, or tags under outputs/; all of outputs/ unless given."),
+        Word("DIR|TAG...", "Directories, or tags under outputs/; all of outputs/ if not given."),
     ] = (),
-    port: Annotated[int | None, Option("8642 unless given, or the next one that is free.")] = None,
-    host: Annotated[str, Option("Address to listen on; only with --host-name another than this.")] = "127.0.0.1",
+    port: Annotated[int | None, Option("Port; 8642 or the next free one if not given.")] = None,
+    host: Annotated[str, Option("Address to listen on; another one than the default needs --host-name.")] = "127.0.0.1",
     host_name: Annotated[
         Sequence[str],
-        Option("A name by which it may be called; repeatable.", ["--host-name"], metavar="NAME"),
+        Option("Host name under which browsers may open the page; repeatable.", ["--host-name"], metavar="NAME"),
     ] = (),
     socket: Annotated[
-        Path | None, Option("A socket of this name instead of a port; ssh -L 8642:SOCKET leads to it.")
+        Path | None, Option("Unix socket to listen on instead of a port; reach it by ssh -L 8642:SOCKET.")
     ] = None,
-    base_path: Annotated[str, Option("Serve below this path.", ["--base-path"], metavar="/PATH")] = "",
+    base_path: Annotated[
+        str, Option("URL path below which the page is served.", ["--base-path"], metavar="/PATH")
+    ] = "",
     token_file: Annotated[
-        Path | None, Option("Keep the link's token here, so that the link stays the same.", ["--token-file"])
+        Path | None, Option("File that keeps the link's token, so that the link stays the same.", ["--token-file"])
     ] = None,
-    steer: Annotated[bool, Option("Print a second link, by which running experiments can be steered.")] = False,
-    browser: Annotated[bool, Option("Open a browser where there is one.", ["--browser/--no-browser"])] = True,
+    steer: Annotated[bool, Option("Also print a link that allows steering running experiments.")] = False,
+    browser: Annotated[bool, Option("Open a browser if one is available.", ["--browser/--no-browser"])] = True,
 ) -> None:
-    """Show experiments in a browser while they run, and afterwards. It prints the link that opens it, and only looks."""
+    """Show experiments in a browser, while they run and afterwards. Prints a link to the page, which is read-only."""
     from hpo.serve.server import Settings
     from hpo.serve.server import serve as run
 

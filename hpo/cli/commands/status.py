@@ -1,4 +1,4 @@
-"""`hpo status` and `hpo replay`: where experiments stand, and whether their decisions can be computed again."""
+"""`hpo status` and `hpo replay`: the state of experiments, and whether their decisions can be computed again."""
 
 import json
 from collections import Counter
@@ -32,25 +32,25 @@ from hpo.store.experiment_paths import find_experiments, find_launched, from_her
 from hpo.watching.status import last_failure, standing, tags
 
 _CHANGES = 3
-"""Of the code, that are shown one by one."""
+"""Largest number of changes of the code that are listed one by one."""
 
 
 @verb()
 def status(
     place: Annotated[
         str | None,
-        Word("DIR|TAG", "Experiments to look at; all tags in outputs/ unless given."),
+        Word("DIR|TAG", "Experiments to show; all tags in outputs/ if not given."),
     ] = None,
     trust: Trusted = (),
-    as_json: Annotated[bool, Option("Print it for programs.", ["--json"])] = False,
+    as_json: Annotated[bool, Option("Print it as JSON.", ["--json"])] = False,
 ) -> None:
-    """Show each experiment's state, its trials and its best result so far; of remote ones the job's state."""
+    """Show each experiment's state, its trials and its best result so far; for a remote one also the state of its job."""
     if place is None:
         _show_tags(as_json)
         return
     launched = find_launched(place)
     jobs = {directory: _job(directory, trust) for directory in launched}
-    # Of launched ones those whose events are here: fetched, or in a shared directory.
+    # Launched experiments only if their events are here: fetched, or in a shared directory.
     local = [directory for directory in launched if ExperimentDirectory(directory).events.is_file()]
     experiments = (load_experiment(directory) for directory in (local if launched else find_experiments(place)))
     if as_json:
@@ -124,15 +124,15 @@ def _condition(experiment: Experiment) -> str:
     condition = condition_of_experiment(experiment)
     if condition.error is not None:
         log = from_here(ExperimentDirectory(experiment.directory).log)
-        return f"ended by an error: {condition.error}\n  the command that started it goes on with it; its log is {log}"
+        return f"ended by an error: {condition.error}\n  the command that started it resumes it; its log is {log}"
     if condition.name == "interrupted":
-        return "interrupted; the command that started it goes on with it"
+        return "interrupted; the command that started it resumes it"
     return f"{condition.name} ({condition.detail})" if condition.detail else condition.name
 
 
 @verb()
 def replay(place: Place, trust: Trusted = ()) -> None:
-    """Compute every logged decision again with a fresh scheduler, and compare."""
+    """Compute every logged decision again with a new scheduler, and compare."""
     from dataclasses import replace
 
     from hpo.events.state import ExperimentState
@@ -145,17 +145,17 @@ def replay(place: Place, trust: Trusted = ()) -> None:
         experiment = load_experiment(directory)
         count = [0]
         state = ExperimentState(experiment.config.objective)
-        config = replace(experiment.config, trusted_modules=list(trust))  # not what the file trusts
+        config = replace(experiment.config, trusted_modules=list(trust))  # ignore what the stored file trusts
         scheduler = scheduler_of(config, read_copy(config, directory))
         for library, (then, now) in other_versions(scheduler, experiment.events).items():
             say(
-                f"{directory}: {library} {then} decided, and {now} is installed: decisions may come out otherwise; "
-                f"pip install {library}=={then} brings back what decided"
+                f"{directory}: {library} {then} decided, and {now} is installed: decisions may differ; "
+                f"pip install {library}=={then} restores the version that decided"
             )
         numbered = enumerate(experiment.events, 1)  # the log is append-only: its numbers have no gaps
         found = list(verify(scheduler, state, numbered, count))
         different += len(found)
-        given = f", {many} command(s) taken as given" if (many := state.steering.accepted) else ""
+        given = f", {many} command(s) applied as logged" if (many := state.steering.accepted) else ""
         say(f"{directory}: {count[0]} decisions, {len(found)} different{given}")
         for difference in found[:10]:
             say(f"  event {difference.sequence}: logged {difference.logged}, replayed {difference.replayed}")

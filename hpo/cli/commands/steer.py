@@ -1,4 +1,4 @@
-"""`hpo steer`: tell a running experiment what to do."""
+"""`hpo steer`: commands to a running experiment."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -11,11 +11,11 @@ from hpo.events.steering import CommandName
 @verb()
 def steer(
     place: Annotated[str, Word("DIR", "Directory of one experiment.")],
-    command: Annotated[str, Word("|".join(CommandName), "What it is to do.")],
-    limits: Annotated[Sequence[str], Word("KEY=VALUE...", "For budget: such as max_num_trials=60.")] = (),
-    trial: Annotated[int | None, Option("For stop: which trial.", metavar="N")] = None,
+    command: Annotated[str, Word("|".join(CommandName), "Command for the experiment.")],
+    limits: Annotated[Sequence[str], Word("KEY=VALUE...", "For budget: new limits, such as max_num_trials=60.")] = (),
+    trial: Annotated[int | None, Option("For stop: id of the trial.", metavar="N")] = None,
 ) -> None:
-    """Stop a trial, hold or let go on, change the budget, end, or interrupt; the experiment's log keeps what was asked."""
+    """Stop a trial, hold or release the experiment, change its budget, end or interrupt it. Commands are kept in its log."""
     from hpo.events.text import command_text
     from hpo.steering.asking import PATIENCE, ask, me
     from hpo.store.experiment_paths import find_experiments
@@ -28,32 +28,34 @@ def steer(
         )
     answer = ask(found[0], command, arguments, me())
     if answer is None:
-        say(f"{found[0]}: left for its tuner, which has not answered within {PATIENCE:g} s; hpo status will tell")
+        say(
+            f"{found[0]}: left for its tuner, which has not answered within {PATIENCE:g} s; `hpo status` shows the answer"
+        )
     elif not answer.body["accepted"]:
-        raise StoreError(f"{found[0]}: {command} was refused: {answer.body['why']}")
+        raise StoreError(f"{found[0]}: {command} was rejected: {answer.body['why']}")
     else:
         say(f"{found[0]}: {command_text(answer.body)}")
 
 
 def _arguments(command: str, limits: Sequence[str], trial: int | None) -> dict[str, Any]:
-    """What goes with a command.
+    """Return the arguments of a steering command.
 
     Raises:
-        ConfigError: it is not what the command takes.
+        ConfigError: The command does not take what was given.
     """
     if command not in set(CommandName):
-        raise ConfigError(f"{command!r} is no command to an experiment: use {', '.join(CommandName)}")
+        raise ConfigError(f"{command!r} is not a command to an experiment: use {', '.join(CommandName)}")
     if (trial is not None) != (command == CommandName.STOP):
-        raise ConfigError("stop: add --trial N" if trial is None else f"--trial {trial}: goes with stop alone")
+        raise ConfigError("stop: add --trial N" if trial is None else f"--trial {trial}: is only for stop")
     if bool(limits) != (command == CommandName.BUDGET):
         raise ConfigError(
-            f"{limits[0]}: goes with budget alone" if limits else "budget: add KEY=VALUE, such as max_num_trials=60"
+            f"{limits[0]}: is only for budget" if limits else "budget: add KEY=VALUE, such as max_num_trials=60"
         )
     return {"trial": trial} if trial is not None else dict(map(_limit, limits))
 
 
 def _limit(word: str) -> tuple[str, Any]:
-    """`max_num_trials=60` -> ("max_num_trials", 60)."""
+    """Parse a limit: `max_num_trials=60` becomes ("max_num_trials", 60)."""
     key, _, value = word.partition("=")
     if value == "null":
         return key, None

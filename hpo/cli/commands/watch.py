@@ -1,4 +1,4 @@
-"""`hpo watch`: experiments while they run."""
+"""`hpo watch`: experiments in the terminal while they run."""
 
 import signal
 from typing import Annotated
@@ -11,10 +11,10 @@ from hpo.cli.commands.app import Option, Place, verb
 @verb()
 def watch(
     place: Place,
-    once: Annotated[bool, Option("Print one frame and end.", ["--once"])] = False,
-    interval: Annotated[float, Option("Least time between two frames.", metavar="SECONDS")] = 0.5,
+    once: Annotated[bool, Option("Print one frame and exit.", ["--once"])] = False,
+    interval: Annotated[float, Option("Shortest time between two frames.", metavar="SECONDS")] = 0.5,
 ) -> None:
-    """Follow experiments live from their event stores: progress, best, rungs, workers, failures. Never blocks them."""
+    """Follow experiments live: progress, best, rungs, workers, failures. Reads their event stores, never blocks them."""
     from hpo.watching.loop import watch as follow
 
     try:

@@ -177,7 +177,7 @@ def phase_of(found: Mapping[str, Any]) -> JobState:
         return JobState(Phase.FAILED, reason)
     if status in ("Stopped", "Deleting"):
         limit = {"MaxRuntimeExceeded": "max_runtime", "MaxWaitTimeExceeded": "max_wait"}.get(secondary)
-        hint = f"launcher.{limit} was reached; the launching command goes on with it"
+        hint = f"launcher.{limit} was reached; the launching command resumes it"
         return JobState(Phase.STOPPED, hint if limit else "")
     if status == "Stopping":
         return JobState(Phase.RUNNING, "is being stopped")

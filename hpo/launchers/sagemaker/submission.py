@@ -96,8 +96,8 @@ def _check_results(job: SageMakerJob, settings: SageMakerSettings) -> None:
         metadata = read_object(s3, settings.bucket, f"{job.results}/metadata.json")
         if metadata is not None and job.config.retry is None and _has_failed(json_object(metadata), job.config):
             raise HPOError(
-                f"{address} holds an experiment that is over without one finite {job.config.benchmark.metric}; see `hpo "
-                f"status {job.config.experiment_tag}`, mend the script, then run the same command with retry=failed"
+                f"{address} holds an experiment that has finished without one finite {job.config.benchmark.metric}; see `hpo "
+                f"status {job.config.experiment_tag}`, fix the script, then run the same command with retry=failed"
             )
 
 
@@ -134,7 +134,7 @@ def _create(
         if not is_ours(found, job.request):
             continue  # somebody else's
         if status == "Stopping":
-            raise HPOError(f"job {name} is being stopped; run the command again when it has ended, and it goes on")
+            raise HPOError(f"job {name} is being stopped; run the command again when it has ended, to resume it")
         again = experiment.overwrite or experiment.retry is not None
         if status in ("Failed", "Stopped") or (status == "Completed" and again):
             reason = " ".join(found.get("FailureReason", "").split())

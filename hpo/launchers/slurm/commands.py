@@ -97,8 +97,8 @@ def sbatch_error_as_sentence(message: str, options: Mapping[str, Any]) -> HPOErr
         return ConfigError(f"{_key(found[1])}={options.get(found[1])}: sbatch cannot read this value ({_first(text)})")
     for word, names in _CAUSES.items():
         if word in text and (name := next((name for name in names if name in options), None)):
-            return ConfigError(f"{_key(name)}={options[name]}: sbatch refused it ({_first(message)}); correct it")
-    return BackendError(f"launcher=slurm: sbatch refused the job ({_first(message)}); check the keys under launcher")
+            return ConfigError(f"{_key(name)}={options[name]}: sbatch rejected it ({_first(message)}); correct it")
+    return BackendError(f"launcher=slurm: sbatch rejected the job ({_first(message)}); check the keys under launcher")
 
 
 _CAUSES = {

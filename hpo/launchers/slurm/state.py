@@ -23,7 +23,7 @@ _QUEUED = (
 )
 _AT_WORK = ("RUNNING", "CONFIGURING", "COMPLETING", "SIGNALING", "STAGE_OUT", "RESIZING")
 _SAID = (Phase.COMPLETE, Phase.FAILED, Phase.STOPPED)
-_AGAIN = "run the command again to go on"
+_AGAIN = "run the command again to resume"
 
 
 def job_state(record: Mapping[str, Any]) -> JobState:

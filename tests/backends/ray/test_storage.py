@@ -120,7 +120,7 @@ def test_a_request_that_is_never_answered_leaves_time_for_another(tmp_path, monk
 @pytest.mark.parametrize("url", ["s3:bucket", "ftp://host/folder", "/mnt/folder", "s3://", "file://folder", "file://"])
 def test_what_is_no_address_of_a_storage_is_one_sentence(url):
     with pytest.raises(
-        ConfigError, match=f"backend.storage={url}: it is no address of a storage; give one such as s3://"
+        ConfigError, match=f"backend.storage={url}: it is not a storage address; give one such as s3://"
     ):
         check_storage(url)
 

@@ -175,7 +175,7 @@ def test_a_second_call_sends_nothing_and_a_stopped_job_is_gone_on_with(place, fa
     assert f"asked job {name} to stop" in succeeded(place.verb("stop", "t"))
     fake.wait()
     assert fake.jobs() == {name: "Stopped"}
-    assert "interrupted; the same command goes on" in fake.log(name)
+    assert "interrupted; the same command resumes it" in fake.log(name)
     assert "stopped" in succeeded(place.verb("status", "t"))
     place.write("go", "")
     out = succeeded(send(place, fake, *command, "launcher.wait=true"))
