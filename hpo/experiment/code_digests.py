@@ -62,7 +62,7 @@ def code_of(
 
 
 def _script(benchmark: BenchmarkConfig, directory: Path) -> Path | None:
-    """Return the user's program file: the script, a command's first argument, what a launcher starts, or the command itself."""
+    """Return the user's program: the script, a command's first argument, what a launcher starts, or the command itself."""
     if benchmark.function is not None:
         return Path(find_function(benchmark.function, directory).file).resolve()
     words = find_program(benchmark)
