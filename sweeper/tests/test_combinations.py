@@ -12,6 +12,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, HydraException
 from omegaconf import OmegaConf
 
+from hpo.config.hydra_versions import VERSION_BASE
+
 CONFIGURATION = {
     "config.yaml": "defaults: [_self_, db: mysql, schema: null]\nlr: 0.1\nname: null\nlayers: [8]\n"
     "model: {width: 1, act: {kind: relu}}\n",
@@ -52,7 +54,8 @@ def sweep(app, sweeper, words, monkeypatch):
     folder = app / "runs" / sweeper
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
-    version.setbase("1.3")
+    for base in VERSION_BASE.values():
+        version.setbase(base)
     GlobalHydra.instance().clear()
     path = create_automatic_config_search_path(str(app / "app.py"), None, "conf")
     hydra = Hydra.create_main_hydra2("app", path)

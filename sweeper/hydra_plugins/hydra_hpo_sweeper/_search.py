@@ -20,6 +20,7 @@ from hydra_plugins.hydra_hpo_sweeper._program import find_app, find_options
 from hydra_plugins.hydra_hpo_sweeper._results import write_results
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from hpo.config.hydra_versions import register_resolver
 from hpo.config.yaml_files import dump_yaml, override_text
 from hpo.store.tags import read_tag
 
@@ -176,7 +177,7 @@ class Search:
         """Of the directories that sweeps of this app have had at other times; empty where it is always the same."""
         timeless = copy.deepcopy(self._config)
         OmegaConf.clear_cache(timeless)
-        OmegaConf.register_new_resolver("now", lambda _: _ANY, replace=True)
+        register_resolver("now", lambda _: _ANY)
         try:
             text = str(timeless.hydra.sweep.dir)
         finally:
