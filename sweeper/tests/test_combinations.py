@@ -30,7 +30,7 @@ LINES = {
     "nested keys, added and forced ones": ["model.act.kind=relu,tanh", "+model.depth=1", "++model.width=3"],
     "lists and mappings": ["layers=[8],[16,32]", "model={width:3,act:{kind:elu}}"],
     "quoted and escaped values": ["name='a,b',\"it's\",c\\,d"],
-    "interpolations and null": ["name=${db.driver},null,true", "~db.port", "db=sqlite"],
+    "interpolations and null": ["name=${db.driver},null,true", "~db.port=1", "db=sqlite"],
     "params below the command line, and a key twice": ["lr=5,6", "lr=7,8", "--config-name=params"],
     "batches": ["lr=1,2,3", "hydra.sweeper.max_batch_size=2"],
     "folders of the user's": ["lr=1,2", "hydra.sweep.dir=${db.driver}", "hydra.sweep.subdir=${hydra.job.override_dirname}"],

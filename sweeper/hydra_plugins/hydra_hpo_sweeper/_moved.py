@@ -30,7 +30,7 @@ def translate(settings: HpoSweeperConf) -> HpoSweeperConf:
     if all(getattr(settings, key) is None for key in OPTUNAS_KEYS):
         return settings if settings.method is not None else replace(settings, method="TPE")
     become: dict[str, Any] = {**_direction(settings), **_budget(settings)}
-    several = len(become.get("objectives", settings.objectives)) > 1
+    several = len(become.get("objectives") or settings.objectives or {}) > 1
     method, words, seed = _method(settings, several=several)
     become["method"] = method
     if seed is not None and settings.random_seed is None:

@@ -119,6 +119,10 @@ class Search:
                 f"hydra/sweeper=hpo: this is trial {trial} of a search already; have the app start a single run, for which "
                 "hydra.mode=RUN is passed to it"
             )
+        for key in ("objectives", "constraints", "search_space", "benchmark"):
+            value = getattr(self._settings, key)
+            if value is not None and not isinstance(value, Mapping):
+                raise CompactHydraException(f"hydra.sweeper.{key}={value}: write a mapping, such as '{{name: value}}'")
         allowed = getattr(self._context, "execution_whitelist", None)  # of Hydra 1.4
         if isinstance(allowed, tuple) and not set(allowed) & {_CALLBACK, f"{__package__}.*"}:
             raise CompactHydraException(
@@ -156,7 +160,7 @@ class Search:
             "argument_style": "overrides",
             "arguments": {**{str(place): word for place, word in enumerate(words, 1)}, **arguments},
             "config_space": {hyperparameter.name: hyperparameter.domain for hyperparameter in tuned},
-            **settings.benchmark,
+            **(settings.benchmark or {}),
         }
 
     def _compose(self, tuned: Sequence[Hyperparameter], fixed: Sequence[str]) -> DictConfig:
@@ -176,7 +180,7 @@ class Search:
         words = ["hydra.mode=RUN"]
         if not any(word.startswith("benchmark.report_channel=") for word in self._settings.overrides):
             settings = self._settings
-            metrics = list(settings.objectives) or settings.metric
+            metrics = list(settings.objectives or ()) or settings.metric
             metric, resource, limit = map(override_text, (metrics, settings.resource_attr, settings.max_resource_attr))
             keys = f"_target_:{_CALLBACK},metric:{metric},resource_attr:{resource},max_resource_attr:{limit}"
             words.append(f"++hydra.callbacks.hpo_sweeper={{{keys}}}")

@@ -34,9 +34,9 @@ class HpoSweeperConf:
     metric: str = "objective"
     """What the app's reports call it; of an app that returns a number any name."""
     mode: str = "min"
-    objectives: dict[str, Any] = field(default_factory=dict)
+    objectives: Any = None
     """Several, by name, in place of metric and mode: {loss: min, latency_ms: {mode: min, log: true}}."""
-    constraints: dict[str, Any] = field(default_factory=dict)
+    constraints: Any = None
     """Bounds of further metrics: {latency_ms: {upper: 20}}."""
     resource_attr: str | None = None
     max_resource_attr: str | None = None
@@ -54,9 +54,9 @@ class HpoSweeperConf:
     warm_start: list[str] = field(default_factory=list)
     """Earlier searches to start from: directories, or files of `hpo export`."""
     warm_start_use: str | None = None
-    search_space: dict[str, Any] | None = None
+    search_space: Any = None
     """Hyperparameters as mappings: hpo's domains, conditional ones included, or the distributions of the Optuna sweeper."""
-    benchmark: dict[str, Any] = field(default_factory=dict)
+    benchmark: Any = None
     """Any further keys of a benchmark of hpo's, such as cost_attr."""
     overrides: list[str] = field(default_factory=list)
     """Any further overrides of `hpo`."""
