@@ -18,7 +18,7 @@ from hydra_plugins.hydra_hpo_sweeper._process import run_hpo
 from hydra_plugins.hydra_hpo_sweeper._program import find_app, find_options
 from hydra_plugins.hydra_hpo_sweeper._results import write_results
 from hydra_plugins.hydra_hpo_sweeper._search_space import Hyperparameter, call_custom, read_space, swept
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, read_write
 
 from hpo.config.hydra_versions import register_resolver
 from hpo.config.yaml_files import dump_yaml, override_text
@@ -206,7 +206,7 @@ class Search:
             same = all(_read(directory / _FOLDER / part) == text for part, text in content.items())
             if same and not read_tag(directory).get("complete"):
                 log.info("Going on with the unfinished search in %s (hydra.sweep.dir=DIR starts another)", directory)
-                with open_dict(self._config):
+                with read_write(self._config.hydra):  # Hydra 1.4 has made it read-only
                     self._config.hydra.sweep.dir = str(directory)
                 return directory
         return Path(self._config.hydra.sweep.dir)
